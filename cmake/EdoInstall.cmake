@@ -1,0 +1,45 @@
+# What `cmake --install` lays down: headers, libraries, the pkg-config file, the CMake package.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(edo_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/edo)
+
+set(edo_targets)
+foreach(target edo_static edo_shared)
+    if(TARGET ${target})
+        list(APPEND edo_targets ${target})
+    endif()
+endforeach()
+install(TARGETS ${edo_targets} EXPORT edoTargets
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/edo ${PROJECT_BINARY_DIR}/include/edo
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+install(EXPORT edoTargets NAMESPACE edo:: DESTINATION ${edo_package_dir})
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/edoConfig.cmake.in
+    ${PROJECT_BINARY_DIR}/edoConfig.cmake INSTALL_DESTINATION ${edo_package_dir})
+# Before 1.0 a minor release may change the interface.
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/edoConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/edoConfig.cmake ${PROJECT_BINARY_DIR}/edoConfigVersion.cmake
+    DESTINATION ${edo_package_dir})
+
+# The paths in edo.pc are relative to the file, so an installed tree may be moved.
+set(edo_pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(RELATIVE_PATH edo_pc_prefix /prefix/${edo_pc_dir} /prefix)
+string(REGEX REPLACE "/$" "" edo_pc_prefix "${edo_pc_prefix}")
+if(EDO_SHARED)
+    set(edo_pc_libs "")
+    set(edo_pc_libs_private "-pthread")
+else()
+    set(edo_pc_libs " -pthread")
+    set(edo_pc_libs_private "")
+endif()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/edo.pc.in ${PROJECT_BINARY_DIR}/edo.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/edo.pc DESTINATION ${edo_pc_dir})
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/tools/edo-lint)
+    install(PROGRAMS ${PROJECT_SOURCE_DIR}/tools/edo-lint DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

@@ -1,0 +1,43 @@
+# What all tests have in common, wherever they are registered.
+
+set(edo_test_timeout 60) # seconds; a test that takes longer hangs
+if(EDO_SANITIZE)
+    set(edo_test_timeout 300)
+endif()
+
+set(edo_test_drivers epoll chaos)
+if(EDO_IO_URING)
+    list(APPEND edo_test_drivers io_uring)
+endif()
+
+set(edo_test_environment
+    EDO_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+    EDO_BIN_DIR=${PROJECT_BINARY_DIR}
+    # Tests make allocations fail on purpose, also huge ones.
+    ASAN_OPTIONS=allocator_may_return_null=1
+    UBSAN_OPTIONS=print_stacktrace=1
+    TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1)
+
+# edo_test_properties(NAME [NAME=VALUE...]): limit, skip code and environment of a test.
+function(edo_test_properties name)
+    set_tests_properties(${name} PROPERTIES
+        TIMEOUT ${edo_test_timeout}
+        SKIP_RETURN_CODE 77
+        ENVIRONMENT "${edo_test_environment};${ARGN}")
+endfunction()
+
+# edo_add_test(NAME SOURCE COMMAND...): registers NAME@DRIVER for each driver, or NAME alone
+# where one of the first two lines of SOURCE has `edo-test: once`.
+function(edo_add_test name source)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+    file(STRINGS ${source} head LIMIT_COUNT 2)
+    if(head MATCHES "edo-test: once")
+        add_test(NAME ${name} COMMAND ${ARGN})
+        edo_test_properties(${name})
+        return()
+    endif()
+    foreach(driver ${edo_test_drivers})
+        add_test(NAME ${name}@${driver} COMMAND ${ARGN})
+        edo_test_properties(${name}@${driver} EDO_DRIVER=${driver})
+    endforeach()
+endfunction()

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Checks that a compiler refuses (or accepts) one file, as the file's first lines say.
+
+    // expect-gcc: REGEX     gcc must fail, and its messages must match
+    // expect-clang: REGEX   the same for clang
+    // expect: ok            every compiler must accept the file without a word
+    // flags-gcc: FLAGS      more flags (flags-clang likewise)
+
+Ends with 0, 1, or 77 (skipped) where the compiler is missing.
+"""
+import argparse
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+SKIPPED = 77
+HEAD_LINES = 10
+FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
+FLAGS_OF = {"gcc": [], "clang": ["-Wconditional-uninitialized"]}
+
+
+def directives(path):
+    """The `// NAME: VALUE` lines at the top of the file."""
+    found = {}
+    with open(path, encoding="utf-8") as file:
+        for _, line in zip(range(HEAD_LINES), file):
+            match = re.match(r"// ([a-z-]+): *(.*?)\s*$", line)
+            if match:
+                found[match[1]] = match[2]
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--compiler", choices=FLAGS_OF, required=True)
+    parser.add_argument("--include", action="append", default=[])
+    parser.add_argument("file")
+    args = parser.parse_args()
+
+    head = directives(args.file)
+    wanted = head.get(f"expect-{args.compiler}")
+    accept = head.get("expect") == "ok"
+    if wanted is None and not accept:
+        sys.exit(f"{args.file} has no expectation for {args.compiler}")
+    if not shutil.which(args.compiler):
+        print(f"there is no {args.compiler}")
+        return SKIPPED
+
+    command = [args.compiler, *FLAGS, *FLAGS_OF[args.compiler],
+               *shlex.split(head.get(f"flags-{args.compiler}", "")),
+               *(f"-I{folder}" for folder in args.include),
+               "-c", "-o", "/dev/null", args.file]
+    run = subprocess.run(command, capture_output=True, text=True,
+                         env=dict(os.environ, LC_ALL="C"))
+    if accept:
+        passed = run.returncode == 0 and not run.stderr
+    else:
+        passed = run.returncode != 0 and re.search(wanted, run.stderr)
+    if passed:
+        return 0
+    print(shlex.join(command))
+    print(f"expected: {'silence' if accept else wanted}")
+    print(f"status {run.returncode}, messages:\n{run.stderr}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
