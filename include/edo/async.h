@@ -1,0 +1,320 @@
+/* Async functions: straight-line code that waits.
+ *
+ *     struct echo {
+ *         edo_frame();                          // head of every frame; names the callees
+ *         edo_args(edo_io *conn;);              // given by the caller
+ *         char buf[4096];                       // locals that live across an await
+ *     };
+ *
+ *     edo_async(echo)
+ *     {
+ *         edo_body {
+ *             ssize_t n;                        // scratch: set and used between two awaits
+ *             edo_await(n, edo_read(self->conn, self->buf, sizeof self->buf));
+ *             edo_close(self->conn);
+ *             edo_return(n);
+ *         }
+ *     }
+ *
+ * The body is an ordinary function that is entered again where it left. So locals declared in it
+ * are lost at every await: what lives across one belongs in the frame. Compilers report most
+ * violations (-Wall -O2 of gcc, -Wconditional-uninitialized of clang), tools/edo-lint the rest.
+ *
+ * Rules for the caller: a frame does not move once it was polled; pointers handed to an operation
+ * point into a frame, the heap or static memory; an async function that was handed over owns its
+ * arguments and always runs to its own end, also when cancelled.
+ *
+ * Bodies need GNU C (gcc, clang). C++17 may include this header, and call, spawn and run.
+ */
+#pragma once
+
+#include <edo/task.h>
+#include <edo/time.h>
+
+#ifndef __cplusplus
+#pragma GCC diagnostic error "-Wreturn-type"
+#ifdef __clang__
+#pragma clang diagnostic warning "-Wconditional-uninitialized"
+#endif
+#endif
+
+/* ---- the frame ---- */
+
+/* Head of a frame. The async functions that it calls with edo_call() are named as members, for they
+ * share one slot with its operations: edo_frame(struct head head; struct body body;). */
+#define edo_frame(...)                                                                             \
+    edo_future base;                                                                               \
+    edo_future *awaiting;        /* what it waits for: one future, or linked siblings */           \
+    edo_future *kept;            /* what edo_any() left running, and open scopes */                \
+    const void *home;            /* where it was first polled */                                   \
+    int64_t deadline;            /* of edo_await_for() */                                          \
+    int32_t resume;              /* label to go on at, as a distance from the start */             \
+    int32_t winner;              /* of edo_select() and its like */                                \
+    union {                                                                                        \
+        edo_op op;                                                                                 \
+        __VA_ARGS__                                                                                \
+    } slot
+
+/* The arguments, as struct members. Only these and the head are initialised by a call. */
+#define edo_args(...)                                                                              \
+    union {                                                                                        \
+        struct {                                                                                   \
+            __VA_ARGS__                                                                            \
+        };                                                                                         \
+        struct {                                                                                   \
+            __VA_ARGS__                                                                            \
+        } args;                                                                                    \
+    }
+
+/* What every frame begins with. */
+struct edo_any_frame {
+    edo_frame();
+};
+
+EDO_BEGIN_DECLS
+EDO_API void edo__frame_init(void *frame, const edo_future_ops *ops);
+EDO_API int64_t edo__deadline_after(int64_t duration);
+EDO_API edo_future *edo__link(void *frame, size_t count, edo_future *const *children);
+EDO_API edo_poll edo__poll_limited(void *frame, edo_cx *cx);
+EDO_API edo_poll edo__poll_all(void *frame, edo_cx *cx);
+EDO_API edo_poll edo__poll_try_all(void *frame, edo_cx *cx);
+EDO_API edo_poll edo__poll_select(void *frame, edo_cx *cx);
+EDO_API edo_poll edo__poll_select_biased(void *frame, edo_cx *cx);
+EDO_API edo_poll edo__poll_any(void *frame, edo_cx *cx);
+EDO_API edo_future *edo__box(const edo_future_ops *ops, const void *args);
+EDO_API void edo__unbox(edo_future *boxed);
+EDO_API void edo__shield(edo_future *function, edo_cx *cx);
+EDO_END_DECLS
+
+/* Makes a callee ready to run beside others: edo_init(&self->child, fetch, .url = url). */
+#define edo_init(frame, fn, ...)                                                                   \
+    ((frame)->args = (__typeof__((frame)->args)){ __VA_ARGS__ },                                   \
+     edo__frame_init((frame), &fn##_async))
+
+/* ---- the function ---- */
+
+#ifdef __clang__
+#define EDO__ASYNC_BODY __attribute__((noinline, annotate("edo_async_body")))
+#else
+#define EDO__ASYNC_BODY __attribute__((noinline, noclone))
+#endif
+
+/* Defines the async function of struct fn; for this file only. */
+#define edo_async(fn) edo__async(static, fn)
+
+/* The same for other files, which use edo_declare_async(fn). */
+#define edo_async_extern(fn) edo__async(, fn)
+#define edo_declare_async(fn) extern const edo_future_ops fn##_async
+
+#define edo__async(linkage, fn)                                                                    \
+    EDO__ASYNC_BODY static edo_poll fn##_async_body(struct fn *self, edo_cx *cx);                  \
+    static edo_poll fn##_async_poll(edo_future *future, edo_cx *cx)                                \
+    {                                                                                              \
+        return fn##_async_body((struct fn *)(void *)future, cx);                                   \
+    }                                                                                              \
+    linkage const edo_future_ops fn##_async = {                                                    \
+        .name = #fn,                                                                               \
+        .file = __FILE__,                                                                          \
+        .poll = fn##_async_poll,                                                                   \
+        .kind = EDO_KIND_ASYNC,                                                                    \
+        .size = sizeof(struct fn),                                                                 \
+        .args_offset = offsetof(struct fn, args),                                                  \
+        .args_size = sizeof(((struct fn *)0)->args),                                               \
+    };                                                                                             \
+    EDO__ASYNC_BODY static edo_poll fn##_async_body(struct fn *self, edo_cx *cx)
+
+/* Head of the body; its braces hold all of it. */
+#define edo_body                                                                                   \
+    (void)cx;                                                                                      \
+    edo_start_:                                                                                    \
+    if (self->resume)                                                                              \
+        goto *((const char *)&&edo_start_ + self->resume);
+
+/* Ends the function with a result: >= 0 or a negative errno. To fall off the end does not compile. */
+#define edo_return(...)                                                                            \
+    do {                                                                                           \
+        self->base.result = (__VA_ARGS__);                                                         \
+        return EDO_READY;                                                                          \
+    } while (0)
+
+#define EDO__CAT_(a, b) a##b
+#define EDO__CAT(a, b) EDO__CAT_(a, b)
+#define edo__suspend_until(...) edo__suspend_at(EDO__CAT(edo_at_, __COUNTER__), __VA_ARGS__)
+#define edo__suspend_at(label, ...)                                                                \
+    self->resume = (int32_t)((const char *)&&label - (const char *)&&edo_start_);                  \
+    self->base.line = __LINE__;                                                                    \
+    label:                                                                                         \
+    if ((__VA_ARGS__) == EDO_PENDING)                                                              \
+        return EDO_PENDING
+
+#define edo__take_result(lhs)                                                                      \
+    do {                                                                                           \
+        lhs = (__typeof__(lhs))self->awaiting->result;                                             \
+        self->awaiting = NULL;                                                                     \
+    } while (0)
+
+/* ---- waiting for one ---- */
+
+/* Waits for an operation, built in the frame's slot, and takes its result. */
+#define edo_await(lhs, ...)                                                                        \
+    do {                                                                                           \
+        self->slot.op = (__VA_ARGS__);                                                             \
+        edo_await_on(lhs, &self->slot.op.base);                                                    \
+    } while (0)
+
+/* The same for a future that lies elsewhere: a member of the frame, a user's own operation. */
+#define edo_await_on(lhs, future)                                                                  \
+    do {                                                                                           \
+        self->awaiting = edo__link(self, 1, (edo_future *const[]){ (future) });                    \
+        edo__suspend_until(edo_poll_future(self->awaiting, cx));                                   \
+        edo__take_result(lhs);                                                                     \
+    } while (0)
+
+/* With a time limit (nanoseconds; edo_ms(5)): -ETIMEDOUT, and then the operation has ended. One that
+ * is ready wins over a limit that has passed. */
+#define edo_await_for(lhs, duration, ...)                                                          \
+    do {                                                                                           \
+        self->slot.op = (__VA_ARGS__);                                                             \
+        self->deadline = edo__deadline_after(duration);                                            \
+        edo__await_limited(lhs);                                                                   \
+    } while (0)
+
+#define edo__await_limited(lhs)                                                                    \
+    do {                                                                                           \
+        self->awaiting = &self->slot.op.base;                                                      \
+        edo__suspend_until(edo__poll_limited(self, cx));                                           \
+        edo__take_result(lhs);                                                                     \
+    } while (0)
+
+/* The operation of the last edo_await(), until the next: edo_op_progress(edo_last_op()). */
+#define edo_last_op() ((const edo_op *)&self->slot.op)
+
+/* Calls an async function and waits for it; no allocation. Its frame lies in the slot. */
+#define edo_call(lhs, fn, ...)                                                                     \
+    do {                                                                                           \
+        edo__build_callee(fn, __VA_ARGS__);                                                        \
+        edo_await_on(lhs, &self->slot.op.base);                                                    \
+    } while (0)
+
+/* The same with a time limit: its function sees -ECANCELED then, and -ETIMEDOUT is answered if that
+ * is what it returned. */
+#define edo_call_for(lhs, duration, fn, ...)                                                       \
+    do {                                                                                           \
+        edo__build_callee(fn, __VA_ARGS__);                                                        \
+        self->deadline = edo__deadline_after(duration);                                            \
+        edo__await_limited(lhs);                                                                   \
+    } while (0)
+
+#define edo__build_callee(fn, ...)                                                                 \
+    do {                                                                                           \
+        _Static_assert(sizeof(struct fn) <= sizeof self->slot, "name struct " #fn " in edo_frame");\
+        edo_init((struct fn *)(void *)&self->slot, fn, __VA_ARGS__);                               \
+    } while (0)
+
+/* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
+ * the caller's. */
+#define edo_call_boxed(lhs, fn, ...)                                                               \
+    do {                                                                                           \
+        self->awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));                     \
+        if (self->awaiting) {                                                                      \
+            edo__suspend_until(edo_poll_future(self->awaiting, cx));                               \
+            lhs = (__typeof__(lhs))self->awaiting->result;                                         \
+            edo__unbox(self->awaiting);                                                            \
+            self->awaiting = NULL;                                                                 \
+        } else {                                                                                   \
+            lhs = (__typeof__(lhs))-ENOMEM;                                                        \
+        }                                                                                          \
+    } while (0)
+
+/* ---- several at once ---- */
+
+#define edo__link_all(...)                                                                         \
+    edo__link(self, sizeof((edo_future *[]){ __VA_ARGS__ }) / sizeof(edo_future *),                \
+              (edo_future *const[]){ __VA_ARGS__ })
+
+#define edo__together(poll, ...)                                                                   \
+    do {                                                                                           \
+        self->awaiting = edo__link_all(__VA_ARGS__);                                               \
+        self->winner = -1;                                                                         \
+        edo__suspend_until(poll(self, cx));                                                        \
+        self->awaiting = NULL;                                                                     \
+    } while (0)
+
+/* Runs all to their ends: edo_all(&self->a.base, &self->b.base). The results stand in them. */
+#define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
+
+/* The same, but the first failure cancels the rest. rc: 0, or that failure. */
+#define edo_try_all(rc, ...)                                                                       \
+    do {                                                                                           \
+        self->deadline = 0;                                                                        \
+        edo__together(edo__poll_try_all, __VA_ARGS__);                                             \
+        rc = (__typeof__(rc))self->deadline;                                                       \
+    } while (0)
+
+/* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
+ * winner's position from 0, or -ECANCELED if the function was cancelled and so were all. The first
+ * to be polled is chosen at random; edo_select_biased goes from left to right. */
+#define edo_select(which, ...) edo__choose(which, edo__poll_select, __VA_ARGS__)
+#define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
+
+/* The first to be ready; the rest are kept: they go on at every await of this function, until they
+ * have ended or the function returns, which cancels them and waits for their end. */
+#define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
+
+#define edo__choose(which, poll, ...)                                                              \
+    do {                                                                                           \
+        edo__together(poll, __VA_ARGS__);                                                          \
+        which = (__typeof__(which))(self->winner < 0 ? -ECANCELED : self->winner);                 \
+    } while (0)
+
+/* ---- cancellation ---- */
+
+/* Whether this function was asked to end; for loops that compute. A shield hides it. */
+#define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
+
+/* From here on, clean-up: what is first polled after it works although the function was cancelled
+ * (but not when it was aborted). */
+#define edo_shield() edo__shield(&self->base, cx)
+
+/* ---- tasks and entry points ---- */
+
+#ifdef __cplusplus
+template <class Args> const void *edo__address(const Args &args)
+{
+    return &args;
+}
+#define edo__args_of(fn, ...)                                                                      \
+    edo__address((__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
+#else
+#define edo__args_of(fn, ...) (&(__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
+#endif
+
+#define edo__site_of(fn)                                                                           \
+    (__extension__({                                                                               \
+        static const edo_site edo_site_ = { &fn##_async, __func__, __FILE__, __LINE__, 0 };        \
+        &edo_site_;                                                                                \
+    }))
+
+/* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
+ * edo_detach().
+ * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL outside of a runtime. On
+ * failure the arguments are still the caller's.
+ * Thread: inside a task; elsewhere edo_spawn_with() and a runtime. */
+#define edo_spawn(ret_task, fn, ...)                                                               \
+    edo__spawn((ret_task), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
+/* The same with options (a pointer to edo_spawn_options).
+ * Thread: any, when the options name a runtime. */
+#define edo_spawn_with(ret_task, options, fn, ...)                                                 \
+    edo__spawn((ret_task), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
+/* Starts a detached task. Returns and Thread as edo_spawn(). */
+#define edo_go(fn, ...) edo__spawn(NULL, NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
+/* An operation as an expression, from a plain thread, which it blocks:
+ * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. */
+#define edo_wait(...)                                                                              \
+    (__extension__({                                                                               \
+        edo_op edo_op_ = (__VA_ARGS__);                                                            \
+        edo__wait(&edo_op_);                                                                       \
+    }))

@@ -1,0 +1,80 @@
+/* What every part of edo shares: visibility, errors, memory, the log.
+ *
+ * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
+ * text. Outputs are called ret_* and are untouched on failure. Misuse that no error can report
+ * (a buffer that would dangle, a scope left early) ends the process with one line on stderr.
+ *
+ * Memory. All memory of edo comes from one pair of hooks; the default is the C library. Running out
+ * of memory is an error (-ENOMEM), never an abort.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <edo/version.h>
+
+#ifdef __cplusplus
+#define EDO_BEGIN_DECLS extern "C" {
+#define EDO_END_DECLS }
+#else
+#define EDO_BEGIN_DECLS
+#define EDO_END_DECLS
+#endif
+
+#define EDO_API __attribute__((visibility("default")))
+#define EDO_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define EDO_MUST_USE __attribute__((warn_unused_result))
+
+/* The input ended inside edo_read_exact(). */
+#define EDO_EOF ENODATA
+
+EDO_BEGIN_DECLS
+
+/* The version that runs, as EDO_VERSION.
+ * Thread: any. */
+EDO_API uint32_t edo_version(void);
+
+/* The text of an error.
+ * error: a negative errno (the sign is ignored); 0 is "success".
+ * Returns: a string of static storage, never NULL.
+ * Thread: any. */
+EDO_API const char *edo_strerror(int64_t error);
+
+/* ---- memory ---- */
+
+typedef struct edo_allocator {
+    /* size > 0, align a power of two. Returns NULL when there is no memory. */
+    void *(*alloc)(void *context, size_t size, size_t align);
+    /* The size and alignment are those that alloc was given. */
+    void (*free)(void *context, void *memory, size_t size, size_t align);
+    void *context;
+} edo_allocator;
+
+/* Sets the hooks for all memory of edo; NULL sets the default back. The hooks are called from any
+ * thread.
+ * Returns: 0; -EBUSY while memory from the hooks in force is in use; -EINVAL if a hook is missing.
+ * Thread: any. */
+EDO_API int edo_set_allocator(const edo_allocator *allocator);
+
+/* Bytes that edo holds at the moment from the hooks.
+ * Thread: any; a snapshot. */
+EDO_API size_t edo_memory_in_use(void);
+
+/* ---- the log ---- */
+
+typedef enum edo_log_level { EDO_LOG_ERROR, EDO_LOG_WARN, EDO_LOG_INFO, EDO_LOG_DEBUG } edo_log_level;
+
+/* One line without its newline. Called on any thread; must not call edo. */
+typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
+
+/* Sends edo's log to fn; NULL sets the default back: errors and warnings on stderr (EDO_LOG=error,
+ * warn, info or debug changes what is shown).
+ * Thread: any, but not while another thread is in edo. */
+EDO_API void edo_set_log(edo_log_fn *fn, void *context);
+
+EDO_END_DECLS

@@ -1,0 +1,18 @@
+/* All of edo. The modules that were built are told by edo/features.h. */
+#pragma once
+
+#include <edo/features.h>
+
+#include <edo/async.h>
+#include <edo/base.h>
+#include <edo/runtime.h>
+#include <edo/scope.h>
+#include <edo/task.h>
+#include <edo/time.h>
+
+#if EDO_HAS_IO
+#include <edo/io.h>
+#endif
+#if EDO_HAS_NET
+#include <edo/net.h>
+#endif

@@ -1,0 +1,105 @@
+/* TCP.
+ *
+ * Addresses are text: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses of the machine, both
+ * families), "localhost:8080" (the loopback of IPv4). Port 0 lets the system choose. Other host
+ * names answer -EINVAL: looking up names is not an address's business.
+ *
+ * A connection is an edo_io; what only TCP has is set by the edo_tcp_* calls, which answer -ENOTSUP
+ * for streams of another kind. These calls are quick system calls, not operations.
+ */
+#pragma once
+
+#include <edo/io.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_listener edo_listener;
+
+/* Long enough for any address in text, with its port and the final NUL. */
+#define EDO_ADDRESS_SIZE 72
+
+/* Zeroed is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
+typedef struct edo_listen_options {
+    int backlog;                           // 0: 1024
+    bool no_reuse_address;
+    bool reuse_port;                       // several listeners share the address (SO_REUSEPORT)
+    bool only_v6;                          // "[::]:port" takes no IPv4
+    bool reserved[5];
+} edo_listen_options;
+
+/* Listens on an address; the text must outlive the operation.
+ * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...
+ * Cancel: prompt; not listening. */
+EDO_API edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
+EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
+                                   edo_listener **ret_listener);
+
+/* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
+ * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections that
+ * broke before they were taken are passed over.
+ * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener.
+ * Cancel: waits; no connection is lost. */
+EDO_API edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
+
+/* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL is
+ * ignored. Thread: any of the runtime's. */
+EDO_API void edo_listener_close(edo_listener *listener);
+
+/* Wraps a listening socket, which belongs to the listener from then on.
+ * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the caller's. */
+EDO_API int edo_listener_from_fd(int fd, edo_listener **ret_listener);
+EDO_API int edo_listener_fd(const edo_listener *listener);
+
+/* The address it listens on, as text into a buffer of EDO_ADDRESS_SIZE.
+ * Returns: the length, or a negative errno (-ENOSPC for a buffer that is too small). */
+EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
+
+/* Connects to an address; the text must outlive the operation.
+ * Result: 0 with *ret_conn; -EINVAL for a bad address; -ECONNREFUSED, -ETIMEDOUT, ...
+ * Cancel: waits; no connection is left. */
+EDO_API edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
+
+/* The same from a local address (port 0: any). */
+EDO_API edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn);
+
+/* The two ends of a connection, as text into a buffer of EDO_ADDRESS_SIZE.
+ * Returns: the length, or a negative errno (-ENOTCONN, -ENOSPC, -ENOTSUP). */
+EDO_API int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size);
+EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
+
+/* Options of a connection. Setters answer 0 or a negative errno; getters the value (>= 0) or a
+ * negative errno. */
+
+/* TCP_NODELAY: small writes go out at once. */
+EDO_API int edo_tcp_set_nodelay(edo_io *conn, bool on);
+EDO_API int edo_tcp_nodelay(const edo_io *conn);
+
+/* Keep-alive probes: after idle seconds of silence, every interval seconds, count of them unanswered
+ * end the connection. Zero leaves the system's value. */
+typedef struct edo_keepalive {
+    int idle, interval, count;
+} edo_keepalive;
+EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
+EDO_API int edo_tcp_keepalive(const edo_io *conn, edo_keepalive *ret_times);   // ret_times may be NULL
+
+/* What edo_close() does with unsent data: -1: sends it in the background (the default); 0: drops it
+ * and resets the connection; > 0 seconds: the kernel keeps trying that long. */
+EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
+EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
+
+/* Bytes. The kernel may round; on Linux the value read is twice the one set. */
+EDO_API int edo_tcp_set_send_buffer(edo_io *conn, int bytes);
+EDO_API int edo_tcp_send_buffer(const edo_io *conn);
+EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
+EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
+
+/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. */
+EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
+EDO_API int edo_tcp_ttl(const edo_io *conn);
+EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);
+EDO_API int edo_tcp_tos(const edo_io *conn);
+
+/* The pending error of the socket, taken (SO_ERROR): 0 or a negative errno. */
+EDO_API int edo_tcp_take_error(edo_io *conn);
+
+EDO_END_DECLS

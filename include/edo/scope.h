@@ -1,0 +1,82 @@
+/* A scope: tasks that their owner cannot leave before they have ended.
+ *
+ * It is a join set, a task tracker and a nursery in one. It lies in the frame of its owner:
+ *
+ *     edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+ *     rc = edo_scope_spawn(&self->scope, fetch, .url = self->url);
+ *     edo_await(rc, edo_scope_join(&self->scope));
+ *
+ * An async function that returns while its scope has members aborts the process with their names.
+ * Members are tasks: they may run on any worker, and end on their own. A scope that is cancelled
+ * while it is joined cancels its members and waits for their ends.
+ */
+#pragma once
+
+#include <edo/async.h>
+
+EDO_BEGIN_DECLS
+
+enum {
+    EDO_SCOPE_FAIL_FAST = 1,               // the first failure cancels the other members
+    EDO_SCOPE_RESULTS = 2,                 // ended members are kept for edo_scope_next()
+};
+
+/* All private. */
+typedef struct edo_scope {
+    edo_future base;                       // its place in the owner's frame
+    edo_future *owner;
+    uint32_t lock, flags;
+    struct {
+        void *next, *prev;
+    } live, ended;
+    uint64_t count;                        // members alive
+    int64_t failure;                       // the first one, or 0
+    edo_op *waiter;
+    bool cancelled;
+    uint64_t reserved[2];
+} edo_scope;
+
+/* How a member ended. */
+typedef struct edo_member {
+    uint64_t id;                           // edo_task_id()
+    int64_t result;
+    const char *name;
+    void *user;                            // of its edo_spawn_options
+} edo_member;
+
+EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
+EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
+                             const edo_site *site, const void *args);
+
+/* Opens an empty scope in the frame of the function that calls it. */
+#define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
+
+/* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
+ * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -ECANCELED when the scope was
+ * cancelled. On failure the arguments are still the caller's.
+ * Thread: inside any task of the scope's runtime, while the owner has not left. */
+#define edo_scope_spawn(scope, fn, ...)                                                            \
+    edo__scope_spawn((scope), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_scope_spawn_with(scope, options, fn, ...)                                              \
+    edo__scope_spawn((scope), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
+/* Waits until no member is left.
+ * Result: 0, or the first failure of a member since the scope was opened.
+ * Cancel: waits: cancels the members, and answers -ECANCELED (or the failure that came before) when
+ * they have ended. At most one join or next waits on a scope; a second answers -EBUSY. */
+EDO_API edo_op edo_scope_join(edo_scope *scope);
+
+/* Waits for the next member to end, in the order of their ends. Needs EDO_SCOPE_RESULTS.
+ * Result: 1 with *ret_member; 0 when the scope has no member left.
+ * Cancel: prompt; no member is taken. */
+EDO_API edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
+
+/* Cancels all members; none can be added any more.
+ * Thread: inside any task of the scope's runtime. */
+EDO_API void edo_scope_cancel(edo_scope *scope);
+
+/* Members that have not ended.
+ * Thread: as above; a snapshot. */
+EDO_API size_t edo_scope_count(const edo_scope *scope);
+
+EDO_END_DECLS

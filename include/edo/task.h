@@ -1,0 +1,271 @@
+/* Futures, operations and tasks.
+ *
+ * A future is plain data that somebody polls. It begins with an edo_future, lies where its owner
+ * puts it, does nothing before its first poll and does not move after it. A poll answers
+ * EDO_PENDING, and then a wake has been arranged, or EDO_READY, and then the result stands in the
+ * future: one int64_t, >= 0 or a negative errno.
+ *
+ * An operation (edo_op) is a leaf: a future of the library's, of fixed size, returned by value by
+ * its constructor (edo_read(), edo_sleep(), edo_join()). What it is given by pointer (buffers,
+ * ret_*) must outlive it: it belongs in the frame.
+ *
+ * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
+ * else -ECANCELED, and then it has had no effect. Async functions always run to their own end.
+ *
+ * A task is a future with a seat in a runtime: one allocation that holds a header and the frame.
+ * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach().
+ *
+ * The async functions themselves (edo_async, edo_await, ...) are in edo/async.h.
+ */
+#pragma once
+
+#include <edo/base.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_future edo_future;
+typedef struct edo_cx edo_cx;              // what a poll is given; valid during that poll only
+typedef struct edo_task edo_task;
+typedef struct edo_runtime edo_runtime;
+typedef struct edo_context edo_context;
+typedef struct edo_wakeable edo_wakeable;
+
+typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
+
+/* How far a future has been asked to end. A shield holds off the second, not the third. */
+typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
+
+typedef enum edo_kind {
+    EDO_KIND_LEAF,                         // an operation, or a user's own future
+    EDO_KIND_ASYNC,                        // an async function: an edo_any_frame
+    EDO_KIND_SCOPE,                        // a scope, linked into its owner's frame
+} edo_kind;
+
+/* One static table per kind of future. */
+typedef struct edo_future_ops {
+    const char *name;                      // shown in backtraces
+    const char *file;                      // of an async function; else NULL
+    edo_poll (*poll)(edo_future *, edo_cx *);
+    edo_kind kind;
+    uint32_t size;                         // of the frame
+    uint32_t args_offset;                  // where the arguments lie in it
+    uint32_t args_size;
+    const void *reserved[2];
+} edo_future_ops;
+
+enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
+
+struct edo_future {
+    const edo_future_ops *ops;
+    edo_future *next;                      // sibling, while several are awaited or kept
+    int64_t result;                        // once EDO_DONE: >= 0, or a negative errno
+    uint32_t line;                         // where an async function waits
+    uint8_t state;                         // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
+    uint8_t fate;                          // asked of this future: edo_fate; only ever rises
+    uint8_t flags;                         // EDO__SHIELD, ...
+    uint8_t reserved;
+};
+
+/* A leaf operation. All but the result is private. */
+typedef struct edo_op {
+    edo_future base;
+    void *object;                          // what it works on: an edo_io, a task, a scope
+    void *data;                            // buffer or ret_*
+    uint64_t length;
+    uint64_t progress;
+    union {
+        struct {
+            void *next, *prev;             // wait node, while it is in a list
+        } node;
+        struct {
+            void *driver, *extra;          // the driver that it went to, and what that one needs
+        } at;
+    } link;
+    edo_wakeable *waker;                   // who is told, while it waits
+    uint32_t word;                         // atomic: where it stands, see src/task/op.h
+    uint32_t detail;
+} edo_op;
+
+#ifdef __cplusplus
+static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
+#else
+_Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
+#endif
+
+/* ---- polling: for those who write their own futures or executors ---- */
+
+/* Polls a future: brings the fate of the scope that polls to it, keeps its state.
+ * Returns: EDO_READY when it has ended, also when it already had.
+ * Thread: inside a poll. */
+EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
+
+/* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To cancel
+ * twice, or something that is done, does nothing.
+ * Thread: inside the task that polls the future. */
+EDO_API void edo_cancel(edo_future *future);
+
+/* The same, at the second level: no shield holds it off.
+ * Thread: inside the task that polls the future. */
+EDO_API void edo_abort(edo_future *future);
+
+/* The fate under which this poll runs: a leaf that is not EDO_LIVE answers its result or -ECANCELED. */
+EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
+
+/* The task's waker; edo_wake() on it has the task polled again. Valid until the poll that arranged
+ * the wake is followed by one that takes it back; who keeps it longer takes edo_waker_ref(). */
+EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
+
+/* Asks for a poll at a moment of edo_now()'s clock; called on every poll that still wants it. */
+EDO_API void edo_cx_deadline(edo_cx *cx, int64_t when);
+
+/* Uses one unit of the task's budget. Every leaf that is about to answer EDO_READY calls it.
+ * Returns: false when nothing is left: answer EDO_PENDING; the task is queued again behind the
+ * others. */
+EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
+
+/* ---- wakers ---- */
+
+typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_wakeable_kind;
+
+/* What can be woken: the head of a task, or a user's own object that begins with it. */
+struct edo_wakeable {
+    uint8_t kind;                          // edo_wakeable_kind
+    uint8_t private_[7];
+};
+
+/* A wakeable of a user's own, for example one that posts to a foreign event loop. wake is called on
+ * any thread, perhaps several times; it must not poll. The object must outlive its last wait. */
+typedef struct edo_user_wakeable {
+    edo_wakeable head;
+    void (*wake)(struct edo_user_wakeable *);
+} edo_user_wakeable;
+
+EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable,
+                                    void (*wake)(edo_user_wakeable *));
+
+/* Has the task polled again, soon. Cheap when it is to be polled already.
+ * Thread: any; after the task's end only through a counted waker. */
+EDO_API void edo_wake(edo_wakeable *waker);
+
+/* Counts a waker, so that it may be kept and woken even after its task has ended.
+ * Returns: waker. Thread: any that may use it now. */
+EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
+EDO_API void edo_waker_unref(edo_wakeable *waker);     // NULL is ignored
+
+/* ---- tasks ---- */
+
+/* Where a task was spawned: static, made by edo_spawn() and its like. */
+typedef struct edo_site {
+    const edo_future_ops *ops;
+    const char *function, *file;
+    uint32_t line, reserved;
+} edo_site;
+
+/* What a spawn may be told beside the function and its arguments; zeroed is the default. */
+typedef struct edo_spawn_options {
+    const char *name;                      // shown instead of the function's; not copied
+    void *user;                            // edo_task_user()
+    edo_context *context;                  // counted by the task; NULL: that of the spawning task
+    edo_runtime *runtime;                  // NULL: the one that runs on this thread
+    void *reserved[4];
+} edo_spawn_options;
+
+/* Waits for a task's end and gives the handle back.
+ * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
+ * function has ended by then and its frame is no longer in use.
+ * Cancel: prompt; the task goes on and the handle stays the caller's. */
+EDO_API edo_op edo_join(edo_task *task);
+
+/* Gives the handle back; the task goes on alone. NULL is ignored.
+ * Thread: any. */
+EDO_API void edo_detach(edo_task *task);
+
+/* Asks a task to end: its function sees -ECANCELED at its next await. Twice, or after its end, it
+ * does nothing.
+ * Thread: any that holds the handle. */
+EDO_API void edo_task_cancel(edo_task *task);
+
+/* The same at the second level, which no shield holds off.
+ * Thread: any that holds the handle. */
+EDO_API void edo_task_abort(edo_task *task);
+
+/* Whether the task has ended, so that edo_join() would not wait.
+ * Thread: any that holds the handle. */
+EDO_API bool edo_task_is_done(const edo_task *task);
+
+/* Another handle's worth of access: a waker that keeps the task's memory. Give it back with
+ * edo_waker_unref(). Thread: any that holds the handle. */
+EDO_API edo_wakeable *edo_task_waker(edo_task *task);
+
+/* Unique in the process, never reused. */
+EDO_API uint64_t edo_task_id(const edo_task *task);
+EDO_API const char *edo_task_name(const edo_task *task);
+EDO_API const edo_site *edo_task_site(const edo_task *task);
+EDO_API void *edo_task_user(const edo_task *task);
+
+/* The task that this thread polls at the moment, or NULL. No handle: valid during this poll. */
+EDO_API edo_task *edo_current_task(void);
+
+/* Lets others run first: queued again behind them.
+ * Result: 0. Cancel: prompt. */
+EDO_API edo_op edo_yield(void);
+
+/* ---- what spawned tasks inherit ---- */
+
+/* Immutable and counted; every task spawned by a task has the same one unless told otherwise. */
+typedef struct edo_context_values {
+    int64_t deadline;                      // of edo_now()'s clock, 0 for none: the task is cancelled then
+    uint64_t trace[2];
+    int32_t priority;
+    void *user;
+} edo_context_values;
+
+/* Returns: 0, or -ENOMEM. Thread: any. */
+EDO_API int edo_context_create(const edo_context_values *values, edo_context **ret_context);
+EDO_API edo_context *edo_context_ref(edo_context *context);
+EDO_API void edo_context_unref(edo_context *context);  // NULL is ignored
+EDO_API const edo_context_values *edo_context_values_of(const edo_context *context);
+
+/* The current task's, or NULL. */
+EDO_API edo_context *edo_current_context(void);
+
+/* From here on the current task, and what it spawns, has this context (counted; NULL for none).
+ * Thread: inside a task. */
+EDO_API void edo_set_context(edo_context *context);
+
+/* ---- backtraces ---- */
+
+typedef struct edo_trace_line {
+    int depth;                             // 0 for the task's function
+    const char *name, *file;               // of the function or operation; file may be NULL
+    uint32_t line;                         // where it waits; 0 for a leaf
+} edo_trace_line;
+
+/* Calls visit for every frame and operation that the task waits in, outermost first.
+ * Returns: 0; -EBUSY while it is being polled or looked at by another; -ESRCH once it has ended.
+ * Thread: any that holds the handle; the task is not run meanwhile, so visit must be brief. */
+EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
+                           void *context);
+
+/* The same for a future that the caller owns; outside of its polls or inside its task. */
+EDO_API void edo_future_trace(const edo_future *future,
+                              void (*visit)(void *context, const edo_trace_line *), void *context);
+
+/* ---- operations ---- */
+
+/* Bytes that an operation had moved when it ended, also when it failed or was cancelled. */
+static inline uint64_t edo_op_progress(const edo_op *op)
+{
+    return op->progress;
+}
+
+/* Runs one operation from a plain thread and blocks until it is ready.
+ * Returns: its result. Thread: any that is not inside a task (aborts there). */
+EDO_API int64_t edo__wait(edo_op *op);
+
+/* ---- what the macros call ---- */
+
+EDO_API int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
+                       const void *args);
+
+EDO_END_DECLS

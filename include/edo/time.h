@@ -1,0 +1,59 @@
+/* Clocks and durations.
+ *
+ * A moment is an int64_t of nanoseconds of the monotonic clock; a duration is one of nanoseconds.
+ * Both saturate: a deadline too far off is EDO_NEVER. Deadlines are never early: the clock is read
+ * when a deadline is made.
+ *
+ * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
+ * until every task waits and no operation is under way; then it goes on to the next deadline by itself.
+ */
+#pragma once
+
+#include <edo/task.h>
+
+#define EDO_NEVER INT64_MAX
+
+EDO_BEGIN_DECLS
+
+static inline int64_t edo__scaled(int64_t count, int64_t unit)
+{
+    int64_t product;
+    if (!__builtin_mul_overflow(count, unit, &product))
+        return product;
+    return count < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* Durations in nanoseconds. Saturate. */
+static inline int64_t edo_ns(int64_t count) { return count; }
+static inline int64_t edo_us(int64_t count) { return edo__scaled(count, 1000); }
+static inline int64_t edo_ms(int64_t count) { return edo__scaled(count, 1000000); }
+static inline int64_t edo_s(int64_t count) { return edo__scaled(count, 1000000000); }
+static inline int64_t edo_minutes(int64_t count) { return edo__scaled(count, 60000000000); }
+
+/* This moment: of the clock of the runtime that runs on this thread, else of the monotonic clock.
+ * Thread: any. */
+EDO_API int64_t edo_now(void);
+
+/* Waits for a duration, counted from now, or until a moment; not for one that has passed.
+ * Result: 0.
+ * Cancel: prompt. */
+EDO_API edo_op edo_sleep(int64_t duration);
+EDO_API edo_op edo_sleep_until(int64_t when);
+
+/* ---- the test clock of a runtime ---- */
+
+/* Stops the clock of the current runtime, or lets it go on from where it stands.
+ * Returns: 0; -EALREADY when it is so already; -EINVAL outside of a runtime's thread. */
+EDO_API int edo_clock_pause(void);
+EDO_API int edo_clock_resume(void);
+
+/* Moves a paused clock on; deadlines that pass are met in their order once the task waits.
+ * Returns: 0; -EINVAL when it is not paused or duration < 0.
+ * Thread: inside a task of that runtime. */
+EDO_API int edo_clock_advance(int64_t duration);
+
+/* Whether a paused clock goes on by itself when all is idle; on at first.
+ * Returns: 0; -EINVAL outside of a runtime's thread. */
+EDO_API int edo_clock_auto_advance(bool on);
+
+EDO_END_DECLS
