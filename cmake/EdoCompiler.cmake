@@ -12,10 +12,6 @@ add_library(edo_warnings INTERFACE)
 target_compile_options(edo_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion
     $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
     $<$<BOOL:${EDO_WERROR}>:-Werror>)
-if(CMAKE_C_COMPILER_ID MATCHES "Clang")
-    # Reports a local that is kept across an await.
-    target_compile_options(edo_warnings INTERFACE -Wconditional-uninitialized)
-endif()
 
 if(EDO_SANITIZE)
     add_compile_options(-fsanitize=${EDO_SANITIZE} -fno-sanitize-recover=all

@@ -14,8 +14,17 @@ endforeach()
 install(TARGETS ${edo_targets} EXPORT edoTargets
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
+# A module that was left out has no header either; time.h also declares what the core needs.
+set(edo_absent_headers)
+foreach(module io net)
+    string(TOUPPER ${module} option)
+    if(NOT EDO_${option})
+        list(APPEND edo_absent_headers PATTERN ${module}.h EXCLUDE)
+    endif()
+endforeach()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/edo ${PROJECT_BINARY_DIR}/include/edo
-    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    FILES_MATCHING PATTERN "*.h" ${edo_absent_headers})
 
 install(EXPORT edoTargets NAMESPACE edo:: DESTINATION ${edo_package_dir})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/edoConfig.cmake.in

@@ -19,7 +19,7 @@ import sys
 SKIPPED = 77
 HEAD_LINES = 10
 FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
-FLAGS_OF = {"gcc": [], "clang": ["-Wconditional-uninitialized"]}
+COMPILERS = ["gcc", "clang"]
 
 
 def directives(path):
@@ -35,7 +35,7 @@ def directives(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--compiler", choices=FLAGS_OF, required=True)
+    parser.add_argument("--compiler", choices=COMPILERS, required=True)
     parser.add_argument("--include", action="append", default=[])
     parser.add_argument("file")
     args = parser.parse_args()
@@ -49,7 +49,7 @@ def main():
         print(f"there is no {args.compiler}")
         return SKIPPED
 
-    command = [args.compiler, *FLAGS, *FLAGS_OF[args.compiler],
+    command = [args.compiler, *FLAGS,
                *shlex.split(head.get(f"flags-{args.compiler}", "")),
                *(f"-I{folder}" for folder in args.include),
                "-c", "-o", "/dev/null", args.file]
