@@ -61,9 +61,9 @@ struct need {
     const char *lack;
 };
 
-#define NEED(name)                  \
-    {                               \
-        name, "kernel lacks " #name \
+#define NEED(name)                                                                                 \
+    {                                                                                              \
+        name, "kernel lacks " #name                                                                \
     }
 
 static const struct need needed_features[] = {
@@ -101,10 +101,10 @@ static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
  * or the address of something thread-local. */
 static uint64_t this_thread(void)
 {
-    static _Atomic(uint64_t) last;
+    static edo_atomic(uint64_t) last;
     static _Thread_local uint64_t token;
 
-    if (token == 0) token = edo_fetch_add_relaxed(&last, 1) + 1;
+    if (token == 0) token = edo_add_relaxed(&last, 1) + 1;
     return token;
 }
 
@@ -154,7 +154,9 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
-        memory[sizeof(struct io_uring_probe) + PROBE_OPS * sizeof(struct io_uring_probe_op)] = {0};
+        memory[sizeof(struct io_uring_probe) + PROBE_OPS * sizeof(struct io_uring_probe_op)] = {
+            0
+        };
     struct io_uring_probe *probe = (struct io_uring_probe *)memory;
     int rc = sys_register(ring->fd, IORING_REGISTER_PROBE, probe, PROBE_OPS);
 
@@ -241,7 +243,7 @@ static void unmap_queues(struct edo__ring *ring)
  * the descriptor in every io_uring_enter. Where that fails, the descriptor serves. */
 static void adopt(struct edo__ring *ring)
 {
-    struct io_uring_rsrc_update slot = {.offset = UINT32_MAX, .data = (uint64_t)ring->fd};
+    struct io_uring_rsrc_update slot = { .offset = UINT32_MAX, .data = (uint32_t)ring->fd };
 
     if (sys_register(ring->fd, REGISTER_RING_FDS, &slot, 1) != 1) return;
     ring->registered = (int)slot.offset;
@@ -256,7 +258,7 @@ static bool adopted_here(const struct edo__ring *ring)
 /* Undoes adopt(). In another thread's table the same index is another ring: left alone. */
 static void disown(struct edo__ring *ring)
 {
-    struct io_uring_rsrc_update slot = {.offset = (uint32_t)ring->registered};
+    struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
 
     if (adopted_here(ring)) (void)sys_register(ring->fd, UNREGISTER_RING_FDS, &slot, 1);
 }
@@ -282,7 +284,7 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
     int fd = create(entries, flags_wanted, &params);
     int rc;
 
-    *ring = (struct edo__ring){0};
+    *ring = (struct edo__ring){ 0 };
     if (fd < 0) return failed(fd, "io_uring_setup", ret_reason);
     ring->fd = fd;
     ring->registered = -1;
@@ -293,7 +295,7 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
     rc = build(ring, &params, ret_reason);
     if (rc < 0) {
         close(fd);
-        *ring = (struct edo__ring){0};
+        *ring = (struct edo__ring){ 0 };
         return rc;
     }
     if ((params.flags & IORING_SETUP_R_DISABLED) == 0) adopt(ring);
@@ -315,13 +317,13 @@ void edo__ring_deinit(struct edo__ring *ring)
     disown(ring);
     unmap_queues(ring);
     close(ring->fd);
-    *ring = (struct edo__ring){0};
+    *ring = (struct edo__ring){ 0 };
 }
 
 void edo__ring_forget(struct edo__ring *ring)
 {
     if (ring->map != NULL) close(ring->fd);
-    *ring = (struct edo__ring){0};
+    *ring = (struct edo__ring){ 0 };
 }
 
 static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr, unsigned flags,
@@ -344,9 +346,9 @@ static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_n
 static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr,
                          int64_t timeout_ns)
 {
-    struct __kernel_timespec limit = {.tv_sec = timeout_ns / NS_PER_S,
-                                      .tv_nsec = timeout_ns % NS_PER_S};
-    struct io_uring_getevents_arg arg = {.ts = edo__sqe_ptr(&limit)};
+    struct __kernel_timespec limit = { .tv_sec = timeout_ns / NS_PER_S,
+                                       .tv_nsec = timeout_ns % NS_PER_S };
+    struct io_uring_getevents_arg arg = { .ts = edo__sqe_ptr(&limit) };
 
     if (wait_nr == 0 || timeout_ns < 0)
         return sys_enter(ring, to_submit, wait_nr, ring->enter_flags, NULL);

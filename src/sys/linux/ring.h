@@ -25,8 +25,7 @@
  *
  * docs/internals/io_uring.md says why the flags are as they are.
  */
-#ifndef EDO_SYS_LINUX_RING_H
-#define EDO_SYS_LINUX_RING_H
+#pragma once
 
 #include <linux/io_uring.h>
 #include <poll.h>
@@ -66,13 +65,13 @@
 #endif
 
 /* For a ring that one thread alone submits to and reaps: the cheapest way. */
-#define EDO__RING_OWNED                                                                  \
-    (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | \
+#define EDO__RING_OWNED                                                                            \
+    (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |           \
      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
 /* For a ring that another thread may enter, or whose completions it must see, while the owner
  * computes. */
-#define EDO__RING_SHARED \
+#define EDO__RING_SHARED                                                                           \
     (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
 /* What the kernel can do beyond what edo__ring_init requires; bits of edo__ring.can. */
@@ -86,16 +85,16 @@
 struct edo__ring {
     /* Completion queue; `cq_tail` is the kernel's to write, `cq_head` ours. */
     struct io_uring_cqe *cqes;
-    _Atomic(unsigned) *cq_tail;
-    _Atomic(unsigned) *cq_head;
+    edo_atomic(unsigned) * cq_tail;
+    edo_atomic(unsigned) * cq_head;
     unsigned cq_next; // our copy of *cq_head, which nobody else writes
     unsigned cq_mask;
 
     /* Submission queue; `sq_head` and `sq_flags` are the kernel's to write, `sq_tail` ours. */
     struct io_uring_sqe *sqes;
-    _Atomic(unsigned) *sq_head;
-    _Atomic(unsigned) *sq_tail;
-    _Atomic(unsigned) *sq_flags;
+    edo_atomic(unsigned) * sq_head;
+    edo_atomic(unsigned) * sq_tail;
+    edo_atomic(unsigned) * sq_flags;
     unsigned sq_next; // where the next entry goes; *sq_tail follows when it is submitted
     unsigned sq_mask;
 
@@ -366,5 +365,3 @@ static inline void edo__sqe_cancel(struct io_uring_sqe *sqe, uint64_t tag)
     edo__sqe_op(sqe, IORING_OP_ASYNC_CANCEL, -1, NULL, 0);
     sqe->addr = tag;
 }
-
-#endif
