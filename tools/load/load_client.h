@@ -3,8 +3,8 @@
  * epoll. Each connection is a closed loop: `pipeline` messages are in flight, and the end of one
  * starts the next, until the caller clears `renew`.
  *
- * The steps in order: init, connect, start, any number of turns, finish, deinit. The fields that the
- * caller may set between turns are marked; all others it only reads.
+ * The steps in order: init, connect, start, any number of turns, finish, deinit. The fields that
+ * the caller may set between turns are marked; all others it only reads.
  *
  * A connection owns no buffer: what it sends is a function of its offset (load_stream.h), and what
  * it receives is checked and forgotten.
