@@ -2,7 +2,7 @@
  * The bytes that a connection sends: a function of (key, offset) alone, so that neither side stores
  * them and any part can be made or checked by itself. A changed byte never fits at its offset.
  * Bytes lost, doubled, swapped or delivered to another connection (which has another key) fit with
- * a chance of 1/256 each, so a run of them is found for certain.
+ * a chance of 1/256 each, so a run of them is missed practically never.
  */
 #ifndef LOAD_STREAM_H
 #define LOAD_STREAM_H
