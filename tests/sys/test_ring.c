@@ -146,8 +146,8 @@ static int64_t now_ns(void)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* Takes everything that is there, checks that it is tagged `from`, `from + 1` and so on, and answers
- * how many it was. */
+/* Takes everything that is there, checks that it is tagged `from`, `from + 1` and so on, and
+ * answers how many it was. */
 static unsigned take_in_order(struct edo__ring *ring, unsigned from)
 {
     struct io_uring_cqe *first;
@@ -189,6 +189,17 @@ static void test_wrap_around(void **state)
         assert_int_equal(edo__ring_enter(ring, 5, NO_LIMIT), 0);
         assert_int_equal(take_in_order(ring, i), 5);
     }
+}
+
+static void test_entries_are_zeroed(void **state)
+{
+    struct edo__ring *ring = &((struct fixture *)*state)->ring;
+    static const struct io_uring_sqe zeroed;
+
+    add_nops(ring, TAG_OP, ENTRIES);
+    assert_int_equal(edo__ring_submit(ring), 0);
+    for (unsigned i = 0; i < ENTRIES; i++) // each was used, with a tag that is not 0
+        assert_memory_equal(edo__ring_sqe(ring), &zeroed, sizeof zeroed);
 }
 
 /* Submits ten times what the CQ holds before the first completion is taken. */
@@ -277,8 +288,8 @@ static void test_idle_turn_makes_no_system_call(void **state)
     assert_int_equal(take_in_order(ring, 0), 2);
 }
 
-/* A turn that does not wait brings in what has happened, also where the kernel defers its work until
- * it is called, which the flag must then show. */
+/* A turn that does not wait brings in what has happened, also where the kernel defers its work
+ * until it is called, which the flag must then show. */
 static void test_deferred_work_is_flagged(void **state)
 {
     struct fixture *f = *state;
@@ -335,6 +346,22 @@ static void test_recv_and_send(void **state)
     edo__sqe_send(entry(ring, TAG_OP), f->pair[0], "edo", 3, 0);
     expect(ring, TAG_OP, -EPIPE); // SIGPIPE would have ended us
     f->pair[1] = -1;
+}
+
+/* O_NONBLOCK makes no difference to an operation on a socket: it waits. MSG_DONTWAIT does. */
+static void test_non_blocking_socket_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct edo__ring *ring = &f->ring;
+    char got;
+
+    assert_int_equal(fcntl(f->pair[0], F_SETFL, O_NONBLOCK), 0);
+    edo__sqe_recv(entry(ring, TAG_OP), f->pair[0], &got, 1, 0);
+    expect_nothing(ring);
+    assert_int_equal(write(f->pair[1], "x", 1), 1);
+    expect(ring, TAG_OP, 1);
+    edo__sqe_recv(entry(ring, TAG_OP), f->pair[0], &got, 1, MSG_DONTWAIT);
+    expect(ring, TAG_OP, -EAGAIN);
 }
 
 static void test_read_and_write(void **state)
@@ -795,6 +822,7 @@ static void test_sizes(void **state)
 static const struct CMUnitTest tests[] = {
     with_ring(test_batch_beyond_the_queue),
     with_ring(test_wrap_around),
+    with_ring(test_entries_are_zeroed),
     with_ring(test_overflow_without_waiting),
     with_ring(test_overflow_with_waiting),
     with_ring(test_submitting_while_overflown),
@@ -804,6 +832,7 @@ static const struct CMUnitTest tests[] = {
     with_ring(test_deferred_work_is_flagged),
     with_ring(test_ring_descriptor_can_be_polled),
     with_ring(test_recv_and_send),
+    with_ring(test_non_blocking_socket_waits),
     with_ring(test_read_and_write),
     with_ring(test_file_position),
     with_ring(test_messages),

@@ -39,6 +39,7 @@ struct kernel {
     int submit_error;          // what an io_uring_enter that submits answers ...
     int submit_errors;         // ... so many times
     unsigned submit_max;       // how many entries it takes at once; 0: all
+    unsigned waited_for;       // the number that the last io_uring_enter wanted to wait for
 };
 
 static struct kernel played;
@@ -50,6 +51,16 @@ static void play(struct kernel kernel)
     pthread_mutex_lock(&played_lock);
     played = kernel;
     pthread_mutex_unlock(&played_lock);
+}
+
+static unsigned last_waited_for(void)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&played_lock);
+    count = played.waited_for;
+    pthread_mutex_unlock(&played_lock);
+    return count;
 }
 
 /* Memory of the caller, touched from outside as a kernel does. */
@@ -116,6 +127,7 @@ static int64_t play_enter(struct kernel *k, const struct seccomp_data *call)
 {
     unsigned to_submit = (unsigned)call->args[1];
 
+    k->waited_for = (unsigned)call->args[2];
     if (to_submit == 0) return THROUGH;
     if (k->submit_errors > 0) {
         k->submit_errors--;
@@ -181,7 +193,8 @@ static int install_filter(void)
                         &program);
 }
 
-/* The stand-in must be there before the filter, which it would inherit; it waits for the descriptor. */
+/* The stand-in must be there before the filter, which it would inherit; so it waits for the
+ * descriptor. */
 static pthread_barrier_t filter_is_in;
 
 static void *start_stand_in(void *arg)
@@ -389,6 +402,7 @@ static void expect_starved(int error)
     add_nops(&ring, ENTRIES);
     assert_int_equal(edo__ring_enter(&ring, ENTRIES, NO_LIMIT), 0);
     assert_int_equal(ring.enters, 2);
+    assert_int_equal(last_waited_for(), 1);
     assert_int_equal(edo__ring_pending(&ring), ENTRIES);
     assert_int_equal(edo__ring_submit(&ring), error != 0 ? error : -EAGAIN);
     assert_null(edo__ring_sqe(&ring)); // full, and the third refusal
@@ -418,6 +432,7 @@ static void test_starved_with_something_to_reap(void **state)
     play((struct kernel){ .submit_error = -EBUSY, .submit_errors = 1 });
     add_nops(&ring, 1);
     assert_int_equal(edo__ring_enter(&ring, 2, NO_LIMIT), 0);
+    assert_int_equal(last_waited_for(), 0);
     assert_int_equal(edo__ring_ready(&ring), 1);
     assert_int_equal(edo__ring_enter(&ring, 2, NO_LIMIT), 0);
     assert_int_equal(edo__ring_ready(&ring), 2);

@@ -1,5 +1,5 @@
-/* ring.c - set-up, end and the three system calls of an io_uring; the queues' daily use is inline in
- * ring.h. */
+/* ring.c - set-up, end and the three system calls of an io_uring; the queues' daily use is inline
+ * in ring.h. */
 #include "sys/linux/ring.h"
 
 #include <errno.h>
@@ -29,8 +29,8 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7) // 6.15
 #endif
 
-/* The kernel's own default is twice. Four times lets every submission of a full SQ be in flight
- * while three more wait for an answer, at 16 bytes each, before anything must overflow. */
+/* The kernel's own default is twice. A server has many more operations waiting than it prepares in
+ * one turn, and room for their completions costs 16 bytes each, an overflow an allocation. */
 #define CQ_PER_SQ 4U
 
 /* How long to wait for something to be freed when the kernel does not take submissions. */
@@ -389,7 +389,7 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     return sqe;
 }
 
-/* What a wait's result means to the caller. -EBUSY (up to 5.18): the CQ is full and more is kept
+/* What a wait's result means to the caller. -EBUSY (older kernels): the CQ is full and more is kept
  * back, so there is something to reap. */
 static int wait_result(int rc)
 {
@@ -399,7 +399,7 @@ static int wait_result(int rc)
 }
 
 /* Whether the kernel could not take submissions but may later. It takes none while it holds back
- * completions (-EBUSY, up to 5.18) or finds no memory; and 0 makes no progress either. */
+ * completions (-EBUSY, older kernels) or finds no memory; and 0 makes no progress either. */
 static bool is_starved(int rc) { return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM; }
 
 /* The wait when submissions were not taken: what completes frees resources, so with something to

@@ -178,7 +178,8 @@ static inline unsigned edo__ring_ready(const struct edo__ring *ring)
 }
 
 /* Whether the kernel holds back completions that only an edo__ring_enter brings in: deferred task
- * work, or what did not fit into the CQ. A hint; its order comes from the system call it leads to. */
+ * work, or what did not fit into the CQ. A hint: the system call that it leads to
+ * orders what follows. */
 static inline bool edo__ring_has_work(const struct edo__ring *ring)
 {
     return (edo_load_relaxed(ring->sq_flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
@@ -250,7 +251,7 @@ static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, si
     sqe->msg_flags = (uint32_t)flags;
 }
 
-/* A closed peer is -EPIPE, never SIGPIPE. */
+/* A closed peer is -EPIPE, never SIGPIPE. (Newer kernels add the flag by themselves.) */
 static inline void edo__sqe_send(struct io_uring_sqe *sqe, int fd, const void *buf, size_t len,
                                  int flags)
 {
