@@ -27,6 +27,7 @@ function(edo_library target kind)
             $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>
         PRIVATE
             ${PROJECT_SOURCE_DIR}/src)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
     target_link_libraries(${target} PUBLIC Threads::Threads PRIVATE $<BUILD_INTERFACE:edo_warnings>)
     set_target_properties(${target} PROPERTIES OUTPUT_NAME edo)
 endfunction()
