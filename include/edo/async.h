@@ -159,7 +159,14 @@ EDO_END_DECLS
 #define edo_await(lhs, ...)                                                                        \
     do {                                                                                           \
         self->slot.op = (__VA_ARGS__);                                                             \
-        edo_await_on(lhs, &self->slot.op.base);                                                    \
+        edo__await_slot(lhs);                                                                      \
+    } while (0)
+
+#define edo__await_slot(lhs)                                                                       \
+    do {                                                                                           \
+        self->awaiting = &self->slot.op.base;                                                      \
+        edo__suspend_until(edo_poll_future(self->awaiting, cx));                                   \
+        edo__take_result(lhs);                                                                     \
     } while (0)
 
 /* The same for a future that lies elsewhere: a member of the frame, a user's own operation. */
@@ -193,7 +200,7 @@ EDO_END_DECLS
 #define edo_call(lhs, fn, ...)                                                                     \
     do {                                                                                           \
         edo__build_callee(fn, __VA_ARGS__);                                                        \
-        edo_await_on(lhs, &self->slot.op.base);                                                    \
+        edo__await_slot(lhs);                                                                      \
     } while (0)
 
 /* The same with a time limit: its function sees -ECANCELED then, and -ETIMEDOUT is answered if that
@@ -246,9 +253,9 @@ EDO_END_DECLS
 /* The same, but the first failure cancels the rest. rc: 0, or that failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
-        self->deadline = 0;                                                                        \
+        self->base.result = 0;                                                                     \
         edo__together(edo__poll_try_all, __VA_ARGS__);                                             \
-        rc = (__typeof__(rc))self->deadline;                                                       \
+        rc = (__typeof__(rc))self->base.result;                                                    \
     } while (0)
 
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the

@@ -27,7 +27,7 @@
 #endif
 
 #define EDO_API __attribute__((visibility("default")))
-#define EDO_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define EDO_PRINTF(format_at, args_at) __attribute__((__format__(__printf__, format_at, args_at)))
 #define EDO_MUST_USE __attribute__((warn_unused_result))
 
 /* The input ended inside edo_read_exact(). */

@@ -5,7 +5,7 @@
  * when a deadline is made.
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
- * until every task waits and no operation is under way; then it goes on to the next deadline by itself.
+ * until every task waits; then it goes on to the next deadline by itself (edo_clock_auto_advance()).
  */
 #pragma once
 

@@ -1,0 +1,190 @@
+#include "base/heap.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+
+typedef struct block {
+    struct block *next;                    // while it is free
+} block;
+
+typedef struct slab {
+    edo__node link;                        // in slabs of its class, while it has a free block
+    edo__node all;                         // in all slabs of the heap
+    edo__heap *heap;
+    block *free;
+    uint32_t used, fresh, capacity;        // blocks; those from fresh on were never handed out
+    uint32_t size_class;
+    bool listed;
+} slab;
+
+enum { SLAB_HEADER = (sizeof(slab) + EDO__HEAP_GRAIN - 1) / EDO__HEAP_GRAIN * EDO__HEAP_GRAIN };
+
+struct edo__heap {
+    edo__node classes[EDO__HEAP_CLASSES];  // slabs with a free block
+    edo__node slabs;                       // all of them, also full ones
+    edo_atomic(block *) remote;            // freed by other threads; CLOSED when the owner has left
+    edo_atomic(int64_t) orphans;           // blocks alive after the close; see edo__heap_close
+    size_t used;                           // blocks handed out and not yet back; owner only
+};
+
+static block closed_mark;
+#define CLOSED (&closed_mark)
+
+edo__heap *edo__heap_create(void)
+{
+    edo__heap *heap = edo__alloc_zeroed(sizeof *heap);
+    if (!heap)
+        return NULL;
+    edo__list_init(&heap->slabs);
+    for (size_t i = 0; i < EDO__HEAP_CLASSES; i++)
+        edo__list_init(&heap->classes[i]);
+    return heap;
+}
+
+static slab *slab_of(const void *memory)
+{
+    return (slab *)((uintptr_t)memory & ~(uintptr_t)(EDO__SLAB_SIZE - 1));
+}
+
+static size_t class_of(size_t size)
+{
+    return (size - 1) / EDO__HEAP_GRAIN;
+}
+
+static size_t block_size(size_t size_class)
+{
+    return (size_class + 1) * EDO__HEAP_GRAIN;
+}
+
+static slab *slab_create(edo__heap *heap, size_t size_class)
+{
+    slab *s = edo__alloc_aligned(EDO__SLAB_SIZE, EDO__SLAB_SIZE);
+    if (!s)
+        return NULL;
+    memset(s, 0, sizeof *s);
+    s->heap = heap;
+    s->size_class = (uint32_t)size_class;
+    s->capacity = (uint32_t)((EDO__SLAB_SIZE - SLAB_HEADER) / block_size(size_class));
+    s->listed = true;
+    edo__list_push(&heap->classes[size_class], &s->link);
+    edo__list_push(&heap->slabs, &s->all);
+    return s;
+}
+
+static void *slab_take(slab *s)
+{
+    s->used++;
+    block *b = s->free;
+    if (b)
+        s->free = b->next;
+    else
+        b = (block *)(void *)((char *)s + SLAB_HEADER + s->fresh++ * block_size(s->size_class));
+    if (s->used == s->capacity) {
+        edo__list_remove(&s->link);
+        s->listed = false;
+    }
+    return b;
+}
+
+static void slab_destroy(slab *s)
+{
+    if (s->listed)
+        edo__list_remove(&s->link);
+    edo__list_remove(&s->all);
+    edo__free_aligned(s, EDO__SLAB_SIZE, EDO__SLAB_SIZE);
+}
+
+static void slab_put(slab *s, block *b)
+{
+    edo__node *siblings = &s->heap->classes[s->size_class];
+    b->next = s->free;
+    s->free = b;
+    s->used--;
+    if (!s->listed) {
+        s->listed = true;
+        edo__list_push(siblings, &s->link);
+    }
+    if (s->used == 0 && siblings->next != siblings->prev)
+        slab_destroy(s);                   // not the last one of its class
+}
+
+static void put_back(edo__heap *heap, block *b)
+{
+    heap->used--;
+    slab_put(slab_of(b), b);
+}
+
+/* Acquire: what the freeing threads did to their blocks comes before their next use. Partner: the
+ * release in free_remote. */
+static void drain_remote(edo__heap *heap, block *with)
+{
+    block *b = edo_swap_acq_rel(&heap->remote, with);
+    while (b) {
+        block *next = b->next;
+        put_back(heap, b);
+        b = next;
+    }
+}
+
+void *edo__heap_alloc(edo__heap *heap, size_t size)
+{
+    size_t size_class = class_of(size);
+    edo__node *list = &heap->classes[size_class];
+    if (edo__unlikely(edo__list_is_empty(list)) && edo_load_relaxed(&heap->remote))
+        drain_remote(heap, NULL);
+    slab *s = edo__list_is_empty(list) ? slab_create(heap, size_class)
+                                       : edo__container(list->next, slab, link);
+    if (!s)
+        return NULL;
+    heap->used++;
+    return slab_take(s);
+}
+
+static void destroy(edo__heap *heap)
+{
+    while (!edo__list_is_empty(&heap->slabs))
+        slab_destroy(edo__container(heap->slabs.next, slab, all));
+    edo__free(heap, sizeof *heap);
+}
+
+/* After the close nobody owns the slabs: an orphan is only counted, and all memory goes at once with
+ * the last one. */
+static void free_orphan(edo__heap *heap)
+{
+    if (edo_sub_acq_rel(&heap->orphans, 1) == 1)
+        destroy(heap);
+}
+
+/* Release: what this thread did to the block comes before its next use. */
+static void free_remote(edo__heap *heap, block *b)
+{
+    block *head = edo_load_acquire(&heap->remote);
+    do {
+        if (head == CLOSED) {
+            free_orphan(heap);
+            return;
+        }
+        b->next = head;
+    } while (!edo_cas_acq_rel(&heap->remote, &head, b));
+}
+
+void edo__heap_free(edo__heap *mine, void *memory)
+{
+    edo__heap *heap = slab_of(memory)->heap;
+    if (heap == mine)
+        put_back(heap, memory);
+    else
+        free_remote(heap, memory);
+}
+
+/* States of `orphans`: 0 while open. Frees after CLOSED count it down, below zero if they come first;
+ * the close adds the blocks in use. So exactly one side brings it to zero, and that one frees all. */
+void edo__heap_close(edo__heap *heap)
+{
+    drain_remote(heap, CLOSED);
+    int64_t alive = (int64_t)heap->used;
+    if (edo_add_acq_rel(&heap->orphans, alive) + alive == 0)
+        destroy(heap);
+}

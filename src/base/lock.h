@@ -1,0 +1,27 @@
+/* A lock of four bytes for short critical sections: no user code, no system call, no other lock is
+ * entered under it. Any thread.
+ *
+ * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 2).
+ * Taking acquires what giving released: the partner of each is the other.
+ */
+#pragma once
+
+#include "base/atomic.h"
+
+typedef uint32_t edo__lock;
+
+void edo__lock_take_slow(edo__lock *lock);
+void edo__lock_give_slow(edo__lock *lock);
+
+static inline void edo__lock_take(edo__lock *lock)
+{
+    uint32_t expected = 0;
+    if (!edo_cas_acquire(lock, &expected, 1))
+        edo__lock_take_slow(lock);
+}
+
+static inline void edo__lock_give(edo__lock *lock)
+{
+    if (edo_swap_release(lock, 0) == 2)
+        edo__lock_give_slow(lock);
+}

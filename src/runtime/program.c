@@ -1,0 +1,159 @@
+/* Whole programs, tests, and operations from plain threads. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "runtime/runtime.h"
+#include "sys/sys.h"
+
+#include <edo/test.h>
+
+/* ---- edo_run ---- */
+
+typedef struct program {
+    edo_task *root;
+    edo_atomic(uint32_t) interrupted;
+} program;
+
+/* In a signal handler. */
+static void interrupt(void *context)
+{
+    program *p = context;
+    edo_store_relaxed(&p->interrupted, 1);
+    if (edo__state_ask(&p->root->state, EDO__CANCELLED) && edo__state_prepare(&p->root->state))
+        edo__runtime_push_foreign(p->root->runtime, p->root);
+}
+
+static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *args, program *p)
+{
+    bool signals = !runtime->config.ignore_signals;
+    int rc = edo__spawn(&p->root, &(edo_spawn_options){ .runtime = runtime }, site, args);
+    if (rc == 0 && signals) {
+        rc = edo__sys_take_signals(interrupt, p);
+        if (rc < 0)
+            edo_task_cancel(p->root);
+    }
+    if (!p->root)
+        return rc;
+    while (!edo__task_is_joinable(p->root))
+        edo__turn(runtime, EDO_NEVER);
+    int64_t result = rc < 0 ? rc : edo__task_frame(p->root)->result;
+    if (rc == 0 && signals)
+        edo__sys_release_signals();
+    edo_detach(p->root);
+    return result;
+}
+
+static int exit_status(const char *name, int64_t result, bool interrupted)
+{
+    if (result >= 0 || (interrupted && result == -ECANCELED))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "edo: %s: %s\n", name, edo_strerror(result));
+    return EXIT_FAILURE;
+}
+
+int edo__run(const edo_config *config, const edo_site *site, const void *args)
+{
+    edo_runtime *runtime;
+    program p = { 0 };
+    int64_t result = edo_runtime_create(config, &runtime);
+    if (result < 0)
+        return exit_status(site->ops->name, result, false);
+    result = run_root(runtime, site, args, &p);
+    int status = exit_status(site->ops->name, result, p.interrupted);
+    if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
+        fflush(NULL);
+        _exit(EXIT_FAILURE);               // what is leaked must not be torn down under its users
+    }
+    return status;
+}
+
+/* ---- tests ---- */
+
+static _Noreturn void fail_test(const edo_site *site, const char *what, int64_t error)
+{
+    fprintf(stderr, "edo: test %s: %s: %s\n", site->ops->name, what, edo_strerror(error));
+    abort();
+}
+
+void edo__run_test(const edo_site *site, const void *args)
+{
+    edo_runtime *runtime;
+    edo__self = (struct edo__thread){ 0 }; // a test before may have left its poll by longjmp
+    int64_t rc = edo_runtime_create(&(edo_config){ .name = site->ops->name, .test_clock = true },
+                                    &runtime);
+    if (rc < 0)
+        fail_test(site, "no runtime", rc);
+    rc = edo__block_on(runtime, site, args);
+    if (rc < 0)
+        fail_test(site, "it answered", rc);
+    rc = edo_runtime_destroy(runtime);
+    if (rc < 0)
+        fail_test(site, "its runtime could not be ended", rc);
+}
+
+/* ---- edo_wait: each plain thread that uses it has a runtime of its own ---- */
+
+struct wait {
+    edo_frame();
+    edo_args(edo_op *op;);
+};
+
+edo_async(wait)
+{
+    edo_body {
+        int64_t result;
+        edo_await_on(result, &self->op->base);
+        edo_return(result);
+    }
+}
+
+static pthread_key_t waiter_key;
+static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
+static int waiter_key_error;
+
+static void destroy_waiter(void *runtime)
+{
+    edo_runtime_destroy(runtime);
+}
+
+static void make_waiter_key(void)
+{
+    waiter_key_error = -pthread_key_create(&waiter_key, destroy_waiter);
+}
+
+static int waiter_create(edo_runtime **ret_runtime)
+{
+    edo_runtime *runtime;
+    int rc = edo_runtime_create(&(edo_config){ .name = "edo_wait" }, &runtime);
+    if (rc < 0)
+        return rc;
+    rc = -pthread_setspecific(waiter_key, runtime);
+    if (rc < 0)
+        edo_runtime_destroy(runtime);
+    else
+        *ret_runtime = runtime;
+    return rc;
+}
+
+static int waiter_of_this_thread(edo_runtime **ret_runtime)
+{
+    pthread_once(&waiter_once, make_waiter_key);
+    if (waiter_key_error < 0)
+        return waiter_key_error;
+    edo_runtime *runtime = pthread_getspecific(waiter_key);
+    if (!runtime || edo__runtime_is_stale(runtime))
+        return waiter_create(ret_runtime);
+    *ret_runtime = runtime;
+    return 0;
+}
+
+int64_t edo__wait(edo_op *op)
+{
+    if (edo__self.cx)
+        edo__misuse("edo_wait", "it blocks the thread, so it is not for the inside of a task: await");
+    edo_runtime *runtime;
+    int rc = waiter_of_this_thread(&runtime);
+    return rc < 0 ? rc : edo_block_on(runtime, wait, .op = op);
+}

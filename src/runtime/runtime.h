@@ -1,0 +1,85 @@
+/* The current-thread runtime. Its owner is the thread that turns it; what other threads may touch is
+ * marked. Layout and contracts are those of a runtime with many workers: only the queue is simple. */
+#pragma once
+
+#include <edo/runtime.h>
+
+#include "base/heap.h"
+#include "base/lock.h"
+#include "runtime/wheel.h"
+#include "sys/driver.h"
+#include "task/task.h"
+
+/* Where the owner is, for wakes from other threads.
+ *
+ *     AWAKE ----- the owner is about to sleep: CAS ------------> PARKED
+ *     any ------- a foreign push: swap ------------------------> NOTIFIED (unparks if it was PARKED)
+ *     any ------- the owner is back: swap ---------------------> AWAKE, then it empties the inject stack
+ *
+ * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps. Either
+ * the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap finds PARKED. */
+enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
+
+typedef struct edo__clock {
+    bool paused, auto_advance;
+    int64_t offset;                        // to the monotonic clock, while it runs
+    int64_t frozen, target;                // while it is paused: where it stands, where it is to go
+} edo__clock;
+
+struct edo_runtime {
+    edo_cx cx;
+    edo_config config;
+    edo_driver *driver;
+    edo__wheel wheel;
+    edo__heap *heap;
+    edo__clock clock;
+    struct {
+        edo_task *first, **end;
+    } ready;
+    bool turning;                          // edo_turn is on the stack
+    bool closed;                           // no more spawns; the registry's lock
+    uint32_t fork_generation;
+    int timer_fd;                          // -1 until edo_runtime_fd
+    uint64_t polls;                        // of tasks, in all
+    uint64_t next_id, last_id;             // task ids in hand
+
+    /* any thread */
+    edo_atomic(edo_task *) inject;         // stack of woken tasks
+    edo_atomic(uint32_t) park;
+    edo_atomic(uint32_t) visitors;         // threads between a foreign push and their last touch
+    edo_atomic(uint32_t) refs;
+    edo__lock registry_lock;
+    edo__node registry;                    // all tasks that have not ended
+    edo_atomic(size_t) task_count;
+};
+
+/* ---- for tasks ---- */
+
+/* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; then it is still the caller's.
+ * Any thread. */
+int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
+
+/* Commits a wake. Any thread. */
+void edo__runtime_push(edo_runtime *runtime, edo_task *task);
+
+/* The same, async-signal-safe. */
+void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task);
+
+/* An id for a task. Any thread. */
+uint64_t edo__runtime_new_id(edo_runtime *runtime);
+
+/* ---- inside ---- */
+
+int64_t edo__runtime_now(const edo_runtime *runtime);
+
+/* Polls a task whose queue entry was popped. Owner. */
+void edo__poll_task(edo_runtime *runtime, edo_task *task);
+
+/* Whether the fork that this process came from was after the runtime's making. */
+bool edo__runtime_is_stale(const edo_runtime *runtime);
+
+/* Runs a whole turn; no checks. */
+int edo__turn(edo_runtime *runtime, int64_t timeout);
+
+/* Cancels or aborts every task. */
+void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);

@@ -1,0 +1,145 @@
+#include "runtime/wheel.h"
+
+#include <string.h>
+
+enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1 };
+
+static uint64_t tick_of(int64_t when)
+{
+    return (uint64_t)when >> EDO__WHEEL_TICK_BITS;
+}
+
+void edo__wheel_init(edo__wheel *wheel, int64_t now)
+{
+    memset(wheel, 0, sizeof *wheel);
+    wheel->tick = tick_of(now);
+}
+
+/* The highest group of six bits in which the tick differs from now: the groups above it agree, so in
+ * its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
+static unsigned level_of(uint64_t now, uint64_t tick)
+{
+    uint64_t differing = (now ^ tick) | SLOT_MASK;
+    return (unsigned)(63 - __builtin_clzll(differing)) / EDO__WHEEL_SLOT_BITS;
+}
+
+static unsigned slot_in(unsigned level, uint64_t tick)
+{
+    return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
+}
+
+static void put(edo__wheel *wheel, edo__timer *timer)
+{
+    uint64_t tick = tick_of(timer->when);
+    if (tick < wheel->tick)
+        tick = wheel->tick;                // overdue: in the slot that is looked at next
+    unsigned level = level_of(wheel->tick, tick);
+    unsigned slot = slot_in(level, tick);
+    edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot];
+    timer->next = *head;
+    timer->pprev = head;
+    if (*head)
+        (*head)->pprev = &timer->next;
+    *head = timer;
+    wheel->occupied[level] |= (uint64_t)1 << slot;
+}
+
+void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when)
+{
+    timer->when = when;
+    put(wheel, timer);
+}
+
+static bool is_head(const edo__wheel *wheel, edo__timer *const *link)
+{
+    return link >= wheel->slots && link < wheel->slots + EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS;
+}
+
+static void clear_occupied(edo__wheel *wheel, size_t index)
+{
+    wheel->occupied[index / EDO__WHEEL_SLOTS] &= ~((uint64_t)1 << index % EDO__WHEEL_SLOTS);
+}
+
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
+{
+    if (!edo__timer_is_armed(timer))
+        return;
+    *timer->pprev = timer->next;
+    if (timer->next)
+        timer->next->pprev = timer->pprev;
+    else if (is_head(wheel, timer->pprev))
+        clear_occupied(wheel, (size_t)(timer->pprev - wheel->slots));
+    timer->pprev = NULL;
+}
+
+/* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is when
+ * it begins. */
+static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
+{
+    for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
+        unsigned shift = level * EDO__WHEEL_SLOT_BITS;
+        uint64_t ahead = wheel->occupied[level] & (~(uint64_t)0 << slot_in(level, wheel->tick));
+        if (!ahead)
+            continue;
+        unsigned slot = (unsigned)__builtin_ctzll(ahead);
+        uint64_t low_bits = ((uint64_t)EDO__WHEEL_SLOTS << shift) - 1;
+        *ret_tick = (wheel->tick & ~low_bits) | ((uint64_t)slot << shift);
+        return (int)(level * EDO__WHEEL_SLOTS + slot);
+    }
+    return NO_SLOT;
+}
+
+static int64_t earliest_in(const edo__timer *first)
+{
+    int64_t when = INT64_MAX;
+    for (const edo__timer *timer = first; timer; timer = timer->next)
+        if (timer->when < when)
+            when = timer->when;
+    return when;
+}
+
+/* Exact in the lowest level; above it the slot's beginning, when it is to be spread below. */
+int64_t edo__wheel_next(const edo__wheel *wheel)
+{
+    uint64_t tick;
+    int slot = next_slot(wheel, &tick);
+    if (slot == NO_SLOT)
+        return INT64_MAX;
+    if (slot < EDO__WHEEL_SLOTS)
+        return earliest_in(wheel->slots[slot]);
+    return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
+}
+
+/* Spreads a slot whose time has come: due timers go to *due, the others back into the wheel. */
+static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
+{
+    edo__timer *timer = wheel->slots[index], *next;
+    wheel->slots[index] = NULL;
+    clear_occupied(wheel, index);
+    for (; timer; timer = next) {
+        next = timer->next;
+        if (timer->when > now) {
+            put(wheel, timer);
+            continue;
+        }
+        timer->pprev = NULL;
+        timer->next = *due;
+        *due = timer;
+    }
+}
+
+edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now)
+{
+    edo__timer *due = NULL;
+    uint64_t last = tick_of(now), tick;
+    for (int slot; (slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= last;) {
+        if (tick > wheel->tick)
+            wheel->tick = tick;
+        spread(wheel, (size_t)slot, now, &due);
+        if (slot < EDO__WHEEL_SLOTS && tick == last)
+            break;                         // what was put back is due later in this very tick
+    }
+    if (last > wheel->tick)
+        wheel->tick = last;
+    return due;
+}

@@ -1,0 +1,450 @@
+/* The epoll driver: readiness, edge-triggered.
+ *
+ * A descriptor is registered when an operation on it first has to wait, once and for all events.
+ * Events set the ready bits of its sides and count in the rest of those words; a call that finds
+ * nothing takes the bits back only if no event came since it looked, so readiness is never lost. A
+ * transfer on TCP that was shorter than asked takes them back too, which saves the call that would
+ * say EAGAIN; not so once the peer has hung up, for then no further edge would come.
+ *
+ * A source is freed by the thread that turns the driver, before it asks for new events: those of the
+ * batch before have been dealt with by then, so none can refer to it.
+ */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "sys/linux/drivers.h"
+#include "sys/sys.h"
+#include "task/op.h"
+
+enum {
+    EVENTS_PER_TURN = 256,                 // 3 KiB; what is left comes with the next turn
+    NANOSECONDS = 1000000000,
+    NANOSECONDS_PER_MS = 1000000,
+    ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
+    READ_EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+    WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR,
+    READ_FINAL = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+    WRITE_FINAL = EPOLLHUP | EPOLLERR,
+};
+
+typedef struct epoll_driver {
+    edo_driver base;
+    int epoll, event;                      // event: an eventfd that ends the wait
+    bool no_pwait2;                        // the kernel lacks epoll_pwait2: whole milliseconds
+    edo_atomic(uint32_t) turns;            // odd from before the wait until its batch is dealt with
+    edo__lock lock;                        // of the two lists
+    edo__node sources;                     // registered here
+    edo__source *dead;                     // forgotten, to be freed
+    struct epoll_event events[EVENTS_PER_TURN];
+} epoll_driver;
+
+static epoll_driver *epoll_of(edo_driver *driver)
+{
+    return (epoll_driver *)(void *)driver;
+}
+
+/* ---- registration ---- */
+
+/* Where a second registration of one descriptor keeps its duplicate: extra is that plus one. */
+static int registered_fd(const edo__source *source)
+{
+    return source->extra ? (int)(intptr_t)source->extra - 1 : source->fd;
+}
+
+static int add(epoll_driver *driver, int fd, void *data, uint32_t events)
+{
+    struct epoll_event event = { .events = events | EPOLLET, .data.ptr = data };
+    return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* epoll knows a descriptor once: a second source on it registers a duplicate. */
+static int add_duplicate(epoll_driver *driver, edo__source *source)
+{
+    int fd = dup(source->fd);
+    if (fd < 0)
+        return -errno;
+    int rc = add(driver, fd, source, ALL_EVENTS);
+    if (rc < 0)
+        close(fd);
+    else
+        source->extra = (void *)(intptr_t)(fd + 1);
+    return rc;
+}
+
+static int enlist(epoll_driver *driver, edo__source *source)
+{
+    int rc = add(driver, source->fd, source, ALL_EVENTS);
+    if (rc == -EEXIST)
+        rc = add_duplicate(driver, source);
+    if (rc < 0)
+        return rc;
+    source->driver = &driver->base;
+    edo__lock_take(&driver->lock);
+    edo__list_push(&driver->sources, &source->registered);
+    edo__lock_give(&driver->lock);
+    return 0;
+}
+
+/* The registration ends even if the system says no: the descriptor is on its way out. */
+static void delist(epoll_driver *driver, edo__source *source)
+{
+    epoll_ctl(driver->epoll, EPOLL_CTL_DEL, registered_fd(source), NULL);
+    if (source->extra)
+        close(registered_fd(source));
+    source->extra = NULL;
+    edo__lock_take(&driver->lock);
+    edo__list_remove(&source->registered);
+    edo__lock_give(&driver->lock);
+    source->driver = NULL;
+}
+
+/* Once this returns no batch of the driver refers to what was delisted before. */
+static void wait_for_batch(epoll_driver *driver)
+{
+    uint32_t turns = edo_load_acquire(&driver->turns);
+    if (!(turns & 1))
+        return;
+    driver->base.ops->unpark(&driver->base);
+    while (edo_load_acquire(&driver->turns) == turns)
+        edo__sys_yield_thread();
+}
+
+/* Under the source's lock. A stream that comes from another runtime is taken over, unless an operation
+ * is parked there: then that runtime's driver serves both sides. */
+static int register_here(epoll_driver *driver, edo__source *source)
+{
+    if (source->driver == &driver->base)
+        return 0;
+    if (source->driver) {
+        if (source->sides[EDO__READ_SIDE].waiter || source->sides[EDO__WRITE_SIDE].waiter)
+            return 0;
+        epoll_driver *other = epoll_of(source->driver);
+        if (other->base.ops->turn != driver->base.ops->turn)
+            return 0;
+        delist(other, source);
+        wait_for_batch(other);
+    }
+    return enlist(driver, source);
+}
+
+/* ---- operations ---- */
+
+static bool is_wanted(const edo_op *op, unsigned side)
+{
+    return edo__side_of(op) == side || (op->detail & EDO__DETAIL_BOTH_SIDES);
+}
+
+/* Under the lock. */
+static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
+{
+    for (unsigned side = 0; side < EDO__SIDES; side++)
+        if (is_wanted(op, side))
+            source->sides[side].waiter = waiter;
+}
+
+typedef struct readiness {
+    uint32_t words[EDO__SIDES];
+} readiness;
+
+static readiness look(edo__source *source)
+{
+    return (readiness){ { edo_load_acquire(&source->sides[EDO__READ_SIDE].ready),
+                          edo_load_acquire(&source->sides[EDO__WRITE_SIDE].ready) } };
+}
+
+/* Whether an event came since the look, on a side that matters. */
+static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
+{
+    readiness now = look(source);
+    for (unsigned side = 0; side < EDO__SIDES; side++)
+        if (is_wanted(op, side) && now.words[side] != seen.words[side])
+            return true;
+    return false;
+}
+
+/* Takes readiness back, unless an event came since. Returns: what a look would see now, if it was
+ * taken. */
+static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
+{
+    uint32_t expected = *seen;
+    if (edo_cas_acq_rel(&source->sides[side].ready, &expected, *seen & ~bits))
+        *seen &= ~bits;
+}
+
+/* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look again, or a
+ * negative errno. */
+static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_cx *cx, readiness seen)
+{
+    edo__lock_take(&source->lock);
+    int rc = register_here(driver, source);
+    if (rc == 0 && !has_changed(source, op, seen)) {
+        set_waiter(source, op, op);
+        op->waker = cx->waker;
+        op->link.at.driver = source->driver;
+        op->word = EDO__OP_PARKED;
+        rc = 1;
+    }
+    edo__lock_give(&source->lock);
+    return rc;
+}
+
+/* Returns: whether it is still parked. */
+static bool is_still_parked(edo__source *source, edo_op *op, edo_cx *cx)
+{
+    if (edo_load_acquire(&op->word) != EDO__OP_PARKED)
+        return false;
+    edo__lock_take(&source->lock);
+    bool parked = op->word == EDO__OP_PARKED;
+    if (parked && source->sides[edo__side_of(op)].waiter != op)
+        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
+    if (parked)
+        op->waker = cx->waker;
+    edo__lock_give(&source->lock);
+    return parked;
+}
+
+/* A transfer on TCP that moved less than asked has met an empty or a full buffer. */
+static void note_short(edo__source *source, const edo_op *op, uint32_t *seen)
+{
+    bool is_short = edo__request_of(op) <= EDO__WRITE && op->base.result > 0 &&
+                    (uint64_t)op->base.result < op->length - op->progress;
+    if (is_short && (source->traits & EDO__SOURCE_TCP) && !(*seen & EDO__READY_FINAL))
+        take_back(source, edo__side_of(op), seen, EDO__READY_NOW);
+}
+
+/* Tries if the side may be ready. Returns: false when the call would block. */
+static bool attempt(edo__source *source, edo_op *op, readiness *seen)
+{
+    uint32_t *word = &seen->words[edo__side_of(op)];
+    bool asks = edo__request_of(op) == EDO__POLL;  // asks for readiness itself: the bits say nothing
+    if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL)))
+        return false;
+    op->base.result = edo__try(source, op);
+    if (op->base.result != -EAGAIN) {
+        note_short(source, op, word);
+        return true;
+    }
+    if (!asks)
+        take_back(source, edo__side_of(op), word, EDO__READY_NOW | EDO__READY_FINAL);
+    return false;
+}
+
+static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_cx *cx)
+{
+    if (is_still_parked(source, op, cx))
+        return EDO_PENDING;
+    op->word = EDO__OP_IDLE;
+    for (;;) {
+        readiness seen = look(source);
+        if (attempt(source, op, &seen))
+            return EDO_READY;
+        int rc = park(epoll_of(base), source, op, cx, seen);
+        if (rc > 0)
+            return EDO_PENDING;
+        if (rc < 0) {
+            op->base.result = rc;
+            return EDO_READY;
+        }
+    }
+}
+
+static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op, edo_cx *cx)
+{
+    (void)driver;
+    (void)cx;
+    edo__lock_take(&source->lock);
+    if (op->word == EDO__OP_PARKED)
+        set_waiter(source, op, NULL);
+    op->word = EDO__OP_IDLE;
+    edo__lock_give(&source->lock);
+    op->base.result = -ECANCELED;
+    return EDO_READY;
+}
+
+/* Under the lock. After the store the operation may be gone, but not before the lock is given: its
+ * poll reads WOKEN, and its task, if it was not running, cannot run before the commit. */
+static edo_wakeable *wake(edo__source *source, edo_op *op)
+{
+    edo_wakeable *prepared = edo__wake_prepare(op->waker);
+    set_waiter(source, op, NULL);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
+    return prepared;
+}
+
+static edo_wakeable *epoll_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
+{
+    (void)driver;
+    return wake(source, op);
+}
+
+/* ---- events ---- */
+
+/* Under the lock. */
+static edo_wakeable *note_event(edo__source *source, unsigned side, bool final)
+{
+    edo__side *s = &source->sides[side];
+    uint32_t word = s->ready, news;
+    do {
+        news = (word + EDO__READY_EVENT) | EDO__READY_NOW | (final ? EDO__READY_FINAL : 0);
+    } while (!edo_cas_acq_rel(&s->ready, &word, news));
+    return s->waiter ? wake(source, s->waiter) : NULL;
+}
+
+static void dispatch(edo__source *source, uint32_t events)
+{
+    edo_wakeable *reader = NULL, *writer = NULL;
+    edo__lock_take(&source->lock);
+    if (events & READ_EVENTS)
+        reader = note_event(source, EDO__READ_SIDE, events & READ_FINAL);
+    if (events & WRITE_EVENTS)
+        writer = note_event(source, EDO__WRITE_SIDE, events & WRITE_FINAL);
+    edo__lock_give(&source->lock);
+    edo__wake_commit(reader);
+    edo__wake_commit(writer);
+}
+
+static int wait_in_ms(epoll_driver *driver, int64_t timeout)
+{
+    int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
+    return epoll_wait(driver->epoll, driver->events, EVENTS_PER_TURN, ms < INT32_MAX ? (int)ms : -1);
+}
+
+static int wait_for_events(epoll_driver *driver, int64_t timeout)
+{
+    if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
+        return wait_in_ms(driver, timeout);
+    struct timespec limit = { .tv_sec = timeout / NANOSECONDS, .tv_nsec = timeout % NANOSECONDS };
+    int n = epoll_pwait2(driver->epoll, driver->events, EVENTS_PER_TURN, &limit, NULL);
+    if (n >= 0 || errno != ENOSYS)
+        return n;
+    driver->no_pwait2 = true;
+    return wait_in_ms(driver, timeout);
+}
+
+static void free_dead(epoll_driver *driver)
+{
+    if (!edo_load_relaxed(&driver->dead))
+        return;
+    edo__lock_take(&driver->lock);
+    edo__source *source = driver->dead;
+    edo_store_relaxed(&driver->dead, NULL);
+    edo__lock_give(&driver->lock);
+    while (source) {
+        edo__source *next = source->next_dead;
+        source->release(source);
+        source = next;
+    }
+}
+
+/* Descriptors of our own carry no source: an event on them only ends the wait. */
+static int epoll_turn(edo_driver *base, int64_t timeout)
+{
+    epoll_driver *driver = epoll_of(base);
+    free_dead(driver);
+    edo_store_release(&driver->turns, driver->turns + 1);
+    int n = wait_for_events(driver, timeout);
+    for (int i = 0; i < n; i++)
+        if (driver->events[i].data.ptr)
+            dispatch(driver->events[i].data.ptr, driver->events[i].events);
+    edo_store_release(&driver->turns, driver->turns + 1);
+    return n > 0 ? n : 0;
+}
+
+/* The counter is never read: each write is an edge. */
+static void epoll_unpark(edo_driver *driver)
+{
+    uint64_t one = 1;
+    ssize_t n = write(epoll_of(driver)->event, &one, sizeof one);
+    (void)n;                               // it cannot block before 2^64 wakes
+}
+
+/* ---- life ---- */
+
+static void epoll_forget(edo_driver *base, edo__source *source)
+{
+    epoll_driver *driver = epoll_of(base);
+    delist(driver, source);
+    edo__source_close_fd(source);
+    edo__lock_take(&driver->lock);
+    source->next_dead = driver->dead;
+    edo_store_relaxed(&driver->dead, source);
+    edo__lock_give(&driver->lock);
+}
+
+static void close_fds(epoll_driver *driver)
+{
+    edo__sys_close(driver->event);
+    edo__sys_close(driver->epoll);
+}
+
+static int open_fds(epoll_driver *driver, const char **ret_reason)
+{
+    *ret_reason = "no descriptor for epoll";
+    driver->event = -1;
+    driver->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (driver->epoll < 0)
+        return -errno;
+    driver->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int rc = driver->event < 0 ? -errno : add(driver, driver->event, NULL, EPOLLIN);
+    if (rc < 0)
+        close_fds(driver);
+    return rc;
+}
+
+static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                      const char **ret_reason)
+{
+    (void)argument;
+    *ret_reason = "out of memory";
+    epoll_driver *driver = edo__alloc_zeroed(sizeof *driver);
+    if (!driver)
+        return -ENOMEM;
+    driver->base = (edo_driver){ .ops = &edo__epoll_driver, .runtime = runtime };
+    edo__list_init(&driver->sources);
+    int rc = open_fds(driver, ret_reason);
+    if (rc < 0)
+        edo__free(driver, sizeof *driver);
+    else
+        *ret_driver = &driver->base;
+    return rc;
+}
+
+/* Streams that are still open lose their registration; another runtime may take them over. */
+static void epoll_close(edo_driver *base)
+{
+    epoll_driver *driver = epoll_of(base);
+    while (!edo__list_is_empty(&driver->sources))
+        delist(driver, edo__container(driver->sources.next, edo__source, registered));
+    free_dead(driver);
+    close_fds(driver);
+    edo__free(driver, sizeof *driver);
+}
+
+static int epoll_fd(edo_driver *driver)
+{
+    return epoll_of(driver)->epoll;
+}
+
+static int epoll_watch(edo_driver *driver, int fd)
+{
+    return add(epoll_of(driver), fd, NULL, EPOLLIN);
+}
+
+const edo_driver_ops edo__epoll_driver = {
+    .name = "epoll",
+    .open = epoll_open,
+    .close = epoll_close,
+    .drive = epoll_drive,
+    .cancel = epoll_cancel,
+    .hang_up = epoll_hang_up,
+    .forget = epoll_forget,
+    .turn = epoll_turn,
+    .unpark = epoll_unpark,
+    .fd = epoll_fd,
+    .watch = epoll_watch,
+};

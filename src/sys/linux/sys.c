@@ -1,0 +1,164 @@
+/* The contract of sys/sys.h on Linux, but for the drivers. */
+#define _GNU_SOURCE
+#include "sys/sys.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "sys/linux/drivers.h"
+
+enum { NANOSECONDS = 1000000000 };
+
+int64_t edo__sys_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
+}
+
+uint64_t edo__sys_random(void)
+{
+    uint64_t bits;
+    if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
+        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u;     // early in boot: 2^64 / golden ratio
+    return bits;
+}
+
+void edo__sys_futex_wait(uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+void edo__sys_futex_wake(uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+void edo__sys_yield_thread(void)
+{
+    sched_yield();
+}
+
+void edo__sys_close(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void *edo__sys_alloc(size_t size, size_t align)
+{
+    void *memory = NULL;
+    if (align <= _Alignof(max_align_t))
+        return malloc(size);
+    return posix_memalign(&memory, align, size) == 0 ? memory : NULL;
+}
+
+/* ---- fork ---- */
+
+static edo_atomic(uint32_t) fork_generation;
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void count_fork(void)
+{
+    edo_add_relaxed(&fork_generation, 1);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, count_fork);
+}
+
+uint32_t edo__sys_fork_generation(void)
+{
+    pthread_once(&fork_once, watch_forks);
+    return edo_load_relaxed(&fork_generation);
+}
+
+/* ---- signals ---- */
+
+void edo__sys_ignore_sigpipe(void)
+{
+    struct sigaction now;
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
+        signal(SIGPIPE, SIG_IGN);
+}
+
+static struct {
+    edo_atomic(uint32_t) taken;
+    void (*notify)(void *context);
+    void *context;
+    struct sigaction old_int, old_term;
+} signals;
+
+static void on_signal(int number)
+{
+    (void)number;
+    int saved = errno;
+    signals.notify(signals.context);
+    errno = saved;
+}
+
+/* SA_RESETHAND: the second one does what it would without us, which is to end the process. */
+int edo__sys_take_signals(void (*notify)(void *), void *context)
+{
+    uint32_t expected = 0;
+    if (!edo_cas_acquire(&signals.taken, &expected, 1))
+        return -EBUSY;
+    signals.notify = notify;
+    signals.context = context;
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaction(SIGINT, &action, &signals.old_int);
+    sigaction(SIGTERM, &action, &signals.old_term);
+    return 0;
+}
+
+void edo__sys_release_signals(void)
+{
+    sigaction(SIGINT, &signals.old_int, NULL);
+    sigaction(SIGTERM, &signals.old_term, NULL);
+    edo_store_release(&signals.taken, 0);
+}
+
+/* ---- timers ---- */
+
+int edo__sys_timer_open(void)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void edo__sys_timer_set(int fd, int64_t when)
+{
+    struct itimerspec spec = { 0 };
+    if (when != INT64_MAX) {
+        spec.it_value.tv_sec = when / NANOSECONDS;
+        spec.it_value.tv_nsec = when % NANOSECONDS;
+        if (when <= 0)
+            spec.it_value.tv_nsec = 1;     // zero would disarm it
+    }
+    timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+/* ---- drivers ---- */
+
+const edo_driver_ops *edo__sys_driver(const char *name)
+{
+    for (const edo_driver_ops *const *ops = edo__linux_drivers; *ops; ops++)
+        if (!strcmp((*ops)->name, name))
+            return *ops;
+    return NULL;
+}

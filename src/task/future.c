@@ -1,0 +1,246 @@
+/* Polling a future: its fate, its state, what its frame keeps. */
+#include <string.h>
+
+#include "task/op.h"
+
+_Thread_local struct edo__thread edo__self;
+
+static struct edo_any_frame *frame_of(edo_future *future)
+{
+    return (struct edo_any_frame *)(void *)future;
+}
+
+static void raise_fate(edo_future *future, edo_fate fate)
+{
+    if (future->fate < (uint8_t)fate)
+        future->fate = (uint8_t)fate;
+}
+
+void edo_cancel(edo_future *future)
+{
+    raise_fate(future, EDO_CANCELLED);
+}
+
+void edo_abort(edo_future *future)
+{
+    raise_fate(future, EDO_ABORTED);
+}
+
+/* ---- what a frame keeps: futures left over by edo_any, and open scopes ---- */
+
+static void unkeep(edo_future **link)
+{
+    edo_future *future = *link;
+    *link = future->next;
+    future->next = NULL;
+    future->flags &= (uint8_t)~EDO__KEPT;
+}
+
+static void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
+{
+    for (edo_future **link = &frame->kept; *link;) {
+        edo_future *future = *link;
+        if (future->ops->kind != EDO_KIND_SCOPE && edo_poll_future(future, cx) == EDO_READY)
+            unkeep(link);
+        else
+            link = &future->next;
+    }
+}
+
+/* The function has returned: cancels what it kept, and waits for its end. */
+static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
+{
+    for (edo_future **link = &frame->kept; *link;) {
+        edo_future *future = *link;
+        if (future->ops->kind == EDO_KIND_SCOPE) {
+            edo__scope_leave(future);
+            unkeep(link);
+            continue;
+        }
+        edo_cancel(future);
+        if (edo_poll_future(future, cx) == EDO_READY)
+            unkeep(link);
+        else
+            link = &future->next;
+    }
+    return frame->kept ? EDO_PENDING : EDO_READY;
+}
+
+static edo_poll poll_async(edo_future *future, edo_cx *cx)
+{
+    struct edo_any_frame *frame = frame_of(future);
+    if (future->state != EDO_ENDING) {
+        if (edo__unlikely(frame->kept))
+            poll_kept(frame, cx);
+        if (future->ops->poll(future, cx) == EDO_PENDING)
+            return EDO_PENDING;
+        if (edo__likely(!frame->kept))
+            return EDO_READY;
+        frame->awaiting = NULL;
+        future->state = EDO_ENDING;
+    }
+    return end_kept(frame, cx);
+}
+
+/* ---- the poll ---- */
+
+static void check_home(edo_future *future)
+{
+    struct edo_any_frame *frame = frame_of(future);
+    if (future->state == EDO_NEW)
+        frame->home = frame;
+    else if (frame->home != frame)
+        edo__misuse(future->ops->name, "the frame was moved after its first poll");
+}
+
+/* What a function hands down: `bare` to those that it polled before its shield, `fate` to the rest. */
+static edo_fate fate_given(const edo_future *future, const edo_cx *cx)
+{
+    return future->flags & EDO__COVERED ? cx->fate : cx->bare;
+}
+
+static edo_fate shielded_fate(const edo_future *future)
+{
+    bool held_off = (future->flags & EDO__SHIELD) && future->fate == EDO_CANCELLED;
+    return held_off ? EDO_LIVE : (edo_fate)future->fate;
+}
+
+static edo_poll poll_function(edo_future *future, edo_cx *cx)
+{
+    edo_fate fate = cx->fate, bare = cx->bare;
+    bool shielded = cx->shielded;
+    check_home(future);
+    cx->bare = (edo_fate)future->fate;
+    cx->fate = shielded_fate(future);
+    cx->shielded = future->flags & EDO__SHIELD;
+    edo_poll poll = poll_async(future, cx);
+    cx->fate = fate;
+    cx->bare = bare;
+    cx->shielded = shielded;
+    return poll;
+}
+
+static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
+{
+    edo_fate fate = cx->fate;
+    cx->fate = (edo_fate)future->fate;
+    edo_poll poll = future->ops->poll(future, cx);
+    cx->fate = fate;
+    return poll;
+}
+
+edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
+{
+    if (future->state == EDO_DONE)
+        return EDO_READY;
+    if (future->state == EDO_NEW && cx->shielded)
+        future->flags |= EDO__COVERED;
+    raise_fate(future, fate_given(future, cx));     // a fate that was seen stays
+    edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
+                                                        : poll_leaf(future, cx);
+    if (poll == EDO_READY)
+        future->state = EDO_DONE;
+    else if (future->state == EDO_NEW)
+        future->state = EDO_WAITING;
+    return poll;
+}
+
+void edo__shield(edo_future *function, edo_cx *cx)
+{
+    function->flags |= EDO__SHIELD;
+    cx->shielded = true;
+    cx->fate = shielded_fate(function);
+}
+
+/* ---- what a poll is given ---- */
+
+edo_fate edo_cx_fate(const edo_cx *cx)
+{
+    return cx->fate;
+}
+
+edo_wakeable *edo_cx_waker(const edo_cx *cx)
+{
+    return cx->waker;
+}
+
+void edo_cx_deadline(edo_cx *cx, int64_t when)
+{
+    if (when < cx->next_deadline)
+        cx->next_deadline = when;
+}
+
+bool edo_cx_charge(edo_cx *cx)
+{
+    if (!edo__has_budget(cx))
+        return false;
+    edo__use_budget(cx);
+    return true;
+}
+
+/* ---- frames ---- */
+
+void edo__frame_init(void *memory, const edo_future_ops *ops)
+{
+    struct edo_any_frame *frame = memory;
+    frame->base = (edo_future){ .ops = ops };
+    frame->awaiting = NULL;
+    frame->kept = NULL;
+    frame->resume = 0;
+}
+
+static void write_args(void *frame, const edo_future_ops *ops, const void *args)
+{
+    memcpy((char *)frame + ops->args_offset, args, ops->args_size);
+}
+
+void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
+{
+    edo__frame_init(memory, ops);
+    write_args(memory, ops, args);
+}
+
+edo_future *edo__box(const edo_future_ops *ops, const void *args)
+{
+    void *frame = edo__alloc(ops->size);
+    if (frame)
+        edo__frame_build(frame, ops, args);
+    return frame;
+}
+
+void edo__unbox(edo_future *boxed)
+{
+    edo__free(boxed, boxed->ops->size);
+}
+
+/* ---- backtraces ---- */
+
+static void trace_children(const edo_future *first, int depth,
+                           void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    for (const edo_future *child = first; child; child = child->next)
+        edo__trace_future(child, depth, visit, context);
+}
+
+void edo__trace_future(const edo_future *future, int depth,
+                       void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    if (future->state == EDO_DONE)
+        return;
+    bool is_async = future->ops->kind == EDO_KIND_ASYNC;
+    visit(context, &(edo_trace_line){ .depth = depth,
+                                      .name = future->ops->name,
+                                      .file = future->ops->file,
+                                      .line = is_async ? future->line : 0 });
+    if (!is_async || future->state == EDO_NEW)
+        return;
+    const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
+    trace_children(frame->awaiting, depth + 1, visit, context);
+    trace_children(frame->kept, depth + 1, visit, context);
+}
+
+void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_trace_line *),
+                      void *context)
+{
+    edo__trace_future(future, 0, visit, context);
+}

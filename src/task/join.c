@@ -1,0 +1,96 @@
+/* Waiting for the end of a task, and letting others run. */
+#include "runtime/runtime.h"
+#include "sys/sys.h"
+#include "task/op.h"
+
+/* The task has completed; its poller may be between the wake of the joiner and the word that it is
+ * told, which is a few instructions. */
+static void await_poller(const edo_task *task)
+{
+    while (!edo__task_is_joinable(task))
+        edo__sys_yield_thread();
+}
+
+static edo_poll take_result(edo_op *op, edo_cx *cx)
+{
+    edo_task *task = op->object;
+    await_poller(task);
+    int64_t result = edo__task_frame(task)->result;
+    op->word = EDO__OP_IDLE;
+    edo_detach(task);
+    return edo__op_finish(op, cx, result);
+}
+
+/* Returns: false when the task has completed. */
+static bool park(edo_op *op, edo_cx *cx)
+{
+    edo_task *task = op->object;
+    if (op->word == EDO__OP_PARKED) {
+        if (op->waker == cx->waker)
+            return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+        if (!edo__state_unset_joiner(&task->state))
+            return false;
+        op->word = EDO__OP_IDLE;
+    }
+    if (edo_load_acquire(&task->state) & EDO__COMPLETE)
+        return false;
+    op->waker = task->join_waker = cx->waker;
+    if (!edo__state_set_joiner(&task->state))
+        return false;
+    op->word = EDO__OP_PARKED;
+    return true;
+}
+
+/* Returns: false when the task has completed. */
+static bool unpark(edo_op *op)
+{
+    edo_task *task = op->object;
+    if (op->word != EDO__OP_PARKED)
+        return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+    op->word = EDO__OP_IDLE;
+    return edo__state_unset_joiner(&task->state);
+}
+
+static edo_poll join_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx))
+        return EDO_PENDING;
+    if (!op->object)
+        return edo__op_finish(op, cx, -EINVAL);
+    if (op->object == cx->task)
+        return edo__op_finish(op, cx, -EDEADLK);
+    if (cx->fate != EDO_LIVE)
+        return unpark(op) ? edo__op_finish(op, cx, -ECANCELED) : take_result(op, cx);
+    return park(op, cx) ? EDO_PENDING : take_result(op, cx);
+}
+
+static const edo_future_ops join_ops = { .name = "edo_join", .poll = join_poll };
+
+edo_op edo_join(edo_task *task)
+{
+    return (edo_op){ .base.ops = &join_ops, .object = task };
+}
+
+/* ---- yield ---- */
+
+/* Ready in a later poll of the task than its first. progress: the count of polls then. */
+static edo_poll yield_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (cx->fate != EDO_LIVE)
+        return edo__has_budget(cx) ? edo__op_finish(op, cx, -ECANCELED) : EDO_PENDING;
+    if (op->word == EDO__OP_PARKED && op->progress != cx->runtime->polls)
+        return edo__op_finish(op, cx, 0);
+    op->word = EDO__OP_PARKED;
+    op->progress = cx->runtime->polls;
+    cx->requeue = true;
+    return EDO_PENDING;
+}
+
+static const edo_future_ops yield_ops = { .name = "edo_yield", .poll = yield_poll };
+
+edo_op edo_yield(void)
+{
+    return (edo_op){ .base.ops = &yield_ops };
+}

@@ -1,0 +1,324 @@
+/* Scopes: members are tasks; the lock guards lists, count, failure and the waiter. */
+#include <stdio.h>
+
+#include "base/lock.h"
+#include "runtime/runtime.h"
+#include "task/op.h"
+
+enum { MAX_NAMES = 8 };                    // members named when a scope is left early
+
+static edo__node *live_of(edo_scope *scope)
+{
+    return (edo__node *)(void *)&scope->live;
+}
+
+static edo__node *ended_of(edo_scope *scope)
+{
+    return (edo__node *)(void *)&scope->ended;
+}
+
+static edo__task_extra *member_of(edo__node *node)
+{
+    return edo__container(node, edo__task_extra, scope_link);
+}
+
+static edo_task *task_of_member(edo__task_extra *extra)
+{
+    return (edo_task *)(void *)(extra + 1);
+}
+
+static edo_poll scope_poll(edo_future *future, edo_cx *cx)
+{
+    (void)future;
+    (void)cx;
+    return EDO_PENDING;                    // never polled: only its place in the frame counts
+}
+
+static const edo_future_ops scope_ops = { .name = "scope", .poll = scope_poll, .kind = EDO_KIND_SCOPE };
+
+void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
+{
+    struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
+    *scope = (edo_scope){ .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->kept },
+                          .owner = owner,
+                          .flags = flags };
+    edo__list_init(live_of(scope));
+    edo__list_init(ended_of(scope));
+    frame->kept = &scope->base;
+}
+
+/* ---- waking several tasks: the entries that we own are chained, and pushed without the lock ---- */
+
+static edo_task *ask_all(edo_scope *scope, uint64_t fate)
+{
+    edo_task *chain = NULL;
+    edo__list_each(live_of(scope), node) {
+        edo_task *task = task_of_member(member_of(node));
+        if (edo__state_ask(&task->state, fate) && edo__state_prepare(&task->state)) {
+            task->queue_next = chain;
+            chain = task;
+        }
+    }
+    return chain;
+}
+
+static void push_chain(edo_task *chain)
+{
+    while (chain) {
+        edo_task *next = chain->queue_next;
+        edo__runtime_push(chain->runtime, chain);
+        chain = next;
+    }
+}
+
+static edo_task *cancel_all(edo_scope *scope)
+{
+    scope->cancelled = true;
+    return ask_all(scope, EDO__CANCELLED);
+}
+
+/* ---- members ---- */
+
+static int enter(edo_scope *scope, edo_task *task)
+{
+    edo__lock_take(&scope->lock);
+    bool cancelled = scope->cancelled;
+    if (!cancelled) {
+        edo__list_push(live_of(scope), &edo__task_extra_of(task)->scope_link);
+        scope->count++;
+    }
+    edo__lock_give(&scope->lock);
+    return cancelled ? -ECANCELED : 0;
+}
+
+static void leave(edo_scope *scope, edo_task *task)
+{
+    edo__lock_take(&scope->lock);
+    edo__list_remove(&edo__task_extra_of(task)->scope_link);
+    scope->count--;
+    edo__lock_give(&scope->lock);
+}
+
+int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
+                     const void *args)
+{
+    edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
+    if (!runtime)
+        return -EINVAL;
+    bool results = scope->flags & EDO_SCOPE_RESULTS;
+    edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
+    if (!task)
+        return -ENOMEM;
+    int rc = enter(scope, task);           // before it can end
+    if (rc == 0) {
+        rc = edo__runtime_adopt(runtime, task);
+        if (rc < 0)
+            leave(scope, task);
+    }
+    if (rc < 0)
+        edo__task_discard(task);
+    return rc;
+}
+
+static bool is_failure(const edo_scope *scope, int64_t result)
+{
+    return result < 0 && !(result == -ECANCELED && scope->cancelled);
+}
+
+static edo_wakeable *prepare_waiter(edo_scope *scope)
+{
+    bool wanted = scope->waiter && (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS));
+    return wanted ? edo__wake_prepare(scope->waiter->waker) : NULL;
+}
+
+/* When the lock is given with no member left, the owner may leave, and the scope be gone. */
+void edo__scope_member_ended(edo_task *task)
+{
+    edo__task_extra *extra = edo__task_extra_of(task);
+    edo_scope *scope = extra->scope;
+    int64_t result = edo__task_frame(task)->result;
+    edo_task *chain = NULL;
+    edo__lock_take(&scope->lock);
+    edo__list_remove(&extra->scope_link);
+    scope->count--;
+    if (scope->flags & EDO_SCOPE_RESULTS)
+        edo__list_push(ended_of(scope), &extra->scope_link);
+    if (is_failure(scope, result)) {
+        if (scope->failure == 0)
+            scope->failure = result;
+        if (scope->flags & EDO_SCOPE_FAIL_FAST)
+            chain = cancel_all(scope);
+    }
+    edo_wakeable *wake = prepare_waiter(scope);
+    edo__lock_give(&scope->lock);
+    edo__wake_commit(wake);
+    push_chain(chain);
+}
+
+static edo_task *pop_ended(edo_scope *scope)
+{
+    edo__node *list = ended_of(scope);
+    if (edo__list_is_empty(list))
+        return NULL;
+    edo__task_extra *extra = member_of(list->next);
+    edo__list_remove(&extra->scope_link);
+    return task_of_member(extra);
+}
+
+static void drop_ended(edo_scope *scope)
+{
+    for (edo_task *task; (task = pop_ended(scope));)
+        edo_detach(task);
+}
+
+/* ---- joining ---- */
+
+static bool is_taken(const edo_scope *scope, const edo_op *op)
+{
+    return scope->waiter && scope->waiter != op;
+}
+
+static edo_poll wait_here(edo_scope *scope, edo_op *op, edo_cx *cx)
+{
+    scope->waiter = op;
+    op->waker = cx->waker;
+    return EDO_PENDING;
+}
+
+static int64_t join_result(const edo_scope *scope, const edo_cx *cx)
+{
+    if (scope->failure)
+        return scope->failure;
+    return cx->fate == EDO_LIVE ? 0 : -ECANCELED;
+}
+
+static edo_poll answer(edo_op *op, int64_t result)
+{
+    op->base.result = result;
+    return EDO_READY;
+}
+
+/* Under the lock. *ret_chain: tasks to push once it is given. */
+static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
+{
+    if (is_taken(scope, op))
+        return answer(op, -EBUSY);
+    if (scope->count == 0) {
+        scope->waiter = NULL;
+        drop_ended(scope);
+        return answer(op, join_result(scope, cx));
+    }
+    if (cx->fate != EDO_LIVE && !scope->cancelled)
+        *ret_chain = cancel_all(scope);
+    else if (cx->fate == EDO_ABORTED)
+        *ret_chain = ask_all(scope, EDO__ABORTED);
+    return wait_here(scope, op, cx);
+}
+
+static edo_poll poll_next(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_task)
+{
+    if (is_taken(scope, op))
+        return answer(op, -EBUSY);
+    *ret_task = pop_ended(scope);
+    if (!*ret_task && scope->count && cx->fate == EDO_LIVE)
+        return wait_here(scope, op, cx);
+    scope->waiter = NULL;
+    return answer(op, *ret_task ? 1 : scope->count ? -ECANCELED : 0);
+}
+
+static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_scope *scope = op->object;
+    edo_task *chain = NULL;
+    if (!edo__has_budget(cx))
+        return EDO_PENDING;
+    edo__lock_take(&scope->lock);
+    edo_poll poll = poll_join(scope, op, cx, &chain);
+    edo__lock_give(&scope->lock);
+    push_chain(chain);
+    return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
+}
+
+static const edo_future_ops scope_join_ops = { .name = "edo_scope_join", .poll = scope_join_poll };
+
+edo_op edo_scope_join(edo_scope *scope)
+{
+    return (edo_op){ .base.ops = &scope_join_ops, .object = scope };
+}
+
+static void tell_member(edo_task *task, edo_member *ret_member)
+{
+    *ret_member = (edo_member){ .id = task->id,
+                                .result = edo__task_frame(task)->result,
+                                .name = edo_task_name(task),
+                                .user = edo_task_user(task) };
+    edo_detach(task);
+}
+
+static edo_poll scope_next_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_scope *scope = op->object;
+    edo_task *task = NULL;
+    if (!edo__has_budget(cx))
+        return EDO_PENDING;
+    edo__lock_take(&scope->lock);
+    edo_poll poll = poll_next(scope, op, cx, &task);
+    edo__lock_give(&scope->lock);
+    if (task)
+        tell_member(task, op->data);
+    return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
+}
+
+static const edo_future_ops scope_next_ops = { .name = "edo_scope_next", .poll = scope_next_poll };
+
+edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member)
+{
+    edo__check_memory("edo_scope_next", ret_member, "member");
+    if (!(scope->flags & EDO_SCOPE_RESULTS))
+        edo__misuse("edo_scope_next", "the scope was opened without EDO_SCOPE_RESULTS");
+    return (edo_op){ .base.ops = &scope_next_ops, .object = scope, .data = ret_member };
+}
+
+void edo_scope_cancel(edo_scope *scope)
+{
+    edo__lock_take(&scope->lock);
+    edo_task *chain = cancel_all(scope);
+    edo__lock_give(&scope->lock);
+    push_chain(chain);
+}
+
+size_t edo_scope_count(const edo_scope *scope)
+{
+    return edo_load_relaxed(&scope->count);
+}
+
+/* ---- leaving ---- */
+
+static void abort_with_names(edo_scope *scope)
+{
+    char names[256] = "";
+    size_t used = 0;
+    unsigned count = 0;
+    edo__list_each(live_of(scope), node) {
+        if (++count > MAX_NAMES || used >= sizeof names)
+            break;
+        const edo_task *task = task_of_member(member_of(node));
+        int n = snprintf(names + used, sizeof names - used, "%s'%s' #%llu", used ? ", " : "",
+                         edo_task_name(task), (unsigned long long)task->id);
+        used += n > 0 ? (size_t)n : 0;
+    }
+    edo__misuse(scope->owner->ops->name, "it returned while its scope had %llu live members: %s",
+                (unsigned long long)scope->count, names);
+}
+
+void edo__scope_leave(edo_future *future)
+{
+    edo_scope *scope = (edo_scope *)(void *)future;
+    edo__lock_take(&scope->lock);
+    if (scope->count)
+        abort_with_names(scope);
+    drop_ended(scope);
+    edo__lock_give(&scope->lock);
+}

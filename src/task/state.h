@@ -1,0 +1,131 @@
+/* The state word of a task, and who may move it where. Any thread, unless a function says otherwise.
+ *
+ *     IDLE ----------- prepare: sets NOTIFIED, owns the queue entry ----> QUEUED
+ *     QUEUED --------- start: the poller that popped the entry ---------> RUNNING
+ *     RUNNING -------- pause: pending, nobody woke it ------------------> IDLE
+ *     RUNNING -------- pause: woken meanwhile, or requeue --------------> QUEUED (the poller pushes)
+ *     RUNNING -------- complete: the function has ended ----------------> COMPLETE, for good
+ *     IDLE, QUEUED --- inspect .. release ------------------------------> looked at; not run meanwhile
+ *
+ * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
+ * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on, INSPECTED.
+ * A wake of a running or inspected task only sets NOTIFIED: the poller, or the inspector, pushes.
+ *
+ * Orders. prepare releases what the waker did before it; start acquires it. A wake that finds NOTIFIED
+ * set must still be a read-modify-write, so that it joins the release sequence that start reads from.
+ * pause and complete release what the poll did; start (on another thread), inspect and join acquire it.
+ */
+#pragma once
+
+#include "base/atomic.h"
+
+enum {
+    EDO__RUNNING = 1,
+    EDO__NOTIFIED = 2,
+    EDO__COMPLETE = 4,
+    EDO__CANCELLED = 8,                    // asked of the task; only ever set
+    EDO__ABORTED = 16,
+    EDO__INSPECTED = 32,
+    EDO__JOIN_INTEREST = 64,               // a handle exists
+    EDO__JOIN_WAKER = 128,                 // join_waker is set; whoever clears the bit owns the field
+    EDO__REF = 1 << 16,                    // the rest of the word counts references
+};
+
+/* First step of a wake.
+ * Returns: whether the caller owns a queue entry, which it must push; the task cannot end before.
+ * Otherwise the task is not to be touched again. */
+static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_or_acq_rel(state, EDO__NOTIFIED);
+    return !(old & (EDO__NOTIFIED | EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED));
+}
+
+/* QUEUED -> RUNNING, by the poller that popped the entry.
+ * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still owns
+ * the entry. */
+static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_load_relaxed(state);
+    while (!(old & EDO__INSPECTED))
+        if (edo_cas_acq_rel(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING)))
+            break;
+    return old;
+}
+
+/* RUNNING -> IDLE or QUEUED, by the poller.
+ * Returns: whether the poller must push an entry. */
+static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
+{
+    return edo_sub_acq_rel(state, EDO__RUNNING) & EDO__NOTIFIED;
+}
+
+/* RUNNING -> QUEUED, by the poller, which must push an entry. */
+static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_load_relaxed(state);
+    while (!edo_cas_acq_rel(state, &old, (old & ~(uint64_t)EDO__RUNNING) | EDO__NOTIFIED))
+        continue;
+}
+
+/* RUNNING -> COMPLETE, by the poller.
+ * Returns: the state before. With EDO__JOIN_WAKER in it the poller owns join_waker: it prepares the
+ * wake, then calls edo__state_joiner_told, then commits. */
+static inline uint64_t edo__state_complete(edo_atomic(uint64_t) *state)
+{
+    return edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
+}
+
+static inline void edo__state_joiner_told(edo_atomic(uint64_t) *state)
+{
+    edo_and_release(state, ~(uint64_t)EDO__JOIN_WAKER);
+}
+
+/* Publishes join_waker, which the joiner has written.
+ * Returns: false when the task has completed: nobody will wake the joiner. */
+static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_load_acquire(state);
+    do {
+        if (old & EDO__COMPLETE)
+            return false;
+    } while (!edo_cas_acq_rel(state, &old, old | EDO__JOIN_WAKER));
+    return true;
+}
+
+/* Takes join_waker back.
+ * Returns: false when the task has completed, and the poller may be waking the joiner right now. */
+static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_load_acquire(state);
+    do {
+        if (old & EDO__COMPLETE)
+            return false;
+    } while (!edo_cas_acq_rel(state, &old, old & ~(uint64_t)EDO__JOIN_WAKER));
+    return true;
+}
+
+/* Takes the task to look at its frames, unless it is running, ended or taken.
+ * Returns: the state before; the caller has the task if none of RUNNING, COMPLETE, INSPECTED is in
+ * it. */
+static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_load_acquire(state);
+    while (!(old & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)))
+        if (edo_cas_acq_rel(state, &old, old | EDO__INSPECTED))
+            break;
+    return old;
+}
+
+/* Gives it back. before: what edo__state_inspect answered.
+ * Returns: whether the caller owns a queue entry: it was woken meanwhile, and had no entry. */
+static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)
+{
+    uint64_t old = edo_sub_acq_rel(state, EDO__INSPECTED);
+    return (old & EDO__NOTIFIED) && !(before & EDO__NOTIFIED);
+}
+
+/* Asks the task to end. Returns: whether that is new. */
+static inline bool edo__state_ask(edo_atomic(uint64_t) *state, uint64_t fate)
+{
+    return !(edo_or_acq_rel(state, fate) & (fate | EDO__COMPLETE));
+}

@@ -1,0 +1,295 @@
+/* Tasks: their making, waking and end. */
+#include "task/task.h"
+
+#include "base/heap.h"
+#include "runtime/runtime.h"
+#include "sys/sys.h"
+
+/* ---- memory ---- */
+
+static size_t size_before(const edo_task *task)
+{
+    return task->head.private_[0] & EDO__TASK_EXTRA ? sizeof(edo__task_extra) : 0;
+}
+
+static size_t whole_size(const edo_task *task)
+{
+    return size_before(task) + sizeof *task + task->site->ops->size;
+}
+
+/* From the heap of the runtime that runs on this thread, if it is that one and the task is small. */
+static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
+{
+    if (edo__self.runtime != runtime || size > EDO__HEAP_MAX)
+        return edo__alloc(size);
+    *ret_flags |= EDO__TASK_IN_HEAP;
+    return edo__heap_alloc(runtime->heap, size);
+}
+
+static void release_memory(edo_task *task)
+{
+    void *memory = (char *)task - size_before(task);
+    if (task->head.private_[0] & EDO__TASK_IN_HEAP)
+        edo__heap_free(edo__self.runtime ? edo__self.runtime->heap : NULL, memory);
+    else
+        edo__free(memory, whole_size(task));
+}
+
+/* ---- making ---- */
+
+static bool needs_extra(const edo_spawn_options *options, const edo_scope *scope)
+{
+    return scope || (options && (options->name || options->user));
+}
+
+static void init_extra(edo_task *task, const edo_spawn_options *options, edo_scope *scope)
+{
+    edo__task_extra *extra = edo__task_extra_of(task);
+    if (!extra)
+        return;
+    *extra = (edo__task_extra){ .scope = scope };
+    if (options) {
+        extra->name = options->name;
+        extra->user = options->user;
+    }
+}
+
+static edo_context *context_for(const edo_spawn_options *options)
+{
+    edo_context *context = options ? options->context : NULL;
+    if (!context)
+        context = edo_current_context();
+    return context ? edo_context_ref(context) : NULL;
+}
+
+static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
+                      const edo_site *site, uint8_t flags, bool handle)
+{
+    *task = (edo_task){
+        .head = { .kind = EDO_WAKEABLE_TASK, .private_ = { flags } },
+        .state = EDO__NOTIFIED | EDO__REF,
+        .runtime = runtime,
+        .id = edo__runtime_new_id(runtime),
+        .site = site,
+        .context = context_for(options),
+    };
+    if (handle)
+        task->state += EDO__JOIN_INTEREST + EDO__REF;
+}
+
+edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
+                           const edo_site *site, const void *args, bool handle, edo_scope *scope)
+{
+    uint8_t flags = needs_extra(options, scope) ? EDO__TASK_EXTRA : 0;
+    size_t before = flags ? sizeof(edo__task_extra) : 0;
+    char *memory = allocate(runtime, before + sizeof(edo_task) + site->ops->size, &flags);
+    if (!memory)
+        return NULL;
+    edo_task *task = (edo_task *)(void *)(memory + before);
+    init_task(task, runtime, options, site, flags, handle);
+    init_extra(task, options, scope);
+    edo__frame_build(edo__task_frame(task), site->ops, args);
+    return task;
+}
+
+void edo__task_discard(edo_task *task)
+{
+    edo_context_unref(task->context);
+    release_memory(task);
+}
+
+static edo_runtime *runtime_for(const edo_spawn_options *options)
+{
+    return options && options->runtime ? options->runtime : edo__self.runtime;
+}
+
+int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
+               const void *args)
+{
+    edo_runtime *runtime = runtime_for(options);
+    if (!runtime)
+        return -EINVAL;
+    edo_task *task = edo__task_create(runtime, options, site, args, ret_task != NULL, NULL);
+    if (!task)
+        return -ENOMEM;
+    int rc = edo__runtime_adopt(runtime, task);
+    if (rc < 0) {
+        edo__task_discard(task);
+        return rc;
+    }
+    if (ret_task)
+        *ret_task = task;
+    return 0;
+}
+
+/* ---- waking ---- */
+
+static edo_task *task_of(edo_wakeable *waker)
+{
+    return (edo_task *)(void *)waker;
+}
+
+void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *))
+{
+    *wakeable = (edo_user_wakeable){ .head = { .kind = EDO_WAKEABLE_USER }, .wake = wake };
+}
+
+edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
+{
+    if (waker->kind == EDO_WAKEABLE_TASK && !edo__state_prepare(&task_of(waker)->state))
+        return NULL;
+    return waker;
+}
+
+void edo__wake_commit(edo_wakeable *waker)
+{
+    if (!waker)
+        return;
+    if (waker->kind == EDO_WAKEABLE_TASK) {
+        edo__runtime_push(task_of(waker)->runtime, task_of(waker));
+    } else {
+        edo_user_wakeable *user = (edo_user_wakeable *)(void *)waker;
+        user->wake(user);
+    }
+}
+
+void edo_wake(edo_wakeable *waker)
+{
+    edo__wake_commit(edo__wake_prepare(waker));
+}
+
+edo_wakeable *edo_waker_ref(edo_wakeable *waker)
+{
+    if (waker->kind == EDO_WAKEABLE_TASK)
+        edo_add_relaxed(&task_of(waker)->state, EDO__REF);
+    return waker;
+}
+
+void edo_waker_unref(edo_wakeable *waker)
+{
+    if (waker && waker->kind == EDO_WAKEABLE_TASK)
+        edo__task_unref(task_of(waker));
+}
+
+edo_wakeable *edo_task_waker(edo_task *task)
+{
+    return edo_waker_ref(&task->head);
+}
+
+/* ---- cancelling ---- */
+
+void edo__task_ask(edo_task *task, uint64_t fate)
+{
+    if (edo__state_ask(&task->state, fate))
+        edo_wake(&task->head);
+}
+
+void edo_task_cancel(edo_task *task)
+{
+    edo__task_ask(task, EDO__CANCELLED);
+}
+
+void edo_task_abort(edo_task *task)
+{
+    edo__task_ask(task, EDO__ABORTED);
+}
+
+/* ---- the end ---- */
+
+/* Acquire on the last reference: what the other holders did comes before the memory's next use. */
+static void drop(edo_task *task, uint64_t what)
+{
+    uint64_t old = edo_sub_acq_rel(&task->state, what);
+    if (old / EDO__REF == 1)
+        release_memory(task);
+}
+
+void edo__task_unref(edo_task *task)
+{
+    drop(task, EDO__REF);
+}
+
+void edo_detach(edo_task *task)
+{
+    if (task)
+        drop(task, EDO__REF + EDO__JOIN_INTEREST);
+}
+
+/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its wake
+ * is prepared before, and committed after. */
+static void complete(edo_task *task)
+{
+    edo_wakeable *wake = NULL;
+    if (edo__state_complete(&task->state) & EDO__JOIN_WAKER) {
+        wake = edo__wake_prepare(task->join_waker);
+        edo__state_joiner_told(&task->state);
+    }
+    edo__wake_commit(wake);
+}
+
+void edo__task_finish(edo_task *task)
+{
+    edo_context_unref(task->context);
+    task->context = NULL;
+    edo__task_extra *extra = edo__task_extra_of(task);
+    edo_scope *scope = extra ? extra->scope : NULL;
+    complete(task);
+    if (scope)
+        edo__scope_member_ended(task);
+    edo__task_unref(task);
+}
+
+/* The runtime is gone, so nothing polls the task any more: it is as if it ran for ever. */
+void edo__task_give_up(edo_task *task)
+{
+    edo__task_frame(task)->result = -ESHUTDOWN;
+    edo_or_acq_rel(&task->state, EDO__RUNNING);
+    complete(task);
+}
+
+/* ---- looking ---- */
+
+bool edo_task_is_done(const edo_task *task)
+{
+    return edo__task_is_joinable(task);
+}
+
+uint64_t edo_task_id(const edo_task *task)
+{
+    return task->id;
+}
+
+const char *edo_task_name(const edo_task *task)
+{
+    const edo__task_extra *extra = edo__task_extra_of(task);
+    return extra && extra->name ? extra->name : task->site->ops->name;
+}
+
+const edo_site *edo_task_site(const edo_task *task)
+{
+    return task->site;
+}
+
+void *edo_task_user(const edo_task *task)
+{
+    const edo__task_extra *extra = edo__task_extra_of(task);
+    return extra ? extra->user : NULL;
+}
+
+edo_task *edo_current_task(void)
+{
+    return edo__self.cx ? edo__self.cx->task : NULL;
+}
+
+int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    uint64_t before = edo__state_inspect(&task->state);
+    if (before & EDO__COMPLETE)
+        return -ESRCH;
+    if (before & (EDO__RUNNING | EDO__INSPECTED))
+        return -EBUSY;
+    edo__trace_future(edo__task_frame(task), 0, visit, context);
+    if (edo__state_release(&task->state, before))
+        edo__runtime_push(task->runtime, task);
+    return 0;
+}
