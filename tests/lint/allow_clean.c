@@ -1,0 +1,20 @@
+// expect-lint: clean
+/* Silenced on the same line and by the line above. */
+#include <edo/edo.h>
+
+struct quick {
+    edo_frame();
+    edo_args(int *out;);
+};
+
+edo_async_extern(quick)
+{
+    edo_body {
+        int rc = 0, kept = 1;
+        edo_await(rc, edo_yield());
+        if (rc > 0) return EDO_READY; // edo-lint: allow(edo-return) the result was set by a callee
+        // edo-lint: allow(edo-return, edo-kept-local) shows that two may be named
+        *self->out = kept;
+        edo_return(rc);
+    }
+}
