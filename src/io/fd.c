@@ -1,6 +1,6 @@
 /* Streams that are descriptors. */
-#define _GNU_SOURCE
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

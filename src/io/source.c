@@ -6,6 +6,7 @@
  * one. Acquire and release on all of them: what the operations did comes before the end.
  */
 #include "io/io.h"
+#include "runtime/runtime.h"
 #include "sys/sys.h"
 
 void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))
@@ -89,9 +90,9 @@ edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
             op->base.result = -ECANCELED;
             return EDO_READY;
         }
-        return cx->runtime->driver->ops->drive(cx->runtime->driver, source, op, cx);
+        return cx->runtime->driver->ops->drive(cx->runtime->driver, source, op, cx->waker);
     }
     edo_driver *driver = op->link.at.driver;
-    return ending ? driver->ops->cancel(driver, source, op, cx)
-                  : driver->ops->drive(driver, source, op, cx);
+    return ending ? driver->ops->cancel(driver, source, op, cx->waker)
+                  : driver->ops->drive(driver, source, op, cx->waker);
 }

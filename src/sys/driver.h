@@ -93,14 +93,16 @@ typedef struct edo_driver_ops {
     void (*close)(edo_driver *driver);
 
     /* Starts an operation, or goes on with it, inside a poll of its task: EDO_READY with base.result
-     * and word EDO__OP_IDLE, or EDO_PENDING, and then the waker of cx will be woken. A parked operation
+     * and word EDO__OP_IDLE, or EDO_PENDING, and then the waker will be woken. A parked operation
      * is the waiter of its side and names its driver in link.at.driver. Fate and budget are the
      * caller's matter. */
-    edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_cx *cx);
+    edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op,
+                      edo_wakeable *waker);
 
     /* Asks a parked operation to end, inside a poll of its task: EDO_READY with base.result (its own,
      * or -ECANCELED if it had no effect), or EDO_PENDING until the kernel lets go. May be asked again. */
-    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_cx *cx);
+    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op,
+                      edo_wakeable *waker);
 
     /* The source was closed under a parked operation, which is to end soon as if cancelled. Called under
      * the source's lock. Returns: a prepared wake for the caller to commit, or NULL. Any thread. */
@@ -124,10 +126,23 @@ typedef struct edo_driver_ops {
 
     /* Adds a descriptor of the runtime's own to what makes fd() readable. Owner. */
     int (*watch)(edo_driver *driver, int fd);
-
-    /* Whether sockets should be left blocking for this driver. */
-    bool blocking_sockets;
 } edo_driver_ops;
+
+/* ---- where an operation stands: edo_op.word ---- */
+
+enum {
+    EDO__OP_IDLE,                          // with nobody
+    EDO__OP_PARKED,                        // waits: in a list, in a side of a source, in a ring
+    EDO__OP_WOKEN,                         // may go on; the completer no longer touches it
+};
+
+/* ---- wakes: two steps, so that the first can be made under the lock of what was waited for ---- */
+
+/* Step one. Returns: what to commit once the lock is gone, or NULL. Any thread. */
+edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
+
+/* Step two; NULL is ignored. Any thread. */
+void edo__wake_commit(edo_wakeable *waker);
 
 /* ---- what drivers share ---- */
 

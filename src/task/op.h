@@ -1,18 +1,12 @@
 /* Leaf operations: what their polls have in common.
  *
  * An operation is built complete and inert by its constructor. Its first poll tries; each poll that
- * answers EDO_READY has used one unit of the budget. `word` says where it stands with whoever
- * completes it; the completer stores it with release, the poll reads it with acquire.
+ * answers EDO_READY has used one unit of the budget. `word` (EDO__OP_*) says where it stands with
+ * whoever completes it: the completer stores it with release, the poll reads it with acquire.
  */
 #pragma once
 
 #include "task/task.h"
-
-enum {
-    EDO__OP_IDLE,                          // with nobody
-    EDO__OP_PARKED,                        // waits: in a list, in a side of a source, in a ring
-    EDO__OP_WOKEN,                         // may go on; the completer no longer touches it
-};
 
 static inline edo_op *edo__op_of(edo_future *future)
 {

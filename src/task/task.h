@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/list.h"
+#include "sys/driver.h"
 #include "task/state.h"
 
 /* A deadline in a wheel. Owned by the runtime's thread. */
@@ -63,14 +64,6 @@ static inline bool edo__task_is_joinable(const edo_task *task)
     uint64_t state = edo_load_acquire(&task->state);
     return (state & (EDO__COMPLETE | EDO__JOIN_WAKER)) == EDO__COMPLETE;
 }
-
-/* ---- wakes: two steps, so that the first can be made under the lock of what was waited for ---- */
-
-/* Step one. Returns: what to commit once the lock is gone, or NULL. */
-edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
-
-/* Step two; NULL is ignored. */
-void edo__wake_commit(edo_wakeable *waker);
 
 /* ---- life ---- */
 

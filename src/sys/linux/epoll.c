@@ -9,7 +9,6 @@
  * A source is freed by the thread that turns the driver, before it asks for new events: those of the
  * batch before have been dealt with by then, so none can refer to it.
  */
-#define _GNU_SOURCE
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,7 +18,6 @@
 #include "base/base.h"
 #include "sys/linux/drivers.h"
 #include "sys/sys.h"
-#include "task/op.h"
 
 enum {
     EVENTS_PER_TURN = 256,                 // 3 KiB; what is left comes with the next turn
@@ -178,13 +176,13 @@ static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32
 
 /* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look again, or a
  * negative errno. */
-static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_cx *cx, readiness seen)
+static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker, readiness seen)
 {
     edo__lock_take(&source->lock);
     int rc = register_here(driver, source);
     if (rc == 0 && !has_changed(source, op, seen)) {
         set_waiter(source, op, op);
-        op->waker = cx->waker;
+        op->waker = waker;
         op->link.at.driver = source->driver;
         op->word = EDO__OP_PARKED;
         rc = 1;
@@ -194,7 +192,7 @@ static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_cx *c
 }
 
 /* Returns: whether it is still parked. */
-static bool is_still_parked(edo__source *source, edo_op *op, edo_cx *cx)
+static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_PARKED)
         return false;
@@ -203,7 +201,7 @@ static bool is_still_parked(edo__source *source, edo_op *op, edo_cx *cx)
     if (parked && source->sides[edo__side_of(op)].waiter != op)
         edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
     if (parked)
-        op->waker = cx->waker;
+        op->waker = waker;
     edo__lock_give(&source->lock);
     return parked;
 }
@@ -234,16 +232,16 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_cx *cx)
+static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (is_still_parked(source, op, cx))
+    if (is_still_parked(source, op, waker))
         return EDO_PENDING;
     op->word = EDO__OP_IDLE;
     for (;;) {
         readiness seen = look(source);
         if (attempt(source, op, &seen))
             return EDO_READY;
-        int rc = park(epoll_of(base), source, op, cx, seen);
+        int rc = park(epoll_of(base), source, op, waker, seen);
         if (rc > 0)
             return EDO_PENDING;
         if (rc < 0) {
@@ -253,10 +251,10 @@ static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, e
     }
 }
 
-static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op, edo_cx *cx)
+static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     (void)driver;
-    (void)cx;
+    (void)waker;
     edo__lock_take(&source->lock);
     if (op->word == EDO__OP_PARKED)
         set_waiter(source, op, NULL);

@@ -1,5 +1,4 @@
 /* The contract of sys/sys.h on Linux, but for the drivers. */
-#define _GNU_SOURCE
 #include "sys/sys.h"
 
 #include <linux/futex.h>

@@ -1,5 +1,4 @@
 /* One non-blocking system call for an operation. */
-#define _GNU_SOURCE
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
