@@ -3,18 +3,18 @@
 #include <edo/edo.h>
 
 struct echo {
-    edo_frame();                              // head of every frame; names the async functions that this one calls
-    edo_args(edo_io *conn;);                  // given by the caller
-    char buf[4096];                           // its own locals
+    edo_frame();             // head of every frame; names the async functions that this one calls
+    edo_args(edo_io *conn;); // given by the caller
+    char buf[4096];          // its own locals
 };
 
 edo_async(echo)
 {
     edo_body {
-        ssize_t n;                            // scratch: set and used between two awaits
+        ssize_t n; // scratch: set and used between two awaits
         for (;;) {
             edo_await(n, edo_read(self->conn, self->buf, sizeof self->buf));
-            if (n <= 0) break;                // 0: the peer closed; < 0: -errno, also -ECANCELED
+            if (n <= 0) break; // 0: the peer closed; < 0: -errno, also -ECANCELED
             edo_await(n, edo_write_all(self->conn, self->buf, (size_t)n));
             if (n < 0) break;
         }
@@ -39,8 +39,8 @@ edo_async(serve)
         for (;;) {
             edo_await(rc, edo_accept(self->listener, &self->conn));
             if (rc < 0) break;
-            rc = edo_go(echo, .conn = self->conn);      // a detached task; arguments by name
-            if (rc < 0) edo_close(self->conn);          // not spawned: the arguments are still ours
+            rc = edo_go(echo, .conn = self->conn); // a detached task; arguments by name
+            if (rc < 0) edo_close(self->conn);     // not spawned: the arguments are still ours
         }
         edo_listener_close(self->listener);
         edo_return(rc);

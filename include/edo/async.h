@@ -40,20 +40,25 @@
 
 /* ---- the frame ---- */
 
+/* What a frame keeps for the library; its members are private. */
+typedef struct edo_frame_head {
+    edo_future *awaiting; // what it waits for: one future, or linked siblings
+    edo_future *kept;     // what edo_any() left running, and open scopes
+    const void *home;     // where it was first polled
+    int64_t deadline;     // of edo_await_for()
+    int32_t resume;       // label to go on at, as a distance from the start
+    int32_t winner;       // of edo_select() and its like
+} edo_frame_head;
+
 /* Head of a frame. The async functions that it calls with edo_call() are named as members, for they
  * share one slot with its operations: edo_frame(struct head head; struct body body;). */
 #define edo_frame(...)                                                                             \
     edo_future base;                                                                               \
-    edo_future *awaiting;        /* what it waits for: one future, or linked siblings */           \
-    edo_future *kept;            /* what edo_any() left running, and open scopes */                \
-    const void *home;            /* where it was first polled */                                   \
-    int64_t deadline;            /* of edo_await_for() */                                          \
-    int32_t resume;              /* label to go on at, as a distance from the start */             \
-    int32_t winner;              /* of edo_select() and its like */                                \
+    edo_frame_head edo_head;                                                                       \
     union {                                                                                        \
         edo_op op;                                                                                 \
         __VA_ARGS__                                                                                \
-    } slot
+    } edo_slot
 
 /* The arguments, as struct members. Only these and the head are initialised by a call. */
 #define edo_args(...)                                                                              \
@@ -103,7 +108,7 @@ EDO_END_DECLS
 #define edo_async(fn) edo__async(static, fn)
 
 /* The same for other files, which use edo_declare_async(fn). */
-#define edo_async_extern(fn) edo__async(, fn)
+#define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
 #define edo__async(linkage, fn)                                                                    \
@@ -126,31 +131,30 @@ EDO_END_DECLS
 /* Head of the body; its braces hold all of it. */
 #define edo_body                                                                                   \
     (void)cx;                                                                                      \
-    edo_start_:                                                                                    \
-    if (self->resume)                                                                              \
-        goto *((const char *)&&edo_start_ + self->resume);
+edo_start_:                                                                                        \
+    if (self->edo_head.resume) goto *((const char *)&&edo_start_ + self->edo_head.resume);
 
-/* Ends the function with a result: >= 0 or a negative errno. To fall off the end does not compile. */
+/* Ends the function with a result: >= 0 or a negative errno. To fall off the end is an error of the
+ * compiler. */
 #define edo_return(...)                                                                            \
     do {                                                                                           \
         self->base.result = (__VA_ARGS__);                                                         \
         return EDO_READY;                                                                          \
     } while (0)
 
-#define EDO__CAT_(a, b) a##b
-#define EDO__CAT(a, b) EDO__CAT_(a, b)
+#define EDO__CAT_(a, b)         a##b
+#define EDO__CAT(a, b)          EDO__CAT_(a, b)
 #define edo__suspend_until(...) edo__suspend_at(EDO__CAT(edo_at_, __COUNTER__), __VA_ARGS__)
 #define edo__suspend_at(label, ...)                                                                \
-    self->resume = (int32_t)((const char *)&&label - (const char *)&&edo_start_);                  \
+    self->edo_head.resume = (int32_t)((const char *)&&label - (const char *)&&edo_start_);         \
     self->base.line = __LINE__;                                                                    \
-    label:                                                                                         \
-    if ((__VA_ARGS__) == EDO_PENDING)                                                              \
-        return EDO_PENDING
+label:                                                                                             \
+    if ((__VA_ARGS__) == EDO_PENDING) return EDO_PENDING
 
 #define edo__take_result(lhs)                                                                      \
     do {                                                                                           \
-        lhs = (__typeof__(lhs))self->awaiting->result;                                             \
-        self->awaiting = NULL;                                                                     \
+        lhs = (__typeof__(lhs))self->edo_head.awaiting->result;                                    \
+        self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
 /* ---- waiting for one ---- */
@@ -158,43 +162,43 @@ EDO_END_DECLS
 /* Waits for an operation, built in the frame's slot, and takes its result. */
 #define edo_await(lhs, ...)                                                                        \
     do {                                                                                           \
-        self->slot.op = (__VA_ARGS__);                                                             \
+        self->edo_slot.op = (__VA_ARGS__);                                                         \
         edo__await_slot(lhs);                                                                      \
     } while (0)
 
 #define edo__await_slot(lhs)                                                                       \
     do {                                                                                           \
-        self->awaiting = &self->slot.op.base;                                                      \
-        edo__suspend_until(edo_poll_future(self->awaiting, cx));                                   \
+        self->edo_head.awaiting = &self->edo_slot.op.base;                                         \
+        edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                          \
         edo__take_result(lhs);                                                                     \
     } while (0)
 
 /* The same for a future that lies elsewhere: a member of the frame, a user's own operation. */
 #define edo_await_on(lhs, future)                                                                  \
     do {                                                                                           \
-        self->awaiting = edo__link(self, 1, (edo_future *const[]){ (future) });                    \
-        edo__suspend_until(edo_poll_future(self->awaiting, cx));                                   \
+        self->edo_head.awaiting = edo__link(self, 1, (edo_future *const[]){ (future) });           \
+        edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                          \
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* With a time limit (nanoseconds; edo_ms(5)): -ETIMEDOUT, and then the operation has ended. One that
- * is ready wins over a limit that has passed. */
+/* With a time limit (nanoseconds; edo_ms(5)): -ETIMEDOUT, and then the operation has ended. One
+ * that is ready wins over a limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
-        self->slot.op = (__VA_ARGS__);                                                             \
-        self->deadline = edo__deadline_after(duration);                                            \
+        self->edo_slot.op = (__VA_ARGS__);                                                         \
+        self->edo_head.deadline = edo__deadline_after(duration);                                   \
         edo__await_limited(lhs);                                                                   \
     } while (0)
 
 #define edo__await_limited(lhs)                                                                    \
     do {                                                                                           \
-        self->awaiting = &self->slot.op.base;                                                      \
+        self->edo_head.awaiting = &self->edo_slot.op.base;                                         \
         edo__suspend_until(edo__poll_limited(self, cx));                                           \
         edo__take_result(lhs);                                                                     \
     } while (0)
 
 /* The operation of the last edo_await(), until the next: edo_op_progress(edo_last_op()). */
-#define edo_last_op() ((const edo_op *)&self->slot.op)
+#define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
 /* Calls an async function and waits for it; no allocation. Its frame lies in the slot. */
 #define edo_call(lhs, fn, ...)                                                                     \
@@ -208,26 +212,27 @@ EDO_END_DECLS
 #define edo_call_for(lhs, duration, fn, ...)                                                       \
     do {                                                                                           \
         edo__build_callee(fn, __VA_ARGS__);                                                        \
-        self->deadline = edo__deadline_after(duration);                                            \
+        self->edo_head.deadline = edo__deadline_after(duration);                                   \
         edo__await_limited(lhs);                                                                   \
     } while (0)
 
 #define edo__build_callee(fn, ...)                                                                 \
     do {                                                                                           \
-        _Static_assert(sizeof(struct fn) <= sizeof self->slot, "name struct " #fn " in edo_frame");\
-        edo_init((struct fn *)(void *)&self->slot, fn, __VA_ARGS__);                               \
+        _Static_assert(sizeof(struct fn) <= sizeof self->edo_slot,                                 \
+                       "name struct " #fn " in edo_frame");                                        \
+        edo_init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                           \
     } while (0)
 
 /* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
  * the caller's. */
 #define edo_call_boxed(lhs, fn, ...)                                                               \
     do {                                                                                           \
-        self->awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));                     \
-        if (self->awaiting) {                                                                      \
-            edo__suspend_until(edo_poll_future(self->awaiting, cx));                               \
-            lhs = (__typeof__(lhs))self->awaiting->result;                                         \
-            edo__unbox(self->awaiting);                                                            \
-            self->awaiting = NULL;                                                                 \
+        self->edo_head.awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));            \
+        if (self->edo_head.awaiting) {                                                             \
+            edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                      \
+            lhs = (__typeof__(lhs))self->edo_head.awaiting->result;                                \
+            edo__unbox(self->edo_head.awaiting);                                                   \
+            self->edo_head.awaiting = NULL;                                                        \
         } else {                                                                                   \
             lhs = (__typeof__(lhs))-ENOMEM;                                                        \
         }                                                                                          \
@@ -241,10 +246,10 @@ EDO_END_DECLS
 
 #define edo__together(poll, ...)                                                                   \
     do {                                                                                           \
-        self->awaiting = edo__link_all(__VA_ARGS__);                                               \
-        self->winner = -1;                                                                         \
+        self->edo_head.awaiting = edo__link_all(__VA_ARGS__);                                      \
+        self->edo_head.winner = -1;                                                                \
         edo__suspend_until(poll(self, cx));                                                        \
-        self->awaiting = NULL;                                                                     \
+        self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
 /* Runs all to their ends: edo_all(&self->a.base, &self->b.base). The results stand in them. */
@@ -261,7 +266,7 @@ EDO_END_DECLS
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
  * winner's position from 0, or -ECANCELED if the function was cancelled and so were all. The first
  * to be polled is chosen at random; edo_select_biased goes from left to right. */
-#define edo_select(which, ...) edo__choose(which, edo__poll_select, __VA_ARGS__)
+#define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
 /* The first to be ready; the rest are kept: they go on at every await of this function, until they
@@ -271,7 +276,8 @@ EDO_END_DECLS
 #define edo__choose(which, poll, ...)                                                              \
     do {                                                                                           \
         edo__together(poll, __VA_ARGS__);                                                          \
-        which = (__typeof__(which))(self->winner < 0 ? -ECANCELED : self->winner);                 \
+        which = (__typeof__(which))(self->edo_head.winner < 0 ? -ECANCELED                         \
+                                                              : self->edo_head.winner);            \
     } while (0)
 
 /* ---- cancellation ---- */
@@ -290,8 +296,7 @@ template <class Args> const void *edo__address(const Args &args)
 {
     return &args;
 }
-#define edo__args_of(fn, ...)                                                                      \
-    edo__address((__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
+#define edo__args_of(fn, ...) edo__address((__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
 #else
 #define edo__args_of(fn, ...) (&(__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
 #endif

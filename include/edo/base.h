@@ -20,15 +20,15 @@
 
 #ifdef __cplusplus
 #define EDO_BEGIN_DECLS extern "C" {
-#define EDO_END_DECLS }
+#define EDO_END_DECLS   }
 #else
 #define EDO_BEGIN_DECLS
 #define EDO_END_DECLS
 #endif
 
-#define EDO_API __attribute__((visibility("default")))
+#define EDO_API                        __attribute__((visibility("default")))
 #define EDO_PRINTF(format_at, args_at) __attribute__((__format__(__printf__, format_at, args_at)))
-#define EDO_MUST_USE __attribute__((warn_unused_result))
+#define EDO_MUST_USE                   __attribute__((warn_unused_result))
 
 /* The input ended inside edo_read_exact(). */
 #define EDO_EOF ENODATA
@@ -67,7 +67,12 @@ EDO_API size_t edo_memory_in_use(void);
 
 /* ---- the log ---- */
 
-typedef enum edo_log_level { EDO_LOG_ERROR, EDO_LOG_WARN, EDO_LOG_INFO, EDO_LOG_DEBUG } edo_log_level;
+typedef enum edo_log_level {
+    EDO_LOG_ERROR,
+    EDO_LOG_WARN,
+    EDO_LOG_INFO,
+    EDO_LOG_DEBUG
+} edo_log_level;
 
 /* One line without its newline. Called on any thread; must not call edo. */
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);

@@ -1,9 +1,9 @@
 /* Byte streams.
  *
- * An edo_io is a stream of bytes, whatever is behind it: TCP, a pipe, a terminal, any descriptor that
- * can be polled. It has a read side and a write side; each has at most one operation in flight
- * (-EBUSY for a second one), perhaps of two tasks. Whoever holds the pointer owns the stream and ends
- * it by edo_close() or edo_finish().
+ * An edo_io is a stream of bytes, whatever is behind it: TCP, a pipe, a terminal, any descriptor
+ * that can be polled. It has a read side and a write side; each has at most one operation in flight
+ * (-EBUSY for a second one), perhaps of two tasks. Whoever holds the pointer owns the stream and
+ * ends it by edo_close() or edo_finish().
  *
  * A buffer that an operation was given belongs to it until it is ready, on every driver. So a
  * cancelled operation may be pending a moment longer: the kernel may still own the buffer.
@@ -81,8 +81,8 @@ EDO_API int edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until any descriptor that can be polled is ready; level-triggered. It stays the caller's and
- * must stay open meanwhile.
+/* Waits until any descriptor that can be polled is ready; level-triggered. It stays the caller's
+ * and must stay open meanwhile.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: what is ready, or'ed; a hang-up or an error counts as all that was asked for. -EBADF;
  * -EPERM for a regular file or a directory; -EINVAL for no or unknown interest.

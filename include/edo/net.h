@@ -20,10 +20,10 @@ typedef struct edo_listener edo_listener;
 
 /* Zeroed is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
 typedef struct edo_listen_options {
-    int backlog;                           // 0: 1024
+    int backlog; // 0: 1024
     bool no_reuse_address;
-    bool reuse_port;                       // several listeners share the address (SO_REUSEPORT)
-    bool only_v6;                          // "[::]:port" takes no IPv4
+    bool reuse_port; // several listeners share the address (SO_REUSEPORT)
+    bool only_v6;    // "[::]:port" takes no IPv4
     bool reserved[5];
 } edo_listen_options;
 
@@ -35,18 +35,19 @@ EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options optio
                                    edo_listener **ret_listener);
 
 /* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
- * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections that
- * broke before they were taken are passed over.
+ * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections
+ * that broke before they were taken are passed over.
  * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener.
  * Cancel: waits; no connection is lost. */
 EDO_API edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
-/* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL is
- * ignored. Thread: any of the runtime's. */
+/* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL
+ * is ignored. Thread: any of the runtime's. */
 EDO_API void edo_listener_close(edo_listener *listener);
 
 /* Wraps a listening socket, which belongs to the listener from then on.
- * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the caller's. */
+ * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the
+ * caller's. */
 EDO_API int edo_listener_from_fd(int fd, edo_listener **ret_listener);
 EDO_API int edo_listener_fd(const edo_listener *listener);
 
@@ -74,13 +75,14 @@ EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_tcp_set_nodelay(edo_io *conn, bool on);
 EDO_API int edo_tcp_nodelay(const edo_io *conn);
 
-/* Keep-alive probes: after idle seconds of silence, every interval seconds, count of them unanswered
- * end the connection. Zero leaves the system's value. */
+/* Keep-alive probes: after idle seconds of silence, every interval seconds, count of them
+ * unanswered end the connection. Zero leaves the system's value. */
 typedef struct edo_keepalive {
     int idle, interval, count;
 } edo_keepalive;
 EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
-EDO_API int edo_tcp_keepalive(const edo_io *conn, edo_keepalive *ret_times);   // ret_times may be NULL
+EDO_API int edo_tcp_keepalive(const edo_io *conn,
+                              edo_keepalive *ret_times); // ret_times may be NULL
 
 /* What edo_close() does with unsent data: -1: sends it in the background (the default); 0: drops it
  * and resets the connection; > 0 seconds: the kernel keeps trying that long. */

@@ -20,17 +20,17 @@ struct edo_driver_ops;
 
 /* Zeroed is the default. */
 typedef struct edo_config {
-    const char *name;                      // shown in the log; not copied. NULL: "edo"
-    const char *driver;                    // "io_uring" or "epoll"; NULL: EDO_DRIVER, else epoll
+    const char *name;                        // shown in the log; not copied. NULL: "edo"
+    const char *driver;                      // "io_uring" or "epoll"; NULL: EDO_DRIVER, else epoll
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
-    bool test_clock;                       // starts with its clock paused
-    bool ignore_signals;                   // edo_run(): leave SIGINT and SIGTERM alone
-    uint32_t event_interval;               // polls between two looks at the driver; 0: 61
-    uint32_t budget;                       // operations per poll of a task; 0: 128
-    int64_t time_slice;                    // nanoseconds per poll, kept by operations; 0: 10 ms
-    int64_t drain_limit;                   // nanoseconds until tasks are aborted; 0: 10 s
-    int64_t abort_limit;                   // ... and until they are given up; 0: 1 s
-    uint64_t seed;                         // of edo_select()'s choices; 0: random
+    bool test_clock;                         // starts with its clock paused
+    bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
+    uint32_t event_interval;                 // polls between two looks at the driver; 0: 61
+    uint32_t budget;                         // operations per poll of a task; 0: 128
+    int64_t time_slice;                      // nanoseconds per poll, kept by operations; 0: 10 ms
+    int64_t drain_limit;                     // nanoseconds until tasks are aborted; 0: 10 s
+    int64_t abort_limit;                     // ... and until they are given up; 0: 1 s
+    uint64_t seed;                           // of edo_select()'s choices; 0: random
     void *reserved[8];
 } edo_config;
 
@@ -50,7 +50,7 @@ EDO_API int edo_runtime_destroy(edo_runtime *runtime);
 
 /* A counted reference, for other threads that spawn: spawning answers -ESHUTDOWN after the end. */
 EDO_API edo_runtime *edo_runtime_ref(edo_runtime *runtime);
-EDO_API void edo_runtime_unref(edo_runtime *runtime);      // NULL is ignored
+EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
 
 /* The runtime that runs on this thread, or NULL. */
 EDO_API edo_runtime *edo_current_runtime(void);
@@ -72,14 +72,16 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
 #define edo_block_on(runtime, fn, ...)                                                             \
     edo__block_on((runtime), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
-/* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires timers.
+/* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires
+ * timers.
  * timeout: nanoseconds to wait if nothing is ready; 0: none; EDO_NEVER: until something is.
  * Returns: 1 when more is ready now, 0 when the runtime waits, or -ESTALE, -EBUSY (inside a task).
  * Thread: the owner. */
 EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 
-/* A descriptor for a foreign loop: it is readable when edo_turn(runtime, 0) has something to do, which
- * includes due timers and wakes from other threads. Level-triggered; turn while it is readable.
+/* A descriptor for a foreign loop: it is readable when edo_turn(runtime, 0) has something to do,
+ * which includes due timers and wakes from other threads. Level-triggered; turn while it is
+ * readable.
  * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM; -EOPNOTSUPP for a
  * driver without one.
  * Thread: the owner. */

@@ -17,20 +17,20 @@
 EDO_BEGIN_DECLS
 
 enum {
-    EDO_SCOPE_FAIL_FAST = 1,               // the first failure cancels the other members
-    EDO_SCOPE_RESULTS = 2,                 // ended members are kept for edo_scope_next()
+    EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
+    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next()
 };
 
 /* All private. */
 typedef struct edo_scope {
-    edo_future base;                       // its place in the owner's frame
+    edo_future base; // its place in the owner's frame
     edo_future *owner;
     uint32_t lock, flags;
     struct {
         void *next, *prev;
     } live, ended;
-    uint64_t count;                        // members alive
-    int64_t failure;                       // the first one, or 0
+    uint64_t count;  // members alive
+    int64_t failure; // the first one, or 0
     edo_op *waiter;
     bool cancelled;
     uint64_t reserved[2];
@@ -38,10 +38,10 @@ typedef struct edo_scope {
 
 /* How a member ended. */
 typedef struct edo_member {
-    uint64_t id;                           // edo_task_id()
+    uint64_t id; // edo_task_id()
     int64_t result;
     const char *name;
-    void *user;                            // of its edo_spawn_options
+    void *user; // of its edo_spawn_options
 } edo_member;
 
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);

@@ -24,7 +24,7 @@
 EDO_BEGIN_DECLS
 
 typedef struct edo_future edo_future;
-typedef struct edo_cx edo_cx;              // what a poll is given; valid during that poll only
+typedef struct edo_cx edo_cx; // what a poll is given; valid during that poll only
 typedef struct edo_task edo_task;
 typedef struct edo_runtime edo_runtime;
 typedef struct edo_context edo_context;
@@ -36,19 +36,19 @@ typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
 typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
 
 typedef enum edo_kind {
-    EDO_KIND_LEAF,                         // an operation, or a user's own future
-    EDO_KIND_ASYNC,                        // an async function: an edo_any_frame
-    EDO_KIND_SCOPE,                        // a scope, linked into its owner's frame
+    EDO_KIND_LEAF,  // an operation, or a user's own future
+    EDO_KIND_ASYNC, // an async function: an edo_any_frame
+    EDO_KIND_SCOPE, // a scope, linked into its owner's frame
 } edo_kind;
 
 /* One static table per kind of future. */
 typedef struct edo_future_ops {
-    const char *name;                      // shown in backtraces
-    const char *file;                      // of an async function; else NULL
+    const char *name; // shown in backtraces
+    const char *file; // of an async function; else NULL
     edo_poll (*poll)(edo_future *, edo_cx *);
     edo_kind kind;
-    uint32_t size;                         // of the frame
-    uint32_t args_offset;                  // where the arguments lie in it
+    uint32_t size;        // of the frame
+    uint32_t args_offset; // where the arguments lie in it
     uint32_t args_size;
     const void *reserved[2];
 } edo_future_ops;
@@ -57,32 +57,32 @@ enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
 
 struct edo_future {
     const edo_future_ops *ops;
-    edo_future *next;                      // sibling, while several are awaited or kept
-    int64_t result;                        // once EDO_DONE: >= 0, or a negative errno
-    uint32_t line;                         // where an async function waits
-    uint8_t state;                         // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
-    uint8_t fate;                          // asked of this future: edo_fate; only ever rises
-    uint8_t flags;                         // EDO__SHIELD, ...
+    edo_future *next; // sibling, while several are awaited or kept
+    int64_t result;   // once EDO_DONE: >= 0, or a negative errno
+    uint32_t line;    // where an async function waits
+    uint8_t state;    // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
+    uint8_t fate;     // asked of this future: edo_fate; only ever rises
+    uint8_t flags;    // EDO__SHIELD, ...
     uint8_t reserved;
 };
 
 /* A leaf operation. All but the result is private. */
 typedef struct edo_op {
     edo_future base;
-    void *object;                          // what it works on: an edo_io, a task, a scope
-    void *data;                            // buffer or ret_*
+    void *object; // what it works on: an edo_io, a task, a scope
+    void *data;   // buffer or ret_*
     uint64_t length;
     uint64_t progress;
     union {
         struct {
-            void *next, *prev;             // wait node, while it is in a list
+            void *next, *prev; // wait node, while it is in a list
         } node;
         struct {
-            void *driver, *extra;          // the driver that it went to, and what that one needs
+            void *driver, *extra; // the driver that it went to, and what that one needs
         } at;
     } link;
-    edo_wakeable *waker;                   // who is told, while it waits
-    uint32_t word;                         // atomic: where it stands, see src/task/op.h
+    edo_wakeable *waker; // who is told, while it waits
+    uint32_t word;       // atomic: where it stands, see src/task/op.h
     uint32_t detail;
 } edo_op;
 
@@ -99,8 +99,8 @@ _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
-/* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To cancel
- * twice, or something that is done, does nothing.
+/* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To
+ * cancel twice, or something that is done, does nothing.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
@@ -108,7 +108,8 @@ EDO_API void edo_cancel(edo_future *future);
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 
-/* The fate under which this poll runs: a leaf that is not EDO_LIVE answers its result or -ECANCELED. */
+/* The fate under which this poll runs: a leaf that is not EDO_LIVE answers its result or
+ * -ECANCELED. */
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
 /* The task's waker; edo_wake() on it has the task polled again. Valid until the poll that arranged
@@ -129,7 +130,7 @@ typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_
 
 /* What can be woken: the head of a task, or a user's own object that begins with it. */
 struct edo_wakeable {
-    uint8_t kind;                          // edo_wakeable_kind
+    uint8_t kind; // edo_wakeable_kind
     uint8_t private_[7];
 };
 
@@ -140,8 +141,7 @@ typedef struct edo_user_wakeable {
     void (*wake)(struct edo_user_wakeable *);
 } edo_user_wakeable;
 
-EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable,
-                                    void (*wake)(edo_user_wakeable *));
+EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
 /* Has the task polled again, soon. Cheap when it is to be polled already.
  * Thread: any; after the task's end only through a counted waker. */
@@ -150,7 +150,7 @@ EDO_API void edo_wake(edo_wakeable *waker);
 /* Counts a waker, so that it may be kept and woken even after its task has ended.
  * Returns: waker. Thread: any that may use it now. */
 EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
-EDO_API void edo_waker_unref(edo_wakeable *waker);     // NULL is ignored
+EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored
 
 /* ---- tasks ---- */
 
@@ -163,10 +163,10 @@ typedef struct edo_site {
 
 /* What a spawn may be told beside the function and its arguments; zeroed is the default. */
 typedef struct edo_spawn_options {
-    const char *name;                      // shown instead of the function's; not copied
-    void *user;                            // edo_task_user()
-    edo_context *context;                  // counted by the task; NULL: that of the spawning task
-    edo_runtime *runtime;                  // NULL: the one that runs on this thread
+    const char *name;     // shown instead of the function's; not copied
+    void *user;           // edo_task_user()
+    edo_context *context; // counted by the task; NULL: that of the spawning task
+    edo_runtime *runtime; // NULL: the one that runs on this thread
     void *reserved[4];
 } edo_spawn_options;
 
@@ -214,7 +214,7 @@ EDO_API edo_op edo_yield(void);
 
 /* Immutable and counted; every task spawned by a task has the same one unless told otherwise. */
 typedef struct edo_context_values {
-    int64_t deadline;                      // of edo_now()'s clock, 0 for none: the task is cancelled then
+    int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
     uint64_t trace[2];
     int32_t priority;
     void *user;
@@ -223,7 +223,7 @@ typedef struct edo_context_values {
 /* Returns: 0, or -ENOMEM. Thread: any. */
 EDO_API int edo_context_create(const edo_context_values *values, edo_context **ret_context);
 EDO_API edo_context *edo_context_ref(edo_context *context);
-EDO_API void edo_context_unref(edo_context *context);  // NULL is ignored
+EDO_API void edo_context_unref(edo_context *context); // NULL is ignored
 EDO_API const edo_context_values *edo_context_values_of(const edo_context *context);
 
 /* The current task's, or NULL. */
@@ -236,9 +236,9 @@ EDO_API void edo_set_context(edo_context *context);
 /* ---- backtraces ---- */
 
 typedef struct edo_trace_line {
-    int depth;                             // 0 for the task's function
-    const char *name, *file;               // of the function or operation; file may be NULL
-    uint32_t line;                         // where it waits; 0 for a leaf
+    int depth;               // 0 for the task's function
+    const char *name, *file; // of the function or operation; file may be NULL
+    uint32_t line;           // where it waits; 0 for a leaf
 } edo_trace_line;
 
 /* Calls visit for every frame and operation that the task waits in, outermost first.

@@ -5,7 +5,8 @@
  * when a deadline is made.
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
- * until every task waits; then it goes on to the next deadline by itself (edo_clock_auto_advance()).
+ * until every task waits; then it goes on to the next deadline by itself
+ * (edo_clock_auto_advance()).
  */
 #pragma once
 
@@ -18,17 +19,31 @@ EDO_BEGIN_DECLS
 static inline int64_t edo__scaled(int64_t count, int64_t unit)
 {
     int64_t product;
-    if (!__builtin_mul_overflow(count, unit, &product))
-        return product;
+    if (!__builtin_mul_overflow(count, unit, &product)) return product;
     return count < 0 ? INT64_MIN : INT64_MAX;
 }
 
 /* Durations in nanoseconds. Saturate. */
-static inline int64_t edo_ns(int64_t count) { return count; }
-static inline int64_t edo_us(int64_t count) { return edo__scaled(count, 1000); }
-static inline int64_t edo_ms(int64_t count) { return edo__scaled(count, 1000000); }
-static inline int64_t edo_s(int64_t count) { return edo__scaled(count, 1000000000); }
-static inline int64_t edo_minutes(int64_t count) { return edo__scaled(count, 60000000000); }
+static inline int64_t edo_ns(int64_t count)
+{
+    return count;
+}
+static inline int64_t edo_us(int64_t count)
+{
+    return edo__scaled(count, 1000);
+}
+static inline int64_t edo_ms(int64_t count)
+{
+    return edo__scaled(count, 1000000);
+}
+static inline int64_t edo_s(int64_t count)
+{
+    return edo__scaled(count, 1000000000);
+}
+static inline int64_t edo_minutes(int64_t count)
+{
+    return edo__scaled(count, 60000000000);
+}
 
 /* This moment: of the clock of the runtime that runs on this thread, else of the monotonic clock.
  * Thread: any. */

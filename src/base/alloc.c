@@ -26,12 +26,9 @@ static edo_atomic(size_t) in_use;
 
 int edo_set_allocator(const edo_allocator *allocator)
 {
-    if (!allocator)
-        allocator = &default_allocator;
-    if (!allocator->alloc || !allocator->free)
-        return -EINVAL;
-    if (edo_load_acquire(&in_use))
-        return -EBUSY;
+    if (!allocator) allocator = &default_allocator;
+    if (!allocator->alloc || !allocator->free) return -EINVAL;
+    if (edo_load_acquire(&in_use)) return -EBUSY;
     hooks = *allocator;
     return 0;
 }
@@ -44,17 +41,15 @@ size_t edo_memory_in_use(void)
 void *edo__alloc_aligned(size_t size, size_t align)
 {
     void *memory = hooks.alloc(hooks.context, size, align);
-    if (memory)
-        edo_add_relaxed(&in_use, size);
+    if (memory) edo_add_relaxed(&in_use, size);
     return memory;
 }
 
 void edo__free_aligned(void *memory, size_t size, size_t align)
 {
-    if (!memory)
-        return;
+    if (!memory) return;
     hooks.free(hooks.context, memory, size, align);
-    edo_sub_acq_rel(&in_use, size);        // partner: the load in edo_set_allocator
+    edo_sub_acq_rel(&in_use, size); // partner: the load in edo_set_allocator
 }
 
 void *edo__alloc(size_t size)

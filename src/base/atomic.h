@@ -1,5 +1,6 @@
-/* Atomic operations, with the memory order in the name. The only place that touches atomics, so that
- * a model checker can stand in for it. Objects are plain integers and pointers marked edo_atomic(). */
+/* Atomic operations, with the memory order in the name. The only place that touches atomics, so
+ * that a model checker can stand in for it. Objects are plain integers and pointers marked
+ * edo_atomic(). */
 #pragma once
 
 #include <stdbool.h>
@@ -7,22 +8,22 @@
 
 #define edo_atomic(type) type
 
-#define edo_load_relaxed(p) __atomic_load_n((p), __ATOMIC_RELAXED)
-#define edo_load_acquire(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define edo_load_seq_cst(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
+#define edo_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
+#define edo_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define edo_load_seq_cst(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define edo_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define edo_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define edo_swap_acquire(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
-#define edo_swap_release(p, v) __atomic_exchange_n((p), (v), __ATOMIC_RELEASE)
-#define edo_swap_acq_rel(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
-#define edo_add_relaxed(p, v) __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
-#define edo_add_acq_rel(p, v) __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
-#define edo_sub_relaxed(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
-#define edo_sub_acq_rel(p, v) __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
-#define edo_or_acq_rel(p, v) __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
-#define edo_and_acq_rel(p, v) __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
-#define edo_and_release(p, v) __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
-#define edo_xor_acq_rel(p, v) __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
+#define edo_swap_acquire(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
+#define edo_swap_release(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_RELEASE)
+#define edo_swap_acq_rel(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+#define edo_add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define edo_add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
+#define edo_sub_relaxed(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define edo_sub_acq_rel(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
+#define edo_or_acq_rel(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
+#define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
+#define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
+#define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
 
 /* Compare and swap: on failure *expected holds what was found, read with acquire. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \

@@ -6,7 +6,7 @@
 /* Memory from the hooks, aligned for any type; NULL when there is none. */
 void *edo__alloc(size_t size);
 void *edo__alloc_zeroed(size_t size);
-void edo__free(void *memory, size_t size);         // NULL is ignored
+void edo__free(void *memory, size_t size); // NULL is ignored
 
 /* The same with an alignment. */
 void *edo__alloc_aligned(size_t size, size_t align);
@@ -14,14 +14,14 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* Ends the process for a misuse that no error can report: one line that names the call, the rule and
- * the task that is being polled. */
+/* Ends the process for a misuse that no error can report: one line that names the call, the rule
+ * and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);
 
 /* Set by the runtime: what this thread polls, as text. */
 extern const char *(*edo__describe_current)(char *buffer, size_t size);
 
-#define edo__likely(x) __builtin_expect(!!(x), 1)
+#define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 
 #ifdef NDEBUG

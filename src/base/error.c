@@ -5,13 +5,10 @@
 
 const char *edo_strerror(int64_t error)
 {
-    if (error == 0)
-        return "success";
+    if (error == 0) return "success";
     uint64_t code = error < 0 ? -(uint64_t)error : (uint64_t)error;
-    if (code == EDO_EOF)
-        return "end of input";
-    if (code == ECANCELED)
-        return "cancelled";
+    if (code == EDO_EOF) return "end of input";
+    if (code == ECANCELED) return "cancelled";
     const char *text = code <= INT32_MAX ? strerrordesc_np((int)code) : NULL;
     return text ? text : "unknown error";
 }

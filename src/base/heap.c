@@ -6,15 +6,15 @@
 #include "base/base.h"
 
 typedef struct block {
-    struct block *next;                    // while it is free
+    struct block *next; // while it is free
 } block;
 
 typedef struct slab {
-    edo__node link;                        // in slabs of its class, while it has a free block
-    edo__node all;                         // in all slabs of the heap
+    edo__node link; // in slabs of its class, while it has a free block
+    edo__node all;  // in all slabs of the heap
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity;        // blocks; those from fresh on were never handed out
+    uint32_t used, fresh, capacity; // blocks; those from fresh on were never handed out
     uint32_t size_class;
     bool listed;
 } slab;
@@ -22,11 +22,11 @@ typedef struct slab {
 enum { SLAB_HEADER = (sizeof(slab) + EDO__HEAP_GRAIN - 1) / EDO__HEAP_GRAIN * EDO__HEAP_GRAIN };
 
 struct edo__heap {
-    edo__node classes[EDO__HEAP_CLASSES];  // slabs with a free block
-    edo__node slabs;                       // all of them, also full ones
-    edo_atomic(block *) remote;            // freed by other threads; CLOSED when the owner has left
-    edo_atomic(int64_t) orphans;           // blocks alive after the close; see edo__heap_close
-    size_t used;                           // blocks handed out and not yet back; owner only
+    edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block
+    edo__node slabs;                      // all of them, also full ones
+    edo_atomic(block *) remote;           // freed by other threads; CLOSED when the owner has left
+    edo_atomic(int64_t) orphans;          // blocks alive after the close; see edo__heap_close
+    size_t used;                          // blocks handed out and not yet back; owner only
 };
 
 static block closed_mark;
@@ -35,8 +35,7 @@ static block closed_mark;
 edo__heap *edo__heap_create(void)
 {
     edo__heap *heap = edo__alloc_zeroed(sizeof *heap);
-    if (!heap)
-        return NULL;
+    if (!heap) return NULL;
     edo__list_init(&heap->slabs);
     for (size_t i = 0; i < EDO__HEAP_CLASSES; i++)
         edo__list_init(&heap->classes[i]);
@@ -61,8 +60,7 @@ static size_t block_size(size_t size_class)
 static slab *slab_create(edo__heap *heap, size_t size_class)
 {
     slab *s = edo__alloc_aligned(EDO__SLAB_SIZE, EDO__SLAB_SIZE);
-    if (!s)
-        return NULL;
+    if (!s) return NULL;
     memset(s, 0, sizeof *s);
     s->heap = heap;
     s->size_class = (uint32_t)size_class;
@@ -90,8 +88,7 @@ static void *slab_take(slab *s)
 
 static void slab_destroy(slab *s)
 {
-    if (s->listed)
-        edo__list_remove(&s->link);
+    if (s->listed) edo__list_remove(&s->link);
     edo__list_remove(&s->all);
     edo__free_aligned(s, EDO__SLAB_SIZE, EDO__SLAB_SIZE);
 }
@@ -107,7 +104,7 @@ static void slab_put(slab *s, block *b)
         edo__list_push(siblings, &s->link);
     }
     if (s->used == 0 && siblings->next != siblings->prev)
-        slab_destroy(s);                   // not the last one of its class
+        slab_destroy(s); // not the last one of its class
 }
 
 static void put_back(edo__heap *heap, block *b)
@@ -136,8 +133,7 @@ void *edo__heap_alloc(edo__heap *heap, size_t size)
         drain_remote(heap, NULL);
     slab *s = edo__list_is_empty(list) ? slab_create(heap, size_class)
                                        : edo__container(list->next, slab, link);
-    if (!s)
-        return NULL;
+    if (!s) return NULL;
     heap->used++;
     return slab_take(s);
 }
@@ -149,12 +145,11 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* After the close nobody owns the slabs: an orphan is only counted, and all memory goes at once with
- * the last one. */
+/* After the close nobody owns the slabs: an orphan is only counted, and all memory goes at once
+ * with the last one. */
 static void free_orphan(edo__heap *heap)
 {
-    if (edo_sub_acq_rel(&heap->orphans, 1) == 1)
-        destroy(heap);
+    if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
 /* Release: what this thread did to the block comes before its next use. */
@@ -179,12 +174,12 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(heap, memory);
 }
 
-/* States of `orphans`: 0 while open. Frees after CLOSED count it down, below zero if they come first;
- * the close adds the blocks in use. So exactly one side brings it to zero, and that one frees all. */
+/* States of `orphans`: 0 while open. Frees after CLOSED count it down, below zero if they come
+ * first; the close adds the blocks in use. So exactly one side brings it to zero, and that one
+ * frees all. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);
     int64_t alive = (int64_t)heap->used;
-    if (edo_add_acq_rel(&heap->orphans, alive) + alive == 0)
-        destroy(heap);
+    if (edo_add_acq_rel(&heap->orphans, alive) + alive == 0) destroy(heap);
 }

@@ -1,11 +1,12 @@
 /* Memory for tasks: blocks of size classes, cut from slabs.
  *
  * A heap is owned by one thread, which allocates; any thread may free. A block freed by another
- * thread goes onto a lock-free stack that the owner empties. A slab is given back when its last block
- * is free, but for one per class. Blocks may outlive the owner: the last to be freed after
+ * thread goes onto a lock-free stack that the owner empties. A slab is given back when its last
+ * block is free, but for one per class. Blocks may outlive the owner: the last to be freed after
  * edo__heap_close() frees the heap.
  *
- * Slabs are aligned to their size, so that a block's slab, and so its heap, is found from its address.
+ * Slabs are aligned to their size, so that a block's slab, and so its heap, is found from its
+ * address.
  */
 #pragma once
 
@@ -15,15 +16,15 @@
 #include <stdint.h>
 
 enum {
-    EDO__HEAP_GRAIN = 16,                  // what every block is aligned to: max_align_t
-    EDO__HEAP_MAX = 1024,                  // larger blocks come from the hooks one by one
+    EDO__HEAP_GRAIN = 16, // what every block is aligned to: max_align_t
+    EDO__HEAP_MAX = 1024, // larger blocks come from the hooks one by one
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
-    EDO__SLAB_SIZE = 64 * 1024,            // some 200 tasks; small enough to be touched soon
+    EDO__SLAB_SIZE = 64 * 1024, // some 200 tasks; small enough to be touched soon
 };
 
 typedef struct edo__heap edo__heap;
 
-edo__heap *edo__heap_create(void);         // NULL: out of memory
+edo__heap *edo__heap_create(void); // NULL: out of memory
 
 /* size <= EDO__HEAP_MAX. Owner only. NULL: out of memory. */
 void *edo__heap_alloc(edo__heap *heap, size_t size);

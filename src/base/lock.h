@@ -16,12 +16,10 @@ void edo__lock_give_slow(edo__lock *lock);
 static inline void edo__lock_take(edo__lock *lock)
 {
     uint32_t expected = 0;
-    if (!edo_cas_acquire(lock, &expected, 1))
-        edo__lock_take_slow(lock);
+    if (!edo_cas_acquire(lock, &expected, 1)) edo__lock_take_slow(lock);
 }
 
 static inline void edo__lock_give(edo__lock *lock)
 {
-    if (edo_swap_release(lock, 0) == 2)
-        edo__lock_give_slow(lock);
+    if (edo_swap_release(lock, 0) == 2) edo__lock_give_slow(lock);
 }

@@ -6,7 +6,7 @@
 
 #include "base/base.h"
 
-enum { LINE_SIZE = 512 };                  // a line of the log; longer ones are cut
+enum { LINE_SIZE = 512 }; // a line of the log; longer ones are cut
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -14,16 +14,14 @@ static edo_log_level shown_level(void)
 {
     const char *wanted = getenv("EDO_LOG");
     for (unsigned i = 0; wanted && i < sizeof level_names / sizeof *level_names; i++)
-        if (!strcmp(wanted, level_names[i]))
-            return (edo_log_level)i;
+        if (!strcmp(wanted, level_names[i])) return (edo_log_level)i;
     return EDO_LOG_WARN;
 }
 
 static void log_to_stderr(void *context, edo_log_level level, const char *line)
 {
     (void)context;
-    if (level <= shown_level())
-        fprintf(stderr, "edo: %s: %s\n", level_names[level], line);
+    if (level <= shown_level()) fprintf(stderr, "edo: %s: %s\n", level_names[level], line);
 }
 
 static edo_log_fn *log_fn = log_to_stderr;

@@ -39,22 +39,18 @@ static edo_poll leave(edo__source *source, edo_op *op, edo_cx *cx, int64_t resul
 /* Before the first try. Returns: 0, or why there is none. */
 static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
 {
-    if (cx->fate != EDO_LIVE)
-        return -ECANCELED;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(source, claim_of(op));
-    if (rc == 0)
-        op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
     return rc;
 }
 
 /* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
-    if (n > 0 && edo__request_of(op) != EDO__WRITEV)
-        op->progress += (uint64_t)n;
+    if (n > 0 && edo__request_of(op) != EDO__WRITEV) op->progress += (uint64_t)n;
     *ret_result = n;
-    if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0)
-        return true;
+    if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
     if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
         *ret_result = -EDO_EOF;
     else if (op->progress == op->length)
@@ -68,19 +64,15 @@ static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
     int64_t result;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(source, op, cx);
-        if (rc < 0 || op->length == 0)
-            return leave(source, op, cx, rc);
+        if (rc < 0 || op->length == 0) return leave(source, op, cx, rc);
     }
     while (edo__source_drive(source, op, cx) == EDO_READY) {
-        if (advance(op, op->base.result, &result))
-            return leave(source, op, cx, result);
+        if (advance(op, op->base.result, &result)) return leave(source, op, cx, result);
         edo__use_budget(cx);
-        if (!edo__has_budget(cx))
-            break;
+        if (!edo__has_budget(cx)) break;
     }
     return EDO_PENDING;
 }
@@ -90,11 +82,9 @@ static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
 static int fd_shutdown_write(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (!(source->traits & EDO__SOURCE_SOCKET))
-        return -ENOTSUP;
+    if (!(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
     edo__source_leave(source, EDO__SOURCE_WRITING);
     return rc;
@@ -110,26 +100,22 @@ enum { BOTH_SIDES = EDO__SOURCE_READING | EDO__SOURCE_WRITING };
 static edo_poll end_finish(edo__source *source, edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__source_close(source);
-    if (op->detail & EDO__DETAIL_CLAIMED)
-        edo__source_leave(source, BOTH_SIDES);
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__source_leave(source, BOTH_SIDES);
     return edo__op_finish(op, cx, result);
 }
 
 static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
 {
-    if (cx->fate != EDO_LIVE)
-        return -ECANCELED;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(source, BOTH_SIDES);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     op->detail |= EDO__DETAIL_CLAIMED;
-    if (!(source->traits & EDO__SOURCE_SOCKET))
-        return 0;
+    if (!(source->traits & EDO__SOURCE_SOCKET)) return 0;
     return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
 }
 
-/* Reads into nowhere (TCP drops with MSG_TRUNC) until the end. Returns: 0 at the end, -EAGAIN, or an
- * error. */
+/* Reads into nowhere (TCP drops with MSG_TRUNC) until the end. Returns: 0 at the end, -EAGAIN, or
+ * an error. */
 static int drop_input(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
@@ -138,10 +124,8 @@ static int drop_input(edo__source *source)
         bool tcp = source->traits & EDO__SOURCE_TCP;
         ssize_t n = tcp ? recv(source->fd, NULL, SSIZE_MAX / 2, MSG_DONTWAIT | MSG_TRUNC)
                         : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-        if (n == 0)
-            return 0;
-        if (n < 0 && errno != EINTR)
-            return -errno;
+        if (n == 0) return 0;
+        if (n < 0 && errno != EINTR) return -errno;
     }
 }
 
@@ -149,26 +133,20 @@ static int drop_input(edo__source *source)
 static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = begin_finish(source, op, cx);
-        if (rc <= 0)
-            return end_finish(source, op, cx, rc);
+        if (rc <= 0) return end_finish(source, op, cx, rc);
     }
     for (;;) {
         if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
             int rc = drop_input(source);
-            if (rc != -EAGAIN)
-                return end_finish(source, op, cx, rc);
+            if (rc != -EAGAIN) return end_finish(source, op, cx, rc);
         }
-        if (edo__source_drive(source, op, cx) == EDO_PENDING)
-            return EDO_PENDING;
-        if (op->base.result < 0)
-            return end_finish(source, op, cx, op->base.result);
+        if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
+        if (op->base.result < 0) return end_finish(source, op, cx, op->base.result);
         edo__use_budget(cx);
-        if (!edo__has_budget(cx))
-            return EDO_PENDING;
+        if (!edo__has_budget(cx)) return EDO_PENDING;
     }
 }
 
@@ -191,8 +169,7 @@ static const edo__io_ops fd_io_ops = {
 edo_io *edo__fd_io_create(int fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
-    if (!fd_io)
-        return NULL;
+    if (!fd_io) return NULL;
     fd_io->io.ops = &fd_io_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
     return &fd_io->io;
@@ -207,8 +184,7 @@ static int socket_option(int fd, int option)
 
 static uint32_t traits_of(int fd, mode_t mode)
 {
-    if (!S_ISSOCK(mode))
-        return 0;
+    if (!S_ISSOCK(mode)) return 0;
     int domain = socket_option(fd, SO_DOMAIN);
     bool inet = domain == AF_INET || domain == AF_INET6;
     bool tcp = inet && socket_option(fd, SO_TYPE) == SOCK_STREAM;
@@ -219,10 +195,8 @@ static uint32_t traits_of(int fd, mode_t mode)
 static int check_pollable(int fd, mode_t *ret_mode)
 {
     struct stat file;
-    if (fstat(fd, &file) < 0)
-        return -errno;
-    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode))
-        return -EPERM;
+    if (fstat(fd, &file) < 0) return -errno;
+    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)) return -EPERM;
     *ret_mode = file.st_mode;
     return 0;
 }
@@ -231,14 +205,11 @@ int edo_io_from_fd(int fd, edo_io **ret_io)
 {
     mode_t mode;
     int rc = check_pollable(fd, &mode);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
     edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
-    if (!io)
-        return -ENOMEM;
+    if (!io) return -ENOMEM;
     *ret_io = io;
     return 0;
 }
@@ -252,11 +223,9 @@ int edo_io_fd(const edo_io *io)
 int edo_io_into_fd(edo_io *io)
 {
     edo__source *source = edo__io_source(io);
-    if (!source)
-        return -ENOTSUP;
+    if (!source) return -ENOTSUP;
     int rc = edo__source_claim(source, BOTH_SIDES);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     int fd = source->fd;
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
@@ -276,11 +245,9 @@ static int begin_wait(edo_op *op)
     mode_t mode;
     int fd = (int)op->progress;
     int rc = check_pollable(fd, &mode);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     edo__source *source = edo__alloc(sizeof *source);
-    if (!source)
-        return -ENOMEM;
+    if (!source) return -ENOMEM;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED, release_wait);
     op->object = source;
     op->progress = 0;
@@ -297,33 +264,27 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY };   // the values are those of poll(2)
+enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
 /* A hang-up or an error counts as all that was asked for. */
 static int64_t answer_of(const edo_op *op)
 {
     int64_t events = op->base.result;
-    if (events > 0 && (events & ~(int64_t)INTERESTS))
-        return (int64_t)op->length;
+    if (events > 0 && (events & ~(int64_t)INTERESTS)) return (int64_t)op->length;
     return events > 0 ? events & (int64_t)op->length : events;
 }
 
 static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!op->object) {
-        if (cx->fate != EDO_LIVE)
-            return end_wait(op, cx, -ECANCELED);
-        if (!op->length || (op->length & ~(uint64_t)INTERESTS))
-            return end_wait(op, cx, -EINVAL);
+        if (cx->fate != EDO_LIVE) return end_wait(op, cx, -ECANCELED);
+        if (!op->length || (op->length & ~(uint64_t)INTERESTS)) return end_wait(op, cx, -EINVAL);
         int rc = begin_wait(op);
-        if (rc < 0)
-            return end_wait(op, cx, rc);
+        if (rc < 0) return end_wait(op, cx, rc);
     }
-    if (edo__source_drive(op->object, op, cx) == EDO_PENDING)
-        return EDO_PENDING;
+    if (edo__source_drive(op->object, op, cx) == EDO_PENDING) return EDO_PENDING;
     return end_wait(op, cx, answer_of(op));
 }
 
@@ -333,8 +294,7 @@ edo_op edo_wait_fd(int fd, int interest)
 {
     bool reads = interest & (EDO_READABLE | EDO_PRIORITY), writes = interest & EDO_WRITABLE;
     uint32_t detail = EDO__POLL;
-    if (writes)
-        detail |= reads ? EDO__DETAIL_BOTH_SIDES : EDO__DETAIL_WRITE_SIDE;
+    if (writes) detail |= reads ? EDO__DETAIL_BOTH_SIDES : EDO__DETAIL_WRITE_SIDE;
     return (edo_op){ .base.ops = &wait_ops,
                      .length = (uint32_t)interest,
                      .progress = (uint32_t)fd,

@@ -1,7 +1,7 @@
 /* Operations on streams of any kind. */
 #include "io/io.h"
 
-enum { MAX_VECTOR = 1024 };                // IOV_MAX of Linux
+enum { MAX_VECTOR = 1024 }; // IOV_MAX of Linux
 
 edo__source *edo__io_source(const edo_io *io)
 {
@@ -61,8 +61,7 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
 static edo_poll refuse_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? (int64_t)op->length : -ECANCELED);
 }
 
@@ -71,8 +70,7 @@ static const edo_future_ops refuse_ops = { .name = "edo_writev", .poll = refuse_
 edo_op edo_writev(edo_io *io, const struct iovec *vector, int count)
 {
     edo__check_memory("edo_writev", vector, "vector");
-    if (count < 1 || count > MAX_VECTOR)
-        return transfer(&refuse_ops, io, NULL, (size_t)-EINVAL, 0);
+    if (count < 1 || count > MAX_VECTOR) return transfer(&refuse_ops, io, NULL, (size_t)-EINVAL, 0);
     for (int i = 0; i < count; i++)
         edo__check_memory("edo_writev", vector[i].iov_base, "buffer");
     return transfer(&writev_ops, io, vector, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
@@ -84,8 +82,7 @@ static edo_poll shutdown_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_io *io = op->object;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? io->ops->shutdown_write(io) : -ECANCELED);
 }
 
@@ -113,6 +110,5 @@ edo_op edo_finish(edo_io *io)
 
 void edo_close(edo_io *io)
 {
-    if (io)
-        io->ops->close(io);
+    if (io) io->ops->close(io);
 }

@@ -57,8 +57,8 @@ void edo__source_leave(edo__source *source, uint32_t sides);
 /* Closes: parked operations are hung up; ends it when none is in flight. */
 void edo__source_close(edo__source *source);
 
-/* One step of an operation that has a claim: EDO_READY with base.result. Ends it when the source was
- * closed or the operation cancelled. */
+/* One step of an operation that has a claim: EDO_READY with base.result. Ends it when the source
+ * was closed or the operation cancelled. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 static inline bool edo__source_is_closed(const edo__source *source)

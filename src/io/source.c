@@ -1,9 +1,9 @@
 /* A descriptor and the operations in flight on it.
  *
  * state:  CLOSED is set once, by the owner. READING and WRITING are each set by the operation that
- * claims the side, and cleared when it leaves. Whoever brings the word to CLOSED alone - the closer or
- * the last to leave - ends the source; all are read-modify-writes of one word, so that is exactly
- * one. Acquire and release on all of them: what the operations did comes before the end.
+ * claims the side, and cleared when it leaves. Whoever brings the word to CLOSED alone - the closer
+ * or the last to leave - ends the source; all are read-modify-writes of one word, so that is
+ * exactly one. Acquire and release on all of them: what the operations did comes before the end.
  */
 #include "io/io.h"
 #include "runtime/runtime.h"
@@ -13,13 +13,12 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        source->sides[side].ready = EDO__READY_NOW;        // unknown: a call will tell
+        source->sides[side].ready = EDO__READY_NOW; // unknown: a call will tell
 }
 
 void edo__source_close_fd(edo__source *source)
 {
-    if (!(source->traits & EDO__SOURCE_BORROWED))
-        edo__sys_close(source->fd);
+    if (!(source->traits & EDO__SOURCE_BORROWED)) edo__sys_close(source->fd);
     source->fd = -1;
 }
 
@@ -38,18 +37,15 @@ int edo__source_claim(edo__source *source, uint32_t sides)
 {
     uint32_t state = edo_load_relaxed(&source->state);
     do {
-        if (state & EDO__SOURCE_CLOSED)
-            return -ECANCELED;
-        if (state & sides)
-            return -EBUSY;
+        if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
+        if (state & sides) return -EBUSY;
     } while (!edo_cas_acq_rel(&source->state, &state, state | sides));
     return 0;
 }
 
 void edo__source_leave(edo__source *source, uint32_t sides)
 {
-    if (edo_sub_acq_rel(&source->state, sides) == (EDO__SOURCE_CLOSED | sides))
-        end(source);
+    if (edo_sub_acq_rel(&source->state, sides) == (EDO__SOURCE_CLOSED | sides)) end(source);
 }
 
 static void hang_up(edo__source *source)
@@ -58,8 +54,7 @@ static void hang_up(edo__source *source)
     edo__lock_take(&source->lock);
     for (unsigned side = 0; side < EDO__SIDES; side++) {
         edo_op *op = source->sides[side].waiter;
-        if (!op)
-            continue;
+        if (!op) continue;
         edo_driver *driver = op->link.at.driver;
         wakes[side] = driver->ops->hang_up(driver, source, op);
     }
@@ -68,17 +63,15 @@ static void hang_up(edo__source *source)
         edo__wake_commit(wakes[side]);
 }
 
-/* The closer holds both sides' worth of the source while it hangs up, so that it cannot end meanwhile:
- * it is in flight itself, as a third claim. */
+/* The closer holds both sides' worth of the source while it hangs up, so that it cannot end
+ * meanwhile: it is in flight itself, as a third claim. */
 enum { CLOSING = 8 };
 
 void edo__source_close(edo__source *source)
 {
     uint32_t before = edo_or_acq_rel(&source->state, EDO__SOURCE_CLOSED | CLOSING);
-    if (before & EDO__SOURCE_CLOSED)
-        edo__misuse("edo_close", "it was closed before");
-    if (before)
-        hang_up(source);
+    if (before & EDO__SOURCE_CLOSED) edo__misuse("edo_close", "it was closed before");
+    if (before) hang_up(source);
     edo__source_leave(source, CLOSING);
 }
 

@@ -13,11 +13,9 @@ enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_HOST = 64, DECIMAL = 10 };
 static int parse_port(const char *text, in_port_t *ret_port)
 {
     size_t digits = strspn(text, "0123456789");
-    if (!digits || digits > MAX_PORT_DIGITS || text[digits])
-        return -EINVAL;
+    if (!digits || digits > MAX_PORT_DIGITS || text[digits]) return -EINVAL;
     unsigned long port = strtoul(text, NULL, DECIMAL);
-    if (port > MAX_PORT)
-        return -EINVAL;
+    if (port > MAX_PORT) return -EINVAL;
     *ret_port = htons((uint16_t)port);
     return 0;
 }
@@ -25,8 +23,7 @@ static int parse_port(const char *text, in_port_t *ret_port)
 static int set_v4(const char *host, in_port_t port, edo__address *ret)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
-    if (inet_pton(AF_INET, host, &v4.sin_addr) != 1)
-        return -EINVAL;
+    if (inet_pton(AF_INET, host, &v4.sin_addr) != 1) return -EINVAL;
     memcpy(&ret->storage, &v4, sizeof v4);
     ret->size = sizeof v4;
     return 0;
@@ -37,12 +34,10 @@ static int parse_zone(char *host, uint32_t *ret_zone)
 {
     char *percent = strchr(host, '%');
     *ret_zone = 0;
-    if (!percent)
-        return 0;
+    if (!percent) return 0;
     *percent = '\0';
     *ret_zone = if_nametoindex(percent + 1);
-    if (!*ret_zone)
-        *ret_zone = (uint32_t)strtoul(percent + 1, NULL, DECIMAL);
+    if (!*ret_zone) *ret_zone = (uint32_t)strtoul(percent + 1, NULL, DECIMAL);
     return *ret_zone ? 0 : -EINVAL;
 }
 
@@ -60,16 +55,14 @@ static int set_v6(char *host, in_port_t port, edo__address *ret)
 static int split(const char *text, char host[MAX_HOST], const char **ret_port, bool *ret_brackets)
 {
     const char *colon = text ? strrchr(text, ':') : NULL;
-    if (!colon)
-        return -EINVAL;
+    if (!colon) return -EINVAL;
     size_t length = (size_t)(colon - text);
     *ret_brackets = length >= 2 && text[0] == '[' && text[length - 1] == ']';
     if (*ret_brackets) {
         text++;
         length -= 2;
     }
-    if (length >= MAX_HOST)
-        return -EINVAL;
+    if (length >= MAX_HOST) return -EINVAL;
     memcpy(host, text, length);
     host[length] = '\0';
     *ret_port = colon + 1;
@@ -84,10 +77,8 @@ int edo__address_parse(const char *text, edo__address *ret_address)
     in_port_t port;
     edo__address parsed = { .any = false };
     int rc = split(text, host, &port_text, &brackets);
-    if (rc == 0)
-        rc = parse_port(port_text, &port);
-    if (rc < 0)
-        return rc;
+    if (rc == 0) rc = parse_port(port_text, &port);
+    if (rc < 0) return rc;
     if (brackets) {
         rc = set_v6(host, port, &parsed);
     } else if (!*host) {
@@ -96,15 +87,13 @@ int edo__address_parse(const char *text, edo__address *ret_address)
     } else {
         rc = set_v4(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, &parsed);
     }
-    if (rc == 0)
-        *ret_address = parsed;
+    if (rc == 0) *ret_address = parsed;
     return rc;
 }
 
 static int checked_length(int n, size_t size)
 {
-    if (n < 0)
-        return -EINVAL;
+    if (n < 0) return -EINVAL;
     return (size_t)n < size ? n : -ENOSPC;
 }
 
@@ -123,20 +112,17 @@ static int format_v6(const struct sockaddr_storage *storage, char *buffer, size_
     struct sockaddr_in6 v6;
     memcpy(&v6, storage, sizeof v6);
     inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
-    if (v6.sin6_scope_id)
-        snprintf(zone, sizeof zone, "%%%u", v6.sin6_scope_id);
-    return checked_length(snprintf(buffer, size, "[%s%s]:%u", host, zone, ntohs(v6.sin6_port)), size);
+    if (v6.sin6_scope_id) snprintf(zone, sizeof zone, "%%%u", v6.sin6_scope_id);
+    return checked_length(snprintf(buffer, size, "[%s%s]:%u", host, zone, ntohs(v6.sin6_port)),
+                          size);
 }
 
 int edo__address_format(const struct sockaddr_storage *storage, char *buffer, size_t size)
 {
     switch (storage->ss_family) {
-    case AF_INET:
-        return format_v4(storage, buffer, size);
-    case AF_INET6:
-        return format_v6(storage, buffer, size);
-    default:
-        return -EAFNOSUPPORT;
+    case AF_INET: return format_v4(storage, buffer, size);
+    case AF_INET6: return format_v6(storage, buffer, size);
+    default: return -EAFNOSUPPORT;
     }
 }
 

@@ -14,12 +14,12 @@
 
 enum { DEFAULT_BACKLOG = 1024 };
 
-#define FIRST_PAUSE edo_ms(10)             // after running out of descriptors; doubles ...
-#define LAST_PAUSE edo_s(1)                // ... up to this
+#define FIRST_PAUSE edo_ms(10) // after running out of descriptors; doubles ...
+#define LAST_PAUSE  edo_s(1)   // ... up to this
 
 struct edo_listener {
     edo__source source;
-    int64_t pause;                         // the last one, or 0; the claim of the read side
+    int64_t pause; // the last one, or 0; the claim of the read side
 };
 
 static void release(edo__source *source)
@@ -31,8 +31,7 @@ static void release(edo__source *source)
 static edo_listener *create(int fd)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
-    if (!listener)
-        return NULL;
+    if (!listener) return NULL;
     edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
     listener->pause = 0;
     return listener;
@@ -51,8 +50,7 @@ static int set_flag(int fd, int level, int option, bool on)
 static int set_options(int fd, const edo__address *address, uint32_t flags)
 {
     int rc = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, !(flags & NO_REUSE_ADDRESS));
-    if (rc == 0 && (flags & REUSE_PORT))
-        rc = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, true);
+    if (rc == 0 && (flags & REUSE_PORT)) rc = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, true);
     if (rc == 0 && address->storage.ss_family == AF_INET6)
         rc = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->any && (flags & ONLY_V6));
     return rc;
@@ -60,8 +58,7 @@ static int set_options(int fd, const edo__address *address, uint32_t flags)
 
 static int bind_and_listen(int fd, const edo__address *address, int backlog)
 {
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0)
-        return -errno;
+    if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0) return -errno;
     return listen(fd, backlog) < 0 ? -errno : 0;
 }
 
@@ -69,8 +66,7 @@ static int bind_and_listen(int fd, const edo__address *address, int backlog)
 static int open_socket(edo__address *address)
 {
     int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 || errno != EAFNOSUPPORT || !address->any)
-        return fd < 0 ? -errno : fd;
+    if (fd >= 0 || errno != EAFNOSUPPORT || !address->any) return fd < 0 ? -errno : fd;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->storage;
     struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = v6->sin6_port };
     *(struct sockaddr_in *)&address->storage = v4;
@@ -83,14 +79,11 @@ static int open_listener(const char *text, uint32_t flags, int backlog, edo_list
 {
     edo__address address;
     int rc = edo__address_parse(text, &address);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     int fd = open_socket(&address);
-    if (fd < 0)
-        return fd;
+    if (fd < 0) return fd;
     rc = set_options(fd, &address, flags);
-    if (rc == 0)
-        rc = bind_and_listen(fd, &address, backlog);
+    if (rc == 0) rc = bind_and_listen(fd, &address, backlog);
     edo_listener *listener = rc == 0 ? create(fd) : NULL;
     if (!listener) {
         close(fd);
@@ -103,10 +96,8 @@ static int open_listener(const char *text, uint32_t flags, int backlog, edo_list
 static edo_poll listen_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
-    if (cx->fate != EDO_LIVE)
-        return edo__op_finish(op, cx, -ECANCELED);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
     return edo__op_finish(op, cx, open_listener(op->object, op->detail, (int)op->length, op->data));
 }
 
@@ -135,16 +126,12 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
 {
     int listening = 0;
     socklen_t size = sizeof listening;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
-        return -errno;
-    if (!listening)
-        return -EINVAL;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return -errno;
+    if (!listening) return -EINVAL;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
-        return -errno;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
     edo_listener *listener = create(fd);
-    if (!listener)
-        return -ENOMEM;
+    if (!listener) return -ENOMEM;
     *ret_listener = listener;
     return 0;
 }
@@ -161,8 +148,7 @@ int edo_listener_address(const edo_listener *listener, char *buffer, size_t size
 
 void edo_listener_close(edo_listener *listener)
 {
-    if (listener)
-        edo__source_close(&listener->source);
+    if (listener) edo__source_close(&listener->source);
 }
 
 /* ---- accepting; while it pauses, length is when it goes on ---- */
@@ -185,10 +171,8 @@ static bool is_broken_connection(int64_t error)
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case EPERM:
-        return true;
-    default:
-        return false;
+    case EPERM: return true;
+    default: return false;
     }
 }
 
@@ -198,8 +182,7 @@ static edo_poll pause_accept(edo_listener *listener, edo_op *op, edo_cx *cx)
         edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times",
                  edo_strerror(op->base.result));
     listener->pause = listener->pause ? listener->pause * 2 : FIRST_PAUSE;
-    if (listener->pause > LAST_PAUSE)
-        listener->pause = LAST_PAUSE;
+    if (listener->pause > LAST_PAUSE) listener->pause = LAST_PAUSE;
     op->length = (uint64_t)edo__deadline_after(listener->pause);
     edo_cx_deadline(cx, (int64_t)op->length);
     return EDO_PENDING;
@@ -207,8 +190,7 @@ static edo_poll pause_accept(edo_listener *listener, edo_op *op, edo_cx *cx)
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
 {
-    if (op->detail & EDO__DETAIL_CLAIMED)
-        edo__source_leave(&listener->source, EDO__SOURCE_READING);
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__source_leave(&listener->source, EDO__SOURCE_READING);
     return edo__op_finish(op, cx, result);
 }
 
@@ -234,11 +216,9 @@ static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, 
 
 static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
 {
-    if (cx->fate != EDO_LIVE)
-        return -ECANCELED;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(&listener->source, EDO__SOURCE_READING);
-    if (rc == 0)
-        op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
     return rc;
 }
 
@@ -255,26 +235,19 @@ static edo_poll accept_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_listener *listener = op->object;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(listener, op, cx);
-        if (rc < 0)
-            return leave(listener, op, cx, rc);
+        if (rc < 0) return leave(listener, op, cx, rc);
     }
-    if (is_pausing(listener, op, cx))
-        return EDO_PENDING;
+    if (is_pausing(listener, op, cx)) return EDO_PENDING;
     while (edo__source_drive(&listener->source, op, cx) == EDO_READY) {
         int64_t result = op->base.result;
-        if (result >= 0)
-            return take_connection(listener, op, cx, (int)result);
-        if (is_shortage(result))
-            return pause_accept(listener, op, cx);
-        if (!is_broken_connection(result))
-            return leave(listener, op, cx, result);
+        if (result >= 0) return take_connection(listener, op, cx, (int)result);
+        if (is_shortage(result)) return pause_accept(listener, op, cx);
+        if (!is_broken_connection(result)) return leave(listener, op, cx, result);
         edo__use_budget(cx);
-        if (!edo__has_budget(cx))
-            break;
+        if (!edo__has_budget(cx)) break;
     }
     return EDO_PENDING;
 }
@@ -284,8 +257,7 @@ static const edo_future_ops accept_ops = { .name = "edo_accept", .poll = accept_
 edo_op edo_accept(edo_listener *listener, edo_io **ret_conn)
 {
     edo__check_memory("edo_accept", ret_conn, "output");
-    return (edo_op){ .base.ops = &accept_ops,
-                     .object = listener,
-                     .data = ret_conn,
-                     .detail = EDO__ACCEPT };
+    return (edo_op){
+        .base.ops = &accept_ops, .object = listener, .data = ret_conn, .detail = EDO__ACCEPT
+    };
 }

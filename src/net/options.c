@@ -17,8 +17,7 @@ static int socket_of(const edo_io *conn)
 static int set(edo_io *conn, int level, int option, const void *value, size_t size)
 {
     int fd = socket_of(conn);
-    if (fd < 0)
-        return -ENOTSUP;
+    if (fd < 0) return -ENOTSUP;
     return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? -errno : 0;
 }
 
@@ -26,8 +25,7 @@ static int get(const edo_io *conn, int level, int option, void *value, size_t si
 {
     int fd = socket_of(conn);
     socklen_t length = (socklen_t)size;
-    if (fd < 0)
-        return -ENOTSUP;
+    if (fd < 0) return -ENOTSUP;
     return getsockopt(fd, level, option, value, &length) < 0 ? -errno : 0;
 }
 
@@ -79,21 +77,17 @@ static int set_unless_zero(edo_io *conn, int option, int value)
 
 int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times)
 {
-    if (times.idle < 0 || times.interval < 0 || times.count < 0)
-        return -EINVAL;
+    if (times.idle < 0 || times.interval < 0 || times.count < 0) return -EINVAL;
     int rc = set_unless_zero(conn, TCP_KEEPIDLE, times.idle);
-    if (rc == 0)
-        rc = set_unless_zero(conn, TCP_KEEPINTVL, times.interval);
-    if (rc == 0)
-        rc = set_unless_zero(conn, TCP_KEEPCNT, times.count);
+    if (rc == 0) rc = set_unless_zero(conn, TCP_KEEPINTVL, times.interval);
+    if (rc == 0) rc = set_unless_zero(conn, TCP_KEEPCNT, times.count);
     return rc < 0 ? rc : set_int(conn, SOL_SOCKET, SO_KEEPALIVE, on);
 }
 
 int edo_tcp_keepalive(const edo_io *conn, edo_keepalive *ret_times)
 {
     int on = get_int(conn, SOL_SOCKET, SO_KEEPALIVE);
-    if (on < 0 || !ret_times)
-        return on;
+    if (on < 0 || !ret_times) return on;
     edo_keepalive times = { .idle = get_int(conn, IPPROTO_TCP, TCP_KEEPIDLE),
                             .interval = get_int(conn, IPPROTO_TCP, TCP_KEEPINTVL),
                             .count = get_int(conn, IPPROTO_TCP, TCP_KEEPCNT) };
@@ -105,8 +99,7 @@ int edo_tcp_keepalive(const edo_io *conn, edo_keepalive *ret_times)
 
 int edo_tcp_set_linger(edo_io *conn, int seconds)
 {
-    if (seconds < -1)
-        return -EINVAL;
+    if (seconds < -1) return -EINVAL;
     struct linger linger = { .l_onoff = seconds >= 0, .l_linger = seconds > 0 ? seconds : 0 };
     return set(conn, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
 }
@@ -115,8 +108,7 @@ int edo_tcp_linger(const edo_io *conn, int *ret_seconds)
 {
     struct linger linger = { 0 };
     int rc = get(conn, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    if (rc == 0)
-        *ret_seconds = linger.l_onoff ? linger.l_linger : -1;
+    if (rc == 0) *ret_seconds = linger.l_onoff ? linger.l_linger : -1;
     return rc;
 }
 
@@ -151,8 +143,7 @@ static bool is_v6(const edo_io *conn)
 
 int edo_tcp_set_ttl(edo_io *conn, int ttl)
 {
-    if (ttl < 1 || ttl > 255)
-        return -EINVAL;
+    if (ttl < 1 || ttl > 255) return -EINVAL;
     return is_v6(conn) ? set_int(conn, IPPROTO_IPV6, IPV6_UNICAST_HOPS, ttl)
                        : set_int(conn, IPPROTO_IP, IP_TTL, ttl);
 }
@@ -165,15 +156,15 @@ int edo_tcp_ttl(const edo_io *conn)
 
 int edo_tcp_set_tos(edo_io *conn, int tos)
 {
-    if (tos < 0 || tos > 255)
-        return -EINVAL;
+    if (tos < 0 || tos > 255) return -EINVAL;
     return is_v6(conn) ? set_int(conn, IPPROTO_IPV6, IPV6_TCLASS, tos)
                        : set_int(conn, IPPROTO_IP, IP_TOS, tos);
 }
 
 int edo_tcp_tos(const edo_io *conn)
 {
-    return is_v6(conn) ? get_int(conn, IPPROTO_IPV6, IPV6_TCLASS) : get_int(conn, IPPROTO_IP, IP_TOS);
+    return is_v6(conn) ? get_int(conn, IPPROTO_IPV6, IPV6_TCLASS)
+                       : get_int(conn, IPPROTO_IP, IP_TOS);
 }
 
 int edo_tcp_take_error(edo_io *conn)

@@ -17,18 +17,15 @@ int64_t edo_now(void)
 int64_t edo__deadline_after(int64_t duration)
 {
     int64_t when;
-    if (__builtin_add_overflow(edo_now(), duration, &when))
-        return duration < 0 ? 0 : EDO_NEVER;
+    if (__builtin_add_overflow(edo_now(), duration, &when)) return duration < 0 ? 0 : EDO_NEVER;
     return when < 0 ? 0 : when;
 }
 
 int edo_clock_pause(void)
 {
     edo_runtime *runtime = edo__self.runtime;
-    if (!runtime)
-        return -EINVAL;
-    if (runtime->clock.paused)
-        return -EALREADY;
+    if (!runtime) return -EINVAL;
+    if (runtime->clock.paused) return -EALREADY;
     runtime->clock.frozen = runtime->clock.target = edo__runtime_now(runtime);
     runtime->clock.paused = true;
     return 0;
@@ -37,11 +34,9 @@ int edo_clock_pause(void)
 int edo_clock_resume(void)
 {
     edo_runtime *runtime = edo__self.runtime;
-    if (!runtime)
-        return -EINVAL;
+    if (!runtime) return -EINVAL;
     edo__clock *clock = &runtime->clock;
-    if (!clock->paused)
-        return -EALREADY;
+    if (!clock->paused) return -EALREADY;
     clock->frozen = clock->target;
     clock->offset = clock->frozen - edo__sys_now();
     clock->paused = false;
@@ -51,8 +46,7 @@ int edo_clock_resume(void)
 int edo_clock_advance(int64_t duration)
 {
     edo_runtime *runtime = edo__self.runtime;
-    if (!runtime || !runtime->clock.paused || duration < 0)
-        return -EINVAL;
+    if (!runtime || !runtime->clock.paused || duration < 0) return -EINVAL;
     if (__builtin_add_overflow(runtime->clock.target, duration, &runtime->clock.target))
         runtime->clock.target = EDO_NEVER;
     return 0;
@@ -60,8 +54,7 @@ int edo_clock_advance(int64_t duration)
 
 int edo_clock_auto_advance(bool on)
 {
-    if (!edo__self.runtime)
-        return -EINVAL;
+    if (!edo__self.runtime) return -EINVAL;
     edo__self.runtime->clock.auto_advance = on;
     return 0;
 }

@@ -31,24 +31,20 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
     int rc = edo__spawn(&p->root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (rc == 0 && signals) {
         rc = edo__sys_take_signals(interrupt, p);
-        if (rc < 0)
-            edo_task_cancel(p->root);
+        if (rc < 0) edo_task_cancel(p->root);
     }
-    if (!p->root)
-        return rc;
+    if (!p->root) return rc;
     while (!edo__task_is_joinable(p->root))
         edo__turn(runtime, EDO_NEVER);
     int64_t result = rc < 0 ? rc : edo__task_frame(p->root)->result;
-    if (rc == 0 && signals)
-        edo__sys_release_signals();
+    if (rc == 0 && signals) edo__sys_release_signals();
     edo_detach(p->root);
     return result;
 }
 
 static int exit_status(const char *name, int64_t result, bool interrupted)
 {
-    if (result >= 0 || (interrupted && result == -ECANCELED))
-        return EXIT_SUCCESS;
+    if (result >= 0 || (interrupted && result == -ECANCELED)) return EXIT_SUCCESS;
     fprintf(stderr, "edo: %s: %s\n", name, edo_strerror(result));
     return EXIT_FAILURE;
 }
@@ -58,13 +54,12 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     edo_runtime *runtime;
     program p = { 0 };
     int64_t result = edo_runtime_create(config, &runtime);
-    if (result < 0)
-        return exit_status(site->ops->name, result, false);
+    if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
     int status = exit_status(site->ops->name, result, p.interrupted);
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
-        _exit(EXIT_FAILURE);               // what is leaked must not be torn down under its users
+        _exit(EXIT_FAILURE); // what is leaked must not be torn down under its users
     }
     return status;
 }
@@ -83,14 +78,11 @@ void edo__run_test(const edo_site *site, const void *args)
     edo__self = (struct edo__thread){ 0 }; // a test before may have left its poll by longjmp
     int64_t rc = edo_runtime_create(&(edo_config){ .name = site->ops->name, .test_clock = true },
                                     &runtime);
-    if (rc < 0)
-        fail_test(site, "no runtime", rc);
+    if (rc < 0) fail_test(site, "no runtime", rc);
     rc = edo__block_on(runtime, site, args);
-    if (rc < 0)
-        fail_test(site, "it answered", rc);
+    if (rc < 0) fail_test(site, "it answered", rc);
     rc = edo_runtime_destroy(runtime);
-    if (rc < 0)
-        fail_test(site, "its runtime could not be ended", rc);
+    if (rc < 0) fail_test(site, "its runtime could not be ended", rc);
 }
 
 /* ---- edo_wait: each plain thread that uses it has a runtime of its own ---- */
@@ -127,8 +119,7 @@ static int waiter_create(edo_runtime **ret_runtime)
 {
     edo_runtime *runtime;
     int rc = edo_runtime_create(&(edo_config){ .name = "edo_wait" }, &runtime);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     rc = -pthread_setspecific(waiter_key, runtime);
     if (rc < 0)
         edo_runtime_destroy(runtime);
@@ -140,11 +131,9 @@ static int waiter_create(edo_runtime **ret_runtime)
 static int waiter_of_this_thread(edo_runtime **ret_runtime)
 {
     pthread_once(&waiter_once, make_waiter_key);
-    if (waiter_key_error < 0)
-        return waiter_key_error;
+    if (waiter_key_error < 0) return waiter_key_error;
     edo_runtime *runtime = pthread_getspecific(waiter_key);
-    if (!runtime || edo__runtime_is_stale(runtime))
-        return waiter_create(ret_runtime);
+    if (!runtime || edo__runtime_is_stale(runtime)) return waiter_create(ret_runtime);
     *ret_runtime = runtime;
     return 0;
 }
@@ -152,7 +141,8 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
 int64_t edo__wait(edo_op *op)
 {
     if (edo__self.cx)
-        edo__misuse("edo_wait", "it blocks the thread, so it is not for the inside of a task: await");
+        edo__misuse("edo_wait",
+                    "it blocks the thread, so it is not for the inside of a task: await");
     edo_runtime *runtime;
     int rc = waiter_of_this_thread(&runtime);
     return rc < 0 ? rc : edo_block_on(runtime, wait, .op = op);

@@ -9,12 +9,12 @@
 #include "task/op.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61,           // polls between two looks at the driver; Tokio's and Go's number
-    DEFAULT_BUDGET = 128,                  // operations per poll
-    ID_BLOCK = 1024,                       // task ids taken at a time
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
+    DEFAULT_BUDGET = 128,        // operations per poll
+    ID_BLOCK = 1024,             // task ids taken at a time
 };
 
-#define DEFAULT_TIME_SLICE edo_ms(10)
+#define DEFAULT_TIME_SLICE  edo_ms(10)
 #define DEFAULT_DRAIN_LIMIT edo_s(10)
 #define DEFAULT_ABORT_LIMIT edo_s(1)
 
@@ -22,20 +22,13 @@ enum {
 
 static void set_defaults(edo_config *config)
 {
-    if (!config->name)
-        config->name = "edo";
-    if (!config->event_interval)
-        config->event_interval = DEFAULT_EVENT_INTERVAL;
-    if (!config->budget)
-        config->budget = DEFAULT_BUDGET;
-    if (!config->time_slice)
-        config->time_slice = DEFAULT_TIME_SLICE;
-    if (!config->drain_limit)
-        config->drain_limit = DEFAULT_DRAIN_LIMIT;
-    if (!config->abort_limit)
-        config->abort_limit = DEFAULT_ABORT_LIMIT;
-    if (!config->seed)
-        config->seed = edo__sys_random() | 1;      // xorshift never leaves zero
+    if (!config->name) config->name = "edo";
+    if (!config->event_interval) config->event_interval = DEFAULT_EVENT_INTERVAL;
+    if (!config->budget) config->budget = DEFAULT_BUDGET;
+    if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
+    if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
+    if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
+    if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
 }
 
 static int open_named(edo_runtime *runtime, const char *wanted)
@@ -46,8 +39,7 @@ static int open_named(edo_runtime *runtime, const char *wanted)
     const edo_driver_ops *ops = edo__sys_driver(name);
     const char *reason = "no such driver";
     int rc = -EINVAL;
-    if (ops)
-        rc = ops->open(runtime, colon ? colon + 1 : NULL, &runtime->driver, &reason);
+    if (ops) rc = ops->open(runtime, colon ? colon + 1 : NULL, &runtime->driver, &reason);
     if (rc < 0 && ops && strcmp(name, EDO__FALLBACK_DRIVER) != 0) {
         edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
                  runtime->config.name, name, reason, EDO__FALLBACK_DRIVER);
@@ -77,8 +69,7 @@ static void init_clock(edo_runtime *runtime)
 static const char *describe_current(char *buffer, size_t size)
 {
     const edo_task *task = edo_current_task();
-    if (!task)
-        return "";
+    if (!task) return "";
     snprintf(buffer, size, " [task '%s' #%llu, spawned at %s:%u]", edo_task_name(task),
              (unsigned long long)task->id, task->site->file, task->site->line);
     return buffer;
@@ -86,8 +77,7 @@ static const char *describe_current(char *buffer, size_t size)
 
 static void init(edo_runtime *runtime, const edo_config *config)
 {
-    if (config)
-        runtime->config = *config;
+    if (config) runtime->config = *config;
     set_defaults(&runtime->config);
     runtime->ready.end = &runtime->ready.first;
     runtime->refs = 1;
@@ -106,16 +96,13 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     edo__describe_current = describe_current;
     edo__sys_ignore_sigpipe();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
-    if (!runtime)
-        return -ENOMEM;
+    if (!runtime) return -ENOMEM;
     int rc = -ENOMEM;
     init(runtime, config);
     runtime->heap = edo__heap_create();
-    if (!runtime->heap)
-        goto fail_heap;
+    if (!runtime->heap) goto fail_heap;
     rc = open_driver(runtime);
-    if (rc < 0)
-        goto fail_driver;
+    if (rc < 0) goto fail_driver;
     *ret_runtime = runtime;
     return 0;
 
@@ -134,8 +121,7 @@ edo_runtime *edo_runtime_ref(edo_runtime *runtime)
 
 void edo_runtime_unref(edo_runtime *runtime)
 {
-    if (runtime && edo_sub_acq_rel(&runtime->refs, 1) == 1)
-        edo__free(runtime, sizeof *runtime);
+    if (runtime && edo_sub_acq_rel(&runtime->refs, 1) == 1) edo__free(runtime, sizeof *runtime);
 }
 
 edo_runtime *edo_current_runtime(void)
@@ -164,8 +150,7 @@ static edo_atomic(uint64_t) id_blocks = 1;
 
 uint64_t edo__runtime_new_id(edo_runtime *runtime)
 {
-    if (edo__self.runtime != runtime)
-        return edo_add_relaxed(&id_blocks, ID_BLOCK);
+    if (edo__self.runtime != runtime) return edo_add_relaxed(&id_blocks, ID_BLOCK);
     if (runtime->next_id == runtime->last_id) {
         runtime->next_id = edo_add_relaxed(&id_blocks, ID_BLOCK);
         runtime->last_id = runtime->next_id + ID_BLOCK;
@@ -177,8 +162,7 @@ uint64_t edo__runtime_new_id(edo_runtime *runtime)
  * drain begins. The lock orders them. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
 {
-    if (edo__unlikely(edo__runtime_is_stale(runtime)))
-        return -ESTALE;
+    if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
     edo__lock_take(&runtime->registry_lock);
     bool closed = runtime->closed;
     if (!closed) {
@@ -186,15 +170,14 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
         edo_store_relaxed(&runtime->task_count, runtime->task_count + 1);
     }
     edo__lock_give(&runtime->registry_lock);
-    if (closed)
-        return -ESHUTDOWN;
+    if (closed) return -ESHUTDOWN;
     edo__runtime_push(runtime, task);
     return 0;
 }
 
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
 {
-    edo_task *chain = NULL;                // entries that we own, through queue_next
+    edo_task *chain = NULL; // entries that we own, through queue_next
     edo__lock_take(&runtime->registry_lock);
     edo__list_each(&runtime->registry, node) {
         edo_task *task = edo__container(node, edo_task, registry);
@@ -216,43 +199,37 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
 
 static int check_turn(const edo_runtime *runtime)
 {
-    if (edo__runtime_is_stale(runtime))
-        return -ESTALE;
+    if (edo__runtime_is_stale(runtime)) return -ESTALE;
     return runtime->turning || edo__self.cx ? -EBUSY : 0;
 }
 
-/* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and what
- * is ready now makes the descriptor readable. */
+/* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and
+ * what is ready now makes the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     int64_t next = edo__wheel_next(&runtime->wheel);
     edo__sys_timer_set(runtime->timer_fd, runtime->clock.paused ? EDO_NEVER : next);
     uint32_t awake = EDO__AWAKE;
     bool parked = edo_cas_acq_rel(&runtime->park, &awake, EDO__PARKED);
-    if (more || !parked)
-        runtime->driver->ops->unpark(runtime->driver);
+    if (more || !parked) runtime->driver->ops->unpark(runtime->driver);
 }
 
 int edo_turn(edo_runtime *runtime, int64_t timeout)
 {
     int rc = check_turn(runtime);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     edo_swap_acquire(&runtime->park, EDO__AWAKE);
     int more = edo__turn(runtime, timeout);
-    if (runtime->timer_fd >= 0)
-        arm_foreign_loop(runtime, more);
+    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
 }
 
 int edo_runtime_fd(edo_runtime *runtime)
 {
     int fd = runtime->driver->ops->fd(runtime->driver);
-    if (fd < 0 || runtime->timer_fd >= 0)
-        return fd;
+    if (fd < 0 || runtime->timer_fd >= 0) return fd;
     int timer = edo__sys_timer_open();
-    if (timer < 0)
-        return timer;
+    if (timer < 0) return timer;
     int rc = runtime->driver->ops->watch(runtime->driver, timer);
     if (rc < 0) {
         edo__sys_close(timer);
@@ -266,12 +243,10 @@ int edo_runtime_fd(edo_runtime *runtime)
 int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
 {
     int rc = check_turn(runtime);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     edo_task *root;
     rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     while (!edo__task_is_joinable(root))
         edo__turn(runtime, EDO_NEVER);
     int64_t result = edo__task_frame(root)->result;
@@ -287,8 +262,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
     int64_t deadline = edo__sys_now() + limit;
     while (!edo__list_is_empty(&runtime->registry)) {
         int64_t left = deadline - edo__sys_now();
-        if (left <= 0)
-            return;
+        if (left <= 0) return;
         edo__turn(runtime, left);
     }
 }
@@ -298,7 +272,8 @@ static int64_t give_up_rest(edo_runtime *runtime)
     int64_t count = 0;
     while (!edo__list_is_empty(&runtime->registry)) {
         edo_task *task = edo__container(runtime->registry.next, edo_task, registry);
-        edo__log(EDO_LOG_ERROR, "%s: task '%s' #%llu, spawned at %s:%u, cannot be ended and is leaked",
+        edo__log(EDO_LOG_ERROR,
+                 "%s: task '%s' #%llu, spawned at %s:%u, cannot be ended and is leaked",
                  runtime->config.name, edo_task_name(task), (unsigned long long)task->id,
                  task->site->file, task->site->line);
         edo__list_remove(&task->registry);
@@ -317,8 +292,7 @@ static void wait_for_visitors(edo_runtime *runtime)
 
 static void release(edo_runtime *runtime)
 {
-    if (runtime->timer_fd >= 0)
-        edo__sys_close(runtime->timer_fd);
+    if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     runtime->driver->ops->close(runtime->driver);
     edo__heap_close(runtime->heap);
     edo_runtime_unref(runtime);
@@ -335,21 +309,17 @@ static void close_to_spawns(edo_runtime *runtime)
 static int destroy_inherited(edo_runtime *runtime)
 {
     runtime->closed = true;
-    if (runtime->timer_fd >= 0)
-        edo__sys_close(runtime->timer_fd);
+    if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     runtime->driver->ops->close(runtime->driver);
     return 0;
 }
 
 int edo_runtime_destroy(edo_runtime *runtime)
 {
-    if (!runtime)
-        return 0;
+    if (!runtime) return 0;
     int rc = check_turn(runtime);
-    if (rc == -ESTALE)
-        return destroy_inherited(runtime);
-    if (rc < 0)
-        return rc;
+    if (rc == -ESTALE) return destroy_inherited(runtime);
+    if (rc < 0) return rc;
     close_to_spawns(runtime);
     edo__runtime_ask_all(runtime, EDO__CANCELLED);
     drain_until(runtime, runtime->config.drain_limit);
@@ -357,7 +327,7 @@ int edo_runtime_destroy(edo_runtime *runtime)
     drain_until(runtime, runtime->config.abort_limit);
     wait_for_visitors(runtime);
     if (give_up_rest(runtime))
-        return -ETIMEDOUT;                 // driver, heap and runtime stay, for the tasks use them
+        return -ETIMEDOUT; // driver, heap and runtime stay, for the tasks use them
     release(runtime);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* The current-thread runtime. Its owner is the thread that turns it; what other threads may touch is
- * marked. Layout and contracts are those of a runtime with many workers: only the queue is simple. */
+/* The current-thread runtime. Its owner is the thread that turns it; what other threads may touch
+ * is marked. Layout and contracts are those of a runtime with many workers: only the queue is
+ * simple. */
 #pragma once
 
 #include <edo/runtime.h>
@@ -12,18 +13,19 @@
 
 /* Where the owner is, for wakes from other threads.
  *
- *     AWAKE ----- the owner is about to sleep: CAS ------------> PARKED
- *     any ------- a foreign push: swap ------------------------> NOTIFIED (unparks if it was PARKED)
- *     any ------- the owner is back: swap ---------------------> AWAKE, then it empties the inject stack
+ *     AWAKE --- the owner is about to sleep: CAS --> PARKED
+ *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
+ *     any ----- the owner is back: swap -----------> AWAKE (then it empties the inject stack)
  *
- * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps. Either
- * the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap finds PARKED. */
+ * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
+ * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
+ * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
 typedef struct edo__clock {
     bool paused, auto_advance;
-    int64_t offset;                        // to the monotonic clock, while it runs
-    int64_t frozen, target;                // while it is paused: where it stands, where it is to go
+    int64_t offset;         // to the monotonic clock, while it runs
+    int64_t frozen, target; // while it is paused: where it stands, where it is to go
 } edo__clock;
 
 struct edo_runtime {
@@ -36,27 +38,27 @@ struct edo_runtime {
     struct {
         edo_task *first, **end;
     } ready;
-    bool turning;                          // edo_turn is on the stack
-    bool closed;                           // no more spawns; the registry's lock
+    bool turning; // edo_turn is on the stack
+    bool closed;  // no more spawns; the registry's lock
     uint32_t fork_generation;
-    int timer_fd;                          // -1 until edo_runtime_fd
-    uint64_t polls;                        // of tasks, in all
-    uint64_t next_id, last_id;             // task ids in hand
+    int timer_fd;              // -1 until edo_runtime_fd
+    uint64_t polls;            // of tasks, in all
+    uint64_t next_id, last_id; // task ids in hand
 
     /* any thread */
-    edo_atomic(edo_task *) inject;         // stack of woken tasks
+    edo_atomic(edo_task *) inject; // stack of woken tasks
     edo_atomic(uint32_t) park;
-    edo_atomic(uint32_t) visitors;         // threads between a foreign push and their last touch
+    edo_atomic(uint32_t) visitors; // threads between a foreign push and their last touch
     edo_atomic(uint32_t) refs;
     edo__lock registry_lock;
-    edo__node registry;                    // all tasks that have not ended
+    edo__node registry; // all tasks that have not ended
     edo_atomic(size_t) task_count;
 };
 
 /* ---- for tasks ---- */
 
-/* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; then it is still the caller's.
- * Any thread. */
+/* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; then it is still the
+ * caller's. Any thread. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
 /* Commits a wake. Any thread. */

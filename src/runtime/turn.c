@@ -15,18 +15,16 @@ static void push_ready(edo_runtime *runtime, edo_task *task)
 static edo_task *pop_ready(edo_runtime *runtime)
 {
     edo_task *task = runtime->ready.first;
-    if (!task)
-        return NULL;
+    if (!task) return NULL;
     runtime->ready.first = task->queue_next;
-    if (!runtime->ready.first)
-        runtime->ready.end = &runtime->ready.first;
+    if (!runtime->ready.first) runtime->ready.end = &runtime->ready.first;
     return task;
 }
 
 /* ---- wakes from other threads ---- */
 
-/* Release: what the pusher did comes before the poll. Partner: the swap in drain_inject. The swap of
- * `park` is last but for `visitors`, which keeps the runtime from going meanwhile. */
+/* Release: what the pusher did comes before the poll. Partner: the swap in drain_inject. The swap
+ * of `park` is last but for `visitors`, which keeps the runtime from going meanwhile. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     edo_add_relaxed(&runtime->visitors, 1);
@@ -36,7 +34,7 @@ void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
     } while (!edo_cas_release(&runtime->inject, &head, task));
     if (edo_swap_acq_rel(&runtime->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
         runtime->driver->ops->unpark(runtime->driver);
-    edo_sub_acq_rel(&runtime->visitors, 1);        // partner: the wait in edo_runtime_destroy
+    edo_sub_acq_rel(&runtime->visitors, 1); // partner: the wait in edo_runtime_destroy
 }
 
 void edo__runtime_push(edo_runtime *runtime, edo_task *task)
@@ -49,10 +47,9 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
 
 static void drain_inject(edo_runtime *runtime)
 {
-    if (!edo_load_relaxed(&runtime->inject))
-        return;
+    if (!edo_load_relaxed(&runtime->inject)) return;
     edo_task *stack = edo_swap_acquire(&runtime->inject, NULL), *queue = NULL;
-    while (stack) {                        // the last pushed lies on top: turn it around
+    while (stack) { // the last pushed lies on top: turn it around
         edo_task *next = stack->queue_next;
         stack->queue_next = queue;
         queue = stack;
@@ -72,8 +69,7 @@ static void drain_inject(edo_runtime *runtime)
 static void set_timer(edo_runtime *runtime, edo_task *task, int64_t deadline)
 {
     edo__timer *timer = &task->timer;
-    if (deadline == EDO_NEVER || (edo__timer_is_armed(timer) && timer->when <= deadline))
-        return;
+    if (deadline == EDO_NEVER || (edo__timer_is_armed(timer) && timer->when <= deadline)) return;
     edo__wheel_disarm(&runtime->wheel, timer);
     edo__wheel_arm(&runtime->wheel, timer, deadline);
 }
@@ -87,8 +83,7 @@ static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
     else if (edo__unlikely(state & EDO__CANCELLED))
         edo_cancel(frame);
     int64_t deadline = task->context ? edo_context_values_of(task->context)->deadline : 0;
-    if (edo__likely(!deadline))
-        return;
+    if (edo__likely(!deadline)) return;
     if (deadline <= cx->now)
         edo_cancel(frame);
     else
@@ -135,7 +130,7 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        push_ready(runtime, task);         // somebody looks at it, briefly
+        push_ready(runtime, task); // somebody looks at it, briefly
         return;
     }
     runtime->polls++;
@@ -154,7 +149,7 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
 
 void edo__check_time_slice(edo_cx *cx)
 {
-    int64_t now = edo__sys_now();          // also under a test clock: it is computing that is limited
+    int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
     if (!cx->slice_end)
         cx->slice_end = now + cx->runtime->config.time_slice;
     else if (now >= cx->slice_end)
@@ -168,15 +163,14 @@ static edo_task *task_of_timer(edo__timer *timer)
     return edo__container(timer, edo_task, timer);
 }
 
-/* A paused clock that was advanced goes from deadline to deadline, so that they are met in order. */
+/* A paused clock that was advanced goes from deadline to deadline, so that they are met in
+ * order. */
 static void step_test_clock(edo_runtime *runtime)
 {
     edo__clock *clock = &runtime->clock;
-    if (!clock->paused || clock->frozen >= clock->target)
-        return;
+    if (!clock->paused || clock->frozen >= clock->target) return;
     int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next > clock->frozen)
-        clock->frozen = next < clock->target ? next : clock->target;
+    if (next > clock->frozen) clock->frozen = next < clock->target ? next : clock->target;
 }
 
 static void fire_timers(edo_runtime *runtime)
@@ -200,11 +194,9 @@ static bool is_clock_moving(const edo_runtime *runtime)
 static int64_t until_next_timer(edo_runtime *runtime, int64_t limit)
 {
     int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next == EDO_NEVER || runtime->clock.paused)
-        return limit;
+    if (next == EDO_NEVER || runtime->clock.paused) return limit;
     int64_t wait = next - edo__runtime_now(runtime);
-    if (wait < 0)
-        wait = 0;
+    if (wait < 0) wait = 0;
     return wait < limit ? wait : limit;
 }
 
@@ -217,13 +209,10 @@ static bool is_anything_ready(const edo_runtime *runtime)
 static bool auto_advance(edo_runtime *runtime)
 {
     edo__clock *clock = &runtime->clock;
-    if (!clock->paused || !clock->auto_advance || is_anything_ready(runtime))
-        return false;
+    if (!clock->paused || !clock->auto_advance || is_anything_ready(runtime)) return false;
     int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next == EDO_NEVER)
-        return false;
-    if (next > clock->target)
-        clock->target = next;
+    if (next == EDO_NEVER) return false;
+    if (next > clock->target) clock->target = next;
     return true;
 }
 
@@ -236,7 +225,7 @@ static void sleep_in_driver(edo_runtime *runtime, int64_t timeout)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_acq_rel(&runtime->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0;                       // pushed meanwhile
+        timeout = 0; // pushed meanwhile
     turn_driver(runtime, timeout);
     edo_swap_acquire(&runtime->park, EDO__AWAKE);
 }
@@ -248,8 +237,7 @@ static void wait_for_work(edo_runtime *runtime, int64_t limit)
         return;
     }
     if (runtime->clock.paused && runtime->clock.auto_advance)
-        if (turn_driver(runtime, 0) > 0 || auto_advance(runtime))
-            return;
+        if (turn_driver(runtime, 0) > 0 || auto_advance(runtime)) return;
     int64_t timeout = until_next_timer(runtime, limit);
     if (timeout == 0)
         turn_driver(runtime, 0);
@@ -265,8 +253,7 @@ int edo__turn(edo_runtime *runtime, int64_t timeout)
     drain_inject(runtime);
     for (uint32_t i = 0; i < runtime->config.event_interval; i++) {
         edo_task *task = pop_ready(runtime);
-        if (!task)
-            break;
+        if (!task) break;
         edo__poll_task(runtime, task);
     }
     wait_for_work(runtime, timeout);

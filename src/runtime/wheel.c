@@ -15,8 +15,8 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* The highest group of six bits in which the tick differs from now: the groups above it agree, so in
- * its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
+/* The highest group of six bits in which the tick differs from now: the groups above it agree, so
+ * in its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
     uint64_t differing = (now ^ tick) | SLOT_MASK;
@@ -31,15 +31,13 @@ static unsigned slot_in(unsigned level, uint64_t tick)
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
-    if (tick < wheel->tick)
-        tick = wheel->tick;                // overdue: in the slot that is looked at next
+    if (tick < wheel->tick) tick = wheel->tick; // overdue: in the slot that is looked at next
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot];
     timer->next = *head;
     timer->pprev = head;
-    if (*head)
-        (*head)->pprev = &timer->next;
+    if (*head) (*head)->pprev = &timer->next;
     *head = timer;
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
@@ -62,8 +60,7 @@ static void clear_occupied(edo__wheel *wheel, size_t index)
 
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
 {
-    if (!edo__timer_is_armed(timer))
-        return;
+    if (!edo__timer_is_armed(timer)) return;
     *timer->pprev = timer->next;
     if (timer->next)
         timer->next->pprev = timer->pprev;
@@ -72,15 +69,14 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     timer->pprev = NULL;
 }
 
-/* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is when
- * it begins. */
+/* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is
+ * when it begins. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
         unsigned shift = level * EDO__WHEEL_SLOT_BITS;
         uint64_t ahead = wheel->occupied[level] & (~(uint64_t)0 << slot_in(level, wheel->tick));
-        if (!ahead)
-            continue;
+        if (!ahead) continue;
         unsigned slot = (unsigned)__builtin_ctzll(ahead);
         uint64_t low_bits = ((uint64_t)EDO__WHEEL_SLOTS << shift) - 1;
         *ret_tick = (wheel->tick & ~low_bits) | ((uint64_t)slot << shift);
@@ -93,8 +89,7 @@ static int64_t earliest_in(const edo__timer *first)
 {
     int64_t when = INT64_MAX;
     for (const edo__timer *timer = first; timer; timer = timer->next)
-        if (timer->when < when)
-            when = timer->when;
+        if (timer->when < when) when = timer->when;
     return when;
 }
 
@@ -103,10 +98,8 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
     int slot = next_slot(wheel, &tick);
-    if (slot == NO_SLOT)
-        return INT64_MAX;
-    if (slot < EDO__WHEEL_SLOTS)
-        return earliest_in(wheel->slots[slot]);
+    if (slot == NO_SLOT) return INT64_MAX;
+    if (slot < EDO__WHEEL_SLOTS) return earliest_in(wheel->slots[slot]);
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
@@ -133,13 +126,11 @@ edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now)
     edo__timer *due = NULL;
     uint64_t last = tick_of(now), tick;
     for (int slot; (slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= last;) {
-        if (tick > wheel->tick)
-            wheel->tick = tick;
+        if (tick > wheel->tick) wheel->tick = tick;
         spread(wheel, (size_t)slot, now, &due);
         if (slot < EDO__WHEEL_SLOTS && tick == last)
-            break;                         // what was put back is due later in this very tick
+            break; // what was put back is due later in this very tick
     }
-    if (last > wheel->tick)
-        wheel->tick = last;
+    if (last > wheel->tick) wheel->tick = last;
     return due;
 }

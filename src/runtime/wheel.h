@@ -1,6 +1,6 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 8
- * levels of 64 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds moments
- * in nanoseconds, and a timer fires at the first look at or after its moment, never before.
+ * levels of 64 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
+ * moments in nanoseconds, and a timer fires at the first look at or after its moment, never before.
  *
  * Owned by one thread. Arming and disarming take constant time and allocate nothing. */
 #pragma once
@@ -8,14 +8,14 @@
 #include "task/task.h"
 
 enum {
-    EDO__WHEEL_TICK_BITS = 16,             // nanoseconds per tick: 2^16
+    EDO__WHEEL_TICK_BITS = 16, // nanoseconds per tick: 2^16
     EDO__WHEEL_SLOT_BITS = 6,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
-    EDO__WHEEL_LEVELS = 8,                 // 8 * 6 + 16 = 64 bits: all of time
+    EDO__WHEEL_LEVELS = 8, // 8 * 6 + 16 = 64 bits: all of time
 };
 
 typedef struct edo__wheel {
-    uint64_t tick;                         // all earlier ones have been dealt with
+    uint64_t tick; // all earlier ones have been dealt with
     uint64_t occupied[EDO__WHEEL_LEVELS];
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS];
 } edo__wheel;
@@ -24,14 +24,15 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
 /* The timer is in no wheel. when < EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
-void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer);      // also one that is not armed
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // also one that is not armed
 
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return timer->pprev != NULL;
 }
 
-/* The moment of the next look that is needed: not after the first deadline. INT64_MAX when empty. */
+/* The moment of the next look that is needed: not after the first deadline. INT64_MAX when
+ * empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
 /* Takes all timers out that are due. Returns: a list through next. */

@@ -1,14 +1,14 @@
 /* The driver contract: how operations reach the kernel.
  *
  * A driver belongs to one runtime, which turns it on one thread at a time. It is completion-shaped:
- * an operation is started, and some turn later it has ended. Readiness pollers (epoll, kqueue) start
- * it by making the call, and park it when the call would block; rings submit it.
+ * an operation is started, and some turn later it has ended. Readiness pollers (epoll, kqueue)
+ * start it by making the call, and park it when the call would block; rings submit it.
  *
  * An operation is driven by the poll of its task, on that task's thread. While it is parked it is
  * reachable from its source, and the driver may touch it: only under the source's lock. A completer
- * takes the lock, prepares the wake, stores EDO__OP_WOKEN (release), gives the lock, commits. A poll
- * that reads WOKEN (acquire) may end the operation; one that reads PARKED takes the lock to be sure,
- * so it cannot miss a wake that was prepared while it ran.
+ * takes the lock, prepares the wake, stores EDO__OP_WOKEN (release), gives the lock, commits. A
+ * poll that reads WOKEN (acquire) may end the operation; one that reads PARKED takes the lock to be
+ * sure, so it cannot miss a wake that was prepared while it ran.
  */
 #pragma once
 
@@ -22,11 +22,11 @@ typedef struct edo__source edo__source;
 
 /* What an operation asks of a driver: the low byte of edo_op.detail. */
 typedef enum edo__request {
-    EDO__READ,                             // data, length: from progress on
+    EDO__READ, // data, length: from progress on
     EDO__WRITE,
-    EDO__WRITEV,                           // data: struct iovec[length]
-    EDO__ACCEPT,                           // result: a descriptor, close-on-exec
-    EDO__POLL,                             // length: events asked for; result: those that hold
+    EDO__WRITEV, // data: struct iovec[length]
+    EDO__ACCEPT, // result: a descriptor, close-on-exec
+    EDO__POLL,   // length: events asked for; result: those that hold
 } edo__request;
 
 enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
@@ -34,15 +34,15 @@ enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 /* Bits of edo__side.ready; the rest of the word counts events, so that readiness is taken back only
  * if no event came since it was looked at. */
 enum {
-    EDO__READY_NOW = 1,                    // a call may succeed
-    EDO__READY_FINAL = 2,                  // hang-up or error: a call never blocks again
-    EDO__READY_EVENT = 4,                  // one more event
+    EDO__READY_NOW = 1,   // a call may succeed
+    EDO__READY_FINAL = 2, // hang-up or error: a call never blocks again
+    EDO__READY_EVENT = 4, // one more event
 };
 
 typedef struct edo__side {
-    edo_atomic(uint32_t) ready;            // readiness drivers only
+    edo_atomic(uint32_t) ready; // readiness drivers only
     uint32_t reserved;
-    edo_op *waiter;                        // the source's lock
+    edo_op *waiter; // the source's lock
 } edo__side;
 
 /* Bits of edo__source.state. The claims count operations in flight, one per side. */
@@ -54,10 +54,10 @@ enum {
 
 /* Bits of edo__source.traits, fixed from its making on. */
 enum {
-    EDO__SOURCE_SOCKET = 1,                // recv and send, not read and write
+    EDO__SOURCE_SOCKET = 1, // recv and send, not read and write
     EDO__SOURCE_LISTENER = 2,
-    EDO__SOURCE_BORROWED = 4,              // the descriptor is not ours to close
-    EDO__SOURCE_TCP = 8,                   // a short transfer means that there is no more now
+    EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
+    EDO__SOURCE_TCP = 8,      // a short transfer means that there is no more now
 };
 
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
@@ -67,12 +67,12 @@ struct edo__source {
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
-    edo_driver *driver;                    // where it is registered, or NULL; the lock
+    edo_driver *driver; // where it is registered, or NULL; the lock
     edo__side sides[EDO__SIDES];
-    void *extra;                           // the driver's, freed by its forget
-    edo__node registered;                  // in the driver's list, while driver is set
-    edo__source *next_dead;                // the driver's, once it is forgotten
-    void (*release)(edo__source *);        // frees what the source is part of
+    void *extra;                    // the driver's, freed by its forget
+    edo__node registered;           // in the driver's list, while driver is set
+    edo__source *next_dead;         // the driver's, once it is forgotten
+    void (*release)(edo__source *); // frees what the source is part of
 };
 
 struct edo_driver {
@@ -84,33 +84,33 @@ struct edo_driver {
 typedef struct edo_driver_ops {
     const char *name;
 
-    /* Opens one. argument: what follows "name:" in the config, or NULL. *ret_reason: why not, as text.
-     * Owner. */
+    /* Opens one. argument: what follows "name:" in the config, or NULL. *ret_reason: why not, as
+     * text. Owner. */
     int (*open)(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                 const char **ret_reason);
 
     /* All operations have ended. Owner. */
     void (*close)(edo_driver *driver);
 
-    /* Starts an operation, or goes on with it, inside a poll of its task: EDO_READY with base.result
-     * and word EDO__OP_IDLE, or EDO_PENDING, and then the waker will be woken. A parked operation
-     * is the waiter of its side and names its driver in link.at.driver. Fate and budget are the
-     * caller's matter. */
-    edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op,
-                      edo_wakeable *waker);
+    /* Starts an operation, or goes on with it, inside a poll of its task: EDO_READY with
+     * base.result and word EDO__OP_IDLE, or EDO_PENDING, and then the waker will be woken. A parked
+     * operation is the waiter of its side and names its driver in link.at.driver. Fate and budget
+     * are the caller's matter. */
+    edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Asks a parked operation to end, inside a poll of its task: EDO_READY with base.result (its own,
-     * or -ECANCELED if it had no effect), or EDO_PENDING until the kernel lets go. May be asked again. */
-    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op,
-                      edo_wakeable *waker);
+    /* Asks a parked operation to end, inside a poll of its task: EDO_READY with base.result (its
+     * own, or -ECANCELED if it had no effect), or EDO_PENDING until the kernel lets go. May be
+     * asked again. */
+    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* The source was closed under a parked operation, which is to end soon as if cancelled. Called under
-     * the source's lock. Returns: a prepared wake for the caller to commit, or NULL. Any thread. */
+    /* The source was closed under a parked operation, which is to end soon as if cancelled. Called
+     * under the source's lock. Returns: a prepared wake for the caller to commit, or NULL. Any
+     * thread. */
     edo_wakeable *(*hang_up)(edo_driver *driver, edo__source *source, edo_op *op);
 
     /* No operation refers to the source any more: closes the descriptor unless it is borrowed, and
-     * calls source->release when no event can refer to it. Called for sources whose driver is this one.
-     * Any thread. */
+     * calls source->release when no event can refer to it. Called for sources whose driver is this
+     * one. Any thread. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Looks for events and completes operations; waits at most timeout nanoseconds (0: no wait,
@@ -131,12 +131,13 @@ typedef struct edo_driver_ops {
 /* ---- where an operation stands: edo_op.word ---- */
 
 enum {
-    EDO__OP_IDLE,                          // with nobody
-    EDO__OP_PARKED,                        // waits: in a list, in a side of a source, in a ring
-    EDO__OP_WOKEN,                         // may go on; the completer no longer touches it
+    EDO__OP_IDLE,   // with nobody
+    EDO__OP_PARKED, // waits: in a list, in a side of a source, in a ring
+    EDO__OP_WOKEN,  // may go on; the completer no longer touches it
 };
 
-/* ---- wakes: two steps, so that the first can be made under the lock of what was waited for ---- */
+/* ---- wakes: two steps, so that the first can be made under the lock of what was waited for
+ * ---- */
 
 /* Step one. Returns: what to commit once the lock is gone, or NULL. Any thread. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
@@ -156,9 +157,9 @@ void edo__source_close_fd(edo__source *source);
 /* Bits of edo_op.detail above the request. */
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
-    EDO__DETAIL_WHOLE = 1 << 9,            // _exact and _all
-    EDO__DETAIL_CLAIMED = 1 << 10,         // it holds its side of the source
-    EDO__DETAIL_BOTH_SIDES = 1 << 11,      // EDO__POLL for reading and writing
+    EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
+    EDO__DETAIL_CLAIMED = 1 << 10,    // it holds its side of the source
+    EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
 };
 
 /* The side that a request works on. */

@@ -1,5 +1,6 @@
-/* The contract with the operating system: what edo asks of it beside its drivers (sys/driver.h). One
- * folder beside this file implements it. Every call is for any thread unless it says otherwise. */
+/* The contract with the operating system: what edo asks of it beside its drivers (sys/driver.h).
+ * One folder beside this file implements it. Every call is for any thread unless it says
+ * otherwise. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,14 +18,15 @@ uint64_t edo__sys_random(void);
 
 /* Sleeps while *word == value; may return early. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value);
-void edo__sys_futex_wake(uint32_t *word);          // one sleeper
+void edo__sys_futex_wake(uint32_t *word); // one sleeper
 
 void edo__sys_yield_thread(void);
 
 /* Grows by one in every child of fork(). */
 uint32_t edo__sys_fork_generation(void);
 
-/* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles it. */
+/* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles
+ * it. */
 void edo__sys_ignore_sigpipe(void);
 
 /* SIGINT and SIGTERM call notify(context) on some thread until they are released; a second one ends
@@ -44,7 +46,7 @@ void edo__sys_timer_set(int fd, int64_t when);
 
 /* Which driver a runtime gets that names none, and which one replaces a driver that the kernel
  * refuses. */
-#define EDO__DEFAULT_DRIVER "epoll"
+#define EDO__DEFAULT_DRIVER  "epoll"
 #define EDO__FALLBACK_DRIVER "epoll"
 
 void edo__sys_close(int fd);

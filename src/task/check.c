@@ -4,5 +4,6 @@
 void edo__check_memory_slow(const char *call, const void *memory, const char *what)
 {
     (void)memory;
-    edo__misuse(call, "the %s lies on the stack of the poll in progress: put it in the frame", what);
+    edo__misuse(call, "the %s lies on the stack of the poll in progress: put it in the frame",
+                what);
 }

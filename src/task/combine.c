@@ -4,11 +4,10 @@
 
 static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 {
-    edo_future **link = &frame->kept;
+    edo_future **link = &frame->edo_head.kept;
     while (*link && *link != child)
         link = &(*link)->next;
-    if (!*link)
-        edo__misuse(child->ops->name, "it is kept by another function's edo_any");
+    if (!*link) edo__misuse(child->ops->name, "it is kept by another function's edo_any");
     *link = child->next;
     child->flags &= (uint8_t)~EDO__KEPT;
 }
@@ -16,8 +15,7 @@ static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
 {
     for (size_t i = 0; i < count; i++)
-        if (children[i]->flags & EDO__KEPT)
-            unlink_kept(frame, children[i]);
+        if (children[i]->flags & EDO__KEPT) unlink_kept(frame, children[i]);
     for (size_t i = 0; i < count; i++)
         children[i]->next = i + 1 < count ? children[i + 1] : NULL;
     return children[0];
@@ -28,7 +26,7 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
 static void time_out(edo_future *future)
 {
     if (future->fate != EDO_LIVE)
-        return;                            // a limit that passes after a cancellation changes nothing
+        return; // a limit that passes after a cancellation changes nothing
     future->fate = EDO_CANCELLED;
     future->flags |= EDO__TIMED_OUT;
 }
@@ -37,15 +35,14 @@ static void time_out(edo_future *future)
 edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
-    edo_future *future = frame->awaiting;
+    edo_future *future = frame->edo_head.awaiting;
     if (edo_poll_future(future, cx) == EDO_PENDING) {
-        if (cx->now < frame->deadline) {
-            edo_cx_deadline(cx, frame->deadline);
+        if (cx->now < frame->edo_head.deadline) {
+            edo_cx_deadline(cx, frame->edo_head.deadline);
             return EDO_PENDING;
         }
         time_out(future);
-        if (edo_poll_future(future, cx) == EDO_PENDING)
-            return EDO_PENDING;
+        if (edo_poll_future(future, cx) == EDO_PENDING) return EDO_PENDING;
     }
     if ((future->flags & EDO__TIMED_OUT) && future->result == -ECANCELED)
         future->result = -ETIMEDOUT;
@@ -66,14 +63,14 @@ static bool poll_each(edo_future *first, edo_cx *cx)
 static bool end_each(edo_future *first, edo_cx *cx)
 {
     for (edo_future *child = first; child; child = child->next)
-        if (child->state != EDO_DONE)
-            edo_cancel(child);
+        if (child->state != EDO_DONE) edo_cancel(child);
     return poll_each(first, cx);
 }
 
 edo_poll edo__poll_all(void *frame, edo_cx *cx)
 {
-    return poll_each(((struct edo_any_frame *)frame)->awaiting, cx) ? EDO_READY : EDO_PENDING;
+    return poll_each(((struct edo_any_frame *)frame)->edo_head.awaiting, cx) ? EDO_READY
+                                                                             : EDO_PENDING;
 }
 
 /* base.result holds the first failure until the function returns. */
@@ -81,16 +78,14 @@ edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
     bool all = true;
-    for (edo_future *child = frame->awaiting; child; child = child->next) {
-        if (frame->base.result < 0 && child->state != EDO_DONE)
-            edo_cancel(child);
+    for (edo_future *child = frame->edo_head.awaiting; child; child = child->next) {
+        if (frame->base.result < 0 && child->state != EDO_DONE) edo_cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
         if (ready && child->result < 0 && frame->base.result == 0)
             frame->base.result = child->result;
         all &= ready;
     }
-    if (!all && frame->base.result < 0)
-        all = end_each(frame->awaiting, cx);
+    if (!all && frame->base.result < 0) all = end_each(frame->edo_head.awaiting, cx);
     return all ? EDO_READY : EDO_PENDING;
 }
 
@@ -119,22 +114,21 @@ static bool has_won(const edo_future *child, const edo_cx *cx)
     return !(cx->fate != EDO_LIVE && child->result == -ECANCELED);
 }
 
-/* One pass over the children at positions from .. to - 1. None is skipped, for each has a deadline to
- * tell. exclusive: once one has won, the others are polled as cancelled, so that two messages that
- * are ready are not both taken.
+/* One pass over the children at positions from .. to - 1. None is skipped, for each has a deadline
+ * to tell. exclusive: once one has won, the others are polled as cancelled, so that two messages
+ * that are ready are not both taken.
  * Returns: whether all of them are ready. */
-static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from, uint32_t to)
+static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
+                 uint32_t to)
 {
     bool all = true;
     uint32_t i = 0;
-    for (edo_future *child = frame->awaiting; child && i < to; child = child->next, i++) {
-        if (i < from)
-            continue;
-        if (exclusive && frame->winner >= 0 && child->state != EDO_DONE)
-            edo_cancel(child);
+    for (edo_future *child = frame->edo_head.awaiting; child && i < to; child = child->next, i++) {
+        if (i < from) continue;
+        if (exclusive && frame->edo_head.winner >= 0 && child->state != EDO_DONE) edo_cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
-        if (ready && frame->winner < 0 && has_won(child, cx))
-            frame->winner = (int32_t)i;
+        if (ready && frame->edo_head.winner < 0 && has_won(child, cx))
+            frame->edo_head.winner = (int32_t)i;
         all &= ready;
     }
     return all;
@@ -149,14 +143,13 @@ static bool pass_from(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, u
 static edo_poll select_from(struct edo_any_frame *frame, edo_cx *cx, uint32_t start)
 {
     bool all = pass_from(frame, cx, true, start);
-    if (!all && frame->winner >= 0)
-        all = end_each(frame->awaiting, cx);
+    if (!all && frame->edo_head.winner >= 0) all = end_each(frame->edo_head.awaiting, cx);
     return all ? EDO_READY : EDO_PENDING;
 }
 
 static uint32_t random_start(const struct edo_any_frame *frame, edo_cx *cx)
 {
-    return random_below(cx, count_children(frame->awaiting));
+    return random_below(cx, count_children(frame->edo_head.awaiting));
 }
 
 edo_poll edo__poll_select(void *frame, edo_cx *cx)
@@ -171,14 +164,13 @@ edo_poll edo__poll_select_biased(void *frame, edo_cx *cx)
 
 static void keep_rest(struct edo_any_frame *frame)
 {
-    for (edo_future *child = frame->awaiting, *next; child; child = next) {
+    for (edo_future *child = frame->edo_head.awaiting, *next; child; child = next) {
         next = child->next;
         child->next = NULL;
-        if (child->state == EDO_DONE)
-            continue;
+        if (child->state == EDO_DONE) continue;
         child->flags |= EDO__KEPT;
-        child->next = frame->kept;
-        frame->kept = child;
+        child->next = frame->edo_head.kept;
+        frame->edo_head.kept = child;
     }
 }
 
@@ -186,8 +178,7 @@ edo_poll edo__poll_any(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
     bool all = pass_from(frame, cx, false, random_start(frame, cx));
-    if (!all && frame->winner < 0)
-        return EDO_PENDING;
+    if (!all && frame->edo_head.winner < 0) return EDO_PENDING;
     keep_rest(frame);
     return EDO_READY;
 }

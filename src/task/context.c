@@ -9,8 +9,7 @@ struct edo_context {
 int edo_context_create(const edo_context_values *values, edo_context **ret_context)
 {
     edo_context *context = edo__alloc(sizeof *context);
-    if (!context)
-        return -ENOMEM;
+    if (!context) return -ENOMEM;
     *context = (edo_context){ .refs = 1, .values = *values };
     *ret_context = context;
     return 0;
@@ -24,8 +23,7 @@ edo_context *edo_context_ref(edo_context *context)
 
 void edo_context_unref(edo_context *context)
 {
-    if (context && edo_sub_acq_rel(&context->refs, 1) == 1)
-        edo__free(context, sizeof *context);
+    if (context && edo_sub_acq_rel(&context->refs, 1) == 1) edo__free(context, sizeof *context);
 }
 
 const edo_context_values *edo_context_values_of(const edo_context *context)
@@ -42,8 +40,7 @@ edo_context *edo_current_context(void)
 void edo_set_context(edo_context *context)
 {
     edo_task *task = edo_current_task();
-    if (!task)
-        edo__misuse("edo_set_context", "called outside of a task");
+    if (!task) edo__misuse("edo_set_context", "called outside of a task");
     edo_context *old = task->context;
     task->context = context ? edo_context_ref(context) : NULL;
     edo_context_unref(old);

@@ -12,8 +12,7 @@ static struct edo_any_frame *frame_of(edo_future *future)
 
 static void raise_fate(edo_future *future, edo_fate fate)
 {
-    if (future->fate < (uint8_t)fate)
-        future->fate = (uint8_t)fate;
+    if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
 }
 
 void edo_cancel(edo_future *future)
@@ -38,7 +37,7 @@ static void unkeep(edo_future **link)
 
 static void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
-    for (edo_future **link = &frame->kept; *link;) {
+    for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
         if (future->ops->kind != EDO_KIND_SCOPE && edo_poll_future(future, cx) == EDO_READY)
             unkeep(link);
@@ -50,7 +49,7 @@ static void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 /* The function has returned: cancels what it kept, and waits for its end. */
 static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
-    for (edo_future **link = &frame->kept; *link;) {
+    for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
         if (future->ops->kind == EDO_KIND_SCOPE) {
             edo__scope_leave(future);
@@ -63,20 +62,17 @@ static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
         else
             link = &future->next;
     }
-    return frame->kept ? EDO_PENDING : EDO_READY;
+    return frame->edo_head.kept ? EDO_PENDING : EDO_READY;
 }
 
 static edo_poll poll_async(edo_future *future, edo_cx *cx)
 {
     struct edo_any_frame *frame = frame_of(future);
     if (future->state != EDO_ENDING) {
-        if (edo__unlikely(frame->kept))
-            poll_kept(frame, cx);
-        if (future->ops->poll(future, cx) == EDO_PENDING)
-            return EDO_PENDING;
-        if (edo__likely(!frame->kept))
-            return EDO_READY;
-        frame->awaiting = NULL;
+        if (edo__unlikely(frame->edo_head.kept)) poll_kept(frame, cx);
+        if (future->ops->poll(future, cx) == EDO_PENDING) return EDO_PENDING;
+        if (edo__likely(!frame->edo_head.kept)) return EDO_READY;
+        frame->edo_head.awaiting = NULL;
         future->state = EDO_ENDING;
     }
     return end_kept(frame, cx);
@@ -88,12 +84,13 @@ static void check_home(edo_future *future)
 {
     struct edo_any_frame *frame = frame_of(future);
     if (future->state == EDO_NEW)
-        frame->home = frame;
-    else if (frame->home != frame)
+        frame->edo_head.home = frame;
+    else if (frame->edo_head.home != frame)
         edo__misuse(future->ops->name, "the frame was moved after its first poll");
 }
 
-/* What a function hands down: `bare` to those that it polled before its shield, `fate` to the rest. */
+/* What a function hands down: `bare` to those that it polled before its shield, `fate` to the
+ * rest. */
 static edo_fate fate_given(const edo_future *future, const edo_cx *cx)
 {
     return future->flags & EDO__COVERED ? cx->fate : cx->bare;
@@ -131,11 +128,9 @@ static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
-    if (future->state == EDO_DONE)
-        return EDO_READY;
-    if (future->state == EDO_NEW && cx->shielded)
-        future->flags |= EDO__COVERED;
-    raise_fate(future, fate_given(future, cx));     // a fate that was seen stays
+    if (future->state == EDO_DONE) return EDO_READY;
+    if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
+    raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
     edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
                                                         : poll_leaf(future, cx);
     if (poll == EDO_READY)
@@ -166,14 +161,12 @@ edo_wakeable *edo_cx_waker(const edo_cx *cx)
 
 void edo_cx_deadline(edo_cx *cx, int64_t when)
 {
-    if (when < cx->next_deadline)
-        cx->next_deadline = when;
+    if (when < cx->next_deadline) cx->next_deadline = when;
 }
 
 bool edo_cx_charge(edo_cx *cx)
 {
-    if (!edo__has_budget(cx))
-        return false;
+    if (!edo__has_budget(cx)) return false;
     edo__use_budget(cx);
     return true;
 }
@@ -184,9 +177,9 @@ void edo__frame_init(void *memory, const edo_future_ops *ops)
 {
     struct edo_any_frame *frame = memory;
     frame->base = (edo_future){ .ops = ops };
-    frame->awaiting = NULL;
-    frame->kept = NULL;
-    frame->resume = 0;
+    frame->edo_head.awaiting = NULL;
+    frame->edo_head.kept = NULL;
+    frame->edo_head.resume = 0;
 }
 
 static void write_args(void *frame, const edo_future_ops *ops, const void *args)
@@ -203,8 +196,7 @@ void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
 edo_future *edo__box(const edo_future_ops *ops, const void *args)
 {
     void *frame = edo__alloc(ops->size);
-    if (frame)
-        edo__frame_build(frame, ops, args);
+    if (frame) edo__frame_build(frame, ops, args);
     return frame;
 }
 
@@ -225,18 +217,16 @@ static void trace_children(const edo_future *first, int depth,
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *, const edo_trace_line *), void *context)
 {
-    if (future->state == EDO_DONE)
-        return;
+    if (future->state == EDO_DONE) return;
     bool is_async = future->ops->kind == EDO_KIND_ASYNC;
     visit(context, &(edo_trace_line){ .depth = depth,
                                       .name = future->ops->name,
                                       .file = future->ops->file,
                                       .line = is_async ? future->line : 0 });
-    if (!is_async || future->state == EDO_NEW)
-        return;
+    if (!is_async || future->state == EDO_NEW) return;
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
-    trace_children(frame->awaiting, depth + 1, visit, context);
-    trace_children(frame->kept, depth + 1, visit, context);
+    trace_children(frame->edo_head.awaiting, depth + 1, visit, context);
+    trace_children(frame->edo_head.kept, depth + 1, visit, context);
 }
 
 void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_trace_line *),

@@ -26,17 +26,13 @@ static bool park(edo_op *op, edo_cx *cx)
 {
     edo_task *task = op->object;
     if (op->word == EDO__OP_PARKED) {
-        if (op->waker == cx->waker)
-            return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
-        if (!edo__state_unset_joiner(&task->state))
-            return false;
+        if (op->waker == cx->waker) return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+        if (!edo__state_unset_joiner(&task->state)) return false;
         op->word = EDO__OP_IDLE;
     }
-    if (edo_load_acquire(&task->state) & EDO__COMPLETE)
-        return false;
+    if (edo_load_acquire(&task->state) & EDO__COMPLETE) return false;
     op->waker = task->join_waker = cx->waker;
-    if (!edo__state_set_joiner(&task->state))
-        return false;
+    if (!edo__state_set_joiner(&task->state)) return false;
     op->word = EDO__OP_PARKED;
     return true;
 }
@@ -45,8 +41,7 @@ static bool park(edo_op *op, edo_cx *cx)
 static bool unpark(edo_op *op)
 {
     edo_task *task = op->object;
-    if (op->word != EDO__OP_PARKED)
-        return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+    if (op->word != EDO__OP_PARKED) return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
     op->word = EDO__OP_IDLE;
     return edo__state_unset_joiner(&task->state);
 }
@@ -54,12 +49,9 @@ static bool unpark(edo_op *op)
 static edo_poll join_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
-    if (!op->object)
-        return edo__op_finish(op, cx, -EINVAL);
-    if (op->object == cx->task)
-        return edo__op_finish(op, cx, -EDEADLK);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!op->object) return edo__op_finish(op, cx, -EINVAL);
+    if (op->object == cx->task) return edo__op_finish(op, cx, -EDEADLK);
     if (cx->fate != EDO_LIVE)
         return unpark(op) ? edo__op_finish(op, cx, -ECANCELED) : take_result(op, cx);
     return park(op, cx) ? EDO_PENDING : take_result(op, cx);

@@ -16,21 +16,19 @@ static inline edo_op *edo__op_of(edo_future *future)
 /* Whether a leaf may answer EDO_READY in this poll; if not, the task is queued again. */
 static inline bool edo__has_budget(edo_cx *cx)
 {
-    if (edo__likely(cx->budget > 0))
-        return true;
+    if (edo__likely(cx->budget > 0)) return true;
     cx->requeue = true;
     return false;
 }
 
-enum { EDO__SLICE_CHECK = 16 };            // operations between two looks at the clock
+enum { EDO__SLICE_CHECK = 16 }; // operations between two looks at the clock
 
 void edo__check_time_slice(edo_cx *cx);
 
 /* Uses one unit of the budget, of operations or of time, whichever ends first. */
 static inline void edo__use_budget(edo_cx *cx)
 {
-    if (--cx->budget % EDO__SLICE_CHECK == 0)
-        edo__check_time_slice(cx);
+    if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
 }
 
 /* Ends an operation; edo__has_budget() was asked before. */

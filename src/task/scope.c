@@ -5,7 +5,7 @@
 #include "runtime/runtime.h"
 #include "task/op.h"
 
-enum { MAX_NAMES = 8 };                    // members named when a scope is left early
+enum { MAX_NAMES = 8 }; // members named when a scope is left early
 
 static edo__node *live_of(edo_scope *scope)
 {
@@ -31,23 +31,28 @@ static edo_poll scope_poll(edo_future *future, edo_cx *cx)
 {
     (void)future;
     (void)cx;
-    return EDO_PENDING;                    // never polled: only its place in the frame counts
+    return EDO_PENDING; // never polled: only its place in the frame counts
 }
 
-static const edo_future_ops scope_ops = { .name = "scope", .poll = scope_poll, .kind = EDO_KIND_SCOPE };
+static const edo_future_ops scope_ops = { .name = "scope",
+                                          .poll = scope_poll,
+                                          .kind = EDO_KIND_SCOPE };
 
 void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
 {
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
-    *scope = (edo_scope){ .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->kept },
-                          .owner = owner,
-                          .flags = flags };
+    *scope = (edo_scope){
+        .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->edo_head.kept },
+        .owner = owner,
+        .flags = flags
+    };
     edo__list_init(live_of(scope));
     edo__list_init(ended_of(scope));
-    frame->kept = &scope->base;
+    frame->edo_head.kept = &scope->base;
 }
 
-/* ---- waking several tasks: the entries that we own are chained, and pushed without the lock ---- */
+/* ---- waking several tasks: the entries that we own are chained, and pushed without the lock
+ * ---- */
 
 static edo_task *ask_all(edo_scope *scope, uint64_t fate)
 {
@@ -103,20 +108,16 @@ int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const e
                      const void *args)
 {
     edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
-    if (!runtime)
-        return -EINVAL;
+    if (!runtime) return -EINVAL;
     bool results = scope->flags & EDO_SCOPE_RESULTS;
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
-    if (!task)
-        return -ENOMEM;
-    int rc = enter(scope, task);           // before it can end
+    if (!task) return -ENOMEM;
+    int rc = enter(scope, task); // before it can end
     if (rc == 0) {
         rc = edo__runtime_adopt(runtime, task);
-        if (rc < 0)
-            leave(scope, task);
+        if (rc < 0) leave(scope, task);
     }
-    if (rc < 0)
-        edo__task_discard(task);
+    if (rc < 0) edo__task_discard(task);
     return rc;
 }
 
@@ -141,13 +142,10 @@ void edo__scope_member_ended(edo_task *task)
     edo__lock_take(&scope->lock);
     edo__list_remove(&extra->scope_link);
     scope->count--;
-    if (scope->flags & EDO_SCOPE_RESULTS)
-        edo__list_push(ended_of(scope), &extra->scope_link);
+    if (scope->flags & EDO_SCOPE_RESULTS) edo__list_push(ended_of(scope), &extra->scope_link);
     if (is_failure(scope, result)) {
-        if (scope->failure == 0)
-            scope->failure = result;
-        if (scope->flags & EDO_SCOPE_FAIL_FAST)
-            chain = cancel_all(scope);
+        if (scope->failure == 0) scope->failure = result;
+        if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = cancel_all(scope);
     }
     edo_wakeable *wake = prepare_waiter(scope);
     edo__lock_give(&scope->lock);
@@ -158,8 +156,7 @@ void edo__scope_member_ended(edo_task *task)
 static edo_task *pop_ended(edo_scope *scope)
 {
     edo__node *list = ended_of(scope);
-    if (edo__list_is_empty(list))
-        return NULL;
+    if (edo__list_is_empty(list)) return NULL;
     edo__task_extra *extra = member_of(list->next);
     edo__list_remove(&extra->scope_link);
     return task_of_member(extra);
@@ -187,8 +184,7 @@ static edo_poll wait_here(edo_scope *scope, edo_op *op, edo_cx *cx)
 
 static int64_t join_result(const edo_scope *scope, const edo_cx *cx)
 {
-    if (scope->failure)
-        return scope->failure;
+    if (scope->failure) return scope->failure;
     return cx->fate == EDO_LIVE ? 0 : -ECANCELED;
 }
 
@@ -201,8 +197,7 @@ static edo_poll answer(edo_op *op, int64_t result)
 /* Under the lock. *ret_chain: tasks to push once it is given. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
-    if (is_taken(scope, op))
-        return answer(op, -EBUSY);
+    if (is_taken(scope, op)) return answer(op, -EBUSY);
     if (scope->count == 0) {
         scope->waiter = NULL;
         drop_ended(scope);
@@ -217,11 +212,9 @@ static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **r
 
 static edo_poll poll_next(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_task)
 {
-    if (is_taken(scope, op))
-        return answer(op, -EBUSY);
+    if (is_taken(scope, op)) return answer(op, -EBUSY);
     *ret_task = pop_ended(scope);
-    if (!*ret_task && scope->count && cx->fate == EDO_LIVE)
-        return wait_here(scope, op, cx);
+    if (!*ret_task && scope->count && cx->fate == EDO_LIVE) return wait_here(scope, op, cx);
     scope->waiter = NULL;
     return answer(op, *ret_task ? 1 : scope->count ? -ECANCELED : 0);
 }
@@ -231,8 +224,7 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_scope *scope = op->object;
     edo_task *chain = NULL;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_join(scope, op, cx, &chain);
     edo__lock_give(&scope->lock);
@@ -261,13 +253,11 @@ static edo_poll scope_next_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_scope *scope = op->object;
     edo_task *task = NULL;
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_next(scope, op, cx, &task);
     edo__lock_give(&scope->lock);
-    if (task)
-        tell_member(task, op->data);
+    if (task) tell_member(task, op->data);
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
@@ -302,8 +292,7 @@ static void abort_with_names(edo_scope *scope)
     size_t used = 0;
     unsigned count = 0;
     edo__list_each(live_of(scope), node) {
-        if (++count > MAX_NAMES || used >= sizeof names)
-            break;
+        if (++count > MAX_NAMES || used >= sizeof names) break;
         const edo_task *task = task_of_member(member_of(node));
         int n = snprintf(names + used, sizeof names - used, "%s'%s' #%llu", used ? ", " : "",
                          edo_task_name(task), (unsigned long long)task->id);
@@ -317,8 +306,7 @@ void edo__scope_leave(edo_future *future)
 {
     edo_scope *scope = (edo_scope *)(void *)future;
     edo__lock_take(&scope->lock);
-    if (scope->count)
-        abort_with_names(scope);
+    if (scope->count) abort_with_names(scope);
     drop_ended(scope);
     edo__lock_give(&scope->lock);
 }

@@ -1,19 +1,22 @@
-/* The state word of a task, and who may move it where. Any thread, unless a function says otherwise.
+/* The state word of a task, and who may move it where. Any thread, unless a function says
+ * otherwise.
  *
- *     IDLE ----------- prepare: sets NOTIFIED, owns the queue entry ----> QUEUED
- *     QUEUED --------- start: the poller that popped the entry ---------> RUNNING
- *     RUNNING -------- pause: pending, nobody woke it ------------------> IDLE
- *     RUNNING -------- pause: woken meanwhile, or requeue --------------> QUEUED (the poller pushes)
- *     RUNNING -------- complete: the function has ended ----------------> COMPLETE, for good
- *     IDLE, QUEUED --- inspect .. release ------------------------------> looked at; not run meanwhile
+ *     IDLE --------- prepare: sets NOTIFIED, owns the queue entry --> QUEUED
+ *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
+ *     RUNNING ------ pause: pending, nobody woke it ----------------> IDLE
+ *     RUNNING ------ pause: woken meanwhile; or requeue ------------> QUEUED (the poller pushes)
+ *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
+ *     IDLE, QUEUED - inspect .. release: looked at, not run meanwhile
  *
  * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
- * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on, INSPECTED.
- * A wake of a running or inspected task only sets NOTIFIED: the poller, or the inspector, pushes.
+ * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,
+ * INSPECTED. A wake of a running or inspected task only sets NOTIFIED: the poller, or the
+ * inspector, pushes.
  *
- * Orders. prepare releases what the waker did before it; start acquires it. A wake that finds NOTIFIED
- * set must still be a read-modify-write, so that it joins the release sequence that start reads from.
- * pause and complete release what the poll did; start (on another thread), inspect and join acquire it.
+ * Orders. prepare releases what the waker did before it; start acquires it. A wake that finds
+ * NOTIFIED set must still be a read-modify-write, so that it joins the release sequence that start
+ * reads from. pause and complete release what the poll did; start (on another thread), inspect and
+ * join acquire it.
  */
 #pragma once
 
@@ -23,12 +26,12 @@ enum {
     EDO__RUNNING = 1,
     EDO__NOTIFIED = 2,
     EDO__COMPLETE = 4,
-    EDO__CANCELLED = 8,                    // asked of the task; only ever set
+    EDO__CANCELLED = 8, // asked of the task; only ever set
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
-    EDO__JOIN_INTEREST = 64,               // a handle exists
-    EDO__JOIN_WAKER = 128,                 // join_waker is set; whoever clears the bit owns the field
-    EDO__REF = 1 << 16,                    // the rest of the word counts references
+    EDO__JOIN_INTEREST = 64, // a handle exists
+    EDO__JOIN_WAKER = 128,   // join_waker is set; whoever clears the bit owns the field
+    EDO__REF = 1 << 16,      // the rest of the word counts references
 };
 
 /* First step of a wake.
@@ -41,14 +44,13 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED -> RUNNING, by the poller that popped the entry.
- * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still owns
- * the entry. */
+ * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
+ * owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     while (!(old & EDO__INSPECTED))
-        if (edo_cas_acq_rel(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING)))
-            break;
+        if (edo_cas_acq_rel(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING))) break;
     return old;
 }
 
@@ -86,8 +88,7 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_acquire(state);
     do {
-        if (old & EDO__COMPLETE)
-            return false;
+        if (old & EDO__COMPLETE) return false;
     } while (!edo_cas_acq_rel(state, &old, old | EDO__JOIN_WAKER));
     return true;
 }
@@ -98,8 +99,7 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_acquire(state);
     do {
-        if (old & EDO__COMPLETE)
-            return false;
+        if (old & EDO__COMPLETE) return false;
     } while (!edo_cas_acq_rel(state, &old, old & ~(uint64_t)EDO__JOIN_WAKER));
     return true;
 }
@@ -111,8 +111,7 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_acquire(state);
     while (!(old & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)))
-        if (edo_cas_acq_rel(state, &old, old | EDO__INSPECTED))
-            break;
+        if (edo_cas_acq_rel(state, &old, old | EDO__INSPECTED)) break;
     return old;
 }
 

@@ -17,11 +17,11 @@ static size_t whole_size(const edo_task *task)
     return size_before(task) + sizeof *task + task->site->ops->size;
 }
 
-/* From the heap of the runtime that runs on this thread, if it is that one and the task is small. */
+/* From the heap of the runtime that runs on this thread, if it is that one and the task is
+ * small. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
-    if (edo__self.runtime != runtime || size > EDO__HEAP_MAX)
-        return edo__alloc(size);
+    if (edo__self.runtime != runtime || size > EDO__HEAP_MAX) return edo__alloc(size);
     *ret_flags |= EDO__TASK_IN_HEAP;
     return edo__heap_alloc(runtime->heap, size);
 }
@@ -45,8 +45,7 @@ static bool needs_extra(const edo_spawn_options *options, const edo_scope *scope
 static void init_extra(edo_task *task, const edo_spawn_options *options, edo_scope *scope)
 {
     edo__task_extra *extra = edo__task_extra_of(task);
-    if (!extra)
-        return;
+    if (!extra) return;
     *extra = (edo__task_extra){ .scope = scope };
     if (options) {
         extra->name = options->name;
@@ -57,8 +56,7 @@ static void init_extra(edo_task *task, const edo_spawn_options *options, edo_sco
 static edo_context *context_for(const edo_spawn_options *options)
 {
     edo_context *context = options ? options->context : NULL;
-    if (!context)
-        context = edo_current_context();
+    if (!context) context = edo_current_context();
     return context ? edo_context_ref(context) : NULL;
 }
 
@@ -73,8 +71,7 @@ static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_opti
         .site = site,
         .context = context_for(options),
     };
-    if (handle)
-        task->state += EDO__JOIN_INTEREST + EDO__REF;
+    if (handle) task->state += EDO__JOIN_INTEREST + EDO__REF;
 }
 
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
@@ -83,8 +80,7 @@ edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *option
     uint8_t flags = needs_extra(options, scope) ? EDO__TASK_EXTRA : 0;
     size_t before = flags ? sizeof(edo__task_extra) : 0;
     char *memory = allocate(runtime, before + sizeof(edo_task) + site->ops->size, &flags);
-    if (!memory)
-        return NULL;
+    if (!memory) return NULL;
     edo_task *task = (edo_task *)(void *)(memory + before);
     init_task(task, runtime, options, site, flags, handle);
     init_extra(task, options, scope);
@@ -107,18 +103,15 @@ int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_
                const void *args)
 {
     edo_runtime *runtime = runtime_for(options);
-    if (!runtime)
-        return -EINVAL;
+    if (!runtime) return -EINVAL;
     edo_task *task = edo__task_create(runtime, options, site, args, ret_task != NULL, NULL);
-    if (!task)
-        return -ENOMEM;
+    if (!task) return -ENOMEM;
     int rc = edo__runtime_adopt(runtime, task);
     if (rc < 0) {
         edo__task_discard(task);
         return rc;
     }
-    if (ret_task)
-        *ret_task = task;
+    if (ret_task) *ret_task = task;
     return 0;
 }
 
@@ -143,8 +136,7 @@ edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 
 void edo__wake_commit(edo_wakeable *waker)
 {
-    if (!waker)
-        return;
+    if (!waker) return;
     if (waker->kind == EDO_WAKEABLE_TASK) {
         edo__runtime_push(task_of(waker)->runtime, task_of(waker));
     } else {
@@ -160,15 +152,13 @@ void edo_wake(edo_wakeable *waker)
 
 edo_wakeable *edo_waker_ref(edo_wakeable *waker)
 {
-    if (waker->kind == EDO_WAKEABLE_TASK)
-        edo_add_relaxed(&task_of(waker)->state, EDO__REF);
+    if (waker->kind == EDO_WAKEABLE_TASK) edo_add_relaxed(&task_of(waker)->state, EDO__REF);
     return waker;
 }
 
 void edo_waker_unref(edo_wakeable *waker)
 {
-    if (waker && waker->kind == EDO_WAKEABLE_TASK)
-        edo__task_unref(task_of(waker));
+    if (waker && waker->kind == EDO_WAKEABLE_TASK) edo__task_unref(task_of(waker));
 }
 
 edo_wakeable *edo_task_waker(edo_task *task)
@@ -180,8 +170,7 @@ edo_wakeable *edo_task_waker(edo_task *task)
 
 void edo__task_ask(edo_task *task, uint64_t fate)
 {
-    if (edo__state_ask(&task->state, fate))
-        edo_wake(&task->head);
+    if (edo__state_ask(&task->state, fate)) edo_wake(&task->head);
 }
 
 void edo_task_cancel(edo_task *task)
@@ -200,8 +189,7 @@ void edo_task_abort(edo_task *task)
 static void drop(edo_task *task, uint64_t what)
 {
     uint64_t old = edo_sub_acq_rel(&task->state, what);
-    if (old / EDO__REF == 1)
-        release_memory(task);
+    if (old / EDO__REF == 1) release_memory(task);
 }
 
 void edo__task_unref(edo_task *task)
@@ -211,12 +199,11 @@ void edo__task_unref(edo_task *task)
 
 void edo_detach(edo_task *task)
 {
-    if (task)
-        drop(task, EDO__REF + EDO__JOIN_INTEREST);
+    if (task) drop(task, EDO__REF + EDO__JOIN_INTEREST);
 }
 
-/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its wake
- * is prepared before, and committed after. */
+/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
+ * wake is prepared before, and committed after. */
 static void complete(edo_task *task)
 {
     edo_wakeable *wake = NULL;
@@ -234,8 +221,7 @@ void edo__task_finish(edo_task *task)
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     complete(task);
-    if (scope)
-        edo__scope_member_ended(task);
+    if (scope) edo__scope_member_ended(task);
     edo__task_unref(task);
 }
 
@@ -284,12 +270,9 @@ edo_task *edo_current_task(void)
 int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)
 {
     uint64_t before = edo__state_inspect(&task->state);
-    if (before & EDO__COMPLETE)
-        return -ESRCH;
-    if (before & (EDO__RUNNING | EDO__INSPECTED))
-        return -EBUSY;
+    if (before & EDO__COMPLETE) return -ESRCH;
+    if (before & (EDO__RUNNING | EDO__INSPECTED)) return -EBUSY;
     edo__trace_future(edo__task_frame(task), 0, visit, context);
-    if (edo__state_release(&task->state, before))
-        edo__runtime_push(task->runtime, task);
+    if (edo__state_release(&task->state, before)) edo__runtime_push(task->runtime, task);
     return 0;
 }

@@ -12,36 +12,36 @@
 
 /* A deadline in a wheel. Owned by the runtime's thread. */
 typedef struct edo__timer {
-    struct edo__timer *next, **pprev;      // pprev is NULL while it is in no wheel
+    struct edo__timer *next, **pprev; // pprev is NULL while it is in no wheel
     int64_t when;
 } edo__timer;
 
 struct edo_task {
-    edo_wakeable head;                     // private_[0]: EDO__TASK_* below
+    edo_wakeable head; // private_[0]: EDO__TASK_* below
     edo_atomic(uint64_t) state;
-    edo_task *queue_next;                  // whoever owns the queue entry
+    edo_task *queue_next; // whoever owns the queue entry
     edo_runtime *runtime;
-    edo__node registry;                    // the runtime's registry lock
-    edo_wakeable *join_waker;              // see EDO__JOIN_WAKER
-    edo__timer timer;                      // the one timer; the runtime's thread
+    edo__node registry;       // the runtime's registry lock
+    edo_wakeable *join_waker; // see EDO__JOIN_WAKER
+    edo__timer timer;         // the one timer; the runtime's thread
     uint64_t id;
     const edo_site *site;
-    edo_context *context;                  // the poller
-    edo_atomic(int64_t) poll_start;        // of the last poll, of the runtime's clock; 0 before
+    edo_context *context;           // the poller
+    edo_atomic(int64_t) poll_start; // of the last poll, of the runtime's clock; 0 before
 };
 
 /* What only some tasks need; lies before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
-    edo_scope *scope;                      // of which it is a member; the scope's lock
+    edo_scope *scope; // of which it is a member; the scope's lock
     edo__node scope_link;
     void *reserved;
 } edo__task_extra;
 
 enum {
-    EDO__TASK_EXTRA = 1,                   // an edo__task_extra lies before the header
-    EDO__TASK_IN_HEAP = 2,                 // from the runtime's heap, else from the hooks
+    EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
+    EDO__TASK_IN_HEAP = 2, // from the runtime's heap, else from the hooks
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -75,7 +75,8 @@ edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *option
 /* Frees a task that was never registered; its arguments are the caller's again. */
 void edo__task_discard(edo_task *task);
 
-/* The end of the function, by the poller: wakes the joiner, tells the scope, drops the reference. */
+/* The end of the function, by the poller: wakes the joiner, tells the scope, drops the
+ * reference. */
 void edo__task_finish(edo_task *task);
 
 /* Gives up a task that cannot be ended: joins answer -ESHUTDOWN, its memory is leaked. */
@@ -92,33 +93,33 @@ void edo__task_ask(edo_task *task, uint64_t fate);
 /* ---- futures ---- */
 
 enum {
-    EDO__SHIELD = 1,                       // this function cleans up
-    EDO__COVERED = 2,                      // first polled behind a shield
-    EDO__TIMED_OUT = 4,                    // cancelled by a time limit
-    EDO__KEPT = 8,                         // in the list of what its frame keeps
+    EDO__SHIELD = 1,    // this function cleans up
+    EDO__COVERED = 2,   // first polled behind a shield
+    EDO__TIMED_OUT = 4, // cancelled by a time limit
+    EDO__KEPT = 8,      // in the list of what its frame keeps
 };
 
 /* What a poll is given. One per worker; the poller's. */
 struct edo_cx {
-    edo_fate fate;                         // of what is first polled now
-    edo_fate bare;                         // the same without the shield of the function that polls
-    bool shielded;                         // that function has a shield
-    bool requeue;                          // queue the task again, behind the others
-    int32_t budget;                        // units left
-    int64_t next_deadline;                 // the earliest one met in this poll
-    int64_t now;                           // of the runtime's clock, when it last looked
-    int64_t slice_end;                     // of the time slice; 0: not measured so far
+    edo_fate fate;         // of what is first polled now
+    edo_fate bare;         // the same without the shield of the function that polls
+    bool shielded;         // that function has a shield
+    bool requeue;          // queue the task again, behind the others
+    int32_t budget;        // units left
+    int64_t next_deadline; // the earliest one met in this poll
+    int64_t now;           // of the runtime's clock, when it last looked
+    int64_t slice_end;     // of the time slice; 0: not measured so far
     edo_runtime *runtime;
     edo_task *task;
     edo_wakeable *waker;
-    uint64_t random;                       // xorshift64
+    uint64_t random; // xorshift64
 };
 
 /* What this thread is doing. */
 struct edo__thread {
-    edo_runtime *runtime;                  // whose turn it runs
-    edo_cx *cx;                            // of the poll in progress
-    uintptr_t stack;                       // of the frame that polls; 0 outside of polls
+    edo_runtime *runtime; // whose turn it runs
+    edo_cx *cx;           // of the poll in progress
+    uintptr_t stack;      // of the frame that polls; 0 outside of polls
 };
 
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));

@@ -11,8 +11,7 @@ static edo_poll sleep_poll(edo_future *future, edo_cx *cx)
         edo_cx_deadline(cx, when);
         return EDO_PENDING;
     }
-    if (!edo__has_budget(cx))
-        return EDO_PENDING;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
     return edo__op_finish(op, cx, cx->now < when ? -ECANCELED : 0);
 }
 

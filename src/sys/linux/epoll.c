@@ -6,8 +6,8 @@
  * transfer on TCP that was shorter than asked takes them back too, which saves the call that would
  * say EAGAIN; not so once the peer has hung up, for then no further edge would come.
  *
- * A source is freed by the thread that turns the driver, before it asks for new events: those of the
- * batch before have been dealt with by then, so none can refer to it.
+ * A source is freed by the thread that turns the driver, before it asks for new events: those of
+ * the batch before have been dealt with by then, so none can refer to it.
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,7 +20,7 @@
 #include "sys/sys.h"
 
 enum {
-    EVENTS_PER_TURN = 256,                 // 3 KiB; what is left comes with the next turn
+    EVENTS_PER_TURN = 256, // 3 KiB; what is left comes with the next turn
     NANOSECONDS = 1000000000,
     NANOSECONDS_PER_MS = 1000000,
     ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
@@ -32,12 +32,12 @@ enum {
 
 typedef struct epoll_driver {
     edo_driver base;
-    int epoll, event;                      // event: an eventfd that ends the wait
-    bool no_pwait2;                        // the kernel lacks epoll_pwait2: whole milliseconds
-    edo_atomic(uint32_t) turns;            // odd from before the wait until its batch is dealt with
-    edo__lock lock;                        // of the two lists
-    edo__node sources;                     // registered here
-    edo__source *dead;                     // forgotten, to be freed
+    int epoll, event;           // event: an eventfd that ends the wait
+    bool no_pwait2;             // the kernel lacks epoll_pwait2: whole milliseconds
+    edo_atomic(uint32_t) turns; // odd from before the wait until its batch is dealt with
+    edo__lock lock;             // of the two lists
+    edo__node sources;          // registered here
+    edo__source *dead;          // forgotten, to be freed
     struct epoll_event events[EVENTS_PER_TURN];
 } epoll_driver;
 
@@ -64,8 +64,7 @@ static int add(epoll_driver *driver, int fd, void *data, uint32_t events)
 static int add_duplicate(epoll_driver *driver, edo__source *source)
 {
     int fd = dup(source->fd);
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) return -errno;
     int rc = add(driver, fd, source, ALL_EVENTS);
     if (rc < 0)
         close(fd);
@@ -77,10 +76,8 @@ static int add_duplicate(epoll_driver *driver, edo__source *source)
 static int enlist(epoll_driver *driver, edo__source *source)
 {
     int rc = add(driver, source->fd, source, ALL_EVENTS);
-    if (rc == -EEXIST)
-        rc = add_duplicate(driver, source);
-    if (rc < 0)
-        return rc;
+    if (rc == -EEXIST) rc = add_duplicate(driver, source);
+    if (rc < 0) return rc;
     source->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo__list_push(&driver->sources, &source->registered);
@@ -92,8 +89,7 @@ static int enlist(epoll_driver *driver, edo__source *source)
 static void delist(epoll_driver *driver, edo__source *source)
 {
     epoll_ctl(driver->epoll, EPOLL_CTL_DEL, registered_fd(source), NULL);
-    if (source->extra)
-        close(registered_fd(source));
+    if (source->extra) close(registered_fd(source));
     source->extra = NULL;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
@@ -105,25 +101,21 @@ static void delist(epoll_driver *driver, edo__source *source)
 static void wait_for_batch(epoll_driver *driver)
 {
     uint32_t turns = edo_load_acquire(&driver->turns);
-    if (!(turns & 1))
-        return;
+    if (!(turns & 1)) return;
     driver->base.ops->unpark(&driver->base);
     while (edo_load_acquire(&driver->turns) == turns)
         edo__sys_yield_thread();
 }
 
-/* Under the source's lock. A stream that comes from another runtime is taken over, unless an operation
- * is parked there: then that runtime's driver serves both sides. */
+/* Under the source's lock. A stream that comes from another runtime is taken over, unless an
+ * operation is parked there: then that runtime's driver serves both sides. */
 static int register_here(epoll_driver *driver, edo__source *source)
 {
-    if (source->driver == &driver->base)
-        return 0;
+    if (source->driver == &driver->base) return 0;
     if (source->driver) {
-        if (source->sides[EDO__READ_SIDE].waiter || source->sides[EDO__WRITE_SIDE].waiter)
-            return 0;
+        if (source->sides[EDO__READ_SIDE].waiter || source->sides[EDO__WRITE_SIDE].waiter) return 0;
         epoll_driver *other = epoll_of(source->driver);
-        if (other->base.ops->turn != driver->base.ops->turn)
-            return 0;
+        if (other->base.ops->turn != driver->base.ops->turn) return 0;
         delist(other, source);
         wait_for_batch(other);
     }
@@ -141,8 +133,7 @@ static bool is_wanted(const edo_op *op, unsigned side)
 static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
 {
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        if (is_wanted(op, side))
-            source->sides[side].waiter = waiter;
+        if (is_wanted(op, side)) source->sides[side].waiter = waiter;
 }
 
 typedef struct readiness {
@@ -160,8 +151,7 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
 {
     readiness now = look(source);
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        if (is_wanted(op, side) && now.words[side] != seen.words[side])
-            return true;
+        if (is_wanted(op, side) && now.words[side] != seen.words[side]) return true;
     return false;
 }
 
@@ -170,13 +160,13 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
 static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
 {
     uint32_t expected = *seen;
-    if (edo_cas_acq_rel(&source->sides[side].ready, &expected, *seen & ~bits))
-        *seen &= ~bits;
+    if (edo_cas_acq_rel(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
 /* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look again, or a
  * negative errno. */
-static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker, readiness seen)
+static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                readiness seen)
 {
     edo__lock_take(&source->lock);
     int rc = register_here(driver, source);
@@ -194,14 +184,12 @@ static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakea
 /* Returns: whether it is still parked. */
 static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (edo_load_acquire(&op->word) != EDO__OP_PARKED)
-        return false;
+    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
     edo__lock_take(&source->lock);
     bool parked = op->word == EDO__OP_PARKED;
     if (parked && source->sides[edo__side_of(op)].waiter != op)
         edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
-    if (parked)
-        op->waker = waker;
+    if (parked) op->waker = waker;
     edo__lock_give(&source->lock);
     return parked;
 }
@@ -219,31 +207,26 @@ static void note_short(edo__source *source, const edo_op *op, uint32_t *seen)
 static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 {
     uint32_t *word = &seen->words[edo__side_of(op)];
-    bool asks = edo__request_of(op) == EDO__POLL;  // asks for readiness itself: the bits say nothing
-    if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL)))
-        return false;
+    bool asks = edo__request_of(op) == EDO__POLL; // asks for readiness itself: the bits say nothing
+    if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
         note_short(source, op, word);
         return true;
     }
-    if (!asks)
-        take_back(source, edo__side_of(op), word, EDO__READY_NOW | EDO__READY_FINAL);
+    if (!asks) take_back(source, edo__side_of(op), word, EDO__READY_NOW | EDO__READY_FINAL);
     return false;
 }
 
 static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (is_still_parked(source, op, waker))
-        return EDO_PENDING;
+    if (is_still_parked(source, op, waker)) return EDO_PENDING;
     op->word = EDO__OP_IDLE;
     for (;;) {
         readiness seen = look(source);
-        if (attempt(source, op, &seen))
-            return EDO_READY;
+        if (attempt(source, op, &seen)) return EDO_READY;
         int rc = park(epoll_of(base), source, op, waker, seen);
-        if (rc > 0)
-            return EDO_PENDING;
+        if (rc > 0) return EDO_PENDING;
         if (rc < 0) {
             op->base.result = rc;
             return EDO_READY;
@@ -251,13 +234,13 @@ static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, e
     }
 }
 
-static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
+                             edo_wakeable *waker)
 {
     (void)driver;
     (void)waker;
     edo__lock_take(&source->lock);
-    if (op->word == EDO__OP_PARKED)
-        set_waiter(source, op, NULL);
+    if (op->word == EDO__OP_PARKED) set_waiter(source, op, NULL);
     op->word = EDO__OP_IDLE;
     edo__lock_give(&source->lock);
     op->base.result = -ECANCELED;
@@ -297,10 +280,8 @@ static void dispatch(edo__source *source, uint32_t events)
 {
     edo_wakeable *reader = NULL, *writer = NULL;
     edo__lock_take(&source->lock);
-    if (events & READ_EVENTS)
-        reader = note_event(source, EDO__READ_SIDE, events & READ_FINAL);
-    if (events & WRITE_EVENTS)
-        writer = note_event(source, EDO__WRITE_SIDE, events & WRITE_FINAL);
+    if (events & READ_EVENTS) reader = note_event(source, EDO__READ_SIDE, events & READ_FINAL);
+    if (events & WRITE_EVENTS) writer = note_event(source, EDO__WRITE_SIDE, events & WRITE_FINAL);
     edo__lock_give(&source->lock);
     edo__wake_commit(reader);
     edo__wake_commit(writer);
@@ -309,7 +290,8 @@ static void dispatch(edo__source *source, uint32_t events)
 static int wait_in_ms(epoll_driver *driver, int64_t timeout)
 {
     int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
-    return epoll_wait(driver->epoll, driver->events, EVENTS_PER_TURN, ms < INT32_MAX ? (int)ms : -1);
+    return epoll_wait(driver->epoll, driver->events, EVENTS_PER_TURN,
+                      ms < INT32_MAX ? (int)ms : -1);
 }
 
 static int wait_for_events(epoll_driver *driver, int64_t timeout)
@@ -318,16 +300,14 @@ static int wait_for_events(epoll_driver *driver, int64_t timeout)
         return wait_in_ms(driver, timeout);
     struct timespec limit = { .tv_sec = timeout / NANOSECONDS, .tv_nsec = timeout % NANOSECONDS };
     int n = epoll_pwait2(driver->epoll, driver->events, EVENTS_PER_TURN, &limit, NULL);
-    if (n >= 0 || errno != ENOSYS)
-        return n;
+    if (n >= 0 || errno != ENOSYS) return n;
     driver->no_pwait2 = true;
     return wait_in_ms(driver, timeout);
 }
 
 static void free_dead(epoll_driver *driver)
 {
-    if (!edo_load_relaxed(&driver->dead))
-        return;
+    if (!edo_load_relaxed(&driver->dead)) return;
     edo__lock_take(&driver->lock);
     edo__source *source = driver->dead;
     edo_store_relaxed(&driver->dead, NULL);
@@ -358,7 +338,7 @@ static void epoll_unpark(edo_driver *driver)
 {
     uint64_t one = 1;
     ssize_t n = write(epoll_of(driver)->event, &one, sizeof one);
-    (void)n;                               // it cannot block before 2^64 wakes
+    (void)n; // it cannot block before 2^64 wakes
 }
 
 /* ---- life ---- */
@@ -385,12 +365,10 @@ static int open_fds(epoll_driver *driver, const char **ret_reason)
     *ret_reason = "no descriptor for epoll";
     driver->event = -1;
     driver->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (driver->epoll < 0)
-        return -errno;
+    if (driver->epoll < 0) return -errno;
     driver->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int rc = driver->event < 0 ? -errno : add(driver, driver->event, NULL, EPOLLIN);
-    if (rc < 0)
-        close_fds(driver);
+    if (rc < 0) close_fds(driver);
     return rc;
 }
 
@@ -400,8 +378,7 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     (void)argument;
     *ret_reason = "out of memory";
     epoll_driver *driver = edo__alloc_zeroed(sizeof *driver);
-    if (!driver)
-        return -ENOMEM;
+    if (!driver) return -ENOMEM;
     driver->base = (edo_driver){ .ops = &edo__epoll_driver, .runtime = runtime };
     edo__list_init(&driver->sources);
     int rc = open_fds(driver, ret_reason);

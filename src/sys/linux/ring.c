@@ -204,7 +204,8 @@ static void find_fields(struct edo__ring *ring, const struct io_uring_params *pa
     ring->sq_tail = field(ring, params->sq_off.tail);
     ring->sq_flags = field(ring, params->sq_off.flags);
     ring->sq_mask = params->sq_entries - 1;
-    for (unsigned i = 0; i < params->sq_entries; i++) array[i] = i;
+    for (unsigned i = 0; i < params->sq_entries; i++)
+        array[i] = i;
 
     ring->cq_head = field(ring, params->cq_off.head);
     ring->cq_tail = field(ring, params->cq_off.tail);
@@ -400,7 +401,10 @@ static int wait_result(int rc)
 
 /* Whether the kernel could not take submissions but may later. It takes none while it holds back
  * completions (-EBUSY, older kernels) or finds no memory; and 0 makes no progress either. */
-static bool is_starved(int rc) { return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM; }
+static bool is_starved(int rc)
+{
+    return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
+}
 
 /* The wait when submissions were not taken: what completes frees resources, so with something to
  * reap there is no wait, else a short one. Either way the caller comes again, and does not spin. */

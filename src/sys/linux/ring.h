@@ -85,16 +85,16 @@
 struct edo__ring {
     /* Completion queue; `cq_tail` is the kernel's to write, `cq_head` ours. */
     struct io_uring_cqe *cqes;
-    edo_atomic(unsigned) * cq_tail;
-    edo_atomic(unsigned) * cq_head;
+    edo_atomic(unsigned) *cq_tail;
+    edo_atomic(unsigned) *cq_head;
     unsigned cq_next; // our copy of *cq_head, which nobody else writes
     unsigned cq_mask;
 
     /* Submission queue; `sq_head` and `sq_flags` are the kernel's to write, `sq_tail` ours. */
     struct io_uring_sqe *sqes;
-    edo_atomic(unsigned) * sq_head;
-    edo_atomic(unsigned) * sq_tail;
-    edo_atomic(unsigned) * sq_flags;
+    edo_atomic(unsigned) *sq_head;
+    edo_atomic(unsigned) *sq_tail;
+    edo_atomic(unsigned) *sq_flags;
     unsigned sq_next; // where the next entry goes; *sq_tail follows when it is submitted
     unsigned sq_mask;
 
@@ -224,7 +224,10 @@ static inline uint32_t edo__sqe_len(size_t len)
     return len < EDO__SQE_LEN_MAX ? (uint32_t)len : EDO__SQE_LEN_MAX;
 }
 
-static inline uint64_t edo__sqe_ptr(const void *p) { return (uint64_t)(uintptr_t)p; }
+static inline uint64_t edo__sqe_ptr(const void *p)
+{
+    return (uint64_t)(uintptr_t)p;
+}
 
 /* What every operation on a descriptor has. */
 static inline void edo__sqe_op(struct io_uring_sqe *sqe, unsigned opcode, int fd, const void *addr,
@@ -237,7 +240,10 @@ static inline void edo__sqe_op(struct io_uring_sqe *sqe, unsigned opcode, int fd
 }
 
 /* The value that stands in the completion as `user_data`. */
-static inline void edo__sqe_tag(struct io_uring_sqe *sqe, uint64_t tag) { sqe->user_data = tag; }
+static inline void edo__sqe_tag(struct io_uring_sqe *sqe, uint64_t tag)
+{
+    sqe->user_data = tag;
+}
 
 /* Does nothing and completes at once with 0. */
 static inline void edo__sqe_nop(struct io_uring_sqe *sqe)

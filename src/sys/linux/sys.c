@@ -30,7 +30,7 @@ uint64_t edo__sys_random(void)
 {
     uint64_t bits;
     if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u;     // early in boot: 2^64 / golden ratio
+        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // early in boot: 2^64 / golden ratio
     return bits;
 }
 
@@ -51,15 +51,13 @@ void edo__sys_yield_thread(void)
 
 void edo__sys_close(int fd)
 {
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
 }
 
 void *edo__sys_alloc(size_t size, size_t align)
 {
     void *memory = NULL;
-    if (align <= _Alignof(max_align_t))
-        return malloc(size);
+    if (align <= _Alignof(max_align_t)) return malloc(size);
     return posix_memalign(&memory, align, size) == 0 ? memory : NULL;
 }
 
@@ -89,8 +87,7 @@ uint32_t edo__sys_fork_generation(void)
 void edo__sys_ignore_sigpipe(void)
 {
     struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL)
-        signal(SIGPIPE, SIG_IGN);
+    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
 static struct {
@@ -112,11 +109,11 @@ static void on_signal(int number)
 int edo__sys_take_signals(void (*notify)(void *), void *context)
 {
     uint32_t expected = 0;
-    if (!edo_cas_acquire(&signals.taken, &expected, 1))
-        return -EBUSY;
+    if (!edo_cas_acquire(&signals.taken, &expected, 1)) return -EBUSY;
     signals.notify = notify;
     signals.context = context;
-    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    struct sigaction action = { .sa_handler = on_signal,
+                                .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
@@ -146,8 +143,7 @@ void edo__sys_timer_set(int fd, int64_t when)
     if (when != INT64_MAX) {
         spec.it_value.tv_sec = when / NANOSECONDS;
         spec.it_value.tv_nsec = when % NANOSECONDS;
-        if (when <= 0)
-            spec.it_value.tv_nsec = 1;     // zero would disarm it
+        if (when <= 0) spec.it_value.tv_nsec = 1; // zero would disarm it
     }
     timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
@@ -157,7 +153,6 @@ void edo__sys_timer_set(int fd, int64_t when)
 const edo_driver_ops *edo__sys_driver(const char *name)
 {
     for (const edo_driver_ops *const *ops = edo__linux_drivers; *ops; ops++)
-        if (!strcmp((*ops)->name, name))
-            return *ops;
+        if (!strcmp((*ops)->name, name)) return *ops;
     return NULL;
 }

@@ -7,7 +7,7 @@
 
 #include "sys/driver.h"
 
-enum { MAX_TRANSFER = 0x7ffff000 };        // what Linux moves at most in one call
+enum { MAX_TRANSFER = 0x7ffff000 }; // what Linux moves at most in one call
 
 static size_t rest_of(const edo_op *op)
 {
@@ -43,26 +43,19 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
 {
     struct pollfd fd = { .fd = source->fd, .events = (short)op->length };
     int n = poll(&fd, 1, 0);
-    if (n > 0)
-        return fd.revents;
-    if (n == 0)
-        errno = EAGAIN;
+    if (n > 0) return fd.revents;
+    if (n == 0) errno = EAGAIN;
     return -1;
 }
 
 static ssize_t try_once(const edo__source *source, const edo_op *op)
 {
     switch (edo__request_of(op)) {
-    case EDO__READ:
-        return try_read(source, op);
-    case EDO__WRITE:
-        return try_write(source, op);
-    case EDO__WRITEV:
-        return try_writev(source, op);
-    case EDO__ACCEPT:
-        return accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    case EDO__POLL:
-        return try_poll(source, op);
+    case EDO__READ: return try_read(source, op);
+    case EDO__WRITE: return try_write(source, op);
+    case EDO__WRITEV: return try_writev(source, op);
+    case EDO__ACCEPT: return accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    case EDO__POLL: return try_poll(source, op);
     }
     errno = EINVAL;
     return -1;
@@ -72,9 +65,7 @@ int64_t edo__try(edo__source *source, edo_op *op)
 {
     for (;;) {
         ssize_t n = try_once(source, op);
-        if (n >= 0)
-            return n;
-        if (errno != EINTR)
-            return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+        if (n >= 0) return n;
+        if (errno != EINTR) return errno == EWOULDBLOCK ? -EAGAIN : -errno;
     }
 }
