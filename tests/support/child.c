@@ -1,0 +1,115 @@
+/* Children that may die. */
+#include "support/support.h"
+
+#include <errno.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    CHILD_LIMIT = 120,      // seconds; generous, for sanitizers on a busy machine
+    STDERR_SIZE = 16 << 10, // what is kept of a child's stderr
+};
+
+/* cmocka's handlers would have a dying child go on with the tests of its parent. */
+static void reset_signals(void)
+{
+    static const int caught[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT };
+    for (size_t i = 0; i < ARRAY_LENGTH(caught); i++)
+        signal(caught[i], SIG_DFL);
+}
+
+static _Noreturn void be_child(child_fn *fn, void *arg, int err)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    reset_signals();
+    setenv("CMOCKA_TEST_ABORT", "1", 1); // or a failed assertion would jump into the parent's tests
+    dup2(err, STDERR_FILENO);
+    close(err);
+    alarm(CHILD_LIMIT);
+    fn(arg);
+    fflush(NULL);
+    _exit(EXIT_SUCCESS);
+}
+
+static void read_all(int fd, char *text, size_t size)
+{
+    char rest[512];
+    size_t got = 0;
+    for (;;) {
+        bool fits = text && got < size - 1;
+        ssize_t n = fits ? read(fd, text + got, size - 1 - got) : read(fd, rest, sizeof rest);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        if (fits) got += (size_t)n;
+    }
+    if (text) text[got] = '\0';
+}
+
+int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size)
+{
+    int err[2], status;
+    assert_return_code(pipe(err), errno);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_return_code(child, errno);
+    if (child == 0) {
+        close(err[0]);
+        be_child(fn, arg, err[1]);
+    }
+    close(err[1]);
+    read_all(err[0], stderr_text, size);
+    close(err[0]);
+    while (waitpid(child, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    return status;
+}
+
+static bool has_line(char *text, const char *pattern)
+{
+    regex_t regex;
+    bool is_regex = regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) == 0, found = false;
+    for (char *rest, *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        if (strstr(line, pattern) || (is_regex && regexec(&regex, line, 0, NULL, 0) == 0))
+            found = true;
+    if (is_regex) regfree(&regex);
+    return found;
+}
+
+static char stderr_text[STDERR_SIZE], stderr_shown[STDERR_SIZE];
+
+static void describe(char *text, size_t size, int status)
+{
+    if (WIFSIGNALED(status))
+        snprintf(text, size, "was ended by signal %d", WTERMSIG(status));
+    else
+        snprintf(text, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+void expect_abort(child_fn *fn, void *arg, const char *pattern)
+{
+    char end[64];
+    int status = run_in_child(fn, arg, stderr_text, sizeof stderr_text);
+    memcpy(stderr_shown, stderr_text, sizeof stderr_text);
+    describe(end, sizeof end, status);
+    bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+    if (!aborted || !has_line(stderr_text, pattern))
+        fail_msg("expected to abort with '%s', but the child %s and wrote:\n%s", pattern, end,
+                 stderr_shown);
+}
+
+void expect_success_in_child(child_fn *fn, void *arg)
+{
+    char end[64];
+    int status = run_in_child(fn, arg, stderr_text, sizeof stderr_text);
+    describe(end, sizeof end, status);
+    if (status != 0) fail_msg("the child %s and wrote:\n%s", end, stderr_text);
+}

@@ -1,0 +1,128 @@
+/* The process, its files and threads. */
+#include "support/support.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+size_t open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    assert_non_null(directory);
+    size_t count = 0;
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count - 3; // ".", ".." and the directory's own
+}
+
+/* ---- directories ---- */
+
+char *make_temp_dir(char path[TEMP_PATH_SIZE])
+{
+    const char *parent = getenv("TMPDIR");
+    int n = snprintf(path, TEMP_PATH_SIZE, "%s/edo-test-XXXXXX", parent ? parent : "/tmp");
+    if (n >= TEMP_PATH_SIZE) snprintf(path, TEMP_PATH_SIZE, "/tmp/edo-test-XXXXXX");
+    assert_non_null(mkdtemp(path));
+    return path;
+}
+
+static int remove_one(const char *path, const struct stat *file, int type, struct FTW *place)
+{
+    (void)file;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
+void remove_tree(const char *path)
+{
+    enum { DESCRIPTORS = 8 };
+    assert_int_equal(nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+/* ---- ports ---- */
+
+static struct sockaddr_storage loopback(int family, socklen_t *ret_size)
+{
+    struct sockaddr_storage address = { .ss_family = (sa_family_t)family };
+    if (family == AF_INET6) {
+        ((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_loopback;
+        *ret_size = sizeof(struct sockaddr_in6);
+    } else {
+        ((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        *ret_size = sizeof(struct sockaddr_in);
+    }
+    return address;
+}
+
+/* Returns: a socket bound to a port of the system's choice, or -1. */
+static int bind_loopback(int family)
+{
+    socklen_t size;
+    struct sockaddr_storage address = loopback(family, &size);
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0) return fd;
+    if (fd >= 0) close(fd);
+    return -1;
+}
+
+uint16_t free_port(int family)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    int fd = bind_loopback(family);
+    assert_return_code(fd, errno);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    close(fd);
+    return ntohs(((struct sockaddr_in *)&address)->sin_port); // at the same place in both families
+}
+
+bool has_ipv6(void)
+{
+    int fd = bind_loopback(AF_INET6);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
+/* ---- threads ---- */
+
+struct seat {
+    pthread_t thread;
+    unsigned index;
+    void (*body)(unsigned, void *);
+    void *arg;
+    pthread_barrier_t *start;
+};
+
+static void *run_seat(void *arg)
+{
+    struct seat *seat = arg;
+    pthread_barrier_wait(seat->start);
+    seat->body(seat->index, seat->arg);
+    return NULL;
+}
+
+void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg)
+{
+    pthread_barrier_t start;
+    struct seat *seats = calloc(count, sizeof *seats);
+    assert_non_null(seats);
+    assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
+    for (unsigned i = 0; i < count; i++) {
+        seats[i] = (struct seat){ .index = i, .body = body, .arg = arg, .start = &start };
+        assert_int_equal(pthread_create(&seats[i].thread, NULL, run_seat, &seats[i]), 0);
+    }
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(pthread_join(seats[i].thread, NULL), 0);
+    pthread_barrier_destroy(&start);
+    free(seats);
+}
