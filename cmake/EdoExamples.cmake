@@ -27,8 +27,10 @@ function(edo_example source prefix folder)
     if(module)
         target_link_libraries(${target} PRIVATE PkgConfig::${package})
     endif()
+    # The folder is in the output's name, because ninja takes the name for a target of its own, and
+    # a listing may well be called "all".
     set_target_properties(${target} PROPERTIES
-        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples${folder})
+        OUTPUT_NAME ${folder}${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
 
     string(REGEX REPLACE "\\.c$" ".expected" expected ${source})
     if(EDO_TESTS AND EXISTS ${expected})
@@ -47,7 +49,7 @@ foreach(source ${edo_examples})
 endforeach()
 file(GLOB edo_listings CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/guide/*.c)
 foreach(source ${edo_listings})
-    edo_example(${source} guide- /guide)
+    edo_example(${source} guide- guide/)
 endforeach()
 # So that a NAME.expected that comes later is seen.
 file(GLOB_RECURSE edo_expected CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.expected)

@@ -15,7 +15,7 @@ foreach(folder ${edo_folders})
     list(APPEND edo_sources ${found})
 endforeach()
 if(NOT EDO_IO_URING)
-    list(FILTER edo_sources EXCLUDE REGEX "/src/sys/linux/uring[^/]*\\.c$")
+    list(FILTER edo_sources EXCLUDE REGEX "/src/sys/linux/u?ring[^/]*\\.c$")
 endif()
 
 function(edo_library target kind)
