@@ -6,7 +6,7 @@ enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1 };
 
 static uint64_t tick_of(int64_t when)
 {
-    return (uint64_t)when >> EDO__WHEEL_TICK_BITS;
+    return when > 0 ? (uint64_t)when >> EDO__WHEEL_TICK_BITS : 0;
 }
 
 void edo__wheel_init(edo__wheel *wheel, int64_t now)
