@@ -1,0 +1,312 @@
+/* edo-test: once. The heap of tasks: size classes, slabs, and blocks that other threads free. */
+#include "support/support.h"
+
+#include <stdlib.h>
+
+#include <edo/base.h>
+
+#include "base/heap.h"
+
+enum {
+    SLABS = 4,
+    MANY = SLABS * EDO__SLAB_SIZE / EDO__HEAP_GRAIN, // more blocks than so many slabs hold
+    SIZE = 256,
+    PER_SLAB = EDO__SLAB_SIZE / SIZE - 1, // the header takes less than one block's room
+};
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+static edo__heap *make_heap(void)
+{
+    edo__heap *heap = edo__heap_create();
+    assert_non_null(heap);
+    return heap;
+}
+
+/* ---- classes ---- */
+
+static void test_blocks_of_every_size(void **state)
+{
+    (void)state;
+    enum { SIZES = EDO__HEAP_MAX };
+    static unsigned char *blocks[SIZES + 1];
+    edo__heap *heap = make_heap();
+    for (size_t size = 1; size <= SIZES; size++) {
+        blocks[size] = edo__heap_alloc(heap, size);
+        assert_non_null(blocks[size]);
+        assert_int_equal((uintptr_t)blocks[size] % _Alignof(max_align_t), 0);
+        fill_pattern(blocks[size], size, size, 0);
+    }
+    for (size_t size = 1; size <= SIZES; size++)
+        assert_true(is_pattern(blocks[size], size, size, 0)); // none lies in another
+    for (size_t size = 1; size <= SIZES; size++)
+        edo__heap_free(heap, blocks[size]);
+    edo__heap_close(heap);
+}
+
+static void test_freed_block_is_used_again(void **state)
+{
+    (void)state;
+    edo__heap *heap = make_heap();
+    void *first = edo__heap_alloc(heap, SIZE);
+    edo__heap_free(heap, first);
+    void *other_class = edo__heap_alloc(heap, 2 * SIZE);
+    assert_ptr_not_equal(other_class, first);
+    assert_ptr_equal(edo__heap_alloc(heap, SIZE), first);
+    edo__heap_free(heap, first);
+    edo__heap_free(heap, other_class);
+    edo__heap_close(heap);
+}
+
+/* ---- slabs ---- */
+
+static size_t slabs(void)
+{
+    return test_allocator_live_bytes() / EDO__SLAB_SIZE;
+}
+
+static void test_slabs_are_shared(void **state)
+{
+    (void)state;
+    static void *blocks[PER_SLAB];
+    edo__heap *heap = make_heap();
+    for (size_t i = 0; i < PER_SLAB; i++) {
+        blocks[i] = edo__heap_alloc(heap, SIZE);
+        assert_int_equal(slabs(), 1);
+    }
+    for (size_t i = 0; i < PER_SLAB; i++)
+        edo__heap_free(heap, blocks[i]);
+    edo__heap_close(heap);
+}
+
+static void test_empty_slabs_go_back(void **state)
+{
+    (void)state;
+    static void *blocks[MANY];
+    edo__heap *heap = make_heap();
+    for (size_t i = 0; i < MANY; i++) {
+        blocks[i] = edo__heap_alloc(heap, EDO__HEAP_GRAIN);
+        assert_non_null(blocks[i]);
+    }
+    assert_true(slabs() > SLABS);
+    for (size_t i = 0; i < MANY; i++)
+        edo__heap_free(heap, blocks[i]);
+    assert_int_equal(slabs(), 1); // one per class stays
+    edo__heap_close(heap);
+    assert_int_equal(test_allocator_live_count(), 0);
+}
+
+static void test_full_slab_is_used_again(void **state)
+{
+    (void)state;
+    static void *blocks[2 * PER_SLAB];
+    edo__heap *heap = make_heap();
+    for (size_t i = 0; i < 2 * PER_SLAB; i++)
+        blocks[i] = edo__heap_alloc(heap, SIZE);
+    size_t before = slabs();
+    edo__heap_free(heap, blocks[0]); // of a slab that was full
+    edo__heap_free(heap, blocks[PER_SLAB + 1]);
+    blocks[0] = edo__heap_alloc(heap, SIZE);
+    blocks[PER_SLAB + 1] = edo__heap_alloc(heap, SIZE);
+    assert_int_equal(slabs(), before);
+    for (size_t i = 0; i < 2 * PER_SLAB; i++)
+        edo__heap_free(heap, blocks[i]);
+    edo__heap_close(heap);
+}
+
+/* ---- other threads ---- */
+
+struct share {
+    edo__heap *mine; // of the thread that frees
+    void **blocks;
+    size_t count;
+};
+
+static void free_share(unsigned index, void *arg)
+{
+    struct share *share = arg;
+    (void)index;
+    for (size_t i = 0; i < share->count; i++)
+        edo__heap_free(share->mine, share->blocks[i]);
+}
+
+static void test_remote_frees_come_back(void **state)
+{
+    (void)state;
+    static void *blocks[PER_SLAB];
+    edo__heap *heap = make_heap(), *other = make_heap();
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < PER_SLAB; i++)
+            blocks[i] = edo__heap_alloc(heap, SIZE);
+        assert_int_equal(slabs(), 1);
+        struct share share = { .mine = round == 1 ? other : NULL, blocks, PER_SLAB };
+        run_threads(1, free_share, &share);
+    }
+    edo__heap_close(other);
+    edo__heap_close(heap);
+}
+
+/* ---- the owner leaves ---- */
+
+static void test_orphans_stay_valid(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 };
+    void *blocks[COUNT];
+    edo__heap *heap = make_heap();
+    for (size_t i = 0; i < COUNT; i++) {
+        blocks[i] = edo__heap_alloc(heap, 1 + i * (EDO__HEAP_MAX - 1) / COUNT);
+        fill_pattern(blocks[i], 1 + i * (EDO__HEAP_MAX - 1) / COUNT, i, 0);
+    }
+    edo__heap_close(heap);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_not_equal(test_allocator_live_count(), 0);
+        assert_true(is_pattern(blocks[i], 1 + i * (EDO__HEAP_MAX - 1) / COUNT, i, 0));
+        edo__heap_free(NULL, blocks[i]);
+    }
+    assert_int_equal(test_allocator_live_count(), 0); // all of it went with the last block
+}
+
+static void test_remote_frees_before_close_count(void **state)
+{
+    (void)state;
+    void *blocks[2];
+    edo__heap *heap = make_heap();
+    blocks[0] = edo__heap_alloc(heap, SIZE);
+    blocks[1] = edo__heap_alloc(heap, SIZE);
+    edo__heap_free(NULL, blocks[0]); // waits on the stack, which nobody empties before the close
+    edo__heap_close(heap);
+    assert_int_not_equal(test_allocator_live_count(), 0);
+    edo__heap_free(NULL, blocks[1]);
+    assert_int_equal(test_allocator_live_count(), 0);
+}
+
+/* ---- out of memory ---- */
+
+static void allocate_and_free(void *arg)
+{
+    enum { COUNT = 2 * PER_SLAB };
+    static void *blocks[COUNT];
+    (void)arg;
+    edo__heap *heap = edo__heap_create();
+    if (!heap) return;
+    for (size_t i = 0; i < COUNT; i++)
+        blocks[i] = edo__heap_alloc(heap, SIZE);
+    for (size_t i = 0; i < COUNT; i++)
+        if (blocks[i]) edo__heap_free(heap, blocks[i]);
+    edo__heap_close(heap);
+}
+
+static void test_without_memory(void **state)
+{
+    (void)state;
+    uint64_t failures = with_each_allocation_failing(allocate_and_free, NULL);
+    assert_int_equal(failures, 1 + 2); // the heap, and two slabs
+}
+
+/* ---- all at once: owners that allocate and leave, and threads that free what they are handed ----
+ */
+
+enum {
+    OWNERS = 2,
+    FREERS = 2,
+    THREADS = OWNERS + FREERS,
+    GENERATIONS = 20, // heaps that an owner makes and leaves
+    BLOCKS = 400,     // per generation
+    MAILBOX = 64,
+};
+
+static struct mailbox {
+    void *slots[MAILBOX]; // atomic: filled by owners, emptied by freers
+    unsigned owners_left; // atomic
+} mailbox;
+
+static void check_and_free(edo__heap *mine, void *block)
+{
+    uint64_t *words = block;
+    if (words[0] != (uintptr_t)block) abort(); // written by the owner before it was handed over
+    edo__heap_free(mine, block);
+}
+
+/* Leaves the block to a freer, and ends the one that lay there before itself. */
+static void hand_over(edo__heap *mine, void *block, test_random *random)
+{
+    void **slot = &mailbox.slots[test_random_below(random, MAILBOX)];
+    void *before = __atomic_exchange_n(slot, block, __ATOMIC_ACQ_REL);
+    if (before) check_and_free(mine, before);
+}
+
+static void own(test_random *random)
+{
+    for (unsigned generation = 0; generation < GENERATIONS; generation++) {
+        edo__heap *heap = edo__heap_create();
+        if (!heap) abort();
+        for (unsigned i = 0; i < BLOCKS; i++) {
+            size_t size = sizeof(uint64_t) + test_random_below(random, SIZE);
+            uint64_t *block = edo__heap_alloc(heap, size);
+            if (!block) abort();
+            block[0] = (uintptr_t)block;
+            hand_over(heap, block, random);
+        }
+        edo__heap_close(heap);
+    }
+    __atomic_sub_fetch(&mailbox.owners_left, 1, __ATOMIC_RELEASE);
+}
+
+static void empty_mailbox(void)
+{
+    for (unsigned i = 0; i < MAILBOX; i++) {
+        void *block = __atomic_exchange_n(&mailbox.slots[i], NULL, __ATOMIC_ACQ_REL);
+        if (block) check_and_free(NULL, block);
+    }
+}
+
+static void own_or_free(unsigned index, void *arg)
+{
+    (void)arg;
+    if (index < OWNERS) {
+        test_random random = test_random_make(index);
+        own(&random);
+    } else {
+        while (__atomic_load_n(&mailbox.owners_left, __ATOMIC_ACQUIRE))
+            empty_mailbox();
+    }
+}
+
+static void test_many_threads(void **state)
+{
+    (void)state;
+    mailbox.owners_left = OWNERS;
+    run_threads(THREADS, own_or_free, NULL);
+    empty_mailbox();
+    assert_int_equal(test_allocator_live_count(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_blocks_of_every_size, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_freed_block_is_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_slabs_are_shared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_slabs_go_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_full_slab_is_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_remote_frees_come_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_orphans_stay_valid, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_remote_frees_before_close_count, set_up, tear_down),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test_setup_teardown(test_many_threads, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,83 @@
+/* edo-test: once. The lock: exclusion, sleeping and waking. */
+#include "support/support.h"
+
+#include <sched.h>
+
+#include "base/lock.h"
+
+enum { THREADS = 4, ROUNDS = 20000 };
+
+static struct guarded {
+    edo__lock lock;
+    uint64_t low, high; // the lock's: always alike
+} guarded;
+
+static void count_up(unsigned index, void *arg)
+{
+    (void)arg;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        edo__lock_take(&guarded.lock);
+        guarded.low++;
+        if (i % THREADS == index) sched_yield(); // so that the others meet a lock that is taken
+        guarded.high++;
+        edo__lock_give(&guarded.lock);
+    }
+}
+
+static void test_exclusion(void **state)
+{
+    (void)state;
+    guarded = (struct guarded){ 0 };
+    run_threads(THREADS, count_up, NULL);
+    assert_int_equal(guarded.low, THREADS * ROUNDS);
+    assert_int_equal(guarded.high, THREADS * ROUNDS);
+    assert_int_equal(guarded.lock, 0);
+}
+
+static void test_free_again_after_use(void **state)
+{
+    (void)state;
+    edo__lock lock = 0;
+    edo__lock_take(&lock);
+    assert_int_not_equal(lock, 0);
+    edo__lock_give(&lock);
+    assert_int_equal(lock, 0);
+}
+
+/* Two threads hand a turn to and fro; each sleeps in the lock while the other has it. */
+static struct {
+    edo__lock lock;
+    unsigned turn;
+} game;
+
+static void play(unsigned index, void *arg)
+{
+    (void)arg;
+    for (unsigned played = 0; played < ROUNDS / 10;) {
+        edo__lock_take(&game.lock);
+        if (game.turn % 2 == index) {
+            game.turn++;
+            played++;
+        }
+        edo__lock_give(&game.lock);
+        sched_yield();
+    }
+}
+
+static void test_no_sleeper_is_forgotten(void **state)
+{
+    (void)state;
+    run_threads(2, play, NULL);
+    assert_int_equal(game.turn, 2 * (ROUNDS / 10));
+    assert_int_equal(game.lock, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_free_again_after_use),
+        cmocka_unit_test(test_exclusion),
+        cmocka_unit_test(test_no_sleeper_is_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
