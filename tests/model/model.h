@@ -1,0 +1,95 @@
+/* A model checker for C11 concurrency: runs a small test under every relevant interleaving and with
+ * every value that the memory model lets a load read. A tool of the tests; not installed.
+ *
+ * A model is a function made by MODEL(name, "what it proves"). It runs as thread 0, starts others
+ * with model_start(), and ends with all of them. The same function runs once for every execution,
+ * thousands of times, so it must be deterministic but for what the checker decides, and small: two
+ * or three threads with a handful of atomic operations each.
+ *
+ * Code under test is the real one, compiled with -DEDO_MODEL: base/atomic.h, base/lock.h and the
+ * calls to the system then come here. Memory comes from model_alloc(), also edo's own.
+ *
+ * docs/internals/model.md says how it works and what it cannot see.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/shim.h"
+
+enum { MODEL_THREADS = 6 }; // at most, with the one that runs the model itself
+
+/* ---- inside a model ---- */
+
+/* Starts a thread; what came before happens before it. Returns: its number. */
+int model_start(void (*run)(void *), void *argument);
+
+/* Waits for its end; what it did happens before the return. */
+void model_join(int thread);
+
+/* The number of this thread. */
+int model_self(void);
+
+/* Fails the execution, with a trace, unless the condition holds. */
+#define model_assert(condition)                                                                    \
+    ((condition) ? (void)0                                                                         \
+                 : model_fail("assertion failed: %s (%s:%d)", #condition, __FILE__, __LINE__))
+
+_Noreturn void model_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+/* One of 0 .. count - 1; all are explored. */
+unsigned model_choose(unsigned count);
+
+/* Memory of this execution. What is not freed at its end is a leak, but for model_alloc_static. */
+void *model_alloc(size_t size);
+void *model_alloc_static(size_t size);
+void model_free(void *memory);
+
+/* An event, as a semaphore: the wait blocks until a post, and acquires what the post released. A wait
+ * that nobody can end any more is a deadlock. */
+typedef struct model_event {
+    uint32_t count;
+    uint32_t id;
+} model_event;
+void model_post(model_event *event);
+void model_wait(model_event *event);
+
+/* A line for the outcome of this execution, for litmus tests: all different ones are collected. */
+void model_outcome(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+/* ---- models ---- */
+
+typedef struct model_info {
+    const char *name, *proves;
+    void (*run)(void);
+    const char *expect;   // part of the report that must come; NULL: none may
+    const char *outcomes; // for litmus tests: all of them, sorted, one a line
+    struct model_info *next;
+} model_info;
+
+void model_register(model_info *info);
+
+#define MODEL_DEFINE(id, ...)                                                                      \
+    static void model_##id##_run(void);                                                            \
+    static model_info model_##id = { #id, __VA_ARGS__ };                                           \
+    __attribute__((constructor)) static void model_##id##_register(void)                           \
+    {                                                                                              \
+        model_##id.run = model_##id##_run;                                                         \
+        model_register(&model_##id);                                                               \
+    }                                                                                              \
+    static void model_##id##_run(void)
+
+/* A model that must pass. */
+#define MODEL(id, proves) MODEL_DEFINE(id, proves, NULL, NULL, NULL, NULL)
+
+/* A broken one: the checker must report a failure that contains the text. */
+#define MODEL_BROKEN(id, proves, text) MODEL_DEFINE(id, proves, NULL, text, NULL, NULL)
+
+/* A litmus test: the outcomes found must be exactly these (sorted, each ended by '\n'). */
+#define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, NULL)
+
+/* Options: --list, --only NAME, --replay CHOICES, --plain (no reduction), --preemptions N,
+ * --max-executions N, --stats. Returns: an exit status. */
+int model_main(int argc, char **argv);
