@@ -117,12 +117,14 @@ static edo_poll poll_function(edo_future *future, edo_cx *cx)
     return poll;
 }
 
+/* A user's own combinator is a leaf that polls others: its fate is theirs. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
-    edo_fate fate = cx->fate;
-    cx->fate = (edo_fate)future->fate;
+    edo_fate fate = cx->fate, bare = cx->bare;
+    cx->fate = cx->bare = (edo_fate)future->fate;
     edo_poll poll = future->ops->poll(future, cx);
     cx->fate = fate;
+    cx->bare = bare;
     return poll;
 }
 

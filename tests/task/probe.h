@@ -1,0 +1,125 @@
+/* What the tests of futures and tasks share: a future whose end the test decides, and functions
+ * that wait at it. */
+#pragma once
+
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <edo/edo.h>
+#include <edo/test.h>
+
+/* ---- gate: waits until the test opens it. Inside one runtime. ---- */
+
+typedef struct gate {
+    edo_future base;
+    edo_wakeable *waker; // of the last poll that left it waiting
+    int64_t value;       // what it answers once it is open
+    bool is_open;
+    bool is_stubborn; // like a kernel that owns the buffer: a cancellation does not end it
+    edo_fate fate;    // that its last poll saw
+    unsigned polls;
+} gate;
+
+static inline edo_poll gate_poll(edo_future *future, edo_cx *cx)
+{
+    gate *g = (gate *)(void *)future;
+    g->polls++;
+    g->fate = edo_cx_fate(cx);
+    g->waker = edo_cx_waker(cx);
+    if (!g->is_open && (g->is_stubborn || g->fate == EDO_LIVE)) return EDO_PENDING;
+    if (!edo_cx_charge(cx)) return EDO_PENDING;
+    future->result = g->is_open ? g->value : -ECANCELED;
+    return EDO_READY;
+}
+
+static const edo_future_ops gate_ops = { .name = "gate", .poll = gate_poll };
+
+static inline gate gate_make(void)
+{
+    return (gate){ .base.ops = &gate_ops };
+}
+
+static inline gate gate_make_open(int64_t value)
+{
+    return (gate){ .base.ops = &gate_ops, .is_open = true, .value = value };
+}
+
+static inline gate gate_make_stubborn(void)
+{
+    return (gate){ .base.ops = &gate_ops, .is_stubborn = true };
+}
+
+static inline void gate_open(gate *g, int64_t value)
+{
+    g->is_open = true;
+    g->value = value;
+    if (g->waker) edo_wake(g->waker);
+}
+
+/* ---- functions that wait at gates ---- */
+
+/* Opens a gate when others have run so many times. */
+struct opener {
+    edo_frame();
+    edo_args(struct gate *gate; int64_t value; int after;);
+};
+
+edo_async(opener)
+{
+    edo_body {
+        int rc;
+        for (; self->after > 0; self->after--)
+            edo_await(rc, edo_yield());
+        gate_open(self->gate, self->value);
+        edo_return(0);
+    }
+}
+
+/* Waits at a gate, and answers what it answered. */
+struct passer {
+    edo_frame();
+    edo_args(struct gate *gate; unsigned *ended;);
+};
+
+edo_async(passer)
+{
+    edo_body {
+        int64_t result;
+        edo_await_on(result, &self->gate->base);
+        if (self->ended) ++*self->ended;
+        edo_return(result);
+    }
+}
+
+/* Waits at a gate, then cleans up behind a shield, which waits at another. */
+struct cleaner {
+    edo_frame();
+    edo_args(struct gate *work, *cleanup; unsigned *ended;);
+    int64_t result;
+};
+
+edo_async(cleaner)
+{
+    edo_body {
+        int rc;
+        edo_await_on(self->result, &self->work->base);
+        edo_shield();
+        edo_await_on(rc, &self->cleanup->base);
+        if (self->ended) ++*self->ended;
+        edo_return(self->result);
+    }
+}
+
+/* ---- backtraces as text ---- */
+
+enum { TRACE_SIZE = 1024 };
+
+static inline void append_trace_line(void *text, const edo_trace_line *line)
+{
+    size_t used = strlen(text);
+    snprintf((char *)text + used, TRACE_SIZE - used, "%*s%s\n", line->depth, "", line->name);
+}
+
+#define RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)
