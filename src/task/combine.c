@@ -14,8 +14,10 @@ static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 
 edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        edo__check_memory(children[i]->ops->name, children[i], "future");
         if (children[i]->flags & EDO__KEPT) unlink_kept(frame, children[i]);
+    }
     for (size_t i = 0; i < count; i++)
         children[i]->next = i + 1 < count ? children[i + 1] : NULL;
     return children[0];

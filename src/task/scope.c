@@ -5,7 +5,10 @@
 #include "runtime/runtime.h"
 #include "task/op.h"
 
-enum { MAX_NAMES = 8 }; // members named when a scope is left early
+enum {
+    MAX_NAMES = 8,      // members named when a scope is left early
+    JOIN_CUT_SHORT = 1, // in detail: cancelled while there were members
+};
 
 static edo__node *live_of(edo_scope *scope)
 {
@@ -38,9 +41,22 @@ static const edo_future_ops scope_ops = { .name = "scope",
                                           .poll = scope_poll,
                                           .kind = EDO_KIND_SCOPE };
 
+/* A scope that its frame opens again, as in a loop, is left first. */
+static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
+{
+    edo_future **link = &frame->edo_head.kept;
+    while (*link && *link != &scope->base)
+        link = &(*link)->next;
+    if (!*link) return;
+    *link = scope->base.next;
+    edo__scope_leave(&scope->base);
+}
+
 void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
 {
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
+    edo__check_memory("edo_scope_open", scope, "scope");
+    leave_earlier(scope, frame);
     *scope = (edo_scope){
         .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->edo_head.kept },
         .owner = owner,
@@ -182,10 +198,10 @@ static edo_poll wait_here(edo_scope *scope, edo_op *op, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static int64_t join_result(const edo_scope *scope, const edo_cx *cx)
+static int64_t join_result(const edo_scope *scope, const edo_op *op)
 {
     if (scope->failure) return scope->failure;
-    return cx->fate == EDO_LIVE ? 0 : -ECANCELED;
+    return op->detail & JOIN_CUT_SHORT ? -ECANCELED : 0;
 }
 
 static edo_poll answer(edo_op *op, int64_t result)
@@ -201,8 +217,9 @@ static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **r
     if (scope->count == 0) {
         scope->waiter = NULL;
         drop_ended(scope);
-        return answer(op, join_result(scope, cx));
+        return answer(op, join_result(scope, op));
     }
+    if (cx->fate != EDO_LIVE) op->detail = JOIN_CUT_SHORT;
     if (cx->fate != EDO_LIVE && !scope->cancelled)
         *ret_chain = cancel_all(scope);
     else if (cx->fate == EDO_ABORTED)
