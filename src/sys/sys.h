@@ -40,6 +40,9 @@ void *edo__sys_alloc(size_t size, size_t align);
 /* The driver of that name, or NULL. */
 const struct edo_driver_ops *edo__sys_driver(const char *name);
 
+/* Has edo__sys_driver() know one more driver; before main() only. For tests. */
+void edo__sys_register_driver(const struct edo_driver_ops *ops);
+
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
 int edo__sys_timer_open(void);
 void edo__sys_timer_set(int fd, int64_t when);

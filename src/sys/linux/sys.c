@@ -150,9 +150,16 @@ void edo__sys_timer_set(int fd, int64_t when)
 
 /* ---- drivers ---- */
 
+static const edo_driver_ops *registered_driver;
+
+void edo__sys_register_driver(const edo_driver_ops *ops)
+{
+    registered_driver = ops;
+}
+
 const edo_driver_ops *edo__sys_driver(const char *name)
 {
     for (const edo_driver_ops *const *ops = edo__linux_drivers; *ops; ops++)
         if (!strcmp((*ops)->name, name)) return *ops;
-    return NULL;
+    return registered_driver && !strcmp(registered_driver->name, name) ? registered_driver : NULL;
 }
