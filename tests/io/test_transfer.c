@@ -1,0 +1,418 @@
+/* Reading and writing, on every kind of descriptor. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- reading ---- */
+
+struct read_some {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int peer;
+    char buffer[16];
+};
+
+edo_async(read_some)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        fd_write_all(self->peer, "hello", 5);
+        edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_in_range(n, 1, 5);
+        assert_memory_equal(self->buffer, "hello", (size_t)n);
+        fd_write_all(self->peer, "world", 5);
+        edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = (size_t)(10 - n));
+        assert_memory_equal(self->buffer + n - 5, "world", 5);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(read_some)
+
+    struct read_waits {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *reader;
+    int peer;
+    char byte;
+};
+
+edo_async(read_waits)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->reader));
+        fd_write_all(self->peer, "x", 1);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->byte, 'x');
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(read_waits)
+
+    /* The end of the input stays. */
+    struct read_end {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int peer, round;
+    char buffer[4];
+};
+
+edo_async(read_end)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        close(self->peer);
+        for (self->round = 0; self->round < 3; self->round++) {
+            edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+            assert_int_equal(n, 0);
+        }
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+test_each_kind(read_end)
+
+    struct exact {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *reader;
+    edo_op op;
+    int peer;
+    char buffer[9];
+};
+
+edo_async(exact)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        fd_write_all(self->peer, "abc", 3);
+        n = edo_spawn(&self->reader, run_op, .op = edo_read_exact(self->io, self->buffer, 9),
+                      .ret_op = &self->op);
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->reader));
+        fd_write_all(self->peer, "defghi+", 7);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 9);
+        assert_int_equal(edo_op_progress(&self->op), 9);
+        assert_memory_equal(self->buffer, "abcdefghi", 9);
+        edo_await(n, edo_read_exact(self->io, self->buffer, 1)); // no more than asked was taken
+        assert_int_equal(self->buffer[0], '+');
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(exact)
+
+    struct exact_end {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int peer;
+    char buffer[8];
+};
+
+edo_async(exact_end)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        fd_write_all(self->peer, "abc", 3);
+        close(self->peer);
+        edo_await(n, edo_read_exact(self->io, self->buffer, sizeof self->buffer));
+        assert_int_equal(n, -EDO_EOF);
+        assert_int_equal(edo_op_progress(edo_last_op()), 3);
+        assert_memory_equal(self->buffer, "abc", 3);
+        edo_await(n, edo_read_exact(self->io, self->buffer, sizeof self->buffer));
+        assert_int_equal(n, -EDO_EOF);
+        assert_int_equal(edo_op_progress(edo_last_op()), 0);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+test_each_kind(exact_end)
+
+    /* ---- writing ---- */
+
+    struct write_some {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    int64_t written;
+    char buffer[8];
+};
+
+edo_async(write_some)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        edo_await(self->written, edo_write(self->writer, "hello", 5));
+        assert_in_range(self->written, 1, 5);
+        edo_close(self->writer);
+        edo_call(n, collect, .io = self->reader, .buffer = self->buffer, .size = 8);
+        assert_int_equal(n, self->written); // also after the close all of it arrives
+        assert_memory_equal(self->buffer, "hello", (size_t)n);
+        edo_close(self->reader);
+        edo_return(0);
+    }
+}
+
+test_each_kind(write_some)
+
+    enum {
+        PAUSE_EVERY = 64
+    }; // bytes, where the count happens to meet it
+
+/* More than the buffers between hold, to a reader that takes its time. */
+struct write_slowly {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    edo_task *task;
+    edo_op op;
+    size_t size, got;
+    char *data, chunk[700];
+};
+
+edo_async(write_slowly)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        shrink_buffer(edo_io_fd(self->writer));
+        self->size = bulk_size();
+        self->data = test_malloc(self->size);
+        fill_pattern(self->data, self->size, 1, 0);
+        n = edo_spawn(&self->task, run_op,
+                      .op = edo_write_all(self->writer, self->data, self->size),
+                      .ret_op = &self->op);
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        for (self->got = 0; self->got < self->size;) {
+            edo_await(n, edo_read(self->reader, self->chunk, sizeof self->chunk));
+            assert_true(n > 0);
+            assert_true(is_pattern(self->chunk, (size_t)n, 1, self->got));
+            self->got += (size_t)n;
+            if (self->got % PAUSE_EVERY == 0) settle();
+        }
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, self->size);
+        assert_int_equal(edo_op_progress(&self->op), self->size);
+        test_free(self->data);
+        edo_close(self->reader);
+        edo_close(self->writer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(write_slowly)
+
+    /* ---- several buffers ---- */
+
+    struct gather {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    struct iovec vector[4];
+    int64_t written;
+    char buffer[16];
+};
+
+edo_async(gather)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        self->vector[0] = (struct iovec){ "", 0 };
+        self->vector[1] = (struct iovec){ "ab", 2 };
+        self->vector[2] = (struct iovec){ "", 0 };
+        self->vector[3] = (struct iovec){ "cdefg", 5 };
+        edo_await(self->written, edo_writev(self->writer, self->vector, 4));
+        assert_in_range(self->written, 1, 7);
+        edo_close(self->writer);
+        edo_call(n, collect, .io = self->reader, .buffer = self->buffer, .size = 16);
+        assert_int_equal(n, self->written);
+        assert_memory_equal(self->buffer, "abcdefg", (size_t)n);
+        edo_close(self->reader);
+        edo_return(0);
+    }
+}
+
+test_each_kind(gather)
+
+    enum {
+        MAX_BUFFERS = 1024
+    };
+
+struct gather_bounds {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    struct iovec vector[MAX_BUFFERS + 1];
+    char bytes[MAX_BUFFERS + 1];
+};
+
+edo_async(gather_bounds)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        fill_pattern(self->bytes, sizeof self->bytes, 2, 0);
+        for (size_t i = 0; i <= MAX_BUFFERS; i++)
+            self->vector[i] = (struct iovec){ &self->bytes[i], 1 };
+        edo_await(n, edo_writev(self->writer, self->vector, 0));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_writev(self->writer, self->vector, -1));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_writev(self->writer, self->vector, MAX_BUFFERS + 1));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_writev(self->writer, self->vector, MAX_BUFFERS));
+        assert_in_range(n, 1, MAX_BUFFERS);
+        fd_read_all(edo_io_fd(self->reader), self->bytes, (size_t)n);
+        assert_true(is_pattern(self->bytes, (size_t)n, 2, 0));
+        edo_close(self->reader);
+        edo_close(self->writer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(gather_bounds)
+
+    /* ---- nothing to move, nobody to read ---- */
+
+    struct zero {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    char byte;
+};
+
+edo_async(zero)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        edo_await(n, edo_read(self->reader, &self->byte, 0)); // although there is no input
+        assert_int_equal(n, 0);
+        edo_await(n, edo_read_exact(self->reader, &self->byte, 0));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_write(self->writer, &self->byte, 0));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_write_all(self->writer, &self->byte, 0));
+        assert_int_equal(n, 0);
+        edo_close(self->reader);
+        edo_close(self->writer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(zero)
+
+    /* With the signal at its default, which would end this process. TCP learns it late, so there the
+ * write side was shut down. */
+    struct broken_pipe {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    struct iovec vector;
+};
+
+edo_async(broken_pipe)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        edo_close(self->reader);
+        if (self->kind == TCP_STREAM) {
+            edo_await(n, edo_shutdown_write(self->writer));
+            assert_int_equal(n, 0);
+        }
+        edo_await(n, edo_write(self->writer, "x", 1));
+        assert_int_equal(n, -EPIPE);
+        edo_await(n, edo_write_all(self->writer, "x", 1));
+        assert_int_equal(n, -EPIPE);
+        assert_int_equal(edo_op_progress(edo_last_op()), 0);
+        self->vector = (struct iovec){ "x", 1 };
+        edo_await(n, edo_writev(self->writer, &self->vector, 1));
+        assert_int_equal(n, -EPIPE);
+        edo_close(self->writer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(broken_pipe)
+
+    static volatile sig_atomic_t signals_raised;
+
+static void on_sigpipe(int number)
+{
+    (void)number;
+    signals_raised = signals_raised + 1;
+}
+
+/* Also a program's own handler is not called for sockets. */
+struct no_signal {
+    edo_frame();
+    edo_args();
+    edo_io *reader, *writer;
+    struct iovec vector;
+};
+
+edo_test(no_signal)
+{
+    edo_body {
+        int64_t n;
+        signal(SIGPIPE, on_sigpipe);
+        open_streams(UNIX_STREAM, &self->reader, &self->writer);
+        edo_close(self->reader);
+        edo_await(n, edo_write(self->writer, "x", 1));
+        assert_int_equal(n, -EPIPE);
+        self->vector = (struct iovec){ "x", 1 };
+        edo_await(n, edo_writev(self->writer, &self->vector, 1));
+        assert_int_equal(n, -EPIPE);
+        edo_close(self->writer);
+        signal(SIGPIPE, SIG_DFL);
+        assert_int_equal(signals_raised, 0);
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_some_kinds_test),     cmocka_unit_test(read_waits_kinds_test),
+        cmocka_unit_test(read_end_kinds_test),      cmocka_unit_test(exact_kinds_test),
+        cmocka_unit_test(exact_end_kinds_test),     cmocka_unit_test(write_some_kinds_test),
+        cmocka_unit_test(write_slowly_kinds_test),  cmocka_unit_test(gather_kinds_test),
+        cmocka_unit_test(gather_bounds_kinds_test), cmocka_unit_test(zero_kinds_test),
+        cmocka_unit_test(broken_pipe_kinds_test),   cmocka_unit_test(no_signal_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,182 @@
+/* Streams for tests. */
+#include "support/streams.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void set_nonblocking(int fd)
+{
+    assert_return_code(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), errno);
+}
+
+static void open_tcp_pair(int fds[2])
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(bind(listener, (struct sockaddr *)&address, size), errno);
+    assert_return_code(listen(listener, 1), errno);
+    assert_return_code(getsockname(listener, (struct sockaddr *)&address, &size), errno);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(connect(fds[0], (struct sockaddr *)&address, size), errno);
+    fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_return_code(fds[1], errno);
+    close(listener);
+}
+
+void open_pair(stream_kind kind, int fds[2])
+{
+    if (kind == TCP_STREAM)
+        open_tcp_pair(fds);
+    else if (kind == PIPE_STREAM)
+        assert_return_code(pipe2(fds, O_CLOEXEC), errno);
+    else
+        assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+    set_nonblocking(fds[0]);
+    set_nonblocking(fds[1]);
+}
+
+edo_io *wrap(int fd)
+{
+    edo_io *io = NULL;
+    assert_int_equal(edo_io_from_fd(fd, &io), 0);
+    return io;
+}
+
+void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
+{
+    int fds[2];
+    open_pair(kind, fds);
+    *ret_reader = wrap(fds[0]);
+    *ret_writer = wrap(fds[1]);
+}
+
+edo_io *open_stream(stream_kind kind, int *ret_peer)
+{
+    int fds[2];
+    open_pair(kind, fds);
+    *ret_peer = fds[1];
+    return wrap(fds[0]);
+}
+
+/* ---- bare descriptors ---- */
+
+static void await_events(int fd, short events)
+{
+    struct pollfd poll_fd = { .fd = fd, .events = events };
+    while (poll(&poll_fd, 1, -1) < 0)
+        assert_int_equal(errno, EINTR);
+}
+
+void fd_write_all(int fd, const void *data, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0) {
+            assert_int_equal(errno, EAGAIN);
+            await_events(fd, POLLOUT);
+            continue;
+        }
+        data = (const char *)data + n;
+        size -= (size_t)n;
+    }
+}
+
+static size_t read_some(int fd, void *buffer, size_t size)
+{
+    ssize_t n;
+    while ((n = read(fd, buffer, size)) < 0) {
+        assert_int_equal(errno, EAGAIN);
+        await_events(fd, POLLIN);
+    }
+    return (size_t)n;
+}
+
+void fd_read_all(int fd, void *buffer, size_t size)
+{
+    while (size) {
+        size_t n = read_some(fd, buffer, size);
+        assert_int_not_equal(n, 0);
+        buffer = (char *)buffer + n;
+        size -= n;
+    }
+}
+
+size_t fd_read_to_end(int fd)
+{
+    char buffer[4096];
+    size_t total = 0, n;
+    while ((n = read_some(fd, buffer, sizeof buffer)) > 0)
+        total += n;
+    return total;
+}
+
+size_t fd_fill(int fd)
+{
+    static const char zeros[4096];
+    size_t total = 0;
+    for (size_t size = sizeof zeros; size; size /= 2) { // the last bytes fit only one by one
+        ssize_t n;
+        while ((n = write(fd, zeros, size)) > 0)
+            total += (size_t)n;
+        assert_int_equal(errno, EAGAIN);
+    }
+    return total;
+}
+
+void shrink_buffer(int fd)
+{
+    int least = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) < 0) {
+        assert_int_equal(errno, ENOTSOCK);
+        assert_return_code(fcntl(fd, F_SETPIPE_SZ, 1), errno);
+    }
+}
+
+bool fd_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+bool driver_is(const char *name)
+{
+    return strcmp(edo_runtime_driver(edo_current_runtime()), name) == 0;
+}
+
+size_t bulk_size(void)
+{
+    return driver_is("chaos") ? 192 << 10 : 1 << 20;
+}
+
+/* ---- async functions ---- */
+
+edo_async_extern(run_op)
+{
+    edo_body {
+        int64_t result;
+        edo_await(result, self->op);
+        if (self->ret_op) *self->ret_op = *edo_last_op();
+        edo_return(result);
+    }
+}
+
+edo_async_extern(collect)
+{
+    edo_body {
+        int64_t n;
+        for (self->got = 0; self->got < self->size; self->got += (size_t)n) {
+            edo_await(n,
+                      edo_read(self->io, (char *)self->buffer + self->got, self->size - self->got));
+            if (n < 0) edo_return(n);
+            if (n == 0) break;
+        }
+        edo_return((int64_t)self->got);
+    }
+}
