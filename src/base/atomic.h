@@ -8,6 +8,10 @@
 
 #define edo_atomic(type) type
 
+#ifdef EDO_MODEL
+#include "model/atomic.h"
+#else
+
 #define edo_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
 #define edo_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define edo_load_seq_cst(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
@@ -32,3 +36,9 @@
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+
+/* Plain memory that several threads touch, in turns that atomics order: marked for the checker. */
+#define edo_plain_read(p)  ((void)0)
+#define edo_plain_write(p) ((void)0)
+
+#endif

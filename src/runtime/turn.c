@@ -30,6 +30,7 @@ void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
     edo_add_relaxed(&runtime->visitors, 1);
     edo_task *head = edo_load_relaxed(&runtime->inject);
     do {
+        edo_plain_write(&task->queue_next);
         task->queue_next = head;
     } while (!edo_cas_release(&runtime->inject, &head, task));
     if (edo_swap_acq_rel(&runtime->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
@@ -50,6 +51,7 @@ static void drain_inject(edo_runtime *runtime)
     if (!edo_load_relaxed(&runtime->inject)) return;
     edo_task *stack = edo_swap_acquire(&runtime->inject, NULL), *queue = NULL;
     while (stack) { // the last pushed lies on top: turn it around
+        edo_plain_write(&stack->queue_next);
         edo_task *next = stack->queue_next;
         stack->queue_next = queue;
         queue = stack;
@@ -118,6 +120,7 @@ static edo_poll poll_frame(edo_runtime *runtime, edo_task *task, uint64_t state)
 
 static void end_task(edo_runtime *runtime, edo_task *task)
 {
+    runtime->ended++;
     edo__wheel_disarm(&runtime->wheel, &task->timer);
     edo__lock_take(&runtime->registry_lock);
     edo__list_remove(&task->registry);
@@ -245,18 +248,26 @@ static void wait_for_work(edo_runtime *runtime, int64_t limit)
         sleep_in_driver(runtime, timeout);
 }
 
+/* One event interval of tasks. Returns: whether one has ended, which its owner may be turning for. */
+static bool run_ready(edo_runtime *runtime)
+{
+    uint64_t ended = runtime->ended;
+    for (uint32_t i = 0; i < runtime->config.event_interval; i++) {
+        edo_task *task = pop_ready(runtime);
+        if (!task) break;
+        edo__poll_task(runtime, task);
+    }
+    return runtime->ended != ended;
+}
+
 int edo__turn(edo_runtime *runtime, int64_t timeout)
 {
     edo_runtime *outer = edo__self.runtime;
     edo__self.runtime = runtime;
     runtime->turning = true;
     drain_inject(runtime);
-    for (uint32_t i = 0; i < runtime->config.event_interval; i++) {
-        edo_task *task = pop_ready(runtime);
-        if (!task) break;
-        edo__poll_task(runtime, task);
-    }
-    wait_for_work(runtime, timeout);
+    bool ended = run_ready(runtime);
+    wait_for_work(runtime, ended ? 0 : timeout);
     step_test_clock(runtime);
     fire_timers(runtime);
     drain_inject(runtime);

@@ -3,7 +3,9 @@
 
 #include "task/op.h"
 
+#ifndef EDO_MODEL
 _Thread_local struct edo__thread edo__self;
+#endif
 
 static struct edo_any_frame *frame_of(edo_future *future)
 {

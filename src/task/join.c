@@ -15,6 +15,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
 {
     edo_task *task = op->object;
     await_poller(task);
+    edo_plain_read(&edo__task_frame(task)->result);
     int64_t result = edo__task_frame(task)->result;
     op->word = EDO__OP_IDLE;
     edo_detach(task);
@@ -31,6 +32,7 @@ static bool park(edo_op *op, edo_cx *cx)
         op->word = EDO__OP_IDLE;
     }
     if (edo_load_acquire(&task->state) & EDO__COMPLETE) return false;
+    edo_plain_write(&task->join_waker);
     op->waker = task->join_waker = cx->waker;
     if (!edo__state_set_joiner(&task->state)) return false;
     op->word = EDO__OP_PARKED;

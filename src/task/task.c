@@ -208,6 +208,7 @@ static void complete(edo_task *task)
 {
     edo_wakeable *wake = NULL;
     if (edo__state_complete(&task->state) & EDO__JOIN_WAKER) {
+        edo_plain_read(&task->join_waker);
         wake = edo__wake_prepare(task->join_waker);
         edo__state_joiner_told(&task->state);
     }
@@ -220,6 +221,7 @@ void edo__task_finish(edo_task *task)
     task->context = NULL;
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
+    edo_plain_write(&edo__task_frame(task)->result);
     complete(task);
     if (scope) edo__scope_member_ended(task);
     edo__task_unref(task);

@@ -122,7 +122,12 @@ struct edo__thread {
     uintptr_t stack;      // of the frame that polls; 0 outside of polls
 };
 
+#ifdef EDO_MODEL
+void *model_self_memory(void); // the checker's threads are coroutines of one thread
+#define edo__self (*(struct edo__thread *)model_self_memory())
+#else
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
+#endif
 
 /* A frame with its arguments. */
 void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);

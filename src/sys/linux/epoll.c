@@ -174,7 +174,7 @@ static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakea
         set_waiter(source, op, op);
         op->waker = waker;
         op->link.at.driver = source->driver;
-        op->word = EDO__OP_PARKED;
+        edo_store_relaxed(&op->word, EDO__OP_PARKED);
         rc = 1;
     }
     edo__lock_give(&source->lock);
@@ -186,7 +186,7 @@ static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker
 {
     if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
     edo__lock_take(&source->lock);
-    bool parked = op->word == EDO__OP_PARKED;
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (parked && source->sides[edo__side_of(op)].waiter != op)
         edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
     if (parked) op->waker = waker;
@@ -221,7 +221,7 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (is_still_parked(source, op, waker)) return EDO_PENDING;
-    op->word = EDO__OP_IDLE;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
     for (;;) {
         readiness seen = look(source);
         if (attempt(source, op, &seen)) return EDO_READY;
@@ -240,8 +240,8 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
     (void)driver;
     (void)waker;
     edo__lock_take(&source->lock);
-    if (op->word == EDO__OP_PARKED) set_waiter(source, op, NULL);
-    op->word = EDO__OP_IDLE;
+    if (edo_load_relaxed(&op->word) == EDO__OP_PARKED) set_waiter(source, op, NULL);
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
     edo__lock_give(&source->lock);
     op->base.result = -ECANCELED;
     return EDO_READY;
@@ -269,7 +269,7 @@ static edo_wakeable *epoll_hang_up(edo_driver *driver, edo__source *source, edo_
 static edo_wakeable *note_event(edo__source *source, unsigned side, bool final)
 {
     edo__side *s = &source->sides[side];
-    uint32_t word = s->ready, news;
+    uint32_t word = edo_load_relaxed(&s->ready), news;
     do {
         news = (word + EDO__READY_EVENT) | EDO__READY_NOW | (final ? EDO__READY_FINAL : 0);
     } while (!edo_cas_acq_rel(&s->ready, &word, news));
@@ -324,12 +324,12 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 {
     epoll_driver *driver = epoll_of(base);
     free_dead(driver);
-    edo_store_release(&driver->turns, driver->turns + 1);
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
     int n = wait_for_events(driver, timeout);
     for (int i = 0; i < n; i++)
         if (driver->events[i].data.ptr)
             dispatch(driver->events[i].data.ptr, driver->events[i].events);
-    edo_store_release(&driver->turns, driver->turns + 1);
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
     return n > 0 ? n : 0;
 }
 

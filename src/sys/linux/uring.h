@@ -1,0 +1,110 @@
+/* The io_uring driver from the inside: what its two files share. */
+#pragma once
+
+#include "base/base.h"
+#include "sys/driver.h"
+#include "sys/linux/ring.h"
+
+/* Descriptors of the runtime's own that end a wait: the eventfd, and what edo_runtime_fd() adds. */
+enum { EDO__URING_WATCHES = 4 };
+
+typedef struct edo__uring_watch {
+    int fd;
+    bool armed; // the kernel polls it
+} edo__uring_watch;
+
+/* Owner: the thread that enabled the ring. Others touch base, owner, event, and, under the lock,
+ * asked. Order of locks: a source's, then this one. */
+typedef struct edo__uring {
+    edo_driver base;
+    struct edo__ring ring;
+    int event; // an eventfd that ends the wait; never read where multishot polls exist
+    uint32_t fork_generation;
+    edo_atomic(const void *) owner; // NULL until the ring is enabled
+    edo__uring_watch watches[EDO__URING_WATCHES];
+    unsigned watch_count;
+    edo__node listeners; // sources that a multishot accept serves, through registered
+    edo__lock lock;
+    edo_atomic(edo__source *) asked; // sources to look after, through next_dead
+} edo__uring;
+
+static inline edo__uring *edo__uring_of(edo_driver *driver)
+{
+    return (edo__uring *)(void *)driver;
+}
+
+/* What a completion belongs to: the low bits of its tag. The rest is the source; of TAG_OWN the
+ * watch, counted from 1, or 0 for what nobody waits for (cancels). */
+enum { EDO__TAG_OWN, EDO__TAG_READ, EDO__TAG_WRITE, EDO__TAG_LISTENER, EDO__TAG_BITS = 3 };
+
+_Static_assert(_Alignof(edo__source) > EDO__TAG_BITS, "the tag's kind fits below the pointer");
+
+static inline uint64_t edo__uring_tag(const edo__source *source, unsigned kind)
+{
+    return edo__sqe_ptr(source) | kind;
+}
+
+/* Where a parked operation is: link.at.extra. The source's lock. */
+typedef enum edo__uring_stage {
+    EDO__IN_RING,    // the kernel has it
+    EDO__ASKED,      // it has it, and is to be told to cancel it
+    EDO__CANCELLING, // it has been told
+    EDO__QUEUED,     // waits for the queue of its listener; the kernel does not know it
+} edo__uring_stage;
+
+static inline edo__uring_stage edo__uring_stage_of(const edo_op *op)
+{
+    return (edo__uring_stage)(uintptr_t)op->link.at.extra;
+}
+
+static inline void edo__uring_set_stage(edo_op *op, edo__uring_stage stage)
+{
+    op->link.at.extra = (void *)(uintptr_t)stage;
+}
+
+bool edo__uring_is_owner(const edo__uring *driver);
+
+/* An entry, or NULL when the kernel takes none now. Enables the ring. Owner. */
+struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
+
+/* Handles the completions that are there. Returns: their number. Owner. */
+int edo__uring_reap(edo__uring *driver);
+
+/* Has the owner look after a source. Under the source's lock, so that neither it nor the driver
+ * goes meanwhile: hence the one system call under a lock. Any thread. */
+void edo__uring_ask(edo__uring *driver, edo__source *source);
+
+/* ---- under the source's lock ---- */
+
+/* Parks an operation. Returns: false when the source was closed. */
+bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                     edo__uring_stage stage);
+
+/* Ends the wait of a parked operation. word: EDO__OP_WOKEN with base.result (-EAGAIN: try again),
+ * or EDO__OP_IDLE. Returns: a prepared wake. */
+edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op, uint32_t word);
+
+/* ---- uring_accept.c ---- */
+
+/* The driver whose multishot accept serves a listener: this one from the first accept on, unless
+ * another does. NULL: there is none. */
+edo__uring *edo__uring_holder(edo__uring *driver, edo__source *source);
+
+/* Takes a connection from the listener's queue, or parks. Any thread. */
+edo_poll edo__uring_accept(edo__uring *holder, edo__source *source, edo_op *op,
+                           edo_wakeable *waker);
+
+/* Does what the listener needs now; it may be gone then. Owner. */
+void edo__uring_tend_listener(edo__uring *driver, edo__source *source);
+
+/* A completion of the multishot accept. Owner. */
+void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags);
+
+/* Ends a listener to which no operation refers. Any thread. */
+void edo__uring_forget(edo_driver *base, edo__source *source);
+
+/* Ends all multishots and gives up the listeners: the driver closes. Owner. */
+void edo__uring_close_listeners(edo__uring *driver);
+
+/* The same without the ring: in the child of a fork. */
+void edo__uring_drop_listeners(edo__uring *driver);

@@ -1,0 +1,15 @@
+/* The system that modelled code runs on: a driver that only sleeps and is woken, memory of the
+ * checker, a clock that stands still. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+#include "model/model.h"
+
+/* A runtime in memory of this execution, on that driver. Its owner is the thread that turns it. */
+edo_runtime *fake_runtime_create(void);
+
+/* After edo_runtime_destroy(): nothing to do; its memory is then given back. */
+
+/* How often the driver was woken in this execution. */
+extern unsigned fake_unparks;
