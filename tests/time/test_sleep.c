@@ -1,0 +1,185 @@
+/* Sleeping by the real clock: never early, not rounded up, ended by cancellation. */
+#include "support/support.h"
+
+#include <stdlib.h>
+
+#include <edo/edo.h>
+#include <edo/test.h>
+
+/* ---- never early ---- */
+
+struct nap {
+    edo_frame();
+    edo_args(int64_t duration;);
+    int64_t began;
+};
+
+/* Returns: how long it slept. */
+edo_async(nap)
+{
+    edo_body {
+        int rc;
+        self->began = edo_now();
+        edo_await(rc, edo_sleep(self->duration));
+        if (rc < 0) edo_return(rc);
+        edo_return(edo_now() - self->began);
+    }
+}
+
+static edo_runtime *make_runtime(void)
+{
+    edo_runtime *runtime;
+    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    return runtime;
+}
+
+static void test_never_early(void **state)
+{
+    (void)state;
+    enum { TRIES = 10 };
+    static const int64_t durations[] = { 0,      1,      999,     1000,    65535,   65536,  65537,
+                                         100000, 999999, 1000000, 1000001, 4194304, 5000000 };
+    edo_runtime *runtime = make_runtime();
+    for (size_t i = 0; i < ARRAY_LENGTH(durations); i++)
+        for (unsigned j = 0; j < TRIES; j++)
+            assert_true(edo_block_on(runtime, nap, .duration = durations[i]) >= durations[i]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* The quickest of many: a busy machine spoils some, a clock of whole milliseconds all. */
+static void test_less_than_a_millisecond(void **state)
+{
+    (void)state;
+    enum { TRIES = 2000 };
+    edo_runtime *runtime = make_runtime();
+    int64_t quickest = INT64_MAX;
+    for (unsigned i = 0; i < TRIES && quickest >= edo_us(500); i++) {
+        int64_t slept = edo_block_on(runtime, nap, .duration = edo_us(100));
+        assert_true(slept >= edo_us(100));
+        if (slept < quickest) quickest = slept;
+    }
+    assert_true(quickest < edo_us(500));
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_from_a_plain_thread(void **state)
+{
+    (void)state;
+    int64_t began = edo_now();
+    assert_int_equal(edo_wait(edo_sleep(edo_ms(2))), 0);
+    assert_true(edo_now() - began >= edo_ms(2));
+    assert_int_equal(edo_wait(edo_sleep_until(began)), 0);
+}
+
+/* ---- many tasks ---- */
+
+enum { NAPPERS = 500 };
+
+struct nap_until {
+    edo_frame();
+    edo_args(int64_t when;);
+};
+
+edo_async(nap_until)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep_until(self->when));
+        edo_return(rc < 0 ? rc : edo_now() >= self->when ? 0 : -ETIME);
+    }
+}
+
+struct many_naps {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    test_random random;
+};
+
+edo_async(many_naps)
+{
+    edo_body {
+        int rc;
+        int64_t when;
+        self->random = test_random_make(0);
+        edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+        for (unsigned i = 0; i < NAPPERS; i++) {
+            when = edo_now() + (int64_t)test_random_below(&self->random, 20000000); // 20 ms
+            rc = edo_scope_spawn(&self->scope, nap_until, .when = when);
+            if (rc < 0) abort();
+        }
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+static void test_many_tasks(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_block_on(runtime, many_naps), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- cancellation ---- */
+
+struct sleep_cancelled {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    unsigned i;
+};
+
+static const int64_t far_off[] = { EDO_NEVER, EDO_NEVER - 1, INT64_MAX / 2, 3600000000000 };
+
+edo_test(sleep_cancelled)
+{
+    edo_body {
+        int64_t rc;
+        for (self->i = 0; self->i < ARRAY_LENGTH(far_off); self->i++) {
+            rc = edo_clock_auto_advance(false);
+            assert_int_equal(rc, 0);
+            rc = edo_spawn(&self->task, nap, .duration = far_off[self->i]);
+            assert_int_equal(rc, 0);
+            edo_await(rc, edo_yield()); // it sleeps now
+            edo_task_cancel(self->task);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, -ECANCELED);
+        }
+        edo_return(0);
+    }
+}
+
+/* Its moment and its cancellation come together: the moment has come, so it is no -ECANCELED. */
+struct sleep_over_when_cancelled {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_test(sleep_over_when_cancelled)
+{
+    edo_body {
+        int64_t rc;
+        rc = edo_spawn(&self->task, nap, .duration = edo_s(1));
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_sleep(edo_s(1))); // the nap's deadline is not later: it is ready too
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_true(rc == edo_s(1));
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_never_early),
+        cmocka_unit_test(test_less_than_a_millisecond),
+        cmocka_unit_test(test_from_a_plain_thread),
+        cmocka_unit_test(test_many_tasks),
+        cmocka_unit_test(sleep_cancelled_test),
+        cmocka_unit_test(sleep_over_when_cancelled_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
