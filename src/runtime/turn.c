@@ -134,6 +134,7 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
         push_ready(runtime, task); // somebody looks at it, briefly
+        edo__sys_yield_thread();
         return;
     }
     runtime->polls++;

@@ -36,9 +36,7 @@ uint32_t edo__sys_fork_generation(void)
     return 0;
 }
 
-void edo__sys_ignore_sigpipe(void)
-{
-}
+void edo__sys_ignore_sigpipe(void) {}
 
 int edo__sys_timer_open(void)
 {
@@ -166,7 +164,9 @@ edo_runtime *fake_runtime_create(void)
 {
     edo_runtime *runtime = NULL;
     fake_unparks = 0;
-    edo_config config = { .driver_ops = &fake_ops, .drain_limit = EDO_NEVER, .abort_limit = EDO_NEVER };
+    edo_config config = { .driver_ops = &fake_ops,
+                          .drain_limit = EDO_NEVER,
+                          .abort_limit = EDO_NEVER };
     if (edo_runtime_create(&config, &runtime) < 0) model_fail("no runtime");
     return runtime;
 }

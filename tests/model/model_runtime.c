@@ -1,4 +1,6 @@
 /* The current-thread runtime against wakes, spawns, cancels and joins from other threads. */
+#include <string.h>
+
 #include "model/fake_sys.h"
 
 int main(int argc, char **argv)
@@ -15,6 +17,7 @@ struct told {
 static edo_poll told_poll(edo_future *future, edo_cx *cx)
 {
     struct told *self = (struct told *)(void *)future;
+    edo_plain_write(self->polls);
     (*self->polls)++;
     future->result = edo_cx_fate(cx) == EDO_LIVE ? 7 : -ECANCELED;
     return edo_load_relaxed(self->flag) || edo_cx_fate(cx) != EDO_LIVE ? EDO_READY : EDO_PENDING;
@@ -29,33 +32,51 @@ static const edo_future_ops told_async = {
 };
 
 static struct {
-    edo_runtime *runtime;
+    edo_runtime *runtime, *other;
     edo_task *task;
     edo_wakeable *waker;
     uint32_t flag;
     unsigned polls;
-} *s;
+    int64_t joined;
+    int rc;
+} * s;
+
+static int spawn_told(edo_runtime *runtime, edo_task **ret_task)
+{
+    return edo_spawn_with(ret_task, &(edo_spawn_options){ .runtime = runtime }, told,
+                          .flag = &s->flag, .polls = &s->polls);
+}
 
 static void set_up(void)
 {
     s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
     s->runtime = fake_runtime_create();
-    s->flag = 0;
-    s->polls = 0;
-    int rc = edo_spawn_with(&s->task, &(edo_spawn_options){ .runtime = s->runtime }, told,
-                            .flag = &s->flag, .polls = &s->polls);
+    int rc = spawn_told(s->runtime, &s->task);
     model_assert(rc == 0);
 }
 
-static void turn_until_done(void)
+static int64_t turn_to_end(void)
 {
     while (!edo_task_is_done(s->task))
         edo_turn(s->runtime, EDO_NEVER);
+    return edo__task_frame(s->task)->result;
 }
 
-static void tell(void *argument)
+static void tear_down(int other)
 {
-    (void)argument;
+    model_join(other);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+/* ---- wakes ---- */
+
+THREAD(tell)
+{
     edo_store_relaxed(&s->flag, 1);
     edo_wake(s->waker);
     edo_waker_unref(s->waker);
@@ -65,10 +86,161 @@ MODEL(wake_against_park, "a wake from another thread is not lost, whatever the o
 {
     set_up();
     s->waker = edo_task_waker(s->task);
-    int teller = model_start(tell, NULL);
-    turn_until_done();
-    model_assert(edo__task_frame(s->task)->result == 7);
+    int other = model_start(tell, NULL);
+    model_assert(turn_to_end() == 7);
     edo_detach(s->task);
-    model_join(teller);
+    tear_down(other);
+}
+
+THREAD(wake_only)
+{
+    edo_wake(s->waker);
+    edo_waker_unref(s->waker);
+}
+
+MODEL(wake_after_end, "a counted waker may be woken while, and after, its task and runtime end")
+{
+    set_up();
+    s->flag = 1;
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(wake_only, NULL);
+    model_assert(turn_to_end() == 7);
+    edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+}
+
+MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    int first = model_start(tell, NULL);
+    edo_waker_ref(s->waker);
+    int second = model_start(wake_only, NULL);
+    model_assert(turn_to_end() == 7);
+    edo_detach(s->task);
+    model_join(first);
+    tear_down(second);
+}
+
+/* ---- cancel, abort, detach ---- */
+
+THREAD(cancel)
+{
+    edo_task_cancel(s->task);
+    edo_detach(s->task);
+}
+
+MODEL(cancel_and_detach,
+      "a cancel from another thread has a waiting task polled; the last handle may go at any time")
+{
+    set_up();
+    edo_wakeable *kept = edo_task_waker(s->task);
+    int other = model_start(cancel, NULL);
+    edo_task *task = s->task;
+    while (!(edo_load_acquire(&task->state) & EDO__COMPLETE))
+        edo_turn(s->runtime, EDO_NEVER);
+    model_assert(edo__task_frame(task)->result == -ECANCELED);
+    edo_waker_unref(kept);
+    tear_down(other);
+}
+
+THREAD(abort_task)
+{
+    edo_task_abort(s->task);
+}
+
+MODEL(cancel_and_abort, "a cancel and an abort at once: both are seen")
+{
+    set_up();
+    int other = model_start(abort_task, NULL);
+    edo_task_cancel(s->task);
+    model_assert(turn_to_end() == -ECANCELED);
+    model_join(other);
+    model_assert((s->task->state & (EDO__CANCELLED | EDO__ABORTED)) ==
+                 (EDO__CANCELLED | EDO__ABORTED));
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+THREAD(detach)
+{
+    edo_detach(s->task);
+}
+
+MODEL(detach_against_end, "whoever lets go last frees the task, once")
+{
+    set_up();
+    s->flag = 1;
+    int other = model_start(detach, NULL);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, 0);
+    tear_down(other);
+}
+
+/* ---- looking ---- */
+
+static void look_at(void *context, const edo_trace_line *line)
+{
+    (void)context;
+    model_assert(line->depth == 0);
+    edo_plain_read(&s->polls);
+}
+
+THREAD(inspect)
+{
+    int rc = edo_task_trace(s->task, look_at, NULL);
+    model_assert(rc == 0 || rc == -EBUSY || rc == -ESRCH);
+    edo_detach(s->task);
+}
+
+MODEL(inspect_against_run, "a task that is looked at is not run meanwhile, and is run afterwards")
+{
+    set_up();
+    s->flag = 1;
+    int other = model_start(inspect, NULL);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, 0);
+    tear_down(other);
+}
+
+THREAD(inspect_then_wake)
+{
+    edo_task_trace(s->task, look_at, NULL);
+    edo_detach(s->task);
+}
+
+MODEL(inspect_against_wake, "a wake of a task that is looked at is not lost: the looker pushes it")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    edo_turn(s->runtime, 0);
+    int teller = model_start(tell, NULL);
+    int other = model_start(inspect_then_wake, NULL);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, EDO_NEVER);
+    model_join(teller);
+    tear_down(other);
+}
+
+/* ---- spawning ---- */
+
+THREAD(spawn)
+{
+    s->rc = spawn_told(s->runtime, NULL);
+    edo_runtime_unref(s->runtime);
+}
+
+MODEL(spawn_against_destroy,
+      "a spawn from another thread is refused, or its task is run to its end")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_runtime_ref(s->runtime);
+    int other = model_start(spawn, NULL);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+    model_assert(s->rc == 0 || s->rc == -ESHUTDOWN);
+    model_assert((s->rc == 0) == (s->polls > 0));
 }

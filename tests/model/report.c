@@ -8,7 +8,7 @@
 
 bool engine_execute(void (*run)(void *));
 
-enum { MESSAGE_SIZE = 512, MAX_OUTCOMES = 64, CHOICES_SIZE = 32 * 1024 };
+enum { TRACE_STEPS = 200, MESSAGE_SIZE = 512, MAX_OUTCOMES = 64, CHOICES_SIZE = 32 * 1024 };
 
 static model_info *models;
 static char message[MESSAGE_SIZE];
@@ -105,7 +105,9 @@ static void print_failure(const model_info *info)
 {
     static char choices[CHOICES_SIZE];
     printf("%s: %s\n", info->name, message);
-    for (int i = 0; i < model_run.step_count; i++)
+    int first = model_run.step_count > TRACE_STEPS ? model_run.step_count - TRACE_STEPS : 0;
+    if (first) printf("  ... %d steps\n", first);
+    for (int i = first; i < model_run.step_count; i++)
         print_step(i);
     explore_print_choices(choices, sizeof choices);
     printf("  again with: --only %s --replay %s\n", info->name, choices);
