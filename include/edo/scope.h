@@ -18,7 +18,7 @@ EDO_BEGIN_DECLS
 
 enum {
     EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
-    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next()
+    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also by a join
 };
 
 /* All private. */

@@ -92,13 +92,25 @@ static void push_chain(edo_task *chain)
     }
 }
 
-static edo_task *cancel_all(edo_scope *scope)
+static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
     scope->cancelled = true;
-    return ask_all(scope, EDO__CANCELLED);
+    return ask_all(scope, fate);
 }
 
 /* ---- members ---- */
+
+/* Under the lock; edo_scope_count() reads it without. */
+static void add_to_count(edo_scope *scope, int64_t change)
+{
+    edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
+}
+
+static edo_wakeable *prepare_waiter(edo_scope *scope)
+{
+    bool wanted = scope->waiter && (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS));
+    return wanted ? edo__wake_prepare(scope->waiter->waker) : NULL;
+}
 
 static int enter(edo_scope *scope, edo_task *task)
 {
@@ -106,18 +118,21 @@ static int enter(edo_scope *scope, edo_task *task)
     bool cancelled = scope->cancelled;
     if (!cancelled) {
         edo__list_push(live_of(scope), &edo__task_extra_of(task)->scope_link);
-        scope->count++;
+        add_to_count(scope, 1);
     }
     edo__lock_give(&scope->lock);
     return cancelled ? -ECANCELED : 0;
 }
 
+/* The last other member may have ended meanwhile, and have left the waiter to this one. */
 static void leave(edo_scope *scope, edo_task *task)
 {
     edo__lock_take(&scope->lock);
     edo__list_remove(&edo__task_extra_of(task)->scope_link);
-    scope->count--;
+    add_to_count(scope, -1);
+    edo_wakeable *wake = prepare_waiter(scope);
     edo__lock_give(&scope->lock);
+    edo__wake_commit(wake);
 }
 
 int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
@@ -142,12 +157,6 @@ static bool is_failure(const edo_scope *scope, int64_t result)
     return result < 0 && !(result == -ECANCELED && scope->cancelled);
 }
 
-static edo_wakeable *prepare_waiter(edo_scope *scope)
-{
-    bool wanted = scope->waiter && (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS));
-    return wanted ? edo__wake_prepare(scope->waiter->waker) : NULL;
-}
-
 /* When the lock is given with no member left, the owner may leave, and the scope be gone. */
 void edo__scope_member_ended(edo_task *task)
 {
@@ -157,11 +166,11 @@ void edo__scope_member_ended(edo_task *task)
     edo_task *chain = NULL;
     edo__lock_take(&scope->lock);
     edo__list_remove(&extra->scope_link);
-    scope->count--;
+    add_to_count(scope, -1);
     if (scope->flags & EDO_SCOPE_RESULTS) edo__list_push(ended_of(scope), &extra->scope_link);
     if (is_failure(scope, result)) {
         if (scope->failure == 0) scope->failure = result;
-        if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = cancel_all(scope);
+        if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = end_all(scope, EDO__CANCELLED);
     }
     edo_wakeable *wake = prepare_waiter(scope);
     edo__lock_give(&scope->lock);
@@ -210,20 +219,20 @@ static edo_poll answer(edo_op *op, int64_t result)
     return EDO_READY;
 }
 
-/* Under the lock. *ret_chain: tasks to push once it is given. */
+/* Under the lock. An abort comes through to the members even if no cancellation came before it.
+ * *ret_chain: tasks to push once the lock is given. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
     if (scope->count == 0) {
         scope->waiter = NULL;
-        drop_ended(scope);
         return answer(op, join_result(scope, op));
     }
     if (cx->fate != EDO_LIVE) op->detail = JOIN_CUT_SHORT;
-    if (cx->fate != EDO_LIVE && !scope->cancelled)
-        *ret_chain = cancel_all(scope);
-    else if (cx->fate == EDO_ABORTED)
-        *ret_chain = ask_all(scope, EDO__ABORTED);
+    if (cx->fate == EDO_ABORTED)
+        *ret_chain = end_all(scope, EDO__ABORTED);
+    else if (cx->fate != EDO_LIVE && !scope->cancelled)
+        *ret_chain = end_all(scope, EDO__CANCELLED);
     return wait_here(scope, op, cx);
 }
 
@@ -291,7 +300,7 @@ edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member)
 void edo_scope_cancel(edo_scope *scope)
 {
     edo__lock_take(&scope->lock);
-    edo_task *chain = cancel_all(scope);
+    edo_task *chain = end_all(scope, EDO__CANCELLED);
     edo__lock_give(&scope->lock);
     push_chain(chain);
 }
@@ -324,6 +333,6 @@ void edo__scope_leave(edo_future *future)
     edo_scope *scope = (edo_scope *)(void *)future;
     edo__lock_take(&scope->lock);
     if (scope->count) abort_with_names(scope);
-    drop_ended(scope);
     edo__lock_give(&scope->lock);
+    drop_ended(scope); // nobody else comes any more
 }
