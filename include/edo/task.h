@@ -172,7 +172,8 @@ typedef struct edo_spawn_options {
 
 /* Waits for a task's end and gives the handle back.
  * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
- * function has ended by then and its frame is no longer in use.
+ * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
+ * handle was given back, which tells a task that answered -ECANCELED from a join that did.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
 EDO_API edo_op edo_join(edo_task *task);
 

@@ -18,6 +18,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
     edo_plain_read(&edo__task_frame(task)->result);
     int64_t result = edo__task_frame(task)->result;
     op->word = EDO__OP_IDLE;
+    op->progress = 1; // the handle is given back
     edo_detach(task);
     return edo__op_finish(op, cx, result);
 }
