@@ -1,0 +1,114 @@
+/* A server and a client in one program: the client asks, the server answers. */
+#include <stdio.h>
+#include <string.h>
+
+#include <edo/edo.h>
+
+/* region: server */
+struct answer {
+    edo_frame();
+    edo_args(edo_io *conn;);
+    char question[64];
+    size_t length;
+};
+
+edo_async(answer)
+{
+    edo_body {
+        ssize_t n;
+        self->length = 0;
+        do {
+            edo_await(n, edo_read(self->conn, self->question + self->length,
+                                  sizeof self->question - self->length));
+            if (n > 0) self->length += (size_t)n;
+        } while (n > 0 && self->length < sizeof self->question);
+
+        if (n >= 0) edo_await(n, edo_write_all(self->conn, "You asked: ", 11));
+        if (n >= 0) edo_await(n, edo_write_all(self->conn, self->question, self->length));
+        if (n < 0) {
+            edo_close(self->conn);
+            edo_return(n);
+        }
+        edo_await(n, edo_finish(self->conn));
+        edo_return(n);
+    }
+}
+
+struct serve_one {
+    edo_frame(struct answer answer;);
+    edo_args(edo_listener *listener;);
+    edo_io *conn;
+};
+
+edo_async(serve_one)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_accept(self->listener, &self->conn));
+        if (rc < 0) edo_return(rc);
+        edo_call(rc, answer, .conn = self->conn); // owns the stream from here on
+        edo_return(rc);
+    }
+}
+/* end: server */
+
+/* region: client */
+struct ask {
+    edo_frame();
+    edo_args(const char *address; const char *question;);
+    edo_io *conn;
+    char reply[128];
+};
+
+edo_async(ask)
+{
+    edo_body {
+        ssize_t n;
+        edo_await_for(n, edo_s(5), edo_tcp_connect(self->address, &self->conn));
+        if (n < 0) edo_return(n);
+        n = edo_tcp_set_nodelay(self->conn, true);
+        if (n == 0) edo_await(n, edo_write_all(self->conn, self->question, strlen(self->question)));
+        if (n >= 0) edo_await(n, edo_shutdown_write(self->conn)); // no more questions
+        if (n == 0) {
+            edo_await(n, edo_read_exact(self->conn, self->reply, sizeof self->reply));
+            if (n == -EDO_EOF) n = (ssize_t)edo_op_progress(edo_last_op());
+        }
+        if (n > 0) printf("%.*s\n", (int)n, self->reply);
+        edo_close(self->conn);
+        edo_return(n);
+    }
+}
+/* end: client */
+
+/* region: both */
+struct conversation {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    char address[EDO_ADDRESS_SIZE];
+    struct serve_one server;
+    struct ask client;
+};
+
+edo_async(conversation)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener)); // any free port
+        if (rc < 0) edo_return(rc);
+        rc = edo_listener_address(self->listener, self->address, sizeof self->address);
+        if (rc >= 0) {
+            edo_init(&self->server, serve_one, .listener = self->listener);
+            edo_init(&self->client, ask, .address = self->address, .question = "why?");
+            edo_try_all(rc, &self->server.base, &self->client.base);
+        }
+        edo_listener_close(self->listener);
+        edo_return(rc);
+    }
+}
+/* end: both */
+
+int main(void)
+{
+    return edo_run(conversation);
+}
