@@ -281,19 +281,19 @@ edo_async(opens_a_scope_on_the_stack)
 static void run_await_on(void *arg)
 {
     (void)arg;
-    edo_run(awaits_a_future_on_the_stack, );
+    edo_run(awaits_a_future_on_the_stack);
 }
 
 static void run_select(void *arg)
 {
     (void)arg;
-    edo_run(selects_on_the_stack, );
+    edo_run(selects_on_the_stack);
 }
 
 static void run_scope(void *arg)
 {
     (void)arg;
-    edo_run(opens_a_scope_on_the_stack, );
+    edo_run(opens_a_scope_on_the_stack);
 }
 
 static void futures_and_scopes_on_the_stack_abort(void **state)

@@ -1,0 +1,416 @@
+/* Rule 5, time limits: -ETIMEDOUT, and then the operation has ended; what is ready wins; a limit
+ * that passes after a cancellation changes nothing. */
+#include "task/probe.h"
+
+struct a_limit_passes {
+    edo_frame();
+    edo_args();
+    int64_t start;
+};
+
+edo_test(a_limit_passes)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_await_for(rc, edo_ms(20), edo_sleep(edo_s(1)));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_now() - self->start, edo_ms(20));
+        assert_int_equal(edo_last_op()->base.state, EDO_DONE);
+        edo_return(0);
+    }
+}
+
+struct an_operation_within_its_limit_is_not_touched {
+    edo_frame();
+    edo_args();
+    int64_t start;
+};
+
+edo_test(an_operation_within_its_limit_is_not_touched)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_await_for(rc, edo_s(1), edo_sleep(edo_ms(20)));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_now() - self->start, edo_ms(20));
+        edo_await(rc, edo_sleep(edo_s(5))); // the limit is gone with the operation
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+struct never_early_on_the_real_clock {
+    edo_frame();
+    edo_args();
+    int64_t start;
+    int i;
+};
+
+edo_async(never_early_on_the_real_clock)
+{
+    edo_body {
+        int rc;
+        for (self->i = 0; self->i < 20; self->i++) {
+            self->start = edo_now();
+            edo_await_for(rc, edo_us(150), edo_sleep(edo_s(10)));
+            assert_int_equal(rc, -ETIMEDOUT);
+            assert_true(edo_now() - self->start >= edo_us(150));
+        }
+        edo_return(0);
+    }
+}
+
+static void a_limit_is_never_early(void **state)
+{
+    (void)state;
+    assert_int_equal(edo_run(never_early_on_the_real_clock), 0);
+}
+
+/* ---- what is ready wins ---- */
+
+struct what_is_ready_wins {
+    edo_frame(struct passer passer;);
+    edo_args();
+    struct gate gate;
+};
+
+edo_test(what_is_ready_wins)
+{
+    edo_body {
+        int64_t result;
+        edo_await_for(result, 0, edo_sleep(0));
+        assert_int_equal(result, 0);
+        edo_await_for(result, edo_s(-1), edo_sleep(0));
+        assert_int_equal(result, 0);
+        edo_await_for(result, INT64_MIN, edo_sleep(0));
+        assert_int_equal(result, 0);
+        edo_await_for(result, edo_ms(5), edo_sleep(edo_ms(5))); // both at the same moment
+        assert_int_equal(result, 0);
+        self->gate = gate_make_open(3);
+        edo_call_for(result, 0, passer, .gate = &self->gate);
+        assert_int_equal(result, 3);
+        edo_return(0);
+    }
+}
+
+struct a_limit_that_has_passed_ends_what_is_not_ready {
+    edo_frame();
+    edo_args();
+    int64_t start;
+};
+
+edo_test(a_limit_that_has_passed_ends_what_is_not_ready)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_await_for(rc, 0, edo_sleep(edo_s(1)));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await_for(rc, edo_s(-1), edo_sleep(edo_s(1)));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_now(), self->start);
+        edo_return(0);
+    }
+}
+
+struct a_limit_may_be_endless {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(a_limit_may_be_endless)
+{
+    edo_body {
+        int rc;
+        edo_await_for(rc, EDO_NEVER, edo_sleep(edo_s(3600)));
+        assert_int_equal(rc, 0);
+        edo_await_for(rc, edo_minutes(INT64_MAX), edo_sleep(edo_s(3600)));
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+/* ---- limits on calls ---- */
+
+/* Waits, then cleans up for a while; answers `answer`, or what it met. */
+struct lasting {
+    edo_frame();
+    edo_args(int64_t work, cleanup, answer; unsigned *ended;);
+    int64_t result;
+};
+
+edo_async(lasting)
+{
+    edo_body {
+        int rc;
+        edo_await(self->result, edo_sleep(self->work));
+        edo_shield();
+        if (self->cleanup) edo_await(rc, edo_sleep(self->cleanup));
+        if (self->ended) ++*self->ended;
+        edo_return(self->answer ? self->answer : self->result);
+    }
+}
+
+struct a_limited_call_has_ended_its_clean_up_too {
+    edo_frame(struct lasting lasting;);
+    edo_args();
+    int64_t start;
+    unsigned ended;
+};
+
+edo_test(a_limited_call_has_ended_its_clean_up_too)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        self->ended = 0;
+        edo_call_for(rc, edo_ms(10), lasting, .work = edo_s(1), .cleanup = edo_ms(7),
+                     .ended = &self->ended);
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_now() - self->start, edo_ms(17));
+        assert_int_equal(self->ended, 1);
+        edo_return(0);
+    }
+}
+
+struct a_limit_that_passes_in_the_clean_up_changes_nothing {
+    edo_frame(struct lasting lasting;);
+    edo_args();
+    int64_t start;
+};
+
+edo_test(a_limit_that_passes_in_the_clean_up_changes_nothing)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_call_for(rc, edo_ms(10), lasting, .work = edo_ms(8), .cleanup = edo_ms(7));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_now() - self->start, edo_ms(15));
+        edo_return(0);
+    }
+}
+
+struct a_call_that_answers_otherwise_shows_its_answer {
+    edo_frame(struct lasting lasting;);
+    edo_args();
+};
+
+edo_test(a_call_that_answers_otherwise_shows_its_answer)
+{
+    edo_body {
+        int rc;
+        edo_call_for(rc, edo_ms(10), lasting, .work = edo_s(1), .answer = 9);
+        assert_int_equal(rc, 9);
+        edo_call_for(rc, edo_ms(10), lasting, .work = edo_s(1), .answer = -EIO);
+        assert_int_equal(rc, -EIO);
+        edo_call_for(rc, edo_s(10), lasting, .work = edo_ms(1), .answer = -ECANCELED);
+        assert_int_equal(rc, -ECANCELED); // its own, within the limit
+        edo_return(0);
+    }
+}
+
+struct a_limit_waits_for_what_cannot_end_at_once {
+    edo_frame(struct passer passer;);
+    edo_args();
+    struct gate gate;
+    int64_t start;
+};
+
+edo_test(a_limit_waits_for_what_cannot_end_at_once)
+{
+    edo_body {
+        int64_t result;
+        self->start = edo_now();
+        self->gate = gate_make_stubborn();
+        assert_int_equal(edo_go(opener, .gate = &self->gate, .value = -ECANCELED, .after = 3), 0);
+        edo_call_for(result, 0, passer, .gate = &self->gate);
+        assert_int_equal(result, -ETIMEDOUT);
+        assert_int_equal(self->gate.base.state, EDO_DONE);
+        edo_return(0);
+    }
+}
+
+/* ---- several limits ---- */
+
+struct inner_limit {
+    edo_frame();
+    edo_args(int64_t limit; int64_t *inner_result;);
+};
+
+edo_async(inner_limit)
+{
+    edo_body {
+        edo_await_for(*self->inner_result, self->limit, edo_sleep(edo_s(1)));
+        edo_return(*self->inner_result);
+    }
+}
+
+struct of_nested_limits_the_earliest_counts {
+    edo_frame(struct inner_limit inner_limit;);
+    edo_args();
+    int64_t start, inner_result;
+};
+
+edo_test(of_nested_limits_the_earliest_counts)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_call_for(rc, edo_ms(30), inner_limit, .limit = edo_ms(10),
+                     .inner_result = &self->inner_result);
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(self->inner_result, -ETIMEDOUT);
+        assert_int_equal(edo_now() - self->start, edo_ms(10));
+        self->start = edo_now();
+        edo_call_for(rc, edo_ms(10), inner_limit, .limit = edo_ms(30),
+                     .inner_result = &self->inner_result);
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(self->inner_result, -ECANCELED); // of the outer one it knows nothing
+        assert_int_equal(edo_now() - self->start, edo_ms(10));
+        edo_return(0);
+    }
+}
+
+struct a_limit_may_be_renewed {
+    edo_frame();
+    edo_args();
+    int64_t start;
+    int i;
+};
+
+edo_test(a_limit_may_be_renewed)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        for (self->i = 0; self->i < 100; self->i++) {
+            edo_await_for(rc, edo_ms(10), edo_sleep(edo_ms(9)));
+            assert_int_equal(rc, 0);
+        }
+        assert_int_equal(edo_now() - self->start, edo_ms(900));
+        edo_await_for(rc, edo_ms(10), edo_sleep(edo_ms(11)));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_now() - self->start, edo_ms(910));
+        edo_return(0);
+    }
+}
+
+/* ---- limits and cancellations ---- */
+
+struct limited {
+    edo_frame(struct lasting lasting;);
+    edo_args(int64_t limit; int64_t cleanup;);
+};
+
+edo_async(limited)
+{
+    edo_body {
+        int rc;
+        edo_call_for(rc, self->limit, lasting, .work = edo_s(1), .cleanup = self->cleanup);
+        edo_return(rc);
+    }
+}
+
+struct a_limit_that_passes_after_a_cancellation_changes_nothing {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int64_t start;
+};
+
+edo_test(a_limit_that_passes_after_a_cancellation_changes_nothing)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        assert_int_equal(
+            edo_spawn(&self->task, limited, .limit = edo_ms(10), .cleanup = edo_ms(50)), 0);
+        edo_await(rc, edo_sleep(edo_ms(5)));
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(edo_now() - self->start, edo_ms(55));
+        edo_return(0);
+    }
+}
+
+struct a_cancellation_after_the_limit_leaves_it_at_that {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_test(a_cancellation_after_the_limit_leaves_it_at_that)
+{
+    edo_body {
+        int rc;
+        assert_int_equal(
+            edo_spawn(&self->task, limited, .limit = edo_ms(10), .cleanup = edo_ms(50)), 0);
+        edo_await(rc, edo_sleep(edo_ms(20)));
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+struct limits_while_cancelled {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(limits_while_cancelled)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_s(1))); // cancelled here
+        edo_await_for(rc, 0, edo_sleep(edo_s(1)));
+        assert_int_equal(rc, -ECANCELED);
+        edo_await_for(rc, edo_s(1), edo_sleep(edo_s(1)));
+        edo_return(rc);
+    }
+}
+
+struct in_a_cancelled_function_a_limit_changes_nothing {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_test(in_a_cancelled_function_a_limit_changes_nothing)
+{
+    edo_body {
+        int rc;
+        assert_int_equal(edo_spawn(&self->task, limits_while_cancelled), 0);
+        edo_await(rc, edo_yield());
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_limit_passes_test),
+        cmocka_unit_test(an_operation_within_its_limit_is_not_touched_test),
+        cmocka_unit_test(a_limit_is_never_early),
+        cmocka_unit_test(what_is_ready_wins_test),
+        cmocka_unit_test(a_limit_that_has_passed_ends_what_is_not_ready_test),
+        cmocka_unit_test(a_limit_may_be_endless_test),
+        cmocka_unit_test(a_limited_call_has_ended_its_clean_up_too_test),
+        cmocka_unit_test(a_limit_that_passes_in_the_clean_up_changes_nothing_test),
+        cmocka_unit_test(a_call_that_answers_otherwise_shows_its_answer_test),
+        cmocka_unit_test(a_limit_waits_for_what_cannot_end_at_once_test),
+        cmocka_unit_test(of_nested_limits_the_earliest_counts_test),
+        cmocka_unit_test(a_limit_may_be_renewed_test),
+        cmocka_unit_test(a_limit_that_passes_after_a_cancellation_changes_nothing_test),
+        cmocka_unit_test(a_cancellation_after_the_limit_leaves_it_at_that_test),
+        cmocka_unit_test(in_a_cancelled_function_a_limit_changes_nothing_test),
+    };
+    return RUN(tests);
+}
