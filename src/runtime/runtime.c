@@ -103,6 +103,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     if (!runtime->heap) goto fail_heap;
     rc = open_driver(runtime);
     if (rc < 0) goto fail_driver;
+    runtime->driver_name = runtime->driver->ops->name;
     *ret_runtime = runtime;
     return 0;
 
@@ -131,7 +132,7 @@ edo_runtime *edo_current_runtime(void)
 
 const char *edo_runtime_driver(const edo_runtime *runtime)
 {
-    return runtime->driver->ops->name;
+    return runtime->driver_name; // also after the driver's end, through a reference
 }
 
 size_t edo_runtime_task_count(const edo_runtime *runtime)

@@ -32,6 +32,7 @@ struct edo_runtime {
     edo_cx cx;
     edo_config config;
     edo_driver *driver;
+    const char *driver_name;
     edo__wheel wheel;
     edo__heap *heap;
     edo__clock clock;
