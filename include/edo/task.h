@@ -100,7 +100,8 @@ _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
 /* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To
- * cancel twice, or something that is done, does nothing.
+ * cancel twice, or something that is done, does nothing. One that is being waited for is polled again
+ * soon.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 

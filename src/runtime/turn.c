@@ -81,13 +81,13 @@ static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
     if (edo__unlikely(state & EDO__ABORTED))
-        edo_abort(frame);
+        edo__raise_fate(frame, EDO_ABORTED);
     else if (edo__unlikely(state & EDO__CANCELLED))
-        edo_cancel(frame);
+        edo__raise_fate(frame, EDO_CANCELLED);
     int64_t deadline = task->context ? edo_context_values_of(task->context)->deadline : 0;
     if (edo__likely(!deadline)) return;
     if (deadline <= cx->now)
-        edo_cancel(frame);
+        edo__raise_fate(frame, EDO_CANCELLED);
     else
         edo_cx_deadline(cx, deadline);
 }

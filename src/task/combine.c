@@ -62,10 +62,16 @@ static bool poll_each(edo_future *first, edo_cx *cx)
     return all;
 }
 
+/* The caller polls it at once. */
+static void cancel(edo_future *child)
+{
+    if (child->state != EDO_DONE) edo__raise_fate(child, EDO_CANCELLED);
+}
+
 static bool end_each(edo_future *first, edo_cx *cx)
 {
     for (edo_future *child = first; child; child = child->next)
-        if (child->state != EDO_DONE) edo_cancel(child);
+        cancel(child);
     return poll_each(first, cx);
 }
 
@@ -81,7 +87,7 @@ edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
     struct edo_any_frame *frame = memory;
     bool all = true;
     for (edo_future *child = frame->edo_head.awaiting; child; child = child->next) {
-        if (frame->base.result < 0 && child->state != EDO_DONE) edo_cancel(child);
+        if (frame->base.result < 0) cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
         if (ready && child->result < 0 && frame->base.result == 0)
             frame->base.result = child->result;
@@ -127,7 +133,7 @@ static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32
     uint32_t i = 0;
     for (edo_future *child = frame->edo_head.awaiting; child && i < to; child = child->next, i++) {
         if (i < from) continue;
-        if (exclusive && frame->edo_head.winner >= 0 && child->state != EDO_DONE) edo_cancel(child);
+        if (exclusive && frame->edo_head.winner >= 0) cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
         if (ready && frame->edo_head.winner < 0 && has_won(child, cx))
             frame->edo_head.winner = (int32_t)i;

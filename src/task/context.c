@@ -43,5 +43,7 @@ void edo_set_context(edo_context *context)
     if (!task) edo__misuse("edo_set_context", "called outside of a task");
     edo_context *old = task->context;
     task->context = context ? edo_context_ref(context) : NULL;
+    int64_t deadline = context ? context->values.deadline : 0;
+    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the next poll looks at it
     edo_context_unref(old);
 }

@@ -12,19 +12,23 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-static void raise_fate(edo_future *future, edo_fate fate)
+/* In this poll of the task the future may have had its turn, and perhaps nothing else wakes the task:
+ * so it is queued again. */
+static void ask(edo_future *future, edo_fate fate)
 {
-    if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
+    if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
+    edo__raise_fate(future, fate);
+    if (edo__self.cx) edo__self.cx->requeue = true;
 }
 
 void edo_cancel(edo_future *future)
 {
-    raise_fate(future, EDO_CANCELLED);
+    ask(future, EDO_CANCELLED);
 }
 
 void edo_abort(edo_future *future)
 {
-    raise_fate(future, EDO_ABORTED);
+    ask(future, EDO_ABORTED);
 }
 
 /* ---- what a frame keeps: futures left over by edo_any, and open scopes ---- */
@@ -58,7 +62,7 @@ static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
             unkeep(link);
             continue;
         }
-        edo_cancel(future);
+        edo__raise_fate(future, EDO_CANCELLED);
         if (edo_poll_future(future, cx) == EDO_READY)
             unkeep(link);
         else
@@ -134,7 +138,7 @@ edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;
     if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
-    raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
+    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
     edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
                                                         : poll_leaf(future, cx);
     if (poll == EDO_READY)

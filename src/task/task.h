@@ -129,6 +129,11 @@ void *model_self_memory(void); // the checker's threads are coroutines of one th
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
 #endif
 
+static inline void edo__raise_fate(edo_future *future, edo_fate fate)
+{
+    if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
+}
+
 /* A frame with its arguments. */
 void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);
 
