@@ -1,10 +1,17 @@
-# The benchmark: bench/*.c, one program.
+# The benchmarks: edo-bench of bench/*.c, and raw-epoll, which knows nothing of edo and is compared
+# with it.
 
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
-if(bench_sources)
-    add_executable(edo-bench ${bench_sources})
-    target_compile_definitions(edo-bench PRIVATE _GNU_SOURCE)
-    target_link_libraries(edo-bench PRIVATE edo_static edo_warnings)
-    set_target_properties(edo-bench PROPERTIES
+list(REMOVE_ITEM bench_sources ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)
+
+function(edo_bench_program target)
+    add_executable(${target} ${ARGN})
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE)
+    target_link_libraries(${target} PRIVATE edo_warnings)
+    set_target_properties(${target} PROPERTIES
         RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
-endif()
+endfunction()
+
+edo_bench_program(edo-bench ${bench_sources})
+target_link_libraries(edo-bench PRIVATE edo_static)
+edo_bench_program(raw-epoll ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)

@@ -1,0 +1,75 @@
+/* Measures edo: one workload per process, on one runtime.
+ *
+ *     edo-bench [ct] WORKLOAD [ARGUMENT...]
+ *
+ * ct: a current-thread runtime, which is the default. The runtime's driver is the one that
+ * EDO_DRIVER names. Workloads are described in README.md beside this file. */
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bench.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct workload {
+    const char *name;
+    bench_fn *run;
+} workloads[] = {
+    { "spawn_join", bench_spawn_join },
+    { "yield_1", bench_yield_1 },
+    { "yield_1000", bench_yield_1000 },
+    { "timer_cancel", bench_timer_cancel },
+    { "timer_random", bench_timer_random },
+    { "mem_task", bench_mem_task },
+    { "echo", bench_echo },
+    { "memserver", bench_memserver },
+    { "proxy", bench_proxy },
+};
+
+static const struct workload *find(const char *name)
+{
+    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
+        if (strcmp(workloads[i].name, name) == 0) return &workloads[i];
+    return NULL;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: edo-bench [ct] WORKLOAD [ARGUMENT...]\nworkloads:");
+    for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
+        fprintf(stderr, " %s", workloads[i].name);
+    fprintf(stderr, "\n");
+    return EXIT_USAGE;
+}
+
+/* mtN: a runtime with N worker threads. */
+static bool is_threaded(const char *name)
+{
+    return strncmp(name, "mt", 2) == 0 && isdigit((unsigned char)name[2]);
+}
+
+static int run(const struct workload *workload, int argc, char **argv)
+{
+    edo_runtime *runtime;
+    bench_require(edo_runtime_create(NULL, &runtime), "runtime");
+    int status = workload->run(runtime, argc, argv);
+    bench_require(edo_runtime_destroy(runtime), "end of the runtime");
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    int at = argc > 1 && strcmp(argv[1], "ct") == 0 ? 2 : 1;
+    if (at >= argc) return usage();
+    if (at == 1 && is_threaded(argv[1])) {
+        fprintf(stderr, "unknown runtime %s\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    const struct workload *workload = find(argv[at]);
+    if (!workload) {
+        fprintf(stderr, "unknown workload %s\n", argv[at]);
+        return EXIT_USAGE;
+    }
+    return run(workload, argc - at - 1, argv + at + 1);
+}
