@@ -1,0 +1,336 @@
+/* edo_all and edo_try_all: all run to their ends; with try, the first failure cancels the rest. */
+#include "task/probe.h"
+
+/* ---- edo_all ---- */
+
+struct all_run_side_by_side {
+    edo_frame();
+    edo_args();
+    edo_op a, b, c;
+    int64_t start;
+};
+
+edo_test(all_run_side_by_side)
+{
+    edo_body {
+        self->start = edo_now();
+        self->a = edo_sleep(edo_ms(30));
+        self->b = edo_sleep(edo_ms(10));
+        self->c = edo_sleep(edo_ms(20));
+        edo_all(&self->a.base, &self->b.base, &self->c.base);
+        assert_int_equal(edo_now() - self->start, edo_ms(30));
+        assert_int_equal(self->a.base.result, 0);
+        assert_int_equal(self->b.base.result, 0);
+        assert_int_equal(self->c.base.result, 0);
+        edo_return(0);
+    }
+}
+
+struct each_result_stands_in_its_future {
+    edo_frame();
+    edo_args();
+    struct gate a, b, c;
+};
+
+edo_test(each_result_stands_in_its_future)
+{
+    edo_body {
+        self->a = gate_make();
+        self->b = gate_make_open(-EIO);
+        self->c = gate_make();
+        assert_int_equal(edo_go(opener, .gate = &self->c, .value = 3, .after = 1), 0);
+        assert_int_equal(edo_go(opener, .gate = &self->a, .value = 1, .after = 2), 0);
+        edo_all(&self->a.base, &self->b.base, &self->c.base);
+        assert_int_equal(self->a.base.result, 1);
+        assert_int_equal(self->b.base.result, -EIO); // a failure stops nobody
+        assert_int_equal(self->c.base.result, 3);
+        edo_return(0);
+    }
+}
+
+struct waits_for_all {
+    edo_frame();
+    edo_args(edo_future *a, *b;);
+};
+
+edo_async(waits_for_all)
+{
+    edo_body {
+        edo_all(self->a, self->b);
+        edo_return(edo_is_cancelled() ? -ECANCELED : 0);
+    }
+}
+
+struct a_cancelled_all_waits_for_its_children {
+    edo_frame();
+    edo_args();
+    struct gate a, work, cleanup;
+    struct cleaner cleaner;
+    struct waits_for_all child;
+    unsigned ended;
+};
+
+edo_test(a_cancelled_all_waits_for_its_children)
+{
+    edo_body {
+        self->a = gate_make();
+        self->work = gate_make();
+        self->cleanup = gate_make();
+        self->ended = 0;
+        edo_init(&self->cleaner, cleaner, .work = &self->work, .cleanup = &self->cleanup,
+                 .ended = &self->ended);
+        edo_init(&self->child, waits_for_all, .a = &self->a.base, .b = &self->cleaner.base);
+        assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
+        edo_cancel(&self->child.base);
+        assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
+        assert_int_equal(self->a.base.result, -ECANCELED);
+        gate_open(&self->cleanup, 0);
+        edo_all(&self->child.base);
+        assert_int_equal(self->child.base.result, -ECANCELED);
+        assert_int_equal(self->ended, 1);
+        edo_return(0);
+    }
+}
+
+struct one_branch_is_cancelled_by_another {
+    edo_frame();
+    edo_args(edo_future *victim;);
+};
+
+edo_async(one_branch_is_cancelled_by_another)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_ms(5)));
+        edo_cancel(self->victim);
+        edo_return(rc);
+    }
+}
+
+struct a_branch_may_be_cancelled_alone {
+    edo_frame();
+    edo_args();
+    edo_op victim, other;
+    struct one_branch_is_cancelled_by_another canceller;
+    int64_t start;
+};
+
+edo_test(a_branch_may_be_cancelled_alone)
+{
+    edo_body {
+        self->start = edo_now();
+        self->victim = edo_sleep(edo_s(60));
+        self->other = edo_sleep(edo_ms(10));
+        edo_init(&self->canceller, one_branch_is_cancelled_by_another,
+                 .victim = &self->victim.base);
+        edo_all(&self->canceller.base, &self->victim.base, &self->other.base);
+        assert_int_equal(self->victim.base.result, -ECANCELED);
+        assert_int_equal(self->other.base.result, 0);
+        assert_int_equal(edo_now() - self->start, edo_ms(10));
+        edo_return(0);
+    }
+}
+
+/* ---- edo_try_all ---- */
+
+struct without_a_failure_try_all_answers_zero {
+    edo_frame();
+    edo_args();
+    struct gate a, b;
+};
+
+edo_test(without_a_failure_try_all_answers_zero)
+{
+    edo_body {
+        int rc;
+        self->a = gate_make();
+        self->b = gate_make_open(7);
+        assert_int_equal(edo_go(opener, .gate = &self->a, .value = 5, .after = 1), 0);
+        edo_try_all(rc, &self->a.base, &self->b.base);
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->a.base.result, 5);
+        assert_int_equal(self->b.base.result, 7);
+        edo_return(0);
+    }
+}
+
+struct the_first_failure_cancels_the_rest {
+    edo_frame();
+    edo_args();
+    struct gate a, b, c;
+    int round;
+};
+
+edo_test(the_first_failure_cancels_the_rest)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 2; self->round++) {
+            self->a = gate_make();
+            self->b = gate_make();
+            self->c = gate_make();
+            if (self->round == 0)
+                gate_open(&self->b, -EIO); // before the first pass: c is new, a was polled
+            else
+                assert_int_equal(edo_go(opener, .gate = &self->b, .value = -EIO, .after = 1), 0);
+            edo_try_all(rc, &self->a.base, &self->b.base, &self->c.base);
+            assert_int_equal(rc, -EIO);
+            assert_int_equal(self->a.base.result, -ECANCELED);
+            assert_int_equal(self->c.base.result, -ECANCELED);
+            assert_int_equal(self->a.base.state, EDO_DONE);
+            assert_int_equal(self->c.base.state, EDO_DONE);
+        }
+        edo_return(0);
+    }
+}
+
+/* Those that came to their ends before, and those that fail after. */
+struct the_first_failure_is_told {
+    edo_frame();
+    edo_args();
+    struct gate good, bad, worse;
+};
+
+edo_test(the_first_failure_is_told)
+{
+    edo_body {
+        int rc;
+        self->good = gate_make_open(1);
+        self->bad = gate_make();
+        self->worse = gate_make_stubborn();
+        assert_int_equal(edo_go(opener, .gate = &self->bad, .value = -EPIPE, .after = 1), 0);
+        assert_int_equal(edo_go(opener, .gate = &self->worse, .value = -EIO, .after = 4), 0);
+        edo_try_all(rc, &self->worse.base, &self->good.base, &self->bad.base);
+        assert_int_equal(rc, -EPIPE);
+        assert_int_equal(self->good.base.result, 1);
+        assert_int_equal(self->worse.base.result, -EIO);
+        edo_return(0);
+    }
+}
+
+struct the_rest_have_ended_their_clean_up {
+    edo_frame();
+    edo_args();
+    struct gate bad, work, cleanup;
+    struct cleaner cleaner;
+    unsigned ended;
+};
+
+edo_test(the_rest_have_ended_their_clean_up)
+{
+    edo_body {
+        int rc;
+        self->bad = gate_make();
+        self->work = gate_make();
+        self->cleanup = gate_make();
+        self->ended = 0;
+        edo_init(&self->cleaner, cleaner, .work = &self->work, .cleanup = &self->cleanup,
+                 .ended = &self->ended);
+        assert_int_equal(edo_go(opener, .gate = &self->bad, .value = -EPIPE, .after = 1), 0);
+        assert_int_equal(edo_go(opener, .gate = &self->cleanup, .after = 6), 0);
+        edo_try_all(rc, &self->cleaner.base, &self->bad.base);
+        assert_int_equal(rc, -EPIPE);
+        assert_int_equal(self->ended, 1);
+        edo_return(0);
+    }
+}
+
+struct functions_that_have_not_begun_run_as_cancelled {
+    edo_frame();
+    edo_args();
+    struct gate bad, unopened;
+    struct passer child;
+    unsigned ended;
+};
+
+edo_test(functions_that_have_not_begun_run_as_cancelled)
+{
+    edo_body {
+        int rc;
+        self->bad = gate_make_open(-EIO);
+        self->unopened = gate_make();
+        self->ended = 0;
+        edo_init(&self->child, passer, .gate = &self->unopened, .ended = &self->ended);
+        edo_try_all(rc, &self->bad.base, &self->child.base);
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(self->ended, 1);
+        assert_int_equal(self->child.base.result, -ECANCELED);
+        edo_return(0);
+    }
+}
+
+struct tries_all {
+    edo_frame();
+    edo_args(edo_future *a, *b;);
+};
+
+edo_async(tries_all)
+{
+    edo_body {
+        int rc;
+        edo_try_all(rc, self->a, self->b);
+        edo_return(rc);
+    }
+}
+
+struct cancelled_from_outside_try_all_answers_so {
+    edo_frame();
+    edo_args();
+    struct gate a, b;
+    struct tries_all child;
+};
+
+edo_test(cancelled_from_outside_try_all_answers_so)
+{
+    edo_body {
+        self->a = gate_make();
+        self->b = gate_make();
+        edo_init(&self->child, tries_all, .a = &self->a.base, .b = &self->b.base);
+        assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
+        edo_cancel(&self->child.base);
+        edo_all(&self->child.base);
+        assert_int_equal(self->child.base.result, -ECANCELED);
+        edo_return(0);
+    }
+}
+
+/* The result is kept in the frame while it waits; a later one begins afresh. */
+struct a_failure_of_one_is_not_that_of_the_next {
+    edo_frame();
+    edo_args();
+    struct gate a, b;
+};
+
+edo_test(a_failure_of_one_is_not_that_of_the_next)
+{
+    edo_body {
+        int rc;
+        self->a = gate_make_open(-EIO);
+        edo_try_all(rc, &self->a.base);
+        assert_int_equal(rc, -EIO);
+        self->a = gate_make_open(1);
+        self->b = gate_make();
+        assert_int_equal(edo_go(opener, .gate = &self->b, .value = 1, .after = 1), 0);
+        edo_try_all(rc, &self->a.base, &self->b.base);
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_run_side_by_side_test),
+        cmocka_unit_test(each_result_stands_in_its_future_test),
+        cmocka_unit_test(a_cancelled_all_waits_for_its_children_test),
+        cmocka_unit_test(a_branch_may_be_cancelled_alone_test),
+        cmocka_unit_test(without_a_failure_try_all_answers_zero_test),
+        cmocka_unit_test(the_first_failure_cancels_the_rest_test),
+        cmocka_unit_test(the_first_failure_is_told_test),
+        cmocka_unit_test(the_rest_have_ended_their_clean_up_test),
+        cmocka_unit_test(functions_that_have_not_begun_run_as_cancelled_test),
+        cmocka_unit_test(cancelled_from_outside_try_all_answers_so_test),
+        cmocka_unit_test(a_failure_of_one_is_not_that_of_the_next_test),
+    };
+    return RUN(tests);
+}
