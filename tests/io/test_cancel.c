@@ -1,0 +1,395 @@
+/* Cancelled reads and writes: nothing is lost, nothing is done twice, and it is told how far they
+ * got. Some drivers end a cancelled operation late, or find that it has succeeded. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- reads ---- */
+
+struct read_timeout {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int64_t before;
+    int peer, round;
+    char buffer[8];
+};
+
+edo_async(read_timeout)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        for (self->round = 0; self->round < 3; self->round++) {
+            self->before = edo_now();
+            edo_await_for(n, edo_s(3600), edo_read(self->io, self->buffer, 8));
+            assert_int_equal(n, -ETIMEDOUT);
+            assert_int_equal(edo_op_progress(edo_last_op()), 0);
+            assert_true(edo_now() - self->before >= edo_s(3600));
+        }
+        fd_write_all(self->peer, "complete", 8);
+        edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 8);
+        assert_int_equal(n, 8);
+        assert_memory_equal(self->buffer, "complete", 8);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(read_timeout)
+
+    /* The buffer of a read that was cancelled is left alone from then on. */
+    struct buffer_is_free {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int peer;
+    char abandoned[4], buffer[4];
+};
+
+edo_async(buffer_is_free)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        memcpy(self->abandoned, "....", 4);
+        edo_await_for(n, edo_ms(1), edo_read(self->io, self->abandoned, 4));
+        assert_int_equal(n, -ETIMEDOUT);
+        fd_write_all(self->peer, "data", 4);
+        settle();
+        edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 4);
+        assert_int_equal(n, 4);
+        assert_memory_equal(self->buffer, "data", 4);
+        assert_memory_equal(self->abandoned, "....", 4);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(buffer_is_free)
+
+    struct exact_cancelled {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    int peer;
+    char buffer[8];
+};
+
+edo_async(exact_cancelled)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        fd_write_all(self->peer, "abc", 3);
+        edo_await_for(n, edo_ms(1), edo_read_exact(self->io, self->buffer, 8));
+        assert_int_equal(n, -ETIMEDOUT); // never a short count
+        assert_int_equal(edo_op_progress(edo_last_op()), 3);
+        assert_memory_equal(self->buffer, "abc", 3);
+        fd_write_all(self->peer, "defgh", 5);
+        edo_await(n, edo_read_exact(self->io, self->buffer + 3, 5));
+        assert_int_equal(n, 5);
+        assert_memory_equal(self->buffer, "abcdefgh", 8);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(exact_cancelled)
+
+    /* Data and cancellation come at the same time, in either order: whatever wins, each byte is
+ * delivered once. */
+    struct race {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *reader;
+    edo_op op;
+    int peer;
+    unsigned round;
+    size_t sent, got;
+    test_random random;
+    char out[32], in[32];
+};
+
+enum { ROUNDS = 300 };
+
+edo_async(race)
+{
+    edo_body {
+        int64_t n;
+        size_t size;
+        self->io = open_stream(self->kind, &self->peer);
+        self->random = test_random_make(self->kind);
+        for (self->round = 0; self->round < ROUNDS; self->round++) {
+            n = edo_spawn(&self->reader, run_op,
+                          .op = edo_read(self->io, self->in, sizeof self->in), .ret_op = &self->op);
+            assert_int_equal(n, 0);
+            if (test_random_below(&self->random, 2)) settle();
+            size = test_random_below(&self->random, 5); // perhaps none
+            fill_pattern(self->out, size, 1, self->sent);
+            fd_write_all(self->peer, self->out, size);
+            self->sent += size;
+            if (test_random_below(&self->random, 2)) edo_await(n, edo_yield());
+            edo_task_cancel(self->reader);
+            edo_await(n, edo_join(self->reader));
+            assert_true(n > 0 || n == -ECANCELED);
+            assert_int_equal(edo_op_progress(&self->op), n > 0 ? n : 0);
+            if (n < 0) continue;
+            assert_true(is_pattern(self->in, (size_t)n, 1, self->got));
+            self->got += (size_t)n;
+        }
+        close(self->peer);
+        for (;;) {
+            edo_await(n, edo_read(self->io, self->in, sizeof self->in));
+            if (n <= 0) break;
+            assert_true(is_pattern(self->in, (size_t)n, 1, self->got));
+            self->got += (size_t)n;
+        }
+        assert_int_equal(n, 0);
+        assert_int_equal(self->got, self->sent);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+test_each_kind(race)
+
+    /* ---- writes ---- */
+
+    /* Not on TCP, which empties its buffer in the background. */
+    struct write_cancelled {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    struct iovec vector;
+    size_t filled;
+};
+
+edo_async(write_cancelled)
+{
+    edo_body {
+        int64_t n;
+        if (self->kind == TCP_STREAM) edo_return(0);
+        open_streams(self->kind, &self->reader, &self->writer);
+        self->filled = fd_fill(edo_io_fd(self->writer));
+        edo_await_for(n, edo_ms(1), edo_write(self->writer, "x", 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        self->vector = (struct iovec){ "y", 1 };
+        edo_await_for(n, edo_ms(1), edo_writev(self->writer, &self->vector, 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_close(self->writer);
+        assert_int_equal(fd_read_to_end(edo_io_fd(self->reader)), self->filled); // nothing more
+        edo_close(self->reader);
+        edo_return(0);
+    }
+}
+
+test_each_kind(write_cancelled)
+
+    struct write_all_cancelled {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    size_t size, written;
+    char *data;
+};
+
+edo_async(write_all_cancelled)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        shrink_buffer(edo_io_fd(self->writer));
+        self->size = bulk_size();
+        self->data = test_malloc(self->size);
+        fill_pattern(self->data, self->size, 1, 0);
+        edo_await_for(n, edo_ms(1), edo_write_all(self->writer, self->data, self->size));
+        assert_int_equal(n, -ETIMEDOUT);
+        self->written = edo_op_progress(edo_last_op());
+        assert_in_range(self->written, 1, self->size - 1);
+        edo_close(self->writer);
+        memset(self->data, 0, self->size);
+        fd_read_all(edo_io_fd(self->reader), self->data, self->written);
+        assert_true(is_pattern(self->data, self->written, 1, 0));
+        assert_int_equal(fd_read_to_end(edo_io_fd(self->reader)), 0);
+        edo_close(self->reader);
+        test_free(self->data);
+        edo_return(0);
+    }
+}
+
+test_each_kind(write_all_cancelled)
+
+    /* ---- the fate of a task ---- */
+
+    /* Everything is ready, but the task was cancelled before. */
+    struct cancelled_work {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char buffer[4];
+};
+
+edo_async(cancelled_work)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_sleep(EDO_NEVER));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_read(self->io, self->buffer, 4));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_read_exact(self->io, self->buffer, 4));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_write(self->io, "no", 2));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_write_all(self->io, "no", 2));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_shutdown_write(self->io));
+        assert_int_equal(n, -ECANCELED);
+        edo_await(n, edo_wait_fd(edo_io_fd(self->io), EDO_WRITABLE));
+        assert_int_equal(n, -ECANCELED);
+        edo_shield();
+        edo_await(n, edo_read_exact(self->io, self->buffer, 4));
+        assert_int_equal(n, 4);
+        assert_memory_equal(self->buffer, "data", 4);
+        edo_await(n, edo_write_all(self->io, "yes", 3));
+        assert_int_equal(n, 3);
+        edo_return(0);
+    }
+}
+
+struct sticky {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    edo_task *task;
+    int peer;
+    char answer[4];
+};
+
+edo_test(sticky)
+{
+    edo_body {
+        int rc;
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        fd_write_all(self->peer, "data", 4);
+        rc = edo_spawn(&self->task, cancelled_work, .io = self->io);
+        assert_int_equal(rc, 0);
+        settle();
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        edo_close(self->io);
+        assert_int_equal(read(self->peer, self->answer, 4), 3);
+        assert_memory_equal(self->answer, "yes", 3);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+/* Abort reaches what is behind a shield. */
+struct shielded_read {
+    edo_frame();
+    edo_args(edo_io *io; char *byte;);
+};
+
+edo_async(shielded_read)
+{
+    edo_body {
+        int64_t n;
+        edo_shield();
+        edo_await(n, edo_read(self->io, self->byte, 1));
+        edo_return(n);
+    }
+}
+
+struct aborted {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    edo_task *task;
+    int peer;
+    char byte;
+};
+
+edo_test(aborted)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        n = edo_spawn(&self->task, shielded_read, .io = self->io, .byte = &self->byte);
+        assert_int_equal(n, 0);
+        settle();
+        edo_task_cancel(self->task);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        edo_task_abort(self->task);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, -ECANCELED);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+/* ---- a choice between reads ---- */
+
+struct choice {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *io[2];
+    int peer[2];
+    unsigned round;
+    edo_op op[2];
+    char in[2][4];
+};
+
+edo_async(choice)
+{
+    edo_body {
+        int which;
+        int64_t n;
+        for (unsigned i = 0; i < 2; i++)
+            self->io[i] = open_stream(self->kind, &self->peer[i]);
+        for (self->round = 0; self->round < 20; self->round++) {
+            self->op[0] = edo_read_exact(self->io[0], self->in[0], 1);
+            self->op[1] = edo_read_exact(self->io[1], self->in[1], 1);
+            fd_write_all(self->peer[self->round % 2], "x", 1);
+            edo_select(which, &self->op[0].base, &self->op[1].base);
+            assert_int_equal(which, self->round % 2);
+            assert_int_equal(self->op[which].base.result, 1);
+            assert_int_equal(self->op[1 - which].base.result, -ECANCELED);
+        }
+        for (self->round = 0; self->round < 2; self->round++) {
+            fd_write_all(self->peer[self->round], "abcd", 4);
+            edo_call(n, collect, .io = self->io[self->round], .buffer = self->in[0], .size = 4);
+            assert_memory_equal(self->in[0], "abcd", 4);
+            edo_close(self->io[self->round]);
+            close(self->peer[self->round]);
+        }
+        edo_return(0);
+    }
+}
+
+test_each_kind(choice)
+
+    int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_timeout_kinds_test),
+        cmocka_unit_test(buffer_is_free_kinds_test),
+        cmocka_unit_test(exact_cancelled_kinds_test),
+        cmocka_unit_test(race_kinds_test),
+        cmocka_unit_test(write_cancelled_kinds_test),
+        cmocka_unit_test(write_all_cancelled_kinds_test),
+        cmocka_unit_test(sticky_test),
+        cmocka_unit_test(aborted_test),
+        cmocka_unit_test(choice_kinds_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
