@@ -1,0 +1,326 @@
+/* edo-test: once. Every field of edo_config, and how a runtime comes to its driver. */
+#include "runtime/fixture.h"
+
+#include <edo/features.h>
+#include <string.h>
+
+#include "sys/sys.h"
+
+/* ---- which driver ---- */
+
+static int create_and_end(const edo_config *config, char driver[16])
+{
+    edo_runtime *runtime = NULL;
+    int rc = edo_runtime_create(config, &runtime);
+    if (rc < 0) {
+        assert_null(runtime); // outputs are untouched on failure
+        return rc;
+    }
+    strncpy(driver, edo_runtime_driver(runtime), 15);
+    return edo_runtime_destroy(runtime);
+}
+
+static void test_driver_by_default(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    unsetenv("EDO_DRIVER");
+    assert_int_equal(create_and_end(NULL, driver), 0);
+    assert_string_equal(driver, "epoll");
+    setenv("EDO_DRIVER", "", 1); // as if it were not set
+    assert_int_equal(create_and_end(NULL, driver), 0);
+    assert_string_equal(driver, "epoll");
+    unsetenv("EDO_DRIVER");
+}
+
+static void test_driver_by_environment(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    setenv("EDO_DRIVER", "chaos", 1);
+    assert_int_equal(create_and_end(NULL, driver), 0);
+    assert_string_equal(driver, "chaos");
+    setenv("EDO_DRIVER", "none such", 1);
+    assert_int_equal(create_and_end(NULL, driver), -EINVAL);
+    unsetenv("EDO_DRIVER");
+}
+
+static void test_driver_by_config(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    setenv("EDO_DRIVER", "none such", 1); // the config comes first
+    assert_int_equal(create_and_end(&(edo_config){ .driver = "epoll" }, driver), 0);
+    assert_string_equal(driver, "epoll");
+    unsetenv("EDO_DRIVER");
+    assert_int_equal(create_and_end(&(edo_config){ .driver = "chaos:seed=7" }, driver), 0);
+    assert_string_equal(driver, "chaos"); // what follows the colon is the driver's
+    static const char *const unknown[] = { "none such", "epol", "epolll", "epoll ", ":", "EPOLL" };
+    for (size_t i = 0; i < ARRAY_LENGTH(unknown); i++)
+        assert_int_equal(create_and_end(&(edo_config){ .driver = unknown[i] }, driver), -EINVAL);
+}
+
+/* ---- a driver that is refused ---- */
+
+static int refused_error;
+
+static int refused_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                        const char **ret_reason)
+{
+    (void)runtime;
+    (void)argument;
+    (void)ret_driver;
+    *ret_reason = "the kernel is too old";
+    return refused_error;
+}
+
+static const edo_driver_ops refused_ops = { .name = "refused", .open = refused_open };
+
+static void test_fallback(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    const edo_driver_ops *registered = edo__sys_driver("chaos"); // there is room for one
+    edo__sys_register_driver(&refused_ops);
+    log_capture();
+    refused_error = -ENOSYS;
+    assert_int_equal(create_and_end(&(edo_config){ .driver = "refused", .name = "mine" }, driver),
+                     0);
+    log_release();
+    edo__sys_register_driver(registered);
+    assert_string_equal(driver, "epoll");
+    assert_int_equal(log_lines(NULL), 1);
+    assert_int_equal(log_lines("mine"), 1); // which runtime, which driver, why, what instead
+    assert_int_equal(log_lines("refused"), 1);
+    assert_int_equal(log_lines("the kernel is too old"), 1);
+    assert_int_equal(log_lines("epoll"), 1);
+}
+
+static void test_own_driver_has_no_fallback(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    refused_error = -EPERM;
+    assert_int_equal(create_and_end(&(edo_config){ .driver_ops = &refused_ops }, driver), -EPERM);
+}
+
+/* ---- a driver of one's own: epoll, but counting ---- */
+
+static const edo_driver_ops *epoll_ops;
+static edo_driver_ops counting_ops;
+static unsigned turns;
+
+static int counting_turn(edo_driver *driver, int64_t timeout)
+{
+    turns++;
+    return epoll_ops->turn(driver, timeout);
+}
+
+static int counting_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                         const char **ret_reason)
+{
+    int rc = epoll_ops->open(runtime, argument, ret_driver, ret_reason);
+    if (rc == 0) (*ret_driver)->ops = &counting_ops;
+    return rc;
+}
+
+static const edo_driver_ops *counting_driver(void)
+{
+    epoll_ops = edo__sys_driver("epoll");
+    counting_ops = *epoll_ops;
+    counting_ops.name = "counting";
+    counting_ops.open = counting_open;
+    counting_ops.turn = counting_turn;
+    turns = 0;
+    return &counting_ops;
+}
+
+static void test_own_driver(void **state)
+{
+    char driver[16] = "";
+    (void)state;
+    edo_config config = { .driver_ops = counting_driver(), .driver = "none such" };
+    assert_int_equal(create_and_end(&config, driver), 0);
+    assert_string_equal(driver, "counting");
+    edo_runtime *runtime = make_runtime_with(&config);
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_true(turns > 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- event_interval ---- */
+
+struct yielder {
+    edo_frame();
+    edo_args(unsigned *polls;);
+};
+
+edo_async(yielder)
+{
+    edo_body {
+        int rc;
+        do {
+            ++*self->polls;
+            edo_await(rc, edo_yield());
+        } while (rc == 0);
+        edo_return(rc);
+    }
+}
+
+static unsigned polls_of_one_turn(uint32_t interval)
+{
+    unsigned polls = 0;
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .event_interval = interval, .driver_ops = counting_driver() });
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(NULL, &options, yielder, .polls = &polls), 0);
+    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // never waits, for more is ready
+    unsigned one_turn = polls;
+    assert_int_equal(turns, 1); // looks at the driver once
+    assert_int_equal(edo_turn(runtime, 0), 1);
+    assert_int_equal(polls, 2 * one_turn);
+    assert_int_equal(turns, 2);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return one_turn;
+}
+
+static void test_event_interval(void **state)
+{
+    (void)state;
+    assert_int_equal(polls_of_one_turn(1), 1);
+    assert_int_equal(polls_of_one_turn(7), 7);
+    assert_int_equal(polls_of_one_turn(0), 61); // the default
+}
+
+/* ---- budget and time slice: operations of one poll ---- */
+
+struct spinner {
+    edo_frame();
+    edo_args(unsigned *count;);
+};
+
+edo_async(spinner)
+{
+    edo_body {
+        int rc;
+        do {
+            ++*self->count;
+            edo_await(rc, edo_sleep_until(0)); // ready at once, also when cancelled
+        } while (rc == 0 && !edo_is_cancelled());
+        edo_return(rc);
+    }
+}
+
+static unsigned operations_of_one_poll(edo_config config)
+{
+    unsigned count = 0;
+    config.event_interval = 1;
+    edo_runtime *runtime = make_runtime_with(&config);
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(NULL, &options, spinner, .count = &count), 0);
+    assert_int_equal(edo_turn(runtime, 0), 1);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return count - 1; // the last was not answered in that poll
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    assert_int_equal(operations_of_one_poll((edo_config){ .budget = 1 }), 1);
+    assert_int_equal(operations_of_one_poll((edo_config){ .budget = 10 }), 10);
+    assert_int_equal(operations_of_one_poll((edo_config){ .time_slice = edo_s(60) }), 128);
+}
+
+static void test_time_slice(void **state)
+{
+    (void)state;
+    enum { HUGE_BUDGET = 1 << 30 }; // would take a second
+    unsigned count = operations_of_one_poll((edo_config){ .budget = HUGE_BUDGET, .time_slice = 1 });
+    assert_in_range(count, 1, 1000);
+}
+
+/* ---- seed ---- */
+
+struct choose {
+    edo_frame();
+    edo_args();
+    edo_op a, b;
+    uint64_t choices;
+    unsigned i;
+};
+
+/* Returns: 62 choices between two operations that are ready both. */
+edo_async(choose)
+{
+    edo_body {
+        int which;
+        self->choices = 0;
+        for (self->i = 0; self->i < 62; self->i++) {
+            self->a = edo_sleep_until(0);
+            self->b = edo_sleep_until(0);
+            edo_select(which, &self->a.base, &self->b.base);
+            self->choices = self->choices << 1 | (uint64_t)which;
+        }
+        edo_return((int64_t)self->choices);
+    }
+}
+
+static int64_t choices_of(uint64_t seed)
+{
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .seed = seed });
+    int64_t choices = edo_block_on(runtime, choose);
+    assert_true(choices >= 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return choices;
+}
+
+static void test_seed_of_choices(void **state)
+{
+    (void)state;
+    assert_int_equal(choices_of(1), choices_of(1));
+    assert_int_equal(choices_of(UINT64_MAX), choices_of(UINT64_MAX));
+    assert_int_not_equal(choices_of(1), choices_of(2));
+    assert_int_not_equal(choices_of(0), choices_of(0)); // random
+}
+
+/* ---- test_clock ---- */
+
+struct long_sleep {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(long_sleep)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_s(86400)));
+        edo_return(rc);
+    }
+}
+
+static void test_test_clock(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
+    assert_int_equal(edo_block_on(runtime, long_sleep), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_driver_by_default),
+        clean_test(test_driver_by_environment),
+        clean_test(test_driver_by_config),
+        clean_test(test_fallback),
+        clean_test(test_own_driver_has_no_fallback),
+        clean_test(test_own_driver),
+        clean_test(test_event_interval),
+        clean_test(test_budget),
+        clean_test(test_time_slice),
+        clean_test(test_seed_of_choices),
+        clean_test(test_test_clock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
