@@ -119,6 +119,7 @@ static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acq_rel(&heap->remote, with);
     while (b) {
+        edo_plain_read(&b->next);
         block *next = b->next;
         put_back(heap, b);
         b = next;
@@ -161,6 +162,7 @@ static void free_remote(edo__heap *heap, block *b)
             free_orphan(heap);
             return;
         }
+        edo_plain_write(&b->next);
         b->next = head;
     } while (!edo_cas_acq_rel(&heap->remote, &head, b));
 }

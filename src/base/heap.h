@@ -19,7 +19,11 @@ enum {
     EDO__HEAP_GRAIN = 16, // what every block is aligned to: max_align_t
     EDO__HEAP_MAX = 1024, // larger blocks come from the hooks one by one
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
+#ifdef EDO_MODEL
+    EDO__SLAB_SIZE = 4 * 1024, // three blocks of the largest class
+#else
     EDO__SLAB_SIZE = 64 * 1024, // some 200 tasks; small enough to be touched soon
+#endif
 };
 
 typedef struct edo__heap edo__heap;

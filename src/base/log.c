@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/base.h"
 
 enum { LINE_SIZE = 512 }; // a line of the log; longer ones are cut
@@ -52,7 +53,8 @@ void edo__misuse(const char *call, const char *format, ...)
     va_start(args, format);
     vsnprintf(rule, sizeof rule, format, args);
     va_end(args);
-    const char *where = edo__describe_current ? edo__describe_current(task, sizeof task) : "";
+    const char *(*describe)(char *, size_t) = edo_load_relaxed(&edo__describe_current);
+    const char *where = describe ? describe(task, sizeof task) : "";
     fprintf(stderr, "edo: %s: %s%s\n", call, rule, where);
     abort();
 }

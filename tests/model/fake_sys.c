@@ -70,8 +70,7 @@ const edo_driver_ops *edo__sys_driver(const char *name)
 
 void *edo__alloc_aligned(size_t size, size_t align)
 {
-    (void)align;
-    return model_alloc(size);
+    return model_alloc_aligned(size, align);
 }
 
 void edo__free_aligned(void *memory, size_t size, size_t align)

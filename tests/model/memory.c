@@ -27,7 +27,7 @@ typedef struct plain {
     model_place where_written, where_read[MODEL_THREADS];
 } plain;
 
-static _Alignas(64) char arena[ARENA_SIZE];
+static _Alignas(4096) char arena[ARENA_SIZE];
 static size_t arena_used;
 static block blocks[MAX_BLOCKS];
 static int block_count;
@@ -92,18 +92,22 @@ void memory_reset(void)
 
 /* ---- blocks ---- */
 
-void *model_alloc(size_t size)
+void *model_alloc_aligned(size_t size, size_t align)
 {
-    enum { GRAIN = 16 };
-    size_t rounded = (size + GRAIN - 1) / GRAIN * GRAIN;
-    if (block_count == MAX_BLOCKS || arena_used + rounded > ARENA_SIZE)
+    arena_used = (arena_used + align - 1) / align * align;
+    if (block_count == MAX_BLOCKS || arena_used + size > ARENA_SIZE)
         model_fail("a model may use %d bytes in %d blocks", ARENA_SIZE, MAX_BLOCKS);
     block *b = &blocks[block_count++];
     *b = (block){ .memory = arena + arena_used, .size = size };
     memcpy(b->clock, thread_now()->now.clock, sizeof b->clock);
-    arena_used += rounded; // never given out twice in an execution
+    arena_used += size; // never given out twice in an execution
     memset(b->memory, 0xa5, size);
     return b->memory;
+}
+
+void *model_alloc(size_t size)
+{
+    return model_alloc_aligned(size, _Alignof(max_align_t));
 }
 
 void *model_alloc_static(size_t size)

@@ -44,6 +44,7 @@ unsigned model_choose(unsigned count);
 
 /* Memory of this execution. What is not freed at its end is a leak, but for model_alloc_static. */
 void *model_alloc(size_t size);
+void *model_alloc_aligned(size_t size, size_t align);
 void *model_alloc_static(size_t size);
 void model_free(void *memory);
 

@@ -1,0 +1,120 @@
+/* The lock of four bytes and the heap's frees from other threads. Built with EDO_MODEL_LOCKS: the lock
+ * is the real one here. */
+#include "base/heap.h"
+#include "base/lock.h"
+
+#include "model/model.h"
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+/* ---- the lock ---- */
+
+static struct {
+    edo__lock lock;
+    unsigned count;
+} *l;
+
+static void locked_add(void)
+{
+    edo__lock_take(&l->lock);
+    edo_plain_write(&l->count);
+    l->count++;
+    edo__lock_give(&l->lock);
+}
+
+THREAD(add)
+{
+    locked_add();
+}
+
+static void lock_set_up(void)
+{
+    l = model_alloc_static(sizeof *l);
+    l->lock = 0;
+    l->count = 0;
+}
+
+MODEL(lock_two, "two threads: one at a time, what one did is seen by the next, no sleeper is left")
+{
+    lock_set_up();
+    int other = model_start(add, NULL);
+    locked_add();
+    locked_add();
+    model_join(other);
+    model_assert(l->count == 3);
+}
+
+MODEL(lock_three, "three threads: a sleeper is woken although others come first")
+{
+    lock_set_up();
+    int first = model_start(add, NULL), second = model_start(add, NULL);
+    locked_add();
+    model_join(first);
+    model_join(second);
+    model_assert(l->count == 3);
+}
+
+/* ---- the heap ---- */
+
+enum { BLOCK = EDO__HEAP_MAX, BLOCKS = 3 }; // as many as fill a slab
+
+static struct {
+    edo__heap *heap;
+    void *blocks[BLOCKS];
+} *h;
+
+static void heap_set_up(void)
+{
+    h = model_alloc_static(sizeof *h);
+    h->heap = edo__heap_create();
+    for (int i = 0; i < BLOCKS; i++)
+        h->blocks[i] = edo__heap_alloc(h->heap, BLOCK);
+}
+
+static void free_block(int i, edo__heap *mine)
+{
+    edo_plain_write((char *)h->blocks[i]);
+    edo__heap_free(mine, h->blocks[i]);
+}
+
+THREAD(free_first)
+{
+    free_block(0, NULL);
+}
+
+THREAD(free_second)
+{
+    free_block(1, NULL);
+}
+
+MODEL(heap_remote_free, "a block that another thread frees is used again, after what that one did")
+{
+    heap_set_up();
+    int other = model_start(free_first, NULL);
+    for (int i = 0; i < 2; i++) {
+        void *block = edo__heap_alloc(h->heap, BLOCK); // the one freed, or from a new slab
+        edo_plain_write((char *)block);
+        edo__heap_free(h->heap, block);
+    }
+    free_block(1, h->heap);
+    free_block(2, h->heap);
+    model_join(other);
+    edo__heap_close(h->heap);
+}
+
+MODEL(heap_close_against_frees, "the last of close and frees gives all memory back, exactly once")
+{
+    heap_set_up();
+    int first = model_start(free_first, NULL), second = model_start(free_second, NULL);
+    free_block(2, h->heap);
+    edo__heap_close(h->heap);
+    model_join(first);
+    model_join(second);
+}

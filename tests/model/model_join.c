@@ -1,0 +1,194 @@
+/* Joining and scopes across two runtimes, each on its thread. */
+#include <string.h>
+
+#include "model/fake_sys.h"
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+static struct {
+    edo_runtime *here, *there;             // of thread 0, of the other
+    edo_task *task, *joiner;
+    int64_t joined;
+    unsigned ends;
+    bool cancelled;
+} *s;
+
+static void set_up(void)
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->here = fake_runtime_create();
+    s->there = fake_runtime_create();
+}
+
+/* Turned to the end of all tasks, then destroyed by its own thread. */
+static void run_out(edo_runtime *runtime)
+{
+    while (edo_runtime_task_count(runtime))
+        edo_turn(runtime, EDO_NEVER);
+    model_assert(edo_runtime_destroy(runtime) == 0);
+}
+
+/* ---- tasks ---- */
+
+struct worker {
+    edo_frame();
+    edo_args(int64_t answer;);
+};
+
+edo_async(worker)
+{
+    edo_body {
+        edo_plain_write(&self->answer);    // until here the frame is in use
+        s->ends++;
+        edo_return(self->answer);
+    }
+}
+
+struct joiner {
+    edo_frame();
+    edo_args(edo_task *task;);
+};
+
+edo_async(joiner)
+{
+    edo_body {
+        int64_t result;
+        edo_await(result, edo_join(self->task));
+        s->joined = result;
+        if (result == -ECANCELED) edo_detach(self->task);
+        edo_return(0);
+    }
+}
+
+static void spawn_both(bool handle)
+{
+    edo_spawn_options there = { .runtime = s->there }, here = { .runtime = s->here };
+    int rc = edo_spawn_with(&s->task, &there, worker, .answer = 5);
+    model_assert(rc == 0);
+    rc = edo_spawn_with(handle ? &s->joiner : NULL, &here, joiner, .task = s->task);
+    model_assert(rc == 0);
+}
+
+THREAD(run_there)
+{
+    run_out(s->there);
+}
+
+/* ---- joining ---- */
+
+MODEL(join_against_end, "a join from another runtime is answered, after the function has ended")
+{
+    set_up();
+    spawn_both(false);
+    int other = model_start(run_there, NULL);
+    run_out(s->here);
+    model_join(other);
+    model_assert(s->joined == 5 && s->ends == 1);
+}
+
+THREAD(cancel_joiner)
+{
+    edo_task_cancel(s->joiner);
+    edo_detach(s->joiner);
+}
+
+MODEL(join_cancelled, "a join that is cancelled answers the result or leaves the handle, never both")
+{
+    set_up();
+    spawn_both(true);
+    int other = model_start(run_there, NULL);
+    int canceller = model_start(cancel_joiner, NULL);
+    run_out(s->here);
+    model_join(other);
+    model_join(canceller);
+    model_assert(s->joined == 5 || s->joined == -ECANCELED);
+}
+
+/* ---- scopes: the owner here, its members there ---- */
+
+struct owner {
+    edo_frame();
+    edo_args(uint32_t flags; int64_t first, second;);
+    edo_scope scope;
+    edo_spawn_options there;
+    edo_member member;
+    int members;
+};
+
+edo_async(owner)
+{
+    edo_body {
+        int rc;
+        self->there = (edo_spawn_options){ .runtime = s->there };
+        edo_scope_open(&self->scope, self->flags);
+        rc = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = self->first);
+        model_assert(rc == 0);
+        if (self->second) {
+            rc = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = self->second);
+            model_assert(rc == 0 || (rc == -ECANCELED && self->first < 0));
+        }
+        self->members = 0;
+        while (self->flags & EDO_SCOPE_RESULTS) {
+            edo_await(rc, edo_scope_next(&self->scope, &self->member));
+            if (rc <= 0) break;
+            model_assert(self->member.result == 5);
+            self->members++;
+        }
+        edo_await(rc, edo_scope_join(&self->scope));
+        s->joined = rc;
+        edo_return(self->members);
+    }
+}
+
+
+MODEL(scope_join, "the owner of a scope goes on when the last member has ended, and not before")
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    int rc = edo_spawn_with(NULL, &here, owner, .first = 5);
+    model_assert(rc == 0);
+    edo_turn(s->here, 0);                  // the member is there now
+    int other = model_start(run_there, NULL);
+    run_out(s->here);
+    model_join(other);
+    model_assert(s->joined == 0 && s->ends == 1);
+}
+
+MODEL(scope_fail_fast, "a member that fails cancels the others and is what the join answers")
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    int rc = edo_spawn_with(NULL, &here, owner, .flags = EDO_SCOPE_FAIL_FAST, .first = -EIO,
+                            .second = 5);
+    model_assert(rc == 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    run_out(s->here);
+    model_join(other);
+    model_assert(s->joined == -EIO);
+}
+
+MODEL(scope_next, "each member that ended is told once, and its memory is given back")
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    int rc = edo_spawn_with(&s->joiner, &here, owner, .flags = EDO_SCOPE_RESULTS, .first = 5,
+                            .second = 5);
+    model_assert(rc == 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(edo__task_frame(s->joiner)->result == 2);
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
