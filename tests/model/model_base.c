@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 static struct {
     edo__lock lock;
     unsigned count;
-} *l;
+} * l;
 
 static void locked_add(void)
 {
@@ -68,7 +68,7 @@ enum { BLOCK = EDO__HEAP_MAX, BLOCKS = 3 }; // as many as fill a slab
 static struct {
     edo__heap *heap;
     void *blocks[BLOCKS];
-} *h;
+} * h;
 
 static void heap_set_up(void)
 {

@@ -13,12 +13,12 @@ int main(int argc, char **argv)
     static void name(void *argument __attribute__((unused)))
 
 static struct {
-    edo_runtime *here, *there;             // of thread 0, of the other
+    edo_runtime *here, *there; // of thread 0, of the other
     edo_task *task, *joiner;
     int64_t joined;
     unsigned ends;
     bool cancelled;
-} *s;
+} * s;
 
 static void set_up(void)
 {
@@ -46,7 +46,7 @@ struct worker {
 edo_async(worker)
 {
     edo_body {
-        edo_plain_write(&self->answer);    // until here the frame is in use
+        edo_plain_write(&self->answer); // until here the frame is in use
         s->ends++;
         edo_return(self->answer);
     }
@@ -100,7 +100,8 @@ THREAD(cancel_joiner)
     edo_detach(s->joiner);
 }
 
-MODEL(join_cancelled, "a join that is cancelled answers the result or leaves the handle, never both")
+MODEL(join_cancelled,
+      "a join that is cancelled answers the result or leaves the handle, never both")
 {
     set_up();
     spawn_both(true);
@@ -148,14 +149,13 @@ edo_async(owner)
     }
 }
 
-
 MODEL(scope_join, "the owner of a scope goes on when the last member has ended, and not before")
 {
     set_up();
     edo_spawn_options here = { .runtime = s->here };
     int rc = edo_spawn_with(NULL, &here, owner, .first = 5);
     model_assert(rc == 0);
-    edo_turn(s->here, 0);                  // the member is there now
+    edo_turn(s->here, 0); // the member is there now
     int other = model_start(run_there, NULL);
     run_out(s->here);
     model_join(other);

@@ -1,0 +1,248 @@
+/* Streams on the epoll driver against events, closing and cancelling. The driver and all above it are
+ * the real code; the kernel is the one below: a socket that bytes may come into, and an epoll that
+ * tells of it by edges. */
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "io/io.h"
+#include "model/fake_sys.h"
+#include "sys/linux/drivers.h"
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+/* ---- the kernel; its lock orders what it does, as a real one's does ---- */
+
+enum { SOCKET = 5, EPOLL = 6, EVENT = 7 };
+
+static struct {
+    uint32_t lock;
+    model_event readable; // something is in the ready list
+    void *data;           // of the registration of the socket
+    bool registered, edge, event, open;
+    unsigned bytes;
+
+    edo_runtime *runtime;
+    edo_io *io;
+    edo_task *task;
+    edo_wakeable *waker;
+    int64_t result;
+    char buffer[4];
+} * k;
+
+static void kernel_enter(void)
+{
+    model_lock(&k->lock, MODEL_HERE);
+}
+
+static void kernel_leave(bool news)
+{
+    model_unlock(&k->lock, MODEL_HERE);
+    if (news) model_post(&k->readable);
+}
+
+int epoll_create1(int flags)
+{
+    (void)flags;
+    return EPOLL;
+}
+
+int eventfd(unsigned initial, int flags)
+{
+    (void)initial;
+    (void)flags;
+    return EVENT;
+}
+
+/* A descriptor that is ready when it is registered makes an edge at once. */
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+    bool news = false;
+    model_assert(epoll == EPOLL);
+    if (fd != SOCKET) return 0;
+    kernel_enter();
+    model_assert(k->open);
+    k->registered = op == EPOLL_CTL_ADD;
+    k->data = k->registered ? event->data.ptr : NULL;
+    news = k->registered && k->bytes;
+    k->edge = news;
+    kernel_leave(news);
+    return 0;
+}
+
+int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
+{
+    int n = 0;
+    model_assert(epoll == EPOLL && size >= 2);
+    if (timeout) model_wait(&k->readable);
+    kernel_enter();
+    if (k->edge && k->registered)
+        events[n++] = (struct epoll_event){ .events = EPOLLIN, .data.ptr = k->data };
+    if (k->event) events[n++] = (struct epoll_event){ .events = EPOLLIN };
+    k->edge = k->event = false;
+    kernel_leave(false);
+    return n;
+}
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    (void)data;
+    model_assert(fd == EVENT);
+    kernel_enter();
+    k->event = true;
+    kernel_leave(true);
+    return (ssize_t)size;
+}
+
+int64_t edo__try(edo__source *source, edo_op *op)
+{
+    int64_t n = -EAGAIN;
+    kernel_enter();
+    model_assert(source->fd == SOCKET && k->open);
+    if (k->bytes) { // all there is, as TCP does
+        *(char *)op->data = 1;
+        n = (int64_t)k->bytes;
+        k->bytes = 0;
+    }
+    kernel_leave(false);
+    return n;
+}
+
+void edo__sys_close(int fd)
+{
+    if (fd != SOCKET) return;
+    kernel_enter();
+    model_assert(k->open); // once
+    k->open = false;
+    k->edge = k->registered = false;
+    kernel_leave(false);
+}
+
+static void deliver(void)
+{
+    kernel_enter();
+    k->bytes++;
+    k->edge = k->registered;
+    kernel_leave(k->registered);
+}
+
+/* ---- a task that reads ---- */
+
+struct reader {
+    edo_frame();
+    edo_args(int wanted; bool closes;);
+    int64_t got;
+};
+
+edo_async(reader)
+{
+    edo_body {
+        int64_t n;
+        for (self->got = 0; self->got < self->wanted; self->got += n) {
+            edo_await(n, edo_read(k->io, k->buffer, sizeof k->buffer));
+            k->result = n;
+            if (n < 0) break;
+        }
+        if (self->closes) edo_close(k->io);
+        edo_return(self->got);
+    }
+}
+
+static void set_up(int wanted, bool closes)
+{
+    k = model_alloc_static(sizeof *k);
+    memset(k, 0, sizeof *k);
+    k->open = true;
+    edo_config config = { .driver_ops = &edo__epoll_driver };
+    model_assert(edo_runtime_create(&config, &k->runtime) == 0);
+    k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
+    edo_spawn_options options = { .runtime = k->runtime };
+    int rc = edo_spawn_with(&k->task, &options, reader, .wanted = wanted, .closes = closes);
+    model_assert(rc == 0);
+}
+
+/* The streams of a runtime are let alone while it is destroyed: so the others end first. */
+static void run_out(int first, int second)
+{
+    while (edo_runtime_task_count(k->runtime))
+        edo_turn(k->runtime, EDO_NEVER);
+    model_join(first);
+    if (second) model_join(second);
+    edo_detach(k->task);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_assert(!k->open);
+}
+
+THREAD(deliver_one)
+{
+    deliver();
+}
+
+MODEL(event_against_park, "bytes that come while a read parks wake it: readiness is never lost")
+{
+    set_up(1, true);
+    int peer = model_start(deliver_one, NULL);
+    run_out(peer, 0);
+    model_assert(k->result == 1);
+}
+
+THREAD(deliver_two)
+{
+    deliver();
+    deliver();
+}
+
+MODEL(short_read, "a short read takes readiness back, but not that of bytes that came since")
+{
+    set_up(2, true);
+    int peer = model_start(deliver_two, NULL);
+    run_out(peer, 0);
+    model_assert(k->result > 0 && k->bytes == 0);
+}
+
+THREAD(close_io)
+{
+    edo_close(k->io);
+}
+
+MODEL(close_against_read, "closing under a read ends it, and the descriptor goes once, after it")
+{
+    set_up(1, false);
+    edo_turn(k->runtime, 0); // the read is in flight: nothing may start on a closed stream
+    int closer = model_start(close_io, NULL);
+    run_out(closer, 0);
+    model_assert(k->result == -ECANCELED);
+}
+
+MODEL(close_against_event,
+      "closing and an event at once: the read has its byte or none, and is woken")
+{
+    set_up(1, false);
+    edo_turn(k->runtime, 0);
+    int peer = model_start(deliver_one, NULL);
+    int closer = model_start(close_io, NULL);
+    run_out(closer, peer);
+    model_assert(k->result == -ECANCELED || k->result == 1);
+    model_assert(k->bytes == (k->result == 1 ? 0u : 1u));
+}
+
+THREAD(cancel_reader)
+{
+    edo_task_cancel(k->task);
+}
+
+MODEL(cancel_against_event, "a cancelled read has taken its byte and says so, or has taken none")
+{
+    set_up(1, true);
+    int peer = model_start(deliver_one, NULL);
+    int canceller = model_start(cancel_reader, NULL);
+    run_out(canceller, peer);
+    model_assert(k->bytes == (k->result == 1 ? 0u : 1u));
+}
