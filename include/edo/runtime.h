@@ -74,7 +74,7 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
 
 /* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires
  * timers.
- * timeout: nanoseconds to wait if nothing is ready; 0: none; EDO_NEVER: until something is.
+ * timeout: nanoseconds to wait if nothing is ready; 0 or less: none; EDO_NEVER: until something is.
  * A turn in which a task has ended does not wait, so that a loop around it can look.
  * Returns: 1 when more is ready now, 0 when the runtime waits, or -ESTALE, -EBUSY (inside a task).
  * Thread: the owner. */

@@ -16,8 +16,7 @@ int64_t edo_now(void)
 
 int64_t edo__deadline_after(int64_t duration)
 {
-    int64_t when;
-    if (__builtin_add_overflow(edo_now(), duration, &when)) return duration < 0 ? 0 : EDO_NEVER;
+    int64_t when = edo__later(edo_now(), duration);
     return when < 0 ? 0 : when;
 }
 
@@ -47,8 +46,7 @@ int edo_clock_advance(int64_t duration)
 {
     edo_runtime *runtime = edo__self.runtime;
     if (!runtime || !runtime->clock.paused || duration < 0) return -EINVAL;
-    if (__builtin_add_overflow(runtime->clock.target, duration, &runtime->clock.target))
-        runtime->clock.target = EDO_NEVER;
+    runtime->clock.target = edo__later(runtime->clock.target, duration);
     return 0;
 }
 

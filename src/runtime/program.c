@@ -51,6 +51,9 @@ static int exit_status(const char *name, int64_t result, bool interrupted)
 
 int edo__run(const edo_config *config, const edo_site *site, const void *args)
 {
+    if (edo__in_task())
+        edo__misuse("edo_run", "it is a program of its own, so it is not for the inside of a task: "
+                               "spawn");
     edo_runtime *runtime;
     program p = { 0 };
     int64_t result = edo_runtime_create(config, &runtime);
@@ -140,7 +143,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
 
 int64_t edo__wait(edo_op *op)
 {
-    if (edo__self.cx)
+    if (edo__in_task())
         edo__misuse("edo_wait",
                     "it blocks the thread, so it is not for the inside of a task: await");
     edo_runtime *runtime;

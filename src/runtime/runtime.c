@@ -25,6 +25,7 @@ static void set_defaults(edo_config *config)
     if (!config->name) config->name = "edo";
     if (!config->event_interval) config->event_interval = DEFAULT_EVENT_INTERVAL;
     if (!config->budget) config->budget = DEFAULT_BUDGET;
+    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // it is counted down below zero
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
@@ -93,7 +94,7 @@ static void init(edo_runtime *runtime, const edo_config *config)
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
-    edo__describe_current = describe_current;
+    edo_store_relaxed(&edo__describe_current, describe_current); // by any thread, always the same
     edo__sys_ignore_sigpipe();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
@@ -201,15 +202,22 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
 static int check_turn(const edo_runtime *runtime)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    return runtime->turning || edo__self.cx ? -EBUSY : 0;
+    return runtime->turning || edo__in_task() ? -EBUSY : 0;
+}
+
+/* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
+static int64_t next_timer_of_system(const edo_runtime *runtime)
+{
+    int64_t next = edo__wheel_next(&runtime->wheel);
+    if (next == EDO_NEVER || runtime->clock.paused) return EDO_NEVER;
+    return edo__later(next, -runtime->clock.offset);
 }
 
 /* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and
  * what is ready now makes the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
-    int64_t next = edo__wheel_next(&runtime->wheel);
-    edo__sys_timer_set(runtime->timer_fd, runtime->clock.paused ? EDO_NEVER : next);
+    edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
     uint32_t awake = EDO__AWAKE;
     bool parked = edo_cas_acq_rel(&runtime->park, &awake, EDO__PARKED);
     if (more || !parked) runtime->driver->ops->unpark(runtime->driver);
@@ -220,7 +228,7 @@ int edo_turn(edo_runtime *runtime, int64_t timeout)
     int rc = check_turn(runtime);
     if (rc < 0) return rc;
     edo_swap_acquire(&runtime->park, EDO__AWAKE);
-    int more = edo__turn(runtime, timeout);
+    int more = edo__turn(runtime, timeout > 0 ? timeout : 0);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
 }
@@ -248,8 +256,10 @@ int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *ar
     edo_task *root;
     rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (rc < 0) return rc;
+    int more = 1;
     while (!edo__task_is_joinable(root))
-        edo__turn(runtime, EDO_NEVER);
+        more = edo__turn(runtime, EDO_NEVER);
+    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     int64_t result = edo__task_frame(root)->result;
     edo_detach(root);
     return result;
@@ -260,7 +270,7 @@ int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *ar
 /* The limit is one of real time, also under a test clock: nobody advances that one here. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
-    int64_t deadline = edo__sys_now() + limit;
+    int64_t deadline = edo__later(edo__sys_now(), limit);
     while (!edo__list_is_empty(&runtime->registry)) {
         int64_t left = deadline - edo__sys_now();
         if (left <= 0) return;

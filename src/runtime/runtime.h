@@ -76,11 +76,26 @@ uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
 int64_t edo__runtime_now(const edo_runtime *runtime);
 
+/* moment + duration; saturates. */
+static inline int64_t edo__later(int64_t moment, int64_t duration)
+{
+    int64_t later;
+    if (!__builtin_add_overflow(moment, duration, &later)) return later;
+    return duration < 0 ? INT64_MIN : INT64_MAX;
+}
+
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo_runtime *runtime, edo_task *task);
 
 /* Whether the fork that this process came from was after the runtime's making. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
+
+/* Whether this thread polls a task. The child of a fork that a task made does not: it only has the
+ * memory of it. */
+static inline bool edo__in_task(void)
+{
+    return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
+}
 
 /* Runs a whole turn; no checks. */
 int edo__turn(edo_runtime *runtime, int64_t timeout);

@@ -155,7 +155,7 @@ void edo__check_time_slice(edo_cx *cx)
 {
     int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
     if (!cx->slice_end)
-        cx->slice_end = now + cx->runtime->config.time_slice;
+        cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
     else if (now >= cx->slice_end)
         cx->budget = 0;
 }
