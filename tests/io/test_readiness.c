@@ -1,0 +1,353 @@
+/* Readiness that is stale: drivers remember that a side is ready, or is not, and save system calls
+ * by it. What they remember must never hide data or an end that has come. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A read that gets less than it asked for has emptied the buffer; data that comes later must be
+ * seen all the same, whether it comes before or after the next read begins. */
+struct short_then_more {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *reader;
+    int peer, round;
+    char buffer[64], byte;
+};
+
+edo_async(short_then_more)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        for (self->round = 0; self->round < 10; self->round++) {
+            fd_write_all(self->peer, "0123456789", 10);
+            edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+            assert_in_range(n, 1, 10);
+            edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = (size_t)(10 - n));
+            fd_write_all(self->peer, "x", 1);
+            edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+            assert_int_equal(n, 1);
+            n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
+            assert_int_equal(n, 0);
+            settle();
+            fd_write_all(self->peer, "y", 1);
+            edo_await(n, edo_join(self->reader));
+            assert_int_equal(n, 1);
+            assert_int_equal(self->byte, 'y');
+        }
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(short_then_more)
+
+    /* The same with the end of the input. when: 0: the end comes before the short read; 1: after it; 2:
+ * while the next read waits; 3: data and end come together while a read waits. */
+    struct short_then_end {
+    edo_frame(struct collect collect;);
+    edo_args(stream_kind kind; int when;);
+    edo_io *io;
+    edo_task *reader;
+    int peer;
+    char buffer[64];
+};
+
+edo_async(short_then_end)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        if (self->when == 3) {
+            n = edo_spawn(&self->reader, collect, .io = self->io, .buffer = self->buffer,
+                          .size = 3);
+            assert_int_equal(n, 0);
+            settle();
+        }
+        fd_write_all(self->peer, "abc", 3);
+        if (self->when == 0 || self->when == 3) close(self->peer);
+        if (self->when == 3)
+            edo_await(n, edo_join(self->reader));
+        else
+            edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 3);
+        assert_int_equal(n, 3);
+        if (self->when == 1) close(self->peer);
+        n = edo_spawn(&self->reader, run_op,
+                      .op = edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_int_equal(n, 0);
+        settle();
+        if (self->when == 2) close(self->peer);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 0);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+struct each_end {
+    edo_frame(struct short_then_end callee;);
+    edo_args(stream_kind kind;);
+    int when;
+};
+
+edo_async(each_end)
+{
+    edo_body {
+        int64_t n;
+        for (self->when = 0; self->when < 4; self->when++) {
+            edo_call(n, short_then_end, .kind = self->kind, .when = self->when);
+            assert_int_equal(n, 0);
+        }
+        edo_return(0);
+    }
+}
+
+test_each_kind(each_end)
+
+    /* One big read asks for more than there is, and the end is there at once: the short read must not
+ * make the next one wait. */
+    struct big_read_then_end {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *reader;
+    size_t got;
+    int peer;
+    char buffer[64];
+};
+
+edo_async(big_read_then_end)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        self->got = 0;
+        n = edo_spawn(&self->reader, run_op,
+                      .op = edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_int_equal(n, 0);
+        settle();
+        fd_write_all(self->peer, "abc", 3);
+        close(self->peer); // one event tells of both
+        edo_await(n, edo_join(self->reader));
+        while (n > 0) {
+            self->got += (size_t)n;
+            edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+        }
+        assert_int_equal(self->got, 3);
+        assert_int_equal(n, 0);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+test_each_kind(big_read_then_end)
+
+    /* TCP stops a read at urgent data, so a short read does not mean that the buffer is empty. */
+    struct urgent_mark {
+    edo_frame(struct collect collect;);
+    edo_args(bool waits;);
+    edo_io *io;
+    edo_task *reader;
+    int peer;
+    char buffer[64];
+};
+
+edo_async(urgent_mark)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(TCP_STREAM, &self->peer);
+        n = edo_spawn(&self->reader, collect, .io = self->io, .buffer = self->buffer, .size = 6);
+        assert_int_equal(n, 0);
+        if (self->waits) settle();
+        fd_write_all(self->peer, "abc", 3);
+        assert_int_equal(send(self->peer, "!", 1, MSG_OOB), 1);
+        fd_write_all(self->peer, "def", 3);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 6);
+        assert_memory_equal(self->buffer, "abcdef", 6);
+        edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        fd_write_all(self->peer, "g", 1);
+        edo_await(n, edo_read(self->io, self->buffer, 1));
+        assert_int_equal(n, 1);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+struct urgent {
+    edo_frame(struct urgent_mark callee;);
+    edo_args();
+};
+
+edo_test(urgent)
+{
+    edo_body {
+        int64_t n;
+        edo_call(n, urgent_mark, .waits = false);
+        assert_int_equal(n, 0);
+        edo_call(n, urgent_mark, .waits = true);
+        edo_return(n);
+    }
+}
+
+/* The write side: after a write that took only a part, room comes as the peer reads. */
+struct short_write {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    edo_task *task;
+    size_t size, sent, got;
+    int64_t n;
+    char *data, *buffer;
+};
+
+edo_async(short_write)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->reader, &self->writer);
+        shrink_buffer(edo_io_fd(self->writer));
+        self->size = bulk_size() / 2;
+        self->data = test_malloc(self->size);
+        self->buffer = test_malloc(self->size);
+        fill_pattern(self->data, self->size, 1, 0);
+        n = edo_spawn(&self->task, run_op,
+                      .op = edo_read_exact(self->reader, self->buffer, self->size));
+        assert_int_equal(n, 0);
+        for (self->sent = 0; self->sent < self->size; self->sent += (size_t)n) {
+            edo_await(n, edo_write(self->writer, self->data + self->sent, self->size - self->sent));
+            assert_true(n > 0);
+        }
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, self->size);
+        assert_memory_equal(self->data, self->buffer, self->size);
+        test_free(self->data);
+        test_free(self->buffer);
+        edo_close(self->reader);
+        edo_close(self->writer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(short_write)
+
+    /* An error wakes both sides. */
+    struct reset_wakes_both {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    edo_task *reader, *writer;
+    int peer;
+    char *data, byte;
+};
+
+edo_test(reset_wakes_both)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(TCP_STREAM, &self->peer);
+        shrink_buffer(edo_io_fd(self->io));
+        self->data = test_calloc(1, bulk_size());
+        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 0);
+        n = edo_spawn(&self->writer, run_op,
+                      .op = edo_write_all(self->io, self->data, bulk_size()));
+        assert_int_equal(n, 0);
+        settle();
+        close(self->peer); // with unread input, which makes it a reset
+        edo_await(n, edo_join(self->reader));
+        assert_true(n == -ECONNRESET || n == 0); // one of them takes the error
+        edo_await(n, edo_join(self->writer));
+        assert_true(n == -ECONNRESET || n == -EPIPE);
+        test_free(self->data);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+/* Two streams that feed each other, a byte at a time: each read waits anew. */
+struct ping_pong {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *a, *b;
+    edo_task *echo;
+    int round;
+    char byte;
+};
+
+struct echo_bytes {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(echo_bytes)
+{
+    edo_body {
+        int64_t n;
+        for (;;) {
+            edo_await(n, edo_read(self->io, &self->byte, 1));
+            if (n <= 0) edo_return(n);
+            edo_await(n, edo_write(self->io, &self->byte, 1));
+            if (n < 0) edo_return(n);
+        }
+    }
+}
+
+edo_async(ping_pong)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->a, &self->b);
+        n = edo_spawn(&self->echo, echo_bytes, .io = self->b);
+        assert_int_equal(n, 0);
+        for (self->round = 0; self->round < 1000; self->round++) {
+            self->byte = (char)self->round;
+            edo_await(n, edo_write(self->a, &self->byte, 1));
+            assert_int_equal(n, 1);
+            edo_await(n, edo_read(self->a, &self->byte, 1));
+            assert_int_equal(n, 1);
+            assert_int_equal(self->byte, (char)self->round);
+        }
+        edo_close(self->a);
+        edo_await(n, edo_join(self->echo));
+        assert_int_equal(n, 0);
+        edo_close(self->b);
+        edo_return(0);
+    }
+}
+
+struct ping_pong_on_sockets {
+    edo_frame(struct ping_pong callee;);
+    edo_args();
+};
+
+edo_test(ping_pong_on_sockets)
+{
+    edo_body {
+        int64_t n;
+        edo_call(n, ping_pong, .kind = UNIX_STREAM);
+        assert_int_equal(n, 0);
+        edo_call(n, ping_pong, .kind = TCP_STREAM);
+        edo_return(n);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_then_more_kinds_test),   cmocka_unit_test(each_end_kinds_test),
+        cmocka_unit_test(big_read_then_end_kinds_test), cmocka_unit_test(urgent_test),
+        cmocka_unit_test(short_write_kinds_test),       cmocka_unit_test(reset_wakes_both_test),
+        cmocka_unit_test(ping_pong_on_sockets_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

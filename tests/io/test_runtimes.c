@@ -1,0 +1,318 @@
+/* Streams that change runtimes, threads that use edo_wait, and runtimes that end under streams. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static edo_runtime *new_runtime(void)
+{
+    edo_runtime *runtime;
+    assert_int_equal(edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime), 0);
+    return runtime;
+}
+
+/* ---- one stream, one runtime after the other ---- */
+
+struct use {
+    edo_frame();
+    edo_args(edo_io *io; int peer;);
+    edo_task *reader;
+    char byte;
+};
+
+/* Both ways of a read: one that is cancelled, so that the driver knows the stream, and one that
+ * waits for its byte. */
+edo_async(use)
+{
+    edo_body {
+        int64_t n;
+        edo_await_for(n, edo_ms(1), edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 0);
+        settle();
+        fd_write_all(self->peer, "x", 1);
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 1);
+        edo_await(n, edo_write(self->io, "y", 1));
+        assert_int_equal(n, 1);
+        fd_read_all(self->peer, &self->byte, 1);
+        edo_return(0);
+    }
+}
+
+/* The stream outlives each runtime, and the next one takes it over. */
+static void test_outlives_runtimes(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    int peer;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    for (int round = 0; round < 3; round++) {
+        edo_runtime *runtime = new_runtime();
+        assert_int_equal(edo_block_on(runtime, use, .io = io, .peer = peer), 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+    int fd = edo_io_fd(io);
+    edo_close(io); // with no runtime at all
+    assert_false(fd_is_open(fd));
+    close(peer);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* Two runtimes of one thread that live at the same time use it by turns. */
+static void test_moves_between_runtimes(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    int peer;
+    edo_runtime *runtimes[2] = { new_runtime(), new_runtime() };
+    edo_io *io = open_stream(TCP_STREAM, &peer);
+    for (int round = 0; round < 6; round++)
+        assert_int_equal(edo_block_on(runtimes[round % 2], use, .io = io, .peer = peer), 0);
+    edo_close(io);
+    assert_int_equal(edo_runtime_destroy(runtimes[0]), 0);
+    assert_int_equal(edo_runtime_destroy(runtimes[1]), 0);
+    close(peer);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* A stream that is open when its runtime ends, and a read that the end cancels. */
+struct leave_reading {
+    edo_frame();
+    edo_args(edo_io *io; char *byte; int64_t *ret;);
+};
+
+edo_async(leave_reading)
+{
+    edo_body {
+        edo_await(*self->ret, edo_read(self->io, self->byte, 1));
+        edo_return(0);
+    }
+}
+
+struct spawn_reader {
+    edo_frame();
+    edo_args(edo_io *io; char *byte; int64_t *ret;);
+};
+
+edo_async(spawn_reader)
+{
+    edo_body {
+        int rc = edo_go(leave_reading, .io = self->io, .byte = self->byte, .ret = self->ret);
+        assert_int_equal(rc, 0);
+        settle();
+        edo_return(0);
+    }
+}
+
+static void test_runtime_ends_under_read(void **state)
+{
+    (void)state;
+    int peer;
+    char byte = '.';
+    int64_t result = 0;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    edo_runtime *runtime = new_runtime();
+    assert_int_equal(edo_block_on(runtime, spawn_reader, .io = io, .byte = &byte, .ret = &result),
+                     0);
+    assert_int_equal(result, 0); // it waits
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(result, -ECANCELED);
+    runtime = new_runtime();
+    assert_int_equal(edo_block_on(runtime, use, .io = io, .peer = peer), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_close(io);
+    close(peer);
+}
+
+/* ---- plain threads ---- */
+
+static void test_wait_on_plain_thread(void **state)
+{
+    (void)state;
+    char buffer[4];
+    int peer;
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    fd_write_all(peer, "abcd", 4);
+    assert_int_equal(edo_wait(edo_read_exact(io, buffer, 4)), 4);
+    assert_memory_equal(buffer, "abcd", 4);
+    assert_int_equal(edo_wait(edo_write_all(io, "efgh", 4)), 4);
+    fd_read_all(peer, buffer, 4);
+    assert_memory_equal(buffer, "efgh", 4);
+    assert_int_equal(edo_wait(edo_wait_fd(peer, EDO_WRITABLE)), EDO_WRITABLE);
+    close(peer);
+    assert_int_equal(edo_wait(edo_read(io, buffer, 4)), 0);
+    assert_int_equal(edo_wait(edo_finish(io)), 0);
+}
+
+/* Threads that feed each other in a ring; each has a runtime of its own by edo_wait. */
+enum { SEATS = 4, LAPS = 200 };
+
+struct ring {
+    edo_io *in[SEATS], *out[SEATS];
+};
+
+static void check(bool condition)
+{
+    if (!condition) abort(); // not on cmocka's thread
+}
+
+static void pass_on(unsigned index, void *arg)
+{
+    struct ring *ring = arg;
+    char byte;
+    for (int lap = 0; lap < LAPS; lap++) {
+        if (index == 0) check(edo_wait(edo_write_all(ring->out[0], &(char){ (char)lap }, 1)) == 1);
+        check(edo_wait(edo_read_exact(ring->in[index], &byte, 1)) == 1);
+        check(byte == (char)lap);
+        if (index != 0) check(edo_wait(edo_write_all(ring->out[index], &byte, 1)) == 1);
+    }
+}
+
+static void test_threads_in_a_ring(void **state)
+{
+    (void)state;
+    struct ring ring;
+    for (unsigned i = 0; i < SEATS; i++)
+        open_streams(PIPE_STREAM, &ring.in[(i + 1) % SEATS], &ring.out[i]);
+    run_threads(SEATS, pass_on, &ring);
+    for (unsigned i = 0; i < SEATS; i++) {
+        edo_close(ring.in[i]);
+        edo_close(ring.out[i]);
+    }
+}
+
+/* The two sides of one stream on two threads, whose runtimes must share it. */
+struct shared {
+    edo_io *io, *peer;
+    size_t size;
+};
+
+static void use_side(unsigned index, void *arg)
+{
+    struct shared *shared = arg;
+    edo_io *io = index < 2 ? shared->io : shared->peer;
+    char *data = malloc(shared->size);
+    if (index % 2) {
+        fill_pattern(data, shared->size, index / 2, 0);
+        check(edo_wait(edo_write_all(io, data, shared->size)) == (int64_t)shared->size);
+    } else {
+        check(edo_wait(edo_read_exact(io, data, shared->size)) == (int64_t)shared->size);
+        check(is_pattern(data, shared->size, 1 - index / 2, 0));
+    }
+    free(data);
+}
+
+static void test_sides_on_two_threads(void **state)
+{
+    (void)state;
+    struct shared shared = { .size = 64 << 10 };
+    open_streams(UNIX_STREAM, &shared.io, &shared.peer);
+    shrink_buffer(edo_io_fd(shared.io));
+    shrink_buffer(edo_io_fd(shared.peer));
+    run_threads(4, use_side, &shared);
+    edo_close(shared.io);
+    edo_close(shared.peer);
+}
+
+/* A thread closes the stream that another one reads. */
+struct closing {
+    edo_io *io;
+    int64_t result;
+    char byte;
+};
+
+static void close_or_read(unsigned index, void *arg)
+{
+    struct closing *closing = arg;
+    if (index == 0) {
+        closing->result = edo_wait(edo_read(closing->io, &closing->byte, 1));
+        return;
+    }
+    /* The reader has claimed its side when a second read is refused. */
+    char byte;
+    edo_op op;
+    do {
+        op = edo_read(closing->io, &byte, 0);
+    } while (edo__wait(&op) != -EBUSY);
+    edo_close(closing->io);
+}
+
+static void test_closed_by_another_thread(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        struct closing closing = { .io = NULL };
+        int peer;
+        closing.io = open_stream(UNIX_STREAM, &peer);
+        run_threads(2, close_or_read, &closing);
+        assert_int_equal(closing.result, -ECANCELED);
+        close(peer);
+    }
+}
+
+/* ---- a foreign loop ---- */
+
+/* It sleeps in poll() on the runtime's descriptor and turns when that is readable. */
+struct echo_once {
+    edo_frame();
+    edo_args(edo_io *io; int64_t *ret;);
+    char buffer[8];
+};
+
+edo_async(echo_once)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_read_exact(self->io, self->buffer, 8));
+        assert_int_equal(n, 8);
+        edo_await(n, edo_write_all(self->io, self->buffer, 8));
+        *self->ret = n;
+        edo_return(n);
+    }
+}
+
+static void test_foreign_loop(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    int peer;
+    int64_t result = 0;
+    char answer[8];
+    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    edo_io *io = open_stream(UNIX_STREAM, &peer);
+    int fd = edo_runtime_fd(runtime);
+    assert_return_code(fd, -fd);
+    assert_int_equal(edo_spawn_with(NULL, &(edo_spawn_options){ .runtime = runtime }, echo_once,
+                                    .io = io, .ret = &result),
+                     0);
+    for (int sent = 0; result == 0;) {
+        if (sent < 8) fd_write_all(peer, &"abcdefgh"[sent++], 1);
+        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1), 1);
+        while (edo_turn(runtime, 0) > 0)
+            continue;
+    }
+    fd_read_all(peer, answer, 8);
+    assert_memory_equal(answer, "abcdefgh", 8);
+    edo_close(io);
+    close(peer);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outlives_runtimes),
+        cmocka_unit_test(test_moves_between_runtimes),
+        cmocka_unit_test(test_runtime_ends_under_read),
+        cmocka_unit_test(test_wait_on_plain_thread),
+        cmocka_unit_test(test_threads_in_a_ring),
+        cmocka_unit_test(test_sides_on_two_threads),
+        cmocka_unit_test(test_closed_by_another_thread),
+        cmocka_unit_test(test_foreign_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,358 @@
+/* Waiting for descriptors of the caller's own. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Level-triggered: it answers as long as it is so. */
+struct readable {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_task *task;
+    int fds[2], round;
+    char byte;
+};
+
+edo_async(readable)
+{
+    edo_body {
+        int64_t n;
+        open_pair(self->kind, self->fds);
+        for (self->round = 0; self->round < 3; self->round++) {
+            n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fds[0], EDO_READABLE));
+            assert_int_equal(n, 0);
+            settle();
+            assert_false(edo_task_is_done(self->task));
+            fd_write_all(self->fds[1], "x", 1);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, EDO_READABLE);
+            edo_await(n, edo_wait_fd(self->fds[0], EDO_READABLE));
+            assert_int_equal(n, EDO_READABLE);
+            fd_read_all(self->fds[0], &self->byte, 1);
+        }
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+test_each_kind(readable)
+
+    struct writable {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int fds[2];
+};
+
+edo_test(writable)
+{
+    edo_body {
+        int64_t n;
+        open_pair(PIPE_STREAM, self->fds);
+        edo_await(n, edo_wait_fd(self->fds[1], EDO_WRITABLE));
+        assert_int_equal(n, EDO_WRITABLE);
+        fd_fill(self->fds[1]);
+        n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fds[1], EDO_WRITABLE));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        while (read(self->fds[0], (char[4096]){ 0 }, 4096) > 0)
+            continue;
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, EDO_WRITABLE);
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+/* Both: whichever comes first, and both if both hold. */
+struct both {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int fds[2];
+    size_t filled;
+};
+
+edo_test(both)
+{
+    edo_body {
+        int64_t n;
+        open_pair(UNIX_STREAM, self->fds);
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_READABLE | EDO_WRITABLE));
+        assert_int_equal(n, EDO_WRITABLE);
+        self->filled = fd_fill(self->fds[0]);
+        n = edo_spawn(&self->task, run_op,
+                      .op = edo_wait_fd(self->fds[0], EDO_READABLE | EDO_WRITABLE));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        fd_write_all(self->fds[1], "x", 1);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, EDO_READABLE);
+
+        fd_read_all(self->fds[0], (char[1]){ 0 }, 1);
+        n = edo_spawn(&self->task, run_op,
+                      .op = edo_wait_fd(self->fds[0], EDO_READABLE | EDO_WRITABLE));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        while (read(self->fds[1], (char[4096]){ 0 }, 4096) > 0)
+            continue;
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, EDO_WRITABLE);
+
+        fd_write_all(self->fds[1], "x", 1);
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_READABLE | EDO_WRITABLE));
+        assert_int_equal(n, EDO_READABLE | EDO_WRITABLE);
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+/* A hang-up or an error counts as all that was asked for. */
+struct hang_up {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[2];
+    int fds[2];
+};
+
+edo_test(hang_up)
+{
+    edo_body {
+        int64_t n;
+        open_pair(PIPE_STREAM, self->fds);
+        n = edo_spawn(&self->tasks[0], run_op, .op = edo_wait_fd(self->fds[0], EDO_READABLE));
+        assert_int_equal(n, 0);
+        n = edo_spawn(&self->tasks[1], run_op,
+                      .op = edo_wait_fd(self->fds[0], EDO_READABLE | EDO_PRIORITY));
+        assert_int_equal(n, 0);
+        settle();
+        close(self->fds[1]);
+        edo_await(n, edo_join(self->tasks[0]));
+        assert_int_equal(n, EDO_READABLE);
+        edo_await(n, edo_join(self->tasks[1]));
+        assert_int_equal(n, EDO_READABLE | EDO_PRIORITY);
+        close(self->fds[0]);
+
+        open_pair(PIPE_STREAM, self->fds); // the reader goes: the writer has an error
+        fd_fill(self->fds[1]);
+        n = edo_spawn(&self->tasks[0], run_op, .op = edo_wait_fd(self->fds[1], EDO_WRITABLE));
+        assert_int_equal(n, 0);
+        settle();
+        close(self->fds[0]);
+        edo_await(n, edo_join(self->tasks[0]));
+        assert_int_equal(n, EDO_WRITABLE);
+        close(self->fds[1]);
+
+        open_pair(UNIX_STREAM, self->fds); // what was not asked for is not told
+        close(self->fds[1]);
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_WRITABLE));
+        assert_int_equal(n, EDO_WRITABLE);
+        close(self->fds[0]);
+        edo_return(0);
+    }
+}
+
+struct urgent {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int fds[2];
+};
+
+edo_test(urgent)
+{
+    edo_body {
+        int64_t n;
+        open_pair(TCP_STREAM, self->fds);
+        n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fds[0], EDO_PRIORITY));
+        assert_int_equal(n, 0);
+        fd_write_all(self->fds[1], "x", 1); // ordinary data is not meant
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        assert_int_equal(send(self->fds[1], "!", 1, MSG_OOB), 1);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, EDO_PRIORITY);
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+/* Several waits on one descriptor, and on one that a stream waits on too. */
+enum { WAITS = 3 };
+
+struct several {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *waits[WAITS], *reader;
+    size_t before;
+    int peer;
+    unsigned i;
+    char byte;
+};
+
+edo_async(several)
+{
+    edo_body {
+        int64_t n;
+        self->before = open_descriptors();
+        self->io = open_stream(self->kind, &self->peer);
+        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 0);
+        for (unsigned i = 0; i < WAITS; i++) {
+            n = edo_spawn(&self->waits[i], run_op,
+                          .op = edo_wait_fd(edo_io_fd(self->io), EDO_READABLE));
+            assert_int_equal(n, 0);
+        }
+        settle();
+        edo_task_cancel(self->waits[0]); // one less does not disturb the others
+        edo_await(n, edo_join(self->waits[0]));
+        assert_int_equal(n, -ECANCELED);
+        fd_write_all(self->peer, "xyz", 3); // more than the stream takes, so they all see it
+        edo_await(n, edo_join(self->reader));
+        assert_int_equal(n, 1);
+        for (self->i = 1; self->i < WAITS; self->i++) {
+            edo_await(n, edo_join(self->waits[self->i]));
+            assert_int_equal(n, EDO_READABLE);
+        }
+        edo_await(n, edo_read(self->io, &self->byte, 1)); // the stream's own place is unharmed
+        assert_int_equal(n, 1);
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_await_for(n, edo_ms(1), edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_close(self->io);
+        close(self->peer);
+        settle();
+        assert_int_equal(open_descriptors(), self->before);
+        edo_return(0);
+    }
+}
+
+test_each_kind(several)
+
+    /* ---- failures ---- */
+
+    struct failures {
+    edo_frame();
+    edo_args();
+    int fds[2], fd;
+    char directory[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE + 8];
+};
+
+edo_test(failures)
+{
+    edo_body {
+        int64_t n;
+        open_pair(UNIX_STREAM, self->fds);
+        edo_await(n, edo_wait_fd(self->fds[0], 0));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_READABLE | 8));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_wait_fd(self->fds[0], -1));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_wait_fd(-1, EDO_READABLE));
+        assert_int_equal(n, -EBADF);
+        close(self->fds[1]);
+        edo_await(n, edo_wait_fd(self->fds[1], EDO_READABLE));
+        assert_int_equal(n, -EBADF);
+        close(self->fds[0]);
+
+        make_temp_dir(self->directory);
+        snprintf(self->path, sizeof self->path, "%s/file", self->directory);
+        self->fd = open(self->path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+        edo_await(n, edo_wait_fd(self->fd, EDO_READABLE));
+        assert_int_equal(n, -EPERM);
+        close(self->fd);
+        self->fd = open(self->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        edo_await(n, edo_wait_fd(self->fd, EDO_READABLE));
+        assert_int_equal(n, -EPERM);
+        close(self->fd);
+        remove_tree(self->directory);
+        edo_return(0);
+    }
+}
+
+struct cancelled {
+    edo_frame();
+    edo_args();
+    edo_op op;
+    size_t before;
+    int fds[2], round;
+};
+
+edo_test(cancelled)
+{
+    edo_body {
+        int64_t n;
+        open_pair(UNIX_STREAM, self->fds);
+        self->before = open_descriptors();
+        for (self->round = 0; self->round < 10; self->round++) {
+            edo_await_for(n, edo_ms(1), edo_wait_fd(self->fds[0], EDO_READABLE));
+            assert_int_equal(n, -ETIMEDOUT);
+        }
+        self->op = edo_wait_fd(self->fds[0], EDO_WRITABLE); // ready, but cancelled before
+        edo_cancel(&self->op.base);
+        edo_await_on(n, &self->op.base);
+        assert_int_equal(n, -ECANCELED);
+        settle();
+        assert_int_equal(open_descriptors(), self->before);
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+/* ---- no memory ---- */
+
+struct wait_without_memory {
+    edo_frame();
+    edo_args();
+    int fds[2];
+};
+
+edo_test(wait_without_memory)
+{
+    edo_body {
+        int64_t n;
+        open_pair(UNIX_STREAM, self->fds);
+        test_allocator_fail_at(1);
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_WRITABLE));
+        assert_int_equal(n, -ENOMEM);
+        assert_true(test_allocator_has_failed());
+        edo_await(n, edo_wait_fd(self->fds[0], EDO_WRITABLE));
+        assert_int_equal(n, EDO_WRITABLE);
+        close(self->fds[0]);
+        close(self->fds[1]);
+        edo_return(0);
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    test_allocator_install();
+    wait_without_memory_test(state);
+    test_allocator_remove();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(readable_kinds_test), cmocka_unit_test(writable_test),
+        cmocka_unit_test(both_test),           cmocka_unit_test(hang_up_test),
+        cmocka_unit_test(urgent_test),         cmocka_unit_test(several_kinds_test),
+        cmocka_unit_test(failures_test),       cmocka_unit_test(cancelled_test),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
