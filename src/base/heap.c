@@ -44,7 +44,7 @@ edo__heap *edo__heap_create(void)
 
 static slab *slab_of(const void *memory)
 {
-    return (slab *)((uintptr_t)memory & ~(uintptr_t)(EDO__SLAB_SIZE - 1));
+    return (slab *)((uintptr_t)memory & ~(uintptr_t)(EDO__SLAB_ALIGN - 1));
 }
 
 static size_t class_of(size_t size)
@@ -59,7 +59,7 @@ static size_t block_size(size_t size_class)
 
 static slab *slab_create(edo__heap *heap, size_t size_class)
 {
-    slab *s = edo__alloc_aligned(EDO__SLAB_SIZE, EDO__SLAB_SIZE);
+    slab *s = edo__alloc_aligned(EDO__SLAB_SIZE, EDO__SLAB_ALIGN);
     if (!s) return NULL;
     memset(s, 0, sizeof *s);
     s->heap = heap;
@@ -90,7 +90,7 @@ static void slab_destroy(slab *s)
 {
     if (s->listed) edo__list_remove(&s->link);
     edo__list_remove(&s->all);
-    edo__free_aligned(s, EDO__SLAB_SIZE, EDO__SLAB_SIZE);
+    edo__free_aligned(s, EDO__SLAB_SIZE, EDO__SLAB_ALIGN);
 }
 
 static void slab_put(slab *s, block *b)

@@ -5,8 +5,8 @@
  * block is free, but for one per class. Blocks may outlive the owner: the last to be freed after
  * edo__heap_close() frees the heap.
  *
- * Slabs are aligned to their size, so that a block's slab, and so its heap, is found from its
- * address.
+ * Slabs are aligned to a power of two that is just larger, so that a block's slab, and so its heap,
+ * is found from its address.
  */
 #pragma once
 
@@ -20,10 +20,12 @@ enum {
     EDO__HEAP_MAX = 1024, // larger blocks come from the hooks one by one
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
 #ifdef EDO_MODEL
-    EDO__SLAB_SIZE = 4 * 1024, // three blocks of the largest class
+    EDO__SLAB_ALIGN = 4 * 1024, // three blocks of the largest class
 #else
-    EDO__SLAB_SIZE = 64 * 1024, // some 200 tasks; small enough to be touched soon
+    EDO__SLAB_ALIGN = 64 * 1024, // some 200 tasks; small enough to be touched soon
 #endif
+    EDO__SLAB_GAP = 128, // for the allocator's headers: so slabs may lie side by side
+    EDO__SLAB_SIZE = EDO__SLAB_ALIGN - EDO__SLAB_GAP,
 };
 
 typedef struct edo__heap edo__heap;
