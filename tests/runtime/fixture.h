@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <edo/edo.h>
 #include <edo/test.h>
@@ -54,50 +56,80 @@ static inline void insist_at(bool condition, const char *what, int line)
 }
 #define insist(condition) insist_at((condition), #condition, __LINE__)
 
-/* ---- an event: set once, by any thread; waited for by one task ---- */
+/* ---- out of descriptors; for children ---- */
 
-typedef struct event {
+enum { MAX_MORE = 15 };
+
+static inline void limit_descriptors_at(rlim_t first_denied)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = first_denied < limit.rlim_max ? first_denied : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* From now on so many more can be opened. */
+static inline void allow_descriptors(unsigned more)
+{
+    int fds[MAX_MORE + 1];
+    for (unsigned i = 0; i <= more; i++) {
+        fds[i] = dup(STDERR_FILENO); // the lowest that is free
+        assert_true(fds[i] >= 0);
+    }
+    for (unsigned i = 0; i <= more; i++)
+        close(fds[i]);
+    limit_descriptors_at((rlim_t)fds[more]);
+}
+
+static inline void allow_all_descriptors(void)
+{
+    limit_descriptors_at(RLIM_INFINITY);
+}
+
+/* ---- a flag: set once, by any thread; waited for by one task ---- */
+
+typedef struct flag {
     edo_future base;
     pthread_mutex_t lock;
     edo_wakeable *waker; // counted
     bool is_set;
-} event;
+} flag;
 
-static inline edo_poll event_poll(edo_future *future, edo_cx *cx)
+static inline edo_poll flag_poll(edo_future *future, edo_cx *cx)
 {
-    event *e = (event *)(void *)future;
+    flag *f = (flag *)(void *)future;
     edo_wakeable *old = NULL;
-    pthread_mutex_lock(&e->lock);
-    bool ends = e->is_set || edo_cx_fate(cx) != EDO_LIVE;
+    pthread_mutex_lock(&f->lock);
+    bool ends = f->is_set || edo_cx_fate(cx) != EDO_LIVE;
     if (ends && edo_cx_charge(cx)) {
-        future->result = e->is_set ? 0 : -ECANCELED;
-        old = e->waker;
-        e->waker = NULL;
+        future->result = f->is_set ? 0 : -ECANCELED;
+        old = f->waker;
+        f->waker = NULL;
     } else {
         ends = false;
-        if (!e->waker) e->waker = edo_waker_ref(edo_cx_waker(cx));
+        if (!f->waker) f->waker = edo_waker_ref(edo_cx_waker(cx));
     }
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_unlock(&f->lock);
     edo_waker_unref(old);
     return ends ? EDO_READY : EDO_PENDING;
 }
 
-static const edo_future_ops event_ops = { .name = "event", .poll = event_poll };
+static const edo_future_ops flag_ops = { .name = "flag", .poll = flag_poll };
 
-static inline void event_init(event *e)
+static inline void flag_init(flag *f)
 {
-    *e = (event){ .base.ops = &event_ops };
-    pthread_mutex_init(&e->lock, NULL);
+    *f = (flag){ .base.ops = &flag_ops };
+    pthread_mutex_init(&f->lock, NULL);
 }
 
 /* Any thread. */
-static inline void event_set(event *e)
+static inline void flag_set(flag *f)
 {
-    pthread_mutex_lock(&e->lock);
-    edo_wakeable *waker = e->waker;
-    e->waker = NULL;
-    e->is_set = true;
-    pthread_mutex_unlock(&e->lock);
+    pthread_mutex_lock(&f->lock);
+    edo_wakeable *waker = f->waker;
+    f->waker = NULL;
+    f->is_set = true;
+    pthread_mutex_unlock(&f->lock);
     if (waker) edo_wake(waker);
     edo_waker_unref(waker);
 }
@@ -145,3 +177,17 @@ static inline edo_poll stubborn_poll(edo_future *future, edo_cx *cx)
 }
 
 static const edo_future_ops stubborn_ops = { .name = "stubborn", .poll = stubborn_poll };
+
+struct wait_for_flag {
+    edo_frame();
+    edo_args(flag *flag;);
+};
+
+edo_async(wait_for_flag)
+{
+    edo_body {
+        int rc;
+        edo_await_on(rc, &self->flag->base);
+        edo_return(rc);
+    }
+}

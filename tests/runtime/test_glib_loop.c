@@ -1,0 +1,62 @@
+/* edo-test: pkg glib-2.0
+ * A runtime inside a main loop of GLib. */
+#include "runtime/loop.h"
+
+#include <glib-unix.h>
+
+static unsigned ticks;
+
+static gboolean turn(gint fd, GIOCondition condition, gpointer main_loop)
+{
+    (void)fd;
+    (void)condition;
+    assert_true(edo_turn(loop.runtime, 0) >= 0);
+    if (loop_is_over()) g_main_loop_quit(main_loop);
+    return G_SOURCE_CONTINUE;
+}
+
+/* The loop has sources of its own, which go on meanwhile. */
+static gboolean tick(gpointer data)
+{
+    (void)data;
+    ticks++;
+    return G_SOURCE_CONTINUE;
+}
+
+static void test_in_a_main_loop(void **state)
+{
+    (void)state;
+    GMainLoop *main_loop = g_main_loop_new(NULL, FALSE);
+    loop_start();
+    guint watch = g_unix_fd_add(loop.fd, G_IO_IN, turn, main_loop);
+    guint ticker = g_idle_add_full(G_PRIORITY_DEFAULT, tick, NULL, NULL);
+    g_main_loop_run(main_loop);
+    assert_true(ticks > 0);
+    g_source_remove(ticker);
+    g_source_remove(watch);
+    loop_end();
+    g_main_loop_unref(main_loop);
+}
+
+/* GLib keeps descriptors and memory of its own: only edo's is looked at. */
+static int install(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int remove_again(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_in_a_main_loop, install, remove_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,364 @@
+/* Turning a runtime by hand, and from a foreign loop that watches its descriptor. */
+#include "runtime/fixture.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sys/sys.h"
+
+static edo_task *spawn_answer(edo_runtime *runtime, int64_t result)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, answer, .result = result), 0);
+    return task;
+}
+
+/* ---- edo_turn ---- */
+
+static void test_idle(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_turn(runtime, 1), 0);
+    assert_int_equal(edo_turn(runtime, edo_ms(1)), 0);
+    assert_int_equal(edo_turn(runtime, -1), 0); // as 0
+    assert_int_equal(edo_turn(runtime, INT64_MIN), 0);
+    assert_null(edo_current_runtime());
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_runs_what_is_ready(void **state)
+{
+    (void)state;
+    enum { COUNT = 100 }; // more than one turn takes
+    edo_task *tasks[COUNT];
+    edo_runtime *runtime = make_runtime();
+    for (int i = 0; i < COUNT; i++)
+        tasks[i] = spawn_answer(runtime, i);
+    assert_int_equal(edo_runtime_task_count(runtime), COUNT);
+    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1);
+    assert_in_range(edo_runtime_task_count(runtime), 1, COUNT - 1);
+    while (edo_turn(runtime, 0) == 1)
+        continue;
+    assert_int_equal(edo_runtime_task_count(runtime), 0);
+    for (int i = 0; i < COUNT; i++) {
+        assert_true(edo_task_is_done(tasks[i]));
+        edo_detach(tasks[i]);
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* A loop around the turn looks for the task's end. */
+static void test_end_of_a_task_ends_the_wait(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *task = spawn_answer(runtime, 0);
+    while (!edo_task_is_done(task))
+        assert_int_equal(edo_turn(runtime, EDO_NEVER), 0);
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+struct nap {
+    edo_frame();
+    edo_args(int64_t duration;);
+};
+
+edo_async(nap)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(self->duration));
+        edo_return(rc);
+    }
+}
+
+static edo_task *spawn_nap(edo_runtime *runtime, int64_t duration)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, nap, .duration = duration), 0);
+    return task;
+}
+
+static void test_waits_for_timers(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    int64_t began = edo_now();
+    edo_task *task = spawn_nap(runtime, edo_ms(3));
+    while (!edo_task_is_done(task))
+        assert_true(edo_turn(runtime, EDO_NEVER) >= 0);
+    assert_true(edo_now() - began >= edo_ms(3));
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- a turn within a turn ---- */
+
+static const edo_driver_ops *epoll_ops;
+static edo_driver_ops nesting_ops;
+static int nested_turn, nested_destroy;
+static bool has_nested;
+
+static int nesting_turn(edo_driver *driver, int64_t timeout)
+{
+    nested_turn = edo_turn(driver->runtime, 0);
+    nested_destroy = edo_runtime_destroy(driver->runtime);
+    has_nested = true;
+    return epoll_ops->turn(driver, timeout);
+}
+
+static int nesting_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                        const char **ret_reason)
+{
+    int rc = epoll_ops->open(runtime, argument, ret_driver, ret_reason);
+    if (rc == 0) (*ret_driver)->ops = &nesting_ops;
+    return rc;
+}
+
+static void test_nested(void **state)
+{
+    (void)state;
+    epoll_ops = edo__sys_driver("epoll");
+    nesting_ops = *epoll_ops;
+    nesting_ops.open = nesting_open;
+    nesting_ops.turn = nesting_turn;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &nesting_ops });
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_true(has_nested);
+    assert_int_equal(nested_turn, -EBUSY);
+    assert_int_equal(nested_destroy, -EBUSY);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- the descriptor ---- */
+
+static bool is_readable(int fd, int timeout)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    int n = poll(&p, 1, timeout);
+    assert_true(n >= 0);
+    return n > 0;
+}
+
+/* As a foreign loop would. */
+static void turn_when_readable(edo_runtime *runtime, int fd)
+{
+    assert_true(is_readable(fd, -1));
+    int more = edo_turn(runtime, 0);
+    assert_true(more >= 0);
+    if (more) assert_true(is_readable(fd, 0)); // level-triggered
+}
+
+static void turn_until_done(edo_runtime *runtime, int fd, edo_task *task)
+{
+    while (!edo_task_is_done(task))
+        turn_when_readable(runtime, fd);
+    edo_detach(task);
+}
+
+static void turn_until_idle(edo_runtime *runtime, int fd)
+{
+    while (is_readable(fd, 0))
+        turn_when_readable(runtime, fd);
+}
+
+static void test_descriptor_of_an_idle_runtime(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    int fd = edo_runtime_fd(runtime);
+    assert_true(fd >= 0);
+    assert_int_equal(edo_runtime_fd(runtime), fd);
+    turn_until_idle(runtime, fd);
+    assert_false(is_readable(fd, 0));
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_false(is_readable(fd, 0));
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_descriptor_tells_spawns(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *before = spawn_answer(runtime, 0);
+    int fd = edo_runtime_fd(runtime);
+    turn_until_done(runtime, fd, before);
+    turn_until_idle(runtime, fd);
+    turn_until_done(runtime, fd, spawn_answer(runtime, 0)); // from outside, on this thread
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_descriptor_tells_timers(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *before = spawn_nap(runtime, edo_ms(2)), *far_off;
+    assert_int_equal(edo_turn(runtime, 0), 0); // its deadline is there before the descriptor
+    int fd = edo_runtime_fd(runtime);
+    turn_until_done(runtime, fd, before);
+    far_off = spawn_nap(runtime, edo_s(3600));
+    turn_until_idle(runtime, fd);
+    assert_false(edo_task_is_done(far_off));
+    for (int i = 0; i < 5; i++)
+        turn_until_done(runtime, fd, spawn_nap(runtime, edo_us(300)));
+    edo_task_cancel(far_off); // from outside
+    turn_until_done(runtime, fd, far_off);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void set_flag(unsigned index, void *arg)
+{
+    (void)index;
+    flag_set(arg);
+}
+
+static edo_task *spawn_waiter(edo_runtime *runtime, flag *f)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime };
+    flag_init(f);
+    assert_int_equal(edo_spawn_with(&task, &options, wait_for_flag, .flag = f), 0);
+    return task;
+}
+
+static void test_descriptor_tells_wakes(void **state)
+{
+    (void)state;
+    flag f;
+    edo_runtime *runtime = make_runtime();
+    int fd = edo_runtime_fd(runtime);
+    for (int i = 0; i < 20; i++) {
+        edo_task *task = spawn_waiter(runtime, &f);
+        turn_until_idle(runtime, fd);
+        assert_false(edo_task_is_done(task));
+        run_threads(1, set_flag, &f);
+        turn_until_done(runtime, fd, task);
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+struct read_one {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(read_one)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_read(self->io, &self->byte, 1));
+        edo_return(rc == 1 ? self->byte : rc);
+    }
+}
+
+static void test_descriptor_tells_input(void **state)
+{
+    (void)state;
+    int pair[2];
+    edo_io *io;
+    edo_task *task;
+    edo_runtime *runtime = make_runtime();
+    int fd = edo_runtime_fd(runtime);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(edo_io_from_fd(pair[0], &io), 0);
+    for (char c = 'a'; c < 'z'; c++) {
+        edo_spawn_options options = { .runtime = runtime };
+        assert_int_equal(edo_spawn_with(&task, &options, read_one, .io = io), 0);
+        turn_until_idle(runtime, fd);
+        assert_false(edo_task_is_done(task));
+        assert_int_equal(write(pair[1], &c, 1), 1);
+        turn_until_done(runtime, fd, task);
+    }
+    edo_close(io);
+    close(pair[1]);
+    turn_until_idle(runtime, fd);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- edo_block_on in between ---- */
+
+struct leave_others {
+    edo_frame();
+    edo_args(flag *flag; edo_task **tasks;);
+};
+
+enum { NAP_LEFT, WAITER_LEFT, READY_LEFT, LEFT };
+
+edo_async(leave_others)
+{
+    edo_body {
+        int rc = edo_spawn(&self->tasks[NAP_LEFT], nap, .duration = edo_ms(2));
+        assert_int_equal(rc, 0);
+        rc = edo_spawn(&self->tasks[WAITER_LEFT], wait_for_flag, .flag = self->flag);
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_yield()); // both wait
+        rc = edo_spawn(&self->tasks[READY_LEFT], answer, 1);
+        edo_return(rc);
+    }
+}
+
+static void test_descriptor_after_block_on(void **state)
+{
+    (void)state;
+    flag f;
+    edo_task *tasks[LEFT];
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime();
+    int fd = edo_runtime_fd(runtime);
+    turn_until_idle(runtime, fd);
+    assert_int_equal(edo_block_on(runtime, leave_others, .flag = &f, .tasks = tasks), 0);
+    turn_until_done(runtime, fd, tasks[READY_LEFT]);
+    turn_until_done(runtime, fd, tasks[NAP_LEFT]);
+    run_threads(1, set_flag, &f);
+    turn_until_done(runtime, fd, tasks[WAITER_LEFT]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- no descriptor to be had ---- */
+
+static void ask_without_descriptors(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime = make_runtime();
+    size_t before = open_descriptors();
+    allow_descriptors(0);
+    assert_int_equal(edo_runtime_fd(runtime), -EMFILE);
+    allow_all_descriptors();
+    assert_int_equal(open_descriptors(), before);
+    int fd = edo_runtime_fd(runtime);
+    assert_true(fd >= 0);
+    turn_until_done(runtime, fd, spawn_nap(runtime, edo_us(100)));
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_no_descriptor(void **state)
+{
+    (void)state;
+    expect_success_in_child(ask_without_descriptors, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_idle),
+        clean_test(test_runs_what_is_ready),
+        clean_test(test_end_of_a_task_ends_the_wait),
+        clean_test(test_waits_for_timers),
+        clean_test(test_nested),
+        clean_test(test_descriptor_of_an_idle_runtime),
+        clean_test(test_descriptor_tells_spawns),
+        clean_test(test_descriptor_tells_timers),
+        clean_test(test_descriptor_tells_wakes),
+        clean_test(test_descriptor_tells_input),
+        clean_test(test_descriptor_after_block_on),
+        clean_test(test_no_descriptor),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,71 @@
+/* edo-test: pkg libuv
+ * A runtime inside a loop of libuv. */
+#include "runtime/loop.h"
+
+#include <uv.h>
+
+static unsigned ticks;
+static uv_poll_t watch;
+static uv_timer_t ticker;
+
+static void close_all(void)
+{
+    uv_poll_stop(&watch);
+    uv_close((uv_handle_t *)&watch, NULL);
+    uv_close((uv_handle_t *)&ticker, NULL);
+}
+
+static void turn(uv_poll_t *handle, int status, int events)
+{
+    (void)handle;
+    (void)events;
+    assert_int_equal(status, 0);
+    assert_true(edo_turn(loop.runtime, 0) >= 0);
+    if (loop_is_over()) close_all();
+}
+
+/* The loop has handles of its own, which go on meanwhile. */
+static void tick(uv_timer_t *timer)
+{
+    (void)timer;
+    ticks++;
+}
+
+static void test_in_a_loop(void **state)
+{
+    (void)state;
+    uv_loop_t uv;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    loop_start();
+    assert_int_equal(uv_poll_init(&uv, &watch, loop.fd), 0);
+    assert_int_equal(uv_poll_start(&watch, UV_READABLE, turn), 0);
+    assert_int_equal(uv_timer_init(&uv, &ticker), 0);
+    assert_int_equal(uv_timer_start(&ticker, tick, 0, 1), 0);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    assert_true(ticks > 0);
+    loop_end();
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
+/* libuv keeps descriptors of its own: only edo's memory is looked at. */
+static int install(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int remove_again(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_in_a_loop, install, remove_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
