@@ -1,0 +1,95 @@
+/* A TCP proxy: connects every client to one server, and copies in both directions until both have
+ * ended. Each half may end on its own, as `ssh` and `nc -N` do; an error in one direction ends both.
+ *
+ * usage: proxy LISTEN-ADDRESS SERVER-ADDRESS        (proxy :8081 127.0.0.1:8080) */
+#include <stdio.h>
+
+#include <edo/edo.h>
+
+#define CONNECT_LIMIT edo_s(10) // the patience of clients
+
+/* ---- one direction ---- */
+
+struct copy {
+    edo_frame();
+    edo_args(edo_io *from, *to;); // borrowed: relay closes them
+    char buf[16384];
+};
+
+edo_async(copy)
+{
+    edo_body {
+        ssize_t n;
+        for (;;) {
+            edo_await(n, edo_read(self->from, self->buf, sizeof self->buf));
+            if (n <= 0) break;
+            edo_await(n, edo_write_all(self->to, self->buf, (size_t)n));
+            if (n < 0) break;
+        }
+        if (n == 0) edo_await(n, edo_shutdown_write(self->to)); // the end goes on, too
+        edo_return(n);
+    }
+}
+
+/* ---- one client ---- */
+
+static const edo_keepalive patient = { .idle = 60, .interval = 10, .count = 6 }; // two minutes
+
+struct relay {
+    edo_frame();
+    edo_args(edo_io *client; const char *server_address;);
+    edo_io *server;
+    struct copy upstream, downstream;
+};
+
+edo_async(relay)
+{
+    edo_body {
+        int rc;
+        (void)edo_tcp_set_keepalive(self->client, true, patient); // finds clients that are gone
+        edo_await_for(rc, CONNECT_LIMIT, edo_tcp_connect(self->server_address, &self->server));
+        if (rc == 0) {
+            edo_init(&self->upstream, copy, .from = self->client, .to = self->server);
+            edo_init(&self->downstream, copy, .from = self->server, .to = self->client);
+            edo_try_all(rc, &self->upstream.base, &self->downstream.base);
+            edo_close(self->server);
+        }
+        edo_close(self->client);
+        edo_return(rc);
+    }
+}
+
+/* ---- all of them ---- */
+
+struct proxy {
+    edo_frame();
+    edo_args(const char *address, *server_address;);
+    edo_listener *listener;
+    edo_io *client;
+};
+
+edo_async(proxy)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_listen(self->address, &self->listener));
+        if (rc < 0) edo_return(rc);
+        for (;;) {
+            edo_await(rc, edo_accept(self->listener, &self->client));
+            if (rc < 0) break;
+            rc = edo_go(relay, .client = self->client, .server_address = self->server_address);
+            if (rc < 0) edo_close(self->client);
+        }
+        edo_listener_close(self->listener);
+        edo_return(rc);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) {
+        fprintf(stderr, "usage: proxy LISTEN-ADDRESS SERVER-ADDRESS\n");
+        return 2;
+    }
+    return edo_run(proxy, .address = argv[1], .server_address = argv[2]);
+}
