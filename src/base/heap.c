@@ -117,7 +117,7 @@ static void put_back(edo__heap *heap, block *b)
  * release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
-    block *b = edo_swap_acq_rel(&heap->remote, with);
+    block *b = edo_swap_acquire(&heap->remote, with);
     while (b) {
         edo_plain_read(&b->next);
         block *next = b->next;
@@ -156,7 +156,7 @@ static void free_orphan(edo__heap *heap)
 /* Release: what this thread did to the block comes before its next use. */
 static void free_remote(edo__heap *heap, block *b)
 {
-    block *head = edo_load_acquire(&heap->remote);
+    block *head = edo_load_relaxed(&heap->remote);
     do {
         if (head == CLOSED) {
             free_orphan(heap);
@@ -164,7 +164,7 @@ static void free_remote(edo__heap *heap, block *b)
         }
         edo_plain_write(&b->next);
         b->next = head;
-    } while (!edo_cas_acq_rel(&heap->remote, &head, b));
+    } while (!edo_cas_release(&heap->remote, &head, b));
 }
 
 void edo__heap_free(edo__heap *mine, void *memory)

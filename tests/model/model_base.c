@@ -1,5 +1,9 @@
 /* The lock of four bytes and the heap's frees from other threads. Built with EDO_MODEL_LOCKS: the lock
- * is the real one here. */
+ * is the real one here.
+ *
+ * model-sources: base/lock.c base/heap.c
+ * model-flags: -DEDO_MODEL_LOCKS
+ */
 #include "base/heap.h"
 #include "base/lock.h"
 

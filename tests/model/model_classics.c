@@ -1,5 +1,6 @@
 /* Known algorithms: the broken ones must be found out, the correct ones must pass. Each of the
- * broken ones differs from its correct form in the line that the name tells. */
+ * broken ones differs from its correct form in the line that the name tells.
+ */
 #include "model/atomic.h"
 #include "model/model.h"
 

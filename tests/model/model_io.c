@@ -1,6 +1,11 @@
 /* Streams on the epoll driver against events, closing and cancelling. The driver and all above it are
  * the real code; the kernel is the one below: a socket that bytes may come into, and an epoll that
- * tells of it by edges. */
+ * tells of it by edges.
+ *
+ * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/clock.c base/heap.c io/fd.c io/io.c io/source.c sys/linux/epoll.c
+ */
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

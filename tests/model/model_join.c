@@ -1,4 +1,9 @@
-/* Joining and scopes across two runtimes, each on its thread. */
+/* Joining and scopes across two runtimes, each on its thread.
+ *
+ * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/clock.c base/heap.c
+ */
 #include <string.h>
 
 #include "model/fake_sys.h"

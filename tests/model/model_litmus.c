@@ -1,4 +1,5 @@
-/* Litmus tests with known answers: each outcome that C11 allows is found, and no other. */
+/* Litmus tests with known answers: each outcome that C11 allows is found, and no other.
+ */
 #include "model/model.h"
 
 int main(int argc, char **argv)

@@ -1,4 +1,9 @@
-/* The current-thread runtime against wakes, spawns, cancels and joins from other threads. */
+/* The current-thread runtime against wakes, spawns, cancels and joins from other threads.
+ *
+ * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/clock.c base/heap.c
+ */
 #include <string.h>
 
 #include "model/fake_sys.h"

@@ -1,0 +1,61 @@
+/* The driver of modelled runtimes: it only sleeps and is woken. */
+#include "model/fake_sys.h"
+
+typedef struct fake_driver {
+    edo_driver base;
+    model_event unparked;
+} fake_driver;
+
+unsigned fake_unparks;
+
+static int fake_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                     const char **ret_reason);
+
+static void fake_close(edo_driver *driver)
+{
+    model_free(driver);
+}
+
+/* Without a timeout it takes what there is; otherwise it waits for an unpark. */
+static int fake_turn(edo_driver *driver, int64_t timeout)
+{
+    fake_driver *fake = (fake_driver *)(void *)driver;
+    if (timeout) model_wait(&fake->unparked);
+    return 0;
+}
+
+static void fake_unpark(edo_driver *driver)
+{
+    fake_unparks++;
+    model_post(&((fake_driver *)(void *)driver)->unparked);
+}
+
+static const edo_driver_ops fake_ops = {
+    .name = "fake",
+    .open = fake_open,
+    .close = fake_close,
+    .turn = fake_turn,
+    .unpark = fake_unpark,
+};
+
+static int fake_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                     const char **ret_reason)
+{
+    (void)argument;
+    (void)ret_reason;
+    fake_driver *fake = model_alloc(sizeof *fake);
+    *fake = (fake_driver){ .base = { .ops = &fake_ops, .runtime = runtime } };
+    *ret_driver = &fake->base;
+    return 0;
+}
+
+edo_runtime *fake_runtime_create(void)
+{
+    edo_runtime *runtime = NULL;
+    fake_unparks = 0;
+    edo_config config = { .driver_ops = &fake_ops,
+                          .drain_limit = EDO_NEVER,
+                          .abort_limit = EDO_NEVER };
+    if (edo_runtime_create(&config, &runtime) < 0) model_fail("no runtime");
+    return runtime;
+}
