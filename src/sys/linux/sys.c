@@ -91,25 +91,29 @@ void edo__sys_ignore_sigpipe(void)
 }
 
 static struct {
-    edo_atomic(uint32_t) taken;
+    edo_atomic(uint32_t) taken, seen; // seen: one has come
     void (*notify)(void *context);
     void *context;
     struct sigaction old_int, old_term;
 } signals;
 
+/* The second one, of either kind, ends the process: raised again it is pending until we return, and
+ * SA_RESETHAND has put the default back. */
 static void on_signal(int number)
 {
-    (void)number;
     int saved = errno;
-    signals.notify(signals.context);
+    if (edo_swap_acq_rel(&signals.seen, 1))
+        raise(number);
+    else
+        signals.notify(signals.context);
     errno = saved;
 }
 
-/* SA_RESETHAND: the second one does what it would without us, which is to end the process. */
 int edo__sys_take_signals(void (*notify)(void *), void *context)
 {
     uint32_t expected = 0;
     if (!edo_cas_acquire(&signals.taken, &expected, 1)) return -EBUSY;
+    signals.seen = 0;
     signals.notify = notify;
     signals.context = context;
     struct sigaction action = { .sa_handler = on_signal,
