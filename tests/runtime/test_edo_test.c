@@ -1,0 +1,108 @@
+/* edo_test(): what it gives to a test, and how one fails. */
+#include "runtime/fixture.h"
+
+/* ---- tests that pass ---- */
+
+struct long_test {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(long_test)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_s(86400))); // the test clock
+        edo_return(rc < 0 ? rc : 7);
+    }
+}
+
+struct leaves_others {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(leaves_others)
+{
+    edo_body {
+        edo_return(edo_go(wait_forever)); // is cancelled at the end
+    }
+}
+
+/* ---- tests that fail ---- */
+
+struct answers_failure {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(answers_failure)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(1));
+        edo_return(rc < 0 ? rc : -ENOENT);
+    }
+}
+
+static void run_one(void *arg)
+{
+    (*(void (*const *)(void **))arg)(NULL);
+}
+
+static void without_memory(void **state)
+{
+    test_allocator_install();
+    test_allocator_fail_from(1);
+    long_test_test(state);
+}
+
+static void test_failures(void **state)
+{
+    void (*fails)(void **) = answers_failure_test, (*starves)(void **) = without_memory;
+    (void)state;
+    expect_abort(run_one, &fails,
+                 "^edo: test answers_failure: it answered: No such file or directory$");
+    expect_abort(run_one, &starves, "^edo: test long_test: no runtime: Cannot allocate memory$");
+}
+
+/* ---- after a failed assertion, which leaves the poll by a jump, the next test runs ---- */
+
+struct jumps {
+    edo_frame();
+    edo_args();
+};
+
+static jmp_buf back;
+
+edo_test(jumps)
+{
+    edo_body {
+        longjmp(back, 1);
+        edo_return(0);
+    }
+}
+
+static void fail_and_go_on(void *arg)
+{
+    (void)arg;
+    if (setjmp(back) == 0) jumps_test(NULL);
+    long_test_test(NULL);
+}
+
+static void test_goes_on_after_a_jump(void **state)
+{
+    (void)state;
+    expect_success_in_child(fail_and_go_on, NULL); // whose memory is not looked at
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(long_test_test),
+        clean_test(leaves_others_test),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_goes_on_after_a_jump),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,508 @@
+/* Whole programs: exit status, signals, and what becomes of other tasks. Each runs in a child. */
+#include "runtime/fixture.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static char text[4096]; // what the child wrote to stderr
+
+/* A program, as edo_run() tells it: ends the child with the exit status. */
+typedef int program_fn(void);
+
+static void run_program(void *arg)
+{
+    program_fn *const *program = arg;
+    int status = (*program)();
+    fflush(NULL);
+    _exit(status); // without what this test program has to say at its exit
+}
+
+static int status_of(program_fn *program)
+{
+    return run_in_child(run_program, &program, text, sizeof text);
+}
+
+static void expect_exit(program_fn *program, int expected, const char *expected_text)
+{
+    int status = status_of(program);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), expected);
+    assert_string_equal(text, expected_text);
+}
+
+static void expect_killed(program_fn *program, int signal_number)
+{
+    int status = status_of(program);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), signal_number);
+    assert_string_equal(text, "");
+}
+
+/* ---- exit status ---- */
+
+static int answers_zero(void)
+{
+    return edo_run(answer, .result = 0);
+}
+
+static int answers_more(void)
+{
+    return edo_run(answer, .result = 1LL << 40);
+}
+
+static int answers_error(void)
+{
+    return edo_run(answer, .result = -ENOENT);
+}
+
+static int answers_cancelled(void)
+{
+    return edo_run(answer, .result = -ECANCELED); // but nobody interrupted it
+}
+
+static void test_exit_status(void **state)
+{
+    (void)state;
+    expect_exit(answers_zero, 0, "");
+    expect_exit(answers_more, 0, "");
+    expect_exit(answers_error, 1, "edo: answer: No such file or directory\n");
+    expect_exit(answers_cancelled, 1, "edo: answer: cancelled\n");
+}
+
+static int has_no_driver(void)
+{
+    return edo_run_with(&(edo_config){ .driver = "none such" }, answer, .result = 0);
+}
+
+static int has_no_memory(void)
+{
+    test_allocator_install();
+    test_allocator_fail_from(1);
+    return edo_run(answer, .result = 0);
+}
+
+static void test_not_run(void **state)
+{
+    (void)state;
+    expect_exit(has_no_driver, 1, "edo: answer: Invalid argument\n");
+    expect_exit(has_no_memory, 1, "edo: answer: Cannot allocate memory\n");
+}
+
+/* ---- signals ---- */
+
+/* Sends itself a signal, and waits for ever. */
+struct interrupted {
+    edo_frame();
+    edo_args(int signal_number;);
+};
+
+edo_async(interrupted)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), self->signal_number);
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_return(rc);
+    }
+}
+
+static int is_interrupted(void)
+{
+    return edo_run(interrupted, .signal_number = SIGINT);
+}
+
+static int is_terminated(void)
+{
+    return edo_run(interrupted, .signal_number = SIGTERM);
+}
+
+static int is_interrupted_twice_in_turn(void)
+{
+    int first = edo_run(interrupted, .signal_number = SIGINT);
+    return first ? 100 + first : edo_run(interrupted, .signal_number = SIGINT);
+}
+
+static void test_signal_cancels(void **state)
+{
+    (void)state;
+    expect_exit(is_interrupted, 0, "");
+    expect_exit(is_terminated, 0, "");
+    expect_exit(is_interrupted_twice_in_turn, 0, "");
+}
+
+/* The signal meets another thread, while the runtime sleeps or is about to. */
+static void *send_signal(void *arg)
+{
+    kill(getpid(), SIGTERM);
+    return arg;
+}
+
+struct starts_sender {
+    edo_frame();
+    edo_args();
+    pthread_t thread;
+};
+
+edo_async(starts_sender)
+{
+    edo_body {
+        int rc;
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        insist(pthread_create(&self->thread, NULL, send_signal, NULL) == 0);
+        insist(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0); // on this thread only
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        pthread_join(self->thread, NULL);
+        edo_return(rc);
+    }
+}
+
+static int is_terminated_from_outside(void)
+{
+    return edo_run(starts_sender);
+}
+
+static void test_signal_on_another_thread(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++)
+        expect_exit(is_terminated_from_outside, 0, "");
+}
+
+/* ---- clean-up ---- */
+
+struct cleans_up {
+    edo_frame();
+    edo_args(int64_t result; int second;);
+};
+
+edo_async(cleans_up)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), SIGINT);
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        insist(rc == -ECANCELED);
+        edo_shield();
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        insist(rc == 0);
+        if (self->second) kill(getpid(), self->second);
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        fprintf(stderr, "clean\n");
+        edo_return(self->result);
+    }
+}
+
+static int cleans_up_well(void)
+{
+    return edo_run(cleans_up, .result = 0);
+}
+
+static int cleans_up_and_tells(void)
+{
+    return edo_run(cleans_up, .result = -ECANCELED);
+}
+
+static int fails_to_clean_up(void)
+{
+    return edo_run(cleans_up, .result = -EIO);
+}
+
+static int is_interrupted_again(void)
+{
+    return edo_run(cleans_up, .second = SIGINT);
+}
+
+static int is_terminated_then(void)
+{
+    return edo_run(cleans_up, .second = SIGTERM);
+}
+
+static void test_clean_up(void **state)
+{
+    (void)state;
+    expect_exit(cleans_up_well, 0, "clean\n");
+    expect_exit(cleans_up_and_tells, 0, "clean\n");
+    expect_exit(fails_to_clean_up, 1, "clean\nedo: cleans_up: Input/output error\n");
+}
+
+static void test_second_signal_kills(void **state)
+{
+    (void)state;
+    expect_killed(is_interrupted_again, SIGINT);
+    expect_killed(is_terminated_then, SIGTERM);
+}
+
+/* ---- signals that are the program's own ---- */
+
+static int ignores_edo(void)
+{
+    return edo_run_with(&(edo_config){ .ignore_signals = true }, interrupted, SIGINT);
+}
+
+static void handle(int number)
+{
+    (void)number;
+}
+
+struct raises {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(raises)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), SIGINT);
+        edo_await(rc, edo_yield());
+        edo_return(rc);
+    }
+}
+
+static bool is_handled_by(int number, void (*handler)(int))
+{
+    struct sigaction action;
+    insist(sigaction(number, NULL, &action) == 0);
+    return action.sa_handler == handler;
+}
+
+static int keeps_own_handler(void)
+{
+    signal(SIGINT, handle);
+    if (edo_run_with(&(edo_config){ .ignore_signals = true }, raises) != 0) return 2;
+    return is_handled_by(SIGINT, handle) ? 0 : 3;
+}
+
+static int puts_handlers_back(void)
+{
+    signal(SIGINT, handle);
+    signal(SIGTERM, SIG_IGN);
+    if (edo_run(answer, 0) != 0) return 2;
+    if (edo_run(interrupted, SIGINT) != 0) return 3;
+    if (edo_run(interrupted, SIGTERM) != 0) return 4;
+    return is_handled_by(SIGINT, handle) && is_handled_by(SIGTERM, SIG_IGN) ? 0 : 5;
+}
+
+static void test_own_signals(void **state)
+{
+    (void)state;
+    expect_killed(ignores_edo, SIGINT);
+    expect_exit(keeps_own_handler, 0, "");
+    expect_exit(puts_handlers_back, 0, "");
+}
+
+/* ---- two programs at once ---- */
+
+static void *run_beside(void *arg)
+{
+    int *status = arg;
+    status[0] = edo_run(answer, .result = 0);
+    status[1] = edo_run_with(&(edo_config){ .ignore_signals = true }, answer, .result = 0);
+    return NULL;
+}
+
+struct has_company {
+    edo_frame();
+    edo_args();
+    pthread_t thread;
+    int status[2];
+};
+
+edo_async(has_company)
+{
+    edo_body {
+        insist(pthread_create(&self->thread, NULL, run_beside, self->status) == 0);
+        insist(pthread_join(self->thread, NULL) == 0);
+        edo_return(self->status[0] == 1 && self->status[1] == 0 ? 0 : -EPROTO);
+    }
+}
+
+static int runs_two(void)
+{
+    return edo_run(has_company);
+}
+
+static void test_signals_are_for_one(void **state)
+{
+    (void)state;
+    expect_exit(runs_two, 0, "edo: answer: Device or resource busy\n");
+}
+
+/* ---- other tasks ---- */
+
+struct ends_late {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(ends_late)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_shield();
+        edo_await(rc, edo_sleep(edo_ms(2)));
+        fprintf(stderr, "late\n");
+        edo_return(rc);
+    }
+}
+
+struct leaves_one {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(leaves_one)
+{
+    edo_body {
+        int rc = edo_go(ends_late);
+        insist(rc == 0);
+        edo_await(rc, edo_yield());
+        edo_return(0);
+    }
+}
+
+static int drains(void)
+{
+    int status = edo_run(leaves_one);
+    fprintf(stderr, "over\n");
+    return status;
+}
+
+static void test_others_are_drained(void **state)
+{
+    (void)state;
+    expect_exit(drains, 0, "late\nover\n");
+}
+
+/* ---- what cannot be ended ---- */
+
+struct never_ends {
+    edo_frame();
+    edo_args();
+    struct stubborn future;
+};
+
+edo_async(never_ends)
+{
+    edo_body {
+        int rc;
+        self->future = (struct stubborn){ .base.ops = &stubborn_ops };
+        edo_await_on(rc, &self->future.base);
+        edo_return(rc);
+    }
+}
+
+struct leaves_stubborn {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(leaves_stubborn)
+{
+    edo_body {
+        edo_return(edo_go(never_ends));
+    }
+}
+
+static void must_not_run(void)
+{
+    fprintf(stderr, "torn down\n");
+}
+
+static int leaks(void)
+{
+    atexit(must_not_run);
+    setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    printf("buffered\n"); // to be flushed
+    edo_config config = { .drain_limit = edo_ms(5), .abort_limit = edo_ms(5), .name = "mine" };
+    edo_run_with(&config, leaves_stubborn);
+    return 100; // not reached
+}
+
+static void test_exit_without_end(void **state)
+{
+    (void)state;
+    int status = status_of(leaks);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(text, "edo: error: mine: task 'never_ends' #"));
+    assert_non_null(strstr(text, "test_run.c:"));
+    assert_non_null(strstr(text, "buffered\n"));
+    assert_null(strstr(text, "torn down"));
+}
+
+/* ---- SIGPIPE ---- */
+
+static int writes_to_nobody(void)
+{
+    int fds[2];
+    int status = edo_run(answer, 0);
+    if (pipe(fds) < 0) return 2;
+    close(fds[0]);
+    if (write(fds[1], "x", 1) >= 0 || errno != EPIPE) return 3;
+    return status;
+}
+
+static int handles_sigpipe(void)
+{
+    signal(SIGPIPE, handle);
+    int status = edo_run(answer, 0);
+    return is_handled_by(SIGPIPE, handle) ? status : 2;
+}
+
+static void test_sigpipe(void **state)
+{
+    (void)state;
+    expect_exit(writes_to_nobody, 0, "");
+    expect_exit(handles_sigpipe, 0, "");
+}
+
+/* ---- a program within a task is a mistake ---- */
+
+struct runs_inside {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(runs_inside)
+{
+    edo_body {
+        edo_return(edo_run(answer, 0));
+    }
+}
+
+static void run_inside(void *arg)
+{
+    (void)arg;
+    edo_run(runs_inside);
+}
+
+static void test_inside_a_task(void **state)
+{
+    (void)state;
+    expect_abort(run_inside, NULL, "^edo: edo_run: .*task 'runs_inside' #[0-9]+, spawned at ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exit_status),
+        cmocka_unit_test(test_not_run),
+        cmocka_unit_test(test_signal_cancels),
+        cmocka_unit_test(test_signal_on_another_thread),
+        cmocka_unit_test(test_clean_up),
+        cmocka_unit_test(test_second_signal_kills),
+        cmocka_unit_test(test_own_signals),
+        cmocka_unit_test(test_signals_are_for_one),
+        cmocka_unit_test(test_others_are_drained),
+        cmocka_unit_test(test_exit_without_end),
+        cmocka_unit_test(test_sigpipe),
+        cmocka_unit_test(test_inside_a_task),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
