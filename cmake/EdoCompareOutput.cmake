@@ -1,9 +1,11 @@
-# Runs PROGRAM: it must end with status 0 and its output must be the text of EXPECTED.
+# Runs PROGRAM: it must end with status 0, and what it prints to stdout must be the text of EXPECTED.
 execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE status)
 file(READ ${EXPECTED} expected)
 if(NOT status EQUAL 0)
-    message(FATAL_ERROR "${PROGRAM} ended with ${status}; it printed:\n${output}")
+    message("${output}")
+    message(FATAL_ERROR "${PROGRAM} ended with ${status}")
 endif()
 if(NOT output STREQUAL expected)
-    message(FATAL_ERROR "${PROGRAM} printed:\n${output}\n${EXPECTED} says:\n${expected}")
+    message("${output}---- but expected was:\n${expected}----")
+    message(FATAL_ERROR "${PROGRAM} printed something else than ${EXPECTED}")
 endif()
