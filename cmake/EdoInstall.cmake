@@ -51,4 +51,6 @@ install(FILES ${PROJECT_BINARY_DIR}/edo.pc DESTINATION ${edo_pc_dir})
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/tools/edo-lint)
     install(PROGRAMS ${PROJECT_SOURCE_DIR}/tools/edo-lint DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/tools/edo_lint DESTINATION share/edo
+        FILES_MATCHING PATTERN "*.py") # where edo-lint looks, beside its own directory
 endif()
