@@ -3,6 +3,8 @@
 #include "sys/sys.h"
 #include "task/op.h"
 
+enum { SLICE_SPENT = -1 }; // edo_cx.slice_end, behind a poll that took all its time
+
 /* ---- the ready queue ---- */
 
 static void push_ready(edo_runtime *runtime, edo_task *task)
@@ -154,10 +156,12 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
 void edo__check_time_slice(edo_cx *cx)
 {
     int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
-    if (!cx->slice_end)
+    if (!cx->slice_end) {
         cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
-    else if (now >= cx->slice_end)
+    } else if (now >= cx->slice_end) {
+        cx->slice_end = SLICE_SPENT;
         cx->budget = 0;
+    }
 }
 
 /* ---- timers ---- */
@@ -249,7 +253,8 @@ static void wait_for_work(edo_runtime *runtime, int64_t limit)
         sleep_in_driver(runtime, timeout);
 }
 
-/* One event interval of tasks. Returns: whether one has ended, which its owner may be turning for. */
+/* One event interval of tasks, or less when one took all its time: driver and timers have waited.
+ * Returns: whether one has ended, which its owner may be turning for. */
 static bool run_ready(edo_runtime *runtime)
 {
     uint64_t ended = runtime->ended;
@@ -257,6 +262,7 @@ static bool run_ready(edo_runtime *runtime)
         edo_task *task = pop_ready(runtime);
         if (!task) break;
         edo__poll_task(runtime, task);
+        if (edo__unlikely(runtime->cx.slice_end == SLICE_SPENT)) break;
     }
     return runtime->ended != ended;
 }
