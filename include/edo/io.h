@@ -9,8 +9,8 @@
  * cancelled operation may be pending a moment longer: the kernel may still own the buffer.
  *
  * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
- * -ECANCELED when the operation was cancelled or the stream closed under it, -ESHUTDOWN when the
- * runtime ends. SIGPIPE is never raised.
+ * -ECANCELED when the operation was cancelled (also by a runtime that ends) or the stream closed
+ * under it. SIGPIPE is never raised.
  */
 #pragma once
 
@@ -85,7 +85,7 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * and must stay open meanwhile.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: what is ready, or'ed; a hang-up or an error counts as all that was asked for. -EBADF;
- * -EPERM for a regular file or a directory; -EINVAL for no or unknown interest.
+ * -EPERM for a regular file or a directory; -EINVAL for no or unknown interest; -ENOMEM.
  * Cancel: waits; no effect. */
 EDO_API edo_op edo_wait_fd(int fd, int interest);
 

@@ -37,7 +37,8 @@ EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options optio
 /* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
  * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections
  * that broke before they were taken are passed over.
- * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener.
+ * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener; -ENOMEM when there
+ * is no memory for the stream: that connection was reset, and the listener is as before.
  * Cancel: waits; no connection is lost. */
 EDO_API edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
@@ -56,7 +57,7 @@ EDO_API int edo_listener_fd(const edo_listener *listener);
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 
 /* Connects to an address; the text must outlive the operation.
- * Result: 0 with *ret_conn; -EINVAL for a bad address; -ECONNREFUSED, -ETIMEDOUT, ...
+ * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED, -ETIMEDOUT, ...
  * Cancel: waits; no connection is left. */
 EDO_API edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 

@@ -174,7 +174,8 @@ typedef struct edo_spawn_options {
 /* Waits for a task's end and gives the handle back.
  * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
  * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
- * handle was given back, which tells a task that answered -ECANCELED from a join that did.
+ * handle was given back, which tells a task that answered -ECANCELED from a join that did. -EINVAL
+ * for NULL; -EDEADLK for the task that waits.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
 EDO_API edo_op edo_join(edo_task *task);
 
@@ -262,7 +263,8 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 }
 
 /* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: its result. Thread: any that is not inside a task (aborts there). */
+ * Returns: its result; without a runtime for this thread, why there is none, as
+ * edo_runtime_create() tells it. Thread: any that is not inside a task (aborts there). */
 EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- what the macros call ---- */
