@@ -1,5 +1,5 @@
-/* A lock of four bytes for short critical sections: no user code, no system call, no other lock is
- * entered under it. Any thread.
+/* A lock of four bytes for short critical sections. No user code runs under it. Under a
+ * source's, drivers may make quick system calls and take their own. Any thread.
  *
  * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 2).
  * Taking acquires what giving released: the partner of each is the other.
