@@ -57,7 +57,8 @@ EDO_API int edo_listener_fd(const edo_listener *listener);
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 
 /* Connects to an address; the text must outlive the operation.
- * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED, -ETIMEDOUT, ...
+ * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED,
+ * -ETIMEDOUT, ...
  * Cancel: waits; no connection is left. */
 EDO_API edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
