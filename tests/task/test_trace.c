@@ -1,0 +1,505 @@
+/* Rule 8, backtraces: from a task through every frame and combinator to the leaves, also from
+ * another thread. */
+#include "task/probe.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+
+#include "task/task.h"
+
+/* ---- what is shown ---- */
+
+static char text[TRACE_SIZE];
+
+static const char *trace_of(edo_task *task)
+{
+    text[0] = '\0';
+    assert_int_equal(edo_task_trace(task, append_trace_line, text), 0);
+    return text;
+}
+
+static int sleep_line; // where `innermost` waits
+
+struct innermost {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(innermost)
+{
+    edo_body {
+        int rc;
+        sleep_line = __LINE__ + 1;
+        edo_await(rc, edo_sleep(edo_s(1)));
+        edo_return(rc);
+    }
+}
+
+struct middle {
+    edo_frame(struct innermost innermost;);
+    edo_args();
+};
+
+edo_async(middle)
+{
+    edo_body {
+        int rc;
+        edo_call_for(rc, edo_s(2), innermost);
+        edo_return(rc);
+    }
+}
+
+struct outermost {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(outermost)
+{
+    edo_body {
+        int rc;
+        edo_call_boxed(rc, middle);
+        edo_return(rc);
+    }
+}
+
+struct it_leads_through_frames_to_the_leaf {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_test(it_leads_through_frames_to_the_leaf)
+{
+    edo_body {
+        int rc;
+        assert_int_equal(edo_spawn(&self->task, outermost), 0);
+        assert_string_equal(trace_of(self->task), "outermost\n"); // has not begun
+        edo_await(rc, edo_yield());
+        assert_string_equal(trace_of(self->task), "outermost\n"
+                                                  " middle\n"
+                                                  "  innermost\n"
+                                                  "   edo_sleep\n");
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void check_place(void *context, const edo_trace_line *line)
+{
+    if (strcmp(line->name, "innermost") == 0) {
+        assert_int_equal(line->line, sleep_line);
+        assert_non_null(strstr(line->file, "test_trace.c"));
+        ++*(int *)context;
+    }
+    if (strcmp(line->name, "edo_sleep") == 0) assert_int_equal(line->line, 0);
+}
+
+struct it_tells_file_and_line {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int found;
+};
+
+edo_test(it_tells_file_and_line)
+{
+    edo_body {
+        int rc;
+        self->found = 0;
+        assert_int_equal(edo_spawn(&self->task, outermost), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(edo_task_trace(self->task, check_place, &self->found), 0);
+        assert_int_equal(self->found, 1);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+/* ---- combinators ---- */
+
+struct waits_for_three {
+    edo_frame();
+    edo_args(struct gate *a, *b, *c;);
+    struct passer first, second;
+};
+
+edo_async(waits_for_three)
+{
+    edo_body {
+        edo_init(&self->first, passer, .gate = self->a);
+        edo_init(&self->second, passer, .gate = self->b);
+        edo_all(&self->first.base, &self->second.base, &self->c->base);
+        edo_return(0);
+    }
+}
+
+struct it_shows_all_siblings_that_wait {
+    edo_frame();
+    edo_args();
+    struct gate a, b, c;
+    edo_task *task;
+};
+
+edo_test(it_shows_all_siblings_that_wait)
+{
+    edo_body {
+        int rc;
+        self->a = gate_make();
+        self->b = gate_make();
+        self->c = gate_make();
+        assert_int_equal(
+            edo_spawn(&self->task, waits_for_three, .a = &self->a, .b = &self->b, .c = &self->c),
+            0);
+        edo_await(rc, edo_yield());
+        assert_string_equal(trace_of(self->task), "waits_for_three\n"
+                                                  " passer\n"
+                                                  "  gate\n"
+                                                  " passer\n"
+                                                  "  gate\n"
+                                                  " gate\n");
+        gate_open(&self->b, 0);
+        edo_await(rc, edo_yield());
+        assert_string_equal(trace_of(self->task), "waits_for_three\n"
+                                                  " passer\n"
+                                                  "  gate\n"
+                                                  " gate\n");
+        gate_open(&self->a, 0);
+        gate_open(&self->c, 0);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+struct keeps {
+    edo_frame(struct innermost innermost;);
+    edo_args(struct gate *kept; struct gate *open;);
+    edo_scope scope;
+};
+
+edo_async(keeps)
+{
+    edo_body {
+        int which;
+        edo_scope_open(&self->scope, 0);
+        edo_any(which, &self->kept->base, &self->open->base);
+        edo_call(which, innermost);
+        edo_return(which);
+    }
+}
+
+struct it_shows_what_is_kept {
+    edo_frame();
+    edo_args();
+    struct gate kept, open;
+    edo_task *task;
+};
+
+edo_test(it_shows_what_is_kept)
+{
+    edo_body {
+        int rc;
+        self->kept = gate_make_stubborn();
+        self->open = gate_make_open(0);
+        assert_int_equal(edo_spawn(&self->task, keeps, .kept = &self->kept, .open = &self->open),
+                         0);
+        edo_await(rc, edo_yield());
+        assert_string_equal(trace_of(self->task), "keeps\n"
+                                                  " innermost\n"
+                                                  "  edo_sleep\n"
+                                                  " gate\n"
+                                                  " scope\n");
+        edo_await(rc, edo_sleep(edo_s(2)));
+        assert_string_equal(trace_of(self->task), "keeps\n" // it has returned, but for this one
+                                                  " gate\n");
+        gate_open(&self->kept, 0);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+/* ---- futures ---- */
+
+struct a_future_shows_itself_inside_its_task {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    struct passer child;
+};
+
+edo_test(a_future_shows_itself_inside_its_task)
+{
+    edo_body {
+        self->gate = gate_make();
+        edo_init(&self->child, passer, .gate = &self->gate);
+        assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
+        text[0] = '\0';
+        edo_future_trace(&self->child.base, append_trace_line, text);
+        assert_string_equal(text, "passer\n gate\n");
+        gate_open(&self->gate, 0);
+        edo_all(&self->child.base);
+        text[0] = '\0';
+        edo_future_trace(&self->child.base, append_trace_line, text);
+        assert_string_equal(text, "");
+        edo_return(0);
+    }
+}
+
+/* ---- when a task cannot be looked at ---- */
+
+static void ignore_line(void *context, const edo_trace_line *line)
+{
+    (void)context;
+    (void)line;
+}
+
+static void look_again(void *context, const edo_trace_line *line)
+{
+    (void)line;
+    assert_int_equal(edo_task_trace(context, ignore_line, NULL), -EBUSY);
+}
+
+struct one_looks_at_a_time {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    edo_task *task;
+};
+
+edo_test(one_looks_at_a_time)
+{
+    edo_body {
+        int rc;
+        self->gate = gate_make();
+        assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(edo_task_trace(self->task, look_again, self->task), 0);
+        assert_int_equal(edo_task_trace(self->task, look_again, self->task), 0);
+        gate_open(&self->gate, 0);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+struct a_task_that_runs_is_busy {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(a_task_that_runs_is_busy)
+{
+    edo_body {
+        int rc = edo_task_trace(edo_current_task(), ignore_line, NULL);
+        assert_int_equal(rc, -EBUSY);
+        edo_return(0);
+    }
+}
+
+struct a_task_that_has_ended_is_gone {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    edo_task *task;
+};
+
+edo_test(a_task_that_has_ended_is_gone)
+{
+    edo_body {
+        int rc;
+        self->gate = gate_make_open(4);
+        assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(edo_task_trace(self->task, ignore_line, NULL), -ESRCH);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 4);
+        edo_return(0);
+    }
+}
+
+static void wake_it(void *context, const edo_trace_line *line)
+{
+    (void)line;
+    gate_open(context, 8);
+}
+
+struct a_wake_meanwhile_is_not_lost {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    edo_task *task;
+};
+
+edo_test(a_wake_meanwhile_is_not_lost)
+{
+    edo_body {
+        int rc;
+        self->gate = gate_make();
+        assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(edo_task_trace(self->task, wake_it, &self->gate), 0);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 8);
+        edo_return(0);
+    }
+}
+
+/* Has a queue entry already: a wake meanwhile must not make a second one. */
+struct a_queued_task_is_looked_at_and_runs_once {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    edo_task *task;
+};
+
+edo_test(a_queued_task_is_looked_at_and_runs_once)
+{
+    edo_body {
+        int rc;
+        self->gate = gate_make_open(3);
+        assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
+        self->gate.waker = &self->task->head;
+        assert_int_equal(edo_task_trace(self->task, wake_it, &self->gate), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(self->gate.polls, 1);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 8);
+        edo_return(0);
+    }
+}
+
+/* ---- from another thread ---- */
+
+/* A runtime on a thread of its own, with one task that the other thread looks at. */
+struct stage {
+    edo_task *task;
+    sem_t spawned, polled, looked; // each is posted once
+    bool block_in_poll;
+    unsigned turns; // of others, since the look began
+};
+
+struct actor {
+    edo_frame();
+    edo_args(struct stage *stage;);
+};
+
+edo_async(actor)
+{
+    edo_body {
+        int rc;
+        if (self->stage->block_in_poll) {
+            sem_post(&self->stage->polled);
+            sem_wait(&self->stage->looked);
+            edo_return(0);
+        }
+        edo_await(rc, edo_sleep(edo_s(3600)));
+        edo_return(rc);
+    }
+}
+
+struct theatre {
+    edo_frame();
+    edo_args(struct stage *stage;);
+};
+
+/* Runs on while the actor waits or is looked at. */
+edo_async(theatre)
+{
+    edo_body {
+        int rc;
+        assert_int_equal(edo_spawn(&self->stage->task, actor, .stage = self->stage), 0);
+        sem_post(&self->stage->spawned);
+        edo_await(rc, edo_yield());
+        if (!self->stage->block_in_poll) sem_post(&self->stage->polled);
+        while (!edo_task_is_done(self->stage->task)) {
+            __atomic_fetch_add(&self->stage->turns, 1, __ATOMIC_RELAXED);
+            edo_await(rc, edo_yield());
+        }
+        edo_await(rc, edo_join(self->stage->task));
+        edo_return(0);
+    }
+}
+
+static void *run_theatre(void *stage)
+{
+    return (void *)(intptr_t)edo_run_with(&(edo_config){ .ignore_signals = true }, theatre,
+                                          .stage = stage);
+}
+
+static struct stage stage;
+
+static pthread_t raise_curtain(bool block_in_poll)
+{
+    pthread_t thread;
+    stage = (struct stage){ .block_in_poll = block_in_poll };
+    sem_init(&stage.spawned, 0, 0);
+    sem_init(&stage.polled, 0, 0);
+    sem_init(&stage.looked, 0, 0);
+    assert_int_equal(pthread_create(&thread, NULL, run_theatre, &stage), 0);
+    sem_wait(&stage.spawned);
+    sem_wait(&stage.polled);
+    return thread;
+}
+
+static void close_curtain(pthread_t thread)
+{
+    void *status;
+    assert_int_equal(pthread_join(thread, &status), 0);
+    assert_null(status);
+}
+
+static unsigned turns(void)
+{
+    return __atomic_load_n(&stage.turns, __ATOMIC_RELAXED);
+}
+
+/* Long enough for the runtime to meet the task in its queue, several times. */
+static void look_for_a_while(void *context, const edo_trace_line *line)
+{
+    enum { A_WHILE = 100 };
+    append_trace_line(context, line);
+    if (line->depth > 0) return;
+    edo_task_cancel(stage.task); // wakes it
+    for (unsigned before = turns(); turns() - before < A_WHILE;)
+        sched_yield();
+    assert_false(edo_task_is_done(stage.task));
+}
+
+static void another_thread_looks_at_a_task_that_waits(void **state)
+{
+    (void)state;
+    pthread_t thread = raise_curtain(false);
+    text[0] = '\0';
+    int rc = edo_task_trace(stage.task, look_for_a_while, text);
+    assert_int_equal(rc, 0);
+    assert_string_equal(text, "actor\n edo_sleep\n");
+    close_curtain(thread);
+}
+
+static void another_thread_cannot_look_at_a_task_that_runs(void **state)
+{
+    (void)state;
+    pthread_t thread = raise_curtain(true);
+    assert_int_equal(edo_task_trace(stage.task, ignore_line, NULL), -EBUSY);
+    sem_post(&stage.looked);
+    close_curtain(thread);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_leads_through_frames_to_the_leaf_test),
+        cmocka_unit_test(it_tells_file_and_line_test),
+        cmocka_unit_test(it_shows_all_siblings_that_wait_test),
+        cmocka_unit_test(it_shows_what_is_kept_test),
+        cmocka_unit_test(a_future_shows_itself_inside_its_task_test),
+        cmocka_unit_test(one_looks_at_a_time_test),
+        cmocka_unit_test(a_task_that_runs_is_busy_test),
+        cmocka_unit_test(a_task_that_has_ended_is_gone_test),
+        cmocka_unit_test(a_wake_meanwhile_is_not_lost_test),
+        cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test),
+        cmocka_unit_test(another_thread_looks_at_a_task_that_waits),
+        cmocka_unit_test(another_thread_cannot_look_at_a_task_that_runs),
+    };
+    return RUN(tests);
+}
