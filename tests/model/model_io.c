@@ -111,10 +111,10 @@ int64_t edo__try(edo__source *source, edo_op *op)
     int64_t n = -EAGAIN;
     kernel_enter();
     model_assert(source->fd == SOCKET && k->open);
-    if (k->bytes) { // all there is, as TCP does
+    if (k->bytes) { // all there is and that fits, as TCP does
         *(char *)op->data = 1;
-        n = (int64_t)k->bytes;
-        k->bytes = 0;
+        n = (int64_t)(k->bytes < op->length ? k->bytes : op->length);
+        k->bytes -= (unsigned)n;
     }
     kernel_leave(false);
     return n;
@@ -173,11 +173,16 @@ static void set_up(int wanted, bool closes)
     model_assert(rc == 0);
 }
 
+static void run_out_tasks(edo_runtime *runtime)
+{
+    while (edo_runtime_task_count(runtime))
+        edo_turn(runtime, EDO_NEVER);
+}
+
 /* The streams of a runtime are let alone while it is destroyed: so the others end first. */
 static void run_out(int first, int second)
 {
-    while (edo_runtime_task_count(k->runtime))
-        edo_turn(k->runtime, EDO_NEVER);
+    run_out_tasks(k->runtime);
     model_join(first);
     if (second) model_join(second);
     edo_detach(k->task);
@@ -250,4 +255,154 @@ MODEL(cancel_against_event, "a cancelled read has taken its byte and says so, or
     int canceller = model_start(cancel_reader, NULL);
     run_out(canceller, peer);
     model_assert(k->bytes == (k->result == 1 ? 0u : 1u));
+}
+
+/* ---- one thread turns the driver, another polls the read, as workers do: the operation and its
+ * wakeable go as soon as the read has ended ---- */
+
+typedef struct far_read {
+    edo_user_wakeable wakeable;
+    model_event woken;
+    edo_cx cx;
+    edo_op op;
+} far_read;
+
+static struct {
+    uint32_t done;
+    int64_t results[2];
+} * far;
+
+static void wake_far(edo_user_wakeable *wakeable)
+{
+    far_read *read = (far_read *)(void *)wakeable;
+    model_post(&read->woken);
+}
+
+/* Polls a read to its end. */
+static int64_t read_to_end(unsigned at)
+{
+    far_read *read = model_alloc(sizeof *read);
+    memset(read, 0, sizeof *read);
+    edo_user_wakeable_init(&read->wakeable, wake_far);
+    read->cx = (edo_cx){ .runtime = k->runtime, .waker = &read->wakeable.head, .budget = 100 };
+    read->op = edo_read(k->io, &k->buffer[at], 1);
+    for (;;) {
+        if (edo_poll_future(&read->op.base, &read->cx) == EDO_READY) break;
+        model_wait(&read->woken);
+    }
+    int64_t result = read->op.base.result;
+    model_free(read);
+    return result;
+}
+
+static void end_far(void)
+{
+    edo_close(k->io);
+    edo_store_release(&far->done, 1);
+    k->runtime->driver->ops->unpark(k->runtime->driver);
+}
+
+static void set_up_far(unsigned bytes)
+{
+    k = model_alloc_static(sizeof *k);
+    memset(k, 0, sizeof *k);
+    far = model_alloc_static(sizeof *far);
+    memset(far, 0, sizeof *far);
+    k->open = true;
+    k->bytes = bytes;
+    edo_config config = { .driver_ops = &edo__epoll_driver };
+    model_assert(edo_runtime_create(&config, &k->runtime) == 0);
+    k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
+}
+
+/* This thread turns the driver until the reader has ended. */
+static void turn_far(int first, int second)
+{
+    while (!edo_load_acquire(&far->done))
+        k->runtime->driver->ops->turn(k->runtime->driver, EDO_NEVER);
+    model_join(first);
+    if (second) model_join(second);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_assert(!k->open);
+}
+
+THREAD(read_one)
+{
+    far->results[0] = read_to_end(0);
+    end_far();
+}
+
+MODEL(far_read_against_event,
+      "an event told by another thread wakes the read, and does not touch it after its end")
+{
+    set_up_far(0);
+    int reader = model_start(read_one, NULL), peer = model_start(deliver_one, NULL);
+    turn_far(reader, peer);
+    model_assert(far->results[0] == 1 && k->bytes == 0);
+}
+
+THREAD(read_until_two)
+{
+    far->results[0] = read_to_end(0);
+    far->results[1] = far->results[0] == 1 ? read_to_end(1) : 0;
+    end_far();
+}
+
+MODEL(far_read_twice, "bytes that come twice: no edge is lost between two reads")
+{
+    set_up_far(0);
+    int reader = model_start(read_until_two, NULL), peer = model_start(deliver_two, NULL);
+    turn_far(reader, peer);
+    model_assert(far->results[0] + far->results[1] == 2);
+}
+
+THREAD(close_far)
+{
+    edo_close(k->io);
+    edo_store_release(&far->done, 1);
+    k->runtime->driver->ops->unpark(k->runtime->driver);
+}
+
+THREAD(read_closed)
+{
+    far->results[0] = read_to_end(0);
+}
+
+/* The closer waits until the read is in flight: nothing may start on a closed stream. */
+static void until_in_flight(void)
+{
+    edo__source *source = edo__io_source(k->io);
+    while (!(edo_load_acquire(&source->state) & EDO__SOURCE_READING))
+        model_yield(MODEL_HERE);
+}
+
+MODEL(far_read_against_close,
+      "closing ends a read that another thread polls, and the stream goes after both")
+{
+    set_up_far(0);
+    int reader = model_start(read_closed, NULL);
+    until_in_flight();
+    close_far(NULL);
+    turn_far(reader, 0);
+    model_assert(far->results[0] == -ECANCELED);
+}
+
+/* ---- claims ---- */
+
+THREAD(read_second)
+{
+    far->results[1] = read_to_end(1);
+}
+
+MODEL(two_readers, "of two reads at once one is refused, or comes after the other")
+{
+    set_up_far(2);
+    int reader = model_start(read_second, NULL);
+    far->results[0] = read_to_end(0);
+    model_join(reader);
+    edo_close(k->io);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    for (int i = 0; i < 2; i++)
+        model_assert(far->results[i] == -EBUSY || far->results[i] == 1);
+    model_assert(far->results[0] == 1 || far->results[1] == 1);
 }
