@@ -38,12 +38,14 @@ int main(void)
     int rc = edo_runtime_create(NULL, &runtime);
     if (rc < 0) return 1;
     pthread_t thread;
-    rc = pthread_create(&thread, NULL, plain_thread, edo_runtime_ref(runtime));
+    rc = -pthread_create(&thread, NULL, plain_thread, edo_runtime_ref(runtime));
     if (rc == 0) {
         pthread_join(thread, NULL);
-        while (edo_runtime_task_count(runtime))
-            edo_turn(runtime, EDO_NEVER);
+        while (rc >= 0 && edo_runtime_task_count(runtime))
+            rc = edo_turn(runtime, EDO_NEVER);
+    } else {
+        edo_runtime_unref(runtime);
     }
-    rc = edo_runtime_destroy(runtime);
-    return rc < 0;
+    int ended = edo_runtime_destroy(runtime);
+    return rc < 0 || ended < 0;
 }
