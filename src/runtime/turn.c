@@ -97,8 +97,8 @@ static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 static void begin_poll(edo_runtime *runtime, edo_task *task)
 {
     edo_cx *cx = &runtime->cx;
-    cx->fate = cx->bare = EDO_LIVE;
-    cx->shielded = cx->requeue = false;
+    cx->asked = 0;
+    cx->requeue = false;
     cx->budget = (int32_t)runtime->config.budget;
     cx->slice_end = 0;
     cx->next_deadline = EDO_NEVER;

@@ -74,7 +74,7 @@ static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
 static edo_poll poll_async(edo_future *future, edo_cx *cx)
 {
     struct edo_any_frame *frame = frame_of(future);
-    if (future->state != EDO_ENDING) {
+    if (edo__likely(future->state != EDO_ENDING)) {
         if (edo__unlikely(frame->edo_head.kept)) poll_kept(frame, cx);
         if (future->ops->poll(future, cx) == EDO_PENDING) return EDO_PENDING;
         if (edo__likely(!frame->edo_head.kept)) return EDO_READY;
@@ -91,7 +91,7 @@ static void check_home(edo_future *future)
     struct edo_any_frame *frame = frame_of(future);
     if (future->state == EDO_NEW)
         frame->edo_head.home = frame;
-    else if (frame->edo_head.home != frame)
+    else if (edo__unlikely(frame->edo_head.home != frame))
         edo__misuse(future->ops->name, "the frame was moved after its first poll");
 }
 
@@ -102,45 +102,51 @@ static edo_fate fate_given(const edo_future *future, const edo_cx *cx)
     return future->flags & EDO__COVERED ? cx->fate : cx->bare;
 }
 
-static edo_fate shielded_fate(const edo_future *future)
+static uint8_t shielded_fate(const edo_future *future)
 {
     bool held_off = (future->flags & EDO__SHIELD) && future->fate == EDO_CANCELLED;
-    return held_off ? EDO_LIVE : (edo_fate)future->fate;
+    return held_off ? EDO_LIVE : future->fate;
 }
 
 static edo_poll poll_function(edo_future *future, edo_cx *cx)
 {
-    edo_fate fate = cx->fate, bare = cx->bare;
-    bool shielded = cx->shielded;
     check_home(future);
-    cx->bare = (edo_fate)future->fate;
+    cx->bare = future->fate;
     cx->fate = shielded_fate(future);
     cx->shielded = future->flags & EDO__SHIELD;
-    edo_poll poll = poll_async(future, cx);
-    cx->fate = fate;
-    cx->bare = bare;
-    cx->shielded = shielded;
-    return poll;
+    return poll_async(future, cx);
 }
 
 /* A user's own combinator is a leaf that polls others: its fate is theirs. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
-    edo_fate fate = cx->fate, bare = cx->bare;
-    cx->fate = cx->bare = (edo_fate)future->fate;
-    edo_poll poll = future->ops->poll(future, cx);
-    cx->fate = fate;
-    cx->bare = bare;
-    return poll;
+    cx->fate = cx->bare = future->fate;
+    return future->ops->poll(future, cx);
+}
+
+static edo_poll poll_asked(edo_future *future, edo_cx *cx)
+{
+    if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
+    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
+    return future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx) : poll_leaf(future, cx);
+}
+
+/* The same where nothing was asked, neither of the future nor of those that poll it: then there is
+ * nothing to bring down. */
+static inline edo_poll poll_unasked(edo_future *future, edo_cx *cx)
+{
+    if (future->ops->kind != EDO_KIND_ASYNC) return future->ops->poll(future, cx);
+    check_home(future);
+    return poll_async(future, cx);
 }
 
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;
-    if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
-    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
-    edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
-                                                        : poll_leaf(future, cx);
+    uint32_t asked = cx->asked;
+    bool nothing = !(asked | future->fate | (future->flags & EDO__SHIELD));
+    edo_poll poll = edo__likely(nothing) ? poll_unasked(future, cx) : poll_asked(future, cx);
+    cx->asked = asked; // a function may have shielded itself
     if (poll == EDO_READY)
         future->state = EDO_DONE;
     else if (future->state == EDO_NEW)

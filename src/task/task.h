@@ -101,9 +101,14 @@ enum {
 
 /* What a poll is given. One per worker; the poller's. */
 struct edo_cx {
-    edo_fate fate;         // of what is first polled now
-    edo_fate bare;         // the same without the shield of the function that polls
-    bool shielded;         // that function has a shield
+    union {
+        struct {
+            uint8_t fate;  // of what is first polled now: edo_fate
+            uint8_t bare;  // the same without the shield of the function that polls
+            bool shielded; // that function has a shield
+        };
+        uint32_t asked; // all three: 0 in most polls, where nobody has asked for an end
+    };
     bool requeue;          // queue the task again, behind the others
     int32_t budget;        // units left
     int64_t next_deadline; // the earliest one met in this poll
