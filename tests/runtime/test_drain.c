@@ -1,0 +1,576 @@
+/* The end of a runtime, whatever its tasks are doing. */
+#include "runtime/fixture.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+static unsigned begun, ended; // functions
+static unsigned cleaned_up;   // steps of in_clean_up
+
+static int set_up_drain(void **state)
+{
+    begun = ended = cleaned_up = 0;
+    return set_up(state);
+}
+
+#define drain_test(test) cmocka_unit_test_setup_teardown(test, set_up_drain, tear_down)
+
+#define spawn_on(ret_task, rt, fn, ...)                                                            \
+    do {                                                                                           \
+        edo_spawn_options options_ = { .runtime = (rt) };                                          \
+        assert_int_equal(edo_spawn_with((ret_task), &options_, fn, __VA_ARGS__), 0);               \
+    } while (0)
+
+/* ---- one function per state ---- */
+
+struct in_sleep {
+    edo_frame();
+    edo_args(int64_t duration;);
+};
+
+edo_async(in_sleep)
+{
+    edo_body {
+        int rc;
+        begun++;
+        edo_await(rc, edo_sleep(self->duration));
+        ended++;
+        edo_return(rc);
+    }
+}
+
+struct in_flag {
+    edo_frame();
+    edo_args();
+    flag flag;
+};
+
+edo_async(in_flag)
+{
+    edo_body {
+        int rc;
+        begun++;
+        flag_init(&self->flag);
+        edo_await_on(rc, &self->flag.base);
+        ended++;
+        edo_return(rc);
+    }
+}
+
+struct in_read {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(in_read)
+{
+    edo_body {
+        ssize_t n;
+        begun++;
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        edo_close(self->io); // owned since the spawn
+        ended++;
+        edo_return(n);
+    }
+}
+
+struct in_yield {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(in_yield)
+{
+    edo_body {
+        int rc;
+        begun++;
+        do {
+            edo_await(rc, edo_yield());
+        } while (rc == 0);
+        ended++;
+        edo_return(rc);
+    }
+}
+
+enum { CLEAN_UP_STEPS = 5 };
+
+/* Cleans up by awaiting, again and again. */
+struct in_clean_up {
+    edo_frame();
+    edo_args();
+    unsigned i;
+};
+
+edo_async(in_clean_up)
+{
+    edo_body {
+        int rc;
+        begun++;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_shield();
+        for (self->i = 0; self->i < CLEAN_UP_STEPS; self->i++) {
+            edo_await(rc, edo_sleep(edo_us(200)));
+            if (rc == 0) cleaned_up++;
+        }
+        ended++;
+        edo_return(0);
+    }
+}
+
+struct in_scope {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    unsigned i;
+};
+
+enum { MEMBERS = 5 };
+
+edo_async(in_scope)
+{
+    edo_body {
+        int rc;
+        begun++;
+        edo_scope_open(&self->scope, 0);
+        for (self->i = 0; self->i < MEMBERS; self->i++) {
+            rc = edo_scope_spawn(&self->scope, in_clean_up);
+            if (rc == -ESHUTDOWN) break; // it is first polled while the runtime ends
+            insist(rc == 0);
+        }
+        edo_await(rc, edo_scope_join(&self->scope));
+        insist(edo_scope_count(&self->scope) == 0);
+        ended++;
+        edo_return(rc);
+    }
+}
+
+struct in_join {
+    edo_frame();
+    edo_args(edo_task *task;);
+};
+
+edo_async(in_join)
+{
+    edo_body {
+        int64_t rc;
+        begun++;
+        edo_await(rc, edo_join(self->task));
+        ended++;
+        edo_return(rc);
+    }
+}
+
+/* ---- destroyed in every state ---- */
+
+static edo_io *half_of_a_pair(int *ret_other)
+{
+    int pair[2];
+    edo_io *io;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(edo_io_from_fd(pair[0], &io), 0);
+    *ret_other = pair[1];
+    return io;
+}
+
+static void spawn_simple_states(edo_runtime *runtime, int *ret_other)
+{
+    spawn_on(NULL, runtime, in_sleep, .duration = EDO_NEVER);
+    spawn_on(NULL, runtime, in_sleep, .duration = edo_s(3600));
+    spawn_on(NULL, runtime, in_flag, );
+    spawn_on(NULL, runtime, in_read, .io = half_of_a_pair(ret_other));
+    spawn_on(NULL, runtime, in_yield, );
+    spawn_on(NULL, runtime, in_clean_up, );
+}
+
+/* Returns: how many functions that makes. */
+static unsigned spawn_each_state(edo_runtime *runtime, int *ret_other)
+{
+    spawn_simple_states(runtime, ret_other);
+    spawn_on(NULL, runtime, in_scope, );
+    return 7;
+}
+
+static void test_never_turned(void **state)
+{
+    (void)state;
+    int other;
+    edo_runtime *runtime = make_runtime();
+    unsigned count = spawn_each_state(runtime, &other);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_true(begun >= count); // each was polled at least once, for it owns its arguments
+    assert_int_equal(ended, begun);
+    close(other);
+}
+
+static void test_in_every_state(void **state)
+{
+    (void)state;
+    int other;
+    edo_runtime *runtime = make_runtime();
+    unsigned count = spawn_each_state(runtime, &other);
+    for (int i = 0; i < 5; i++)
+        assert_true(edo_turn(runtime, 0) >= 0);
+    assert_int_equal(begun, count + MEMBERS);
+    assert_int_equal(ended, 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(ended, begun);
+    close(other);
+}
+
+static void test_after_few_turns(void **state)
+{
+    (void)state;
+    for (unsigned turns = 0; turns < 12; turns++) { // one poll more each time
+        int other;
+        edo_runtime *runtime = make_runtime_with(&(edo_config){ .event_interval = 1 });
+        spawn_each_state(runtime, &other);
+        for (unsigned i = 0; i < turns; i++)
+            assert_true(edo_turn(runtime, 0) >= 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+        assert_int_equal(ended, begun);
+        close(other);
+    }
+}
+
+static void test_with_a_descriptor(void **state)
+{
+    (void)state;
+    int other;
+    edo_runtime *runtime = make_runtime();
+    spawn_each_state(runtime, &other);
+    assert_true(edo_runtime_fd(runtime) >= 0);
+    assert_true(edo_turn(runtime, 0) >= 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(ended, begun);
+    close(other);
+}
+
+/* The limits are of real time; a clean-up that sleeps goes by the test clock. */
+static void test_with_a_test_clock(void **state)
+{
+    (void)state;
+    int other;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
+    unsigned count = spawn_each_state(runtime, &other);
+    for (int i = 0; i < 3; i++)
+        assert_true(edo_turn(runtime, 0) >= 0);
+    assert_true(begun >= count);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(ended, begun);
+    close(other);
+}
+
+static void test_handles_outlive_the_runtime(void **state)
+{
+    (void)state;
+    edo_task *tasks[2];
+    edo_runtime *runtime = make_runtime();
+    spawn_on(&tasks[0], runtime, answer, .result = 7);
+    spawn_on(&tasks[1], runtime, in_sleep, .duration = EDO_NEVER);
+    edo_wakeable *waker = edo_task_waker(tasks[1]);
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_runtime *next = make_runtime();
+    for (int i = 0; i < 2; i++) {
+        assert_true(edo_task_is_done(tasks[i]));
+        edo_task_cancel(tasks[i]); // does nothing any more
+        edo_task_abort(tasks[i]);
+        assert_int_equal(edo_block_on(next, in_join, .task = tasks[i]), i ? -ECANCELED : 7);
+    }
+    edo_wake(waker);
+    edo_waker_unref(waker);
+    assert_int_equal(edo_runtime_destroy(next), 0);
+}
+
+/* Waits for input, and leaves the stream open. */
+struct borrows {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(borrows)
+{
+    edo_body {
+        ssize_t n;
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        edo_return(n);
+    }
+}
+
+static void test_streams_outlive_the_runtime(void **state)
+{
+    (void)state;
+    int other;
+    edo_io *io = half_of_a_pair(&other);
+    for (int i = 0; i < 3; i++) { // from one runtime to the next
+        edo_runtime *runtime = make_runtime();
+        spawn_on(NULL, runtime, borrows, .io = io);
+        assert_true(edo_turn(runtime, 0) >= 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(write(other, "x", 1), 1); // no byte was taken by those that were cancelled
+    assert_int_equal(edo_block_on(runtime, borrows, .io = io), 1);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_close(io);
+    close(other);
+}
+
+/* ---- no spawns any more ---- */
+
+struct spawns_late {
+    edo_frame();
+    edo_args(int *ret_rc;);
+};
+
+edo_async(spawns_late)
+{
+    edo_body {
+        int rc;
+        edo_task *task;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        self->ret_rc[0] = edo_go(in_yield);
+        self->ret_rc[1] = edo_spawn(&task, in_yield);
+        edo_return(rc);
+    }
+}
+
+struct scope_spawns_late {
+    edo_frame();
+    edo_args(int *ret_rc;);
+    edo_scope scope;
+};
+
+edo_async(scope_spawns_late)
+{
+    edo_body {
+        int rc;
+        edo_scope_open(&self->scope, 0);
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        *self->ret_rc = edo_scope_spawn(&self->scope, in_yield);
+        assert_int_equal(edo_scope_count(&self->scope), 0);
+        edo_return(rc);
+    }
+}
+
+static void test_spawning_while_draining(void **state)
+{
+    (void)state;
+    int rc[3] = { 0 };
+    edo_runtime *runtime = make_runtime();
+    spawn_on(NULL, runtime, spawns_late, .ret_rc = rc);
+    spawn_on(NULL, runtime, scope_spawns_late, .ret_rc = &rc[2]);
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rc[i], -ESHUTDOWN);
+    assert_int_equal(begun, 0);
+}
+
+/* ---- abort ---- */
+
+/* Hides behind a shield for ever: only an abort gets through. */
+struct hides {
+    edo_frame();
+    edo_args(int64_t *ret_hidden;);
+    int64_t began;
+};
+
+edo_async(hides)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_shield();
+        self->began = edo_now();
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        *self->ret_hidden = edo_now() - self->began;
+        edo_return(rc);
+    }
+}
+
+static void test_abort_after_the_drain_limit(void **state)
+{
+    (void)state;
+    int64_t hidden = -1;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .drain_limit = edo_ms(5) });
+    spawn_on(NULL, runtime, hides, .ret_hidden = &hidden);
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_true(hidden >= edo_ms(4)); // the limit, but for what passed before it hid
+}
+
+static void test_limits_that_are_far_off(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .drain_limit = EDO_NEVER, .abort_limit = EDO_NEVER });
+    spawn_on(NULL, runtime, in_clean_up, );
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(ended, 1);
+    assert_int_equal(cleaned_up, CLEAN_UP_STEPS); // it was not aborted
+}
+
+/* ---- what cannot be ended: in a child, for it leaks ---- */
+
+struct never_ends {
+    edo_frame();
+    edo_args();
+    struct stubborn future;
+};
+
+edo_async(never_ends)
+{
+    edo_body {
+        int rc;
+        self->future = (struct stubborn){ .base.ops = &stubborn_ops };
+        edo_await_on(rc, &self->future.base);
+        edo_return(rc);
+    }
+}
+
+/* Looks at no result. */
+struct never_looks {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(never_looks)
+{
+    edo_body {
+        int rc;
+        do {
+            edo_await(rc, edo_yield());
+        } while (rc <= 0);
+        edo_return(0);
+    }
+}
+
+static const edo_config impatient = { .name = "mine",
+                                      .drain_limit = 2000000,
+                                      .abort_limit = 2000000 };
+
+static void give_up(void *arg)
+{
+    (void)arg;
+    ended = 0;
+    edo_runtime *runtime = edo_runtime_ref(make_runtime_with(&impatient));
+    edo_task *task;
+    edo_spawn_options named = { .runtime = runtime, .name = "with a name" };
+    spawn_on(&task, runtime, never_ends, );
+    spawn_on(NULL, runtime, never_looks, );
+    spawn_on(NULL, runtime, in_clean_up, );
+    assert_int_equal(edo_spawn_with(NULL, &named, never_ends), 0);
+    assert_true(edo_turn(runtime, 0) >= 0);
+    edo_wakeable *waker = edo_task_waker(task);
+    log_capture();
+    assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
+    assert_int_equal(log_lines(NULL), 3); // the names of these, and of no others
+    assert_int_equal(log_lines("mine: task 'never_ends' #"), 1);
+    assert_int_equal(log_lines("mine: task 'never_looks' #"), 1);
+    assert_int_equal(log_lines("mine: task 'with a name' #"), 1);
+    assert_int_equal(log_lines("test_drain.c:"), 3); // where they were spawned
+    assert_int_equal(edo_runtime_task_count(runtime), 3);
+    assert_int_equal(ended, 1);
+
+    edo_wake(waker); // harmless
+    edo_waker_unref(waker);
+    edo_task_cancel(task);
+    assert_true(edo_task_is_done(task));
+    assert_int_equal(edo_spawn_with(NULL, &named, answer, 0), -ESHUTDOWN);
+    edo_runtime *other = make_runtime();
+    assert_int_equal(edo_block_on(other, in_join, .task = task), -ESHUTDOWN);
+    assert_int_equal(edo_runtime_destroy(other), 0);
+    edo_runtime_unref(runtime);
+    _exit(0); // what is leaked is leaked on purpose
+}
+
+static void test_given_up(void **state)
+{
+    (void)state;
+    expect_success_in_child(give_up, NULL);
+}
+
+/* Of what ended nothing is leaked. */
+static void leak_only_what_is_named(void *arg)
+{
+    int other;
+    (void)arg;
+    test_allocator_install();
+    edo_runtime *runtime = make_runtime_with(&impatient);
+    spawn_on(NULL, runtime, never_ends, );
+    size_t bytes = test_allocator_live_bytes(), descriptors = open_descriptors();
+    spawn_simple_states(runtime, &other);
+    assert_true(edo_turn(runtime, 0) >= 0);
+    log_capture();
+    assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
+    assert_int_equal(ended, begun);
+    close(other);
+    assert_int_equal(test_allocator_live_bytes(), bytes); // the task and what it uses
+    assert_int_equal(open_descriptors(), descriptors);
+    _exit(0);
+}
+
+static void test_leaks_only_what_is_named(void **state)
+{
+    (void)state;
+    expect_success_in_child(leak_only_what_is_named, NULL);
+}
+
+/* ---- joins from outside, of a task that is given up ---- */
+
+static edo_task *joined;
+static unsigned joining; // atomic
+
+static void join_from_outside(unsigned index, void *arg)
+{
+    edo_runtime *runtime = arg;
+    if (index == 0) {
+        while (!__atomic_load_n(&joining, __ATOMIC_ACQUIRE))
+            insist(edo_turn(runtime, 0) >= 0);
+        insist(edo_runtime_destroy(runtime) == -ETIMEDOUT);
+    } else {
+        __atomic_store_n(&joining, 1, __ATOMIC_RELEASE);
+        insist(edo_wait(edo_join(joined)) == -ESHUTDOWN);
+    }
+}
+
+static void join_while_given_up(void *arg)
+{
+    edo_runtime *runtime = make_runtime_with(&impatient);
+    (void)arg;
+    log_capture();
+    spawn_on(&joined, runtime, never_ends, );
+    run_threads(2, join_from_outside, runtime);
+    _exit(0);
+}
+
+static void test_join_from_outside(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        expect_success_in_child(join_while_given_up, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        drain_test(test_never_turned),
+        drain_test(test_in_every_state),
+        drain_test(test_after_few_turns),
+        drain_test(test_with_a_descriptor),
+        drain_test(test_with_a_test_clock),
+        drain_test(test_handles_outlive_the_runtime),
+        drain_test(test_streams_outlive_the_runtime),
+        drain_test(test_spawning_while_draining),
+        drain_test(test_abort_after_the_drain_limit),
+        drain_test(test_limits_that_are_far_off),
+        cmocka_unit_test(test_given_up),
+        cmocka_unit_test(test_leaks_only_what_is_named),
+        cmocka_unit_test(test_join_from_outside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
