@@ -1,0 +1,261 @@
+/* Out of memory at each allocation, and out of descriptors: an error, and nothing leaks. */
+#include "runtime/fixture.h"
+
+/* ---- making a runtime ---- */
+
+static void create(void *arg)
+{
+    edo_runtime *runtime = NULL;
+    int rc = edo_runtime_create(arg, &runtime);
+    if (rc < 0) {
+        assert_int_equal(rc, -ENOMEM);
+        assert_null(runtime);
+        assert_true(test_allocator_has_failed());
+        return;
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_create(void **state)
+{
+    (void)state;
+    size_t descriptors = open_descriptors();
+    log_capture(); // a driver that has no memory is replaced
+    assert_true(with_each_allocation_failing(create, NULL) >= 3); // runtime, heap, driver
+    edo_config epoll = { .driver = "epoll" };
+    assert_int_equal(with_each_allocation_failing(create, &epoll), 3);
+    log_release();
+    assert_int_equal(open_descriptors(), descriptors);
+}
+
+/* ---- running a function that does a bit of everything ---- */
+
+struct member {
+    edo_frame();
+    edo_args(unsigned *alive;);
+};
+
+edo_async(member)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        --*self->alive;
+        edo_return(rc);
+    }
+}
+
+struct busy {
+    edo_frame();
+    edo_args(int fd;);
+    edo_scope scope;
+    edo_task *task;
+    edo_context *context;
+    unsigned alive; // members that were spawned and have not ended
+    int64_t failure;
+    char byte;
+};
+
+static int use_context(struct busy *self)
+{
+    int rc = edo_context_create(&(edo_context_values){ .priority = 1 }, &self->context);
+    if (rc < 0) return rc;
+    edo_set_context(self->context);
+    edo_context_unref(self->context);
+    return 0;
+}
+
+static void note_failure(struct busy *self, int64_t rc)
+{
+    if (rc < 0 && self->failure == 0) self->failure = rc;
+}
+
+/* Goes on after each failure, so that all of it is run. */
+edo_async(busy)
+{
+    edo_body {
+        int64_t rc;
+        self->alive = 0;
+        self->failure = 0;
+        note_failure(self, use_context(self));
+        self->alive++;
+        rc = edo_spawn(&self->task, member, .alive = &self->alive);
+        note_failure(self, rc);
+        if (rc == 0) {
+            edo_await(rc, edo_join(self->task));
+            note_failure(self, rc);
+        } else {
+            self->alive--; // not spawned: the arguments are still ours
+        }
+        self->alive++;
+        rc = edo_go(member, .alive = &self->alive);
+        note_failure(self, rc);
+        if (rc < 0) self->alive--;
+        edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
+        self->alive++;
+        rc = edo_scope_spawn(&self->scope, member, .alive = &self->alive);
+        note_failure(self, rc);
+        if (rc < 0) self->alive--;
+        edo_await(rc, edo_scope_join(&self->scope));
+        note_failure(self, rc);
+        edo_call_boxed(rc, answer, .result = 0);
+        note_failure(self, rc);
+        edo_await(rc, edo_wait_fd(self->fd, EDO_READABLE));
+        note_failure(self, rc);
+        while (self->alive)
+            edo_await(rc, edo_yield());
+        edo_return(self->failure);
+    }
+}
+
+static void run_busy(void *arg)
+{
+    int *fd = arg;
+    edo_runtime *runtime = NULL;
+    int rc = edo_runtime_create(NULL, &runtime);
+    if (rc < 0) {
+        assert_int_equal(rc, -ENOMEM);
+        return;
+    }
+    int64_t result = edo_block_on(runtime, busy, .fd = *fd);
+    if (result < 0) {
+        assert_int_equal(result, -ENOMEM);
+        assert_true(test_allocator_has_failed());
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_everything(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], "x", 1), 1);
+    size_t descriptors = open_descriptors();
+    log_capture();
+    assert_true(with_each_allocation_failing(run_busy, &fds[0]) >= 8);
+    log_release();
+    assert_int_equal(open_descriptors(), descriptors);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* ---- a block that is larger than the runtime's heap hands out ---- */
+
+struct large {
+    edo_frame();
+    edo_args();
+    char buffer[20000];
+};
+
+edo_async(large)
+{
+    edo_body {
+        int rc;
+        fill_pattern(self->buffer, sizeof self->buffer, 0, 0);
+        edo_await(rc, edo_yield());
+        if (!is_pattern(self->buffer, sizeof self->buffer, 0, 0)) edo_return(-EPROTO);
+        edo_return(rc);
+    }
+}
+
+struct spawns_large {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(spawns_large)
+{
+    edo_body {
+        int64_t rc = edo_spawn(&self->task, large);
+        if (rc < 0) edo_return(rc);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void run_large(void *arg)
+{
+    edo_runtime *runtime = NULL;
+    (void)arg;
+    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    int64_t rc = edo_block_on(runtime, spawns_large);
+    if (rc < 0) assert_int_equal(rc, -ENOMEM);
+    if (rc < 0) assert_true(test_allocator_has_failed());
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_large_frames(void **state)
+{
+    (void)state;
+    log_capture();
+    with_each_allocation_failing(run_large, NULL);
+    log_release();
+}
+
+/* ---- whole programs: in a child, for they write to stderr ---- */
+
+static void run_program(void *arg)
+{
+    (void)arg;
+    int status = edo_run(answer, .result = 0);
+    assert_int_equal(status, test_allocator_has_failed() ? 1 : 0);
+}
+
+static void run_programs(void *arg)
+{
+    (void)arg;
+    log_capture();
+    assert_true(with_each_allocation_failing(run_program, NULL) >= 4);
+}
+
+static void test_run(void **state)
+{
+    (void)state;
+    setenv("EDO_DRIVER", "epoll", 1); // others may be replaced, and then nothing fails
+    expect_success_in_child(run_programs, NULL);
+}
+
+/* ---- out of descriptors ---- */
+
+static void create_without_descriptors(void *arg)
+{
+    edo_runtime *runtime = NULL;
+    int rc;
+    (void)arg;
+    test_allocator_install();
+    log_capture();
+    size_t before = open_descriptors();
+    for (unsigned more = 0;; more++) {
+        assert_in_range(more, 0, MAX_MORE);
+        allow_descriptors(more);
+        rc = edo_runtime_create(NULL, &runtime);
+        allow_all_descriptors();
+        if (rc == 0) break;
+        assert_int_equal(rc, -EMFILE);
+        assert_null(runtime);
+        assert_int_equal(test_allocator_live_count(), 0);
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_true(open_descriptors() > before);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(open_descriptors(), before);
+    test_allocator_remove();
+}
+
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    expect_success_in_child(create_without_descriptors, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create),       cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_large_frames), cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_run), // last: sets the driver
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
