@@ -1,0 +1,37 @@
+// expect-gcc: name struct g in edo_frame
+// expect-clang: name struct g in edo_frame
+/* A callee that needs more room than the slot has. */
+#include <edo/edo.h>
+
+struct g {
+    edo_frame();
+    edo_args();
+    char buf[1000];
+};
+
+edo_async(g)
+{
+    edo_body {
+        edo_return(self->buf[0]);
+    }
+}
+
+struct f {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(f)
+{
+    edo_body {
+        int rc;
+        edo_call(rc, g);
+        edo_return(rc);
+    }
+}
+
+int use(void);
+int use(void)
+{
+    return edo_go(f);
+}

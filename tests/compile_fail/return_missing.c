@@ -1,0 +1,26 @@
+// expect-gcc: error: control reaches end of non-void function
+// expect-clang: error: non-void function does not return a value
+// flags-gcc: -Wno-error
+// flags-clang: -Wno-error
+/* To fall off the end is an error also where warnings are none: the header's pragma says so. */
+#include <edo/edo.h>
+
+struct f {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(f)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        if (rc < 0) edo_return(rc);
+    }
+}
+
+int use(void);
+int use(void)
+{
+    return edo_go(f);
+}
