@@ -136,9 +136,13 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
     pthread_once(&waiter_once, make_waiter_key);
     if (waiter_key_error < 0) return waiter_key_error;
     edo_runtime *runtime = pthread_getspecific(waiter_key);
-    if (!runtime || edo__runtime_is_stale(runtime)) return waiter_create(ret_runtime);
-    *ret_runtime = runtime;
-    return 0;
+    if (runtime && !edo__runtime_is_stale(runtime)) {
+        *ret_runtime = runtime;
+        return 0;
+    }
+    int rc = waiter_create(ret_runtime);
+    if (rc == 0) edo_runtime_destroy(runtime); // one of the parent's before a fork, or NULL
+    return rc;
 }
 
 int64_t edo__wait(edo_op *op)

@@ -316,10 +316,12 @@ static void close_to_spawns(edo_runtime *runtime)
     edo__lock_give(&runtime->registry_lock);
 }
 
-/* In the child of a fork: the tasks are the parent's, and stay in the memory copied from it. */
+/* In the child of a fork: the tasks are the parent's, and stay in the memory copied from it. Wakes
+ * of them, as by the close of a stream, must not reach for the driver's descriptors any more. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     runtime->closed = true;
+    edo_store_relaxed(&runtime->park, EDO__NOTIFIED_PARK);
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     runtime->driver->ops->close(runtime->driver);
     return 0;
