@@ -1,0 +1,355 @@
+/* After fork(): what the child may do, and that the parent is left alone. */
+#include "runtime/fixture.h"
+
+#include <fcntl.h>
+#include <semaphore.h>
+#include <sys/socket.h>
+
+/* ---- a runtime with a bit of everything that the child inherits ---- */
+
+static struct {
+    edo_runtime *runtime;
+    edo_io *io;
+    int other; // end of the pair
+    edo_task *reader, *sleeper, *waiter;
+    flag flag;
+    size_t descriptors; // that it uses
+} inherited;
+
+struct read_one {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(read_one)
+{
+    edo_body {
+        ssize_t n;
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        edo_return(n == 1 ? self->byte : n);
+    }
+}
+
+struct nap {
+    edo_frame();
+    edo_args(int64_t duration;);
+};
+
+edo_async(nap)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(self->duration));
+        edo_return(rc);
+    }
+}
+
+struct join {
+    edo_frame();
+    edo_args(edo_task *task;);
+};
+
+edo_async(join)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void make_inherited(void)
+{
+    int pair[2];
+    edo_task **const reader = &inherited.reader;
+    size_t before = open_descriptors();
+    inherited.runtime = make_runtime();
+    assert_true(edo_runtime_fd(inherited.runtime) >= 0); // with its timer
+    inherited.descriptors = open_descriptors() - before;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(edo_io_from_fd(pair[0], &inherited.io), 0);
+    inherited.other = pair[1];
+    flag_init(&inherited.flag);
+    edo_spawn_options options = { .runtime = inherited.runtime };
+    assert_int_equal(edo_spawn_with(reader, &options, read_one, .io = inherited.io), 0);
+    assert_int_equal(edo_spawn_with(&inherited.sleeper, &options, nap, edo_ms(5)), 0);
+    assert_int_equal(
+        edo_spawn_with(&inherited.waiter, &options, wait_for_flag, .flag = &inherited.flag), 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(edo_turn(inherited.runtime, 0) >= 0); // all of them wait
+}
+
+/* The parent's goes on as if nothing had been. */
+static void check_and_end(void)
+{
+    edo_runtime *runtime = inherited.runtime;
+    assert_false(edo_task_is_done(inherited.reader));
+    assert_int_equal(write(inherited.other, "x", 1), 1);
+    assert_int_equal(edo_block_on(runtime, join, .task = inherited.reader), 'x');
+    assert_int_equal(edo_block_on(runtime, join, .task = inherited.sleeper), 0);
+    flag_set(&inherited.flag);
+    assert_int_equal(edo_block_on(runtime, join, .task = inherited.waiter), 0);
+    assert_int_equal(edo_block_on(runtime, answer, .result = 5), 5);
+    edo_close(inherited.io);
+    close(inherited.other);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void fork_beside(child_fn *child)
+{
+    make_inherited();
+    expect_success_in_child(child, NULL);
+    check_and_end();
+}
+
+/* ---- the child ---- */
+
+static void use_inherited(void *arg)
+{
+    edo_runtime *runtime = inherited.runtime;
+    edo_task *task = NULL;
+    edo_spawn_options options = { .runtime = runtime };
+    (void)arg;
+    assert_int_equal(edo_turn(runtime, 0), -ESTALE);
+    assert_int_equal(edo_turn(runtime, EDO_NEVER), -ESTALE);
+    assert_int_equal(edo_block_on(runtime, answer, .result = 0), -ESTALE);
+    assert_int_equal(edo_spawn_with(&task, &options, answer, .result = 0), -ESTALE);
+    assert_int_equal(edo_spawn_with(NULL, &options, answer, .result = 0), -ESTALE);
+    assert_null(task);
+}
+
+static void test_use_in_the_child(void **state)
+{
+    (void)state;
+    fork_beside(use_inherited);
+}
+
+static void destroy_inherited(void *arg)
+{
+    (void)arg;
+    size_t before = open_descriptors();
+    assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
+    assert_int_equal(open_descriptors(), before - inherited.descriptors); // only closed
+}
+
+static void test_destroy_in_the_child(void **state)
+{
+    (void)state;
+    fork_beside(destroy_inherited);
+}
+
+static void close_stream(void *arg)
+{
+    (void)arg;
+    edo_close(inherited.io); // its descriptor is the child's to close
+    close(inherited.other);
+    assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
+}
+
+static void test_close_in_the_child(void **state)
+{
+    (void)state;
+    fork_beside(close_stream);
+}
+
+/* Nothing of the runtime is touched any more: least of all descriptors that are others' now. */
+static void close_stream_late(void *arg)
+{
+    int fds[8][2];
+    char byte;
+    (void)arg;
+    assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) // take the numbers that were given back
+        assert_int_equal(pipe2(fds[i], O_NONBLOCK), 0);
+    edo_close(inherited.io);
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
+        assert_int_equal(read(fds[i][0], &byte, 1), -1);
+}
+
+static void test_close_in_the_child_after_destroy(void **state)
+{
+    (void)state;
+    fork_beside(close_stream_late);
+}
+
+/* ---- a runtime of the child's own ---- */
+
+static void use_own(void)
+{
+    int pair[2];
+    edo_io *io;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_block_on(runtime, answer, .result = 9), 9);
+    assert_int_equal(edo_block_on(runtime, nap, .duration = edo_us(10)), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(edo_io_from_fd(pair[0], &io), 0);
+    assert_int_equal(write(pair[1], "y", 1), 1);
+    assert_int_equal(edo_block_on(runtime, read_one, .io = io), 'y');
+    edo_close(io);
+    close(pair[1]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void make_own(void *arg)
+{
+    (void)arg;
+    use_own();
+    assert_int_equal(edo_turn(inherited.runtime, 0), -ESTALE); // still
+}
+
+static void make_own_after_destroy(void *arg)
+{
+    destroy_inherited(arg);
+    use_own();
+}
+
+static void test_own_in_the_child(void **state)
+{
+    (void)state;
+    fork_beside(make_own);
+    fork_beside(make_own_after_destroy);
+}
+
+static void make_grandchild(void *arg)
+{
+    edo_runtime *own = make_runtime();
+    expect_success_in_child(make_own, arg);
+    assert_int_equal(edo_block_on(own, answer, .result = 1), 1); // it is the parent now
+    assert_int_equal(edo_runtime_destroy(own), 0);
+}
+
+static void test_grandchild(void **state)
+{
+    (void)state;
+    fork_beside(make_grandchild);
+}
+
+/* A stream that the child inherits, on a runtime of its own; the parent's has it registered. */
+static void take_stream_over(void *arg)
+{
+    edo_runtime *own = make_runtime();
+    (void)arg;
+    assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
+    edo_close(inherited.io);
+    assert_int_equal(edo_block_on(own, answer, .result = 1), 1);
+    assert_int_equal(edo_runtime_destroy(own), 0);
+}
+
+static void test_stream_taken_over(void **state)
+{
+    (void)state;
+    fork_beside(take_stream_over);
+}
+
+/* ---- from inside a task ---- */
+
+struct forks {
+    edo_frame();
+    edo_args();
+};
+
+static void live_inside(void *arg)
+{
+    edo_task *task;
+    (void)arg;
+    assert_int_equal(edo_spawn(&task, answer, .result = 0), -ESTALE); // the parent's
+    use_own();
+    assert_int_equal(edo_wait(edo_sleep(1)), 0);
+    assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
+}
+
+edo_async(forks)
+{
+    edo_body {
+        int rc;
+        expect_success_in_child(live_inside, NULL);
+        edo_await(rc, edo_yield());
+        edo_return(rc);
+    }
+}
+
+static void test_from_inside_a_task(void **state)
+{
+    (void)state;
+    make_inherited();
+    assert_int_equal(edo_block_on(inherited.runtime, forks), 0);
+    check_and_end();
+}
+
+/* ---- while another thread turns the runtime ---- */
+
+static sem_t stop;
+
+static void turn_on_and_on(unsigned index, void *arg)
+{
+    edo_runtime *runtime = arg;
+    (void)index;
+    while (sem_trywait(&stop) < 0)
+        insist(edo_turn(runtime, edo_ms(1)) >= 0);
+}
+
+static void *turn_thread(void *arg)
+{
+    turn_on_and_on(0, arg);
+    return NULL;
+}
+
+static void test_while_another_thread_turns(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    make_inherited();
+    assert_int_equal(sem_init(&stop, 0, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, turn_thread, inherited.runtime), 0);
+    for (int i = 0; i < 20; i++)
+        expect_success_in_child(i % 2 ? destroy_inherited : close_stream, NULL);
+    sem_post(&stop);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    sem_destroy(&stop);
+    check_and_end();
+}
+
+/* ---- edo_wait ---- */
+
+static void wait_in_child(void *arg)
+{
+    const size_t *before = arg;
+    size_t inherited_count = open_descriptors();
+    assert_int_equal(edo_wait(edo_sleep(1)), 0);
+    assert_int_equal(open_descriptors(), inherited_count); // the parent's are closed
+    assert_true(*before < inherited_count);
+}
+
+static void fork_a_waiter(unsigned index, void *arg)
+{
+    char text[1024];
+    (void)index;
+    insist(edo_wait(edo_sleep(1)) == 0); // this thread has its hidden runtime now
+    insist(run_in_child(wait_in_child, arg, text, sizeof text) == 0);
+    insist(edo_wait(edo_sleep(1)) == 0);
+}
+
+static void test_wait_in_the_child(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    run_threads(1, fork_a_waiter, &before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_use_in_the_child),
+        clean_test(test_destroy_in_the_child),
+        clean_test(test_close_in_the_child),
+        clean_test(test_close_in_the_child_after_destroy),
+        clean_test(test_own_in_the_child),
+        clean_test(test_grandchild),
+        clean_test(test_stream_taken_over),
+        clean_test(test_from_inside_a_task),
+        clean_test(test_while_another_thread_turns),
+        clean_test(test_wait_in_the_child),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
