@@ -78,7 +78,6 @@ struct edo_any_frame {
 
 EDO_BEGIN_DECLS
 EDO_API void edo__frame_init(void *frame, const edo_future_ops *ops);
-EDO_API int64_t edo__deadline_after(int64_t duration);
 EDO_API edo_future *edo__link(void *frame, size_t count, edo_future *const *children);
 EDO_API edo_poll edo__poll_limited(void *frame, edo_cx *cx);
 EDO_API edo_poll edo__poll_all(void *frame, edo_cx *cx);

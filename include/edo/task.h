@@ -92,6 +92,30 @@ static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts 
 _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
 #endif
 
+/* How constructors build an operation. The short ones are inline and each member is set by itself:
+ * so an await builds its operation where it is to lie, without a copy. */
+static inline edo_op edo__op(const edo_future_ops *ops, void *object, void *data, uint64_t length,
+                             uint32_t detail)
+{
+    edo_op op;
+    op.base.ops = ops;
+    op.base.next = NULL;
+    op.base.result = 0;
+    op.base.line = 0;
+    op.base.state = EDO_NEW;
+    op.base.fate = EDO_LIVE;
+    op.base.flags = op.base.reserved = 0;
+    op.object = object;
+    op.data = data;
+    op.length = length;
+    op.progress = 0;
+    op.link.node.next = op.link.node.prev = NULL;
+    op.waker = NULL;
+    op.word = 0;
+    op.detail = detail;
+    return op;
+}
+
 /* ---- polling: for those who write their own futures or executors ---- */
 
 /* Polls a future: brings the fate of the scope that polls to it, keeps its state.
@@ -171,13 +195,18 @@ typedef struct edo_spawn_options {
     void *reserved[4];
 } edo_spawn_options;
 
+EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
+
 /* Waits for a task's end and gives the handle back.
  * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
  * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
  * handle was given back, which tells a task that answered -ECANCELED from a join that did. -EINVAL
  * for NULL; -EDEADLK for the task that waits.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
-EDO_API edo_op edo_join(edo_task *task);
+static inline edo_op edo_join(edo_task *task)
+{
+    return edo__op(&edo__join_ops, task, NULL, 0, 0);
+}
 
 /* Gives the handle back; the task goes on alone. NULL is ignored.
  * Thread: any. */
@@ -211,7 +240,10 @@ EDO_API edo_task *edo_current_task(void);
 
 /* Lets others run first: queued again behind them.
  * Result: 0. Cancel: prompt. */
-EDO_API edo_op edo_yield(void);
+static inline edo_op edo_yield(void)
+{
+    return edo__op(&edo__yield_ops, NULL, NULL, 0, 0);
+}
 
 /* ---- what spawned tasks inherit ---- */
 

@@ -49,11 +49,20 @@ static inline int64_t edo_minutes(int64_t count)
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
+EDO_API extern const edo_future_ops edo__sleep_ops;
+EDO_API int64_t edo__deadline_after(int64_t duration);
+
 /* Waits for a duration, counted from now, or until a moment; not for one that has passed.
  * Result: 0.
  * Cancel: prompt. */
-EDO_API edo_op edo_sleep(int64_t duration);
-EDO_API edo_op edo_sleep_until(int64_t when);
+static inline edo_op edo_sleep_until(int64_t when)
+{
+    return edo__op(&edo__sleep_ops, NULL, NULL, (uint64_t)when, 0);
+}
+static inline edo_op edo_sleep(int64_t duration)
+{
+    return edo_sleep_until(edo__deadline_after(duration));
+}
 
 /* ---- the test clock of a runtime ---- */
 

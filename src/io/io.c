@@ -24,11 +24,7 @@ static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfe
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
                        uint32_t detail)
 {
-    return (edo_op){ .base.ops = ops,
-                     .object = io,
-                     .data = (void *)(uintptr_t)buffer,
-                     .length = size,
-                     .detail = detail };
+    return edo__op(ops, io, (void *)(uintptr_t)buffer, size, detail);
 }
 
 edo_op edo_read(edo_io *io, void *buffer, size_t size)

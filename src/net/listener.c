@@ -257,7 +257,5 @@ static const edo_future_ops accept_ops = { .name = "edo_accept", .poll = accept_
 edo_op edo_accept(edo_listener *listener, edo_io **ret_conn)
 {
     edo__check_memory("edo_accept", ret_conn, "output");
-    return (edo_op){
-        .base.ops = &accept_ops, .object = listener, .data = ret_conn, .detail = EDO__ACCEPT
-    };
+    return edo__op(&accept_ops, listener, ret_conn, 0, EDO__ACCEPT);
 }

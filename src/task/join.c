@@ -60,12 +60,7 @@ static edo_poll join_poll(edo_future *future, edo_cx *cx)
     return park(op, cx) ? EDO_PENDING : take_result(op, cx);
 }
 
-static const edo_future_ops join_ops = { .name = "edo_join", .poll = join_poll };
-
-edo_op edo_join(edo_task *task)
-{
-    return (edo_op){ .base.ops = &join_ops, .object = task };
-}
+const edo_future_ops edo__join_ops = { .name = "edo_join", .poll = join_poll };
 
 /* ---- yield ---- */
 
@@ -83,9 +78,4 @@ static edo_poll yield_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops yield_ops = { .name = "edo_yield", .poll = yield_poll };
-
-edo_op edo_yield(void)
-{
-    return (edo_op){ .base.ops = &yield_ops };
-}
+const edo_future_ops edo__yield_ops = { .name = "edo_yield", .poll = yield_poll };

@@ -262,7 +262,7 @@ static const edo_future_ops scope_join_ops = { .name = "edo_scope_join", .poll =
 
 edo_op edo_scope_join(edo_scope *scope)
 {
-    return (edo_op){ .base.ops = &scope_join_ops, .object = scope };
+    return edo__op(&scope_join_ops, scope, NULL, 0, 0);
 }
 
 static void tell_member(edo_task *task, edo_member *ret_member)
@@ -294,7 +294,7 @@ edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member)
     edo__check_memory("edo_scope_next", ret_member, "member");
     if (!(scope->flags & EDO_SCOPE_RESULTS))
         edo__misuse("edo_scope_next", "the scope was opened without EDO_SCOPE_RESULTS");
-    return (edo_op){ .base.ops = &scope_next_ops, .object = scope, .data = ret_member };
+    return edo__op(&scope_next_ops, scope, ret_member, 0, 0);
 }
 
 void edo_scope_cancel(edo_scope *scope)

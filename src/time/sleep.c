@@ -15,14 +15,4 @@ static edo_poll sleep_poll(edo_future *future, edo_cx *cx)
     return edo__op_finish(op, cx, cx->now < when ? -ECANCELED : 0);
 }
 
-static const edo_future_ops sleep_ops = { .name = "edo_sleep", .poll = sleep_poll };
-
-edo_op edo_sleep_until(int64_t when)
-{
-    return (edo_op){ .base.ops = &sleep_ops, .length = (uint64_t)when };
-}
-
-edo_op edo_sleep(int64_t duration)
-{
-    return edo_sleep_until(edo__deadline_after(duration));
-}
+const edo_future_ops edo__sleep_ops = { .name = "edo_sleep", .poll = sleep_poll };
