@@ -60,6 +60,12 @@
 #ifndef IORING_ACCEPT_MULTISHOT
 #define IORING_ACCEPT_MULTISHOT (1U << 0) // 5.19
 #endif
+#ifndef IORING_RECVSEND_POLL_FIRST
+#define IORING_RECVSEND_POLL_FIRST (1U << 0) // 5.19
+#endif
+#ifndef IORING_CQE_F_SOCK_NONEMPTY
+#define IORING_CQE_F_SOCK_NONEMPTY (1U << 2) // 5.19
+#endif
 #ifndef IORING_POLL_ADD_MULTI
 #define IORING_POLL_ADD_MULTI (1U << 0) // 5.13
 #endif
@@ -77,6 +83,7 @@
 /* What the kernel can do beyond what edo__ring_init requires; bits of edo__ring.can. */
 #define EDO__RING_CAN_MULTI_ACCEPT (1U << 0) // edo__sqe_accept_multishot
 #define EDO__RING_CAN_MULTI_POLL   (1U << 1) // edo__sqe_poll_multishot
+#define EDO__RING_CAN_POLL_FIRST   (1U << 2) // IORING_RECVSEND_POLL_FIRST in ioprio
 
 /*
  * One io_uring. Lies in its driver; touched only by the thread that holds the driver. Zeroed

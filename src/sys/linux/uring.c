@@ -54,7 +54,7 @@ static void arm_watches(edo__uring *driver)
             edo__sqe_poll_multishot(sqe, watch->fd, POLLIN);
         else
             edo__sqe_poll(sqe, watch->fd, POLLIN);
-        edo__sqe_tag(sqe, (uint64_t)(i + 1) << 2 | EDO__TAG_OWN);
+        edo__sqe_tag(sqe, (uint64_t)(i + 1) << EDO__TAG_SHIFT | EDO__TAG_OWN);
         watch->armed = true;
     }
 }
@@ -262,31 +262,40 @@ static bool is_asked(const edo__uring *driver, const edo_op *op)
     return op && op->link.at.driver == &driver->base && edo__uring_stage_of(op) == EDO__ASKED;
 }
 
-/* The entry follows that of the operation in the queue and precedes that of any later one on the
- * same side, so it means no other. */
-static void cancel_if_asked(edo__uring *driver, edo__source *source, unsigned side)
+/* Only the owner moves an operation on from EDO__ASKED, so it may give the lock in between. The
+ * entry follows that of the operation in the queue and precedes that of any later one on the same
+ * side, so it means no other. Returns: false when there is no entry. */
+static bool cancel_if_asked(edo__uring *driver, edo__source *source, unsigned side)
 {
     edo__lock_take(&source->lock);
     edo_op *op = source->sides[side].waiter;
-    if (is_asked(driver, op)) {
-        struct io_uring_sqe *sqe = edo__ring_sqe(&driver->ring);
-        if (sqe) {
-            edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + edo__side_of(op)));
-            edo__uring_set_stage(op, EDO__CANCELLING);
-        } else {
-            edo__uring_ask(driver, source);
-        }
-    }
+    bool asked = is_asked(driver, op);
     edo__lock_give(&source->lock);
+    if (!asked) return true;
+    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
+    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + edo__side_of(op)));
+    edo__lock_take(&source->lock);
+    if (sqe)
+        edo__uring_set_stage(op, EDO__CANCELLING);
+    else
+        edo__uring_ask(driver, source);
+    edo__lock_give(&source->lock);
+    return sqe;
 }
 
-/* A listener may be gone after it was tended. */
-static void look_after(edo__uring *driver, edo__source *source)
+/* A listener may be gone after it was tended. Returns: false when there are no entries: the source
+ * is on the list again. */
+static bool look_after(edo__uring *driver, edo__source *source)
 {
     bool listener = source->traits & EDO__SOURCE_LISTENER;
-    for (unsigned side = 0; side < EDO__SIDES; side++)
-        cancel_if_asked(driver, source, side);
-    if (listener) edo__uring_tend_listener(driver, source);
+    bool rc = cancel_if_asked(driver, source, EDO__READ_SIDE) &&
+              cancel_if_asked(driver, source, EDO__WRITE_SIDE);
+    return rc && (!listener || edo__uring_tend_listener(driver, source));
+}
+
+static edo__source *after_on_list(const edo__source *source)
+{
+    return source->next_dead == &asked_end ? NULL : source->next_dead;
 }
 
 static edo__source *take_asked(edo__uring *driver)
@@ -294,10 +303,281 @@ static edo__source *take_asked(edo__uring *driver)
     edo__lock_take(&driver->lock);
     edo__source *source = driver->asked;
     if (source) {
-        edo__source *next = source->next_dead;
-        edo_store_relaxed(&driver->asked, next == &asked_end ? NULL : next);
+        edo_store_relaxed(&driver->asked, after_on_list(source));
         source->next_dead = NULL;
     }
     edo__lock_give(&driver->lock);
     return source;
 }
+
+/* The look without the lock may miss a request that comes now: its unpark brings the next look. */
+static void serve_asked(edo__uring *driver)
+{
+    while (edo_load_relaxed(&driver->asked))
+        if (!look_after(driver, take_asked(driver))) return;
+}
+
+/* Only the owner takes a source off, so it sees for sure whether it is on the list. */
+void edo__uring_take_off(edo__uring *driver, edo__source *source)
+{
+    if (!source->next_dead) return;
+    edo__lock_take(&driver->lock);
+    if (driver->asked == source) {
+        edo_store_relaxed(&driver->asked, after_on_list(source));
+    } else {
+        edo__source *before = driver->asked;
+        while (before->next_dead != source)
+            before = before->next_dead;
+        before->next_dead = source->next_dead;
+    }
+    source->next_dead = NULL;
+    edo__lock_give(&driver->lock);
+}
+
+/* ---- cancelling ---- */
+
+static void end_cancelled(edo_op *op)
+{
+    if (op->word == EDO__OP_IDLE || op->base.result == -EAGAIN) op->base.result = -ECANCELED;
+    op->word = EDO__OP_IDLE;
+}
+
+/* What the kernel has is pending until its completion; the rest ends here. */
+static edo_poll uring_cancel(edo_driver *base, edo__source *source, edo_op *op,
+                             edo_wakeable *waker)
+{
+    edo__uring *driver = edo__uring_of(base);
+    bool owner = edo__uring_is_owner(driver), asks = false;
+    edo__lock_take(&source->lock);
+    if (op->word == EDO__OP_PARKED && edo__uring_stage_of(op) == EDO__QUEUED) {
+        set_waiter(source, op, NULL);
+        op->word = EDO__OP_IDLE;
+    }
+    bool pending = op->word == EDO__OP_PARKED;
+    if (pending) {
+        op->waker = waker;
+        asks = edo__uring_stage_of(op) == EDO__IN_RING;
+        if (asks) edo__uring_set_stage(op, EDO__ASKED);
+        if (asks && !owner) edo__uring_ask(driver, source);
+    }
+    edo__lock_give(&source->lock);
+    if (asks && owner) look_after(driver, source);
+    if (!pending) end_cancelled(op);
+    return pending ? EDO_PENDING : EDO_READY;
+}
+
+/* Has the operation's task cancel it: so the ring's owner does, and the operation is there. */
+static edo_wakeable *uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
+{
+    (void)driver;
+    (void)source;
+    return edo__wake_prepare(op->waker);
+}
+
+/* ---- completions ---- */
+
+/* More to read, or room to write, after a completed transfer. */
+static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
+{
+    bool more = op->base.result > 0 && !has_met_end(source, op);
+    if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
+        edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
+}
+
+/* A cancellation that nobody asked for is the kernel's (the thread that submitted it has ended):
+ * tried again, as is what only waited. */
+static int64_t answer_of(const edo__source *source, const edo_op *op, int result)
+{
+    bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
+    if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
+    if (result < 0 || is_transfer(source, op) || edo__request_of(op) == EDO__POLL) return result;
+    return -EAGAIN;
+}
+
+/* Once it is off the list the source may go with its last operation; what else it was listed for
+ * keeps it: an operation on the other side, or the listener's end, which is the owner's. */
+static void complete(edo__uring *driver, edo__source *source, unsigned side, int result,
+                     uint32_t flags)
+{
+    edo__lock_take(&source->lock);
+    edo_op *op = source->sides[side].waiter;
+    bool listed = source->next_dead;
+    edo__uring_take_off(driver, source);
+    op->base.result = answer_of(source, op, result);
+    if (is_transfer(source, op)) note_transfer(source, op, flags);
+    edo_wakeable *waker = edo__uring_wake(source, op, EDO__OP_WOKEN);
+    if (listed && (source->driver == &driver->base || is_asked(driver, source->sides[!side].waiter)))
+        edo__uring_ask(driver, source);
+    edo__lock_give(&source->lock);
+    edo__wake_commit(waker);
+}
+
+/* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
+ * would end it at once (a single poll, on kernels without others). */
+static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
+{
+    uint64_t count;
+    if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
+    edo__uring_watch *watch = &driver->watches[number - 1];
+    ssize_t n = read(watch->fd, &count, sizeof count);
+    (void)n; // nothing to take: as well
+    watch->armed = false;
+}
+
+static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
+{
+    unsigned kind = tag & EDO__TAG_BITS;
+    edo__source *source = (edo__source *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
+    if (kind == EDO__TAG_OWN)
+        note_watch(driver, tag >> EDO__TAG_SHIFT, flags);
+    else if (kind == EDO__TAG_LISTENER)
+        edo__uring_accepted(driver, source, result, flags);
+    else
+        complete(driver, source, kind - EDO__TAG_READ, result, flags);
+}
+
+/* A wake may close a listener, which reaps too: so each completion is given back before it is
+ * handled. */
+int edo__uring_reap(edo__uring *driver)
+{
+    struct io_uring_cqe *first;
+    int count = 0, limit = (int)edo__ring_ready(&driver->ring);
+    for (; count < limit && edo__ring_peek(&driver->ring, &first); count++) {
+        uint64_t tag = first->user_data;
+        int result = first->res;
+        uint32_t flags = first->flags;
+        edo__ring_advance(&driver->ring, 1);
+        handle(driver, tag, result, flags);
+    }
+    return count;
+}
+
+/* ---- turning ---- */
+
+static _Noreturn void give_up(int error)
+{
+    if (error == -EEXIST)
+        edo__misuse("io_uring", "a runtime belongs to the thread that turned it first");
+    edo__misuse("io_uring", "the ring is unusable: %s", edo_strerror(error));
+}
+
+static void unpark(edo__uring *driver)
+{
+    uint64_t one = 1;
+    ssize_t n = write(driver->event, &one, sizeof one);
+    (void)n; // it cannot block before 2^64 wakes
+}
+
+/* What was prepared while completions were handled is not left to the next turn, for which a
+ * foreign loop may wait; and what the kernel does not take now brings that turn. */
+static void submit_rest(edo__uring *driver)
+{
+    if (edo__unlikely(edo__ring_pending(&driver->ring)) && edo__ring_submit(&driver->ring) < 0)
+        unpark(driver);
+}
+
+static int uring_turn(edo_driver *base, int64_t timeout)
+{
+    edo__uring *driver = edo__uring_of(base);
+    be_enabled(driver);
+    int rc = edo__ring_enter(&driver->ring, timeout > 0, timeout == INT64_MAX ? -1 : timeout);
+    if (rc < 0) give_up(rc);
+    int count = edo__uring_reap(driver);
+    serve_asked(driver);
+    arm_watches(driver);
+    submit_rest(driver);
+    return count;
+}
+
+/* Each write is an edge, also before the poll is armed. */
+static void uring_unpark(edo_driver *driver)
+{
+    unpark(edo__uring_of(driver));
+}
+
+/* ---- life ---- */
+
+static int open_event(edo__uring *driver, const char **ret_reason)
+{
+    *ret_reason = "no descriptor for an eventfd";
+    driver->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (driver->event < 0) return -errno;
+    add_watch(driver, driver->event);
+    return 0;
+}
+
+static int open_fds(edo__uring *driver, const char **ret_reason)
+{
+    int rc = edo__ring_init(&driver->ring, ENTRIES, EDO__RING_OWNED | IORING_SETUP_R_DISABLED,
+                            ret_reason);
+    if (rc < 0) return rc;
+    rc = open_event(driver, ret_reason);
+    if (rc < 0) edo__ring_deinit(&driver->ring);
+    return rc;
+}
+
+static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                      const char **ret_reason)
+{
+    (void)argument;
+    *ret_reason = "out of memory";
+    edo__uring *driver = edo__alloc_zeroed(sizeof *driver);
+    if (!driver) return -ENOMEM;
+    driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
+    driver->fork_generation = edo__sys_fork_generation();
+    edo__list_init(&driver->listeners);
+    int rc = open_fds(driver, ret_reason);
+    if (rc < 0)
+        edo__free(driver, sizeof *driver);
+    else
+        *ret_driver = &driver->base;
+    return rc;
+}
+
+/* All operations have ended; what is left in the ring are polls, which use no memory of ours. The
+ * ring of a parent is not touched. */
+static void uring_close(edo_driver *base)
+{
+    edo__uring *driver = edo__uring_of(base);
+    if (driver->fork_generation != edo__sys_fork_generation()) {
+        edo__uring_drop_listeners(driver);
+        edo__ring_forget(&driver->ring);
+    } else {
+        edo__uring_close_listeners(driver);
+        edo__ring_deinit(&driver->ring);
+    }
+    edo__sys_close(driver->event);
+    edo__free(driver, sizeof *driver);
+}
+
+/* The polls behind the descriptor must be in the ring before a foreign loop waits for it. */
+static int uring_fd(edo_driver *base)
+{
+    edo__uring *driver = edo__uring_of(base);
+    be_enabled(driver);
+    int rc = edo__ring_submit(&driver->ring);
+    return rc < 0 ? rc : driver->ring.fd;
+}
+
+static int uring_watch(edo_driver *base, int fd)
+{
+    edo__uring *driver = edo__uring_of(base);
+    if (driver->watch_count == EDO__URING_WATCHES) return -ENOSPC;
+    add_watch(driver, fd);
+    arm_watches(driver);
+    return edo__ring_submit(&driver->ring);
+}
+
+const edo_driver_ops edo__uring_driver = {
+    .name = "io_uring",
+    .open = uring_open,
+    .close = uring_close,
+    .drive = uring_drive,
+    .cancel = uring_cancel,
+    .hang_up = uring_hang_up,
+    .forget = edo__uring_forget,
+    .turn = uring_turn,
+    .unpark = uring_unpark,
+    .fd = uring_fd,
+    .watch = uring_watch,
+};

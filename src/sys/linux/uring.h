@@ -35,7 +35,14 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
 
 /* What a completion belongs to: the low bits of its tag. The rest is the source; of TAG_OWN the
  * watch, counted from 1, or 0 for what nobody waits for (cancels). */
-enum { EDO__TAG_OWN, EDO__TAG_READ, EDO__TAG_WRITE, EDO__TAG_LISTENER, EDO__TAG_BITS = 3 };
+enum {
+    EDO__TAG_OWN,
+    EDO__TAG_READ,
+    EDO__TAG_WRITE,
+    EDO__TAG_LISTENER,
+    EDO__TAG_SHIFT = 2,
+    EDO__TAG_BITS = (1 << EDO__TAG_SHIFT) - 1,
+};
 
 _Static_assert(_Alignof(edo__source) > EDO__TAG_BITS, "the tag's kind fits below the pointer");
 
@@ -80,6 +87,9 @@ void edo__uring_ask(edo__uring *driver, edo__source *source);
 bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                      edo__uring_stage stage);
 
+/* Takes a source off the list of the asked, if it is there. Owner. */
+void edo__uring_take_off(edo__uring *driver, edo__source *source);
+
 /* Ends the wait of a parked operation. word: EDO__OP_WOKEN with base.result (-EAGAIN: try again),
  * or EDO__OP_IDLE. Returns: a prepared wake. */
 edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op, uint32_t word);
@@ -94,8 +104,9 @@ edo__uring *edo__uring_holder(edo__uring *driver, edo__source *source);
 edo_poll edo__uring_accept(edo__uring *holder, edo__source *source, edo_op *op,
                            edo_wakeable *waker);
 
-/* Does what the listener needs now; it may be gone then. Owner. */
-void edo__uring_tend_listener(edo__uring *driver, edo__source *source);
+/* Does what the listener needs now; it may be gone then. Returns: false when the kernel takes no
+ * entry: it has been asked for again. Owner. */
+bool edo__uring_tend_listener(edo__uring *driver, edo__source *source);
 
 /* A completion of the multishot accept. Owner. */
 void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags);
