@@ -229,10 +229,12 @@ static void close_or_read(unsigned index, void *arg)
 {
     struct closing *closing = arg;
     if (index == 0) {
-        closing->result = edo_wait(edo_read(closing->io, &closing->byte, 1));
+        do {
+            closing->result = edo_wait(edo_read(closing->io, &closing->byte, 1));
+        } while (closing->result == -EBUSY); // the other thread's look came in between
         return;
     }
-    /* The reader has claimed its side when a second read is refused. */
+    /* The reader has taken its side when a second read is refused. */
     char byte;
     edo_op op;
     do {
