@@ -22,11 +22,23 @@ void edo__source_close_fd(edo__source *source)
     source->fd = -1;
 }
 
+/* The runtime that it was used with last may be ending: its driver lets go of sources under their
+ * locks, and waits for pins. */
+static edo_driver *pin_driver(edo__source *source)
+{
+    edo__lock_take(&source->lock);
+    edo_driver *driver = source->driver;
+    if (driver) edo_add_relaxed(&driver->pins, 1);
+    edo__lock_give(&source->lock);
+    return driver;
+}
+
 static void end(edo__source *source)
 {
-    edo_driver *driver = source->driver;
+    edo_driver *driver = pin_driver(source);
     if (driver) {
         driver->ops->forget(driver, source);
+        edo_sub_acq_rel(&driver->pins, 1); // partner: the wait in the driver's close
         return;
     }
     edo__source_close_fd(source);

@@ -78,9 +78,11 @@ struct edo__source {
 struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;
+    edo_atomic(uint32_t) pins; // other threads that use it although its runtime may end
 };
 
-/* Drivers outlive all operations and sources of their runtime. Owner: the thread that turns it. */
+/* Drivers outlive all operations of their runtime. Sources may outlive their driver: other threads
+ * find it, and pin it, under the lock of the source. Owner: the thread that turns it. */
 typedef struct edo_driver_ops {
     const char *name;
 
@@ -89,13 +91,15 @@ typedef struct edo_driver_ops {
     int (*open)(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
                 const char **ret_reason);
 
-    /* All operations have ended. Owner. */
+    /* All operations of the runtime have ended; sources lose their registration. Waits until nobody
+     * pins it. In the child of a fork it only closes descriptors. Owner. */
     void (*close)(edo_driver *driver);
 
     /* Starts an operation, or goes on with it, inside a poll of its task: EDO_READY with
      * base.result and word EDO__OP_IDLE, or EDO_PENDING, and then the waker will be woken. A parked
-     * operation is the waiter of its side and names its driver in link.at.driver. Fate and budget
-     * are the caller's matter. */
+     * operation is the waiter of its side and names its driver in link.at.driver; it is parked
+     * under the source's lock, and not once the source is closed. Fate and budget are the caller's
+     * matter. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* Asks a parked operation to end, inside a poll of its task: EDO_READY with base.result (its
@@ -109,8 +113,8 @@ typedef struct edo_driver_ops {
     edo_wakeable *(*hang_up)(edo_driver *driver, edo__source *source, edo_op *op);
 
     /* No operation refers to the source any more: closes the descriptor unless it is borrowed, and
-     * calls source->release when no event can refer to it. Called for sources whose driver is this
-     * one. Any thread. */
+     * calls source->release when no event can refer to it. Called, with the driver pinned, for
+     * sources whose driver was this one. Any thread. */
     void (*forget)(edo_driver *driver, edo__source *source);
 
     /* Looks for events and completes operations; waits at most timeout nanoseconds (0: no wait,

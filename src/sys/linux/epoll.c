@@ -8,6 +8,14 @@
  *
  * A source is freed by the thread that turns the driver, before it asks for new events: those of
  * the batch before have been dealt with by then, so none can refer to it.
+ *
+ * A stream may go from runtime to runtime, and two may use a side each. The driver that has it
+ * registered loses it to the next one that waits, unless an operation of its own is parked there;
+ * then the other is a guest: it registers the descriptor for that wait only. So an operation always
+ * waits on the driver of its own runtime, which is turned while it waits.
+ *
+ * Order of locks: a source's, then a driver's. Who takes a source from a driver pins that driver,
+ * and keeps the source until that driver's batch has been dealt with, which may refer to it.
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,9 +40,11 @@ enum {
 
 typedef struct epoll_driver {
     edo_driver base;
-    int epoll, event;           // event: an eventfd that ends the wait
-    bool no_pwait2;             // the kernel lacks epoll_pwait2: whole milliseconds
-    edo_atomic(uint32_t) turns; // odd from before the wait until its batch is dealt with
+    int epoll, event; // event: an eventfd that ends the wait
+    bool no_pwait2;   // the kernel lacks epoll_pwait2: whole milliseconds
+    uint32_t fork_generation;
+    edo_atomic(uint32_t) turns; // odd while it may refer to sources: from before a wait until its
+                                // batch is dealt with
     edo__lock lock;             // of the two lists
     edo__node sources;          // registered here
     edo__source *dead;          // forgotten, to be freed
@@ -48,10 +58,10 @@ static epoll_driver *epoll_of(edo_driver *driver)
 
 /* ---- registration ---- */
 
-/* Where a second registration of one descriptor keeps its duplicate: extra is that plus one. */
-static int registered_fd(const edo__source *source)
+/* In the child of a fork: epoll and its registrations are the parent's, nobody turns this copy. */
+static bool is_inherited(const epoll_driver *driver)
 {
-    return source->extra ? (int)(intptr_t)source->extra - 1 : source->fd;
+    return driver->fork_generation != edo__sys_fork_generation();
 }
 
 static int add(epoll_driver *driver, int fd, void *data, uint32_t events)
@@ -60,24 +70,43 @@ static int add(epoll_driver *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* epoll knows a descriptor once: a second source on it registers a duplicate. */
-static int add_duplicate(epoll_driver *driver, edo__source *source)
+/* epoll knows a descriptor once: a second registration is one of a duplicate. Returns: the
+ * descriptor that is registered, or a negative errno. */
+static int add_source(epoll_driver *driver, edo__source *source)
 {
+    int rc = add(driver, source->fd, source, ALL_EVENTS);
+    if (rc != -EEXIST) return rc < 0 ? rc : source->fd;
     int fd = dup(source->fd);
     if (fd < 0) return -errno;
-    int rc = add(driver, fd, source, ALL_EVENTS);
-    if (rc < 0)
-        close(fd);
-    else
-        source->extra = (void *)(intptr_t)(fd + 1);
+    rc = add(driver, fd, source, ALL_EVENTS);
+    if (rc == 0) return fd;
+    close(fd);
     return rc;
+}
+
+/* The registration ends even if the system says no: the descriptor is on its way out. */
+static void remove_source(epoll_driver *driver, edo__source *source, int fd)
+{
+    if (!is_inherited(driver)) epoll_ctl(driver->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (fd != source->fd) close(fd);
+}
+
+/* A descriptor in the place of a pointer; NULL is none. */
+static void *keep_fd(int fd)
+{
+    return (void *)(intptr_t)(fd + 1);
+}
+
+static int kept_fd(const void *place)
+{
+    return (int)(intptr_t)place - 1;
 }
 
 static int enlist(epoll_driver *driver, edo__source *source)
 {
-    int rc = add(driver, source->fd, source, ALL_EVENTS);
-    if (rc == -EEXIST) rc = add_duplicate(driver, source);
-    if (rc < 0) return rc;
+    int fd = add_source(driver, source);
+    if (fd < 0) return fd;
+    source->extra = keep_fd(fd);
     source->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo__list_push(&driver->sources, &source->registered);
@@ -85,11 +114,9 @@ static int enlist(epoll_driver *driver, edo__source *source)
     return 0;
 }
 
-/* The registration ends even if the system says no: the descriptor is on its way out. */
 static void delist(epoll_driver *driver, edo__source *source)
 {
-    epoll_ctl(driver->epoll, EPOLL_CTL_DEL, registered_fd(source), NULL);
-    if (source->extra) close(registered_fd(source));
+    remove_source(driver, source, kept_fd(source->extra));
     source->extra = NULL;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
@@ -97,29 +124,75 @@ static void delist(epoll_driver *driver, edo__source *source)
     source->driver = NULL;
 }
 
-/* Once this returns no batch of the driver refers to what was delisted before. */
+static void begin_batch(epoll_driver *driver)
+{
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+}
+
+static void end_batch(epoll_driver *driver)
+{
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+}
+
+/* Once this returns no batch of the driver refers to what was delisted before. Without the source's
+ * lock, which the batch may need. */
 static void wait_for_batch(epoll_driver *driver)
 {
     uint32_t turns = edo_load_acquire(&driver->turns);
-    if (!(turns & 1)) return;
+    if (!(turns & 1) || is_inherited(driver)) return;
     driver->base.ops->unpark(&driver->base);
     while (edo_load_acquire(&driver->turns) == turns)
         edo__sys_yield_thread();
 }
 
-/* Under the source's lock. A stream that comes from another runtime is taken over, unless an
- * operation is parked there: then that runtime's driver serves both sides. */
-static int register_here(epoll_driver *driver, edo__source *source)
+/* Whether an operation waits for the driver that has the source registered. */
+static bool is_relied_on(const edo__source *source)
+{
+    for (unsigned side = 0; side < EDO__SIDES; side++) {
+        const edo_op *waiter = source->sides[side].waiter;
+        if (waiter && waiter->link.at.driver == source->driver) return true;
+    }
+    return false;
+}
+
+/* Registers for this operation alone. */
+static int visit(epoll_driver *driver, edo__source *source, edo_op *op)
+{
+    if (op->link.at.extra) return 0;
+    int fd = add_source(driver, source);
+    if (fd < 0) return fd;
+    op->link.at.extra = keep_fd(fd);
+    return 0;
+}
+
+/* In a poll, outside of turns: so no batch refers to the source by this registration. */
+static void end_visit(epoll_driver *driver, edo__source *source, edo_op *op)
+{
+    if (!op->link.at.extra) return;
+    remove_source(driver, source, kept_fd(op->link.at.extra));
+    op->link.at.extra = NULL;
+}
+
+/* Under the source's lock. *ret_left: a driver that lost the source, pinned; its batch is to be
+ * waited for. */
+static int register_here(epoll_driver *driver, edo__source *source, edo_op *op,
+                         epoll_driver **ret_left)
 {
     if (source->driver == &driver->base) return 0;
     if (source->driver) {
-        if (source->sides[EDO__READ_SIDE].waiter || source->sides[EDO__WRITE_SIDE].waiter) return 0;
-        epoll_driver *other = epoll_of(source->driver);
-        if (other->base.ops->turn != driver->base.ops->turn) return 0;
-        delist(other, source);
-        wait_for_batch(other);
+        bool is_alike = source->driver->ops->turn == driver->base.ops->turn;
+        if (!is_alike || is_relied_on(source)) return visit(driver, source, op);
+        *ret_left = epoll_of(source->driver);
+        edo_add_relaxed(&source->driver->pins, 1);
+        delist(*ret_left, source);
     }
     return enlist(driver, source);
+}
+
+static void leave_behind(epoll_driver *driver)
+{
+    wait_for_batch(driver);
+    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in epoll_close
 }
 
 /* ---- operations ---- */
@@ -163,21 +236,25 @@ static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32
     if (edo_cas_acq_rel(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
-/* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look again, or a
- * negative errno. */
+/* Parks the operation, unless an event came since the look. The closer sets CLOSED before it takes
+ * the lock to hang up: either it finds the operation, or we find the bit. Returns: 1 parked, 0 look
+ * again, or a negative errno. */
 static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                 readiness seen)
 {
+    epoll_driver *left = NULL;
     edo__lock_take(&source->lock);
-    int rc = register_here(driver, source);
+    bool closed = edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED;
+    int rc = closed ? -ECANCELED : register_here(driver, source, op, &left);
     if (rc == 0 && !has_changed(source, op, seen)) {
         set_waiter(source, op, op);
         op->waker = waker;
-        op->link.at.driver = source->driver;
+        op->link.at.driver = &driver->base;
         edo_store_relaxed(&op->word, EDO__OP_PARKED);
         rc = 1;
     }
     edo__lock_give(&source->lock);
+    if (left) leave_behind(left);
     return rc;
 }
 
@@ -221,28 +298,29 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (is_still_parked(source, op, waker)) return EDO_PENDING;
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) op->link.at.extra = NULL; // it is new
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     for (;;) {
         readiness seen = look(source);
-        if (attempt(source, op, &seen)) return EDO_READY;
+        if (attempt(source, op, &seen)) break;
         int rc = park(epoll_of(base), source, op, waker, seen);
         if (rc > 0) return EDO_PENDING;
-        if (rc < 0) {
-            op->base.result = rc;
-            return EDO_READY;
-        }
+        op->base.result = rc;
+        if (rc < 0) break;
     }
+    end_visit(epoll_of(base), source, op);
+    return EDO_READY;
 }
 
 static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {
-    (void)driver;
     (void)waker;
     edo__lock_take(&source->lock);
     if (edo_load_relaxed(&op->word) == EDO__OP_PARKED) set_waiter(source, op, NULL);
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     edo__lock_give(&source->lock);
+    end_visit(epoll_of(driver), source, op);
     op->base.result = -ECANCELED;
     return EDO_READY;
 }
@@ -290,8 +368,8 @@ static void dispatch(edo__source *source, uint32_t events)
 static int wait_in_ms(epoll_driver *driver, int64_t timeout)
 {
     int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
-    return epoll_wait(driver->epoll, driver->events, EVENTS_PER_TURN,
-                      ms < INT32_MAX ? (int)ms : -1);
+    if (ms > INT32_MAX) ms = timeout == INT64_MAX ? -1 : INT32_MAX;
+    return epoll_wait(driver->epoll, driver->events, EVENTS_PER_TURN, (int)ms);
 }
 
 static int wait_for_events(epoll_driver *driver, int64_t timeout)
@@ -324,12 +402,12 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 {
     epoll_driver *driver = epoll_of(base);
     free_dead(driver);
-    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+    begin_batch(driver);
     int n = wait_for_events(driver, timeout);
     for (int i = 0; i < n; i++)
         if (driver->events[i].data.ptr)
             dispatch(driver->events[i].data.ptr, driver->events[i].events);
-    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+    end_batch(driver);
     return n > 0 ? n : 0;
 }
 
@@ -343,11 +421,18 @@ static void epoll_unpark(edo_driver *driver)
 
 /* ---- life ---- */
 
+/* The driver may be closing, and have let go of the source. */
 static void epoll_forget(edo_driver *base, edo__source *source)
 {
     epoll_driver *driver = epoll_of(base);
-    delist(driver, source);
+    edo__lock_take(&source->lock);
+    if (source->driver == base) delist(driver, source);
+    edo__lock_give(&source->lock);
     edo__source_close_fd(source);
+    if (is_inherited(driver)) {
+        source->release(source);
+        return;
+    }
     edo__lock_take(&driver->lock);
     source->next_dead = driver->dead;
     edo_store_relaxed(&driver->dead, source);
@@ -380,6 +465,7 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     epoll_driver *driver = edo__alloc_zeroed(sizeof *driver);
     if (!driver) return -ENOMEM;
     driver->base = (edo_driver){ .ops = &edo__epoll_driver, .runtime = runtime };
+    driver->fork_generation = edo__sys_fork_generation();
     edo__list_init(&driver->sources);
     int rc = open_fds(driver, ret_reason);
     if (rc < 0)
@@ -389,12 +475,44 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
-/* Streams that are still open lose their registration; another runtime may take them over. */
+static edo__source *first_source(epoll_driver *driver)
+{
+    edo__source *source = NULL;
+    edo__lock_take(&driver->lock);
+    if (!edo__list_is_empty(&driver->sources))
+        source = edo__container(driver->sources.next, edo__source, registered);
+    edo__lock_give(&driver->lock);
+    return source;
+}
+
+/* Another driver may take the source meanwhile; it keeps the source until our batch, which this is,
+ * has been dealt with. Returns: false when there was none. */
+static bool let_go_of_one(epoll_driver *driver)
+{
+    begin_batch(driver);
+    edo__source *source = first_source(driver);
+    if (source) {
+        edo__lock_take(&source->lock);
+        if (source->driver == &driver->base) delist(driver, source);
+        edo__lock_give(&source->lock);
+    }
+    end_batch(driver);
+    return source;
+}
+
+/* Streams that are still open lose their registration; another runtime may take them over. An
+ * inherited driver stays in memory, where sources refer to it. */
 static void epoll_close(edo_driver *base)
 {
     epoll_driver *driver = epoll_of(base);
-    while (!edo__list_is_empty(&driver->sources))
-        delist(driver, edo__container(driver->sources.next, edo__source, registered));
+    if (is_inherited(driver)) {
+        close_fds(driver);
+        return;
+    }
+    while (let_go_of_one(driver))
+        continue;
+    while (edo_load_acquire(&base->pins))
+        edo__sys_yield_thread();
     free_dead(driver);
     close_fds(driver);
     edo__free(driver, sizeof *driver);
