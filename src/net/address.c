@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_HOST = 64, DECIMAL = 10 };
+enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_ZONE_DIGITS = 10, MAX_HOST = 64, DECIMAL = 10 };
 
 static int parse_port(const char *text, in_port_t *ret_port)
 {
@@ -29,6 +30,15 @@ static int set_v4(const char *host, in_port_t port, edo__address *ret)
     return 0;
 }
 
+/* Returns: 0 for what is no number of an interface. */
+static uint32_t interface_number(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    if (!digits || digits > MAX_ZONE_DIGITS || text[digits]) return 0;
+    unsigned long long number = strtoull(text, NULL, DECIMAL);
+    return number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
 /* A zone ("%eth0" or "%2") is the interface of a link-local address. */
 static int parse_zone(char *host, uint32_t *ret_zone)
 {
@@ -37,7 +47,7 @@ static int parse_zone(char *host, uint32_t *ret_zone)
     if (!percent) return 0;
     *percent = '\0';
     *ret_zone = if_nametoindex(percent + 1);
-    if (!*ret_zone) *ret_zone = (uint32_t)strtoul(percent + 1, NULL, DECIMAL);
+    if (!*ret_zone) *ret_zone = interface_number(percent + 1);
     return *ret_zone ? 0 : -EINVAL;
 }
 

@@ -1,0 +1,162 @@
+/* edo-test: once. Addresses as text, in both directions. */
+#include "support/support.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include <edo/net.h>
+
+#include "net/address.h"
+
+/* text: as given; shown: as it comes back, if that differs. */
+struct good {
+    const char *text, *shown;
+    bool any;
+};
+
+static const struct good good[] = {
+    { "127.0.0.1:8080", NULL, false },
+    { "0.0.0.0:0", NULL, false },
+    { "255.255.255.255:65535", NULL, false },
+    { "127.0.0.1:00080", "127.0.0.1:80", false },
+    { "localhost:8080", "127.0.0.1:8080", false },
+    { ":8080", "[::]:8080", true },
+    { ":0", "[::]:0", true },
+    { "[::]:80", NULL, false },
+    { "[::1]:80", NULL, false },
+    { "[2001:db8::1]:443", NULL, false },
+    { "[2001:DB8:0:0:0:0:0:1]:443", "[2001:db8::1]:443", false },
+    { "[::ffff:1.2.3.4]:80", NULL, false },
+    { "[fe80::1%1]:80", NULL, false },
+    { "[fe80::1%4294967295]:80", NULL, false },
+    { "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535", NULL, false },
+};
+
+static void test_good(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        const char *expected = good[i].shown ? good[i].shown : good[i].text;
+        char text[EDO_ADDRESS_SIZE];
+        edo__address address;
+        assert_int_equal(edo__address_parse(good[i].text, &address), 0);
+        assert_int_equal(address.any, good[i].any);
+        int n = edo__address_format(&address.storage, text, sizeof text);
+        assert_string_equal(text, expected);
+        assert_int_equal(n, strlen(expected));
+    }
+}
+
+static const char *const bad[] = {
+    "",
+    ":",
+    "8080",
+    "127.0.0.1",
+    "127.0.0.1:",
+    "127.0.0.1:65536",
+    "127.0.0.1:99999",
+    "127.0.0.1:000080",
+    "127.0.0.1:-1",
+    "127.0.0.1:+80",
+    "127.0.0.1: 80",
+    "127.0.0.1:80 ",
+    "127.0.0.1:0x50",
+    "127.0.0.1:http",
+    "127.0.0.1:80:90",
+    " 127.0.0.1:80",
+    "127.0.0:80",
+    "1.2.3.4.5:80",
+    "256.0.0.1:80",
+    "127.0.0.1%lo:80",
+    "localhost",
+    "localhost.:80",
+    "example.com:80",
+    "::1:80",
+    "::1",
+    "[::1]",
+    "[::1]80",
+    "[::1]:",
+    "[::1]:65536",
+    "[::1:80",
+    "::1]:80",
+    "[]:80",
+    "[[::1]]:80",
+    "[127.0.0.1]:80",
+    "[localhost]:80",
+    "[::1::]:80",
+    "[12345::]:80",
+    "[fe80::1%]:80",
+    "[fe80::1%0]:80",
+    "[fe80::1%no-such-interface]:80",
+    "[fe80::1%1x]:80",
+    "[fe80::1%-1]:80",
+    "[fe80::1% 1]:80",
+    "[fe80::1%4294967296]:80",
+    "[fe80::1%1%1]:80",
+    "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:80",
+};
+
+static void test_bad(void **state)
+{
+    (void)state;
+    edo__address address, untouched;
+    memset(&address, 0x5a, sizeof address);
+    untouched = address;
+    assert_int_equal(edo__address_parse(NULL, &address), -EINVAL);
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        int rc = edo__address_parse(bad[i], &address);
+        if (rc != -EINVAL) fail_msg("'%s' was taken as an address (%d)", bad[i], rc);
+    }
+    assert_memory_equal(&address, &untouched, sizeof address);
+}
+
+static void test_zone_by_name(void **state)
+{
+    (void)state;
+    unsigned lo = if_nametoindex("lo");
+    char text[EDO_ADDRESS_SIZE], expected[EDO_ADDRESS_SIZE];
+    edo__address address;
+    if (!lo) skip();
+    assert_int_equal(edo__address_parse("[fe80::1%lo]:80", &address), 0);
+    edo__address_format(&address.storage, text, sizeof text);
+    snprintf(expected, sizeof expected, "[fe80::1%%%u]:80", lo);
+    assert_string_equal(text, expected);
+}
+
+/* A buffer one byte too small, and one that just fits. */
+static void test_buffer_sizes(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "127.0.0.1:80", "[fe80::1%1]:80" };
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        char text[EDO_ADDRESS_SIZE];
+        edo__address address;
+        size_t length = strlen(texts[i]);
+        assert_int_equal(edo__address_parse(texts[i], &address), 0);
+        assert_int_equal(edo__address_format(&address.storage, text, length), -ENOSPC);
+        assert_int_equal(edo__address_format(&address.storage, NULL, 0), -ENOSPC);
+        assert_int_equal(edo__address_format(&address.storage, text, length + 1), length);
+        assert_string_equal(text, texts[i]);
+    }
+}
+
+static void test_other_families(void **state)
+{
+    (void)state;
+    char text[EDO_ADDRESS_SIZE];
+    struct sockaddr_storage address = { .ss_family = AF_UNIX };
+    assert_int_equal(edo__address_format(&address, text, sizeof text), -EAFNOSUPPORT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_zone_by_name),   cmocka_unit_test(test_buffer_sizes),
+        cmocka_unit_test(test_other_families),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
