@@ -1,6 +1,6 @@
-/* The chaos driver. Every source has a shadow, a source of the inner epoll driver's on the same
- * descriptor, with a seat for each side. An operation that is driven takes the seat of its side and
- * is parked there:
+/* The chaos driver. Every source has a shadow in each chaos driver that it was used with: a source
+ * of the inner epoll driver's on the same descriptor, with a seat for each side. An operation that
+ * is driven takes the seat of its side and is parked there:
  *
  *     FREE ---- drive: parked, held back ------------------> HELD
  *     HELD ---- turn: due, and the inner driver is done ---> DONE (its task is woken)
@@ -21,6 +21,7 @@
 
 #include "base/base.h"
 #include "io/io.h"
+#include "runtime/runtime.h"
 #include "sys/linux/drivers.h"
 #include "sys/sys.h"
 
@@ -28,11 +29,11 @@ typedef struct chaos {
     edo_driver base;
     edo_driver *inner;
     chaos_options options;
-    uint64_t random;   // splitmix64
-    uint32_t started;  // operations so far
-    bool is_watched;   // its descriptor was asked for
-    edo__node held;    // seats
-    edo__node sources; // registered here
+    uint64_t random;  // splitmix64
+    uint32_t started; // operations so far
+    bool is_watched;  // its descriptor was asked for
+    edo__node held;   // seats
+    edo__node shadows;
 } chaos;
 
 typedef enum seat_state { FREE, HELD, INSIDE, DONE } seat_state;
@@ -52,7 +53,9 @@ typedef struct chaos_seat {
 typedef struct chaos_shadow {
     edo__source source;
     edo__source *outer;
+    struct chaos_shadow *next; // of the same source, in another driver
     chaos *driver;
+    edo__node mine; // among those of the driver
     chaos_seat seats[EDO__SIDES];
 } chaos_shadow;
 
@@ -148,53 +151,68 @@ static void release_shadow(edo__source *source)
     free(edo__container(source, chaos_shadow, source));
 }
 
-static int make_shadow(chaos *driver, edo__source *source)
+/* The list begins in the source, whose driver is that of the first one. */
+static void set_shadows(edo__source *source, chaos_shadow *first)
+{
+    source->extra = first;
+    source->driver = first ? &first->driver->base : NULL;
+}
+
+static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
 {
     chaos_shadow *made = calloc(1, sizeof *made);
-    if (!made) return -ENOMEM;
+    if (!made) return NULL;
     edo__source_init(&made->source, source->fd, source->traits | EDO__SOURCE_BORROWED,
                      release_shadow);
     made->outer = source;
     made->driver = driver;
+    made->next = source->extra;
     for (unsigned side = 0; side < EDO__SIDES; side++) {
         edo_user_wakeable_init(&made->seats[side].waker, on_inner_wake);
         made->seats[side].shadow = made;
     }
-    source->extra = made;
-    source->driver = &driver->base;
-    edo__list_push(&driver->sources, &source->registered);
-    return 0;
+    edo__list_push(&driver->shadows, &made->mine);
+    set_shadows(source, made);
+    return made;
+}
+
+static chaos_shadow *shadow_of(chaos *driver, edo__source *source)
+{
+    chaos_shadow *shadow = source->extra;
+    while (shadow && shadow->driver != driver)
+        shadow = shadow->next;
+    return shadow ? shadow : make_shadow(driver, source);
 }
 
 /* The inner driver may still have an event for the shadow, so it frees it if it knows it. */
-static void drop_shadow(edo__source *source)
+static void drop_shadow(chaos_shadow *shadow)
 {
-    chaos_shadow *dropped = source->extra;
-    edo_driver *inner = dropped->driver->inner;
-    edo__list_remove(&source->registered);
-    source->extra = NULL;
-    source->driver = NULL;
-    if (dropped->source.driver)
-        inner->ops->forget(inner, &dropped->source);
+    chaos_shadow *first = shadow->outer->extra, **link = &first;
+    edo_driver *inner = shadow->driver->inner;
+    while (*link != shadow)
+        link = &(*link)->next;
+    *link = shadow->next;
+    set_shadows(shadow->outer, first);
+    edo__list_remove(&shadow->mine);
+    if (shadow->source.driver)
+        inner->ops->forget(inner, &shadow->source);
     else
-        free(dropped);
+        free(shadow);
 }
 
-/* A source of another chaos driver is taken over, unless an operation is parked there. */
-static int register_here(chaos *driver, edo__source *source)
+static void lock_both(edo__source *source)
 {
-    bool is_waiting = source->sides[EDO__READ_SIDE].waiter || source->sides[EDO__WRITE_SIDE].waiter;
-    if (source->driver == &driver->base || (source->driver && is_waiting)) return 0;
-    if (source->driver) drop_shadow(source);
-    return make_shadow(driver, source);
+    pthread_mutex_lock(&seats_lock);
+    edo__lock_take(&source->lock);
+}
+
+static void unlock_both(edo__source *source)
+{
+    edo__lock_give(&source->lock);
+    pthread_mutex_unlock(&seats_lock);
 }
 
 /* ---- operations; both locks are held ---- */
-
-static chaos_seat *seat_of(const edo__source *source, const edo_op *op)
-{
-    return &((chaos_shadow *)source->extra)->seats[edo__side_of(op)];
-}
 
 static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
 {
@@ -203,41 +221,38 @@ static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
         if (both || side == edo__side_of(op)) source->sides[side].waiter = waiter;
 }
 
-/* Has the driver look at what it holds, although it or a foreign loop may be asleep. */
-static void rouse(chaos *driver)
+/* Holds it back. A foreign loop may be asleep. */
+static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
 {
-    if (driver->is_watched || driver->base.runtime != edo_current_runtime())
-        driver->inner->ops->unpark(driver->inner);
-}
-
-static edo_poll park(edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    chaos *driver = chaos_of(source->driver);
-    chaos_seat *taken = seat_of(source, op);
-    hold(taken);
-    taken->op = op;
+    chaos *driver = seat->shadow->driver;
+    hold(seat);
+    seat->op = op;
     op->link.at.driver = &driver->base;
+    op->link.at.extra = seat;
     op->waker = waker;
     op->word = EDO__OP_PARKED;
-    set_waiter(source, op, op);
-    rouse(driver);
+    set_waiter(seat->shadow->outer, op, op);
+    if (driver->is_watched) driver->inner->ops->unpark(driver->inner);
     return EDO_PENDING;
 }
 
-static edo_poll start(chaos *here, edo__source *source, edo_op *op, edo_wakeable *waker)
+static edo_poll refuse(edo_op *op, int error)
 {
-    int rc = register_here(here, source);
-    if (rc < 0) {
-        op->base.result = rc;
-        return EDO_READY;
-    }
-    chaos *driver = chaos_of(source->driver);
-    chaos_seat *taken = seat_of(source, op);
-    if (taken->state != FREE) edo__misuse(op->base.ops->name, "its side of the stream is taken");
-    taken->inner = inner_op(driver, op);
-    taken->is_cancelling = false;
-    taken->is_to_fail = ++driver->started == driver->options.fault_at;
-    return park(source, op, waker);
+    op->base.result = error;
+    return EDO_READY;
+}
+
+static edo_poll start(chaos *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (edo__source_is_closed(source)) return refuse(op, -ECANCELED);
+    chaos_shadow *shadow = shadow_of(driver, source);
+    if (!shadow) return refuse(op, -ENOMEM);
+    chaos_seat *seat = &shadow->seats[edo__side_of(op)];
+    if (seat->state != FREE) edo__misuse(op->base.ops->name, "its side of the stream is taken");
+    seat->inner = inner_op(driver, op);
+    seat->is_cancelling = false;
+    seat->is_to_fail = ++driver->started == driver->options.fault_at;
+    return park(seat, op, waker);
 }
 
 static edo_poll take_result(chaos_seat *seat, edo_op *op)
@@ -256,8 +271,8 @@ static void check_home(const edo__source *source, const edo_op *op)
 
 static edo_poll go_on(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    chaos_seat *taken = seat_of(source, op);
-    if (taken->state == DONE) return take_result(taken, op);
+    chaos_seat *seat = op->link.at.extra;
+    if (seat->state == DONE) return take_result(seat, op);
     check_home(source, op);
     op->waker = waker;
     return EDO_PENDING;
@@ -268,18 +283,6 @@ static edo_poll go_on(edo__source *source, edo_op *op, edo_wakeable *waker)
 static bool is_foreign(const edo__source *source)
 {
     return source->driver && source->driver->ops != &chaos_driver;
-}
-
-static void lock_both(edo__source *source)
-{
-    pthread_mutex_lock(&seats_lock);
-    edo__lock_take(&source->lock);
-}
-
-static void unlock_both(edo__source *source)
-{
-    edo__lock_give(&source->lock);
-    pthread_mutex_unlock(&seats_lock);
 }
 
 static edo_poll chaos_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
@@ -306,11 +309,11 @@ static void begin_cancel(chaos_seat *seat)
 /* After a hang-up it is parked again. */
 static edo_poll go_on_cancelling(edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    chaos_seat *taken = seat_of(source, op);
-    if (taken->state == DONE) return take_result(taken, op);
-    if (taken->is_cancelling) return go_on(source, op, waker);
-    begin_cancel(taken);
-    return park(source, op, waker);
+    chaos_seat *seat = op->link.at.extra;
+    if (seat->state == DONE) return take_result(seat, op);
+    if (seat->is_cancelling) return go_on(source, op, waker);
+    begin_cancel(seat);
+    return park(seat, op, waker);
 }
 
 static edo_poll chaos_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
@@ -434,9 +437,10 @@ static void chaos_unpark(edo_driver *base)
 static void chaos_forget(edo_driver *base, edo__source *source)
 {
     (void)base;
-    pthread_mutex_lock(&seats_lock);
-    drop_shadow(source);
-    pthread_mutex_unlock(&seats_lock);
+    lock_both(source);
+    while (source->extra)
+        drop_shadow(source->extra);
+    unlock_both(source);
     edo__source_close_fd(source);
     source->release(source);
 }
@@ -464,7 +468,7 @@ static int chaos_open(edo_runtime *runtime, const char *argument, edo_driver **r
     read_options(driver, argument);
     driver->base = (edo_driver){ .ops = &chaos_driver, .runtime = runtime };
     edo__list_init(&driver->held);
-    edo__list_init(&driver->sources);
+    edo__list_init(&driver->shadows);
     int rc = edo__epoll_driver.open(runtime, NULL, &driver->inner, ret_reason);
     if (rc < 0)
         free(driver);
@@ -473,15 +477,28 @@ static int chaos_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
+static void drop_all_shadows(chaos *driver)
+{
+    pthread_mutex_lock(&seats_lock);
+    while (!edo__list_is_empty(&driver->shadows)) {
+        chaos_shadow *shadow = edo__container(driver->shadows.next, chaos_shadow, mine);
+        edo__source *source = shadow->outer;
+        edo__lock_take(&source->lock);
+        drop_shadow(shadow);
+        edo__lock_give(&source->lock);
+    }
+    pthread_mutex_unlock(&seats_lock);
+}
+
 static void chaos_close(edo_driver *base)
 {
     chaos *driver = chaos_of(base);
-    pthread_mutex_lock(&seats_lock);
-    while (!edo__list_is_empty(&driver->sources))
-        drop_shadow(edo__container(driver->sources.next, edo__source, registered));
-    pthread_mutex_unlock(&seats_lock);
+    bool is_inherited = edo__runtime_is_stale(base->runtime); // registrations are the parent's
+    if (!is_inherited) drop_all_shadows(driver);
+    while (edo_load_acquire(&base->pins))
+        edo__sys_yield_thread();
     driver->inner->ops->close(driver->inner);
-    free(driver);
+    if (!is_inherited) free(driver);
 }
 
 static int chaos_fd(edo_driver *base)
@@ -512,7 +529,18 @@ const edo_driver_ops chaos_driver = {
     .watch = chaos_watch,
 };
 
+static void lock_seats(void)
+{
+    pthread_mutex_lock(&seats_lock);
+}
+
+static void unlock_seats(void)
+{
+    pthread_mutex_unlock(&seats_lock);
+}
+
 __attribute__((constructor)) static void announce(void)
 {
+    pthread_atfork(lock_seats, unlock_seats, unlock_seats);
     edo__sys_register_driver(&chaos_driver);
 }
