@@ -2,7 +2,7 @@
 
 set(edo_test_timeout 60) # seconds; a test that takes longer hangs
 if(EDO_SANITIZE)
-    set(edo_test_timeout 300)
+    set(edo_test_timeout 180)
 endif()
 
 set(edo_test_drivers epoll chaos)
@@ -16,7 +16,8 @@ set(edo_test_environment
     # Tests make allocations fail on purpose, also huge ones.
     ASAN_OPTIONS=allocator_may_return_null=1
     UBSAN_OPTIONS=print_stacktrace=1
-    TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1)
+    # cmocka reports a crash from its signal handler.
+    TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1:report_signal_unsafe=0)
 
 # edo_test_properties(NAME [NAME=VALUE...]): limit, skip code and environment of a test.
 function(edo_test_properties name)
