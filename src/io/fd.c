@@ -114,22 +114,21 @@ static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
     return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
 }
 
-/* Reads into nowhere (TCP drops with MSG_TRUNC) until the end. Returns: 0 at the end, -EAGAIN, or
- * an error. */
-static int drop_input(edo__source *source)
+/* One read into nowhere; TCP drops all there is with MSG_TRUNC. Returns: 1 when there may be more, 0
+ * at the end, -EAGAIN, or an error. */
+static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
     char buffer[DROP_BUFFER];
-    for (;;) {
-        bool tcp = source->traits & EDO__SOURCE_TCP;
-        ssize_t n = tcp ? recv(source->fd, NULL, SSIZE_MAX / 2, MSG_DONTWAIT | MSG_TRUNC)
-                        : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-        if (n == 0) return 0;
-        if (n < 0 && errno != EINTR) return -errno;
-    }
+    bool tcp = source->traits & EDO__SOURCE_TCP;
+    ssize_t n = tcp ? recv(source->fd, NULL, SSIZE_MAX / 2, MSG_DONTWAIT | MSG_TRUNC)
+                    : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (n < 0 && errno != EINTR) return -errno;
+    return n != 0;
 }
 
-/* The operation waits for readability by a poll request, so that all drivers do it alike. */
+/* The operation waits for readability by a poll request, so that all drivers do it alike. A peer that
+ * never stops sending holds up neither other tasks nor a cancellation. */
 static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -138,16 +137,18 @@ static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
         int rc = begin_finish(source, op, cx);
         if (rc <= 0) return end_finish(source, op, cx, rc);
     }
-    for (;;) {
-        if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-            int rc = drop_input(source);
-            if (rc != -EAGAIN) return end_finish(source, op, cx, rc);
+    while (edo__has_budget(cx)) {
+        bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && cx->fate == EDO_LIVE &&
+                     !edo__source_is_closed(source);
+        int64_t n = drops ? drop_some(source) : -EAGAIN;
+        if (n == -EAGAIN) {
+            if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
+            n = op->base.result;
         }
-        if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
-        if (op->base.result < 0) return end_finish(source, op, cx, op->base.result);
+        if (n <= 0) return end_finish(source, op, cx, n);
         edo__use_budget(cx);
-        if (!edo__has_budget(cx)) return EDO_PENDING;
     }
+    return EDO_PENDING;
 }
 
 static edo__source *fd_source(edo_io *io)

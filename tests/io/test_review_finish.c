@@ -1,0 +1,99 @@
+/* edo_finish() and a peer that has sent much. */
+#include "support/streams.h"
+
+#include <unistd.h>
+
+/* Counts how often it runs. */
+struct bystander {
+    edo_frame();
+    edo_args(unsigned *turns;);
+};
+
+edo_async(bystander)
+{
+    edo_body {
+        int rc;
+        for (;;) {
+            edo_await(rc, edo_yield());
+            if (rc < 0) break;
+            ++*self->turns;
+        }
+        edo_return(0);
+    }
+}
+
+struct finish_much {
+    edo_frame();
+    edo_args(unsigned *turns;);
+    edo_io *io;
+    edo_task *task;
+    int peer;
+};
+
+edo_async(finish_much)
+{
+    edo_body {
+        int rc;
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        rc = edo_spawn(&self->task, bystander, .turns = self->turns);
+        assert_int_equal(rc, 0);
+        assert_true(fd_fill(self->peer) >= 64 << 10);
+        close(self->peer);
+        edo_await(rc, edo_finish(self->io));
+        assert_int_equal(rc, 0);
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        edo_return(0);
+    }
+}
+
+/* What it drops uses the task's budget. */
+static void test_others_run_while_input_is_dropped(void **state)
+{
+    (void)state;
+    unsigned turns = 0;
+    edo_runtime *runtime;
+    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2 }, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, finish_much, .turns = &turns), 0);
+    assert_true(turns >= 4);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* An operation whose limit has passed while there was more to drop does not drop on. */
+struct finish_cancelled {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    int peer;
+};
+
+edo_async(finish_cancelled)
+{
+    edo_body {
+        int rc;
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        assert_true(fd_fill(self->peer) >= 64 << 10);
+        close(self->peer);
+        edo_await_for(rc, 0, edo_finish(self->io));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+static void test_limit_ends_it_between_two_drops(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2 }, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, finish_cancelled), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_others_run_while_input_is_dropped),
+        cmocka_unit_test(test_limit_ends_it_between_two_drops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
