@@ -84,7 +84,8 @@ static void test_limit_ends_it_between_two_drops(void **state)
 {
     (void)state;
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2 }, &runtime), 0);
+    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2, .test_clock = true }, &runtime),
+                     0);
     assert_int_equal(edo_block_on(runtime, finish_cancelled), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
