@@ -161,6 +161,7 @@ void edo__check_time_slice(edo_cx *cx)
     } else if (now >= cx->slice_end) {
         cx->slice_end = SLICE_SPENT;
         cx->budget = 0;
+        cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
     }
 }
 
