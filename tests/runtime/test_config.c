@@ -239,6 +239,25 @@ static void test_time_slice(void **state)
     assert_in_range(count, 1, 1000);
 }
 
+/* A task that took all its time is the last of its turn: driver and timers have waited. */
+static void test_time_slice_ends_the_turn(void **state)
+{
+    (void)state;
+    enum { TASKS = 3, HUGE_BUDGET = 1 << 30 };
+    unsigned counts[TASKS] = { 0 };
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .budget = HUGE_BUDGET, .time_slice = 1 });
+    edo_spawn_options options = { .runtime = runtime };
+    for (int i = 0; i < TASKS; i++)
+        assert_int_equal(edo_spawn_with(NULL, &options, spinner, .count = &counts[i]), 0);
+    for (int i = 0; i < TASKS; i++) {
+        assert_int_equal(counts[i], 0);
+        assert_int_equal(edo_turn(runtime, 0), 1);
+        assert_int_not_equal(counts[i], 0);
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* ---- seed ---- */
 
 struct choose {
@@ -319,6 +338,7 @@ int main(void)
         clean_test(test_event_interval),
         clean_test(test_budget),
         clean_test(test_time_slice),
+        clean_test(test_time_slice_ends_the_turn),
         clean_test(test_seed_of_choices),
         clean_test(test_test_clock),
     };
