@@ -19,7 +19,8 @@ enum { DEFAULT_BACKLOG = 1024 };
 
 struct edo_listener {
     edo__source source;
-    int64_t pause; // the last one, or 0; the claim of the read side
+    int64_t pause;        // the last one, or 0; the claim of the read side
+    uint32_t conn_traits; // of its connections
 };
 
 static void release(edo__source *source)
@@ -28,12 +29,13 @@ static void release(edo__source *source)
     edo__free(listener, sizeof *listener);
 }
 
-static edo_listener *create(int fd)
+static edo_listener *create(int fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
     edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
     listener->pause = 0;
+    listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     return listener;
 }
 
@@ -84,7 +86,7 @@ static int open_listener(const char *text, uint32_t flags, int backlog, edo_list
     if (fd < 0) return fd;
     rc = set_options(fd, &address, flags);
     if (rc == 0) rc = bind_and_listen(fd, &address, backlog);
-    edo_listener *listener = rc == 0 ? create(fd) : NULL;
+    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP) : NULL;
     if (!listener) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -122,6 +124,15 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
+static bool is_inet(int fd)
+{
+    int domain = AF_UNSPEC;
+    socklen_t size = sizeof domain;
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return domain == AF_INET || domain == AF_INET6;
+}
+
+/* Another kind of socket that listens works too, but its connections are not TCP. */
 int edo_listener_from_fd(int fd, edo_listener **ret_listener)
 {
     int listening = 0;
@@ -130,7 +141,7 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
     if (!listening) return -EINVAL;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-    edo_listener *listener = create(fd);
+    edo_listener *listener = create(fd, is_inet(fd) ? EDO__SOURCE_TCP : 0);
     if (!listener) return -ENOMEM;
     *ret_listener = listener;
     return 0;
@@ -204,7 +215,7 @@ static void drop_connection(int fd)
 
 static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, int fd)
 {
-    edo_io *io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
+    edo_io *io = edo__fd_io_create(fd, listener->conn_traits);
     if (!io) {
         drop_connection(fd);
         return leave(listener, op, cx, -ENOMEM);

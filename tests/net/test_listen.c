@@ -1,0 +1,413 @@
+/* Listening: addresses, options, failures, sockets of the caller's own. */
+#include "support/streams.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int option_of(int fd, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    assert_return_code(getsockopt(fd, level, option, &value, &size), errno);
+    return value;
+}
+
+/* What follows the last colon. */
+static const char *port_of(const edo_listener *listener, char text[EDO_ADDRESS_SIZE])
+{
+    assert_true(edo_listener_address(listener, text, EDO_ADDRESS_SIZE) > 0);
+    return strrchr(text, ':') + 1;
+}
+
+/* ---- the address ---- */
+
+struct any_port {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn, *peer;
+    char text[EDO_ADDRESS_SIZE], small[4];
+};
+
+edo_test(any_port)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_listener_address(self->listener, self->small, 4), -ENOSPC);
+        rc = edo_listener_address(self->listener, self->text, sizeof self->text);
+        assert_int_equal(rc, strlen(self->text));
+        assert_int_equal(strncmp(self->text, "127.0.0.1:", 10), 0);
+        assert_string_not_equal(self->text + 10, "0");
+        assert_true(fcntl(edo_listener_fd(self->listener), F_GETFD) & FD_CLOEXEC);
+        edo_await(rc, edo_tcp_connect(self->text, &self->conn));
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_accept(self->listener, &self->peer));
+        assert_int_equal(rc, 0);
+        edo_close(self->conn);
+        edo_close(self->peer);
+        edo_listener_close(self->listener);
+        edo_listener_close(NULL);
+        edo_return(0);
+    }
+}
+
+/* Which of the two loopbacks reach a listener on this address. */
+struct reach {
+    edo_frame();
+    edo_args(const char *address; edo_listen_options options; bool v4; bool v6;);
+    edo_listener *listener;
+    edo_io *conn;
+    char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE];
+};
+
+edo_async(reach)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_listen_with(self->address, self->options, &self->listener));
+        assert_int_equal(rc, 0);
+        snprintf(self->target, sizeof self->target, "127.0.0.1:%s",
+                 port_of(self->listener, self->text));
+        edo_await(rc, edo_tcp_connect(self->target, &self->conn));
+        assert_int_equal(rc, self->v4 ? 0 : -ECONNREFUSED);
+        if (rc == 0) edo_close(self->conn);
+        snprintf(self->target, sizeof self->target, "[::1]:%s",
+                 port_of(self->listener, self->text));
+        edo_await(rc, edo_tcp_connect(self->target, &self->conn));
+        assert_int_equal(rc, self->v6 ? 0 : -ECONNREFUSED);
+        if (rc == 0) edo_close(self->conn);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+struct families {
+    edo_frame(struct reach reach;);
+    edo_args();
+    edo_listen_options only_v6;
+};
+
+edo_test(families)
+{
+    edo_body {
+        int rc;
+        if (!has_ipv6()) edo_return(0);
+        self->only_v6 = (edo_listen_options){ .only_v6 = true };
+        edo_call(rc, reach, .address = ":0", .v4 = true, .v6 = true);
+        edo_call(rc, reach, .address = ":0", .options = self->only_v6, .v4 = true, .v6 = true);
+        edo_call(rc, reach, .address = "[::]:0", .v4 = true, .v6 = true);
+        edo_call(rc, reach, .address = "[::]:0", .options = self->only_v6, .v4 = false, .v6 = true);
+        edo_call(rc, reach, .address = "0.0.0.0:0", .v4 = true, .v6 = false);
+        edo_call(rc, reach, .address = "127.0.0.1:0", .v4 = true, .v6 = false);
+        edo_call(rc, reach, .address = "localhost:0", .v4 = true, .v6 = false);
+        edo_call(rc, reach, .address = "[::1]:0", .v4 = false, .v6 = true);
+        edo_return(rc);
+    }
+}
+
+/* ---- options ---- */
+
+static int system_backlog(void)
+{
+    int most = 0;
+    FILE *file = fopen("/proc/sys/net/core/somaxconn", "re");
+    if (!file) return 0;
+    if (fscanf(file, "%d", &most) != 1) most = 0;
+    fclose(file);
+    return most;
+}
+
+/* For a socket that listens, "sacked" is how long its queue may be (tcp_diag.c of Linux). */
+static int backlog_of(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    assert_return_code(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), errno);
+    return (int)info.tcpi_sacked;
+}
+
+struct options {
+    edo_frame();
+    edo_args();
+    edo_listener *listener, *second;
+    edo_listen_options options;
+    int most;
+    char text[EDO_ADDRESS_SIZE];
+};
+
+edo_test(options)
+{
+    edo_body {
+        int rc;
+        self->most = system_backlog();
+        if (!self->most) self->most = 1024;
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(rc, 0);
+        assert_int_equal(backlog_of(edo_listener_fd(self->listener)),
+                         self->most < 1024 ? self->most : 1024);
+        assert_int_equal(option_of(edo_listener_fd(self->listener), SOL_SOCKET, SO_REUSEADDR), 1);
+        assert_int_equal(option_of(edo_listener_fd(self->listener), SOL_SOCKET, SO_REUSEPORT), 0);
+        edo_listener_close(self->listener);
+
+        self->options = (edo_listen_options){ .backlog = 7, .no_reuse_address = true };
+        edo_await(rc, edo_tcp_listen_with("127.0.0.1:0", self->options, &self->listener));
+        assert_int_equal(rc, 0);
+        assert_int_equal(backlog_of(edo_listener_fd(self->listener)), 7);
+        assert_int_equal(option_of(edo_listener_fd(self->listener), SOL_SOCKET, SO_REUSEADDR), 0);
+        edo_listener_close(self->listener);
+
+        self->options = (edo_listen_options){ .reuse_port = true };
+        edo_await(rc, edo_tcp_listen_with("127.0.0.1:0", self->options, &self->listener));
+        assert_int_equal(rc, 0);
+        edo_listener_address(self->listener, self->text, sizeof self->text);
+        edo_await(rc, edo_tcp_listen_with(self->text, self->options, &self->second));
+        assert_int_equal(rc, 0);
+        edo_listener_close(self->second);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+/* ---- failures ---- */
+
+struct failures {
+    edo_frame();
+    edo_args();
+    edo_listener *listener, *untouched;
+    size_t before;
+    edo_op op;
+    char text[EDO_ADDRESS_SIZE];
+};
+
+edo_test(failures)
+{
+    edo_body {
+        int rc;
+        self->untouched = NULL;
+        self->before = open_descriptors();
+        edo_await(rc, edo_tcp_listen("nowhere", &self->untouched));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_tcp_listen("example.com:80", &self->untouched));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_tcp_listen(NULL, &self->untouched));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_tcp_listen("192.0.2.1:0", &self->untouched)); // TEST-NET-1, not ours
+        assert_int_equal(rc, -EADDRNOTAVAIL);
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(rc, 0);
+        edo_listener_address(self->listener, self->text, sizeof self->text);
+        edo_await(rc, edo_tcp_listen(self->text, &self->untouched));
+        assert_int_equal(rc, -EADDRINUSE);
+        edo_listener_close(self->listener);
+        settle();
+        self->op = edo_tcp_listen(self->text, &self->untouched);
+        edo_cancel(&self->op.base);
+        edo_await_on(rc, &self->op.base);
+        assert_int_equal(rc, -ECANCELED);
+        assert_null(self->untouched);
+        assert_int_equal(open_descriptors(), self->before);
+        edo_await(rc, edo_tcp_listen(self->text, &self->listener)); // at once, as SO_REUSEADDR lets
+        assert_int_equal(rc, 0);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+static void listen_without_right(void *arg)
+{
+    edo_listener *listener;
+    (void)arg;
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    int first = 0;
+    if (!file || fscanf(file, "%d", &first) != 1 || first <= 1) _exit(0);
+    enum { NOBODY = 65534 };
+    if (geteuid() == 0 && setresuid(NOBODY, NOBODY, NOBODY) < 0) _exit(0);
+    int64_t rc = edo_wait(edo_tcp_listen("127.0.0.1:1", &listener));
+    assert_int_equal(rc, -EACCES);
+}
+
+static void test_no_right(void **state)
+{
+    (void)state;
+    expect_success_in_child(listen_without_right, NULL);
+}
+
+static void listen_without_descriptors(void *arg)
+{
+    edo_listener *listener;
+    (void)arg;
+    assert_int_equal(edo_wait(edo_yield()), 0); // the thread's runtime has its descriptors
+    int last = dup(STDERR_FILENO);
+    close(last);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)last, (rlim_t)last });
+    assert_int_equal(edo_wait(edo_tcp_listen("127.0.0.1:0", &listener)), -EMFILE);
+}
+
+static void test_no_descriptors(void **state)
+{
+    (void)state;
+    expect_success_in_child(listen_without_descriptors, NULL);
+}
+
+struct listen_without_memory {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    size_t before;
+    int fd;
+};
+
+edo_test(listen_without_memory)
+{
+    edo_body {
+        int rc;
+        self->listener = NULL;
+        self->before = open_descriptors();
+        test_allocator_fail_at(1);
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(rc, -ENOMEM);
+        assert_null(self->listener);
+        assert_int_equal(open_descriptors(), self->before);
+
+        self->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_return_code(listen(self->fd, 1), errno);
+        test_allocator_fail_at(1);
+        assert_int_equal(edo_listener_from_fd(self->fd, &self->listener), -ENOMEM);
+        assert_true(fd_is_open(self->fd)); // still the caller's
+        close(self->fd);
+        edo_return(0);
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    test_allocator_install();
+    listen_without_memory_test(state);
+    test_allocator_remove();
+}
+
+/* ---- sockets of the caller's own ---- */
+
+static void test_bad_sockets(void **state)
+{
+    (void)state;
+    edo_listener *listener = NULL;
+    int fds[2], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // it does not listen
+    close(fd);
+    assert_int_equal(edo_listener_from_fd(fd, &listener), -EBADF);
+    assert_int_equal(edo_listener_from_fd(-1, &listener), -EBADF);
+    open_pair(PIPE_STREAM, fds);
+    assert_int_equal(edo_listener_from_fd(fds[0], &listener), -ENOTSOCK);
+    close(fds[0]);
+    close(fds[1]);
+    assert_null(listener);
+}
+
+struct from_fd {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn, *peer;
+    int fd;
+    char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE], byte;
+};
+
+edo_test(from_fd)
+{
+    edo_body {
+        int64_t n;
+        self->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_return_code(listen(self->fd, 8), errno);
+        assert_int_equal(edo_listener_from_fd(self->fd, &self->listener), 0);
+        assert_int_equal(edo_listener_fd(self->listener), self->fd);
+        assert_true(fcntl(self->fd, F_GETFL) & O_NONBLOCK);
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->peer));
+        assert_int_equal(n, 0);
+        settle();
+        snprintf(self->target, sizeof self->target, "127.0.0.1:%s",
+                 port_of(self->listener, self->text));
+        edo_await(n, edo_tcp_connect(self->target, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_write(self->conn, "x", 1));
+        edo_await(n, edo_read(self->peer, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_close(self->conn);
+        edo_close(self->peer);
+        edo_listener_close(self->listener);
+        settle();
+        assert_false(fd_is_open(self->fd));
+        edo_return(0);
+    }
+}
+
+/* A listener of another family: its connections are no TCP. */
+struct unix_listener {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    int fd, client;
+    struct sockaddr_un address;
+    char directory[TEMP_PATH_SIZE], text[EDO_ADDRESS_SIZE], byte;
+};
+
+edo_test(unix_listener)
+{
+    edo_body {
+        int64_t n;
+        make_temp_dir(self->directory);
+        self->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        snprintf(self->address.sun_path, sizeof self->address.sun_path, "%s/socket",
+                 self->directory);
+        self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        n = bind(self->fd, (struct sockaddr *)&self->address, sizeof self->address);
+        assert_return_code(n, errno);
+        assert_return_code(listen(self->fd, 1), errno);
+        assert_int_equal(edo_listener_from_fd(self->fd, &self->listener), 0);
+        n = edo_listener_address(self->listener, self->text, sizeof self->text);
+        assert_int_equal(n, -EAFNOSUPPORT);
+        self->client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        n = connect(self->client, (struct sockaddr *)&self->address, sizeof self->address);
+        assert_return_code(n, errno);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        assert_int_equal(edo_tcp_nodelay(self->conn), -ENOTSUP);
+        assert_int_equal(edo_tcp_peer_address(self->conn, self->text, sizeof self->text), -ENOTSUP);
+        fd_write_all(self->client, "x", 1);
+        edo_await(n, edo_read(self->conn, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        remove_tree(self->directory);
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_port_test),  cmocka_unit_test(families_test),
+        cmocka_unit_test(options_test),   cmocka_unit_test(failures_test),
+        cmocka_unit_test(test_no_right),  cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_bad_sockets),
+        cmocka_unit_test(from_fd_test),   cmocka_unit_test(unix_listener_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
