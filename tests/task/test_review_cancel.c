@@ -28,7 +28,7 @@ edo_async(canceller)
 
 struct pair {
     edo_frame();
-    edo_args(gate *gate; bool abort;);
+    edo_args(struct gate *gate; bool abort;);
     struct canceller canceller;
 };
 
@@ -116,7 +116,7 @@ edo_test(a_kept_branch_sees_it)
 
 struct quitter {
     edo_frame();
-    edo_args(gate *gate;);
+    edo_args(struct gate *gate;);
 };
 
 edo_async(quitter)
@@ -154,7 +154,7 @@ edo_test(a_function_sees_its_own)
 
 struct hurried {
     edo_frame();
-    edo_args(gate *gate; int64_t deadline;);
+    edo_args(struct gate *gate; int64_t deadline;);
 };
 
 edo_async(hurried)
