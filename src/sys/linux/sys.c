@@ -90,8 +90,13 @@ void edo__sys_ignore_sigpipe(void)
     if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
 }
 
+/* state: whether the signals are taken, whether handlers may use notify and context, and how many
+ * handlers run, on any threads. A handler enters and looks in one step, so the release, which takes
+ * OPEN away in one step, knows of all that saw it. */
+enum { TAKEN = 1, OPEN = 2, HANDLER = 4 };
+
 static struct {
-    edo_atomic(uint32_t) taken, seen; // seen: one has come
+    edo_atomic(uint32_t) state, seen; // seen: one has come
     void (*notify)(void *context);
     void *context;
     struct sigaction old_int, old_term;
@@ -102,20 +107,23 @@ static struct {
 static void on_signal(int number)
 {
     int saved = errno;
-    if (edo_swap_acq_rel(&signals.seen, 1))
-        raise(number);
-    else
-        signals.notify(signals.context);
+    if (edo_add_acq_rel(&signals.state, HANDLER) & OPEN) {
+        if (edo_swap_acq_rel(&signals.seen, 1))
+            raise(number);
+        else
+            signals.notify(signals.context);
+    }
+    edo_sub_acq_rel(&signals.state, HANDLER); // partner: the wait in edo__sys_release_signals
     errno = saved;
 }
 
 int edo__sys_take_signals(void (*notify)(void *), void *context)
 {
-    uint32_t expected = 0;
-    if (!edo_cas_acquire(&signals.taken, &expected, 1)) return -EBUSY;
+    if (edo_or_acq_rel(&signals.state, TAKEN) & TAKEN) return -EBUSY;
     signals.seen = 0;
     signals.notify = notify;
     signals.context = context;
+    edo_or_acq_rel(&signals.state, OPEN);
     struct sigaction action = { .sa_handler = on_signal,
                                 .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     sigemptyset(&action.sa_mask);
@@ -126,11 +134,15 @@ int edo__sys_take_signals(void (*notify)(void *), void *context)
     return 0;
 }
 
+/* What notify uses may go once this returns. */
 void edo__sys_release_signals(void)
 {
+    edo_and_acq_rel(&signals.state, ~(uint32_t)OPEN);
+    while (edo_load_acquire(&signals.state) >= HANDLER)
+        edo__sys_yield_thread();
     sigaction(SIGINT, &signals.old_int, NULL);
     sigaction(SIGTERM, &signals.old_term, NULL);
-    edo_store_release(&signals.taken, 0);
+    edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
 }
 
 /* ---- timers ---- */

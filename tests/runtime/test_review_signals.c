@@ -1,0 +1,76 @@
+// edo-test: once
+/* A signal that comes while edo_run() ends, on another thread than its own. */
+#include "support/support.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <edo/edo.h>
+
+#include "base/atomic.h"
+
+enum { ROUNDS = 2000, SPINS = 20000 };
+
+struct root {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(root)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        edo_return(rc == -ECANCELED ? 0 : rc);
+    }
+}
+
+static edo_atomic(uint32_t) round_begun, round_ended;
+
+static void ignore(int number)
+{
+    (void)number;
+}
+
+static void spin(uint64_t times)
+{
+    for (uint64_t i = 0; i < times; i++)
+        edo_load_acquire(&round_begun);
+}
+
+static void run_or_raise(unsigned index, void *arg)
+{
+    (void)arg;
+    test_random random = test_random_make(1);
+    for (uint32_t i = 1; i <= ROUNDS; i++) {
+        if (index == 0) {
+            edo_store_release(&round_begun, i);
+            if (edo_run(root) != 0) abort();
+            while (edo_load_acquire(&round_ended) != i)
+                sched_yield();
+        } else {
+            while (edo_load_acquire(&round_begun) != i)
+                sched_yield();
+            spin(test_random_below(&random, SPINS));
+            raise(SIGINT); // the handler runs on this thread
+            edo_store_release(&round_ended, i);
+        }
+    }
+}
+
+static void test_handler_against_the_end(void **state)
+{
+    (void)state;
+    struct sigaction action = { .sa_handler = ignore }, old;
+    assert_int_equal(sigaction(SIGINT, &action, &old), 0);
+    run_threads(2, run_or_raise, NULL);
+    assert_int_equal(sigaction(SIGINT, &old, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_handler_against_the_end) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
