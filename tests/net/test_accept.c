@@ -1,0 +1,488 @@
+/* Accepting: no connection is lost, whatever is cancelled or closed. */
+#include "support/streams.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- plain clients: connect() succeeds as soon as there is room in the queue ---- */
+
+static int connect_plainly(const edo_listener *listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = edo_listener_fd(listener);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
+    return client;
+}
+
+/* Connects and sends a byte by which it is known. */
+static int connect_as(const edo_listener *listener, char name)
+{
+    int client = connect_plainly(listener);
+    fd_write_all(client, &name, 1);
+    return client;
+}
+
+struct one {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn;
+    int client, fd;
+    char byte, text[2][EDO_ADDRESS_SIZE];
+};
+
+edo_test(one)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->conn = NULL;
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->accepter));
+        assert_null(self->conn);
+        self->client = connect_as(self->listener, 'x');
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, 0);
+        self->fd = edo_io_fd(self->conn);
+        assert_true(fcntl(self->fd, F_GETFD) & FD_CLOEXEC);
+        edo_await(n, edo_read(self->conn, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_await_for(n, edo_ms(1), edo_read(self->conn, &self->byte, 1)); // it does not block
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_listener_address(self->listener, self->text[0], EDO_ADDRESS_SIZE);
+        edo_tcp_local_address(self->conn, self->text[1], EDO_ADDRESS_SIZE);
+        assert_string_equal(self->text[0], self->text[1]);
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+/* Those that came before the accept are taken in their order. */
+enum { QUEUED = 20 };
+
+struct queue {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    int clients[QUEUED], i;
+    char byte;
+};
+
+edo_test(queue)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        for (int i = 0; i < QUEUED; i++)
+            self->clients[i] = connect_as(self->listener, (char)i);
+        for (self->i = 0; self->i < QUEUED; self->i++) {
+            edo_await(n, edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, 0);
+            edo_await(n, edo_read(self->conn, &self->byte, 1));
+            assert_int_equal(n, 1);
+            assert_int_equal(self->byte, self->i);
+            edo_close(self->conn);
+            close(self->clients[self->i]);
+        }
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+/* ---- cancellation ---- */
+
+struct timeouts {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    edo_op op;
+    int client, round;
+    char byte;
+};
+
+edo_test(timeouts)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->conn = NULL;
+        for (self->round = 0; self->round < 3; self->round++) {
+            edo_await_for(n, edo_s(60), edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, -ETIMEDOUT);
+        }
+        self->client = connect_as(self->listener, 'x');
+        self->op = edo_accept(self->listener, &self->conn); // cancelled before its first poll
+        edo_cancel(&self->op.base);
+        edo_await_on(n, &self->op.base);
+        assert_int_equal(n, -ECANCELED);
+        assert_null(self->conn);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_read(self->conn, &self->byte, 1));
+        assert_int_equal(self->byte, 'x');
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+/* A connection and the cancellation come together: it is accepted now, or by the next one. */
+enum { ROUNDS = 200 };
+
+struct race {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn;
+    test_random random;
+    int clients[ROUNDS], round, accepted;
+    char byte;
+};
+
+edo_test(race)
+{
+    edo_body {
+        int64_t n;
+        self->random = test_random_make(1);
+        self->accepted = 0;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        for (self->round = 0; self->round < ROUNDS;) {
+            n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, 0);
+            if (test_random_below(&self->random, 2)) settle();
+            self->clients[self->round] = connect_as(self->listener, (char)self->round);
+            self->round++;
+            if (test_random_below(&self->random, 2)) edo_await(n, edo_yield());
+            edo_task_cancel(self->accepter);
+            edo_await(n, edo_join(self->accepter));
+            assert_true(n == 0 || n == -ECANCELED);
+            if (n < 0) continue;
+            edo_await(n, edo_read(self->conn, &self->byte, 1));
+            assert_int_equal(self->byte, (char)self->accepted);
+            edo_close(self->conn);
+            self->accepted++;
+        }
+        for (; self->accepted < ROUNDS; self->accepted++) {
+            edo_await(n, edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, 0);
+            edo_await(n, edo_read(self->conn, &self->byte, 1));
+            assert_int_equal(self->byte, (char)self->accepted);
+            edo_close(self->conn);
+        }
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT); // and none twice
+        for (int i = 0; i < ROUNDS; i++)
+            close(self->clients[i]);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+/* ---- a second accept ---- */
+
+struct second {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn, *other;
+    int client;
+};
+
+edo_test(second)
+{
+    edo_body {
+        int64_t n;
+        self->other = NULL;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        settle();
+        edo_await(n, edo_accept(self->listener, &self->other));
+        assert_int_equal(n, -EBUSY);
+        assert_null(self->other);
+        self->client = connect_plainly(self->listener);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, 0);
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+/* ---- closing ---- */
+
+/* Waits for the peer's reset or end. */
+static int end_of(int fd)
+{
+    char byte;
+    struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+    assert_int_equal(poll(&poll_fd, 1, -1), 1);
+    return read(fd, &byte, 1) < 0 ? -errno : 0;
+}
+
+struct close_waiting {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn;
+    size_t before;
+    int fd;
+};
+
+edo_test(close_waiting)
+{
+    edo_body {
+        int64_t n;
+        self->conn = NULL;
+        self->before = open_descriptors();
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->fd = edo_listener_fd(self->listener);
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        settle();
+        edo_listener_close(self->listener);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, -ECANCELED);
+        assert_null(self->conn);
+        settle();
+        assert_false(fd_is_open(self->fd));
+        assert_int_equal(open_descriptors(), self->before);
+        edo_return(0);
+    }
+}
+
+/* Connections that nobody took are reset, also those that a driver holds in readiness. */
+struct close_untaken {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    size_t before;
+    int clients[3], fd;
+};
+
+edo_test(close_untaken)
+{
+    edo_body {
+        int64_t n;
+        self->before = open_descriptors();
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->fd = edo_listener_fd(self->listener);
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT); // so that a driver has begun to take connections
+        for (int i = 0; i < 3; i++)
+            self->clients[i] = connect_plainly(self->listener);
+        settle();
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_close(self->conn);
+        settle();
+        edo_listener_close(self->listener);
+        settle();
+        assert_false(fd_is_open(self->fd));
+        assert_int_equal(end_of(self->clients[0]), 0);
+        assert_int_equal(end_of(self->clients[1]), -ECONNRESET);
+        assert_int_equal(end_of(self->clients[2]), -ECONNRESET);
+        for (int i = 0; i < 3; i++)
+            close(self->clients[i]);
+        assert_int_equal(open_descriptors(), self->before);
+        edo_return(0);
+    }
+}
+
+/* A listener may be closed with no runtime at all, after the last one that used it has ended. */
+struct accept_none {
+    edo_frame();
+    edo_args(edo_listener **ret;);
+    edo_io *conn;
+};
+
+edo_async(accept_none)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", self->ret));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(*self->ret, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+struct accept_again {
+    edo_frame();
+    edo_args(edo_listener *listener;);
+    edo_io *conn;
+};
+
+edo_async(accept_again)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        if (n == 0) edo_close(self->conn);
+        edo_return(n);
+    }
+}
+
+static void test_outlives_runtimes(void **state)
+{
+    (void)state;
+    size_t before = open_descriptors();
+    edo_listener *listener;
+    edo_runtime *runtime;
+    edo_config config = { .test_clock = true };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, accept_none, .ret = &listener), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    int clients[2] = { connect_plainly(listener), connect_plainly(listener) };
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+        assert_int_equal(edo_block_on(runtime, accept_again, .listener = listener), 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+        assert_int_equal(end_of(clients[i]), 0);
+        close(clients[i]);
+    }
+    edo_listener_close(listener);
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* ---- failures ---- */
+
+/* No memory for the stream: the peer learns of it. */
+struct accept_without_memory {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    size_t before;
+    int client;
+};
+
+edo_test(accept_without_memory)
+{
+    edo_body {
+        int64_t n;
+        if (driver_is("io_uring")) edo_return(0); // which needs memory of its own to wait
+        self->conn = NULL;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->before = open_descriptors();
+        self->client = connect_plainly(self->listener);
+        test_allocator_fail_at(1);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ENOMEM);
+        assert_true(test_allocator_has_failed());
+        assert_null(self->conn);
+        assert_int_equal(end_of(self->client), -ECONNRESET);
+        close(self->client);
+        assert_int_equal(open_descriptors(), self->before);
+        self->client = connect_plainly(self->listener);
+        edo_await(n, edo_accept(self->listener, &self->conn)); // the listener is well
+        assert_int_equal(n, 0);
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    test_allocator_install();
+    accept_without_memory_test(state);
+    test_allocator_remove();
+}
+
+/* Errors that the kernel tells instead of a connection, made by the chaos driver: those of a
+ * connection that broke are passed over, others are answered. */
+struct accept_with_fault {
+    edo_frame();
+    edo_args(int expected;);
+    edo_listener *listener;
+    edo_io *conn;
+    int client;
+};
+
+edo_async(accept_with_fault)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->client = connect_plainly(self->listener);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, self->expected);
+        if (n == 0) edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *driver;
+        int expected;
+    } faults[] = {
+        { "chaos:fault=1:ECONNABORTED", 0 }, { "chaos:fault=1:ENETDOWN", 0 },
+        { "chaos:fault=1:EPROTO", 0 },       { "chaos:fault=1:ENOPROTOOPT", 0 },
+        { "chaos:fault=1:EHOSTDOWN", 0 },    { "chaos:fault=1:ENONET", 0 },
+        { "chaos:fault=1:EHOSTUNREACH", 0 }, { "chaos:fault=1:EOPNOTSUPP", 0 },
+        { "chaos:fault=1:ENETUNREACH", 0 },  { "chaos:fault=1:EPERM", 0 },
+        { "chaos:fault=1:EINVAL", -EINVAL }, { "chaos:fault=1:EBADF", -EBADF },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
+        edo_runtime *runtime;
+        assert_int_equal(
+            edo_runtime_create(&(edo_config){ .driver = faults[i].driver, .test_clock = true },
+                               &runtime),
+            0);
+        assert_int_equal(edo_block_on(runtime, accept_with_fault, .expected = faults[i].expected),
+                         0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_test),           cmocka_unit_test(queue_test),
+        cmocka_unit_test(timeouts_test),      cmocka_unit_test(race_test),
+        cmocka_unit_test(second_test),        cmocka_unit_test(close_waiting_test),
+        cmocka_unit_test(close_untaken_test), cmocka_unit_test(test_outlives_runtimes),
+        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

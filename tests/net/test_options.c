@@ -1,0 +1,257 @@
+/* Options of connections: each is set, read back and looked up behind the library's back. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int option_of(const edo_io *conn, int level, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    assert_return_code(getsockopt(edo_io_fd(conn), level, option, &value, &size), errno);
+    return value;
+}
+
+static edo_io *tcp_conn(void)
+{
+    return wrap(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static void test_nodelay(void **state)
+{
+    (void)state;
+    edo_io *conn = tcp_conn();
+    assert_int_equal(edo_tcp_nodelay(conn), 0);
+    assert_int_equal(edo_tcp_set_nodelay(conn, true), 0);
+    assert_int_equal(edo_tcp_nodelay(conn), 1);
+    assert_int_not_equal(option_of(conn, IPPROTO_TCP, TCP_NODELAY), 0);
+    assert_int_equal(edo_tcp_set_nodelay(conn, false), 0);
+    assert_int_equal(edo_tcp_nodelay(conn), 0);
+    edo_close(conn);
+}
+
+static void test_keepalive(void **state)
+{
+    (void)state;
+    edo_io *conn = tcp_conn();
+    edo_keepalive times, defaults;
+    assert_int_equal(edo_tcp_keepalive(conn, &defaults), 0);
+    assert_int_equal(edo_tcp_keepalive(conn, NULL), 0);
+    assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 0 }), 0);
+    assert_int_equal(edo_tcp_keepalive(conn, &times), 1);
+    assert_int_equal(times.idle, defaults.idle); // zero leaves it
+    assert_int_equal(times.interval, defaults.interval);
+    assert_int_equal(times.count, defaults.count);
+    times = (edo_keepalive){ .idle = 77, .interval = 11, .count = 5 };
+    assert_int_equal(edo_tcp_set_keepalive(conn, true, times), 0);
+    assert_int_equal(edo_tcp_keepalive(conn, &times), 1);
+    assert_int_equal(times.idle, 77);
+    assert_int_equal(times.interval, 11);
+    assert_int_equal(times.count, 5);
+    assert_int_equal(option_of(conn, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(conn, IPPROTO_TCP, TCP_KEEPIDLE), 77);
+    assert_int_equal(option_of(conn, IPPROTO_TCP, TCP_KEEPINTVL), 11);
+    assert_int_equal(option_of(conn, IPPROTO_TCP, TCP_KEEPCNT), 5);
+    assert_int_equal(edo_tcp_set_keepalive(conn, false, (edo_keepalive){ .count = 6 }), 0);
+    assert_int_equal(edo_tcp_keepalive(conn, &times), 0);
+    assert_int_equal(times.idle, 77);
+    assert_int_equal(times.count, 6);
+    edo_close(conn);
+}
+
+static void test_bad_keepalive(void **state)
+{
+    (void)state;
+    edo_io *conn = tcp_conn();
+    static const edo_keepalive bad[] = {
+        { .idle = -1 },      { .interval = -1 },      { .count = -1 },
+        { .idle = 1 << 20 }, { .interval = 1 << 20 }, { .count = 1 << 20 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        assert_int_equal(edo_tcp_set_keepalive(conn, true, bad[i]), -EINVAL);
+        assert_int_equal(edo_tcp_keepalive(conn, NULL), 0); // still off
+    }
+    edo_close(conn);
+}
+
+static void test_linger(void **state)
+{
+    (void)state;
+    edo_io *conn = tcp_conn();
+    int seconds = -7;
+    assert_int_equal(edo_tcp_linger(conn, &seconds), 0);
+    assert_int_equal(seconds, -1);
+    static const int values[] = { 0, 5, -1, 1000 };
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        assert_int_equal(edo_tcp_set_linger(conn, values[i]), 0);
+        assert_int_equal(edo_tcp_linger(conn, &seconds), 0);
+        assert_int_equal(seconds, values[i]);
+    }
+    assert_int_equal(edo_tcp_set_linger(conn, -2), -EINVAL);
+    assert_int_equal(edo_tcp_linger(conn, &seconds), 0);
+    assert_int_equal(seconds, 1000);
+    assert_int_equal(edo_tcp_set_linger(conn, -1), 0); // or the close might take that long
+    edo_close(conn);
+}
+
+/* Linux tells twice what was set. */
+static void test_buffers(void **state)
+{
+    (void)state;
+    enum { SIZE = 40000 };
+    edo_io *conn = tcp_conn();
+    assert_int_equal(edo_tcp_set_send_buffer(conn, SIZE), 0);
+    assert_int_equal(edo_tcp_send_buffer(conn), 2 * SIZE);
+    assert_int_equal(option_of(conn, SOL_SOCKET, SO_SNDBUF), 2 * SIZE);
+    assert_int_equal(edo_tcp_set_recv_buffer(conn, SIZE + 2), 0);
+    assert_int_equal(edo_tcp_recv_buffer(conn), 2 * (SIZE + 2));
+    assert_int_equal(option_of(conn, SOL_SOCKET, SO_RCVBUF), 2 * (SIZE + 2));
+    assert_int_equal(edo_tcp_set_send_buffer(conn, 0), -EINVAL);
+    assert_int_equal(edo_tcp_set_send_buffer(conn, -1), -EINVAL);
+    assert_int_equal(edo_tcp_set_recv_buffer(conn, 0), -EINVAL);
+    assert_int_equal(edo_tcp_set_recv_buffer(conn, -1), -EINVAL);
+    assert_int_equal(edo_tcp_send_buffer(conn), 2 * SIZE);
+    edo_close(conn);
+}
+
+static void check_ip_options(int family)
+{
+    edo_io *conn = wrap(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    static const int ttls[] = { 1, 64, 255 }, toses[] = { 0, 0x10, 0xb8 };
+    static const int bad_ttls[] = { 0, -1, 256 }, bad_toses[] = { -1, 256 };
+    for (size_t i = 0; i < ARRAY_LENGTH(ttls); i++) {
+        assert_int_equal(edo_tcp_set_ttl(conn, ttls[i]), 0);
+        assert_int_equal(edo_tcp_ttl(conn), ttls[i]);
+        assert_int_equal(option_of(conn, level, family == AF_INET6 ? IPV6_UNICAST_HOPS : IP_TTL),
+                         ttls[i]);
+        assert_int_equal(edo_tcp_set_tos(conn, toses[i]), 0);
+        assert_int_equal(edo_tcp_tos(conn), toses[i]);
+        assert_int_equal(option_of(conn, level, family == AF_INET6 ? IPV6_TCLASS : IP_TOS),
+                         toses[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad_ttls); i++)
+        assert_int_equal(edo_tcp_set_ttl(conn, bad_ttls[i]), -EINVAL);
+    for (size_t i = 0; i < ARRAY_LENGTH(bad_toses); i++)
+        assert_int_equal(edo_tcp_set_tos(conn, bad_toses[i]), -EINVAL);
+    assert_int_equal(edo_tcp_ttl(conn), 255);
+    edo_close(conn);
+}
+
+static void test_ip_options(void **state)
+{
+    (void)state;
+    check_ip_options(AF_INET);
+    if (has_ipv6()) check_ip_options(AF_INET6);
+}
+
+/* ---- what is no TCP ---- */
+
+static void check_not_tcp(edo_io *io)
+{
+    int seconds = 7;
+    edo_keepalive times = { .idle = 7 };
+    assert_int_equal(edo_tcp_set_nodelay(io, true), -ENOTSUP);
+    assert_int_equal(edo_tcp_nodelay(io), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_keepalive(io, true, (edo_keepalive){ 0 }), -ENOTSUP);
+    assert_int_equal(edo_tcp_keepalive(io, &times), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_linger(io, 0), -ENOTSUP);
+    assert_int_equal(edo_tcp_linger(io, &seconds), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_send_buffer(io, 4096), -ENOTSUP);
+    assert_int_equal(edo_tcp_send_buffer(io), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_recv_buffer(io, 4096), -ENOTSUP);
+    assert_int_equal(edo_tcp_recv_buffer(io), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_ttl(io, 64), -ENOTSUP);
+    assert_int_equal(edo_tcp_ttl(io), -ENOTSUP);
+    assert_int_equal(edo_tcp_set_tos(io, 0), -ENOTSUP);
+    assert_int_equal(edo_tcp_tos(io), -ENOTSUP);
+    assert_int_equal(edo_tcp_take_error(io), -ENOTSUP);
+    assert_int_equal(seconds, 7); // outputs are untouched
+    assert_int_equal(times.idle, 7);
+}
+
+static void test_not_tcp(void **state)
+{
+    (void)state;
+    edo_io *reader, *writer, *datagrams;
+    open_streams(PIPE_STREAM, &reader, &writer);
+    check_not_tcp(reader);
+    edo_close(reader);
+    edo_close(writer);
+    open_streams(UNIX_STREAM, &reader, &writer);
+    check_not_tcp(writer);
+    edo_close(reader);
+    edo_close(writer);
+    datagrams = wrap(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    check_not_tcp(datagrams);
+    edo_close(datagrams);
+}
+
+/* ---- what options do ---- */
+
+/* Linger 0: the close drops what was not sent and resets. */
+struct reset {
+    edo_frame();
+    edo_args();
+    edo_io *a, *b;
+    edo_task *reader;
+    int round;
+    char byte;
+};
+
+edo_test(reset)
+{
+    edo_body {
+        int64_t n;
+        for (self->round = 0; self->round < 2; self->round++) {
+            open_streams(TCP_STREAM, &self->a, &self->b);
+            n = edo_spawn(&self->reader, run_op, .op = edo_read(self->b, &self->byte, 1));
+            assert_int_equal(n, 0);
+            settle();
+            if (self->round == 1) assert_int_equal(edo_tcp_set_linger(self->a, 0), 0);
+            edo_close(self->a);
+            edo_await(n, edo_join(self->reader));
+            assert_int_equal(n, self->round == 1 ? -ECONNRESET : 0);
+            edo_close(self->b);
+        }
+        edo_return(0);
+    }
+}
+
+/* The pending error is taken once. */
+struct take_error {
+    edo_frame();
+    edo_args();
+    edo_io *a, *b;
+};
+
+edo_test(take_error)
+{
+    edo_body {
+        int64_t n;
+        open_streams(TCP_STREAM, &self->a, &self->b);
+        assert_int_equal(edo_tcp_set_linger(self->a, 0), 0);
+        edo_close(self->a);
+        edo_await(n, edo_wait_fd(edo_io_fd(self->b), EDO_READABLE));
+        assert_int_equal(n, EDO_READABLE);
+        assert_int_equal(edo_tcp_take_error(self->b), -ECONNRESET);
+        assert_int_equal(edo_tcp_take_error(self->b), 0);
+        edo_close(self->b);
+        edo_return(0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nodelay),       cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_bad_keepalive), cmocka_unit_test(test_linger),
+        cmocka_unit_test(test_buffers),       cmocka_unit_test(test_ip_options),
+        cmocka_unit_test(test_not_tcp),       cmocka_unit_test(reset_test),
+        cmocka_unit_test(take_error_test),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

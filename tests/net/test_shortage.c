@@ -1,0 +1,251 @@
+/* A listener without descriptors: it waits with growing pauses, says so once, never spins, and
+ * recovers. In a child, whose limit can be lowered. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/runtime.h"
+
+enum {
+    CLIENTS = 3,
+    RESERVE = 8,       // what the runtime may still open before the shortage begins
+    WAIT = 30,         // seconds of shortage, of the test clock
+    MAX_POLLS = 60,    // 37 pauses make 30 s (10, 20, 40, ... ms, then 1 s each); and some to spare
+    CHAOS_FACTOR = 10, // chaos wakes for nothing, and more than once
+};
+
+static uint64_t polls(void)
+{
+    return edo_current_runtime()->polls;
+}
+
+static int open_client(void)
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(client, errno);
+    return client;
+}
+
+static int connect_to(const edo_listener *listener, int client)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    assert_return_code(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size),
+                       errno);
+    assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
+    return client;
+}
+
+/* Takes every descriptor that is left, and gives them back. */
+struct hoard {
+    int fds[64];
+    size_t count;
+};
+
+static void take_all(struct hoard *hoard)
+{
+    int last = dup(STDERR_FILENO);
+    close(last);
+    rlim_t limit = (rlim_t)last + RESERVE;
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){ limit, limit });
+    for (hoard->count = 0; hoard->count < ARRAY_LENGTH(hoard->fds); hoard->count++) {
+        int fd = dup(STDERR_FILENO);
+        if (fd < 0) break;
+        hoard->fds[hoard->count] = fd;
+    }
+    assert_int_equal(errno, EMFILE);
+}
+
+static void give_one(struct hoard *hoard)
+{
+    close(hoard->fds[--hoard->count]);
+}
+
+static void give_all(struct hoard *hoard)
+{
+    while (hoard->count)
+        give_one(hoard);
+}
+
+struct shortage {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn;
+    int clients[CLIENTS];
+    uint64_t polls;
+    int64_t began;
+    struct hoard hoard;
+};
+
+edo_test(shortage)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT); // the driver has what it needs
+        for (unsigned i = 0; i < CLIENTS; i++)
+            self->clients[i] = open_client();
+        take_all(&self->hoard);
+        for (unsigned i = 0; i < CLIENTS; i++)
+            connect_to(self->listener, self->clients[i]); // a driver may take them at once
+        self->polls = polls();
+        self->began = edo_now();
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_sleep(edo_s(WAIT)));
+        assert_false(edo_task_is_done(self->accepter));
+        assert_int_equal(log_lines("edo_accept"), 1);
+        assert_in_range(polls() - self->polls, 1,
+                        driver_is("chaos") ? MAX_POLLS * CHAOS_FACTOR : MAX_POLLS);
+
+        give_one(&self->hoard);
+        self->began = edo_now();
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, 0);
+        assert_true(edo_now() - self->began <= edo_s(1)); // the longest pause
+        edo_await_for(n, edo_s(WAIT), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);              // a limit holds during a pause
+        assert_int_equal(log_lines("edo_accept"), 2); // a new shortage is told anew
+
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_sleep(edo_s(WAIT)));
+        edo_task_cancel(self->accepter);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, -ECANCELED);
+
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_sleep(edo_s(WAIT)));
+        give_all(&self->hoard);
+        edo_await(n, edo_join(self->accepter)); // none was lost meanwhile
+        assert_int_equal(n, 0);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+static void run_shortage(void *arg)
+{
+    log_capture();
+    shortage_test(arg);
+}
+
+static void test_shortage(void **state)
+{
+    (void)state;
+    expect_success_in_child(run_shortage, NULL);
+}
+
+/* The listener is closed during a pause. */
+struct close_in_pause {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_task *accepter;
+    edo_io *conn;
+    int64_t began;
+    int client;
+    struct hoard hoard;
+};
+
+edo_test(close_in_pause)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);
+        self->client = open_client();
+        take_all(&self->hoard);
+        connect_to(self->listener, self->client);
+        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_sleep(edo_s(WAIT)));
+        self->began = edo_now();
+        edo_listener_close(self->listener);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, -ECANCELED);
+        assert_true(edo_now() - self->began <= edo_s(1));
+        edo_return(0);
+    }
+}
+
+static void run_close_in_pause(void *arg)
+{
+    log_capture();
+    close_in_pause_test(arg);
+}
+
+static void test_close_in_pause(void **state)
+{
+    (void)state;
+    expect_success_in_child(run_close_in_pause, NULL);
+}
+
+/* The other errors that mean the same, made by the chaos driver: one pause, and on. */
+struct accept_after_pause {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    int64_t began;
+    int client;
+};
+
+edo_async(accept_after_pause)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->client = connect_to(self->listener, open_client());
+        self->began = edo_now();
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        assert_int_equal(edo_now() - self->began, edo_ms(10));
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        edo_return(0);
+    }
+}
+
+static void test_other_shortages(void **state)
+{
+    (void)state;
+    static const char *const drivers[] = { "chaos:fault=1:EMFILE", "chaos:fault=1:ENFILE",
+                                           "chaos:fault=1:ENOBUFS", "chaos:fault=1:ENOMEM" };
+    for (size_t i = 0; i < ARRAY_LENGTH(drivers); i++) {
+        edo_runtime *runtime;
+        edo_config config = { .driver = drivers[i], .test_clock = true };
+        log_capture();
+        assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+        assert_int_equal(edo_block_on(runtime, accept_after_pause), 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+        assert_int_equal(log_lines("edo_accept"), 1);
+        log_release();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shortage),
+        cmocka_unit_test(test_close_in_pause),
+        cmocka_unit_test(test_other_shortages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
