@@ -160,7 +160,8 @@ struct edo_wakeable {
 };
 
 /* A wakeable of a user's own, for example one that posts to a foreign event loop. wake is called on
- * any thread, perhaps several times; it must not poll. The object must outlive its last wait. */
+ * any thread, perhaps several times, with a lock of the library held: it must be brief, and call
+ * nothing of edo but edo_wake(). The object may go as soon as nothing waits with it any more. */
 typedef struct edo_user_wakeable {
     edo_wakeable head;
     void (*wake)(struct edo_user_wakeable *);

@@ -23,15 +23,19 @@
 #define edo_add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
 #define edo_add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
 #define edo_sub_relaxed(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
+#define edo_sub_release(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELEASE)
 #define edo_sub_acq_rel(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_ACQ_REL)
 #define edo_or_acq_rel(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 #define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
 
-/* Compare and swap: on failure *expected holds what was found, read with acquire. */
+/* Compare and swap: on failure *expected holds what was found, read with acquire by _acq_rel, else
+ * relaxed. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#define edo_cas_relaxed(p, expected, v)                                                            \
+    __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
 #define edo_cas_release(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
 #define edo_cas_acquire(p, expected, v)                                                            \

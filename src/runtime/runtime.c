@@ -219,7 +219,7 @@ static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
     uint32_t awake = EDO__AWAKE;
-    bool parked = edo_cas_acq_rel(&runtime->park, &awake, EDO__PARKED);
+    bool parked = edo_cas_relaxed(&runtime->park, &awake, EDO__PARKED);
     if (more || !parked) runtime->driver->ops->unpark(runtime->driver);
 }
 

@@ -35,9 +35,9 @@ void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
         edo_plain_write(&task->queue_next);
         task->queue_next = head;
     } while (!edo_cas_release(&runtime->inject, &head, task));
-    if (edo_swap_acq_rel(&runtime->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
+    if (edo_swap_release(&runtime->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
         runtime->driver->ops->unpark(runtime->driver);
-    edo_sub_acq_rel(&runtime->visitors, 1); // partner: the wait in edo_runtime_destroy
+    edo_sub_release(&runtime->visitors, 1); // partner: the wait in edo_runtime_destroy
 }
 
 void edo__runtime_push(edo_runtime *runtime, edo_task *task)
@@ -233,8 +233,8 @@ static int turn_driver(edo_runtime *runtime, int64_t timeout)
 static void sleep_in_driver(edo_runtime *runtime, int64_t timeout)
 {
     uint32_t park = EDO__AWAKE;
-    if (!edo_cas_acq_rel(&runtime->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0; // pushed meanwhile
+    if (!edo_cas_relaxed(&runtime->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
+        timeout = 0; // pushed meanwhile; the swap below acquires what came before
     turn_driver(runtime, timeout);
     edo_swap_acquire(&runtime->park, EDO__AWAKE);
 }

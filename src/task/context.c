@@ -23,7 +23,9 @@ edo_context *edo_context_ref(edo_context *context)
 
 void edo_context_unref(edo_context *context)
 {
-    if (context && edo_sub_acq_rel(&context->refs, 1) == 1) edo__free(context, sizeof *context);
+    if (!context) return;
+    edo_plain_read(&context->values);
+    if (edo_sub_acq_rel(&context->refs, 1) == 1) edo__free(context, sizeof *context);
 }
 
 const edo_context_values *edo_context_values_of(const edo_context *context)

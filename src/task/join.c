@@ -28,12 +28,11 @@ static bool park(edo_op *op, edo_cx *cx)
 {
     edo_task *task = op->object;
     if (op->word == EDO__OP_PARKED) {
-        if (op->waker == cx->waker) return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+        if (op->waker == cx->waker) return !(edo_load_relaxed(&task->state) & EDO__COMPLETE);
         if (!edo__state_unset_joiner(&task->state)) return false;
         op->word = EDO__OP_IDLE;
     }
-    if (edo_load_acquire(&task->state) & EDO__COMPLETE) return false;
-    edo_plain_write(&task->join_waker);
+    edo_plain_write(&task->join_waker); // nobody reads it without the bit
     op->waker = task->join_waker = cx->waker;
     if (!edo__state_set_joiner(&task->state)) return false;
     op->word = EDO__OP_PARKED;
@@ -44,7 +43,7 @@ static bool park(edo_op *op, edo_cx *cx)
 static bool unpark(edo_op *op)
 {
     edo_task *task = op->object;
-    if (op->word != EDO__OP_PARKED) return !(edo_load_acquire(&task->state) & EDO__COMPLETE);
+    if (op->word != EDO__OP_PARKED) return !(edo_load_relaxed(&task->state) & EDO__COMPLETE);
     op->word = EDO__OP_IDLE;
     return edo__state_unset_joiner(&task->state);
 }

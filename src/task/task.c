@@ -127,22 +127,19 @@ void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_w
     *wakeable = (edo_user_wakeable){ .head = { .kind = EDO_WAKEABLE_USER }, .wake = wake };
 }
 
+/* A user's own wakeable has no state that would hold its wait: it is woken at once, under the lock. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 {
-    if (waker->kind == EDO_WAKEABLE_TASK && !edo__state_prepare(&task_of(waker)->state))
-        return NULL;
-    return waker;
+    if (waker->kind == EDO_WAKEABLE_TASK)
+        return edo__state_prepare(&task_of(waker)->state) ? waker : NULL;
+    edo_user_wakeable *user = (edo_user_wakeable *)(void *)waker;
+    user->wake(user);
+    return NULL;
 }
 
 void edo__wake_commit(edo_wakeable *waker)
 {
-    if (!waker) return;
-    if (waker->kind == EDO_WAKEABLE_TASK) {
-        edo__runtime_push(task_of(waker)->runtime, task_of(waker));
-    } else {
-        edo_user_wakeable *user = (edo_user_wakeable *)(void *)waker;
-        user->wake(user);
-    }
+    if (waker) edo__runtime_push(task_of(waker)->runtime, task_of(waker));
 }
 
 void edo_wake(edo_wakeable *waker)

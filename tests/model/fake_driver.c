@@ -21,6 +21,8 @@ static int fake_turn(edo_driver *driver, int64_t timeout)
 {
     fake_driver *fake = (fake_driver *)(void *)driver;
     if (timeout) model_wait(&fake->unparked);
+    while (model_try_wait(&fake->unparked))
+        continue;
     return 0;
 }
 
@@ -30,12 +32,36 @@ static void fake_unpark(edo_driver *driver)
     model_post(&((fake_driver *)(void *)driver)->unparked);
 }
 
+enum { FAKE_FD = 100 };
+
+static int fake_fd(edo_driver *driver)
+{
+    (void)driver;
+    return FAKE_FD;
+}
+
+static int fake_watch(edo_driver *driver, int fd)
+{
+    (void)driver;
+    (void)fd;
+    return 0;
+}
+
+void fake_wait_readable(edo_runtime *runtime)
+{
+    model_event *unparked = &((fake_driver *)(void *)runtime->driver)->unparked;
+    model_wait(unparked);
+    model_post(unparked); // it stays readable until the turn
+}
+
 static const edo_driver_ops fake_ops = {
     .name = "fake",
     .open = fake_open,
     .close = fake_close,
     .turn = fake_turn,
     .unpark = fake_unpark,
+    .fd = fake_fd,
+    .watch = fake_watch,
 };
 
 static int fake_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,

@@ -9,7 +9,8 @@
 /* A runtime in memory of this execution, on that driver. Its owner is the thread that turns it. */
 edo_runtime *fake_runtime_create(void);
 
-/* After edo_runtime_destroy(): nothing to do; its memory is then given back. */
+/* What a foreign loop does with edo_runtime_fd(): sleeps until it is readable. */
+void fake_wait_readable(edo_runtime *runtime);
 
 /* How often the driver was woken in this execution. */
 extern unsigned fake_unparks;

@@ -566,6 +566,16 @@ void model_wait(model_event *event)
     model_run.stores[l->last].value = event->count;
 }
 
+bool model_try_wait(model_event *event)
+{
+    location *l = object_step(STEP_POST, &event->count, MODEL_HERE);
+    if (!event->count) return false;
+    knowledge_join(&thread_now()->now, &l->handed);
+    event->count--;
+    model_run.stores[l->last].value = event->count;
+    return true;
+}
+
 void model_join(int number)
 {
     step s = { .kind = STEP_JOIN, .location = NO_STORE, .thread = number, .place = MODEL_HERE };

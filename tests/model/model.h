@@ -56,6 +56,7 @@ typedef struct model_event {
 } model_event;
 void model_post(model_event *event);
 void model_wait(model_event *event);
+bool model_try_wait(model_event *event); // without blocking. Returns: whether there was a post
 
 /* A line for the outcome of this execution, for litmus tests: all different ones are collected. */
 void model_outcome(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));

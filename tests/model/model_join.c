@@ -118,6 +118,51 @@ MODEL(join_cancelled,
     model_assert(s->joined == 5 || s->joined == -ECANCELED);
 }
 
+/* ---- a join that moves from waker to waker, as under a combinator of another task ---- */
+
+typedef struct poller {
+    edo_user_wakeable wakeable;
+    model_event woken;
+    edo_cx cx;
+} poller;
+
+static void wake_poller(edo_user_wakeable *wakeable)
+{
+    model_post(&((poller *)(void *)wakeable)->woken);
+}
+
+static poller *poller_create(void)
+{
+    poller *p = model_alloc(sizeof *p);
+    memset(p, 0, sizeof *p);
+    edo_user_wakeable_init(&p->wakeable, wake_poller);
+    p->cx = (edo_cx){ .runtime = s->there, .waker = &p->wakeable.head, .budget = 100 };
+    return p;
+}
+
+MODEL(join_other_waker, "a join tells the waker of its last poll, and lets go of the one before")
+{
+    set_up();
+    edo_spawn_options there = { .runtime = s->there };
+    model_assert(edo_spawn_with(&s->task, &there, worker, .answer = 5) == 0);
+    int other = model_start(run_there, NULL);
+    poller *first = poller_create(), *second = poller_create();
+    edo_op *op = model_alloc(sizeof *op);
+    *op = edo_join(s->task);
+    edo_poll poll = edo_poll_future(&op->base, &first->cx);
+    if (poll == EDO_PENDING) poll = edo_poll_future(&op->base, &second->cx);
+    model_free(first);
+    if (poll == EDO_PENDING) {
+        model_wait(&second->woken);
+        poll = edo_poll_future(&op->base, &second->cx);
+    }
+    model_assert(poll == EDO_READY && op->base.result == 5);
+    model_free(second);
+    model_free(op);
+    model_join(other);
+    run_out(s->here);
+}
+
 /* ---- scopes: the owner here, its members there ---- */
 
 struct owner {
@@ -193,6 +238,76 @@ MODEL(scope_next, "each member that ended is told once, and its memory is given 
     while (!edo_task_is_done(s->joiner))
         edo_turn(s->here, EDO_NEVER);
     model_assert(edo__task_frame(s->joiner)->result == 2);
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
+
+/* ---- a member that its runtime refuses ---- */
+
+struct refused {
+    edo_frame();
+    edo_args(int unused;);
+    edo_scope scope;
+    edo_spawn_options there;
+    int spawned;
+};
+
+edo_async(refused)
+{
+    edo_body {
+        int rc;
+        self->there = (edo_spawn_options){ .runtime = s->there };
+        edo_scope_open(&self->scope, 0);
+        self->spawned = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = 5);
+        edo_await(rc, edo_scope_join(&self->scope));
+        model_assert(rc == 0);
+        edo_return(self->spawned);
+    }
+}
+
+THREAD(destroy_there)
+{
+    model_assert(edo_runtime_destroy(s->there) == 0);
+}
+
+MODEL(scope_spawn_refused, "a member that is refused, as its runtime ends, does not hold the scope")
+{
+    set_up();
+    edo_runtime_ref(s->there);
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, refused, .unused = 0) == 0);
+    int other = model_start(destroy_there, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    int64_t spawned = edo__task_frame(s->joiner)->result;
+    model_assert(spawned == (s->ends ? 0 : -ESHUTDOWN));
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+    edo_runtime_unref(s->there);
+}
+
+/* ---- cancelling ---- */
+
+THREAD(cancel_owner)
+{
+    edo_task_cancel(s->joiner);
+}
+
+MODEL(scope_cancelled, "an owner that is cancelled cancels its members and waits for their ends")
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, owner, .first = 5) == 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    int canceller = model_start(cancel_owner, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(s->joined == 0 || s->joined == -ECANCELED);
+    model_assert(s->ends == 1);
+    model_join(canceller);
     edo_detach(s->joiner);
     run_out(s->here);
     model_join(other);

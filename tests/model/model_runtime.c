@@ -249,3 +249,66 @@ MODEL(spawn_against_destroy,
     model_assert(s->rc == 0 || s->rc == -ESHUTDOWN);
     model_assert((s->rc == 0) == (s->polls > 0));
 }
+
+/* ---- a foreign loop that sleeps on the runtime's descriptor ---- */
+
+MODEL(foreign_loop, "a wake from another thread makes the descriptor readable, whenever it comes")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    model_assert(edo_runtime_fd(s->runtime) >= 0);
+    int other = model_start(tell, NULL);
+    while (!edo_task_is_done(s->task)) {
+        fake_wait_readable(s->runtime);
+        edo_turn(s->runtime, 0);
+    }
+    edo_detach(s->task);
+    tear_down(other);
+}
+
+/* ---- yielding: requeue against a wake ---- */
+
+struct yielder {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+edo_async(yielder)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        edo_return(rc);
+    }
+}
+
+MODEL(yield_against_wake, "a task that yields and is woken meanwhile has one queue entry")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, yielder, .unused = 0) == 0);
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(wake_only, NULL);
+    model_assert(turn_to_end() == 0);
+    edo_detach(s->task);
+    tear_down(other);
+}
+
+/* ---- contexts ---- */
+
+MODEL(context_counted, "whoever lets go last of a context frees it, after all others have read it")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_context *context;
+    model_assert(edo_context_create(&(edo_context_values){ .priority = 1 }, &context) == 0);
+    edo_spawn_options here = { .runtime = s->runtime, .context = context };
+    model_assert(edo_spawn_with(NULL, &here, yielder, .unused = 0) == 0);
+    int other = model_start((void (*)(void *))edo_context_unref, context);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, EDO_NEVER);
+    tear_down(other);
+}
