@@ -215,28 +215,33 @@ static void test_made_here_and_turned_there(void **state)
 
 /* ---- ids ---- */
 
-struct own_id {
-    edo_frame();
-    edo_args();
-};
-
-edo_async(own_id)
-{
-    edo_body {
-        edo_return((int64_t)edo_task_id(edo_current_task()));
-    }
-}
-
 enum { IDS = 3000 };
 static int64_t ids[THREADS][IDS];
 
-static void collect_ids(unsigned index, void *arg)
+struct collect_ids {
+    edo_frame();
+    edo_args(int64_t *ret_ids;);
+};
+
+edo_async(collect_ids)
+{
+    edo_body {
+        edo_task *task;
+        for (unsigned i = 0; i < IDS; i++) {
+            insist(edo_spawn(&task, answer, .result = 0) == 0);
+            self->ret_ids[i] = (int64_t)edo_task_id(task);
+            edo_detach(task);
+        }
+        edo_return(0);
+    }
+}
+
+static void collect_on_a_thread(unsigned index, void *arg)
 {
     edo_runtime *runtime;
     (void)arg;
     insist(edo_runtime_create(NULL, &runtime) == 0);
-    for (unsigned i = 0; i < IDS; i++)
-        ids[index][i] = edo_block_on(runtime, own_id);
+    insist(edo_block_on(runtime, collect_ids, .ret_ids = ids[index]) == 0);
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
@@ -249,7 +254,7 @@ static int compare_ids(const void *a, const void *b)
 static void test_ids_are_unique(void **state)
 {
     (void)state;
-    run_threads(THREADS, collect_ids, NULL);
+    run_threads(THREADS, collect_on_a_thread, NULL);
     qsort(ids, THREADS * IDS, sizeof ids[0][0], compare_ids);
     for (size_t i = 1; i < THREADS * IDS; i++)
         assert_true((&ids[0][0])[i - 1] < (&ids[0][0])[i]);

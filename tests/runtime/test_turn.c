@@ -101,7 +101,7 @@ static void test_waits_for_timers(void **state)
 /* ---- a turn within a turn ---- */
 
 static const edo_driver_ops *epoll_ops;
-static edo_driver_ops nesting_ops;
+static edo_driver_ops own_ops;
 static int nested_turn, nested_destroy;
 static bool has_nested;
 
@@ -113,11 +113,11 @@ static int nesting_turn(edo_driver *driver, int64_t timeout)
     return epoll_ops->turn(driver, timeout);
 }
 
-static int nesting_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
-                        const char **ret_reason)
+static int own_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                    const char **ret_reason)
 {
     int rc = epoll_ops->open(runtime, argument, ret_driver, ret_reason);
-    if (rc == 0) (*ret_driver)->ops = &nesting_ops;
+    if (rc == 0) (*ret_driver)->ops = &own_ops;
     return rc;
 }
 
@@ -125,14 +125,46 @@ static void test_nested(void **state)
 {
     (void)state;
     epoll_ops = edo__sys_driver("epoll");
-    nesting_ops = *epoll_ops;
-    nesting_ops.open = nesting_open;
-    nesting_ops.turn = nesting_turn;
-    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &nesting_ops });
+    own_ops = *epoll_ops;
+    own_ops.open = own_open;
+    own_ops.turn = nesting_turn;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &own_ops });
     assert_int_equal(edo_turn(runtime, 0), 0);
     assert_true(has_nested);
     assert_int_equal(nested_turn, -EBUSY);
     assert_int_equal(nested_destroy, -EBUSY);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- a driver without a descriptor, or that takes no more into it ---- */
+
+static int refuse_fd(edo_driver *driver)
+{
+    (void)driver;
+    return -EOPNOTSUPP;
+}
+
+static int refuse_watch(edo_driver *driver, int fd)
+{
+    (void)driver;
+    (void)fd;
+    return -ENOMEM;
+}
+
+static void test_refused_descriptor(void **state)
+{
+    (void)state;
+    epoll_ops = edo__sys_driver("epoll");
+    own_ops = *epoll_ops;
+    own_ops.open = own_open;
+    own_ops.watch = refuse_watch;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &own_ops });
+    size_t before = open_descriptors();
+    assert_int_equal(edo_runtime_fd(runtime), -ENOMEM);
+    assert_int_equal(open_descriptors(), before);
+    own_ops.fd = refuse_fd;
+    assert_int_equal(edo_runtime_fd(runtime), -EOPNOTSUPP);
+    assert_int_equal(edo_block_on(runtime, answer, .result = 2), 2);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
@@ -352,6 +384,7 @@ int main(void)
         clean_test(test_end_of_a_task_ends_the_wait),
         clean_test(test_waits_for_timers),
         clean_test(test_nested),
+        clean_test(test_refused_descriptor),
         clean_test(test_descriptor_of_an_idle_runtime),
         clean_test(test_descriptor_tells_spawns),
         clean_test(test_descriptor_tells_timers),

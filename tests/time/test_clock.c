@@ -48,6 +48,7 @@ struct goes_on_when_idle {
     edo_frame();
     edo_args();
     int64_t began;
+    unsigned i;
 };
 
 edo_test(goes_on_when_idle)
@@ -58,6 +59,10 @@ edo_test(goes_on_when_idle)
         edo_await(rc, edo_sleep(edo_s(3600)));
         assert_int_equal(rc, 0);
         assert_int_equal(edo_now() - self->began, edo_s(3600)); // exactly: nothing else passes
+        for (self->i = 0; self->i < 5; self->i++) {
+            edo_await(rc, edo_yield());
+            assert_int_equal(edo_now() - self->began, edo_s(3600)); // and then it stands
+        }
         edo_await(rc, edo_sleep(1));
         assert_int_equal(edo_now() - self->began, edo_s(3600) + 1);
         edo_return(0);
@@ -247,7 +252,9 @@ edo_test(paused_and_resumed)
         edo_await(rc, edo_join(self->task));
         assert_true(edo_now() >= self->stood + edo_ms(2));
 
+        self->stood = edo_now();
         assert_int_equal(edo_clock_pause(), 0);
+        assert_true(edo_now() >= self->stood);
         self->stood = edo_now();
         edo_await(rc, edo_yield());
         assert_int_equal(edo_now(), self->stood);
@@ -468,12 +475,27 @@ edo_test(any_moment)
 
 /* ---- I/O that is ready comes before a deadline that is far off ---- */
 
-struct ready_input {
+struct limited_read {
     edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(limited_read)
+{
+    edo_body {
+        int rc;
+        edo_await_for(rc, edo_s(3600), edo_read(self->io, &self->byte, 1));
+        edo_return(rc);
+    }
+}
+
+struct ready_input {
+    edo_frame(struct limited_read a;);
     edo_args();
     int fds[2];
     edo_io *io;
-    char byte;
+    edo_task *task;
     int64_t began;
 };
 
@@ -485,7 +507,12 @@ edo_test(ready_input)
         assert_int_equal(pipe(self->fds), 0);
         assert_int_equal(edo_io_from_fd(self->fds[0], &self->io), 0);
         assert_int_equal(write(self->fds[1], "x", 1), 1);
-        edo_await_for(rc, edo_s(3600), edo_read(self->io, &self->byte, 1));
+        edo_call(rc, limited_read, .io = self->io); // at once
+        assert_int_equal(rc, 1);
+        assert_int_equal(edo_spawn(&self->task, limited_read, .io = self->io), 0);
+        edo_await(rc, edo_yield()); // it waits
+        assert_int_equal(write(self->fds[1], "x", 1), 1);
+        edo_await(rc, edo_join(self->task)); // all is idle, but for the input
         assert_int_equal(rc, 1);
         assert_int_equal(edo_now(), self->began);
         edo_close(self->io);

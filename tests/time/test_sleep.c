@@ -171,13 +171,71 @@ edo_test(sleep_over_when_cancelled)
     }
 }
 
+/* ---- one timer per task: it moves when it must fire earlier, and ends with the task ---- */
+
+struct renewed {
+    edo_frame();
+    edo_args();
+    int64_t began;
+    unsigned i;
+};
+
+edo_test(renewed)
+{
+    edo_body {
+        int rc;
+        self->began = edo_now();
+        for (self->i = 20; self->i > 0; self->i--) { // each sooner than the one before
+            edo_await_for(rc, edo_s(3600 * self->i), edo_yield());
+            assert_int_equal(rc, 0);
+        }
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        assert_int_equal(edo_now() - self->began, edo_ms(1));
+        edo_await_for(rc, edo_ms(1), edo_yield());
+        edo_await(rc, edo_sleep(edo_ms(5))); // the timer fires too early, for nothing
+        assert_int_equal(edo_now() - self->began, edo_ms(6));
+        edo_return(rc);
+    }
+}
+
+struct ends_armed {
+    edo_frame();
+    edo_args(int64_t limit;);
+};
+
+edo_async(ends_armed)
+{
+    edo_body {
+        int rc;
+        edo_await_for(rc, self->limit, edo_yield());
+        edo_return(rc);
+    }
+}
+
+static void test_ends_with_its_timer_armed(void **state)
+{
+    (void)state;
+    enum { TASKS = 50 };
+    test_allocator_install(); // spoils memory that is given back
+    edo_runtime *runtime = make_runtime();
+    edo_spawn_options options = { .runtime = runtime };
+    for (int i = 0; i < TASKS; i++)
+        assert_int_equal(edo_spawn_with(NULL, &options, ends_armed, .limit = edo_us(i * 50)), 0);
+    assert_true(edo_block_on(runtime, nap, .duration = edo_us(TASKS * 50)) >= 0);
+    assert_int_equal(edo_runtime_task_count(runtime), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    test_allocator_remove();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ends_with_its_timer_armed),
         cmocka_unit_test(test_never_early),
         cmocka_unit_test(test_less_than_a_millisecond),
         cmocka_unit_test(test_from_a_plain_thread),
         cmocka_unit_test(test_many_tasks),
+        cmocka_unit_test(renewed_test),
         cmocka_unit_test(sleep_cancelled_test),
         cmocka_unit_test(sleep_over_when_cancelled_test),
     };
