@@ -20,6 +20,7 @@ enum { DEFAULT_BACKLOG = 1024 };
 struct edo_listener {
     edo__source source;
     int64_t pause;        // the last one, or 0; the claim of the read side
+    edo_op *pausing;      // the accept that pauses, for the closer; the source's lock
     uint32_t conn_traits; // of its connections
 };
 
@@ -35,6 +36,7 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     if (!listener) return NULL;
     edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
     listener->pause = 0;
+    listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     return listener;
 }
@@ -157,12 +159,28 @@ int edo_listener_address(const edo_listener *listener, char *buffer, size_t size
     return edo__address_of_socket(listener->source.fd, false, buffer, size);
 }
 
-void edo_listener_close(edo_listener *listener)
+static void wake_pausing(edo_listener *listener)
 {
-    if (listener) edo__source_close(&listener->source);
+    edo_wakeable *wake = NULL;
+    edo__lock_take(&listener->source.lock);
+    if (listener->pausing) wake = edo__wake_prepare(listener->pausing->waker);
+    edo__lock_give(&listener->source.lock);
+    edo__wake_commit(wake);
 }
 
-/* ---- accepting; while it pauses, length is when it goes on ---- */
+/* The claim of the write side, which nobody else makes, keeps the listener while it is closed. */
+void edo_listener_close(edo_listener *listener)
+{
+    if (!listener) return;
+    edo__source *source = &listener->source;
+    int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
+    edo__source_close(source);
+    if (rc < 0) return;
+    wake_pausing(listener);
+    edo__source_leave(source, EDO__SOURCE_WRITING);
+}
+
+/* ---- accepting; while it pauses, length is when it goes on, else 0 ---- */
 
 static bool is_shortage(int64_t error)
 {
@@ -187,7 +205,15 @@ static bool is_broken_connection(int64_t error)
     }
 }
 
-static edo_poll pause_accept(edo_listener *listener, edo_op *op, edo_cx *cx)
+static void set_pausing(edo_listener *listener, edo_op *op, edo_wakeable *waker)
+{
+    edo__lock_take(&listener->source.lock);
+    listener->pausing = op;
+    if (op) op->waker = waker;
+    edo__lock_give(&listener->source.lock);
+}
+
+static void begin_pause(edo_listener *listener, edo_op *op)
 {
     if (!listener->pause)
         edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times",
@@ -195,8 +221,6 @@ static edo_poll pause_accept(edo_listener *listener, edo_op *op, edo_cx *cx)
     listener->pause = listener->pause ? listener->pause * 2 : FIRST_PAUSE;
     if (listener->pause > LAST_PAUSE) listener->pause = LAST_PAUSE;
     op->length = (uint64_t)edo__deadline_after(listener->pause);
-    edo_cx_deadline(cx, (int64_t)op->length);
-    return EDO_PENDING;
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
@@ -233,13 +257,19 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-static bool is_pausing(edo_listener *listener, const edo_op *op, edo_cx *cx)
+/* The closer sets CLOSED before it looks for who pauses: either it finds us, or we find the bit. */
+static bool is_pausing(edo_listener *listener, edo_op *op, edo_cx *cx)
 {
     int64_t until = (int64_t)op->length;
-    if (cx->fate != EDO_LIVE || edo__source_is_closed(&listener->source) || cx->now >= until)
-        return false;
-    edo_cx_deadline(cx, until);
-    return true;
+    if (until == 0) return false;
+    set_pausing(listener, op, cx->waker);
+    if (cx->fate == EDO_LIVE && cx->now < until && !edo__source_is_closed(&listener->source)) {
+        edo_cx_deadline(cx, until);
+        return true;
+    }
+    set_pausing(listener, NULL, NULL);
+    op->length = 0;
+    return false;
 }
 
 static edo_poll accept_poll(edo_future *future, edo_cx *cx)
@@ -251,12 +281,14 @@ static edo_poll accept_poll(edo_future *future, edo_cx *cx)
         int rc = enter(listener, op, cx);
         if (rc < 0) return leave(listener, op, cx, rc);
     }
-    if (is_pausing(listener, op, cx)) return EDO_PENDING;
-    while (edo__source_drive(&listener->source, op, cx) == EDO_READY) {
+    while (!is_pausing(listener, op, cx) &&
+           edo__source_drive(&listener->source, op, cx) == EDO_READY) {
         int64_t result = op->base.result;
         if (result >= 0) return take_connection(listener, op, cx, (int)result);
-        if (is_shortage(result)) return pause_accept(listener, op, cx);
-        if (!is_broken_connection(result)) return leave(listener, op, cx, result);
+        if (is_shortage(result))
+            begin_pause(listener, op);
+        else if (!is_broken_connection(result))
+            return leave(listener, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
     }
