@@ -25,16 +25,13 @@ static void reset_signals(void)
         signal(caught[i], SIG_DFL);
 }
 
-static _Noreturn void be_child(child_fn *fn, void *arg, int err)
+static _Noreturn void be_child(child_fn *fn, void *arg)
 {
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
     setenv("CMOCKA_TEST_ABORT", "1", 1); // or a failed assertion would jump into the parent's tests
-    dup2(err, STDERR_FILENO);
-    close(err);
-    alarm(CHILD_LIMIT);
     fn(arg);
     fflush(NULL);
     _exit(EXIT_SUCCESS);
@@ -54,23 +51,48 @@ static void read_all(int fd, char *text, size_t size)
     if (text) text[got] = '\0';
 }
 
-int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size)
+int start_child(child_fn *fn, void *arg)
 {
-    int err[2], status;
-    assert_return_code(pipe(err), errno);
     fflush(NULL);
     pid_t child = fork();
     assert_return_code(child, errno);
-    if (child == 0) {
-        close(err[0]);
-        be_child(fn, arg, err[1]);
-    }
-    close(err[1]);
-    read_all(err[0], stderr_text, size);
-    close(err[0]);
+    if (child == 0) be_child(fn, arg);
+    return child;
+}
+
+int await_child(int child)
+{
+    int status;
     while (waitpid(child, &status, 0) < 0)
         assert_int_equal(errno, EINTR);
     return status;
+}
+
+struct captured {
+    child_fn *fn;
+    void *arg;
+    int err[2];
+};
+
+static void run_captured(void *arg)
+{
+    struct captured *captured = arg;
+    dup2(captured->err[1], STDERR_FILENO);
+    close(captured->err[0]);
+    close(captured->err[1]);
+    alarm(CHILD_LIMIT);
+    captured->fn(captured->arg);
+}
+
+int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size)
+{
+    struct captured captured = { .fn = fn, .arg = arg };
+    assert_return_code(pipe(captured.err), errno);
+    int child = start_child(run_captured, &captured);
+    close(captured.err[1]);
+    read_all(captured.err[0], stderr_text, size);
+    close(captured.err[0]);
+    return await_child(child);
 }
 
 static bool has_line(char *text, const char *pattern)

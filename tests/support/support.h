@@ -31,6 +31,14 @@ void expect_abort(child_fn *fn, void *arg, const char *pattern);
 /* Expects that fn returns. Its child has descriptors, limits and signals of its own. */
 void expect_success_in_child(child_fn *fn, void *arg);
 
+/* Starts a child that runs beside this process, with the same stderr and no time limit of its own;
+ * it is killed when this process dies.
+ * Returns: its id. */
+int start_child(child_fn *fn, void *arg);
+
+/* Waits for its end. Returns: the status that waitpid() tells. */
+int await_child(int child);
+
 /* ---- memory: hooks that count, check and fail on purpose ---- */
 
 /* Puts the hooks in force; edo must hold no memory. They check sizes and alignments, at the free
