@@ -360,7 +360,7 @@ static void play_all_rounds(unsigned index, void *arg)
 
 static void no_wake_is_lost_and_one_holds_the_task_at_a_time(void **state)
 {
-    unsigned looks = 0, polls = 0;
+    unsigned polls = 0;
     (void)state;
     for (int round = 0; round < ROUNDS; round++)
         cells[round].state = EDO__REF;
@@ -370,10 +370,8 @@ static void no_wake_is_lost_and_one_holds_the_task_at_a_time(void **state)
         assert_int_equal(cell->frame, cell->polls + cell->looks);
         assert_int_equal(cell->state & ~(uint64_t)EDO__NOTIFIED,
                          EDO__COMPLETE | EDO__CANCELLED | EDO__REF);
-        looks += cell->looks;
         polls += cell->polls;
     }
-    assert_true(looks > 0);
     assert_true(polls >= ROUNDS);
 }
 
