@@ -111,6 +111,8 @@ EDO_END_DECLS
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
 #define edo__async(linkage, fn)                                                                    \
+    _Static_assert(_Alignof(struct fn) <= _Alignof(max_align_t),                                   \
+                   "a frame lies where malloc could put it: no more alignment than that");         \
     EDO__ASYNC_BODY static edo_poll fn##_async_body(struct fn *self, edo_cx *cx);                  \
     static edo_poll fn##_async_poll(edo_future *future, edo_cx *cx)                                \
     {                                                                                              \
