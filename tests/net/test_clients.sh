@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Real clients against the echo example: what they send comes back, over IPv4 and IPv6, and SIGINT
+# or SIGTERM ends the server with status 0.
+set -u
+skipped=77
+limit=60                                   # seconds for one client; it takes less than one
+size=$((8 << 20))                          # bytes sent by each
+echo=${EDO_BIN_DIR:?is set by ctest}/examples/echo
+
+[ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
+[ -x "$echo" ] || { echo "no $echo: examples are not built"; exit $skipped; }
+work=$(mktemp -d)
+server=
+trap '[ -z "$server" ] || kill -KILL "$server" 2>/dev/null; rm -rf "$work"' EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+limited() {
+    timeout -k 1 "$limit" "$@"
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+# open_port HOST PORT: whether somebody listens there.
+open_port() {
+    (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null
+}
+
+# start ADDRESS HOST: runs the server on ADDRESS:PORT with a port that is free; HOST reaches it.
+start() {
+    local try
+    for try in 1 2 3 4 5; do
+        port=$((20000 + RANDOM % 10000))
+        open_port "$2" "$port" && continue
+        "$echo" "$1:$port" 2>"$work/stderr" &
+        server=$!
+        until open_port "$2" "$port"; do
+            kill -0 "$server" 2>/dev/null || break
+        done
+        kill -0 "$server" 2>/dev/null && return
+        wait "$server"
+    done
+    cat "$work/stderr" >&2
+    fail "no server on $1 in $try tries"
+}
+
+# stop SIGNAL: ends the server, which must say so with status 0.
+stop() {
+    local status
+    kill "-$1" "$server"
+    wait "$server"
+    status=$?
+    server=
+    [ $status = 0 ] || fail "the server ended with $status after $1: $(cat "$work/stderr")"
+}
+
+# came_back NAME: what it sent is what it got.
+came_back() {
+    cmp "$work/sent" "$work/got.$1" || fail "$1: what came back differs"
+    echo "ok: $1"
+}
+
+# ---- the clients: each sends $work/sent to HOST and PORT, and prints what it gets ----
+
+with_socat() {
+    limited socat -t "$limit" STDIO "$1:$2:$port" <"$work/sent" >"$work/got.socat.$1" ||
+        fail "socat $1 ended with $?"
+    came_back "socat.$1"
+}
+
+with_nc() {
+    limited nc -N "$1" "$port" <"$work/sent" >"$work/got.nc.$2" || fail "nc $1 ended with $?"
+    came_back "nc.$2"
+}
+
+# Only what telnet does not interpret. It goes on when its input ends, so it is ended when all is
+# back.
+with_curl() {
+    local lines=1000 client
+    seq $lines >"$work/lines"
+    mkfifo "$work/input"
+    limited curl -sN "telnet://$1:$port" <"$work/input" >"$work/got.curl" &
+    client=$!
+    exec 8>"$work/input"
+    cat "$work/lines" >&8
+    until cmp -s "$work/lines" "$work/got.curl"; do
+        kill -0 $client 2>/dev/null || fail "curl ended early"
+    done
+    exec 8>&-
+    kill $client
+    wait $client
+    rm "$work/input"
+    echo "ok: curl.$1"
+}
+
+with_python() {
+    limited python3 - "$1" "$port" "$work/sent" "$work/got.python" <<'PYTHON' || fail "python: $?"
+import socket
+import sys
+import threading
+
+host, port, sent, got = sys.argv[1:]
+with socket.create_connection((host, int(port))) as conn, open(sent, "rb") as data:
+    sender = threading.Thread(target=lambda: (conn.sendfile(data), conn.shutdown(socket.SHUT_WR)))
+    sender.start()
+    with open(got, "wb") as out:
+        while chunk := conn.recv(65536):
+            out.write(chunk)
+    sender.join()
+PYTHON
+    came_back python
+}
+
+with_all() {
+    local host=$1 socat_type=$2
+    ! has socat || with_socat "$socat_type" "$host"
+    ! has nc || with_nc "${host//[\[\]]/}" "$socat_type"
+    ! has curl || with_curl "$host"
+    has socat || has nc || with_python "${host//[\[\]]/}"
+}
+
+# Four at once.
+with_crowd() {
+    local i pids=()
+    has nc || return 0
+    for i in 1 2 3 4; do
+        limited nc -N "$1" "$port" <"$work/sent" >"$work/got.crowd.$i" &
+        pids+=($!)
+    done
+    for i in 1 2 3 4; do
+        wait "${pids[i - 1]}" || fail "nc $i of a crowd ended with $?"
+        came_back "crowd.$i"
+    done
+}
+
+# ---- the tests ----
+
+head -c $size /dev/urandom >"$work/sent"
+
+start 127.0.0.1 127.0.0.1
+with_all 127.0.0.1 TCP4
+with_crowd 127.0.0.1
+stop INT
+
+start 127.0.0.1 127.0.0.1
+exec 9<>"/dev/tcp/127.0.0.1/$port"         # a client that says nothing does not hold it up
+stop TERM
+exec 9>&-
+
+if grep -q . /proc/net/if_inet6 2>/dev/null; then
+    start '[::1]' ::1
+    with_all '[::1]' TCP6
+    stop INT
+
+    start '' 127.0.0.1                     # every address of the machine, both families
+    with_all 127.0.0.1 TCP4
+    with_all '[::1]' TCP6
+    stop INT
+fi
