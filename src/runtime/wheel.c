@@ -103,15 +103,17 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
-/* Spreads a slot whose time has come: due timers go to *due, the others back into the wheel. */
+/* Spreads a slot whose time has come: due timers of the lowest level go to *due, the others back into
+ * the wheel. What is due in a higher one goes by way of the lower ones, which sorts it. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *timer = wheel->slots[index], *next;
+    bool lowest = index < EDO__WHEEL_SLOTS;
     wheel->slots[index] = NULL;
     clear_occupied(wheel, index);
     for (; timer; timer = next) {
         next = timer->next;
-        if (timer->when > now) {
+        if (!lowest || timer->when > now) {
             put(wheel, timer);
             continue;
         }
@@ -123,11 +125,13 @@ static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **du
 
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now)
 {
-    edo__timer *due = NULL;
+    edo__timer *due = NULL, **end = &due;
     uint64_t last = tick_of(now), tick;
     for (int slot; (slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= last;) {
         if (tick > wheel->tick) wheel->tick = tick;
-        spread(wheel, (size_t)slot, now, &due);
+        spread(wheel, (size_t)slot, now, end);
+        while (*end)
+            end = &(*end)->next;
         if (slot < EDO__WHEEL_SLOTS && tick == last)
             break; // what was put back is due later in this very tick
     }

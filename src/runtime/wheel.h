@@ -35,5 +35,5 @@ static inline bool edo__timer_is_armed(const edo__timer *timer)
  * empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes all timers out that are due. Returns: a list through next. */
+/* Takes all timers out that are due. Returns: a list through next, in the order of their ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now);
