@@ -162,8 +162,8 @@ static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
 {
     chaos_shadow *made = calloc(1, sizeof *made);
     if (!made) return NULL;
-    edo__source_init(&made->source, source->fd, source->traits | EDO__SOURCE_BORROWED,
-                     release_shadow);
+    uint32_t traits = source->traits & ~(uint32_t)EDO__SOURCE_LISTENER; // nothing follows it
+    edo__source_init(&made->source, source->fd, traits | EDO__SOURCE_BORROWED, release_shadow);
     made->outer = source;
     made->driver = driver;
     made->next = source->extra;
