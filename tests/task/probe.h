@@ -58,6 +58,32 @@ static inline void gate_open(gate *g, int64_t value)
     if (g->waker) edo_wake(g->waker);
 }
 
+/* ---- messages ---- */
+
+/* Takes a message, unless it was cancelled before. */
+struct receive {
+    edo_future base;
+    int *messages;
+};
+
+static inline edo_poll receive_poll(edo_future *future, edo_cx *cx)
+{
+    struct receive *receive = (struct receive *)(void *)future;
+    bool live = edo_cx_fate(cx) == EDO_LIVE;
+    if (live && *receive->messages == 0) return EDO_PENDING;
+    if (!edo_cx_charge(cx)) return EDO_PENDING;
+    if (live) --*receive->messages;
+    future->result = live ? 1 : -ECANCELED;
+    return EDO_READY;
+}
+
+static const edo_future_ops receive_ops = { .name = "receive", .poll = receive_poll };
+
+static inline struct receive receive_make(int *messages)
+{
+    return (struct receive){ { .ops = &receive_ops }, messages };
+}
+
 /* ---- functions that wait at gates ---- */
 
 /* Opens a gate when others have run so many times. */

@@ -259,6 +259,30 @@ edo_test(functions_that_have_not_begun_run_as_cancelled)
     }
 }
 
+/* What has not been polled when one fails is polled as cancelled, and does nothing any more. */
+struct behind_a_failure_nothing_begins {
+    edo_frame();
+    edo_args();
+    struct gate bad;
+    struct receive receive;
+    int messages;
+};
+
+edo_test(behind_a_failure_nothing_begins)
+{
+    edo_body {
+        int rc;
+        self->messages = 1;
+        self->bad = gate_make_open(-EIO);
+        self->receive = receive_make(&self->messages);
+        edo_try_all(rc, &self->bad.base, &self->receive.base);
+        assert_int_equal(rc, -EIO);
+        assert_int_equal(self->messages, 1);
+        assert_int_equal(self->receive.base.result, -ECANCELED);
+        edo_return(0);
+    }
+}
+
 struct tries_all {
     edo_frame();
     edo_args(edo_future *a, *b;);
@@ -329,6 +353,7 @@ int main(void)
         cmocka_unit_test(the_first_failure_is_told_test),
         cmocka_unit_test(the_rest_have_ended_their_clean_up_test),
         cmocka_unit_test(functions_that_have_not_begun_run_as_cancelled_test),
+        cmocka_unit_test(behind_a_failure_nothing_begins_test),
         cmocka_unit_test(cancelled_from_outside_try_all_answers_so_test),
         cmocka_unit_test(a_failure_of_one_is_not_that_of_the_next_test),
     };

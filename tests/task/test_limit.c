@@ -68,6 +68,48 @@ static void a_limit_is_never_early(void **state)
     assert_int_equal(edo_run(never_early_on_the_real_clock), 0);
 }
 
+/* Polled a nanosecond before the limit it goes on; at the limit it ends. */
+struct limited_sleep {
+    edo_frame();
+    edo_args(int64_t limit;);
+};
+
+edo_async(limited_sleep)
+{
+    edo_body {
+        int rc;
+        edo_await_for(rc, self->limit, edo_sleep(edo_s(60)));
+        edo_return(rc);
+    }
+}
+
+struct not_a_nanosecond_early {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int64_t start;
+};
+
+edo_test(not_a_nanosecond_early)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        assert_int_equal(edo_spawn(&self->task, limited_sleep, .limit = edo_ms(10)), 0);
+        edo_await(rc, edo_sleep_until(self->start + edo_ms(10) - 1));
+        edo_wakeable *waker = edo_task_waker(self->task);
+        edo_wake(waker);
+        edo_waker_unref(waker);
+        edo_await(rc, edo_yield());
+        assert_int_equal(edo_now(), self->start + edo_ms(10) - 1);
+        assert_false(edo_task_is_done(self->task));
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_now(), self->start + edo_ms(10));
+        edo_return(0);
+    }
+}
+
 /* ---- what is ready wins ---- */
 
 struct what_is_ready_wins {
@@ -399,6 +441,7 @@ int main(void)
         cmocka_unit_test(a_limit_passes_test),
         cmocka_unit_test(an_operation_within_its_limit_is_not_touched_test),
         cmocka_unit_test(a_limit_is_never_early),
+        cmocka_unit_test(not_a_nanosecond_early_test),
         cmocka_unit_test(what_is_ready_wins_test),
         cmocka_unit_test(a_limit_that_has_passed_ends_what_is_not_ready_test),
         cmocka_unit_test(a_limit_may_be_endless_test),

@@ -194,30 +194,6 @@ edo_test(losers_that_finish_do_not_win)
 
 /* ---- messages ---- */
 
-/* Takes a message, unless it was cancelled before. */
-struct receive {
-    edo_future base;
-    int *messages;
-};
-
-static edo_poll receive_poll(edo_future *future, edo_cx *cx)
-{
-    struct receive *receive = (struct receive *)(void *)future;
-    bool live = edo_cx_fate(cx) == EDO_LIVE;
-    if (live && *receive->messages == 0) return EDO_PENDING;
-    if (!edo_cx_charge(cx)) return EDO_PENDING;
-    if (live) --*receive->messages;
-    future->result = live ? 1 : -ECANCELED;
-    return EDO_READY;
-}
-
-static const edo_future_ops receive_ops = { .name = "receive", .poll = receive_poll };
-
-static struct receive receive_make(int *messages)
-{
-    return (struct receive){ { .ops = &receive_ops }, messages };
-}
-
 struct of_two_messages_that_are_ready_one_is_taken {
     edo_frame();
     edo_args();
