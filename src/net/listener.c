@@ -19,14 +19,26 @@ enum { DEFAULT_BACKLOG = 1024 };
 
 struct edo_listener {
     edo__source source;
-    int64_t pause;        // the last one, or 0; the claim of the read side
-    edo_op *pausing;      // the accept that pauses, for the closer; the source's lock
-    uint32_t conn_traits; // of its connections
+    edo__accepted accepted; // where edo__accepted_of() looks for it
+    int64_t pause;          // the last one, or 0; the claim of the read side
+    edo_op *pausing;        // the accept that pauses, for the closer; the source's lock
+    uint32_t conn_traits;   // of its connections
 };
+
+_Static_assert(offsetof(edo_listener, accepted) == sizeof(edo__source), "it follows the source");
+
+/* To a peer whose connection nobody will take: it learns. */
+static void drop_connection(int fd)
+{
+    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+}
 
 static void release(edo__source *source)
 {
     edo_listener *listener = edo__container(source, edo_listener, source);
+    edo__accepted_drop(source, drop_connection);
     edo__free(listener, sizeof *listener);
 }
 
@@ -35,6 +47,7 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
     edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
+    listener->accepted = (edo__accepted){ 0 };
     listener->pause = 0;
     listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
@@ -229,14 +242,7 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
     return edo__op_finish(op, cx, result);
 }
 
-/* Without memory for the stream the connection is lost to its peer: reset, so that it learns. */
-static void drop_connection(int fd)
-{
-    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    close(fd);
-}
-
+/* Without memory for the stream the connection is lost. */
 static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, int fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);

@@ -54,8 +54,8 @@ enum {
 
 /* Bits of edo__source.traits, fixed from its making on. */
 enum {
-    EDO__SOURCE_SOCKET = 1, // recv and send, not read and write
-    EDO__SOURCE_LISTENER = 2,
+    EDO__SOURCE_SOCKET = 1,   // recv and send, not read and write
+    EDO__SOURCE_LISTENER = 2, // an edo__accepted follows it
     EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
     EDO__SOURCE_TCP = 8,      // a short transfer means that there is no more now
 };
@@ -74,6 +74,14 @@ struct edo__source {
     edo__source *next_dead;         // the driver's, once it is forgotten
     void (*release)(edo__source *); // frees what the source is part of
 };
+
+/* Connections of a listener that were accepted before anybody asked for them (a ring does that): a
+ * queue behind its source. They stay with the listener when its driver ends. The source's lock. */
+typedef struct edo__accepted {
+    uint32_t first, capacity;
+    edo_atomic(uint32_t) count; // changed under the lock
+    int *fds;                   // a ring buffer
+} edo__accepted;
 
 struct edo_driver {
     const struct edo_driver_ops *ops;
@@ -151,12 +159,32 @@ void edo__wake_commit(edo_wakeable *waker);
 
 /* ---- what drivers share ---- */
 
-/* Makes the call that the operation asks for, once, without blocking. Returns: its result, or
- * -EAGAIN. */
+/* Makes the call that the operation asks for, once, without blocking; for an accept it may be made
+ * already. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
 /* Closes the descriptor of a source, unless it is borrowed. */
 void edo__source_close_fd(edo__source *source);
+
+/* The queue of a source with EDO__SOURCE_LISTENER; it follows the source in memory. */
+static inline edo__accepted *edo__accepted_of(edo__source *listener)
+{
+    return (edo__accepted *)(void *)(listener + 1);
+}
+
+/* Makes room for one more. One thread at a time, the same that pushes; without the lock. Returns:
+ * false without memory. */
+bool edo__accepted_make_room(edo__source *listener);
+
+/* Under the lock; there is room. */
+void edo__accepted_push(edo__source *listener, int fd);
+
+/* Returns: the oldest descriptor, or -EAGAIN. The first under the lock, the second without it. */
+int edo__accepted_pop(edo__source *listener);
+int edo__accepted_take(edo__source *listener);
+
+/* Empties it by one call for each, and frees its memory. Nobody else uses the listener. */
+void edo__accepted_drop(edo__source *listener, void (*drop)(int fd));
 
 /* Bits of edo_op.detail above the request. */
 enum {
