@@ -192,7 +192,7 @@ static int register_here(epoll_driver *driver, edo__source *source, edo_op *op,
 static void leave_behind(epoll_driver *driver)
 {
     wait_for_batch(driver);
-    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in epoll_close
+    edo_sub_release(&driver->base.pins, 1); // partner: the wait in epoll_close
 }
 
 /* ---- operations ---- */
@@ -213,10 +213,12 @@ typedef struct readiness {
     uint32_t words[EDO__SIDES];
 } readiness;
 
+/* Relaxed: the words guard nothing. An old look only costs another one, for the look under the lock
+ * before an operation parks is ordered with events by the lock. */
 static readiness look(edo__source *source)
 {
-    return (readiness){ { edo_load_acquire(&source->sides[EDO__READ_SIDE].ready),
-                          edo_load_acquire(&source->sides[EDO__WRITE_SIDE].ready) } };
+    return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
+                          edo_load_relaxed(&source->sides[EDO__WRITE_SIDE].ready) } };
 }
 
 /* Whether an event came since the look, on a side that matters. */
@@ -233,7 +235,7 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
 static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
 {
     uint32_t expected = *seen;
-    if (edo_cas_acq_rel(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
+    if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
 /* Parks the operation, unless an event came since the look. The closer sets CLOSED before it takes
@@ -244,7 +246,7 @@ static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakea
 {
     epoll_driver *left = NULL;
     edo__lock_take(&source->lock);
-    bool closed = edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED;
+    bool closed = edo_load_relaxed(&source->state) & EDO__SOURCE_CLOSED;
     int rc = closed ? -ECANCELED : register_here(driver, source, op, &left);
     if (rc == 0 && !has_changed(source, op, seen)) {
         set_waiter(source, op, op);
@@ -343,23 +345,32 @@ static edo_wakeable *epoll_hang_up(edo_driver *driver, edo__source *source, edo_
 
 /* ---- events ---- */
 
+/* Another kind of driver completes its operations itself. */
+static bool is_ours(const epoll_driver *driver, const edo_op *op)
+{
+    const edo_driver *other = op->link.at.driver;
+    return other->ops == driver->base.ops;
+}
+
 /* Under the lock. */
-static edo_wakeable *note_event(edo__source *source, unsigned side, bool final)
+static edo_wakeable *note_event(epoll_driver *driver, edo__source *source, unsigned side,
+                                bool final)
 {
     edo__side *s = &source->sides[side];
     uint32_t word = edo_load_relaxed(&s->ready), news;
     do {
         news = (word + EDO__READY_EVENT) | EDO__READY_NOW | (final ? EDO__READY_FINAL : 0);
-    } while (!edo_cas_acq_rel(&s->ready, &word, news));
-    return s->waiter ? wake(source, s->waiter) : NULL;
+    } while (!edo_cas_relaxed(&s->ready, &word, news));
+    return s->waiter && is_ours(driver, s->waiter) ? wake(source, s->waiter) : NULL;
 }
 
-static void dispatch(edo__source *source, uint32_t events)
+static void dispatch(epoll_driver *driver, edo__source *source, uint32_t events)
 {
+    bool read_final = events & READ_FINAL, write_final = events & WRITE_FINAL;
     edo_wakeable *reader = NULL, *writer = NULL;
     edo__lock_take(&source->lock);
-    if (events & READ_EVENTS) reader = note_event(source, EDO__READ_SIDE, events & READ_FINAL);
-    if (events & WRITE_EVENTS) writer = note_event(source, EDO__WRITE_SIDE, events & WRITE_FINAL);
+    if (events & READ_EVENTS) reader = note_event(driver, source, EDO__READ_SIDE, read_final);
+    if (events & WRITE_EVENTS) writer = note_event(driver, source, EDO__WRITE_SIDE, write_final);
     edo__lock_give(&source->lock);
     edo__wake_commit(reader);
     edo__wake_commit(writer);
@@ -406,7 +417,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
     int n = wait_for_events(driver, timeout);
     for (int i = 0; i < n; i++)
         if (driver->events[i].data.ptr)
-            dispatch(driver->events[i].data.ptr, driver->events[i].events);
+            dispatch(driver, driver->events[i].data.ptr, driver->events[i].events);
     end_batch(driver);
     return n > 0 ? n : 0;
 }
