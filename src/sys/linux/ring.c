@@ -167,7 +167,8 @@ static int check_ops(struct edo__ring *ring, const char **ret_reason)
             return -EOPNOTSUPP;
         }
     }
-    if (has_op(probe, OP_SOCKET)) ring->can |= EDO__RING_CAN_MULTI_ACCEPT | EDO__RING_CAN_POLL_FIRST;
+    if (has_op(probe, OP_SOCKET))
+        ring->can |= EDO__RING_CAN_MULTI_ACCEPT | EDO__RING_CAN_POLL_FIRST;
     if ((ring->features & IORING_FEAT_RSRC_TAGS) != 0) ring->can |= EDO__RING_CAN_MULTI_POLL;
     return 0;
 }
@@ -310,6 +311,11 @@ int edo__ring_enable(struct edo__ring *ring)
     if (rc < 0) return rc;
     adopt(ring);
     return 0;
+}
+
+int edo__ring_signal(struct edo__ring *ring, int event)
+{
+    return sys_register(ring->fd, IORING_REGISTER_EVENTFD, &event, 1);
 }
 
 void edo__ring_deinit(struct edo__ring *ring)

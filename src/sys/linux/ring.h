@@ -136,6 +136,12 @@ int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_want
  * issuer. Returns 0 or -errno. */
 int edo__ring_enable(struct edo__ring *ring);
 
+/*
+ * Has the kernel signal an eventfd whenever there is something to reap or to fetch; once per ring. A
+ * sleeper on the ring's own descriptor is not woken by deferred work. Returns 0 or -errno.
+ */
+int edo__ring_signal(struct edo__ring *ring, int event);
+
 /* Ends the ring. To be called by the thread that set it up (or enabled it), otherwise the kernel
  * keeps the ring until that thread ends. Zeroed memory and NULL are allowed. */
 void edo__ring_deinit(struct edo__ring *ring);

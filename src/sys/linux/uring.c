@@ -9,12 +9,10 @@
  * was seen; so it stays where it is as long as the kernel may use it. A cancelled one does too.
  *
  * The ring belongs to the thread that enables it, by the first poll or turn: the kernel refuses all
- * others. Only that thread prepares entries and sees completions, so these need no lock. What
- * others may do: take a finished operation's result or change its waker (the source's lock and the
- * word), close a source (which wakes the operation's task, whose poll cancels it), cancel an
- * operation, accept on a listener, forget it. The last three put the source onto the list of asked
- * sources, and the owner looks after it. A source is taken off that list before its operation ends,
- * by the owner, and only the owner ends operations in the ring; so a listed source is there.
+ * others. Only that thread prepares entries and sees completions, so these need no lock. Others may
+ * close a source (which wakes the task of the operation, whose poll cancels it) and poll an
+ * operation that was started on the ring's thread: they take its result, if it has one, and else
+ * change its waker or request that it be cancelled. All this is ordered by the source's lock.
  */
 #include "sys/linux/uring.h"
 
@@ -44,24 +42,51 @@ bool edo__uring_is_owner(const edo__uring *driver)
     return edo_load_relaxed(&driver->owner) == this_thread();
 }
 
-static void arm_watches(edo__uring *driver)
+bool edo__uring_is_inherited(const edo__uring *driver)
+{
+    return driver->fork_generation != edo__sys_fork_generation();
+}
+
+/* ---- descriptors of the runtime's own ---- */
+
+static void raise(int event)
+{
+    uint64_t one = 1;
+    ssize_t n = write(event, &one, sizeof one);
+    (void)n; // it cannot block before 2^64 wakes
+}
+
+static void lower(int event)
+{
+    uint64_t count;
+    ssize_t n = read(event, &count, sizeof count);
+    (void)n; // it may be low already
+}
+
+static void arm(edo__uring *driver, unsigned number)
+{
+    edo__uring_watch *watch = &driver->watches[number - 1];
+    struct io_uring_sqe *sqe = edo__ring_sqe(&driver->ring);
+    if (!sqe) return;
+    if (!watch->once && (driver->ring.can & EDO__RING_CAN_MULTI_POLL))
+        edo__sqe_poll_multishot(sqe, watch->fd, POLLIN);
+    else
+        edo__sqe_poll(sqe, watch->fd, POLLIN);
+    edo__sqe_tag(sqe, (uint64_t)number << EDO__TAG_SHIFT | EDO__TAG_OWN);
+    watch->armed = true;
+}
+
+static void arm_watches(edo__uring *driver, bool sleeps)
 {
     for (unsigned i = 0; i < driver->watch_count; i++) {
-        edo__uring_watch *watch = &driver->watches[i];
-        struct io_uring_sqe *sqe = watch->armed ? NULL : edo__ring_sqe(&driver->ring);
-        if (!sqe) continue;
-        if (driver->ring.can & EDO__RING_CAN_MULTI_POLL)
-            edo__sqe_poll_multishot(sqe, watch->fd, POLLIN);
-        else
-            edo__sqe_poll(sqe, watch->fd, POLLIN);
-        edo__sqe_tag(sqe, (uint64_t)(i + 1) << EDO__TAG_SHIFT | EDO__TAG_OWN);
-        watch->armed = true;
+        const edo__uring_watch *watch = &driver->watches[i];
+        if (!watch->armed && (sleeps || !watch->once)) arm(driver, i + 1);
     }
 }
 
-static void add_watch(edo__uring *driver, int fd)
+static void add_watch(edo__uring *driver, int fd, bool once)
 {
-    driver->watches[driver->watch_count++] = (edo__uring_watch){ .fd = fd };
+    driver->watches[driver->watch_count++] = (edo__uring_watch){ .fd = fd, .once = once };
 }
 
 static void enable(edo__uring *driver)
@@ -69,7 +94,7 @@ static void enable(edo__uring *driver)
     int rc = edo__ring_enable(&driver->ring);
     if (rc < 0) edo__misuse("io_uring", "the ring cannot be enabled: %s", edo_strerror(rc));
     edo_store_relaxed(&driver->owner, this_thread());
-    arm_watches(driver);
+    arm_watches(driver, false);
 }
 
 static void be_enabled(edo__uring *driver)
@@ -108,11 +133,11 @@ bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wa
 
 /* After the store the operation may be gone, but not before the lock is given: its poll reads the
  * word, and its task, if it was not running, cannot run before the commit. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op, uint32_t word)
+edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op)
 {
     edo_wakeable *prepared = edo__wake_prepare(op->waker);
     set_waiter(source, op, NULL);
-    edo_store_release(&op->word, word);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
     return prepared;
 }
 
@@ -121,7 +146,7 @@ static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker
 {
     if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
     edo__lock_take(&source->lock);
-    bool parked = op->word == EDO__OP_PARKED;
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (parked && source->sides[edo__side_of(op)].waiter != op)
         edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
     if (parked) op->waker = waker;
@@ -129,10 +154,9 @@ static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker
     return parked;
 }
 
-/* Has the operation started anew by the next poll. */
-static edo_poll start_later(edo_op *op, edo_wakeable *waker)
+edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
 {
-    op->word = EDO__OP_IDLE;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
     edo__wake_commit(edo__wake_prepare(waker));
     return EDO_PENDING;
 }
@@ -188,6 +212,13 @@ static void fill_transfer(const edo__uring *driver, const edo__source *source, c
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
+/* The kernel takes no event for a wake of a poll that has POLLPRI alone. Sockets wake for urgent
+ * data with POLLRDBAND as well, and never hold it. */
+static unsigned events_of(const edo_op *op)
+{
+    return (unsigned)op->length | (op->length & POLLPRI ? POLLRDBAND : 0);
+}
+
 static void fill(const edo__uring *driver, const edo__source *source, const edo_op *op,
                  struct io_uring_sqe *sqe)
 {
@@ -195,7 +226,7 @@ static void fill(const edo__uring *driver, const edo__source *source, const edo_
     if (is_transfer(source, op))
         fill_transfer(driver, source, op, sqe);
     else if (edo__request_of(op) == EDO__POLL)
-        edo__sqe_poll(sqe, source->fd, (unsigned)op->length);
+        edo__sqe_poll(sqe, source->fd, events_of(op));
     else
         edo__sqe_poll(sqe, source->fd, side == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS);
     edo__sqe_tag(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
@@ -207,7 +238,7 @@ static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_
 {
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
     if (!sqe && edo__uring_reap(driver)) sqe = edo__uring_sqe(driver);
-    if (!sqe) return start_later(op, waker);
+    if (!sqe) return edo__uring_start_later(op, waker);
     edo__lock_take(&source->lock);
     bool parked = edo__uring_park(driver, source, op, waker, EDO__IN_RING);
     edo__lock_give(&source->lock);
@@ -221,10 +252,9 @@ static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_
 
 static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (edo__request_of(op) == EDO__ACCEPT) {
-        edo__uring *holder = edo__uring_holder(driver, source);
-        if (holder) return edo__uring_accept(holder, source, op, waker);
-    }
+    edo_poll poll;
+    if (edo__request_of(op) == EDO__ACCEPT && edo__uring_accept(driver, source, op, waker, &poll))
+        return poll;
     return attempt(source, op) ? EDO_READY : submit(driver, source, op, waker);
 }
 
@@ -234,136 +264,189 @@ static edo_poll uring_drive(edo_driver *base, edo__source *source, edo_op *op, e
 {
     edo__uring *driver = edo__uring_of(base);
     if (is_still_parked(source, op, waker)) return EDO_PENDING;
-    bool woken = op->word == EDO__OP_WOKEN;
-    op->word = EDO__OP_IDLE;
+    bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
     if (woken && op->base.result != -EAGAIN) return EDO_READY;
-    if (woken && !edo__uring_is_owner(driver)) return start_later(op, waker);
+    if (woken && !edo__uring_is_owner(driver)) return edo__uring_start_later(op, waker);
     return start(driver, source, op, waker);
 }
 
 /* ---- requests to the owner ---- */
 
-static edo__source asked_end; // so that next_dead is NULL exactly off the list
-
-void edo__uring_ask(edo__uring *driver, edo__source *source)
+void edo__uring_request_push(edo__uring *driver, edo__uring_request *request)
 {
     edo__lock_take(&driver->lock);
-    if (!source->next_dead) {
-        source->next_dead = driver->asked ? driver->asked : &asked_end;
-        edo_store_relaxed(&driver->asked, source);
+    if (!request->listed) {
+        request->listed = true;
+        request->next = driver->requests;
+        edo_store_relaxed(&driver->requests, request);
     }
     edo__lock_give(&driver->lock);
-    if (!edo__uring_is_owner(driver)) driver->base.ops->unpark(&driver->base);
 }
 
-/* Under the lock. */
-static bool is_asked(const edo__uring *driver, const edo_op *op)
+/* Under the driver's lock. The head is read without it too. */
+static void unlist(edo__uring *driver, edo__uring_request *request)
 {
-    return op && op->link.at.driver == &driver->base && edo__uring_stage_of(op) == EDO__ASKED;
+    edo__uring_request *before = driver->requests;
+    if (before == request) {
+        edo_store_relaxed(&driver->requests, request->next);
+    } else {
+        while (before->next != request)
+            before = before->next;
+        before->next = request->next;
+    }
+    request->listed = false;
 }
 
-/* Only the owner moves an operation on from EDO__ASKED, so it may give the lock in between. The
- * entry follows that of the operation in the queue and precedes that of any later one on the same
- * side, so it means no other. Returns: false when there is no entry. */
-static bool cancel_if_asked(edo__uring *driver, edo__source *source, unsigned side)
+void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request)
 {
-    edo__lock_take(&source->lock);
-    edo_op *op = source->sides[side].waiter;
-    bool asked = is_asked(driver, op);
-    edo__lock_give(&source->lock);
-    if (!asked) return true;
+    edo__lock_take(&driver->lock);
+    if (request->listed) unlist(driver, request);
+    edo__lock_give(&driver->lock);
+}
+
+static edo__uring_request *request_of(edo__uring *driver, const edo__source *source, unsigned side)
+{
+    edo__uring_request *request = driver->requests;
+    while (request->source != source || request->side != side)
+        request = request->next;
+    return request;
+}
+
+/* Takes back the request to cancel what waits on a side. Returns: it. */
+static edo__uring_request *drop_request(edo__uring *driver, const edo__source *source,
+                                        unsigned side)
+{
+    edo__lock_take(&driver->lock);
+    edo__uring_request *request = request_of(driver, source, side);
+    unlist(driver, request);
+    edo__lock_give(&driver->lock);
+    return request;
+}
+
+/* The entry follows that of the operation in the queue and precedes that of any later one on the
+ * same side, so it means no other. Returns: false when there is no entry. Owner. */
+static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned side)
+{
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + edo__side_of(op)));
-    edo__lock_take(&source->lock);
-    if (sqe)
-        edo__uring_set_stage(op, EDO__CANCELLING);
-    else
-        edo__uring_ask(driver, source);
-    edo__lock_give(&source->lock);
+    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
     return sqe;
 }
 
-/* A listener may be gone after it was tended. Returns: false when there are no entries: the source
- * is on the list again. */
-static bool look_after(edo__uring *driver, edo__source *source)
+/* The operation is still in the ring: its completion would have taken the request back. */
+static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
-    bool listener = source->traits & EDO__SOURCE_LISTENER;
-    bool rc = cancel_if_asked(driver, source, EDO__READ_SIDE) &&
-              cancel_if_asked(driver, source, EDO__WRITE_SIDE);
-    return rc && (!listener || edo__uring_tend_listener(driver, source));
+    edo__source *source = request->source;
+    if (!tell_kernel(driver, source, request->side)) return false;
+    edo__lock_take(&source->lock);
+    edo__uring_set_stage(source->sides[request->side].waiter, EDO__CANCELLING);
+    edo__uring_request_drop(driver, request);
+    edo__lock_give(&source->lock);
+    edo__free(request, sizeof *request);
+    return true;
 }
 
-static edo__source *after_on_list(const edo__source *source)
+static bool serve_listener(edo__uring *driver, edo__uring_request *request)
 {
-    return source->next_dead == &asked_end ? NULL : source->next_dead;
+    edo__uring_request_drop(driver, request);
+    return edo__uring_tend_listener(driver, request->source);
 }
 
-static edo__source *take_asked(edo__uring *driver)
+/* The last that came. Only the owner takes requests off, so it stays. */
+static edo__uring_request *look_at_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
-    edo__source *source = driver->asked;
-    if (source) {
-        edo_store_relaxed(&driver->asked, after_on_list(source));
-        source->next_dead = NULL;
-    }
+    edo__uring_request *request = driver->requests;
     edo__lock_give(&driver->lock);
-    return source;
+    return request;
 }
 
 /* The look without the lock may miss a request that comes now: its unpark brings the next look. */
-static void serve_asked(edo__uring *driver)
+static void serve_requests(edo__uring *driver)
 {
-    while (edo_load_relaxed(&driver->asked))
-        if (!look_after(driver, take_asked(driver))) return;
-}
-
-/* Only the owner takes a source off, so it sees for sure whether it is on the list. */
-void edo__uring_take_off(edo__uring *driver, edo__source *source)
-{
-    if (!source->next_dead) return;
-    edo__lock_take(&driver->lock);
-    if (driver->asked == source) {
-        edo_store_relaxed(&driver->asked, after_on_list(source));
-    } else {
-        edo__source *before = driver->asked;
-        while (before->next_dead != source)
-            before = before->next_dead;
-        before->next_dead = source->next_dead;
+    bool served = true;
+    while (served && edo__unlikely(edo_load_relaxed(&driver->requests) != NULL)) {
+        edo__uring_request *request = look_at_request(driver);
+        served = request->side == EDO__SIDES ? serve_listener(driver, request)
+                                             : serve_cancel(driver, request);
     }
-    source->next_dead = NULL;
-    edo__lock_give(&driver->lock);
 }
 
 /* ---- cancelling ---- */
 
-static void end_cancelled(edo_op *op)
+/* Whoever pins a driver may use it although its runtime may end. */
+static void unpark_pinned(edo__uring *driver)
 {
-    if (op->word == EDO__OP_IDLE || op->base.result == -EAGAIN) op->base.result = -ECANCELED;
-    op->word = EDO__OP_IDLE;
+    driver->base.ops->unpark(&driver->base);
+    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* What the kernel has is pending until its completion; the rest ends here. */
-static edo_poll uring_cancel(edo_driver *base, edo__source *source, edo_op *op,
-                             edo_wakeable *waker)
+/* From another thread than the owner's. The pin is taken while the operation, which keeps the
+ * driver, is in its ring for sure. Returns: false without memory. */
+static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
-    edo__uring *driver = edo__uring_of(base);
-    bool owner = edo__uring_is_owner(driver), asks = false;
+    edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
+    if (!request) return false;
+    *request = (edo__uring_request){ .source = source, .side = edo__side_of(op) };
     edo__lock_take(&source->lock);
-    if (op->word == EDO__OP_PARKED && edo__uring_stage_of(op) == EDO__QUEUED) {
-        set_waiter(source, op, NULL);
-        op->word = EDO__OP_IDLE;
-    }
-    bool pending = op->word == EDO__OP_PARKED;
-    if (pending) {
-        op->waker = waker;
-        asks = edo__uring_stage_of(op) == EDO__IN_RING;
-        if (asks) edo__uring_set_stage(op, EDO__ASKED);
-        if (asks && !owner) edo__uring_ask(driver, source);
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (parked) {
+        edo_add_relaxed(&driver->base.pins, 1);
+        edo__uring_set_stage(op, EDO__ASKED);
+        edo__uring_request_push(driver, request);
     }
     edo__lock_give(&source->lock);
-    if (asks && owner) look_after(driver, source);
-    if (!pending) end_cancelled(op);
-    return pending ? EDO_PENDING : EDO_READY;
+    if (parked)
+        unpark_pinned(driver);
+    else
+        edo__free(request, sizeof *request);
+    return true;
+}
+
+/* The owner's own way; nobody else ends the operation meanwhile. */
+static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
+{
+    if (!tell_kernel(driver, source, edo__side_of(op))) return false;
+    edo__lock_take(&source->lock);
+    edo__uring_set_stage(op, EDO__CANCELLING);
+    edo__lock_give(&source->lock);
+    return true;
+}
+
+/* Under the lock. Returns: whether the operation is in the ring. */
+static bool is_in_ring(edo__source *source, edo_op *op)
+{
+    if (edo_load_relaxed(&op->word) != EDO__OP_PARKED) return false;
+    if (edo__uring_stage_of(op) != EDO__QUEUED) return true;
+    set_waiter(source, op, NULL);
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return false;
+}
+
+static edo_poll end_cancelled(edo_op *op)
+{
+    bool has_result = edo_load_relaxed(&op->word) == EDO__OP_WOKEN && op->base.result != -EAGAIN;
+    if (!has_result) op->base.result = -ECANCELED;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return EDO_READY;
+}
+
+/* What the kernel has is pending until its completion; the rest ends here. What cannot be told to
+ * the kernel now is tried again by the next poll. */
+static edo_poll uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo__uring *driver = edo__uring_of(base);
+    edo__lock_take(&source->lock);
+    bool pending = is_in_ring(source, op);
+    bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
+    if (pending) op->waker = waker;
+    edo__lock_give(&source->lock);
+    if (!pending) return end_cancelled(op);
+    if (!is_new) return EDO_PENDING;
+    bool told = edo__uring_is_owner(driver) ? cancel_in_ring(driver, source, op)
+                                            : request_cancel(driver, source, op);
+    if (!told) edo__wake_commit(edo__wake_prepare(waker));
+    return EDO_PENDING;
 }
 
 /* Has the operation's task cancel it: so the ring's owner does, and the operation is there. */
@@ -390,37 +473,34 @@ static int64_t answer_of(const edo__source *source, const edo_op *op, int result
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
     if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
-    if (result < 0 || is_transfer(source, op) || edo__request_of(op) == EDO__POLL) return result;
-    return -EAGAIN;
+    if (result < 0 || is_transfer(source, op)) return result;
+    int events = edo__request_of(op) == EDO__POLL ? result & ~POLLRDBAND : 0;
+    return events ? events : -EAGAIN;
 }
 
-/* Once it is off the list the source may go with its last operation; what else it was listed for
- * keeps it: an operation on the other side, or the listener's end, which is the owner's. */
+/* A request to cancel what has completed goes with it. */
 static void complete(edo__uring *driver, edo__source *source, unsigned side, int result,
                      uint32_t flags)
 {
+    edo__uring_request *request = NULL;
     edo__lock_take(&source->lock);
     edo_op *op = source->sides[side].waiter;
-    bool listed = source->next_dead;
-    edo__uring_take_off(driver, source);
+    if (edo__uring_stage_of(op) == EDO__ASKED) request = drop_request(driver, source, side);
     op->base.result = answer_of(source, op, result);
     if (is_transfer(source, op)) note_transfer(source, op, flags);
-    edo_wakeable *waker = edo__uring_wake(source, op, EDO__OP_WOKEN);
-    if (listed && (source->driver == &driver->base || is_asked(driver, source->sides[!side].waiter)))
-        edo__uring_ask(driver, source);
+    edo_wakeable *waker = edo__uring_wake(source, op);
     edo__lock_give(&source->lock);
     edo__wake_commit(waker);
+    edo__free(request, sizeof *request);
 }
 
 /* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
  * would end it at once (a single poll, on kernels without others). */
 static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
 {
-    uint64_t count;
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
     edo__uring_watch *watch = &driver->watches[number - 1];
-    ssize_t n = read(watch->fd, &count, sizeof count);
-    (void)n; // nothing to take: as well
+    lower(watch->fd);
     watch->armed = false;
 }
 
@@ -461,38 +541,49 @@ static _Noreturn void give_up(int error)
     edo__misuse("io_uring", "the ring is unusable: %s", edo_strerror(error));
 }
 
-static void unpark(edo__uring *driver)
+/* Anything that the turn has not seen. What comes later raises the signal by itself. */
+static bool is_more_to_do(edo__uring *driver)
 {
-    uint64_t one = 1;
-    ssize_t n = write(driver->event, &one, sizeof one);
-    (void)n; // it cannot block before 2^64 wakes
+    return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
+           edo__ring_has_work(&driver->ring) || edo_load_acquire(&driver->requests);
+}
+
+static void settle_signal(edo__uring *driver)
+{
+    lower(driver->signal);
+    if (is_more_to_do(driver)) raise(driver->signal);
 }
 
 /* What was prepared while completions were handled is not left to the next turn, for which a
- * foreign loop may wait; and what the kernel does not take now brings that turn. */
+ * foreign loop may wait. */
 static void submit_rest(edo__uring *driver)
 {
-    if (edo__unlikely(edo__ring_pending(&driver->ring)) && edo__ring_submit(&driver->ring) < 0)
-        unpark(driver);
+    if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
 static int uring_turn(edo_driver *base, int64_t timeout)
 {
     edo__uring *driver = edo__uring_of(base);
     be_enabled(driver);
+    arm_watches(driver, timeout > 0);
     int rc = edo__ring_enter(&driver->ring, timeout > 0, timeout == INT64_MAX ? -1 : timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
-    serve_asked(driver);
-    arm_watches(driver);
+    serve_requests(driver);
+    arm_watches(driver, false);
     submit_rest(driver);
+    if (driver->signal >= 0) settle_signal(driver);
     return count;
 }
 
-/* Each write is an edge, also before the poll is armed. */
-static void uring_unpark(edo_driver *driver)
+/* Each write is an edge, also before the poll is armed. The kernel signals the foreign loop late
+ * when one eventfd leads to another, so that loop is told at once; if the owner sleeps in the ring
+ * nevertheless, it polls that descriptor too. */
+static void uring_unpark(edo_driver *base)
 {
-    unpark(edo__uring_of(driver));
+    edo__uring *driver = edo__uring_of(base);
+    int signal = edo_load_relaxed(&driver->signal);
+    raise(signal >= 0 ? signal : driver->event);
 }
 
 /* ---- life ---- */
@@ -502,7 +593,7 @@ static int open_event(edo__uring *driver, const char **ret_reason)
     *ret_reason = "no descriptor for an eventfd";
     driver->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (driver->event < 0) return -errno;
-    add_watch(driver, driver->event);
+    add_watch(driver, driver->event, false);
     return 0;
 }
 
@@ -524,6 +615,7 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     edo__uring *driver = edo__alloc_zeroed(sizeof *driver);
     if (!driver) return -ENOMEM;
     driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
+    driver->signal = -1;
     driver->fork_generation = edo__sys_fork_generation();
     edo__list_init(&driver->listeners);
     int rc = open_fds(driver, ret_reason);
@@ -534,37 +626,68 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
-/* All operations have ended; what is left in the ring are polls, which use no memory of ours. The
- * ring of a parent is not touched. */
+static void close_fds(edo__uring *driver)
+{
+    edo__sys_close(driver->event);
+    edo__sys_close(driver->signal);
+    driver->event = -1;
+    edo_store_relaxed(&driver->signal, -1);
+}
+
+/* In the child of a fork. The driver stays in memory, where sources and operations refer to it. */
+static void close_inherited(edo__uring *driver)
+{
+    edo__ring_forget(&driver->ring);
+    close_fds(driver);
+}
+
+/* All operations have ended; what is left in the ring are polls, which use no memory of ours. */
 static void uring_close(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
-    if (driver->fork_generation != edo__sys_fork_generation()) {
-        edo__uring_drop_listeners(driver);
-        edo__ring_forget(&driver->ring);
-    } else {
-        edo__uring_close_listeners(driver);
-        edo__ring_deinit(&driver->ring);
+    if (edo__uring_is_inherited(driver)) {
+        close_inherited(driver);
+        return;
     }
-    edo__sys_close(driver->event);
+    edo__uring_close_listeners(driver);
+    while (edo_load_acquire(&base->pins))
+        edo__sys_yield_thread();
+    edo__ring_deinit(&driver->ring);
+    close_fds(driver);
     edo__free(driver, sizeof *driver);
 }
 
-/* The polls behind the descriptor must be in the ring before a foreign loop waits for it. */
+static int open_signal(edo__uring *driver)
+{
+    int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (event < 0) return -errno;
+    int rc = edo__ring_signal(&driver->ring, event);
+    if (rc < 0) {
+        edo__sys_close(event);
+        return rc;
+    }
+    add_watch(driver, event, true);
+    edo_store_relaxed(&driver->signal, event);
+    return 0;
+}
+
+/* The polls of what ends a wait must be in the ring before a foreign loop sleeps. */
 static int uring_fd(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
     be_enabled(driver);
-    int rc = edo__ring_submit(&driver->ring);
-    return rc < 0 ? rc : driver->ring.fd;
+    int rc = driver->signal < 0 ? open_signal(driver) : 0;
+    if (rc == 0) rc = edo__ring_submit(&driver->ring);
+    return rc < 0 ? rc : driver->signal;
 }
 
 static int uring_watch(edo_driver *base, int fd)
 {
     edo__uring *driver = edo__uring_of(base);
+    be_enabled(driver);
     if (driver->watch_count == EDO__URING_WATCHES) return -ENOSPC;
-    add_watch(driver, fd);
-    arm_watches(driver);
+    add_watch(driver, fd, false);
+    arm_watches(driver, false);
     return edo__ring_submit(&driver->ring);
 }
 

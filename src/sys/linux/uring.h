@@ -11,21 +11,32 @@ enum { EDO__URING_WATCHES = 4 };
 typedef struct edo__uring_watch {
     int fd;
     bool armed; // the kernel polls it
+    bool once;  // not multishot, and only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* Owner: the thread that enabled the ring. Others touch base, owner, event, and, under the lock,
- * asked. Order of locks: a source's, then this one. */
+/* What another thread wants of the owner: to cancel the operation on a side of a source, or to look
+ * after a listener. The driver's lock, while it is listed. */
+typedef struct edo__uring_request {
+    struct edo__uring_request *next;
+    edo__source *source;
+    unsigned side; // EDO__SIDES: the listener
+    bool listed;
+} edo__uring_request;
+
+/* Owner: the thread that enabled the ring. Others touch base, owner, event, signal and, under the
+ * lock, requests. Order of locks: a source's, then this one. */
 typedef struct edo__uring {
     edo_driver base;
     struct edo__ring ring;
-    int event; // an eventfd that ends the wait; never read where multishot polls exist
+    int event;              // an eventfd that ends the wait; its polls need nobody to read it
+    edo_atomic(int) signal; // an eventfd for foreign loops, which the kernel signals too; or -1
     uint32_t fork_generation;
     edo_atomic(const void *) owner; // NULL until the ring is enabled
     edo__uring_watch watches[EDO__URING_WATCHES];
     unsigned watch_count;
     edo__node listeners; // sources that a multishot accept serves, through registered
     edo__lock lock;
-    edo_atomic(edo__source *) asked; // sources to look after, through next_dead
+    edo_atomic(edo__uring_request *) requests;
 } edo__uring;
 
 static inline edo__uring *edo__uring_of(edo_driver *driver)
@@ -54,9 +65,9 @@ static inline uint64_t edo__uring_tag(const edo__source *source, unsigned kind)
 /* Where a parked operation is: link.at.extra. The source's lock. */
 typedef enum edo__uring_stage {
     EDO__IN_RING,    // the kernel has it
-    EDO__ASKED,      // it has it, and is to be told to cancel it
+    EDO__ASKED,      // it has it, and a request to cancel it is listed
     EDO__CANCELLING, // it has been told
-    EDO__QUEUED,     // waits for the queue of its listener; the kernel does not know it
+    EDO__QUEUED,     // waits for the queue of its listener, which another ring may serve
 } edo__uring_stage;
 
 static inline edo__uring_stage edo__uring_stage_of(const edo_op *op)
@@ -71,15 +82,23 @@ static inline void edo__uring_set_stage(edo_op *op, edo__uring_stage stage)
 
 bool edo__uring_is_owner(const edo__uring *driver);
 
+/* In the child of a fork: the ring is the parent's, and its memory is not there. */
+bool edo__uring_is_inherited(const edo__uring *driver);
+
+/* Starts the operation anew with the next poll. Inside a poll. */
+edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
+
 /* An entry, or NULL when the kernel takes none now. Enables the ring. Owner. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
 /* Handles the completions that are there. Returns: their number. Owner. */
 int edo__uring_reap(edo__uring *driver);
 
-/* Has the owner look after a source. Under the source's lock, so that neither it nor the driver
- * goes meanwhile: hence the one system call under a lock. Any thread. */
-void edo__uring_ask(edo__uring *driver, edo__source *source);
+/* Hands a request in, unless it is listed; the owner is to be unparked then. Any thread. */
+void edo__uring_request_push(edo__uring *driver, edo__uring_request *request);
+
+/* Takes a request back, if it is listed. Owner. */
+void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request);
 
 /* ---- under the source's lock ---- */
 
@@ -87,25 +106,19 @@ void edo__uring_ask(edo__uring *driver, edo__source *source);
 bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                      edo__uring_stage stage);
 
-/* Takes a source off the list of the asked, if it is there. Owner. */
-void edo__uring_take_off(edo__uring *driver, edo__source *source);
-
-/* Ends the wait of a parked operation. word: EDO__OP_WOKEN with base.result (-EAGAIN: try again),
- * or EDO__OP_IDLE. Returns: a prepared wake. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op, uint32_t word);
+/* Ends the wait of a parked operation; base.result is its result, -EAGAIN: to be tried again.
+ * Returns: a prepared wake. */
+edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op);
 
 /* ---- uring_accept.c ---- */
 
-/* The driver whose multishot accept serves a listener: this one from the first accept on, unless
- * another does. NULL: there is none. */
-edo__uring *edo__uring_holder(edo__uring *driver, edo__source *source);
-
-/* Takes a connection from the listener's queue, or parks. Any thread. */
-edo_poll edo__uring_accept(edo__uring *holder, edo__source *source, edo_op *op,
-                           edo_wakeable *waker);
+/* Takes a connection from the listener's queue, or waits for one there, if a multishot accept
+ * serves the listener. Returns: false when none does. In a poll of the driver's runtime. */
+bool edo__uring_accept(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                       edo_poll *ret_poll);
 
 /* Does what the listener needs now; it may be gone then. Returns: false when the kernel takes no
- * entry: it has been asked for again. Owner. */
+ * entry: it has been requested again. Owner. */
 bool edo__uring_tend_listener(edo__uring *driver, edo__source *source);
 
 /* A completion of the multishot accept. Owner. */
@@ -114,8 +127,5 @@ void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, ui
 /* Ends a listener to which no operation refers. Any thread. */
 void edo__uring_forget(edo_driver *base, edo__source *source);
 
-/* Ends all multishots and gives up the listeners: the driver closes. Owner. */
+/* Ends all multishots and lets the listeners go: the driver closes. Owner. */
 void edo__uring_close_listeners(edo__uring *driver);
-
-/* The same without the ring: in the child of a fork. */
-void edo__uring_drop_listeners(edo__uring *driver);

@@ -11,129 +11,92 @@
  * them, but for those that were accepted before the cancel. An error (-EMFILE) ends the multishot
  * and goes to the accept that waits; without one it is met again by the next.
  *
- * Only the owner of the ring arms, stops and ends; accepts may come from other threads.
+ * Only the owner of the ring arms, stops and ends. An accept in another runtime takes the listener
+ * over if both runtimes are turned by the same thread; if not, it waits for the queue from where it
+ * is. A listener that outlives its runtime is let go, with its queue.
  */
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "sys/linux/drivers.h"
 #include "sys/linux/uring.h"
 
-enum { QUEUE_LIMIT = 64, FIRST_CAPACITY = QUEUE_LIMIT };
+enum { QUEUE_LIMIT = 64 };
 
-/* source->extra of a listener whose driver is ours. The source's lock; all but the queue is
- * written by the owner alone, except `ending` and `forgotten`. */
+/* source->extra of a listener whose driver is one of ours. The source's lock; written by the owner
+ * alone, except `ending` and `forgotten`. */
 typedef struct acceptor {
     bool armed;     // a multishot is in the kernel
     bool stopping;  // and its cancel too
-    bool refused;   // the kernel has no multishot accept after all
-    bool ending;    // never to be armed again
+    bool leaving;   // to be stopped: another runtime takes it over
+    bool ending;    // to be stopped for good
     bool forgotten; // to be released with its descriptor
-    uint32_t first, count, capacity;
-    int *fds; // a ring buffer
+    bool refused;   // the kernel has no multishot accept after all
+    edo__uring_request request;
 } acceptor;
 
-static size_t queue_size(uint32_t capacity)
+/* In a process other than the parent's the descriptors belong to the parent too: not to be reset. */
+static void close_copy(int fd)
 {
-    return capacity * sizeof(int);
-}
-
-/* ---- the queue; under the source's lock ---- */
-
-static int pop(acceptor *a)
-{
-    int fd = a->fds[a->first];
-    a->first = (a->first + 1) % a->capacity;
-    a->count--;
-    return fd;
-}
-
-static void push(acceptor *a, int fd)
-{
-    a->fds[(a->first + a->count++) % a->capacity] = fd;
-}
-
-/* Without the lock: nobody else pushes, so the room stays. Returns: false without memory. */
-static bool make_room(edo__source *source, acceptor *a)
-{
-    edo__lock_take(&source->lock);
-    bool full = a->count == a->capacity;
-    edo__lock_give(&source->lock);
-    if (!full) return true;
-    uint32_t old = a->capacity, capacity = old ? 2 * old : FIRST_CAPACITY;
-    int *fds = edo__alloc(queue_size(capacity)), *old_fds = a->fds;
-    if (!fds) return false;
-    edo__lock_take(&source->lock);
-    for (uint32_t i = 0; i < a->count; i++)
-        fds[i] = old_fds[(a->first + i) % old];
-    a->fds = fds;
-    a->first = 0;
-    a->capacity = capacity;
-    edo__lock_give(&source->lock);
-    edo__free(old_fds, queue_size(old));
-    return true;
-}
-
-/* To a peer whose connection nobody will take. */
-static void reset_connection(int fd)
-{
-    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     close(fd);
 }
 
 /* ---- taking over and letting go ---- */
 
-/* The listener is claimed by its one accept, so nobody else takes it over at the same time. */
-static edo__uring *take_over(edo__uring *driver, edo__source *source)
+static bool is_ours(const edo_driver *driver)
 {
-    acceptor *a = edo__alloc_zeroed(sizeof *a);
-    if (!a) return NULL;
-    edo__lock_take(&source->lock);
-    source->driver = &driver->base;
-    source->extra = a;
-    edo__lock_take(&driver->lock);
-    edo__list_push(&driver->listeners, &source->registered);
-    edo__lock_give(&driver->lock);
-    edo__lock_give(&source->lock);
-    return driver;
+    return driver && driver->ops == &edo__uring_driver;
 }
 
-edo__uring *edo__uring_holder(edo__uring *driver, edo__source *source)
-{
-    edo__lock_take(&source->lock);
-    edo_driver *holder = source->driver;
-    acceptor *a = holder && holder->ops == &edo__uring_driver ? source->extra : NULL;
-    bool serves = a && (a->count || !a->refused);
-    edo__lock_give(&source->lock);
-    if (holder) return serves ? edo__uring_of(holder) : NULL;
-    return driver->ring.can & EDO__RING_CAN_MULTI_ACCEPT ? take_over(driver, source) : NULL;
-}
-
-/* An accept of another runtime that still waits here starts anew on its own driver. */
-static edo_wakeable *dismiss_waiter(edo__source *source)
+/* Under the lock: the accept that waits for the queue, or NULL. */
+static edo_op *waiter_of(const edo__source *source)
 {
     edo_op *op = source->sides[EDO__READ_SIDE].waiter;
-    return op ? edo__uring_wake(source, op, EDO__OP_IDLE) : NULL;
+    bool queued = op && is_ours(op->link.at.driver) && edo__uring_stage_of(op) == EDO__QUEUED;
+    return queued ? op : NULL;
 }
 
-static void let_go(edo__uring *driver, edo__source *source, void (*drop)(int fd))
+static void enlist(edo__uring *driver, edo__source *source)
+{
+    source->driver = &driver->base;
+    edo__list_push(&driver->listeners, &source->registered);
+}
+
+/* The listener is claimed by its one accept, so nobody else takes it over at the same time. */
+static bool take_over(edo__uring *driver, edo__source *source)
+{
+    if (!(driver->ring.can & EDO__RING_CAN_MULTI_ACCEPT)) return false;
+    acceptor *a = edo__alloc_zeroed(sizeof *a);
+    if (!a) return false;
+    a->request = (edo__uring_request){ .source = source, .side = EDO__SIDES };
+    edo__lock_take(&source->lock);
+    source->extra = a;
+    enlist(driver, source);
+    edo__lock_give(&source->lock);
+    return true;
+}
+
+/* Under the lock. */
+static edo_wakeable *retry(edo__source *source, edo_op *op)
+{
+    op->base.result = -EAGAIN;
+    return edo__uring_wake(source, op);
+}
+
+/* What is queued stays with the listener, for a driver of readiness to be found ready. */
+static void let_go(edo__uring *driver, edo__source *source)
 {
     edo__lock_take(&source->lock);
     acceptor *a = source->extra;
+    edo_op *op = waiter_of(source);
+    edo_wakeable *waker = op ? retry(source, op) : NULL;
     source->driver = NULL;
     source->extra = NULL;
-    edo__uring_take_off(driver, source);
-    edo_wakeable *waker = dismiss_waiter(source);
-    edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
-    edo__lock_give(&driver->lock);
+    edo__uring_request_drop(driver, &a->request);
+    edo_or_acq_rel(&source->sides[EDO__READ_SIDE].ready, EDO__READY_NOW);
     edo__lock_give(&source->lock);
     edo__wake_commit(waker);
-    while (a->count)
-        drop(pop(a));
-    edo__free(a->fds, queue_size(a->capacity));
     if (a->forgotten) {
         edo__source_close_fd(source);
         source->release(source);
@@ -146,12 +109,13 @@ static void let_go(edo__uring *driver, edo__source *source, void (*drop)(int fd)
 typedef enum tending { NOTHING, ARM, STOP, END } tending;
 
 /* Under the lock. */
-static tending next_step(const edo__source *source, const acceptor *a)
+static tending next_step(edo__source *source, const acceptor *a)
 {
-    bool waited_for = source->sides[EDO__READ_SIDE].waiter;
-    if (a->armed) return !a->stopping && (a->ending || a->count >= QUEUE_LIMIT) ? STOP : NOTHING;
+    uint32_t queued = edo__accepted_of(source)->count;
+    bool unwanted = a->leaving || a->ending || queued >= QUEUE_LIMIT;
+    if (a->armed) return unwanted && !a->stopping ? STOP : NOTHING;
     if (a->ending) return END;
-    return waited_for && a->count == 0 && !a->refused ? ARM : NOTHING;
+    return waiter_of(source) && !unwanted && !queued && !a->refused ? ARM : NOTHING;
 }
 
 static bool take_step(edo__uring *driver, edo__source *source, tending step)
@@ -161,7 +125,7 @@ static bool take_step(edo__uring *driver, edo__source *source, tending step)
     acceptor *a = source->extra;
     edo__lock_take(&source->lock);
     if (!sqe) {
-        edo__uring_ask(driver, source);
+        edo__uring_request_push(driver, &a->request);
     } else if (step == STOP) {
         edo__sqe_cancel(sqe, tag);
         a->stopping = true;
@@ -180,13 +144,29 @@ bool edo__uring_tend_listener(edo__uring *driver, edo__source *source)
     bool ours = source->driver == &driver->base;
     tending step = ours ? next_step(source, source->extra) : NOTHING;
     edo__lock_give(&source->lock);
-    if (step == END) let_go(driver, source, reset_connection);
+    if (step == END) let_go(driver, source);
     return step == NOTHING || step == END || take_step(driver, source, step);
 }
 
-/* ---- accepting ---- */
+/* Waits until the kernel has let go of the listener; it says so at once. */
+static void stop_now(edo__uring *driver, edo__source *source)
+{
+    int rc = 0;
+    acceptor *a = source->extra;
+    a->leaving = true;
+    edo__uring_tend_listener(driver, source);
+    while (rc == 0 && a->armed) {
+        rc = edo__ring_enter(&driver->ring, 1, -1);
+        edo__uring_reap(driver);
+        edo__uring_tend_listener(driver, source);
+    }
+    if (rc < 0) a->armed = a->stopping = false; // the ring is dead
+    a->leaving = false;
+}
 
-/* What an error means to the listener; true: to the accept too. */
+/* ---- completions ---- */
+
+/* Returns: whether the error is the accept's as well. */
 static bool note_error(acceptor *a, int error)
 {
     if (error == -EINVAL || error == -EAGAIN) a->refused = true;
@@ -196,21 +176,22 @@ static bool note_error(acceptor *a, int error)
 /* Under the lock. */
 static edo_wakeable *note_accepted(edo__source *source, acceptor *a, int result, bool more)
 {
-    edo_op *op = source->sides[EDO__READ_SIDE].waiter;
+    edo_op *op = waiter_of(source);
     bool fails = result < 0 && note_error(a, result);
-    if (result >= 0) push(a, result);
+    if (result >= 0) edo__accepted_push(source, result);
     if (!more) a->armed = a->stopping = false;
-    if (!op || !(fails || a->count || a->refused)) return NULL;
-    op->base.result = fails && !a->count ? result : -EAGAIN;
-    return edo__uring_wake(source, op, EDO__OP_WOKEN);
+    bool queued = edo__accepted_of(source)->count;
+    if (!op || !(fails || queued || a->refused)) return NULL;
+    op->base.result = fails && !queued ? result : -EAGAIN;
+    return edo__uring_wake(source, op);
 }
 
 void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags)
 {
     acceptor *a = source->extra;
-    if (result >= 0 && !make_room(source, a)) {
-        edo__log(EDO_LOG_WARN, "edo_accept: no memory to queue a connection: reset");
-        reset_connection(result);
+    if (result >= 0 && !edo__accepted_make_room(source)) {
+        edo__log(EDO_LOG_WARN, "edo_accept: no memory to queue a connection: closed");
+        close(result);
         result = -ECANCELED;
     }
     edo__lock_take(&source->lock);
@@ -220,46 +201,134 @@ void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, ui
     edo__wake_commit(waker);
 }
 
-edo_poll edo__uring_accept(edo__uring *holder, edo__source *source, edo_op *op,
-                           edo_wakeable *waker)
+/* ---- accepting ---- */
+
+/* In the child of a fork a listener leaves its parent's driver. */
+static void leave_parent(edo__source *source)
 {
-    bool owner = edo__uring_is_owner(holder), parked = false;
     edo__lock_take(&source->lock);
-    acceptor *a = source->extra;
-    if (a->count)
-        op->base.result = pop(a);
-    else if (edo__uring_park(holder, source, op, waker, EDO__QUEUED))
-        parked = true;
-    else
-        op->base.result = -ECANCELED;
-    if (parked && !owner) edo__uring_ask(holder, source);
+    edo_driver *holder = source->driver;
     edo__lock_give(&source->lock);
-    if (parked && owner) edo__uring_tend_listener(holder, source);
-    return parked ? EDO_PENDING : EDO_READY;
+    if (!is_ours(holder) || !edo__uring_is_inherited(edo__uring_of(holder))) return;
+    edo__accepted_drop(source, close_copy);
+    let_go(edo__uring_of(holder), source);
+}
+
+/* What serves the listener, pinned, or NULL. *ret_free: nothing does, but this driver may. */
+static edo__uring *pin_holder(edo__source *source, bool *ret_free)
+{
+    edo__uring *holder = NULL;
+    edo__lock_take(&source->lock);
+    *ret_free = !source->driver;
+    if (is_ours(source->driver) && !((acceptor *)source->extra)->refused)
+        holder = edo__uring_of(source->driver);
+    if (holder) edo_add_relaxed(&holder->base.pins, 1);
+    edo__lock_give(&source->lock);
+    return holder;
+}
+
+static void unpin(edo__uring *driver)
+{
+    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
+}
+
+/* From another runtime of this thread, which may not be turned while this one waits. */
+static void move_here(edo__uring *driver, edo__uring *holder, edo__source *source)
+{
+    acceptor *a = source->extra;
+    stop_now(holder, source);
+    edo__lock_take(&source->lock);
+    edo__list_remove(&source->registered);
+    edo__uring_request_drop(holder, &a->request);
+    enlist(driver, source);
+    edo__lock_give(&source->lock);
+}
+
+/* Under the lock. Returns: whether the accept waits for the queue; else its result is there. The
+ * holder may have let go of the source since it was pinned: then it is to be tried again. */
+static bool queue_up(edo__uring *holder, edo__uring *driver, edo__source *source, edo_op *op,
+                     edo_wakeable *waker)
+{
+    op->base.result = edo__accepted_pop(source);
+    if (op->base.result >= 0 || source->driver != &holder->base) return false;
+    op->base.result = -ECANCELED;
+    if (!edo__uring_park(driver, source, op, waker, EDO__QUEUED)) return false;
+    if (holder != driver) edo__uring_request_push(holder, &((acceptor *)source->extra)->request);
+    return true;
+}
+
+static edo_poll accept_from(edo__uring *holder, edo__uring *driver, edo__source *source, edo_op *op,
+                            edo_wakeable *waker)
+{
+    edo__lock_take(&source->lock);
+    bool parked = queue_up(holder, driver, source, op, waker);
+    edo__lock_give(&source->lock);
+    if (!parked) return op->base.result == -EAGAIN ? edo__uring_start_later(op, waker) : EDO_READY;
+    if (holder == driver)
+        edo__uring_tend_listener(holder, source);
+    else
+        holder->base.ops->unpark(&holder->base);
+    return EDO_PENDING;
+}
+
+/* A call made at once tells a shortage sooner than the ring does, and saves arming it for nothing. */
+static bool try_unarmed(edo__source *source, edo_op *op)
+{
+    if (((const acceptor *)source->extra)->armed) return false;
+    op->base.result = edo__try(source, op);
+    return op->base.result != -EAGAIN;
+}
+
+bool edo__uring_accept(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                       edo_poll *ret_poll)
+{
+    bool is_free;
+    leave_parent(source);
+    edo__uring *pinned = pin_holder(source, &is_free);
+    if (is_free && take_over(driver, source)) pinned = pin_holder(source, &is_free);
+    if (!pinned) return false;
+    edo__uring *holder = pinned;
+    if (holder != driver && edo__uring_is_owner(holder)) {
+        move_here(driver, holder, source);
+        holder = driver;
+    }
+    if (holder == driver && try_unarmed(source, op))
+        *ret_poll = EDO_READY;
+    else
+        *ret_poll = accept_from(holder, driver, source, op, waker);
+    unpin(pinned);
+    return true;
 }
 
 /* ---- ends ---- */
 
-/* The owner sees the multishot's end at once, so that the address is free again. */
-static void end_now(edo__uring *driver, edo__source *source, bool armed)
+/* Under the lock: has the owner end the listener. Returns: false when the driver has let go of it. */
+static bool ask_for_end(edo__uring *driver, edo__source *source)
 {
-    edo__uring_tend_listener(driver, source);
-    if (!armed) return;
-    edo__ring_enter(&driver->ring, 0, 0);
-    edo__uring_reap(driver);
+    if (source->driver != &driver->base) return false;
+    acceptor *a = source->extra;
+    a->ending = a->forgotten = true;
+    edo__uring_request_push(driver, &a->request);
+    return true;
 }
 
+/* The owner sees the multishot's end at once, so that the address is free again. */
 void edo__uring_forget(edo_driver *base, edo__source *source)
 {
     edo__uring *driver = edo__uring_of(base);
-    bool owner = edo__uring_is_owner(driver);
+    leave_parent(source);
+    if (edo__uring_is_owner(driver) && source->driver == base) stop_now(driver, source);
     edo__lock_take(&source->lock);
-    acceptor *a = source->extra;
-    bool armed = a->armed;
-    a->ending = a->forgotten = true;
-    if (!owner) edo__uring_ask(driver, source);
+    bool asked = ask_for_end(driver, source);
     edo__lock_give(&source->lock);
-    if (owner) end_now(driver, source, armed);
+    if (!asked) {
+        edo__source_close_fd(source);
+        source->release(source);
+    } else if (edo__uring_is_owner(driver)) {
+        edo__uring_tend_listener(driver, source);
+    } else {
+        base->ops->unpark(base);
+    }
 }
 
 static edo__source *source_of(edo__node *node)
@@ -279,6 +348,12 @@ static void end_all(edo__uring *driver)
     }
 }
 
+static void let_all_go(edo__uring *driver)
+{
+    while (!edo__list_is_empty(&driver->listeners))
+        let_go(driver, source_of(driver->listeners.next));
+}
+
 /* By another thread than the owner, against the rules, the kernel refuses to cancel: then what it
  * still accepts is lost with the ring. */
 void edo__uring_close_listeners(edo__uring *driver)
@@ -290,16 +365,5 @@ void edo__uring_close_listeners(edo__uring *driver)
         edo__uring_reap(driver);
         end_all(driver);
     }
-    edo__uring_drop_listeners(driver);
-}
-
-static void close_connection(int fd)
-{
-    close(fd);
-}
-
-void edo__uring_drop_listeners(edo__uring *driver)
-{
-    while (!edo__list_is_empty(&driver->listeners))
-        let_go(driver, source_of(driver->listeners.next), close_connection);
+    let_all_go(driver);
 }
