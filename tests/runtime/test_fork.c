@@ -279,19 +279,17 @@ static void test_from_inside_a_task(void **state)
 
 /* ---- while another thread turns the runtime ---- */
 
-static sem_t stop;
+static sem_t made, stop;
 
-static void turn_on_and_on(unsigned index, void *arg)
+/* The thread that turns it owns it, from the first to the last. */
+static void *own_and_turn(void *arg)
 {
-    edo_runtime *runtime = arg;
-    (void)index;
+    (void)arg;
+    make_inherited();
+    sem_post(&made);
     while (sem_trywait(&stop) < 0)
-        insist(edo_turn(runtime, edo_ms(1)) >= 0);
-}
-
-static void *turn_thread(void *arg)
-{
-    turn_on_and_on(0, arg);
+        insist(edo_turn(inherited.runtime, edo_ms(1)) >= 0);
+    check_and_end();
     return NULL;
 }
 
@@ -299,15 +297,17 @@ static void test_while_another_thread_turns(void **state)
 {
     (void)state;
     pthread_t thread;
-    make_inherited();
+    assert_int_equal(sem_init(&made, 0, 0), 0);
     assert_int_equal(sem_init(&stop, 0, 0), 0);
-    assert_int_equal(pthread_create(&thread, NULL, turn_thread, inherited.runtime), 0);
+    assert_int_equal(pthread_create(&thread, NULL, own_and_turn, NULL), 0);
+    while (sem_wait(&made) < 0)
+        continue;
     for (int i = 0; i < 20; i++)
         expect_success_in_child(i % 2 ? destroy_inherited : close_stream, NULL);
     sem_post(&stop);
     assert_int_equal(pthread_join(thread, NULL), 0);
+    sem_destroy(&made);
     sem_destroy(&stop);
-    check_and_end();
 }
 
 /* ---- edo_wait ---- */
