@@ -192,8 +192,9 @@ edo_async(duplex)
             edo_await(n, edo_join(self->tasks[self->i]));
             assert_int_equal(n, self->size);
         }
-        for (unsigned i = 0; i < 2; i++) {
+        for (unsigned i = 0; i < 2; i++)
             assert_memory_equal(self->got[i], self->data[1 - i], self->size);
+        for (unsigned i = 0; i < 2; i++) {
             edo_close(self->ends[i]);
             test_free(self->data[i]);
             test_free(self->got[i]);
