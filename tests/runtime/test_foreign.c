@@ -40,6 +40,7 @@ static void turn_or_wake(unsigned index, void *arg)
     (void)arg;
     if (index == 0) {
         insist(edo_block_on(game.runtime, play) == 0);
+        insist(edo_runtime_destroy(game.runtime) == 0); // the owner's to end
         return;
     }
     for (unsigned i = 0; i < ROUNDS; i++) {
@@ -59,7 +60,6 @@ static void play_game(unsigned dawdle)
         flag_init(&game.flags[i]);
     assert_int_equal(sem_init(&game.answered, 0, 0), 0);
     run_threads(2, turn_or_wake, NULL);
-    assert_int_equal(edo_runtime_destroy(game.runtime), 0);
     sem_destroy(&game.answered);
 }
 
@@ -111,6 +111,7 @@ static void wake_sink(unsigned index, void *arg)
     edo_wakeable *waker;
     if (index == 0) {
         insist(edo_block_on((edo_runtime *)arg, wait_for_sink) == 0);
+        insist(edo_runtime_destroy(arg) == 0);
         return;
     }
     while (!(waker = __atomic_load_n(&sink.waker, __ATOMIC_ACQUIRE)))
@@ -128,7 +129,6 @@ static void test_woken_by_many(void **state)
     edo_runtime *runtime = make_runtime();
     sink = (struct sink){ .base.ops = &sink_ops, .wanted = (THREADS - 1) * WAKES };
     run_threads(THREADS, wake_sink, runtime);
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_wake(sink.waker);
     edo_waker_unref(sink.waker);
 }
@@ -176,6 +176,7 @@ static void spawn_many(unsigned index, void *arg)
     if (index == 0) {
         unsigned wanted = (THREADS - 1) * SPAWNS;
         insist(edo_block_on((edo_runtime *)arg, wait_for_count, .wanted = wanted) == 0);
+        insist(edo_runtime_destroy(arg) == 0);
         return;
     }
     for (unsigned i = 0; i < SPAWNS; i++) {
@@ -191,7 +192,6 @@ static void test_spawns(void **state)
     ran = 0;
     run_threads(THREADS, spawn_many, runtime);
     assert_int_equal(ran, (THREADS - 1) * SPAWNS);
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
 /* ---- spawns that race with the end: each runs, or is refused ---- */

@@ -299,7 +299,7 @@ static void test_own_signals(void **state)
 static void *run_beside(void *arg)
 {
     int *status = arg;
-    status[0] = edo_run(answer, .result = 0);
+    status[0] = edo_run(wait_forever);
     status[1] = edo_run_with(&(edo_config){ .ignore_signals = true }, answer, .result = 0);
     return NULL;
 }
@@ -328,7 +328,7 @@ static int runs_two(void)
 static void test_signals_are_for_one(void **state)
 {
     (void)state;
-    expect_exit(runs_two, 0, "edo: answer: Device or resource busy\n");
+    expect_exit(runs_two, 0, "edo: wait_forever: Device or resource busy\n");
 }
 
 /* ---- other tasks ---- */

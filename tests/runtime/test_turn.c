@@ -275,6 +275,51 @@ static void test_descriptor_tells_wakes(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* Wakes that come at any moment, most of all while the turn ends. */
+enum { WAKES = 3000 };
+
+static flag many[WAKES];
+
+struct wait_for_many {
+    edo_frame();
+    edo_args();
+    unsigned i;
+};
+
+edo_async(wait_for_many)
+{
+    edo_body {
+        int rc = 0;
+        for (self->i = 0; self->i < WAKES && rc == 0; self->i++)
+            edo_await_on(rc, &many[self->i].base);
+        edo_return(rc);
+    }
+}
+
+static void *set_many(void *arg)
+{
+    for (unsigned i = 0; i < WAKES; i++)
+        flag_set(&many[i]);
+    return arg;
+}
+
+static void test_descriptor_misses_no_wake(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    edo_task *task;
+    edo_runtime *runtime = make_runtime();
+    edo_spawn_options options = { .runtime = runtime };
+    int fd = edo_runtime_fd(runtime);
+    for (unsigned i = 0; i < WAKES; i++)
+        flag_init(&many[i]);
+    assert_int_equal(edo_spawn_with(&task, &options, wait_for_many), 0);
+    assert_int_equal(pthread_create(&thread, NULL, set_many, NULL), 0);
+    turn_until_done(runtime, fd, task);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 struct read_one {
     edo_frame();
     edo_args(edo_io *io;);
@@ -389,6 +434,7 @@ int main(void)
         clean_test(test_descriptor_tells_spawns),
         clean_test(test_descriptor_tells_timers),
         clean_test(test_descriptor_tells_wakes),
+        clean_test(test_descriptor_misses_no_wake),
         clean_test(test_descriptor_tells_input),
         clean_test(test_descriptor_after_block_on),
         clean_test(test_no_descriptor),
