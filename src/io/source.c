@@ -38,7 +38,7 @@ static void end(edo__source *source)
     edo_driver *driver = pin_driver(source);
     if (driver) {
         driver->ops->forget(driver, source);
-        edo_sub_acq_rel(&driver->pins, 1); // partner: the wait in the driver's close
+        edo_sub_release(&driver->pins, 1); // partner: the wait in the driver's close
         return;
     }
     edo__source_close_fd(source);
@@ -51,7 +51,7 @@ int edo__source_claim(edo__source *source, uint32_t sides)
     do {
         if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
         if (state & sides) return -EBUSY;
-    } while (!edo_cas_acq_rel(&source->state, &state, state | sides));
+    } while (!edo_cas_acquire(&source->state, &state, state | sides));
     return 0;
 }
 
@@ -81,7 +81,7 @@ enum { CLOSING = 8 };
 
 void edo__source_close(edo__source *source)
 {
-    uint32_t before = edo_or_acq_rel(&source->state, EDO__SOURCE_CLOSED | CLOSING);
+    uint32_t before = edo_or_relaxed(&source->state, EDO__SOURCE_CLOSED | CLOSING);
     if (before & EDO__SOURCE_CLOSED) edo__misuse("edo_close", "it was closed before");
     if (before) hang_up(source);
     edo__source_leave(source, CLOSING);

@@ -359,13 +359,13 @@ MODEL(far_read_twice, "bytes that come twice: no edge is lost between two reads"
 THREAD(close_far)
 {
     edo_close(k->io);
-    edo_store_release(&far->done, 1);
-    k->runtime->driver->ops->unpark(k->runtime->driver);
 }
 
 THREAD(read_closed)
 {
     far->results[0] = read_to_end(0);
+    edo_store_release(&far->done, 1);
+    k->runtime->driver->ops->unpark(k->runtime->driver);
 }
 
 /* The closer waits until the read is in flight: nothing may start on a closed stream. */
@@ -377,13 +377,13 @@ static void until_in_flight(void)
 }
 
 MODEL(far_read_against_close,
-      "closing ends a read that another thread polls, and the stream goes after both")
+      "closing ends a read that another thread polls; the stream goes after both")
 {
     set_up_far(0);
     int reader = model_start(read_closed, NULL);
     until_in_flight();
-    close_far(NULL);
-    turn_far(reader, 0);
+    int closer = model_start(close_far, NULL);
+    turn_far(reader, closer);
     model_assert(far->results[0] == -ECANCELED);
 }
 
@@ -405,4 +405,38 @@ MODEL(two_readers, "of two reads at once one is refused, or comes after the othe
     for (int i = 0; i < 2; i++)
         model_assert(far->results[i] == -EBUSY || far->results[i] == 1);
     model_assert(far->results[0] == 1 || far->results[1] == 1);
+}
+
+THREAD(claim_and_touch)
+{
+    edo__source *source = edo__io_source(k->io);
+    if (edo__source_claim(source, EDO__SOURCE_READING) < 0) return;
+    edo_plain_write(&k->buffer[0]);
+    edo__source_leave(source, EDO__SOURCE_READING);
+}
+
+MODEL(claim_hands_over, "what one operation did on a side comes before the next one's claim")
+{
+    set_up_far(0);
+    int other = model_start(claim_and_touch, NULL);
+    claim_and_touch(NULL);
+    model_join(other);
+    edo_close(k->io);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+}
+
+THREAD(claim_closed)
+{
+    edo_close(k->io);
+    model_assert(edo__source_claim(edo__io_source(k->io), EDO__SOURCE_WRITING) == -ECANCELED);
+    edo__source_leave(edo__io_source(k->io), EDO__SOURCE_READING);
+}
+
+MODEL(claim_refused, "an operation that comes after the close is refused while another one ends")
+{
+    set_up_far(0);
+    model_assert(edo__source_claim(edo__io_source(k->io), EDO__SOURCE_READING) == 0);
+    claim_closed(NULL);
+    model_assert(!k->open);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
 }

@@ -57,6 +57,26 @@ edo_async(worker)
     }
 }
 
+/* Ends only when it is cancelled. */
+struct waiter {
+    edo_frame();
+    edo_args(int64_t answer;);
+};
+
+static edo_poll waiter_poll(edo_future *future, edo_cx *cx)
+{
+    future->result = -ECANCELED;
+    return edo_cx_fate(cx) == EDO_LIVE ? EDO_PENDING : EDO_READY;
+}
+
+static const edo_future_ops waiter_async = {
+    .name = "waiter",
+    .poll = waiter_poll,
+    .size = sizeof(struct waiter),
+    .args_offset = offsetof(struct waiter, args),
+    .args_size = sizeof(((struct waiter *)0)->args),
+};
+
 struct joiner {
     edo_frame();
     edo_args(edo_task *task;);
@@ -167,7 +187,7 @@ MODEL(join_other_waker, "a join tells the waker of its last poll, and lets go of
 
 struct owner {
     edo_frame();
-    edo_args(uint32_t flags; int64_t first, second;);
+    edo_args(uint32_t flags; int64_t first, second; bool waits;);
     edo_scope scope;
     edo_spawn_options there;
     edo_member member;
@@ -185,6 +205,10 @@ edo_async(owner)
         if (self->second) {
             rc = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = self->second);
             model_assert(rc == 0 || (rc == -ECANCELED && self->first < 0));
+        }
+        if (self->waits) {
+            rc = edo_scope_spawn_with(&self->scope, &self->there, waiter, .answer = 0);
+            model_assert(rc == 0);
         }
         self->members = 0;
         while (self->flags & EDO_SCOPE_RESULTS) {
@@ -307,6 +331,25 @@ MODEL(scope_cancelled, "an owner that is cancelled cancels its members and waits
         edo_turn(s->here, EDO_NEVER);
     model_assert(s->joined == 0 || s->joined == -ECANCELED);
     model_assert(s->ends == 1);
+    model_join(canceller);
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
+
+MODEL(scope_cancels_waiting,
+      "a member that waits is woken by the failure of another, or by the owner's cancel")
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, owner, .flags = EDO_SCOPE_FAIL_FAST,
+                                .first = -EIO, .waits = true) == 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    int canceller = model_start(cancel_owner, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(s->joined == -EIO || s->joined == -ECANCELED);
     model_join(canceller);
     edo_detach(s->joiner);
     run_out(s->here);

@@ -312,3 +312,17 @@ MODEL(context_counted, "whoever lets go last of a context frees it, after all ot
         edo_turn(s->runtime, EDO_NEVER);
     tear_down(other);
 }
+
+/* ---- the end ---- */
+
+MODEL(destroy_against_wake,
+      "a task that waits when its runtime ends sees the cancel; a wake may come too")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    edo_turn(s->runtime, 0); // it waits
+    int other = model_start(wake_only, NULL);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+}
