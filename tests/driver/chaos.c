@@ -341,6 +341,14 @@ static edo_wakeable *chaos_hang_up(edo_driver *base, edo__source *source, edo_op
     return wake(source, op);
 }
 
+/* Connections that another driver accepted ahead lie with the listener itself. */
+static int accepted_ahead(const chaos_seat *seat)
+{
+    edo__source *source = seat->shadow->outer;
+    bool accepts = edo__request_of(&seat->inner) == EDO__ACCEPT;
+    return accepts && (source->traits & EDO__SOURCE_LISTENER) ? edo__accepted_pop(source) : -EAGAIN;
+}
+
 /* A cancelled call may have been made before the cancellation came. */
 static edo_poll end_cancelled(chaos_seat *seat)
 {
@@ -358,6 +366,8 @@ static edo_poll run_inner(chaos_seat *seat)
         seat->inner.base.result = -seat->shadow->driver->options.fault;
         return EDO_READY;
     }
+    seat->inner.base.result = accepted_ahead(seat);
+    if (seat->inner.base.result >= 0) return EDO_READY;
     return inner->ops->drive(inner, &seat->shadow->source, &seat->inner, &seat->waker.head);
 }
 
