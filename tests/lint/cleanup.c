@@ -2,7 +2,10 @@
 #include <edo/edo.h>
 #include <stdlib.h>
 
-static void release(void *at) { free(*(void **)at); }
+static void release(void *at)
+{
+    free(*(void **)at);
+}
 
 struct hold {
     edo_frame();

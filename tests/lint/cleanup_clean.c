@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void release(void *at) { free(*(void **)at); }
+static void release(void *at)
+{
+    free(*(void **)at);
+}
 
 static int count_body(int n)
 {

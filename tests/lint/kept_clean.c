@@ -28,7 +28,8 @@ edo_async_extern(pump)
             size_t length = (size_t)n;
             edo_await(n, edo_write_all(self->conn, self->buf, length));
             if (n < 0) break;
-            for (size_t i = 0; i < sizeof digits; i++) digits[i] = (char)('0' + i);
+            for (size_t i = 0; i < sizeof digits; i++)
+                digits[i] = (char)('0' + i);
             pair.first = digits[0];
             pair.second = digits[1];
             clock_gettime(CLOCK_MONOTONIC, &now);

@@ -180,7 +180,7 @@ static const edo_future_ops stubborn_ops = { .name = "stubborn", .poll = stubbor
 
 struct wait_for_flag {
     edo_frame();
-    edo_args(flag *flag;);
+    edo_args(struct flag *flag;);
 };
 
 edo_async(wait_for_flag)

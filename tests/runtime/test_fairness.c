@@ -53,7 +53,7 @@ static void make_busy(bool spin)
 
 struct served {
     edo_frame();
-    edo_args(flag *flag; bool spin;);
+    edo_args(struct flag *flag; bool spin;);
     edo_io *io;
     int pair[2];
     edo_task *task;

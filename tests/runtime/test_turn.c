@@ -363,7 +363,7 @@ static void test_descriptor_tells_input(void **state)
 
 struct leave_others {
     edo_frame();
-    edo_args(flag *flag; edo_task **tasks;);
+    edo_args(struct flag *flag; edo_task **tasks;);
 };
 
 enum { NAP_LEFT, WAITER_LEFT, READY_LEFT, LEFT };

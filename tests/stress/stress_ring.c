@@ -87,7 +87,10 @@ static unsigned draw(struct stress *s, unsigned below)
     return (unsigned)(s->random >> 32) % below;
 }
 
-static unsigned char byte_at(uint64_t position) { return (unsigned char)(position * 31 >> 3); }
+static unsigned char byte_at(uint64_t position)
+{
+    return (unsigned char)(position * 31 >> 3);
+}
 
 static struct io_uring_sqe *entry(struct edo__ring *ring, uint64_t tag)
 {
@@ -121,7 +124,8 @@ static void start_send(struct stress *s, unsigned index)
     unsigned len = 1 + draw(s, CHUNK);
 
     if (p->in_flight[SEND] || s->draining) return;
-    for (unsigned i = 0; i < len; i++) p->out[i] = byte_at(p->sent + i);
+    for (unsigned i = 0; i < len; i++)
+        p->out[i] = byte_at(p->sent + i);
     edo__sqe_send(start(s, index, SEND), p->fd[1], p->out, len, 0);
 }
 
@@ -136,7 +140,8 @@ static void start_cancel(struct stress *s, unsigned index)
 static void finish_recv(struct pair *p, int result)
 {
     check(result > 0 && result <= (int)CHUNK);
-    for (int i = 0; i < result; i++) check(p->in[i] == byte_at(p->received++));
+    for (int i = 0; i < result; i++)
+        check(p->in[i] == byte_at(p->received++));
 }
 
 static void finish(struct stress *s, const struct io_uring_cqe *cqe)
@@ -165,7 +170,8 @@ static void reap(struct stress *s)
     unsigned count;
 
     while ((count = edo__ring_peek(&s->ring, &first)) > 0) {
-        for (unsigned i = 0; i < count; i++) finish(s, &first[i]);
+        for (unsigned i = 0; i < count; i++)
+            finish(s, &first[i]);
         edo__ring_advance(&s->ring, count);
     }
 }
@@ -220,7 +226,8 @@ static void stress(const struct setup *setup, int64_t duration_ns, uint64_t seed
     check(edo__ring_init(&s.ring, SMALL_ENTRIES, setup->flags, &reason) == 0);
     for (unsigned i = 0; i < PAIRS; i++)
         check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s.pairs[i].fd) == 0);
-    while (now_ns() < end) turn(&s);
+    while (now_ns() < end)
+        turn(&s);
     drain(&s);
     check(edo__ring_enter(&s.ring, 0, 0) == 0 && edo__ring_ready(&s.ring) == 0);
     edo__ring_deinit(&s.ring);
@@ -251,7 +258,8 @@ static unsigned discard(struct edo__ring *ring)
 static void complete(struct edo__ring *ring, unsigned count)
 {
     check(edo__ring_enter(ring, count, NO_LIMIT) == 0);
-    while (count > 0) count -= discard(ring);
+    while (count > 0)
+        count -= discard(ring);
 }
 
 static double measure_nops(struct edo__ring *ring, unsigned batch)
@@ -259,7 +267,8 @@ static double measure_nops(struct edo__ring *ring, unsigned batch)
     int64_t start = now_ns();
 
     for (unsigned i = 0; i < ROUNDS / batch; i++) {
-        for (unsigned j = 0; j < batch; j++) edo__sqe_nop(entry(ring, j));
+        for (unsigned j = 0; j < batch; j++)
+            edo__sqe_nop(entry(ring, j));
         complete(ring, batch);
     }
     return (double)(now_ns() - start) / ROUNDS;
@@ -269,7 +278,8 @@ static double measure_idle_turns(struct edo__ring *ring)
 {
     int64_t start = now_ns();
 
-    for (unsigned i = 0; i < ROUNDS; i++) check(edo__ring_enter(ring, 1, 0) == 0);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        check(edo__ring_enter(ring, 1, 0) == 0);
     return (double)(now_ns() - start) / ROUNDS;
 }
 
@@ -285,8 +295,10 @@ static double measure_messages(struct edo__ring *ring)
         check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd[j]) == 0);
     start = now_ns();
     for (unsigned i = 0; i < BATCHES; i++) {
-        for (unsigned j = 0; j < BATCH; j++) edo__sqe_recv(entry(ring, j), fd[j][0], &in[j], 1, 0);
-        for (unsigned j = 0; j < BATCH; j++) edo__sqe_send(entry(ring, j), fd[j][1], "x", 1, 0);
+        for (unsigned j = 0; j < BATCH; j++)
+            edo__sqe_recv(entry(ring, j), fd[j][0], &in[j], 1, 0);
+        for (unsigned j = 0; j < BATCH; j++)
+            edo__sqe_send(entry(ring, j), fd[j][1], "x", 1, 0);
         complete(ring, 2 * BATCH);
     }
     ns = (double)(now_ns() - start) / (BATCHES * BATCH);
@@ -346,7 +358,8 @@ static int measure_all(void)
 {
     printf("%-28s %8s %12s %8s %9s %6s\n", "ns for each", "nop", "unregistered", "of 64", "message",
            "idle");
-    for (size_t i = 0; i < LENGTH(setups); i++) measure(&setups[i]);
+    for (size_t i = 0; i < LENGTH(setups); i++)
+        measure(&setups[i]);
     printf("iowait ticks in a second: %ld as set up, %ld without NO_IOWAIT\n", iowait_ticks(0),
            iowait_ticks(~(unsigned)IORING_ENTER_GETEVENTS));
     return 0;

@@ -86,7 +86,8 @@ static struct io_uring_sqe *entry(struct edo__ring *ring, uint64_t tag)
 
 static void add_nops(struct edo__ring *ring, unsigned from, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++) edo__sqe_nop(entry(ring, from + i));
+    for (unsigned i = 0; i < count; i++)
+        edo__sqe_nop(entry(ring, from + i));
 }
 
 /* What a completion says. */
@@ -156,7 +157,8 @@ static unsigned take_in_order(struct edo__ring *ring, unsigned from)
 
     while ((count = edo__ring_peek(ring, &first)) > 0) {
         assert_true(first + count <= ring->cqes + ring->cq_mask + 1);
-        for (unsigned i = 0; i < count; i++) assert_int_equal(first[i].user_data, from + taken++);
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(first[i].user_data, from + taken++);
         edo__ring_advance(ring, count);
     }
     return taken;
@@ -236,7 +238,8 @@ static void test_overflow_with_waiting(void **state)
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     unsigned count = overflow(ring);
 
-    for (unsigned i = 0; i < count; i++) expect(ring, i, 0);
+    for (unsigned i = 0; i < count; i++)
+        expect(ring, i, 0);
     expect_nothing(ring);
 }
 
@@ -247,7 +250,8 @@ static void test_submitting_while_overflown(void **state)
     unsigned count = overflow(ring);
 
     add_nops(ring, count, ENTRIES);
-    for (unsigned i = 0; i < count + ENTRIES; i++) expect(ring, i, 0);
+    for (unsigned i = 0; i < count + ENTRIES; i++)
+        expect(ring, i, 0);
     expect_nothing(ring);
 }
 
@@ -602,7 +606,10 @@ static void test_cancel_of_nothing(void **state)
     expect(ring, TAG_OTHER, -ENOENT);
 }
 
-static void ring_bell(int fd) { assert_int_equal(eventfd_write(fd, 1), 0); }
+static void ring_bell(int fd)
+{
+    assert_int_equal(eventfd_write(fd, 1), 0);
+}
 
 static void test_poll(void **state)
 {
@@ -649,7 +656,10 @@ static void test_multishot_poll(void **state)
     close(fd);
 }
 
-static void on_signal(int number) { (void)number; }
+static void on_signal(int number)
+{
+    (void)number;
+}
 
 /* Signals a thread until it says that its wait has ended. */
 struct pesterer {
@@ -662,7 +672,8 @@ static void *pester(void *arg)
     struct pesterer *p = arg;
     struct pollfd stop = { .fd = p->stop, .events = POLLIN };
 
-    while (poll(&stop, 1, 1) == 0) pthread_kill(p->victim, SIGUSR1);
+    while (poll(&stop, 1, 1) == 0)
+        pthread_kill(p->victim, SIGUSR1);
     return NULL;
 }
 

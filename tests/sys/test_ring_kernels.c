@@ -417,7 +417,8 @@ static void test_starved_submission(void **state)
     static const int errors[] = { -EBUSY, -EAGAIN, -ENOMEM, 0 };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(errors); i++) expect_starved(errors[i]);
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++)
+        expect_starved(errors[i]);
 }
 
 /* With something to reap there is no wait at all, whatever the number that was asked for. */

@@ -92,7 +92,8 @@ static void measure_first(const struct load_options *options, struct load_result
 
 static void run_until(struct load_client *client, uint64_t deadline)
 {
-    while (load_client_alive(client) && load_now() < deadline) load_client_turn(client, deadline);
+    while (load_client_alive(client) && load_now() < deadline)
+        load_client_turn(client, deadline);
 }
 
 static void warm_up(struct load_client *client)
@@ -140,7 +141,8 @@ static void shuffle(struct load_conn **list, unsigned count, uint64_t seed)
 /* Each survivor must echo bytes that it sent after the last reset. */
 static void demand_more(struct load_client *client)
 {
-    for (unsigned i = 0; i < client->count; i++) client->conns[i].owes = client->conns[i].allowed;
+    for (unsigned i = 0; i < client->count; i++)
+        client->conns[i].owes = client->conns[i].allowed;
 }
 
 /* Resets the first `count` of the list, one after another at even distances. */

@@ -31,7 +31,10 @@ uint64_t load_now(void)
     return (uint64_t)time.tv_sec * LOAD_NS_PER_SECOND + (uint64_t)time.tv_nsec;
 }
 
-uint64_t load_nanoseconds(double seconds) { return (uint64_t)(seconds * LOAD_NS_PER_SECOND); }
+uint64_t load_nanoseconds(double seconds)
+{
+    return (uint64_t)(seconds * LOAD_NS_PER_SECOND);
+}
 
 unsigned load_index(const struct load_client *client, const struct load_conn *conn)
 {
@@ -208,7 +211,8 @@ void load_client_turn(struct load_client *client, uint64_t until)
     uint64_t wake = until < client->next_report ? until : client->next_report;
 
     int count = epoll_wait(client->epoll, events, EVENTS, milliseconds_until(wake));
-    for (int i = 0; i < count; i++) serve(client, &events[i]);
+    for (int i = 0; i < count; i++)
+        serve(client, &events[i]);
 
     uint64_t now = load_now();
     if (!awaits_server(client))
@@ -236,13 +240,16 @@ void load_client_finish(struct load_client *client)
 {
     client->renew = false;
     client->finishing = true;
-    for (unsigned i = 0; i < client->count; i++) load_finish_if_idle(client, &client->conns[i]);
-    while (load_client_alive(client)) load_client_turn(client, LOAD_FOREVER);
+    for (unsigned i = 0; i < client->count; i++)
+        load_finish_if_idle(client, &client->conns[i]);
+    while (load_client_alive(client))
+        load_client_turn(client, LOAD_FOREVER);
 }
 
 uint64_t load_client_failures(const struct load_client *client)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < LOAD_FAILURES; i++) sum += client->failures[i];
+    for (unsigned i = 0; i < LOAD_FAILURES; i++)
+        sum += client->failures[i];
     return sum;
 }

@@ -48,7 +48,8 @@ static size_t head_of(uint64_t offset, size_t size)
 
 static void fill_bytes(uint64_t key, uint64_t offset, unsigned char *to, size_t size)
 {
-    for (size_t i = 0; i < size; i++) to[i] = load_stream_byte(key, offset + i);
+    for (size_t i = 0; i < size; i++)
+        to[i] = load_stream_byte(key, offset + i);
 }
 
 void load_stream_fill(uint64_t key, uint64_t offset, unsigned char *to, size_t size)
@@ -65,7 +66,8 @@ void load_stream_fill(uint64_t key, uint64_t offset, unsigned char *to, size_t s
 static size_t check_bytes(uint64_t key, uint64_t offset, const unsigned char *from, size_t size)
 {
     size_t i = 0;
-    while (i < size && from[i] == load_stream_byte(key, offset + i)) i++;
+    while (i < size && from[i] == load_stream_byte(key, offset + i))
+        i++;
     return i;
 }
 
