@@ -56,22 +56,27 @@ static void init_extra(edo_task *task, const edo_spawn_options *options, edo_sco
 static edo_context *context_for(const edo_spawn_options *options)
 {
     edo_context *context = options ? options->context : NULL;
-    if (!context) context = edo_current_context();
-    return context ? edo_context_ref(context) : NULL;
+    if (context) return edo_context_ref(context);
+    const edo_task *task = edo__current_task();
+    return task && task->context ? edo_context_ref(task->context) : NULL;
 }
 
+/* Member by member: a literal of this size would be zeroed by a loop first. */
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {
-    *task = (edo_task){
-        .head = { .kind = EDO_WAKEABLE_TASK, .private_ = { flags } },
-        .state = EDO__NOTIFIED | EDO__REF,
-        .runtime = runtime,
-        .id = edo__runtime_new_id(runtime),
-        .site = site,
-        .context = context_for(options),
-    };
+    task->head = (edo_wakeable){ .kind = EDO_WAKEABLE_TASK, .private_ = { flags } };
+    task->state = EDO__NOTIFIED + EDO__REF;
     if (handle) task->state += EDO__JOIN_INTEREST + EDO__REF;
+    task->queue_next = NULL;
+    task->runtime = runtime;
+    task->registry = (edo__node){ NULL, NULL };
+    task->join_waker = NULL;
+    task->timer = (edo__timer){ NULL, NULL, 0 };
+    task->id = edo__runtime_new_id(runtime);
+    task->site = site;
+    task->context = context_for(options);
+    task->poll_start = 0;
 }
 
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
@@ -263,7 +268,7 @@ void *edo_task_user(const edo_task *task)
 
 edo_task *edo_current_task(void)
 {
-    return edo__self.cx ? edo__self.cx->task : NULL;
+    return edo__current_task();
 }
 
 int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)

@@ -139,6 +139,11 @@ static inline void edo__raise_fate(edo_future *future, edo_fate fate)
     if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
 }
 
+static inline edo_task *edo__current_task(void)
+{
+    return edo__self.cx ? edo__self.cx->task : NULL;
+}
+
 /* A frame with its arguments. */
 void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);
 

@@ -63,7 +63,9 @@ void *edo__sys_alloc(size_t size, size_t align)
 
 /* ---- fork ---- */
 
-static edo_atomic(uint32_t) fork_generation;
+enum { NOT_WATCHED }; // generations count from 1
+
+static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
 static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void count_fork(void)
@@ -74,10 +76,13 @@ static void count_fork(void)
 static void watch_forks(void)
 {
     pthread_atfork(NULL, NULL, count_fork);
+    edo_add_relaxed(&fork_generation, 1);
 }
 
 uint32_t edo__sys_fork_generation(void)
 {
+    uint32_t generation = edo_load_relaxed(&fork_generation);
+    if (generation != NOT_WATCHED) return generation;
     pthread_once(&fork_once, watch_forks);
     return edo_load_relaxed(&fork_generation);
 }
