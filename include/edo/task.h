@@ -124,8 +124,8 @@ static inline edo_op edo__op(const edo_future_ops *ops, void *object, void *data
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
 /* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To
- * cancel twice, or something that is done, does nothing. One that is being waited for is polled again
- * soon.
+ * cancel twice, or something that is done, does nothing. One that is being waited for is polled
+ * again soon.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 

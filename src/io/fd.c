@@ -114,8 +114,8 @@ static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
     return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
 }
 
-/* One read into nowhere; TCP drops all there is with MSG_TRUNC. Returns: 1 when there may be more, 0
- * at the end, -EAGAIN, or an error. */
+/* One read into nowhere; TCP drops all there is with MSG_TRUNC. Returns: 1 when there may be more,
+ * 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
@@ -127,8 +127,8 @@ static int64_t drop_some(edo__source *source)
     return n != 0;
 }
 
-/* The operation waits for readability by a poll request, so that all drivers do it alike. A peer that
- * never stops sending holds up neither other tasks nor a cancellation. */
+/* The operation waits for readability by a poll request, so that all drivers do it alike. A peer
+ * that never stops sending holds up neither other tasks nor a cancellation. */
 static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;

@@ -12,8 +12,8 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-/* In this poll of the task the future may have had its turn, and perhaps nothing else wakes the task:
- * so it is queued again. */
+/* In this poll of the task the future may have had its turn, and perhaps nothing else wakes the
+ * task: so it is queued again. */
 static void ask(edo_future *future, edo_fate fate)
 {
     if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
