@@ -54,6 +54,7 @@ typedef struct chaos_shadow {
     edo__source source;
     edo__source *outer;
     struct chaos_shadow *next; // of the same source, in another driver
+    bool is_visit;             // for one operation, on a source that another kind of driver has
     chaos *driver;
     edo__node mine; // among those of the driver
     chaos_seat seats[EDO__SIDES];
@@ -166,33 +167,59 @@ static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
     edo__source_init(&made->source, source->fd, traits | EDO__SOURCE_BORROWED, release_shadow);
     made->outer = source;
     made->driver = driver;
-    made->next = source->extra;
     for (unsigned side = 0; side < EDO__SIDES; side++) {
         edo_user_wakeable_init(&made->seats[side].waker, on_inner_wake);
         made->seats[side].shadow = made;
     }
     edo__list_push(&driver->shadows, &made->mine);
+    return made;
+}
+
+static chaos_shadow *add_shadow(chaos *driver, edo__source *source)
+{
+    chaos_shadow *made = make_shadow(driver, source);
+    if (!made) return NULL;
+    made->next = source->extra;
     set_shadows(source, made);
+    return made;
+}
+
+/* The stream may have been used with another runtime, whose driver is of another kind. */
+static bool is_foreign(const edo__source *source)
+{
+    return source->driver && source->driver->ops != &chaos_driver;
+}
+
+static chaos_shadow *visit(chaos *driver, edo__source *source)
+{
+    chaos_shadow *made = make_shadow(driver, source);
+    if (made) made->is_visit = true;
     return made;
 }
 
 static chaos_shadow *shadow_of(chaos *driver, edo__source *source)
 {
+    if (is_foreign(source)) return visit(driver, source);
     chaos_shadow *shadow = source->extra;
     while (shadow && shadow->driver != driver)
         shadow = shadow->next;
-    return shadow ? shadow : make_shadow(driver, source);
+    return shadow ? shadow : add_shadow(driver, source);
+}
+
+static void unlink_shadow(chaos_shadow *shadow)
+{
+    chaos_shadow *first = shadow->outer->extra, **link = &first;
+    while (*link != shadow)
+        link = &(*link)->next;
+    *link = shadow->next;
+    set_shadows(shadow->outer, first);
 }
 
 /* The inner driver may still have an event for the shadow, so it frees it if it knows it. */
 static void drop_shadow(chaos_shadow *shadow)
 {
-    chaos_shadow *first = shadow->outer->extra, **link = &first;
     edo_driver *inner = shadow->driver->inner;
-    while (*link != shadow)
-        link = &(*link)->next;
-    *link = shadow->next;
-    set_shadows(shadow->outer, first);
+    if (!shadow->is_visit) unlink_shadow(shadow);
     edo__list_remove(&shadow->mine);
     if (shadow->source.driver)
         inner->ops->forget(inner, &shadow->source);
@@ -260,6 +287,7 @@ static edo_poll take_result(chaos_seat *seat, edo_op *op)
     let_go(seat, FREE);
     op->word = EDO__OP_IDLE;
     op->base.result = seat->result;
+    if (seat->shadow->is_visit) drop_shadow(seat->shadow);
     return EDO_READY;
 }
 
@@ -278,24 +306,13 @@ static edo_poll go_on(edo__source *source, edo_op *op, edo_wakeable *waker)
     return EDO_PENDING;
 }
 
-/* The stream may have been used with another runtime, whose driver is of another kind: that one
- * keeps it. */
-static bool is_foreign(const edo__source *source)
-{
-    return source->driver && source->driver->ops != &chaos_driver;
-}
-
 static edo_poll chaos_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    edo_poll poll = EDO_PENDING;
     lock_both(source);
-    edo_driver *foreign = is_foreign(source) ? source->driver : NULL;
-    if (!foreign && op->word == EDO__OP_IDLE)
-        poll = start(chaos_of(base), source, op, waker);
-    else if (!foreign)
-        poll = go_on(source, op, waker);
+    bool is_idle = op->word == EDO__OP_IDLE;
+    edo_poll poll = is_idle ? start(chaos_of(base), source, op, waker) : go_on(source, op, waker);
     unlock_both(source);
-    return foreign ? foreign->ops->drive(foreign, source, op, waker) : poll;
+    return poll;
 }
 
 static void begin_cancel(chaos_seat *seat)

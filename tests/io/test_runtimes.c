@@ -79,6 +79,33 @@ static void test_moves_between_runtimes(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* The same with runtimes of every kind of driver, which must leave each other's work alone. */
+static void test_moves_between_drivers(void **state)
+{
+    (void)state;
+    static const char *const drivers[] = { "epoll", "io_uring", "chaos" };
+    enum { DRIVERS = ARRAY_LENGTH(drivers), TURNS = 4 * DRIVERS };
+    size_t before = open_descriptors();
+    edo_runtime *runtimes[DRIVERS];
+    int peer;
+    for (size_t i = 0; i < DRIVERS; i++) {
+        edo_config config = { .driver = drivers[i], .test_clock = true };
+        assert_int_equal(edo_runtime_create(&config, &runtimes[i]), 0);
+    }
+    for (stream_kind kind = UNIX_STREAM; kind <= TCP_STREAM; kind++) {
+        edo_io *io = open_stream(kind, &peer);
+        for (size_t round = 0; round < TURNS; round++) {
+            edo_runtime *runtime = runtimes[round * (1 + round / DRIVERS) % DRIVERS];
+            assert_int_equal(edo_block_on(runtime, use, .io = io, .peer = peer), 0);
+        }
+        edo_close(io);
+        close(peer);
+    }
+    for (size_t i = 0; i < DRIVERS; i++)
+        assert_int_equal(edo_runtime_destroy(runtimes[i]), 0);
+    assert_int_equal(open_descriptors(), before);
+}
+
 /* A stream that is open when its runtime ends, and a read that the end cancels. */
 struct leave_reading {
     edo_frame();
@@ -309,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_outlives_runtimes),
         cmocka_unit_test(test_moves_between_runtimes),
+        cmocka_unit_test(test_moves_between_drivers),
         cmocka_unit_test(test_runtime_ends_under_read),
         cmocka_unit_test(test_wait_on_plain_thread),
         cmocka_unit_test(test_threads_in_a_ring),

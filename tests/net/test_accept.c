@@ -376,6 +376,55 @@ static void test_outlives_runtimes(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* One listener in runtimes of every kind of driver by turns. Some accept ahead, and what they have
+ * then belongs to the others too. */
+struct accept_in_order {
+    edo_frame();
+    edo_args(edo_listener *listener; char expected;);
+    edo_io *conn;
+    char byte;
+};
+
+edo_async(accept_in_order)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_read(self->conn, &self->byte, 1));
+        assert_int_equal(n, 1);
+        assert_int_equal(self->byte, self->expected);
+        edo_close(self->conn);
+        edo_return(0);
+    }
+}
+
+static void test_moves_between_drivers(void **state)
+{
+    (void)state;
+    static const char *const drivers[] = { "epoll", "io_uring", "chaos" };
+    enum { DRIVERS = ARRAY_LENGTH(drivers), TURNS = 6 * DRIVERS };
+    edo_listener *listener;
+    edo_runtime *runtimes[DRIVERS];
+    int clients[TURNS];
+    for (size_t i = 0; i < DRIVERS; i++) {
+        edo_config config = { .driver = drivers[i], .test_clock = true };
+        assert_int_equal(edo_runtime_create(&config, &runtimes[i]), 0);
+    }
+    assert_int_equal(edo_block_on(runtimes[0], accept_none, .ret = &listener), 0);
+    for (char i = 0; i < TURNS; i++)
+        clients[(size_t)i] = connect_as(listener, i);
+    for (char i = 0; i < TURNS; i++) {
+        edo_runtime *runtime = runtimes[i * (1 + i / DRIVERS) % DRIVERS];
+        assert_int_equal(
+            edo_block_on(runtime, accept_in_order, .listener = listener, .expected = i), 0);
+        close(clients[(size_t)i]);
+    }
+    edo_listener_close(listener);
+    for (size_t i = 0; i < DRIVERS; i++)
+        assert_int_equal(edo_runtime_destroy(runtimes[i]), 0);
+}
+
 /* ---- failures ---- */
 
 /* No memory for the stream: the peer learns of it. */
@@ -478,11 +527,17 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_test),           cmocka_unit_test(queue_test),
-        cmocka_unit_test(timeouts_test),      cmocka_unit_test(race_test),
-        cmocka_unit_test(second_test),        cmocka_unit_test(close_waiting_test),
-        cmocka_unit_test(close_untaken_test), cmocka_unit_test(test_outlives_runtimes),
-        cmocka_unit_test(test_no_memory),     cmocka_unit_test(test_faults),
+        cmocka_unit_test(one_test),
+        cmocka_unit_test(queue_test),
+        cmocka_unit_test(timeouts_test),
+        cmocka_unit_test(race_test),
+        cmocka_unit_test(second_test),
+        cmocka_unit_test(close_waiting_test),
+        cmocka_unit_test(close_untaken_test),
+        cmocka_unit_test(test_outlives_runtimes),
+        cmocka_unit_test(test_moves_between_drivers),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
