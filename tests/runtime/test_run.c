@@ -132,8 +132,17 @@ static void test_signal_cancels(void **state)
 }
 
 /* The signal meets another thread, while the runtime sleeps or is about to. */
+static void mask_sigterm(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    insist(pthread_sigmask(how, &set, NULL) == 0);
+}
+
 static void *send_signal(void *arg)
 {
+    mask_sigterm(SIG_UNBLOCK);
     kill(getpid(), SIGTERM);
     return arg;
 }
@@ -148,11 +157,8 @@ edo_async(starts_sender)
 {
     edo_body {
         int rc;
-        sigset_t set;
-        sigemptyset(&set);
-        sigaddset(&set, SIGTERM);
+        mask_sigterm(SIG_BLOCK); // on this thread only
         insist(pthread_create(&self->thread, NULL, send_signal, NULL) == 0);
-        insist(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0); // on this thread only
         edo_await(rc, edo_sleep(EDO_NEVER));
         pthread_join(self->thread, NULL);
         edo_return(rc);

@@ -23,6 +23,7 @@ enum {
     WORKERS = 20, // at the beginning of a generation
     STEPS = 6,    // of a worker
     DEPTH = 2,    // of workers that spawn workers
+    CROWD = 500,  // functions alive, beyond which nobody spawns from outside
     GRACE = 60,   // seconds until a hang is told
 };
 
@@ -412,6 +413,7 @@ static void spawn_abroad(test_random *random)
 {
     unsigned i = below(random, RUNTIMES);
     edo_task *task = NULL;
+    if (value(alive) > CROWD) return; // it would grow faster than a slow build can run
     pthread_mutex_lock(&world.homes[i].lock);
     edo_runtime *home = world.homes[i].runtime;
     if (home) edo_runtime_ref(home);
