@@ -45,7 +45,8 @@ static void test_bad_options(void **state)
 static void run_with(void *driver)
 {
     edo_runtime *runtime;
-    edo_runtime_create(&(edo_config){ .driver = driver }, &runtime);
+    if (edo_runtime_create(&(edo_config){ .driver = driver }, &runtime) == 0)
+        edo_runtime_destroy(runtime);
 }
 
 static void run_with_and_fail(void *driver)
