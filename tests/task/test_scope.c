@@ -236,12 +236,14 @@ struct next_answers_in_the_order_of_ends {
     edo_member member;
     int i, user;
     uint64_t last_id;
+    int64_t start;
 };
 
 edo_test(next_answers_in_the_order_of_ends)
 {
     edo_body {
         int rc;
+        self->start = edo_now();
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         for (int i = 0; i < 4; i++)
             assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_ms(40 - i * 10),
@@ -256,6 +258,7 @@ edo_test(next_answers_in_the_order_of_ends)
             edo_await(rc, edo_scope_next(&self->scope, &self->member));
             assert_int_equal(rc, 1);
             assert_int_equal(self->member.result, self->i * 10);
+            assert_int_equal(edo_now() - self->start, edo_ms(self->i * 10));
             assert_string_equal(self->member.name, "member");
             assert_null(self->member.user);
             assert_int_not_equal(self->member.id, self->last_id);
@@ -305,6 +308,7 @@ struct a_cancelled_next_takes_no_member {
     edo_args();
     edo_scope scope;
     edo_member member;
+    edo_op next, sleep;
 };
 
 edo_test(a_cancelled_next_takes_no_member)
@@ -313,10 +317,13 @@ edo_test(a_cancelled_next_takes_no_member)
         int rc;
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         edo_scope_spawn(&self->scope, member, .duration = edo_ms(10), .answer = 7);
-        edo_await_for(rc, edo_ms(1), edo_scope_next(&self->scope, &self->member));
-        assert_int_equal(rc, -ETIMEDOUT);
+        self->next = edo_scope_next(&self->scope, &self->member);
+        self->sleep = edo_sleep(edo_ms(1));
+        edo_select(rc, &self->next.base, &self->sleep.base);
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->next.base.result, -ECANCELED);
         assert_int_equal(edo_scope_count(&self->scope), 1);
-        edo_await(rc, edo_scope_next(&self->scope, &self->member));
+        edo_await(rc, edo_scope_next(&self->scope, &self->member)); // the place is free again
         assert_int_equal(rc, 1);
         assert_int_equal(self->member.result, 7);
         edo_return(0);

@@ -368,6 +368,48 @@ edo_test(a_queued_task_is_looked_at_and_runs_once)
     }
 }
 
+/* A turn that meets it meanwhile, in its queue, leaves it there. */
+struct sets {
+    edo_frame();
+    edo_args(bool *flag;);
+};
+
+edo_async(sets)
+{
+    edo_body {
+        *self->flag = true;
+        edo_return(0);
+    }
+}
+
+struct onlooker {
+    edo_runtime *runtime;
+    bool has_run;
+};
+
+static void turn_meanwhile(void *context, const edo_trace_line *line)
+{
+    struct onlooker *onlooker = context;
+    (void)line;
+    assert_int_equal(edo_turn(onlooker->runtime, 0), 1);
+    assert_false(onlooker->has_run);
+}
+
+static void a_task_that_is_looked_at_does_not_run(void **state)
+{
+    struct onlooker onlooker = { 0 };
+    edo_task *task;
+    (void)state;
+    assert_int_equal(edo_runtime_create(NULL, &onlooker.runtime), 0);
+    edo_spawn_options options = { .runtime = onlooker.runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, sets, .flag = &onlooker.has_run), 0);
+    assert_int_equal(edo_task_trace(task, turn_meanwhile, &onlooker), 0);
+    assert_int_equal(edo_turn(onlooker.runtime, 0), 0);
+    assert_true(onlooker.has_run);
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(onlooker.runtime), 0);
+}
+
 /* ---- from another thread ---- */
 
 /* A runtime on a thread of its own, with one task that the other thread looks at. */
@@ -498,6 +540,7 @@ int main(void)
         cmocka_unit_test(a_task_that_has_ended_is_gone_test),
         cmocka_unit_test(a_wake_meanwhile_is_not_lost_test),
         cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test),
+        cmocka_unit_test(a_task_that_is_looked_at_does_not_run),
         cmocka_unit_test(another_thread_looks_at_a_task_that_waits),
         cmocka_unit_test(another_thread_cannot_look_at_a_task_that_runs),
     };
