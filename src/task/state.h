@@ -45,12 +45,13 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 
 /* QUEUED -> RUNNING, by the poller that popped the entry.
  * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
- * owns the entry. */
+ * owns the entry. Nothing to release: the poller has done nothing to the task yet, and what wakers
+ * released stays in the release sequence that this read-modify-write goes on with. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     while (!(old & EDO__INSPECTED))
-        if (edo_cas_acq_rel(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING))) break;
+        if (edo_cas_acquire(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING))) break;
     return old;
 }
 

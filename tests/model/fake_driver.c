@@ -79,6 +79,7 @@ edo_runtime *fake_runtime_create(void)
 {
     edo_runtime *runtime = NULL;
     fake_unparks = 0;
+    fake_now = 0;
     edo_config config = { .driver_ops = &fake_ops,
                           .drain_limit = EDO_NEVER,
                           .abort_limit = EDO_NEVER };

@@ -1,5 +1,5 @@
 /* The system that modelled code runs on: a driver that only sleeps and is woken, memory of the
- * checker, a clock that stands still. */
+ * checker, a clock that only models move. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -14,3 +14,6 @@ void fake_wait_readable(edo_runtime *runtime);
 
 /* How often the driver was woken in this execution. */
 extern unsigned fake_unparks;
+
+/* The time; every runtime that is made sets it back to zero. */
+extern int64_t fake_now;

@@ -93,5 +93,5 @@ void model_register(model_info *info);
 #define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, NULL)
 
 /* Options: --list, --only NAME, --replay CHOICES, --plain (no reduction), --preemptions N,
- * --max-executions N, --stats. Returns: an exit status. */
+ * --max-executions N, --stats, --stop (at the first failure). Returns: an exit status. */
 int model_main(int argc, char **argv);

@@ -113,6 +113,19 @@ MODEL(heap_remote_free, "a block that another thread frees is used again, after 
     edo__heap_close(h->heap);
 }
 
+MODEL(heap_reuses, "a full slab takes back what another thread has freed, before a new one is made")
+{
+    heap_set_up();
+    int other = model_start(free_first, NULL);
+    model_join(other);
+    void *block = edo__heap_alloc(h->heap, BLOCK);
+    model_assert(block == h->blocks[0]);
+    edo__heap_free(h->heap, block);
+    free_block(1, h->heap);
+    free_block(2, h->heap);
+    edo__heap_close(h->heap);
+}
+
 MODEL(heap_close_against_frees, "the last of close and frees gives all memory back, exactly once")
 {
     heap_set_up();

@@ -25,16 +25,22 @@ int main(int argc, char **argv)
 
 /* ---- the kernel; its lock orders what it does, as a real one's does ---- */
 
-enum { SOCKET = 5, EPOLL = 6, EVENT = 7 };
+enum { SOCKET = 5, EPOLL = 6, EVENT = 16, EPOLLS = 2 };
+
+typedef struct kernel_epoll {
+    model_event readable; // something is in the ready list
+    void *data;           // of the registration of the socket
+    bool registered, edge, event;
+} kernel_epoll;
 
 static struct {
     uint32_t lock;
-    model_event readable; // something is in the ready list
-    void *data;           // of the registration of the socket
-    bool registered, edge, event, open;
+    kernel_epoll epolls[EPOLLS];
+    int epoll_count, event_count;
+    bool open;
     unsigned bytes;
 
-    edo_runtime *runtime;
+    edo_runtime *runtime, *other;
     edo_io *io;
     edo_task *task;
     edo_wakeable *waker;
@@ -47,62 +53,71 @@ static void kernel_enter(void)
     model_lock(&k->lock, MODEL_HERE);
 }
 
-static void kernel_leave(bool news)
+static void kernel_leave(kernel_epoll *news)
 {
     model_unlock(&k->lock, MODEL_HERE);
-    if (news) model_post(&k->readable);
+    if (news) model_post(&news->readable);
+}
+
+/* A socket is registered with one epoll at a time. Returns: NULL: with none. */
+static kernel_epoll *registered(void)
+{
+    for (int i = 0; i < EPOLLS; i++)
+        if (k->epolls[i].registered) return &k->epolls[i];
+    return NULL;
 }
 
 int epoll_create1(int flags)
 {
     (void)flags;
-    return EPOLL;
+    model_assert(k->epoll_count < EPOLLS);
+    return EPOLL + k->epoll_count++;
 }
 
+/* Made right after the epoll of its driver. */
 int eventfd(unsigned initial, int flags)
 {
     (void)initial;
     (void)flags;
-    return EVENT;
+    return EVENT + k->event_count++;
 }
 
 /* A descriptor that is ready when it is registered makes an edge at once. */
 int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 {
-    bool news = false;
-    model_assert(epoll == EPOLL);
+    kernel_epoll *e = &k->epolls[epoll - EPOLL];
     if (fd != SOCKET) return 0;
     kernel_enter();
     model_assert(k->open);
-    k->registered = op == EPOLL_CTL_ADD;
-    k->data = k->registered ? event->data.ptr : NULL;
-    news = k->registered && k->bytes;
-    k->edge = news;
-    kernel_leave(news);
+    e->registered = op == EPOLL_CTL_ADD;
+    e->data = e->registered ? event->data.ptr : NULL;
+    e->edge = e->registered && k->bytes;
+    kernel_leave(e->edge ? e : NULL);
     return 0;
 }
 
 int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
 {
     int n = 0;
-    model_assert(epoll == EPOLL && size >= 2);
-    if (timeout) model_wait(&k->readable);
+    kernel_epoll *e = &k->epolls[epoll - EPOLL];
+    model_assert(size >= 2);
+    if (timeout) model_wait(&e->readable);
     kernel_enter();
-    if (k->edge && k->registered)
-        events[n++] = (struct epoll_event){ .events = EPOLLIN, .data.ptr = k->data };
-    if (k->event) events[n++] = (struct epoll_event){ .events = EPOLLIN };
-    k->edge = k->event = false;
-    kernel_leave(false);
+    if (e->edge && e->registered)
+        events[n++] = (struct epoll_event){ .events = EPOLLIN, .data.ptr = e->data };
+    if (e->event) events[n++] = (struct epoll_event){ .events = EPOLLIN };
+    e->edge = e->event = false;
+    kernel_leave(NULL);
     return n;
 }
 
 ssize_t write(int fd, const void *data, size_t size)
 {
     (void)data;
-    model_assert(fd == EVENT);
+    kernel_epoll *e = &k->epolls[fd - EVENT];
     kernel_enter();
-    k->event = true;
-    kernel_leave(true);
+    e->event = true;
+    kernel_leave(e);
     return (ssize_t)size;
 }
 
@@ -116,7 +131,7 @@ int64_t edo__try(edo__source *source, edo_op *op)
         n = (int64_t)(k->bytes < op->length ? k->bytes : op->length);
         k->bytes -= (unsigned)n;
     }
-    kernel_leave(false);
+    kernel_leave(NULL);
     return n;
 }
 
@@ -126,16 +141,18 @@ void edo__sys_close(int fd)
     kernel_enter();
     model_assert(k->open); // once
     k->open = false;
-    k->edge = k->registered = false;
-    kernel_leave(false);
+    for (int i = 0; i < EPOLLS; i++)
+        k->epolls[i].edge = k->epolls[i].registered = false;
+    kernel_leave(NULL);
 }
 
 static void deliver(void)
 {
     kernel_enter();
     k->bytes++;
-    k->edge = k->registered;
-    kernel_leave(k->registered);
+    kernel_epoll *e = registered();
+    if (e) e->edge = true;
+    kernel_leave(e);
 }
 
 /* ---- a task that reads ---- */
@@ -278,14 +295,20 @@ static void wake_far(edo_user_wakeable *wakeable)
     model_post(&read->woken);
 }
 
-/* Polls a read to its end. */
-static int64_t read_to_end(unsigned at)
+static far_read *far_read_create(edo_runtime *runtime, unsigned at)
 {
     far_read *read = model_alloc(sizeof *read);
     memset(read, 0, sizeof *read);
     edo_user_wakeable_init(&read->wakeable, wake_far);
-    read->cx = (edo_cx){ .runtime = k->runtime, .waker = &read->wakeable.head, .budget = 100 };
+    read->cx = (edo_cx){ .runtime = runtime, .waker = &read->wakeable.head, .budget = 100 };
     read->op = edo_read(k->io, &k->buffer[at], 1);
+    return read;
+}
+
+/* Polls a read to its end. */
+static int64_t read_to_end(unsigned at)
+{
+    far_read *read = far_read_create(k->runtime, at);
     for (;;) {
         if (edo_poll_future(&read->op.base, &read->cx) == EDO_READY) break;
         model_wait(&read->woken);
@@ -439,4 +462,72 @@ MODEL(claim_refused, "an operation that comes after the close is refused while a
     claim_closed(NULL);
     model_assert(!k->open);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
+}
+
+/* ---- a stream that goes from one driver to another, whose batch may still refer to it ---- */
+
+/* Polled once on the runtime, where it finds nothing, and cancelled: the stream stays registered. */
+static void use_once(edo_runtime *runtime)
+{
+    far_read *read = far_read_create(runtime, 0);
+    edo_poll poll = edo_poll_future(&read->op.base, &read->cx);
+    model_assert(poll == EDO_PENDING);
+    edo__raise_fate(&read->op.base, EDO_CANCELLED);
+    poll = edo_poll_future(&read->op.base, &read->cx);
+    model_assert(poll == EDO_READY && read->op.base.result == -ECANCELED);
+    model_free(read);
+}
+
+/* An edge that tells of bytes that are gone. */
+static void false_alarm(void)
+{
+    kernel_epoll *e = registered();
+    e->edge = true;
+    model_post(&e->readable);
+}
+
+static void set_up_move(void)
+{
+    set_up_far(0);
+    edo_config config = { .driver_ops = &edo__epoll_driver };
+    model_assert(edo_runtime_create(&config, &k->other) == 0);
+    use_once(k->runtime);
+    false_alarm();
+}
+
+THREAD(take_over_and_close)
+{
+    use_once(k->other);
+    edo_close(k->io);
+    model_assert(edo_runtime_destroy(k->other) == 0);
+    model_assert(!k->open);
+}
+
+MODEL(move_against_batch,
+      "a stream that another runtime takes, and closes, outlives the batch of the first one")
+{
+    set_up_move();
+    int taker = model_start(take_over_and_close, NULL);
+    k->runtime->driver->ops->turn(k->runtime->driver, EDO_NEVER);
+    k->runtime->driver->ops->turn(k->runtime->driver, 0);
+    model_join(taker);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+}
+
+MODEL(move_against_destroy, "a stream may be taken from a runtime that ends, which waits for it")
+{
+    set_up_move();
+    int taker = model_start(take_over_and_close, NULL);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_join(taker);
+}
+
+MODEL(close_against_destroy, "a stream may be closed while the runtime that it was used with ends")
+{
+    set_up_far(0);
+    use_once(k->runtime);
+    int closer = model_start(close_far, NULL);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_join(closer);
+    model_assert(!k->open);
 }

@@ -130,6 +130,7 @@ MODEL(join_cancelled,
 {
     set_up();
     spawn_both(true);
+    edo_turn(s->here, 0); // the join waits, which keeps it small
     int other = model_start(run_there, NULL);
     int canceller = model_start(cancel_joiner, NULL);
     run_out(s->here);

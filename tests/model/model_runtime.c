@@ -115,17 +115,18 @@ MODEL(wake_after_end, "a counted waker may be woken while, and after, its task a
     model_join(other);
 }
 
+/* The second one ends before the first turn, which keeps it small. */
 MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 {
     set_up();
     s->waker = edo_task_waker(s->task);
-    int first = model_start(tell, NULL);
     edo_waker_ref(s->waker);
-    int second = model_start(wake_only, NULL);
+    edo_turn(s->runtime, 0); // it waits
+    int first = model_start(tell, NULL), second = model_start(wake_only, NULL);
+    model_join(second);
     model_assert(turn_to_end() == 7);
     edo_detach(s->task);
-    model_join(first);
-    tear_down(second);
+    tear_down(first);
 }
 
 /* ---- cancel, abort, detach ---- */
@@ -292,6 +293,47 @@ MODEL(yield_against_wake, "a task that yields and is woken meanwhile has one que
     s->waker = edo_task_waker(s->task);
     int other = model_start(wake_only, NULL);
     model_assert(turn_to_end() == 0);
+    edo_detach(s->task);
+    tear_down(other);
+}
+
+/* ---- timers ---- */
+
+enum { LIMIT = 1000000000 };
+
+static edo_poll limited_poll(edo_future *future, edo_cx *cx)
+{
+    future->result = edo_load_relaxed(&s->flag);
+    if (fake_now >= LIMIT) return EDO_READY;
+    edo_cx_deadline(cx, LIMIT);
+    return EDO_PENDING;
+}
+
+struct limited {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+static const edo_future_ops limited_async = {
+    .name = "limited",
+    .poll = limited_poll,
+    .size = sizeof(struct limited),
+    .args_offset = offsetof(struct limited, args),
+    .args_size = sizeof(((struct limited *)0)->args),
+};
+
+MODEL(timer_against_wake, "a task whose limit has passed is polled, whether it is woken too or not")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, limited, .unused = 0) == 0);
+    s->waker = edo_task_waker(s->task);
+    edo_turn(s->runtime, 0);
+    fake_now = 2 * (int64_t)LIMIT;
+    int other = model_start(tell, NULL);
+    turn_to_end();
     edo_detach(s->task);
     tear_down(other);
 }

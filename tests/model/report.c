@@ -13,7 +13,7 @@ enum { TRACE_STEPS = 200, MESSAGE_SIZE = 512, MAX_OUTCOMES = 64, CHOICES_SIZE = 
 static model_info *models;
 static char message[MESSAGE_SIZE];
 static const char *only;
-static bool wants_stats;
+static bool wants_stats, wants_stop;
 static uint64_t max_executions = UINT64_MAX;
 
 void model_register(model_info *info)
@@ -253,6 +253,8 @@ static const char *parse(int argc, char **argv)
             model_options_now.plain = true;
         } else if (!strcmp(argv[i], "--stats")) {
             wants_stats = true;
+        } else if (!strcmp(argv[i], "--stop")) {
+            wants_stop = true;
         } else if (!strcmp(argv[i], "--preemptions")) {
             model_options_now.preemptions = atoi(value_of(argc, argv, &i));
         } else if (!strcmp(argv[i], "--max-executions")) {
@@ -272,6 +274,7 @@ int model_main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     for (const model_info *info = models; info; info = info->next) {
         if (only && strcmp(only, info->name) != 0) continue;
+        if (wants_stop && failed) break;
         if (run_one(info, replay))
             passed++;
         else
