@@ -172,7 +172,7 @@ edo_async(wait_for_count)
 static void spawn_many(unsigned index, void *arg)
 {
     edo_spawn_options options = { .runtime = arg };
-    edo_task *task;
+    edo_task *task = NULL;
     if (index == 0) {
         unsigned wanted = (THREADS - 1) * SPAWNS;
         insist(edo_block_on((edo_runtime *)arg, wait_for_count, .wanted = wanted) == 0);
@@ -196,6 +196,8 @@ static void test_spawns(void **state)
 
 /* ---- spawns that race with the end: each runs, or is refused ---- */
 
+enum { CROWD = 50 };
+
 static void spawn_until_refused(unsigned index, void *arg)
 {
     edo_runtime *runtime = arg;
@@ -207,8 +209,12 @@ static void spawn_until_refused(unsigned index, void *arg)
         return;
     }
     int rc;
-    while ((rc = edo_spawn_with(NULL, &options, count)) == 0)
+    while ((rc = edo_spawn_with(NULL, &options, count)) == 0) {
         __atomic_add_fetch(&spawned, 1, __ATOMIC_RELAXED);
+        while (__atomic_load_n(&spawned, __ATOMIC_RELAXED) >
+               __atomic_load_n(&ran, __ATOMIC_RELAXED) + CROWD)
+            sched_yield(); // each of them will run, also while the runtime ends
+    }
     insist(rc == -ESHUTDOWN);
     __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
 }
