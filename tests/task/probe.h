@@ -138,6 +138,21 @@ edo_async(cleaner)
     }
 }
 
+/* ---- tests that count polls ---- */
+
+/* Runs it on a runtime with the test clock and no limit of time for a poll, which a machine that is
+ * busy elsewhere would reach. */
+#define run_unhurried(fn) run_site_unhurried(edo__site_of(fn))
+
+static inline void run_site_unhurried(const edo_site *site)
+{
+    edo_runtime *runtime;
+    edo_config config = { .test_clock = true, .time_slice = EDO_NEVER, .seed = 1 };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo__block_on(runtime, site, ""), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* ---- backtraces as text ---- */
 
 enum { TRACE_SIZE = 1024 };

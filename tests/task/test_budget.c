@@ -142,7 +142,8 @@ static void each_operation_uses_one_unit(void **state)
 {
     (void)state;
     for (enum kind kind = 0; kind < KINDS; kind++) {
-        unsigned most = most_in_a_poll(&(edo_config){ .budget = BUDGET, .test_clock = true }, kind);
+        unsigned most = most_in_a_poll(
+            &(edo_config){ .budget = BUDGET, .time_slice = EDO_NEVER, .test_clock = true }, kind);
         if (kind == READ)
             assert_in_range(most, 1, BUDGET); // the driver may have it wait
         else
@@ -153,13 +154,17 @@ static void each_operation_uses_one_unit(void **state)
 static void by_default_there_are_128_units(void **state)
 {
     (void)state;
-    assert_int_equal(most_in_a_poll(&(edo_config){ .test_clock = true }, SLEEP), 128);
+    assert_int_equal(
+        most_in_a_poll(&(edo_config){ .time_slice = EDO_NEVER, .test_clock = true }, SLEEP), 128);
 }
 
 static void a_budget_of_one_still_makes_progress(void **state)
 {
     (void)state;
-    assert_int_equal(most_in_a_poll(&(edo_config){ .budget = 1, .test_clock = true }, SLEEP), 1);
+    assert_int_equal(
+        most_in_a_poll(&(edo_config){ .budget = 1, .time_slice = EDO_NEVER, .test_clock = true },
+                       SLEEP),
+        1);
 }
 
 /* ---- a user's own leaf ---- */
@@ -186,13 +191,13 @@ static edo_poll charges_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops charges_ops = { .name = "charges", .poll = charges_poll };
 
-struct charging_ends_with_the_budget_and_the_task_is_queued {
+struct charges_all_it_can {
     edo_frame();
     edo_args();
     struct charges charges;
 };
 
-edo_test(charging_ends_with_the_budget_and_the_task_is_queued)
+edo_async(charges_all_it_can)
 {
     edo_body {
         int rc;
@@ -202,6 +207,12 @@ edo_test(charging_ends_with_the_budget_and_the_task_is_queued)
         assert_int_equal(self->charges.charged, 128);
         edo_return(rc);
     }
+}
+
+static void charging_ends_with_the_budget_and_the_task_is_queued(void **state)
+{
+    (void)state;
+    run_unhurried(charges_all_it_can);
 }
 
 /* ---- the slice of time ---- */
@@ -340,14 +351,14 @@ edo_async(limits_it)
     }
 }
 
-struct a_limit_is_not_starved_by_its_operation {
+struct limits_a_busy_one {
     edo_frame();
     edo_args();
     unsigned count;
     edo_task *task;
 };
 
-edo_test(a_limit_is_not_starved_by_its_operation)
+edo_async(limits_a_busy_one)
 {
     edo_body {
         int rc;
@@ -364,11 +375,17 @@ edo_test(a_limit_is_not_starved_by_its_operation)
     }
 }
 
+static void a_limit_is_not_starved(void **state)
+{
+    (void)state;
+    run_unhurried(limits_a_busy_one);
+}
+
 /* ---- among tasks ---- */
 
 enum { PLAYERS = 3 };
 
-struct busy_tasks_get_the_same {
+struct compares_busy_tasks {
     edo_frame();
     edo_args();
     edo_scope scope;
@@ -376,7 +393,7 @@ struct busy_tasks_get_the_same {
     int i;
 };
 
-edo_test(busy_tasks_get_the_same)
+edo_async(compares_busy_tasks)
 {
     edo_body {
         int rc;
@@ -394,6 +411,12 @@ edo_test(busy_tasks_get_the_same)
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
     }
+}
+
+static void tasks_that_are_busy_get_the_same(void **state)
+{
+    (void)state;
+    run_unhurried(compares_busy_tasks);
 }
 
 struct notes_its_turn {
@@ -602,11 +625,11 @@ int main(void)
         cmocka_unit_test(each_operation_uses_one_unit),
         cmocka_unit_test(by_default_there_are_128_units),
         cmocka_unit_test(a_budget_of_one_still_makes_progress),
-        cmocka_unit_test(charging_ends_with_the_budget_and_the_task_is_queued_test),
+        cmocka_unit_test(charging_ends_with_the_budget_and_the_task_is_queued),
         cmocka_unit_test(slow_operations_end_with_the_slice),
         cmocka_unit_test(behind_a_spent_slice_the_runtime_looks_at_its_timers),
-        cmocka_unit_test(a_limit_is_not_starved_by_its_operation_test),
-        cmocka_unit_test(busy_tasks_get_the_same_test),
+        cmocka_unit_test(a_limit_is_not_starved),
+        cmocka_unit_test(tasks_that_are_busy_get_the_same),
         cmocka_unit_test(to_yield_is_to_go_behind_the_others_test),
         cmocka_unit_test(timers_fire_while_all_are_busy),
         cmocka_unit_test(input_comes_in_while_a_task_is_busy),

@@ -321,7 +321,8 @@ static void draw_with_seed(uint64_t seed, unsigned *counts, unsigned char *seque
 {
     edo_runtime *runtime;
     memset(counts, 0, CHOICES * sizeof *counts);
-    assert_int_equal(edo_runtime_create(&(edo_config){ .seed = seed }, &runtime), 0);
+    assert_int_equal(
+        edo_runtime_create(&(edo_config){ .seed = seed, .time_slice = EDO_NEVER }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, draw, .counts = counts, .sequence = sequence), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
