@@ -318,7 +318,8 @@ static void test_foreign_loop(void **state)
     assert_int_equal(edo_spawn_with(NULL, &(edo_spawn_options){ .runtime = runtime }, echo_once,
                                     .io = io, .ret = &result),
                      0);
-    for (int sent = 0; result == 0;) {
+    int sent = 0;
+    while (result == 0) {
         if (sent < 8) fd_write_all(peer, &"abcdefgh"[sent++], 1);
         assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1), 1);
         while (edo_turn(runtime, 0) > 0)
