@@ -1,4 +1,4 @@
-// expect-lint: cleanup\.c:15:49: error: local 'memory' has a cleanup attribute.*\[edo-cleanup\]
+// expect-lint: cleanup\.c:18:49: error: local 'memory' has a cleanup attribute.*\[edo-cleanup\]
 #include <edo/edo.h>
 #include <stdlib.h>
 
