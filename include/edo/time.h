@@ -71,7 +71,8 @@ static inline edo_op edo_sleep(int64_t duration)
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
-/* Moves a paused clock on; deadlines that pass are met in their order once the task waits.
+/* Moves a paused clock on, once the task waits: from one deadline to the next, so that each is met
+ * in its order and edo_now() is its moment then. Several add up.
  * Returns: 0; -EINVAL when it is not paused or duration < 0.
  * Thread: inside a task of that runtime. */
 EDO_API int edo_clock_advance(int64_t duration);

@@ -244,6 +244,35 @@ static void test_descriptor_tells_timers(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* A clock that was advanced, and goes on by itself: its deadlines are not those of the system. */
+struct resumes_and_naps {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(resumes_and_naps)
+{
+    edo_body {
+        int rc;
+        insist(edo_clock_advance(edo_s(3600)) == 0);
+        insist(edo_clock_resume() == 0);
+        edo_await(rc, edo_sleep(edo_ms(2)));
+        edo_return(rc);
+    }
+}
+
+static void test_descriptor_and_the_test_clock(void **state)
+{
+    (void)state;
+    edo_task *task;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
+    edo_spawn_options options = { .runtime = runtime };
+    int fd = edo_runtime_fd(runtime);
+    assert_int_equal(edo_spawn_with(&task, &options, resumes_and_naps), 0);
+    turn_until_done(runtime, fd, task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 static void set_flag(unsigned index, void *arg)
 {
     (void)index;
@@ -433,6 +462,7 @@ int main(void)
         clean_test(test_descriptor_of_an_idle_runtime),
         clean_test(test_descriptor_tells_spawns),
         clean_test(test_descriptor_tells_timers),
+        clean_test(test_descriptor_and_the_test_clock),
         clean_test(test_descriptor_tells_wakes),
         clean_test(test_descriptor_misses_no_wake),
         clean_test(test_descriptor_tells_input),
