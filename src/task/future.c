@@ -41,7 +41,7 @@ static void unkeep(edo_future **link)
     future->flags &= (uint8_t)~EDO__KEPT;
 }
 
-static void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
+static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
@@ -53,7 +53,7 @@ static void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 }
 
 /* The function has returned: cancels what it kept, and waits for its end. */
-static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
+static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
@@ -71,16 +71,15 @@ static edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
     return frame->edo_head.kept ? EDO_PENDING : EDO_READY;
 }
 
-static edo_poll poll_async(edo_future *future, edo_cx *cx)
+static inline edo_poll poll_async(edo_future *future, edo_cx *cx)
 {
     struct edo_any_frame *frame = frame_of(future);
-    if (edo__likely(future->state != EDO_ENDING)) {
-        if (edo__unlikely(frame->edo_head.kept)) poll_kept(frame, cx);
-        if (future->ops->poll(future, cx) == EDO_PENDING) return EDO_PENDING;
-        if (edo__likely(!frame->edo_head.kept)) return EDO_READY;
-        frame->edo_head.awaiting = NULL;
-        future->state = EDO_ENDING;
-    }
+    if (edo__unlikely(future->state == EDO_ENDING)) return end_kept(frame, cx);
+    if (edo__unlikely(frame->edo_head.kept)) poll_kept(frame, cx);
+    if (future->ops->poll(future, cx) == EDO_PENDING) return EDO_PENDING;
+    if (edo__likely(!frame->edo_head.kept)) return EDO_READY;
+    frame->edo_head.awaiting = NULL;
+    future->state = EDO_ENDING;
     return end_kept(frame, cx);
 }
 
@@ -124,34 +123,38 @@ static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
     return future->ops->poll(future, cx);
 }
 
-static edo_poll poll_asked(edo_future *future, edo_cx *cx)
+static inline edo_poll settle(edo_future *future, edo_poll poll)
 {
-    if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
-    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
-    return future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx) : poll_leaf(future, cx);
-}
-
-/* The same where nothing was asked, neither of the future nor of those that poll it: then there is
- * nothing to bring down. */
-static inline edo_poll poll_unasked(edo_future *future, edo_cx *cx)
-{
-    if (future->ops->kind != EDO_KIND_ASYNC) return future->ops->poll(future, cx);
-    check_home(future);
-    return poll_async(future, cx);
-}
-
-edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
-{
-    if (future->state == EDO_DONE) return EDO_READY;
-    uint32_t asked = cx->asked;
-    bool nothing = !(asked | future->fate | (future->flags & EDO__SHIELD));
-    edo_poll poll = edo__likely(nothing) ? poll_unasked(future, cx) : poll_asked(future, cx);
-    cx->asked = asked; // a function may have shielded itself
     if (poll == EDO_READY)
         future->state = EDO_DONE;
     else if (future->state == EDO_NEW)
         future->state = EDO_WAITING;
     return poll;
+}
+
+static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx *cx)
+{
+    uint32_t asked = cx->asked;
+    if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
+    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
+    edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
+                                                        : poll_leaf(future, cx);
+    cx->asked = asked;
+    return settle(future, poll);
+}
+
+/* Where nothing was asked, neither of the future nor of those that poll it, there is nothing to
+ * bring down: the usual case, and the short way. */
+edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
+{
+    if (future->state == EDO_DONE) return EDO_READY;
+    if (edo__unlikely(cx->asked | future->fate | (future->flags & EDO__SHIELD)))
+        return poll_asked(future, cx);
+    if (future->ops->kind != EDO_KIND_ASYNC) return settle(future, future->ops->poll(future, cx));
+    check_home(future);
+    edo_poll poll = poll_async(future, cx);
+    cx->asked = 0; // the function may have shielded itself
+    return settle(future, poll);
 }
 
 void edo__shield(edo_future *function, edo_cx *cx)
