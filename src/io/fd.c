@@ -48,7 +48,7 @@ static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
 /* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
-    if (n > 0 && edo__request_of(op) != EDO__WRITEV) op->progress += (uint64_t)n;
+    if (n > 0) op->progress += (uint64_t)n;
     *ret_result = n;
     if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
     if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)

@@ -24,6 +24,7 @@ edo_async(read_some)
         fd_write_all(self->peer, "hello", 5);
         edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
         assert_in_range(n, 1, 5);
+        assert_int_equal(edo_op_progress(edo_last_op()), n);
         assert_memory_equal(self->buffer, "hello", (size_t)n);
         fd_write_all(self->peer, "world", 5);
         edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = (size_t)(10 - n));
@@ -174,6 +175,7 @@ edo_async(write_some)
         open_streams(self->kind, &self->reader, &self->writer);
         edo_await(self->written, edo_write(self->writer, "hello", 5));
         assert_in_range(self->written, 1, 5);
+        assert_int_equal(edo_op_progress(edo_last_op()), self->written);
         edo_close(self->writer);
         edo_call(n, collect, .io = self->reader, .buffer = self->buffer, .size = 8);
         assert_int_equal(n, self->written); // also after the close all of it arrives
@@ -256,6 +258,7 @@ edo_async(gather)
         self->vector[3] = (struct iovec){ "cdefg", 5 };
         edo_await(self->written, edo_writev(self->writer, self->vector, 4));
         assert_in_range(self->written, 1, 7);
+        assert_int_equal(edo_op_progress(edo_last_op()), self->written);
         edo_close(self->writer);
         edo_call(n, collect, .io = self->reader, .buffer = self->buffer, .size = 16);
         assert_int_equal(n, self->written);
