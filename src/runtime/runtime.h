@@ -43,7 +43,6 @@ struct edo_runtime {
     bool closed;  // no more spawns; the registry's lock
     uint32_t fork_generation;
     int timer_fd;              // -1 until edo_runtime_fd
-    uint64_t polls;            // of tasks, in all
     uint64_t ended;            // tasks, in all
     uint64_t next_id, last_id; // task ids in hand
 

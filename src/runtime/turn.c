@@ -139,7 +139,7 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
         edo__sys_yield_thread();
         return;
     }
-    runtime->polls++;
+    runtime->cx.polls++;
     if (poll_frame(runtime, task, state) == EDO_READY) {
         end_task(runtime, task);
         return;

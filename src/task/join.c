@@ -69,10 +69,9 @@ static edo_poll yield_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     if (cx->fate != EDO_LIVE)
         return edo__has_budget(cx) ? edo__op_finish(op, cx, -ECANCELED) : EDO_PENDING;
-    if (op->word == EDO__OP_PARKED && op->progress != cx->runtime->polls)
-        return edo__op_finish(op, cx, 0);
+    if (op->word == EDO__OP_PARKED && op->progress != cx->polls) return edo__op_finish(op, cx, 0);
     op->word = EDO__OP_PARKED;
-    op->progress = cx->runtime->polls;
+    op->progress = cx->polls;
     cx->requeue = true;
     return EDO_PENDING;
 }

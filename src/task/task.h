@@ -117,6 +117,7 @@ struct edo_cx {
     edo_runtime *runtime;
     edo_task *task;
     edo_wakeable *waker;
+    uint64_t polls;  // of tasks, in all
     uint64_t random; // xorshift64
 };
 
