@@ -458,6 +458,25 @@ edo_test(to_yield_is_to_go_behind_the_others)
     }
 }
 
+/* Polled again in the same poll of its task, as a combinator may, it still waits. */
+struct a_yield_waits_for_another_poll_of_its_task {
+    edo_frame();
+    edo_args();
+    edo_op yield;
+};
+
+edo_test(a_yield_waits_for_another_poll_of_its_task)
+{
+    edo_body {
+        int rc;
+        self->yield = edo_yield();
+        assert_int_equal(edo_poll_future(&self->yield.base, cx), EDO_PENDING);
+        assert_int_equal(edo_poll_future(&self->yield.base, cx), EDO_PENDING);
+        edo_await_on(rc, &self->yield.base);
+        edo_return(rc);
+    }
+}
+
 /* ---- the rest of the world ---- */
 
 struct spins {
@@ -631,6 +650,7 @@ int main(void)
         cmocka_unit_test(a_limit_is_not_starved),
         cmocka_unit_test(tasks_that_are_busy_get_the_same),
         cmocka_unit_test(to_yield_is_to_go_behind_the_others_test),
+        cmocka_unit_test(a_yield_waits_for_another_poll_of_its_task_test),
         cmocka_unit_test(timers_fire_while_all_are_busy),
         cmocka_unit_test(input_comes_in_while_a_task_is_busy),
         cmocka_unit_test(spawns_from_a_thread_come_in_while_a_task_is_busy),

@@ -414,7 +414,7 @@ edo_test(frames_are_aligned_for_any_type)
 
 struct moves_a_frame {
     edo_frame();
-    edo_args(bool polled;);
+    edo_args(bool polled, cancelled;);
     struct gate gate;
     struct passer child, moved;
 };
@@ -422,9 +422,10 @@ struct moves_a_frame {
 edo_async(moves_a_frame)
 {
     edo_body {
-        self->gate = gate_make();
+        self->gate = gate_make_stubborn();
         edo_init(&self->child, passer, .gate = &self->gate);
         if (self->polled) assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
+        if (self->cancelled) edo_cancel(&self->child.base);
         self->moved = self->child;
         gate_open(&self->gate, 0);
         edo_all(&self->moved.base);
@@ -432,24 +433,40 @@ edo_async(moves_a_frame)
     }
 }
 
-static void move_a_frame(void *arg)
+static void move_a_frame(bool polled, bool cancelled)
 {
     edo_runtime *runtime;
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
-    assert_int_equal(edo_block_on(runtime, moves_a_frame, .polled = arg != NULL), 0);
+    assert_int_equal(edo_block_on(runtime, moves_a_frame, .polled = polled, .cancelled = cancelled),
+                     0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void move_a_polled_frame(void *arg)
+{
+    (void)arg;
+    move_a_frame(true, false);
+}
+
+static void move_a_cancelled_frame(void *arg)
+{
+    (void)arg;
+    move_a_frame(true, true);
 }
 
 static void a_frame_that_moved_after_its_first_poll_aborts(void **state)
 {
     (void)state;
-    expect_abort(move_a_frame, "polled", "passer: the frame was moved after its first poll");
+    const char *rule = "passer: the frame was moved after its first poll";
+    expect_abort(move_a_polled_frame, NULL, rule);
+    expect_abort(move_a_cancelled_frame, NULL, rule);
 }
 
 static void a_frame_may_move_before_its_first_poll(void **state)
 {
     (void)state;
-    move_a_frame(NULL);
+    move_a_frame(false, false);
+    move_a_frame(false, true);
 }
 
 int main(void)

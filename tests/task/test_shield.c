@@ -116,10 +116,11 @@ edo_test(it_covers_what_is_first_polled_after_it)
     }
 }
 
-/* Shielded before it is cancelled: it does not even notice. */
+/* Shielded before it is cancelled: it does not even notice. What it awaits is first polled together
+ * with the shield, or in a later poll. */
 struct shields_early {
     edo_frame();
-    edo_args(struct gate *gate;);
+    edo_args(struct gate *gate; bool wait;);
 };
 
 edo_async(shields_early)
@@ -127,6 +128,7 @@ edo_async(shields_early)
     edo_body {
         int64_t result;
         edo_shield();
+        if (self->wait) edo_await(result, edo_yield());
         edo_await_on(result, &self->gate->base);
         assert_false(edo_is_cancelled());
         edo_return(result);
@@ -138,21 +140,25 @@ struct a_cancellation_that_comes_later_is_held_off {
     edo_args();
     struct gate gate;
     edo_task *task;
+    int wait;
 };
 
 edo_test(a_cancellation_that_comes_later_is_held_off)
 {
     edo_body {
         int64_t result;
-        self->gate = gate_make();
-        assert_int_equal(edo_spawn(&self->task, shields_early, .gate = &self->gate), 0);
-        edo_await(result, edo_yield());
-        edo_task_cancel(self->task);
-        edo_await(result, edo_yield());
-        assert_int_equal(self->gate.fate, EDO_LIVE);
-        gate_open(&self->gate, 6);
-        edo_await(result, edo_join(self->task));
-        assert_int_equal(result, 6);
+        for (self->wait = 0; self->wait < 2; self->wait++) {
+            self->gate = gate_make();
+            assert_int_equal(
+                edo_spawn(&self->task, shields_early, .gate = &self->gate, .wait = self->wait), 0);
+            edo_await(result, edo_sleep(edo_ms(1)));
+            edo_task_cancel(self->task);
+            edo_await(result, edo_sleep(edo_ms(1)));
+            assert_int_equal(self->gate.fate, EDO_LIVE);
+            gate_open(&self->gate, 6);
+            edo_await(result, edo_join(self->task));
+            assert_int_equal(result, 6);
+        }
         edo_return(0);
     }
 }
