@@ -152,6 +152,22 @@ static int64_t play_call(const struct seccomp_data *call)
     return result;
 }
 
+static struct kernel played_now(void)
+{
+    pthread_mutex_lock(&played_lock);
+    struct kernel now = played;
+    pthread_mutex_unlock(&played_lock);
+    return now;
+}
+
+/* The kernel has interrupted the call for work of its own and makes it once more: it counts once. */
+static void play_again(const struct kernel *before)
+{
+    pthread_mutex_lock(&played_lock);
+    played = *before;
+    pthread_mutex_unlock(&played_lock);
+}
+
 /* The stand-in; runs until the process ends. */
 static void *stand_in(void *arg)
 {
@@ -159,9 +175,11 @@ static void *stand_in(void *arg)
     for (;;) {
         struct seccomp_notif call = { 0 };
         struct seccomp_notif_resp answer = { 0 };
+        struct kernel before;
         int64_t result;
 
         if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0) continue;
+        before = played_now();
         result = play_call(&call.data);
         answer.id = call.id;
         if (result == THROUGH)
@@ -170,7 +188,7 @@ static void *stand_in(void *arg)
             answer.error = (int)result;
         else
             answer.val = result;
-        (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) < 0) play_again(&before);
     }
     return NULL;
 }
