@@ -565,6 +565,7 @@ static int uring_turn(edo_driver *base, int64_t timeout)
 {
     edo__uring *driver = edo__uring_of(base);
     be_enabled(driver);
+    if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
     arm_watches(driver, timeout > 0);
     int rc = edo__ring_enter(&driver->ring, timeout > 0, timeout == INT64_MAX ? -1 : timeout);
     if (rc < 0) give_up(rc);
