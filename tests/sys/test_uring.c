@@ -1,0 +1,829 @@
+/* edo-test: once. What only the io_uring driver does: queues of accepted connections, operations
+ * that the kernel keeps for a while, a ring that belongs to one thread. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "io/io.h"
+#include "runtime/runtime.h"
+#include "sys/linux/uring.h"
+
+enum { SKIPPED = 77 };
+
+static edo_runtime *new_runtime(const char *driver)
+{
+    edo_runtime *runtime;
+    edo_config config = { .driver = driver, .test_clock = true };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    return runtime;
+}
+
+static edo_runtime *new_ring(void)
+{
+    return new_runtime("io_uring");
+}
+
+static edo__uring *this_driver(void)
+{
+    return edo__uring_of(edo_current_runtime()->driver);
+}
+
+/* ---- connections that are accepted ahead ---- */
+
+enum {
+    CROWD = 200, // more than a queue holds back ...
+    LIMIT = 64,  // ... and what it holds
+    LATECOMERS = 30,
+};
+
+/* A listener begins with its source. */
+static edo__source *source_of(edo_listener *listener)
+{
+    return (edo__source *)(void *)listener;
+}
+
+static unsigned queued(edo_listener *listener)
+{
+    return edo__accepted_of(source_of(listener))->count;
+}
+
+static int connect_to(edo_listener *listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(fd, errno);
+    assert_int_equal(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
+    return fd;
+}
+
+/* Connects, and says which one it is. */
+static int connect_as(edo_listener *listener, unsigned number)
+{
+    int fd = connect_to(listener);
+    fd_write_all(fd, &number, sizeof number);
+    return fd;
+}
+
+struct accept_number {
+    edo_frame();
+    edo_args(edo_listener *listener; unsigned *ret_number;);
+    edo_io *conn;
+};
+
+edo_async(accept_number)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        if (n < 0) edo_return(n);
+        edo_await(n, edo_read_exact(self->conn, self->ret_number, sizeof *self->ret_number));
+        edo_close(self->conn);
+        edo_return(n < 0 ? n : 0);
+    }
+}
+
+/* Nobody accepts: the ring takes connections until there are many, and leaves the rest to the
+ * kernel; whoever accepts later gets every one, in their order, and the ring begins anew. */
+struct crowd {
+    edo_frame(struct accept_number callee;);
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    size_t before;
+    int clients[CROWD + LATECOMERS + 1];
+    unsigned i, number;
+};
+
+edo_test(crowd)
+{
+    edo_body {
+        int64_t n;
+        self->before = open_descriptors();
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT); // the ring is armed
+        for (self->i = 0; self->i < CROWD; self->i++)
+            self->clients[self->i] = connect_as(self->listener, self->i);
+        settle();
+        settle();
+        assert_in_range(queued(self->listener), LIMIT, CROWD);
+        self->number = queued(self->listener);
+        for (; self->i < CROWD + LATECOMERS; self->i++)
+            self->clients[self->i] = connect_as(self->listener, self->i);
+        settle();
+        assert_int_equal(queued(self->listener), self->number); // held back
+        for (self->i = 0; self->i < CROWD + LATECOMERS; self->i++) {
+            edo_call(n, accept_number, .listener = self->listener, .ret_number = &self->number);
+            assert_int_equal(n, 0);
+            assert_int_equal(self->number, self->i);
+        }
+        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);
+        self->clients[self->i] = connect_as(self->listener, self->i);
+        settle();
+        assert_int_equal(queued(self->listener), 1); // it is armed again
+        edo_listener_close(self->listener);
+        for (self->i = 0; self->i < CROWD + LATECOMERS + 1; self->i++)
+            close(self->clients[self->i]);
+        assert_int_equal(open_descriptors(), self->before); // at once, the ring's hold too
+        edo_return(0);
+    }
+}
+
+/* A connection that came for an accept that was cancelled is the next one's. */
+struct cancelled_accept {
+    edo_frame(struct accept_number callee;);
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    edo_task *task;
+    int client;
+    unsigned i, number;
+};
+
+edo_test(cancelled_accept)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        for (self->i = 0; self->i < 20; self->i++) {
+            n = edo_spawn(&self->task, run_op, .op = edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, 0);
+            settle();
+            self->client = connect_as(self->listener, self->i);
+            edo_task_cancel(self->task);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, -ECANCELED);
+            edo_call(n, accept_number, .listener = self->listener, .ret_number = &self->number);
+            assert_int_equal(n, 0);
+            assert_int_equal(self->number, self->i);
+            close(self->client);
+        }
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+/* The address is free when the listener is closed, although the ring was accepting on it. */
+struct close_and_listen {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    char address[EDO_ADDRESS_SIZE];
+    int i;
+};
+
+edo_test(close_and_listen)
+{
+    edo_body {
+        int64_t n;
+        strcpy(self->address, "127.0.0.1:0");
+        for (self->i = 0; self->i < 5; self->i++) {
+            edo_await(n, edo_tcp_listen_with(self->address,
+                                             (edo_listen_options){ .no_reuse_address = true },
+                                             &self->listener));
+            assert_int_equal(n, 0);
+            n = edo_listener_address(self->listener, self->address, sizeof self->address);
+            assert_true(n > 0);
+            edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
+            assert_int_equal(n, -ETIMEDOUT);
+            edo_listener_close(self->listener);
+        }
+        edo_return(0);
+    }
+}
+
+/* ---- listeners of two runtimes ---- */
+
+struct listen_armed {
+    edo_frame();
+    edo_args(edo_listener **ret_listener;);
+    edo_io *conn;
+};
+
+edo_async(listen_armed)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", self->ret_listener));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(*self->ret_listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+/* Of one thread: the second is turned and the first is not. */
+static void test_listener_moves(void **state)
+{
+    (void)state;
+    edo_listener *listener;
+    unsigned number = 0;
+    edo_runtime *first = new_ring(), *second = new_ring();
+    assert_int_equal(edo_block_on(first, listen_armed, .ret_listener = &listener), 0);
+    int clients[] = { connect_as(listener, 1), connect_as(listener, 2), connect_as(listener, 3) };
+    assert_int_equal(
+        edo_block_on(second, accept_number, .listener = listener, .ret_number = &number), 0);
+    assert_int_equal(number, 1);
+    assert_int_equal(
+        edo_block_on(first, accept_number, .listener = listener, .ret_number = &number), 0);
+    assert_int_equal(number, 2);
+    assert_int_equal(edo_runtime_destroy(first), 0);
+    assert_int_equal(
+        edo_block_on(second, accept_number, .listener = listener, .ret_number = &number), 0);
+    assert_int_equal(number, 3);
+    edo_listener_close(listener);
+    assert_int_equal(edo_runtime_destroy(second), 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(clients); i++)
+        close(clients[i]);
+}
+
+/* ---- a thread with a runtime of its own, turned until it is told to stop ---- */
+
+static void insist_at(bool condition, int line)
+{
+    if (condition) return;
+    fprintf(stderr, "line %d failed\n", line);
+    abort();
+}
+#define insist(condition) insist_at((condition), __LINE__)
+
+typedef struct other_thread {
+    pthread_t thread;
+    sem_t ready;
+    edo_runtime *runtime;
+    edo_listener *listener; // a listener that its ring serves, or NULL
+    uint32_t stopped;       // atomic
+} other_thread;
+
+static void *turn_on(void *arg)
+{
+    other_thread *other = arg;
+    insist(edo_block_on(other->runtime, listen_armed, .ret_listener = &other->listener) == 0);
+    sem_post(&other->ready);
+    while (!edo_load_acquire(&other->stopped))
+        insist(edo_turn(other->runtime, edo_s(60)) >= 0);
+    insist(edo_runtime_destroy(other->runtime) == 0);
+    return NULL;
+}
+
+/* The runtime is made by this thread and turned by the other one. */
+static void start_other(other_thread *other)
+{
+    *other = (other_thread){ .runtime = new_ring() };
+    sem_init(&other->ready, 0, 0);
+    assert_int_equal(pthread_create(&other->thread, NULL, turn_on, other), 0);
+    while (sem_wait(&other->ready) < 0)
+        continue;
+}
+
+struct nothing {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(nothing)
+{
+    edo_body {
+        edo_return(0);
+    }
+}
+
+static void stop_other(other_thread *other)
+{
+    edo_store_release(&other->stopped, 1);
+    edo_spawn_options options = { .runtime = other->runtime };
+    assert_int_equal(edo_spawn_with(NULL, &options, nothing), 0); // wakes it
+    assert_int_equal(pthread_join(other->thread, NULL), 0);
+    sem_destroy(&other->ready);
+}
+
+/* The ring of the other thread serves the listener, and our accept takes from its queue. */
+static void test_listener_of_another_thread(void **state)
+{
+    (void)state;
+    other_thread other;
+    unsigned number = 0;
+    start_other(&other);
+    for (unsigned i = 0; i < 20; i++) {
+        int client = -1;
+        if (i % 2) client = connect_as(other.listener, i);
+        edo_runtime *runtime = new_ring();
+        edo_task *task;
+        edo_spawn_options options = { .runtime = runtime };
+        assert_int_equal(edo_spawn_with(&task, &options, accept_number, .listener = other.listener,
+                                        .ret_number = &number),
+                         0);
+        edo_turn(runtime, 0); // it waits now, unless it was served
+        if (client < 0) client = connect_as(other.listener, i);
+        while (!edo_task_is_done(task))
+            edo_turn(runtime, EDO_NEVER);
+        edo_detach(task);
+        assert_int_equal(number, i);
+        close(client);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+    edo_listener_close(other.listener); // from here
+    stop_other(&other);
+}
+
+/* ---- operations that another thread polls ---- */
+
+/* Polls an operation once, and leaves it waiting. */
+typedef struct begin {
+    edo_future base;
+    edo_op *op;
+} begin;
+
+static edo_poll begin_poll(edo_future *future, edo_cx *cx)
+{
+    begin *self = (begin *)(void *)future;
+    insist(edo_poll_future(&self->op->base, cx) == EDO_PENDING);
+    return EDO_READY;
+}
+
+static const edo_future_ops begin_ops = { .name = "begin", .poll = begin_poll };
+
+struct start_op {
+    edo_frame();
+    edo_args(edo_op *op; sem_t *begun;);
+    begin begin;
+};
+
+edo_async(start_op)
+{
+    edo_body {
+        int64_t n;
+        self->begin = (begin){ .base.ops = &begin_ops, .op = self->op };
+        edo_await_on(n, &self->begin.base);
+        sem_post(self->begun);
+        edo_return(n);
+    }
+}
+
+struct end_op {
+    edo_frame();
+    edo_args(edo_op *op;);
+};
+
+edo_async(end_op)
+{
+    edo_body {
+        int64_t n;
+        edo_await_on(n, &self->op->base);
+        edo_return(n);
+    }
+}
+
+typedef enum ending { CANCELLED, BYTE_BEFORE, BYTE_AFTER, CANCELLED_AGAINST_BYTE, ENDINGS } ending;
+
+static void check_end(int64_t result, ending how, char byte)
+{
+    bool cancelled = result == -ECANCELED;
+    if (how == CANCELLED) assert_true(cancelled);
+    if (how == BYTE_BEFORE || how == BYTE_AFTER) assert_int_equal(result, 1);
+    if (!cancelled) assert_int_equal(byte, 'b');
+}
+
+static int64_t end_on(edo_runtime *runtime, edo_op *op, ending how, int peer)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime };
+    if (how == BYTE_BEFORE) fd_write_all(peer, "b", 1);
+    assert_int_equal(edo_spawn_with(&task, &options, end_op, .op = op), 0);
+    edo_turn(runtime, 0);
+    if (how == BYTE_AFTER || how == CANCELLED_AGAINST_BYTE) fd_write_all(peer, "b", 1);
+    if (how == CANCELLED || how == CANCELLED_AGAINST_BYTE) edo_task_cancel(task);
+    while (!edo_task_is_done(task))
+        edo_turn(runtime, EDO_NEVER);
+    int64_t result = op->base.result;
+    edo_detach(task);
+    return result;
+}
+
+/* A read that begins in the other's ring and is finished, or cancelled, from here. */
+static void read_across(other_thread *other, edo_runtime *here, stream_kind kind, ending how)
+{
+    static edo_op op;
+    static char byte;
+    int peer;
+    sem_t begun;
+    edo_task *beginner; // its handle keeps the waker that the read has until it is polled again
+    edo_io *io = open_stream(kind, &peer);
+    edo_spawn_options options = { .runtime = other->runtime };
+    byte = 0;
+    op = edo_read(io, &byte, 1);
+    sem_init(&begun, 0, 0);
+    assert_int_equal(edo_spawn_with(&beginner, &options, start_op, .op = &op, .begun = &begun), 0);
+    while (sem_wait(&begun) < 0)
+        continue;
+    int64_t result = end_on(here, &op, how, peer);
+    check_end(result, how, byte);
+    edo_detach(beginner);
+    edo_close(io);
+    close(peer);
+    sem_destroy(&begun);
+}
+
+static void test_polled_by_another_thread(void **state)
+{
+    (void)state;
+    static const char *const drivers[] = { "io_uring", "epoll" };
+    other_thread other;
+    start_other(&other);
+    for (size_t driver = 0; driver < ARRAY_LENGTH(drivers); driver++) {
+        edo_runtime *here = new_runtime(drivers[driver]);
+        for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++)
+            for (int i = 0; i < 20 * ENDINGS; i++)
+                read_across(&other, here, kind, (ending)(i % ENDINGS));
+        assert_int_equal(edo_runtime_destroy(here), 0);
+    }
+    edo_listener_close(other.listener);
+    stop_other(&other);
+}
+
+/* ---- cancelling ---- */
+
+/* In the turn that brought the byte something else is polled first, and cancels: too late. */
+struct cancels {
+    edo_frame();
+    edo_args(edo_io *io; edo_task **victim;);
+    char byte;
+};
+
+edo_async(cancels)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_task_cancel(*self->victim);
+        edo_return(0);
+    }
+}
+
+struct late_cancel {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *first, *second;
+    edo_task *canceller, *victim;
+    int peers[2];
+    char byte;
+};
+
+edo_async(late_cancel)
+{
+    edo_body {
+        int64_t n;
+        self->first = open_stream(UNIX_STREAM, &self->peers[0]);
+        self->second = open_stream(self->kind, &self->peers[1]);
+        n = edo_spawn(&self->canceller, cancels, .io = self->first, .victim = &self->victim);
+        assert_int_equal(n, 0);
+        n = edo_spawn(&self->victim, run_op, .op = edo_read(self->second, &self->byte, 1));
+        assert_int_equal(n, 0);
+        settle();
+        fd_write_all(self->peers[0], "a", 1);
+        fd_write_all(self->peers[1], "b", 1);
+        edo_await(n, edo_join(self->canceller));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_join(self->victim));
+        if (self->kind == PIPE_STREAM) { // the ring only waited: nothing was read
+            assert_int_equal(n, -ECANCELED);
+            edo_await(n, edo_read(self->second, &self->byte, 1));
+        }
+        assert_int_equal(n, 1);
+        assert_int_equal(self->byte, 'b');
+        edo_close(self->first);
+        edo_close(self->second);
+        close(self->peers[0]);
+        close(self->peers[1]);
+        edo_return(0);
+    }
+}
+
+test_each_kind(late_cancel);
+
+/* ---- more than the queues hold ---- */
+
+enum { WAITS = 3000 }; // the rings' queues hold 256 and 1024
+
+struct wait_all {
+    edo_frame();
+    edo_args(bool cancels;);
+    edo_task *tasks[WAITS];
+    int event, i;
+};
+
+edo_async(wait_all)
+{
+    edo_body {
+        int64_t n;
+        self->event = eventfd(0, EFD_NONBLOCK);
+        for (self->i = 0; self->i < WAITS; self->i++) {
+            n = edo_spawn(&self->tasks[self->i], run_op,
+                          .op = edo_wait_fd(self->event, EDO_READABLE));
+            assert_int_equal(n, 0);
+        }
+        settle();
+        assert_int_equal(edo_runtime_task_count(edo_current_runtime()), WAITS + 1);
+        for (self->i = 0; self->cancels && self->i < WAITS; self->i++)
+            edo_task_cancel(self->tasks[self->i]);
+        if (!self->cancels) fd_write_all(self->event, &(uint64_t){ 1 }, sizeof(uint64_t));
+        for (self->i = 0; self->i < WAITS; self->i++) {
+            edo_await(n, edo_join(self->tasks[self->i]));
+            assert_int_equal(n, self->cancels ? -ECANCELED : EDO_READABLE);
+        }
+        close(self->event);
+        edo_return(0);
+    }
+}
+
+static void test_more_than_the_queues_hold(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = new_ring();
+    assert_int_equal(edo_block_on(runtime, wait_all, .cancels = false), 0);
+    assert_int_equal(edo_block_on(runtime, wait_all, .cancels = true), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* A turn submits all that its tasks began, in one call. */
+struct one_call {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[LIMIT];
+    uint64_t enters;
+    int event, i;
+};
+
+edo_test(one_call)
+{
+    edo_body {
+        int64_t n;
+        self->event = eventfd(0, EFD_NONBLOCK);
+        settle();
+        self->enters = this_driver()->ring.enters;
+        for (self->i = 0; self->i < LIMIT / 2; self->i++) {
+            n = edo_spawn(&self->tasks[self->i], run_op,
+                          .op = edo_wait_fd(self->event, EDO_READABLE));
+            assert_int_equal(n, 0);
+        }
+        settle();
+        assert_int_equal(this_driver()->ring.enters - self->enters, 1);
+        settle();
+        assert_int_equal(this_driver()->ring.enters - self->enters, 1); // nothing to submit: none
+        fd_write_all(self->event, &(uint64_t){ 1 }, sizeof(uint64_t));
+        for (self->i = 0; self->i < LIMIT / 2; self->i++) {
+            edo_await(n, edo_join(self->tasks[self->i]));
+            assert_int_equal(n, EDO_READABLE);
+        }
+        close(self->event);
+        edo_return(0);
+    }
+}
+
+/* ---- beside epoll ---- */
+
+struct know {
+    edo_frame();
+    edo_args(edo_io *io;);
+    char byte;
+};
+
+edo_async(know)
+{
+    edo_body {
+        int64_t n;
+        edo_await_for(n, edo_ms(1), edo_read(self->io, &self->byte, 1));
+        edo_return(n);
+    }
+}
+
+/* epoll has the stream registered, and sees the event of a read that the ring has. */
+static void test_events_of_epoll(void **state)
+{
+    (void)state;
+    int peer;
+    char byte = 0;
+    edo_op op;
+    edo_task *task;
+    edo_runtime *epoll = new_runtime("epoll"), *ring = new_ring();
+    edo_io *io = open_stream(TCP_STREAM, &peer);
+    assert_int_equal(edo_block_on(epoll, know, .io = io), -ETIMEDOUT);
+    edo_spawn_options options = { .runtime = ring };
+    assert_int_equal(
+        edo_spawn_with(&task, &options, run_op, .op = edo_read(io, &byte, 1), .ret_op = &op), 0);
+    edo_turn(ring, 0);
+    fd_write_all(peer, "b", 1);
+    edo_turn(epoll, 0);
+    while (!edo_task_is_done(task))
+        edo_turn(ring, EDO_NEVER);
+    edo_detach(task);
+    assert_int_equal(op.base.result, 1);
+    assert_int_equal(byte, 'b');
+    edo_close(io);
+    close(peer);
+    assert_int_equal(edo_runtime_destroy(ring), 0);
+    assert_int_equal(edo_runtime_destroy(epoll), 0);
+}
+
+/* ---- one thread for a ring ---- */
+
+static void *turn_once(void *runtime)
+{
+    edo_turn(runtime, 0);
+    return NULL;
+}
+
+static void turn_by_two(void *arg)
+{
+    (void)arg;
+    pthread_t thread;
+    edo_runtime *runtime = new_ring();
+    edo_turn(runtime, 0);
+    pthread_create(&thread, NULL, turn_once, runtime);
+    pthread_join(thread, NULL);
+}
+
+static void test_second_thread(void **state)
+{
+    (void)state;
+    expect_abort(turn_by_two, NULL,
+                 "edo: io_uring: a runtime belongs to the thread that turned it first");
+}
+
+/* What was begun before the first turn by another thread: a wake and a descriptor. */
+static void *live(void *arg)
+{
+    edo_runtime *runtime = arg;
+    insist(edo_turn(runtime, EDO_NEVER) >= 0); // ended by the wake
+    insist(edo_block_on(runtime, nothing) == 0);
+    insist(edo_runtime_destroy(runtime) == 0);
+    return NULL;
+}
+
+static void test_turned_by_another_thread(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        pthread_t thread;
+        edo_runtime *runtime = new_ring();
+        runtime->driver->ops->unpark(runtime->driver);
+        assert_int_equal(pthread_create(&thread, NULL, live, runtime), 0);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+}
+
+/* ---- in the child of a fork ---- */
+
+struct child_of {
+    edo_listener *listener;
+    edo_runtime *runtime;
+};
+
+static void close_in_child(void *arg)
+{
+    const struct child_of *parent = arg;
+    size_t before = open_descriptors(), was_queued = queued(parent->listener);
+    edo_listener_close(parent->listener);
+    assert_int_equal(open_descriptors(), before - 1 - was_queued);
+    assert_int_equal(edo_runtime_destroy(parent->runtime), 0);
+}
+
+static void accept_in_child(void *arg)
+{
+    const struct child_of *parent = arg;
+    unsigned number;
+    assert_int_equal(edo_runtime_destroy(parent->runtime), 0);
+    edo_runtime *runtime = new_ring();
+    int client = connect_as(parent->listener, 7);
+    assert_int_equal(
+        edo_block_on(runtime, accept_number, .listener = parent->listener, .ret_number = &number),
+        0);
+    assert_int_equal(number, 7);
+    close(client);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_listener_close(parent->listener);
+}
+
+/* The parent's queue and ring go on; what is queued is not reset by the child. */
+static void test_listener_in_child(void **state)
+{
+    (void)state;
+    unsigned number;
+    struct child_of parent = { .runtime = new_ring() };
+    assert_int_equal(edo_block_on(parent.runtime, listen_armed, .ret_listener = &parent.listener),
+                     0);
+    int clients[] = { connect_as(parent.listener, 1), connect_as(parent.listener, 2) };
+    while (queued(parent.listener) < ARRAY_LENGTH(clients))
+        edo_turn(parent.runtime, 0);
+    expect_success_in_child(close_in_child, &parent);
+    for (unsigned i = 1; i <= ARRAY_LENGTH(clients); i++) {
+        assert_int_equal(edo_block_on(parent.runtime, accept_number, .listener = parent.listener,
+                                      .ret_number = &number),
+                         0);
+        assert_int_equal(number, i);
+        close(clients[i - 1]);
+    }
+    assert_int_equal(edo_runtime_destroy(parent.runtime), 0);
+    edo_listener_close(parent.listener);
+}
+
+/* The child takes the listener over; the parent's ring, which is not turned, comes too late. */
+static void test_accept_in_child(void **state)
+{
+    (void)state;
+    struct child_of parent = { .runtime = new_ring() };
+    assert_int_equal(edo_block_on(parent.runtime, listen_armed, .ret_listener = &parent.listener),
+                     0);
+    expect_success_in_child(accept_in_child, &parent);
+    edo_listener_close(parent.listener);
+    assert_int_equal(edo_runtime_destroy(parent.runtime), 0);
+}
+
+/* ---- kernels that refuse ---- */
+
+static void refuse_rings(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { ARRAY_LENGTH(code), code };
+    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+static void run_refused(void *arg)
+{
+    (void)arg;
+    log_capture();
+    refuse_rings();
+    edo_runtime *runtime = new_ring();
+    assert_string_equal(edo_runtime_driver(runtime), "epoll");
+    assert_int_equal(log_lines("io_uring_setup: Operation not permitted"), 1);
+    assert_int_equal(edo_block_on(runtime, nothing), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    log_release();
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    expect_success_in_child(run_refused, NULL);
+}
+
+static bool has_rings(void)
+{
+    edo_runtime *runtime = new_ring();
+    bool has = strcmp(edo_runtime_driver(runtime), "io_uring") == 0;
+    edo_runtime_destroy(runtime);
+    return has;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(crowd_test),
+        cmocka_unit_test(cancelled_accept_test),
+        cmocka_unit_test(close_and_listen_test),
+        cmocka_unit_test(test_listener_moves),
+        cmocka_unit_test(test_listener_of_another_thread),
+        cmocka_unit_test(test_polled_by_another_thread),
+        cmocka_unit_test(late_cancel_kinds_test),
+        cmocka_unit_test(test_more_than_the_queues_hold),
+        cmocka_unit_test(one_call_test),
+        cmocka_unit_test(test_events_of_epoll),
+        cmocka_unit_test(test_second_thread),
+        cmocka_unit_test(test_turned_by_another_thread),
+        cmocka_unit_test(test_listener_in_child),
+        cmocka_unit_test(test_accept_in_child),
+        cmocka_unit_test(test_refused),
+    };
+    setenv("EDO_DRIVER", "io_uring", 1);
+    if (!has_rings()) return SKIPPED;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
