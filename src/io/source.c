@@ -16,12 +16,6 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
         source->sides[side].ready = EDO__READY_NOW; // unknown: a call will tell
 }
 
-void edo__source_close_fd(edo__source *source)
-{
-    if (!(source->traits & EDO__SOURCE_BORROWED)) edo__sys_close(source->fd);
-    source->fd = -1;
-}
-
 /* The runtime that it was used with last may be ending: its driver lets go of sources under their
  * locks, and waits for pins. */
 static edo_driver *pin_driver(edo__source *source)

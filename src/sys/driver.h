@@ -163,9 +163,6 @@ void edo__wake_commit(edo_wakeable *waker);
  * already. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
-/* Closes the descriptor of a source, unless it is borrowed. */
-void edo__source_close_fd(edo__source *source);
-
 /* The queue of a source with EDO__SOURCE_LISTENER; it follows the source in memory. */
 static inline edo__accepted *edo__accepted_of(edo__source *listener)
 {

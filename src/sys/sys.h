@@ -53,3 +53,10 @@ void edo__sys_timer_set(int fd, int64_t when);
 #define EDO__FALLBACK_DRIVER "epoll"
 
 void edo__sys_close(int fd);
+
+/* Closes the descriptor of a source, unless it is borrowed. */
+static inline void edo__source_close_fd(edo__source *source)
+{
+    if (!(source->traits & EDO__SOURCE_BORROWED)) edo__sys_close(source->fd);
+    source->fd = -1;
+}
