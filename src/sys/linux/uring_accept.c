@@ -21,6 +21,7 @@
 #include "sys/linux/drivers.h"
 #include "sys/linux/uring.h"
 #include "sys/sys.h"
+#include "sys/sys.h"
 
 enum { QUEUE_LIMIT = 64 };
 
