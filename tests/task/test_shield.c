@@ -217,6 +217,62 @@ edo_test(a_callees_shield_ends_with_it)
     }
 }
 
+struct shields_and_ends {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(shields_and_ends)
+{
+    edo_body {
+        edo_shield();
+        edo_return(0);
+    }
+}
+
+/* What is first polled behind such a call, in the same poll, is not covered. */
+struct polls_behind_a_shielded_one {
+    edo_frame(struct shields_and_ends shields_and_ends;);
+    edo_args(struct gate *gate;);
+};
+
+edo_async(polls_behind_a_shielded_one)
+{
+    edo_body {
+        int64_t result;
+        edo_call(result, shields_and_ends);
+        assert_int_equal(edo_poll_future(&self->gate->base, cx), EDO_PENDING);
+        edo_await(result, edo_sleep(edo_s(1))); // cancelled here
+        edo_shield();
+        edo_await_on(result, &self->gate->base);
+        edo_return(result);
+    }
+}
+
+struct a_callees_shield_covers_nothing_of_its_callers {
+    edo_frame();
+    edo_args();
+    struct gate gate;
+    edo_task *task;
+};
+
+edo_test(a_callees_shield_covers_nothing_of_its_callers)
+{
+    edo_body {
+        int64_t result;
+        self->gate = gate_make();
+        assert_int_equal(edo_spawn(&self->task, polls_behind_a_shielded_one, .gate = &self->gate),
+                         0);
+        edo_await(result, edo_yield());
+        edo_task_cancel(self->task);
+        edo_await(result, edo_yield());
+        assert_int_equal(self->gate.fate, EDO_CANCELLED);
+        edo_await(result, edo_join(self->task));
+        assert_int_equal(result, -ECANCELED);
+        edo_return(0);
+    }
+}
+
 struct plain_callee {
     edo_frame();
     edo_args();
@@ -513,6 +569,7 @@ int main(void)
         cmocka_unit_test(it_covers_what_is_first_polled_after_it_test),
         cmocka_unit_test(a_cancellation_that_comes_later_is_held_off_test),
         cmocka_unit_test(a_callees_shield_ends_with_it_test),
+        cmocka_unit_test(a_callees_shield_covers_nothing_of_its_callers_test),
         cmocka_unit_test(a_shield_covers_all_that_the_clean_up_calls_test),
         cmocka_unit_test(limits_and_selects_work_behind_a_shield_test),
         cmocka_unit_test(an_abort_goes_through_a_shield_test),
