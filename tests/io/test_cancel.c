@@ -337,6 +337,38 @@ edo_test(aborted)
     }
 }
 
+/* Operations that would not wait, or would fail, but were cancelled before their first poll. */
+struct cancelled_at_once {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    edo_op ops[3];
+    struct iovec vector;
+    int peer;
+    unsigned i;
+    char byte;
+};
+
+edo_test(cancelled_at_once)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        self->vector = (struct iovec){ "x", 1 };
+        self->ops[0] = edo_read(self->io, &self->byte, 0);
+        self->ops[1] = edo_writev(self->io, &self->vector, 0);
+        self->ops[2] = edo_wait_fd(-1, EDO_READABLE);
+        for (self->i = 0; self->i < 3; self->i++) {
+            edo_cancel(&self->ops[self->i].base);
+            edo_await_on(n, &self->ops[self->i].base);
+            assert_int_equal(n, -ECANCELED);
+        }
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
 /* ---- a choice between reads ---- */
 
 struct choice {
@@ -389,6 +421,7 @@ test_each_kind(choice)
         cmocka_unit_test(write_all_cancelled_kinds_test),
         cmocka_unit_test(sticky_test),
         cmocka_unit_test(aborted_test),
+        cmocka_unit_test(cancelled_at_once_test),
         cmocka_unit_test(choice_kinds_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

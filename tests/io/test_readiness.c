@@ -3,6 +3,8 @@
 #include "support/streams.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -198,6 +200,58 @@ edo_test(urgent)
     }
 }
 
+/* Where messages or lines have bounds, a short read says nothing about what comes after. */
+struct messages {
+    edo_frame();
+    edo_args(edo_io *io; int peer;);
+    edo_task *reader;
+    char buffer[16];
+};
+
+edo_async(messages)
+{
+    edo_body {
+        int64_t n;
+        n = edo_spawn(&self->reader, run_op,
+                      .op = edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_int_equal(n, 0);
+        settle();
+        fd_write_all(self->peer, "one\n", 4);
+        fd_write_all(self->peer, "two\n", 4);
+        edo_await(n, edo_join(self->reader));
+        assert_in_range(n, 1, 4);
+        assert_int_equal(self->buffer[0], 'o');
+        edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_in_range(n, 1, 4);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+struct bounds {
+    edo_frame(struct messages callee;);
+    edo_args();
+    int fds[2];
+};
+
+edo_test(bounds)
+{
+    edo_body {
+        int64_t n;
+        assert_return_code(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->fds), errno);
+        edo_call(n, messages, .io = wrap(self->fds[0]), .peer = self->fds[1]);
+        assert_int_equal(n, 0);
+        self->fds[1] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (self->fds[1] < 0) edo_return(0); // no terminals here
+        assert_return_code(grantpt(self->fds[1]), errno);
+        assert_return_code(unlockpt(self->fds[1]), errno);
+        self->fds[0] = open(ptsname(self->fds[1]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+        edo_call(n, messages, .io = wrap(self->fds[0]), .peer = self->fds[1]);
+        edo_return(n);
+    }
+}
+
 /* The write side: after a write that took only a part, room comes as the peer reads. */
 struct short_write {
     edo_frame();
@@ -344,9 +398,13 @@ edo_test(ping_pong_on_sockets)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_then_more_kinds_test),   cmocka_unit_test(each_end_kinds_test),
-        cmocka_unit_test(big_read_then_end_kinds_test), cmocka_unit_test(urgent_test),
-        cmocka_unit_test(short_write_kinds_test),       cmocka_unit_test(reset_wakes_both_test),
+        cmocka_unit_test(short_then_more_kinds_test),
+        cmocka_unit_test(each_end_kinds_test),
+        cmocka_unit_test(big_read_then_end_kinds_test),
+        cmocka_unit_test(urgent_test),
+        cmocka_unit_test(bounds_test),
+        cmocka_unit_test(short_write_kinds_test),
+        cmocka_unit_test(reset_wakes_both_test),
         cmocka_unit_test(ping_pong_on_sockets_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,7 @@ edo_test(one)
         assert_int_equal(n, 0);
         self->fd = edo_io_fd(self->conn);
         assert_true(fcntl(self->fd, F_GETFD) & FD_CLOEXEC);
+        assert_true(fcntl(self->fd, F_GETFL) & O_NONBLOCK);
         edo_await(n, edo_read(self->conn, &self->byte, 1));
         assert_int_equal(n, 1);
         edo_await_for(n, edo_ms(1), edo_read(self->conn, &self->byte, 1)); // it does not block
@@ -209,6 +210,7 @@ struct second {
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn, *other;
+    edo_op op;
     int client;
 };
 
@@ -224,6 +226,10 @@ edo_test(second)
         settle();
         edo_await(n, edo_accept(self->listener, &self->other));
         assert_int_equal(n, -EBUSY);
+        self->op = edo_accept(self->listener, &self->other);
+        edo_cancel(&self->op.base);
+        edo_await_on(n, &self->op.base);
+        assert_int_equal(n, -ECANCELED); // it did not come so far
         assert_null(self->other);
         self->client = connect_plainly(self->listener);
         edo_await(n, edo_join(self->accepter));

@@ -111,6 +111,36 @@ edo_test(failures)
     }
 }
 
+/* One that was cancelled before its first poll never reaches its listener. */
+struct not_begun {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_io *conn;
+    edo_op op;
+    char text[EDO_ADDRESS_SIZE];
+};
+
+edo_test(not_begun)
+{
+    edo_body {
+        int rc;
+        self->conn = NULL;
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(rc, 0);
+        edo_listener_address(self->listener, self->text, sizeof self->text);
+        self->op = edo_tcp_connect(self->text, &self->conn);
+        edo_cancel(&self->op.base);
+        edo_await_on(rc, &self->op.base);
+        assert_int_equal(rc, -ECANCELED);
+        edo_await_for(rc, edo_ms(1), edo_accept(self->listener, &self->conn));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_null(self->conn);
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
 static void connect_without_descriptors(void *arg)
 {
     edo_io *conn;
@@ -297,10 +327,10 @@ static void test_no_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(families_test),       cmocka_unit_test(failures_test),
-        cmocka_unit_test(test_no_descriptors), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(silence_test),        cmocka_unit_test(from_test),
-        cmocka_unit_test(test_no_addresses),
+        cmocka_unit_test(families_test),  cmocka_unit_test(failures_test),
+        cmocka_unit_test(not_begun_test), cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(silence_test),
+        cmocka_unit_test(from_test),      cmocka_unit_test(test_no_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,12 @@ static void test_bad_keepalive(void **state)
         assert_int_equal(edo_tcp_set_keepalive(conn, true, bad[i]), -EINVAL);
         assert_int_equal(edo_tcp_keepalive(conn, NULL), 0); // still off
     }
+    edo_keepalive before, after;
+    edo_tcp_keepalive(conn, &before);
+    assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 70, -1, 0 }), -EINVAL);
+    assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 70, 7, -1 }), -EINVAL);
+    edo_tcp_keepalive(conn, &after);
+    assert_memory_equal(&before, &after, sizeof before); // not by halves
     edo_close(conn);
 }
 
