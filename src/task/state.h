@@ -15,8 +15,10 @@
  *
  * Orders. prepare releases what the waker did before it; start acquires it. A wake that finds
  * NOTIFIED set must still be a read-modify-write, so that it joins the release sequence that start
- * reads from. pause and complete release what the poll did; start (on another thread), inspect and
- * join acquire it.
+ * reads from. pause, requeue and complete release what the poll did; start (on another thread),
+ * inspect and join acquire it. ask releases what the asker did; start acquires it. release gives
+ * the frames back to the next start. Where a step only takes its own back, or only learns of an end
+ * that await_poller (join.c) acquires, it orders nothing.
  */
 #pragma once
 
@@ -59,14 +61,14 @@ static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
  * Returns: whether the poller must push an entry. */
 static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
 {
-    return edo_sub_acq_rel(state, EDO__RUNNING) & EDO__NOTIFIED;
+    return edo_sub_release(state, EDO__RUNNING) & EDO__NOTIFIED;
 }
 
 /* RUNNING -> QUEUED, by the poller, which must push an entry. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
-    while (!edo_cas_acq_rel(state, &old, (old & ~(uint64_t)EDO__RUNNING) | EDO__NOTIFIED))
+    while (!edo_cas_release(state, &old, (old & ~(uint64_t)EDO__RUNNING) | EDO__NOTIFIED))
         continue;
 }
 
@@ -87,10 +89,10 @@ static inline void edo__state_joiner_told(edo_atomic(uint64_t) *state)
  * Returns: false when the task has completed: nobody will wake the joiner. */
 static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 {
-    uint64_t old = edo_load_acquire(state);
+    uint64_t old = edo_load_relaxed(state);
     do {
         if (old & EDO__COMPLETE) return false;
-    } while (!edo_cas_acq_rel(state, &old, old | EDO__JOIN_WAKER));
+    } while (!edo_cas_release(state, &old, old | EDO__JOIN_WAKER));
     return true;
 }
 
@@ -98,10 +100,10 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
  * Returns: false when the task has completed, and the poller may be waking the joiner right now. */
 static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
-    uint64_t old = edo_load_acquire(state);
+    uint64_t old = edo_load_relaxed(state);
     do {
         if (old & EDO__COMPLETE) return false;
-    } while (!edo_cas_acq_rel(state, &old, old & ~(uint64_t)EDO__JOIN_WAKER));
+    } while (!edo_cas_relaxed(state, &old, old & ~(uint64_t)EDO__JOIN_WAKER));
     return true;
 }
 
@@ -110,9 +112,9 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
  * it. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
-    uint64_t old = edo_load_acquire(state);
+    uint64_t old = edo_load_relaxed(state);
     while (!(old & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)))
-        if (edo_cas_acq_rel(state, &old, old | EDO__INSPECTED)) break;
+        if (edo_cas_acquire(state, &old, old | EDO__INSPECTED)) break;
     return old;
 }
 
@@ -120,12 +122,12 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
  * Returns: whether the caller owns a queue entry: it was woken meanwhile, and had no entry. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)
 {
-    uint64_t old = edo_sub_acq_rel(state, EDO__INSPECTED);
+    uint64_t old = edo_sub_release(state, EDO__INSPECTED);
     return (old & EDO__NOTIFIED) && !(before & EDO__NOTIFIED);
 }
 
 /* Asks the task to end. Returns: whether that is new. */
 static inline bool edo__state_ask(edo_atomic(uint64_t) *state, uint64_t fate)
 {
-    return !(edo_or_acq_rel(state, fate) & (fate | EDO__COMPLETE));
+    return !(edo_or_release(state, fate) & (fate | EDO__COMPLETE));
 }

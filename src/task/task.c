@@ -233,7 +233,7 @@ void edo__task_finish(edo_task *task)
 void edo__task_give_up(edo_task *task)
 {
     edo__task_frame(task)->result = -ESHUTDOWN;
-    edo_or_acq_rel(&task->state, EDO__RUNNING);
+    edo_or_relaxed(&task->state, EDO__RUNNING); // complete() orders
     complete(task);
 }
 

@@ -267,6 +267,7 @@ int explore_thread(uint32_t enabled)
             used--; // all that could go on from here is covered
             return -1;
         }
+        if (!(enabled & bit(number))) model_fail("the choices to replay are not of this model");
         c->taken = (uint16_t)number;
     }
     int number = c->taken;

@@ -92,6 +92,7 @@ void model_register(model_info *info);
 /* A litmus test: the outcomes found must be exactly these (sorted, each ended by '\n'). */
 #define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, NULL)
 
-/* Options: --list, --only NAME, --replay CHOICES, --plain (no reduction), --preemptions N,
- * --max-executions N, --stats, --stop (at the first failure). Returns: an exit status. */
+/* Options: --list, --litmus-table, --only NAME, --replay CHOICES, --plain (no reduction),
+ * --preemptions N, --max-executions N, --stats, --stop (at the first failure).
+ * Returns: an exit status. */
 int model_main(int argc, char **argv);

@@ -188,7 +188,7 @@ MODEL(join_other_waker, "a join tells the waker of its last poll, and lets go of
 
 struct owner {
     edo_frame();
-    edo_args(uint32_t flags; int64_t first, second; bool waits;);
+    edo_args(uint32_t flags; int64_t first, second; bool waits, cancels;);
     edo_scope scope;
     edo_spawn_options there;
     edo_member member;
@@ -211,6 +211,7 @@ edo_async(owner)
             rc = edo_scope_spawn_with(&self->scope, &self->there, waiter, .answer = 0);
             model_assert(rc == 0);
         }
+        if (self->cancels) edo_scope_cancel(&self->scope);
         self->members = 0;
         while (self->flags & EDO_SCOPE_RESULTS) {
             edo_await(rc, edo_scope_next(&self->scope, &self->member));
@@ -355,4 +356,47 @@ MODEL(scope_cancels_waiting,
     edo_detach(s->joiner);
     run_out(s->here);
     model_join(other);
+}
+
+/* The member waits already; nothing but the owner's end of it wakes it. */
+static void until_joined(int64_t joined)
+{
+    int other = model_start(run_there, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(s->joined == joined);
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
+
+static void spawn_owner(int64_t first, bool cancels)
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, owner, .flags = EDO_SCOPE_FAIL_FAST,
+                                .first = first, .waits = true, .cancels = cancels) == 0);
+}
+
+MODEL(scope_failure_wakes, "a member that fails wakes one that waits, from its own thread")
+{
+    spawn_owner(-EIO, false);
+    edo_turn(s->here, 0);
+    until_joined(-EIO);
+}
+
+MODEL(scope_cancel_wakes, "an owner that cancels its scope wakes a member that waits")
+{
+    spawn_owner(5, true);
+    edo_turn(s->here, 0);
+    until_joined(0);
+}
+
+MODEL(scope_owner_cancelled_wakes, "an owner that is cancelled while it joins wakes who waits")
+{
+    spawn_owner(5, false);
+    edo_turn(s->here, 0);
+    edo_turn(s->there, 0); // the member waits
+    edo_task_cancel(s->joiner);
+    until_joined(-ECANCELED);
 }

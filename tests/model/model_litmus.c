@@ -51,7 +51,7 @@ static void run(void (*first)(void *), void (*second)(void *), void (*third)(voi
 #define STORE_BUFFERING(id, store_order, fence, load_order, outcomes)                              \
     THREAD(id##_1, STORE(&s->x, 1, store_order); fence; s->a = LOAD(&s->y, load_order);)           \
     THREAD(id##_2, STORE(&s->y, 1, store_order); fence; s->b = LOAD(&s->x, load_order);)           \
-    MODEL_LITMUS(id, "store buffering", outcomes)                                                  \
+    MODEL_LITMUS(id, "store buffering: stores " #store_order ", loads " #load_order, outcomes)     \
     {                                                                                              \
         set_up();                                                                                  \
         run(id##_1, id##_2, NULL, NULL);                                                           \
@@ -69,7 +69,7 @@ STORE_BUFFERING(sb_fences, RELAXED, model_fence(SEQ_CST, MODEL_HERE), RELAXED,
 #define MESSAGE_PASSING(id, store_order, load_order, before, after, outcomes)                      \
     THREAD(id##_1, STORE(&s->x, 1, RELAXED); before; STORE(&s->y, 1, store_order);)                \
     THREAD(id##_2, s->a = LOAD(&s->y, load_order); after; s->b = LOAD(&s->x, RELAXED);)            \
-    MODEL_LITMUS(id, "message passing", outcomes)                                                  \
+    MODEL_LITMUS(id, "message passing: store " #store_order ", load " #load_order, outcomes)       \
     {                                                                                              \
         set_up();                                                                                  \
         run(id##_1, id##_2, NULL, NULL);                                                           \
@@ -97,7 +97,10 @@ MESSAGE_PASSING(mp_one_fence, RELAXED, RELAXED, FENCE(RELEASE), (void)0, ALL_FOU
     THREAD(id##_2, STORE(&s->y, 1, store_order);)                                                  \
     THREAD(id##_3, s->a = LOAD(&s->x, load_order); fence; s->b = LOAD(&s->y, load_order);)         \
     THREAD(id##_4, s->c = LOAD(&s->y, load_order); fence; s->d = LOAD(&s->x, load_order);)         \
-    MODEL_LITMUS(id, "independent reads of independent writes", outcomes)                          \
+    MODEL_LITMUS(id,                                                                               \
+                 "independent reads of independent writes (IRIW): stores " #store_order            \
+                 ", loads " #load_order,                                                           \
+                 outcomes)                                                                         \
     {                                                                                              \
         set_up();                                                                                  \
         run(id##_1, id##_2, id##_3, id##_4);                                                       \
@@ -114,7 +117,7 @@ IRIW(iriw_fences, RELAXED, RELAXED, FENCE(SEQ_CST), "one order\n")
 #define TWO_WRITES(id, order, outcomes)                                                            \
     THREAD(id##_1, STORE(&s->x, 1, order); STORE(&s->y, 2, order);)                                \
     THREAD(id##_2, STORE(&s->y, 1, order); STORE(&s->x, 2, order);)                                \
-    MODEL_LITMUS(id, "two writes each (2+2W)", outcomes)                                           \
+    MODEL_LITMUS(id, "two writes each (2+2W): " #order, outcomes)                                  \
     {                                                                                              \
         set_up();                                                                                  \
         run(id##_1, id##_2, NULL, NULL);                                                           \
@@ -230,7 +233,7 @@ MODEL_LITMUS(cas_one_wins, "of two compare-and-swaps from one value exactly one 
     }
 
 /* y becomes 2 only by the increment of the released 1: the increment goes on with its sequence. */
-RELEASE_SEQUENCE(release_sequence_rmw, ADD(&s->y, RELAXED), "message seen, or none\n")
+RELEASE_SEQUENCE(release_sequence_rmw, (void)ADD(&s->y, RELAXED), "message seen, or none\n")
 RELEASE_SEQUENCE(release_sequence_store, STORE(&s->y, 2, RELAXED),
                  "message lost\nmessage seen, or none\n")
 
@@ -298,8 +301,8 @@ MODEL_LITMUS(sb_one_fence_weak, "one of the two fences weaker: both may miss", A
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(mix_rmw_1, ADD(&s->x, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
-THREAD(mix_rmw_2, ADD(&s->y, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
+THREAD(mix_rmw_1, (void)ADD(&s->x, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
+THREAD(mix_rmw_2, (void)ADD(&s->y, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
 
 MODEL_LITMUS(sb_rmw, "store buffering with seq_cst increments", NOT_BOTH)
 {

@@ -13,6 +13,16 @@ int main(int argc, char **argv)
     return model_main(argc, argv);
 }
 
+static struct {
+    edo_runtime *runtime, *other;
+    edo_task *task;
+    edo_wakeable *waker;
+    uint32_t flag;
+    unsigned polls, cause;
+    int64_t joined;
+    int rc;
+} * s;
+
 /* A future that is ready once it was told so; told from another thread. */
 struct told {
     edo_frame();
@@ -24,6 +34,7 @@ static edo_poll told_poll(edo_future *future, edo_cx *cx)
     struct told *self = (struct told *)(void *)future;
     edo_plain_write(self->polls);
     (*self->polls)++;
+    if (edo_cx_fate(cx) != EDO_LIVE) edo_plain_read(&s->cause);
     future->result = edo_cx_fate(cx) == EDO_LIVE ? 7 : -ECANCELED;
     return edo_load_relaxed(self->flag) || edo_cx_fate(cx) != EDO_LIVE ? EDO_READY : EDO_PENDING;
 }
@@ -35,16 +46,6 @@ static const edo_future_ops told_async = {
     .args_offset = offsetof(struct told, args),
     .args_size = sizeof(((struct told *)0)->args),
 };
-
-static struct {
-    edo_runtime *runtime, *other;
-    edo_task *task;
-    edo_wakeable *waker;
-    uint32_t flag;
-    unsigned polls;
-    int64_t joined;
-    int rc;
-} * s;
 
 static int spawn_told(edo_runtime *runtime, edo_task **ret_task)
 {
@@ -133,6 +134,7 @@ MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 
 THREAD(cancel)
 {
+    edo_plain_write(&s->cause); // seen by who sees the cancel
     edo_task_cancel(s->task);
     edo_detach(s->task);
 }
@@ -189,7 +191,7 @@ MODEL(detach_against_end, "whoever lets go last frees the task, once")
 static void look_at(void *context, const edo_trace_line *line)
 {
     (void)context;
-    model_assert(line->depth == 0);
+    model_assert(line->depth <= 1); // what it awaits is one deeper
     edo_plain_read(&s->polls);
 }
 
@@ -226,6 +228,19 @@ MODEL(inspect_against_wake, "a wake of a task that is looked at is not lost: the
     while (edo_runtime_task_count(s->runtime))
         edo_turn(s->runtime, EDO_NEVER);
     model_join(teller);
+    tear_down(other);
+}
+
+MODEL(inspect_after_poll,
+      "who looks at a task sees what its last poll did, and is seen by the next")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(inspect_then_wake, NULL);
+    edo_turn(s->runtime, 0);
+    tell(NULL);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, EDO_NEVER);
     tear_down(other);
 }
 
@@ -278,6 +293,7 @@ edo_async(yielder)
 {
     edo_body {
         int rc;
+        edo_plain_write(&s->polls);
         edo_await(rc, edo_yield());
         edo_return(rc);
     }
@@ -294,6 +310,19 @@ MODEL(yield_against_wake, "a task that yields and is woken meanwhile has one que
     int other = model_start(wake_only, NULL);
     model_assert(turn_to_end() == 0);
     edo_detach(s->task);
+    tear_down(other);
+}
+
+MODEL(inspect_against_yield, "who looks at a task that yields sees what its poll did")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, yielder, .unused = 0) == 0);
+    int other = model_start(inspect_then_wake, NULL);
+    while (edo_runtime_task_count(s->runtime))
+        edo_turn(s->runtime, EDO_NEVER);
     tear_down(other);
 }
 
@@ -321,6 +350,21 @@ static const edo_future_ops limited_async = {
     .args_offset = offsetof(struct limited, args),
     .args_size = sizeof(((struct limited *)0)->args),
 };
+
+MODEL(timer_fires, "a task is polled when its limit has passed, although nobody wakes it")
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_create();
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(&s->task, &here, limited, .unused = 0) == 0);
+    edo_turn(s->runtime, 0);
+    fake_now = 2 * (int64_t)LIMIT;
+    edo_turn(s->runtime, 0);
+    turn_to_end();
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
 
 MODEL(timer_against_wake, "a task whose limit has passed is polled, whether it is woken too or not")
 {
@@ -367,4 +411,14 @@ MODEL(destroy_against_wake,
     edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
     model_join(other);
+}
+
+MODEL(destroy_waiting,
+      "a task that waits when its runtime ends is woken by that, if by nobody else")
+{
+    set_up();
+    edo_turn(s->runtime, 0);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_assert(s->polls == 2);
 }

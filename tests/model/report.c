@@ -160,6 +160,7 @@ typedef struct findings {
     double seconds;
 } findings;
 
+static findings total;
 static void (*run_now)(void);
 
 static void run_model(void *argument)
@@ -168,10 +169,11 @@ static void run_model(void *argument)
     run_now();
 }
 
+/* Of computing: figures do not depend on what else the machine does. */
 static double seconds_now(void)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -189,6 +191,9 @@ static findings explore(const model_info *info, const char *replay)
         if (!f.failed) collect_outcome();
     } while (!f.failed && !replay && f.executions < max_executions && explore_advance());
     f.seconds = seconds_now() - start;
+    total.executions += f.executions;
+    total.steps += f.steps;
+    total.seconds += f.seconds;
     return f;
 }
 
@@ -229,6 +234,22 @@ static void list_models(void)
         printf("%-36s %s\n", info->name, info->proves);
 }
 
+/* For docs/internals/model.md. */
+static void print_litmus_table(void)
+{
+    printf("| test | what | allowed outcomes, and no others |\n|---|---|---|\n");
+    for (const model_info *info = models; info; info = info->next) {
+        if (!info->outcomes) continue;
+        printf("| `%s` | %s | ", info->name, info->proves);
+        for (const char *c = info->outcomes; *c; c++)
+            if (*c != '\n')
+                putchar(*c);
+            else if (c[1])
+                printf("; ");
+        printf(" |\n");
+    }
+}
+
 static const char *value_of(int argc, char **argv, int *at)
 {
     if (*at + 1 == argc) {
@@ -244,6 +265,9 @@ static const char *parse(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--list")) {
             list_models();
+            exit(0);
+        } else if (!strcmp(argv[i], "--litmus-table")) {
+            print_litmus_table();
             exit(0);
         } else if (!strcmp(argv[i], "--only")) {
             only = value_of(argc, argv, &i);
@@ -280,6 +304,11 @@ int model_main(int argc, char **argv)
         else
             failed++;
     }
-    printf("%u passed, %u failed\n", passed, failed);
+    printf("%u passed, %u failed", passed, failed);
+    if (wants_stats)
+        printf(": %llu executions, %llu steps, %.2f s, %.0f steps per second",
+               (unsigned long long)total.executions, (unsigned long long)total.steps, total.seconds,
+               (double)total.steps / total.seconds);
+    printf("\n");
     return failed || !passed;
 }
