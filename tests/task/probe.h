@@ -138,6 +138,24 @@ edo_async(cleaner)
     }
 }
 
+/* ---- members of scopes ---- */
+
+/* Sleeps, then answers. */
+struct member {
+    edo_frame();
+    edo_args(int64_t duration, answer; unsigned *ended;);
+};
+
+edo_async(member)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(self->duration));
+        if (self->ended) ++*self->ended;
+        edo_return(rc < 0 ? rc : self->answer);
+    }
+}
+
 /* ---- tests that count polls ---- */
 
 /* Runs it on a runtime with the test clock and no limit of time for a poll, which a machine that is
