@@ -286,7 +286,8 @@ edo_async(choose)
 
 static int64_t choices_of(uint64_t seed)
 {
-    edo_runtime *runtime = make_runtime_with(&(edo_config){ .seed = seed });
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .seed = seed, .time_slice = EDO_NEVER });
     int64_t choices = edo_block_on(runtime, choose);
     assert_true(choices >= 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

@@ -15,6 +15,14 @@ static void set_nonblocking(int fd)
     assert_return_code(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), errno);
 }
 
+/* What the kernel starts with, but fixed: left alone it grows when bytes come slowly, and then a
+ * writer that is to wait need not. The kernel doubles the number. */
+static void fix_receive_buffer(int fd)
+{
+    int half = 64 << 10;
+    assert_return_code(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &half, sizeof half), errno);
+}
+
 static void open_tcp_pair(int fds[2])
 {
     struct sockaddr_in address = { .sin_family = AF_INET,
@@ -29,6 +37,8 @@ static void open_tcp_pair(int fds[2])
     fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_return_code(fds[1], errno);
     close(listener);
+    fix_receive_buffer(fds[0]);
+    fix_receive_buffer(fds[1]);
 }
 
 void open_pair(stream_kind kind, int fds[2])
