@@ -188,7 +188,7 @@ MODEL(join_other_waker, "a join tells the waker of its last poll, and lets go of
 
 struct owner {
     edo_frame();
-    edo_args(uint32_t flags; int64_t first, second; bool waits, cancels;);
+    edo_args(uint32_t flags; int64_t first, second; bool waits;);
     edo_scope scope;
     edo_spawn_options there;
     edo_member member;
@@ -201,17 +201,16 @@ edo_async(owner)
         int rc;
         self->there = (edo_spawn_options){ .runtime = s->there };
         edo_scope_open(&self->scope, self->flags);
+        if (self->waits) {
+            rc = edo_scope_spawn_with(&self->scope, &self->there, waiter, .answer = 0);
+            model_assert(rc == 0);
+        }
         rc = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = self->first);
         model_assert(rc == 0);
         if (self->second) {
             rc = edo_scope_spawn_with(&self->scope, &self->there, worker, .answer = self->second);
             model_assert(rc == 0 || (rc == -ECANCELED && self->first < 0));
         }
-        if (self->waits) {
-            rc = edo_scope_spawn_with(&self->scope, &self->there, waiter, .answer = 0);
-            model_assert(rc == 0);
-        }
-        if (self->cancels) edo_scope_cancel(&self->scope);
         self->members = 0;
         while (self->flags & EDO_SCOPE_RESULTS) {
             edo_await(rc, edo_scope_next(&self->scope, &self->member));
@@ -370,31 +369,33 @@ static void until_joined(int64_t joined)
     model_join(other);
 }
 
-static void spawn_owner(int64_t first, bool cancels)
+static void spawn_owner(int64_t first)
 {
     set_up();
     edo_spawn_options here = { .runtime = s->here };
     model_assert(edo_spawn_with(&s->joiner, &here, owner, .flags = EDO_SCOPE_FAIL_FAST,
-                                .first = first, .waits = true, .cancels = cancels) == 0);
+                                .first = first, .waits = true) == 0);
 }
 
 MODEL(scope_failure_wakes, "a member that fails wakes one that waits, from its own thread")
 {
-    spawn_owner(-EIO, false);
+    spawn_owner(-EIO);
     edo_turn(s->here, 0);
     until_joined(-EIO);
 }
 
-MODEL(scope_cancel_wakes, "an owner that cancels its scope wakes a member that waits")
+MODEL(scope_cancel_wakes, "a scope that is cancelled wakes a member that waits")
 {
-    spawn_owner(5, true);
+    spawn_owner(5);
     edo_turn(s->here, 0);
+    edo_turn(s->there, 0); // the member waits
+    edo_scope_cancel(&((struct owner *)(void *)edo__task_frame(s->joiner))->scope);
     until_joined(0);
 }
 
 MODEL(scope_owner_cancelled_wakes, "an owner that is cancelled while it joins wakes who waits")
 {
-    spawn_owner(5, false);
+    spawn_owner(5);
     edo_turn(s->here, 0);
     edo_turn(s->there, 0); // the member waits
     edo_task_cancel(s->joiner);
