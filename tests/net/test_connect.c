@@ -80,6 +80,8 @@ struct failures {
     edo_io *conn;
     edo_op op;
     size_t before;
+    int reserved;
+    uint16_t port;
     char text[EDO_ADDRESS_SIZE];
 };
 
@@ -97,7 +99,8 @@ edo_test(failures)
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_connect(NULL, &self->conn));
         assert_int_equal(rc, -EINVAL);
-        local_text(self->text, "127.0.0.1", free_port(AF_INET));
+        self->reserved = reserve_port(AF_INET, &self->port);
+        local_text(self->text, "127.0.0.1", self->port);
         edo_await(rc, edo_tcp_connect(self->text, &self->conn));
         assert_int_equal(rc, -ECONNREFUSED);
         self->op = edo_tcp_connect(self->text, &self->conn);
@@ -106,6 +109,7 @@ edo_test(failures)
         assert_int_equal(rc, -ECANCELED);
         settle();
         assert_null(self->conn);
+        close(self->reserved);
         assert_int_equal(open_descriptors(), self->before);
         edo_return(0);
     }
@@ -292,8 +296,10 @@ edo_test(from)
         assert_int_equal(open_descriptors(), self->before);
         edo_close(self->conn);
 
-        local_text(self->local, "127.0.0.2", free_port(AF_INET));
-        edo_await(rc, edo_tcp_connect_from(self->local, self->target, &self->conn));
+        do { // until nobody else was faster
+            local_text(self->local, "127.0.0.2", free_port(AF_INET));
+            edo_await(rc, edo_tcp_connect_from(self->local, self->target, &self->conn));
+        } while (rc == -EADDRINUSE || rc == -EADDRNOTAVAIL);
         assert_int_equal(rc, 0);
         edo_tcp_local_address(self->conn, self->text, EDO_ADDRESS_SIZE);
         assert_string_equal(self->text, self->local);

@@ -83,6 +83,10 @@ void remove_tree(const char *path);
 /* A TCP port of the loopback that nobody uses at the moment. family: AF_INET or AF_INET6. */
 uint16_t free_port(int family);
 
+/* The same, which nobody can use, and where nobody listens, until the descriptor is closed.
+ * Returns: that. */
+int reserve_port(int family, uint16_t *ret_port);
+
 /* Whether the machine has IPv6 on its loopback; tests that need it skip() without. */
 bool has_ipv6(void);
 

@@ -80,15 +80,22 @@ static int bind_loopback(int family)
     return -1;
 }
 
-uint16_t free_port(int family)
+int reserve_port(int family, uint16_t *ret_port)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     int fd = bind_loopback(family);
     assert_return_code(fd, errno);
     assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
-    close(fd);
-    return ntohs(((struct sockaddr_in *)&address)->sin_port); // at the same place in both families
+    *ret_port = ntohs(((struct sockaddr_in *)&address)->sin_port); // at the same place in both
+    return fd;
+}
+
+uint16_t free_port(int family)
+{
+    uint16_t port;
+    close(reserve_port(family, &port));
+    return port;
 }
 
 bool has_ipv6(void)
