@@ -347,11 +347,10 @@ MODEL(scope_cancels_waiting,
                                 .first = -EIO, .waits = true) == 0);
     edo_turn(s->here, 0);
     int other = model_start(run_there, NULL);
-    int canceller = model_start(cancel_owner, NULL);
+    edo_task_cancel(s->joiner);
     while (!edo_task_is_done(s->joiner))
         edo_turn(s->here, EDO_NEVER);
     model_assert(s->joined == -EIO || s->joined == -ECANCELED);
-    model_join(canceller);
     edo_detach(s->joiner);
     run_out(s->here);
     model_join(other);
