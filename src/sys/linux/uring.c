@@ -1,12 +1,7 @@
-/* The io_uring driver: completions.
+/* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
+ * cancellation in uring_cancel.c, listeners in uring_accept.c.
  *
- * An operation on a socket is tried at once when its side may be ready, and goes into the ring when
- * it is known not to be: after EAGAIN, and on TCP after a short transfer. What the ring does not do
- * alike on all kernels (pipes, terminals, writev) is tried, waits as a poll in the ring, and is
- * tried again. Entries are only prepared here; the turn submits them all in one system call.
- *
- * In the ring an operation is known by its source and side, whose waiter it is until its completion
- * was seen; so it stays where it is as long as the kernel may use it. A cancelled one does too.
+ * Entries are prepared while tasks are polled; the turn submits them all in one system call.
  *
  * The ring belongs to the thread that enables it, by the first poll or turn: the kernel refuses all
  * others. Only that thread prepares entries and sees completions, so these need no lock. Others may
@@ -22,11 +17,8 @@
 #include "sys/linux/drivers.h"
 #include "sys/sys.h"
 
-enum {
-    ENTRIES = 256, // 16 KiB, and as much for 1024 completions; a full queue costs a system call
-    READ_EVENTS = POLLIN | POLLRDHUP,
-    WRITE_EVENTS = POLLOUT,
-};
+/* 16 KiB, and as much for 1024 completions; a full queue costs a system call. */
+enum { ENTRIES = 256 };
 
 /* ---- the owner ---- */
 
@@ -49,18 +41,18 @@ bool edo__uring_is_inherited(const edo__uring *driver)
 
 /* ---- descriptors of the runtime's own ---- */
 
-static void raise(int event)
+static void set_event(int event)
 {
     uint64_t one = 1;
     ssize_t n = write(event, &one, sizeof one);
     (void)n; // it cannot block before 2^64 wakes
 }
 
-static void lower(int event)
+static void clear_event(int event)
 {
     uint64_t count;
     ssize_t n = read(event, &count, sizeof count);
-    (void)n; // it may be low already
+    (void)n; // it may be clear already
 }
 
 static void arm(edo__uring *driver, unsigned number)
@@ -108,391 +100,7 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
     return edo__ring_sqe(&driver->ring);
 }
 
-/* ---- parking ---- */
-
-/* Under the lock. */
-static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
-{
-    source->sides[edo__side_of(op)].waiter = waiter;
-    if (op->detail & EDO__DETAIL_BOTH_SIDES) source->sides[EDO__WRITE_SIDE].waiter = waiter;
-}
-
-/* The closer sets CLOSED before it takes the lock to hang up: either it finds the waiter, or we
- * find the bit. */
-bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
-                     edo__uring_stage stage)
-{
-    if (edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED) return false;
-    set_waiter(source, op, op);
-    op->waker = waker;
-    op->link.at.driver = &driver->base;
-    edo__uring_set_stage(op, stage);
-    edo_store_relaxed(&op->word, EDO__OP_PARKED);
-    return true;
-}
-
-/* After the store the operation may be gone, but not before the lock is given: its poll reads the
- * word, and its task, if it was not running, cannot run before the commit. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op)
-{
-    edo_wakeable *prepared = edo__wake_prepare(op->waker);
-    set_waiter(source, op, NULL);
-    edo_store_release(&op->word, EDO__OP_WOKEN);
-    return prepared;
-}
-
-/* Returns: whether it is still parked. */
-static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
-    edo__lock_take(&source->lock);
-    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
-    if (parked && source->sides[edo__side_of(op)].waiter != op)
-        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
-    if (parked) op->waker = waker;
-    edo__lock_give(&source->lock);
-    return parked;
-}
-
-edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
-{
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    edo__wake_commit(edo__wake_prepare(waker));
-    return EDO_PENDING;
-}
-
-/* ---- starting ---- */
-
-/* Whether the ring makes the transfer itself; else it only waits until a call may succeed. */
-static bool is_transfer(const edo__source *source, const edo_op *op)
-{
-    return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
-}
-
-/* A transfer on TCP that moved less than asked has met an empty or a full buffer. */
-static bool has_met_end(const edo__source *source, const edo_op *op)
-{
-    return op->base.result > 0 && (source->traits & EDO__SOURCE_TCP) &&
-           (uint64_t)op->base.result < op->length - op->progress;
-}
-
-/* Takes readiness back after a call, unless an event came since the look before it (only a driver
- * of readiness that the stream comes from counts events; it relies on these words). */
-static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
-{
-    uint32_t bits = 0;
-    if (op->base.result == -EAGAIN)
-        bits = EDO__READY_NOW | EDO__READY_FINAL;
-    else if (has_met_end(source, op) && !(seen & EDO__READY_FINAL))
-        bits = EDO__READY_NOW;
-    if (seen & bits) edo_cas_acq_rel(&source->sides[edo__side_of(op)].ready, &seen, seen & ~bits);
-}
-
-/* Returns: false when the call would block. */
-static bool attempt(edo__source *source, edo_op *op)
-{
-    bool transfer = is_transfer(source, op);
-    uint32_t seen = edo_load_acquire(&source->sides[edo__side_of(op)].ready);
-    if (transfer && !(seen & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
-    op->base.result = edo__try(source, op);
-    if (transfer) note_try(source, op, seen);
-    return op->base.result != -EAGAIN;
-}
-
-/* The side is known not to be ready: the kernel need not try before it waits. */
-static void fill_transfer(const edo__uring *driver, const edo__source *source, const edo_op *op,
-                          struct io_uring_sqe *sqe)
-{
-    char *data = (char *)op->data + op->progress;
-    size_t rest = (size_t)(op->length - op->progress);
-    if (edo__request_of(op) == EDO__READ)
-        edo__sqe_recv(sqe, source->fd, data, rest, 0);
-    else
-        edo__sqe_send(sqe, source->fd, data, rest, 0);
-    if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
-}
-
-/* The kernel takes no event for a wake of a poll that has POLLPRI alone. Sockets wake for urgent
- * data with POLLRDBAND as well, and never hold it. */
-static unsigned events_of(const edo_op *op)
-{
-    return (unsigned)op->length | (op->length & POLLPRI ? POLLRDBAND : 0);
-}
-
-static void fill(const edo__uring *driver, const edo__source *source, const edo_op *op,
-                 struct io_uring_sqe *sqe)
-{
-    unsigned side = edo__side_of(op);
-    if (is_transfer(source, op))
-        fill_transfer(driver, source, op, sqe);
-    else if (edo__request_of(op) == EDO__POLL)
-        edo__sqe_poll(sqe, source->fd, events_of(op));
-    else
-        edo__sqe_poll(sqe, source->fd, side == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS);
-    edo__sqe_tag(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
-}
-
-/* Without an entry it tries again: completions that are reaped, here or by the turn, free some. An
- * entry that is not filled in does nothing. */
-static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    if (!sqe && edo__uring_reap(driver)) sqe = edo__uring_sqe(driver);
-    if (!sqe) return edo__uring_start_later(op, waker);
-    edo__lock_take(&source->lock);
-    bool parked = edo__uring_park(driver, source, op, waker, EDO__IN_RING);
-    edo__lock_give(&source->lock);
-    if (parked) {
-        fill(driver, source, op, sqe);
-        return EDO_PENDING;
-    }
-    op->base.result = -ECANCELED;
-    return EDO_READY;
-}
-
-static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    edo_poll poll;
-    if (edo__request_of(op) == EDO__ACCEPT && edo__uring_accept(driver, source, op, waker, &poll))
-        return poll;
-    return attempt(source, op) ? EDO_READY : submit(driver, source, op, waker);
-}
-
-/* An operation that was parked by another runtime's driver than the poller's starts anew on its
- * own. */
-static edo_poll uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    edo__uring *driver = edo__uring_of(base);
-    if (is_still_parked(source, op, waker)) return EDO_PENDING;
-    bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    if (woken && op->base.result != -EAGAIN) return EDO_READY;
-    if (woken && !edo__uring_is_owner(driver)) return edo__uring_start_later(op, waker);
-    return start(driver, source, op, waker);
-}
-
-/* ---- requests to the owner ---- */
-
-void edo__uring_request_push(edo__uring *driver, edo__uring_request *request)
-{
-    edo__lock_take(&driver->lock);
-    if (!request->listed) {
-        request->listed = true;
-        request->next = driver->requests;
-        edo_store_relaxed(&driver->requests, request);
-    }
-    edo__lock_give(&driver->lock);
-}
-
-/* Under the driver's lock. The head is read without it too. */
-static void unlist(edo__uring *driver, edo__uring_request *request)
-{
-    edo__uring_request *before = driver->requests;
-    if (before == request) {
-        edo_store_relaxed(&driver->requests, request->next);
-    } else {
-        while (before->next != request)
-            before = before->next;
-        before->next = request->next;
-    }
-    request->listed = false;
-}
-
-void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request)
-{
-    edo__lock_take(&driver->lock);
-    if (request->listed) unlist(driver, request);
-    edo__lock_give(&driver->lock);
-}
-
-static edo__uring_request *request_of(edo__uring *driver, const edo__source *source, unsigned side)
-{
-    edo__uring_request *request = driver->requests;
-    while (request->source != source || request->side != side)
-        request = request->next;
-    return request;
-}
-
-/* Takes back the request to cancel what waits on a side. Returns: it. */
-static edo__uring_request *drop_request(edo__uring *driver, const edo__source *source,
-                                        unsigned side)
-{
-    edo__lock_take(&driver->lock);
-    edo__uring_request *request = request_of(driver, source, side);
-    unlist(driver, request);
-    edo__lock_give(&driver->lock);
-    return request;
-}
-
-/* The entry follows that of the operation in the queue and precedes that of any later one on the
- * same side, so it means no other. Returns: false when there is no entry. Owner. */
-static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned side)
-{
-    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
-    return sqe;
-}
-
-/* The operation is still in the ring: its completion would have taken the request back. */
-static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
-{
-    edo__source *source = request->source;
-    if (!tell_kernel(driver, source, request->side)) return false;
-    edo__lock_take(&source->lock);
-    edo__uring_set_stage(source->sides[request->side].waiter, EDO__CANCELLING);
-    edo__uring_request_drop(driver, request);
-    edo__lock_give(&source->lock);
-    edo__free(request, sizeof *request);
-    return true;
-}
-
-static bool serve_listener(edo__uring *driver, edo__uring_request *request)
-{
-    edo__uring_request_drop(driver, request);
-    return edo__uring_tend_listener(driver, request->source);
-}
-
-/* The last that came. Only the owner takes requests off, so it stays. */
-static edo__uring_request *look_at_request(edo__uring *driver)
-{
-    edo__lock_take(&driver->lock);
-    edo__uring_request *request = driver->requests;
-    edo__lock_give(&driver->lock);
-    return request;
-}
-
-/* The look without the lock may miss a request that comes now: its unpark brings the next look. */
-static void serve_requests(edo__uring *driver)
-{
-    bool served = true;
-    while (served && edo__unlikely(edo_load_relaxed(&driver->requests) != NULL)) {
-        edo__uring_request *request = look_at_request(driver);
-        served = request->side == EDO__SIDES ? serve_listener(driver, request)
-                                             : serve_cancel(driver, request);
-    }
-}
-
-/* ---- cancelling ---- */
-
-/* Whoever pins a driver may use it although its runtime may end. */
-static void unpark_pinned(edo__uring *driver)
-{
-    driver->base.ops->unpark(&driver->base);
-    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
-}
-
-/* From another thread than the owner's. The pin is taken while the operation, which keeps the
- * driver, is in its ring for sure. Returns: false without memory. */
-static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
-{
-    edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
-    if (!request) return false;
-    *request = (edo__uring_request){ .source = source, .side = edo__side_of(op) };
-    edo__lock_take(&source->lock);
-    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
-    if (parked) {
-        edo_add_relaxed(&driver->base.pins, 1);
-        edo__uring_set_stage(op, EDO__ASKED);
-        edo__uring_request_push(driver, request);
-    }
-    edo__lock_give(&source->lock);
-    if (parked)
-        unpark_pinned(driver);
-    else
-        edo__free(request, sizeof *request);
-    return true;
-}
-
-/* The owner's own way; nobody else ends the operation meanwhile. */
-static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
-{
-    if (!tell_kernel(driver, source, edo__side_of(op))) return false;
-    edo__lock_take(&source->lock);
-    edo__uring_set_stage(op, EDO__CANCELLING);
-    edo__lock_give(&source->lock);
-    return true;
-}
-
-/* Under the lock. Returns: whether the operation is in the ring. */
-static bool is_in_ring(edo__source *source, edo_op *op)
-{
-    if (edo_load_relaxed(&op->word) != EDO__OP_PARKED) return false;
-    if (edo__uring_stage_of(op) != EDO__QUEUED) return true;
-    set_waiter(source, op, NULL);
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    return false;
-}
-
-static edo_poll end_cancelled(edo_op *op)
-{
-    bool has_result = edo_load_relaxed(&op->word) == EDO__OP_WOKEN && op->base.result != -EAGAIN;
-    if (!has_result) op->base.result = -ECANCELED;
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    return EDO_READY;
-}
-
-/* What the kernel has is pending until its completion; the rest ends here. What cannot be told to
- * the kernel now is tried again by the next poll. */
-static edo_poll uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    edo__uring *driver = edo__uring_of(base);
-    edo__lock_take(&source->lock);
-    bool pending = is_in_ring(source, op);
-    bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
-    if (pending) op->waker = waker;
-    edo__lock_give(&source->lock);
-    if (!pending) return end_cancelled(op);
-    if (!is_new) return EDO_PENDING;
-    bool told = edo__uring_is_owner(driver) ? cancel_in_ring(driver, source, op)
-                                            : request_cancel(driver, source, op);
-    if (!told) edo__wake_commit(edo__wake_prepare(waker));
-    return EDO_PENDING;
-}
-
-/* Has the operation's task cancel it: so the ring's owner does, and the operation is there. */
-static edo_wakeable *uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
-{
-    (void)driver;
-    (void)source;
-    return edo__wake_prepare(op->waker);
-}
-
 /* ---- completions ---- */
-
-/* More to read, or room to write, after a completed transfer. */
-static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
-{
-    bool more = op->base.result > 0 && !has_met_end(source, op);
-    if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
-        edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
-}
-
-/* A cancellation that nobody asked for is the kernel's (the thread that submitted it has ended):
- * tried again, as is what only waited. */
-static int64_t answer_of(const edo__source *source, const edo_op *op, int result)
-{
-    bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
-    if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
-    if (result < 0 || is_transfer(source, op)) return result;
-    int events = edo__request_of(op) == EDO__POLL ? result & ~POLLRDBAND : 0;
-    return events ? events : -EAGAIN;
-}
-
-/* A request to cancel what has completed goes with it. */
-static void complete(edo__uring *driver, edo__source *source, unsigned side, int result,
-                     uint32_t flags)
-{
-    edo__uring_request *request = NULL;
-    edo__lock_take(&source->lock);
-    edo_op *op = source->sides[side].waiter;
-    if (edo__uring_stage_of(op) == EDO__ASKED) request = drop_request(driver, source, side);
-    op->base.result = answer_of(source, op, result);
-    if (is_transfer(source, op)) note_transfer(source, op, flags);
-    edo_wakeable *waker = edo__uring_wake(source, op);
-    edo__lock_give(&source->lock);
-    edo__wake_commit(waker);
-    edo__free(request, sizeof *request);
-}
 
 /* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
  * would end it at once (a single poll, on kernels without others). */
@@ -500,7 +108,7 @@ static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
     edo__uring_watch *watch = &driver->watches[number - 1];
-    lower(watch->fd);
+    clear_event(watch->fd);
     watch->armed = false;
 }
 
@@ -513,7 +121,7 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
     else if (kind == EDO__TAG_LISTENER)
         edo__uring_accepted(driver, source, result, flags);
     else
-        complete(driver, source, kind - EDO__TAG_READ, result, flags);
+        edo__uring_complete(driver, source, kind - EDO__TAG_READ, result, flags);
 }
 
 /* A wake may close a listener, which reaps too: so each completion is given back before it is
@@ -550,8 +158,8 @@ static bool is_more_to_do(edo__uring *driver)
 
 static void settle_signal(edo__uring *driver)
 {
-    lower(driver->signal);
-    if (is_more_to_do(driver)) raise(driver->signal);
+    clear_event(driver->signal);
+    if (is_more_to_do(driver)) set_event(driver->signal);
 }
 
 /* What was prepared while completions were handled is not left to the next turn, for which a
@@ -570,7 +178,7 @@ static int uring_turn(edo_driver *base, int64_t timeout)
     int rc = edo__ring_enter(&driver->ring, timeout > 0, timeout == INT64_MAX ? -1 : timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
-    serve_requests(driver);
+    edo__uring_serve_requests(driver);
     arm_watches(driver, false);
     submit_rest(driver);
     if (driver->signal >= 0) settle_signal(driver);
@@ -584,7 +192,7 @@ static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
     int signal = edo_load_relaxed(&driver->signal);
-    raise(signal >= 0 ? signal : driver->event);
+    set_event(signal >= 0 ? signal : driver->event);
 }
 
 /* ---- life ---- */
@@ -696,9 +304,9 @@ const edo_driver_ops edo__uring_driver = {
     .name = "io_uring",
     .open = uring_open,
     .close = uring_close,
-    .drive = uring_drive,
-    .cancel = uring_cancel,
-    .hang_up = uring_hang_up,
+    .drive = edo__uring_drive,
+    .cancel = edo__uring_cancel,
+    .hang_up = edo__uring_hang_up,
     .forget = edo__uring_forget,
     .turn = uring_turn,
     .unpark = uring_unpark,

@@ -1,4 +1,4 @@
-/* The io_uring driver from the inside: what its two files share. */
+/* The io_uring driver from the inside: what its files share. */
 #pragma once
 
 #include "base/base.h"
@@ -85,14 +85,32 @@ bool edo__uring_is_owner(const edo__uring *driver);
 /* In the child of a fork: the ring is the parent's, and its memory is not there. */
 bool edo__uring_is_inherited(const edo__uring *driver);
 
-/* Starts the operation anew with the next poll. Inside a poll. */
-edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
-
 /* An entry, or NULL when the kernel takes none now. Enables the ring. Owner. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
 /* Handles the completions that are there. Returns: their number. Owner. */
 int edo__uring_reap(edo__uring *driver);
+
+/* ---- uring_op.c ---- */
+
+/* Parks an operation. Under the source's lock. Returns: false when the source was closed. */
+bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                     edo__uring_stage stage);
+
+/* Ends the wait of a parked operation; base.result is its result, or -EAGAIN: to be tried again.
+ * Under the source's lock. Returns: a prepared wake. */
+edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op);
+
+/* Starts the operation anew with the next poll. Inside a poll. */
+edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
+
+/* A completion of what waits on a side. Owner. */
+void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
+                         uint32_t flags);
+
+edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
+
+/* ---- uring_cancel.c ---- */
 
 /* Hands a request in, unless it is listed; the owner is to be unparked then. Any thread. */
 void edo__uring_request_push(edo__uring *driver, edo__uring_request *request);
@@ -100,15 +118,15 @@ void edo__uring_request_push(edo__uring *driver, edo__uring_request *request);
 /* Takes a request back, if it is listed. Owner. */
 void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request);
 
-/* ---- under the source's lock ---- */
+/* Takes back the request to cancel what waits on a side. Returns: it. Owner. */
+edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
+                                           unsigned side);
 
-/* Parks an operation. Returns: false when the source was closed. */
-bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
-                     edo__uring_stage stage);
+/* Does what was requested, as far as there are entries. Owner. */
+void edo__uring_serve_requests(edo__uring *driver);
 
-/* Ends the wait of a parked operation; base.result is its result, -EAGAIN: to be tried again.
- * Returns: a prepared wake. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op);
+edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
+edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op);
 
 /* ---- uring_accept.c ---- */
 

@@ -1,0 +1,217 @@
+/* Operations on io_uring: how they start, wait and complete.
+ *
+ * An operation on a socket is tried at once when its side may be ready, and goes into the ring when
+ * it is known not to be: after EAGAIN, and on TCP after a short transfer. What the ring does not do
+ * alike on all kernels (pipes, terminals, writev) is tried, waits as a poll in the ring, and is
+ * tried again.
+ *
+ * In the ring an operation is known by its source and side, whose waiter it is until its completion
+ * was seen; so it stays where it is as long as the kernel may use it. A cancelled one does too.
+ */
+#include "sys/linux/uring.h"
+
+enum {
+    READ_EVENTS = POLLIN | POLLRDHUP,
+    WRITE_EVENTS = POLLOUT,
+};
+
+/* ---- parking ---- */
+
+/* Under the lock. */
+static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
+{
+    source->sides[edo__side_of(op)].waiter = waiter;
+    if (op->detail & EDO__DETAIL_BOTH_SIDES) source->sides[EDO__WRITE_SIDE].waiter = waiter;
+}
+
+/* The closer sets CLOSED before it takes the lock to hang up: either it finds the waiter, or we
+ * find the bit. */
+bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                     edo__uring_stage stage)
+{
+    if (edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED) return false;
+    set_waiter(source, op, op);
+    op->waker = waker;
+    op->link.at.driver = &driver->base;
+    edo__uring_set_stage(op, stage);
+    edo_store_relaxed(&op->word, EDO__OP_PARKED);
+    return true;
+}
+
+/* After the store the operation may be gone, but not before the lock is given: its poll reads the
+ * word, and its task, if it was not running, cannot run before the commit. */
+edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op)
+{
+    edo_wakeable *prepared = edo__wake_prepare(op->waker);
+    set_waiter(source, op, NULL);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
+    return prepared;
+}
+
+/* Returns: whether it is still parked. */
+static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
+    edo__lock_take(&source->lock);
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (parked && source->sides[edo__side_of(op)].waiter != op)
+        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
+    if (parked) op->waker = waker;
+    edo__lock_give(&source->lock);
+    return parked;
+}
+
+edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
+{
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    edo__wake_commit(edo__wake_prepare(waker));
+    return EDO_PENDING;
+}
+
+/* ---- starting ---- */
+
+/* Whether the ring makes the transfer itself; else it only waits until a call may succeed. */
+static bool is_transfer(const edo__source *source, const edo_op *op)
+{
+    return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
+}
+
+/* A transfer on TCP that moved less than asked has met an empty or a full buffer. */
+static bool has_met_end(const edo__source *source, const edo_op *op)
+{
+    return op->base.result > 0 && (source->traits & EDO__SOURCE_TCP) &&
+           (uint64_t)op->base.result < op->length - op->progress;
+}
+
+/* Takes readiness back after a call, unless an event came since the look before it (only a driver
+ * of readiness that the stream comes from counts events; it relies on these words). */
+static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
+{
+    uint32_t bits = 0;
+    if (op->base.result == -EAGAIN)
+        bits = EDO__READY_NOW | EDO__READY_FINAL;
+    else if (has_met_end(source, op) && !(seen & EDO__READY_FINAL))
+        bits = EDO__READY_NOW;
+    if (seen & bits) edo_cas_acq_rel(&source->sides[edo__side_of(op)].ready, &seen, seen & ~bits);
+}
+
+/* Returns: false when the call would block. */
+static bool attempt(edo__source *source, edo_op *op)
+{
+    bool transfer = is_transfer(source, op);
+    uint32_t seen = edo_load_acquire(&source->sides[edo__side_of(op)].ready);
+    if (transfer && !(seen & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
+    op->base.result = edo__try(source, op);
+    if (transfer) note_try(source, op, seen);
+    return op->base.result != -EAGAIN;
+}
+
+/* The side is known not to be ready: the kernel need not try before it waits. */
+static void fill_transfer(const edo__uring *driver, const edo__source *source, const edo_op *op,
+                          struct io_uring_sqe *sqe)
+{
+    char *data = (char *)op->data + op->progress;
+    size_t rest = (size_t)(op->length - op->progress);
+    if (edo__request_of(op) == EDO__READ)
+        edo__sqe_recv(sqe, source->fd, data, rest, 0);
+    else
+        edo__sqe_send(sqe, source->fd, data, rest, 0);
+    if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+}
+
+/* The kernel takes no event for a wake of a poll that has POLLPRI alone. Sockets wake for urgent
+ * data with POLLRDBAND as well, and never hold it. */
+static unsigned events_of(const edo_op *op)
+{
+    return (unsigned)op->length | (op->length & POLLPRI ? POLLRDBAND : 0);
+}
+
+static void fill(const edo__uring *driver, const edo__source *source, const edo_op *op,
+                 struct io_uring_sqe *sqe)
+{
+    unsigned side = edo__side_of(op);
+    if (is_transfer(source, op))
+        fill_transfer(driver, source, op, sqe);
+    else if (edo__request_of(op) == EDO__POLL)
+        edo__sqe_poll(sqe, source->fd, events_of(op));
+    else
+        edo__sqe_poll(sqe, source->fd, side == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS);
+    edo__sqe_tag(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
+}
+
+/* Without an entry it tries again: completions that are reaped, here or by the turn, free some. An
+ * entry that is not filled in does nothing. */
+static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
+    if (!sqe && edo__uring_reap(driver)) sqe = edo__uring_sqe(driver);
+    if (!sqe) return edo__uring_start_later(op, waker);
+    edo__lock_take(&source->lock);
+    bool parked = edo__uring_park(driver, source, op, waker, EDO__IN_RING);
+    edo__lock_give(&source->lock);
+    if (parked) {
+        fill(driver, source, op, sqe);
+        return EDO_PENDING;
+    }
+    op->base.result = -ECANCELED;
+    return EDO_READY;
+}
+
+static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo_poll poll;
+    if (edo__request_of(op) == EDO__ACCEPT && edo__uring_accept(driver, source, op, waker, &poll))
+        return poll;
+    return attempt(source, op) ? EDO_READY : submit(driver, source, op, waker);
+}
+
+/* An operation that was parked by another runtime's driver than the poller's starts anew on its
+ * own. */
+edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo__uring *driver = edo__uring_of(base);
+    if (is_still_parked(source, op, waker)) return EDO_PENDING;
+    bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    if (woken && op->base.result != -EAGAIN) return EDO_READY;
+    if (woken && !edo__uring_is_owner(driver)) return edo__uring_start_later(op, waker);
+    return start(driver, source, op, waker);
+}
+
+/* ---- completing ---- */
+
+/* More to read, or room to write, after a completed transfer. */
+static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
+{
+    bool more = op->base.result > 0 && !has_met_end(source, op);
+    if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
+        edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
+}
+
+/* A cancellation that nobody asked for is the kernel's (the thread that submitted it has ended):
+ * tried again, as is what only waited. */
+static int64_t answer_of(const edo__source *source, const edo_op *op, int result)
+{
+    bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
+    if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
+    if (result < 0 || is_transfer(source, op)) return result;
+    int events = edo__request_of(op) == EDO__POLL ? result & ~POLLRDBAND : 0;
+    return events ? events : -EAGAIN;
+}
+
+/* A request to cancel what has completed goes with it. */
+void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
+                         uint32_t flags)
+{
+    edo__uring_request *request = NULL;
+    edo__lock_take(&source->lock);
+    edo_op *op = source->sides[side].waiter;
+    if (edo__uring_stage_of(op) == EDO__ASKED)
+        request = edo__uring_take_cancel(driver, source, side);
+    op->base.result = answer_of(source, op, result);
+    if (is_transfer(source, op)) note_transfer(source, op, flags);
+    edo_wakeable *waker = edo__uring_wake(source, op);
+    edo__lock_give(&source->lock);
+    edo__wake_commit(waker);
+    edo__free(request, sizeof *request);
+}
