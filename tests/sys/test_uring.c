@@ -600,6 +600,93 @@ static void test_more_than_the_queues_hold(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- a kernel that takes nothing ---- */
+
+enum {
+    MORE = 300,        // operations than there are entries, all of them begun in one turn
+    INTERVAL = 100000, // polls per turn: the kernel is never asked while it is broken
+};
+
+static struct edo__ring broken;
+
+/* Every system call on the ring fails. */
+static void break_ring(void)
+{
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->driver)->ring;
+    broken = *ring;
+    ring->fd = ring->registered = -1;
+}
+
+static void mend_ring(void)
+{
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->driver)->ring;
+    ring->fd = broken.fd;
+    ring->registered = broken.registered;
+}
+
+struct no_entries {
+    edo_frame(struct accept_number callee;);
+    edo_args();
+    edo_task *tasks[MORE], *accepter;
+    edo_listener *listener;
+    edo_io *conn;
+    int event, client, i;
+    unsigned number;
+};
+
+edo_async(no_entries)
+{
+    edo_body {
+        int64_t n;
+        self->event = eventfd(0, EFD_NONBLOCK);
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        settle();
+        break_ring();
+        for (self->i = 0; self->i < MORE; self->i++) {
+            n = edo_spawn(&self->tasks[self->i], run_op,
+                          .op = edo_wait_fd(self->event, EDO_READABLE));
+            assert_int_equal(n, 0);
+        }
+        n = edo_spawn(&self->accepter, accept_number, .listener = self->listener,
+                      .ret_number = &self->number);
+        assert_int_equal(n, 0);
+        for (self->i = 0; self->i < 3; self->i++)
+            edo_await(n, edo_yield()); // behind all of them, again and again
+        mend_ring();
+        settle();
+
+        break_ring();
+        for (self->i = 0; self->i < MORE; self->i++)
+            edo_task_cancel(self->tasks[self->i]);
+        for (self->i = 0; self->i < 3; self->i++)
+            edo_await(n, edo_yield());
+        mend_ring();
+        for (self->i = 0; self->i < MORE; self->i++) {
+            edo_await(n, edo_join(self->tasks[self->i]));
+            assert_int_equal(n, -ECANCELED);
+        }
+        self->client = connect_as(self->listener, 9);
+        edo_await(n, edo_join(self->accepter));
+        assert_int_equal(n, 0);
+        assert_int_equal(self->number, 9);
+        edo_listener_close(self->listener);
+        close(self->client);
+        close(self->event);
+        edo_return(0);
+    }
+}
+
+static void test_no_entries(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    edo_config config = { .driver = "io_uring", .test_clock = true, .event_interval = INTERVAL };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, no_entries), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* A turn submits all that its tasks began, in one call. */
 struct one_call {
     edo_frame();
@@ -850,6 +937,7 @@ int main(void)
         cmocka_unit_test(test_polled_by_another_thread),
         cmocka_unit_test(late_cancel_kinds_test),
         cmocka_unit_test(test_more_than_the_queues_hold),
+        cmocka_unit_test(test_no_entries),
         cmocka_unit_test(one_call_test),
         cmocka_unit_test(test_events_of_epoll),
         cmocka_unit_test(test_second_thread),
