@@ -278,7 +278,8 @@ typedef struct edo_trace_line {
 } edo_trace_line;
 
 /* Calls visit for every frame and operation that the task waits in, outermost first.
- * Returns: 0; -EBUSY while it is being polled or looked at by another; -ESRCH once it has ended.
+ * Returns: 0; -EBUSY while it is being polled or looked at by another, and at first, from another
+ * thread, for one that yields all the time: ask again; -ESRCH once it has ended.
  * Thread: any that holds the handle; the task is not run meanwhile, so visit must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);

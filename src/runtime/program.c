@@ -34,8 +34,7 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
         if (rc < 0) edo_task_cancel(p->root);
     }
     if (!p->root) return rc;
-    while (!edo__task_is_joinable(p->root))
-        edo__turn(runtime, EDO_NEVER);
+    edo__turn_until(runtime, p->root);
     int64_t result = rc < 0 ? rc : edo__task_frame(p->root)->result;
     if (rc == 0 && signals) edo__sys_release_signals();
     edo_detach(p->root);

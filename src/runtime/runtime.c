@@ -249,6 +249,24 @@ int edo_runtime_fd(edo_runtime *runtime)
     return fd;
 }
 
+/* Between turns the owner may look at any task, and cannot be turned away. */
+static void let_go_of_kept(edo_runtime *runtime)
+{
+    for (edo_task *task = runtime->ready.first; task; task = task->queue_next)
+        if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
+}
+
+int edo__turn_until(edo_runtime *runtime, const edo_task *task)
+{
+    int more = 1;
+    runtime->keeps_yielded = true;
+    while (!edo__task_is_joinable(task))
+        more = edo__turn(runtime, EDO_NEVER);
+    runtime->keeps_yielded = false;
+    let_go_of_kept(runtime);
+    return more;
+}
+
 int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
 {
     int rc = check_turn(runtime);
@@ -256,9 +274,7 @@ int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *ar
     edo_task *root;
     rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (rc < 0) return rc;
-    int more = 1;
-    while (!edo__task_is_joinable(root))
-        more = edo__turn(runtime, EDO_NEVER);
+    int more = edo__turn_until(runtime, root);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     int64_t result = edo__task_frame(root)->result;
     edo_detach(root);

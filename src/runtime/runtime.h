@@ -39,8 +39,9 @@ struct edo_runtime {
     struct {
         edo_task *first, **end;
     } ready;
-    bool turning; // edo_turn is on the stack
-    bool closed;  // no more spawns; the registry's lock
+    bool turning;       // edo_turn is on the stack
+    bool closed;        // no more spawns; the registry's lock
+    bool keeps_yielded; // tasks that yield are kept, see task/state.h
     uint32_t fork_generation;
     int timer_fd;              // -1 until edo_runtime_fd
     uint64_t ended;            // tasks, in all
@@ -98,6 +99,9 @@ static inline bool edo__in_task(void)
 
 /* Runs a whole turn; no checks. */
 int edo__turn(edo_runtime *runtime, int64_t timeout);
+
+/* Runs turns until a task has ended; its handle is the caller's. Returns: as edo__turn. */
+int edo__turn_until(edo_runtime *runtime, const edo_task *task);
 
 /* Cancels or aborts every task. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);

@@ -146,7 +146,8 @@ void edo__poll_task(edo_runtime *runtime, edo_task *task)
     }
     set_timer(runtime, task, runtime->cx.next_deadline);
     if (runtime->cx.requeue) {
-        edo__state_requeue(&task->state);
+        if (!runtime->keeps_yielded || !edo__state_keep(&task->state))
+            edo__state_requeue(&task->state);
         push_ready(runtime, task);
     } else if (edo__state_pause(&task->state)) {
         push_ready(runtime, task);

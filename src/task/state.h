@@ -5,8 +5,14 @@
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
  *     RUNNING ------ pause: pending, nobody woke it ----------------> IDLE
  *     RUNNING ------ pause: woken meanwhile; or requeue ------------> QUEUED (the poller pushes)
+ *     RUNNING ------ keep: it yields, and nobody asked to look at it -> KEPT (the poller pushes)
+ *     KEPT --------- start -----------------------------------------> RUNNING
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
  *     IDLE, QUEUED - inspect .. release: looked at, not run meanwhile
+ *
+ * KEPT is RUNNING with an entry in the queue: a task that yields again and again needs no
+ * read-modify-write, which would be half of what a yield costs. To all others it runs. Who wants to
+ * look at it is turned away once, and sets WANTED: so its next yield lets it go.
  *
  * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
  * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,
@@ -33,6 +39,7 @@ enum {
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists
     EDO__JOIN_WAKER = 128,   // join_waker is set; whoever clears the bit owns the field
+    EDO__WANTED = 256,       // somebody wanted to look at it while it ran
     EDO__REF = 1 << 16,      // the rest of the word counts references
 };
 
@@ -45,15 +52,17 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
     return !(old & (EDO__NOTIFIED | EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED));
 }
 
-/* QUEUED -> RUNNING, by the poller that popped the entry.
+/* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. A wake that comes too late for
+ * this look at a kept task finds it running.
  * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
  * owns the entry. Nothing to release: the poller has done nothing to the task yet, and what wakers
  * released stays in the release sequence that this read-modify-write goes on with. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
+    if ((old & (EDO__RUNNING | EDO__NOTIFIED)) == EDO__RUNNING) return old; // kept, and not woken
     while (!(old & EDO__INSPECTED))
-        if (edo_cas_acquire(state, &old, old ^ (EDO__NOTIFIED | EDO__RUNNING))) break;
+        if (edo_cas_acquire(state, &old, (old & ~(uint64_t)EDO__NOTIFIED) | EDO__RUNNING)) break;
     return old;
 }
 
@@ -64,11 +73,19 @@ static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
     return edo_sub_release(state, EDO__RUNNING) & EDO__NOTIFIED;
 }
 
-/* RUNNING -> QUEUED, by the poller, which must push an entry. */
+/* RUNNING -> KEPT, by the poller, which must push an entry.
+ * Returns: false when somebody wants to look at it: then it is to be requeued instead. */
+static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
+{
+    return !(edo_load_relaxed(state) & EDO__WANTED);
+}
+
+/* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless it was kept. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
-    while (!edo_cas_release(state, &old, (old & ~(uint64_t)EDO__RUNNING) | EDO__NOTIFIED))
+    while (!edo_cas_release(state, &old,
+                            (old & ~(uint64_t)(EDO__RUNNING | EDO__WANTED)) | EDO__NOTIFIED))
         continue;
 }
 
@@ -116,6 +133,12 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
     while (!(old & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)))
         if (edo_cas_acquire(state, &old, old | EDO__INSPECTED)) break;
     return old;
+}
+
+/* The task runs, or is kept: its next yield is to let it go. */
+static inline void edo__state_want(edo_atomic(uint64_t) *state)
+{
+    edo_or_relaxed(state, EDO__WANTED);
 }
 
 /* Gives it back. before: what edo__state_inspect answered.

@@ -271,8 +271,19 @@ edo_task *edo_current_task(void)
     return edo__current_task();
 }
 
+/* The poller of this thread's runtime is here: another task of it that is RUNNING is kept. */
+static void let_go_if_kept(edo_task *task)
+{
+    if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;
+    if (edo__self.runtime != task->runtime)
+        edo__state_want(&task->state);
+    else if (edo__current_task() != task)
+        edo__state_requeue(&task->state);
+}
+
 int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)
 {
+    let_go_if_kept(task);
     uint64_t before = edo__state_inspect(&task->state);
     if (before & EDO__COMPLETE) return -ESRCH;
     if (before & (EDO__RUNNING | EDO__INSPECTED)) return -EBUSY;

@@ -41,6 +41,17 @@ static uint64_t requeue(uint64_t *state)
     return 0;
 }
 
+static uint64_t keep(uint64_t *state)
+{
+    return edo__state_keep(state);
+}
+
+static uint64_t want(uint64_t *state)
+{
+    edo__state_want(state);
+    return 0;
+}
+
 static uint64_t complete(uint64_t *state)
 {
     return edo__state_complete(state) & EDO__JOIN_WAKER;
@@ -110,10 +121,16 @@ static const struct transition {
       QUEUED | EDO__CANCELLED | KEPT },
     { "start one that is looked at", start, LOOKED_AT | QUEUED, LOOKED_AT | QUEUED,
       LOOKED_AT | QUEUED | KEPT },
+    { "start a kept one", start, RUNNING, RUNNING, RUNNING | KEPT },
+    { "start a kept one that was woken", start, WOKEN, RUNNING, WOKEN | KEPT },
     { "pause", pause_, RUNNING, IDLE, false },
     { "pause a woken one", pause_, WOKEN, QUEUED, true },
     { "requeue", requeue, RUNNING, QUEUED, 0 },
     { "requeue a woken one", requeue, WOKEN, QUEUED, 0 },
+    { "requeue a wanted one", requeue, RUNNING | EDO__WANTED, QUEUED, 0 },
+    { "keep", keep, RUNNING, RUNNING, true },
+    { "keep a woken one", keep, WOKEN, WOKEN, true },
+    { "keep a wanted one", keep, RUNNING | EDO__WANTED, RUNNING | EDO__WANTED, false },
     { "complete", complete, RUNNING, COMPLETE, 0 },
     { "complete a woken one", complete, WOKEN, COMPLETE | EDO__NOTIFIED, 0 },
     { "complete with a joiner", complete, RUNNING | EDO__JOIN_WAKER, COMPLETE | EDO__JOIN_WAKER,
@@ -132,6 +149,7 @@ static const struct transition {
     { "look at an idle one", inspect, IDLE, LOOKED_AT, IDLE | KEPT },
     { "look at a queued one", inspect, QUEUED, LOOKED_AT | QUEUED, QUEUED | KEPT },
     { "look at a running one", inspect, RUNNING, RUNNING, RUNNING | KEPT },
+    { "want a running one", want, RUNNING, RUNNING | EDO__WANTED, 0 },
     { "look at one that has ended", inspect, COMPLETE, COMPLETE, COMPLETE | KEPT },
     { "look at one that is looked at", inspect, LOOKED_AT, LOOKED_AT, LOOKED_AT | KEPT },
     { "look away", release_idle, LOOKED_AT, IDLE, false },
@@ -184,7 +202,8 @@ struct cell {
     int64_t result;   // plain: of the poller, then of the joiner
     unsigned ended;   // threads that push, and are done with the round
     unsigned pollers; // that are at it
-    unsigned polls, looks, requeues;
+    unsigned polls, looks, requeues, keeps;
+    bool kept; // plain: by the poller that pushed the entry
     char padding[64];
 };
 
@@ -242,6 +261,10 @@ static void go_to_sleep(struct cell *cell)
         cell->requeues++;
         edo__state_requeue(&cell->state);
         push(cell);
+    } else if (cell->frame % 5 == 0 && edo__state_keep(&cell->state)) {
+        cell->keeps++;
+        cell->kept = true;
+        push(cell);
     } else if (edo__state_pause(&cell->state)) {
         push(cell);
     }
@@ -250,13 +273,15 @@ static void go_to_sleep(struct cell *cell)
 static void poll_once(struct cell *cell)
 {
     uint64_t old = edo__state_start(&cell->state);
-    check(old & EDO__NOTIFIED, "an entry without a wake");
-    check(!(old & (EDO__RUNNING | EDO__COMPLETE)), "started while it runs, or after its end");
+    check(cell->kept || (old & EDO__NOTIFIED), "an entry without a wake");
+    check(cell->kept == (bool)(old & EDO__RUNNING), "started while it runs");
+    check(!(old & EDO__COMPLETE), "started after its end");
     if (old & EDO__INSPECTED) {
         push(cell);
         sched_yield();
         return;
     }
+    cell->kept = false;
     cell->frame++;
     cell->polls++;
     bool all = edo_load_relaxed(&cell->wakes) == (uint64_t)WAKERS * WAKES;
@@ -296,6 +321,7 @@ static void look_often(struct cell *cell)
 {
     for (int i = 0; i < WAKES; i++) {
         uint64_t before = edo__state_inspect(&cell->state);
+        if (before & EDO__RUNNING) edo__state_want(&cell->state);
         if (before & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)) continue;
         cell->frame++;
         cell->looks++;
