@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -495,7 +496,89 @@ static void test_polled_by_another_thread(void **state)
     stop_other(&other);
 }
 
+/* The wait of a pipe is over, but another was quicker: the read goes on in the ring of the runtime
+ * that polls it now. */
+static void lose_byte(other_thread *other, edo_runtime *here)
+{
+    static edo_op op;
+    static char byte;
+    int peer;
+    sem_t begun;
+    edo_task *beginner, *task;
+    edo_io *io = open_stream(PIPE_STREAM, &peer);
+    edo_spawn_options there = { .runtime = other->runtime }, options = { .runtime = here };
+    op = edo_read(io, &byte, 1);
+    sem_init(&begun, 0, 0);
+    assert_int_equal(edo_spawn_with(&beginner, &there, start_op, .op = &op, .begun = &begun), 0);
+    while (sem_wait(&begun) < 0)
+        continue;
+    fd_write_all(peer, "a", 1);
+    while (edo_load_acquire(&op.word) != EDO__OP_WOKEN)
+        sched_yield();
+    fd_read_all(edo_io_fd(io), &byte, 1);
+    assert_int_equal(edo_spawn_with(&task, &options, end_op, .op = &op), 0);
+    edo_turn(here, 0);
+    edo_turn(here, 0);
+    assert_ptr_equal(op.link.at.driver, here->driver);
+    fd_write_all(peer, "b", 1);
+    while (!edo_task_is_done(task))
+        edo_turn(here, EDO_NEVER);
+    assert_int_equal(op.base.result, 1);
+    assert_int_equal(byte, 'b');
+    edo_detach(task);
+    edo_detach(beginner);
+    edo_close(io);
+    close(peer);
+    sem_destroy(&begun);
+}
+
+static void test_lost_to_another(void **state)
+{
+    (void)state;
+    other_thread other;
+    start_other(&other);
+    edo_runtime *here = new_ring();
+    for (int i = 0; i < 5; i++)
+        lose_byte(&other, here);
+    assert_int_equal(edo_runtime_destroy(here), 0);
+    edo_listener_close(other.listener);
+    stop_other(&other);
+}
+
 /* ---- cancelling ---- */
+
+/* The kernel may cancel what nobody asked it to: that is no result. */
+struct not_asked {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *io;
+    edo_task *task;
+    int peer;
+    char byte;
+};
+
+edo_async(not_asked)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(self->kind, &self->peer);
+        n = edo_spawn(&self->task, run_op, .op = edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 0);
+        settle();
+        edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->driver)),
+                        edo__uring_tag(edo__io_source(self->io), EDO__TAG_READ));
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        fd_write_all(self->peer, "b", 1);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 1);
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+test_each_kind(not_asked);
 
 /* In the turn that brought the byte something else is polled first, and cancels: too late. */
 struct cancels {
@@ -722,6 +805,35 @@ edo_test(one_call)
     }
 }
 
+/* ---- foreign loops ---- */
+
+static bool is_readable(int fd)
+{
+    return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) == 1;
+}
+
+/* A kernel handles so much at a time; the descriptor stays readable until all was seen. */
+static void test_descriptor_tells_the_rest(void **state)
+{
+    (void)state;
+    int event = eventfd(0, EFD_NONBLOCK), seen = 0;
+    edo_runtime *runtime = new_ring();
+    edo_driver *driver = runtime->driver;
+    int fd = edo_runtime_fd(runtime);
+    while (is_readable(fd))
+        edo_turn(runtime, 0);
+    for (int i = 0; i < LIMIT; i++)
+        edo__sqe_poll(edo__uring_sqe(edo__uring_of(driver)), event, POLLIN);
+    assert_int_equal(driver->ops->turn(driver, 0), 0);
+    fd_write_all(event, &(uint64_t){ 1 }, sizeof(uint64_t));
+    assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1), 1);
+    while (is_readable(fd))
+        seen += driver->ops->turn(driver, 0);
+    assert_int_equal(seen, LIMIT);
+    close(event);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* ---- beside epoll ---- */
 
 struct know {
@@ -935,10 +1047,13 @@ int main(void)
         cmocka_unit_test(test_listener_moves),
         cmocka_unit_test(test_listener_of_another_thread),
         cmocka_unit_test(test_polled_by_another_thread),
+        cmocka_unit_test(test_lost_to_another),
+        cmocka_unit_test(not_asked_kinds_test),
         cmocka_unit_test(late_cancel_kinds_test),
         cmocka_unit_test(test_more_than_the_queues_hold),
         cmocka_unit_test(test_no_entries),
         cmocka_unit_test(one_call_test),
+        cmocka_unit_test(test_descriptor_tells_the_rest),
         cmocka_unit_test(test_events_of_epoll),
         cmocka_unit_test(test_second_thread),
         cmocka_unit_test(test_turned_by_another_thread),
