@@ -89,13 +89,12 @@ static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
         continue;
 }
 
-/* RUNNING -> COMPLETE, by the poller, which gives so many references back (0 or EDO__REF).
- * Returns: the state before. With EDO__JOIN_WAKER in it the poller owns join_waker, and the
- * joiner's handle keeps the task: it prepares the wake, then calls edo__state_joiner_told, then
- * commits. */
-static inline uint64_t edo__state_complete(edo_atomic(uint64_t) *state, uint64_t references)
+/* RUNNING -> COMPLETE, by the poller.
+ * Returns: the state before. With EDO__JOIN_WAKER in it the poller owns join_waker: it prepares the
+ * wake, then calls edo__state_joiner_told, then commits. */
+static inline uint64_t edo__state_complete(edo_atomic(uint64_t) *state)
 {
-    return edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING - references);
+    return edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
 }
 
 static inline void edo__state_joiner_told(edo_atomic(uint64_t) *state)

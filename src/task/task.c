@@ -206,23 +206,15 @@ void edo_detach(edo_task *task)
 
 /* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
  * wake is prepared before, and committed after. */
-static void tell_joiner(edo_task *task)
+static void complete(edo_task *task)
 {
-    edo_plain_read(&task->join_waker);
-    edo_wakeable *wake = edo__wake_prepare(task->join_waker);
-    edo__state_joiner_told(&task->state);
+    edo_wakeable *wake = NULL;
+    if (edo__state_complete(&task->state) & EDO__JOIN_WAKER) {
+        edo_plain_read(&task->join_waker);
+        wake = edo__wake_prepare(task->join_waker);
+        edo__state_joiner_told(&task->state);
+    }
     edo__wake_commit(wake);
-}
-
-/* references: those of the poller that go at once; with EDO__REF the task is not to be touched any
- * more. */
-static void complete(edo_task *task, uint64_t references)
-{
-    uint64_t old = edo__state_complete(&task->state, references);
-    if (old & EDO__JOIN_WAKER)
-        tell_joiner(task);
-    else if (old / EDO__REF == references / EDO__REF)
-        release_memory(task);
 }
 
 void edo__task_finish(edo_task *task)
@@ -232,9 +224,8 @@ void edo__task_finish(edo_task *task)
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     edo_plain_write(&edo__task_frame(task)->result);
-    complete(task, scope ? 0 : EDO__REF);
-    if (!scope) return;
-    edo__scope_member_ended(task);
+    complete(task);
+    if (scope) edo__scope_member_ended(task);
     edo__task_unref(task);
 }
 
@@ -243,7 +234,7 @@ void edo__task_give_up(edo_task *task)
 {
     edo__task_frame(task)->result = -ESHUTDOWN;
     edo_or_relaxed(&task->state, EDO__RUNNING); // complete() orders
-    complete(task, 0);
+    complete(task);
 }
 
 /* ---- looking ---- */
