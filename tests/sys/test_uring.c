@@ -639,6 +639,67 @@ edo_async(late_cancel)
 
 test_each_kind(late_cancel);
 
+/* Closed by another thread after the poll has looked whether it is, and before the operation is
+ * parked, where the closer would find it. */
+typedef struct too_late {
+    edo_future base;
+    edo__source *source;
+    edo_op *op;
+} too_late;
+
+static edo_poll too_late_poll(edo_future *future, edo_cx *cx)
+{
+    too_late *self = (too_late *)(void *)future;
+    edo_driver *driver = edo_current_runtime()->driver;
+    assert_int_equal(driver->ops->drive(driver, self->source, self->op, edo_cx_waker(cx)),
+                     EDO_READY);
+    future->result = self->op->base.result;
+    return EDO_READY;
+}
+
+static const edo_future_ops too_late_ops = { .name = "too_late", .poll = too_late_poll };
+
+struct closed_before {
+    edo_frame();
+    edo_args();
+    edo_io *io, *conn;
+    edo_listener *listener;
+    edo__source *source;
+    too_late late;
+    edo_op op;
+    int peer;
+    char byte;
+};
+
+edo_test(closed_before)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(TCP_STREAM, &self->peer);
+        self->source = edo__io_source(self->io);
+        self->op = edo_read(self->io, &self->byte, 1);
+        assert_int_equal(edo__source_claim(self->source, EDO__SOURCE_READING), 0);
+        edo_close(self->io);
+        self->late = (too_late){ { .ops = &too_late_ops }, self->source, &self->op };
+        edo_await_on(n, &self->late.base);
+        assert_int_equal(n, -ECANCELED);
+        edo__source_leave(self->source, EDO__SOURCE_READING);
+        close(self->peer);
+
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->source = source_of(self->listener);
+        self->op = edo_accept(self->listener, &self->conn);
+        assert_int_equal(edo__source_claim(self->source, EDO__SOURCE_READING), 0);
+        edo_listener_close(self->listener);
+        self->late = (too_late){ { .ops = &too_late_ops }, self->source, &self->op };
+        edo_await_on(n, &self->late.base);
+        assert_int_equal(n, -ECANCELED);
+        edo__source_leave(self->source, EDO__SOURCE_READING);
+        edo_return(0);
+    }
+}
+
 /* ---- more than the queues hold ---- */
 
 enum { WAITS = 3000 }; // the rings' queues hold 256 and 1024
@@ -1050,6 +1111,7 @@ int main(void)
         cmocka_unit_test(test_lost_to_another),
         cmocka_unit_test(not_asked_kinds_test),
         cmocka_unit_test(late_cancel_kinds_test),
+        cmocka_unit_test(closed_before_test),
         cmocka_unit_test(test_more_than_the_queues_hold),
         cmocka_unit_test(test_no_entries),
         cmocka_unit_test(one_call_test),
