@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Compares edo's servers with what the kernel alone costs (raw-epoll.c), in interleaved runs.
+
+Needs the release build: cmake --preset release && cmake --build --preset release
+"""
+import argparse
+import json
+import os
+import pathlib
+import resource
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+
+BUILD = pathlib.Path(__file__).resolve().parent.parent / "build" / "release"
+OTHER_DESCRIPTORS = 64  # what a server or a client holds beside its connections
+
+# Name, command, environment. The first is what the others are compared with.
+SERVERS = [
+    ("raw epoll", ["bench/raw-epoll"], {}),
+    ("edo, epoll", ["bench/edo-bench", "ct"], {"EDO_DRIVER": "epoll"}),
+    ("edo, io_uring", ["bench/edo-bench", "ct"], {"EDO_DRIVER": "io_uring"}),
+]
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def load(build, port, server, options):
+    command = [build / "tools/edo-load", "--json", "--wait", "10", "--server-pid", str(server.pid)]
+    result = subprocess.run(command + options + [f"127.0.0.1:{port}"], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, check=True, timeout=120)
+    return json.loads(result.stdout)
+
+
+def measure(build, workload, command, environment, options):
+    """One run: a fresh server, a fresh client."""
+    port = free_port()
+    server = subprocess.Popen([build / command[0], *command[1:], workload, str(port)],
+                              env=os.environ | environment)
+    try:
+        return load(build, port, server, options)
+    finally:
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+
+
+def interleaved(args, workload, options, pick):
+    """Returns: for each server a list of what pick() takes from its results, one per run."""
+    values = [[] for _ in SERVERS]
+    for _ in range(args.runs):
+        for (_, command, environment), of_server in zip(SERVERS, values):
+            result = measure(args.build, workload, command, environment, options)
+            of_server.append(pick(result))
+    return [[statistics.median(column) for column in zip(*of_server)] for of_server in values]
+
+
+def compare_echo(args):
+    options = ["-c", str(args.connections), "-s", str(args.size), "-p", str(args.pipeline),
+               "-d", str(args.seconds)]
+    medians = interleaved(args, "echo", options, lambda r: (
+        r["server"]["cpu_us_per_request"], r["requests_per_second"],
+        r["latency_us"]["p50"], r["latency_us"]["p99"]))
+    print(f"echo: {args.connections} connections, {args.size} bytes, {args.pipeline} in flight; "
+          f"medians of {args.runs} runs of {args.seconds} s")
+    print(f"{'':16}{'server CPU':>14}{'ratio':>8}{'requests/s':>13}{'p50':>10}{'p99':>10}")
+    for (name, _, _), (cpu, rate, p50, p99) in zip(SERVERS, medians):
+        print(f"{name:16}{cpu:>11.3f} us{cpu / medians[0][0]:>8.3f}{rate:>13.0f}"
+              f"{p50:>7.0f} us{p99:>7.0f} us")
+
+
+def compare_memory(args):
+    options = ["--idle", "-c", str(args.idle)]
+    medians = interleaved(args, "memserver", options,
+                          lambda r: (r["server"]["bytes_per_connection"],))
+    print(f"memory: {args.idle} idle connections, a buffer of 1024 bytes each; "
+          f"medians of {args.runs} runs")
+    print(f"{'':16}{'per connection':>16}{'beside the buffer':>20}")
+    for (name, _, _), (size,) in zip(SERVERS, medians):
+        print(f"{name:16}{size:>10.0f} bytes{size - 1024:>14.0f} bytes")
+
+
+def raise_limit(wanted):
+    """Servers and clients inherit it. Returns: how many connections it allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return min(wanted, hard - OTHER_DESCRIPTORS) if hard != resource.RLIM_INFINITY else wanted
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, default=BUILD, help="the build to measure")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--connections", type=int, default=50)
+    parser.add_argument("--size", type=int, default=64, help="bytes of a message")
+    parser.add_argument("--pipeline", type=int, default=1, help="messages in flight on each")
+    parser.add_argument("--idle", type=int, default=10000, help="connections; 0: no such run")
+    args = parser.parse_args()
+    compare_echo(args)
+    if args.idle:
+        args.idle = raise_limit(args.idle)
+        compare_memory(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
