@@ -20,7 +20,24 @@ uint64_t edo__sys_random(void);
 void edo__sys_futex_wait(uint32_t *word, uint32_t value);
 void edo__sys_futex_wake(uint32_t *word); // one sleeper
 
+/* The same until a moment of edo__sys_now(); INT64_MAX: for ever. */
+void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
+
 void edo__sys_yield_thread(void);
+
+typedef uintptr_t edo__sys_thread;
+
+/* Starts a thread that runs run(arg) and must be joined or detached.
+ * stack_size: at least so many bytes; 0: the system's default. *ret_thread may be written after the
+ * thread has begun to run; it has edo__sys_thread_self(). Returns: 0, or why not: -EAGAIN. */
+int edo__sys_thread_start(void *(*run)(void *arg), void *arg, size_t stack_size,
+                          edo__sys_thread *ret_thread);
+edo__sys_thread edo__sys_thread_self(void);
+void edo__sys_thread_join(edo__sys_thread thread);
+void edo__sys_thread_detach(edo__sys_thread thread);
+
+/* Names the calling thread, for debuggers and lists of threads; cut to what the system takes. */
+void edo__sys_thread_name(const char *name);
 
 /* Grows by one in every child of fork(). */
 uint32_t edo__sys_fork_generation(void);

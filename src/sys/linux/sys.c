@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -44,6 +45,15 @@ void edo__sys_futex_wake(uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+/* A wait with an absolute moment is the bitset kind; all bits: any wake. */
+void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
+{
+    if (deadline < 0) deadline = 0;
+    struct timespec until = { .tv_sec = deadline / NANOSECONDS, .tv_nsec = deadline % NANOSECONDS };
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline == INT64_MAX ? NULL : &until,
+            NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
 void edo__sys_yield_thread(void)
 {
     sched_yield();
@@ -59,6 +69,54 @@ void *edo__sys_alloc(size_t size, size_t align)
     void *memory = NULL;
     if (align <= _Alignof(max_align_t)) return malloc(size);
     return posix_memalign(&memory, align, size) == 0 ? memory : NULL;
+}
+
+/* ---- threads ---- */
+
+/* The system refuses stacks below its minimum, and perhaps those that are not whole pages. */
+static size_t rounded_stack(size_t size)
+{
+    size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN), page = (size_t)sysconf(_SC_PAGESIZE);
+    if (size < least) size = least;
+    return size > SIZE_MAX - page ? size : (size + page - 1) / page * page;
+}
+
+int edo__sys_thread_start(void *(*run)(void *), void *arg, size_t stack_size,
+                          edo__sys_thread *ret_thread)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    int rc = pthread_attr_init(&attributes);
+    if (rc) return -rc;
+    if (stack_size) rc = pthread_attr_setstacksize(&attributes, rounded_stack(stack_size));
+    if (!rc) rc = pthread_create(&thread, &attributes, run, arg);
+    pthread_attr_destroy(&attributes);
+    if (!rc) *ret_thread = (edo__sys_thread)thread;
+    return -rc;
+}
+
+edo__sys_thread edo__sys_thread_self(void)
+{
+    return (edo__sys_thread)pthread_self();
+}
+
+void edo__sys_thread_join(edo__sys_thread thread)
+{
+    pthread_join((pthread_t)thread, NULL);
+}
+
+void edo__sys_thread_detach(edo__sys_thread thread)
+{
+    pthread_detach((pthread_t)thread);
+}
+
+enum { THREAD_NAME_SIZE = 16 }; // the kernel's TASK_COMM_LEN
+
+void edo__sys_thread_name(const char *name)
+{
+    char cut[THREAD_NAME_SIZE];
+    snprintf(cut, sizeof cut, "%s", name);
+    pthread_setname_np(pthread_self(), cut);
 }
 
 /* ---- fork ---- */
