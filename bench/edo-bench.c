@@ -1,11 +1,12 @@
 /* Measures edo: one workload per process, on one runtime.
  *
- *     edo-bench [ct] WORKLOAD [ARGUMENT...]
+ *     edo-bench [ct|mtN] WORKLOAD [ARGUMENT...]
  *
- * ct: a current-thread runtime, which is the default. The runtime's driver is the one that
+ * ct: a current-thread runtime, which is the default; mtN: one with N workers. The runtime's driver is the one that
  * EDO_DRIVER names. Workloads are described in README.md beside this file. */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
@@ -36,23 +37,26 @@ static const struct workload *find(const char *name)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: edo-bench [ct] WORKLOAD [ARGUMENT...]\nworkloads:");
+    fprintf(stderr, "usage: edo-bench [ct|mtN] WORKLOAD [ARGUMENT...]\nworkloads:");
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
         fprintf(stderr, " %s", workloads[i].name);
     fprintf(stderr, "\n");
     return EXIT_USAGE;
 }
 
-/* mtN: a runtime with N worker threads. */
-static bool is_threaded(const char *name)
+/* Returns: whether the word names a runtime. */
+static bool read_runtime(const char *word, edo_config *config)
 {
-    return strncmp(name, "mt", 2) == 0 && isdigit((unsigned char)name[2]);
+    if (strcmp(word, "ct") == 0) return true;
+    if (strncmp(word, "mt", 2) != 0 || !isdigit((unsigned char)word[2])) return false;
+    config->workers = (int32_t)strtol(word + 2, NULL, 10);
+    return true;
 }
 
-static int run(const struct workload *workload, int argc, char **argv)
+static int run(const edo_config *config, const struct workload *workload, int argc, char **argv)
 {
     edo_runtime *runtime;
-    bench_require(edo_runtime_create(NULL, &runtime), "runtime");
+    bench_require(edo_runtime_create(config, &runtime), "runtime");
     int status = workload->run(runtime, argc, argv);
     bench_require(edo_runtime_destroy(runtime), "end of the runtime");
     return status;
@@ -60,16 +64,13 @@ static int run(const struct workload *workload, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    int at = argc > 1 && strcmp(argv[1], "ct") == 0 ? 2 : 1;
+    edo_config config = { 0 };
+    int at = argc > 1 && read_runtime(argv[1], &config) ? 2 : 1;
     if (at >= argc) return usage();
-    if (at == 1 && is_threaded(argv[1])) {
-        fprintf(stderr, "unknown runtime %s\n", argv[1]);
-        return EXIT_USAGE;
-    }
     const struct workload *workload = find(argv[at]);
     if (!workload) {
         fprintf(stderr, "unknown workload %s\n", argv[at]);
         return EXIT_USAGE;
     }
-    return run(workload, argc - at - 1, argv + at + 1);
+    return run(&config, workload, argc - at - 1, argv + at + 1);
 }

@@ -322,6 +322,11 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, fn, ...)                                                 \
     edo__spawn((ret_task), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
+/* Starts a task that only one worker runs (edo_worker_index()), and no helper: -EINVAL if there is
+ * none of that number. Otherwise as edo_spawn(). */
+#define edo_spawn_on(ret_task, worker, fn, ...)                                                    \
+    edo__spawn_on((ret_task), (worker), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
 /* Starts a detached task. Returns and Thread as edo_spawn(). */
 #define edo_go(fn, ...) edo__spawn(NULL, NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 

@@ -1,9 +1,16 @@
 /* Runtimes: what tasks run on.
  *
- * A current-thread runtime polls its tasks on the thread that turns it: edo_block_on() turns it
- * until a function has ended, edo_turn() turns it once for a foreign event loop. Several runtimes
- * may live in one process, each on its thread. Tasks may be woken, and spawned with
- * edo_spawn_with(), from any thread.
+ * A current-thread runtime (the default) polls its tasks on the thread that turns it:
+ * edo_block_on() turns it until a function has ended, edo_turn() turns it once for a foreign event
+ * loop. Tasks of one such runtime never run at the same time, so they may share data as they like.
+ *
+ * A runtime with workers has threads of its own, which take tasks from each other: a task may go on
+ * on another thread after every await, and tasks run at the same time. edo_block_on() only waits.
+ * A task that computes for long keeps nobody waiting but itself: within some 10 ms others serve
+ * what its worker should (sockets, timers, queued tasks), if need be spare threads.
+ *
+ * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
+ * from any thread.
  *
  * Most programs need one call:  int main(void) { return edo_run(serve, .address = ":8080"); }
  *
@@ -18,6 +25,44 @@ EDO_BEGIN_DECLS
 
 struct edo_driver_ops;
 
+/* A task that has kept its worker for long. Valid during the hook. */
+typedef struct edo_stall {
+    const char *runtime;
+    unsigned worker;
+    int64_t duration; // nanoseconds, so far
+    const char *task_name;
+    uint64_t task_id;
+    const edo_site *task_site;
+    const edo_trace_line *lines; // its async backtrace
+    size_t line_count;
+    void *const *stack; // return addresses on its thread
+    size_t stack_count;
+    void *reserved[4];
+} edo_stall;
+
+/* What a program may be told by a runtime; each may be NULL. They are called on the thread that it
+ * is about, and must be brief. Several lists may be chained; all of them must outlive the runtime.
+ * thread_start, thread_stop: on each thread that the runtime starts, before its first and after its
+ * last work. park, unpark: a worker is about to wait, or has waited; park may spawn and wake.
+ * before_poll, after_poll, spawn, end: of a task, whose handle they must not keep. stall: on a
+ * thread of edo's, when a task passes stall_limit. */
+typedef struct edo_hooks {
+    void *user;
+    void (*thread_start)(void *user, const char *runtime);
+    void (*thread_stop)(void *user, const char *runtime);
+    void (*park)(void *user, unsigned worker);
+    void (*unpark)(void *user, unsigned worker);
+    void (*spawn)(void *user, const edo_task *task);
+    void (*before_poll)(void *user, const edo_task *task);
+    void (*after_poll)(void *user, const edo_task *task);
+    void (*end)(void *user, const edo_task *task);
+    void (*stall)(void *user, const edo_stall *stall);
+    const struct edo_hooks *next;
+    void *reserved[4];
+} edo_hooks;
+
+enum { EDO_WORKERS_AUTO = -1 };
+
 /* Zeroed is the default. */
 typedef struct edo_config {
     const char *name;                        // shown in the log; not copied. NULL: "edo"
@@ -25,7 +70,17 @@ typedef struct edo_config {
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
-    uint32_t event_interval;                 // polls between two looks at the driver; 0: 61
+    int32_t workers;                         // threads; 0: current-thread; EDO_WORKERS_AUTO: as many
+                                             // as EDO_WORKER_THREADS says, else one per processor
+    int32_t max_spare;                       // more threads to help stuck ones; 0: as many as
+                                             // workers, at least 4; -1: none
+    size_t stack_size;                       // bytes, of each thread; 0: the system's default
+    const int *cpus;                         // worker i runs on cpus[i % cpu_count] only; not copied
+    uint32_t cpu_count;                      // 0: wherever the system likes
+    const edo_hooks *hooks;                  // not copied
+    int64_t stall_limit;                     // nanoseconds of one poll until it is reported; 0: 100 ms
+                                             // with workers, never without; EDO_NEVER: never
+    uint32_t event_interval;                 // polls between two looks at the driver, at most; 0: 61
     uint32_t budget;                         // operations per poll of a task; 0: 128
     int64_t time_slice;                      // nanoseconds per poll, kept by operations; 0: 10 ms
     int64_t drain_limit;                     // nanoseconds until tasks are aborted; 0: 10 s
@@ -34,9 +89,10 @@ typedef struct edo_config {
     void *reserved[8];
 } edo_config;
 
-/* Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist; -EMFILE, -ENFILE and other errors
- * of the driver. A driver that the kernel refuses is replaced by epoll, with a line in the log.
- * Thread: any; the thread that turns it first owns it. */
+/* Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, or workers that are none; -EAGAIN
+ * without a thread for each; -EMFILE, -ENFILE and other errors of the driver. A driver that the
+ * kernel refuses is replaced by epoll, with a line in the log.
+ * Thread: any; without workers, the thread that turns it first owns it. */
 EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
@@ -45,15 +101,35 @@ EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runti
  * be ended: they are named in the log and leaked, with what they use; joins of them answer
  * -ESHUTDOWN; memory given to their operations stays untouchable until the process ends. -EBUSY
  * inside of one of its own tasks: nothing was done.
- * Thread: the owner. The handle is gone, except for references (edo_runtime_ref). */
+ * Thread: the owner; with workers, any but them. The handle is gone, except for references
+ * (edo_runtime_ref). */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
 
 /* A counted reference, for other threads that spawn: spawning answers -ESHUTDOWN after the end. */
 EDO_API edo_runtime *edo_runtime_ref(edo_runtime *runtime);
 EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
 
-/* The runtime that runs on this thread, or NULL. */
+/* The runtime that runs on this thread, or that it has entered; or NULL. */
 EDO_API edo_runtime *edo_current_runtime(void);
+
+/* From now on spawns of this plain thread go to the runtime, as if it ran here, until
+ * edo_runtime_leave(), which ends the last enter.
+ * Returns: what to give to edo_runtime_leave(): the runtime entered before, or NULL.
+ * Thread: any that polls no task (aborts there). */
+EDO_API edo_runtime *edo_runtime_enter(edo_runtime *runtime);
+EDO_API void edo_runtime_leave(edo_runtime *before);
+
+/* Workers: 0 for a current-thread runtime. */
+EDO_API unsigned edo_runtime_workers(const edo_runtime *runtime);
+
+/* The worker that this thread is, from 0; spare ones come after the others. -1: none. */
+EDO_API int edo_worker_index(void);
+
+/* Calls fn(arg), which may block or compute for long, at once and on this thread; the worker's other
+ * work is handed to others meanwhile. All of the calling task waits. Outside of workers it is a
+ * plain call.
+ * Returns: what fn does. Thread: any. */
+EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);
 
 /* "epoll", "io_uring", or the name of a driver of one's own. */
 EDO_API const char *edo_runtime_driver(const edo_runtime *runtime);
@@ -66,9 +142,9 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
 /* Runs an async function on the runtime and turns it until the function has ended; other tasks stay
- * where they are until the next turn.
+ * where they are until the next turn. With workers: waits until it has ended.
  * Returns: the function's result; -ENOMEM, -ESHUTDOWN, or -ESTALE after fork() if it was not run.
- * Thread: the owner, outside of tasks. */
+ * Thread: the owner, outside of tasks; with workers, any but them, outside of tasks. */
 #define edo_block_on(runtime, fn, ...)                                                             \
     edo__block_on((runtime), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
@@ -76,7 +152,8 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
  * timers.
  * timeout: nanoseconds to wait if nothing is ready; 0 or less: none; EDO_NEVER: until something is.
  * A turn in which a task has ended does not wait, so that a loop around it can look.
- * Returns: 1 when more is ready now, 0 when the runtime waits, or -ESTALE, -EBUSY (inside a task).
+ * Returns: 1 when more is ready now, 0 when the runtime waits, or -ESTALE, -EBUSY (inside a task),
+ * -EOPNOTSUPP with workers, which turn it themselves.
  * Thread: the owner. */
 EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 
@@ -84,7 +161,7 @@ EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
  * which includes due timers and wakes from other threads. Level-triggered; turn while it is
  * readable.
  * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM; -EOPNOTSUPP for a
- * driver without one.
+ * driver without one, and with workers.
  * Thread: the owner. */
 EDO_API int edo_runtime_fd(edo_runtime *runtime);
 

@@ -156,7 +156,8 @@ typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_
 /* What can be woken: the head of a task, or a user's own object that begins with it. */
 struct edo_wakeable {
     uint8_t kind; // edo_wakeable_kind
-    uint8_t private_[7];
+    uint8_t flags;
+    uint16_t private_[3];
 };
 
 /* A wakeable of a user's own, for example one that posts to a foreign event loop. wake is called on
@@ -193,6 +194,7 @@ typedef struct edo_spawn_options {
     void *user;           // edo_task_user()
     edo_context *context; // counted by the task; NULL: that of the spawning task
     edo_runtime *runtime; // NULL: the one that runs on this thread
+    uint32_t pinned;      // 1 + the worker that alone may run it; 0: any
     void *reserved[4];
 } edo_spawn_options;
 
@@ -305,5 +307,7 @@ EDO_API int64_t edo__wait(edo_op *op);
 
 EDO_API int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
                        const void *args);
+EDO_API int edo__spawn_on(edo_task **ret_task, unsigned worker, const edo_site *site,
+                          const void *args);
 
 EDO_END_DECLS

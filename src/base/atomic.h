@@ -31,6 +31,7 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 #define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
+#define edo_fence_seq_cst()     __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /* Compare and swap: on failure *expected holds what was found, read with acquire by _acq_rel, else
  * relaxed. */

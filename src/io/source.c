@@ -81,6 +81,13 @@ void edo__source_close(edo__source *source)
     edo__source_leave(source, CLOSING);
 }
 
+/* It begins with the driver of the seat that polls it. */
+static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
+{
+    edo_driver *driver = cx->worker->driver;
+    return driver->ops->drive(driver, source, op, cx->waker);
+}
+
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
 {
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);
@@ -89,7 +96,7 @@ edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
             op->base.result = -ECANCELED;
             return EDO_READY;
         }
-        return cx->runtime->driver->ops->drive(cx->runtime->driver, source, op, cx->waker);
+        return begin(source, op, cx);
     }
     edo_driver *driver = op->link.at.driver;
     return ending ? driver->ops->cancel(driver, source, op, cx->waker)

@@ -1,11 +1,11 @@
 /* The clock of a runtime: the monotonic one, or a test clock that stands still. */
 #include "runtime/runtime.h"
-#include "sys/sys.h"
 
 int64_t edo__runtime_now(const edo_runtime *runtime)
 {
     const edo__clock *clock = &runtime->clock;
-    return edo__unlikely(clock->paused) ? clock->frozen : edo__sys_now() + clock->offset;
+    return edo__clock_is_paused(runtime) ? edo_load_relaxed(&clock->frozen)
+                                         : edo__sys_now() + edo_load_relaxed(&clock->offset);
 }
 
 int64_t edo_now(void)
@@ -20,39 +20,105 @@ int64_t edo__deadline_after(int64_t duration)
     return when < 0 ? 0 : when;
 }
 
-int edo_clock_pause(void)
+/* ---- steps of a paused clock ---- */
+
+bool edo__clock_is_moving(const edo_runtime *runtime)
+{
+    const edo__clock *clock = &runtime->clock;
+    return edo__clock_is_paused(runtime) &&
+           edo_load_relaxed(&clock->frozen) < edo_load_relaxed(&clock->target);
+}
+
+static int64_t next_deadline(edo_runtime *runtime)
+{
+    int64_t next = EDO_NEVER;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        int64_t when = edo__timers_next(runtime->seats[i]);
+        if (when < next) next = when;
+    }
+    return next;
+}
+
+void edo__clock_step(edo_runtime *runtime)
+{
+    edo__clock *clock = &runtime->clock;
+    if (!edo__clock_is_moving(runtime)) return;
+    int64_t next = next_deadline(runtime);
+    edo__lock_take(&clock->lock);
+    int64_t target = edo_load_relaxed(&clock->target);
+    if (next > target) next = target;
+    if (clock->paused && next > clock->frozen) edo_store_relaxed(&clock->frozen, next);
+    edo__lock_give(&clock->lock);
+}
+
+bool edo__clock_skip(edo_runtime *runtime)
+{
+    edo__clock *clock = &runtime->clock;
+    int64_t next = next_deadline(runtime);
+    if (next == EDO_NEVER) return false;
+    edo__lock_take(&clock->lock);
+    if (next > clock->target) edo_store_relaxed(&clock->target, next);
+    edo__lock_give(&clock->lock);
+    return true;
+}
+
+/* ---- for users ---- */
+
+static int pause_clock(edo_runtime *runtime, edo__clock *clock)
+{
+    if (clock->paused) return -EALREADY;
+    int64_t now = edo__runtime_now(runtime);
+    edo_store_relaxed(&clock->frozen, now);
+    edo_store_relaxed(&clock->target, now);
+    edo_store_relaxed(&clock->paused, true);
+    return 0;
+}
+
+static int resume_clock(edo_runtime *runtime, edo__clock *clock)
+{
+    (void)runtime;
+    if (!clock->paused) return -EALREADY;
+    edo_store_relaxed(&clock->frozen, clock->target);
+    edo_store_relaxed(&clock->offset, clock->frozen - edo__sys_now());
+    edo_store_relaxed(&clock->paused, false);
+    return 0;
+}
+
+static int change(int (*how)(edo_runtime *, edo__clock *))
 {
     edo_runtime *runtime = edo__self.runtime;
     if (!runtime) return -EINVAL;
-    if (runtime->clock.paused) return -EALREADY;
-    runtime->clock.frozen = runtime->clock.target = edo__runtime_now(runtime);
-    runtime->clock.paused = true;
-    return 0;
+    edo__lock_take(&runtime->clock.lock);
+    int rc = how(runtime, &runtime->clock);
+    edo__lock_give(&runtime->clock.lock);
+    return rc;
+}
+
+int edo_clock_pause(void)
+{
+    return change(pause_clock);
 }
 
 int edo_clock_resume(void)
 {
-    edo_runtime *runtime = edo__self.runtime;
-    if (!runtime) return -EINVAL;
-    edo__clock *clock = &runtime->clock;
-    if (!clock->paused) return -EALREADY;
-    clock->frozen = clock->target;
-    clock->offset = clock->frozen - edo__sys_now();
-    clock->paused = false;
-    return 0;
+    return change(resume_clock);
 }
 
 int edo_clock_advance(int64_t duration)
 {
     edo_runtime *runtime = edo__self.runtime;
-    if (!runtime || !runtime->clock.paused || duration < 0) return -EINVAL;
-    runtime->clock.target = edo__later(runtime->clock.target, duration);
-    return 0;
+    if (!runtime || duration < 0) return -EINVAL;
+    edo__clock *clock = &runtime->clock;
+    edo__lock_take(&clock->lock);
+    bool paused = clock->paused;
+    if (paused) edo_store_relaxed(&clock->target, edo__later(clock->target, duration));
+    edo__lock_give(&clock->lock);
+    return paused ? 0 : -EINVAL;
 }
 
 int edo_clock_auto_advance(bool on)
 {
     if (!edo__self.runtime) return -EINVAL;
-    edo__self.runtime->clock.auto_advance = on;
+    edo_store_relaxed(&edo__self.runtime->clock.auto_advance, on);
     return 0;
 }

@@ -34,8 +34,8 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
         if (rc < 0) edo_task_cancel(p->root);
     }
     if (!p->root) return rc;
-    edo__turn_until(runtime, p->root);
-    int64_t result = rc < 0 ? rc : edo__task_frame(p->root)->result;
+    edo__run_until(runtime, p->root);
+    int64_t result = rc < 0 ? rc : edo__task_result(p->root);
     if (rc == 0 && signals) edo__sys_release_signals();
     edo_detach(p->root);
     return result;

@@ -11,12 +11,14 @@
 enum {
     DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
     DEFAULT_BUDGET = 128,        // operations per poll
-    ID_BLOCK = 1024,             // task ids taken at a time
+    MIN_SPARE = 4,
+    MAX_WORKERS = 10000, // seats are numbered in 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
 #define DEFAULT_DRAIN_LIMIT edo_s(10)
 #define DEFAULT_ABORT_LIMIT edo_s(1)
+#define DEFAULT_STALL_LIMIT edo_ms(100)
 
 /* ---- making ---- */
 
@@ -30,33 +32,140 @@ static void set_defaults(edo_config *config)
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
+    if (!config->stall_limit) config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
+    if (!config->max_spare)
+        config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
 
-static int open_named(edo_runtime *runtime, const char *wanted)
+static int parse_workers(const char *text, int32_t *ret_workers)
+{
+    char *end;
+    long count = strtol(text, &end, 10);
+    if (end == text || *end || count < 1 || count > MAX_WORKERS) {
+        edo__log(EDO_LOG_ERROR, "EDO_WORKER_THREADS=%s is no number of threads", text);
+        return -EINVAL;
+    }
+    *ret_workers = (int32_t)count;
+    return 0;
+}
+
+static int settle_workers(edo_config *config)
+{
+    const char *text = getenv("EDO_WORKER_THREADS");
+    if (config->workers > MAX_WORKERS || config->workers < EDO_WORKERS_AUTO) return -EINVAL;
+    if (config->workers != EDO_WORKERS_AUTO) return 0;
+    if (text && *text) return parse_workers(text, &config->workers);
+    config->workers = (int32_t)edo__sys_cpu_count();
+    return 0;
+}
+
+static int open_named(edo__worker *worker, const char *wanted)
 {
     char name[32];
+    edo_runtime *runtime = worker->runtime;
     const char *colon = strchr(wanted, ':');
     snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - wanted) : -1, wanted);
     const edo_driver_ops *ops = edo__sys_driver(name);
     const char *reason = "no such driver";
     int rc = -EINVAL;
-    if (ops) rc = ops->open(runtime, colon ? colon + 1 : NULL, &runtime->driver, &reason);
+    if (ops) rc = ops->open(runtime, colon ? colon + 1 : NULL, &worker->driver, &reason);
     if (rc < 0 && ops && strcmp(name, EDO__FALLBACK_DRIVER) != 0) {
         edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
                  runtime->config.name, name, reason, EDO__FALLBACK_DRIVER);
-        return open_named(runtime, EDO__FALLBACK_DRIVER);
+        return open_named(worker, EDO__FALLBACK_DRIVER);
     }
     return rc;
 }
 
-static int open_driver(edo_runtime *runtime)
+/* All seats of a runtime have the driver that the first one got. */
+static int open_driver(edo__worker *worker)
 {
     const char *reason = "";
+    const edo_runtime *runtime = worker->runtime;
     const edo_config *config = &runtime->config;
     if (config->driver_ops)
-        return config->driver_ops->open(runtime, NULL, &runtime->driver, &reason);
+        return config->driver_ops->open(worker->runtime, NULL, &worker->driver, &reason);
     const char *name = config->driver ? config->driver : getenv("EDO_DRIVER");
-    return open_named(runtime, name && *name ? name : EDO__DEFAULT_DRIVER);
+    if (!name || !*name) name = EDO__DEFAULT_DRIVER;
+    bool fell_back = runtime->driver_name && strncmp(name, runtime->driver_name,
+                                                     strlen(runtime->driver_name)) != 0;
+    return open_named(worker, fell_back ? runtime->driver_name : name);
+}
+
+/* ---- seats ---- */
+
+static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
+{
+    worker->runtime = runtime;
+    worker->index = index;
+    worker->is_shared = worker->keeps_yielded = runtime->has_threads;
+    worker->is_spare = index >= runtime->worker_count;
+    worker->interval = runtime->config.event_interval;
+    worker->notify_at = 1;
+    worker->local.end = &worker->local.first;
+    worker->shard.closed = edo_load_relaxed(&runtime->is_closed);
+    edo__list_init(&worker->shard.tasks);
+    worker->cx = (edo_cx){ .runtime = runtime,
+                           .worker = worker,
+                           .now = edo__runtime_now(runtime),
+                           .random = runtime->config.seed + index };
+    if (!worker->cx.random) worker->cx.random = 1;
+    edo__wheel_init(&worker->wheel, worker->cx.now);
+}
+
+int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker)
+{
+    edo__worker *worker = edo__alloc_zeroed(sizeof *worker);
+    if (!worker) return -ENOMEM;
+    int rc = -ENOMEM;
+    init_seat(worker, runtime, index);
+    worker->heap = edo__heap_create();
+    if (!worker->heap) goto fail_heap;
+    rc = open_driver(worker);
+    if (rc < 0) goto fail_driver;
+    *ret_worker = worker;
+    return 0;
+
+fail_driver:
+    edo__heap_close(worker->heap);
+fail_heap:
+    edo__free(worker, sizeof *worker);
+    return rc;
+}
+
+void edo__worker_destroy(edo__worker *worker)
+{
+    worker->driver->ops->close(worker->driver);
+    edo__heap_close(worker->heap);
+    edo__free(worker, sizeof *worker);
+}
+
+static size_t size_of_seats(const edo_runtime *runtime)
+{
+    return runtime->seat_limit * sizeof(edo__worker *);
+}
+
+static void destroy_seats(edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        edo__worker_destroy(runtime->seats[i]);
+    edo__free(runtime->seats, size_of_seats(runtime));
+}
+
+static int create_seats(edo_runtime *runtime)
+{
+    int rc = 0;
+    runtime->seats = edo__alloc_zeroed(size_of_seats(runtime));
+    if (!runtime->seats) return -ENOMEM;
+    while (runtime->seat_count < runtime->worker_count && rc == 0) {
+        rc = edo__worker_create(runtime, runtime->seat_count, &runtime->seats[runtime->seat_count]);
+        if (rc == 0) {
+            runtime->driver_name = runtime->seats[0]->driver->ops->name;
+            runtime->seat_count++;
+        }
+    }
+    if (rc < 0) destroy_seats(runtime);
+    return rc;
 }
 
 static void init_clock(edo_runtime *runtime)
@@ -76,20 +185,20 @@ static const char *describe_current(char *buffer, size_t size)
     return buffer;
 }
 
-static void init(edo_runtime *runtime, const edo_config *config)
+static void init(edo_runtime *runtime)
 {
-    if (config) runtime->config = *config;
+    const edo_config *config = &runtime->config;
     set_defaults(&runtime->config);
-    runtime->ready.end = &runtime->ready.first;
+    runtime->has_threads = config->workers > 0;
+    runtime->worker_count = config->workers > 0 ? (uint32_t)config->workers : 1;
+    runtime->seat_limit = runtime->worker_count;
+    if (runtime->has_threads && config->max_spare > 0)
+        runtime->seat_limit += (uint32_t)config->max_spare;
     runtime->refs = 1;
     runtime->timer_fd = -1;
     runtime->fork_generation = edo__sys_fork_generation();
-    edo__list_init(&runtime->registry);
+    edo__idle_init(&runtime->idle);
     init_clock(runtime);
-    runtime->cx = (edo_cx){ .runtime = runtime,
-                            .now = edo__runtime_now(runtime),
-                            .random = runtime->config.seed };
-    edo__wheel_init(&runtime->wheel, runtime->cx.now);
 }
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
@@ -98,19 +207,20 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     edo__sys_ignore_sigpipe();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
-    int rc = -ENOMEM;
-    init(runtime, config);
-    runtime->heap = edo__heap_create();
-    if (!runtime->heap) goto fail_heap;
-    rc = open_driver(runtime);
-    if (rc < 0) goto fail_driver;
-    runtime->driver_name = runtime->driver->ops->name;
+    if (config) runtime->config = *config;
+    int rc = settle_workers(&runtime->config);
+    if (rc < 0) goto fail_seats;
+    init(runtime);
+    rc = create_seats(runtime);
+    if (rc < 0) goto fail_seats;
+    rc = edo__threads_start(runtime);
+    if (rc < 0) goto fail_threads;
     *ret_runtime = runtime;
     return 0;
 
-fail_driver:
-    edo__heap_close(runtime->heap);
-fail_heap:
+fail_threads:
+    destroy_seats(runtime);
+fail_seats:
     edo__free(runtime, sizeof *runtime);
     return rc;
 }
@@ -136,9 +246,23 @@ const char *edo_runtime_driver(const edo_runtime *runtime)
     return runtime->driver_name; // also after the driver's end, through a reference
 }
 
-size_t edo_runtime_task_count(const edo_runtime *runtime)
+unsigned edo_runtime_workers(const edo_runtime *runtime)
 {
-    return edo_load_relaxed(&runtime->task_count);
+    return runtime->has_threads ? runtime->worker_count : 0;
+}
+
+edo_runtime *edo_runtime_enter(edo_runtime *runtime)
+{
+    if (edo__in_task())
+        edo__misuse("edo_runtime_enter", "a task has its runtime: spawn with edo_spawn_with()");
+    edo_runtime *before = edo__self.runtime;
+    edo__self.runtime = runtime;
+    return before;
+}
+
+void edo_runtime_leave(edo_runtime *before)
+{
+    edo__self.runtime = before;
 }
 
 bool edo__runtime_is_stale(const edo_runtime *runtime)
@@ -146,70 +270,61 @@ bool edo__runtime_is_stale(const edo_runtime *runtime)
     return runtime->fork_generation != edo__sys_fork_generation();
 }
 
-/* ---- tasks ---- */
+/* ---- wakes ---- */
 
-static edo_atomic(uint64_t) id_blocks = 1;
-
-uint64_t edo__runtime_new_id(edo_runtime *runtime)
+/* From a thread without a seat, or for another seat. */
+static void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
-    if (edo__self.runtime != runtime) return edo_add_relaxed(&id_blocks, ID_BLOCK);
-    if (runtime->next_id == runtime->last_id) {
-        runtime->next_id = edo_add_relaxed(&id_blocks, ID_BLOCK);
-        runtime->last_id = runtime->next_id + ID_BLOCK;
-    }
-    return runtime->next_id++;
+    uint32_t home = edo__task_home(task);
+    edo_add_relaxed(&runtime->visitors, 1);
+    edo_add_relaxed(&runtime->foreign_pushes, 1);
+    if (!runtime->has_threads || home)
+        edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+    else
+        edo__inject_push(runtime, task, task, 1);
+    edo__runtime_part(runtime);
 }
 
-/* Either the closing comes first, and the task is refused; or the task is in the registry when the
- * drain begins. The lock orders them. */
-int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
+void edo__runtime_push(edo_runtime *runtime, edo_task *task)
 {
-    if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
-    edo__lock_take(&runtime->registry_lock);
-    bool closed = runtime->closed;
-    if (!closed) {
-        edo__list_push(&runtime->registry, &task->registry);
-        edo_store_relaxed(&runtime->task_count, runtime->task_count + 1);
-    }
-    edo__lock_give(&runtime->registry_lock);
-    if (closed) return -ESHUTDOWN;
-    edo__runtime_push(runtime, task);
-    return 0;
+    edo__worker *worker = edo__seat_in(runtime);
+    uint32_t home = edo__task_home(task);
+    if (edo__likely(worker && (!home || home == worker->index + 1)))
+        edo__worker_push(worker, task);
+    else
+        push_from_afar(runtime, task);
 }
 
-void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
+/* The first seat's stack takes any task; the inject queue has a lock, which no signal handler may
+ * take. The visit keeps the runtime from going before the last touch. */
+void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
-    edo_task *chain = NULL; // entries that we own, through queue_next
-    edo__lock_take(&runtime->registry_lock);
-    edo__list_each(&runtime->registry, node) {
-        edo_task *task = edo__container(node, edo_task, registry);
-        edo__state_ask(&task->state, fate);
-        if (edo__state_prepare(&task->state)) {
-            task->queue_next = chain;
-            chain = task;
-        }
-    }
-    edo__lock_give(&runtime->registry_lock);
-    while (chain) {
-        edo_task *next = chain->queue_next;
-        edo__runtime_push(runtime, chain);
-        chain = next;
-    }
+    uint32_t home = edo__task_home(task);
+    edo_add_relaxed(&runtime->visitors, 1);
+    edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+    edo__runtime_part(runtime);
 }
 
 /* ---- turning ---- */
 
-static int check_turn(const edo_runtime *runtime)
+static int check_owner(const edo_runtime *runtime)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    return runtime->turning || edo__in_task() ? -EBUSY : 0;
+    bool inside = runtime->has_threads && edo__seat_in(runtime);
+    return runtime->turning || inside || edo__in_task() ? -EBUSY : 0;
+}
+
+static int check_turn(const edo_runtime *runtime)
+{
+    int rc = check_owner(runtime);
+    return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
 }
 
 /* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
 static int64_t next_timer_of_system(const edo_runtime *runtime)
 {
-    int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next == EDO_NEVER || runtime->clock.paused) return EDO_NEVER;
+    int64_t next = edo__timers_next(runtime->seats[0]);
+    if (next == EDO_NEVER || edo__clock_is_paused(runtime)) return EDO_NEVER;
     return edo__later(next, -runtime->clock.offset);
 }
 
@@ -217,29 +332,32 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
  * what is ready now makes the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
+    edo__worker *seat = runtime->seats[0];
     edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
     uint32_t awake = EDO__AWAKE;
-    bool parked = edo_cas_relaxed(&runtime->park, &awake, EDO__PARKED);
-    if (more || !parked) runtime->driver->ops->unpark(runtime->driver);
+    bool parked = edo_cas_relaxed(&seat->park, &awake, EDO__PARKED);
+    if (more || !parked) seat->driver->ops->unpark(seat->driver);
 }
 
 int edo_turn(edo_runtime *runtime, int64_t timeout)
 {
     int rc = check_turn(runtime);
     if (rc < 0) return rc;
-    edo_swap_acquire(&runtime->park, EDO__AWAKE);
-    int more = edo__turn(runtime, timeout > 0 ? timeout : 0);
+    edo_swap_acquire(&runtime->seats[0]->park, EDO__AWAKE);
+    int more = edo__turn(runtime->seats[0], timeout > 0 ? timeout : 0);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
 }
 
 int edo_runtime_fd(edo_runtime *runtime)
 {
-    int fd = runtime->driver->ops->fd(runtime->driver);
+    if (runtime->has_threads) return -EOPNOTSUPP;
+    edo_driver *driver = runtime->seats[0]->driver;
+    int fd = driver->ops->fd(driver);
     if (fd < 0 || runtime->timer_fd >= 0) return fd;
     int timer = edo__sys_timer_open();
     if (timer < 0) return timer;
-    int rc = runtime->driver->ops->watch(runtime->driver, timer);
+    int rc = driver->ops->watch(driver, timer);
     if (rc < 0) {
         edo__sys_close(timer);
         return rc;
@@ -249,65 +367,97 @@ int edo_runtime_fd(edo_runtime *runtime)
     return fd;
 }
 
+/* ---- until a task has ended ---- */
+
 /* Between turns the owner may look at any task, and cannot be turned away. */
-static void let_go_of_kept(edo_runtime *runtime)
+static void let_go_of_kept(edo__worker *worker)
 {
-    for (edo_task *task = runtime->ready.first; task; task = task->queue_next)
+    for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-int edo__turn_until(edo_runtime *runtime, const edo_task *task)
+static int turn_until(edo__worker *worker, const edo_task *task)
 {
     int more = 1;
-    runtime->keeps_yielded = true;
+    worker->keeps_yielded = true;
     while (!edo__task_is_joinable(task))
-        more = edo__turn(runtime, EDO_NEVER);
-    runtime->keeps_yielded = false;
-    let_go_of_kept(runtime);
+        more = edo__turn(worker, EDO_NEVER);
+    worker->keeps_yielded = false;
+    let_go_of_kept(worker);
     return more;
+}
+
+/* A plain thread that waits for a task. */
+typedef struct waiter {
+    edo_user_wakeable base;
+    edo_atomic(uint32_t) woken;
+} waiter;
+
+static void wake_waiter(edo_user_wakeable *wakeable)
+{
+    waiter *w = (waiter *)(void *)wakeable;
+    edo_store_release(&w->woken, 1);
+    edo__sys_futex_wake(&w->woken);
+}
+
+/* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
+static void wait_for(edo_task *task)
+{
+    waiter w = { .woken = 0 };
+    edo_user_wakeable_init(&w.base, wake_waiter);
+    edo_plain_write(&task->join_waker);
+    task->join_waker = &w.base.head;
+    if (edo__state_set_joiner(&task->state))
+        while (!edo_load_acquire(&w.woken))
+            edo__sys_futex_wait(&w.woken, 0);
+    while (!edo__task_is_joinable(task))
+        edo__sys_yield_thread();
+}
+
+int edo__run_until(edo_runtime *runtime, edo_task *task)
+{
+    if (!runtime->has_threads) return turn_until(runtime->seats[0], task);
+    wait_for(task);
+    return 0;
 }
 
 int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
 {
-    int rc = check_turn(runtime);
+    int rc = check_owner(runtime);
     if (rc < 0) return rc;
     edo_task *root;
     rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (rc < 0) return rc;
-    int more = edo__turn_until(runtime, root);
+    int more = edo__run_until(runtime, root);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
-    int64_t result = edo__task_frame(root)->result;
+    int64_t result = edo__task_result(root);
     edo_detach(root);
     return result;
 }
 
 /* ---- the end ---- */
 
+/* Waits for the ends of tasks that others run. The count is read before the registry: an end that
+ * comes after changes it. */
+static void wait_for_end(edo_runtime *runtime, int64_t deadline)
+{
+    uint32_t count = edo_load_acquire(&runtime->end_count);
+    if (!edo__runtime_is_empty(runtime))
+        edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
+}
+
 /* The limit is one of real time, also under a test clock: nobody advances that one here. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
     int64_t deadline = edo__later(edo__sys_now(), limit);
-    while (!edo__list_is_empty(&runtime->registry)) {
+    while (!edo__runtime_is_empty(runtime)) {
         int64_t left = deadline - edo__sys_now();
         if (left <= 0) return;
-        edo__turn(runtime, left);
+        if (runtime->has_threads)
+            wait_for_end(runtime, deadline);
+        else
+            edo__turn(runtime->seats[0], left);
     }
-}
-
-static int64_t give_up_rest(edo_runtime *runtime)
-{
-    int64_t count = 0;
-    while (!edo__list_is_empty(&runtime->registry)) {
-        edo_task *task = edo__container(runtime->registry.next, edo_task, registry);
-        edo__log(EDO_LOG_ERROR,
-                 "%s: task '%s' #%llu, spawned at %s:%u, cannot be ended and is leaked",
-                 runtime->config.name, edo_task_name(task), (unsigned long long)task->id,
-                 task->site->file, task->site->line);
-        edo__list_remove(&task->registry);
-        edo__task_give_up(task);
-        count++;
-    }
-    return count;
 }
 
 /* The rest of a push from another thread is a few instructions long. */
@@ -320,43 +470,41 @@ static void wait_for_visitors(edo_runtime *runtime)
 static void release(edo_runtime *runtime)
 {
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
-    runtime->driver->ops->close(runtime->driver);
-    edo__heap_close(runtime->heap);
+    edo__monitor_free(runtime);
+    destroy_seats(runtime);
     edo_runtime_unref(runtime);
 }
 
-static void close_to_spawns(edo_runtime *runtime)
-{
-    edo__lock_take(&runtime->registry_lock);
-    runtime->closed = true;
-    edo__lock_give(&runtime->registry_lock);
-}
-
 /* In the child of a fork: the tasks are the parent's, and stay in the memory copied from it. Wakes
- * of them, as by the close of a stream, must not reach for the driver's descriptors any more. */
+ * of them, as by the close of a stream, must not reach for the drivers' descriptors any more. */
 static int destroy_inherited(edo_runtime *runtime)
 {
-    runtime->closed = true;
-    edo_store_relaxed(&runtime->park, EDO__NOTIFIED_PARK);
+    edo_store_relaxed(&runtime->is_closed, true);
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
-    runtime->driver->ops->close(runtime->driver);
+    for (uint32_t i = 0; i < runtime->seat_count; i++) {
+        edo__worker *seat = runtime->seats[i];
+        edo_store_relaxed(&seat->park, EDO__NOTIFIED_PARK);
+        seat->driver->ops->close(seat->driver);
+    }
     return 0;
 }
 
+/* Seats and runtime stay when a task does, for it uses them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;
-    int rc = check_turn(runtime);
+    int rc = check_owner(runtime);
     if (rc == -ESTALE) return destroy_inherited(runtime);
     if (rc < 0) return rc;
-    close_to_spawns(runtime);
+    edo__runtime_close(runtime);
     edo__runtime_ask_all(runtime, EDO__CANCELLED);
     drain_until(runtime, runtime->config.drain_limit);
     edo__runtime_ask_all(runtime, EDO__ABORTED);
     drain_until(runtime, runtime->config.abort_limit);
     wait_for_visitors(runtime);
-    if (give_up_rest(runtime))
-        return -ETIMEDOUT; // driver, heap and runtime stay, for the tasks use them
+    int64_t lost = edo__runtime_give_up(runtime);
+    bool all_left = edo__threads_stop(runtime, 0);
+    if (lost || !all_left) return -ETIMEDOUT;
     release(runtime);
     return 0;
 }

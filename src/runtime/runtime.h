@@ -1,67 +1,86 @@
-/* The current-thread runtime. Its owner is the thread that turns it; what other threads may touch
- * is marked. Layout and contracts are those of a runtime with many workers: only the queue is
- * simple. */
+/* A runtime: its seats (worker.h), and what they share. */
 #pragma once
 
 #include <edo/runtime.h>
 
-#include "base/heap.h"
-#include "base/lock.h"
-#include "runtime/wheel.h"
-#include "sys/driver.h"
+#include "runtime/idle.h"
+#include "runtime/worker.h"
+#include "sys/sys.h"
 #include "task/task.h"
 
-/* Where the owner is, for wakes from other threads.
- *
- *     AWAKE --- the owner is about to sleep: CAS --> PARKED
- *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
- *     any ----- the owner is back: swap -----------> AWAKE (then it empties the inject stack)
- *
- * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
- * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
- * finds PARKED. */
-enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
-
+/* While it is paused a test clock stands at `frozen`, and goes to `target` from deadline to deadline.
+ * The lock guards changes; any thread reads. */
 typedef struct edo__clock {
-    bool paused, auto_advance;
-    int64_t offset;         // to the monotonic clock, while it runs
-    int64_t frozen, target; // while it is paused: where it stands, where it is to go
+    edo__lock lock;
+    edo_atomic(bool) paused, auto_advance;
+    edo_atomic(int64_t) offset; // to the monotonic clock, while it runs
+    edo_atomic(int64_t) frozen, target;
 } edo__clock;
 
+typedef struct edo__monitor edo__monitor;
+
 struct edo_runtime {
-    edo_cx cx;
     edo_config config;
-    edo_driver *driver;
     const char *driver_name;
-    edo__wheel wheel;
-    edo__heap *heap;
-    edo__clock clock;
-    struct {
-        edo_task *first, **end;
-    } ready;
-    bool turning;       // edo_turn is on the stack
-    bool closed;        // no more spawns; the registry's lock
-    bool keeps_yielded; // tasks that yield are kept, see task/state.h
+    uint32_t worker_count;           // seats that take part; 1 without threads
+    uint32_t seat_limit;             // with the spare ones
+    edo_atomic(uint32_t) seat_count; // seats that are there: release, after the seat was written
+    edo__worker **seats;
+    bool has_threads; // else it is the thread's that turns it
+    bool turning;     // edo_turn is on the stack
+    int timer_fd;     // -1 until edo_runtime_fd
     uint32_t fork_generation;
-    int timer_fd;              // -1 until edo_runtime_fd
-    uint64_t ended;            // tasks, in all
-    uint64_t next_id, last_id; // task ids in hand
+    edo__monitor *monitor; // or NULL
 
     /* any thread */
-    edo_atomic(edo_task *) inject; // stack of woken tasks
-    edo_atomic(uint32_t) park;
-    edo_atomic(uint32_t) visitors; // threads between a foreign push and their last touch
+    edo__clock clock;
+    edo__idle idle;
+    edo_atomic(bool) is_closed;   // no more tasks
+    edo_atomic(bool) is_stopping; // the workers are to leave
+    edo_atomic(uint32_t) visitors; // threads without a seat between their first and last touch
     edo_atomic(uint32_t) refs;
-    edo__lock registry_lock;
-    edo__node registry; // all tasks that have not ended
-    edo_atomic(size_t) task_count;
+    edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
+    edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck
+    edo_atomic(uint32_t) has_watcher;    // a worker that sleeps looks after them
+    edo_atomic(uint64_t) foreign_pushes; // wakes by threads without a seat
 };
 
-/* ---- for tasks ---- */
+static inline uint32_t edo__seat_count(const edo_runtime *runtime)
+{
+    return edo_load_acquire(&runtime->seat_count);
+}
+
+/* ---- visits: a thread that has no seat touches the runtime, which must not end meanwhile ---- */
+
+/* Returns: false when the runtime is closed; then it is not touched. */
+bool edo__runtime_visit(edo_runtime *runtime);
+void edo__runtime_part(edo_runtime *runtime);
+
+/* ---- registry.c ---- */
 
 /* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; then it is still the
  * caller's. Any thread. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
+
+/* A task has ended: takes it out. */
+void edo__runtime_dismiss(edo_task *task);
+
+/* An id for a task. Any thread. */
+uint64_t edo__runtime_new_id(edo_runtime *runtime);
+
+/* Cancels or aborts every task. */
+void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
+
+/* Refuses all further tasks. */
+void edo__runtime_close(edo_runtime *runtime);
+
+/* Whether no task is left. */
+bool edo__runtime_is_empty(edo_runtime *runtime);
+
+/* Gives up what is left. Returns: how many. */
+int64_t edo__runtime_give_up(edo_runtime *runtime);
+
+/* ---- for tasks ---- */
 
 /* Commits a wake. Any thread. */
 void edo__runtime_push(edo_runtime *runtime, edo_task *task);
@@ -69,10 +88,7 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 /* The same, async-signal-safe. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task);
 
-/* An id for a task. Any thread. */
-uint64_t edo__runtime_new_id(edo_runtime *runtime);
-
-/* ---- inside ---- */
+/* ---- clock.c ---- */
 
 int64_t edo__runtime_now(const edo_runtime *runtime);
 
@@ -84,8 +100,32 @@ static inline int64_t edo__later(int64_t moment, int64_t duration)
     return duration < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* Polls a task whose queue entry was popped. Owner. */
-void edo__poll_task(edo_runtime *runtime, edo_task *task);
+static inline bool edo__clock_is_paused(const edo_runtime *runtime)
+{
+    return edo__unlikely(edo_load_relaxed(&runtime->clock.paused));
+}
+
+/* Whether a paused clock has been advanced, and has not arrived yet. */
+bool edo__clock_is_moving(const edo_runtime *runtime);
+
+/* One step towards where it is to go: so deadlines are met in their order. */
+void edo__clock_step(edo_runtime *runtime);
+
+/* All is idle: a paused clock is to go on to the next deadline. Returns: whether there is one. */
+bool edo__clock_skip(edo_runtime *runtime);
+
+/* ---- timers.c ---- */
+
+/* Makes the task's timer fire at the deadline, or before. The poller. */
+void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline);
+
+/* The task has ended. The poller. */
+void edo__timer_cancel(edo__worker *worker, edo_task *task);
+
+/* The next look that a seat's wheel needs; INT64_MAX: none. */
+int64_t edo__timers_next(edo__worker *of);
+
+/* ---- turn.c, runtime.c ---- */
 
 /* Whether the fork that this process came from was after the runtime's making. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
@@ -97,11 +137,24 @@ static inline bool edo__in_task(void)
     return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
 }
 
-/* Runs a whole turn; no checks. */
-int edo__turn(edo_runtime *runtime, int64_t timeout);
+/* Runs until a task has ended; its handle is the caller's. Returns: whether more is ready. */
+int edo__run_until(edo_runtime *runtime, edo_task *task);
 
-/* Runs turns until a task has ended; its handle is the caller's. Returns: as edo__turn. */
-int edo__turn_until(edo_runtime *runtime, const edo_task *task);
+/* ---- threads.c ---- */
 
-/* Cancels or aborts every task. */
-void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
+/* Starts workers and monitor, or stops them: false when some are stuck, and were left alone. */
+int edo__threads_start(edo_runtime *runtime);
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
+
+/* ---- monitor.c ---- */
+
+int edo__monitor_start(edo_runtime *runtime);
+void edo__monitor_stop(edo_runtime *runtime);
+void edo__monitor_free(edo_runtime *runtime);
+
+/* A worker is awake again: so must the monitor be. */
+void edo__monitor_note_awake(edo_runtime *runtime);
+
+/* The worker is stuck from now on, as its own word has it; and no longer. Its thread. */
+void edo__monitor_hand_over(edo__worker *worker);
+void edo__monitor_take_back(edo__worker *worker);

@@ -1,82 +1,20 @@
-/* A turn of the runtime: ready tasks, the driver, timers, and the way to sleep. */
-#include "runtime/runtime.h"
-#include "sys/sys.h"
+/* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
+#include "runtime/hooks.h"
 #include "task/op.h"
 
-enum { SLICE_SPENT = -1 }; // edo_cx.slice_end, behind a poll that took all its time
+enum {
+    SLICE_SPENT = -1,  // edo_cx.slice_end, behind a poll that took all its time
+    SMOOTHING = 8,     // a turn's share of the mean: one in so many
+    WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
+};
 
-/* ---- the ready queue ---- */
+/* A turn is to take so long at most, so that sockets and timers are looked at again. */
+#define TURN_TARGET edo_us(500)
 
-static void push_ready(edo_runtime *runtime, edo_task *task)
-{
-    task->queue_next = NULL;
-    *runtime->ready.end = task;
-    runtime->ready.end = &task->queue_next;
-}
-
-static edo_task *pop_ready(edo_runtime *runtime)
-{
-    edo_task *task = runtime->ready.first;
-    if (!task) return NULL;
-    runtime->ready.first = task->queue_next;
-    if (!runtime->ready.first) runtime->ready.end = &runtime->ready.first;
-    return task;
-}
-
-/* ---- wakes from other threads ---- */
-
-/* Release: what the pusher did comes before the poll. Partner: the swap in drain_inject. The swap
- * of `park` is last but for `visitors`, which keeps the runtime from going meanwhile. */
-void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
-{
-    edo_add_relaxed(&runtime->visitors, 1);
-    edo_task *head = edo_load_relaxed(&runtime->inject);
-    do {
-        edo_plain_write(&task->queue_next);
-        task->queue_next = head;
-    } while (!edo_cas_release(&runtime->inject, &head, task));
-    if (edo_swap_release(&runtime->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
-        runtime->driver->ops->unpark(runtime->driver);
-    edo_sub_release(&runtime->visitors, 1); // partner: the wait in edo_runtime_destroy
-}
-
-void edo__runtime_push(edo_runtime *runtime, edo_task *task)
-{
-    if (edo__likely(edo__self.runtime == runtime))
-        push_ready(runtime, task);
-    else
-        edo__runtime_push_foreign(runtime, task);
-}
-
-static void drain_inject(edo_runtime *runtime)
-{
-    if (!edo_load_relaxed(&runtime->inject)) return;
-    edo_task *stack = edo_swap_acquire(&runtime->inject, NULL), *queue = NULL;
-    while (stack) { // the last pushed lies on top: turn it around
-        edo_plain_write(&stack->queue_next);
-        edo_task *next = stack->queue_next;
-        stack->queue_next = queue;
-        queue = stack;
-        stack = next;
-    }
-    while (queue) {
-        edo_task *next = queue->queue_next;
-        push_ready(runtime, queue);
-        queue = next;
-    }
-}
+/* What another worker costs to be woken: less than that is not worth it. */
+#define WAKE_COST edo_us(20)
 
 /* ---- one poll ---- */
-
-/* The task's timer moves only when it must fire earlier: one that fires too early costs a poll, one
- * per period of a limit that is always renewed. */
-static void set_timer(edo_runtime *runtime, edo_task *task, int64_t deadline)
-{
-    edo__timer *timer = &task->timer;
-    if (deadline == EDO_NEVER || (edo__timer_is_armed(timer) && timer->when <= deadline)) return;
-    edo__wheel_disarm(&runtime->wheel, timer);
-    edo__wheel_arm(&runtime->wheel, timer, deadline);
-}
 
 /* The fate that was asked of the task, and the deadline of its context. */
 static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
@@ -94,64 +32,71 @@ static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
         edo_cx_deadline(cx, deadline);
 }
 
-static void begin_poll(edo_runtime *runtime, edo_task *task)
+static void begin_poll(edo__worker *worker, edo_task *task)
 {
-    edo_cx *cx = &runtime->cx;
+    edo_cx *cx = &worker->cx;
     cx->asked = 0;
     cx->requeue = false;
-    cx->budget = (int32_t)runtime->config.budget;
+    cx->budget = (int32_t)cx->runtime->config.budget;
     cx->slice_end = 0;
     cx->next_deadline = EDO_NEVER;
     cx->task = task;
     cx->waker = &task->head;
     edo_store_relaxed(&task->poll_start, cx->now);
+    edo_store_relaxed(&worker->beat, worker->beat + 1); // odd: the monitor counts
 }
 
-static edo_poll poll_frame(edo_runtime *runtime, edo_task *task, uint64_t state)
+static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
 {
-    edo_cx *cx = &runtime->cx;
-    begin_poll(runtime, task);
+    edo_cx *cx = &worker->cx;
+    begin_poll(worker, task);
     bring_fate(task, state, cx);
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
     edo__self.cx = NULL;
     edo__self.stack = 0;
+    edo_store_relaxed(&worker->beat, worker->beat + 1);
     return poll;
 }
 
-static void end_task(edo_runtime *runtime, edo_task *task)
+static void end_task(edo__worker *worker, edo_task *task)
 {
-    runtime->ended++;
-    edo__wheel_disarm(&runtime->wheel, &task->timer);
-    edo__lock_take(&runtime->registry_lock);
-    edo__list_remove(&task->registry);
-    edo_store_relaxed(&runtime->task_count, runtime->task_count - 1);
-    edo__lock_give(&runtime->registry_lock);
+    worker->ended++;
+    edo__timer_cancel(worker, task);
+    edo__hooks_end(worker->runtime, task);
+    edo__runtime_dismiss(task);
     edo__task_finish(task);
 }
 
-void edo__poll_task(edo_runtime *runtime, edo_task *task)
+static void requeue(edo__worker *worker, edo_task *task)
+{
+    if (worker->cx.budget <= 0) edo_add_counter(&worker->counters.budget_yields, 1);
+    if (!worker->keeps_yielded || !edo__state_keep(&task->state)) edo__state_requeue(&task->state);
+    edo__worker_push_back(worker, task);
+}
+
+void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        push_ready(runtime, task); // somebody looks at it, briefly
+        edo__worker_push_back(worker, task); // somebody looks at it, briefly
         edo__sys_yield_thread();
         return;
     }
-    runtime->cx.polls++;
-    if (poll_frame(runtime, task, state) == EDO_READY) {
-        end_task(runtime, task);
+    worker->cx.polls++;
+    edo__hooks_poll(worker->runtime, task, true);
+    edo_poll poll = poll_frame(worker, task, state);
+    edo__hooks_poll(worker->runtime, task, false);
+    if (poll == EDO_READY) {
+        end_task(worker, task);
         return;
     }
-    set_timer(runtime, task, runtime->cx.next_deadline);
-    if (runtime->cx.requeue) {
-        if (!runtime->keeps_yielded || !edo__state_keep(&task->state))
-            edo__state_requeue(&task->state);
-        push_ready(runtime, task);
-    } else if (edo__state_pause(&task->state)) {
-        push_ready(runtime, task);
-    }
+    edo__timer_set(worker, task, worker->cx.next_deadline);
+    if (worker->cx.requeue)
+        requeue(worker, task);
+    else if (edo__state_pause(&task->state))
+        edo__worker_push_back(worker, task);
 }
 
 void edo__check_time_slice(edo_cx *cx)
@@ -166,121 +111,225 @@ void edo__check_time_slice(edo_cx *cx)
     }
 }
 
-/* ---- timers ---- */
-
-static edo_task *task_of_timer(edo__timer *timer)
+/* One interval of tasks, or less when one took all its time: driver and timers have waited.
+ * Returns: whether one has ended, which its owner may be turning for. */
+static bool run_ready(edo__worker *worker)
 {
-    return edo__container(timer, edo_task, timer);
-}
-
-/* A paused clock that was advanced goes from deadline to deadline, so that they are met in
- * order. */
-static void step_test_clock(edo_runtime *runtime)
-{
-    edo__clock *clock = &runtime->clock;
-    if (!clock->paused || clock->frozen >= clock->target) return;
-    int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next > clock->frozen) clock->frozen = next < clock->target ? next : clock->target;
-}
-
-static void fire_timers(edo_runtime *runtime)
-{
-    runtime->cx.now = edo__runtime_now(runtime);
-    edo__timer *timer = edo__wheel_expire(&runtime->wheel, runtime->cx.now);
-    while (timer) {
-        edo__timer *next = timer->next;
-        edo__wake_commit(edo__wake_prepare(&task_of_timer(timer)->head));
-        timer = next;
+    uint64_t ended = worker->ended;
+    for (uint32_t i = 0; i < worker->interval; i++) {
+        edo_task *task = edo__worker_pop(worker);
+        if (!task) break;
+        edo__poll_task(worker, task);
+        if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
+        if (edo__unlikely(edo_load_relaxed(&worker->is_hurried))) break;
     }
+    edo_store_relaxed(&worker->counters.polls, worker->cx.polls);
+    return worker->ended != ended;
 }
 
-/* ---- sleeping ---- */
+/* ---- the driver ---- */
 
-static bool is_clock_moving(const edo_runtime *runtime)
+static int turn_driver(edo__worker *worker, int64_t timeout)
 {
-    return runtime->clock.paused && runtime->clock.frozen < runtime->clock.target;
+    edo_store_relaxed(&worker->turns, worker->turns + 1);
+    edo_store_relaxed(&worker->is_hurried, false);
+    if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_take(&worker->turn_lock); // a helper may turn it right now
+    int count = worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_give(&worker->turn_lock);
+    return count;
 }
 
-static int64_t until_next_timer(edo_runtime *runtime, int64_t limit)
+static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
-    int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next == EDO_NEVER || runtime->clock.paused) return limit;
-    int64_t wait = next - edo__runtime_now(runtime);
+    if (edo__clock_is_paused(worker->runtime)) return limit;
+    int64_t next = edo__timers_next(worker);
+    if (next == EDO_NEVER) return limit;
+    int64_t wait = next - edo__runtime_now(worker->runtime);
     if (wait < 0) wait = 0;
     return wait < limit ? wait : limit;
 }
 
-static bool is_anything_ready(const edo_runtime *runtime)
+static void sleep_in_driver(edo__worker *worker, int64_t timeout)
 {
-    return runtime->ready.first || edo_load_relaxed(&runtime->inject);
+    uint32_t park = EDO__AWAKE;
+    if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
+        timeout = 0; // pushed meanwhile; the swap below acquires what came before
+    if (timeout) edo_add_counter(&worker->counters.parks, 1);
+    turn_driver(worker, timeout);
+    edo_swap_acquire(&worker->park, EDO__AWAKE);
+    edo__monitor_note_awake(worker->runtime);
+}
+
+/* ---- a thread of its own, or none: how it waits ---- */
+
+static bool is_anything_ready(const edo__worker *worker)
+{
+    return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
 /* All is idle: a test clock goes on to the next deadline instead of sleeping. */
-static bool auto_advance(edo_runtime *runtime)
+static bool auto_advance(edo__worker *worker)
 {
-    edo__clock *clock = &runtime->clock;
-    if (!clock->paused || !clock->auto_advance || is_anything_ready(runtime)) return false;
-    int64_t next = edo__wheel_next(&runtime->wheel);
-    if (next == EDO_NEVER) return false;
-    if (next > clock->target) clock->target = next;
-    return true;
+    const edo_runtime *runtime = worker->runtime;
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
+           !edo__worker_has_tasks(worker) && edo__clock_skip(worker->runtime);
 }
 
-static int turn_driver(edo_runtime *runtime, int64_t timeout)
+static void wait_alone(edo__worker *worker, int64_t limit)
 {
-    return runtime->driver->ops->turn(runtime->driver, timeout);
-}
-
-static void sleep_in_driver(edo_runtime *runtime, int64_t timeout)
-{
-    uint32_t park = EDO__AWAKE;
-    if (!edo_cas_relaxed(&runtime->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0; // pushed meanwhile; the swap below acquires what came before
-    turn_driver(runtime, timeout);
-    edo_swap_acquire(&runtime->park, EDO__AWAKE);
-}
-
-static void wait_for_work(edo_runtime *runtime, int64_t limit)
-{
-    if (is_anything_ready(runtime) || is_clock_moving(runtime) || limit == 0) {
-        turn_driver(runtime, 0);
+    if (is_anything_ready(worker) || limit == 0) {
+        turn_driver(worker, 0);
         return;
     }
-    if (runtime->clock.paused && runtime->clock.auto_advance)
-        if (turn_driver(runtime, 0) > 0 || auto_advance(runtime)) return;
-    int64_t timeout = until_next_timer(runtime, limit);
+    if (edo__clock_is_paused(worker->runtime) && worker->runtime->clock.auto_advance)
+        if (turn_driver(worker, 0) > 0 || auto_advance(worker)) return;
+    int64_t timeout = until_next_timer(worker, limit);
     if (timeout == 0)
-        turn_driver(runtime, 0);
+        turn_driver(worker, 0);
     else
-        sleep_in_driver(runtime, timeout);
+        sleep_in_driver(worker, timeout);
 }
 
-/* One event interval of tasks, or less when one took all its time: driver and timers have waited.
- * Returns: whether one has ended, which its owner may be turning for. */
-static bool run_ready(edo_runtime *runtime)
+/* One of those who sleep while a worker is stuck looks after it. */
+static void sleep_or_watch(edo__worker *worker, int64_t timeout)
 {
-    uint64_t ended = runtime->ended;
-    for (uint32_t i = 0; i < runtime->config.event_interval; i++) {
-        edo_task *task = pop_ready(runtime);
-        if (!task) break;
-        edo__poll_task(runtime, task);
-        if (edo__unlikely(runtime->cx.slice_end == SLICE_SPENT)) break;
+    edo_runtime *runtime = worker->runtime;
+    uint32_t watched = 0;
+    bool watches = edo_load_relaxed(&runtime->stuck_count) &&
+                   edo_cas_relaxed(&runtime->has_watcher, &watched, 1);
+    if (watches && timeout > WATCH_PERIOD) timeout = WATCH_PERIOD;
+    sleep_in_driver(worker, timeout);
+    if (watches) edo_store_relaxed(&runtime->has_watcher, 0);
+}
+
+static bool advance_test_clock(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
+           edo__idle_is_quiet(worker) && edo__clock_skip(runtime);
+}
+
+static void park(edo__worker *worker)
+{
+    edo__hooks_park(worker, true);
+    if (is_anything_ready(worker) || !(worker->is_spare || edo__idle_enter(worker))) {
+        turn_driver(worker, 0);
+    } else if (advance_test_clock(worker)) {
+        edo__idle_leave(worker);
+    } else {
+        sleep_or_watch(worker, until_next_timer(worker, EDO_NEVER));
+        edo__idle_leave(worker);
+        if (!worker->is_searching && !edo__worker_has_tasks(worker))
+            edo_add_counter(&worker->counters.noops, 1);
     }
-    return runtime->ended != ended;
+    edo__hooks_park(worker, false);
 }
 
-int edo__turn(edo_runtime *runtime, int64_t timeout)
+/* A spare one looks for tasks of others only while somebody needs help. */
+static bool search(edo__worker *worker)
 {
-    edo_runtime *outer = edo__self.runtime;
-    edo__self.runtime = runtime;
-    runtime->turning = true;
-    drain_inject(runtime);
-    bool ended = run_ready(runtime);
-    wait_for_work(runtime, ended ? 0 : timeout);
-    step_test_clock(runtime);
-    fire_timers(runtime);
-    drain_inject(runtime);
-    runtime->turning = false;
-    edo__self.runtime = outer;
-    return is_anything_ready(runtime) || is_clock_moving(runtime);
+    if (!worker->is_spare) return edo__worker_search(worker);
+    if (!edo_load_relaxed(&worker->runtime->stuck_count)) return false;
+    bool found = edo__worker_search(worker);
+    edo__idle_end_search(worker);
+    return found;
+}
+
+/* A worker among others: it first looks for tasks of theirs. */
+static void wait_among_others(edo__worker *worker)
+{
+    if (is_anything_ready(worker) || search(worker))
+        turn_driver(worker, 0);
+    else if (edo__clock_is_paused(worker->runtime) && turn_driver(worker, 0) > 0)
+        return; // a test clock must not go on while there is something to do
+    else
+        park(worker);
+}
+
+/* ---- timers ---- */
+
+static void fire(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    edo__fire_timers(worker, worker);
+    if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) // nobody else wakes for them
+        edo__fire_timers(worker, runtime->seats[i]);
+}
+
+/* ---- the turn ---- */
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+/* From what polls have cost lately: how many fit into a turn, and how many that wait are worth
+ * another worker. */
+static void tune(edo__worker *worker, int64_t busy, uint64_t polls)
+{
+    const edo_config *config = &worker->runtime->config;
+    if (polls) worker->mean_poll += (busy / (int64_t)polls - worker->mean_poll) / SMOOTHING;
+    int64_t mean = worker->mean_poll > 0 ? worker->mean_poll : 1;
+    worker->notify_at = (uint64_t)clamp(WAKE_COST / mean, 1, EDO__QUEUE_HALF);
+    worker->interval = (uint32_t)clamp(TURN_TARGET / mean, 1, config->event_interval);
+    edo_add_counter(&worker->counters.busy, (uint64_t)busy);
+}
+
+static void begin_turn(edo__worker *worker)
+{
+    edo__worker_drain_inject(worker);
+    if (!worker->is_shared) return;
+    if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
+    if (!worker->is_spare) edo__worker_take_injected(worker);
+    if (edo__worker_has_tasks(worker)) edo__idle_end_search(worker);
+}
+
+static void turn_shared(edo__worker *worker)
+{
+    int64_t start = edo__sys_now();
+    uint64_t polls = worker->cx.polls;
+    begin_turn(worker);
+    run_ready(worker);
+    int64_t busy = edo__sys_now() - start;
+    wait_among_others(worker);
+    tune(worker, busy, worker->cx.polls - polls);
+}
+
+static void turn_alone(edo__worker *worker, int64_t timeout)
+{
+    begin_turn(worker);
+    bool ended = run_ready(worker);
+    wait_alone(worker, ended ? 0 : timeout);
+}
+
+static bool turn_seat(edo__worker *worker, int64_t timeout)
+{
+    if (worker->is_shared)
+        turn_shared(worker);
+    else
+        turn_alone(worker, timeout);
+    edo__clock_step(worker->runtime);
+    fire(worker);
+    edo__worker_drain_inject(worker);
+    return is_anything_ready(worker);
+}
+
+int edo__turn(edo__worker *worker, int64_t timeout)
+{
+    struct edo__thread outer = edo__self;
+    edo__self.runtime = worker->runtime;
+    edo__self.worker = worker;
+    worker->runtime->turning = true;
+    bool more = turn_seat(worker, timeout);
+    worker->runtime->turning = false;
+    edo__self.runtime = outer.runtime;
+    edo__self.worker = outer.worker;
+    return more;
+}
+
+void edo__worker_turn(edo__worker *worker)
+{
+    turn_seat(worker, EDO_NEVER);
 }

@@ -36,8 +36,8 @@ static void put(edo__wheel *wheel, edo__timer *timer)
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot];
     timer->next = *head;
-    timer->pprev = head;
-    if (*head) (*head)->pprev = &timer->next;
+    edo_store_relaxed(&timer->pprev, head);
+    if (*head) edo_store_relaxed(&(*head)->pprev, &timer->next);
     *head = timer;
     wheel->occupied[level] |= (uint64_t)1 << slot;
 }
@@ -61,12 +61,13 @@ static void clear_occupied(edo__wheel *wheel, size_t index)
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
 {
     if (!edo__timer_is_armed(timer)) return;
-    *timer->pprev = timer->next;
+    edo__timer **link = timer->pprev;
+    *link = timer->next;
     if (timer->next)
-        timer->next->pprev = timer->pprev;
-    else if (is_head(wheel, timer->pprev))
-        clear_occupied(wheel, (size_t)(timer->pprev - wheel->slots));
-    timer->pprev = NULL;
+        edo_store_relaxed(&timer->next->pprev, link);
+    else if (is_head(wheel, link))
+        clear_occupied(wheel, (size_t)(link - wheel->slots));
+    edo_store_relaxed(&timer->pprev, NULL);
 }
 
 /* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is
@@ -117,7 +118,6 @@ static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **du
             put(wheel, timer);
             continue;
         }
-        timer->pprev = NULL;
         timer->next = *due;
         *due = timer;
     }

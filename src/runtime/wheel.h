@@ -2,7 +2,7 @@
  * levels of 64 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
  * moments in nanoseconds, and a timer fires at the first look at or after its moment, never before.
  *
- * Owned by one thread. Arming and disarming take constant time and allocate nothing. */
+ * One thread at a time: see timers.c. Arming and disarming take constant time and allocate nothing. */
 #pragma once
 
 #include "task/task.h"
@@ -26,14 +26,22 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now);
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // also one that is not armed
 
+/* Whether it is in a wheel. Without the wheel's lock: to say no acquires what the firing did. */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
-    return timer->pprev != NULL;
+    return edo_load_acquire(&timer->pprev) != NULL;
+}
+
+/* Ends the firing of a timer, which has left the wheel; it may go now. */
+static inline void edo__timer_let_go(edo__timer *timer)
+{
+    edo_store_release(&timer->pprev, NULL);
 }
 
 /* The moment of the next look that is needed: not after the first deadline. INT64_MAX when
  * empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes all timers out that are due. Returns: a list through next, in the order of their ticks. */
+/* Takes all timers out that are due. They count as armed until edo__timer_let_go().
+ * Returns: a list through next, in the order of their ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now);

@@ -39,6 +39,23 @@ void edo__sys_thread_detach(edo__sys_thread thread);
 /* Names the calling thread, for debuggers and lists of threads; cut to what the system takes. */
 void edo__sys_thread_name(const char *name);
 
+/* Has the calling thread run on one processor only, if it is there. */
+void edo__sys_thread_pin(int cpu);
+
+/* Processors that this process may use. */
+uint32_t edo__sys_cpu_count(void);
+
+/* Has a thread, which must be alive, run call(context) in a signal handler, and waits for it.
+ * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more. */
+int edo__sys_interrupt(edo__sys_thread thread, void (*call)(void *context), void *context,
+                       int64_t deadline);
+
+/* The return addresses on this thread's stack. Also in edo__sys_interrupt's call. */
+size_t edo__sys_backtrace(void **stack, size_t max);
+
+/* "function+0x12 (program)". */
+void edo__sys_describe_code(const void *address, char *text, size_t size);
+
 /* Grows by one in every child of fork(). */
 uint32_t edo__sys_fork_generation(void);
 

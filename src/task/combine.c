@@ -107,15 +107,6 @@ static uint32_t count_children(const edo_future *first)
     return count;
 }
 
-/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
-static uint32_t random_below(edo_cx *cx, uint32_t limit)
-{
-    cx->random ^= cx->random << 13;
-    cx->random ^= cx->random >> 7;
-    cx->random ^= cx->random << 17;
-    return (uint32_t)((cx->random >> 32) * limit >> 32);
-}
-
 /* Under a cancelled function an answer of -ECANCELED is that cancellation, not a victory. */
 static bool has_won(const edo_future *child, const edo_cx *cx)
 {
@@ -157,7 +148,7 @@ static edo_poll select_from(struct edo_any_frame *frame, edo_cx *cx, uint32_t st
 
 static uint32_t random_start(const struct edo_any_frame *frame, edo_cx *cx)
 {
-    return random_below(cx, count_children(frame->edo_head.awaiting));
+    return edo__random_below(cx, count_children(frame->edo_head.awaiting));
 }
 
 edo_poll edo__poll_select(void *frame, edo_cx *cx)

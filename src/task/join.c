@@ -15,8 +15,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
 {
     edo_task *task = op->object;
     await_poller(task);
-    edo_plain_read(&edo__task_frame(task)->result);
-    int64_t result = edo__task_frame(task)->result;
+    int64_t result = edo__task_result(task);
     op->word = EDO__OP_IDLE;
     op->progress = 1; // the handle is given back
     edo_detach(task);
@@ -28,7 +27,7 @@ static bool park(edo_op *op, edo_cx *cx)
 {
     edo_task *task = op->object;
     if (op->word == EDO__OP_PARKED) {
-        if (op->waker == cx->waker) return !(edo_load_relaxed(&task->state) & EDO__COMPLETE);
+        if (op->waker == cx->waker) return !(edo_load_relaxed(&task->state) & EDO__OVER);
         if (!edo__state_unset_joiner(&task->state)) return false;
         op->word = EDO__OP_IDLE;
     }
@@ -43,7 +42,7 @@ static bool park(edo_op *op, edo_cx *cx)
 static bool unpark(edo_op *op)
 {
     edo_task *task = op->object;
-    if (op->word != EDO__OP_PARKED) return !(edo_load_relaxed(&task->state) & EDO__COMPLETE);
+    if (op->word != EDO__OP_PARKED) return !(edo_load_relaxed(&task->state) & EDO__OVER);
     op->word = EDO__OP_IDLE;
     return edo__state_unset_joiner(&task->state);
 }

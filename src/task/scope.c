@@ -139,7 +139,7 @@ int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const e
                      const void *args)
 {
     edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
-    if (!runtime) return -EINVAL;
+    if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
     bool results = scope->flags & EDO_SCOPE_RESULTS;
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;

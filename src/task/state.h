@@ -40,6 +40,8 @@ enum {
     EDO__JOIN_INTEREST = 64, // a handle exists
     EDO__JOIN_WAKER = 128,   // join_waker is set; whoever clears the bit owns the field
     EDO__WANTED = 256,       // somebody wanted to look at it while it ran
+    EDO__GIVEN_UP = 512,     // its runtime ended, and it could not be ended
+    EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // for those who join
     EDO__REF = 1 << 16,      // the rest of the word counts references
 };
 
@@ -49,7 +51,7 @@ enum {
 static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__NOTIFIED);
-    return !(old & (EDO__NOTIFIED | EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED));
+    return !(old & (EDO__NOTIFIED | EDO__RUNNING | EDO__OVER | EDO__INSPECTED));
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. A wake that comes too late for
@@ -90,11 +92,21 @@ static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING -> COMPLETE, by the poller.
- * Returns: the state before. With EDO__JOIN_WAKER in it the poller owns join_waker: it prepares the
- * wake, then calls edo__state_joiner_told, then commits. */
-static inline uint64_t edo__state_complete(edo_atomic(uint64_t) *state)
+ * Returns: whether the poller owns join_waker now: it prepares the wake, then calls
+ * edo__state_joiner_told, then commits. */
+static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
 {
-    return edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
+    uint64_t old = edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
+    return (old & EDO__JOIN_WAKER) && !(old & EDO__GIVEN_UP);
+}
+
+/* The runtime ends without the task, which may even be running, and go on: joins answer at once,
+ * and nobody queues it again.
+ * Returns: whether the caller owns join_waker, as above: of this and complete, the first does. */
+static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
+{
+    uint64_t old = edo_or_acq_rel(state, EDO__GIVEN_UP);
+    return (old & EDO__JOIN_WAKER) && !(old & EDO__COMPLETE);
 }
 
 static inline void edo__state_joiner_told(edo_atomic(uint64_t) *state)
@@ -108,7 +120,7 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     do {
-        if (old & EDO__COMPLETE) return false;
+        if (old & EDO__OVER) return false;
     } while (!edo_cas_release(state, &old, old | EDO__JOIN_WAKER));
     return true;
 }
@@ -119,7 +131,7 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     do {
-        if (old & EDO__COMPLETE) return false;
+        if (old & EDO__OVER) return false;
     } while (!edo_cas_relaxed(state, &old, old & ~(uint64_t)EDO__JOIN_WAKER));
     return true;
 }

@@ -9,7 +9,7 @@
 
 static size_t size_before(const edo_task *task)
 {
-    return task->head.private_[0] & EDO__TASK_EXTRA ? sizeof(edo__task_extra) : 0;
+    return task->head.flags & EDO__TASK_EXTRA ? sizeof(edo__task_extra) : 0;
 }
 
 static size_t whole_size(const edo_task *task)
@@ -17,20 +17,20 @@ static size_t whole_size(const edo_task *task)
     return size_before(task) + sizeof *task + task->site->ops->size;
 }
 
-/* From the heap of the runtime that runs on this thread, if it is that one and the task is
- * small. */
+/* From the heap of this thread's seat, if it has one in the runtime and the task is small. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
-    if (edo__self.runtime != runtime || size > EDO__HEAP_MAX) return edo__alloc(size);
+    edo__worker *worker = edo__seat_in(runtime);
+    if (!worker || size > EDO__HEAP_MAX) return edo__alloc(size);
     *ret_flags |= EDO__TASK_IN_HEAP;
-    return edo__heap_alloc(runtime->heap, size);
+    return edo__heap_alloc(worker->heap, size);
 }
 
 static void release_memory(edo_task *task)
 {
     void *memory = (char *)task - size_before(task);
-    if (task->head.private_[0] & EDO__TASK_IN_HEAP)
-        edo__heap_free(edo__self.runtime ? edo__self.runtime->heap : NULL, memory);
+    if (task->head.flags & EDO__TASK_IN_HEAP)
+        edo__heap_free(edo__self.worker ? edo__self.worker->heap : NULL, memory);
     else
         edo__free(memory, whole_size(task));
 }
@@ -65,7 +65,8 @@ static edo_context *context_for(const edo_spawn_options *options)
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {
-    task->head = (edo_wakeable){ .kind = EDO_WAKEABLE_TASK, .private_ = { flags } };
+    task->head = (edo_wakeable){ .kind = EDO_WAKEABLE_TASK, .flags = flags };
+    if (options) task->head.private_[EDO__SEAT_HOME] = (uint16_t)options->pinned;
     task->state = EDO__NOTIFIED + EDO__REF;
     if (handle) task->state += EDO__JOIN_INTEREST + EDO__REF;
     task->queue_next = NULL;
@@ -108,7 +109,7 @@ int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_
                const void *args)
 {
     edo_runtime *runtime = runtime_for(options);
-    if (!runtime) return -EINVAL;
+    if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
     edo_task *task = edo__task_create(runtime, options, site, args, ret_task != NULL, NULL);
     if (!task) return -ENOMEM;
     int rc = edo__runtime_adopt(runtime, task);
@@ -118,6 +119,12 @@ int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_
     }
     if (ret_task) *ret_task = task;
     return 0;
+}
+
+int edo__spawn_on(edo_task **ret_task, unsigned worker, const edo_site *site, const void *args)
+{
+    if (worker >= UINT16_MAX) return -EINVAL;
+    return edo__spawn(ret_task, &(edo_spawn_options){ .pinned = worker + 1 }, site, args);
 }
 
 /* ---- waking ---- */
@@ -206,14 +213,18 @@ void edo_detach(edo_task *task)
 
 /* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
  * wake is prepared before, and committed after. */
+static edo_wakeable *prepare_joiner(edo_task *task)
+{
+    edo_plain_read(&task->join_waker);
+    edo_wakeable *wake = edo__wake_prepare(task->join_waker);
+    edo__state_joiner_told(&task->state);
+    return wake;
+}
+
 static void complete(edo_task *task)
 {
     edo_wakeable *wake = NULL;
-    if (edo__state_complete(&task->state) & EDO__JOIN_WAKER) {
-        edo_plain_read(&task->join_waker);
-        wake = edo__wake_prepare(task->join_waker);
-        edo__state_joiner_told(&task->state);
-    }
+    if (edo__state_complete(&task->state)) wake = prepare_joiner(task);
     edo__wake_commit(wake);
 }
 
@@ -229,12 +240,9 @@ void edo__task_finish(edo_task *task)
     edo__task_unref(task);
 }
 
-/* The runtime is gone, so nothing polls the task any more: it is as if it ran for ever. */
 void edo__task_give_up(edo_task *task)
 {
-    edo__task_frame(task)->result = -ESHUTDOWN;
-    edo_or_relaxed(&task->state, EDO__RUNNING); // complete() orders
-    complete(task);
+    if (edo__state_give_up(&task->state)) edo__wake_commit(prepare_joiner(task));
 }
 
 /* ---- looking ---- */
@@ -271,11 +279,13 @@ edo_task *edo_current_task(void)
     return edo__current_task();
 }
 
-/* The poller of this thread's runtime is here: another task of it that is RUNNING is kept. */
+/* If the poller of its runtime is here, and there is no other, another task that is RUNNING is
+ * kept. */
 static void let_go_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;
-    if (edo__self.runtime != task->runtime)
+    const edo__worker *worker = edo__seat_in(task->runtime);
+    if (!worker || worker->is_shared)
         edo__state_want(&task->state);
     else if (edo__current_task() != task)
         edo__state_requeue(&task->state);

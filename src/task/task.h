@@ -10,20 +10,21 @@
 #include "sys/driver.h"
 #include "task/state.h"
 
-/* A deadline in a wheel. Owned by the runtime's thread. */
+/* A deadline in a wheel, whose lock guards it. */
 typedef struct edo__timer {
-    struct edo__timer *next, **pprev; // pprev is NULL while it is in no wheel
+    struct edo__timer *next;
+    edo_atomic(struct edo__timer **) pprev; // NULL while it is in no wheel
     int64_t when;
 } edo__timer;
 
 struct edo_task {
-    edo_wakeable head; // private_[0]: EDO__TASK_* below
+    edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__SEAT_*, below
     edo_atomic(uint64_t) state;
     edo_task *queue_next; // whoever owns the queue entry
     edo_runtime *runtime;
-    edo__node registry;       // the runtime's registry lock
+    edo__node registry;       // the lock of its shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
-    edo__timer timer;         // the one timer; the runtime's thread
+    edo__timer timer;         // the one timer, see runtime/timers.c
     uint64_t id;
     const edo_site *site;
     edo_context *context;           // the poller
@@ -41,7 +42,14 @@ typedef struct edo__task_extra {
 
 enum {
     EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
-    EDO__TASK_IN_HEAP = 2, // from the runtime's heap, else from the hooks
+    EDO__TASK_IN_HEAP = 2, // from a worker's heap, else from the hooks
+};
+
+/* Which seats (runtime/worker.h) a task has to do with: indices in head.private_. */
+enum {
+    EDO__SEAT_SHARD, // in whose registry it is; fixed
+    EDO__SEAT_WHEEL, // in whose wheel its timer is; the poller
+    EDO__SEAT_HOME,  // 1 + the only one that may poll it, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -54,15 +62,29 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
+/* 1 + the seat that alone may poll it, or 0. */
+static inline uint32_t edo__task_home(const edo_task *task)
+{
+    return task->head.private_[EDO__SEAT_HOME];
+}
+
 static inline edo__task_extra *edo__task_extra_of(const edo_task *task)
 {
-    return task->head.private_[0] & EDO__TASK_EXTRA ? (edo__task_extra *)(void *)task - 1 : NULL;
+    return task->head.flags & EDO__TASK_EXTRA ? (edo__task_extra *)(void *)task - 1 : NULL;
 }
 
 static inline bool edo__task_is_joinable(const edo_task *task)
 {
     uint64_t state = edo_load_acquire(&task->state);
-    return (state & (EDO__COMPLETE | EDO__JOIN_WAKER)) == EDO__COMPLETE;
+    return (state & EDO__OVER) && !(state & EDO__JOIN_WAKER);
+}
+
+/* What a join answers. The task is over. */
+static inline int64_t edo__task_result(const edo_task *task)
+{
+    if (!(edo_load_relaxed(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
+    edo_plain_read(&edo__task_frame(task)->result);
+    return edo__task_frame(task)->result;
 }
 
 /* ---- life ---- */
@@ -79,7 +101,7 @@ void edo__task_discard(edo_task *task);
  * reference. */
 void edo__task_finish(edo_task *task);
 
-/* Gives up a task that cannot be ended: joins answer -ESHUTDOWN, its memory is leaked. */
+/* Gives up a task that cannot be ended: joins answer -ESHUTDOWN. */
 void edo__task_give_up(edo_task *task);
 
 void edo__task_unref(edo_task *task);
@@ -115,17 +137,28 @@ struct edo_cx {
     int64_t now;           // of the runtime's clock, when it last looked
     int64_t slice_end;     // of the time slice; 0: not measured so far
     edo_runtime *runtime;
+    struct edo__worker *worker; // whose cx it is
     edo_task *task;
     edo_wakeable *waker;
     uint64_t polls;  // of tasks, in all
     uint64_t random; // xorshift64
 };
 
+/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
+static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
+{
+    cx->random ^= cx->random << 13;
+    cx->random ^= cx->random >> 7;
+    cx->random ^= cx->random << 17;
+    return (uint32_t)((cx->random >> 32) * limit >> 32);
+}
+
 /* What this thread is doing. */
 struct edo__thread {
-    edo_runtime *runtime; // whose turn it runs
-    edo_cx *cx;           // of the poll in progress
-    uintptr_t stack;      // of the frame that polls; 0 outside of polls
+    edo_runtime *runtime;       // whose turn it runs, or that it has entered
+    struct edo__worker *worker; // the seat that it has, of that runtime
+    edo_cx *cx;                 // of the poll in progress
+    uintptr_t stack;            // of the frame that polls; 0 outside of polls
 };
 
 #ifdef EDO_MODEL

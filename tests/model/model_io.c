@@ -322,7 +322,7 @@ static void end_far(void)
 {
     edo_close(k->io);
     edo_store_release(&far->done, 1);
-    k->runtime->driver->ops->unpark(k->runtime->driver);
+    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
 }
 
 static void set_up_far(unsigned bytes)
@@ -342,7 +342,7 @@ static void set_up_far(unsigned bytes)
 static void turn_far(int first, int second)
 {
     while (!edo_load_acquire(&far->done))
-        k->runtime->driver->ops->turn(k->runtime->driver, EDO_NEVER);
+        k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, EDO_NEVER);
     model_join(first);
     if (second) model_join(second);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
@@ -388,7 +388,7 @@ THREAD(read_closed)
 {
     far->results[0] = read_to_end(0);
     edo_store_release(&far->done, 1);
-    k->runtime->driver->ops->unpark(k->runtime->driver);
+    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
 }
 
 /* The closer waits until the read is in flight: nothing may start on a closed stream. */
@@ -508,8 +508,8 @@ MODEL(move_against_batch,
 {
     set_up_move();
     int taker = model_start(take_over_and_close, NULL);
-    k->runtime->driver->ops->turn(k->runtime->driver, EDO_NEVER);
-    k->runtime->driver->ops->turn(k->runtime->driver, 0);
+    k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, EDO_NEVER);
+    k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, 0);
     model_join(taker);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
 }

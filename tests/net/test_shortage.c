@@ -21,7 +21,7 @@ enum {
 
 static uint64_t polls(void)
 {
-    return edo_current_runtime()->cx.polls;
+    return edo_current_runtime()->seats[0]->cx.polls;
 }
 
 static int open_client(void)

@@ -42,7 +42,7 @@ static edo_runtime *new_ring(void)
 
 static const struct edo__ring *ring_of(const edo_runtime *runtime)
 {
-    return &edo__uring_of(runtime->driver)->ring;
+    return &edo__uring_of(runtime->seats[0]->driver)->ring;
 }
 
 /* Skips the test where the kernel lacks something optional. */
@@ -879,7 +879,7 @@ static void test_descriptor_tells_the_rest(void **state)
     (void)state;
     int event = eventfd(0, EFD_NONBLOCK), seen = 0;
     edo_runtime *runtime = new_ring();
-    edo_driver *driver = runtime->driver;
+    edo_driver *driver = runtime->seats[0]->driver;
     int fd = edo_runtime_fd(runtime);
     while (is_readable(fd))
         edo_turn(runtime, 0);
@@ -981,7 +981,7 @@ static void test_turned_by_another_thread(void **state)
     for (int i = 0; i < 20; i++) {
         pthread_t thread;
         edo_runtime *runtime = new_ring();
-        runtime->driver->ops->unpark(runtime->driver);
+        runtime->seats[0]->driver->ops->unpark(runtime->seats[0]->driver);
         assert_int_equal(pthread_create(&thread, NULL, live, runtime), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
     }

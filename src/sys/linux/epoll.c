@@ -9,6 +9,9 @@
  * A source is freed by the thread that turns the driver, before it asks for new events: those of
  * the batch before have been dealt with by then, so none can refer to it.
  *
+ * Within a runtime a stream stays registered with the driver of the worker where it first waited,
+ * whoever polls its operations later.
+ *
  * A stream may go from runtime to runtime, and two may use a side each. The driver that has it
  * registered loses it to the next one that waits, unless an operation of its own is parked there;
  * then the other is a guest: it registers the descriptor for that wait only. So an operation always
@@ -29,6 +32,7 @@
 
 enum {
     EVENTS_PER_TURN = 256, // 3 KiB; what is left comes with the next turn
+    MANY_DEAD = 64,        // sources to be freed, for which the driver is woken
     NANOSECONDS = 1000000000,
     NANOSECONDS_PER_MS = 1000000,
     ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
@@ -48,6 +52,7 @@ typedef struct epoll_driver {
     edo__lock lock;             // of the two lists
     edo__node sources;          // registered here
     edo__source *dead;          // forgotten, to be freed
+    unsigned dead_count;
     struct epoll_event events[EVENTS_PER_TURN];
 } epoll_driver;
 
@@ -165,12 +170,14 @@ static int visit(epoll_driver *driver, edo__source *source, edo_op *op)
     return 0;
 }
 
-/* In a poll, outside of turns: so no batch refers to the source by this registration. */
+/* Once this returns no batch refers to the source by this registration; another thread may turn the
+ * driver. */
 static void end_visit(epoll_driver *driver, edo__source *source, edo_op *op)
 {
     if (!op->link.at.extra) return;
     remove_source(driver, source, kept_fd(op->link.at.extra));
     op->link.at.extra = NULL;
+    wait_for_batch(driver);
 }
 
 /* Under the source's lock. *ret_left: a driver that lost the source, pinned; its batch is to be
@@ -178,7 +185,7 @@ static void end_visit(epoll_driver *driver, edo__source *source, edo_op *op)
 static int register_here(epoll_driver *driver, edo__source *source, edo_op *op,
                          epoll_driver **ret_left)
 {
-    if (source->driver == &driver->base) return 0;
+    if (source->driver && source->driver->runtime == driver->base.runtime) return 0;
     if (source->driver) {
         bool is_alike = source->driver->ops->turn == driver->base.ops->turn;
         if (!is_alike || is_relied_on(source)) return visit(driver, source, op);
@@ -251,7 +258,7 @@ static int park(epoll_driver *driver, edo__source *source, edo_op *op, edo_wakea
     if (rc == 0 && !has_changed(source, op, seen)) {
         set_waiter(source, op, op);
         op->waker = waker;
-        op->link.at.driver = &driver->base;
+        op->link.at.driver = op->link.at.extra ? &driver->base : source->driver;
         edo_store_relaxed(&op->word, EDO__OP_PARKED);
         rc = 1;
     }
@@ -400,6 +407,7 @@ static void free_dead(epoll_driver *driver)
     edo__lock_take(&driver->lock);
     edo__source *source = driver->dead;
     edo_store_relaxed(&driver->dead, NULL);
+    driver->dead_count = 0;
     edo__lock_give(&driver->lock);
     while (source) {
         edo__source *next = source->next_dead;
@@ -447,7 +455,9 @@ static void epoll_forget(edo_driver *base, edo__source *source)
     edo__lock_take(&driver->lock);
     source->next_dead = driver->dead;
     edo_store_relaxed(&driver->dead, source);
+    bool wakes = ++driver->dead_count == MANY_DEAD;
     edo__lock_give(&driver->lock);
+    if (wakes) epoll_unpark(base);
 }
 
 static void close_fds(epoll_driver *driver)

@@ -1,0 +1,207 @@
+#include "runtime/idle.h"
+
+#include "runtime/runtime.h"
+
+void edo__idle_init(edo__idle *idle)
+{
+    idle->end = &idle->first;
+}
+
+/* ---- sleepers; under the lock ---- */
+
+static void list(edo__idle *idle, edo__worker *worker)
+{
+    worker->prev_sleeper = NULL;
+    worker->next_sleeper = idle->sleepers;
+    if (idle->sleepers) idle->sleepers->prev_sleeper = worker;
+    idle->sleepers = worker;
+    worker->is_listed = true;
+    edo_store_relaxed(&idle->sleeping, idle->sleeping + 1);
+}
+
+static void delist(edo__idle *idle, edo__worker *worker)
+{
+    if (worker->prev_sleeper)
+        worker->prev_sleeper->next_sleeper = worker->next_sleeper;
+    else
+        idle->sleepers = worker->next_sleeper;
+    if (worker->next_sleeper) worker->next_sleeper->prev_sleeper = worker->prev_sleeper;
+    worker->is_listed = false;
+    edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
+}
+
+/* It wakes as a searcher, so that nobody else is woken meanwhile. */
+static edo__worker *take_sleeper(edo__idle *idle)
+{
+    edo__worker *worker = idle->sleepers;
+    if (!worker || edo_load_relaxed(&idle->searching)) return NULL;
+    delist(idle, worker);
+    worker->is_searching = true;
+    edo_add_relaxed(&idle->searching, 1);
+    return worker;
+}
+
+/* Relaxed: to miss a sleeper or a searcher here is a matter of speed; see edo__idle_enter. */
+void edo__idle_wake_one(edo_runtime *runtime)
+{
+    edo__idle *idle = &runtime->idle;
+    if (!edo_load_relaxed(&idle->sleeping) || edo_load_relaxed(&idle->searching)) return;
+    edo__lock_take(&idle->lock);
+    edo__worker *worker = take_sleeper(idle);
+    edo__lock_give(&idle->lock);
+    if (worker) edo__worker_notify(worker);
+}
+
+bool edo__idle_wake_any(edo_runtime *runtime)
+{
+    edo__idle *idle = &runtime->idle;
+    edo__lock_take(&idle->lock);
+    edo__worker *worker = idle->sleepers;
+    if (worker) delist(idle, worker);
+    edo__lock_give(&idle->lock);
+    if (worker) edo__worker_notify(worker);
+    return worker;
+}
+
+/* ---- the inject queue ---- */
+
+void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count)
+{
+    edo__idle *idle = &runtime->idle;
+    last->queue_next = NULL;
+    edo__lock_take(&idle->lock);
+    *idle->end = first;
+    idle->end = &last->queue_next;
+    edo_store_relaxed(&idle->count, idle->count + count);
+    edo__worker *worker = take_sleeper(idle);
+    edo__lock_give(&idle->lock);
+    if (worker) edo__worker_notify(worker);
+}
+
+size_t edo__inject_take(edo__worker *worker, size_t most)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    size_t taken = 0;
+    edo__lock_take(&idle->lock);
+    while (idle->first && taken < most) {
+        edo_task *task = idle->first;
+        idle->first = task->queue_next;
+        edo__queue_push(&worker->queue, task);
+        taken++;
+    }
+    if (!idle->first) idle->end = &idle->first;
+    edo_store_relaxed(&idle->count, idle->count - taken);
+    edo__lock_give(&idle->lock);
+    return taken;
+}
+
+/* ---- going to sleep ---- */
+
+static bool is_work_elsewhere(const edo__worker *worker)
+{
+    const edo_runtime *runtime = worker->runtime;
+    uint32_t count = edo__seat_count(runtime);
+    for (uint32_t i = 0; i < count; i++) {
+        const edo__worker *other = runtime->seats[i];
+        if (other != worker && edo__queue_length(&other->queue)) return true;
+    }
+    return false;
+}
+
+static bool enter_list(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    bool enters = !idle->first && !edo_load_relaxed(&worker->runtime->is_stopping);
+    if (enters) {
+        list(idle, worker);
+        if (worker->is_searching) edo_sub_relaxed(&idle->searching, 1);
+        worker->is_searching = false;
+    }
+    edo__lock_give(&idle->lock);
+    return enters;
+}
+
+/* The fence is the partner of the one in work.c (consider_waking): either we see the task that was
+ * pushed, or its pusher sees us among the sleepers, and no searcher. */
+bool edo__idle_enter(edo__worker *worker)
+{
+    if (!enter_list(worker)) return false;
+    edo_fence_seq_cst();
+    if (!is_work_elsewhere(worker)) return true;
+    edo__idle_leave(worker);
+    return false;
+}
+
+void edo__idle_leave(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    if (worker->is_listed) delist(idle, worker);
+    edo__lock_give(&idle->lock);
+}
+
+/* ---- a test clock ---- */
+
+/* A round begins when a worker that has polled tasks goes to sleep: they may have made something
+ * ready for the drivers of others. */
+static void enter_round(edo__idle *idle, edo__worker *worker)
+{
+    if (worker->idle_polls != worker->cx.polls) idle->round++;
+    worker->idle_polls = worker->cx.polls;
+    worker->idle_round = idle->round;
+}
+
+static edo__worker *take_behind(edo__idle *idle)
+{
+    edo__worker *worker = idle->sleepers;
+    while (worker && worker->idle_round == idle->round)
+        worker = worker->next_sleeper;
+    if (worker) delist(idle, worker);
+    return worker;
+}
+
+static bool do_spares_sleep(const edo_runtime *runtime)
+{
+    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++)
+        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+    return true;
+}
+
+bool edo__idle_is_quiet(edo__worker *worker)
+{
+    const edo_runtime *runtime = worker->runtime;
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    enter_round(idle, worker);
+    bool all = idle->sleeping == runtime->worker_count && do_spares_sleep(runtime);
+    edo__worker *behind = all ? take_behind(idle) : NULL;
+    edo__lock_give(&idle->lock);
+    if (behind) edo__worker_notify(behind);
+    return all && !behind;
+}
+
+/* ---- searching ---- */
+
+/* At most half of the workers search, but always one may. */
+bool edo__idle_begin_search(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    if (worker->is_searching) return true;
+    uint32_t searching = edo_load_relaxed(&runtime->idle.searching);
+    if (searching && 2 * (searching + 1) > runtime->worker_count) return false;
+    edo_add_relaxed(&runtime->idle.searching, 1);
+    worker->is_searching = true;
+    return true;
+}
+
+/* Pushes were not told while this one searched: so the last one to find something has another one
+ * look for more. */
+void edo__idle_end_search(edo__worker *worker)
+{
+    if (!worker->is_searching) return;
+    worker->is_searching = false;
+    if (edo_sub_relaxed(&worker->runtime->idle.searching, 1) == 1 &&
+        edo_load_relaxed(&worker->runtime->idle.count))
+        edo__idle_wake_one(worker->runtime);
+}

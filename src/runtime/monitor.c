@@ -1,0 +1,242 @@
+/* The monitor: one thread per runtime with workers, which sees to it that no task keeps the others
+ * waiting.
+ *
+ * It looks at every seat once per period. A worker says by two counters what it does: `beat` is odd
+ * while it polls a task, `turns` counts the turns of its driver. A seat whose beat has not moved
+ * since the last look, and is odd, is stuck: so a poll of more than two periods is always found, and
+ * others are told to help (edo__worker_help): workers that are awake do it with their next turn,
+ * one that sleeps is woken, and if there is none, a spare one is made. A seat that polls one task
+ * after the other without a look at its driver is only hurried.
+ *
+ * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
+ * own word, then reads the other's, with a fence between: so either the monitor sees the worker
+ * awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
+ */
+#include <string.h>
+
+#include "runtime/hooks.h"
+#include "runtime/stall.h"
+
+enum {
+    IDLE_LOOKS = 10, // without any change, until the monitor sleeps
+};
+
+#define PERIOD edo_ms(3)
+
+typedef struct seen {
+    uint64_t beat, turns;
+    int64_t since; // when it was first seen in this poll
+    bool turned;   // its driver, between the last two looks
+    bool reported; // this poll
+} seen;
+
+struct edo__monitor {
+    edo_runtime *runtime;
+    edo__sys_thread thread;
+    edo_atomic(uint32_t) word; // a futex: grows to wake it
+    edo_atomic(bool) asleep;
+    edo_atomic(bool) stops;
+    uint32_t idle_looks;
+    seen seen[]; // one per seat
+};
+
+/* ---- stuck, and no longer ---- */
+
+static void mark(edo__worker *worker, bool stuck)
+{
+    if (edo_swap_acq_rel(&worker->is_stuck, stuck) == stuck) return;
+    if (stuck)
+        edo_add_relaxed(&worker->runtime->stuck_count, 1);
+    else
+        edo_sub_relaxed(&worker->runtime->stuck_count, 1);
+}
+
+static void kick(edo__monitor *monitor)
+{
+    edo_add_acq_rel(&monitor->word, 1); // release: what there is to see
+    edo__sys_futex_wake(&monitor->word);
+}
+
+void edo__monitor_hand_over(edo__worker *worker)
+{
+    edo_store_relaxed(&worker->is_in_place, true);
+    mark(worker, true);
+    if (!edo__idle_wake_any(worker->runtime)) kick(worker->runtime->monitor);
+}
+
+void edo__monitor_take_back(edo__worker *worker)
+{
+    edo_store_relaxed(&worker->is_in_place, false);
+    mark(worker, false);
+}
+
+void edo__monitor_note_awake(edo_runtime *runtime)
+{
+    edo__monitor *monitor = runtime->monitor;
+    if (!monitor) return;
+    edo_fence_seq_cst();
+    if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
+    if (edo_swap_acq_rel(&monitor->asleep, false)) kick(monitor);
+}
+
+/* ---- helpers ---- */
+
+static bool is_healthy(const edo__worker *worker)
+{
+    return !edo_load_relaxed(&worker->is_stuck);
+}
+
+/* Whether somebody looks after stuck seats without being told: a worker that turns, or one that
+ * watches. */
+static bool is_help_under_way(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    if (edo_load_relaxed(&runtime->has_watcher)) return true;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        const edo__worker *worker = runtime->seats[i];
+        if (is_healthy(worker) && monitor->seen[i].turned &&
+            edo_load_relaxed(&worker->park) == EDO__AWAKE)
+            return true;
+    }
+    return false;
+}
+
+static bool wake_spare(edo_runtime *runtime)
+{
+    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+        edo__worker *spare = runtime->seats[i];
+        if (!is_healthy(spare)) continue;
+        edo__worker_notify(spare);
+        return true;
+    }
+    return false;
+}
+
+static void make_spare(edo_runtime *runtime)
+{
+    uint32_t index = edo__seat_count(runtime);
+    edo__worker *spare;
+    if (index == runtime->seat_limit) return;
+    if (edo__worker_create(runtime, index, &spare) < 0) return;
+    runtime->seats[index] = spare;
+    edo_store_release(&runtime->seat_count, index + 1);
+    if (edo__worker_start(spare) < 0)
+        edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
+}
+
+/* Without memory or descriptors the next look tries again. */
+static void see_to_help(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    if (!edo_load_relaxed(&runtime->stuck_count) || is_help_under_way(monitor)) return;
+    if (!edo__idle_wake_any(runtime) && !wake_spare(runtime)) make_spare(runtime);
+}
+
+/* ---- looks ---- */
+
+static void report(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
+{
+    const edo_config *config = &monitor->runtime->config;
+    int64_t duration = now - before->since;
+    if (before->reported || duration < config->stall_limit) return;
+    if (edo_load_relaxed(&worker->is_in_place)) return;
+    before->reported = true;
+    edo__stall_report(worker, duration);
+}
+
+/* Returns: whether it has moved. */
+static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
+{
+    uint64_t beat = edo_load_relaxed(&worker->beat), turns = edo_load_relaxed(&worker->turns);
+    bool moved = beat != before->beat || turns != before->turns;
+    bool polls = beat % 2;
+    if (beat != before->beat) before->reported = false;
+    if (beat != before->beat || !polls) before->since = now;
+    bool stuck = edo_load_relaxed(&worker->is_in_place) || (polls && beat == before->beat);
+    if (worker->is_shared && edo_load_relaxed(&worker->is_stuck) != stuck) mark(worker, stuck);
+    if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
+        edo_store_relaxed(&worker->is_hurried, true);
+    if (stuck) report(monitor, worker, before, now);
+    before->turned = turns != before->turns;
+    before->beat = beat;
+    before->turns = turns;
+    return moved || stuck;
+}
+
+static void look(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    int64_t now = edo__sys_now();
+    bool moved = false;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (look_at(monitor, runtime->seats[i], &monitor->seen[i], now)) moved = true;
+    monitor->idle_looks = moved ? 0 : monitor->idle_looks + 1;
+    see_to_help(monitor);
+}
+
+/* ---- the thread ---- */
+
+static bool do_all_sleep(const edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+    return true;
+}
+
+static void sleep_deeply(edo__monitor *monitor, uint32_t word)
+{
+    edo_store_relaxed(&monitor->asleep, true);
+    edo_fence_seq_cst();
+    if (do_all_sleep(monitor->runtime)) edo__sys_futex_wait_until(&monitor->word, word, INT64_MAX);
+    edo_store_relaxed(&monitor->asleep, false);
+    monitor->idle_looks = 0;
+}
+
+static void *run_monitor(void *argument)
+{
+    edo__monitor *monitor = argument;
+    edo__sys_thread_name("edo-monitor");
+    for (;;) {
+        uint32_t word = edo_load_acquire(&monitor->word); // before the look: a kick is not lost
+        if (edo_load_relaxed(&monitor->stops)) return NULL;
+        look(monitor);
+        if (monitor->idle_looks >= IDLE_LOOKS && do_all_sleep(monitor->runtime))
+            sleep_deeply(monitor, word);
+        else
+            edo__sys_futex_wait_until(&monitor->word, word, edo__sys_now() + PERIOD);
+    }
+}
+
+static size_t size_of(const edo_runtime *runtime)
+{
+    return sizeof(edo__monitor) + runtime->seat_limit * sizeof(seen);
+}
+
+/* A runtime without threads has one only to report who is stuck, if that was asked for. */
+int edo__monitor_start(edo_runtime *runtime)
+{
+    if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;
+    edo__monitor *monitor = edo__alloc_zeroed(size_of(runtime));
+    if (!monitor) return -ENOMEM;
+    monitor->runtime = runtime;
+    runtime->monitor = monitor;
+    int rc = edo__sys_thread_start(run_monitor, monitor, 0, &monitor->thread);
+    if (rc == 0) return 0;
+    edo__free(monitor, size_of(runtime));
+    runtime->monitor = NULL;
+    return rc;
+}
+
+void edo__monitor_stop(edo_runtime *runtime)
+{
+    edo__monitor *monitor = runtime->monitor;
+    if (!monitor) return;
+    edo_store_relaxed(&monitor->stops, true);
+    kick(monitor);
+    edo__sys_thread_join(monitor->thread);
+}
+
+void edo__monitor_free(edo_runtime *runtime)
+{
+    if (runtime->monitor) edo__free(runtime->monitor, size_of(runtime));
+}

@@ -1,0 +1,76 @@
+/* The run queue of a worker: a ring of 256 tasks. Its owner pushes at the tail; the owner and
+ * thieves take from the head. (The algorithm is that of Go's scheduler, with indices that never
+ * wrap.)
+ *
+ * tail: written by the owner alone, with release: whoever reads it with acquire sees the slots below
+ * it, and what was done to the tasks in them.
+ * head: who moves it, by compare-and-swap, has taken what lay between. Release: the slots were read
+ * before. The owner reads it with acquire before it fills a slot anew: so no slot is overwritten
+ * that somebody still reads and gets. A thief that reads one in vain fails its compare-and-swap,
+ * for the head has moved: as indices never wrap, it cannot have come back.
+ *
+ * A task in the ring may be RUNNING: it yielded, and was kept (task/state.h). Whoever takes the
+ * entry has the task. */
+#pragma once
+
+#include "task/task.h"
+
+enum {
+#ifdef EDO_MODEL
+    EDO__QUEUE_SLOTS = 4,
+#else
+    EDO__QUEUE_SLOTS = 256,
+#endif
+    EDO__QUEUE_HALF = EDO__QUEUE_SLOTS / 2, // what is stolen, or spilled, at most
+    EDO__CACHE_LINE = 64,
+};
+
+typedef struct edo__queue {
+    edo_atomic(uint64_t) head;
+    char gap[EDO__CACHE_LINE - sizeof(uint64_t)]; // thieves write the head, the owner the tail
+    edo_atomic(uint64_t) tail;
+    edo_atomic(edo_task *) slots[EDO__QUEUE_SLOTS];
+} edo__queue;
+
+/* Entries, at this moment. Any thread. */
+static inline uint64_t edo__queue_length(const edo__queue *queue)
+{
+    uint64_t head = edo_load_acquire(&queue->head);
+    uint64_t tail = edo_load_acquire(&queue->tail); // later: so never below the head
+    return tail - head;
+}
+
+/* How many fit. Owner. */
+static inline uint64_t edo__queue_room(const edo__queue *queue)
+{
+    return EDO__QUEUE_SLOTS - (edo_load_relaxed(&queue->tail) - edo_load_acquire(&queue->head));
+}
+
+/* Owner. Returns: false when it is full. */
+static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
+{
+    uint64_t tail = edo_load_relaxed(&queue->tail);
+    if (tail - edo_load_acquire(&queue->head) >= EDO__QUEUE_SLOTS) return false;
+    edo_store_relaxed(&queue->slots[tail % EDO__QUEUE_SLOTS], task);
+    edo_store_release(&queue->tail, tail + 1);
+    return true;
+}
+
+/* Owner. Returns: the oldest, or NULL. */
+static inline edo_task *edo__queue_pop(edo__queue *queue)
+{
+    uint64_t tail = edo_load_relaxed(&queue->tail), head = edo_load_relaxed(&queue->head);
+    while (head != tail) {
+        edo_task *task = edo_load_relaxed(&queue->slots[head % EDO__QUEUE_SLOTS]);
+        if (edo_cas_release(&queue->head, &head, head + 1)) return task;
+    }
+    return NULL;
+}
+
+/* Moves half of another queue, rounded up, but no more than fit, to `mine`, whose owner calls.
+ * Returns: how many; 0 when there was none, or others were faster. */
+uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
+
+/* Takes the older half out of a full queue, as a list through queue_next. Owner.
+ * Returns: their number; 0 when thieves have made room meanwhile. */
+uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **ret_last);

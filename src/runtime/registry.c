@@ -1,0 +1,192 @@
+/* The tasks of a runtime: a shard per worker, with a lock of its own. */
+#include "runtime/hooks.h"
+
+enum { ID_BLOCK = 1024 }; // task ids taken at a time
+
+static edo_atomic(uint64_t) id_blocks = 1;
+
+uint64_t edo__runtime_new_id(edo_runtime *runtime)
+{
+    edo__worker *worker = edo__seat_in(runtime);
+    if (!worker) return edo_add_relaxed(&id_blocks, ID_BLOCK);
+    if (worker->next_id == worker->last_id) {
+        worker->next_id = edo_add_relaxed(&id_blocks, ID_BLOCK);
+        worker->last_id = worker->next_id + ID_BLOCK;
+    }
+    return worker->next_id++;
+}
+
+static edo__shard *shard_of(const edo_task *task)
+{
+    return &task->runtime->seats[task->head.private_[EDO__SEAT_SHARD]]->shard;
+}
+
+/* ---- visits ---- */
+
+/* Either the end of the runtime finds the visitor, and waits; or the visitor finds it closed. Each
+ * writes its own word, then reads the other's, with a fence between. Partner: the fence in
+ * edo__runtime_close. */
+bool edo__runtime_visit(edo_runtime *runtime)
+{
+    edo_add_relaxed(&runtime->visitors, 1);
+    edo_fence_seq_cst();
+    if (!edo_load_acquire(&runtime->is_closed)) return true;
+    edo__runtime_part(runtime);
+    return false;
+}
+
+/* Release: partner of the wait in edo_runtime_destroy. */
+void edo__runtime_part(edo_runtime *runtime)
+{
+    edo_sub_release(&runtime->visitors, 1);
+}
+
+/* ---- entering and leaving ---- */
+
+/* Either the closing comes first, and the task is refused; or the task is in the registry when the
+ * drain begins. The lock orders them. */
+static int enlist(edo__worker *seat, edo_task *task)
+{
+    edo__shard *shard = &seat->shard;
+    task->head.private_[EDO__SEAT_SHARD] = (uint16_t)seat->index;
+    edo__lock_take(&shard->lock);
+    bool closed = shard->closed;
+    if (!closed) {
+        edo__list_push(&shard->tasks, &task->registry);
+        edo_store_relaxed(&shard->count, shard->count + 1);
+    }
+    edo__lock_give(&shard->lock);
+    return closed ? -ESHUTDOWN : 0;
+}
+
+static int adopt(edo_runtime *runtime, edo__worker *seat, edo_task *task)
+{
+    int rc = enlist(seat, task);
+    if (rc < 0) return rc;
+    edo__hooks_spawn(runtime, task);
+    edo__runtime_push(runtime, task);
+    return 0;
+}
+
+int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
+{
+    if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
+    edo__worker *seat = edo__seat_in(runtime);
+    if (edo__likely(seat)) return adopt(runtime, seat, task);
+    if (!edo__runtime_visit(runtime)) return -ESHUTDOWN;
+    int rc = adopt(runtime, runtime->seats[task->id / ID_BLOCK % runtime->worker_count], task);
+    edo__runtime_part(runtime);
+    return rc;
+}
+
+/* Closed is read under the lock under which it was set: so either the drain sees the task gone, or
+ * it is told. */
+void edo__runtime_dismiss(edo_task *task)
+{
+    edo_runtime *runtime = task->runtime;
+    edo__shard *shard = shard_of(task);
+    edo__lock_take(&shard->lock);
+    edo__list_remove(&task->registry);
+    edo_store_relaxed(&shard->count, shard->count - 1);
+    bool closed = shard->closed;
+    edo__lock_give(&shard->lock);
+    if (edo__likely(!closed)) return;
+    edo_add_relaxed(&runtime->end_count, 1);
+    edo__sys_futex_wake(&runtime->end_count);
+}
+
+size_t edo_runtime_task_count(const edo_runtime *runtime)
+{
+    edo_runtime *r = (edo_runtime *)(uintptr_t)runtime;
+    size_t count = 0;
+    if (!edo__seat_in(r) && !edo__runtime_visit(r)) return 0;
+    for (uint32_t i = 0, seats = edo__seat_count(r); i < seats; i++)
+        count += edo_load_relaxed(&r->seats[i]->shard.count);
+    if (!edo__seat_in(r)) edo__runtime_part(r);
+    return count;
+}
+
+/* ---- all of them ---- */
+
+static edo_task *ask_shard(edo__shard *shard, uint64_t fate, edo_task *chain)
+{
+    edo__lock_take(&shard->lock);
+    edo__list_each(&shard->tasks, node) {
+        edo_task *task = edo__container(node, edo_task, registry);
+        edo__state_ask(&task->state, fate);
+        if (edo__state_prepare(&task->state)) {
+            task->queue_next = chain; // an entry that we own
+            chain = task;
+        }
+    }
+    edo__lock_give(&shard->lock);
+    return chain;
+}
+
+void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
+{
+    edo_task *chain = NULL;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        chain = ask_shard(&runtime->seats[i]->shard, fate, chain);
+    while (chain) {
+        edo_task *next = chain->queue_next;
+        edo__runtime_push(runtime, chain);
+        chain = next;
+    }
+}
+
+/* Seats that are made later begin closed, see edo__worker_create. */
+void edo__runtime_close(edo_runtime *runtime)
+{
+    edo_store_release(&runtime->is_closed, true);
+    edo_fence_seq_cst(); // partner: edo__runtime_visit
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        edo__shard *shard = &runtime->seats[i]->shard;
+        edo__lock_take(&shard->lock);
+        shard->closed = true;
+        edo__lock_give(&shard->lock);
+    }
+}
+
+bool edo__runtime_is_empty(edo_runtime *runtime)
+{
+    bool empty = true;
+    for (uint32_t i = 0; i < edo__seat_count(runtime) && empty; i++) {
+        edo__shard *shard = &runtime->seats[i]->shard;
+        edo__lock_take(&shard->lock);
+        empty = edo__list_is_empty(&shard->tasks);
+        edo__lock_give(&shard->lock);
+    }
+    return empty;
+}
+
+static void name_lost(const edo_task *task)
+{
+    edo__log(EDO_LOG_ERROR, "%s: task '%s' #%llu, spawned at %s:%u, cannot be ended and is leaked",
+             task->runtime->config.name, edo_task_name(task), (unsigned long long)task->id,
+             task->site->file, task->site->line);
+}
+
+/* They stay in the registry, and may even go on to their ends, if a worker comes back to them: the
+ * runtime stays in memory. */
+static int64_t give_up_shard(edo__shard *shard)
+{
+    int64_t count = 0;
+    edo__lock_take(&shard->lock);
+    edo__list_each(&shard->tasks, node) {
+        edo_task *task = edo__container(node, edo_task, registry);
+        name_lost(task);
+        edo__task_give_up(task);
+        count++;
+    }
+    edo__lock_give(&shard->lock);
+    return count;
+}
+
+int64_t edo__runtime_give_up(edo_runtime *runtime)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        count += give_up_shard(&runtime->seats[i]->shard);
+    return count;
+}

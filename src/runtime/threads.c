@@ -1,0 +1,136 @@
+/* The threads of a runtime with workers: their start, their loop, their end; and the help that one
+ * gives to another. */
+#include <sched.h>
+#include <stdio.h>
+
+#include "runtime/hooks.h"
+
+/* ---- the loop ---- */
+
+static void settle_in(edo__worker *worker)
+{
+    const edo_config *config = &worker->runtime->config;
+    char name[16]; // as much as Linux keeps
+    snprintf(name, sizeof name, "%.10s-%u", config->name, worker->index % 10000);
+    edo__sys_thread_name(name);
+    if (config->cpu_count && !worker->is_spare)
+        edo__sys_thread_pin(config->cpus[worker->index % config->cpu_count]);
+    edo__self = (struct edo__thread){ .runtime = worker->runtime, .worker = worker };
+}
+
+static void *run_worker(void *argument)
+{
+    edo__worker *worker = argument;
+    edo_runtime *runtime = worker->runtime;
+    settle_in(worker);
+    edo__hooks_thread(runtime, true);
+    while (!edo_load_acquire(&runtime->is_stopping))
+        edo__worker_turn(worker);
+    edo__hooks_thread(runtime, false);
+    edo_store_release(&worker->has_left, true);
+    return NULL;
+}
+
+int edo__worker_start(edo__worker *worker)
+{
+    int rc = edo__sys_thread_start(run_worker, worker, worker->runtime->config.stack_size,
+                                   &worker->thread);
+    worker->has_thread = rc == 0;
+    return rc;
+}
+
+/* ---- help ---- */
+
+/* The owner may be back at any moment: it waits for this batch of its driver, and of its wheel. */
+static void help(edo__worker *worker, edo__worker *victim)
+{
+    if (edo__lock_try(&victim->turn_lock)) {
+        victim->driver->ops->turn(victim->driver, 0);
+        edo__lock_give(&victim->turn_lock);
+    }
+    edo__fire_timers(worker, victim);
+    edo__worker_rob(worker, victim);
+}
+
+void edo__worker_help(edo__worker *worker)
+{
+    const edo_runtime *runtime = worker->runtime;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        edo__worker *other = runtime->seats[i];
+        if (other != worker && edo_load_relaxed(&other->is_stuck)) help(worker, other);
+    }
+    if (edo_load_relaxed(&runtime->idle.count)) edo__worker_take_injected(worker);
+}
+
+/* ---- start and stop ---- */
+
+static void tell_to_leave(edo_runtime *runtime)
+{
+    edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
+    edo_store_release(&runtime->is_stopping, true);
+    edo__lock_give(&runtime->idle.lock);
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        edo__worker_notify(runtime->seats[i]);
+}
+
+/* Only a worker that is stuck in user code does not leave. */
+static bool has_left_by(const edo__worker *worker, int64_t deadline)
+{
+    while (!edo_load_acquire(&worker->has_left)) {
+        if (edo_load_relaxed(&worker->beat) % 2 && edo__sys_now() >= deadline) return false;
+        edo__sys_yield_thread();
+    }
+    return true;
+}
+
+static bool join_one(edo__worker *worker, int64_t deadline)
+{
+    if (!worker->has_thread) return true;
+    bool left = has_left_by(worker, deadline);
+    if (left)
+        edo__sys_thread_join(worker->thread);
+    else
+        edo__sys_thread_detach(worker->thread);
+    worker->has_thread = false;
+    return left;
+}
+
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
+{
+    bool all = true;
+    edo__monitor_stop(runtime); // so no seat is added any more
+    tell_to_leave(runtime);
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (!join_one(runtime->seats[i], deadline)) all = false;
+    return all;
+}
+
+int edo__threads_start(edo_runtime *runtime)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
+        rc = edo__worker_start(runtime->seats[i]);
+    if (rc == 0) rc = edo__monitor_start(runtime);
+    if (rc < 0) edo__threads_stop(runtime, INT64_MAX);
+    return rc;
+}
+
+/* ---- for users ---- */
+
+int edo_worker_index(void)
+{
+    return edo__self.worker ? (int)edo__self.worker->index : -1;
+}
+
+int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
+{
+    edo__worker *worker = edo__self.cx ? edo__self.worker : NULL;
+    if (!worker || !worker->is_shared) return fn(arg);
+    struct edo__thread outer = edo__self;
+    edo__self = (struct edo__thread){ .runtime = outer.runtime }; // not inside a task, nor a worker
+    edo__monitor_hand_over(worker);
+    int64_t result = fn(arg);
+    edo__monitor_take_back(worker);
+    edo__self = outer;
+    return result;
+}

@@ -1,0 +1,99 @@
+/* The one timer of each task.
+ *
+ * It lies in the wheel of the seat that armed it, which the task remembers (EDO__SEAT_WHEEL). Only
+ * the task's poller arms and disarms it; the thread of any seat may fire it, for helpers fire the
+ * wheels of workers that are stuck. A wheel's lock guards its links; without one, where there is
+ * one thread only.
+ *
+ * Firing prepares the task's wake under the lock, and only then lets the timer go (release on
+ * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
+ * any more, and may end the task; unless the wake owns the queue entry, and then the task cannot
+ * end before it was queued. */
+#include "runtime/runtime.h"
+
+static void lock_wheel(edo__worker *of)
+{
+    if (of->is_shared) edo__lock_take(&of->wheel_lock);
+}
+
+static void unlock_wheel(edo__worker *of)
+{
+    if (of->is_shared) edo__lock_give(&of->wheel_lock);
+}
+
+static edo__worker *seat_of_wheel(const edo_task *task)
+{
+    return task->runtime->seats[task->head.private_[EDO__SEAT_WHEEL]];
+}
+
+/* Returns: whether it stays armed, early enough. */
+static bool take_out(edo_task *task, int64_t deadline)
+{
+    if (!edo__timer_is_armed(&task->timer)) return false;
+    edo__worker *of = seat_of_wheel(task);
+    lock_wheel(of);
+    bool armed = edo__timer_is_armed(&task->timer);
+    bool stays = armed && task->timer.when <= deadline;
+    if (armed && !stays) edo__wheel_disarm(&of->wheel, &task->timer);
+    unlock_wheel(of);
+    return stays;
+}
+
+/* The task's timer moves only when it must fire earlier: one that fires too early costs a poll, one
+ * per period of a limit that is always renewed. It goes to the poller's own wheel, whose thread is
+ * awake: so no wait has to be cut short. */
+void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
+{
+    if (deadline == EDO_NEVER || take_out(task, deadline)) return;
+    task->head.private_[EDO__SEAT_WHEEL] = (uint16_t)worker->index;
+    lock_wheel(worker);
+    edo__wheel_arm(&worker->wheel, &task->timer, deadline);
+    unlock_wheel(worker);
+}
+
+void edo__timer_cancel(edo__worker *worker, edo_task *task)
+{
+    (void)worker;
+    take_out(task, INT64_MIN);
+}
+
+int64_t edo__timers_next(edo__worker *of)
+{
+    lock_wheel(of);
+    int64_t next = edo__wheel_next(&of->wheel);
+    unlock_wheel(of);
+    return next;
+}
+
+/* Under the lock. Returns: a list of tasks whose queue entries are ours. */
+static edo_task *expire(edo__worker *of, int64_t now)
+{
+    edo_task *first = NULL, **end = &first;
+    edo__timer *timer = edo__wheel_expire(&of->wheel, now);
+    while (timer) {
+        edo__timer *next = timer->next;
+        edo_task *task = edo__container(timer, edo_task, timer);
+        bool owned = edo__state_prepare(&task->state);
+        edo__timer_let_go(timer);
+        if (owned) {
+            *end = task;
+            end = &task->queue_next;
+        }
+        timer = next;
+    }
+    *end = NULL;
+    return first;
+}
+
+void edo__fire_timers(edo__worker *worker, edo__worker *of)
+{
+    worker->cx.now = edo__runtime_now(worker->runtime);
+    lock_wheel(of);
+    edo_task *task = expire(of, worker->cx.now);
+    unlock_wheel(of);
+    while (task) {
+        edo_task *next = task->queue_next;
+        edo__runtime_push(worker->runtime, task);
+        task = next;
+    }
+}

@@ -1,0 +1,236 @@
+/* Which task a worker runs next, and where it gets it from. */
+#include "runtime/idle.h"
+#include "runtime/runtime.h"
+
+enum {
+    LONGEST_STREAK = 3,       // tasks of the slot in a row; Tokio's number
+    MAX_NOTIFY_AT = 1 << 20,  // beyond any length of the queue
+};
+
+/* ---- tasks that are for this seat alone ---- */
+
+static void push_local(edo__worker *worker, edo_task *task)
+{
+    task->queue_next = NULL;
+    *worker->local.end = task;
+    worker->local.end = &task->queue_next;
+}
+
+static edo_task *pop_local(edo__worker *worker)
+{
+    edo_task *task = worker->local.first;
+    if (!task) return NULL;
+    worker->local.first = task->queue_next;
+    if (!worker->local.first) worker->local.end = &worker->local.first;
+    return task;
+}
+
+/* ---- the ring ---- */
+
+/* Moves the older half of a full ring to where all find it, and `with` behind it. Returns: false
+ * when thieves have made room. */
+static bool spill(edo__worker *worker, edo_task *with)
+{
+    edo_task *first, *last;
+    uint64_t count = edo__queue_spill(&worker->queue, &first, &last);
+    if (count == 0) return false;
+    edo_add_counter(&worker->counters.overflows, 1);
+    if (with) {
+        last->queue_next = with;
+        last = with;
+        count++;
+    }
+    edo__inject_push(worker->runtime, first, last, count);
+    return true;
+}
+
+static void push_ring(edo__worker *worker, edo_task *task)
+{
+    while (!edo__queue_push(&worker->queue, task))
+        if (spill(worker, task)) return;
+}
+
+/* Another worker is woken when what waits here is worth it: see notify_at. The fence is the partner
+ * of the one in edo__idle_enter. */
+static void consider_waking(edo__worker *worker)
+{
+    if (edo__queue_length(&worker->queue) < worker->notify_at) return;
+    if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until the next turn
+    edo_fence_seq_cst();
+    edo__idle_wake_one(worker->runtime);
+}
+
+void edo__worker_push_back(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task)) {
+        push_local(worker, task);
+        return;
+    }
+    push_ring(worker, task);
+    consider_waking(worker);
+}
+
+/* ---- the next-task slot: what a task woke or spawned last runs next, while it is in the caches
+ * ---- */
+
+/* Only the owner fills the slot; others may empty it. Release: the partner is the acquire of who
+ * takes it. */
+static void push_next(edo__worker *worker, edo_task *task)
+{
+    edo_task *old = edo_load_relaxed(&worker->next);
+    if (old)
+        old = edo_swap_release(&worker->next, task);
+    else
+        edo_store_release(&worker->next, task);
+    if (!old) return;
+    push_ring(worker, old);
+    consider_waking(worker);
+}
+
+static edo_task *take_next(edo__worker *worker)
+{
+    return edo_load_relaxed(&worker->next) ? edo_swap_acquire(&worker->next, NULL) : NULL;
+}
+
+void edo__worker_push(edo__worker *worker, edo_task *task)
+{
+    edo_add_counter(&worker->counters.local_pushes, 1);
+    if (edo__self.cx && worker->is_shared && !edo__task_home(task))
+        push_next(worker, task);
+    else
+        edo__worker_push_back(worker, task);
+}
+
+/* ---- taking ---- */
+
+static edo_task *pop_shared(edo__worker *worker)
+{
+    edo_task *task = NULL;
+    if (worker->local.first && worker->cx.polls % 2) return pop_local(worker); // by turns
+    if (worker->streak < LONGEST_STREAK) task = take_next(worker);
+    worker->streak = task ? worker->streak + 1 : 0;
+    if (!task) task = edo__queue_pop(&worker->queue);
+    if (!task) task = take_next(worker);
+    return task ? task : pop_local(worker);
+}
+
+edo_task *edo__worker_pop(edo__worker *worker)
+{
+    return worker->is_shared ? pop_shared(worker) : pop_local(worker);
+}
+
+bool edo__worker_has_tasks(const edo__worker *worker)
+{
+    if (worker->local.first || edo_load_relaxed(&worker->inject)) return true;
+    return worker->is_shared &&
+           (edo_load_relaxed(&worker->next) || edo__queue_length(&worker->queue));
+}
+
+/* ---- from elsewhere ---- */
+
+/* A share of the inject queue: in proportion to what waits there, so that neither side starves. */
+void edo__worker_take_injected(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    uint64_t there = edo_load_relaxed(&runtime->idle.count);
+    if (!there) return;
+    uint64_t here = edo__queue_length(&worker->queue);
+    uint64_t share = worker->interval * there / (there + here * runtime->worker_count);
+    if (share > EDO__QUEUE_HALF) share = EDO__QUEUE_HALF;
+    if (edo__queue_room(&worker->queue) <= share && !spill(worker, NULL)) return;
+    edo__inject_take(worker, share ? share : 1);
+}
+
+static bool steal_from(edo__worker *worker, edo__worker *victim)
+{
+    uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
+    if (count == 0) return false;
+    edo_add_counter(&worker->counters.steals, 1);
+    edo_add_counter(&worker->counters.stolen, count);
+    return true;
+}
+
+/* From a random one on, so that thieves do not all come to the same. */
+static bool steal(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    uint32_t count = edo__seat_count(runtime);
+    uint32_t start = edo__random_below(&worker->cx, count);
+    for (uint32_t i = 0; i < count; i++) {
+        edo__worker *victim = runtime->seats[(start + i) % count];
+        if (victim != worker && steal_from(worker, victim)) return true;
+    }
+    return false;
+}
+
+bool edo__worker_search(edo__worker *worker)
+{
+    if (!edo__idle_begin_search(worker)) return false;
+    if (!steal(worker)) edo__worker_take_injected(worker);
+    bool found = edo__worker_has_tasks(worker);
+    if (found) {
+        edo__idle_end_search(worker);
+        consider_waking(worker);
+    }
+    return found;
+}
+
+/* ---- from other threads ---- */
+
+void edo__worker_notify(edo__worker *worker)
+{
+    if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
+        worker->driver->ops->unpark(worker->driver);
+}
+
+/* Release: what the pusher did comes before the poll. Partner: the swap in
+ * edo__worker_drain_inject. */
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
+{
+    edo_task *head = edo_load_relaxed(&worker->inject);
+    do {
+        edo_plain_write(&task->queue_next);
+        task->queue_next = head;
+    } while (!edo_cas_release(&worker->inject, &head, task));
+    edo__worker_notify(worker);
+}
+
+/* Returns: what was handed to a seat, the oldest first. */
+static edo_task *take_inject(edo__worker *of)
+{
+    if (!edo_load_relaxed(&of->inject)) return NULL;
+    edo_task *stack = edo_swap_acquire(&of->inject, NULL), *queue = NULL;
+    while (stack) { // the last pushed lies on top: turn it around
+        edo_plain_write(&stack->queue_next);
+        edo_task *next = stack->queue_next;
+        stack->queue_next = queue;
+        queue = stack;
+        stack = next;
+    }
+    return queue;
+}
+
+void edo__worker_drain_inject(edo__worker *worker)
+{
+    for (edo_task *task = take_inject(worker), *next; task; task = next) {
+        next = task->queue_next;
+        edo__worker_push_back(worker, task);
+    }
+}
+
+/* ---- from a worker that is stuck ---- */
+
+/* Its ring, its slot, and what others handed to it; but what is pinned to it stays. */
+void edo__worker_rob(edo__worker *worker, edo__worker *victim)
+{
+    steal_from(worker, victim);
+    edo_task *slot = take_next(victim);
+    if (slot) edo__worker_push_back(worker, slot);
+    for (edo_task *task = take_inject(victim), *next; task; task = next) {
+        next = task->queue_next;
+        if (edo__task_home(task))
+            edo__worker_push_foreign(victim, task);
+        else
+            edo__worker_push_back(worker, task);
+    }
+}

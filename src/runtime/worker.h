@@ -1,0 +1,150 @@
+/* A seat: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
+ * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
+ *
+ * The seat's thread is the owner of all of it; what other threads touch is marked. */
+#pragma once
+
+#include <edo/runtime.h>
+
+#include "base/heap.h"
+#include "base/lock.h"
+#include "runtime/queue.h"
+#include "runtime/wheel.h"
+#include "sys/sys.h"
+
+/* Where the owner is, for wakes from other threads.
+ *
+ *     AWAKE --- the owner is about to sleep: CAS --> PARKED
+ *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
+ *     any ----- the owner is back: swap -----------> AWAKE (then it empties the inject stack)
+ *
+ * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
+ * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
+ * finds PARKED. */
+enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
+
+/* The tasks that a seat has entered, until they end. The lock. */
+typedef struct edo__shard {
+    edo__lock lock;
+    bool closed; // no more
+    edo__node tasks;
+    edo_atomic(size_t) count;
+} edo__shard;
+
+/* Counts of the owner's own; others read them at any moment, perhaps a little late. */
+typedef struct edo__counters {
+    edo_atomic(uint64_t) polls, local_pushes, steals, stolen, overflows, parks, noops;
+    edo_atomic(uint64_t) budget_yields, busy; // busy: nanoseconds in turns, without sleep
+} edo__counters;
+
+#define edo_add_counter(counter, n) edo_store_relaxed((counter), edo_load_relaxed(counter) + (n))
+
+typedef struct edo__worker {
+    edo_cx cx;
+    edo_runtime *runtime;
+    edo_driver *driver;
+    edo__heap *heap;
+    uint32_t index;
+    bool is_shared;             // one of several, which help each other
+    bool is_spare;              // takes part only while somebody is stuck
+    bool is_searching;          // counted in idle.searching
+    bool is_listed;             // among the sleepers; the idle lock
+    bool keeps_yielded;         // tasks that yield are kept, see task/state.h
+    uint32_t streak;            // tasks taken from the slot in a row
+    uint32_t interval;          // polls per turn, tuned
+    uint64_t notify_at;         // the length of the queue at which another worker is wanted
+    int64_t mean_poll;          // nanoseconds, smoothed
+    uint64_t ended;             // tasks, in all
+    uint64_t next_id, last_id;  // task ids in hand
+    struct {
+        edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
+    } local;
+    struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
+    uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
+    edo__counters counters;
+    edo__sys_thread thread;
+    bool has_thread;
+
+    /* any thread */
+    edo__shard shard;
+    edo__lock wheel_lock; // of wheel, where the seat is shared
+    edo__wheel wheel;
+    edo__lock turn_lock;           // of the driver's turns, where the seat is shared
+    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
+    edo_atomic(uint32_t) park;
+    edo_atomic(edo_task *) next;   // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;     // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;    // of its driver; the owner writes
+    edo_atomic(bool) is_hurried;   // its driver has waited too long: the monitor writes
+    edo_atomic(bool) is_stuck;     // in a poll, for long; the monitor and the owner write
+    edo_atomic(bool) is_in_place;  // in edo_block_in_place
+    edo_atomic(bool) has_left;     // its thread ends
+    edo__queue queue;
+} edo__worker;
+
+/* The seat that this thread has in the runtime, or NULL. */
+static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
+{
+    edo__worker *worker = edo__self.worker;
+    return worker && worker->runtime == runtime ? worker : NULL;
+}
+
+/* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
+int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
+void edo__worker_destroy(edo__worker *worker);
+
+/* ---- work.c: which task is next ---- */
+
+/* Queues a task. Owner. */
+void edo__worker_push(edo__worker *worker, edo_task *task);
+
+/* Queues a task behind the others. Owner. */
+void edo__worker_push_back(edo__worker *worker, edo_task *task);
+
+/* The next task of the seat's own, or NULL. Owner. */
+edo_task *edo__worker_pop(edo__worker *worker);
+
+/* Whether it has tasks of its own. Owner. */
+bool edo__worker_has_tasks(const edo__worker *worker);
+
+/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
+ * one. */
+bool edo__worker_search(edo__worker *worker);
+
+/* Takes a share of the runtime's inject queue. Owner. */
+void edo__worker_take_injected(edo__worker *worker);
+
+/* Takes what a stuck worker cannot run itself. Owner of `worker`. */
+void edo__worker_rob(edo__worker *worker, edo__worker *victim);
+
+/* Takes the tasks of the seat's inject stack. Owner. */
+void edo__worker_drain_inject(edo__worker *worker);
+
+/* Hands a task to a seat. Any thread; async-signal-safe. */
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task);
+
+/* Ends its sleep, or the next one. Any thread; async-signal-safe. */
+void edo__worker_notify(edo__worker *worker);
+
+/* ---- turn.c ---- */
+
+/* Polls a task whose queue entry was popped. Owner. */
+void edo__poll_task(edo__worker *worker, edo_task *task);
+
+/* Runs a whole turn of the one seat of a runtime without threads. Returns: whether more is
+ * ready. */
+int edo__turn(edo__worker *worker, int64_t timeout);
+
+/* The same for a worker among others, on its thread. */
+void edo__worker_turn(edo__worker *worker);
+
+/* Fires what is due in a seat's wheel; the tasks are queued with `worker`, whose thread calls. */
+void edo__fire_timers(edo__worker *worker, edo__worker *of);
+
+/* ---- threads.c ---- */
+
+/* Starts the thread of a seat. Returns: 0, or a negative errno. */
+int edo__worker_start(edo__worker *worker);
+
+/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
+void edo__worker_help(edo__worker *worker);

@@ -1,0 +1,132 @@
+/* Having another thread run a function now, in a signal handler; and stacks. */
+#include <dlfcn.h>
+#include <execinfo.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "base/lock.h"
+#include "sys/sys.h"
+
+/* SIGURG: by default it is ignored, few programs use it, and debuggers pass it on. (Go has chosen it
+ * for the same reasons.) */
+#define SIGNAL SIGURG
+
+enum { FREE, ASKED, RUNNING, DONE };
+
+/* One request at a time. FREE -> ASKED -> RUNNING (the handler, by compare-and-swap) -> DONE; or
+ * ASKED -> FREE when time is up: whichever comes first, so a handler that comes late runs
+ * nothing. */
+static struct {
+    edo__lock lock;
+    edo_atomic(uint32_t) state;
+    pthread_t thread;
+    void (*call)(void *);
+    void *context;
+    struct sigaction old;
+} request;
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void pass_on(int number, siginfo_t *info, void *context)
+{
+    if (request.old.sa_flags & SA_SIGINFO)
+        request.old.sa_sigaction(number, info, context);
+    else if (request.old.sa_handler != SIG_DFL && request.old.sa_handler != SIG_IGN)
+        request.old.sa_handler(number);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    uint32_t asked = ASKED;
+    if (edo_load_acquire(&request.state) == ASKED && pthread_equal(request.thread, pthread_self()) &&
+        edo_cas_acquire(&request.state, &asked, RUNNING)) {
+        request.call(request.context);
+        edo_store_release(&request.state, DONE);
+        edo__sys_futex_wake(&request.state);
+    } else {
+        pass_on(number, info, context);
+    }
+    errno = saved;
+}
+
+/* The first backtrace loads a library, which no handler may do. */
+static void set_up(void)
+{
+    void *stack[1];
+    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    backtrace(stack, 1);
+    sigaction(SIGNAL, &action, &request.old);
+}
+
+static int await(int64_t deadline)
+{
+    uint32_t state;
+    while ((state = edo_load_acquire(&request.state)) != DONE) {
+        uint32_t asked = ASKED;
+        if (state == ASKED && edo__sys_now() >= deadline &&
+            edo_cas_acquire(&request.state, &asked, FREE))
+            return -ETIMEDOUT;
+        edo__sys_futex_wait_until(&request.state, state, state == ASKED ? deadline : INT64_MAX);
+    }
+    edo_store_relaxed(&request.state, FREE);
+    return 0;
+}
+
+int edo__sys_interrupt(edo__sys_thread thread, void (*call)(void *context), void *context,
+                       int64_t deadline)
+{
+    pthread_once(&once, set_up);
+    edo__lock_take(&request.lock);
+    request.thread = (pthread_t)thread;
+    request.call = call;
+    request.context = context;
+    edo_store_release(&request.state, ASKED);
+    int rc = -pthread_kill((pthread_t)thread, SIGNAL);
+    if (rc == 0)
+        rc = await(deadline);
+    else
+        edo_store_relaxed(&request.state, FREE);
+    edo__lock_give(&request.lock);
+    return rc;
+}
+
+size_t edo__sys_backtrace(void **stack, size_t max)
+{
+    int count = backtrace(stack, (int)max);
+    return count > 0 ? (size_t)count : 0;
+}
+
+void edo__sys_describe_code(const void *address, char *text, size_t size)
+{
+    Dl_info info = { 0 };
+    if (!dladdr(address, &info) || !info.dli_fname)
+        snprintf(text, size, "%p", address);
+    else if (info.dli_sname)
+        snprintf(text, size, "%s+%#tx (%s)", info.dli_sname,
+                 (const char *)address - (const char *)info.dli_saddr, info.dli_fname);
+    else
+        snprintf(text, size, "%s+%#tx", info.dli_fname,
+                 (const char *)address - (const char *)info.dli_fbase);
+}
+
+void edo__sys_thread_pin(int cpu)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET((size_t)cpu, &set);
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // one that is not there: no pinning
+}
+
+uint32_t edo__sys_cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? (uint32_t)count : 1;
+}
