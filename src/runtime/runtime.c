@@ -355,8 +355,9 @@ int edo_runtime_destroy(edo_runtime *runtime)
     edo__runtime_ask_all(runtime, EDO__ABORTED);
     drain_until(runtime, runtime->config.abort_limit);
     wait_for_visitors(runtime);
-    if (give_up_rest(runtime))
-        return -ETIMEDOUT; // driver, heap and runtime stay, for the tasks use them
+    int64_t given_up = give_up_rest(runtime);
+    edo__blocking_close(runtime);
+    if (given_up) return -ETIMEDOUT; // driver, heap and runtime stay, for the tasks use them
     release(runtime);
     return 0;
 }

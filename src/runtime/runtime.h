@@ -7,6 +7,7 @@
 
 #include "base/heap.h"
 #include "base/lock.h"
+#include "runtime/blocking.h"
 #include "runtime/wheel.h"
 #include "sys/driver.h"
 #include "task/task.h"
@@ -55,6 +56,7 @@ struct edo_runtime {
     edo__lock registry_lock;
     edo__node registry; // all tasks that have not ended
     edo_atomic(size_t) task_count;
+    edo__blocking blocking; // its pools
 };
 
 /* ---- for tasks ---- */

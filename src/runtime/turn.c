@@ -215,11 +215,13 @@ static bool is_anything_ready(const edo_runtime *runtime)
     return runtime->ready.first || edo_load_relaxed(&runtime->inject);
 }
 
-/* All is idle: a test clock goes on to the next deadline instead of sleeping. */
+/* All is idle, also on other threads: a test clock goes on to the next deadline instead of
+ * sleeping. */
 static bool auto_advance(edo_runtime *runtime)
 {
     edo__clock *clock = &runtime->clock;
     if (!clock->paused || !clock->auto_advance || is_anything_ready(runtime)) return false;
+    if (edo__blocking_is_busy(&runtime->blocking)) return false;
     int64_t next = edo__wheel_next(&runtime->wheel);
     if (next == EDO_NEVER) return false;
     if (next > clock->target) clock->target = next;
