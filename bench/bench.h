@@ -20,6 +20,8 @@ bench_fn bench_yield_1000;
 bench_fn bench_timer_cancel;
 bench_fn bench_timer_random;
 bench_fn bench_mem_task;
+bench_fn bench_spawn_blocking;
+bench_fn bench_spawn_blocking_batch;
 bench_fn bench_echo;
 bench_fn bench_memserver;
 bench_fn bench_proxy;

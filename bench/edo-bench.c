@@ -23,6 +23,8 @@ static const struct workload {
     { "timer_cancel", bench_timer_cancel },
     { "timer_random", bench_timer_random },
     { "mem_task", bench_mem_task },
+    { "spawn_blocking", bench_spawn_blocking },
+    { "spawn_blocking_batch", bench_spawn_blocking_batch },
     { "echo", bench_echo },
     { "memserver", bench_memserver },
     { "proxy", bench_proxy },

@@ -5,6 +5,7 @@
 
 #include <edo/async.h>
 #include <edo/base.h>
+#include <edo/blocking.h>
 #include <edo/runtime.h>
 #include <edo/scope.h>
 #include <edo/task.h>

@@ -54,6 +54,7 @@ void edo__clock_step(edo_runtime *runtime)
 bool edo__clock_skip(edo_runtime *runtime)
 {
     edo__clock *clock = &runtime->clock;
+    if (edo__blocking_is_busy(&runtime->blocking)) return false;
     int64_t next = next_deadline(runtime);
     if (next == EDO_NEVER) return false;
     edo__lock_take(&clock->lock);

@@ -504,6 +504,7 @@ int edo_runtime_destroy(edo_runtime *runtime)
     wait_for_visitors(runtime);
     int64_t lost = edo__runtime_give_up(runtime);
     bool all_left = edo__threads_stop(runtime, 0);
+    edo__blocking_close(runtime);
     if (lost || !all_left) return -ETIMEDOUT;
     release(runtime);
     return 0;

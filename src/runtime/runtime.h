@@ -3,6 +3,7 @@
 
 #include <edo/runtime.h>
 
+#include "runtime/blocking.h"
 #include "runtime/idle.h"
 #include "runtime/worker.h"
 #include "sys/sys.h"
@@ -34,6 +35,7 @@ struct edo_runtime {
 
     /* any thread */
     edo__clock clock;
+    edo__blocking blocking; // its pools
     edo__idle idle;
     edo_atomic(bool) is_closed;   // no more tasks
     edo_atomic(bool) is_stopping; // the workers are to leave

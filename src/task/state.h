@@ -55,14 +55,16 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. A wake that comes too late for
- * this look at a kept task finds it running.
+ * this look at a kept task finds it running. A fate must be acquired when it is seen, also before
+ * the wake that follows it.
  * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
  * owns the entry. Nothing to release: the poller has done nothing to the task yet, and what wakers
  * released stays in the release sequence that this read-modify-write goes on with. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
-    if ((old & (EDO__RUNNING | EDO__NOTIFIED)) == EDO__RUNNING) return old; // kept, and not woken
+    const uint64_t news = EDO__NOTIFIED | EDO__CANCELLED | EDO__ABORTED;
+    if ((old & (EDO__RUNNING | news)) == EDO__RUNNING) return old; // kept, and nobody woke it
     while (!(old & EDO__INSPECTED))
         if (edo_cas_acquire(state, &old, (old & ~(uint64_t)EDO__NOTIFIED) | EDO__RUNNING)) break;
     return old;

@@ -44,5 +44,7 @@
 #define edo_cas_release(p, expected, v) model_cas_as(p, expected, v, MODEL_RELEASE, MODEL_RELAXED)
 #define edo_cas_acq_rel(p, expected, v) model_cas_as(p, expected, v, MODEL_ACQ_REL, MODEL_ACQUIRE)
 
+#define edo_fence_seq_cst() model_fence(MODEL_SEQ_CST, MODEL_HERE)
+
 #define edo_plain_read(p)  model_plain((p), sizeof *(p), false, MODEL_HERE)
 #define edo_plain_write(p) model_plain((p), sizeof *(p), true, MODEL_HERE)

@@ -86,3 +86,39 @@ edo_runtime *fake_runtime_create(void)
     if (edo_runtime_create(&config, &runtime) < 0) model_fail("no runtime");
     return runtime;
 }
+
+/* ---- pools: these runtimes have none ---- */
+
+void edo__blocking_close(edo_runtime *runtime)
+{
+    (void)runtime;
+}
+
+/* Models play the parts of workers themselves. */
+int edo__threads_start(edo_runtime *runtime)
+{
+    (void)runtime;
+    return 0;
+}
+
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
+{
+    (void)runtime;
+    (void)deadline;
+    return true;
+}
+
+void edo__worker_help(edo__worker *worker)
+{
+    (void)worker;
+}
+
+void edo__monitor_note_awake(edo_runtime *runtime)
+{
+    (void)runtime;
+}
+
+void edo__monitor_free(edo_runtime *runtime)
+{
+    (void)runtime;
+}

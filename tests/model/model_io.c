@@ -1,7 +1,8 @@
 /* Streams on the epoll driver against events, closing and cancelling. The driver and all above it are
- * the real code; the kernel is the one below: a socket that bytes may come into, and an epoll that
- * tells of it by edges.
+ * the real code; the kernel is the one below: a socket that bytes may come into, or that has room
+ * again for those that go out, and an epoll that tells of it by edges.
  *
+ * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
  * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
  * model-sources: runtime/clock.c base/heap.c io/fd.c io/io.c io/source.c sys/linux/epoll.c
@@ -28,16 +29,17 @@ int main(int argc, char **argv)
 enum { SOCKET = 5, EPOLL = 6, EVENT = 16, EPOLLS = 2 };
 
 typedef struct kernel_epoll {
-    model_event readable; // something is in the ready list
-    void *data;           // of the registration of the socket
-    bool registered, edge, event;
+    model_event readable;               // something is in the ready list
+    void *data;                         // of the registration of the socket
+    bool registered, edge, room, event; // room: the edge of the other side
 } kernel_epoll;
 
 static struct {
     uint32_t lock;
     kernel_epoll epolls[EPOLLS];
     int epoll_count, event_count;
-    bool open;
+    bool open, full; // full: no room for what is written
+    bool writes;     // room makes edges, which models that only read leave out: they stay small
     unsigned bytes;
 
     edo_runtime *runtime, *other;
@@ -92,7 +94,8 @@ int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
     e->registered = op == EPOLL_CTL_ADD;
     e->data = e->registered ? event->data.ptr : NULL;
     e->edge = e->registered && k->bytes;
-    kernel_leave(e->edge ? e : NULL);
+    e->room = e->registered && k->writes && !k->full;
+    kernel_leave(e->edge || e->room ? e : NULL);
     return 0;
 }
 
@@ -103,10 +106,11 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
     model_assert(size >= 2);
     if (timeout) model_wait(&e->readable);
     kernel_enter();
-    if (e->edge && e->registered)
-        events[n++] = (struct epoll_event){ .events = EPOLLIN, .data.ptr = e->data };
+    uint32_t edges = (e->edge ? EPOLLIN : 0u) | (e->room ? EPOLLOUT : 0u);
+    if (edges && e->registered)
+        events[n++] = (struct epoll_event){ .events = edges, .data.ptr = e->data };
     if (e->event) events[n++] = (struct epoll_event){ .events = EPOLLIN };
-    e->edge = e->event = false;
+    e->edge = e->room = e->event = false;
     kernel_leave(NULL);
     return n;
 }
@@ -126,7 +130,9 @@ int64_t edo__try(edo__source *source, edo_op *op)
     int64_t n = -EAGAIN;
     kernel_enter();
     model_assert(source->fd == SOCKET && k->open);
-    if (k->bytes) { // all there is and that fits, as TCP does
+    if (edo__side_of(op) == EDO__WRITE_SIDE) {
+        n = k->full ? -EAGAIN : (int64_t)op->length;
+    } else if (k->bytes) { // all there is and that fits, as TCP does
         *(char *)op->data = 1;
         n = (int64_t)(k->bytes < op->length ? k->bytes : op->length);
         k->bytes -= (unsigned)n;
@@ -142,7 +148,7 @@ void edo__sys_close(int fd)
     model_assert(k->open); // once
     k->open = false;
     for (int i = 0; i < EPOLLS; i++)
-        k->epolls[i].edge = k->epolls[i].registered = false;
+        k->epolls[i].edge = k->epolls[i].room = k->epolls[i].registered = false;
     kernel_leave(NULL);
 }
 
@@ -152,6 +158,15 @@ static void deliver(void)
     k->bytes++;
     kernel_epoll *e = registered();
     if (e) e->edge = true;
+    kernel_leave(e);
+}
+
+static void make_room(void)
+{
+    kernel_enter();
+    k->full = false;
+    kernel_epoll *e = registered();
+    if (e) e->room = true;
     kernel_leave(e);
 }
 
@@ -177,7 +192,7 @@ edo_async(reader)
     }
 }
 
-static void set_up(int wanted, bool closes)
+static void set_up_stream(void)
 {
     k = model_alloc_static(sizeof *k);
     memset(k, 0, sizeof *k);
@@ -185,6 +200,11 @@ static void set_up(int wanted, bool closes)
     edo_config config = { .driver_ops = &edo__epoll_driver };
     model_assert(edo_runtime_create(&config, &k->runtime) == 0);
     k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
+}
+
+static void set_up(int wanted, bool closes)
+{
+    set_up_stream();
     edo_spawn_options options = { .runtime = k->runtime };
     int rc = edo_spawn_with(&k->task, &options, reader, .wanted = wanted, .closes = closes);
     model_assert(rc == 0);
@@ -232,6 +252,36 @@ MODEL(short_read, "a short read takes readiness back, but not that of bytes that
     int peer = model_start(deliver_two, NULL);
     run_out(peer, 0);
     model_assert(k->result > 0 && k->bytes == 0);
+}
+
+struct writer {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+edo_async(writer)
+{
+    edo_body {
+        edo_await(k->result, edo_write(k->io, k->buffer, 1));
+        edo_close(k->io);
+        edo_return(0);
+    }
+}
+
+THREAD(take_out)
+{
+    make_room();
+}
+
+MODEL(room_against_park, "room that comes while a write parks wakes it")
+{
+    set_up_stream();
+    k->writes = k->full = true;
+    edo_spawn_options options = { .runtime = k->runtime };
+    model_assert(edo_spawn_with(&k->task, &options, writer, .unused = 0) == 0);
+    int peer = model_start(take_out, NULL);
+    run_out(peer, 0);
+    model_assert(k->result == 1);
 }
 
 THREAD(close_io)
@@ -327,15 +377,10 @@ static void end_far(void)
 
 static void set_up_far(unsigned bytes)
 {
-    k = model_alloc_static(sizeof *k);
-    memset(k, 0, sizeof *k);
+    set_up_stream();
     far = model_alloc_static(sizeof *far);
     memset(far, 0, sizeof *far);
-    k->open = true;
     k->bytes = bytes;
-    edo_config config = { .driver_ops = &edo__epoll_driver };
-    model_assert(edo_runtime_create(&config, &k->runtime) == 0);
-    k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
 }
 
 /* This thread turns the driver until the reader has ended. */
@@ -462,6 +507,14 @@ MODEL(claim_refused, "an operation that comes after the close is refused while a
     claim_closed(NULL);
     model_assert(!k->open);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
+}
+
+MODEL_BROKEN(closed_twice, "a second close is found out while an operation still ends", "misuse")
+{
+    set_up_far(0);
+    model_assert(edo__source_claim(edo__io_source(k->io), EDO__SOURCE_READING) == 0);
+    edo_close(k->io);
+    edo_close(k->io);
 }
 
 /* ---- a stream that goes from one driver to another, whose batch may still refer to it ---- */

@@ -519,7 +519,7 @@ static void lose_byte(other_thread *other, edo_runtime *here)
     assert_int_equal(edo_spawn_with(&task, &options, end_op, .op = &op), 0);
     edo_turn(here, 0);
     edo_turn(here, 0);
-    assert_ptr_equal(op.link.at.driver, here->driver);
+    assert_ptr_equal(op.link.at.driver, here->seats[0]->driver);
     fd_write_all(peer, "b", 1);
     while (!edo_task_is_done(task))
         edo_turn(here, EDO_NEVER);
@@ -565,7 +565,7 @@ edo_async(not_asked)
         n = edo_spawn(&self->task, run_op, .op = edo_read(self->io, &self->byte, 1));
         assert_int_equal(n, 0);
         settle();
-        edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->driver)),
+        edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->seats[0]->driver)),
                         edo__uring_tag(edo__io_source(self->io), EDO__TAG_READ));
         settle();
         assert_false(edo_task_is_done(self->task));
@@ -650,7 +650,7 @@ typedef struct too_late {
 static edo_poll too_late_poll(edo_future *future, edo_cx *cx)
 {
     too_late *self = (too_late *)(void *)future;
-    edo_driver *driver = edo_current_runtime()->driver;
+    edo_driver *driver = edo_current_runtime()->seats[0]->driver;
     assert_int_equal(driver->ops->drive(driver, self->source, self->op, edo_cx_waker(cx)),
                      EDO_READY);
     future->result = self->op->base.result;
@@ -756,14 +756,14 @@ static struct edo__ring broken;
 /* Every system call on the ring fails. */
 static void break_ring(void)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->driver)->ring;
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->seats[0]->driver)->ring;
     broken = *ring;
     ring->fd = ring->registered = -1;
 }
 
 static void mend_ring(void)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->driver)->ring;
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->seats[0]->driver)->ring;
     ring->fd = broken.fd;
     ring->registered = broken.registered;
 }

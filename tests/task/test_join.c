@@ -60,10 +60,10 @@ edo_test(a_task_that_has_ended_is_joined_at_once)
         assert_false(edo_task_is_done(self->task));
         edo_await(rc, edo_yield());
         assert_true(edo_task_is_done(self->task));
-        self->polls = edo_current_runtime()->cx.polls;
+        self->polls = edo_current_runtime()->seats[0]->cx.polls;
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 3);
-        assert_int_equal(edo_current_runtime()->cx.polls, self->polls);
+        assert_int_equal(edo_current_runtime()->seats[0]->cx.polls, self->polls);
         edo_return(0);
     }
 }

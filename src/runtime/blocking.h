@@ -1,0 +1,70 @@
+/* Blocking work, as the rest of the library sees it: the pools of a runtime, and jobs that detach. */
+#pragma once
+
+#include <edo/blocking.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+
+/* Part of a runtime. Any thread. */
+typedef struct edo__blocking {
+    edo_atomic(uint32_t) jobs; // operations of the runtime's tasks that are with a pool
+    edo__lock lock;
+    edo_pool *first;             // its pools; the lock
+    edo_atomic(edo_pool *) user; // the one called "user", once it exists
+    bool closed;                 // the lock
+} edo__blocking;
+
+/* Whether a task of the runtime waits for a job, so that a test clock must not go on by itself. The
+ * count falls only when the task has taken the result. */
+static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
+{
+    return edo_load_relaxed(&blocking->jobs) > 0;
+}
+
+/* Ends the pools of a runtime: all its tasks have ended, or were given up. Joins their threads, but
+ * for those that are inside of a job: these end by themselves. */
+void edo__blocking_close(edo_runtime *runtime);
+
+/* ---- jobs that detach ----
+ *
+ * For work without outside effect that may take long, such as looking up a name. The job owns all
+ * that it reads and writes, on the heap. An operation that is cancelled leaves it to itself and
+ * answers -ECANCELED at once, so a time limit on it holds.
+ *
+ *     struct lookup { edo__detached head; char name[...]; ... };
+ *
+ *     static int64_t run_lookup(void *arg);              // arg: the struct lookup
+ *     static void free_lookup(edo__detached *job);       // frees it, and what it owns
+ *
+ *     static edo_poll lookup_poll(edo_future *future, edo_cx *cx)
+ *     {
+ *         edo_op *op = edo__op_of(future);
+ *         if (!edo__has_budget(cx)) return EDO_PENDING;
+ *         if (op is new) {
+ *             if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
+ *             op->link.node.next = make the job, edo__detached_init(&job->head, ...);
+ *         }
+ *         int64_t result;
+ *         edo__detached *job = op->link.node.next;
+ *         if (edo__detached_poll(&job, pool, cx, &result) == EDO_PENDING) return EDO_PENDING;
+ *         if (job) { take what it found; free_lookup(job); }
+ *         return edo__op_finish(op, cx, result);
+ *     }
+ */
+typedef struct edo__detached {
+    edo_op op; // with the pool; data: this
+    void (*release)(struct edo__detached *);
+    uint8_t is_abandoned, reserved[7]; // the pool's lock
+} edo__detached;
+
+/* run(job) makes the result; its work must touch nothing but the job. release(job) frees an
+ * abandoned one, on a thread of the pool or on that of the poll, without locks held. */
+void edo__detached_init(edo__detached *job, edo_blocking_fn run,
+                        void (*release)(edo__detached *job));
+
+/* Polls the job for the operation that made it: inside its poll, each time; uses no budget.
+ * pool: one of the runtime's own, always the same.
+ * Returns: EDO_READY with *ret_result. *job is untouched, and is the caller's to free; or it is set
+ * to NULL: the poll was cancelled (-ECANCELED) before the job's end, which frees itself. */
+edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);
