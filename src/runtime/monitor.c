@@ -118,8 +118,7 @@ static void make_spare(edo_runtime *runtime)
     edo__worker *spare;
     if (index == runtime->seat_limit) return;
     if (edo__worker_create(runtime, index, &spare) < 0) return;
-    runtime->seats[index] = spare;
-    edo_store_release(&runtime->seat_count, index + 1);
+    edo__runtime_add_seat(runtime, spare);
     if (edo__worker_start(spare) < 0)
         edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
 }

@@ -21,30 +21,11 @@ static edo__shard *shard_of(const edo_task *task)
     return &task->runtime->seats[task->head.private_[EDO__SEAT_SHARD]]->shard;
 }
 
-/* ---- visits ---- */
-
-/* Either the end of the runtime finds the visitor, and waits; or the visitor finds it closed. Each
- * writes its own word, then reads the other's, with a fence between. Partner: the fence in
- * edo__runtime_close. */
-bool edo__runtime_visit(edo_runtime *runtime)
-{
-    edo_add_relaxed(&runtime->visitors, 1);
-    edo_fence_seq_cst();
-    if (!edo_load_acquire(&runtime->is_closed)) return true;
-    edo__runtime_part(runtime);
-    return false;
-}
-
-/* Release: partner of the wait in edo_runtime_destroy. */
-void edo__runtime_part(edo_runtime *runtime)
-{
-    edo_sub_release(&runtime->visitors, 1);
-}
-
 /* ---- entering and leaving ---- */
 
 /* Either the closing comes first, and the task is refused; or the task is in the registry when the
- * drain begins. The lock orders them. */
+ * drain begins, and the runtime cannot end before it was polled. The lock orders them. A seat's
+ * memory stays as long as there are references to the runtime. */
 static int enlist(edo__worker *seat, edo_task *task)
 {
     edo__shard *shard = &seat->shard;
@@ -59,24 +40,16 @@ static int enlist(edo__worker *seat, edo_task *task)
     return closed ? -ESHUTDOWN : 0;
 }
 
-static int adopt(edo_runtime *runtime, edo__worker *seat, edo_task *task)
+int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
 {
+    if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
+    edo__worker *seat = edo__seat_in(runtime);
+    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->worker_count];
     int rc = enlist(seat, task);
     if (rc < 0) return rc;
     edo__hooks_spawn(runtime, task);
     edo__runtime_push(runtime, task);
     return 0;
-}
-
-int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
-{
-    if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
-    edo__worker *seat = edo__seat_in(runtime);
-    if (edo__likely(seat)) return adopt(runtime, seat, task);
-    if (!edo__runtime_visit(runtime)) return -ESHUTDOWN;
-    int rc = adopt(runtime, runtime->seats[task->id / ID_BLOCK % runtime->worker_count], task);
-    edo__runtime_part(runtime);
-    return rc;
 }
 
 /* Closed is read under the lock under which it was set: so either the drain sees the task gone, or
@@ -97,12 +70,9 @@ void edo__runtime_dismiss(edo_task *task)
 
 size_t edo_runtime_task_count(const edo_runtime *runtime)
 {
-    edo_runtime *r = (edo_runtime *)(uintptr_t)runtime;
     size_t count = 0;
-    if (!edo__seat_in(r) && !edo__runtime_visit(r)) return 0;
-    for (uint32_t i = 0, seats = edo__seat_count(r); i < seats; i++)
-        count += edo_load_relaxed(&r->seats[i]->shard.count);
-    if (!edo__seat_in(r)) edo__runtime_part(r);
+    for (uint32_t i = 0, seats = edo__seat_count(runtime); i < seats; i++)
+        count += edo_load_relaxed(&runtime->seats[i]->shard.count);
     return count;
 }
 
@@ -135,17 +105,29 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     }
 }
 
-/* Seats that are made later begin closed, see edo__worker_create. */
+static void close_shard(edo__shard *shard)
+{
+    edo__lock_take(&shard->lock);
+    shard->closed = true;
+    edo__lock_give(&shard->lock);
+}
+
+/* A seat may be added meanwhile. Each side writes its own word, then reads the other's, with a fence
+ * between: so either we see the seat, or edo__runtime_add_seat sees that it is closed. */
 void edo__runtime_close(edo_runtime *runtime)
 {
-    edo_store_release(&runtime->is_closed, true);
-    edo_fence_seq_cst(); // partner: edo__runtime_visit
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        edo__shard *shard = &runtime->seats[i]->shard;
-        edo__lock_take(&shard->lock);
-        shard->closed = true;
-        edo__lock_give(&shard->lock);
-    }
+    edo_store_relaxed(&runtime->is_closed, true);
+    edo_fence_seq_cst();
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        close_shard(&runtime->seats[i]->shard);
+}
+
+void edo__runtime_add_seat(edo_runtime *runtime, edo__worker *seat)
+{
+    runtime->seats[seat->index] = seat;
+    edo_store_release(&runtime->seat_count, seat->index + 1);
+    edo_fence_seq_cst();
+    if (edo_load_relaxed(&runtime->is_closed)) close_shard(&seat->shard);
 }
 
 bool edo__runtime_is_empty(edo_runtime *runtime)

@@ -103,7 +103,6 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
     worker->local.end = &worker->local.first;
-    worker->shard.closed = edo_load_relaxed(&runtime->is_closed);
     edo__list_init(&worker->shard.tasks);
     worker->cx = (edo_cx){ .runtime = runtime,
                            .worker = worker,
@@ -133,11 +132,10 @@ fail_heap:
     return rc;
 }
 
-void edo__worker_destroy(edo__worker *worker)
+static void close_seat(edo__worker *worker)
 {
     worker->driver->ops->close(worker->driver);
     edo__heap_close(worker->heap);
-    edo__free(worker, sizeof *worker);
 }
 
 static size_t size_of_seats(const edo_runtime *runtime)
@@ -145,10 +143,16 @@ static size_t size_of_seats(const edo_runtime *runtime)
     return runtime->seat_limit * sizeof(edo__worker *);
 }
 
-static void destroy_seats(edo_runtime *runtime)
+static void close_seats(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < runtime->seat_count; i++)
-        edo__worker_destroy(runtime->seats[i]);
+        close_seat(runtime->seats[i]);
+}
+
+static void free_seats(edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        edo__free(runtime->seats[i], sizeof *runtime->seats[i]);
     edo__free(runtime->seats, size_of_seats(runtime));
 }
 
@@ -157,14 +161,13 @@ static int create_seats(edo_runtime *runtime)
     int rc = 0;
     runtime->seats = edo__alloc_zeroed(size_of_seats(runtime));
     if (!runtime->seats) return -ENOMEM;
-    while (runtime->seat_count < runtime->worker_count && rc == 0) {
-        rc = edo__worker_create(runtime, runtime->seat_count, &runtime->seats[runtime->seat_count]);
-        if (rc == 0) {
-            runtime->driver_name = runtime->seats[0]->driver->ops->name;
-            runtime->seat_count++;
-        }
+    for (uint32_t i = 0; i < runtime->worker_count && rc == 0; i++) {
+        edo__worker *seat;
+        rc = edo__worker_create(runtime, i, &seat);
+        if (rc < 0) break;
+        edo__runtime_add_seat(runtime, seat);
+        runtime->driver_name = seat->driver->ops->name;
     }
-    if (rc < 0) destroy_seats(runtime);
     return rc;
 }
 
@@ -194,7 +197,6 @@ static void init(edo_runtime *runtime)
     runtime->seat_limit = runtime->worker_count;
     if (runtime->has_threads && config->max_spare > 0)
         runtime->seat_limit += (uint32_t)config->max_spare;
-    runtime->refs = 1;
     runtime->timer_fd = -1;
     runtime->fork_generation = edo__sys_fork_generation();
     edo__idle_init(&runtime->idle);
@@ -208,20 +210,19 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
     if (config) runtime->config = *config;
+    runtime->refs = 1;
     int rc = settle_workers(&runtime->config);
     if (rc < 0) goto fail_seats;
     init(runtime);
     rc = create_seats(runtime);
+    if (rc == 0) rc = edo__threads_start(runtime);
     if (rc < 0) goto fail_seats;
-    rc = edo__threads_start(runtime);
-    if (rc < 0) goto fail_threads;
     *ret_runtime = runtime;
     return 0;
 
-fail_threads:
-    destroy_seats(runtime);
 fail_seats:
-    edo__free(runtime, sizeof *runtime);
+    close_seats(runtime);
+    edo_runtime_unref(runtime);
     return rc;
 }
 
@@ -233,7 +234,9 @@ edo_runtime *edo_runtime_ref(edo_runtime *runtime)
 
 void edo_runtime_unref(edo_runtime *runtime)
 {
-    if (runtime && edo_sub_acq_rel(&runtime->refs, 1) == 1) edo__free(runtime, sizeof *runtime);
+    if (!runtime || edo_sub_acq_rel(&runtime->refs, 1) != 1) return;
+    free_seats(runtime);
+    edo__free(runtime, sizeof *runtime);
 }
 
 edo_runtime *edo_current_runtime(void)
@@ -282,7 +285,7 @@ static void push_from_afar(edo_runtime *runtime, edo_task *task)
         edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
     else
         edo__inject_push(runtime, task, task, 1);
-    edo__runtime_part(runtime);
+    edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
 }
 
 void edo__runtime_push(edo_runtime *runtime, edo_task *task)
@@ -302,7 +305,7 @@ void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
     uint32_t home = edo__task_home(task);
     edo_add_relaxed(&runtime->visitors, 1);
     edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
-    edo__runtime_part(runtime);
+    edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
 }
 
 /* ---- turning ---- */
@@ -471,7 +474,7 @@ static void release(edo_runtime *runtime)
 {
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     edo__monitor_free(runtime);
-    destroy_seats(runtime);
+    close_seats(runtime);
     edo_runtime_unref(runtime);
 }
 

@@ -39,7 +39,7 @@ struct edo_runtime {
     edo__idle idle;
     edo_atomic(bool) is_closed;   // no more tasks
     edo_atomic(bool) is_stopping; // the workers are to leave
-    edo_atomic(uint32_t) visitors; // threads without a seat between their first and last touch
+    edo_atomic(uint32_t) visitors;  // threads between a foreign push and their last touch
     edo_atomic(uint32_t) refs;
     edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
     edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck
@@ -51,12 +51,6 @@ static inline uint32_t edo__seat_count(const edo_runtime *runtime)
 {
     return edo_load_acquire(&runtime->seat_count);
 }
-
-/* ---- visits: a thread that has no seat touches the runtime, which must not end meanwhile ---- */
-
-/* Returns: false when the runtime is closed; then it is not touched. */
-bool edo__runtime_visit(edo_runtime *runtime);
-void edo__runtime_part(edo_runtime *runtime);
 
 /* ---- registry.c ---- */
 
@@ -72,6 +66,9 @@ uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
 /* Cancels or aborts every task. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
+
+/* Adds a seat behind the others. One thread at a time. */
+void edo__runtime_add_seat(edo_runtime *runtime, edo__worker *seat);
 
 /* Refuses all further tasks. */
 void edo__runtime_close(edo_runtime *runtime);

@@ -91,7 +91,6 @@ static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
 
 /* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
 int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
-void edo__worker_destroy(edo__worker *worker);
 
 /* ---- work.c: which task is next ---- */
 

@@ -350,7 +350,10 @@ static far_read *far_read_create(edo_runtime *runtime, unsigned at)
     far_read *read = model_alloc(sizeof *read);
     memset(read, 0, sizeof *read);
     edo_user_wakeable_init(&read->wakeable, wake_far);
-    read->cx = (edo_cx){ .runtime = runtime, .waker = &read->wakeable.head, .budget = 100 };
+    read->cx = (edo_cx){ .runtime = runtime,
+                         .worker = runtime->seats[0],
+                         .waker = &read->wakeable.head,
+                         .budget = 100 };
     read->op = edo_read(k->io, &k->buffer[at], 1);
     return read;
 }

@@ -54,7 +54,7 @@ static uint64_t want(uint64_t *state)
 
 static uint64_t complete(uint64_t *state)
 {
-    return edo__state_complete(state) & EDO__JOIN_WAKER;
+    return edo__state_complete(state);
 }
 
 static uint64_t joiner_told(uint64_t *state)
@@ -134,7 +134,7 @@ static const struct transition {
     { "complete", complete, RUNNING, COMPLETE, 0 },
     { "complete a woken one", complete, WOKEN, COMPLETE | EDO__NOTIFIED, 0 },
     { "complete with a joiner", complete, RUNNING | EDO__JOIN_WAKER, COMPLETE | EDO__JOIN_WAKER,
-      EDO__JOIN_WAKER },
+      true },
     { "tell the joiner", joiner_told, COMPLETE | EDO__JOIN_WAKER, COMPLETE, 0 },
 
     /* the joiner */
@@ -248,7 +248,7 @@ static void wake_often(struct cell *cell)
 static void finish(struct cell *cell)
 {
     cell->result = 42;
-    if (edo__state_complete(&cell->state) & EDO__JOIN_WAKER) {
+    if (edo__state_complete(&cell->state)) {
         check(cell->join_waker == 1, "the poller reads another waker");
         edo__state_joiner_told(&cell->state);
     }
