@@ -100,6 +100,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     if (!runtime) return -ENOMEM;
     int rc = -ENOMEM;
     init(runtime, config);
+    if (!runtime->fork_generation) goto fail_heap;
     runtime->heap = edo__heap_create();
     if (!runtime->heap) goto fail_heap;
     rc = open_driver(runtime);

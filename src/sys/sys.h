@@ -39,7 +39,7 @@ void edo__sys_thread_detach(edo__sys_thread thread);
 /* Names the calling thread, for debuggers and lists of threads; cut to what the system takes. */
 void edo__sys_thread_name(const char *name);
 
-/* Grows by one in every child of fork(). */
+/* Grows in every child of fork(). 0: there is no memory to notice forks. */
 uint32_t edo__sys_fork_generation(void);
 
 /* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles
