@@ -27,6 +27,13 @@ static inline void edo__lock_take(edo__lock *lock)
     if (!edo_cas_acquire(lock, &expected, 1)) edo__lock_take_slow(lock);
 }
 
+/* Returns: whether it was free, and is the caller's now. */
+static inline bool edo__lock_try(edo__lock *lock)
+{
+    uint32_t expected = 0;
+    return edo_cas_acquire(lock, &expected, 1);
+}
+
 static inline void edo__lock_give(edo__lock *lock)
 {
     if (edo_swap_release(lock, 0) == 2) edo__lock_give_slow(lock);
