@@ -31,6 +31,7 @@ typedef struct edo_config {
     int64_t drain_limit;                     // nanoseconds until tasks are aborted; 0: 10 s
     int64_t abort_limit;                     // ... and until they are given up; 0: 1 s
     uint64_t seed;                           // of edo_select()'s choices; 0: random
+    int32_t workers; // 0: current-thread; n: worker threads; EDO_WORKERS_AUTO
     void *reserved[8];
 } edo_config;
 
