@@ -199,6 +199,11 @@ int edo_faulty_pthread_atfork(void (*prepare)(void), void (*parent)(void), void 
     return faults_fails(FAULT_ALLOC) ? ENOMEM : pthread_atfork(prepare, parent, child);
 }
 
+int edo_faulty_pthread_attr_init(pthread_attr_t *attributes)
+{
+    return faults_fails(FAULT_ALLOC) ? ENOMEM : pthread_attr_init(attributes);
+}
+
 /* ---- hooks: those of a test, with the plan in front ---- */
 
 int edo__faulty_set_allocator(const edo_allocator *allocator); // the library's
