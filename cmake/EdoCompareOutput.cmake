@@ -1,5 +1,6 @@
 # Runs PROGRAM: it must end with status 0, and what it prints to stdout must be the text of EXPECTED.
-execute_process(COMMAND ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE status)
+separate_arguments(emulator UNIX_COMMAND "$ENV{EDO_EMULATOR}")
+execute_process(COMMAND ${emulator} ${PROGRAM} OUTPUT_VARIABLE output RESULT_VARIABLE status)
 file(READ ${EXPECTED} expected)
 if(NOT status EQUAL 0)
     message("${output}")

@@ -1,7 +1,9 @@
 # What all tests have in common, wherever they are registered.
 
+include(EdoEmulated)
+
 set(edo_test_timeout 60) # seconds; a test that takes longer hangs
-if(EDO_SANITIZE)
+if(EDO_SANITIZE OR CMAKE_CROSSCOMPILING_EMULATOR)
     set(edo_test_timeout 180)
 endif()
 
@@ -9,10 +11,17 @@ set(edo_test_drivers epoll chaos)
 if(EDO_IO_URING)
     list(APPEND edo_test_drivers io_uring)
 endif()
+if(CMAKE_CROSSCOMPILING_EMULATOR)
+    list(REMOVE_ITEM edo_test_drivers ${edo_not_emulated_drivers})
+endif()
 
+# A test that is a program runs under the emulator, if there is one, by itself; what a script starts
+# is preceded by EDO_EMULATOR.
+list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " edo_emulator)
 set(edo_test_environment
     EDO_SOURCE_DIR=${PROJECT_SOURCE_DIR}
     EDO_BIN_DIR=${PROJECT_BINARY_DIR}
+    EDO_EMULATOR=${edo_emulator}
     # Tests make allocations fail on purpose, also huge ones.
     ASAN_OPTIONS=allocator_may_return_null=1
     UBSAN_OPTIONS=print_stacktrace=1
@@ -25,6 +34,7 @@ function(edo_test_properties name)
         TIMEOUT ${edo_test_timeout}
         SKIP_RETURN_CODE 77
         ENVIRONMENT "${edo_test_environment};${ARGN}")
+    edo_leave_out_emulated(${name})
 endfunction()
 
 # edo_add_test(NAME SOURCE COMMAND...): registers NAME@DRIVER for each driver, or NAME alone

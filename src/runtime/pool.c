@@ -21,14 +21,15 @@ static void set_defaults(edo_pool_config *config)
 
 int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool)
 {
-    edo_pool *pool = edo__alloc_zeroed(sizeof *pool);
+    uint32_t fork_generation = edo__sys_fork_generation();
+    edo_pool *pool = fork_generation ? edo__alloc_zeroed(sizeof *pool) : NULL;
     if (!pool) return -ENOMEM;
     if (config) pool->config = *config;
     set_defaults(&pool->config);
     snprintf(pool->thread_name, sizeof pool->thread_name, "%s%s", runtime ? "edo/" : "",
              pool->config.name);
     pool->runtime = runtime;
-    pool->fork_generation = edo__sys_fork_generation();
+    pool->fork_generation = fork_generation;
     pool->refs = 1;
     edo__list_init(&pool->queue);
     edo__list_init(&pool->waiting);

@@ -104,17 +104,26 @@ edo_async(wait)
 }
 
 static pthread_key_t waiter_key;
-static pthread_once_t waiter_once = PTHREAD_ONCE_INIT;
-static int waiter_key_error;
+static edo_atomic(uint32_t) has_waiter_key;
+static edo__lock waiter_lock; // while the key is made
 
 static void destroy_waiter(void *runtime)
 {
     edo_runtime_destroy(runtime);
 }
 
-static void make_waiter_key(void)
+/* Once; but as often as it fails. */
+static int make_waiter_key(void)
 {
-    waiter_key_error = -pthread_key_create(&waiter_key, destroy_waiter);
+    int rc = 0;
+    if (edo_load_acquire(&has_waiter_key)) return 0; // partner: the store below
+    edo__lock_take(&waiter_lock);
+    if (!edo_load_relaxed(&has_waiter_key)) {
+        rc = -pthread_key_create(&waiter_key, destroy_waiter);
+        if (rc == 0) edo_store_release(&has_waiter_key, 1);
+    }
+    edo__lock_give(&waiter_lock);
+    return rc;
 }
 
 static int waiter_create(edo_runtime **ret_runtime)
@@ -132,14 +141,14 @@ static int waiter_create(edo_runtime **ret_runtime)
 
 static int waiter_of_this_thread(edo_runtime **ret_runtime)
 {
-    pthread_once(&waiter_once, make_waiter_key);
-    if (waiter_key_error < 0) return waiter_key_error;
+    int rc = make_waiter_key();
+    if (rc < 0) return rc;
     edo_runtime *runtime = pthread_getspecific(waiter_key);
     if (runtime && !edo__runtime_is_stale(runtime)) {
         *ret_runtime = runtime;
         return 0;
     }
-    int rc = waiter_create(ret_runtime);
+    rc = waiter_create(ret_runtime);
     if (rc == 0) edo_runtime_destroy(runtime); // one of the parent's before a fork, or NULL
     return rc;
 }

@@ -214,7 +214,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     int rc = settle_workers(&runtime->config);
     if (rc < 0) goto fail_seats;
     init(runtime);
-    rc = create_seats(runtime);
+    rc = runtime->fork_generation ? create_seats(runtime) : -ENOMEM;
     if (rc == 0) rc = edo__threads_start(runtime);
     if (rc < 0) goto fail_seats;
     *ret_runtime = runtime;

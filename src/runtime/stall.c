@@ -2,7 +2,6 @@
  * interrupted by a signal, whose handler writes down what it sees; the monitor tells it. */
 #include "runtime/stall.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "runtime/hooks.h"
@@ -11,7 +10,7 @@ enum {
     MAX_LINES = 32,
     MAX_STACK = 48,
     MAX_NAME = 64,
-    MAX_TEXT = 8192,
+    MAX_WHERE = 256,
     OWN_FRAMES = 2, // of the handler, on top of the stack
 };
 
@@ -52,48 +51,30 @@ static void capture(void *context)
 
 /* ---- telling ---- */
 
-static EDO_PRINTF(3, 4) size_t append(char *text, size_t used, const char *format, ...)
+static void log_line(const edo_trace_line *line)
 {
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(text + used, MAX_TEXT - used, format, args);
-    va_end(args);
-    size_t sum = used + (n > 0 ? (size_t)n : 0);
-    return sum < MAX_TEXT ? sum : MAX_TEXT - 1;
-}
-
-static size_t append_lines(char *text, size_t used, const snapshot *s)
-{
-    for (size_t i = 0; i < s->line_count; i++) {
-        const edo_trace_line *line = &s->lines[i];
-        used = append(text, used, "\n  %*s%s", 2 * line->depth, "", line->name);
-        if (line->file) used = append(text, used, " (%s:%u)", line->file, line->line);
-    }
-    return used;
-}
-
-static size_t append_stack(char *text, size_t used, const snapshot *s)
-{
-    char where[256];
-    used = append(text, used, "\n  on its thread's stack:");
-    for (size_t i = OWN_FRAMES; i < s->stack_count; i++) {
-        edo__sys_describe_code(s->stack[i], where, sizeof where);
-        used = append(text, used, "\n    %s", where);
-    }
-    return used;
+    if (line->file)
+        edo__log(EDO_LOG_WARN, "  %*s%s (%s:%u)", 2 * line->depth, "", line->name, line->file,
+                 line->line);
+    else
+        edo__log(EDO_LOG_WARN, "  %*s%s", 2 * line->depth, "", line->name);
 }
 
 static void log_stall(const snapshot *s, int64_t duration)
 {
-    char text[MAX_TEXT];
+    char where[MAX_WHERE];
     const edo__worker *worker = s->worker;
-    size_t used = append(text, 0, "%s: task '%s' #%llu, spawned at %s:%u, has kept worker %u for %lld ms",
-                         worker->runtime->config.name, s->name, (unsigned long long)s->id,
-                         s->site->file, s->site->line, worker->index,
-                         (long long)(duration / edo_ms(1)));
-    used = append_lines(text, used, s);
-    append_stack(text, used, s);
-    edo__log(EDO_LOG_WARN, "%s", text);
+    edo__log(EDO_LOG_WARN,
+             "%s: task '%s' #%llu, spawned at %s:%u, has kept worker %u for %lld ms; it is in",
+             worker->runtime->config.name, s->name, (unsigned long long)s->id, s->site->file,
+             s->site->line, worker->index, (long long)(duration / edo_ms(1)));
+    for (size_t i = 0; i < s->line_count; i++)
+        log_line(&s->lines[i]);
+    edo__log(EDO_LOG_WARN, "and its thread in");
+    for (size_t i = OWN_FRAMES; i < s->stack_count; i++) {
+        edo__sys_describe_code(s->stack[i], where, sizeof where);
+        edo__log(EDO_LOG_WARN, "  %s", where);
+    }
 }
 
 static void call_hooks(const snapshot *s, int64_t duration)

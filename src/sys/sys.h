@@ -56,7 +56,7 @@ size_t edo__sys_backtrace(void **stack, size_t max);
 /* "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Grows by one in every child of fork(). */
+/* Grows in every child of fork(). 0: there is no memory to notice forks. */
 uint32_t edo__sys_fork_generation(void);
 
 /* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles

@@ -126,6 +126,7 @@ edo_async(race)
         size_t size;
         self->io = open_stream(self->kind, &self->peer);
         self->random = test_random_make(self->kind);
+        self->sent = self->got = 0;
         for (self->round = 0; self->round < ROUNDS; self->round++) {
             n = edo_spawn(&self->reader, run_op,
                           .op = edo_read(self->io, self->in, sizeof self->in), .ret_op = &self->op);

@@ -47,7 +47,7 @@ void edo__sys_yield_thread(void)
 
 uint32_t edo__sys_fork_generation(void)
 {
-    return 0;
+    return 1;
 }
 
 void edo__sys_ignore_sigpipe(void) {}

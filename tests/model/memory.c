@@ -184,16 +184,23 @@ void memory_end_execution(void)
 
 /* ---- locations ---- */
 
+/* The low bytes of a value are its last ones where the byte order is big-endian. */
+static char *low_bytes(uint64_t *value, size_t size)
+{
+    size_t before = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof *value - size : 0;
+    return (char *)value + before;
+}
+
 static uint64_t peek(const void *address, size_t size)
 {
     uint64_t value = 0;
-    memcpy(&value, address, size);
+    memcpy(low_bytes(&value, size), address, size);
     return value;
 }
 
-static void poke(location *l)
+static void poke(const location *l, uint64_t value)
 {
-    memcpy(l->address, &model_run.stores[l->last].value, l->size);
+    memcpy(l->address, low_bytes(&value, l->size), l->size);
 }
 
 static int new_store(int at, uint64_t value)
@@ -236,7 +243,7 @@ void memory_restore(void)
 {
     for (int i = 0; i < model_run.location_count; i++) {
         location *l = &model_run.locations[i];
-        if (l->outside) memcpy(l->address, &l->initial, l->size);
+        if (l->outside) poke(l, l->initial);
     }
 }
 
@@ -306,7 +313,7 @@ static void insert_after(location *l, int predecessor, int number)
     p->next = number;
     if (l->last == predecessor) l->last = number;
     renumber(l);
-    poke(l);
+    poke(l, model_run.stores[l->last].value);
 }
 
 /* ---- what is handed over ---- */

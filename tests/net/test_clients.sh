@@ -6,6 +6,7 @@ skipped=77
 limit=60                                   # seconds for one client; it takes less than one
 size=$((8 << 20))                          # bytes sent by each
 echo=${EDO_BIN_DIR:?is set by ctest}/examples/echo
+read -ra emulator <<<"${EDO_EMULATOR:-}"    # what a program for another processor needs before it
 
 [ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
 [ -x "$echo" ] || { echo "no $echo: examples are not built"; exit $skipped; }
@@ -37,7 +38,7 @@ start() {
     for try in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 10000))
         open_port "$2" "$port" && continue
-        "$echo" "$1:$port" 2>"$work/stderr" &
+        "${emulator[@]}" "$echo" "$1:$port" 2>"$work/stderr" &
         server=$!
         until open_port "$2" "$port"; do
             kill -0 "$server" 2>/dev/null || break

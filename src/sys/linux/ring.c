@@ -343,7 +343,7 @@ static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_n
         fd = ring->registered;
         flags |= IORING_ENTER_REGISTERED_RING;
     }
-    ring->enters++;
+    edo_store_relaxed(&ring->enters, edo_load_relaxed(&ring->enters) + 1);
     rc = syscall(__NR_io_uring_enter, fd, to_submit, wait_nr, flags, arg,
                  arg != NULL ? sizeof *arg : 0);
     return rc < 0 ? -errno : (int)rc;
@@ -362,23 +362,34 @@ static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wa
     return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
-/* Shows the prepared entries to the kernel and answers how many it has not taken. The release pairs
- * with the kernel's acquire of sq_tail: the entries before it are filled in. */
-static unsigned publish(struct edo__ring *ring)
+/* The release pairs with the kernel's acquire of sq_tail: the entries before it are filled in. */
+unsigned edo__ring_publish(struct edo__ring *ring)
 {
     edo_store_release(ring->sq_tail, ring->sq_next);
-    return edo__ring_pending(ring);
+    return ring->sq_next;
 }
 
+/* How many entries before `end` the kernel has not taken; it may be beyond it. */
+static unsigned left_before(const struct edo__ring *ring, unsigned end)
+{
+    int left = (int)(end - edo_load_acquire(ring->sq_head));
+
+    return left > 0 ? (unsigned)left : 0;
+}
+
+/* The head of the queue tells what was taken, for another thread may submit at the same time, and
+ * then a call finds less than it was told of. A kernel without SUBMIT_ALL stops behind each entry
+ * that it refuses: as often as it takes. */
 int edo__ring_submit(struct edo__ring *ring)
 {
-    unsigned left = publish(ring);
+    unsigned end = edo__ring_publish(ring);
+    unsigned left = left_before(ring, end);
 
-    /* A kernel without SUBMIT_ALL stops behind each entry that it refuses: as often as it takes. */
     while (left > 0) {
         int rc = sys_enter(ring, left, 0, 0, NULL);
-        if (rc <= 0) return rc < 0 ? rc : -EAGAIN;
-        left -= (unsigned)rc;
+        unsigned rest = left_before(ring, end);
+        if (rest == left) return rc < 0 ? rc : -EAGAIN;
+        left = rest;
     }
     return 0;
 }
@@ -418,20 +429,33 @@ static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeou
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
     if (wait_nr > 0) wait_nr = edo__ring_ready(ring) > 0 ? 0 : 1;
+    return edo__ring_wait(ring, wait_nr, timeout_ns);
+}
+
+int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
+{
     return wait_result(enter_and_get(ring, 0, wait_nr, timeout_ns));
 }
 
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
-    unsigned left = publish(ring);
+    return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
+}
+
+/* A call that was not told the right number does not wait: with others at work, once more; on
+ * kernels without SUBMIT_ALL, as often as it stopped behind a refused entry. */
+int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
+{
+    unsigned left = left_before(ring, end);
 
     if (timeout_ns == 0 || edo__ring_ready(ring) >= wait_nr) wait_nr = 0;
     if (left == 0 && wait_nr == 0 && !edo__ring_has_work(ring)) return 0;
     for (;;) {
+        unsigned before = left;
         int rc = enter_and_get(ring, left, wait_nr, timeout_ns);
         if (left == 0 || rc == (int)left) return wait_result(rc);
-        if (is_starved(rc)) return wait_starved(ring, wait_nr, timeout_ns);
-        if (rc < 0) return wait_result(rc);
-        left -= (unsigned)rc; // without SUBMIT_ALL: stopped behind a refused entry, did not wait
+        left = left_before(ring, end);
+        if (left < before) continue;
+        return is_starved(rc) ? wait_starved(ring, wait_nr, timeout_ns) : wait_result(rc);
     }
 }

@@ -6,7 +6,9 @@
  * knows the queues, the system calls and the oddities of kernel versions; it knows nothing of
  * operations, tasks and buffers, which belong to the driver on top.
  *
- * One thread at a time: every function here must be called under the owner's lock, if it has one.
+ * One thread at a time: every function here must be called under the owner's lock, if it has one,
+ * except for edo__ring_enter_to and what takes completions: these are for the one thread that
+ * turns the ring, and go together with what others do to the submission queue under the lock.
  * A ring with IORING_SETUP_SINGLE_ISSUER is stricter: the kernel answers -EEXIST to any thread but
  * the one that called edo__ring_init (with IORING_SETUP_R_DISABLED: edo__ring_enable).
  *
@@ -94,7 +96,7 @@ struct edo__ring {
     struct io_uring_cqe *cqes;
     edo_atomic(unsigned) *cq_tail;
     edo_atomic(unsigned) *cq_head;
-    unsigned cq_next; // our copy of *cq_head, which nobody else writes
+    edo_atomic(unsigned) cq_next; // our copy of *cq_head, which nobody else writes
     unsigned cq_mask;
 
     /* Submission queue; `sq_head` and `sq_flags` are the kernel's to write, `sq_tail` ours. */
@@ -108,11 +110,12 @@ struct edo__ring {
     int fd;         // the ring itself; can be polled: readable when there is something to reap
     int registered; // its index in the table of `owner`, or -1
     uint64_t owner; // the thread in whose table it is registered
-    unsigned enter_flags; // for every io_uring_enter that waits
-    unsigned setup_flags; // as the kernel accepted them
-    unsigned features;    // IORING_FEAT_*
-    unsigned can;         // EDO__RING_CAN_*
-    uint64_t enters;      // calls of io_uring_enter so far, for metrics
+    unsigned enter_flags;        // for every io_uring_enter that waits
+    unsigned setup_flags;        // as the kernel accepted them
+    unsigned features;           // IORING_FEAT_*
+    unsigned can;                // EDO__RING_CAN_*
+    edo_atomic(uint64_t) enters; // calls of io_uring_enter so far, for metrics; two at a time may
+                                 // count as one
 
     void *map; // both queues' indices and the CQ's entries
     size_t map_size;
@@ -176,6 +179,18 @@ int edo__ring_submit(struct edo__ring *ring);
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
+/*
+ * edo__ring_enter in two steps, for a ring that several threads submit to: publish, under the lock,
+ * shows the kernel what was prepared and answers where that ends; enter_to, without the lock,
+ * submits up to there and waits. Others may prepare more meanwhile, and submit it, and what was
+ * published: the kernel takes each entry once, in the order of the queue.
+ */
+unsigned edo__ring_publish(struct edo__ring *ring);
+int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
+
+/* Waits as edo__ring_enter does, and submits nothing. Any thread, without the lock. */
+int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
+
 /* How many prepared entries the kernel has not taken. The acquire pairs with the kernel's release
  * of sq_head: an entry that we fill in again has been read by then. */
 static inline unsigned edo__ring_pending(const struct edo__ring *ring)
@@ -187,7 +202,15 @@ static inline unsigned edo__ring_pending(const struct edo__ring *ring)
  * the entries before it are written. */
 static inline unsigned edo__ring_ready(const struct edo__ring *ring)
 {
-    return edo_load_acquire(ring->cq_tail) - ring->cq_next;
+    return edo_load_acquire(ring->cq_tail) - edo_load_relaxed(&ring->cq_next);
+}
+
+/* After edo__ring_ready, before the completions are handled, where other threads submit: what they
+ * did before they published comes before. The acquire pairs with the release in edo__ring_publish;
+ * that the kernel orders the two ends is not for a compiler, or a checker, to see. */
+static inline void edo__ring_see_submitters(const struct edo__ring *ring)
+{
+    (void)edo_load_acquire(ring->sq_tail);
 }
 
 /* Whether the kernel holds back completions that only an edo__ring_enter brings in: deferred task
@@ -206,7 +229,7 @@ static inline bool edo__ring_has_work(const struct edo__ring *ring)
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {
     unsigned ready = edo__ring_ready(ring);
-    unsigned at = ring->cq_next & ring->cq_mask;
+    unsigned at = edo_load_relaxed(&ring->cq_next) & ring->cq_mask;
     unsigned until_wrap = ring->cq_mask + 1 - at;
 
     if (ready == 0) return 0;
@@ -218,8 +241,9 @@ static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_ur
  * acquire of cq_head: our reads of the entries come before they are overwritten. */
 static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
 {
-    ring->cq_next += count;
-    edo_store_release(ring->cq_head, ring->cq_next);
+    unsigned next = edo_load_relaxed(&ring->cq_next) + count;
+    edo_store_relaxed(&ring->cq_next, next);
+    edo_store_release(ring->cq_head, next);
 }
 
 /*

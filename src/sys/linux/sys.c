@@ -124,25 +124,25 @@ void edo__sys_thread_name(const char *name)
 enum { NOT_WATCHED }; // generations count from 1
 
 static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
-static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
 
 static void count_fork(void)
 {
     edo_add_relaxed(&fork_generation, 1);
 }
 
-static void watch_forks(void)
+/* Two threads at a time may both set the handler: a fork counts twice then, which tells as much. */
+static uint32_t watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, count_fork);
-    edo_add_relaxed(&fork_generation, 1);
+    uint32_t generation = NOT_WATCHED;
+    if (pthread_atfork(NULL, NULL, count_fork) != 0) return NOT_WATCHED;
+    edo_cas_relaxed(&fork_generation, &generation, 1);
+    return edo_load_relaxed(&fork_generation);
 }
 
 uint32_t edo__sys_fork_generation(void)
 {
     uint32_t generation = edo_load_relaxed(&fork_generation);
-    if (generation != NOT_WATCHED) return generation;
-    pthread_once(&fork_once, watch_forks);
-    return edo_load_relaxed(&fork_generation);
+    return generation != NOT_WATCHED ? generation : watch_forks();
 }
 
 /* ---- signals ---- */

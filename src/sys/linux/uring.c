@@ -3,11 +3,32 @@
  *
  * Entries are prepared while tasks are polled; the turn submits them all in one system call.
  *
- * The ring belongs to the thread that enables it, by the first poll or turn: the kernel refuses all
- * others. Only that thread prepares entries and sees completions, so these need no lock. Others may
- * close a source (which wakes the task of the operation, whose poll cancels it) and poll an
- * operation that was started on the ring's thread: they take its result, if it has one, and else
- * change its waker or request that it be cancelled. All this is ordered by the source's lock.
+ * The ring of a current-thread runtime is owned by the thread that enables it, by the first poll or
+ * turn: the kernel refuses all others. Only that thread prepares entries and sees completions, so
+ * these need no lock. Others may close a source (which wakes the task of the operation, whose poll
+ * cancels it) and poll an operation that was started on the ring's thread: they take its result, if
+ * it has one, and else change its waker or request that it be cancelled. All this is ordered by the
+ * source's lock.
+ *
+ * A worker's ring is shared. Any thread prepares entries, under the driver's lock, so nobody
+ * requests anything: a poll elsewhere cancels by itself, and a listener is armed by whoever accepts.
+ * Completions are taken by one thread at a time, the turner, who has `turning` from before it
+ * submits until it has handled what came; a closer of a listener may be it for a moment. So the
+ * completions of one source are handled one after the other, and in order.
+ *
+ *     who               does                                         under
+ *     a poll, a closer  prepares; submits if `asleep`                source's lock, driver's lock
+ *     the turner        arms watches, publishes, sets `asleep`       turning, driver's lock
+ *                       submits what was published; sleeps           turning
+ *                       clears `asleep`, takes completions           turning
+ *                       handles one, may prepare                     turning, source's, driver's
+ *
+ * No entry is left behind: it is prepared before the turner publishes, and then submitted by it; or
+ * after, while the turner sleeps, and then by its preparer; or while nobody sleeps, and then by the
+ * next turn, for a worker turns its ring before it sleeps, and a helper does it for one that is
+ * stuck. `asleep` is set under the lock, with the publishing; it is cleared without, for who sees it
+ * too long makes a system call in vain. If the kernel takes nothing while the turner sleeps, it is
+ * unparked, and tries again.
  */
 #include "sys/linux/uring.h"
 
@@ -31,7 +52,7 @@ static const void *this_thread(void)
 
 bool edo__uring_is_owner(const edo__uring *driver)
 {
-    return edo_load_relaxed(&driver->owner) == this_thread();
+    return !driver->shared && edo_load_relaxed(&driver->owner) == this_thread();
 }
 
 bool edo__uring_is_inherited(const edo__uring *driver)
@@ -94,6 +115,26 @@ static void be_enabled(edo__uring *driver)
     if (edo__unlikely(!edo_load_relaxed(&driver->owner))) enable(driver);
 }
 
+void edo__uring_begin(edo__uring *driver)
+{
+    if (driver->shared) edo__lock_take(&driver->lock);
+}
+
+/* Returns: false when the kernel did not take all, and nobody would try again. */
+static bool submit_for_sleeper(edo__uring *driver)
+{
+    if (!edo_load_relaxed(&driver->asleep) || !edo__ring_pending(&driver->ring)) return true;
+    return edo__ring_submit(&driver->ring) == 0;
+}
+
+void edo__uring_end(edo__uring *driver)
+{
+    if (!driver->shared) return;
+    bool done = submit_for_sleeper(driver);
+    edo__lock_give(&driver->lock);
+    if (!done) driver->base.ops->unpark(&driver->base);
+}
+
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 {
     be_enabled(driver);
@@ -109,7 +150,9 @@ static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
     edo__uring_watch *watch = &driver->watches[number - 1];
     clear_event(watch->fd);
+    edo__uring_begin(driver);
     watch->armed = false;
+    edo__uring_end(driver);
 }
 
 static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
@@ -130,6 +173,7 @@ int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
     int count = 0, limit = (int)edo__ring_ready(&driver->ring);
+    if (driver->shared) edo__ring_see_submitters(&driver->ring);
     for (; count < limit && edo__ring_peek(&driver->ring, &first); count++) {
         uint64_t tag = first->user_data;
         int result = first->res;
@@ -141,6 +185,46 @@ int edo__uring_reap(edo__uring *driver)
 }
 
 /* ---- turning ---- */
+
+static void become_turner(edo__uring *driver)
+{
+    edo_store_relaxed(&driver->turner, this_thread());
+}
+
+static void leave_turn(edo__uring *driver)
+{
+    edo_store_relaxed(&driver->turner, NULL);
+    edo__lock_give(&driver->turning);
+}
+
+/* How long to wait for a completion that whoever turns the ring may have taken by now. */
+enum { GLIMPSE_NS = 1000000 };
+
+/* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. A
+ * turner whose wake closes a listener is here too. */
+static int help_shared(edo__uring *driver)
+{
+    int count = 0;
+    edo__lock_take(&driver->lock);
+    edo__ring_submit(&driver->ring);
+    edo__lock_give(&driver->lock);
+    if (edo_load_relaxed(&driver->turner) == this_thread()) {
+        count = edo__uring_reap(driver);
+    } else if (edo__lock_try(&driver->turning)) {
+        become_turner(driver);
+        count = edo__uring_reap(driver);
+        leave_turn(driver);
+    }
+    return count ? 0 : edo__ring_wait(&driver->ring, 1, GLIMPSE_NS);
+}
+
+int edo__uring_help(edo__uring *driver)
+{
+    if (driver->shared) return help_shared(driver);
+    int rc = edo__ring_enter(&driver->ring, 1, -1);
+    edo__uring_reap(driver);
+    return rc;
+}
 
 static _Noreturn void give_up(int error)
 {
@@ -169,13 +253,13 @@ static void submit_rest(edo__uring *driver)
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
-static int uring_turn(edo_driver *base, int64_t timeout)
+/* timeout: of the ring. */
+static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
-    edo__uring *driver = edo__uring_of(base);
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    arm_watches(driver, timeout > 0);
-    int rc = edo__ring_enter(&driver->ring, timeout > 0, timeout == INT64_MAX ? -1 : timeout);
+    arm_watches(driver, sleeps);
+    int rc = edo__ring_enter(&driver->ring, sleeps, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
     edo__uring_serve_requests(driver);
@@ -183,6 +267,42 @@ static int uring_turn(edo_driver *base, int64_t timeout)
     submit_rest(driver);
     if (driver->signal >= 0) settle_signal(driver);
     return count;
+}
+
+/* Returns: where the entries end that this turn submits. */
+static unsigned publish(edo__uring *driver, bool sleeps)
+{
+    edo__lock_take(&driver->lock);
+    be_enabled(driver);
+    arm_watches(driver, sleeps);
+    unsigned end = edo__ring_publish(&driver->ring);
+    edo_store_relaxed(&driver->asleep, sleeps);
+    edo__lock_give(&driver->lock);
+    return end;
+}
+
+/* What handling completions prepares, and watches that ended, are for the next turn: there is no
+ * foreign loop that would wait before it. */
+static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
+{
+    edo__lock_take(&driver->turning);
+    become_turner(driver);
+    unsigned end = publish(driver, sleeps);
+    int rc = edo__ring_enter_to(&driver->ring, end, sleeps, timeout);
+    if (rc < 0) give_up(rc);
+    edo_store_relaxed(&driver->asleep, false);
+    int count = edo__uring_reap(driver);
+    leave_turn(driver);
+    return count;
+}
+
+static int uring_turn(edo_driver *base, int64_t timeout)
+{
+    edo__uring *driver = edo__uring_of(base);
+    bool sleeps = timeout > 0;
+    if (timeout == INT64_MAX) timeout = -1;
+    return driver->shared ? turn_shared(driver, sleeps, timeout)
+                          : turn_owned(driver, sleeps, timeout);
 }
 
 /* Each write is an edge, also before the poll is armed. The kernel signals the foreign loop late
@@ -208,8 +328,8 @@ static int open_event(edo__uring *driver, const char **ret_reason)
 
 static int open_fds(edo__uring *driver, const char **ret_reason)
 {
-    int rc = edo__ring_init(&driver->ring, ENTRIES, EDO__RING_OWNED | IORING_SETUP_R_DISABLED,
-                            ret_reason);
+    unsigned flags = driver->shared ? EDO__RING_SHARED : EDO__RING_OWNED;
+    int rc = edo__ring_init(&driver->ring, ENTRIES, flags | IORING_SETUP_R_DISABLED, ret_reason);
     if (rc < 0) return rc;
     rc = open_event(driver, ret_reason);
     if (rc < 0) edo__ring_deinit(&driver->ring);
@@ -224,6 +344,7 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     edo__uring *driver = edo__alloc_zeroed(sizeof *driver);
     if (!driver) return -ENOMEM;
     driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
+    driver->shared = edo__runtime_workers(runtime) != 0;
     driver->signal = -1;
     driver->fork_generation = edo__sys_fork_generation();
     edo__list_init(&driver->listeners);
@@ -280,10 +401,12 @@ static int open_signal(edo__uring *driver)
     return 0;
 }
 
-/* The polls of what ends a wait must be in the ring before a foreign loop sleeps. */
+/* The polls of what ends a wait must be in the ring before a foreign loop sleeps. Workers turn
+ * their rings themselves. */
 static int uring_fd(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
+    if (driver->shared) return -EOPNOTSUPP;
     be_enabled(driver);
     int rc = driver->signal < 0 ? open_signal(driver) : 0;
     if (rc == 0) rc = edo__ring_submit(&driver->ring);
@@ -293,6 +416,7 @@ static int uring_fd(edo_driver *base)
 static int uring_watch(edo_driver *base, int fd)
 {
     edo__uring *driver = edo__uring_of(base);
+    if (driver->shared) return -EOPNOTSUPP;
     be_enabled(driver);
     if (driver->watch_count == EDO__URING_WATCHES) return -ENOSPC;
     add_watch(driver, fd, false);

@@ -15,7 +15,7 @@ typedef struct edo__uring_watch {
 } edo__uring_watch;
 
 /* What another thread wants of the owner: to cancel the operation on a side of a source, or to look
- * after a listener. The driver's lock, while it is listed. */
+ * after a listener. The driver's lock, while it is listed. Shared rings need none. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo__source *source;
@@ -23,8 +23,14 @@ typedef struct edo__uring_request {
     bool listed;
 } edo__uring_request;
 
-/* Owner: the thread that enabled the ring. Others touch base, owner, event, signal and, under the
- * lock, requests. Order of locks: a source's, then this one. */
+/* A ring is owned, by the thread that enabled it, or shared, by the threads of its runtime; which
+ * one is fixed when it is made.
+ *
+ * Owned: others touch base, owner, event, signal and, under the lock, requests and the listed.
+ * Shared: the lock guards the submission queue, watches, listeners, closing; `turning` the
+ * completions.
+ *
+ * Order of locks: turning, a source's, the driver's. */
 typedef struct edo__uring {
     edo_driver base;
     struct edo__ring ring;
@@ -37,6 +43,13 @@ typedef struct edo__uring {
     edo__node listeners; // sources that a multishot accept serves, through registered
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
+
+    /* shared */
+    bool shared;
+    edo_atomic(bool) asleep;           // a turn that may wait in the kernel has published
+    edo__lock turning;                 // who turns; also who takes completions between turns
+    edo_atomic(const void *) turner;   // the thread that has it, or NULL
+    edo_atomic(edo__source *) closing; // a listener that close works on, kept in memory for it
 } edo__uring;
 
 static inline edo__uring *edo__uring_of(edo_driver *driver)
@@ -80,16 +93,34 @@ static inline void edo__uring_set_stage(edo_op *op, edo__uring_stage stage)
     op->link.at.extra = (void *)(uintptr_t)stage;
 }
 
+/* Whether the ring is this thread's alone. */
 bool edo__uring_is_owner(const edo__uring *driver);
+
+/* Whether this thread may prepare entries; else it has to request what it wants. */
+static inline bool edo__uring_is_usable(const edo__uring *driver)
+{
+    return driver->shared || edo__uring_is_owner(driver);
+}
 
 /* In the child of a fork: the ring is the parent's, and its memory is not there. */
 bool edo__uring_is_inherited(const edo__uring *driver);
 
-/* An entry, or NULL when the kernel takes none now. Enables the ring. Owner. */
+/* Around what prepares entries: the owner's alone, or under the driver's lock. The caller keeps the
+ * driver. */
+void edo__uring_begin(edo__uring *driver);
+
+/* What was prepared is submitted by the next turn; at once, if one sleeps in the ring meanwhile. */
+void edo__uring_end(edo__uring *driver);
+
+/* An entry, or NULL when the kernel takes none now. Enables the ring. Between begin and end. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
-/* Handles the completions that are there. Returns: their number. Owner. */
+/* Handles the completions that are there. Returns: their number. Owner; who has `turning`. */
 int edo__uring_reap(edo__uring *driver);
+
+/* Submits, and handles completions, or has whoever turns the ring handle them; waits for some.
+ * Returns: 0, or why the ring is dead. Without locks. Usable. */
+int edo__uring_help(edo__uring *driver);
 
 /* ---- uring_op.c ---- */
 
@@ -104,7 +135,7 @@ edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op);
 /* Starts the operation anew with the next poll. Inside a poll. */
 edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
 
-/* A completion of what waits on a side. Owner. */
+/* A completion of what waits on a side. Owner; who has `turning`. */
 void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
                          uint32_t flags);
 
@@ -112,11 +143,13 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
 
 /* ---- uring_cancel.c ---- */
 
-/* Hands a request in, unless it is listed; the owner is to be unparked then. Any thread. */
+/* Hands a request in, unless it is listed; the owner is to be unparked then. Any thread; the ring
+ * is owned. */
 void edo__uring_request_push(edo__uring *driver, edo__uring_request *request);
 
-/* Takes a request back, if it is listed. Owner. */
+/* Takes a request back, if it is listed. Owner; the second under the driver's lock. */
 void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request);
+void edo__uring_request_unlist(edo__uring *driver, edo__uring_request *request);
 
 /* Takes back the request to cancel what waits on a side. Returns: it. Owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
@@ -139,11 +172,12 @@ bool edo__uring_accept(edo__uring *driver, edo__source *source, edo_op *op, edo_
  * entry: it has been requested again. Owner. */
 bool edo__uring_tend_listener(edo__uring *driver, edo__source *source);
 
-/* A completion of the multishot accept. Owner. */
+/* A completion of the multishot accept. Owner; who has `turning`. */
 void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags);
 
 /* Ends a listener to which no operation refers. Any thread. */
 void edo__uring_forget(edo_driver *base, edo__source *source);
 
-/* Ends all multishots and lets the listeners go: the driver closes. Owner. */
+/* Ends all multishots and lets the listeners go: the driver closes. Owner; of a shared ring, the
+ * last of the runtime's threads. */
 void edo__uring_close_listeners(edo__uring *driver);

@@ -11,9 +11,16 @@
  * them, but for those that were accepted before the cancel. An error (-EMFILE) ends the multishot
  * and goes to the accept that waits; without one it is met again by the next.
  *
- * Only the owner of the ring arms, stops and ends. An accept in another runtime takes the listener
- * over if both runtimes are turned by the same thread; if not, it waits for the queue from where it
- * is. A listener that outlives its runtime is let go, with its queue.
+ * Only the owner of an owned ring arms, stops and ends. An accept in another runtime takes the
+ * listener over if both runtimes are turned by the same thread; if not, it waits for the queue from
+ * where it is. A listener that outlives its runtime is let go, with its queue.
+ *
+ * On a shared ring any thread does, each step under the source's lock: a listener stays on the ring
+ * of the worker that accepted first, an accept elsewhere arms it there and waits for the queue. It
+ * ends by the thread that closes it, or by the driver's close, whichever finds it disarmed and still
+ * registered first; the turner, which handles the last completion under the lock, does not look at
+ * it after. Without an entry nothing is requested: an accept is tried again, a long queue is stopped
+ * by its next connection, and a closer insists.
  */
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,16 +28,15 @@
 #include "sys/linux/drivers.h"
 #include "sys/linux/uring.h"
 #include "sys/sys.h"
-#include "sys/sys.h"
 
 enum { QUEUE_LIMIT = 64 };
 
-/* source->extra of a listener whose driver is one of ours. The source's lock; written by the owner
- * alone, except `ending` and `forgotten`. */
+/* source->extra of a listener whose driver is one of ours. The source's lock; on an owned ring it is
+ * written by the owner alone, except `ending` and `forgotten`, which are for owned rings. */
 typedef struct acceptor {
     bool armed;     // a multishot is in the kernel
     bool stopping;  // and its cancel too
-    bool leaving;   // to be stopped: another runtime takes it over
+    bool leaving;   // to be stopped: another runtime takes it over, or it is closed
     bool ending;    // to be stopped for good
     bool forgotten; // to be released with its descriptor
     bool refused;   // the kernel has no multishot accept after all
@@ -58,10 +64,25 @@ static edo_op *waiter_of(const edo__source *source)
     return queued ? op : NULL;
 }
 
+/* Under the lock. */
 static void enlist(edo__uring *driver, edo__source *source)
 {
     source->driver = &driver->base;
+    edo__lock_take(&driver->lock);
     edo__list_push(&driver->listeners, &source->registered);
+    edo__lock_give(&driver->lock);
+}
+
+/* Under the lock. In the child of a fork nobody walks the parent's list, and its lock may have been
+ * taken. */
+static void delist(edo__uring *driver, edo__source *source)
+{
+    acceptor *a = source->extra;
+    if (edo__uring_is_inherited(driver)) return;
+    edo__lock_take(&driver->lock);
+    edo__list_remove(&source->registered);
+    edo__uring_request_unlist(driver, &a->request);
+    edo__lock_give(&driver->lock);
 }
 
 /* The listener is claimed by its one accept, so nobody else takes it over at the same time. */
@@ -85,30 +106,48 @@ static edo_wakeable *retry(edo__source *source, edo_op *op)
     return edo__uring_wake(source, op);
 }
 
-/* What is queued stays with the listener, for a driver of readiness to be found ready. */
+/* Under the lock. */
+static edo_wakeable *retry_waiter(edo__source *source)
+{
+    edo_op *op = waiter_of(source);
+    return op ? retry(source, op) : NULL;
+}
+
+/* Under the lock. What is queued stays with the listener, for a driver of readiness to be found
+ * ready. */
+static edo_wakeable *deregister(edo__uring *driver, edo__source *source)
+{
+    edo_wakeable *waker = retry_waiter(source);
+    delist(driver, source);
+    source->driver = NULL;
+    source->extra = NULL;
+    edo_or_acq_rel(&source->sides[EDO__READ_SIDE].ready, EDO__READY_NOW);
+    return waker;
+}
+
+static void end_source(edo__source *source)
+{
+    edo__source_close_fd(source);
+    source->release(source);
+}
+
+/* On a shared ring another thread may have done so. Unless it was forgotten, the source is not
+ * touched after the lock. */
 static void let_go(edo__uring *driver, edo__source *source)
 {
     edo__lock_take(&source->lock);
-    acceptor *a = source->extra;
-    edo_op *op = waiter_of(source);
-    edo_wakeable *waker = op ? retry(source, op) : NULL;
-    source->driver = NULL;
-    source->extra = NULL;
-    edo__list_remove(&source->registered);
-    edo__uring_request_drop(driver, &a->request);
-    edo_or_acq_rel(&source->sides[EDO__READ_SIDE].ready, EDO__READY_NOW);
+    acceptor *a = source->driver == &driver->base ? source->extra : NULL;
+    edo_wakeable *waker = a ? deregister(driver, source) : NULL;
     edo__lock_give(&source->lock);
+    if (!a) return;
     edo__wake_commit(waker);
-    if (a->forgotten) {
-        edo__source_close_fd(source);
-        source->release(source);
-    }
+    if (a->forgotten) end_source(source);
     edo__free(a, sizeof *a);
 }
 
-/* ---- tending; owner ---- */
+/* ---- tending ---- */
 
-typedef enum tending { NOTHING, ARM, STOP, END } tending;
+typedef enum tending { NOTHING, ARM, STOP, END, AGAIN } tending; // AGAIN: there was no entry
 
 /* Under the lock. */
 static tending next_step(edo__source *source, const acceptor *a)
@@ -120,15 +159,11 @@ static tending next_step(edo__source *source, const acceptor *a)
     return waiter_of(source) && !unwanted && !queued && !a->refused ? ARM : NOTHING;
 }
 
-static bool take_step(edo__uring *driver, edo__source *source, tending step)
+static void fill(edo__source *source, tending step, struct io_uring_sqe *sqe)
 {
-    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
     uint64_t tag = edo__uring_tag(source, EDO__TAG_LISTENER);
     acceptor *a = source->extra;
-    edo__lock_take(&source->lock);
-    if (!sqe) {
-        edo__uring_request_push(driver, &a->request);
-    } else if (step == STOP) {
+    if (step == STOP) {
         edo__sqe_cancel(sqe, tag);
         a->stopping = true;
     } else {
@@ -136,34 +171,74 @@ static bool take_step(edo__uring *driver, edo__source *source, tending step)
         edo__sqe_tag(sqe, tag);
         a->armed = true;
     }
-    edo__lock_give(&source->lock);
+}
+
+/* Under the lock. Returns: false when the kernel takes no entry now. */
+static bool take_step(edo__uring *driver, edo__source *source, tending step)
+{
+    edo__uring_begin(driver);
+    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
+    if (sqe) fill(source, step, sqe);
+    edo__uring_end(driver);
     return sqe;
+}
+
+/* Under the lock. Without an entry the listener's owner is asked again; on a shared ring the accept
+ * that waits is tried again: *ret_waker is its wake. */
+static tending tend(edo__uring *driver, edo__source *source, edo_wakeable **ret_waker)
+{
+    acceptor *a = source->extra;
+    tending step = source->driver == &driver->base ? next_step(source, a) : NOTHING;
+    if (step == NOTHING || step == END || take_step(driver, source, step)) return step;
+    if (driver->shared)
+        *ret_waker = retry_waiter(source);
+    else
+        edo__uring_request_push(driver, &a->request);
+    return AGAIN;
 }
 
 bool edo__uring_tend_listener(edo__uring *driver, edo__source *source)
 {
+    edo_wakeable *waker = NULL;
     edo__lock_take(&source->lock);
-    bool ours = source->driver == &driver->base;
-    tending step = ours ? next_step(source, source->extra) : NOTHING;
+    tending step = tend(driver, source, &waker);
     edo__lock_give(&source->lock);
+    edo__wake_commit(waker);
     if (step == END) let_go(driver, source);
-    return step == NOTHING || step == END || take_step(driver, source, step);
+    return step != AGAIN;
 }
 
-/* Waits until the kernel has let go of the listener; it says so at once. */
+/* Returns: whether the kernel still has the listener, of which this driver has not let go. */
+static bool is_stopping(edo__uring *driver, edo__source *source)
+{
+    edo_wakeable *waker = NULL;
+    edo__lock_take(&source->lock);
+    acceptor *a = source->driver == &driver->base ? source->extra : NULL;
+    if (a) {
+        a->leaving = true;
+        tend(driver, source, &waker);
+    }
+    bool armed = a && a->armed;
+    edo__lock_give(&source->lock);
+    edo__wake_commit(waker);
+    return armed;
+}
+
+static void set_stopped(edo__uring *driver, edo__source *source)
+{
+    edo__lock_take(&source->lock);
+    acceptor *a = source->driver == &driver->base ? source->extra : NULL;
+    if (a) a->armed = a->stopping = false;
+    edo__lock_give(&source->lock);
+}
+
+/* Waits until the kernel has let go of the listener; it says so at once. Usable. */
 static void stop_now(edo__uring *driver, edo__source *source)
 {
     int rc = 0;
-    acceptor *a = source->extra;
-    a->leaving = true;
-    edo__uring_tend_listener(driver, source);
-    while (rc == 0 && a->armed) {
-        rc = edo__ring_enter(&driver->ring, 1, -1);
-        edo__uring_reap(driver);
-        edo__uring_tend_listener(driver, source);
-    }
-    if (rc < 0) a->armed = a->stopping = false; // the ring is dead
-    a->leaving = false;
+    while (rc == 0 && is_stopping(driver, source))
+        rc = edo__uring_help(driver);
+    if (rc < 0) set_stopped(driver, source); // the ring is dead
 }
 
 /* ---- completions ---- */
@@ -188,19 +263,22 @@ static edo_wakeable *note_accepted(edo__source *source, acceptor *a, int result,
     return edo__uring_wake(source, op);
 }
 
+/* The last one is the last that refers to the source: on a shared ring it may end thereafter. */
 void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags)
 {
-    acceptor *a = source->extra;
+    edo_wakeable *retried = NULL;
     if (result >= 0 && !edo__accepted_make_room(source)) {
         edo__log(EDO_LOG_WARN, "edo_accept: no memory to queue a connection: closed");
         close(result);
         result = -ECANCELED;
     }
     edo__lock_take(&source->lock);
-    edo_wakeable *waker = note_accepted(source, a, result, flags & IORING_CQE_F_MORE);
+    edo_wakeable *waker = note_accepted(source, source->extra, result, flags & IORING_CQE_F_MORE);
+    tending step = tend(driver, source, &retried);
     edo__lock_give(&source->lock);
-    edo__uring_tend_listener(driver, source);
+    if (step == END) let_go(driver, source);
     edo__wake_commit(waker);
+    edo__wake_commit(retried);
 }
 
 /* ---- accepting ---- */
@@ -240,8 +318,8 @@ static void move_here(edo__uring *driver, edo__uring *holder, edo__source *sourc
     acceptor *a = source->extra;
     stop_now(holder, source);
     edo__lock_take(&source->lock);
-    edo__list_remove(&source->registered);
-    edo__uring_request_drop(holder, &a->request);
+    a->leaving = false;
+    delist(holder, source);
     enlist(driver, source);
     edo__lock_give(&source->lock);
 }
@@ -254,29 +332,41 @@ static bool queue_up(edo__uring *holder, edo__uring *driver, edo__source *source
     op->base.result = edo__accepted_pop(source);
     if (op->base.result >= 0 || source->driver != &holder->base) return false;
     op->base.result = -ECANCELED;
-    if (!edo__uring_park(driver, source, op, waker, EDO__QUEUED)) return false;
-    if (holder != driver) edo__uring_request_push(holder, &((acceptor *)source->extra)->request);
-    return true;
+    return edo__uring_park(driver, source, op, waker, EDO__QUEUED);
+}
+
+/* Under the lock. */
+static void ask_holder(edo__uring *holder, edo__source *source)
+{
+    edo__uring_request_push(holder, &((acceptor *)source->extra)->request);
 }
 
 static edo_poll accept_from(edo__uring *holder, edo__uring *driver, edo__source *source, edo_op *op,
                             edo_wakeable *waker)
 {
+    bool usable = edo__uring_is_usable(holder);
+    edo_wakeable *retried = NULL;
     edo__lock_take(&source->lock);
     bool parked = queue_up(holder, driver, source, op, waker);
+    if (parked && usable)
+        tend(holder, source, &retried);
+    else if (parked)
+        ask_holder(holder, source);
     edo__lock_give(&source->lock);
     if (!parked) return op->base.result == -EAGAIN ? edo__uring_start_later(op, waker) : EDO_READY;
-    if (holder == driver)
-        edo__uring_tend_listener(holder, source);
-    else
-        holder->base.ops->unpark(&holder->base);
+    edo__wake_commit(retried);
+    if (!usable) holder->base.ops->unpark(&holder->base);
     return EDO_PENDING;
 }
 
 /* A call made at once tells a shortage sooner than the ring does, and saves arming it for nothing. */
 static bool try_unarmed(edo__source *source, edo_op *op)
 {
-    if (((const acceptor *)source->extra)->armed) return false;
+    edo__lock_take(&source->lock);
+    const acceptor *a = source->extra;
+    bool armed = a && a->armed;
+    edo__lock_give(&source->lock);
+    if (armed) return false;
     op->base.result = edo__try(source, op);
     return op->base.result != -EAGAIN;
 }
@@ -294,7 +384,7 @@ bool edo__uring_accept(edo__uring *driver, edo__source *source, edo_op *op, edo_
         move_here(driver, holder, source);
         holder = driver;
     }
-    if (holder == driver && try_unarmed(source, op))
+    if ((holder == driver || holder->shared) && try_unarmed(source, op))
         *ret_poll = EDO_READY;
     else
         *ret_poll = accept_from(holder, driver, source, op, waker);
@@ -314,18 +404,32 @@ static bool ask_for_end(edo__uring *driver, edo__source *source)
     return true;
 }
 
-/* The owner sees the multishot's end at once, so that the address is free again. */
+/* Waits until the driver's close, which may have found the source before it was let go of, has done
+ * with it. */
+static void end_shared(edo__uring *driver, edo__source *source)
+{
+    stop_now(driver, source);
+    let_go(driver, source);
+    while (edo_load_acquire(&driver->closing) == source) // partner: let_go_of_one
+        edo__sys_yield_thread();
+    end_source(source);
+}
+
+/* Who may use the ring sees the multishot's end at once, so that the address is free again. */
 void edo__uring_forget(edo_driver *base, edo__source *source)
 {
     edo__uring *driver = edo__uring_of(base);
     leave_parent(source);
+    if (driver->shared && !edo__uring_is_inherited(driver)) {
+        end_shared(driver, source);
+        return;
+    }
     if (edo__uring_is_owner(driver) && source->driver == base) stop_now(driver, source);
     edo__lock_take(&source->lock);
     bool asked = ask_for_end(driver, source);
     edo__lock_give(&source->lock);
     if (!asked) {
-        edo__source_close_fd(source);
-        source->release(source);
+        end_source(source);
     } else if (edo__uring_is_owner(driver)) {
         edo__uring_tend_listener(driver, source);
     } else {
@@ -356,11 +460,28 @@ static void let_all_go(edo__uring *driver)
         let_go(driver, source_of(driver->listeners.next));
 }
 
+/* Its listener may be closed meanwhile. */
+static bool let_go_of_one(edo__uring *driver)
+{
+    edo__lock_take(&driver->lock);
+    bool none = edo__list_is_empty(&driver->listeners);
+    edo__source *source = none ? NULL : source_of(driver->listeners.next);
+    edo_store_relaxed(&driver->closing, source);
+    edo__lock_give(&driver->lock);
+    if (none) return false;
+    stop_now(driver, source);
+    let_go(driver, source);
+    edo_store_release(&driver->closing, NULL); // partner: end_shared
+    return true;
+}
+
 /* By another thread than the owner, against the rules, the kernel refuses to cancel: then what it
  * still accepts is lost with the ring. */
 void edo__uring_close_listeners(edo__uring *driver)
 {
     int rc = 0;
+    while (driver->shared && let_go_of_one(driver))
+        continue;
     end_all(driver);
     while (rc == 0 && !edo__list_is_empty(&driver->listeners)) {
         rc = edo__ring_enter(&driver->ring, 1, -1);

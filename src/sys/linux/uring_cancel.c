@@ -1,4 +1,5 @@
-/* Cancelling on io_uring: by the owner of the ring at once, by other threads through requests. */
+/* Cancelling on io_uring: at once by who may use the ring, by other threads through requests to its
+ * owner. */
 #include "sys/linux/uring.h"
 
 /* ---- requests to the owner ---- */
@@ -14,7 +15,7 @@ void edo__uring_request_push(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-/* Under the driver's lock. The head is read without it too. */
+/* The head is read without the lock too. */
 static void unlist(edo__uring *driver, edo__uring_request *request)
 {
     edo__uring_request *before = driver->requests;
@@ -28,10 +29,15 @@ static void unlist(edo__uring *driver, edo__uring_request *request)
     request->listed = false;
 }
 
+void edo__uring_request_unlist(edo__uring *driver, edo__uring_request *request)
+{
+    if (request->listed) unlist(driver, request);
+}
+
 void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request)
 {
     edo__lock_take(&driver->lock);
-    if (request->listed) unlist(driver, request);
+    edo__uring_request_unlist(driver, request);
     edo__lock_give(&driver->lock);
 }
 
@@ -54,11 +60,14 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source
 }
 
 /* The entry follows that of the operation in the queue and precedes that of any later one on the
- * same side, so it means no other. Returns: false when there is no entry. Owner. */
+ * same side, so it means no other: the operation has not been completed. Returns: false when there
+ * is no entry. Usable. */
 static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned side)
 {
+    edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
     if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
+    edo__uring_end(driver);
     return sqe;
 }
 
@@ -132,13 +141,11 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
     return true;
 }
 
-/* The owner's own way; nobody else ends the operation meanwhile. */
+/* Under the lock. */
 static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
 {
     if (!tell_kernel(driver, source, edo__side_of(op))) return false;
-    edo__lock_take(&source->lock);
     edo__uring_set_stage(op, EDO__CANCELLING);
-    edo__lock_give(&source->lock);
     return true;
 }
 
@@ -165,20 +172,21 @@ static edo_poll end_cancelled(edo_op *op)
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);
+    bool usable = edo__uring_is_usable(driver), told = false;
     edo__lock_take(&source->lock);
     bool pending = is_in_ring(source, op);
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;
+    if (is_new && usable) told = cancel_in_ring(driver, source, op);
     edo__lock_give(&source->lock);
     if (!pending) return end_cancelled(op);
     if (!is_new) return EDO_PENDING;
-    bool told = edo__uring_is_owner(driver) ? cancel_in_ring(driver, source, op)
-                                            : request_cancel(driver, source, op);
+    if (!usable) told = request_cancel(driver, source, op);
     if (!told) edo__wake_commit(edo__wake_prepare(waker));
     return EDO_PENDING;
 }
 
-/* Has the operation's task cancel it: so the ring's owner does, and the operation is there. */
+/* Has the operation's task cancel it: so who may use the ring does, and the operation is there. */
 edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
 {
     (void)driver;

@@ -139,20 +139,32 @@ static void fill(const edo__uring *driver, const edo__source *source, const edo_
     edo__sqe_tag(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
 }
 
-/* Without an entry it tries again: completions that are reaped, here or by the turn, free some. An
- * entry that is not filled in does nothing. */
+typedef enum submission { SUBMITTED, NO_ENTRY, SOURCE_CLOSED } submission;
+
+/* Its completion may be there at once: it is handled under the source's lock. An entry that is not
+ * filled in does nothing. */
+static submission try_submit(edo__uring *driver, edo__source *source, edo_op *op,
+                             edo_wakeable *waker)
+{
+    edo__lock_take(&source->lock);
+    edo__uring_begin(driver);
+    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
+    bool parked = sqe && edo__uring_park(driver, source, op, waker, EDO__IN_RING);
+    if (parked) fill(driver, source, op, sqe);
+    edo__uring_end(driver);
+    edo__lock_give(&source->lock);
+    return parked ? SUBMITTED : sqe ? SOURCE_CLOSED : NO_ENTRY;
+}
+
+/* Without an entry it tries again: completions that are reaped, by the turn or, if the ring is ours,
+ * here, free some. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    if (!sqe && edo__uring_reap(driver)) sqe = edo__uring_sqe(driver);
-    if (!sqe) return edo__uring_start_later(op, waker);
-    edo__lock_take(&source->lock);
-    bool parked = edo__uring_park(driver, source, op, waker, EDO__IN_RING);
-    edo__lock_give(&source->lock);
-    if (parked) {
-        fill(driver, source, op, sqe);
-        return EDO_PENDING;
-    }
+    submission done = try_submit(driver, source, op, waker);
+    if (done == NO_ENTRY && edo__uring_is_owner(driver) && edo__uring_reap(driver))
+        done = try_submit(driver, source, op, waker);
+    if (done == SUBMITTED) return EDO_PENDING;
+    if (done == NO_ENTRY) return edo__uring_start_later(op, waker);
     op->base.result = -ECANCELED;
     return EDO_READY;
 }
@@ -165,8 +177,15 @@ static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_w
     return attempt(source, op) ? EDO_READY : submit(driver, source, op, waker);
 }
 
+/* Whether this poll is one of the ring's runtime. */
+static bool is_at_home(const edo__uring *driver)
+{
+    return driver->shared ? edo_current_runtime() == driver->base.runtime
+                          : edo__uring_is_owner(driver);
+}
+
 /* An operation that was parked by another runtime's driver than the poller's starts anew on its
- * own. */
+ * own. One that was parked by another worker's goes on there. */
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -174,7 +193,7 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
     bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     if (woken && op->base.result != -EAGAIN) return EDO_READY;
-    if (woken && !edo__uring_is_owner(driver)) return edo__uring_start_later(op, waker);
+    if (woken && !is_at_home(driver)) return edo__uring_start_later(op, waker);
     return start(driver, source, op, waker);
 }
 

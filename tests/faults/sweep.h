@@ -1,0 +1,42 @@
+/* Scenarios under failure. A scenario is a plain function that uses one feature of edo from its
+ * beginning to its end: it returns 0 or the first error met, and by then has given everything back.
+ * It is run in a child for every request that it makes and that can fail: with that one failing,
+ * and with that one and all after it failing.
+ *
+ * Each time: it must end, answer 0 or the errno of the failure, leave no memory, descriptor, thread
+ * or mapping, and then work when it is run again and nothing fails.
+ */
+#pragma once
+
+#include "support/support.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <edo/edo.h>
+
+#include "faults/shim.h"
+
+typedef int64_t scenario_fn(void);
+
+/* One child for each point. Prints how many there were. */
+void sweep(const char *name, scenario_fn *fn);
+
+/* Defines a test that cmocka can call: fault_test(name), then cmocka_unit_test(name_swept). */
+#define fault_test(name)                                                                           \
+    static void name##_swept(void **state)                                                         \
+    {                                                                                              \
+        (void)state;                                                                               \
+        sweep(#name, name);                                                                        \
+    }
+
+/* Runs an async function on a fresh runtime with the test clock, which must end well.
+ * Returns: its result, or why there is no runtime. */
+#define on_runtime(fn, ...) sweep_on_runtime(edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+int64_t sweep_on_runtime(const edo_site *site, const void *args);
+
+/* Of two results, the failure that came first. */
+static inline int64_t first_failure(int64_t first, int64_t second)
+{
+    return first < 0 ? first : second < 0 ? second : 0;
+}

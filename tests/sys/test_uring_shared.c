@@ -1,0 +1,708 @@
+/* edo-test: once. The io_uring driver of a worker: a ring that several threads use. The driver's
+ * operations are called as a runtime would, without one. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/io.h"
+#include "runtime/runtime.h"
+#include "sys/linux/drivers.h"
+#include "sys/linux/uring.h"
+#include "sys/sys.h"
+
+enum { SKIPPED = 77, ROUNDS = 200 };
+
+static void insist_at(bool condition, int line)
+{
+    if (condition) return;
+    fprintf(stderr, "line %d failed\n", line);
+    abort();
+}
+#define insist(condition) insist_at((condition), __LINE__)
+
+/* ---- drivers ---- */
+
+static edo_runtime with_workers = { .config.workers = 2 };
+static edo_runtime without_workers;
+
+static edo_driver *open_for(edo_runtime *runtime)
+{
+    edo_driver *driver;
+    const char *reason = "";
+    int rc = edo__uring_driver.open(runtime, NULL, &driver, &reason);
+    if (rc < 0) fprintf(stderr, "%s\n", reason);
+    insist(rc == 0);
+    return driver;
+}
+
+static edo_driver *open_shared(void)
+{
+    return open_for(&with_workers);
+}
+
+static void turn(edo_driver *driver, int64_t timeout)
+{
+    driver->ops->turn(driver, timeout);
+}
+
+static void close_driver(edo_driver *driver)
+{
+    driver->ops->close(driver);
+}
+
+static struct edo__ring *ring_of(edo_driver *driver)
+{
+    return &edo__uring_of(driver)->ring;
+}
+
+static bool accepts_ahead(void)
+{
+    edo_driver *driver = open_shared();
+    bool ahead = ring_of(driver)->can & EDO__RING_CAN_MULTI_ACCEPT;
+    close_driver(driver);
+    return ahead;
+}
+
+/* ---- a thread that turns a ring until it is told to stop ---- */
+
+typedef struct turner {
+    pthread_t thread;
+    edo_driver *driver;
+    int64_t timeout;
+    uint32_t stopped; // atomic
+} turner;
+
+static void *turn_on(void *arg)
+{
+    turner *self = arg;
+    while (!edo_load_acquire(&self->stopped))
+        turn(self->driver, self->timeout);
+    return NULL;
+}
+
+static void start_turner(turner *self, edo_driver *driver, int64_t timeout)
+{
+    *self = (turner){ .driver = driver, .timeout = timeout };
+    insist(pthread_create(&self->thread, NULL, turn_on, self) == 0);
+}
+
+static void stop_turner(turner *self)
+{
+    edo_store_release(&self->stopped, 1);
+    self->driver->ops->unpark(self->driver);
+    insist(pthread_join(self->thread, NULL) == 0);
+}
+
+/* From here on what is prepared must be submitted by its preparer; the turner may still be on its
+ * way into the kernel. */
+static void await_sleep(edo_driver *driver)
+{
+    while (!edo_load_relaxed(&edo__uring_of(driver)->asleep))
+        sched_yield();
+}
+
+/* ---- a task: an operation that is polled by any thread, one at a time ---- */
+
+typedef struct chore {
+    edo_user_wakeable waker;
+    uint32_t wakes; // atomic
+    edo__source *source;
+    edo_op op;
+    uint32_t side;
+    bool claimed;
+    char byte;
+} chore;
+
+static void note_wake(edo_user_wakeable *waker)
+{
+    edo_add_acq_rel(&((chore *)(void *)waker)->wakes, 1);
+}
+
+static void set_chore(chore *self, edo__source *source, edo_op op)
+{
+    self->waker = (edo_user_wakeable){ .head.kind = EDO_WAKEABLE_USER, .wake = note_wake };
+    self->source = source;
+    self->op = op;
+    self->side = edo__side_of(&op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
+    self->claimed = false;
+    edo_store_relaxed(&self->wakes, 0);
+}
+
+static void set_read(chore *self, edo_io *io)
+{
+    self->byte = 0;
+    set_chore(self, edo__io_source(io), edo_read(io, &self->byte, 1));
+}
+
+static edo_poll drive(chore *self, edo_driver *here, bool cancelled)
+{
+    edo_op *op = &self->op;
+    bool ending = cancelled || edo__source_is_closed(self->source);
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
+        if (!ending) return here->ops->drive(here, self->source, op, &self->waker.head);
+        op->base.result = -ECANCELED;
+        return EDO_READY;
+    }
+    edo_driver *there = op->link.at.driver;
+    return ending ? there->ops->cancel(there, self->source, op, &self->waker.head)
+                  : there->ops->drive(there, self->source, op, &self->waker.head);
+}
+
+/* As the operations of streams and listeners do it. here: the driver of the worker that polls. */
+static edo_poll poll_chore(chore *self, edo_driver *here, bool cancelled)
+{
+    if (!self->claimed) {
+        insist(edo__source_claim(self->source, self->side) == 0);
+        self->claimed = true;
+    }
+    if (drive(self, here, cancelled) == EDO_PENDING) return EDO_PENDING;
+    edo__source_leave(self->source, self->side);
+    self->claimed = false;
+    return EDO_READY;
+}
+
+static bool take_wake(chore *self)
+{
+    return edo_swap_acquire(&self->wakes, 0) != 0;
+}
+
+static void await_wake(chore *self)
+{
+    while (!take_wake(self))
+        sched_yield();
+}
+
+/* Polls whenever it is woken, while others turn. Returns: its result. */
+static int64_t finish(chore *self, edo_driver *here, bool cancelled)
+{
+    while (poll_chore(self, here, cancelled) == EDO_PENDING)
+        await_wake(self);
+    return self->op.base.result;
+}
+
+/* The same, while nobody else turns: polls only when it is woken. */
+static void finish_turning(chore *self, edo_driver *driver)
+{
+    while (poll_chore(self, driver, false) == EDO_PENDING)
+        while (!take_wake(self))
+            turn(driver, INT64_MAX);
+}
+
+/* ---- which ring is which ---- */
+
+static void test_flags(void **state)
+{
+    (void)state;
+    const unsigned for_one = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
+    edo_driver *shared = open_shared(), *owned = open_for(&without_workers);
+    assert_int_equal(ring_of(shared)->setup_flags & for_one, 0);
+    assert_true(edo__uring_of(shared)->shared);
+    assert_false(edo__uring_of(owned)->shared);
+    assert_int_equal(shared->ops->fd(shared), -EOPNOTSUPP); // workers turn it, no foreign loop
+    close_driver(shared);
+    close_driver(owned);
+}
+
+/* ---- preparing ---- */
+
+/* While the turner sleeps the preparer submits: else nothing would ever come. */
+static void test_started_while_asleep(void **state)
+{
+    (void)state;
+    static chore read;
+    turner other;
+    int peer;
+    edo_driver *driver = open_shared();
+    start_turner(&other, driver, INT64_MAX);
+    for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
+        for (int i = 0; i < ROUNDS; i++) {
+            edo_io *io = open_stream(kind, &peer);
+            set_read(&read, io);
+            await_sleep(driver);
+            assert_int_equal(poll_chore(&read, driver, false), EDO_PENDING);
+            fd_write_all(peer, "b", 1);
+            await_wake(&read);
+            assert_int_equal(finish(&read, driver, false), 1);
+            assert_int_equal(read.byte, 'b');
+            edo_close(io);
+            close(peer);
+        }
+    }
+    stop_turner(&other);
+    close_driver(driver);
+}
+
+/* While nobody sleeps entries wait for the next turn, which submits them all in one call. */
+static void test_one_call(void **state)
+{
+    (void)state;
+    static chore reads[20];
+    edo_io *io[ARRAY_LENGTH(reads)];
+    int peers[ARRAY_LENGTH(reads)];
+    edo_driver *driver = open_shared();
+    turn(driver, 0);
+    uint64_t before = ring_of(driver)->enters;
+    for (size_t i = 0; i < ARRAY_LENGTH(reads); i++) {
+        io[i] = open_stream(UNIX_STREAM, &peers[i]);
+        set_read(&reads[i], io[i]);
+        assert_int_equal(poll_chore(&reads[i], driver, false), EDO_PENDING);
+    }
+    assert_int_equal(ring_of(driver)->enters, before);
+    turn(driver, 0);
+    assert_int_equal(ring_of(driver)->enters, before + 1);
+    for (size_t i = 0; i < ARRAY_LENGTH(reads); i++) {
+        fd_write_all(peers[i], "b", 1);
+        while (!take_wake(&reads[i]))
+            turn(driver, INT64_MAX);
+        assert_int_equal(finish(&reads[i], driver, false), 1);
+        edo_close(io[i]);
+        close(peers[i]);
+    }
+    close_driver(driver);
+}
+
+/* ---- a poll on another worker ---- */
+
+typedef struct starter {
+    chore *chore;
+    edo_driver *driver;
+    bool turns;
+} starter;
+
+static void *start_chore(void *arg)
+{
+    const starter *self = arg;
+    insist(poll_chore(self->chore, self->driver, false) == EDO_PENDING);
+    if (self->turns) turn(self->driver, 0);
+    return NULL;
+}
+
+static void start_elsewhere(chore *what, edo_driver *driver, bool turns)
+{
+    pthread_t thread;
+    starter arg = { what, driver, turns };
+    insist(pthread_create(&thread, NULL, start_chore, &arg) == 0);
+    insist(pthread_join(thread, NULL) == 0);
+}
+
+/* The thread that submitted the read has ended: the kernel may cancel it, then or when it could go
+ * on, and it is tried again. */
+static void test_submitter_ends(void **state)
+{
+    (void)state;
+    static chore read;
+    int peer;
+    edo_driver *driver = open_shared();
+    for (int i = 0; i < ROUNDS / 10; i++) {
+        edo_io *io = open_stream(i % 2 ? TCP_STREAM : PIPE_STREAM, &peer);
+        set_read(&read, io);
+        start_elsewhere(&read, driver, true);
+        fd_write_all(peer, "b", 1);
+        finish_turning(&read, driver);
+        assert_int_equal(read.op.base.result, 1);
+        edo_close(io);
+        close(peer);
+    }
+    close_driver(driver);
+}
+
+typedef enum ending { CANCELLED, BYTE, BOTH, CLOSED, ENDINGS } ending;
+
+static void end_read(chore *read, edo_driver *here, edo_io *io, int peer, ending how)
+{
+    if (how == BYTE || how == BOTH) fd_write_all(peer, "b", 1);
+    if (how == CLOSED) edo_close(io);
+    int64_t result = finish(read, here, how == CANCELLED || how == BOTH);
+    if (how == CANCELLED || how == CLOSED) assert_int_equal(result, -ECANCELED);
+    if (how == BYTE) assert_int_equal(result, 1);
+    if (how == BOTH) assert_true(result == -ECANCELED || result == 1);
+    if (result == 1) assert_int_equal(read->byte, 'b');
+    if (how != CLOSED) edo_close(io);
+    close(peer);
+}
+
+/* Parked in one worker's ring, whose turner sleeps, polled and cancelled by another worker. */
+static void test_ends_elsewhere(void **state)
+{
+    (void)state;
+    static chore read;
+    turner others[2];
+    edo_driver *drivers[] = { open_shared(), open_shared() };
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        start_turner(&others[i], drivers[i], INT64_MAX);
+    for (stream_kind kind = UNIX_STREAM; kind < STREAM_KINDS; kind++) {
+        for (int i = 0; i < ROUNDS; i++) {
+            int peer;
+            edo_io *io = open_stream(kind, &peer);
+            set_read(&read, io);
+            assert_int_equal(poll_chore(&read, drivers[0], false), EDO_PENDING);
+            assert_ptr_equal(read.op.link.at.driver, drivers[0]);
+            if (i % 2) await_sleep(drivers[0]);
+            end_read(&read, drivers[1], io, peer, (ending)(i % ENDINGS));
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        stop_turner(&others[i]);
+    close_driver(drivers[0]);
+    close_driver(drivers[1]);
+}
+
+/* ---- a worker that computes ---- */
+
+typedef struct computer {
+    chore *chore;
+    edo_driver *driver;
+    uint32_t began; // atomic
+} computer;
+
+/* Submits, and does not come back before its operation has been completed by somebody else. */
+static void *compute(void *arg)
+{
+    computer *self = arg;
+    insist(poll_chore(self->chore, self->driver, false) == EDO_PENDING);
+    turn(self->driver, 0);
+    edo_store_release(&self->began, 1);
+    while (!edo_load_relaxed(&self->chore->wakes))
+        continue;
+    return NULL;
+}
+
+static void test_served_by_helper(void **state)
+{
+    (void)state;
+    static chore read;
+    int peer;
+    edo_driver *driver = open_shared();
+    for (int i = 0; i < 10; i++) {
+        pthread_t thread;
+        edo_io *io = open_stream(TCP_STREAM, &peer);
+        set_read(&read, io);
+        computer arg = { .chore = &read, .driver = driver };
+        assert_int_equal(pthread_create(&thread, NULL, compute, &arg), 0);
+        while (!edo_load_acquire(&arg.began))
+            sched_yield();
+        fd_write_all(peer, "b", 1);
+        while (!edo_load_relaxed(&read.wakes))
+            turn(driver, i % 2 ? 0 : INT64_MAX); // it wakes us, although its submitter computes
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        assert_int_equal(finish(&read, driver, false), 1);
+        edo_close(io);
+        close(peer);
+    }
+    close_driver(driver);
+}
+
+/* ---- the end of a sleep ---- */
+
+static edo_driver *signalled;
+
+static void unpark_in_handler(int signal)
+{
+    (void)signal;
+    signalled->ops->unpark(signalled);
+}
+
+typedef struct sleeper {
+    edo_driver *driver;
+    uint32_t turns; // atomic
+} sleeper;
+
+static void *sleep_often(void *arg)
+{
+    sleeper *self = arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        turn(self->driver, INT64_MAX);
+        edo_add_acq_rel(&self->turns, 1);
+    }
+    return NULL;
+}
+
+/* One turn ends for each wake, whether it comes before the sleep or in it. */
+static void test_unpark(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    sleeper other = { .driver = open_shared() };
+    struct sigaction action = { .sa_handler = unpark_in_handler }, before;
+    signalled = other.driver;
+    assert_int_equal(sigaction(SIGUSR1, &action, &before), 0);
+    assert_int_equal(pthread_create(&thread, NULL, sleep_often, &other), 0);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        if (i % 3 == 0) await_sleep(other.driver);
+        if (i % 2)
+            raise(SIGUSR1);
+        else
+            other.driver->ops->unpark(other.driver);
+        while (edo_load_acquire(&other.turns) <= i)
+            sched_yield();
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(sigaction(SIGUSR1, &before, NULL), 0);
+    close_driver(other.driver);
+}
+
+/* ---- listeners ---- */
+
+/* A listener begins with its source. */
+static edo__source *source_of(edo_listener *listener)
+{
+    return (edo__source *)(void *)listener;
+}
+
+static edo_listener *listen_at(struct sockaddr_in *address)
+{
+    edo_listener *listener;
+    socklen_t size = sizeof *address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    insist(fd >= 0);
+    insist(bind(fd, (struct sockaddr *)address, size) == 0); // without SO_REUSEADDR: it is free
+    insist(listen(fd, SOMAXCONN) == 0);
+    insist(getsockname(fd, (struct sockaddr *)address, &size) == 0);
+    insist(edo_listener_from_fd(fd, &listener) == 0);
+    return listener;
+}
+
+static struct sockaddr_in any_port(void)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+}
+
+static int connect_to(const struct sockaddr_in *address)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    insist(fd >= 0);
+    insist(connect(fd, (const struct sockaddr *)address, sizeof *address) == 0);
+    return fd;
+}
+
+/* To be closed first, so that the listener's address does not linger. */
+static void reset(int fd)
+{
+    struct linger linger = { .l_onoff = 1 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    close(fd);
+}
+
+static edo_io *no_conn;
+
+static void set_accept(chore *self, edo_listener *listener)
+{
+    set_chore(self, source_of(listener), edo_accept(listener, &no_conn));
+}
+
+/* The first worker's ring serves the listener; the accepts come from both, and what they prepare
+ * there is submitted although its turner sleeps. */
+static void test_accept_elsewhere(void **state)
+{
+    (void)state;
+    static chore accept;
+    turner others[2];
+    edo_driver *drivers[] = { open_shared(), open_shared() };
+    struct sockaddr_in address = any_port();
+    edo_listener *listener = listen_at(&address);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        start_turner(&others[i], drivers[i], INT64_MAX);
+    for (int i = 0; i < ROUNDS; i++) {
+        int client = i % 3 ? -1 : connect_to(&address);
+        set_accept(&accept, listener);
+        await_sleep(drivers[0]);
+        edo_poll poll = poll_chore(&accept, drivers[i % 2], false);
+        if (client < 0) {
+            assert_int_equal(poll, EDO_PENDING);
+            if (accepts_ahead()) assert_ptr_equal(source_of(listener)->driver, drivers[0]);
+            client = connect_to(&address);
+        }
+        int64_t fd = poll == EDO_READY ? accept.op.base.result
+                                       : finish(&accept, drivers[(i + 1) % 2], false);
+        assert_true(fd >= 0);
+        close((int)fd);
+        close(client);
+    }
+    edo_listener_close(listener);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        stop_turner(&others[i]);
+    close_driver(drivers[0]);
+    close_driver(drivers[1]);
+}
+
+/* Has the ring accept ahead, and one connection queued. */
+static void arm(edo_listener *listener, const struct sockaddr_in *address, edo_driver *driver,
+                bool turned)
+{
+    static chore accept;
+    set_accept(&accept, listener);
+    insist(poll_chore(&accept, driver, false) == EDO_PENDING);
+    insist(poll_chore(&accept, driver, true) == EDO_READY);
+    int client = connect_to(address);
+    while (!turned && edo_load_relaxed(&edo__accepted_of(source_of(listener))->count) == 0)
+        turn(driver, INT64_MAX);
+    reset(client);
+}
+
+/* The address is free when the listener is closed: while the ring's turner sleeps, while it turns
+ * without an end, and while nobody turns. */
+static void test_close_and_listen(void **state)
+{
+    (void)state;
+    static const int64_t timeouts[] = { INT64_MAX, 0, -1 };
+    if (!accepts_ahead()) skip();
+    size_t before = open_descriptors();
+    for (size_t i = 0; i < ARRAY_LENGTH(timeouts); i++) {
+        turner other;
+        edo_driver *driver = open_shared();
+        struct sockaddr_in address = any_port();
+        bool turned = timeouts[i] >= 0;
+        if (turned) start_turner(&other, driver, timeouts[i]);
+        for (int round = 0; round < ROUNDS / 4; round++) {
+            edo_listener *listener = listen_at(&address);
+            arm(listener, &address, driver, turned);
+            edo_listener_close(listener);
+        }
+        if (turned) stop_turner(&other);
+        close_driver(driver);
+    }
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* Many more than are queued: the ring holds back, and begins anew, by whatever thread. */
+static void test_crowd(void **state)
+{
+    (void)state;
+    enum { CROWD = 150 };
+    static chore accept;
+    turner other;
+    int clients[CROWD];
+    if (!accepts_ahead()) skip();
+    edo_driver *driver = open_shared(), *here = open_shared();
+    struct sockaddr_in address = any_port();
+    edo_listener *listener = listen_at(&address);
+    start_turner(&other, driver, INT64_MAX);
+    arm(listener, &address, driver, true);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < CROWD; i++)
+            clients[i] = connect_to(&address);
+        for (size_t i = 0; i < CROWD; i++) {
+            set_accept(&accept, listener);
+            int64_t fd = finish(&accept, i % 2 ? here : driver, false);
+            assert_true(fd >= 0);
+            close((int)fd);
+            close(clients[i]);
+        }
+    }
+    edo_listener_close(listener);
+    stop_turner(&other);
+    close_driver(driver);
+    close_driver(here);
+}
+
+static void *close_listener(void *listener)
+{
+    edo_listener_close(listener);
+    return NULL;
+}
+
+/* Listeners outlive the driver, or are closed while it closes. */
+static void test_closed_with_driver(void **state)
+{
+    (void)state;
+    if (!accepts_ahead()) skip();
+    size_t before = open_descriptors();
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_t thread;
+        edo_driver *driver = open_shared();
+        struct sockaddr_in addresses[] = { any_port(), any_port() };
+        edo_listener *listeners[] = { listen_at(&addresses[0]), listen_at(&addresses[1]) };
+        arm(listeners[0], &addresses[0], driver, false);
+        arm(listeners[1], &addresses[1], driver, false);
+        assert_int_equal(pthread_create(&thread, NULL, close_listener, listeners[i % 2]), 0);
+        close_driver(driver);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        edo_listener_close(listeners[1 - i % 2]);
+    }
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* ---- a kernel that takes nothing ---- */
+
+static void test_no_entries(void **state)
+{
+    (void)state;
+    enum { MORE = 300 }; // than the queue holds
+    static chore waits[MORE], accept;
+    edo_io *ios[MORE];
+    int peers[MORE];
+    edo_driver *driver = open_shared();
+    struct sockaddr_in address = any_port();
+    edo_listener *listener = listen_at(&address);
+    turn(driver, 0);
+    struct edo__ring *ring = ring_of(driver), whole = *ring;
+    ring->fd = ring->registered = -1;
+    for (size_t i = 0; i < MORE; i++) {
+        ios[i] = open_stream(UNIX_STREAM, &peers[i]);
+        set_read(&waits[i], ios[i]);
+        assert_int_equal(poll_chore(&waits[i], driver, false), EDO_PENDING);
+    }
+    assert_true(take_wake(&waits[MORE - 1])); // it is to try again
+    set_accept(&accept, listener);
+    assert_int_equal(poll_chore(&accept, driver, false), EDO_PENDING);
+    assert_true(take_wake(&accept));
+    ring->fd = whole.fd;
+    ring->registered = whole.registered;
+    for (size_t i = 0; i < MORE; i++) {
+        assert_int_equal(poll_chore(&waits[i], driver, false), EDO_PENDING);
+        turn(driver, 0);
+    }
+    int client = connect_to(&address);
+    finish_turning(&accept, driver);
+    assert_true(accept.op.base.result >= 0);
+    close((int)accept.op.base.result);
+    close(client);
+    for (size_t i = 0; i < MORE; i++) {
+        fd_write_all(peers[i], "b", 1);
+        finish_turning(&waits[i], driver);
+        assert_int_equal(waits[i].op.base.result, 1);
+        edo_close(ios[i]);
+        close(peers[i]);
+    }
+    edo_listener_close(listener);
+    close_driver(driver);
+}
+
+static bool has_rings(void)
+{
+    edo_driver *driver;
+    const char *reason;
+    if (edo__uring_driver.open(&with_workers, NULL, &driver, &reason) < 0) return false;
+    close_driver(driver);
+    return true;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_started_while_asleep),
+        cmocka_unit_test(test_one_call),
+        cmocka_unit_test(test_submitter_ends),
+        cmocka_unit_test(test_ends_elsewhere),
+        cmocka_unit_test(test_served_by_helper),
+        cmocka_unit_test(test_unpark),
+        cmocka_unit_test(test_accept_elsewhere),
+        cmocka_unit_test(test_close_and_listen),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_closed_with_driver),
+        cmocka_unit_test(test_no_entries),
+    };
+    if (!has_rings()) return SKIPPED;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
