@@ -17,6 +17,9 @@ set(edo_emulated_all_the_same "^model\\.(base|classics|litmus)$")
 set(edo_not_emulated_functions
     # Of TCP_INFO, where the test finds how long a queue may be, a program gets one int.
     net.listen=options_test
+    # The emulator fails an assertion of its own when the child of a fork starts a thread, if its
+    # parent had several.
+    runtime.blocking_end=test_a_pool_after_fork
     # The emulator adds a line of its own to the stderr of a program that aborts.
     sys.chaos=test_announcement
     # No epoll_pwait2: waits are whole milliseconds.

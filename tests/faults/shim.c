@@ -121,7 +121,10 @@ __attribute__((constructor(101))) static void begin(void)
                         -1, 0);
     if (shared == MAP_FAILED) abort();
     requests = shared;
-    if (text) read_plan(text);
+    if (text) {
+        read_plan(text);
+        setvbuf(stdout, NULL, _IOLBF, 0); // what a run wrote before it was ended is to be seen
+    }
     atexit(report);
 }
 
