@@ -70,22 +70,22 @@ typedef struct edo_config {
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
-    int32_t workers;                         // threads; 0: current-thread; EDO_WORKERS_AUTO: as many
-                                             // as EDO_WORKER_THREADS says, else one per processor
-    int32_t max_spare;                       // more threads to help stuck ones; 0: as many as
-                                             // workers, at least 4; -1: none
-    size_t stack_size;                       // bytes, of each thread; 0: the system's default
-    const int *cpus;                         // worker i runs on cpus[i % cpu_count] only; not copied
-    uint32_t cpu_count;                      // 0: wherever the system likes
-    const edo_hooks *hooks;                  // not copied
-    int64_t stall_limit;                     // nanoseconds of one poll until it is reported; 0: 100 ms
-                                             // with workers, never without; EDO_NEVER: never
-    uint32_t event_interval;                 // polls between two looks at the driver, at most; 0: 61
-    uint32_t budget;                         // operations per poll of a task; 0: 128
-    int64_t time_slice;                      // nanoseconds per poll, kept by operations; 0: 10 ms
-    int64_t drain_limit;                     // nanoseconds until tasks are aborted; 0: 10 s
-    int64_t abort_limit;                     // ... and until they are given up; 0: 1 s
-    uint64_t seed;                           // of edo_select()'s choices; 0: random
+    int32_t workers;         // threads; 0: current-thread; EDO_WORKERS_AUTO: as many
+                             // as EDO_WORKER_THREADS says, else one per processor
+    int32_t max_spare;       // more threads to help stuck ones; 0: as many as
+                             // workers, at least 4; -1: none
+    size_t stack_size;       // bytes, of each thread; 0: the system's default
+    const int *cpus;         // worker i runs on cpus[i % cpu_count] only; not copied
+    uint32_t cpu_count;      // 0: wherever the system likes
+    const edo_hooks *hooks;  // not copied
+    int64_t stall_limit;     // nanoseconds of one poll until it is reported; 0: 100 ms
+                             // with workers, never without; EDO_NEVER: never
+    uint32_t event_interval; // polls between two looks at the driver, at most; 0: 61
+    uint32_t budget;         // operations per poll of a task; 0: 128
+    int64_t time_slice;      // nanoseconds per poll, kept by operations; 0: 10 ms
+    int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
+    int64_t abort_limit;     // ... and until they are given up; 0: 1 s
+    uint64_t seed;           // of edo_select()'s choices; 0: random
     void *reserved[8];
 } edo_config;
 

@@ -18,12 +18,12 @@
 
 typedef struct edo__idle {
     edo__lock lock;
-    edo_task *first, **end;          // the inject queue; the lock
-    edo_atomic(size_t) count;        // of its tasks; changed under the lock
-    edo__worker *sleepers;           // the last to sleep first: its caches are warm; the lock
-    edo_atomic(uint32_t) sleeping;   // their number; changed under the lock
+    edo_task *first, **end;        // the inject queue; the lock
+    edo_atomic(size_t) count;      // of its tasks; changed under the lock
+    edo__worker *sleepers;         // the last to sleep first: its caches are warm; the lock
+    edo_atomic(uint32_t) sleeping; // their number; changed under the lock
     edo_atomic(uint32_t) searching;
-    uint64_t round;                  // see edo__idle_is_quiet; the lock
+    uint64_t round; // see edo__idle_is_quiet; the lock
 } edo__idle;
 
 void edo__idle_init(edo__idle *idle);

@@ -32,7 +32,8 @@ static void set_defaults(edo_config *config)
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
-    if (!config->stall_limit) config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
+    if (!config->stall_limit)
+        config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
@@ -87,8 +88,8 @@ static int open_driver(edo__worker *worker)
         return config->driver_ops->open(worker->runtime, NULL, &worker->driver, &reason);
     const char *name = config->driver ? config->driver : getenv("EDO_DRIVER");
     if (!name || !*name) name = EDO__DEFAULT_DRIVER;
-    bool fell_back = runtime->driver_name && strncmp(name, runtime->driver_name,
-                                                     strlen(runtime->driver_name)) != 0;
+    bool fell_back = runtime->driver_name &&
+                     strncmp(name, runtime->driver_name, strlen(runtime->driver_name)) != 0;
     return open_named(worker, fell_back ? runtime->driver_name : name);
 }
 

@@ -37,9 +37,9 @@ struct edo_runtime {
     edo__clock clock;
     edo__blocking blocking; // its pools
     edo__idle idle;
-    edo_atomic(bool) is_closed;   // no more tasks
-    edo_atomic(bool) is_stopping; // the workers are to leave
-    edo_atomic(uint32_t) visitors;  // threads between a foreign push and their last touch
+    edo_atomic(bool) is_closed;    // no more tasks
+    edo_atomic(bool) is_stopping;  // the workers are to leave
+    edo_atomic(uint32_t) visitors; // threads between a foreign push and their last touch
     edo_atomic(uint32_t) refs;
     edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
     edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck

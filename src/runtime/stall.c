@@ -102,7 +102,8 @@ void edo__stall_report(edo__worker *worker, int64_t duration)
     s.worker = worker;
     int rc = edo__sys_interrupt(worker->thread, capture, &s, edo__sys_now() + PATIENCE);
     if (rc < 0)
-        edo__log(EDO_LOG_WARN, "%s: a task has kept worker %u for %lld ms; its thread does not say which",
+        edo__log(EDO_LOG_WARN,
+                 "%s: a task has kept worker %u for %lld ms; its thread does not say which",
                  worker->runtime->config.name, worker->index, (long long)(duration / edo_ms(1)));
     else if (s.is_polling) {
         log_stall(&s, duration);

@@ -3,8 +3,8 @@
 #include "task/op.h"
 
 enum {
-    SLICE_SPENT = -1,  // edo_cx.slice_end, behind a poll that took all its time
-    SMOOTHING = 8,     // a turn's share of the mean: one in so many
+    SLICE_SPENT = -1,           // edo_cx.slice_end, behind a poll that took all its time
+    SMOOTHING = 8,              // a turn's share of the mean: one in so many
     WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
 };
 

@@ -3,8 +3,8 @@
 #include "runtime/runtime.h"
 
 enum {
-    LONGEST_STREAK = 3,       // tasks of the slot in a row; Tokio's number
-    MAX_NOTIFY_AT = 1 << 20,  // beyond any length of the queue
+    LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
+    MAX_NOTIFY_AT = 1 << 20, // beyond any length of the queue
 };
 
 /* ---- tasks that are for this seat alone ---- */

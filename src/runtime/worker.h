@@ -45,17 +45,17 @@ typedef struct edo__worker {
     edo_driver *driver;
     edo__heap *heap;
     uint32_t index;
-    bool is_shared;             // one of several, which help each other
-    bool is_spare;              // takes part only while somebody is stuck
-    bool is_searching;          // counted in idle.searching
-    bool is_listed;             // among the sleepers; the idle lock
-    bool keeps_yielded;         // tasks that yield are kept, see task/state.h
-    uint32_t streak;            // tasks taken from the slot in a row
-    uint32_t interval;          // polls per turn, tuned
-    uint64_t notify_at;         // the length of the queue at which another worker is wanted
-    int64_t mean_poll;          // nanoseconds, smoothed
-    uint64_t ended;             // tasks, in all
-    uint64_t next_id, last_id;  // task ids in hand
+    bool is_shared;            // one of several, which help each other
+    bool is_spare;             // takes part only while somebody is stuck
+    bool is_searching;         // counted in idle.searching
+    bool is_listed;            // among the sleepers; the idle lock
+    bool keeps_yielded;        // tasks that yield are kept, see task/state.h
+    uint32_t streak;           // tasks taken from the slot in a row
+    uint32_t interval;         // polls per turn, tuned
+    uint64_t notify_at;        // the length of the queue at which another worker is wanted
+    int64_t mean_poll;         // nanoseconds, smoothed
+    uint64_t ended;            // tasks, in all
+    uint64_t next_id, last_id; // task ids in hand
     struct {
         edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
     } local;
@@ -72,13 +72,13 @@ typedef struct edo__worker {
     edo__lock turn_lock;           // of the driver's turns, where the seat is shared
     edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next;   // the next-task slot: only the owner fills it
-    edo_atomic(uint64_t) beat;     // odd while it polls a task; the owner writes
-    edo_atomic(uint64_t) turns;    // of its driver; the owner writes
-    edo_atomic(bool) is_hurried;   // its driver has waited too long: the monitor writes
-    edo_atomic(bool) is_stuck;     // in a poll, for long; the monitor and the owner write
-    edo_atomic(bool) is_in_place;  // in edo_block_in_place
-    edo_atomic(bool) has_left;     // its thread ends
+    edo_atomic(edo_task *) next;  // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;    // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;   // of its driver; the owner writes
+    edo_atomic(bool) is_hurried;  // its driver has waited too long: the monitor writes
+    edo_atomic(bool) is_stuck;    // in a poll, for long; the monitor and the owner write
+    edo_atomic(bool) is_in_place; // in edo_block_in_place
+    edo_atomic(bool) has_left;    // its thread ends
     edo__queue queue;
 } edo__worker;
 

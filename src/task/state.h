@@ -42,7 +42,7 @@ enum {
     EDO__WANTED = 256,       // somebody wanted to look at it while it ran
     EDO__GIVEN_UP = 512,     // its runtime ended, and it could not be ended
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // for those who join
-    EDO__REF = 1 << 16,      // the rest of the word counts references
+    EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
 
 /* First step of a wake.

@@ -43,7 +43,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     uint32_t asked = ASKED;
-    if (edo_load_acquire(&request.state) == ASKED && pthread_equal(request.thread, pthread_self()) &&
+    if (edo_load_acquire(&request.state) == ASKED &&
+        pthread_equal(request.thread, pthread_self()) &&
         edo_cas_acquire(&request.state, &asked, RUNNING)) {
         request.call(request.context);
         edo_store_release(&request.state, DONE);
