@@ -4,15 +4,19 @@
 #include "support/streams.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io/io.h"
@@ -22,6 +26,10 @@
 #include "sys/sys.h"
 
 enum { SKIPPED = 77, ROUNDS = 200 };
+
+/* Where a filter finds how many entries a call is to submit: the low half of its second argument. */
+#define TO_SUBMIT                                                                                  \
+    (offsetof(struct seccomp_data, args[1]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 
 static void insist_at(bool condition, int line)
 {
@@ -622,6 +630,53 @@ static void test_no_entries(void **state)
     close_driver(driver);
 }
 
+/* On this thread alone, which cannot take it back. */
+static void refuse_submissions(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, TO_SUBMIT),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { ARRAY_LENGTH(code), code };
+    insist(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    insist(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void *start_refused(void *arg)
+{
+    refuse_submissions();
+    return start_chore(arg);
+}
+
+/* What the kernel does not take from the preparer the turner submits, which sleeps: it is told. */
+static void test_refused_while_asleep(void **state)
+{
+    (void)state;
+    static chore read;
+    pthread_t thread;
+    turner other;
+    int peer;
+    edo_driver *driver = open_shared();
+    edo_io *io = open_stream(TCP_STREAM, &peer);
+    starter arg = { .chore = &read, .driver = driver };
+    start_turner(&other, driver, INT64_MAX);
+    set_read(&read, io);
+    await_sleep(driver);
+    assert_int_equal(pthread_create(&thread, NULL, start_refused, &arg), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    fd_write_all(peer, "b", 1);
+    await_wake(&read);
+    assert_int_equal(finish(&read, driver, false), 1);
+    edo_close(io);
+    close(peer);
+    stop_turner(&other);
+    close_driver(driver);
+}
+
 static bool has_rings(void)
 {
     edo_driver *driver;
@@ -646,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_closed_with_driver),
         cmocka_unit_test(test_no_entries),
+        cmocka_unit_test(test_refused_while_asleep),
     };
     if (!has_rings()) return SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);
