@@ -296,7 +296,14 @@ static void meddle(test_random *random)
     }
 }
 
-/* What waits gets what it waits for. */
+/* What waits gets what it waits for. Whoever polls after us knows of the calm, and starts nothing. */
+static void feed_last(place *p)
+{
+    pthread_mutex_lock(&p->polling);
+    pthread_mutex_unlock(&p->polling);
+    feed(p, 1);
+}
+
 static void settle_place(place *p, bool *ret_all)
 {
     pthread_mutex_lock(&p->polling);
@@ -328,9 +335,9 @@ static void calm_down(void)
     edo_store_release(&world.calm, 1);
     unpark_all();
     for (unsigned i = 0; i < STREAMS; i++)
-        feed(&world.streams[i], 1);
+        feed_last(&world.streams[i]);
     for (unsigned i = 0; i < LISTENERS; i++)
-        feed(&world.listeners[i], 1);
+        feed_last(&world.listeners[i]);
     while (!has_settled())
         edo__sys_yield_thread();
     edo_store_release(&world.stopped, 1);
