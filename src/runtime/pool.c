@@ -185,6 +185,7 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
     edo__wake_commit(after->wakes[1]);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
+        edo_plain_read(&after->called->pool); // for the checker: the call has touched the thread
         edo_sub_release(&after->called->callers, 1); // partner: the load in join_thread
     }
     if (after->start) edo__pool_start_thread(pool);

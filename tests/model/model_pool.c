@@ -202,6 +202,26 @@ MODEL(queue_at_the_limit, "nor where some wait for a place in the queue")
     edo_pool_destroy(s->pool);
 }
 
+static int submit_room(int i)
+{
+    s->jobs[i] = edo__op(NULL, s->pool, NULL, 0, EDO__JOB_ROOM);
+    return edo__pool_submit(s->pool, &s->jobs[i], &s->waiters[i].head);
+}
+
+MODEL(room_in_line,
+      "who waits for room is told, before a job behind, and also when one is cancelled")
+{
+    set_up(&(edo_pool_config){ .max_threads = 1, .max_queue = 1, .keep_alive = EDO_NEVER });
+    model_assert(submit(0) == 0);
+    model_assert(submit_room(1) == 0);
+    model_assert(submit(2) == 0);
+    int64_t result = end_of(0, EDO_CANCELLED);
+    model_assert(result == 0 || result == -ECANCELED);
+    model_assert(end_of(1, EDO_LIVE) == 0);
+    check_ran(2);
+    edo_pool_destroy(s->pool);
+}
+
 /* Neither ends before both run. */
 static int64_t meet(void *arg)
 {
