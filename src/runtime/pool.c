@@ -99,6 +99,7 @@ static void unlink_job(edo_pool *pool, edo_op *job)
 /* The result is the poll's from the store on. Release: partner of the load in edo__pool_poll. */
 static edo_wakeable *end_job(edo_op *job, int64_t result)
 {
+    edo_plain_write(&job->base.result);
     job->base.result = result;
     set_stage(job, EDO__JOB_ENDED);
     edo_wakeable *wake = edo__wake_prepare(job->waker);
@@ -184,6 +185,7 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
     edo__wake_commit(after->wakes[1]);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
+        edo_plain_read(&after->called->pool); // for the checker: the call has touched the thread
         edo_sub_release(&after->called->callers, 1); // partner: the load in join_thread
     }
     if (after->start) edo__pool_start_thread(pool);
@@ -258,7 +260,10 @@ static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_go
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone)
 {
     *ret_gone = false;
-    if (edo_load_acquire(&job->word) == EDO__OP_WOKEN) return EDO_READY;
+    if (edo_load_acquire(&job->word) == EDO__OP_WOKEN) {
+        edo_plain_read(&job->base.result);
+        return EDO_READY;
+    }
     edo__after after = { 0 };
     edo__lock_take(&pool->lock);
     bool ends = edo_load_relaxed(&job->word) == EDO__OP_WOKEN;

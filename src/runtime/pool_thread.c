@@ -59,40 +59,48 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* The time is over. Returns: END, with the thread out of the pool, unless it was called or there is
- * work at this very moment. */
-static step retire(edo__pool_thread *self)
+/* Under the lock: its time is over. Returns: END, and the thread that ended before it, to be joined;
+ * AGAIN if work has come in this very moment. */
+static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
+    edo__list_remove(&self->idle_link);
+    pool->idle_count--;
+    if (edo__pool_has_work(pool)) return AGAIN;
+    edo__list_remove(&self->link);
+    pool->thread_count--;
+    *ret_before = pool->ended;
+    pool->ended = self;
+    return END;
+}
+
+/* After a wait that may have ended for no reason; under the lock a call and the end of the time
+ * cannot miss each other. */
+static step look(edo__pool_thread *self, int64_t until)
+{
     edo__pool_thread *before = NULL;
-    edo__lock_take(&pool->lock);
-    bool called = edo_load_relaxed(&self->called);
-    if (!called) {
-        edo__list_remove(&self->idle_link);
-        pool->idle_count--;
-    }
-    bool ends = !called && !edo__pool_has_work(pool);
-    if (ends) {
-        edo__list_remove(&self->link);
-        pool->thread_count--;
-        before = pool->ended;
-        pool->ended = self;
-    }
-    edo__lock_give(&pool->lock);
+    step next = SLEEP;
+    edo__lock_take(&self->pool->lock);
+    if (edo_load_relaxed(&self->called))
+        next = AGAIN;
+    else if (until != EDO_NEVER && edo__sys_now() >= until)
+        next = retire(self, &before);
+    edo__lock_give(&self->pool->lock);
     join_thread(before);
-    return ends ? END : AGAIN;
+    return next;
 }
 
 static step sleep_until_called(edo__pool_thread *self)
 {
     int64_t until;
+    step next = SLEEP;
     if (__builtin_add_overflow(edo__sys_now(), self->pool->config.keep_alive, &until))
         until = EDO_NEVER;
-    while (!edo_load_relaxed(&self->called)) {
-        if (until != EDO_NEVER && edo__sys_now() >= until) return retire(self);
+    while (next == SLEEP) {
         edo__sys_futex_wait_until(&self->called, 0, until);
+        next = edo_load_relaxed(&self->called) ? AGAIN : look(self, until);
     }
-    return AGAIN;
+    return next;
 }
 
 /* ---- a thread's life ---- */

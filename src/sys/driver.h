@@ -1,10 +1,12 @@
 /* The driver contract: how operations reach the kernel.
  *
- * A driver belongs to one runtime, which turns it on one thread at a time. It is completion-shaped:
- * an operation is started, and some turn later it has ended. Readiness pollers (epoll, kqueue)
- * start it by making the call, and park it when the call would block; rings submit it.
+ * A driver belongs to one runtime, which turns it on one thread at a time; in one with workers that
+ * need not be the thread of the worker whose driver it is, and drive and cancel may be called by
+ * other threads meanwhile. It is completion-shaped: an operation is started, and some turn later it
+ * has ended. Readiness pollers (epoll, kqueue) start it by making the call, and park it when the
+ * call would block; rings submit it.
  *
- * An operation is driven by the poll of its task, on that task's thread. While it is parked it is
+ * An operation is driven by the poll of its task, on the thread that polls. While it is parked it is
  * reachable from its source, and the driver may touch it: only under the source's lock. A completer
  * takes the lock, prepares the wake, stores EDO__OP_WOKEN (release), gives the lock, commits. A
  * poll that reads WOKEN (acquire) may end the operation; one that reads PARKED takes the lock to be
@@ -90,7 +92,8 @@ struct edo_driver {
 };
 
 /* Drivers outlive all operations of their runtime. Sources may outlive their driver: other threads
- * find it, and pin it, under the lock of the source. Owner: the thread that turns it. */
+ * find it, and pin it, under the lock of the source. Owner: the thread that turns it; with workers
+ * it is another one from turn to turn, and close is called when no worker is left. */
 typedef struct edo_driver_ops {
     const char *name;
 

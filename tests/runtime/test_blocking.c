@@ -349,9 +349,9 @@ struct dangling {
 
 edo_async(dangling)
 {
-    int local = 0;
     edo_body {
-        int rc;
+        int rc, local = 0;
+        // edo-lint: allow(edo-local-address) this is what aborts
         edo_await(rc, edo_blocking(echo_back, &local));
         edo_return(rc);
     }

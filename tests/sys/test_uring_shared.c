@@ -1,17 +1,22 @@
 /* edo-test: once. The io_uring driver of a worker: a ring that several threads use. The driver's
  * operations are called as a runtime would, without one. */
+#include "support/chore.h"
 #include "support/streams.h"
 
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "io/io.h"
@@ -21,6 +26,10 @@
 #include "sys/sys.h"
 
 enum { SKIPPED = 77, ROUNDS = 200 };
+
+/* Where a filter finds how many entries a call is to submit: the low half of its second argument. */
+#define TO_SUBMIT                                                                                  \
+    (offsetof(struct seccomp_data, args[1]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 
 static void insist_at(bool condition, int line)
 {
@@ -113,79 +122,22 @@ static void await_sleep(edo_driver *driver)
 
 /* ---- a task: an operation that is polled by any thread, one at a time ---- */
 
-typedef struct chore {
-    edo_user_wakeable waker;
-    uint32_t wakes; // atomic
-    edo__source *source;
-    edo_op op;
-    uint32_t side;
-    bool claimed;
-    char byte;
-} chore;
-
-static void note_wake(edo_user_wakeable *waker)
-{
-    edo_add_acq_rel(&((chore *)(void *)waker)->wakes, 1);
-}
-
-static void set_chore(chore *self, edo__source *source, edo_op op)
-{
-    self->waker = (edo_user_wakeable){ .head.kind = EDO_WAKEABLE_USER, .wake = note_wake };
-    self->source = source;
-    self->op = op;
-    self->side = edo__side_of(&op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
-    self->claimed = false;
-    edo_store_relaxed(&self->wakes, 0);
-}
-
 static void set_read(chore *self, edo_io *io)
 {
     self->byte = 0;
-    set_chore(self, edo__io_source(io), edo_read(io, &self->byte, 1));
-}
-
-static edo_poll drive(chore *self, edo_driver *here, bool cancelled)
-{
-    edo_op *op = &self->op;
-    bool ending = cancelled || edo__source_is_closed(self->source);
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-        if (!ending) return here->ops->drive(here, self->source, op, &self->waker.head);
-        op->base.result = -ECANCELED;
-        return EDO_READY;
-    }
-    edo_driver *there = op->link.at.driver;
-    return ending ? there->ops->cancel(there, self->source, op, &self->waker.head)
-                  : there->ops->drive(there, self->source, op, &self->waker.head);
-}
-
-/* As the operations of streams and listeners do it. here: the driver of the worker that polls. */
-static edo_poll poll_chore(chore *self, edo_driver *here, bool cancelled)
-{
-    if (!self->claimed) {
-        insist(edo__source_claim(self->source, self->side) == 0);
-        self->claimed = true;
-    }
-    if (drive(self, here, cancelled) == EDO_PENDING) return EDO_PENDING;
-    edo__source_leave(self->source, self->side);
-    self->claimed = false;
-    return EDO_READY;
-}
-
-static bool take_wake(chore *self)
-{
-    return edo_swap_acquire(&self->wakes, 0) != 0;
+    chore_set(self, edo__io_source(io), edo_read(io, &self->byte, 1));
 }
 
 static void await_wake(chore *self)
 {
-    while (!take_wake(self))
+    while (!chore_take_wake(self))
         sched_yield();
 }
 
 /* Polls whenever it is woken, while others turn. Returns: its result. */
 static int64_t finish(chore *self, edo_driver *here, bool cancelled)
 {
-    while (poll_chore(self, here, cancelled) == EDO_PENDING)
+    while (chore_poll(self, here, cancelled) == EDO_PENDING)
         await_wake(self);
     return self->op.base.result;
 }
@@ -193,8 +145,8 @@ static int64_t finish(chore *self, edo_driver *here, bool cancelled)
 /* The same, while nobody else turns: polls only when it is woken. */
 static void finish_turning(chore *self, edo_driver *driver)
 {
-    while (poll_chore(self, driver, false) == EDO_PENDING)
-        while (!take_wake(self))
+    while (chore_poll(self, driver, false) == EDO_PENDING)
+        while (!chore_take_wake(self))
             turn(driver, INT64_MAX);
 }
 
@@ -229,7 +181,7 @@ static void test_started_while_asleep(void **state)
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
             await_sleep(driver);
-            assert_int_equal(poll_chore(&read, driver, false), EDO_PENDING);
+            assert_int_equal(chore_poll(&read, driver, false), EDO_PENDING);
             fd_write_all(peer, "b", 1);
             await_wake(&read);
             assert_int_equal(finish(&read, driver, false), 1);
@@ -255,14 +207,14 @@ static void test_one_call(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(reads); i++) {
         io[i] = open_stream(UNIX_STREAM, &peers[i]);
         set_read(&reads[i], io[i]);
-        assert_int_equal(poll_chore(&reads[i], driver, false), EDO_PENDING);
+        assert_int_equal(chore_poll(&reads[i], driver, false), EDO_PENDING);
     }
     assert_int_equal(ring_of(driver)->enters, before);
     turn(driver, 0);
     assert_int_equal(ring_of(driver)->enters, before + 1);
     for (size_t i = 0; i < ARRAY_LENGTH(reads); i++) {
         fd_write_all(peers[i], "b", 1);
-        while (!take_wake(&reads[i]))
+        while (!chore_take_wake(&reads[i]))
             turn(driver, INT64_MAX);
         assert_int_equal(finish(&reads[i], driver, false), 1);
         edo_close(io[i]);
@@ -282,7 +234,7 @@ typedef struct starter {
 static void *start_chore(void *arg)
 {
     const starter *self = arg;
-    insist(poll_chore(self->chore, self->driver, false) == EDO_PENDING);
+    insist(chore_poll(self->chore, self->driver, false) == EDO_PENDING);
     if (self->turns) turn(self->driver, 0);
     return NULL;
 }
@@ -345,7 +297,7 @@ static void test_ends_elsewhere(void **state)
             int peer;
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
-            assert_int_equal(poll_chore(&read, drivers[0], false), EDO_PENDING);
+            assert_int_equal(chore_poll(&read, drivers[0], false), EDO_PENDING);
             assert_ptr_equal(read.op.link.at.driver, drivers[0]);
             if (i % 2) await_sleep(drivers[0]);
             end_read(&read, drivers[1], io, peer, (ending)(i % ENDINGS));
@@ -369,7 +321,7 @@ typedef struct computer {
 static void *compute(void *arg)
 {
     computer *self = arg;
-    insist(poll_chore(self->chore, self->driver, false) == EDO_PENDING);
+    insist(chore_poll(self->chore, self->driver, false) == EDO_PENDING);
     turn(self->driver, 0);
     edo_store_release(&self->began, 1);
     while (!edo_load_relaxed(&self->chore->wakes))
@@ -497,7 +449,7 @@ static edo_io *no_conn;
 
 static void set_accept(chore *self, edo_listener *listener)
 {
-    set_chore(self, source_of(listener), edo_accept(listener, &no_conn));
+    chore_set(self, source_of(listener), edo_accept(listener, &no_conn));
 }
 
 /* The first worker's ring serves the listener; the accepts come from both, and what they prepare
@@ -516,7 +468,7 @@ static void test_accept_elsewhere(void **state)
         int client = i % 3 ? -1 : connect_to(&address);
         set_accept(&accept, listener);
         await_sleep(drivers[0]);
-        edo_poll poll = poll_chore(&accept, drivers[i % 2], false);
+        edo_poll poll = chore_poll(&accept, drivers[i % 2], false);
         if (client < 0) {
             assert_int_equal(poll, EDO_PENDING);
             if (accepts_ahead()) assert_ptr_equal(source_of(listener)->driver, drivers[0]);
@@ -541,8 +493,8 @@ static void arm(edo_listener *listener, const struct sockaddr_in *address, edo_d
 {
     static chore accept;
     set_accept(&accept, listener);
-    insist(poll_chore(&accept, driver, false) == EDO_PENDING);
-    insist(poll_chore(&accept, driver, true) == EDO_READY);
+    insist(chore_poll(&accept, driver, false) == EDO_PENDING);
+    insist(chore_poll(&accept, driver, true) == EDO_READY);
     int client = connect_to(address);
     while (!turned && edo_load_relaxed(&edo__accepted_of(source_of(listener))->count) == 0)
         turn(driver, INT64_MAX);
@@ -650,16 +602,16 @@ static void test_no_entries(void **state)
     for (size_t i = 0; i < MORE; i++) {
         ios[i] = open_stream(UNIX_STREAM, &peers[i]);
         set_read(&waits[i], ios[i]);
-        assert_int_equal(poll_chore(&waits[i], driver, false), EDO_PENDING);
+        assert_int_equal(chore_poll(&waits[i], driver, false), EDO_PENDING);
     }
-    assert_true(take_wake(&waits[MORE - 1])); // it is to try again
+    assert_true(chore_take_wake(&waits[MORE - 1])); // it is to try again
     set_accept(&accept, listener);
-    assert_int_equal(poll_chore(&accept, driver, false), EDO_PENDING);
-    assert_true(take_wake(&accept));
+    assert_int_equal(chore_poll(&accept, driver, false), EDO_PENDING);
+    assert_true(chore_take_wake(&accept));
     ring->fd = whole.fd;
     ring->registered = whole.registered;
     for (size_t i = 0; i < MORE; i++) {
-        assert_int_equal(poll_chore(&waits[i], driver, false), EDO_PENDING);
+        assert_int_equal(chore_poll(&waits[i], driver, false), EDO_PENDING);
         turn(driver, 0);
     }
     int client = connect_to(&address);
@@ -675,6 +627,53 @@ static void test_no_entries(void **state)
         close(peers[i]);
     }
     edo_listener_close(listener);
+    close_driver(driver);
+}
+
+/* On this thread alone, which cannot take it back. */
+static void refuse_submissions(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, TO_SUBMIT),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { ARRAY_LENGTH(code), code };
+    insist(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    insist(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+static void *start_refused(void *arg)
+{
+    refuse_submissions();
+    return start_chore(arg);
+}
+
+/* What the kernel does not take from the preparer the turner submits, which sleeps: it is told. */
+static void test_refused_while_asleep(void **state)
+{
+    (void)state;
+    static chore read;
+    pthread_t thread;
+    turner other;
+    int peer;
+    edo_driver *driver = open_shared();
+    edo_io *io = open_stream(TCP_STREAM, &peer);
+    starter arg = { .chore = &read, .driver = driver };
+    start_turner(&other, driver, INT64_MAX);
+    set_read(&read, io);
+    await_sleep(driver);
+    assert_int_equal(pthread_create(&thread, NULL, start_refused, &arg), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    fd_write_all(peer, "b", 1);
+    await_wake(&read);
+    assert_int_equal(finish(&read, driver, false), 1);
+    edo_close(io);
+    close(peer);
+    stop_turner(&other);
     close_driver(driver);
 }
 
@@ -702,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_closed_with_driver),
         cmocka_unit_test(test_no_entries),
+        cmocka_unit_test(test_refused_while_asleep),
     };
     if (!has_rings()) return SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);

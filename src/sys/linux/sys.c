@@ -85,7 +85,7 @@ int edo__sys_thread_start(void *(*run)(void *), void *arg, size_t stack_size,
                           edo__sys_thread *ret_thread)
 {
     pthread_attr_t attributes;
-    pthread_t thread;
+    pthread_t thread = 0;
     int rc = pthread_attr_init(&attributes);
     if (rc) return -rc;
     if (stack_size) rc = pthread_attr_setstacksize(&attributes, rounded_stack(stack_size));

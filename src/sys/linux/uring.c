@@ -115,11 +115,6 @@ static void be_enabled(edo__uring *driver)
     if (edo__unlikely(!edo_load_relaxed(&driver->owner))) enable(driver);
 }
 
-void edo__uring_begin(edo__uring *driver)
-{
-    if (driver->shared) edo__lock_take(&driver->lock);
-}
-
 /* Returns: false when the kernel did not take all, and nobody would try again. */
 static bool submit_for_sleeper(edo__uring *driver)
 {
@@ -127,9 +122,8 @@ static bool submit_for_sleeper(edo__uring *driver)
     return edo__ring_submit(&driver->ring) == 0;
 }
 
-void edo__uring_end(edo__uring *driver)
+void edo__uring_end_shared(edo__uring *driver)
 {
-    if (!driver->shared) return;
     bool done = submit_for_sleeper(driver);
     edo__lock_give(&driver->lock);
     if (!done) driver->base.ops->unpark(&driver->base);
@@ -186,34 +180,19 @@ int edo__uring_reap(edo__uring *driver)
 
 /* ---- turning ---- */
 
-static void become_turner(edo__uring *driver)
-{
-    edo_store_relaxed(&driver->turner, this_thread());
-}
-
-static void leave_turn(edo__uring *driver)
-{
-    edo_store_relaxed(&driver->turner, NULL);
-    edo__lock_give(&driver->turning);
-}
-
 /* How long to wait for a completion that whoever turns the ring may have taken by now. */
 enum { GLIMPSE_NS = 1000000 };
 
-/* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. A
- * turner whose wake closes a listener is here too. */
+/* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. */
 static int help_shared(edo__uring *driver)
 {
     int count = 0;
     edo__lock_take(&driver->lock);
     edo__ring_submit(&driver->ring);
     edo__lock_give(&driver->lock);
-    if (edo_load_relaxed(&driver->turner) == this_thread()) {
+    if (edo__lock_try(&driver->turning)) {
         count = edo__uring_reap(driver);
-    } else if (edo__lock_try(&driver->turning)) {
-        become_turner(driver);
-        count = edo__uring_reap(driver);
-        leave_turn(driver);
+        edo__lock_give(&driver->turning);
     }
     return count ? 0 : edo__ring_wait(&driver->ring, 1, GLIMPSE_NS);
 }
@@ -286,13 +265,12 @@ static unsigned publish(edo__uring *driver, bool sleeps)
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
-    become_turner(driver);
     unsigned end = publish(driver, sleeps);
     int rc = edo__ring_enter_to(&driver->ring, end, sleeps, timeout);
     if (rc < 0) give_up(rc);
     edo_store_relaxed(&driver->asleep, false);
     int count = edo__uring_reap(driver);
-    leave_turn(driver);
+    edo__lock_give(&driver->turning);
     return count;
 }
 

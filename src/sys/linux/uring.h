@@ -48,7 +48,6 @@ typedef struct edo__uring {
     bool shared;
     edo_atomic(bool) asleep;           // a turn that may wait in the kernel has published
     edo__lock turning;                 // who turns; also who takes completions between turns
-    edo_atomic(const void *) turner;   // the thread that has it, or NULL
     edo_atomic(edo__source *) closing; // a listener that close works on, kept in memory for it
 } edo__uring;
 
@@ -107,10 +106,18 @@ bool edo__uring_is_inherited(const edo__uring *driver);
 
 /* Around what prepares entries: the owner's alone, or under the driver's lock. The caller keeps the
  * driver. */
-void edo__uring_begin(edo__uring *driver);
+static inline void edo__uring_begin(edo__uring *driver)
+{
+    if (driver->shared) edo__lock_take(&driver->lock);
+}
 
 /* What was prepared is submitted by the next turn; at once, if one sleeps in the ring meanwhile. */
-void edo__uring_end(edo__uring *driver);
+void edo__uring_end_shared(edo__uring *driver);
+
+static inline void edo__uring_end(edo__uring *driver)
+{
+    if (driver->shared) edo__uring_end_shared(driver);
+}
 
 /* An entry, or NULL when the kernel takes none now. Enables the ring. Between begin and end. */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);

@@ -1,0 +1,52 @@
+#include "support/chore.h"
+
+static void note_wake(edo_user_wakeable *waker)
+{
+    edo_add_acq_rel(&((chore *)(void *)waker)->wakes, 1);
+}
+
+void chore_set(chore *self, edo__source *source, edo_op op)
+{
+    self->waker = (edo_user_wakeable){ .head.kind = EDO_WAKEABLE_USER, .wake = note_wake };
+    self->source = source;
+    self->op = op;
+    self->side = edo__side_of(&op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
+    self->claimed = false;
+    edo_store_relaxed(&self->wakes, 0);
+}
+
+/* As edo__source_drive() does it. */
+static edo_poll drive(chore *self, edo_driver *here, bool cancelled)
+{
+    edo_op *op = &self->op;
+    bool ending = cancelled || edo__source_is_closed(self->source);
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
+        if (!ending) return here->ops->drive(here, self->source, op, &self->waker.head);
+        op->base.result = -ECANCELED;
+        return EDO_READY;
+    }
+    edo_driver *there = op->link.at.driver;
+    return ending ? there->ops->cancel(there, self->source, op, &self->waker.head)
+                  : there->ops->drive(there, self->source, op, &self->waker.head);
+}
+
+edo_poll chore_poll(chore *self, edo_driver *here, bool cancelled)
+{
+    if (!self->claimed) {
+        int rc = edo__source_claim(self->source, self->side);
+        if (rc < 0) {
+            self->op.base.result = rc;
+            return EDO_READY;
+        }
+        self->claimed = true;
+    }
+    if (drive(self, here, cancelled) == EDO_PENDING) return EDO_PENDING;
+    self->claimed = false;
+    edo__source_leave(self->source, self->side);
+    return EDO_READY;
+}
+
+bool chore_take_wake(chore *self)
+{
+    return edo_swap_acquire(&self->wakes, 0) != 0;
+}
