@@ -108,12 +108,20 @@ static void be_open(place *p, test_random *random)
     if (!is_stream(p) && !p->listener) open_listener(p);
 }
 
+/* With a reset, so that the port is free at once: there are not so many. */
+static void reset(int fd)
+{
+    struct linger now = { .l_onoff = 1 };
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now); // pipes refuse
+    close(fd);
+}
+
 static void close_handle(place *p)
 {
     pthread_mutex_lock(&p->holding);
     if (p->io) {
         edo_close(p->io);
-        close(p->peer);
+        reset(p->peer);
     }
     edo_listener_close(p->listener);
     p->io = NULL;
@@ -256,14 +264,11 @@ static void send_some(place *p, size_t size)
 /* Held. A full backlog takes nothing. */
 static void connect_once(const place *p)
 {
-    struct linger reset = { .l_onoff = 1 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     insist(fd >= 0);
     if (connect(fd, (const struct sockaddr *)&p->address, sizeof p->address) < 0)
         insist(errno == EINPROGRESS || errno == EAGAIN || errno == EADDRNOTAVAIL);
-    else
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    close(fd);
+    reset(fd);
 }
 
 static void feed(place *p, size_t size)
