@@ -71,6 +71,8 @@ static void test_no_further_thread(void **state)
     assert_int_equal(result_of(runtime, first), THROUGH);
     for (int i = 0; i < MORE; i++)
         assert_int_equal(result_of(runtime, tasks[i]), i);
+    assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED),
+                     MORE); // and not by each job's end
     set_refusal(false);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_pool_destroy(pool);
@@ -309,6 +311,44 @@ static void test_an_idle_thread_is_used_again(void **state)
     edo_pool_destroy(pool);
 }
 
+typedef struct passage {
+    gate gate;
+    pthread_t thread;
+} passage;
+
+static int64_t pass_as(void *arg)
+{
+    passage *p = arg;
+    p->thread = pthread_self();
+    return pass(&p->gate);
+}
+
+/* So the others' time can pass. */
+static void test_the_last_to_sleep_is_called_first(void **state)
+{
+    (void)state;
+    passage passages[2] = { { .gate = GATE }, { .gate = GATE } };
+    edo_task *tasks[2];
+    pthread_t third;
+    edo_runtime *runtime = make_runtime();
+    edo_pool *pool = make_pool(&(edo_pool_config){ .keep_alive = EDO_NEVER });
+    for (int i = 0; i < 2; i++) {
+        tasks[i] = spawn_job(runtime, pool, pass_as, &passages[i]);
+        turn_all(runtime);
+        gate_await(&passages[i].gate, 1);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        gate_open(&passages[i].gate);
+        await_stats(pool, stats.idle == i + 1);
+    }
+    assert_int_equal(result_of(runtime, spawn_job(runtime, pool, write_thread, &third)), 0);
+    assert_true(pthread_equal(third, passages[1].thread));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(result_of(runtime, tasks[i]), THROUGH);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_pool_destroy(pool);
+}
+
 static void test_idle_threads_end(void **state)
 {
     (void)state;
@@ -525,6 +565,7 @@ int main(void)
         clean_test(test_rooms_among_jobs),
         clean_test(test_room_at_once),
         clean_test(test_an_idle_thread_is_used_again),
+        clean_test(test_the_last_to_sleep_is_called_first),
         clean_test(test_idle_threads_end),
         clean_test(test_stack_sizes),
         clean_test(test_threads_are_named),
