@@ -1,0 +1,137 @@
+/* Runtimes with workers, with each request failing: their threads, seats and drivers, and the
+ * helpers of those that are stuck. */
+#include "faults/sweep.h"
+
+#include <sched.h>
+
+enum { WORKERS = 2, TASKS = 40 };
+
+/* Of a runtime with workers, which must end well. */
+#define on_workers(fn, ...) on_workers_at(edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+
+static int64_t on_workers_at(const edo_site *site, const void *args)
+{
+    edo_runtime *runtime;
+    edo_config config = { .name = "faults", .workers = WORKERS, .stall_limit = EDO_NEVER };
+    int rc = edo_runtime_create(&config, &runtime);
+    if (rc < 0) return rc;
+    int64_t result = edo__block_on(runtime, site, args);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return result;
+}
+
+/* ---- tasks that go from one worker to the other ---- */
+
+struct hop {
+    edo_frame();
+    edo_args(unsigned *count;);
+    unsigned left;
+};
+
+edo_async(hop)
+{
+    edo_body {
+        int rc;
+        for (self->left = 3; self->left; self->left--) {
+            edo_await(rc, edo_yield());
+            if (rc < 0) edo_return(rc);
+        }
+        edo_await(rc, edo_sleep(1));
+        __atomic_add_fetch(self->count, 1, __ATOMIC_RELAXED);
+        edo_return(rc);
+    }
+}
+
+struct crowd {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[TASKS];
+    unsigned i, count, good;
+    int64_t result;
+};
+
+edo_async(crowd)
+{
+    edo_body {
+        int64_t rc;
+        self->count = self->good = 0;
+        self->result = 0;
+        for (self->i = 0; self->i < TASKS; self->i++) {
+            rc = edo_spawn(&self->tasks[self->i], hop, .count = &self->count);
+            if (rc < 0) self->tasks[self->i] = NULL;
+            self->result = first_failure(self->result, rc);
+        }
+        for (self->i = 0; self->i < TASKS; self->i++) {
+            if (!self->tasks[self->i]) continue;
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            self->good += rc == 0;
+            self->result = first_failure(self->result, rc);
+        }
+        assert_int_equal(__atomic_load_n(&self->count, __ATOMIC_RELAXED), self->good);
+        edo_return(self->result);
+    }
+}
+
+static int64_t migrating(void)
+{
+    return on_workers(crowd);
+}
+fault_test(migrating)
+
+    /* ---- nothing at all ---- */
+
+    static int64_t idle_workers(void)
+{
+    edo_runtime *runtime;
+    int rc = edo_runtime_create(&(edo_config){ .workers = WORKERS }, &runtime);
+    if (rc < 0) return rc;
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return 0;
+}
+fault_test(idle_workers)
+
+    /* ---- a worker that blocks: others, if there are any to be had, go on with its work ---- */
+
+    static int64_t yield_thread(void *arg)
+{
+    (void)arg;
+    sched_yield();
+    return 0;
+}
+
+struct blocks {
+    edo_frame();
+    edo_args();
+    struct crowd crowd;
+    unsigned i;
+};
+
+edo_async(blocks)
+{
+    edo_body {
+        int64_t rc;
+        for (self->i = 0; self->i < WORKERS; self->i++) {
+            rc = edo_block_in_place(yield_thread, NULL);
+            if (rc < 0) edo_return(rc);
+        }
+        edo_init(&self->crowd, crowd);
+        edo_await_on(rc, &self->crowd.base);
+        edo_return(rc);
+    }
+}
+
+static int64_t in_place(void)
+{
+    return on_workers(blocks);
+}
+fault_test(in_place)
+
+    int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(idle_workers_swept),
+        cmocka_unit_test(migrating_swept),
+        cmocka_unit_test(in_place_swept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
