@@ -4,6 +4,7 @@
 
 enum {
     LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
+    LEAST_SHARE = 8,         // of a turn, one in so many
     MAX_NOTIFY_AT = 1 << 20, // beyond any length of the queue
 };
 
@@ -128,17 +129,24 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* A share of the inject queue: in proportion to what waits there, so that neither side starves. */
+/* How many of the tasks that all share this turn is to run: as many as it has room for beside its
+ * own, in proportion to their number; but always some, so that neither side starves. */
+static uint64_t share_of_injected(const edo__worker *worker, uint64_t there)
+{
+    uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
+    uint64_t fair = turn * there / (there + here * worker->runtime->worker_count);
+    uint64_t spare = here < turn ? turn - here : 0, least = turn / LEAST_SHARE + 1;
+    uint64_t share = fair < spare ? fair : spare;
+    return share > least ? share : least;
+}
+
 void edo__worker_take_injected(edo__worker *worker)
 {
-    edo_runtime *runtime = worker->runtime;
-    uint64_t there = edo_load_relaxed(&runtime->idle.count);
+    uint64_t there = edo_load_relaxed(&worker->runtime->idle.count);
     if (!there) return;
-    uint64_t here = edo__queue_length(&worker->queue);
-    uint64_t share = worker->interval * there / (there + here * runtime->worker_count);
-    if (share > EDO__QUEUE_HALF) share = EDO__QUEUE_HALF;
-    if (edo__queue_room(&worker->queue) <= share && !spill(worker, NULL)) return;
-    edo__inject_take(worker, share ? share : 1);
+    uint64_t share = share_of_injected(worker, there), room = edo__queue_room(&worker->queue);
+    if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;
+    edo__inject_take(worker, share < room ? share : room);
 }
 
 static bool steal_from(edo__worker *worker, edo__worker *victim)
