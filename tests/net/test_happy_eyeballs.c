@@ -161,7 +161,8 @@ edo_async(expect_connected)
         int rc;
         self->conn = NULL;
         mark(self->world);
-        edo_await(rc, edo_tcp_connect_with(self->name, self->options, &self->conn));
+        edo_await_for(rc, edo_minutes(1),
+                      edo_tcp_connect_with(self->name, self->options, &self->conn));
         assert_int_equal(rc, 0);
         assert_int_equal(edo_now() - self->world->began, self->after);
         edo_tcp_peer_address(self->conn, self->text, sizeof self->text);
@@ -417,8 +418,7 @@ edo_test(cancelled)
         names_hold(); // during the look-up
         rc = edo_spawn(&self->task, run_op, .op = edo_tcp_connect("silent.test:80", &self->conn));
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_yield());
-        names_await_held(1);
+        names_await_held(self->task, 1);
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
@@ -454,8 +454,10 @@ struct too_late {
     struct world world;
     edo_listener *listener, *untouched;
     edo_addresses *found;
-    edo_task *tasks[3];
+    edo_op ops[3];
+    edo_task *task;
     edo_io *conn;
+    unsigned i;
 };
 
 edo_test(too_late)
@@ -470,22 +472,20 @@ edo_test(too_late)
         self->untouched = NULL;
         self->found = NULL;
         mark(&self->world);
-        names_hold();
-        edo_spawn(&self->tasks[0], run_op, .op = edo_tcp_connect("host.test:80", &self->conn));
-        edo_spawn(&self->tasks[1], run_op, .op = edo_tcp_listen("here.test:80", &self->untouched));
-        edo_spawn(&self->tasks[2], run_op, .op = edo_lookup("host.test:80", &self->found));
-        edo_await(rc, edo_yield());
-        names_await_held(3);
-        names_let_go();
-        names_await_end();
-        for (int i = 0; i < 3; i++)
-            edo_task_cancel(self->tasks[i]);
-        edo_await(rc, edo_join(self->tasks[0]));
-        assert_int_equal(rc, -ECANCELED);
-        edo_await(rc, edo_join(self->tasks[1]));
-        assert_int_equal(rc, -ECANCELED);
-        edo_await(rc, edo_join(self->tasks[2]));
-        assert_int_equal(rc, 0);
+        self->ops[0] = edo_tcp_connect("host.test:80", &self->conn);
+        self->ops[1] = edo_tcp_listen("here.test:80", &self->untouched);
+        self->ops[2] = edo_lookup("host.test:80", &self->found);
+        for (self->i = 0; self->i < 3; self->i++) {
+            names_hold();
+            rc = edo_spawn(&self->task, run_op, .op = self->ops[self->i]);
+            assert_int_equal(rc, 0);
+            names_await_held(self->task, 1);
+            names_let_go();
+            names_await_end();
+            edo_task_cancel(self->task);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, self->i < 2 ? -ECANCELED : 0);
+        }
         assert_int_equal(edo_addresses_count(self->found), 1);
         edo_addresses_destroy(self->found);
         expect_nothing_left(&self->world);
@@ -589,8 +589,7 @@ edo_test(listening)
         names_hold();
         rc = edo_spawn(&self->task, run_op, .op = edo_tcp_listen("here.test:0", &self->listener));
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_yield());
-        names_await_held(1);
+        names_await_held(self->task, 1);
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);

@@ -217,8 +217,7 @@ edo_test(stuck)
         snprintf(self->name, sizeof self->name, "host.test:80");
         rc = edo_spawn(&self->task, limited, .name = self->name, .ret_addresses = &self->addresses);
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_yield());
-        names_await_held(1);
+        names_await_held(self->task, 1);
         memset(self->name, 0, sizeof self->name); // the thread has words of its own
         edo_clock_advance(edo_s(5));              // it stands still while somebody waits for a job
         edo_await(rc, edo_join(self->task));
@@ -262,8 +261,7 @@ edo_test(queued)
         names_hold();
         rc = edo_spawn(&self->first, run_op, .op = edo_lookup("host.test:80", &self->addresses));
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_yield());
-        names_await_held(1);
+        names_await_held(self->first, 1);
         rc = edo_spawn(&self->second, run_op, .op = edo_lookup("host.test:81", NULL));
         assert_int_equal(rc, 0);
         edo_await(rc, edo_yield());
@@ -300,18 +298,20 @@ static void test_destroyed(void **state)
 {
     (void)state;
     edo_runtime *runtime;
+    size_t before = edo_memory_in_use();
     names_install();
     names_hold();
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
     edo_spawn_options options = { .runtime = runtime };
     edo_task *task;
     assert_int_equal(edo_spawn_with(&task, &options, abandon), 0);
-    edo_turn(runtime, 0);
-    names_await_held(1);
+    while (!names_are_held(1) && !edo_task_is_done(task))
+        edo_turn(runtime, 0);
+    assert_false(edo_task_is_done(task));
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     names_remove();
-    while (edo_memory_in_use() > 0) // the thread is on its own, and ends its work
+    while (edo_memory_in_use() > before) // the thread is on its own, and ends its work
         sched_yield();
 }
 

@@ -39,11 +39,9 @@ static void note(const char *host, const char *service, int family)
 static void wait_while_held(void)
 {
     names.held++;
-    pthread_cond_broadcast(&names.changed);
     while (names.hold)
         pthread_cond_wait(&names.changed, &names.lock);
     names.held--;
-    pthread_cond_broadcast(&names.changed);
 }
 
 static bool fits(size_t i, const char *host, int family)
@@ -79,11 +77,11 @@ static int resolve(const char *host, const char *service, int family,
 
 void names_install(void)
 {
+    names_let_go();
     pthread_mutex_lock(&names.lock);
     names.count = 0;
     names.error = 0;
     names.calls = 0;
-    names.hold = false;
     pthread_mutex_unlock(&names.lock);
     edo__sys_set_resolver(resolve);
 }
@@ -126,12 +124,12 @@ void names_let_go(void)
     pthread_mutex_unlock(&names.lock);
 }
 
-void names_await_held(unsigned count)
+bool names_are_held(unsigned count)
 {
     pthread_mutex_lock(&names.lock);
-    while (names.held < count)
-        pthread_cond_wait(&names.changed, &names.lock);
+    bool held = names.held >= count;
     pthread_mutex_unlock(&names.lock);
+    return held;
 }
 
 unsigned names_calls(void)

@@ -19,8 +19,17 @@ void names_fail(int error);
 void names_hold(void);
 void names_let_go(void);
 
-/* Waits until so many are held. */
-void names_await_held(unsigned count);
+bool names_are_held(unsigned count); // at least so many
+
+/* Waits until so many are held; the task must not end meanwhile. */
+#define names_await_held(task, count)                                                              \
+    do {                                                                                           \
+        int held_;                                                                                 \
+        do                                                                                         \
+            edo_await(held_, edo_yield());                                                         \
+        while (held_ == 0 && !names_are_held(count) && !edo_task_is_done(task));                   \
+        assert_true(names_are_held(count));                                                        \
+    } while (0)
 
 /* Look-ups that have begun since the installation, and what the last one was asked. */
 unsigned names_calls(void);
