@@ -1,8 +1,12 @@
 /* TCP.
  *
  * Addresses are text: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses of the machine, both
- * families), "localhost:8080" (the loopback of IPv4). Port 0 lets the system choose. Other host
- * names answer -EINVAL: looking up names is not an address's business.
+ * families), "example.com:8080". Port 0 lets the system choose; services have names too
+ * ("example.com:https").
+ *
+ * An address in numbers is used at once. A name is looked up first, which is a matter of the system
+ * (its hosts file, its name servers) and blocks: a thread of the runtime's pool "dns" does it. What
+ * "localhost" stands for is told by the hosts file as well.
  *
  * A connection is an edo_io; what only TCP has is set by the edo_tcp_* calls, which answer -ENOTSUP
  * for streams of another kind. These calls are quick system calls, not operations.
@@ -27,8 +31,10 @@ typedef struct edo_listen_options {
     bool reserved[5];
 } edo_listen_options;
 
-/* Listens on an address; the text must outlive the operation.
- * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...
+/* Listens on an address; the text must outlive the operation. Of a name it takes the first address
+ * that works.
+ * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...; for
+ * a name that of the last address, or that of edo_lookup().
  * Cancel: prompt; not listening. */
 EDO_API edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
 EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
@@ -57,13 +63,61 @@ EDO_API int edo_listener_fd(const edo_listener *listener);
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 
 /* Connects to an address; the text must outlive the operation.
+ *
+ * A name is connected to as RFC 8305 ("happy eyeballs") has it: its addresses are tried in the
+ * order of the look-up, but the families take turns; the next attempt begins 250 ms after the last,
+ * or at once when one fails, and those before it go on. The first to connect wins; the others have
+ * ended when the operation is ready.
+ *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED,
- * -ETIMEDOUT, ...
- * Cancel: waits; no connection is left. */
+ * -ETIMEDOUT, ... If all addresses of a name fail: the first error, but a shortage (-EMFILE,
+ * -ENFILE, -ENOBUFS, -ENOMEM) goes before others, and those that tell only that there is no way
+ * from here (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) go behind. If the name
+ * cannot be looked up, as edo_lookup().
+ * Cancel: waits; no connection is left. (During the look-up it is prompt.) */
 EDO_API edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
-/* The same from a local address (port 0: any). */
+/* The same from a local address in numbers (port 0: any); of a name only those of its family are
+ * tried. */
 EDO_API edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn);
+
+/* Zeroed is the default. */
+typedef struct edo_connect_options {
+    const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
+    int64_t attempt_delay; // nanoseconds between the attempts for a name, taken as at least 10 ms
+                           // and at most 2 s; 0: 250 ms
+    void *reserved[2];
+} edo_connect_options;
+
+EDO_API edo_op edo_tcp_connect_with(const char *address, edo_connect_options options,
+                                    edo_io **ret_conn);
+
+/* ---- names ---- */
+
+/* What a look-up found: at least one address. Immutable, so any thread may read it. */
+typedef struct edo_addresses edo_addresses;
+
+/* Looks up an address as the calls above take it; the text must outlive the operation. One in
+ * numbers is answered at once, without a thread.
+ * Result: 0 with *ret_addresses, to be ended by edo_addresses_destroy(): all there are, in the
+ * order of getaddrinfo(3). Else
+ *     -EINVAL       not an address, or the service is unknown
+ *     -ENOENT       there is no such host, or it has no address   (EAI_NONAME, EAI_NODATA)
+ *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
+ *     -EIO          a name server has answered with a failure     (EAI_FAIL)
+ *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
+ *     -ENOMEM; -EMFILE and whatever else stopped the system's look-up (EAI_SYSTEM, EAI_MEMORY)
+ * and what edo_blocking_on() answers without having run the function.
+ * Cancel: detaches; the thread finishes its work and drops what it finds. */
+EDO_API edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
+
+EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
+
+/* One of them as text into a buffer of EDO_ADDRESS_SIZE, fit for edo_tcp_connect().
+ * Returns: the length; -EINVAL for no such index; -ENOSPC for a buffer that is too small. */
+EDO_API int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer,
+                               size_t size);
+EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 
 /* The two ends of a connection, as text into a buffer of EDO_ADDRESS_SIZE.
  * Returns: the length, or a negative errno (-ENOTCONN, -ENOSPC, -ENOTSUP). */

@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_ZONE_DIGITS = 10, MAX_HOST = 64, DECIMAL = 10 };
+enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_ZONE_DIGITS = 10, DECIMAL = 10 };
+
+#define DIGITS  "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 static int parse_port(const char *text, in_port_t *ret_port)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = strspn(text, DIGITS);
     if (!digits || digits > MAX_PORT_DIGITS || text[digits]) return -EINVAL;
     unsigned long port = strtoul(text, NULL, DECIMAL);
     if (port > MAX_PORT) return -EINVAL;
@@ -33,7 +36,7 @@ static int set_v4(const char *host, in_port_t port, edo__address *ret)
 /* Returns: 0 for what is no number of an interface. */
 static uint32_t interface_number(const char *text)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = strspn(text, DIGITS);
     if (!digits || digits > MAX_ZONE_DIGITS || text[digits]) return 0;
     unsigned long long number = strtoull(text, NULL, DECIMAL);
     return number <= UINT32_MAX ? (uint32_t)number : 0;
@@ -62,7 +65,8 @@ static int set_v6(char *host, in_port_t port, edo__address *ret)
 }
 
 /* Splits "host:port" at the last colon; brackets around the host are taken off. */
-static int split(const char *text, char host[MAX_HOST], const char **ret_port, bool *ret_brackets)
+static int split(const char *text, char host[EDO__HOST_SIZE], const char **ret_port,
+                 bool *ret_brackets)
 {
     const char *colon = text ? strrchr(text, ':') : NULL;
     if (!colon) return -EINVAL;
@@ -72,34 +76,108 @@ static int split(const char *text, char host[MAX_HOST], const char **ret_port, b
         text++;
         length -= 2;
     }
-    if (length >= MAX_HOST) return -EINVAL;
+    if (length >= EDO__HOST_SIZE) return -EINVAL;
     memcpy(host, text, length);
     host[length] = '\0';
     *ret_port = colon + 1;
     return 0;
 }
 
+static int parse_host(char *host, bool brackets, in_port_t port, edo__address *ret)
+{
+    ret->any = !*host && !brackets;
+    if (ret->any) return set_v6(strcpy(host, "::"), port, ret);
+    return brackets ? set_v6(host, port, ret) : set_v4(host, port, ret);
+}
+
 int edo__address_parse(const char *text, edo__address *ret_address)
 {
-    char host[MAX_HOST];
+    char host[EDO__HOST_SIZE];
     const char *port_text;
     bool brackets;
     in_port_t port;
     edo__address parsed = { .any = false };
     int rc = split(text, host, &port_text, &brackets);
     if (rc == 0) rc = parse_port(port_text, &port);
-    if (rc < 0) return rc;
-    if (brackets) {
-        rc = set_v6(host, port, &parsed);
-    } else if (!*host) {
-        parsed.any = true;
-        rc = set_v6(strcpy(host, "::"), port, &parsed);
-    } else {
-        rc = set_v4(strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, port, &parsed);
-    }
+    if (rc == 0) rc = parse_host(host, brackets, port, &parsed);
     if (rc == 0) *ret_address = parsed;
     return rc;
 }
+
+edo__address edo__address_of(const struct sockaddr_storage *storage)
+{
+    bool v6 = storage->ss_family == AF_INET6;
+    return (edo__address){ .storage = *storage,
+                           .size = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in) };
+}
+
+void edo__address_to_v4(edo__address *address)
+{
+    struct sockaddr_in6 v6;
+    memcpy(&v6, &address->storage, sizeof v6);
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = v6.sin6_port };
+    memcpy(&address->storage, &v4, sizeof v4);
+    address->size = sizeof v4;
+}
+
+/* ---- names ---- */
+
+enum { MAX_LABEL = 63 }; // RFC 1035
+
+/* No top-level domain is a number, but inet_aton(3), which getaddrinfo(3) asks first, takes
+ * "127.1" and "0x7f.1" for addresses, and so a slip of the pen for another machine. */
+static bool is_number(const char *label, size_t length)
+{
+    if (strspn(label, DIGITS) >= length) return true;
+    return length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
+}
+
+/* Labels with dots between them, perhaps one at the end. */
+static bool is_host_name(const char *host)
+{
+    for (;;) {
+        size_t length = strspn(host, LETTERS DIGITS "-_");
+        if (length == 0 || length > MAX_LABEL) return false;
+        const char *rest = host + length;
+        if (rest[0] == '\0' || (rest[0] == '.' && rest[1] == '\0')) return !is_number(host, length);
+        if (*rest != '.') return false;
+        host = rest + 1;
+    }
+}
+
+/* A port, or the name of a service: with a letter (RFC 6335). */
+static bool is_service(const char *text)
+{
+    in_port_t port;
+    if (strspn(text, DIGITS) == strlen(text)) return parse_port(text, &port) == 0;
+    return strpbrk(text, LETTERS) && strspn(text, LETTERS DIGITS "-_") == strlen(text) &&
+           text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
+}
+
+/* An address is fine as a host: then it is the service that has a name. */
+static bool is_host(const char *host, bool brackets, bool *ret_any)
+{
+    char scratch[EDO__HOST_SIZE];
+    edo__address address;
+    int rc = parse_host(strcpy(scratch, host), brackets, 0, &address);
+    *ret_any = rc == 0 && address.any;
+    return rc == 0 || (!brackets && is_host_name(host));
+}
+
+int edo__name_parse(const char *text, edo__name *ret_name)
+{
+    edo__name name;
+    const char *service;
+    bool brackets;
+    int rc = split(text, name.host, &service, &brackets);
+    if (rc < 0 || !is_service(service) || !is_host(name.host, brackets, &name.any)) return -EINVAL;
+    if (name.any) strcpy(name.host, "::");
+    strcpy(name.service, service);
+    *ret_name = name;
+    return 0;
+}
+
+/* ---- addresses as text ---- */
 
 static int checked_length(int n, size_t size)
 {

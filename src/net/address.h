@@ -11,8 +11,26 @@ typedef struct edo__address {
     bool any; // ":port": every address of the machine, both families
 } edo__address;
 
-/* "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80", "localhost:80". Returns: 0 or -EINVAL. */
+/* "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80". Returns: 0 or -EINVAL. */
 int edo__address_parse(const char *text, edo__address *ret_address);
+
+/* One that the system told. */
+edo__address edo__address_of(const struct sockaddr_storage *storage);
+
+/* Makes "every address" of both families that of IPv4 alone. */
+void edo__address_to_v4(edo__address *address);
+
+enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
+
+/* What the system is asked for when a text is no address. */
+typedef struct edo__name {
+    char host[EDO__HOST_SIZE];
+    char service[EDO__SERVICE_SIZE];
+    bool any; // ":service"; the host is "::"
+} edo__name;
+
+/* "example.com:80", "example.com:https", "127.0.0.1:https", ":https". Returns: 0 or -EINVAL. */
+int edo__name_parse(const char *text, edo__name *ret_name);
 
 /* Into a buffer, with the final NUL. Returns: the length, -ENOSPC or -EAFNOSUPPORT. */
 int edo__address_format(const struct sockaddr_storage *storage, char *buffer, size_t size);

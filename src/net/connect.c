@@ -1,26 +1,27 @@
 /* Connecting: the call is made at once; what remains is to wait until the socket is writable, which
- * is a poll request, alike on all drivers. */
+ * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <edo/net.h>
+#include <edo/time.h>
 
 #include "io/io.h"
-#include "net/address.h"
+#include "net/connect.h"
 
-static int open_socket(const edo__address *address)
+static int open_socket(int family)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return fd < 0 ? -errno : fd;
 }
 
-static int bind_local(int fd, const char *local)
+/* Any local address is one of the family in use. */
+static int bind_local(int fd, const edo__address *local, int family)
 {
-    edo__address address;
-    int on = 1, rc = edo__address_parse(local, &address);
-    if (rc < 0) return rc;
+    edo__address address = *local;
+    int on = 1;
+    if (address.any && family == AF_INET) edo__address_to_v4(&address);
     setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); // the port at connect
     return bind(fd, (struct sockaddr *)&address.storage, address.size) < 0 ? -errno : 0;
 }
@@ -32,24 +33,21 @@ static int start(int fd, const edo__address *address)
     return errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
 }
 
-/* link.node.next holds the local address until the socket exists. */
-static int begin(edo_op *op)
+/* From here on the operation's object is the stream that it will answer. local may be NULL. */
+static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
-    edo__address address;
-    const char *local = op->link.node.next;
-    int rc = edo__address_parse(op->object, &address);
-    if (rc < 0) return rc;
-    if (address.any) return -EINVAL;
-    int fd = open_socket(&address);
+    int family = address->storage.ss_family, fd = open_socket(family);
     if (fd < 0) return fd;
-    rc = local ? bind_local(fd, local) : 0;
-    if (rc == 0) rc = start(fd, &address);
+    int rc = local ? bind_local(fd, local, family) : 0;
+    if (rc == 0) rc = start(fd, address);
     edo_io *io = rc == 0 ? edo__fd_io_create(fd, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP) : NULL;
     if (!io) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
     op->object = io;
+    op->length = POLLOUT;
+    op->detail |= EDO__DETAIL_CLAIMED;
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
@@ -74,36 +72,125 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-static edo_poll connect_poll(edo_future *future, edo_cx *cx)
+static edo_poll go_on(edo_op *op, edo_cx *cx)
 {
-    edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = cx->fate == EDO_LIVE ? begin(op) : -ECANCELED;
-        if (rc < 0) return edo__op_finish(op, cx, rc);
-        op->detail |= EDO__DETAIL_CLAIMED;
-    }
     edo__source *source = edo__io_source(op->object);
     if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
     return end(op, cx, op->base.result);
 }
 
-static const edo_future_ops connect_ops = { .name = "edo_tcp_connect", .poll = connect_poll };
-
-edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn)
+static edo_op make(const edo_future_ops *ops, const void *address, const void *local, int64_t delay,
+                   edo_io **ret_conn)
 {
-    edo__check_memory("edo_tcp_connect", local, "address");
-    edo__check_memory("edo_tcp_connect", address, "address");
-    edo__check_memory("edo_tcp_connect", ret_conn, "output");
-    return (edo_op){ .base.ops = &connect_ops,
+    return (edo_op){ .base.ops = ops,
                      .object = (void *)(uintptr_t)address,
                      .data = ret_conn,
-                     .length = POLLOUT,
+                     .length = (uint64_t)delay,
                      .link.node.next = (void *)(uintptr_t)local,
                      .detail = EDO__POLL | EDO__DETAIL_WRITE_SIDE };
 }
 
+/* ---- to one address; link.node.next is the local one, until it has begun ---- */
+
+static int begin_to(edo_op *op)
+{
+    edo__address address = edo__address_of(op->object);
+    return begin(op, &address, op->link.node.next);
+}
+
+static edo_poll connect_to_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
+        int rc = cx->fate == EDO_LIVE ? begin_to(op) : -ECANCELED;
+        if (rc < 0) return edo__op_finish(op, cx, rc);
+    }
+    return go_on(op, cx);
+}
+
+static const edo_future_ops connect_to_ops = { .name = "edo_tcp_connect", .poll = connect_to_poll };
+
+edo_op edo__connect_to(const struct sockaddr_storage *address, const edo__address *local,
+                       edo_io **ret_conn)
+{
+    return make(&connect_to_ops, address, local, 0, ret_conn);
+}
+
+/* ---- to what a text says; link.node.next is the local address's text and length the delay of
+ * ---- attempts, until it has begun: with a connection of its own (CLAIMED), or with a race, which
+ * ---- is its object then ---- */
+
+enum { RACING = 1 << 16 }; // in detail
+
+static int begin_race(edo_op *op, const edo__address *local)
+{
+    edo__race *race = edo__race_create(op->object, local, (int64_t)op->length);
+    if (!race) return -ENOMEM;
+    op->object = race;
+    op->detail |= RACING;
+    return 0;
+}
+
+static int begin_text(edo_op *op)
+{
+    edo__address address, local;
+    const char *local_text = op->link.node.next;
+    int rc = local_text ? edo__address_parse(local_text, &local) : 0;
+    if (rc < 0) return rc;
+    if (edo__address_parse(op->object, &address) < 0)
+        return begin_race(op, local_text ? &local : NULL);
+    return address.any ? -EINVAL : begin(op, &address, local_text ? &local : NULL);
+}
+
+static edo_poll race_on(edo_op *op, edo_cx *cx)
+{
+    int64_t result;
+    if (edo__race_poll(op->object, cx, &result, op->data) == EDO_PENDING) return EDO_PENDING;
+    edo__race_destroy(op->object);
+    return edo__op_finish(op, cx, result);
+}
+
+static edo_poll connect_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & (EDO__DETAIL_CLAIMED | RACING))) {
+        int rc = cx->fate == EDO_LIVE ? begin_text(op) : -ECANCELED;
+        if (rc < 0) return edo__op_finish(op, cx, rc);
+    }
+    return op->detail & RACING ? race_on(op, cx) : go_on(op, cx);
+}
+
+static const edo_future_ops connect_ops = { .name = "edo_tcp_connect", .poll = connect_poll };
+
+/* RFC 8305, section 5: a delay of 250 ms is recommended; less than 10 ms must not be, and more than
+ * 2 s should not be. */
+#define DEFAULT_DELAY  edo_ms(250)
+#define SHORTEST_DELAY edo_ms(10)
+#define LONGEST_DELAY  edo_s(2)
+
+static int64_t delay_of(int64_t asked)
+{
+    if (asked == 0) return DEFAULT_DELAY;
+    if (asked < SHORTEST_DELAY) return SHORTEST_DELAY;
+    return asked < LONGEST_DELAY ? asked : LONGEST_DELAY;
+}
+
+edo_op edo_tcp_connect_with(const char *address, edo_connect_options options, edo_io **ret_conn)
+{
+    edo__check_memory("edo_tcp_connect", options.local, "address");
+    edo__check_memory("edo_tcp_connect", address, "address");
+    edo__check_memory("edo_tcp_connect", ret_conn, "output");
+    return make(&connect_ops, address, options.local, delay_of(options.attempt_delay), ret_conn);
+}
+
+edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn)
+{
+    return edo_tcp_connect_with(address, (edo_connect_options){ .local = local }, ret_conn);
+}
+
 edo_op edo_tcp_connect(const char *address, edo_io **ret_conn)
 {
-    return edo_tcp_connect_from(NULL, address, ret_conn);
+    return edo_tcp_connect_with(address, (edo_connect_options){ 0 }, ret_conn);
 }

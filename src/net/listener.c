@@ -8,7 +8,7 @@
 #include <edo/time.h>
 
 #include "io/io.h"
-#include "net/address.h"
+#include "net/lookup.h"
 #include "runtime/runtime.h"
 #include "sys/sys.h"
 
@@ -82,40 +82,78 @@ static int bind_and_listen(int fd, const edo__address *address, int backlog)
 /* A machine without IPv6 has ":port" as IPv4. */
 static int open_socket(edo__address *address)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd >= 0 || errno != EAFNOSUPPORT || !address->any) return fd < 0 ? -errno : fd;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->storage;
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = v6->sin6_port };
-    *(struct sockaddr_in *)&address->storage = v4;
-    address->size = sizeof v4;
-    fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    enum { TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC };
+    int fd = socket(address->storage.ss_family, TYPE, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT && address->any) {
+        edo__address_to_v4(address);
+        fd = socket(AF_INET, TYPE, 0);
+    }
     return fd < 0 ? -errno : fd;
 }
 
-static int open_listener(const char *text, uint32_t flags, int backlog, edo_listener **ret_listener)
+static int open_listener(edo_op *op, edo__address address)
 {
-    edo__address address;
-    int rc = edo__address_parse(text, &address);
-    if (rc < 0) return rc;
     int fd = open_socket(&address);
     if (fd < 0) return fd;
-    rc = set_options(fd, &address, flags);
-    if (rc == 0) rc = bind_and_listen(fd, &address, backlog);
+    int rc = set_options(fd, &address, op->detail);
+    if (rc == 0) rc = bind_and_listen(fd, &address, (int)op->length);
     edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP) : NULL;
     if (!listener) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
-    *ret_listener = listener;
+    *(edo_listener **)op->data = listener;
     return 0;
+}
+
+/* What a name needs; in the operation's link.node.next. */
+typedef struct naming {
+    edo_op lookup;
+    edo_addresses *found;
+} naming;
+
+static int begin_naming(edo_op *op)
+{
+    naming *name = edo__alloc_zeroed(sizeof *name);
+    if (!name) return -ENOMEM;
+    name->lookup = edo__lookup(op->object, AF_UNSPEC, &name->found);
+    op->link.node.next = name;
+    return 0;
+}
+
+/* The first address that works. Returns: 0, or the last error. */
+static int listen_at_first(edo_op *op, const edo_addresses *addresses)
+{
+    int rc = -ENOENT;
+    for (size_t i = 0; rc < 0 && i < addresses->count; i++)
+        rc = open_listener(op, edo__addresses_at(addresses, i));
+    return rc;
+}
+
+static edo_poll go_on_naming(edo_op *op, edo_cx *cx)
+{
+    naming *name = op->link.node.next;
+    if (edo_poll_future(&name->lookup.base, cx) == EDO_PENDING) return EDO_PENDING;
+    int rc = (int)name->lookup.base.result;
+    if (rc == 0) rc = cx->fate == EDO_LIVE ? listen_at_first(op, name->found) : -ECANCELED;
+    edo_addresses_destroy(name->found);
+    edo__free(name, sizeof *name);
+    return edo__op_finish(op, cx, rc);
 }
 
 static edo_poll listen_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
+    edo__address address;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
-    return edo__op_finish(op, cx, open_listener(op->object, op->detail, (int)op->length, op->data));
+    if (!op->link.node.next) {
+        if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
+        if (edo__address_parse(op->object, &address) == 0)
+            return edo__op_finish(op, cx, open_listener(op, address));
+        int rc = begin_naming(op);
+        if (rc < 0) return edo__op_finish(op, cx, rc);
+    }
+    return go_on_naming(op, cx);
 }
 
 static const edo_future_ops listen_ops = { .name = "edo_tcp_listen", .poll = listen_poll };

@@ -10,6 +10,8 @@
 
 #include "sys/driver.h"
 
+struct sockaddr_storage;
+
 /* Nanoseconds of the monotonic clock. */
 int64_t edo__sys_now(void);
 
@@ -80,6 +82,19 @@ void edo__sys_register_driver(const struct edo_driver_ops *ops);
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
 int edo__sys_timer_open(void);
 void edo__sys_timer_set(int fd, int64_t when);
+
+/* The addresses of a host: as many as there are, in the order in which they should be tried. Blocks
+ * for as long as the system likes. service: a port or a name. family: AF_INET, AF_INET6 or
+ * AF_UNSPEC. The memory of the array is edo__alloc()'s.
+ * Returns: how many, at least 1; a negative errno, see edo_lookup(). */
+int edo__sys_resolve(const char *host, const char *service, int family,
+                     struct sockaddr_storage **ret_addresses);
+
+/* Has another function stand in for it; NULL sets the system's back. While nobody resolves. For
+ * tests. */
+typedef int edo__resolve_fn(const char *host, const char *service, int family,
+                            struct sockaddr_storage **ret_addresses);
+void edo__sys_set_resolver(edo__resolve_fn *resolver);
 
 /* Which driver a runtime gets that names none, and which one replaces a driver that the kernel
  * refuses. */

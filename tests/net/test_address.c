@@ -22,7 +22,6 @@ static const struct good good[] = {
     { "0.0.0.0:0", NULL, false },
     { "255.255.255.255:65535", NULL, false },
     { "127.0.0.1:00080", "127.0.0.1:80", false },
-    { "localhost:8080", "127.0.0.1:8080", false },
     { ":8080", "[::]:8080", true },
     { ":0", "[::]:0", true },
     { "[::]:80", NULL, false },
@@ -72,6 +71,7 @@ static const char *const bad[] = {
     "256.0.0.1:80",
     "127.0.0.1%lo:80",
     "localhost",
+    "localhost:80",
     "localhost.:80",
     "example.com:80",
     "::1:80",
@@ -151,12 +151,75 @@ static void test_other_families(void **state)
     assert_int_equal(edo__address_format(&address, text, sizeof text), -EAFNOSUPPORT);
 }
 
+/* ---- names ---- */
+
+static const struct name {
+    const char *text, *host, *service;
+    bool any;
+} names[] = {
+    { "localhost:80", "localhost", "80", false },
+    { "example.com:https", "example.com", "https", false },
+    { "example.com.:65535", "example.com.", "65535", false },
+    { "xn--bcher-kva.example:80", "xn--bcher-kva.example", "80", false },
+    { "3com.com:80", "3com.com", "80", false },
+    { "a_b.c-d:x11-1", "a_b.c-d", "x11-1", false },
+    { "0.0xyz:80", NULL, NULL, false },
+    { "127.0.0.1:http", "127.0.0.1", "http", false },
+    { "[::1]:http", "::1", "http", false },
+    { "[fe80::1%1]:http", "fe80::1%1", "http", false },
+    { ":http", "::", "http", true },
+    { "[]:http", NULL, NULL, false },
+    { "[::]:http", "::", "http", false },
+};
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        edo__name name;
+        int rc = edo__name_parse(names[i].text, &name);
+        if (!names[i].host) {
+            assert_int_equal(rc, -EINVAL);
+            continue;
+        }
+        assert_int_equal(rc, 0);
+        assert_string_equal(name.host, names[i].host);
+        assert_string_equal(name.service, names[i].service);
+        assert_int_equal(name.any, names[i].any);
+    }
+}
+
+/* Names of hosts and services up to their limits, and beyond them. */
+static void expect_length(size_t labels, size_t label, size_t service, int expected)
+{
+    char text[1024] = "";
+    edo__name name;
+    for (size_t i = 0; i < labels; i++)
+        sprintf(text + strlen(text), "%s%.*s", i ? "." : "", (int)label,
+                "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    sprintf(text + strlen(text), ":%.*s", (int)service, "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx");
+    assert_int_equal(edo__name_parse(text, &name), expected);
+}
+
+static void test_name_lengths(void **state)
+{
+    (void)state;
+    expect_length(1, 63, 1, 0);
+    expect_length(1, 64, 1, -EINVAL);
+    expect_length(4, 63, 31, 0);
+    expect_length(5, 63, 1, -EINVAL);
+    expect_length(128, 1, 1, 0);
+    expect_length(129, 1, 1, -EINVAL);
+    expect_length(1, 1, 32, -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
         cmocka_unit_test(test_zone_by_name),   cmocka_unit_test(test_buffer_sizes),
-        cmocka_unit_test(test_other_families),
+        cmocka_unit_test(test_other_families), cmocka_unit_test(test_names),
+        cmocka_unit_test(test_name_lengths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

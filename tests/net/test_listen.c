@@ -111,7 +111,6 @@ edo_test(families)
         edo_call(rc, reach, .address = "[::]:0", .options = self->only_v6, .v4 = false, .v6 = true);
         edo_call(rc, reach, .address = "0.0.0.0:0", .v4 = true, .v6 = false);
         edo_call(rc, reach, .address = "127.0.0.1:0", .v4 = true, .v6 = false);
-        edo_call(rc, reach, .address = "localhost:0", .v4 = true, .v6 = false);
         edo_call(rc, reach, .address = "[::1]:0", .v4 = false, .v6 = true);
         edo_return(rc);
     }
@@ -199,7 +198,7 @@ edo_test(failures)
         self->before = open_descriptors();
         edo_await(rc, edo_tcp_listen("nowhere", &self->untouched));
         assert_int_equal(rc, -EINVAL);
-        edo_await(rc, edo_tcp_listen("example.com:80", &self->untouched));
+        edo_await(rc, edo_tcp_listen("256.0.0.1:80", &self->untouched));
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_listen(NULL, &self->untouched));
         assert_int_equal(rc, -EINVAL);

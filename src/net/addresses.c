@@ -1,0 +1,51 @@
+/* What a look-up found. */
+#include "base/base.h"
+#include "net/lookup.h"
+
+size_t edo_addresses_count(const edo_addresses *addresses)
+{
+    return addresses->count;
+}
+
+edo__address edo__addresses_at(const edo_addresses *addresses, size_t index)
+{
+    edo__address address = edo__address_of(&addresses->items[index]);
+    address.any = addresses->any;
+    return address;
+}
+
+int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer, size_t size)
+{
+    if (index >= addresses->count) return -EINVAL;
+    return edo__address_format(&addresses->items[index], buffer, size);
+}
+
+void edo_addresses_destroy(edo_addresses *addresses)
+{
+    if (!addresses) return;
+    edo__free(addresses->items, addresses->count * sizeof *addresses->items);
+    edo__free(addresses, sizeof *addresses);
+}
+
+/* From `from` on, the first that is of that family, or of another. Returns: its index, or the
+ * count. */
+static size_t find(const edo_addresses *addresses, size_t from, sa_family_t family, bool same)
+{
+    while (from < addresses->count && (addresses->items[from].ss_family == family) != same)
+        from++;
+    return from;
+}
+
+void edo__addresses_interleave(const edo_addresses *addresses,
+                               const struct sockaddr_storage **ret_order)
+{
+    sa_family_t family = addresses->items[0].ss_family;
+    size_t next[2] = { find(addresses, 0, family, false), 0 };
+    bool same = true;
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (next[same] == addresses->count) same = !same; // only one family is left
+        ret_order[i] = &addresses->items[next[same]];
+        next[same] = find(addresses, next[same] + 1, family, same);
+        same = !same;
+    }
+}

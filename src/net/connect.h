@@ -1,0 +1,24 @@
+/* Connecting from the inside. */
+#pragma once
+
+#include "net/lookup.h"
+
+/* Connects to one address. It and local, which may be NULL, must outlive the operation. Result and
+ * Cancel as edo_tcp_connect(). */
+edo_op edo__connect_to(const struct sockaddr_storage *address, const edo__address *local,
+                       edo_io **ret_conn);
+
+/* ---- to a name: all of its addresses, the first to connect wins (happy eyeballs) ---- */
+
+typedef struct edo__race edo__race;
+
+/* local may be NULL; delay: between two attempts. text must outlive the first poll. NULL: out of
+ * memory. */
+edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay);
+
+/* Polled like a leaf, under the fate of the operation that it is part of.
+ * Result, once it is EDO_READY: 0 with *ret_conn, or a negative errno. */
+edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn);
+
+/* One that is ready. */
+void edo__race_destroy(edo__race *race);

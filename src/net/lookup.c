@@ -1,0 +1,141 @@
+/* Looking up names: in place what is an address already, else on the runtime's pool "dns".
+ *
+ * The job owns all that it touches, so a cancelled operation leaves it alone and is ready at once;
+ * the thread frees it when the system has answered at last. */
+#include <string.h>
+#include <sys/socket.h>
+
+#include "net/lookup.h"
+#include "runtime/blocking.h"
+#include "sys/sys.h"
+#include "task/op.h"
+
+/* A look-up with a thread; the operation's, or the thread's alone when it was abandoned. */
+typedef struct job {
+    edo__detached head;
+    edo_pool *pool;
+    edo__name name;
+    int family;
+    edo_addresses *found; // empty until it has run
+} job;
+
+static job *job_of(edo__detached *head)
+{
+    return edo__container(head, job, head);
+}
+
+static int64_t run(void *arg)
+{
+    job *j = job_of(arg);
+    int count = edo__sys_resolve(j->name.host, j->name.service, j->family, &j->found->items);
+    if (count < 0) return count;
+    j->found->count = (size_t)count;
+    return 0;
+}
+
+static void release(edo__detached *head)
+{
+    job *j = job_of(head);
+    edo_addresses_destroy(j->found);
+    edo__free(j, sizeof *j);
+}
+
+static edo_addresses *create_empty(bool any)
+{
+    edo_addresses *addresses = edo__alloc_zeroed(sizeof *addresses);
+    if (addresses) addresses->any = any;
+    return addresses;
+}
+
+static int create_job(edo_runtime *runtime, const edo__name *name, int family, job **ret_job)
+{
+    edo_pool *pool;
+    int rc = edo_runtime_pool(runtime, "dns", &pool);
+    if (rc < 0) return rc;
+    edo_addresses *found = create_empty(name->any);
+    job *j = found ? edo__alloc(sizeof *j) : NULL;
+    if (!j) {
+        edo_addresses_destroy(found);
+        return -ENOMEM;
+    }
+    *j = (job){ .pool = pool, .name = *name, .family = family, .found = found };
+    edo__detached_init(&j->head, run, release);
+    *ret_job = j;
+    return 0;
+}
+
+/* An address is its own look-up. */
+static int find_here(const edo__address *address, edo_addresses **ret_addresses)
+{
+    edo_addresses *found = create_empty(address->any);
+    struct sockaddr_storage *item = found ? edo__alloc(sizeof *item) : NULL;
+    if (!item) {
+        edo_addresses_destroy(found);
+        return -ENOMEM;
+    }
+    *item = address->storage;
+    found->items = item;
+    found->count = 1;
+    *ret_addresses = found;
+    return 0;
+}
+
+/* Returns: whether there is nothing to wait for, and then the result is in the operation. */
+static bool is_answered_here(edo_op *op, edo_cx *cx)
+{
+    edo__address address;
+    edo__name name;
+    job *j = NULL;
+    int rc = edo__address_parse(op->object, &address);
+    if (rc == 0) {
+        op->base.result = find_here(&address, op->data);
+        return true;
+    }
+    rc = edo__name_parse(op->object, &name);
+    if (rc == 0) rc = create_job(cx->runtime, &name, (int)op->length, &j);
+    op->base.result = rc;
+    op->link.node.next = j;
+    return rc < 0;
+}
+
+static edo_poll finish(edo_op *op, edo_cx *cx, edo__detached *head, int64_t result)
+{
+    if (head) {
+        job *j = job_of(head);
+        if (result == 0) {
+            *(edo_addresses **)op->data = j->found;
+            j->found = NULL;
+        }
+        release(head);
+    }
+    return edo__op_finish(op, cx, result);
+}
+
+static edo_poll lookup_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!op->link.node.next) {
+        if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
+        if (is_answered_here(op, cx)) return edo__op_finish(op, cx, op->base.result);
+    }
+    job *j = op->link.node.next;
+    edo__detached *head = &j->head;
+    int64_t result;
+    if (edo__detached_poll(&head, j->pool, cx, &result) == EDO_PENDING) return EDO_PENDING;
+    return finish(op, cx, head, result);
+}
+
+static const edo_future_ops lookup_ops = { .name = "edo_lookup", .poll = lookup_poll };
+
+edo_op edo__lookup(const char *text, int family, edo_addresses **ret_addresses)
+{
+    return edo__op(&lookup_ops, (void *)(uintptr_t)text, ret_addresses, (uint64_t)family, 0);
+}
+
+edo_op edo_lookup(const char *address, edo_addresses **ret_addresses)
+{
+    edo__check_memory("edo_lookup", address, "address");
+    edo__check_memory("edo_lookup", ret_addresses, "output");
+    return edo__lookup(address, AF_UNSPEC, ret_addresses);
+}

@@ -1,0 +1,179 @@
+/* Connecting to a name: look-up, then happy eyeballs (RFC 8305).
+ *
+ *     LOOKING UP --- no address ---------------------------------> ready: its error
+ *     LOOKING UP --- addresses, their order fixed ---------------> RACING
+ *     RACING ------- an attempt is due, some are left -----------> RACING: one more runs
+ *     RACING ------- an attempt failed: the next is due at once -> RACING
+ *     RACING ------- a winner -----------------------------------> ENDING: the others are cancelled
+ *     RACING ------- none runs, none is left --------------------> ready: what they failed with
+ *     ENDING ------- none runs ----------------------------------> ready: the winner
+ *
+ * A cancelled operation brings its fate down to the look-up and to every attempt, so it needs no
+ * state of its own: all end, and a winner among them is still the result.
+ *
+ * All of it belongs to the operation; its task is the waker of every attempt. The look-up answers
+ * for both families at once, so there is no waiting for the second answer (RFC 8305, section 3).
+ */
+#include <edo/time.h>
+
+#include "net/connect.h"
+#include "task/op.h"
+
+typedef struct attempt {
+    edo_op op;
+    edo_io *conn;
+} attempt;
+
+struct edo__race {
+    edo_op lookup;
+    edo_addresses *found;
+    edo__address local;
+    bool has_local;
+    bool abandoned; // an attempt was cancelled
+    int error;      // the first of those that tell most, or 0
+    int64_t delay;
+    int64_t next_start; // when the next attempt is due; 0: at once
+    size_t started, running;
+    edo_io *winner;
+    attempt *attempts;                     // found->count of them
+    const struct sockaddr_storage **order; // ... and their addresses
+};
+
+edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay)
+{
+    edo__race *race = edo__alloc_zeroed(sizeof *race);
+    if (!race) return NULL;
+    if (local) race->local = *local;
+    race->has_local = local;
+    race->delay = delay;
+    int family = local && !local->any ? local->storage.ss_family : AF_UNSPEC;
+    race->lookup = edo__lookup(text, family, &race->found);
+    return race;
+}
+
+void edo__race_destroy(edo__race *race)
+{
+    size_t count = race->found ? race->found->count : 0;
+    edo__free(race->attempts, count * sizeof *race->attempts);
+    edo__free(race->order, count * sizeof *race->order);
+    edo_addresses_destroy(race->found);
+    edo__free(race, sizeof *race);
+}
+
+static int line_up(edo__race *race)
+{
+    if (race->lookup.base.result < 0) return (int)race->lookup.base.result;
+    if (race->found->any) return -EINVAL; // everywhere is nowhere
+    race->attempts = edo__alloc(race->found->count * sizeof *race->attempts);
+    race->order = edo__alloc(race->found->count * sizeof *race->order);
+    if (!race->attempts || !race->order) return -ENOMEM;
+    edo__addresses_interleave(race->found, race->order);
+    return 0;
+}
+
+/* How much an error tells. That there is no way from here: nothing about the host. A shortage: the
+ * address that failed by it was not even tried. */
+enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
+
+static int weight(int error)
+{
+    switch (-error) {
+    case 0: return 0;
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT: return NO_WAY;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM: return SHORTAGE;
+    default: return THE_HOSTS;
+    }
+}
+
+static void take_failure(edo__race *race, int error)
+{
+    race->next_start = 0;
+    if (error == -ECANCELED)
+        race->abandoned = true;
+    else if (weight(error) > weight(race->error))
+        race->error = error;
+}
+
+static void poll_attempt(edo__race *race, attempt *one, edo_cx *cx)
+{
+    if (one->op.base.state == EDO_DONE) return;
+    if (edo_poll_future(&one->op.base, cx) == EDO_PENDING) return;
+    race->running--;
+    if (one->op.base.result < 0)
+        take_failure(race, (int)one->op.base.result);
+    else if (race->winner)
+        edo_close(one->conn); // it came in second
+    else
+        race->winner = one->conn;
+}
+
+static void poll_attempts(edo__race *race, edo_cx *cx)
+{
+    for (size_t i = 0; i < race->started; i++)
+        poll_attempt(race, &race->attempts[i], cx);
+}
+
+static bool is_complete(const edo__race *race)
+{
+    return race->winner || race->started == race->found->count;
+}
+
+/* Under a cancelled operation an attempt fails at once, without effect; and the next is due. */
+static void start_due(edo__race *race, edo_cx *cx)
+{
+    while (!is_complete(race) && cx->now >= race->next_start) {
+        attempt *one = &race->attempts[race->started];
+        one->op = edo__connect_to(race->order[race->started], race->has_local ? &race->local : NULL,
+                                  &one->conn);
+        race->next_start = edo__deadline_after(race->delay);
+        race->started++;
+        race->running++;
+        poll_attempt(race, one, cx);
+    }
+}
+
+/* Those that stay pending wake the task when they have ended. */
+static void end_attempts(edo__race *race, edo_cx *cx)
+{
+    for (size_t i = 0; i < race->started; i++)
+        edo__raise_fate(&race->attempts[i].op.base, EDO_CANCELLED);
+    poll_attempts(race, cx);
+}
+
+static int result_of(const edo__race *race)
+{
+    if (race->winner) return 0;
+    return race->abandoned ? -ECANCELED : race->error;
+}
+
+static edo_poll run(edo__race *race, edo_cx *cx)
+{
+    poll_attempts(race, cx);
+    start_due(race, cx);
+    if (race->winner) end_attempts(race, cx);
+    if (race->running == 0) return EDO_READY;
+    if (!is_complete(race)) edo_cx_deadline(cx, race->next_start);
+    return EDO_PENDING;
+}
+
+edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn)
+{
+    if (!race->order) {
+        if (edo_poll_future(&race->lookup.base, cx) == EDO_PENDING) return EDO_PENDING;
+        int rc = line_up(race);
+        if (rc < 0) {
+            *ret_result = rc;
+            return EDO_READY;
+        }
+    }
+    if (run(race, cx) == EDO_PENDING) return EDO_PENDING;
+    *ret_result = result_of(race);
+    if (race->winner) *ret_conn = race->winner;
+    return EDO_READY;
+}
