@@ -316,6 +316,7 @@ static void test_foreign_loop(void **state)
     fd_write_all(peer, "x", 1);
     assert_int_equal(edo_runtime_create(&(edo_config){ .driver = "chaos:late=9" }, &runtime), 0);
     struct pollfd poll_fd = { .fd = edo_runtime_fd(runtime), .events = POLLIN };
+    assert_true(poll_fd.fd >= 0);
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(NULL, &options, read_one, .io = io, .done = &done), 0);
     while (!done) {
