@@ -276,10 +276,12 @@ bool edo__runtime_is_stale(const edo_runtime *runtime)
 
 /* ---- wakes ---- */
 
-/* From a thread without a seat, or for another seat. */
+/* From a thread without a seat, or for another seat. In the child of a fork nobody runs the tasks,
+ * and a lock may have been held by a thread that is not there. */
 static void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
+    if (runtime->has_threads && edo__runtime_is_stale(runtime)) return;
     edo_add_relaxed(&runtime->visitors, 1);
     edo_add_relaxed(&runtime->foreign_pushes, 1);
     if (!runtime->has_threads || home)

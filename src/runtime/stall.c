@@ -11,7 +11,7 @@ enum {
     MAX_STACK = 48,
     MAX_NAME = 64,
     MAX_WHERE = 256,
-    OWN_FRAMES = 2, // of the handler, on top of the stack
+    OWN_FRAMES = 4, // of the handler and its call, on top of the stack
 };
 
 #define PATIENCE edo_ms(100) // for a thread that may be in a system call
@@ -100,7 +100,7 @@ void edo__stall_report(edo__worker *worker, int64_t duration)
     edo__lock_take(&lock);
     memset(&s, 0, sizeof s);
     s.worker = worker;
-    int rc = edo__sys_interrupt(worker->thread, capture, &s, edo__sys_now() + PATIENCE);
+    int rc = edo__sys_interrupt(edo_load_relaxed(&worker->thread), capture, &s, edo__sys_now() + PATIENCE);
     if (rc < 0)
         edo__log(EDO_LOG_WARN,
                  "%s: a task has kept worker %u for %lld ms; its thread does not say which",

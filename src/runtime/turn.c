@@ -321,6 +321,7 @@ int edo__turn(edo__worker *worker, int64_t timeout)
     struct edo__thread outer = edo__self;
     edo__self.runtime = worker->runtime;
     edo__self.worker = worker;
+    if (worker->runtime->monitor) edo_store_relaxed(&worker->thread, edo__sys_thread_self());
     worker->runtime->turning = true;
     bool more = turn_seat(worker, timeout);
     worker->runtime->turning = false;

@@ -62,7 +62,7 @@ typedef struct edo__worker {
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
     edo__counters counters;
-    edo__sys_thread thread;
+    edo_atomic(edo__sys_thread) thread; // whom the monitor interrupts
     bool has_thread;
 
     /* any thread */

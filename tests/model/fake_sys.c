@@ -35,6 +35,11 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
     model_futex_wait(word, value, MODEL_HERE);
 }
 
+edo__sys_thread edo__sys_thread_self(void)
+{
+    return (edo__sys_thread)model_self();
+}
+
 uint32_t edo__sys_cpu_count(void)
 {
     return 2;
