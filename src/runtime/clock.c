@@ -100,9 +100,18 @@ int edo_clock_pause(void)
     return change(pause_clock);
 }
 
+/* Workers that sleep do so without regard to their timers, which go on now. */
+static void wake_all(edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        edo__worker_notify(runtime->seats[i]);
+}
+
 int edo_clock_resume(void)
 {
-    return change(resume_clock);
+    int rc = change(resume_clock);
+    if (rc == 0) wake_all(edo__self.runtime);
+    return rc;
 }
 
 int edo_clock_advance(int64_t duration)

@@ -1,0 +1,100 @@
+/* The test clock of a runtime with workers. */
+#include "support/support.h"
+
+#include <stdatomic.h>
+
+#include <edo/edo.h>
+
+enum { ROUNDS = 20 };
+
+static atomic_uint parks[2];     // of each worker
+static atomic_uint parks_at_nap; // of worker 1, when it began the nap
+static atomic_bool naps;
+
+static void count_park(void *user, unsigned worker)
+{
+    (void)user;
+    if (worker < 2) atomic_fetch_add(&parks[worker], 1);
+}
+
+struct nap {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(nap)
+{
+    edo_body {
+        int rc;
+        atomic_store(&parks_at_nap, atomic_load(&parks[1]));
+        atomic_store(&naps, true);
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        edo_return(rc);
+    }
+}
+
+static bool is_sleeper_about_to_park(void)
+{
+    return atomic_load(&naps) && atomic_load(&parks[1]) > atomic_load(&parks_at_nap);
+}
+
+/* On worker 0. */
+struct resumes {
+    edo_frame();
+    edo_args();
+    edo_task *nap;
+    int round;
+};
+
+edo_async(resumes)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < ROUNDS; self->round++) {
+            atomic_store(&naps, false);
+            rc = edo_spawn_on(&self->nap, 1, nap);
+            if (rc < 0) edo_return(rc);
+            while (!is_sleeper_about_to_park())
+                edo_await(rc, edo_yield());
+            rc = edo_clock_resume();
+            if (rc == 0) edo_await(rc, edo_join(self->nap));
+            if (rc == 0) rc = edo_clock_pause();
+            if (rc < 0) edo_return(rc);
+        }
+        edo_return(0);
+    }
+}
+
+struct root {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(root)
+{
+    edo_body {
+        int rc;
+        edo_clock_auto_advance(false);
+        rc = edo_spawn_on(&self->task, 0, resumes);
+        if (rc == 0) edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void test_resume_wakes_who_sleeps(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    const edo_hooks hooks = { .park = count_park };
+    const edo_config config = { .workers = 2, .test_clock = true, .hooks = &hooks };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, root), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_resume_wakes_who_sleeps) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
