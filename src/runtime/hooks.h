@@ -26,6 +26,7 @@ static inline void edo__hooks_poll(const edo_runtime *runtime, const edo_task *t
 
 static inline void edo__hooks_end(const edo_runtime *runtime, const edo_task *task)
 {
+    if (edo__likely(!runtime->config.hooks)) return;
     edo__hooks_each(runtime, end, task);
 }
 

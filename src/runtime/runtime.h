@@ -115,11 +115,21 @@ bool edo__clock_skip(edo_runtime *runtime);
 
 /* ---- timers.c ---- */
 
+void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline);
+
 /* Makes the task's timer fire at the deadline, or before. The poller. */
-void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline);
+static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
+{
+    if (deadline != EDO_NEVER) edo__timer_set_slow(worker, task, deadline);
+}
+
+void edo__timer_cancel_slow(edo_task *task);
 
 /* The task has ended. The poller. */
-void edo__timer_cancel(edo__worker *worker, edo_task *task);
+static inline void edo__timer_cancel(edo_task *task)
+{
+    if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
+}
 
 /* The next look that a seat's wheel needs; INT64_MAX: none. */
 int64_t edo__timers_next(edo__worker *of);

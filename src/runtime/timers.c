@@ -42,18 +42,17 @@ static bool take_out(edo_task *task, int64_t deadline)
 /* The task's timer moves only when it must fire earlier: one that fires too early costs a poll, one
  * per period of a limit that is always renewed. It goes to the poller's own wheel, whose thread is
  * awake: so no wait has to be cut short. */
-void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
+void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
-    if (deadline == EDO_NEVER || take_out(task, deadline)) return;
+    if (take_out(task, deadline)) return;
     task->head.private_[EDO__SEAT_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);
     edo__wheel_arm(&worker->wheel, &task->timer, deadline);
     unlock_wheel(worker);
 }
 
-void edo__timer_cancel(edo__worker *worker, edo_task *task)
+void edo__timer_cancel_slow(edo_task *task)
 {
-    (void)worker;
     take_out(task, INT64_MIN);
 }
 

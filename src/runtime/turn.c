@@ -43,7 +43,7 @@ static void begin_poll(edo__worker *worker, edo_task *task)
     cx->task = task;
     cx->waker = &task->head;
     edo_store_relaxed(&task->poll_start, cx->now);
-    edo_store_relaxed(&worker->beat, worker->beat + 1); // odd: the monitor counts
+    edo_store_relaxed(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
 static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
@@ -56,14 +56,14 @@ static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
     edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
     edo__self.cx = NULL;
     edo__self.stack = 0;
-    edo_store_relaxed(&worker->beat, worker->beat + 1);
+    edo_store_relaxed(&worker->beat, 2 * cx->polls + 2);
     return poll;
 }
 
 static void end_task(edo__worker *worker, edo_task *task)
 {
     worker->ended++;
-    edo__timer_cancel(worker, task);
+    edo__timer_cancel(task);
     edo__hooks_end(worker->runtime, task);
     edo__runtime_dismiss(task);
     edo__task_finish(task);

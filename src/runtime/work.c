@@ -8,24 +8,6 @@ enum {
     MAX_NOTIFY_AT = 1 << 20, // beyond any length of the queue
 };
 
-/* ---- tasks that are for this seat alone ---- */
-
-static void push_local(edo__worker *worker, edo_task *task)
-{
-    task->queue_next = NULL;
-    *worker->local.end = task;
-    worker->local.end = &task->queue_next;
-}
-
-static edo_task *pop_local(edo__worker *worker)
-{
-    edo_task *task = worker->local.first;
-    if (!task) return NULL;
-    worker->local.first = task->queue_next;
-    if (!worker->local.first) worker->local.end = &worker->local.first;
-    return task;
-}
-
 /* ---- the ring ---- */
 
 /* Moves the older half of a full ring to where all find it, and `with` behind it. Returns: false
@@ -61,12 +43,8 @@ static void consider_waking(edo__worker *worker)
     edo__idle_wake_one(worker->runtime);
 }
 
-void edo__worker_push_back(edo__worker *worker, edo_task *task)
+void edo__worker_push_shared(edo__worker *worker, edo_task *task)
 {
-    if (!worker->is_shared || edo__task_home(task)) {
-        push_local(worker, task);
-        return;
-    }
     push_ring(worker, task);
     consider_waking(worker);
 }
@@ -104,20 +82,16 @@ void edo__worker_push(edo__worker *worker, edo_task *task)
 
 /* ---- taking ---- */
 
-static edo_task *pop_shared(edo__worker *worker)
+edo_task *edo__worker_pop_shared(edo__worker *worker)
 {
     edo_task *task = NULL;
-    if (worker->local.first && worker->cx.polls % 2) return pop_local(worker); // by turns
+    if (worker->local.first && worker->cx.polls % 2)
+        return edo__worker_pop_local(worker); // by turns
     if (worker->streak < LONGEST_STREAK) task = take_next(worker);
     worker->streak = task ? worker->streak + 1 : 0;
     if (!task) task = edo__queue_pop(&worker->queue);
     if (!task) task = take_next(worker);
-    return task ? task : pop_local(worker);
-}
-
-edo_task *edo__worker_pop(edo__worker *worker)
-{
-    return worker->is_shared ? pop_shared(worker) : pop_local(worker);
+    return task ? task : edo__worker_pop_local(worker);
 }
 
 bool edo__worker_has_tasks(const edo__worker *worker)

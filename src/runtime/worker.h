@@ -97,11 +97,42 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
 /* Queues a task. Owner. */
 void edo__worker_push(edo__worker *worker, edo_task *task);
 
+/* Queues a task that only this seat runs. Owner. */
+static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
+{
+    task->queue_next = NULL;
+    *worker->local.end = task;
+    worker->local.end = &task->queue_next;
+}
+
+/* Queues a task where others find it too. Owner. */
+void edo__worker_push_shared(edo__worker *worker, edo_task *task);
+
 /* Queues a task behind the others. Owner. */
-void edo__worker_push_back(edo__worker *worker, edo_task *task);
+static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task))
+        edo__worker_push_local(worker, task);
+    else
+        edo__worker_push_shared(worker, task);
+}
+
+static inline edo_task *edo__worker_pop_local(edo__worker *worker)
+{
+    edo_task *task = worker->local.first;
+    if (!task) return NULL;
+    worker->local.first = task->queue_next;
+    if (!worker->local.first) worker->local.end = &worker->local.first;
+    return task;
+}
+
+edo_task *edo__worker_pop_shared(edo__worker *worker);
 
 /* The next task of the seat's own, or NULL. Owner. */
-edo_task *edo__worker_pop(edo__worker *worker);
+static inline edo_task *edo__worker_pop(edo__worker *worker)
+{
+    return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
+}
 
 /* Whether it has tasks of its own. Owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
