@@ -100,7 +100,8 @@ void edo__stall_report(edo__worker *worker, int64_t duration)
     edo__lock_take(&lock);
     memset(&s, 0, sizeof s);
     s.worker = worker;
-    int rc = edo__sys_interrupt(edo_load_relaxed(&worker->thread), capture, &s, edo__sys_now() + PATIENCE);
+    int rc = edo__sys_interrupt(edo_load_relaxed(&worker->thread), capture, &s,
+                                edo__sys_now() + PATIENCE);
     if (rc < 0)
         edo__log(EDO_LOG_WARN,
                  "%s: a task has kept worker %u for %lld ms; its thread does not say which",
