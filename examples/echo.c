@@ -1,5 +1,7 @@
 /* An echo server: sends back what it receives, on as many connections as there are descriptors.
- * Ctrl-C ends it. */
+ * Ctrl-C ends it. Usage: echo [ADDRESS [WORKERS]] */
+#include <stdlib.h>
+
 #include <edo/edo.h>
 
 struct echo {
@@ -49,5 +51,6 @@ edo_async(serve)
 
 int main(int argc, char **argv)
 {
-    return edo_run(serve, .address = argc > 1 ? argv[1] : "127.0.0.1:8080");
+    edo_config config = { .workers = argc > 2 ? atoi(argv[2]) : 0 }; // 0: all on this thread
+    return edo_run_with(&config, serve, .address = argc > 1 ? argv[1] : "127.0.0.1:8080");
 }

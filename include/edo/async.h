@@ -322,8 +322,11 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn_with(ret_task, options, fn, ...)                                                 \
     edo__spawn((ret_task), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
-/* Starts a task that only one worker runs (edo_worker_index()), and no helper: -EINVAL if there is
- * none of that number. Otherwise as edo_spawn(). */
+/* Starts a task that only one worker runs (as edo_worker_index() numbers them), and no helper. So
+ * tasks that are pinned to the same worker never run at the same time, and wait when one of them
+ * computes for long.
+ * Worker 0 of a current-thread runtime is the thread that turns it.
+ * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, fn, ...)                                                    \
     edo__spawn_on((ret_task), (worker), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 

@@ -3,7 +3,8 @@
  * An edo_io is a stream of bytes, whatever is behind it: TCP, a pipe, a terminal, any descriptor
  * that can be polled. It has a read side and a write side; each has at most one operation in flight
  * (-EBUSY for a second one), perhaps of two tasks. Whoever holds the pointer owns the stream and
- * ends it by edo_close() or edo_finish().
+ * ends it by edo_close() or edo_finish(). Its operations may be awaited by any task, on any worker,
+ * and in another runtime the next time.
  *
  * A buffer that an operation was given belongs to it until it is ready, on every driver. So a
  * cancelled operation may be pending a moment longer: the kernel may still own the buffer.
@@ -62,7 +63,7 @@ EDO_API edo_op edo_finish(edo_io *io);
 /* Ends the stream at once: operations in flight answer -ECANCELED, or what they have done; the
  * descriptor goes when the last has ended. Unsent data still goes out as the system sees fit.
  * NULL is ignored.
- * Thread: any of the runtime's. */
+ * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
 /* Wraps a descriptor, which is made non-blocking and belongs to the stream from then on.

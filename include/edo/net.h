@@ -49,7 +49,7 @@ EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options optio
 EDO_API edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
 /* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL
- * is ignored. Thread: any of the runtime's. */
+ * is ignored. Thread: any. */
 EDO_API void edo_listener_close(edo_listener *listener);
 
 /* Wraps a listening socket, which belongs to the listener from then on.

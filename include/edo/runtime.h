@@ -4,13 +4,18 @@
  * edo_block_on() turns it until a function has ended, edo_turn() turns it once for a foreign event
  * loop. Tasks of one such runtime never run at the same time, so they may share data as they like.
  *
- * A runtime with workers has threads of its own, which take tasks from each other: a task may go on
- * on another thread after every await, and tasks run at the same time. edo_block_on() only waits.
- * A task that computes for long keeps nobody waiting but itself: within some 10 ms others serve
- * what its worker should (sockets, timers, queued tasks), if need be spare threads.
+ * A runtime with workers (edo_config.workers) has threads of its own, which take tasks from each
+ * other: a task may go on on another thread after every await, and tasks run at the same time.
+ * edo_block_on() only waits. A task that computes for long keeps nobody waiting but itself, and
+ * those that are pinned to the same worker: within some 10 ms others serve what its worker should
+ * (sockets, timers, queued tasks), if need be spare threads.
  *
  * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
  * from any thread.
+ *
+ * "The owner", below, is the thread that turns a current-thread runtime. It may be another one
+ * after each turn, but one at a time, and what they did before must be visible to the next (as by a
+ * lock or a join). With io_uring it stays the one that turned it first.
  *
  * Most programs need one call:  int main(void) { return edo_run(serve, .address = ":8080"); }
  *
@@ -40,12 +45,19 @@ typedef struct edo_stall {
     void *reserved[4];
 } edo_stall;
 
-/* What a program may be told by a runtime; each may be NULL. They are called on the thread that it
- * is about, and must be brief. Several lists may be chained; all of them must outlive the runtime.
- * thread_start, thread_stop: on each thread that the runtime starts, before its first and after its
- * last work. park, unpark: a worker is about to wait, or has waited; park may spawn and wake.
- * before_poll, after_poll, spawn, end: of a task, whose handle they must not keep. stall: on a
- * thread of edo's, when a task passes stall_limit. */
+/* What a program may be told by a runtime; each may be NULL. They are called outside of polls
+ * (edo_current_task() is NULL there, except for spawn in a task that spawns), with workers on
+ * several threads at a time, and must be brief. Several lists may be chained; all of them must
+ * outlive the runtime.
+ *
+ * thread_start, thread_stop: on the thread of each worker, and of each spare one, before its first
+ * and after its last work. (The threads of pools and the monitor do not call.)
+ * park, unpark: on a worker that has nothing to run, before and after it looks for events and
+ * perhaps sleeps; park may spawn and wake. A current-thread runtime does not call them.
+ * spawn: on the thread that spawns, before the task may run; end: on the thread that ran it last.
+ * before_poll, after_poll: around each poll. All four must not keep the task's handle.
+ * stall: when a poll passes stall_limit, once for that poll; on the runtime's monitor, which looks
+ * after nothing else meanwhile. */
 typedef struct edo_hooks {
     void *user;
     void (*thread_start)(void *user, const char *runtime);
@@ -70,12 +82,14 @@ typedef struct edo_config {
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
-    int32_t workers;         // threads; 0: current-thread; EDO_WORKERS_AUTO: as many
-                             // as EDO_WORKER_THREADS says, else one per processor
+    int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
+                             // as many as the environment's EDO_WORKER_THREADS says, else
+                             // one per processor that the process may use
     int32_t max_spare;       // more threads to help stuck ones; 0: as many as
                              // workers, at least 4; -1: none
-    size_t stack_size;       // bytes, of each thread; 0: the system's default
-    const int *cpus;         // worker i runs on cpus[i % cpu_count] only; not copied
+    size_t stack_size;       // bytes, of each worker's thread; 0: the system's default
+    const int *cpus;         // worker i runs on cpus[i % cpu_count] only, spare ones
+                             // anywhere; not copied
     uint32_t cpu_count;      // 0: wherever the system likes
     const edo_hooks *hooks;  // not copied
     int64_t stall_limit;     // nanoseconds of one poll until it is reported; 0: 100 ms
@@ -89,10 +103,12 @@ typedef struct edo_config {
     void *reserved[8];
 } edo_config;
 
-/* Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, or workers that are none; -EAGAIN
- * without a thread for each; -EMFILE, -ENFILE and other errors of the driver. A driver that the
- * kernel refuses is replaced by epoll, with a line in the log.
- * Thread: any; without workers, the thread that turns it first owns it. */
+/* Makes a runtime; with workers, their threads wait for tasks from then on.
+ * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
+ * EDO_WORKERS_AUTO or above 10,000, or an EDO_WORKER_THREADS that is no number (the log says so);
+ * -EAGAIN without a thread for each worker; -EMFILE, -ENFILE and other errors of the driver. A
+ * driver that the kernel refuses is replaced by epoll, with a line in the log.
+ * Thread: any; it need not be the one that turns it. */
 EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
@@ -100,12 +116,13 @@ EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runti
  * Returns: 0 when all tasks have ended and all memory is given back; -ETIMEDOUT when some could not
  * be ended: they are named in the log and leaked, with what they use; joins of them answer
  * -ESHUTDOWN; memory given to their operations stays untouchable until the process ends. -EBUSY
- * inside of one of its own tasks: nothing was done.
+ * inside of any task, of a turn, or on one of its workers: nothing was done.
  * Thread: the owner; with workers, any but them. The handle is gone, except for references
  * (edo_runtime_ref). */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
 
-/* A counted reference, for other threads that spawn: spawning answers -ESHUTDOWN after the end. */
+/* A counted reference, for other threads that spawn: spawning answers -ESHUTDOWN after the end.
+ * Thread: any. */
 EDO_API edo_runtime *edo_runtime_ref(edo_runtime *runtime);
 EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
 
@@ -119,15 +136,19 @@ EDO_API edo_runtime *edo_current_runtime(void);
 EDO_API edo_runtime *edo_runtime_enter(edo_runtime *runtime);
 EDO_API void edo_runtime_leave(edo_runtime *before);
 
-/* Workers: 0 for a current-thread runtime. */
+/* How many workers it has, without spare ones: 0 for a current-thread runtime. Thread: any. */
 EDO_API unsigned edo_runtime_workers(const edo_runtime *runtime);
 
-/* The worker that this thread is, from 0; spare ones come after the others. -1: none. */
+/* The worker that this thread is, from 0; spare ones come after the others. 0 inside of a turn of a
+ * current-thread runtime. -1: none, as on plain threads and inside of edo_block_in_place(). In a
+ * task it may be another one after each await. */
 EDO_API int edo_worker_index(void);
 
-/* Calls fn(arg), which may block or compute for long, at once and on this thread; the worker's other
- * work is handed to others meanwhile. All of the calling task waits. Outside of workers it is a
- * plain call.
+/* Calls fn(arg), which may block or compute for long, at once and on this thread; other workers are
+ * told at once to take over what this one has to do, except for tasks that are pinned to it. All of
+ * the calling task waits, with every branch of a select or limit in it, and cannot be cancelled
+ * meanwhile. To fn this is a plain thread that has entered the runtime: it may spawn there, and use
+ * edo_wait(). In a current-thread runtime, and outside of tasks, it is a plain call.
  * Returns: what fn does. Thread: any. */
 EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);
 
@@ -141,9 +162,11 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
-/* Runs an async function on the runtime and turns it until the function has ended; other tasks stay
- * where they are until the next turn. With workers: waits until it has ended.
- * Returns: the function's result; -ENOMEM, -ESHUTDOWN, or -ESTALE after fork() if it was not run.
+/* Runs an async function on the runtime and turns it until the function has ended; other tasks run
+ * meanwhile, and then stay where they are until the next turn. With workers: only waits until it
+ * has ended.
+ * Returns: the function's result; if it was not run -ENOMEM, -ESHUTDOWN, -EBUSY inside of a task or
+ * on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any but them, outside of tasks. */
 #define edo_block_on(runtime, fn, ...)                                                             \
     edo__block_on((runtime), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
@@ -170,7 +193,8 @@ EDO_API int edo_runtime_fd(edo_runtime *runtime);
 EDO_API int edo__run(const edo_config *config, const edo_site *site, const void *args);
 
 /* Runs an async function on a runtime of its own, as a program: cancels it on SIGINT and SIGTERM (a
- * second one kills), then ends the runtime.
+ * second one kills), then ends the runtime. edo_run() has the default, a current-thread runtime;
+ * edo_run_with() takes a pointer to an edo_config.
  * Returns: a program's exit status: 0 for a result >= 0 or that cancellation, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
  * Thread: one at a time in the process, when signals are not ignored. */

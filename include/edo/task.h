@@ -12,8 +12,10 @@
  * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
  * else -ECANCELED, and then it has had no effect. Async functions always run to their own end.
  *
- * A task is a future with a seat in a runtime: one allocation that holds a header and the frame.
- * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach().
+ * A task is a future that a runtime polls: one allocation that holds a header and the frame.
+ * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is polled
+ * by one thread at a time, in a runtime with workers perhaps by another one each time; what one poll
+ * did is visible to the next.
  *
  * The async functions themselves (edo_async, edo_await, ...) are in edo/async.h.
  */
@@ -170,8 +172,9 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Has the task polled again, soon. Cheap when it is to be polled already.
- * Thread: any; after the task's end only through a counted waker. */
+/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did before
+ * is visible to that poll.
+ * Thread: any, but no signal handler; after the task's end only through a counted waker. */
 EDO_API void edo_wake(edo_wakeable *waker);
 
 /* Counts a waker, so that it may be kept and woken even after its task has ended.
@@ -228,11 +231,13 @@ EDO_API void edo_task_abort(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API bool edo_task_is_done(const edo_task *task);
 
-/* Another handle's worth of access: a waker that keeps the task's memory. Give it back with
- * edo_waker_unref(). Thread: any that holds the handle. */
+/* The waker of a task, counted: it keeps the task's memory until edo_waker_unref().
+ * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* Unique in the process, never reused. */
+/* What never changes: a number that is unique in the process and never used again; the name of
+ * edo_spawn_options, or the function's; where it was spawned; the user's pointer.
+ * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
 EDO_API const char *edo_task_name(const edo_task *task);
 EDO_API const edo_site *edo_task_site(const edo_task *task);
@@ -250,7 +255,8 @@ static inline edo_op edo_yield(void)
 
 /* ---- what spawned tasks inherit ---- */
 
-/* Immutable and counted; every task spawned by a task has the same one unless told otherwise. */
+/* Immutable and counted, so any thread may hold it; every task spawned by a task has the same one
+ * unless told otherwise. */
 typedef struct edo_context_values {
     int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
     uint64_t trace[2];
@@ -280,8 +286,9 @@ typedef struct edo_trace_line {
 } edo_trace_line;
 
 /* Calls visit for every frame and operation that the task waits in, outermost first.
- * Returns: 0; -EBUSY while it is being polled or looked at by another, and at first, from another
- * thread, for one that yields all the time: ask again; -ESRCH once it has ended.
+ * Returns: 0; -EBUSY while it is being polled or looked at by another, and at first for one that
+ * yields all the time (but not on the owner of a current-thread runtime): ask again; -ESRCH once it
+ * has ended.
  * Thread: any that holds the handle; the task is not run meanwhile, so visit must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);

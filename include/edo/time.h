@@ -6,7 +6,9 @@
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
  * until every task waits; then it goes on to the next deadline by itself
- * (edo_clock_auto_advance()).
+ * (edo_clock_auto_advance()). With workers that is when all of them have nothing to do: so what a
+ * deadline sets off is done before the next one is met, but tasks that are ready together run at
+ * the same time, in no order.
  */
 #pragma once
 
@@ -45,7 +47,8 @@ static inline int64_t edo_minutes(int64_t count)
     return edo__scaled(count, 60000000000);
 }
 
-/* This moment: of the clock of the runtime that runs on this thread, else of the monotonic clock.
+/* This moment: of the clock of the runtime that runs on this thread, or that it has entered, else of
+ * the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
@@ -66,19 +69,23 @@ static inline edo_op edo_sleep(int64_t duration)
 
 /* ---- the test clock of a runtime ---- */
 
-/* Stops the clock of the current runtime, or lets it go on from where it stands.
- * Returns: 0; -EALREADY when it is so already; -EINVAL outside of a runtime's thread. */
+/* Stops the clock of the current runtime (edo_current_runtime()) for all of its tasks, or lets it go
+ * on from where it stands.
+ * Returns: 0; -EALREADY when it is so already; -EINVAL without a current runtime.
+ * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
 /* Moves a paused clock on, once the task waits: from one deadline to the next, so that each is met
- * in its order and edo_now() is its moment then. Several add up.
+ * in its order and edo_now() is its moment then. Several add up. With workers it moves at once, and
+ * from one deadline to the next without waiting for the tasks that run on others.
  * Returns: 0; -EINVAL when it is not paused or duration < 0.
  * Thread: inside a task of that runtime. */
 EDO_API int edo_clock_advance(int64_t duration);
 
-/* Whether a paused clock goes on by itself when all is idle; on at first.
- * Returns: 0; -EINVAL outside of a runtime's thread. */
+/* Whether a paused clock goes on by itself when all is idle: no task ready, no event to be had, no
+ * job of the runtime's in a pool. On at first.
+ * Returns: 0; -EINVAL without a current runtime. Thread: as edo_clock_pause(). */
 EDO_API int edo_clock_auto_advance(bool on);
 
 EDO_END_DECLS

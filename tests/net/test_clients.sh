@@ -32,13 +32,14 @@ open_port() {
     (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null
 }
 
-# start ADDRESS HOST: runs the server on ADDRESS:PORT with a port that is free; HOST reaches it.
+# start ADDRESS HOST [WORKERS]: runs the server on ADDRESS:PORT with a port that is free; HOST
+# reaches it.
 start() {
     local try
     for try in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 10000))
         open_port "$2" "$port" && continue
-        "${emulator[@]}" "$echo" "$1:$port" 2>"$work/stderr" &
+        "${emulator[@]}" "$echo" "$1:$port" "${3:-0}" 2>"$work/stderr" &
         server=$!
         until open_port "$2" "$port"; do
             kill -0 "$server" 2>/dev/null || break
@@ -144,6 +145,11 @@ with_crowd() {
 head -c $size /dev/urandom >"$work/sent"
 
 start 127.0.0.1 127.0.0.1
+with_all 127.0.0.1 TCP4
+with_crowd 127.0.0.1
+stop INT
+
+start 127.0.0.1 127.0.0.1 2                # workers
 with_all 127.0.0.1 TCP4
 with_crowd 127.0.0.1
 stop INT
