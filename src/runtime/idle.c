@@ -122,10 +122,21 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
+/* Spare ones are in no list: only a test clock asks for them. */
+static bool enter_rest(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    worker->rests = true;
+    edo__lock_give(&idle->lock);
+    return true;
+}
+
 /* The fence is the partner of the one in work.c (consider_waking): either we see the task that was
  * pushed, or its pusher sees us among the sleepers, and no searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
+    if (worker->is_spare) return enter_rest(worker);
     if (!enter_list(worker)) return false;
     edo_fence_seq_cst();
     if (!is_work_elsewhere(worker)) return true;
@@ -133,11 +144,21 @@ bool edo__idle_enter(edo__worker *worker)
     return false;
 }
 
+void edo__idle_arrive(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    worker->is_started = true;
+    worker->rests = false;
+    edo__lock_give(&idle->lock);
+}
+
 void edo__idle_leave(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
     edo__lock_take(&idle->lock);
     if (worker->is_listed) delist(idle, worker);
+    worker->rests = false;
     edo__lock_give(&idle->lock);
 }
 
@@ -152,30 +173,43 @@ static void enter_round(edo__idle *idle, edo__worker *worker)
     worker->idle_round = idle->round;
 }
 
-static edo__worker *take_behind(edo__idle *idle)
+static edo__worker *spare_behind(edo_runtime *runtime)
 {
+    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+        edo__worker *spare = runtime->seats[i];
+        if (spare->is_started && spare->idle_round != runtime->idle.round) return spare;
+    }
+    return NULL;
+}
+
+static edo__worker *take_behind(edo_runtime *runtime)
+{
+    edo__idle *idle = &runtime->idle;
     edo__worker *worker = idle->sleepers;
     while (worker && worker->idle_round == idle->round)
         worker = worker->next_sleeper;
-    if (worker) delist(idle, worker);
+    if (worker)
+        delist(idle, worker);
+    else
+        worker = spare_behind(runtime);
     return worker;
 }
 
-static bool do_spares_sleep(const edo_runtime *runtime)
+static bool do_spares_rest(const edo_runtime *runtime)
 {
     for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++)
-        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+        if (!runtime->seats[i]->rests) return false;
     return true;
 }
 
 bool edo__idle_is_quiet(edo__worker *worker)
 {
-    const edo_runtime *runtime = worker->runtime;
-    edo__idle *idle = &worker->runtime->idle;
+    edo_runtime *runtime = worker->runtime;
+    edo__idle *idle = &runtime->idle;
     edo__lock_take(&idle->lock);
     enter_round(idle, worker);
-    bool all = idle->sleeping == runtime->worker_count && do_spares_sleep(runtime);
-    edo__worker *behind = all ? take_behind(idle) : NULL;
+    bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime);
+    edo__worker *behind = all ? take_behind(runtime) : NULL;
     edo__lock_give(&idle->lock);
     if (behind) edo__worker_notify(behind);
     return all && !behind;

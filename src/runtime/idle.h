@@ -40,9 +40,12 @@ void edo__idle_wake_one(edo_runtime *runtime);
 /* Wakes a worker that sleeps, whether or not others search. Returns: whether one does. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
-/* Enters the worker into the list of sleepers.
+/* Enters the worker into the list of sleepers; a spare one only says that it rests.
  * Returns: false when there is work: then it is not in it. Owner. */
 bool edo__idle_enter(edo__worker *worker);
+
+/* A spare one's thread begins. Owner. */
+void edo__idle_arrive(edo__worker *worker);
 
 /* The worker is awake: takes it out, unless who woke it has. Owner. */
 void edo__idle_leave(edo__worker *worker);

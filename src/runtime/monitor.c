@@ -106,6 +106,7 @@ static bool wake_spare(edo_runtime *runtime)
     for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
         edo__worker *spare = runtime->seats[i];
         if (!is_healthy(spare)) continue;
+        if (!spare->has_thread && edo__worker_start(spare) < 0) continue;
         edo__worker_notify(spare);
         return true;
     }

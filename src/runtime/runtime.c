@@ -100,7 +100,7 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
     worker->runtime = runtime;
     worker->index = index;
     worker->is_shared = worker->keeps_yielded = runtime->has_threads;
-    worker->is_spare = index >= runtime->worker_count;
+    worker->is_spare = worker->rests = index >= runtime->worker_count;
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
     worker->local.end = &worker->local.first;

@@ -23,6 +23,7 @@ static void *run_worker(void *argument)
     edo__worker *worker = argument;
     edo_runtime *runtime = worker->runtime;
     settle_in(worker);
+    if (worker->is_spare) edo__idle_arrive(worker);
     edo__hooks_thread(runtime, true);
     while (!edo_load_acquire(&runtime->is_stopping))
         edo__worker_turn(worker);

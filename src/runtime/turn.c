@@ -213,7 +213,7 @@ static bool advance_test_clock(edo__worker *worker)
 static void park(edo__worker *worker)
 {
     edo__hooks_park(worker, true);
-    if (is_anything_ready(worker) || !(worker->is_spare || edo__idle_enter(worker))) {
+    if (is_anything_ready(worker) || !edo__idle_enter(worker)) {
         turn_driver(worker, 0);
     } else if (advance_test_clock(worker)) {
         edo__idle_leave(worker);

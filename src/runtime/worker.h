@@ -49,6 +49,7 @@ typedef struct edo__worker {
     bool is_spare;             // takes part only while somebody is stuck
     bool is_searching;         // counted in idle.searching
     bool is_listed;            // among the sleepers; the idle lock
+    bool rests;                // a spare one that sleeps, or has no thread yet; the idle lock
     bool keeps_yielded;        // tasks that yield are kept, see task/state.h
     uint32_t streak;           // tasks taken from the slot in a row
     uint32_t interval;         // polls per turn, tuned
@@ -61,6 +62,7 @@ typedef struct edo__worker {
     } local;
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
+    bool is_started;                                 // its thread has begun; the idle lock
     edo__counters counters;
     edo_atomic(edo__sys_thread) thread; // whom the monitor interrupts
     bool has_thread;
