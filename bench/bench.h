@@ -22,6 +22,7 @@ bench_fn bench_timer_random;
 bench_fn bench_mem_task;
 bench_fn bench_spawn_blocking;
 bench_fn bench_spawn_blocking_batch;
+bench_fn bench_stall_lateness;
 bench_fn bench_echo;
 bench_fn bench_memserver;
 bench_fn bench_proxy;
@@ -40,6 +41,9 @@ typedef void bench_once(edo_runtime *runtime, double *ret_values);
 
 /* Repeats and prints the median of each line, at most BENCH_MAX_LINES. */
 void bench_repeat(edo_runtime *runtime, bench_once *once, const bench_line *lines, int count);
+
+/* The upper one of two; sorts the values. */
+double bench_median(double *values, int count);
 
 void bench_print(const char *name, double value, const char *unit);
 

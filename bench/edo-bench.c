@@ -2,8 +2,8 @@
  *
  *     edo-bench [ct|mtN] WORKLOAD [ARGUMENT...]
  *
- * ct: a current-thread runtime, which is the default; mtN: one with N workers. The runtime's driver is the one that
- * EDO_DRIVER names. Workloads are described in README.md beside this file. */
+ * ct: a current-thread runtime, which is the default; mtN: one with N workers. The runtime's driver
+ * is the one that EDO_DRIVER names. Workloads are described in README.md beside this file. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ static const struct workload {
     { "mem_task", bench_mem_task },
     { "spawn_blocking", bench_spawn_blocking },
     { "spawn_blocking_batch", bench_spawn_blocking_batch },
+    { "stall_lateness", bench_stall_lateness },
     { "echo", bench_echo },
     { "memserver", bench_memserver },
     { "proxy", bench_proxy },
@@ -66,7 +67,7 @@ static int run(const edo_config *config, const struct workload *workload, int ar
 
 int main(int argc, char **argv)
 {
-    edo_config config = { 0 };
+    edo_config config = { .stall_limit = EDO_NEVER }; // some compute for long on purpose
     int at = argc > 1 && read_runtime(argv[1], &config) ? 2 : 1;
     if (at >= argc) return usage();
     const struct workload *workload = find(argv[at]);

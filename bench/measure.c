@@ -69,7 +69,7 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *values, int count)
+double bench_median(double *values, int count)
 {
     qsort(values, (size_t)count, sizeof *values, compare);
     return values[count / 2];
@@ -87,5 +87,5 @@ void bench_repeat(edo_runtime *runtime, bench_once *once, const bench_line *line
             values[line][i] = measured[line];
     }
     for (int line = 0; line < count; line++)
-        bench_print(lines[line].name, median(values[line], repeat), lines[line].unit);
+        bench_print(lines[line].name, bench_median(values[line], repeat), lines[line].unit);
 }

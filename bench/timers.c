@@ -1,4 +1,5 @@
 /* Timers, and the memory of tasks that sleep. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "bench.h"
@@ -50,9 +51,18 @@ int bench_timer_cancel(edo_runtime *runtime, int argc, char **argv)
 
 enum { LONGEST_MS = 1000 };
 
+/* Of all tasks; workers add to it at the same time. */
 typedef struct lateness {
-    int64_t longest, sum;
+    _Atomic(int64_t) longest, sum;
 } lateness;
+
+static void add_lateness(lateness *all, int64_t late)
+{
+    int64_t longest = atomic_load_explicit(&all->longest, memory_order_relaxed);
+    while (late > longest && !atomic_compare_exchange_weak(&all->longest, &longest, late))
+        continue;
+    atomic_fetch_add_explicit(&all->sum, late, memory_order_relaxed);
+}
 
 struct late_sleeper {
     edo_frame();
@@ -68,8 +78,7 @@ edo_async(late_sleeper)
         edo_await(rc, edo_sleep_until(self->deadline));
         int64_t late = edo_now() - self->deadline;
         if (late < 0) edo_return(-EIO);
-        if (late > self->late->longest) self->late->longest = late;
-        self->late->sum += late;
+        add_lateness(self->late, late);
         edo_return(rc);
     }
 }
@@ -115,7 +124,7 @@ edo_async(timer_random)
 static void timer_random_once(edo_runtime *runtime, double *ret_values)
 {
     static edo_task *tasks[MILLION];
-    lateness late = { 0, 0 };
+    lateness late = { 0 };
     double cpu = bench_cpu_seconds();
     int64_t start = bench_now();
     bench_require(edo_block_on(runtime, timer_random, .tasks = tasks, .late = &late),
@@ -147,14 +156,14 @@ int bench_timer_random(edo_runtime *runtime, int argc, char **argv)
 
 struct idle_task {
     edo_frame();
-    edo_args(int *started;);
+    edo_args(atomic_int *started;);
 };
 
 edo_async(idle_task)
 {
     edo_body {
         int rc;
-        ++*self->started;
+        atomic_fetch_add_explicit(self->started, 1, memory_order_relaxed);
         edo_await(rc, edo_sleep(LONG_SLEEP));
         edo_return(rc);
     }
@@ -163,7 +172,7 @@ edo_async(idle_task)
 struct mem_task {
     edo_frame();
     edo_args();
-    int started;
+    atomic_int started;
 };
 
 edo_async(mem_task)
