@@ -86,6 +86,7 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
     while (idle->first && taken < most) {
         edo_task *task = idle->first;
         idle->first = task->queue_next;
+        edo__task_prefetch(task);
         edo__queue_push(&worker->queue, task);
         taken++;
     }

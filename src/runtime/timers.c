@@ -11,6 +11,8 @@
  * end before it was queued. */
 #include "runtime/runtime.h"
 
+enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls
+
 static void lock_wheel(edo__worker *of)
 {
     if (of->is_shared) edo__lock_take(&of->wheel_lock);
@@ -65,16 +67,17 @@ int64_t edo__timers_next(edo__worker *of)
 }
 
 /* Under the lock. Returns: a list of tasks whose queue entries are ours. */
-static edo_task *expire(edo__worker *of, int64_t now)
+static edo_task *expire(edo__worker *of, int64_t now, size_t most)
 {
     edo_task *first = NULL, **end = &first;
-    edo__timer *timer = edo__wheel_expire(&of->wheel, now);
+    edo__timer *timer = edo__wheel_expire(&of->wheel, now, most);
     while (timer) {
         edo__timer *next = timer->next;
         edo_task *task = edo__container(timer, edo_task, timer);
         bool owned = edo__state_prepare(&task->state);
         edo__timer_let_go(timer);
         if (owned) {
+            edo__task_prefetch(task);
             *end = task;
             end = &task->queue_next;
         }
@@ -84,11 +87,21 @@ static edo_task *expire(edo__worker *of, int64_t now)
     return first;
 }
 
+/* What does not fit into the ring stays in the wheel, in its order, rather than to queue behind all
+ * that is ready in the whole runtime. But some always fire, so that a full ring cannot hold timers
+ * up. They are few enough to stay in the caches until they are polled. */
+static size_t room_for(const edo__worker *worker)
+{
+    if (!worker->is_shared) return LEAST_FIRED;
+    uint64_t room = edo__queue_room(&worker->queue);
+    return room > LEAST_FIRED ? room : LEAST_FIRED;
+}
+
 void edo__fire_timers(edo__worker *worker, edo__worker *of)
 {
     worker->cx.now = edo__runtime_now(worker->runtime);
     lock_wheel(of);
-    edo_task *task = expire(of, worker->cx.now);
+    edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
     while (task) {
         edo_task *next = task->queue_next;

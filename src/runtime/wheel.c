@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1 };
+enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1, WORD_BITS = 64 };
 
 static uint64_t tick_of(int64_t when)
 {
@@ -15,7 +15,7 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* The highest group of six bits in which the tick differs from now: the groups above it agree, so
+/* The highest group of eight bits in which the tick differs from now: the groups above it agree, so
  * in its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
@@ -39,7 +39,7 @@ static void put(edo__wheel *wheel, edo__timer *timer)
     edo_store_relaxed(&timer->pprev, head);
     if (*head) edo_store_relaxed(&(*head)->pprev, &timer->next);
     *head = timer;
-    wheel->occupied[level] |= (uint64_t)1 << slot;
+    wheel->occupied[level][slot / WORD_BITS] |= (uint64_t)1 << slot % WORD_BITS;
 }
 
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when)
@@ -55,7 +55,9 @@ static bool is_head(const edo__wheel *wheel, edo__timer *const *link)
 
 static void clear_occupied(edo__wheel *wheel, size_t index)
 {
-    wheel->occupied[index / EDO__WHEEL_SLOTS] &= ~((uint64_t)1 << index % EDO__WHEEL_SLOTS);
+    size_t slot = index % EDO__WHEEL_SLOTS;
+    uint64_t *words = wheel->occupied[index / EDO__WHEEL_SLOTS];
+    words[slot / WORD_BITS] &= ~((uint64_t)1 << slot % WORD_BITS);
 }
 
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
@@ -70,18 +72,29 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     edo_store_relaxed(&timer->pprev, NULL);
 }
 
+/* Returns: the first occupied slot of a level, from one on; or NO_SLOT. */
+static int first_occupied(const uint64_t *words, unsigned from)
+{
+    unsigned i = from / WORD_BITS;
+    uint64_t word = words[i] & (~(uint64_t)0 << from % WORD_BITS);
+    while (!word) {
+        if (++i == EDO__WHEEL_WORDS) return NO_SLOT;
+        word = words[i];
+    }
+    return (int)(i * WORD_BITS) + __builtin_ctzll(word);
+}
+
 /* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is
  * when it begins. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
         unsigned shift = level * EDO__WHEEL_SLOT_BITS;
-        uint64_t ahead = wheel->occupied[level] & (~(uint64_t)0 << slot_in(level, wheel->tick));
-        if (!ahead) continue;
-        unsigned slot = (unsigned)__builtin_ctzll(ahead);
+        int slot = first_occupied(wheel->occupied[level], slot_in(level, wheel->tick));
+        if (slot == NO_SLOT) continue;
         uint64_t low_bits = ((uint64_t)EDO__WHEEL_SLOTS << shift) - 1;
         *ret_tick = (wheel->tick & ~low_bits) | ((uint64_t)slot << shift);
-        return (int)(level * EDO__WHEEL_SLOTS + slot);
+        return (int)(level * EDO__WHEEL_SLOTS) + slot;
     }
     return NO_SLOT;
 }
@@ -123,15 +136,16 @@ static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **du
     }
 }
 
-edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now)
+edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most)
 {
     edo__timer *due = NULL, **end = &due;
     uint64_t last = tick_of(now), tick;
     for (int slot; (slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= last;) {
+        if (most == 0) return due;
         if (tick > wheel->tick) wheel->tick = tick;
         spread(wheel, (size_t)slot, now, end);
-        while (*end)
-            end = &(*end)->next;
+        for (; *end; end = &(*end)->next)
+            if (most > 0) most--;
         if (slot < EDO__WHEEL_SLOTS && tick == last)
             break; // what was put back is due later in this very tick
     }

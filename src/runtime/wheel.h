@@ -1,6 +1,9 @@
-/* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 8
- * levels of 64 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
+/* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
+ * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
  * moments in nanoseconds, and a timer fires at the first look at or after its moment, never before.
+ *
+ * Every level that a timer comes through is a cache miss, where there are many. So slots are many:
+ * the second level reaches 4.3 s.
  *
  * One thread at a time: see timers.c. Arming and disarming take constant time and allocate nothing. */
 #pragma once
@@ -9,14 +12,15 @@
 
 enum {
     EDO__WHEEL_TICK_BITS = 16, // nanoseconds per tick: 2^16
-    EDO__WHEEL_SLOT_BITS = 6,
+    EDO__WHEEL_SLOT_BITS = 8,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
-    EDO__WHEEL_LEVELS = 8, // 8 * 6 + 16 = 64 bits: all of time
+    EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits: all of time
+    EDO__WHEEL_WORDS = EDO__WHEEL_SLOTS / 64,
 };
 
 typedef struct edo__wheel {
-    uint64_t tick; // all earlier ones have been dealt with
-    uint64_t occupied[EDO__WHEEL_LEVELS];
+    uint64_t tick;                                          // all earlier ones have been dealt with
+    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // a bit per slot
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS];
 } edo__wheel;
 
@@ -42,6 +46,7 @@ static inline void edo__timer_let_go(edo__timer *timer)
  * empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes all timers out that are due. They count as armed until edo__timer_let_go().
+/* Takes timers out that are due, until there are `most` or more; the last tick is taken whole, and
+ * all later ones stay due. They count as armed until edo__timer_let_go().
  * Returns: a list through next, in the order of their ticks. */
-edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now);
+edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most);

@@ -62,6 +62,14 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
+/* It is about to be polled: has its frame fetched, which else is a cache miss. */
+static inline void edo__task_prefetch(const edo_task *task)
+{
+    const char *frame = (const char *)(task + 1);
+    __builtin_prefetch(frame);
+    __builtin_prefetch(frame + 64); // the next line
+}
+
 /* 1 + the seat that alone may poll it, or 0. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {

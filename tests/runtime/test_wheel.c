@@ -27,17 +27,22 @@ static int set_up(void **state)
 }
 
 /* Returns: how many fired; all of them must be due. */
-static unsigned expire(int64_t now)
+static unsigned expire_some(int64_t now, size_t most)
 {
     unsigned count = 0;
     edo__timer *next;
-    for (edo__timer *timer = edo__wheel_expire(&wheel, now); timer; timer = next, count++) {
+    for (edo__timer *timer = edo__wheel_expire(&wheel, now, most); timer; timer = next, count++) {
         next = timer->next;
         assert_true(edo__timer_is_armed(timer)); // until its firing is over
         edo__timer_let_go(timer);
         assert_true(timer->when <= now); // never early
     }
     return count;
+}
+
+static unsigned expire(int64_t now)
+{
+    return expire_some(now, SIZE_MAX);
 }
 
 /* ---- one timer, every distance ---- */
@@ -60,8 +65,9 @@ static void run_to(edo__timer *timer, int64_t when)
 static void test_each_distance(void **state)
 {
     (void)state;
-    static const int64_t distances[] = { 1,    TICK - 1, TICK,       TICK + 1, 63 * TICK, 64 * TICK,
-                                         HOUR, YEAR,     100 * YEAR, LAST - 1, LAST };
+    static const int64_t distances[] = { 1,          TICK - 1,   TICK, TICK + 1,
+                                         255 * TICK, 256 * TICK, HOUR, YEAR,
+                                         100 * YEAR, LAST - 1,   LAST };
     for (size_t i = 0; i < ARRAY_LENGTH(distances); i++) {
         edo__timer timer = { 0 };
         edo__wheel_init(&wheel, 0);
@@ -125,6 +131,25 @@ static void test_overdue(void **state)
     edo__wheel_arm(&wheel, &timers[2], -1); // before the clock began
     assert_true(edo__wheel_next(&wheel) <= YEAR);
     assert_int_equal(expire(YEAR), 3);
+}
+
+/* What is over the limit stays due, in its order; a tick is not torn apart. */
+static void test_limit(void **state)
+{
+    (void)state;
+    edo__timer timers[3][2] = { 0 };
+    for (int tick = 0; tick < 3; tick++)
+        for (int i = 0; i < 2; i++)
+            edo__wheel_arm(&wheel, &timers[tick][i], (tick + 1) * TICK + i);
+    assert_int_equal(expire_some(HOUR, 1), 2);
+    assert_false(edo__timer_is_armed(&timers[0][0]));
+    assert_true(edo__wheel_next(&wheel) <= 2 * TICK);
+    edo__timer late = { 0 };
+    edo__wheel_arm(&wheel, &late, HOUR + 1); // while the wheel lags behind
+    assert_int_equal(expire_some(HOUR, 2), 2);
+    assert_false(edo__timer_is_armed(&timers[1][0]));
+    assert_int_equal(expire_some(HOUR, 3), 2);
+    assert_int_equal(expire(HOUR + 1), 1);
 }
 
 static void test_time_that_goes_back(void **state)
@@ -242,6 +267,7 @@ int main(void)
         cmocka_unit_test_setup(test_same_moment, set_up),
         cmocka_unit_test_setup(test_same_tick, set_up),
         cmocka_unit_test_setup(test_overdue, set_up),
+        cmocka_unit_test_setup(test_limit, set_up),
         cmocka_unit_test_setup(test_time_that_goes_back, set_up),
         cmocka_unit_test_setup(test_disarm, set_up),
         cmocka_unit_test_setup(test_at_random, set_up),

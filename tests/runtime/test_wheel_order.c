@@ -26,7 +26,8 @@ static size_t expire_in_order(int64_t now)
     size_t count = 0;
     uint64_t last = 0;
     edo__timer *next;
-    for (edo__timer *timer = edo__wheel_expire(&wheel, now); timer; timer = next, count++) {
+    for (edo__timer *timer = edo__wheel_expire(&wheel, now, SIZE_MAX); timer;
+         timer = next, count++) {
         next = timer->next;
         assert_true(tick_of(timer) >= last);
         last = tick_of(timer);
