@@ -311,13 +311,15 @@ template <class Args> const void *edo__address(const Args &args)
 
 /* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
  * edo_detach().
- * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL outside of a runtime; -ESTALE
- * in one that was made before fork(). On failure the arguments are still the caller's.
- * Thread: inside a task; elsewhere edo_spawn_with() and a runtime. */
+ * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
+ * -ESTALE in one that was made before fork(). On failure the arguments are still the caller's.
+ * Thread: inside a task, or one that has entered a runtime; elsewhere edo_spawn_with() and a
+ * runtime. */
 #define edo_spawn(ret_task, fn, ...)                                                               \
     edo__spawn((ret_task), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
-/* The same with options (a pointer to edo_spawn_options).
+/* The same with options (a pointer to edo_spawn_options); -EINVAL if they pin it to a worker that
+ * there is not.
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_with(ret_task, options, fn, ...)                                                 \
     edo__spawn((ret_task), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))

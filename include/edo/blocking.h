@@ -52,7 +52,7 @@ EDO_API int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *op
  * or, until a thread has begun with it, cancelled.
  * ret_task: NULL for a detached one.
  * Returns: 0, or as edo_spawn(). The task's result is that of edo_blocking().
- * Thread: inside a task. */
+ * Thread: as edo_spawn(). */
 #define edo_spawn_blocking(ret_task, fn, arg)                                                      \
     edo_spawn_blocking_with((ret_task), NULL, NULL, fn, (arg))
 

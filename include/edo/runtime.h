@@ -54,8 +54,9 @@ typedef struct edo_stall {
  * and after its last work. (The threads of pools and the monitor do not call.)
  * park, unpark: on a worker that has nothing to run, before and after it looks for events and
  * perhaps sleeps; park may spawn and wake. A current-thread runtime does not call them.
- * spawn: on the thread that spawns, before the task may run; end: on the thread that ran it last.
- * before_poll, after_poll: around each poll. All four must not keep the task's handle.
+ * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
+ * poll. end: behind the last of them, when the function has ended, before anybody who waits for the
+ * task is woken. All four must not keep the task's handle.
  * stall: when a poll passes stall_limit, once for that poll; on the runtime's monitor, which looks
  * after nothing else meanwhile. */
 typedef struct edo_hooks {

@@ -196,8 +196,8 @@ typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's; not copied
     void *user;           // edo_task_user()
     edo_context *context; // counted by the task; NULL: that of the spawning task
-    edo_runtime *runtime; // NULL: the one that runs on this thread
-    uint32_t pinned;      // 1 + the worker that alone may run it; 0: any
+    edo_runtime *runtime; // NULL: edo_current_runtime()
+    uint32_t pinned;      // 1 + the worker that alone may run it; 0: any; see edo_spawn_on()
     void *reserved[4];
 } edo_spawn_options;
 
