@@ -7,12 +7,14 @@
 enum { WORKERS = 2, TASKS = 40 };
 
 /* Of a runtime with workers, which must end well. */
-#define on_workers(fn, ...) on_workers_at(edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define on_workers(fn, ...) on_n_workers(WORKERS, fn, __VA_ARGS__)
+#define on_n_workers(count, fn, ...)                                                               \
+    on_workers_at((count), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
-static int64_t on_workers_at(const edo_site *site, const void *args)
+static int64_t on_workers_at(int32_t count, const edo_site *site, const void *args)
 {
     edo_runtime *runtime;
-    edo_config config = { .name = "faults", .workers = WORKERS, .stall_limit = EDO_NEVER };
+    edo_config config = { .name = "faults", .workers = count, .stall_limit = EDO_NEVER };
     int rc = edo_runtime_create(&config, &runtime);
     if (rc < 0) return rc;
     int64_t result = edo__block_on(runtime, site, args);
@@ -126,12 +128,64 @@ static int64_t in_place(void)
 }
 fault_test(in_place)
 
+    /* ---- the only worker waits for what only a helper can run; what the helper lacks at first it
+     * gets later ---- */
+
+    static bool is_helped;
+
+static int64_t await_help(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&is_helped, __ATOMIC_ACQUIRE) && !faults_persist())
+        sched_yield();
+    return 0;
+}
+
+struct helps {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(helps)
+{
+    edo_body {
+        __atomic_store_n(&is_helped, true, __ATOMIC_RELEASE);
+        edo_return(0);
+    }
+}
+
+struct needs_help {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(needs_help)
+{
+    edo_body {
+        int64_t rc;
+        is_helped = false;
+        rc = edo_spawn(&self->task, helps);
+        if (rc < 0) edo_return(rc);
+        edo_block_in_place(await_help, NULL);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static int64_t helper(void)
+{
+    return on_n_workers(1, needs_help);
+}
+fault_test(helper)
+
     int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idle_workers_swept),
         cmocka_unit_test(migrating_swept),
         cmocka_unit_test(in_place_swept),
+        cmocka_unit_test(helper_swept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
