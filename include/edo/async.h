@@ -60,8 +60,8 @@ typedef struct edo_frame_head {
         __VA_ARGS__                                                                                \
     } edo_slot
 
-/* The arguments, as struct members. Only these and the head are initialised by a call. (One named as
- * its typedef needs the tag for clang: edo_args(struct flag *flag;).) */
+/* The arguments, as struct members. Only these and the head are initialised by a call. (One named
+ * as its typedef needs the tag for clang: edo_args(struct flag *flag;).) */
 #define edo_args(...)                                                                              \
     union {                                                                                        \
         struct {                                                                                   \

@@ -14,9 +14,9 @@
  * by one (edo_spawn_blocking) awaits edo_pool_room() between them.
  *
  * Each runtime has pools of its own, made when they are first asked for, so that slow work of one
- * kind does not keep another kind waiting: "user" (edo_blocking), "files" and "dns", and those added
- * by edo_runtime_add_pool(). They end with their runtime: jobs that have not begun end with the
- * tasks that wait for them; those that have begun are waited for, as long as their tasks are
+ * kind does not keep another kind waiting: "user" (edo_blocking), "files" and "dns", and those
+ * added by edo_runtime_add_pool(). They end with their runtime: jobs that have not begun end with
+ * the tasks that wait for them; those that have begun are waited for, as long as their tasks are
  * (edo_config.drain_limit, abort_limit).
  *
  * While a job of a runtime waits or runs, its test clock does not go on by itself.
@@ -93,8 +93,8 @@ typedef struct edo_pool_config {
  * Returns: 0 or -ENOMEM. Thread: any. */
 EDO_API int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 
-/* Ends a pool of edo_pool_create(): jobs that have not begun answer -ESHUTDOWN; waits for the end of
- * those that have, and of all threads. No new operation may name the pool; those that wait on it
+/* Ends a pool of edo_pool_create(): jobs that have not begun answer -ESHUTDOWN; waits for the end
+ * of those that have, and of all threads. No new operation may name the pool; those that wait on it
  * end as usual. NULL is ignored. In the child of a fork it does nothing.
  * Thread: any but the pool's own (aborts there); it blocks. */
 EDO_API void edo_pool_destroy(edo_pool *pool);

@@ -52,10 +52,10 @@ EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
- * Returns: as edo_spawn(), and -ECANCELED when the scope was cancelled. On failure the arguments are
- * still the caller's.
- * Thread: inside any task of the scope's runtime, while the owner has not left: its own, or one that
- * it waits for. */
+ * Returns: as edo_spawn(), and -ECANCELED when the scope was cancelled. On failure the arguments
+ * are still the caller's.
+ * Thread: inside any task of the scope's runtime, while the owner has not left: its own, or one
+ * that it waits for. */
 #define edo_scope_spawn(scope, fn, ...)                                                            \
     edo__scope_spawn((scope), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 #define edo_scope_spawn_with(scope, options, fn, ...)                                              \

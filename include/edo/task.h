@@ -13,9 +13,9 @@
  * else -ECANCELED, and then it has had no effect. Async functions always run to their own end.
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
- * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is polled
- * by one thread at a time, in a runtime with workers perhaps by another one each time; what one poll
- * did is visible to the next.
+ * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
+ * polled by one thread at a time, in a runtime with workers perhaps by another one each time; what
+ * one poll did is visible to the next.
  *
  * The async functions themselves (edo_async, edo_await, ...) are in edo/async.h.
  */
@@ -172,8 +172,8 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did before
- * is visible to that poll.
+/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did
+ * before is visible to that poll.
  * Thread: any, but no signal handler; after the task's end only through a counted waker. */
 EDO_API void edo_wake(edo_wakeable *waker);
 

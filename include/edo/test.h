@@ -1,9 +1,9 @@
 /* Tests of async code.
  *
  * edo_test(name) defines the async function of struct name, as edo_async() does, and a plain
- * function name_test(void **state) that runs it on a fresh runtime with the test clock (time.h); the
- * signature is that of cmocka's tests, and fits others. A result below 0, or a task that could not
- * be ended, prints one line and aborts.
+ * function name_test(void **state) that runs it on a fresh runtime with the test clock (time.h);
+ * the signature is that of cmocka's tests, and fits others. A result below 0, or a task that could
+ * not be ended, prints one line and aborts.
  *
  *     struct nap {
  *         edo_frame();

@@ -47,8 +47,8 @@ static inline int64_t edo_minutes(int64_t count)
     return edo__scaled(count, 60000000000);
 }
 
-/* This moment: of the clock of the runtime that runs on this thread, or that it has entered, else of
- * the monotonic clock.
+/* This moment: of the clock of the runtime that runs on this thread, or that it has entered, else
+ * of the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
@@ -69,8 +69,8 @@ static inline edo_op edo_sleep(int64_t duration)
 
 /* ---- the test clock of a runtime ---- */
 
-/* Stops the clock of the current runtime (edo_current_runtime()) for all of its tasks, or lets it go
- * on from where it stands.
+/* Stops the clock of the current runtime (edo_current_runtime()) for all of its tasks, or lets it
+ * go on from where it stands.
  * Returns: 0; -EALREADY when it is so already; -EINVAL without a current runtime.
  * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_pause(void);
