@@ -3,8 +3,8 @@
  * One lock guards both, so that no wake is lost: a worker that is about to sleep looks at the queue
  * and enters the list of sleepers under it; who pushes a task takes a sleeper out under it. Either
  * the worker finds the task, or the pusher finds the worker. It is taken by pushes from foreign
- * threads, by full rings (for 128 tasks at once) and by workers that go to sleep: not by spawns,
- * wakes and polls among workers.
+ * threads, by full rings (for 128 tasks at once), by workers that take a share of the queue, wake
+ * another one, go to sleep or have slept: not by spawns, wakes and polls among workers.
  *
  * Tasks in a worker's own queue need no wake of others to be run: their worker does not sleep
  * before. To wake others for them is a matter of speed (work.c), and of nothing else.

@@ -47,7 +47,7 @@ typedef struct edo__worker {
     uint32_t index;
     bool is_shared;            // one of several, which help each other
     bool is_spare;             // takes part only while somebody is stuck
-    bool is_searching;         // counted in idle.searching
+    bool is_searching;         // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;            // among the sleepers; the idle lock
     bool rests;                // a spare one that sleeps, or has no thread yet; the idle lock
     bool keeps_yielded;        // tasks that yield are kept, see task/state.h
