@@ -96,6 +96,26 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
     return taken;
 }
 
+/* ---- rounds: see edo__idle_is_quiet; under the lock ---- */
+
+/* A round begins when a worker that has polled tasks goes to sleep: they may have made something
+ * ready for the drivers of others, which are behind from then on. It itself has looked since. */
+static void enter_round(edo__idle *idle, edo__worker *worker)
+{
+    if (worker->idle_polls == worker->cx.polls) return;
+    worker->idle_polls = worker->cx.polls;
+    if (worker->idle_round == idle->round) worker->idle_round++;
+    idle->round++;
+}
+
+void edo__idle_begin_look(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    worker->idle_round = idle->round;
+    edo__lock_give(&idle->lock);
+}
+
 /* ---- going to sleep ---- */
 
 static bool is_work_elsewhere(const edo__worker *worker)
@@ -115,6 +135,7 @@ static bool enter_list(edo__worker *worker)
     edo__lock_take(&idle->lock);
     bool enters = !idle->first && !edo_load_relaxed(&worker->runtime->is_stopping);
     if (enters) {
+        enter_round(idle, worker);
         list(idle, worker);
         if (worker->is_searching) edo_sub_relaxed(&idle->searching, 1);
         worker->is_searching = false;
@@ -128,6 +149,7 @@ static bool enter_rest(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
     edo__lock_take(&idle->lock);
+    enter_round(idle, worker);
     worker->rests = true;
     edo__lock_give(&idle->lock);
     return true;
@@ -165,15 +187,6 @@ void edo__idle_leave(edo__worker *worker)
 
 /* ---- a test clock ---- */
 
-/* A round begins when a worker that has polled tasks goes to sleep: they may have made something
- * ready for the drivers of others. */
-static void enter_round(edo__idle *idle, edo__worker *worker)
-{
-    if (worker->idle_polls != worker->cx.polls) idle->round++;
-    worker->idle_polls = worker->cx.polls;
-    worker->idle_round = idle->round;
-}
-
 static edo__worker *spare_behind(edo_runtime *runtime)
 {
     for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
@@ -203,17 +216,26 @@ static bool do_spares_rest(const edo_runtime *runtime)
     return true;
 }
 
+/* A spare one leaves it to a worker to go on. */
+static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
+{
+    edo__worker *worker = of->is_spare ? idle->sleepers : NULL;
+    if (worker) delist(idle, worker);
+    return worker;
+}
+
 bool edo__idle_is_quiet(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
     edo__idle *idle = &runtime->idle;
+    edo__worker *other = NULL;
     edo__lock_take(&idle->lock);
-    enter_round(idle, worker);
     bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime);
-    edo__worker *behind = all ? take_behind(runtime) : NULL;
+    if (all) other = take_behind(runtime);
+    if (all && !other) other = take_successor(idle, worker);
     edo__lock_give(&idle->lock);
-    if (behind) edo__worker_notify(behind);
-    return all && !behind;
+    if (other) edo__worker_notify(other);
+    return all && !other;
 }
 
 /* ---- searching ---- */
@@ -239,4 +261,17 @@ void edo__idle_end_search(edo__worker *worker)
     if (edo_sub_relaxed(&worker->runtime->idle.searching, 1) == 1 &&
         edo_load_relaxed(&worker->runtime->idle.count))
         edo__idle_wake_one(worker->runtime);
+}
+
+/* Under the lock, as a worker that goes to sleep does it: so a push to the inject queue comes
+ * before, and is seen, or after, and finds no searcher. */
+void edo__idle_give_up_search(edo__worker *worker)
+{
+    edo__idle *idle = &worker->runtime->idle;
+    edo__lock_take(&idle->lock);
+    edo_sub_relaxed(&idle->searching, 1);
+    worker->is_searching = false;
+    edo__worker *other = idle->first ? take_sleeper(idle) : NULL;
+    edo__lock_give(&idle->lock);
+    if (other) edo__worker_notify(other);
 }

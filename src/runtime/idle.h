@@ -50,11 +50,18 @@ void edo__idle_arrive(edo__worker *worker);
 /* The worker is awake: takes it out, unless who woke it has. Owner. */
 void edo__idle_leave(edo__worker *worker);
 
-/* Under a paused test clock, of a worker in the list: whether all workers sleep, and each has looked
- * at its driver since any of them last polled a task. Otherwise those who have not are woken to do
- * so. Owner. */
+/* Before a look at its driver under a paused test clock. Owner. */
+void edo__idle_begin_look(edo__worker *worker);
+
+/* Under a paused test clock, of a worker that has entered: whether all workers sleep, and spare ones
+ * rest, and each has looked at its driver since any of them last polled a task. Otherwise one who
+ * has not is woken to do so; the last of them asks again. A spare one is never told so, but wakes a
+ * worker that is. Owner. */
 bool edo__idle_is_quiet(edo__worker *worker);
 
 /* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);
 void edo__idle_end_search(edo__worker *worker);
+
+/* The same of a spare one that has found nothing, and will not go to sleep by way of the list. */
+void edo__idle_give_up_search(edo__worker *worker);

@@ -207,7 +207,8 @@ static bool advance_test_clock(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
-           edo__idle_is_quiet(worker) && edo__clock_skip(runtime);
+           !edo__blocking_is_busy(&runtime->blocking) && edo__idle_is_quiet(worker) &&
+           edo__clock_skip(runtime);
 }
 
 static void park(edo__worker *worker)
@@ -232,8 +233,15 @@ static bool search(edo__worker *worker)
     if (!worker->is_spare) return edo__worker_search(worker);
     if (!edo_load_relaxed(&worker->runtime->stuck_count)) return false;
     bool found = edo__worker_search(worker);
-    edo__idle_end_search(worker);
+    if (worker->is_searching) edo__idle_give_up_search(worker);
     return found;
+}
+
+/* A test clock must not go on while there is something to do. */
+static bool finds_events(edo__worker *worker)
+{
+    edo__idle_begin_look(worker);
+    return turn_driver(worker, 0) > 0;
 }
 
 /* A worker among others: it first looks for tasks of theirs. */
@@ -241,9 +249,7 @@ static void wait_among_others(edo__worker *worker)
 {
     if (is_anything_ready(worker) || search(worker))
         turn_driver(worker, 0);
-    else if (edo__clock_is_paused(worker->runtime) && turn_driver(worker, 0) > 0)
-        return; // a test clock must not go on while there is something to do
-    else
+    else if (!edo__clock_is_paused(worker->runtime) || !finds_events(worker))
         park(worker);
 }
 
