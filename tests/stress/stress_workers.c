@@ -1,5 +1,5 @@
 /* stress_workers - tasks that do everything at once, on several runtimes with workers, with meddling
- * threads.
+ * threads. edo-stress: short 10
  *
  * usage: stress_workers [--seconds N] [--seed S] [--workers N]
  *   --workers    of each runtime; default: between 1 and 16, another number for each
