@@ -129,12 +129,15 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
+/* A helper may turn it right now: then we wait, and the helper may have met the event of a wake that
+ * was meant for our sleep. So that is not slept over, the word is looked at once more. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_relaxed(&worker->turns, worker->turns + 1);
     edo_store_relaxed(&worker->is_hurried, false);
     if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
-    edo__lock_take(&worker->turn_lock); // a helper may turn it right now
+    edo__lock_take(&worker->turn_lock);
+    if (edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK) timeout = 0;
     int count = worker->driver->ops->turn(worker->driver, timeout);
     edo__lock_give(&worker->turn_lock);
     return count;

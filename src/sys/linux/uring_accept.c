@@ -232,13 +232,15 @@ static void set_stopped(edo__uring *driver, edo__source *source)
     edo__lock_give(&source->lock);
 }
 
-/* Waits until the kernel has let go of the listener; it says so at once. Usable. */
+/* Waits until the kernel has let go of the listener; it says so at once. What we take of a worker's
+ * ring may be the event that was to end its next sleep: so that one ends anyway. Usable. */
 static void stop_now(edo__uring *driver, edo__source *source)
 {
     int rc = 0;
     while (rc == 0 && is_stopping(driver, source))
         rc = edo__uring_help(driver);
     if (rc < 0) set_stopped(driver, source); // the ring is dead
+    if (driver->shared) driver->base.ops->unpark(&driver->base);
 }
 
 /* ---- completions ---- */

@@ -1,0 +1,103 @@
+/* edo-test: once */
+/* A worker that is about to sleep while a helper still turns its driver: the helper may take the
+ * event of the wake that was meant for that sleep. */
+#include "runtime/fixture.h"
+
+#include <sched.h>
+
+#include "runtime/runtime.h"
+#include "sys/linux/drivers.h"
+
+enum { VICTIM = 1 };
+
+static struct {
+    edo_runtime *runtime;
+    edo_atomic(bool) wanted; // the next turn by a helper is the one
+    edo_atomic(bool) begun;
+    edo_atomic(bool) ended;
+} world;
+
+struct end {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(end)
+{
+    edo_body {
+        edo_store_release(&world.ended, true);
+        edo_return(0);
+    }
+}
+
+/* Here the helper has the driver; its owner comes, wants to sleep, and is woken. */
+static void meet_owner(void)
+{
+    const edo_spawn_options options = { .runtime = world.runtime, .pinned = VICTIM + 1 };
+    const edo__worker *owner = world.runtime->seats[VICTIM];
+    edo_store_release(&world.begun, true);
+    while (edo_load_acquire(&owner->park) != EDO__PARKED)
+        sched_yield();
+    insist(edo_spawn_with(NULL, &options, end) == 0);
+}
+
+static int turn(edo_driver *driver, int64_t timeout)
+{
+    const edo__worker *here = edo__self.worker;
+    bool helps = here->driver != driver && driver == world.runtime->seats[VICTIM]->driver;
+    if (helps && edo_swap_acq_rel(&world.wanted, false)) meet_owner();
+    return edo__epoll_driver.turn(driver, timeout);
+}
+
+static edo_driver_ops ops;
+
+static int open_it(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                   const char **ret_reason)
+{
+    world.runtime = runtime;
+    int rc = edo__epoll_driver.open(runtime, argument, ret_driver, ret_reason);
+    if (rc == 0) (*ret_driver)->ops = &ops;
+    return rc;
+}
+
+static int64_t wait_for_helper(void *arg)
+{
+    (void)arg;
+    edo_store_release(&world.wanted, true);
+    while (!edo_load_acquire(&world.begun))
+        sched_yield();
+    return 0;
+}
+
+struct block {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(block)
+{
+    edo_body {
+        edo_return(edo_block_in_place(wait_for_helper, NULL));
+    }
+}
+
+static void test_wake_is_not_slept_over(void **state)
+{
+    (void)state;
+    ops = edo__epoll_driver;
+    ops.open = open_it;
+    ops.turn = turn;
+    const edo_config config = { .workers = 2, .max_spare = -1, .driver_ops = &ops };
+    edo_runtime *runtime = make_runtime_with(&config);
+    const edo_spawn_options options = { .runtime = runtime, .pinned = VICTIM + 1 };
+    assert_int_equal(edo_spawn_with(NULL, &options, block), 0);
+    while (!edo_load_acquire(&world.ended)) // nobody else's wake is to help
+        sched_yield();
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { clean_test(test_wake_is_not_slept_over) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
