@@ -30,13 +30,14 @@ edo_async(end)
     }
 }
 
-/* Here the helper has the driver; its owner comes, wants to sleep, and is woken. */
+/* Here the helper has the driver; its owner comes, wants to sleep, and is woken; by the monitor
+ * already, if that took it for stuck. */
 static void meet_owner(void)
 {
     const edo_spawn_options options = { .runtime = world.runtime, .pinned = VICTIM + 1 };
     const edo__worker *owner = world.runtime->seats[VICTIM];
     edo_store_release(&world.begun, true);
-    while (edo_load_acquire(&owner->park) != EDO__PARKED)
+    while (edo_load_acquire(&owner->park) == EDO__AWAKE)
         sched_yield();
     insist(edo_spawn_with(NULL, &options, end) == 0);
 }
