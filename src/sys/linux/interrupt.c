@@ -15,15 +15,16 @@
  * for the same reasons.) */
 #define SIGNAL SIGURG
 
-enum { FREE, ASKED, RUNNING, DONE };
+enum { FREE, ASKED, RUNNING, DONE, STATES };
 
 /* One request at a time. FREE -> ASKED -> RUNNING (the handler, by compare-and-swap) -> DONE; or
  * ASKED -> FREE when time is up: whichever comes first, so a handler that comes late runs
- * nothing. */
+ * nothing. Each request has a number, the rest of the word: a handler that comes late may read the
+ * thread of the next request, but then its compare-and-swap fails. */
 static struct {
     edo__lock lock;
-    edo_atomic(uint32_t) state;
-    pthread_t thread;
+    edo_atomic(uint32_t) state; // number * STATES + FREE, ...
+    edo_atomic(pthread_t) thread;
     void (*call)(void *);
     void *context;
     struct sigaction old;
@@ -42,12 +43,12 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    uint32_t asked = ASKED;
-    if (edo_load_acquire(&request.state) == ASKED &&
-        pthread_equal(request.thread, pthread_self()) &&
-        edo_cas_acquire(&request.state, &asked, RUNNING)) {
+    uint32_t state = edo_load_acquire(&request.state);
+    if (state % STATES == ASKED &&
+        pthread_equal(edo_load_relaxed(&request.thread), pthread_self()) &&
+        edo_cas_acquire(&request.state, &state, state - ASKED + RUNNING)) {
         request.call(request.context);
-        edo_store_release(&request.state, DONE);
+        edo_store_release(&request.state, state - ASKED + DONE);
         edo__sys_futex_wake(&request.state);
     } else {
         pass_on(number, info, context);
@@ -65,17 +66,18 @@ static void set_up(void)
     sigaction(SIGNAL, &action, &request.old);
 }
 
-static int await(int64_t deadline)
+static int await(uint32_t number, int64_t deadline)
 {
     uint32_t state;
-    while ((state = edo_load_acquire(&request.state)) != DONE) {
-        uint32_t asked = ASKED;
-        if (state == ASKED && edo__sys_now() >= deadline &&
-            edo_cas_acquire(&request.state, &asked, FREE))
+    while ((state = edo_load_acquire(&request.state)) % STATES != DONE) {
+        uint32_t asked = state;
+        bool is_asked = state % STATES == ASKED;
+        if (is_asked && edo__sys_now() >= deadline &&
+            edo_cas_acquire(&request.state, &asked, number + FREE))
             return -ETIMEDOUT;
-        edo__sys_futex_wait_until(&request.state, state, state == ASKED ? deadline : INT64_MAX);
+        edo__sys_futex_wait_until(&request.state, state, is_asked ? deadline : INT64_MAX);
     }
-    edo_store_relaxed(&request.state, FREE);
+    edo_store_relaxed(&request.state, number + FREE);
     return 0;
 }
 
@@ -84,15 +86,16 @@ int edo__sys_interrupt(edo__sys_thread thread, void (*call)(void *context), void
 {
     pthread_once(&once, set_up);
     edo__lock_take(&request.lock);
-    request.thread = (pthread_t)thread;
+    uint32_t number = edo_load_relaxed(&request.state) - FREE + STATES;
+    edo_store_relaxed(&request.thread, (pthread_t)thread);
     request.call = call;
     request.context = context;
-    edo_store_release(&request.state, ASKED);
+    edo_store_release(&request.state, number + ASKED);
     int rc = -pthread_kill((pthread_t)thread, SIGNAL);
     if (rc == 0)
-        rc = await(deadline);
+        rc = await(number, deadline);
     else
-        edo_store_relaxed(&request.state, FREE);
+        edo_store_relaxed(&request.state, number + FREE);
     edo__lock_give(&request.lock);
     return rc;
 }

@@ -1,0 +1,62 @@
+/* edo-test: once */
+/* Functions that another thread is made to run in a signal handler: there or nowhere, and not once
+ * the request has ended, however late the signal comes. */
+#include "runtime/fixture.h"
+
+#include "sys/sys.h"
+
+enum { TARGETS = 2, REQUESTS = 400 };
+
+static struct {
+    edo__sys_thread targets[TARGETS];
+    edo_atomic(bool) ends;
+    edo_atomic(uint32_t) calls;
+} world;
+
+typedef struct request {
+    pthread_t thread;
+    edo_atomic(bool) is_over;
+} request;
+
+static void note_call(void *context)
+{
+    request *r = context;
+    insist(pthread_equal(r->thread, pthread_self()));
+    insist(!edo_load_relaxed(&r->is_over));
+    edo_add_relaxed(&world.calls, 1);
+}
+
+static void *spin(void *arg)
+{
+    while (!edo_load_acquire(&world.ends))
+        continue;
+    return arg;
+}
+
+/* Every other request has no patience, so its signal comes late. */
+static void test_call_is_there_or_nowhere(void **state)
+{
+    (void)state;
+    static request requests[REQUESTS];
+    uint32_t answered = 0;
+    for (unsigned i = 0; i < TARGETS; i++)
+        assert_int_equal(edo__sys_thread_start(spin, NULL, 0, &world.targets[i]), 0);
+    for (unsigned i = 0; i < REQUESTS; i++) {
+        requests[i].thread = (pthread_t)world.targets[i % TARGETS];
+        int64_t deadline = i % 2 ? edo__sys_now() + edo_s(60) : 0;
+        int rc = edo__sys_interrupt(world.targets[i % TARGETS], note_call, &requests[i], deadline);
+        edo_store_relaxed(&requests[i].is_over, true);
+        assert_true(rc == 0 || (rc == -ETIMEDOUT && i % 2 == 0));
+        answered += rc == 0;
+    }
+    assert_int_equal(edo_load_relaxed(&world.calls), answered);
+    edo_store_release(&world.ends, true);
+    for (unsigned i = 0; i < TARGETS; i++)
+        edo__sys_thread_join(world.targets[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { clean_test(test_call_is_there_or_nowhere) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
