@@ -6,6 +6,7 @@
 #include <edo/async.h>
 #include <edo/base.h>
 #include <edo/blocking.h>
+#include <edo/dump.h>
 #include <edo/runtime.h>
 #include <edo/scope.h>
 #include <edo/task.h>

@@ -83,6 +83,7 @@ typedef struct edo_config {
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
+    bool dump_on_quit;                       // SIGQUIT dumps all tasks to the log, see edo/dump.h
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
                              // as many as the environment's EDO_WORKER_THREADS says, else
                              // one per processor that the process may use

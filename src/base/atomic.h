@@ -57,6 +57,9 @@ static inline void edo_fence_seq_cst(void)
 #endif
 }
 
+/* Between a thread and signal handlers that run on it. */
+#define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
 /* Plain memory that several threads touch, in turns that atomics order: marked for the checker. */
 #define edo_plain_read(p)  ((void)0)
 #define edo_plain_write(p) ((void)0)

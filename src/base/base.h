@@ -21,6 +21,9 @@ _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF
 /* Set by the runtime: what this thread polls, as text. */
 extern const char *(*edo__describe_current)(char *buffer, size_t size);
 
+/* Set by the runtime: what is to be done before a misuse ends the process. */
+extern void (*edo__at_misuse)(void);
+
 #define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 

@@ -45,6 +45,7 @@ void edo__log(edo_log_level level, const char *format, ...)
 }
 
 const char *(*edo__describe_current)(char *buffer, size_t size);
+void (*edo__at_misuse)(void);
 
 void edo__misuse(const char *call, const char *format, ...)
 {
@@ -56,5 +57,7 @@ void edo__misuse(const char *call, const char *format, ...)
     const char *(*describe)(char *, size_t) = edo_load_relaxed(&edo__describe_current);
     const char *where = describe ? describe(task, sizeof task) : "";
     fprintf(stderr, "edo: %s: %s%s\n", call, rule, where);
+    void (*last_act)(void) = edo_load_relaxed(&edo__at_misuse);
+    if (last_act) last_act();
     abort();
 }

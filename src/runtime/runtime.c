@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/runtimes.h"
 #include "sys/sys.h"
 #include "task/op.h"
 
@@ -218,6 +219,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     rc = runtime->fork_generation ? create_seats(runtime) : -ENOMEM;
     if (rc == 0) rc = edo__threads_start(runtime);
     if (rc < 0) goto fail_seats;
+    edo__runtimes_add(runtime);
     *ret_runtime = runtime;
     return 0;
 
@@ -476,6 +478,7 @@ static void wait_for_visitors(edo_runtime *runtime)
 static void release(edo_runtime *runtime)
 {
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
+    edo__runtimes_remove(runtime);
     edo__monitor_free(runtime);
     close_seats(runtime);
     edo_runtime_unref(runtime);

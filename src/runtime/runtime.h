@@ -32,6 +32,9 @@ struct edo_runtime {
     int timer_fd;     // -1 until edo_runtime_fd
     uint32_t fork_generation;
     edo__monitor *monitor; // or NULL
+    bool is_on_quit;       // among those of quit.c
+    uint64_t serial;       // see runtimes.h
+    edo__node all;         // the lock of the runtimes
 
     /* any thread */
     edo__clock clock;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "runtime/hooks.h"
+#include "runtime/runtimes.h"
 
 /* ---- the loop ---- */
 
@@ -16,6 +17,7 @@ static void settle_in(edo__worker *worker)
     if (config->cpu_count && !worker->is_spare)
         edo__sys_thread_pin(config->cpus[worker->index % config->cpu_count]);
     edo__self = (struct edo__thread){ .runtime = worker->runtime, .worker = worker };
+    edo_store_relaxed(&worker->thread_id, edo__sys_thread_id());
 }
 
 static void *run_worker(void *argument)
@@ -99,6 +101,7 @@ static bool join_one(edo__worker *worker, int64_t deadline)
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     bool all = true;
+    if (runtime->is_on_quit) edo__quit_leave();
     edo__monitor_stop(runtime); // so no seat is added any more
     tell_to_leave(runtime);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
@@ -112,6 +115,10 @@ int edo__threads_start(edo_runtime *runtime)
     for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->seats[i]);
     if (rc == 0) rc = edo__monitor_start(runtime);
+    if (rc == 0 && runtime->config.dump_on_quit) {
+        rc = edo__quit_enter();
+        runtime->is_on_quit = rc == 0;
+    }
     if (rc < 0) edo__threads_stop(runtime, INT64_MAX);
     return rc;
 }

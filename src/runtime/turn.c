@@ -51,11 +51,13 @@ static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
     edo_cx *cx = &worker->cx;
     begin_poll(worker, task);
     bring_fate(task, state, cx);
+    edo_fence_signal(); // a handler that finds cx finds the task in it
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
     edo__self.cx = NULL;
     edo__self.stack = 0;
+    edo_fence_signal();
     edo_store_relaxed(&worker->beat, 2 * cx->polls + 2);
     return poll;
 }
@@ -330,7 +332,7 @@ int edo__turn(edo__worker *worker, int64_t timeout)
     struct edo__thread outer = edo__self;
     edo__self.runtime = worker->runtime;
     edo__self.worker = worker;
-    if (worker->runtime->monitor) edo_store_relaxed(&worker->thread, edo__sys_thread_self());
+    edo_store_relaxed(&worker->thread_id, edo__sys_thread_id());
     worker->runtime->turning = true;
     bool more = turn_seat(worker, timeout);
     worker->runtime->turning = false;

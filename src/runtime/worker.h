@@ -68,6 +68,7 @@ typedef struct edo__worker {
     bool has_thread;
 
     /* any thread */
+    edo_atomic(uint32_t) thread_id; // who has the seat, or had it last; 0: nobody so far
     edo__shard shard;
     edo__lock wheel_lock; // of wheel, where the seat is shared
     edo__wheel wheel;

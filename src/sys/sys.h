@@ -38,6 +38,9 @@ edo__sys_thread edo__sys_thread_self(void);
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
+/* The calling thread's number, as the system and debuggers have it; never 0. Async-signal-safe. */
+uint32_t edo__sys_thread_id(void);
+
 /* Names the calling thread, for debuggers and lists of threads; cut to what the system takes. */
 void edo__sys_thread_name(const char *name);
 
@@ -47,9 +50,10 @@ void edo__sys_thread_pin(int cpu);
 /* Processors that this process may use. */
 uint32_t edo__sys_cpu_count(void);
 
-/* Has a thread, which must be alive, run call(context) in a signal handler, and waits for it.
- * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more. */
-int edo__sys_interrupt(edo__sys_thread thread, void (*call)(void *context), void *context,
+/* Has the thread of that number run call(context) in a signal handler, and waits for it. Not for the
+ * calling thread.
+ * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more; -ESRCH: it has ended. */
+int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline);
 
 /* The return addresses on this thread's stack. Also in edo__sys_interrupt's call. */
@@ -69,6 +73,11 @@ void edo__sys_ignore_sigpipe(void);
  * the process. notify is async-signal-safe. -EBUSY: taken already. */
 int edo__sys_take_signals(void (*notify)(void *context), void *context);
 void edo__sys_release_signals(void);
+
+/* From now on SIGQUIT calls notify() on some thread, which must be async-signal-safe. In the child of
+ * a fork it does what it did before. One taker at a time. */
+void edo__sys_take_quit(void (*notify)(void));
+void edo__sys_release_quit(void);
 
 /* Memory from the C library; NULL when there is none. */
 void *edo__sys_alloc(size_t size, size_t align);

@@ -46,5 +46,7 @@
 
 #define edo_fence_seq_cst() model_fence(MODEL_SEQ_CST, MODEL_HERE)
 
+#define edo_fence_signal() ((void)0) // models have no handlers
+
 #define edo_plain_read(p)  model_plain((p), sizeof *(p), false, MODEL_HERE)
 #define edo_plain_write(p) model_plain((p), sizeof *(p), true, MODEL_HERE)

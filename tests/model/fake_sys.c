@@ -45,6 +45,11 @@ uint32_t edo__sys_cpu_count(void)
     return 2;
 }
 
+uint32_t edo__sys_thread_id(void)
+{
+    return 1;
+}
+
 void edo__sys_yield_thread(void)
 {
     model_yield(MODEL_HERE);

@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/base.h"
@@ -15,16 +16,15 @@
  * for the same reasons.) */
 #define SIGNAL SIGURG
 
-enum { FREE, ASKED, RUNNING, DONE, STATES };
+enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
 /* One request at a time. FREE -> ASKED -> RUNNING (the handler, by compare-and-swap) -> DONE; or
- * ASKED -> FREE when time is up: whichever comes first, so a handler that comes late runs
- * nothing. Each request has a number, the rest of the word: a handler that comes late may read the
- * thread of the next request, but then its compare-and-swap fails. */
+ * ASKED -> FREE when time is up: whichever comes first, so a handler that comes late runs nothing.
+ * The word has the thread in it, so one that comes even later does not take another's request for
+ * its own. (Linux has no thread numbers above 2^22.) */
 static struct {
     edo__lock lock;
-    edo_atomic(uint32_t) state; // number * STATES + FREE, ...
-    edo_atomic(pthread_t) thread;
+    edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
     void (*call)(void *);
     void *context;
     struct sigaction old;
@@ -43,12 +43,10 @@ static void pass_on(int number, siginfo_t *info, void *context)
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    uint32_t state = edo_load_acquire(&request.state);
-    if (state % STATES == ASKED &&
-        pthread_equal(edo_load_relaxed(&request.thread), pthread_self()) &&
-        edo_cas_acquire(&request.state, &state, state - ASKED + RUNNING)) {
+    uint32_t mine = edo__sys_thread_id() * STEPS, asked = mine + ASKED;
+    if (edo_cas_acquire(&request.state, &asked, mine + RUNNING)) {
         request.call(request.context);
-        edo_store_release(&request.state, state - ASKED + DONE);
+        edo_store_release(&request.state, mine + DONE);
         edo__sys_futex_wake(&request.state);
     } else {
         pass_on(number, info, context);
@@ -66,36 +64,29 @@ static void set_up(void)
     sigaction(SIGNAL, &action, &request.old);
 }
 
-static int await(uint32_t number, int64_t deadline)
+static int await(uint32_t thread, int64_t deadline)
 {
-    uint32_t state;
-    while ((state = edo_load_acquire(&request.state)) % STATES != DONE) {
-        uint32_t asked = state;
-        bool is_asked = state % STATES == ASKED;
-        if (is_asked && edo__sys_now() >= deadline &&
-            edo_cas_acquire(&request.state, &asked, number + FREE))
+    uint32_t state, asked = thread * STEPS + ASKED;
+    while ((state = edo_load_acquire(&request.state)) != thread * STEPS + DONE) {
+        uint32_t expected = asked;
+        if (state == asked && edo__sys_now() >= deadline &&
+            edo_cas_relaxed(&request.state, &expected, FREE))
             return -ETIMEDOUT;
-        edo__sys_futex_wait_until(&request.state, state, is_asked ? deadline : INT64_MAX);
+        edo__sys_futex_wait_until(&request.state, state, state == asked ? deadline : INT64_MAX);
     }
-    edo_store_relaxed(&request.state, number + FREE);
     return 0;
 }
 
-int edo__sys_interrupt(edo__sys_thread thread, void (*call)(void *context), void *context,
+int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline)
 {
     pthread_once(&once, set_up);
     edo__lock_take(&request.lock);
-    uint32_t number = edo_load_relaxed(&request.state) - FREE + STATES;
-    edo_store_relaxed(&request.thread, (pthread_t)thread);
     request.call = call;
     request.context = context;
-    edo_store_release(&request.state, number + ASKED);
-    int rc = -pthread_kill((pthread_t)thread, SIGNAL);
-    if (rc == 0)
-        rc = await(number, deadline);
-    else
-        edo_store_relaxed(&request.state, number + FREE);
+    edo_store_release(&request.state, thread * STEPS + ASKED);
+    int rc = tgkill(getpid(), (pid_t)thread, SIGNAL) == 0 ? await(thread, deadline) : -errno;
+    edo_store_relaxed(&request.state, FREE);
     edo__lock_give(&request.lock);
     return rc;
 }

@@ -110,6 +110,14 @@ void edo__sys_thread_detach(edo__sys_thread thread)
     pthread_detach((pthread_t)thread);
 }
 
+static _Thread_local uint32_t thread_id __attribute__((tls_model("initial-exec")));
+
+uint32_t edo__sys_thread_id(void)
+{
+    if (!thread_id) thread_id = (uint32_t)gettid();
+    return thread_id;
+}
+
 enum { THREAD_NAME_SIZE = 16 }; // the kernel's TASK_COMM_LEN
 
 void edo__sys_thread_name(const char *name)
@@ -127,6 +135,7 @@ static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
 
 static void count_fork(void)
 {
+    thread_id = 0; // the child's is another
     edo_add_relaxed(&fork_generation, 1);
 }
 
@@ -206,6 +215,46 @@ void edo__sys_release_signals(void)
     sigaction(SIGINT, &signals.old_int, NULL);
     sigaction(SIGTERM, &signals.old_term, NULL);
     edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
+}
+
+static struct {
+    edo_atomic(uint32_t) generation; // of the process that has taken it
+    void (*notify)(void);
+    struct sigaction old;
+} quit;
+
+static void on_quit(int number)
+{
+    int saved = errno;
+    if (edo_load_acquire(&quit.generation) == edo__sys_fork_generation()) {
+        quit.notify();
+    } else {
+        sigaction(SIGQUIT, &quit.old, NULL); // the taker is the parent; raised again for the old one
+        raise(number);
+    }
+    errno = saved;
+}
+
+static bool is_quit_taken(struct sigaction *ret_now)
+{
+    return sigaction(SIGQUIT, NULL, ret_now) == 0 && ret_now->sa_handler == on_quit;
+}
+
+/* In the child of a fork ours may be in force already. */
+void edo__sys_take_quit(void (*notify)(void))
+{
+    struct sigaction now = { 0 }, action = { .sa_handler = on_quit, .sa_flags = SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    if (!is_quit_taken(&now)) quit.old = now;
+    quit.notify = notify;
+    edo_store_release(&quit.generation, edo__sys_fork_generation());
+    sigaction(SIGQUIT, &action, NULL);
+}
+
+void edo__sys_release_quit(void)
+{
+    struct sigaction now = { 0 };
+    if (is_quit_taken(&now)) sigaction(SIGQUIT, &quit.old, NULL); // else somebody has taken it since
 }
 
 /* ---- timers ---- */

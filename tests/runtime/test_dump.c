@@ -1,0 +1,316 @@
+/* Dumps of a current-thread runtime: what they say of each task. */
+#include "runtime/dumped.h"
+
+#include <errno.h>
+
+#include <edo/dump.h>
+
+#include "runtime/runtime.h"
+
+static void turn_all(edo_runtime *runtime)
+{
+    while (edo_turn(runtime, 0) > 0)
+        continue;
+}
+
+/* ---- tasks that wait ---- */
+
+static void it_leads_to_the_leaf(void **state)
+{
+    (void)state;
+    flag f;
+    char where[64];
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .name = "shop" });
+    spawn_to(runtime, NULL, outer, .flag = &f);
+    turn_all(runtime);
+    text t = dump_of(runtime);
+    expect(&t, "runtime 'shop' on ", 1);
+    expect(&t, ": 1 tasks; 1 thread, 0 of them asleep, 0 stuck\n", 1);
+    expect(&t, "task 'outer' #", 1);
+    expect(&t, " waits, last polled ", 1);
+    expect(&t, " ms ago, spawned by it_leads_to_the_leaf at ", 1);
+    expect(&t, "\n  outer (", 1);
+    snprintf(where, sizeof where, "dumped.h:%d)\n      flag\n", inner_line);
+    expect(&t, where, 1);
+    expect(&t, "\n    inner (", 1);
+    text_free(&t);
+    flag_set(&f);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void it_tells_what_has_not_begun(void **state)
+{
+    (void)state;
+    flag f;
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime();
+    spawn_to(runtime, NULL, outer, .flag = &f);
+    text t = dump_of(runtime);
+    expect(&t, " is ready, not polled so far, spawned by ", 1);
+    expect(&t, "\n  outer (", 1);
+    expect(&t, "inner", 0);
+    text_free(&t);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void it_tells_names_and_fates(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *tasks[2];
+    static const char *const names[] = { "till", "ledger" };
+    for (int i = 0; i < 2; i++) {
+        edo_spawn_options options = { .runtime = runtime, .name = names[i] };
+        assert_int_equal(edo_spawn_with(&tasks[i], &options, wait_forever), 0);
+    }
+    turn_all(runtime);
+    edo_task_cancel(tasks[0]);
+    edo_task_abort(tasks[1]);
+    text t = dump_of(runtime);
+    char line[64];
+    snprintf(line, sizeof line, "task 'till' #%llu is ready, cancelled, ",
+             (unsigned long long)edo_task_id(tasks[0]));
+    expect(&t, line, 1);
+    expect(&t, "task 'ledger' #", 1);
+    expect(&t, " is ready, aborted, ", 1);
+    text_free(&t);
+    edo_detach(tasks[0]);
+    edo_detach(tasks[1]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* It is by the runtime's clock. */
+struct looks_at_another {
+    edo_frame();
+    edo_args();
+    flag flag;
+    edo_task *task;
+};
+
+edo_test(looks_at_another)
+{
+    edo_body {
+        int rc;
+        flag_init(&self->flag);
+        assert_int_equal(edo_spawn(&self->task, outer, .flag = &self->flag), 0);
+        edo_await(rc, edo_yield());
+        edo_await(rc, edo_sleep(edo_ms(1500)));
+        text t = dump_of(edo_current_runtime());
+        expect(&t, "worker 0 runs task 'looks_at_another' #", 1);
+        expect(&t, "\n  looks_at_another (", 1);
+        expect(&t, "\n  its thread is in\n    ", 1);
+        expect(&t, "task 'outer' #", 1);
+        expect(&t, " waits, last polled 1500 ms ago, ", 1);
+        expect(&t, "looks_at_another' #", 1); // once, although it is in the registry as well
+        text_free(&t);
+        flag_set(&self->flag);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+/* ---- siblings, and depth ---- */
+
+struct descend {
+    edo_frame();
+    edo_args(unsigned depth; struct flag *flag;);
+};
+
+edo_async(descend)
+{
+    edo_body {
+        int rc;
+        if (self->depth == 0)
+            edo_await_on(rc, &self->flag->base);
+        else
+            edo_call_boxed(rc, descend, .depth = self->depth - 1, .flag = self->flag);
+        edo_return(rc);
+    }
+}
+
+enum { DEPTH = 300 };
+
+static void a_deep_one_is_whole(void **state)
+{
+    (void)state;
+    flag f;
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime();
+    spawn_to(runtime, NULL, descend, .depth = DEPTH, .flag = &f);
+    turn_all(runtime);
+    text t = dump_of(runtime);
+    expect(&t, " descend (", DEPTH + 1);
+    expect(&t, " flag\n", 1);
+    expect(&t, " more\n", 0);
+    text_free(&t);
+    flag_set(&f);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- without memory ---- */
+
+enum { MANY = 500 };
+
+static void expect_each_once(const text *t, edo_task **tasks, size_t count)
+{
+    char line[64];
+    for (size_t i = 0; i < count; i++) {
+        snprintf(line, sizeof line, "' #%llu waits, ", (unsigned long long)edo_task_id(tasks[i]));
+        expect(t, line, 1);
+    }
+}
+
+static void without_memory_no_task_is_missing(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *tasks[MANY];
+    for (size_t i = 0; i < MANY; i++)
+        spawn_to(runtime, &tasks[i], wait_forever);
+    turn_all(runtime);
+    test_allocator_fail_from(1);
+    text t = dump_of(runtime);
+    assert_true(test_allocator_has_failed());
+    test_allocator_fail_from(0);
+    expect(&t, "task 'wait_forever' #", MANY);
+    expect_each_once(&t, tasks, MANY);
+    text_free(&t);
+    for (size_t i = 0; i < MANY; i++)
+        edo_detach(tasks[i]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void without_memory_long_ones_are_cut_and_say_so(void **state)
+{
+    (void)state;
+    flag f;
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime();
+    spawn_to(runtime, NULL, descend, .depth = DEPTH, .flag = &f);
+    turn_all(runtime);
+    text t = text_make();
+    test_allocator_fail_from(1);
+    assert_int_equal(edo_dump(runtime, append, &t), -ENOMEM);
+    test_allocator_fail_from(0);
+    size_t shown = count_of(&t, " descend ("), rest = DEPTH + 2 - shown; // and the flag
+    char line[64];
+    snprintf(line, sizeof line, "  ... and %zu more\n", rest);
+    assert_in_range(shown, 1, DEPTH);
+    expect(&t, line, 1);
+    text_free(&t);
+    flag_set(&f);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- where it goes ---- */
+
+static void by_default_it_goes_to_the_log(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    spawn_to(runtime, NULL, wait_forever);
+    turn_all(runtime);
+    log_capture();
+    assert_int_equal(edo_dump(runtime, NULL, NULL), 0);
+    assert_int_equal(log_lines("task 'wait_forever' #"), 1);
+    assert_int_equal(log_lines("    edo_sleep"), 1);
+    log_release();
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* No task is held, and no lock taken, while the text is written. */
+static void turn_and_dump(void *context, const char *line)
+{
+    edo_runtime *runtime = context;
+    insist(edo_turn(runtime, 0) >= 0);
+    spawn_to(runtime, NULL, answer, .result = 0);
+    if (strstr(line, "task 'wait_forever'")) {
+        text t = dump_of(runtime);
+        expect(&t, "task 'wait_forever' #", 1);
+        text_free(&t);
+    }
+}
+
+static void the_writer_may_do_anything(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    spawn_to(runtime, NULL, wait_forever);
+    turn_all(runtime);
+    assert_int_equal(edo_dump(runtime, turn_and_dump, runtime), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- all runtimes ---- */
+
+static void all_runtimes_are_dumped(void **state)
+{
+    (void)state;
+    edo_runtime *first = make_runtime_with(&(edo_config){ .name = "first" });
+    edo_runtime *second = make_runtime_with(&(edo_config){ .name = "second" });
+    text t = text_make();
+    assert_int_equal(edo_dump_all(append, &t), 0);
+    const char *one = strstr(t.bytes, "runtime 'first' on "), *two = strstr(t.bytes, "'second' on");
+    assert_non_null(one);
+    assert_true(two > one);
+    assert_int_equal(edo_runtime_destroy(first), 0);
+    t.used = 0;
+    assert_int_equal(edo_dump_all(append, &t), 0);
+    expect(&t, "'first'", 0);
+    expect(&t, "'second'", 1);
+    assert_int_equal(edo_runtime_destroy(second), 0);
+    text_free(&t);
+}
+
+static void fork_and_dump(void *arg)
+{
+    edo_runtime *runtime = arg;
+    text t = text_make();
+    insist(edo_dump(runtime, append, &t) == -ESTALE);
+    insist(edo_dump_all(append, &t) == 0);
+    insist(t.used == 0); // the parent's are none of its
+    edo_runtime *own = make_runtime_with(&(edo_config){ .name = "child" });
+    insist(edo_dump_all(append, &t) == 0);
+    expect(&t, "runtime 'child' on ", 1);
+    insist(edo_runtime_destroy(own) == 0);
+    text_free(&t);
+}
+
+static void a_child_has_its_own(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    expect_success_in_child(fork_and_dump, runtime);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void a_reference_is_enough(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = edo_runtime_ref(make_runtime());
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    text t = dump_of(runtime);
+    expect(&t, ": 0 tasks; ", 1);
+    text_free(&t);
+    edo_runtime_unref(runtime);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(it_leads_to_the_leaf),
+        clean_test(it_tells_what_has_not_begun),
+        clean_test(it_tells_names_and_fates),
+        clean_test(looks_at_another_test),
+        clean_test(a_deep_one_is_whole),
+        clean_test(without_memory_no_task_is_missing),
+        clean_test(without_memory_long_ones_are_cut_and_say_so),
+        clean_test(by_default_it_goes_to_the_log),
+        clean_test(the_writer_may_do_anything),
+        clean_test(all_runtimes_are_dumped),
+        clean_test(a_child_has_its_own),
+        clean_test(a_reference_is_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
