@@ -94,7 +94,6 @@ static void tell_stack(dump *d)
 static void tell_running(dump *d, const edo__worker *worker)
 {
     const edo__snapshot *s = &d->snapshot;
-    if (!s->is_polling || is_told(d, s->id)) return;
     if (d->told_count < MAX_TOLD) d->told[d->told_count++] = s->id;
     say(d, "worker %u runs task '%s' #%llu, since %lld ms, spawned by %s at %s:%u", worker->index,
         s->name, (unsigned long long)s->id, milliseconds_since(d, s->poll_start), s->site->function,
@@ -103,15 +102,24 @@ static void tell_running(dump *d, const edo__worker *worker)
     tell_stack(d);
 }
 
-static void tell_workers(dump *d)
+static bool is_among(uint64_t id, edo_task *const *tasks, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i]->id == id) return true;
+    return false;
+}
+
+/* tasks: the only ones to be told of, if they run; NULL: any. */
+static void tell_workers(dump *d, edo_task *const *tasks, size_t count)
+{
+    const edo__snapshot *s = &d->snapshot;
     for (uint32_t i = 0; i < edo__seat_count(d->runtime); i++) {
         edo__worker *worker = d->runtime->seats[i];
         if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
-        if (edo__snapshot_take(&d->snapshot, worker) == 0)
-            tell_running(d, worker);
-        else
+        if (edo__snapshot_take(&d->snapshot, worker) < 0)
             say(d, "worker %u runs a task, and its thread does not say which", i);
+        else if (s->is_polling && !is_told(d, s->id) && (!tasks || is_among(s->id, tasks, count)))
+            tell_running(d, worker);
     }
 }
 
@@ -252,7 +260,7 @@ static void tell_tasks(dump *d, edo_task **tasks, size_t count)
         edo__sys_yield_thread();
         count = tell_each(d, tasks, count);
     }
-    if (count) tell_workers(d); // some of them may run for long, since the first time
+    if (count) tell_workers(d, tasks, count); // some of them may run for long, since the first time
     for (size_t i = 0; i < count; i++)
         tell_restless(d, tasks[i]);
 }
@@ -371,7 +379,7 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
                .line_capacity = FEW_LINES };
     d.lines = d.few;
     tell_runtime(&d);
-    tell_workers(&d);
+    tell_workers(&d, NULL, 0);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         tell_shard(&d, runtime->seats[i]);
     drop_lines(&d);

@@ -240,7 +240,7 @@ void edo__trace_future(const edo_future *future, int depth,
                                       .name = future->ops->name,
                                       .file = future->ops->file,
                                       .line = is_async ? future->line : 0 });
-    if (!is_async || future->state == EDO_NEW) return;
+    if (!is_async) return; // of a function in its first poll there may be more, although it is new
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     trace_children(frame->edo_head.awaiting, depth + 1, visit, context);
     trace_children(frame->edo_head.kept, depth + 1, visit, context);

@@ -1,0 +1,273 @@
+/* Dumps at SIGQUIT, and before an abort. Each case is a process of its own. */
+#include "runtime/dumped.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <edo/dump.h>
+
+#include "runtime/runtime.h"
+
+/* ---- at SIGQUIT ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    text text;
+    sem_t told; // posted at each line that names a task that waits
+} heard = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void hear(void *context, edo_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    pthread_mutex_lock(&heard.lock);
+    append(&heard.text, line);
+    pthread_mutex_unlock(&heard.lock);
+    if (strstr(line, "edo_sleep")) sem_post(&heard.told);
+}
+
+static void begin_to_hear(void)
+{
+    heard.text = text_make();
+    sem_init(&heard.told, 0, 0);
+    edo_set_log(hear, NULL);
+}
+
+static edo_runtime *make_quitting(const char *name, int32_t workers)
+{
+    return make_runtime_with(&(edo_config){ .name = name,
+                                            .workers = workers,
+                                            .dump_on_quit = true,
+                                            .stall_limit = EDO_NEVER,
+                                            .max_spare = -1 });
+}
+
+static bool is_default(int number)
+{
+    struct sigaction now;
+    insist(sigaction(number, NULL, &now) == 0);
+    return now.sa_handler == SIG_DFL;
+}
+
+static void quit_twice(void *arg)
+{
+    (void)arg;
+    begin_to_hear();
+    edo_runtime *runtime = make_quitting("asked", 0), *other = make_runtime();
+    insist(!is_default(SIGQUIT));
+    spawn_to(runtime, NULL, wait_forever);
+    while (edo_turn(runtime, 0) > 0)
+        continue;
+    for (size_t i = 1; i <= 2; i++) {
+        insist(kill(getpid(), SIGQUIT) == 0);
+        wait_on(&heard.told);
+        expect(&heard.text, "task 'wait_forever' #", i);
+        expect(&heard.text, "runtime 'asked'", i);
+    }
+    expect(&heard.text, "runtime 'edo'", 0); // it was not asked for
+    insist(edo_runtime_destroy(other) == 0);
+    insist(!is_default(SIGQUIT));
+    insist(edo_runtime_destroy(runtime) == 0);
+    insist(is_default(SIGQUIT));
+    text_free(&heard.text);
+}
+
+static void sigquit_dumps_and_the_program_goes_on(void **state)
+{
+    (void)state;
+    expect_success_in_child(quit_twice, NULL);
+}
+
+static void quit_while_stuck(void *arg)
+{
+    (void)arg;
+    cell cells[2];
+    begin_to_hear();
+    edo_runtime *runtime = make_quitting("stuck", 2);
+    spawn_to(runtime, NULL, wait_forever);
+    while (count_of(&heard.text, "edo_sleep") == 0) // until it has begun
+        insist(edo_dump(runtime, NULL, NULL) == 0);
+    wait_on(&heard.told);
+    for (int i = 0; i < 2; i++) {
+        cell_init(&cells[i]);
+        spawn_to(runtime, NULL, stuck, .cell = &cells[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        wait_on(&cells[i].entered);
+    pthread_mutex_lock(&heard.lock);
+    heard.text.used = 0;
+    pthread_mutex_unlock(&heard.lock);
+    insist(kill(getpid(), SIGQUIT) == 0);
+    wait_on(&heard.told);
+    expect(&heard.text, " runs task 'stuck' #", 2);
+    for (int i = 0; i < 2; i++)
+        sem_post(&cells[i].let_go);
+    insist(edo_runtime_destroy(runtime) == 0);
+    text_free(&heard.text);
+}
+
+static void also_while_all_workers_are_stuck(void **state)
+{
+    (void)state;
+    expect_success_in_child(quit_while_stuck, NULL);
+}
+
+static unsigned others_calls;
+
+static void others_handler(int number)
+{
+    (void)number;
+    others_calls++;
+}
+
+static void use_and_raise(void *arg)
+{
+    (void)arg;
+    signal(SIGQUIT, others_handler);
+    for (unsigned i = 1; i <= 3; i++) {
+        edo_runtime *first = make_quitting("a", 0), *second = make_quitting("b", 0);
+        insist(edo_runtime_destroy(first) == 0);
+        insist(edo_runtime_destroy(second) == 0);
+        raise(SIGQUIT);
+        insist(others_calls == i);
+    }
+}
+
+static void what_was_there_before_is_back_after(void **state)
+{
+    (void)state;
+    expect_success_in_child(use_and_raise, NULL);
+}
+
+static void raise_quit(void *arg)
+{
+    (void)arg;
+    raise(SIGQUIT);
+}
+
+static void use_in_child(void *arg)
+{
+    (void)arg;
+    quit_twice(NULL);
+    raise(SIGQUIT);
+}
+
+static void fork_and_raise(void *arg)
+{
+    child_fn *fn = arg;
+    edo_runtime *runtime = make_quitting("parent", 0);
+    int status = await_child(start_child(fn, NULL));
+    insist(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
+    insist(edo_runtime_destroy(runtime) == 0);
+}
+
+/* It has no thread that would dump, so the signal does what it does without edo. */
+static void in_the_child_of_a_fork_it_kills(void **state)
+{
+    (void)state;
+    expect_success_in_child(fork_and_raise, raise_quit);
+}
+
+/* The parent's, which it inherited, is no one's before. */
+static void a_child_may_take_it_for_itself(void **state)
+{
+    (void)state;
+    expect_success_in_child(fork_and_raise, use_in_child);
+}
+
+static void make_and_end(unsigned index, void *arg)
+{
+    (void)index;
+    (void)arg;
+    for (int i = 0; i < 20; i++)
+        insist(edo_runtime_destroy(make_quitting("many", 0)) == 0);
+}
+
+static void run_many(void *arg)
+{
+    (void)arg;
+    run_threads(4, make_and_end, NULL);
+    insist(is_default(SIGQUIT));
+}
+
+static void runtimes_come_and_go(void **state)
+{
+    (void)state;
+    expect_success_in_child(run_many, NULL);
+}
+
+/* ---- before an abort ---- */
+
+struct misuses {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(misuses)
+{
+    edo_body {
+        edo_wait(edo_yield()); // in a task
+        edo_return(0);
+    }
+}
+
+static void misuse(void *arg)
+{
+    edo_runtime *runtime = make_runtime();
+    if (arg) setenv("EDO_DUMP_ON_ABORT", arg, 1);
+    spawn_to(runtime, NULL, wait_forever);
+    edo_block_on(runtime, misuses);
+}
+
+static void misuse_dumps_all_tasks(void **state)
+{
+    (void)state;
+    expect_abort(misuse, "1", "edo: edo_wait: it blocks");
+    expect_abort(misuse, "1", "edo: runtime 'edo' on ");
+    expect_abort(misuse, "1", "edo: worker 0 runs task 'misuses' #");
+    expect_abort(misuse, "1", "edo: task 'wait_forever' #");
+}
+
+static void without_the_variable_it_does_not(void **state)
+{
+    (void)state;
+    static char output[1 << 14];
+    char *const values[] = { NULL, "", "0" };
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        int status = run_in_child(misuse, values[i], output, sizeof output);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        assert_non_null(strstr(output, "edo: edo_wait: it blocks"));
+        assert_null(strstr(output, "runtime 'edo' on"));
+    }
+}
+
+static void misuse_under_lock(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime = make_runtime();
+    setenv("EDO_DUMP_ON_ABORT", "1", 1);
+    edo__lock_take(&runtime->seats[0]->shard.lock);
+    edo__misuse("test", "with a lock");
+}
+
+static void a_lock_of_its_own_is_no_deadlock(void **state)
+{
+    (void)state;
+    expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be looked at");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sigquit_dumps_and_the_program_goes_on),
+        cmocka_unit_test(also_while_all_workers_are_stuck),
+        cmocka_unit_test(what_was_there_before_is_back_after),
+        cmocka_unit_test(in_the_child_of_a_fork_it_kills),
+        cmocka_unit_test(a_child_may_take_it_for_itself),
+        cmocka_unit_test(runtimes_come_and_go),
+        cmocka_unit_test(misuse_dumps_all_tasks),
+        cmocka_unit_test(without_the_variable_it_does_not),
+        cmocka_unit_test(a_lock_of_its_own_is_no_deadlock),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

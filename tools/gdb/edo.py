@@ -1,0 +1,298 @@
+"""Commands of gdb for programs that use edo: what its tasks do and await, in a live process or a
+core file, with debug information of libedo (static or shared).
+
+    gdb -x tools/gdb/edo.py PROGRAM [CORE]      or, in gdb:  source tools/gdb/edo.py
+
+    edo runtimes         the runtimes of the process
+    edo tasks [RUNTIME]  their tasks: id, state, function and what it awaits
+    edo bt TASK          the async backtrace of a task, by its id or its address
+    edo bt all           those of all tasks
+
+RUNTIME is an expression for an edo_runtime *, or a number of `edo runtimes`. Nothing is called in
+the process, and nothing in it changes. It may have been stopped anywhere, so a task that runs may
+show a frame half made; where its function is now, its thread shows: `thread find LWP`, then `bt`.
+"""
+import functools
+
+import gdb
+
+MAX_LINES = 10000  # of one backtrace; what is longer has been overwritten
+
+
+@functools.lru_cache(maxsize=None)
+def constant(name):
+    """An enumerator of libedo's."""
+    try:
+        return int(gdb.parse_and_eval(name))
+    except gdb.error:
+        raise gdb.GdbError(f"no {name}: libedo has no debug information") from None
+
+
+def symbol_value(name):
+    symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+    if symbol is None:
+        raise gdb.GdbError(f"no {name}: is libedo in this program, and has it debug information?")
+    return symbol.value()
+
+
+def pointer_type(name):
+    """Of a struct or a typedef."""
+    for text in (name, "struct " + name):
+        try:
+            return gdb.lookup_type(text).pointer()
+        except gdb.error:
+            continue
+    raise gdb.GdbError(f"no type {name}: libedo has no debug information")
+
+
+def container(node, type_name, member):
+    """The object of that type whose member is the node."""
+    pointer = pointer_type(type_name)
+    offset = next(field.bitpos // 8 for field in pointer.target().fields() if field.name == member)
+    return (node.cast(gdb.lookup_type("char").pointer()) - offset).cast(pointer)
+
+
+def each_node(head):
+    """Of an intrusive circular list (src/base/list.h)."""
+    node = head["next"]
+    while node and node != head.address:
+        following = node["next"]
+        yield node
+        node = following
+
+
+def text_of(pointer):
+    if not pointer:
+        return "?"
+    try:
+        return pointer.string()
+    except (gdb.error, UnicodeDecodeError):
+        return "?"
+
+
+class Seat:
+    """A worker's, or that of a current-thread runtime (src/runtime/worker.h)."""
+
+    def __init__(self, value):
+        self.value = value
+        self.index = int(value["index"])
+
+    def polled(self):
+        """The address of the task that it polls, or 0."""
+        return int(self.value["cx"]["task"]) if int(self.value["beat"]) % 2 else 0
+
+    def tasks(self):
+        for node in each_node(self.value["shard"]["tasks"]):
+            yield Task(container(node, "edo_task", "registry"))
+
+
+class Runtime:
+    def __init__(self, value):
+        self.value = value
+
+    @staticmethod
+    def all():
+        runtimes = symbol_value("edo__runtimes")
+        return [Runtime(container(node, "edo_runtime", "all"))
+                for node in each_node(runtimes["list"])]
+
+    def seats(self):
+        return [Seat(self.value["seats"][i]) for i in range(int(self.value["seat_count"]))]
+
+    def tasks(self):
+        for seat in self.seats():
+            yield from seat.tasks()
+
+    def running(self):
+        """Seats by the addresses of the tasks that they poll."""
+        return {seat.polled(): seat for seat in self.seats() if seat.polled()}
+
+    def title(self):
+        workers = int(self.value["worker_count"]) if self.value["has_threads"] else 0
+        kind = f"{workers} workers" if workers else "current-thread"
+        count = sum(1 for _ in self.tasks())
+        return (f"'{text_of(self.value['config']['name'])}' on "
+                f"{text_of(self.value['driver_name'])}, {kind}, {count} tasks "
+                f"(edo_runtime *) {int(self.value):#x}")
+
+
+class Task:
+    def __init__(self, value):
+        self.value = value
+        self.address = int(value)
+        self.id = int(value["id"])
+        self.state = int(value["state"])
+
+    def name(self):
+        if int(self.value["head"]["flags"]) & constant("EDO__TASK_EXTRA"):
+            extra = self.value.cast(pointer_type("edo__task_extra")) - 1
+            if extra["name"]:
+                return text_of(extra["name"])
+        return text_of(self.value["site"]["ops"]["name"])
+
+    def site(self):
+        site = self.value["site"]
+        return f"{text_of(site['function'])} at {text_of(site['file'])}:{int(site['line'])}"
+
+    def has(self, *bits):
+        """Any of those bits of the state word (src/task/state.h)."""
+        return any(self.state & constant("EDO__" + bit) for bit in bits)
+
+    def state_text(self, running):
+        seat = running.get(self.address)
+        if self.has("COMPLETE"):
+            text = "has ended"
+        elif seat:
+            thread = int(seat.value["thread_id"])
+            text = f"runs on worker {seat.index} (LWP {thread})"
+        elif self.has("GIVEN_UP"):
+            text = "was given up"
+        elif self.has("NOTIFIED", "RUNNING"):  # kept ones have the second
+            text = "is ready"
+        else:
+            text = "waits"
+        if self.has("ABORTED"):
+            return text + ", aborted"
+        return text + ", cancelled" if self.has("CANCELLED") else text
+
+    def frame(self):
+        return (self.value + 1).cast(pointer_type("edo_future"))
+
+    def lines(self):
+        """(depth, text) for each frame and operation, outermost first."""
+        if self.has("COMPLETE"):
+            return
+        for count, line in enumerate(lines_of(self.frame(), 0)):
+            if count == MAX_LINES:
+                yield 0, "..."
+                return
+            yield line
+
+    def title(self, running):
+        return (f"task '{self.name()}' #{self.id} {self.state_text(running)}, "
+                f"spawned by {self.site()}")
+
+
+def lines_of(future, depth):
+    """As edo__trace_future() does it (src/task/future.c)."""
+    pending = [(future, depth)]
+    while pending:
+        future, depth = pending.pop()
+        try:
+            text, children = describe(future)
+        except gdb.MemoryError:
+            yield depth, f"(no future at {int(future):#x})"
+            continue
+        if text:
+            yield depth, text
+        pending.extend((child, depth + 1) for child in reversed(children))
+
+
+def describe(future):
+    """A future's line, and what it waits for. Of one that is done: neither."""
+    if int(future["state"]) == constant("EDO_DONE"):
+        return None, []
+    ops = future["ops"]
+    name, where = text_of(ops["name"]), text_of(ops["file"])
+    if int(ops["kind"]) != constant("EDO_KIND_ASYNC"):
+        return name, []
+    if int(future["line"]):
+        where += f":{int(future['line'])}"
+    head = future.cast(pointer_type("edo_any_frame"))["edo_head"]
+    return f"{name} ({where})", siblings(head["awaiting"]) + siblings(head["kept"])
+
+
+def siblings(first):
+    found = []
+    while first and len(found) < MAX_LINES:
+        found.append(first)
+        first = first["next"]
+    return found
+
+
+def runtimes_named(argument):
+    """All, or the one that the argument says."""
+    runtimes = Runtime.all()
+    if not argument:
+        return runtimes
+    if argument.isdigit():
+        number = int(argument)
+        if not 1 <= number <= len(runtimes):
+            raise gdb.GdbError(f"no runtime {number}: see `edo runtimes`")
+        return [runtimes[number - 1]]
+    return [Runtime(gdb.parse_and_eval(argument).cast(pointer_type("edo_runtime")))]
+
+
+def find_task(argument):
+    """By id, else by address: (runtime, task)."""
+    number = int(gdb.parse_and_eval(argument))
+    runtimes = Runtime.all()
+    for matches in (lambda task: task.id == number, lambda task: task.address == number):
+        for runtime in runtimes:
+            for task in runtime.tasks():
+                if matches(task):
+                    return runtime, task
+    raise gdb.GdbError(f"no task {argument}: see `edo tasks`")
+
+
+def write_backtrace(task, running):
+    print(task.title(running))
+    for depth, text in task.lines():
+        print("  " * (depth + 1) + text)
+
+
+class EdoPrefix(gdb.Command):
+    """The tasks of edo: runtimes, tasks, bt."""
+
+    def __init__(self):
+        super().__init__("edo", gdb.COMMAND_STACK, prefix=True)
+
+
+class EdoRuntimes(gdb.Command):
+    """The runtimes of the process: edo runtimes"""
+
+    def __init__(self):
+        super().__init__("edo runtimes", gdb.COMMAND_STACK)
+
+    def invoke(self, argument, from_tty):
+        for number, runtime in enumerate(Runtime.all(), 1):
+            print(f"{number}: {runtime.title()}")
+
+
+class EdoTasks(gdb.Command):
+    """All tasks, with the last function and operation of each backtrace: edo tasks [RUNTIME]"""
+
+    def __init__(self):
+        super().__init__("edo tasks", gdb.COMMAND_STACK, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        for runtime in runtimes_named(argument.strip()):
+            print(f"runtime {runtime.title()}")
+            running = runtime.running()
+            for task in runtime.tasks():
+                end = " > ".join(text for _, text in list(task.lines())[-2:])
+                print(f"  {task.title(running)}: {end}")
+
+
+class EdoBacktrace(gdb.Command):
+    """What a task awaits, all the way down: edo bt ID, edo bt ADDRESS, edo bt all"""
+
+    def __init__(self):
+        super().__init__("edo bt", gdb.COMMAND_STACK, gdb.COMPLETE_EXPRESSION)
+
+    def invoke(self, argument, from_tty):
+        argument = argument.strip()
+        if not argument:
+            raise gdb.GdbError("edo bt TASK: an id, an address, or all")
+        if argument == "all":
+            for runtime in Runtime.all():
+                running = runtime.running()
+                for task in runtime.tasks():
+                    write_backtrace(task, running)
+            return
+        runtime, task = find_task(argument)
+        write_backtrace(task, runtime.running())
+
+
+for command in (EdoPrefix, EdoRuntimes, EdoTasks, EdoBacktrace):
+    command()
