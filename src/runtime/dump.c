@@ -375,11 +375,11 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
                .write = write ? write : write_to_log,
                .context = context,
                .is_abort = is_abort,
-               .deadline = edo__later(edo__sys_now(), PATIENCE),
                .line_capacity = FEW_LINES };
     d.lines = d.few;
     tell_runtime(&d);
     tell_workers(&d, NULL, 0);
+    d.deadline = edo__later(edo__sys_now(), PATIENCE);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         tell_shard(&d, runtime->seats[i]);
     drop_lines(&d);
