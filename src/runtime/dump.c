@@ -25,7 +25,8 @@ enum {
     SPARE = 64,     // places in a list for tasks that come while it is made
 };
 
-#define PATIENCE edo_ms(50)
+#define PATIENCE edo_ms(50)  // for tasks that run whenever they are looked at
+#define SPIN     edo_us(200) // of it, between two times that the processor is offered to others
 
 typedef struct dump {
     edo_runtime *runtime;
@@ -253,12 +254,17 @@ static size_t tell_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
+/* One that holds still does so for one round of its queue, some microseconds: so it is not yielded
+ * all the time here. */
 static void tell_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = tell_each(d, tasks, count);
-    while (count && edo__sys_now() < d->deadline) {
-        edo__sys_yield_thread();
+    for (int64_t now = edo__sys_now(), since = now; count && now < d->deadline;) {
         count = tell_each(d, tasks, count);
+        now = edo__sys_now();
+        if (now - since < SPIN) continue;
+        edo__sys_yield_thread();
+        since = now;
     }
     if (count) tell_workers(d, tasks, count); // some of them may run for long, since the first time
     for (size_t i = 0; i < count; i++)

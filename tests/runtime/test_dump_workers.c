@@ -267,30 +267,19 @@ edo_async(yields)
 
 enum { RESTLESS = 20 };
 
-static bool is_at_rest_in(const text *t, const edo_task *task)
-{
-    char line[64];
-    snprintf(line, sizeof line, "\ntask 'yields' #%llu ", (unsigned long long)edo_task_id(task));
-    return strstr(t->bytes, line) != NULL;
-}
-
-/* Each is named once whatever it does, and some dump finds it at rest. */
+/* Each is named once whatever it does, and sooner or later one is found at rest between two polls. */
 static void those_that_yield_hold_still(void **state)
 {
     (void)state;
     edo_task *tasks[RESTLESS];
-    bool stops = false, rested[RESTLESS] = { false };
+    bool stops = false;
     edo_runtime *runtime = make_workers(2);
     for (int i = 0; i < RESTLESS; i++)
         spawn_to(runtime, &tasks[i], yields, .stops = &stops);
-    for (int still = 0; still < RESTLESS;) {
+    for (size_t still = 0; still == 0;) {
         text t = dump_of(runtime);
         insist(count_of(&t, "yields' #") + count_of(&t, "task yields #") == RESTLESS);
-        for (int i = 0; i < RESTLESS; i++) {
-            if (rested[i] || !is_at_rest_in(&t, tasks[i])) continue;
-            rested[i] = true;
-            still++;
-        }
+        still = count_of(&t, " is ready, last polled ");
         text_free(&t);
     }
     __atomic_store_n(&stops, true, __ATOMIC_RELAXED);
