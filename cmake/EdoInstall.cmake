@@ -54,3 +54,4 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/tools/edo-lint)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/tools/edo_lint DESTINATION share/edo
         FILES_MATCHING PATTERN "*.py") # where edo-lint looks, beside its own directory
 endif()
+install(FILES ${PROJECT_SOURCE_DIR}/tools/gdb/edo.py DESTINATION share/edo/gdb)

@@ -7,6 +7,7 @@
 
 enum {
     OWN_FRAMES = 2,   // on top of the stack: capture() and what it calls
+    HANDLER = 2,      // the handler below them, and the return from it
     SHOWN_DEPTH = 40, // what is deeper is indented no more
 };
 
@@ -31,7 +32,9 @@ static const edo_task *task_here(const edo__worker *worker)
 
 static void drop_own_frames(edo__snapshot *s)
 {
-    size_t own = s->stack_count < OWN_FRAMES ? s->stack_count : OWN_FRAMES;
+    bool is_handler = edo_load_relaxed(&s->worker->thread_id) != s->asker;
+    size_t own = is_handler ? OWN_FRAMES + HANDLER : OWN_FRAMES;
+    if (own > s->stack_count) own = s->stack_count;
     s->stack_count -= own;
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
@@ -56,9 +59,10 @@ int edo__snapshot_take(edo__snapshot *snapshot, edo__worker *worker)
 {
     memset(snapshot, 0, sizeof *snapshot);
     snapshot->worker = worker;
+    snapshot->asker = edo__sys_thread_id();
     uint32_t thread = edo_load_relaxed(&worker->thread_id);
     if (thread == 0) return -ESRCH;
-    if (thread == edo__sys_thread_id()) {
+    if (thread == snapshot->asker) {
         capture(snapshot);
         return 0;
     }

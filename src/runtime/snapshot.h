@@ -13,6 +13,7 @@ enum {
 
 typedef struct edo__snapshot {
     edo__worker *worker;
+    uint32_t asker;  // a thread
     bool is_polling; // else only the stack is there
     char name[EDO__SNAPSHOT_NAME];
     uint64_t id;

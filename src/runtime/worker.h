@@ -64,7 +64,7 @@ typedef struct edo__worker {
     uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
     bool is_started;                                 // its thread has begun; the idle lock
     edo__counters counters;
-    edo_atomic(edo__sys_thread) thread; // whom the monitor interrupts
+    edo__sys_thread thread; // to be joined, if has_thread
     bool has_thread;
 
     /* any thread */
