@@ -3,34 +3,38 @@
  * the request has ended, however late the signal comes. */
 #include "runtime/fixture.h"
 
+#include <sched.h>
+
 #include "sys/sys.h"
 
 enum { TARGETS = 2, REQUESTS = 400 };
 
 static struct {
     edo__sys_thread targets[TARGETS];
+    edo_atomic(uint32_t) numbers[TARGETS];
     edo_atomic(bool) ends;
     edo_atomic(uint32_t) calls;
 } world;
 
 typedef struct request {
-    pthread_t thread;
+    uint32_t thread;
     edo_atomic(bool) is_over;
 } request;
 
 static void note_call(void *context)
 {
     request *r = context;
-    insist(pthread_equal(r->thread, pthread_self()));
+    insist(r->thread == edo__sys_thread_id());
     insist(!edo_load_relaxed(&r->is_over));
     edo_add_relaxed(&world.calls, 1);
 }
 
-static void *spin(void *arg)
+static void *spin(void *number)
 {
+    edo_store_release((uint32_t *)number, edo__sys_thread_id());
     while (!edo_load_acquire(&world.ends))
         continue;
-    return arg;
+    return NULL;
 }
 
 /* Every other request has no patience, so its signal comes late. */
@@ -39,12 +43,15 @@ static void test_call_is_there_or_nowhere(void **state)
     (void)state;
     static request requests[REQUESTS];
     uint32_t answered = 0;
-    for (unsigned i = 0; i < TARGETS; i++)
-        assert_int_equal(edo__sys_thread_start(spin, NULL, 0, &world.targets[i]), 0);
+    for (unsigned i = 0; i < TARGETS; i++) {
+        assert_int_equal(edo__sys_thread_start(spin, &world.numbers[i], 0, &world.targets[i]), 0);
+        while (!edo_load_acquire(&world.numbers[i]))
+            sched_yield();
+    }
     for (unsigned i = 0; i < REQUESTS; i++) {
-        requests[i].thread = (pthread_t)world.targets[i % TARGETS];
+        requests[i].thread = world.numbers[i % TARGETS];
         int64_t deadline = i % 2 ? edo__sys_now() + edo_s(60) : 0;
-        int rc = edo__sys_interrupt(world.targets[i % TARGETS], note_call, &requests[i], deadline);
+        int rc = edo__sys_interrupt(requests[i].thread, note_call, &requests[i], deadline);
         edo_store_relaxed(&requests[i].is_over, true);
         assert_true(rc == 0 || (rc == -ETIMEDOUT && i % 2 == 0));
         answered += rc == 0;
