@@ -35,10 +35,27 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1 // as gcc says it
+#endif
+#endif
+
+#ifdef __SANITIZE_THREAD__
+/* ThreadSanitizer only notes a signal, and has its handler run in the next call that it knows. It
+ * does not know syscall(): so a sleeping thread makes another one from time to time. */
+void edo__sys_futex_wait(uint32_t *word, uint32_t value)
+{
+    const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &a_while, NULL, 0);
+    nanosleep(&none, NULL);
+}
+#else
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
 }
+#endif
 
 void edo__sys_futex_wake(uint32_t *word)
 {
