@@ -38,7 +38,8 @@ function(edo_test_properties name)
 endfunction()
 
 # edo_add_test(NAME SOURCE COMMAND...): registers NAME@DRIVER for each driver, or NAME alone
-# where one of the first two lines of SOURCE has `edo-test: once`.
+# where one of the first two lines of SOURCE has `edo-test: once`; and those of some modules with
+# workers, unless it has `edo-test: ct`, for it is about a current-thread runtime.
 function(edo_add_test name source)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
     file(STRINGS ${source} head LIMIT_COUNT 2)
@@ -50,5 +51,24 @@ function(edo_add_test name source)
     foreach(driver ${edo_test_drivers})
         add_test(NAME ${name}@${driver} COMMAND ${ARGN})
         edo_test_properties(${name}@${driver} EDO_DRIVER=${driver})
+    endforeach()
+    if(source MATCHES "/tests/(task|time|io|net|runtime)/test_[^/]*\\.c$" AND
+       NOT head MATCHES "edo-test: ct")
+        edo_add_tests_on_workers(${name} ${ARGN})
+    endif()
+endfunction()
+
+# The same as NAME@DRIVER-mtN, on runtimes with N workers; they have the label `workers`.
+function(edo_add_tests_on_workers name)
+    foreach(driver ${edo_test_drivers})
+        if(driver STREQUAL "chaos") # its seed is to give one sequence of events
+            continue()
+        endif()
+        foreach(workers 1 2 8)
+            set(test ${name}@${driver}-mt${workers})
+            add_test(NAME ${test} COMMAND ${ARGN})
+            edo_test_properties(${test} EDO_DRIVER=${driver} EDO_TEST_WORKERS=${workers})
+            set_property(TEST ${test} PROPERTY LABELS workers)
+        endforeach()
     endforeach()
 endfunction()

@@ -3,7 +3,9 @@
  * edo_test(name) defines the async function of struct name, as edo_async() does, and a plain
  * function name_test(void **state) that runs it on a fresh runtime with the test clock (time.h);
  * the signature is that of cmocka's tests, and fits others. A result below 0, or a task that could
- * not be ended, prints one line and aborts.
+ * not be ended, prints one line and aborts. With EDO_TEST_WORKERS=N in the environment the runtime
+ * has so many workers, and no spare ones (one worker runs one task at a time); else it is a
+ * current-thread one.
  *
  *     struct nap {
  *         edo_frame();

@@ -74,12 +74,20 @@ static _Noreturn void fail_test(const edo_site *site, const char *what, int64_t 
     abort();
 }
 
+static int32_t test_workers(void)
+{
+    const char *text = getenv("EDO_TEST_WORKERS");
+    return text ? atoi(text) : 0;
+}
+
 void edo__run_test(const edo_site *site, const void *args)
 {
     edo_runtime *runtime;
+    edo_config config = {
+        .name = site->ops->name, .test_clock = true, .workers = test_workers(), .max_spare = -1
+    };
     edo__self = (struct edo__thread){ 0 }; // a test before may have left its poll by longjmp
-    int64_t rc = edo_runtime_create(&(edo_config){ .name = site->ops->name, .test_clock = true },
-                                    &runtime);
+    int64_t rc = edo_runtime_create(&config, &runtime);
     if (rc < 0) fail_test(site, "no runtime", rc);
     rc = edo__block_on(runtime, site, args);
     if (rc < 0) fail_test(site, "it answered", rc);

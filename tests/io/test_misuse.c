@@ -130,7 +130,7 @@ static void run_make_op(void *arg)
 {
     const struct misuse *misuse = arg;
     edo_runtime *runtime;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     edo_block_on(runtime, make_op, .make = misuse->make);
 }
 
@@ -174,7 +174,7 @@ static void test_memory_above(void **state)
     edo_runtime *runtime;
     edo_io *io = open_stream(UNIX_STREAM, &peer);
     fd_write_all(peer, "x", 1);
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, read_into, .io = io, .buffer = buffer), 1);
     assert_int_equal(buffer[0], 'x');
     edo_close(io);
@@ -234,7 +234,7 @@ static void run_two_ops(void *arg)
     int peer;
     a_stream = open_stream(UNIX_STREAM, &peer);
     if (edo_wait(edo_tcp_listen("127.0.0.1:0", &a_listener)) < 0) return;
-    if (edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime) < 0) return;
+    if (create_runtime(&(edo_config){ .test_clock = true }, &runtime) < 0) return;
     edo_block_on(runtime, two_ops, .make = misuse->make);
 }
 
@@ -280,7 +280,7 @@ static void run_close_twice(void *arg)
 {
     edo_runtime *runtime;
     (void)arg;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     edo_block_on(runtime, close_twice);
 }
 

@@ -53,7 +53,7 @@ static void test_others_run_while_input_is_dropped(void **state)
     (void)state;
     unsigned turns = 0;
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2 }, &runtime), 0);
+    assert_int_equal(create_runtime(&(edo_config){ .budget = 2 }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, finish_much, .turns = &turns), 0);
     assert_true(turns >= 4);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -84,8 +84,7 @@ static void test_limit_ends_it_between_two_drops(void **state)
 {
     (void)state;
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(&(edo_config){ .budget = 2, .test_clock = true }, &runtime),
-                     0);
+    assert_int_equal(create_runtime(&(edo_config){ .budget = 2, .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, finish_cancelled), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

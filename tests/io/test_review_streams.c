@@ -13,7 +13,7 @@
 static edo_runtime *new_runtime(void)
 {
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     return runtime;
 }
 
@@ -97,7 +97,7 @@ static edo_task *start(edo_runtime *runtime, edo_op op)
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(&task, &options, run_op, .op = op), 0);
     for (int i = 0; i < 10; i++)
-        edo_turn(runtime, 0);
+        turn_runtime(runtime, 0);
     assert_false(edo_task_is_done(task));
     return task;
 }
@@ -106,7 +106,7 @@ static int64_t finish_within(edo_runtime *runtime, edo_task *task, int64_t limit
 {
     int64_t end = edo_now() + limit;
     while (!edo_task_is_done(task) && edo_now() < end)
-        edo_turn(runtime, edo_ms(10));
+        turn_runtime(runtime, edo_ms(10));
     assert_true(edo_task_is_done(task));
     return edo_wait(edo_join(task));
 }
@@ -129,7 +129,7 @@ static void test_first_of_two_runtimes_ends(void **state)
     while (!edo_task_is_done(writer)) {
         while (read(peer, data, SIZE) > 0)
             continue;
-        edo_turn(second, edo_ms(10));
+        turn_runtime(second, edo_ms(10));
     }
     assert_int_equal(finish_within(second, writer, edo_s(20)), SIZE);
     edo_close(io);

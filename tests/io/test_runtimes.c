@@ -9,7 +9,7 @@
 static edo_runtime *new_runtime(void)
 {
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime), 0);
+    assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     return runtime;
 }
 
@@ -90,7 +90,7 @@ static void test_moves_between_drivers(void **state)
     int peer;
     for (size_t i = 0; i < DRIVERS; i++) {
         edo_config config = { .driver = drivers[i], .test_clock = true };
-        assert_int_equal(edo_runtime_create(&config, &runtimes[i]), 0);
+        assert_int_equal(create_runtime(&config, &runtimes[i]), 0);
     }
     for (stream_kind kind = UNIX_STREAM; kind <= TCP_STREAM; kind++) {
         edo_io *io = open_stream(kind, &peer);
@@ -311,7 +311,7 @@ static void test_foreign_loop(void **state)
     int peer;
     int64_t result = 0;
     char answer[8];
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     edo_io *io = open_stream(UNIX_STREAM, &peer);
     int fd = edo_runtime_fd(runtime);
     assert_return_code(fd, -fd);
@@ -343,7 +343,7 @@ int main(void)
         cmocka_unit_test(test_threads_in_a_ring),
         cmocka_unit_test(test_sides_on_two_threads),
         cmocka_unit_test(test_closed_by_another_thread),
-        cmocka_unit_test(test_foreign_loop),
+        current_thread("a foreign loop turns it", cmocka_unit_test(test_foreign_loop)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

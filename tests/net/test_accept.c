@@ -367,12 +367,12 @@ static void test_outlives_runtimes(void **state)
     edo_listener *listener;
     edo_runtime *runtime;
     edo_config config = { .test_clock = true };
-    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(create_runtime(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, accept_none, .ret = &listener), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     int clients[2] = { connect_plainly(listener), connect_plainly(listener) };
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+        assert_int_equal(create_runtime(&config, &runtime), 0);
         assert_int_equal(edo_block_on(runtime, accept_again, .listener = listener), 0);
         assert_int_equal(edo_runtime_destroy(runtime), 0);
         assert_int_equal(end_of(clients[i]), 0);
@@ -415,7 +415,7 @@ static void test_moves_between_drivers(void **state)
     int clients[TURNS];
     for (size_t i = 0; i < DRIVERS; i++) {
         edo_config config = { .driver = drivers[i], .test_clock = true };
-        assert_int_equal(edo_runtime_create(&config, &runtimes[i]), 0);
+        assert_int_equal(create_runtime(&config, &runtimes[i]), 0);
     }
     assert_int_equal(edo_block_on(runtimes[0], accept_none, .ret = &listener), 0);
     for (char i = 0; i < TURNS; i++)
@@ -521,8 +521,8 @@ static void test_faults(void **state)
     for (size_t i = 0; i < ARRAY_LENGTH(faults); i++) {
         edo_runtime *runtime;
         assert_int_equal(
-            edo_runtime_create(&(edo_config){ .driver = faults[i].driver, .test_clock = true },
-                               &runtime),
+            create_runtime(&(edo_config){ .driver = faults[i].driver, .test_clock = true },
+                           &runtime),
             0);
         assert_int_equal(edo_block_on(runtime, accept_with_fault, .expected = faults[i].expected),
                          0);

@@ -301,12 +301,12 @@ static void test_destroyed(void **state)
     size_t before = edo_memory_in_use();
     names_install();
     names_hold();
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     edo_spawn_options options = { .runtime = runtime };
     edo_task *task;
     assert_int_equal(edo_spawn_with(&task, &options, abandon), 0);
     while (!names_are_held(1) && !edo_task_is_done(task))
-        edo_turn(runtime, 0);
+        turn_runtime(runtime, 0);
     assert_false(edo_task_is_done(task));
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -345,7 +345,7 @@ static void look_with_failures(void *arg)
 {
     (void)arg;
     edo_runtime *runtime;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     int64_t rc = edo_block_on(runtime, look);
     assert_true(rc == 0 || rc == -ENOMEM);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

@@ -84,7 +84,7 @@ static inline void turn_all(edo_runtime *runtime)
 {
     int more;
     do {
-        more = edo_turn(runtime, 0);
+        more = turn_runtime(runtime, 0);
         assert_true(more >= 0);
     } while (more);
 }

@@ -309,11 +309,11 @@ static void test_the_clock_waits_for_jobs(void **state)
     edo_task *job = spawn_job(runtime, NULL, pass, &g), *sleeper;
     assert_int_equal(edo_spawn_with(&sleeper, &options, nap), 0);
     for (int i = 0; i < SOME_TURNS; i++)
-        assert_true(edo_turn(runtime, 1) >= 0);
+        assert_true(turn_runtime(runtime, 1) >= 0);
     assert_false(edo_task_is_done(sleeper));
     gate_open(&g);
     while (!edo_task_is_done(job)) // the job's end ends the wait of a turn
-        assert_true(edo_turn(runtime, EDO_NEVER) >= 0);
+        assert_true(turn_runtime(runtime, EDO_NEVER) >= 0);
     assert_int_equal(result_of(runtime, sleeper), 0);
     assert_int_equal(result_of(runtime, job), THROUGH);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -326,11 +326,11 @@ static void run_with_failures(void *arg)
     edo_runtime *runtime;
     edo_task *task;
     (void)arg;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     edo_spawn_options options = { .runtime = runtime };
     if (edo_spawn_blocking_with(&task, &options, NULL, echo_back, word_arg(1)) == 0) {
         while (!edo_task_is_done(task))
-            assert_true(edo_turn(runtime, EDO_NEVER) >= 0);
+            assert_true(turn_runtime(runtime, EDO_NEVER) >= 0);
         edo_detach(task);
     }
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -376,11 +376,13 @@ int main(void)
         clean_test(test_a_destroyed_runtime_without_jobs),
         clean_test(test_elsewhere),
         clean_test(test_others_run_meanwhile),
-        clean_test(test_tasks_are_named),
+        current_thread("the task waits for a turn while it is looked at",
+                       clean_test(test_tasks_are_named)),
         clean_test(test_spawned_inside_of_a_task),
         clean_test(test_nowhere),
         clean_test(test_from_a_plain_thread),
-        clean_test(test_cancelled_before_its_first_poll),
+        current_thread("a worker polls it at once",
+                       clean_test(test_cancelled_before_its_first_poll)),
         clean_test(test_cancelled_while_it_runs),
         clean_test(test_cancelled_in_the_queue),
         clean_test(test_cancelled_while_it_waits_for_a_place),

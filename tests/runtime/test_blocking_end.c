@@ -172,7 +172,7 @@ static void spawn_until_refused(unsigned index, void *arg)
     int rc = 0;
     if (index == SPAWNERS) {
         while (__atomic_load_n(&race.spawned, __ATOMIC_RELAXED) < CROWD)
-            insist(edo_turn(runtime, 0) >= 0);
+            insist(turn_runtime(runtime, 0) >= 0);
         insist(edo_runtime_destroy(runtime) == 0);
         return;
     }

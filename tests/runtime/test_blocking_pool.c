@@ -534,7 +534,7 @@ static void produce(unsigned index, void *arg)
     edo_runtime *runtime;
     (void)index;
     (void)arg;
-    insist(edo_runtime_create(NULL, &runtime) == 0);
+    insist(create_runtime(NULL, &runtime) == 0);
     insist(edo_block_on(runtime, many) == 0);
     insist(edo_runtime_destroy(runtime) == 0);
 }

@@ -102,7 +102,8 @@ int main(void)
         clean_test(long_test_test),
         clean_test(leaves_others_test),
         cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_goes_on_after_a_jump),
+        current_thread("an assertion cannot jump from one thread to another",
+                       cmocka_unit_test(test_goes_on_after_a_jump)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

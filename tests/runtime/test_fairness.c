@@ -1,4 +1,4 @@
-/* Tasks that never rest keep nobody from being served. */
+/* edo-test: ct, it counts turns. Tasks that never rest keep nobody from being served. */
 #include "runtime/fixture.h"
 
 #include <string.h>

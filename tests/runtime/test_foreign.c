@@ -204,7 +204,7 @@ static void spawn_until_refused(unsigned index, void *arg)
     edo_spawn_options options = { .runtime = runtime };
     if (index == 0) {
         while (__atomic_load_n(&spawned, __ATOMIC_RELAXED) < 20)
-            insist(edo_turn(runtime, edo_us(50)) >= 0);
+            insist(turn_runtime(runtime, edo_us(50)) >= 0);
         insist(edo_runtime_destroy(runtime) == 0);
         return;
     }
@@ -243,7 +243,7 @@ static void meddle(unsigned index, void *arg)
 {
     if (index == 0) {
         for (int i = 0; i < 3; i++)
-            insist(edo_turn((edo_runtime *)arg, 0) >= 0);
+            insist(turn_runtime((edo_runtime *)arg, 0) >= 0);
         insist(edo_runtime_destroy(arg) == 0);
         return;
     }
@@ -349,7 +349,7 @@ static void join_across(unsigned index, void *arg)
 {
     edo_runtime *runtime;
     (void)arg;
-    insist(edo_runtime_create(NULL, &runtime) == 0);
+    insist(create_runtime(NULL, &runtime) == 0);
     int64_t rc = index ? edo_block_on(runtime, make_targets) : edo_block_on(runtime, join_them);
     insist(rc == 0);
     insist(edo_runtime_destroy(runtime) == 0);

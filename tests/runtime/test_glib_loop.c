@@ -1,5 +1,5 @@
 /* edo-test: pkg glib-2.0
- * A runtime inside a main loop of GLib. */
+ * edo-test: ct. A runtime inside a main loop of GLib. */
 #include "runtime/loop.h"
 
 #include <glib-unix.h>

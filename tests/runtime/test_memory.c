@@ -6,7 +6,7 @@
 static void create(void *arg)
 {
     edo_runtime *runtime = NULL;
-    int rc = edo_runtime_create(arg, &runtime);
+    int rc = create_runtime(arg, &runtime);
     if (rc < 0) {
         assert_int_equal(rc, -ENOMEM);
         assert_null(runtime);
@@ -113,7 +113,7 @@ static void run_busy(void *arg)
 {
     int *fd = arg;
     edo_runtime *runtime = NULL;
-    int rc = edo_runtime_create(NULL, &runtime);
+    int rc = create_runtime(NULL, &runtime);
     if (rc < 0) {
         assert_int_equal(rc, -ENOMEM);
         return;
@@ -180,7 +180,7 @@ static void run_large(void *arg)
 {
     edo_runtime *runtime = NULL;
     (void)arg;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     int64_t rc = edo_block_on(runtime, spawns_large);
     if (rc < 0) assert_int_equal(rc, -ENOMEM);
     if (rc < 0) assert_true(test_allocator_has_failed());
@@ -231,7 +231,7 @@ static void create_without_descriptors(void *arg)
     for (unsigned more = 0;; more++) {
         assert_in_range(more, 0, MAX_MORE);
         allow_descriptors(more);
-        rc = edo_runtime_create(NULL, &runtime);
+        rc = create_runtime(NULL, &runtime);
         allow_all_descriptors();
         if (rc == 0) break;
         assert_int_equal(rc, -EMFILE);
@@ -254,8 +254,10 @@ static void test_no_descriptors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),       cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_large_frames), cmocka_unit_test(test_no_descriptors),
+        current_thread("it counts the allocations", cmocka_unit_test(test_create)),
+        cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_large_frames),
+        cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_run), // last: sets the driver
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Extreme settings, foreign loops between whole runs, and forks inside of tasks. */
+/* edo-test: ct, it turns runtimes by hand. Extreme settings, foreign loops between whole runs, and forks inside of tasks. */
 #include "runtime/fixture.h"
 
 #include <poll.h>
@@ -209,7 +209,7 @@ static void test_loop_with_a_shifted_clock(void **state)
 static int run_in_forked_child(void)
 {
     edo_runtime *runtime;
-    if (edo_runtime_create(NULL, &runtime) < 0) return 1;
+    if (create_runtime(NULL, &runtime) < 0) return 1;
     if (edo_block_on(runtime, yielder, .times = 3) != 0) return 2;
     if (edo_wait(edo_sleep(0)) != 0) return 3;
     return edo_runtime_destroy(runtime) == 0 ? 0 : 4;

@@ -185,7 +185,7 @@ static void live_on_a_thread(unsigned index, void *arg)
     (void)arg;
     for (unsigned i = 0; i < ROUNDS; i++) {
         edo_runtime *runtime;
-        insist(edo_runtime_create(NULL, &runtime) == 0);
+        insist(create_runtime(NULL, &runtime) == 0);
         insist(edo_block_on(runtime, answer, .result = index) == index);
         insist(edo_block_on(runtime, family) == 0);
         insist(edo_runtime_destroy(runtime) == 0);
@@ -240,7 +240,7 @@ static void collect_on_a_thread(unsigned index, void *arg)
 {
     edo_runtime *runtime;
     (void)arg;
-    insist(edo_runtime_create(NULL, &runtime) == 0);
+    insist(create_runtime(NULL, &runtime) == 0);
     insist(edo_block_on(runtime, collect_ids, .ret_ids = ids[index]) == 0);
     insist(edo_runtime_destroy(runtime) == 0);
 }
@@ -268,7 +268,7 @@ int main(void)
         clean_test(test_results),
         clean_test(test_inside_and_outside),
         clean_test(test_other_runtime_from_inside_a_task),
-        clean_test(test_others_wait_for_the_next_turn),
+        current_thread("nobody else turns it", clean_test(test_others_wait_for_the_next_turn)),
         clean_test(test_several_in_turn_on_one_thread),
         clean_test(test_several_at_once),
         clean_test(test_made_here_and_turned_there),

@@ -1,4 +1,4 @@
-/* Turning a runtime by hand, and from a foreign loop that watches its descriptor. */
+/* edo-test: ct. Turning a runtime by hand, and from a foreign loop that watches its descriptor. */
 #include "runtime/fixture.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* edo-test: pkg libuv
- * A runtime inside a loop of libuv. */
+ * edo-test: ct. A runtime inside a loop of libuv. */
 #include "runtime/loop.h"
 
 #include <uv.h>

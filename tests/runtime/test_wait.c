@@ -65,7 +65,7 @@ static void turn_or_join(unsigned index, void *arg)
         return;
     }
     while (edo_runtime_task_count(runtime))
-        insist(edo_turn(runtime, EDO_NEVER) >= 0);
+        insist(turn_runtime(runtime, EDO_NEVER) >= 0);
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
@@ -87,7 +87,7 @@ static void wait_beside_a_runtime(unsigned index, void *arg)
     edo_runtime *runtime;
     (void)index;
     (void)arg;
-    insist(edo_runtime_create(NULL, &runtime) == 0);
+    insist(create_runtime(NULL, &runtime) == 0);
     insist(edo_block_on(runtime, answer, 1) == 1);
     insist(edo_wait(edo_sleep(1)) == 0);
     insist(edo_block_on(runtime, answer, 2) == 2);

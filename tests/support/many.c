@@ -242,7 +242,7 @@ static void run_clients(void *arg)
     close(all->server_fds[1]);
     all->conns = calloc(all->many.connections, sizeof *all->conns);
     assert_non_null(all->conns);
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, connect_all, .all = all), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     fprintf(stderr, "%u connections, %llu exchanges\n", all->many.connections,
@@ -302,7 +302,7 @@ void run_many(many_options options)
     close(done[1]);
     test_allocator_install();
     assert_int_equal(edo_listener_from_fd(all.server_fds[0], &server.listener), 0);
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, serve_many, .server = &server), 0);
     assert_int_equal(await_child(child), 0);
     check_counts(&server, all.many.connections);

@@ -12,6 +12,9 @@
 
 #include <cmocka.h>
 
+struct edo_config;
+struct edo_runtime;
+
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof *(array))
 
 /* ---- children: what must not happen in this process ---- */
@@ -93,6 +96,26 @@ bool has_ipv6(void);
 /* Runs body(0 .. count - 1, arg) on so many threads, which begin together, and joins them. A failed
  * assertion in there ends the process: cmocka's belong to the main thread. */
 void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg);
+
+/* ---- runtimes: each suite runs on a current-thread runtime, and on workers ---- */
+
+/* Workers that the environment gives to tests; 0: their runtimes are current-thread ones. */
+unsigned test_workers(void);
+
+/* edo_runtime_create(), with these workers unless the configuration has its own. They have no spare
+ * helpers: so one worker runs one task at a time, and a slow machine opens no more descriptors. */
+int create_runtime(const struct edo_config *config, struct edo_runtime **ret_runtime);
+
+/* One edo_turn(). Workers turn by themselves: there it lets other threads run.
+ * Returns: 0 when all tasks wait, else 1. */
+int turn_runtime(struct edo_runtime *runtime, int64_t timeout);
+
+/* A member of an array of tests that makes no sense on workers, or on more than one:
+ *     current_thread("it turns the runtime", cmocka_unit_test(test_turns)),
+ * It is skipped there, with the reason. */
+#define current_thread(reason, ...) test_up_to(0, reason, (struct CMUnitTest)__VA_ARGS__)
+#define one_worker(reason, ...)     test_up_to(1, reason, (struct CMUnitTest)__VA_ARGS__)
+struct CMUnitTest test_up_to(unsigned workers, const char *reason, struct CMUnitTest test);
 
 /* ---- chance: reproducible ---- */
 

@@ -247,7 +247,7 @@ edo_test(what_ended_meanwhile_wins_at_once)
         self->never = gate_make();
         edo_any(result, &self->first.base, &self->kept.base);
         gate_open(&self->kept, 5);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_int_equal(self->kept.base.state, EDO_DONE);
         edo_any(result, &self->never.base, &self->kept.base);
         assert_int_equal(result, 1);
@@ -270,7 +270,7 @@ edo_test(what_is_kept_may_be_cancelled)
         self->kept = gate_make();
         edo_any(rc, &self->first.base, &self->kept.base);
         edo_cancel(&self->kept.base);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(rc, 0);
         assert_int_equal(self->kept.base.state, EDO_DONE);
         assert_int_equal(self->kept.base.result, -ECANCELED);
@@ -529,7 +529,7 @@ edo_test(a_task_ends_with_what_it_keeps)
         assert_int_equal(
             edo_spawn(&self->task, returns_early, .a = &self->kept.base, .b = &self->cleaner.base),
             0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_false(edo_task_is_done(self->task));
         gate_open(&self->cleanup, 0);
         edo_await(result, edo_join(self->task));

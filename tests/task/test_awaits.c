@@ -13,7 +13,7 @@ edo_async(give)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_return(self->value);
     }
 }
@@ -199,7 +199,7 @@ edo_test(an_await_is_one_statement)
             if (self->i == 0)
                 edo_call(value, give, .value = 10);
             else if (self->i == 1)
-                edo_await(value, edo_yield());
+                edo_await(value, settle());
             else
                 edo_call(value, give, .value = 12);
             assert_int_equal(value, self->i == 1 ? 0 : 10 + self->i);

@@ -21,7 +21,7 @@ edo_async(sum_tree)
     edo_body {
         int64_t right;
         if (!self->node) edo_return(0);
-        edo_await(right, edo_yield());
+        edo_await(right, settle());
         edo_call_boxed(self->left, sum_tree, .node = self->node->left);
         if (self->left < 0) edo_return(self->left);
         edo_call_boxed(right, sum_tree, .node = self->node->right);
@@ -96,7 +96,7 @@ edo_test(cancellation_reaches_any_depth)
         int64_t result;
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, descend, .depth = DEPTH, .gate = &self->gate), 0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
         edo_await(result, edo_join(self->task));
         assert_int_equal(result, -ECANCELED);
@@ -163,7 +163,7 @@ static void sum_with_failures(void *arg)
 {
     edo_runtime *runtime;
     (void)arg;
-    if (edo_runtime_create(NULL, &runtime) < 0) return;
+    if (create_runtime(NULL, &runtime) < 0) return;
     int64_t sum = edo_block_on(runtime, sum_tree, .node = &root);
     assert_true(sum == 31 || sum == -ENOMEM);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

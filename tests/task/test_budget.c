@@ -128,7 +128,7 @@ static unsigned most_in_a_poll(const edo_config *config, enum kind kind)
     unsigned most;
     int other_end;
     edo_io *io = full_pipe(&other_end);
-    assert_int_equal(edo_runtime_create(config, &runtime), 0);
+    assert_int_equal(create_runtime(config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, watch, .kind = kind, .operations = OPERATIONS,
                                   .ret_most = &most, .io = io),
                      0);
@@ -278,7 +278,7 @@ static void slow_operations_end_with_the_slice(void **state)
     edo_runtime *runtime;
     unsigned most;
     (void)state;
-    assert_int_equal(edo_runtime_create(&short_slices, &runtime), 0);
+    assert_int_equal(create_runtime(&short_slices, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, watch_slice, .ret_most = &most), 0);
     assert_int_equal(most, 2 * SLICE_CHECKS);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -310,7 +310,7 @@ static void behind_a_spent_slice_the_runtime_looks_at_its_timers(void **state)
 {
     edo_runtime *runtime;
     (void)state;
-    assert_int_equal(edo_runtime_create(&short_slices, &runtime), 0);
+    assert_int_equal(create_runtime(&short_slices, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, sleeps_beside_a_slow_one), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
@@ -629,7 +629,7 @@ static void spawns_from_a_thread_come_in_while_a_task_is_busy(void **state)
     pthread_t thread;
     void *rc;
     (void)state;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     over.runtime = edo_runtime_ref(runtime);
     assert_int_equal(pthread_create(&thread, NULL, spawn_from_a_thread, &over), 0);
     assert_int_equal(edo_block_on(runtime, spins, .stop = &over.stop), 0);
@@ -641,15 +641,22 @@ static void spawns_from_a_thread_come_in_while_a_task_is_busy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_operation_uses_one_unit),
-        cmocka_unit_test(by_default_there_are_128_units),
-        cmocka_unit_test(a_budget_of_one_still_makes_progress),
+        one_worker("a watcher takes turns with the busy task",
+                   cmocka_unit_test(each_operation_uses_one_unit)),
+        one_worker("a watcher takes turns with the busy task",
+                   cmocka_unit_test(by_default_there_are_128_units)),
+        one_worker("a watcher takes turns with the busy task",
+                   cmocka_unit_test(a_budget_of_one_still_makes_progress)),
         cmocka_unit_test(charging_ends_with_the_budget_and_the_task_is_queued),
-        cmocka_unit_test(slow_operations_end_with_the_slice),
-        cmocka_unit_test(behind_a_spent_slice_the_runtime_looks_at_its_timers),
+        current_thread("a watcher takes turns with the busy task, and no helper comes",
+                       cmocka_unit_test(slow_operations_end_with_the_slice)),
+        current_thread("helpers come to the rest of a slow worker",
+                       cmocka_unit_test(behind_a_spent_slice_the_runtime_looks_at_its_timers)),
         cmocka_unit_test(a_limit_is_not_starved),
-        cmocka_unit_test(tasks_that_are_busy_get_the_same),
-        cmocka_unit_test(to_yield_is_to_go_behind_the_others_test),
+        one_worker("rounds are those of one queue",
+                   cmocka_unit_test(tasks_that_are_busy_get_the_same)),
+        current_thread("the order in one queue",
+                       cmocka_unit_test(to_yield_is_to_go_behind_the_others_test)),
         cmocka_unit_test(a_yield_waits_for_another_poll_of_its_task_test),
         cmocka_unit_test(timers_fire_while_all_are_busy),
         cmocka_unit_test(input_comes_in_while_a_task_is_busy),

@@ -20,7 +20,7 @@ edo_test(a_waiting_leaf_answers_that_it_was_cancelled)
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
         self->sleep = edo_sleep(edo_s(1));
-        self->yield = edo_yield();
+        self->yield = settle();
         self->join = edo_join(self->task);
         edo_cancel(&self->sleep.base);
         edo_cancel(&self->yield.base);
@@ -136,7 +136,7 @@ edo_test(to_cancel_what_is_done_changes_nothing)
         edo_all(&self->child.base);
         assert_int_equal(self->child.base.result, 5);
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_true(edo_task_is_done(self->task));
         edo_task_cancel(self->task);
         edo_task_cancel(self->task);
@@ -212,11 +212,13 @@ edo_test(every_further_await_answers_that_it_was_cancelled)
         edo_cancel(&self->child.base);
         edo_all(&self->child.base);
         assert_int_equal(self->cancels, 2 * TRIES);
+        assert_int_equal(edo_now(), self->start);
         self->gate = gate_make();
         self->cancels = 0;
         assert_int_equal(
             edo_spawn(&self->task, tries_again, .gate = &self->gate, .cancels = &self->cancels), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
+        self->start = edo_now();
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(self->cancels, 2 * TRIES);
@@ -261,7 +263,7 @@ edo_test(a_fate_stays_with_those_who_saw_it)
         self->gate = gate_make_stubborn();
         assert_int_equal(edo_spawn(&self->task, a_fate_that_was_seen_stays, .gate = &self->gate),
                          0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
         assert_int_equal(edo_go(opener, .gate = &self->gate, .value = 2, .after = 3), 0);
         edo_await(result, edo_join(self->task));
@@ -407,11 +409,11 @@ edo_async(worker)
 
 give_back_second:
         edo_shield();
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         self->ledger->held--;
 give_back_first:
         edo_shield();
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         self->ledger->held--;
 out:
         self->ledger->ended++;
@@ -464,7 +466,7 @@ edo_async(cancel_at)
         prepare(self);
         if (self->way == BY_TASK || self->way == BY_ABORT) {
             assert_int_equal(edo_spawn(&self->task, manager, .ledger = self->ledger), 0);
-            if (self->n >= 0) edo_await(result, edo_yield());
+            if (self->n >= 0) edo_await(result, settle());
             if (self->way == BY_TASK)
                 edo_task_cancel(self->task);
             else
@@ -479,7 +481,7 @@ edo_async(cancel_at)
         if (self->way == BY_SCOPE) {
             edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
             assert_int_equal(edo_scope_spawn(&self->scope, manager, .ledger = self->ledger), 0);
-            if (self->n >= 0) edo_await(result, edo_yield());
+            if (self->n >= 0) edo_await(result, settle());
             edo_scope_cancel(&self->scope);
             edo_await(result, edo_scope_next(&self->scope, &self->member));
             assert_int_equal(result, 1);
@@ -585,7 +587,7 @@ edo_async(retries_beside_another)
         edo_task_cancel(task);
         edo_detach(task);
         for (self->turns = 0; !self->done; self->turns++)
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         assert_in_range(self->turns, RETRIES / BUDGET, RETRIES / BUDGET + 2);
         edo_return(0);
     }
@@ -609,7 +611,7 @@ edo_async(computes)
     edo_body {
         int rc;
         for (self->slices = 0; !edo_is_cancelled(); self->slices++)
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         edo_return(self->slices);
     }
 }
@@ -627,7 +629,7 @@ edo_test(a_loop_that_computes_may_ask)
         int slices;
         assert_int_equal(edo_spawn(&self->task, computes), 0);
         for (self->i = 0; self->i < 10; self->i++)
-            edo_await(slices, edo_yield());
+            edo_await(slices, settle());
         edo_task_cancel(self->task);
         edo_await(slices, edo_join(self->task));
         assert_in_range(slices, 9, 11);
@@ -687,7 +689,8 @@ int main(void)
         cmocka_unit_test(cancelled_before_its_first_poll_it_runs_once_test),
         cmocka_unit_test(clean_up_is_done_wherever_the_cancellation_comes_test),
         cmocka_unit_test(cancelled_in_its_clean_up_it_answers_its_result_test),
-        cmocka_unit_test(a_careless_retry_loop_starves_nobody),
+        one_worker("another task takes turns with it",
+                   cmocka_unit_test(a_careless_retry_loop_starves_nobody)),
         cmocka_unit_test(a_loop_that_computes_may_ask_test),
         cmocka_unit_test(a_task_may_cancel_itself_test),
     };

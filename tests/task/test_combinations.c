@@ -67,7 +67,7 @@ edo_async(subject)
         if (self->body == CLEANS_UP) {
             edo_shield();
             edo_await(rc, edo_sleep(edo_us(10)));
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         }
         self->stage->held--;
         self->stage->result = self->result;
@@ -128,9 +128,9 @@ edo_async(director)
         self->waker = edo_task_waker(self->task);
         if (self->c->handle == DETACH_BEFORE) edo_detach(self->task);
         ask_for_the_end(self, BEFORE_ITS_FIRST_POLL);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         ask_for_the_end(self, WHILE_IT_WAITS);
-        edo_await(result, edo_yield()); // a cancellation comes before the flag
+        edo_await(result, settle()); // a cancellation comes before the flag
         send_the_wake(self);
         while (!is_ended(self))
             edo_await(result, edo_sleep(edo_us(20)));
@@ -192,7 +192,7 @@ static void run_combination(const struct combination *c)
     edo_runtime *runtime;
     struct stage stage = { 0 };
     test_allocator_install();
-    assert_int_equal(edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime), 0);
+    assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     int64_t rc = c->handle == NO_HANDLE ? edo_block_on(runtime, alone, c, &stage)
                                         : edo_block_on(runtime, director, c, &stage);
     assert_int_equal(rc, 0);

@@ -104,7 +104,7 @@ edo_async(tasks_inherit)
 
         self->seen = NULL;
         assert_int_equal(edo_go(child, .ret_user = &self->seen), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_ptr_equal(self->seen, &self->my_user);
 
         edo_call(rc, child, .ret_user = &self->seen, .depth = 0); // the same task
@@ -125,7 +125,7 @@ static int64_t run_counted(const edo_site *site)
 {
     edo_runtime *runtime;
     test_allocator_install();
-    assert_int_equal(edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime), 0);
+    assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     int64_t result = edo__block_on(runtime, site, "");
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     test_allocator_remove();

@@ -105,7 +105,7 @@ edo_async(echo_value)
 {
     edo_body {
         int rc;
-        if (self->wait) edo_await(rc, edo_yield());
+        if (self->wait) edo_await(rc, settle());
         edo_return(self->value);
     }
 }
@@ -164,7 +164,7 @@ edo_async(output)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         *self->ret_text = "text";
         edo_return(0);
     }
@@ -195,7 +195,7 @@ edo_async(level_three)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_return(self->number * 10 + 3);
     }
 }
@@ -436,7 +436,7 @@ edo_async(moves_a_frame)
 static void move_a_frame(bool polled, bool cancelled)
 {
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, moves_a_frame, .polled = polled, .cancelled = cancelled),
                      0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

@@ -58,7 +58,7 @@ edo_test(a_task_that_has_ended_is_joined_at_once)
         int rc;
         assert_int_equal(edo_spawn(&self->task, result_of, .result = 3), 0);
         assert_false(edo_task_is_done(self->task));
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_true(edo_task_is_done(self->task));
         self->polls = edo_current_runtime()->seats[0]->cx.polls;
         edo_await(rc, edo_join(self->task));
@@ -138,9 +138,9 @@ edo_test(a_join_that_is_cancelled_at_the_end_answers_the_result)
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
         self->join = edo_join(self->task);
         assert_int_equal(edo_poll_future(&self->join.base, cx), EDO_PENDING);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         gate_open(&self->gate, 6);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_cancel(&self->join.base);
         edo_await_on(rc, &self->join.base);
         assert_int_equal(rc, 6);
@@ -165,7 +165,7 @@ edo_test(a_join_may_be_kept_and_polled_often)
         self->sleep = edo_sleep(0);
         edo_any(rc, &self->sleep.base, &self->join.base);
         for (self->i = 0; self->i < 10; self->i++)
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         edo_await_on(rc, &self->join.base);
         assert_int_equal(rc, 9);
         edo_return(0);
@@ -191,7 +191,7 @@ edo_async(tears_down)
 {
     edo_body {
         int rc;
-        if (self->round % 2) edo_await(rc, edo_yield());
+        if (self->round % 2) edo_await(rc, settle());
         for (int i = 0; i < 8; i++)
             self->shared->words[i] = (uint64_t)self->round;
         edo_return(self->round);
@@ -236,7 +236,7 @@ edo_async(until_done)
     edo_body {
         int rc;
         while (!__atomic_load_n(self->done, __ATOMIC_ACQUIRE))
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         edo_return(0);
     }
 }
@@ -246,7 +246,7 @@ static void the_function_has_ended_and_what_it_did_is_seen(void **state)
     struct theatre theatre = { 0 };
     pthread_t thread;
     (void)state;
-    assert_int_equal(edo_runtime_create(NULL, &theatre.runtime), 0);
+    assert_int_equal(create_runtime(NULL, &theatre.runtime), 0);
     assert_int_equal(pthread_create(&thread, NULL, join_rounds, &theatre), 0);
     assert_int_equal(edo_block_on(theatre.runtime, until_done, .done = &theatre.done), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);

@@ -182,7 +182,7 @@ edo_test(members_that_were_cancelled_have_not_failed)
         edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
         edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
         edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_scope_cancel(&self->scope);
         edo_scope_cancel(&self->scope);
         edo_await(rc, edo_scope_join(&self->scope));
@@ -239,9 +239,9 @@ edo_test(cancel_ends_all_and_takes_no_more)
         assert_int_equal(self->ended, 5); // each has run
         rc = edo_scope_spawn(&self->scope, member, .ended = &self->ended);
         assert_int_equal(rc, -ECANCELED);
-        edo_await(rc, edo_yield());
-        assert_int_equal(self->ended, 5);
         assert_int_equal(edo_now(), self->start);
+        edo_await(rc, settle());
+        assert_int_equal(self->ended, 5);
         edo_return(0);
     }
 }
@@ -388,7 +388,7 @@ edo_test(an_aborted_join_aborts_the_members)
         assert_int_equal(edo_spawn(&self->task, joiner, .work = &self->work,
                                    .cleanup = &self->cleanup, .ended = &self->ended),
                          0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_task_cancel(self->task);
         edo_await(rc, edo_sleep(edo_ms(1)));
         assert_int_equal(self->ended, 0);

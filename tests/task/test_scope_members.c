@@ -385,7 +385,7 @@ static void thousands_of_members_leave_no_memory(void **state)
     edo_runtime *runtime;
     (void)state;
     test_allocator_install();
-    assert_int_equal(edo_runtime_create(&(edo_config){ .test_clock = true }, &runtime), 0);
+    assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, thousands, .flags = 0), 0);
     assert_int_equal(edo_block_on(runtime, thousands, .flags = EDO_SCOPE_RESULTS), 0);
     assert_int_equal(edo_runtime_task_count(runtime), 0);

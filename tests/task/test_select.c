@@ -322,7 +322,7 @@ static void draw_with_seed(uint64_t seed, unsigned *counts, unsigned char *seque
     edo_runtime *runtime;
     memset(counts, 0, CHOICES * sizeof *counts);
     assert_int_equal(
-        edo_runtime_create(&(edo_config){ .seed = seed, .time_slice = EDO_NEVER }, &runtime), 0);
+        create_runtime(&(edo_config){ .seed = seed, .time_slice = EDO_NEVER }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, draw, .counts = counts, .sequence = sequence), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
@@ -484,7 +484,7 @@ edo_test(behind_a_shield_it_waits_as_usual)
     edo_body {
         int which;
         assert_int_equal(edo_spawn(&self->task, selects_in_clean_up), 0);
-        edo_await(which, edo_yield());
+        edo_await(which, settle());
         edo_task_cancel(self->task);
         edo_await(which, edo_join(self->task));
         assert_int_equal(which, 1);
@@ -561,7 +561,8 @@ int main(void)
         cmocka_unit_test(a_function_that_had_not_begun_runs_as_cancelled_test),
         cmocka_unit_test(biased_goes_from_left_to_right_test),
         cmocka_unit_test(each_of_those_that_are_ready_wins_as_often),
-        cmocka_unit_test(the_seed_decides_the_choices),
+        current_thread("each worker draws for itself",
+                       cmocka_unit_test(the_seed_decides_the_choices)),
         cmocka_unit_test(cancelled_with_all_its_children_it_answers_so_test),
         cmocka_unit_test(cancelled_but_for_one_that_one_wins_test),
         cmocka_unit_test(cancelled_while_the_losers_clean_up_test),

@@ -32,7 +32,7 @@ edo_test(a_shield_lets_clean_up_wait)
     edo_body {
         int64_t result;
         assert_int_equal(edo_spawn(&self->task, cleans_up, .shield = true), 0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
         edo_await(result, edo_join(self->task));
         assert_int_equal(result, edo_ms(5));
@@ -51,7 +51,7 @@ edo_test(without_a_shield_clean_up_is_cancelled)
     edo_body {
         int64_t result;
         assert_int_equal(edo_spawn(&self->task, cleans_up, .shield = false), 0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
         edo_await(result, edo_join(self->task));
         assert_int_equal(result, -ECANCELED);
@@ -102,9 +102,9 @@ edo_test(it_covers_what_is_first_polled_after_it)
         assert_int_equal(
             edo_spawn(&self->task, two_children, .before = &self->before, .after = &self->after),
             0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_int_equal(self->before.base.state, EDO_DONE);
         assert_int_equal(self->before.fate, EDO_CANCELLED);
         assert_int_equal(self->after.base.state, EDO_WAITING);
@@ -128,7 +128,7 @@ edo_async(shields_early)
     edo_body {
         int64_t result;
         edo_shield();
-        if (self->wait) edo_await(result, edo_yield());
+        if (self->wait) edo_await(result, settle());
         edo_await_on(result, &self->gate->base);
         assert_false(edo_is_cancelled());
         edo_return(result);
@@ -209,7 +209,7 @@ edo_test(a_callees_shield_ends_with_it)
     edo_body {
         int rc;
         assert_int_equal(edo_spawn(&self->task, calls_a_shielded_one), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
@@ -263,9 +263,9 @@ edo_test(a_callees_shield_covers_nothing_of_its_callers)
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, polls_behind_a_shielded_one, .gate = &self->gate),
                          0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_int_equal(self->gate.fate, EDO_CANCELLED);
         edo_await(result, edo_join(self->task));
         assert_int_equal(result, -ECANCELED);
@@ -325,9 +325,9 @@ edo_test(a_shield_covers_all_that_the_clean_up_calls)
 {
     edo_body {
         int rc;
-        self->start = edo_now();
         assert_int_equal(edo_spawn(&self->task, calls_in_its_clean_up), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
+        self->start = edo_now();
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 0);
@@ -376,7 +376,7 @@ edo_test(limits_and_selects_work_behind_a_shield)
     edo_body {
         int rc;
         assert_int_equal(edo_spawn(&self->task, limits_its_clean_up), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 1);
@@ -404,9 +404,9 @@ edo_test(an_abort_goes_through_a_shield)
         assert_int_equal(edo_spawn(&self->task, cleaner, .work = &self->work,
                                    .cleanup = &self->cleanup, .ended = &self->ended),
                          0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_int_equal(self->cleanup.base.state, EDO_WAITING);
         edo_task_abort(self->task);
         edo_await(result, edo_join(self->task));
@@ -492,9 +492,9 @@ edo_test(a_shield_holds_no_abort_off)
 {
     edo_body {
         int rc;
-        self->start = edo_now();
         assert_int_equal(edo_spawn(&self->task, shields_after_an_abort), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
+        self->start = edo_now();
         edo_task_abort(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
@@ -550,9 +550,9 @@ edo_test(a_shield_covers_what_a_users_combinator_polls)
         int64_t result;
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, wraps_in_its_clean_up, .gate = &self->gate), 0);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         edo_task_cancel(self->task);
-        edo_await(result, edo_yield());
+        edo_await(result, settle());
         assert_int_equal(self->gate.fate, EDO_LIVE);
         gate_open(&self->gate, 4);
         edo_await(result, edo_join(self->task));

@@ -171,7 +171,7 @@ edo_async(calls_one_that_does)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_yield()); // the rule holds in later polls as well
+        edo_await(rc, settle()); // the rule holds in later polls as well
         edo_call(rc, on_the_poll_stack, .build = self->build);
         edo_return(rc);
     }
@@ -324,7 +324,7 @@ edo_async(build_all)
 static void run_build_all(void *memory)
 {
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, build_all, .memory = memory), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

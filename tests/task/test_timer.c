@@ -100,12 +100,12 @@ edo_test(polls_that_repeat_a_deadline_leave_the_timer_alone)
                         .ret_waker = &self->first_waker);
         edo_scope_spawn(&self->scope, sleeper, .until = self->until, .ret_timer = &self->second,
                         .ret_waker = &self->second_waker);
-        edo_await(rc, edo_yield());
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
+        edo_await(rc, settle());
         assert_ptr_equal(self->second->next, self->first);
         for (self->i = 0; self->i < 100; self->i++) {
             edo_wake(self->first_waker); // as input would
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
             assert_ptr_equal(self->second->next, self->first);
         }
         edo_await(rc, edo_scope_join(&self->scope));
@@ -272,16 +272,16 @@ edo_test(a_task_that_ends_takes_its_timer_along)
 {
     edo_body {
         int rc;
-        self->start = edo_now();
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, ends_before_its_limit, .gate = &self->gate), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_true(edo__timer_is_armed(&self->task->timer));
         gate_open(&self->gate, 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_true(edo_task_is_done(self->task));
         assert_false(edo__timer_is_armed(&self->task->timer));
         edo_await(rc, edo_join(self->task));
+        self->start = edo_now();
         edo_await(rc, edo_sleep(edo_s(200))); // nothing fires meanwhile
         assert_int_equal(edo_now() - self->start, edo_s(200));
         edo_return(rc);
@@ -293,7 +293,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_on_what_is_ready_arms_no_timer_test),
         cmocka_unit_test(a_limit_that_is_renewed_leaves_the_timer_alone_test),
-        cmocka_unit_test(polls_that_repeat_a_deadline_leave_the_timer_alone_test),
+        current_thread("it looks at the order in one wheel",
+                       cmocka_unit_test(polls_that_repeat_a_deadline_leave_the_timer_alone_test)),
         cmocka_unit_test(the_timer_moves_to_what_is_earlier_test),
         cmocka_unit_test(the_earliest_of_all_deadlines_fires_test),
         cmocka_unit_test(side_by_side_each_deadline_is_met_test),

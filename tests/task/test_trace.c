@@ -76,7 +76,7 @@ edo_test(it_leads_through_frames_to_the_leaf)
         int rc;
         assert_int_equal(edo_spawn(&self->task, outermost), 0);
         assert_string_equal(trace_of(self->task), "outermost\n"); // has not begun
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_string_equal(trace_of(self->task), "outermost\n"
                                                   " middle\n"
                                                   "  innermost\n"
@@ -109,7 +109,7 @@ edo_test(it_tells_file_and_line)
         int rc;
         self->found = 0;
         assert_int_equal(edo_spawn(&self->task, outermost), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(edo_task_trace(self->task, check_place, &self->found), 0);
         assert_int_equal(self->found, 1);
         edo_await(rc, edo_join(self->task));
@@ -152,7 +152,7 @@ edo_test(it_shows_all_siblings_that_wait)
         assert_int_equal(
             edo_spawn(&self->task, waits_for_three, .a = &self->a, .b = &self->b, .c = &self->c),
             0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_string_equal(trace_of(self->task), "waits_for_three\n"
                                                   " passer\n"
                                                   "  gate\n"
@@ -160,7 +160,7 @@ edo_test(it_shows_all_siblings_that_wait)
                                                   "  gate\n"
                                                   " gate\n");
         gate_open(&self->b, 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_string_equal(trace_of(self->task), "waits_for_three\n"
                                                   " passer\n"
                                                   "  gate\n"
@@ -204,7 +204,7 @@ edo_test(it_shows_what_is_kept)
         self->open = gate_make_open(0);
         assert_int_equal(edo_spawn(&self->task, keeps, .kept = &self->kept, .open = &self->open),
                          0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_string_equal(trace_of(self->task), "keeps\n"
                                                   " innermost\n"
                                                   "  edo_sleep\n"
@@ -273,7 +273,7 @@ edo_test(one_looks_at_a_time)
         int rc;
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(edo_task_trace(self->task, look_again, self->task), 0);
         assert_int_equal(edo_task_trace(self->task, look_again, self->task), 0);
         gate_open(&self->gate, 0);
@@ -309,7 +309,7 @@ edo_test(a_task_that_has_ended_is_gone)
         int rc;
         self->gate = gate_make_open(4);
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(edo_task_trace(self->task, ignore_line, NULL), -ESRCH);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 4);
@@ -336,7 +336,7 @@ edo_test(a_wake_meanwhile_is_not_lost)
         int rc;
         self->gate = gate_make();
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(edo_task_trace(self->task, wake_it, &self->gate), 0);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 8);
@@ -360,7 +360,7 @@ edo_test(a_queued_task_is_looked_at_and_runs_once)
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
         self->gate.waker = &self->task->head;
         assert_int_equal(edo_task_trace(self->task, wake_it, &self->gate), 0);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(self->gate.polls, 1);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 8);
@@ -400,7 +400,7 @@ static void a_task_that_is_looked_at_does_not_run(void **state)
     struct onlooker onlooker = { 0 };
     edo_task *task;
     (void)state;
-    assert_int_equal(edo_runtime_create(NULL, &onlooker.runtime), 0);
+    assert_int_equal(create_runtime(NULL, &onlooker.runtime), 0);
     edo_spawn_options options = { .runtime = onlooker.runtime };
     assert_int_equal(edo_spawn_with(&task, &options, sets, .flag = &onlooker.has_run), 0);
     assert_int_equal(edo_task_trace(task, turn_meanwhile, &onlooker), 0);
@@ -451,11 +451,11 @@ edo_async(theatre)
         int rc;
         assert_int_equal(edo_spawn(&self->stage->task, actor, .stage = self->stage), 0);
         sem_post(&self->stage->spawned);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         if (!self->stage->block_in_poll) sem_post(&self->stage->polled);
         while (!edo_task_is_done(self->stage->task)) {
             __atomic_fetch_add(&self->stage->turns, 1, __ATOMIC_RELAXED);
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         }
         edo_await(rc, edo_join(self->stage->task));
         edo_return(0);
@@ -540,7 +540,8 @@ int main(void)
         cmocka_unit_test(a_task_that_has_ended_is_gone_test),
         cmocka_unit_test(a_wake_meanwhile_is_not_lost_test),
         cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test),
-        cmocka_unit_test(a_task_that_is_looked_at_does_not_run),
+        current_thread("it turns the runtime",
+                       cmocka_unit_test(a_task_that_is_looked_at_does_not_run)),
         cmocka_unit_test(another_thread_looks_at_a_task_that_waits),
         cmocka_unit_test(another_thread_cannot_look_at_a_task_that_runs),
     };

@@ -66,14 +66,14 @@ edo_test(many_wakes_make_one_poll)
         for (int i = 0; i < 100; i++)
             edo_wake(waker); // queued already
         edo_waker_unref(waker);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(self->signal.polls, 1);
         waker = edo_task_waker(self->task);
         for (int i = 0; i < 100; i++)
             edo_wake(waker);
         edo_waker_unref(waker);
-        edo_await(rc, edo_yield());
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
+        edo_await(rc, settle());
         assert_int_equal(self->signal.polls, 2);
         waker = edo_task_waker(self->task);
         signal_send(&self->signal, waker, 5);
@@ -116,7 +116,7 @@ edo_test(a_wake_while_it_runs_makes_one_more_poll)
         self->signal = signal_make();
         assert_int_equal(edo_spawn(&self->task, wakes_itself, .signal = &self->signal), 0);
         for (self->i = 0; self->i < 5; self->i++)
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         assert_int_equal(self->signal.polls, 2);
         self->signal.value = 7;
         edo_task_cancel(self->task);
@@ -265,13 +265,13 @@ static void a_wake_from_another_thread_is_never_lost(void **state)
     edo_task *task;
     pthread_t thread;
     (void)state;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(&task, &options, pings, .game = &game), 0);
     game.waker = edo_task_waker(task);
     assert_int_equal(pthread_create(&thread, NULL, pong, &game), 0);
     while (!edo_task_is_done(task))
-        assert_true(edo_turn(runtime, EDO_NEVER) >= 0);
+        assert_true(turn_runtime(runtime, EDO_NEVER) >= 0);
     assert_int_equal(edo_block_on(runtime, joins, .task = task), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
     edo_waker_unref(game.waker);
@@ -302,7 +302,7 @@ edo_test(a_counted_waker_may_be_woken_after_the_end)
         edo_waker_ref(self->waker);
         edo_wake(self->waker);
         edo_waker_unref(self->waker);
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         assert_int_equal(self->signal.polls, 1);
         edo_waker_unref(self->waker);
         edo_waker_unref(NULL);
@@ -319,7 +319,7 @@ static void the_last_waker_frees_the_task_even_after_its_runtime(void **state)
     signal.value = 1;
     test_allocator_install();
     for (int large = 0; large < 2; large++) {
-        assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+        assert_int_equal(create_runtime(NULL, &runtime), 0);
         edo_spawn_options options = { .name = large ? "with extra" : NULL, .runtime = runtime };
         assert_int_equal(
             edo_spawn_with(NULL, &options, listens, .signal = &signal, .ret_waker = &waker), 0);
@@ -342,7 +342,7 @@ edo_async(leaves_a_waker)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_yield());
+        edo_await(rc, settle());
         edo_return(edo_go(listens, .signal = self->signal, .ret_waker = self->ret_waker));
     }
 }
@@ -355,7 +355,7 @@ static void a_waker_keeps_its_block_of_a_closed_heap(void **state)
     (void)state;
     signal.value = 1;
     test_allocator_install();
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, leaves_a_waker, .signal = &signal, .ret_waker = &waker),
                      0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -421,7 +421,7 @@ edo_async(victim)
     edo_body {
         int rc;
         for (; self->yields > 0; self->yields--)
-            edo_await(rc, edo_yield());
+            edo_await(rc, settle());
         edo_return(0);
     }
 }
@@ -454,7 +454,7 @@ static void wakes_may_come_while_tasks_end(void **state)
     pthread_t thread;
     (void)state;
     test_allocator_install();
-    assert_int_equal(edo_runtime_create(NULL, &storm.runtime), 0);
+    assert_int_equal(create_runtime(NULL, &storm.runtime), 0);
     assert_int_equal(pthread_create(&thread, NULL, blow_all, &storm), 0);
     assert_int_equal(edo_block_on(storm.runtime, victims, .storm = &storm), 0);
     __atomic_store_n(&storm.stop, 1, __ATOMIC_RELEASE);

@@ -29,7 +29,7 @@ edo_async(nap)
 static edo_runtime *make_runtime(void)
 {
     edo_runtime *runtime;
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
     return runtime;
 }
 
