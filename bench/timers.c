@@ -51,22 +51,13 @@ int bench_timer_cancel(edo_runtime *runtime, int argc, char **argv)
 
 enum { LONGEST_MS = 1000 };
 
-/* Of all tasks; workers add to it at the same time. */
 typedef struct lateness {
-    _Atomic(int64_t) longest, sum;
+    int64_t longest, sum; // of all tasks; who joins them adds
 } lateness;
-
-static void add_lateness(lateness *all, int64_t late)
-{
-    int64_t longest = atomic_load_explicit(&all->longest, memory_order_relaxed);
-    while (late > longest && !atomic_compare_exchange_weak(&all->longest, &longest, late))
-        continue;
-    atomic_fetch_add_explicit(&all->sum, late, memory_order_relaxed);
-}
 
 struct late_sleeper {
     edo_frame();
-    edo_args(int64_t delay; lateness *late;);
+    edo_args(int64_t delay;);
     int64_t deadline;
 };
 
@@ -78,8 +69,7 @@ edo_async(late_sleeper)
         edo_await(rc, edo_sleep_until(self->deadline));
         int64_t late = edo_now() - self->deadline;
         if (late < 0) edo_return(-EIO);
-        add_lateness(self->late, late);
-        edo_return(rc);
+        edo_return(rc < 0 ? rc : late);
     }
 }
 
@@ -92,13 +82,12 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-static void spawn_sleepers(edo_task **ret_tasks, lateness *late)
+static void spawn_sleepers(edo_task **ret_tasks)
 {
     uint64_t random = 0x9E3779B97F4A7C15u; // the workload's seed: 2^64 / golden ratio
     for (int i = 0; i < MILLION; i++) {
         int64_t delay = edo_ms(1 + (int64_t)(next_random(&random) % LONGEST_MS));
-        bench_require(edo_spawn(&ret_tasks[i], late_sleeper, .delay = delay, .late = late),
-                      "spawn");
+        bench_require(edo_spawn(&ret_tasks[i], late_sleeper, .delay = delay), "spawn");
     }
 }
 
@@ -111,11 +100,13 @@ struct timer_random {
 edo_async(timer_random)
 {
     edo_body {
-        int rc;
-        spawn_sleepers(self->tasks, self->late);
+        int64_t late;
+        spawn_sleepers(self->tasks);
         for (self->joined = 0; self->joined < MILLION; self->joined++) {
-            edo_await(rc, edo_join(self->tasks[self->joined]));
-            bench_require(rc, "sleeper");
+            edo_await(late, edo_join(self->tasks[self->joined]));
+            bench_require(late, "sleeper");
+            if (late > self->late->longest) self->late->longest = late;
+            self->late->sum += late;
         }
         edo_return(0);
     }
