@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1, WORD_BITS = 64 };
+enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1, WORD_BITS = 64, MICROSECOND_BITS = 10 };
 
 static uint64_t tick_of(int64_t when)
 {
@@ -28,13 +28,19 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
+/* Which of a slot's lists it is in: any choice that scatters them will do. */
+static unsigned list_of(const edo__timer *timer)
+{
+    return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
+}
+
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
     if (tick < wheel->tick) tick = wheel->tick; // overdue: in the slot that is looked at next
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
-    edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot];
+    edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
     timer->next = *head;
     edo_store_relaxed(&timer->pprev, head);
     if (*head) edo_store_relaxed(&(*head)->pprev, &timer->next);
@@ -50,7 +56,14 @@ void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when)
 
 static bool is_head(const edo__wheel *wheel, edo__timer *const *link)
 {
-    return link >= wheel->slots && link < wheel->slots + EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS;
+    return (uintptr_t)link - (uintptr_t)wheel->slots < sizeof wheel->slots;
+}
+
+static bool is_empty(edo__timer *const *lists)
+{
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++)
+        if (lists[i]) return false;
+    return true;
 }
 
 static void clear_occupied(edo__wheel *wheel, size_t index)
@@ -58,6 +71,12 @@ static void clear_occupied(edo__wheel *wheel, size_t index)
     size_t slot = index % EDO__WHEEL_SLOTS;
     uint64_t *words = wheel->occupied[index / EDO__WHEEL_SLOTS];
     words[slot / WORD_BITS] &= ~((uint64_t)1 << slot % WORD_BITS);
+}
+
+static void note_emptied(edo__wheel *wheel, edo__timer *const *head)
+{
+    size_t index = (size_t)(head - wheel->slots[0]) / EDO__WHEEL_LISTS;
+    if (is_empty(wheel->slots[index])) clear_occupied(wheel, index);
 }
 
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
@@ -68,7 +87,7 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     if (timer->next)
         edo_store_relaxed(&timer->next->pprev, link);
     else if (is_head(wheel, link))
-        clear_occupied(wheel, (size_t)(link - wheel->slots));
+        note_emptied(wheel, link);
     edo_store_relaxed(&timer->pprev, NULL);
 }
 
@@ -99,11 +118,12 @@ static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
     return NO_SLOT;
 }
 
-static int64_t earliest_in(const edo__timer *first)
+static int64_t earliest_in(edo__timer *const *lists)
 {
     int64_t when = INT64_MAX;
-    for (const edo__timer *timer = first; timer; timer = timer->next)
-        if (timer->when < when) when = timer->when;
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++)
+        for (const edo__timer *timer = lists[i]; timer; timer = timer->next)
+            if (timer->when < when) when = timer->when;
     return when;
 }
 
@@ -117,23 +137,37 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
+/* Takes one of each list. Returns: false when all are empty. */
+static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
+{
+    bool any = false;
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++) {
+        edo__timer *timer = lists[i];
+        if (!timer) continue;
+        any = true;
+        lists[i] = timer->next;
+        __builtin_prefetch(timer->next); // comes while the other lists have their turns
+        if (timer->when > until) {
+            put(wheel, timer);
+        } else {
+            timer->next = *due;
+            *due = timer;
+        }
+    }
+    return any;
+}
+
 /* Spreads a slot whose time has come: due timers of the lowest level go to *due, the others back into
  * the wheel. What is due in a higher one goes by way of the lower ones, which sorts it. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
-    edo__timer *timer = wheel->slots[index], *next;
-    bool lowest = index < EDO__WHEEL_SLOTS;
-    wheel->slots[index] = NULL;
+    edo__timer *lists[EDO__WHEEL_LISTS];
+    memcpy(lists, wheel->slots[index], sizeof lists);
+    memset(wheel->slots[index], 0, sizeof lists);
     clear_occupied(wheel, index);
-    for (; timer; timer = next) {
-        next = timer->next;
-        if (!lowest || timer->when > now) {
-            put(wheel, timer);
-            continue;
-        }
-        timer->next = *due;
-        *due = timer;
-    }
+    int64_t until = index < EDO__WHEEL_SLOTS ? now : INT64_MIN;
+    while (spread_some(wheel, lists, until, due))
+        continue;
 }
 
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most)

@@ -3,7 +3,8 @@
  * moments in nanoseconds, and a timer fires at the first look at or after its moment, never before.
  *
  * Every level that a timer comes through is a cache miss, where there are many. So slots are many:
- * the second level reaches 4.3 s.
+ * the second level reaches 4.3 s. And a slot has several lists, which are spread side by side, so
+ * that several misses are under way at once.
  *
  * One thread at a time: see timers.c. Arming and disarming take constant time and allocate nothing. */
 #pragma once
@@ -15,13 +16,18 @@ enum {
     EDO__WHEEL_SLOT_BITS = 8,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
     EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits: all of time
+#ifdef EDO_MODEL
+    EDO__WHEEL_LISTS = 1, // in each slot
+#else
+    EDO__WHEEL_LISTS = 4,
+#endif
     EDO__WHEEL_WORDS = EDO__WHEEL_SLOTS / 64,
 };
 
 typedef struct edo__wheel {
     uint64_t tick;                                          // all earlier ones have been dealt with
     uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // a bit per slot
-    edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS];
+    edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS][EDO__WHEEL_LISTS];
 } edo__wheel;
 
 void edo__wheel_init(edo__wheel *wheel, int64_t now);
