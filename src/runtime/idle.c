@@ -216,6 +216,14 @@ static bool do_spares_rest(const edo_runtime *runtime)
     return true;
 }
 
+/* Pinned tasks whose worker has not come to take them: it is in the list until it has woken up. */
+static bool is_anything_handed_over(const edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (edo_load_relaxed(&runtime->seats[i]->inject)) return true;
+    return false;
+}
+
 /* A spare one leaves it to a worker to go on. */
 static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
 {
@@ -230,7 +238,8 @@ bool edo__idle_is_quiet(edo__worker *worker)
     edo__idle *idle = &runtime->idle;
     edo__worker *other = NULL;
     edo__lock_take(&idle->lock);
-    bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime);
+    bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime) &&
+               !is_anything_handed_over(runtime);
     if (all) other = take_behind(runtime);
     if (all && !other) other = take_successor(idle, worker);
     edo__lock_give(&idle->lock);

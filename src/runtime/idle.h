@@ -53,10 +53,10 @@ void edo__idle_leave(edo__worker *worker);
 /* Before a look at its driver under a paused test clock. Owner. */
 void edo__idle_begin_look(edo__worker *worker);
 
-/* Under a paused test clock, of a worker that has entered: whether all workers sleep, and spare ones
- * rest, and each has looked at its driver since any of them last polled a task. Otherwise one who
- * has not is woken to do so; the last of them asks again. A spare one is never told so, but wakes a
- * worker that is. Owner. */
+/* Under a paused test clock, of a worker that has entered: whether all workers sleep, spare ones
+ * rest, no pinned task waits to be taken, and each has looked at its driver since any of them last
+ * polled a task. Otherwise one who has not is woken to do so; the last of them asks again. A spare
+ * one is never told so, but wakes a worker that is. Owner. */
 bool edo__idle_is_quiet(edo__worker *worker);
 
 /* Enters the search, if not too many search. Owner. */

@@ -11,6 +11,7 @@ enum {
     PAIRS = 3,
     ROUNDS = 400,
     GAMES = 10,
+    TICKS = 300,
     STALLS = 4, // long computations meanwhile, for which helpers come
 };
 
@@ -113,8 +114,60 @@ static void test_clock_stands_while_bytes_go(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- each is met at its moment, although its worker must be woken for it ---- */
+
+struct tick {
+    edo_frame();
+    edo_args(unsigned first;);
+    int64_t deadline;
+    unsigned left;
+};
+
+edo_async(tick)
+{
+    edo_body {
+        int rc = 0;
+        self->deadline = edo_now() + edo_ms(self->first);
+        for (self->left = TICKS; self->left && rc == 0; self->left--) {
+            edo_await(rc, edo_sleep_until(self->deadline));
+            insist(edo_now() == self->deadline);
+            self->deadline += edo_ms(WORKERS);
+        }
+        edo_return(rc);
+    }
+}
+
+struct tick_all {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[WORKERS];
+    unsigned i;
+};
+
+edo_async(tick_all)
+{
+    edo_body {
+        int rc = 0;
+        for (unsigned i = 0; i < WORKERS; i++)
+            insist(edo_spawn_on(&self->tasks[i], i, tick, .first = 1 + i) == 0);
+        for (self->i = 0; self->i < WORKERS && rc == 0; self->i++)
+            edo_await(rc, edo_join(self->tasks[self->i]));
+        edo_return(rc);
+    }
+}
+
+static void test_deadlines_are_met_one_by_one(void **state)
+{
+    (void)state;
+    const edo_config config = { .workers = WORKERS, .test_clock = true };
+    edo_runtime *runtime = make_runtime_with(&config);
+    assert_int_equal(edo_block_on(runtime, tick_all), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { clean_test(test_clock_stands_while_bytes_go) };
+    const struct CMUnitTest tests[] = { clean_test(test_clock_stands_while_bytes_go),
+                                        clean_test(test_deadlines_are_met_one_by_one) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
