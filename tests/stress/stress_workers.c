@@ -35,6 +35,7 @@ enum {
     CROWD = 600,    // functions alive, beyond which nobody spawns from outside
     OVERFLOW = 300, // tasks at once: more than a ring holds
     CHUNK = 3000,   // bytes of a message, at most
+    FEW_BYTES = 50, // the same for a driver that moves single bytes
     ANSWER = 4242,
     GRACE = 100, // seconds until a hang is told
 };
@@ -484,7 +485,7 @@ edo_async(talk)
         int64_t rc = begin_talk(self);
         if (rc < 0) edo_return(rc);
         while (self->left--) {
-            self->size = 1 + below(self->random, CHUNK);
+            self->size = 1 + below(self->random, driver_is("chaos") ? FEW_BYTES : CHUNK);
             fill_pattern(self->out, self->size, self->id, self->left);
             edo_await(rc, edo_write_all(self->io, self->out, self->size));
             if (rc < 0) break;
