@@ -94,27 +94,32 @@ started_by_gdb() {
     check_all
 }
 
+# Single tasks and runtimes, by what a person would type; and what is wrong with other things.
+single=(-ex 'echo ---- one at a time\n'
+    -ex 'python till = next(t for t in Runtime.all()[0].tasks() if t.name() == "till")'
+    -ex 'python gdb.execute(f"edo bt {till.id}")'
+    -ex 'python gdb.execute(f"edo bt {next(Runtime.all()[1].tasks()).address}")'
+    -ex 'edo tasks 2'
+    -ex 'edo bt 999999')
+
+check_single() {
+    expect 1 "^task 'till' #[0-9]+ waits"
+    expect 1 "^  $boxed\$"
+    expect 1 "^task 'inner' #[0-9]+ is ready, cancelled"
+    expect 1 "^runtime 'alone' on "
+    expect 0 "^runtime 'shop' on "
+    expect 1 'no task 999999: see `edo tasks`'
+}
+
 core_file() {
     what="$kind, core file"
     [ -s "$work/core" ] || fail "gdb wrote no core file"
-    debug "${all[@]}" "$program" "$work/core"
+    debug "${all[@]}" "${single[@]}" "$program" "$work/core"
+    cp "$work/output" "$work/both"
+    sed '/^---- one/,$d' "$work/both" >"$work/output"
     check_all
-}
-
-# Single tasks and runtimes, by what a person would type; and what is wrong with other things.
-one_at_a_time() {
-    what="$kind, one at a time"
-    local id
-    id=$(sed -nE "s/^task 'till' #([0-9]+) waits.*/\1/p" "$work/output")
-    debug -ex "edo bt $id" -ex "edo tasks 2" -ex 'python print("address")' \
-        -ex "python gdb.execute('edo bt %d' % next(Runtime.all()[0].tasks()).address)" \
-        -ex 'python print("errors")' -ex 'edo bt 999999' "$program" "$work/core"
-    expect 1 "^task 'till' #$id waits"
-    expect 1 "^  $boxed\$"
-    expect 1 "^runtime 'alone' on "
-    expect 0 "^runtime 'shop' on "
-    expect 1 "^task 'outer' #[0-9]+ waits"
-    expect 1 'no task 999999: see `edo tasks`'
+    sed '1,/^---- one/d' "$work/both" >"$work/output"
+    check_single
 }
 
 attached() {
@@ -141,7 +146,6 @@ for kind in static shared; do
     found=yes
     started_by_gdb
     core_file
-    one_at_a_time
     attached
 done
 [ -n "$found" ] || fail "no program to look into was built"
