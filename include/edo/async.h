@@ -153,10 +153,26 @@ edo_start_:                                                                     
 label:                                                                                             \
     if ((__VA_ARGS__) == EDO_PENDING) return EDO_PENDING
 
+/* A signal handler may look at the frame between any two instructions (see edo/dump.h). So what it
+ * awaits is whole before it is linked, and is unlinked before it goes; the compiler keeps to that
+ * order here, and the processor does anyway, for a handler on its own thread. */
+#define edo__link_slot()                                                                           \
+    do {                                                                                           \
+        __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
+        self->edo_head.awaiting = &self->edo_slot.op.base;                                         \
+    } while (0)
+
+static inline edo_future *edo__unlink(edo_frame_head *head)
+{
+    edo_future *future = head->awaiting;
+    head->awaiting = NULL;
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return future;
+}
+
 #define edo__take_result(lhs)                                                                      \
     do {                                                                                           \
-        lhs = (__typeof__(lhs))self->edo_head.awaiting->result;                                    \
-        self->edo_head.awaiting = NULL;                                                            \
+        lhs = (__typeof__(lhs))edo__unlink(&self->edo_head)->result;                               \
     } while (0)
 
 /* ---- waiting for one ---- */
@@ -170,7 +186,7 @@ label:                                                                          
 
 #define edo__await_slot(lhs)                                                                       \
     do {                                                                                           \
-        self->edo_head.awaiting = &self->edo_slot.op.base;                                         \
+        edo__link_slot();                                                                          \
         edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                          \
         edo__take_result(lhs);                                                                     \
     } while (0)
@@ -194,7 +210,7 @@ label:                                                                          
 
 #define edo__await_limited(lhs)                                                                    \
     do {                                                                                           \
-        self->edo_head.awaiting = &self->edo_slot.op.base;                                         \
+        edo__link_slot();                                                                          \
         edo__suspend_until(edo__poll_limited(self, cx));                                           \
         edo__take_result(lhs);                                                                     \
     } while (0)
@@ -233,8 +249,7 @@ label:                                                                          
         if (self->edo_head.awaiting) {                                                             \
             edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                      \
             lhs = (__typeof__(lhs))self->edo_head.awaiting->result;                                \
-            edo__unbox(self->edo_head.awaiting);                                                   \
-            self->edo_head.awaiting = NULL;                                                        \
+            edo__unbox(edo__unlink(&self->edo_head));                                              \
         } else {                                                                                   \
             lhs = (__typeof__(lhs))-ENOMEM;                                                        \
         }                                                                                          \
