@@ -33,6 +33,7 @@ typedef struct chaos {
     uint32_t started; // operations so far
     bool is_watched;  // its descriptor was asked for
     edo__node held;   // seats
+    edo_atomic(bool) has_woken;
     edo__node shadows;
 } chaos;
 
@@ -46,6 +47,7 @@ typedef struct chaos_seat {
     edo_op *op;
     seat_state state;
     bool is_cancelling, is_to_fail;
+    edo_atomic(bool) is_woken; // by the inner driver
     uint32_t turns_left;
     int64_t result;
 } chaos_seat;
@@ -96,13 +98,29 @@ static void let_go(chaos_seat *seat, seat_state next)
     seat->state = next;
 }
 
-/* The inner driver says that the descriptor may be ready. By the thread that turns it; the
- * operation may have been cancelled by another. */
+/* The inner driver says that the descriptor may be ready. By the thread that turns it, under the
+ * lock of the inner source, which others take under ours: so the rest comes behind the turn. */
 static void on_inner_wake(edo_user_wakeable *waker)
 {
     chaos_seat *woken = edo__container(waker, chaos_seat, waker);
+    edo_store_relaxed(&woken->is_woken, true);
+    edo_store_release(&woken->shadow->driver->has_woken, true);
+}
+
+/* The operation may have been cancelled by another thread, and the seat be another one's: then that
+ * is tried in vain. */
+static void hold_woken(chaos *driver)
+{
+    if (!edo_swap_acquire(&driver->has_woken, false)) return;
     pthread_mutex_lock(&seats_lock);
-    if (woken->state == INSIDE) hold(woken);
+    edo__list_each(&driver->shadows, node) {
+        chaos_shadow *shadow = edo__container(node, chaos_shadow, mine);
+        for (unsigned side = 0; side < EDO__SIDES; side++) {
+            chaos_seat *seat = &shadow->seats[side];
+            if (edo_load_relaxed(&seat->is_woken) && seat->state == INSIDE) hold(seat);
+            edo_store_relaxed(&seat->is_woken, false);
+        }
+    }
     pthread_mutex_unlock(&seats_lock);
 }
 
@@ -248,7 +266,7 @@ static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
         if (both || side == edo__side_of(op)) source->sides[side].waiter = waiter;
 }
 
-/* Holds it back. A foreign loop may be asleep. */
+/* Holds it back. A foreign loop may be asleep, or the worker whose driver it is. */
 static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
 {
     chaos *driver = seat->shadow->driver;
@@ -259,7 +277,8 @@ static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
     op->waker = waker;
     op->word = EDO__OP_PARKED;
     set_waiter(seat->shadow->outer, op, op);
-    if (driver->is_watched) driver->inner->ops->unpark(driver->inner);
+    if (driver->is_watched || edo__runtime_workers(driver->base.runtime))
+        driver->inner->ops->unpark(driver->inner);
     return EDO_PENDING;
 }
 
@@ -448,6 +467,7 @@ static int chaos_turn(edo_driver *base, int64_t timeout)
     edo_driver *inner = driver->inner;
     int count = step_all(driver);
     count += inner->ops->turn(inner, count ? 0 : timeout);
+    hold_woken(driver);
     bool holds = holds_any(driver);
     if (holds && driver->is_watched) inner->ops->unpark(inner);
     return count + holds;
