@@ -1,4 +1,4 @@
-/* Dumps of a current-thread runtime: what they say of each task. */
+/* edo-test: ct. Dumps of a current-thread runtime: what they say of each task. */
 #include "runtime/dumped.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* Dumps at SIGQUIT, and before an abort. Each case is a process of its own. */
+/* edo-test: ct, for each test says how many workers it has.
+ * Dumps at SIGQUIT, and before an abort. Each case is a process of its own. */
 #include "runtime/dumped.h"
 
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* Dumps of runtimes with workers: stuck ones, restless tasks, tasks that come and go. */
+/* edo-test: ct, for each test says how many workers it has.
+ * Dumps of runtimes with workers: stuck ones, restless tasks, tasks that come and go. */
 #include "runtime/dumped.h"
 
 #include <edo/dump.h>
