@@ -87,10 +87,10 @@ static inline bool edo__task_is_joinable(const edo_task *task)
     return (state & EDO__OVER) && !(state & EDO__JOIN_WAKER);
 }
 
-/* What a join answers. The task is over. */
+/* What a join answers. The task is over. Acquire: one that was given up may have ended since. */
 static inline int64_t edo__task_result(const edo_task *task)
 {
-    if (!(edo_load_relaxed(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
+    if (!(edo_load_acquire(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
     edo_plain_read(&edo__task_frame(task)->result);
     return edo__task_frame(task)->result;
 }
