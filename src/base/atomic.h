@@ -17,10 +17,12 @@
 #define edo_load_seq_cst(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define edo_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define edo_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define edo_swap_relaxed(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_RELAXED)
 #define edo_swap_acquire(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
 #define edo_swap_release(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_RELEASE)
 #define edo_swap_acq_rel(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define edo_add_relaxed(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
+#define edo_add_release(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELEASE)
 #define edo_add_acq_rel(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
 #define edo_sub_relaxed(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELAXED)
 #define edo_sub_release(p, v)   __atomic_fetch_sub((p), (v), __ATOMIC_RELEASE)
@@ -31,6 +33,16 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 #define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
+
+/* A word that this thread alone writes, read by it. The checker knows its value: no step. */
+#define edo_load_own(p)         edo_load_relaxed(p)
+
+/* Figures: what is counted for those who look on, and hints of when to look. Nothing is handed over
+ * by them, and whoever reads an old one is late, no more. So the checker makes no steps of them but
+ * in models of who goes by them, which are built with EDO_MODEL_FIGURES. */
+#define edo_load_figure(p)      edo_load_relaxed(p)
+#define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
+#define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
 
 /* Compare and swap: on failure *expected holds what was found, read with acquire by _acq_rel, else
  * relaxed. */

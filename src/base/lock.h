@@ -14,6 +14,7 @@ typedef uint32_t edo__lock;
 
 /* One step each for the checker; the lock itself has a model of its own. */
 #define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
+#define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
 
 #else

@@ -88,7 +88,7 @@ void edo__blocking_close(edo_runtime *runtime)
     edo__blocking *blocking = &runtime->blocking;
     edo__lock_take(&blocking->lock);
     blocking->closed = true;
-    edo_store_release(&blocking->user, NULL);
+    edo_store_relaxed(&blocking->user, NULL);
     edo__lock_give(&blocking->lock);
     bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use them
     for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
@@ -120,7 +120,7 @@ static int hold_pool(edo_op *job, edo_pool *pool, const edo_cx *cx)
 static void leave(edo_op *job, edo_pool *pool, edo_cx *cx)
 {
     edo_sub_relaxed(&cx->runtime->blocking.jobs, 1);
-    job->word = EDO__OP_IDLE;
+    edo_store_relaxed(&job->word, EDO__OP_IDLE);
     if (job->detail & EDO__JOB_COUNTED) edo__pool_unref(pool);
 }
 

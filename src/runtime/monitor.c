@@ -18,7 +18,11 @@
 #include "runtime/stall.h"
 
 enum {
+#ifdef EDO_MODEL
+    IDLE_LOOKS = 1,
+#else
     IDLE_LOOKS = 10, // without any change, until the monitor sleeps
+#endif
 };
 
 #define PERIOD edo_ms(3)
@@ -42,9 +46,10 @@ struct edo__monitor {
 
 /* ---- stuck, and no longer ---- */
 
+/* Orders nothing: who is woken for it acquires that with the wake. */
 static void mark(edo__worker *worker, bool stuck)
 {
-    if (edo_swap_acq_rel(&worker->is_stuck, stuck) == stuck) return;
+    if (edo_swap_relaxed(&worker->is_stuck, stuck) == stuck) return;
     if (stuck)
         edo_add_relaxed(&worker->runtime->stuck_count, 1);
     else
@@ -53,7 +58,7 @@ static void mark(edo__worker *worker, bool stuck)
 
 static void kick(edo__monitor *monitor)
 {
-    edo_add_acq_rel(&monitor->word, 1); // release: what there is to see
+    edo_add_release(&monitor->word, 1); // what there is to see
     edo__sys_futex_wake(&monitor->word);
 }
 
@@ -76,7 +81,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_acq_rel(&monitor->asleep, false)) kick(monitor);
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // one of those who see it
 }
 
 /* ---- helpers ---- */
@@ -147,7 +152,7 @@ static void report(edo__monitor *monitor, edo__worker *worker, seen *before, int
 /* Returns: whether it has moved. */
 static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
 {
-    uint64_t beat = edo_load_relaxed(&worker->beat), turns = edo_load_relaxed(&worker->turns);
+    uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
     bool moved = beat != before->beat || turns != before->turns;
     bool polls = beat % 2;
     if (beat != before->beat) before->reported = false;
@@ -155,7 +160,7 @@ static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, in
     bool stuck = edo_load_relaxed(&worker->is_in_place) || (polls && beat == before->beat);
     if (worker->is_shared && edo_load_relaxed(&worker->is_stuck) != stuck) mark(worker, stuck);
     if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
-        edo_store_relaxed(&worker->is_hurried, true);
+        edo_store_figure(&worker->is_hurried, true);
     if (stuck) report(monitor, worker, before, now);
     before->turned = turns != before->turns;
     before->beat = beat;

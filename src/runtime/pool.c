@@ -225,7 +225,7 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
 {
     edo__after after = { 0 };
     job->waker = waker;
-    job->word = EDO__OP_PARKED;
+    edo_store_relaxed(&job->word, EDO__OP_PARKED);
     edo__lock_take(&pool->lock);
     if (pool->closed) {
         edo__lock_give(&pool->lock);

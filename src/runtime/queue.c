@@ -15,7 +15,7 @@ uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine)
     count -= count / 2;
     if (count > room) count = room;
     if (count == 0) return 0;
-    uint64_t tail = edo_load_relaxed(&mine->tail);
+    uint64_t tail = edo_load_own(&mine->tail);
     for (uint64_t i = 0; i < count; i++) {
         edo_task *task = edo_load_relaxed(&victim->slots[(head + i) % EDO__QUEUE_SLOTS]);
         edo_store_relaxed(&mine->slots[(tail + i) % EDO__QUEUE_SLOTS], task);
@@ -28,7 +28,7 @@ uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine)
 uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **ret_last)
 {
     uint64_t head = edo_load_relaxed(&queue->head);
-    if (edo_load_relaxed(&queue->tail) - head != EDO__QUEUE_SLOTS) return 0;
+    if (edo_load_own(&queue->tail) - head != EDO__QUEUE_SLOTS) return 0;
     if (!edo_cas_release(&queue->head, &head, head + EDO__QUEUE_HALF)) return 0;
     edo_task *next = NULL;
     for (uint64_t i = EDO__QUEUE_HALF; i-- > 0;) { // ours alone: the tail is ours too

@@ -36,20 +36,20 @@ typedef struct edo__queue {
 static inline uint64_t edo__queue_length(const edo__queue *queue)
 {
     uint64_t head = edo_load_acquire(&queue->head);
-    uint64_t tail = edo_load_acquire(&queue->tail); // later: so never below the head
+    uint64_t tail = edo_load_relaxed(&queue->tail); // later: so never below the head
     return tail - head;
 }
 
 /* How many fit. Owner. */
 static inline uint64_t edo__queue_room(const edo__queue *queue)
 {
-    return EDO__QUEUE_SLOTS - (edo_load_relaxed(&queue->tail) - edo_load_acquire(&queue->head));
+    return EDO__QUEUE_SLOTS - (edo_load_own(&queue->tail) - edo_load_acquire(&queue->head));
 }
 
 /* Owner. Returns: false when it is full. */
 static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
 {
-    uint64_t tail = edo_load_relaxed(&queue->tail);
+    uint64_t tail = edo_load_own(&queue->tail);
     if (tail - edo_load_acquire(&queue->head) >= EDO__QUEUE_SLOTS) return false;
     edo_store_relaxed(&queue->slots[tail % EDO__QUEUE_SLOTS], task);
     edo_store_release(&queue->tail, tail + 1);
@@ -59,7 +59,7 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
 /* Owner. Returns: the oldest, or NULL. */
 static inline edo_task *edo__queue_pop(edo__queue *queue)
 {
-    uint64_t tail = edo_load_relaxed(&queue->tail), head = edo_load_relaxed(&queue->head);
+    uint64_t tail = edo_load_own(&queue->tail), head = edo_load_relaxed(&queue->head);
     while (head != tail) {
         edo_task *task = edo_load_relaxed(&queue->slots[head % EDO__QUEUE_SLOTS]);
         if (edo_cas_release(&queue->head, &head, head + 1)) return task;

@@ -285,7 +285,7 @@ static void push_from_afar(edo_runtime *runtime, edo_task *task)
     uint32_t home = edo__task_home(task);
     if (runtime->has_threads && edo__runtime_is_stale(runtime)) return;
     edo_add_relaxed(&runtime->visitors, 1);
-    edo_add_relaxed(&runtime->foreign_pushes, 1);
+    edo_add_figure(&runtime->foreign_pushes, 1);
     if (!runtime->has_threads || home)
         edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
     else
@@ -404,8 +404,9 @@ typedef struct waiter {
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     waiter *w = (waiter *)(void *)wakeable;
-    edo_store_release(&w->woken, 1);
+    edo_store_relaxed(&w->woken, 1); // the waiter looks at the task's state for all else
     edo__sys_futex_wake(&w->woken);
+    edo_plain_read(&w->base); // for the checker: here it was still there
 }
 
 /* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
@@ -416,10 +417,11 @@ static void wait_for(edo_task *task)
     edo_plain_write(&task->join_waker);
     task->join_waker = &w.base.head;
     if (edo__state_set_joiner(&task->state))
-        while (!edo_load_acquire(&w.woken))
+        while (!edo_load_relaxed(&w.woken))
             edo__sys_futex_wait(&w.woken, 0);
     while (!edo__task_is_joinable(task))
         edo__sys_yield_thread();
+    edo_plain_write(&w.base); // it is gone
 }
 
 int edo__run_until(edo_runtime *runtime, edo_task *task)

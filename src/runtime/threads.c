@@ -27,10 +27,10 @@ static void *run_worker(void *argument)
     settle_in(worker);
     if (worker->is_spare) edo__idle_arrive(worker);
     edo__hooks_thread(runtime, true);
-    while (!edo_load_acquire(&runtime->is_stopping))
+    while (!edo_load_relaxed(&runtime->is_stopping)) // who stops them joins them
         edo__worker_turn(worker);
     edo__hooks_thread(runtime, false);
-    edo_store_release(&worker->has_left, true);
+    edo_store_relaxed(&worker->has_left, true); // the join orders
     return NULL;
 }
 
@@ -70,7 +70,7 @@ void edo__worker_help(edo__worker *worker)
 static void tell_to_leave(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
-    edo_store_release(&runtime->is_stopping, true);
+    edo_store_relaxed(&runtime->is_stopping, true);
     edo__lock_give(&runtime->idle.lock);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         edo__worker_notify(runtime->seats[i]);
@@ -79,8 +79,8 @@ static void tell_to_leave(edo_runtime *runtime)
 /* Only a worker that is stuck in user code does not leave. */
 static bool has_left_by(const edo__worker *worker, int64_t deadline)
 {
-    while (!edo_load_acquire(&worker->has_left)) {
-        if (edo_load_relaxed(&worker->beat) % 2 && edo__sys_now() >= deadline) return false;
+    while (!edo_load_relaxed(&worker->has_left)) {
+        if (edo_load_figure(&worker->beat) % 2 && edo__sys_now() >= deadline) return false;
         edo__sys_yield_thread();
     }
     return true;

@@ -42,8 +42,8 @@ static void begin_poll(edo__worker *worker, edo_task *task)
     cx->next_deadline = EDO_NEVER;
     cx->task = task;
     cx->waker = &task->head;
-    edo_store_relaxed(&task->poll_start, cx->now);
-    edo_store_relaxed(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
+    edo_store_figure(&task->poll_start, cx->now);
+    edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
 static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
@@ -58,7 +58,7 @@ static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
     edo__self.cx = NULL;
     edo__self.stack = 0;
     edo_fence_signal();
-    edo_store_relaxed(&worker->beat, 2 * cx->polls + 2);
+    edo_store_figure(&worker->beat, 2 * cx->polls + 2);
     return poll;
 }
 
@@ -123,9 +123,9 @@ static bool run_ready(edo__worker *worker)
         if (!task) break;
         edo__poll_task(worker, task);
         if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
-        if (edo__unlikely(edo_load_relaxed(&worker->is_hurried))) break;
+        if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
     }
-    edo_store_relaxed(&worker->counters.polls, worker->cx.polls);
+    edo_store_figure(&worker->counters.polls, worker->cx.polls);
     return worker->ended != ended;
 }
 
@@ -135,8 +135,8 @@ static bool run_ready(edo__worker *worker)
  * was meant for our sleep. So that is not slept over, the word is looked at once more. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
-    edo_store_relaxed(&worker->turns, worker->turns + 1);
-    edo_store_relaxed(&worker->is_hurried, false);
+    edo_store_figure(&worker->turns, worker->turns + 1);
+    edo_store_figure(&worker->is_hurried, false);
     if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
     edo__lock_take(&worker->turn_lock);
     if (edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK) timeout = 0;
@@ -323,7 +323,6 @@ static bool turn_seat(edo__worker *worker, int64_t timeout)
         turn_alone(worker, timeout);
     edo__clock_step(worker->runtime);
     fire(worker);
-    edo__worker_drain_inject(worker);
     return is_anything_ready(worker);
 }
 

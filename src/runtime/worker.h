@@ -37,7 +37,7 @@ typedef struct edo__counters {
     edo_atomic(uint64_t) budget_yields, busy; // busy: nanoseconds in turns, without sleep
 } edo__counters;
 
-#define edo_add_counter(counter, n) edo_store_relaxed((counter), edo_load_relaxed(counter) + (n))
+#define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))
 
 typedef struct edo__worker {
     edo_cx cx;

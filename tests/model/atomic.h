@@ -44,6 +44,18 @@
 #define edo_cas_release(p, expected, v) model_cas_as(p, expected, v, MODEL_RELEASE, MODEL_RELAXED)
 #define edo_cas_acq_rel(p, expected, v) model_cas_as(p, expected, v, MODEL_ACQ_REL, MODEL_ACQUIRE)
 
+#define edo_load_own(p) (model_own((p), MODEL_HERE), *(p))
+
+#ifdef EDO_MODEL_FIGURES
+#define edo_load_figure(p)     edo_load_relaxed(p)
+#define edo_store_figure(p, v) edo_store_relaxed((p), (v))
+#define edo_add_figure(p, v)   edo_add_relaxed((p), (v))
+#else
+#define edo_load_figure(p)     (*(p))
+#define edo_store_figure(p, v) ((void)(*(p) = (v)))
+#define edo_add_figure(p, v)   ((void)(*(p) += (v)))
+#endif
+
 #define edo_fence_seq_cst() model_fence(MODEL_SEQ_CST, MODEL_HERE)
 
 #define edo_fence_signal() ((void)0) // models have no handlers
