@@ -8,12 +8,13 @@
 #include "model/model.h"
 
 enum {
-    MAX_LOCATIONS = 96,
+    MAX_LOCATIONS = 160,
     MAX_STORES = 1024, // of one execution
     MAX_STEPS = 4000,  // of one execution; more is called endless
     MAX_CHOICES = 8000,
     MAX_BLOCKS = 256, // allocations of one execution
     MAX_PLAIN = 512,
+    MAX_BUCKETS = 256, // of locations, by address
     STACK_SIZE = 128 * 1024,
     ARENA_SIZE = 1 << 20,
     NO_STORE = -1,
@@ -38,6 +39,7 @@ typedef enum step_kind {
     STEP_CAS,
     STEP_FENCE,
     STEP_LOCK,
+    STEP_TRY_LOCK,
     STEP_UNLOCK,
     STEP_WAIT,
     STEP_POST,
@@ -76,6 +78,7 @@ typedef struct thread {
                                  // release fence
     uint64_t waits_for_progress; // after a yield: not run before `progress` differs; 0: runs
     bool sleeps_on_futex, woken;
+    int64_t deadline;                    // of the wait that it is in; INT64_MAX: none
     uint16_t order_clock[MODEL_THREADS]; // steps of others that come before in every equivalent run
     char self[256];                      // the code under test's thread-local state
 } thread;
@@ -95,12 +98,13 @@ typedef struct location {
     size_t size;
     int first, last; // stores in modification order
     uint64_t initial;
-    bool outside;                    // not from the arena: put back after the execution
+    bool outside; // not from the arena: put back after the execution
+    int next_in_bucket;
     uint16_t touched[MODEL_THREADS]; // each thread's last access, by its clock
     uint16_t order_reads[MODEL_THREADS], order_writes[MODEL_THREADS];
-    int steps[MAX_STEPS / 8], step_count; // of this location, for races of steps
-    int holder;                           // of a lock: a thread or -1
-    knowledge handed;                     // by locks and events
+    int last_step;    // on this location: the others follow through execution.steps[].before
+    int holder;       // of a lock: a thread or -1
+    knowledge handed; // by locks and events
 } location;
 
 typedef struct execution {
@@ -113,10 +117,13 @@ typedef struct execution {
     int16_t sequential[MAX_LOCATIONS]; // the view of the seq_cst order
     uint64_t progress;                 // stores, unlocks, posts so far
     int step_count;
+    int last_sequential; // step
     struct {
         step what;
         int thread, choice;
         uint16_t index;        // among the steps of its thread
+        int before;            // the last one before it on its location
+        int sequential_before; // the last one before it with a seq_cst order
         uint64_t value, other; // read or written; for the trace
         int from;              // the store that was read
         bool failed;           // of a CAS
@@ -132,6 +139,7 @@ typedef struct model_options {
     int preemptions;   // -1: unbounded
     bool appends_only; // stores never go before later ones in modification order
     bool trace;
+    bool samples; // each choice is drawn, and none is tried the other way
 } model_options;
 
 extern model_options model_options_now;

@@ -25,19 +25,25 @@ typedef struct choice {
     int preemptions, last;                  // before this choice
 } choice;
 
+enum { NO_STEP = -1 };
+
 static choice choices[MAX_CHOICES];
 static int depth, used; // where this execution is, and how many there are
 static const char *replay_text;
 static uint16_t steps_of[MODEL_THREADS];
 static uint16_t fence_reads[MODEL_THREADS], fence_writes[MODEL_THREADS];
 static int preemptions, last_thread;
+static uint64_t drawn; // the state of a generator
 
 model_options model_options_now = { .preemptions = -1 };
+
+#define SEED UINT64_C(88172645463325252) // Marsaglia's, for every model
 
 void explore_begin(const char *replay)
 {
     used = 0;
     replay_text = replay;
+    drawn = SEED;
 }
 
 void explore_reset(void)
@@ -45,10 +51,42 @@ void explore_reset(void)
     depth = 0;
     preemptions = 0;
     last_thread = -1;
+    model_run.last_sequential = NO_STEP;
     memset(steps_of, 0, sizeof steps_of);
     memset(fence_reads, 0, sizeof fence_reads);
     memset(fence_writes, 0, sizeof fence_writes);
 }
+
+/* ---- choices that are drawn ---- */
+
+enum { STAYS_OF_EIGHT = 6 }; // how often a thread that can go on does: few switches go deeper
+
+/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
+static unsigned draw(unsigned count)
+{
+    drawn ^= drawn << 13;
+    drawn ^= drawn >> 7;
+    drawn ^= drawn << 17;
+    return (unsigned)((drawn >> 32) * count >> 32);
+}
+
+/* One of the set, which is not empty. */
+static int draw_thread(uint32_t set)
+{
+    if (last_thread >= 0 && (set >> last_thread & 1) && draw(8) < STAYS_OF_EIGHT)
+        return last_thread;
+    for (unsigned left = draw((unsigned)__builtin_popcount(set)); left > 0; left--)
+        set &= set - 1;
+    return __builtin_ctz(set);
+}
+
+/* The newest value as often as all others. */
+static unsigned draw_value(unsigned count)
+{
+    return draw(2) ? 0 : draw(count);
+}
+
+/* ---- the stack ---- */
 
 static unsigned replayed(void)
 {
@@ -76,7 +114,10 @@ unsigned explore_value(unsigned count)
     choice *c = next_choice(&is_new);
     if (is_new) {
         c->count = (uint16_t)count;
-        if (replay_text) c->taken = (uint16_t)replayed();
+        if (replay_text)
+            c->taken = (uint16_t)replayed();
+        else if (model_options_now.samples)
+            c->taken = (uint16_t)draw_value(count);
     }
     return c->taken;
 }
@@ -169,17 +210,36 @@ static void want_before(int index, int number)
         c->wanted |= able & (~able + 1); // any of them: the lowest
 }
 
+/* The last earlier step of another thread, from `index` on down, that the announced one races with. */
+static int last_race_on_location(const step *next, int index, int number)
+{
+    for (; index >= 0; index = model_run.steps[index].before)
+        if (model_run.steps[index].thread != number &&
+            may_race(&model_run.steps[index].what, next) && !is_ordered_before(index, number))
+            return index;
+    return NO_STEP;
+}
+
+static int last_race_of_fences(const step *next, int index, int number)
+{
+    for (; index >= 0; index = model_run.steps[index].sequential_before)
+        if (model_run.steps[index].thread != number &&
+            meet_in_fences(&model_run.steps[index].what, next) && !is_ordered_before(index, number))
+            return index;
+    return NO_STEP;
+}
+
 /* A thread has announced a step: against the last earlier one that it may race with. */
 static void backtrack_announced(int number)
 {
     const step *next = &model_run.threads[number].next;
-    for (int i = model_run.step_count - 1; i >= 0; i--) {
-        if (model_run.steps[i].thread == number || !may_race(&model_run.steps[i].what, next))
-            continue;
-        if (is_ordered_before(i, number)) continue;
-        want_before(i, number);
-        return;
-    }
+    int race = NO_STEP, other = NO_STEP;
+    if (next->location != NO_STORE)
+        race = last_race_on_location(next, model_run.locations[next->location].last_step, number);
+    if (next->fences || next->sequential)
+        other = last_race_of_fences(next, model_run.last_sequential, number);
+    if (other > race) race = other;
+    if (race != NO_STEP) want_before(race, number);
 }
 
 /* ---- threads ---- */
@@ -208,7 +268,8 @@ static void describe_choice(choice *c, uint32_t enabled)
     c->enabled = enabled;
     c->preemptions = preemptions;
     c->last = last_thread;
-    if (before && !model_options_now.plain) c->asleep = still_asleep(before, before->taken);
+    if (before && !model_options_now.plain && !model_options_now.samples)
+        c->asleep = still_asleep(before, before->taken);
     for (int t = 0; t < model_run.thread_count; t++) {
         c->next[t] = model_run.threads[t].next;
         c->made[t] = steps_of[t];
@@ -249,6 +310,7 @@ static void want_first(choice *c)
 
 static void backtrack_all(void)
 {
+    if (model_options_now.samples) return;
     if (model_options_now.plain || model_options_now.preemptions >= 0) return;
     for (int t = 0; t < model_run.thread_count; t++)
         if (model_run.threads[t].state == THREAD_READY) backtrack_announced(t);
@@ -262,7 +324,9 @@ int explore_thread(uint32_t enabled)
     if (is_new) {
         describe_choice(c, enabled);
         want_first(c);
-        int number = replay_text ? (int)replayed() : pick(c);
+        int number = replay_text                 ? (int)replayed()
+                     : model_options_now.samples ? draw_thread(enabled)
+                                                 : pick(c);
         if (number < 0) {
             used--; // all that could go on from here is covered
             return -1;
@@ -276,10 +340,24 @@ int explore_thread(uint32_t enabled)
     return number;
 }
 
+/* Enters it where later ones look for races. */
+static void link_step(const step *made, int index)
+{
+    model_run.steps[index].before = NO_STEP;
+    if (made->location != NO_STORE) {
+        location *l = &model_run.locations[made->location];
+        model_run.steps[index].before = l->last_step;
+        l->last_step = index;
+    }
+    model_run.steps[index].sequential_before = model_run.last_sequential;
+    if (made->fences || made->sequential) model_run.last_sequential = index;
+}
+
 void explore_stepped(int number, const step *made, int index)
 {
     model_run.steps[index].choice = depth - 1;
     model_run.steps[index].index = ++steps_of[number];
+    link_step(made, index);
     order_step(number, made);
 }
 
@@ -303,6 +381,10 @@ static bool advance_value(choice *c)
 
 bool explore_advance(void)
 {
+    if (model_options_now.samples) {
+        used = 0;
+        return true;
+    }
     for (; used > 0; used--) {
         choice *c = &choices[used - 1];
         if (c->is_thread ? advance_thread(c) : advance_value(c)) return true;

@@ -31,6 +31,7 @@ static _Alignas(4096) char arena[ARENA_SIZE];
 static size_t arena_used;
 static block blocks[MAX_BLOCKS];
 static int block_count;
+static int buckets[MAX_BUCKETS]; // the first location of each, or NO_STORE
 static plain plains[MAX_PLAIN];
 static int plain_count;
 
@@ -87,6 +88,7 @@ void memory_reset(void)
 {
     arena_used = 0;
     block_count = plain_count = 0;
+    memset(buckets, 0xff, sizeof buckets);
     memset(model_run.sequential, 0xff, sizeof model_run.sequential);
 }
 
@@ -219,16 +221,32 @@ static int new_store(int at, uint64_t value)
     return number;
 }
 
+static int *bucket_of(const void *address)
+{
+    uint64_t hash = (uint64_t)(uintptr_t)address / sizeof(uint32_t) * UINT64_C(0x9e3779b97f4a7c15);
+    return &buckets[hash >> 32 & (MAX_BUCKETS - 1)];
+}
+
+static int find_location(const void *address)
+{
+    int number = *bucket_of(address);
+    while (number != NO_STORE && model_run.locations[number].address != (const char *)address)
+        number = model_run.locations[number].next_in_bucket;
+    return number;
+}
+
 int memory_location(const void *address, size_t size)
 {
-    for (int i = 0; i < model_run.location_count; i++)
-        if (model_run.locations[i].address == (const char *)address) return i;
+    int found = find_location(address);
+    if (found != NO_STORE) return found;
     if (model_run.location_count == MAX_LOCATIONS)
         model_fail("more than %d locations", MAX_LOCATIONS);
     int number = model_run.location_count++;
     location *l = &model_run.locations[number];
-    memset(l, 0, offsetof(location, steps));
-    l->step_count = 0;
+    memset(l, 0, offsetof(location, handed));
+    l->next_in_bucket = *bucket_of(address);
+    *bucket_of(address) = number;
+    l->last_step = -1;
     l->holder = -1;
     knowledge_clear(&l->handed);
     l->address = (char *)(uintptr_t)address;
@@ -381,6 +399,17 @@ void model_store(void *address, size_t size, uint64_t value, model_order order, 
     enter(&s);
     make_store(s.location, choose_predecessor(s.location, order == MODEL_SEQ_CST), value, order);
     engine_note(value, 0, NO_STORE, false);
+}
+
+void model_own(const void *address, model_place place)
+{
+    check_block(address, place);
+    int at = find_location(address);
+    if (at == NO_STORE) return;
+    const location *l = &model_run.locations[at];
+    if (l->first != l->last && thread_now()->now.view[at] != l->last)
+        model_fail("another thread has written to its owner's word (read at %s:%d)", place.file,
+                   place.line);
 }
 
 static uint64_t apply(model_rmw rmw, uint64_t a, uint64_t b)
@@ -546,6 +575,15 @@ void model_lock(uint32_t *lock, model_place place)
     knowledge_join(&thread_now()->now, &l->handed);
 }
 
+bool model_lock_try(uint32_t *lock, model_place place)
+{
+    location *l = object_step(STEP_TRY_LOCK, lock, place);
+    if (l->holder >= 0) return false;
+    l->holder = model_run.current;
+    knowledge_join(&thread_now()->now, &l->handed);
+    return true;
+}
+
 void model_unlock(uint32_t *lock, model_place place)
 {
     location *l = object_step(STEP_UNLOCK, lock, place);
@@ -573,6 +611,18 @@ void model_wait(model_event *event)
     model_run.stores[l->last].value = event->count;
 }
 
+bool model_wait_until(model_event *event, int64_t deadline)
+{
+    thread_now()->deadline = deadline;
+    location *l = object_step(STEP_WAIT, &event->count, MODEL_HERE);
+    thread_now()->deadline = INT64_MAX;
+    if (!event->count) return false;
+    knowledge_join(&thread_now()->now, &l->handed);
+    event->count--;
+    model_run.stores[l->last].value = event->count;
+    return true;
+}
+
 bool model_try_wait(model_event *event)
 {
     location *l = object_step(STEP_POST, &event->count, MODEL_HERE);
@@ -591,14 +641,27 @@ void model_join(int number)
     tick();
 }
 
-/* The comparison and the sleep are one step; the wake is another. Wakes nobody: it is not kept. */
 void model_futex_wait(uint32_t *word, uint32_t value, model_place place)
 {
+    model_futex_wait_until(word, value, INT64_MAX, place);
+}
+
+/* The comparison and the sleep are one step; the wake is another. Wakes nobody: it is not kept. */
+bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, model_place place)
+{
     location *l = object_step(STEP_FUTEX_WAIT, word, place);
-    if (model_run.stores[l->last].value != value) return;
-    thread_now()->sleeps_on_futex = true;
+    if (model_run.stores[l->last].value != value) {
+        see(find_location(word), l->last); // the comparison was a load of this thread
+        return true;
+    }
+    thread *t = thread_now();
+    t->sleeps_on_futex = true;
+    t->deadline = deadline;
     object_step(STEP_FUTEX_WAIT, word, place);
-    thread_now()->sleeps_on_futex = thread_now()->woken = false;
+    bool woken = t->woken;
+    t->deadline = INT64_MAX;
+    t->sleeps_on_futex = t->woken = false;
+    return woken;
 }
 
 void model_futex_wake(uint32_t *word, model_place place)

@@ -56,6 +56,7 @@ typedef struct model_event {
 } model_event;
 void model_post(model_event *event);
 void model_wait(model_event *event);
+bool model_wait_until(model_event *event, int64_t deadline); // as model_futex_wait_until
 bool model_try_wait(model_event *event); // without blocking. Returns: whether there was a post
 
 /* A line for the outcome of this execution, for litmus tests: all different ones are collected. */
@@ -68,6 +69,7 @@ typedef struct model_info {
     void (*run)(void);
     const char *expect;   // part of the report that must come; NULL: none may
     const char *outcomes; // for litmus tests: all of them, sorted, one a line
+    uint64_t samples;     // 0: all executions; else so many at random
     struct model_info *next;
 } model_info;
 
@@ -84,13 +86,16 @@ void model_register(model_info *info);
     static void model_##id##_run(void)
 
 /* A model that must pass. */
-#define MODEL(id, proves) MODEL_DEFINE(id, proves, NULL, NULL, NULL, NULL)
+#define MODEL(id, proves) MODEL_DEFINE(id, proves, NULL, NULL, NULL, 0, NULL)
 
 /* A broken one: the checker must report a failure that contains the text. */
-#define MODEL_BROKEN(id, proves, text) MODEL_DEFINE(id, proves, NULL, text, NULL, NULL)
+#define MODEL_BROKEN(id, proves, text) MODEL_DEFINE(id, proves, NULL, text, NULL, 0, NULL)
 
 /* A litmus test: the outcomes found must be exactly these (sorted, each ended by '\n'). */
-#define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, NULL)
+#define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, 0, NULL)
+
+/* A model too large to be run in all executions: so many are drawn at random, the same each time. */
+#define MODEL_SAMPLED(id, proves, count) MODEL_DEFINE(id, proves, NULL, NULL, NULL, count, NULL)
 
 /* Options: --list, --litmus-table, --only NAME, --replay CHOICES, --plain (no reduction),
  * --preemptions N, --max-executions N, --stats, --stop (at the first failure).

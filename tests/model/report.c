@@ -39,6 +39,7 @@ static const char *const kind_names[] = {
     [STEP_CAS] = "cas",
     [STEP_FENCE] = "fence",
     [STEP_LOCK] = "lock",
+    [STEP_TRY_LOCK] = "try lock",
     [STEP_UNLOCK] = "unlock",
     [STEP_WAIT] = "wait",
     [STEP_POST] = "post",
@@ -181,7 +182,10 @@ static findings explore(const model_info *info, const char *replay)
 {
     findings f = { 0 };
     double start = seconds_now();
+    uint64_t most = info->samples && info->samples < max_executions ? info->samples
+                                                                    : max_executions;
     outcome_count = 0;
+    model_options_now.samples = info->samples > 0;
     run_now = info->run;
     explore_begin(replay);
     do {
@@ -189,7 +193,7 @@ static findings explore(const model_info *info, const char *replay)
         f.executions++;
         f.steps += (uint64_t)model_run.step_count;
         if (!f.failed) collect_outcome();
-    } while (!f.failed && !replay && f.executions < max_executions && explore_advance());
+    } while (!f.failed && !replay && f.executions < most && explore_advance());
     f.seconds = seconds_now() - start;
     total.executions += f.executions;
     total.steps += f.steps;

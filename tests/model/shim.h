@@ -38,15 +38,22 @@ bool model_cas(void *address, size_t size, uint64_t *expected, uint64_t value, m
                model_order failure, model_place place);
 void model_fence(model_order order, model_place place);
 
+/* Fails unless all stores to the word are known to this thread: then it may read it as it is. */
+void model_own(const void *address, model_place place);
+
 /* Plain memory that threads share: checked for races and for use after free. */
 void model_plain(const void *address, size_t size, bool write, model_place place);
 
 /* A lock, as one object. */
 void model_lock(uint32_t *lock, model_place place);
+bool model_lock_try(uint32_t *lock, model_place place);
 void model_unlock(uint32_t *lock, model_place place);
 
 /* futex(2). */
 void model_futex_wait(uint32_t *word, uint32_t value, model_place place);
+
+/* Returns: false when the time has come. It does when no thread can go on. */
+bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, model_place place);
 void model_futex_wake(uint32_t *word, model_place place);
 
 /* The thread waits for what another one does; it is not run before somebody has done something. */

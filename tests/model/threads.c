@@ -52,6 +52,7 @@ static int new_thread(void (*run)(void *), void *argument)
     memset(t, 0, sizeof *t);
     t->run = run;
     t->argument = argument;
+    t->deadline = INT64_MAX;
     t->next = (step){ .kind = STEP_START, .location = NO_STORE };
     prepare_context(t, number);
     t->state = THREAD_READY;
@@ -109,6 +110,18 @@ static uint32_t enabled_threads(void)
     return enabled;
 }
 
+/* Time passes only when nobody can go on: then the first of those whose waits have an end does. */
+static uint32_t first_in_time(void)
+{
+    int first = -1;
+    for (int i = 0; i < model_run.thread_count; i++) {
+        const thread *t = &model_run.threads[i];
+        if (t->state != THREAD_READY || t->deadline == INT64_MAX) continue;
+        if (first < 0 || t->deadline < model_run.threads[first].deadline) first = i;
+    }
+    return first < 0 ? 0 : UINT32_C(1) << first;
+}
+
 static bool all_ended(void)
 {
     for (int i = 0; i < model_run.thread_count; i++)
@@ -157,6 +170,7 @@ static void run_all(void)
     run_to_first_steps();
     while (!stopped && !all_ended()) {
         uint32_t enabled = enabled_threads();
+        if (!enabled) enabled = first_in_time();
         if (!enabled)
             model_fail(anybody_spins() ? "endless spinning: all threads wait for each other"
                                        : "deadlock: no thread can go on");
