@@ -2,10 +2,12 @@
 #include "model/fake_sys.h"
 
 #include "runtime/runtimes.h"
+#include "runtime/stall.h"
 
 typedef struct fake_driver {
     edo_driver base;
     model_event unparked;
+    bool turning; // to be seen by the checker: one thread at a time
 } fake_driver;
 
 unsigned fake_unparks;
@@ -18,11 +20,17 @@ static void fake_close(edo_driver *driver)
     model_free(driver);
 }
 
+static void sleep_until(fake_driver *fake, int64_t deadline)
+{
+    if (!model_wait_until(&fake->unparked, deadline) && fake_now < deadline) fake_now = deadline;
+}
+
 /* Without a timeout it takes what there is; otherwise it waits for an unpark. */
 static int fake_turn(edo_driver *driver, int64_t timeout)
 {
     fake_driver *fake = (fake_driver *)(void *)driver;
-    if (timeout) model_wait(&fake->unparked);
+    edo_plain_write(&fake->turning);
+    if (timeout) sleep_until(fake, edo__later(fake_now, timeout));
     while (model_try_wait(&fake->unparked))
         continue;
     return 0;
@@ -79,60 +87,102 @@ static int fake_open(edo_runtime *runtime, const char *argument, edo_driver **re
 
 edo_runtime *fake_runtime_create(void)
 {
+    return fake_runtime_with(&(edo_config){ 0 });
+}
+
+edo_runtime *fake_runtime_with(const edo_config *options)
+{
     edo_runtime *runtime = NULL;
+    edo_config config = *options;
     fake_unparks = 0;
     fake_now = 0;
-    edo_config config = { .driver_ops = &fake_ops,
-                          .drain_limit = EDO_NEVER,
-                          .abort_limit = EDO_NEVER };
+    config.driver_ops = &fake_ops;
+    if (!config.drain_limit) config.drain_limit = EDO_NEVER;
+    if (!config.abort_limit) config.abort_limit = EDO_NEVER;
     if (edo_runtime_create(&config, &runtime) < 0) model_fail("no runtime");
     return runtime;
 }
 
-/* ---- pools: these runtimes have none ---- */
+/* ---- what many models do without; those that do not bring the real ones ---- */
 
-void edo__blocking_close(edo_runtime *runtime)
+#define WEAK __attribute__((weak))
+
+WEAK void edo__blocking_close(edo_runtime *runtime)
 {
     (void)runtime;
 }
 
 /* ---- dumps: nobody makes one ---- */
 
-void edo__runtimes_add(edo_runtime *runtime)
+WEAK void edo__runtimes_add(edo_runtime *runtime)
 {
     (void)runtime;
 }
 
-void edo__runtimes_remove(edo_runtime *runtime)
+WEAK void edo__runtimes_remove(edo_runtime *runtime)
 {
     (void)runtime;
 }
+
+WEAK int edo__quit_enter(void)
+{
+    return 0;
+}
+
+WEAK void edo__quit_leave(void) {}
 
 /* Models play the parts of workers themselves. */
-int edo__threads_start(edo_runtime *runtime)
+WEAK int edo__threads_start(edo_runtime *runtime)
 {
     (void)runtime;
     return 0;
 }
 
-bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
+WEAK bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     (void)runtime;
     (void)deadline;
     return true;
 }
 
-void edo__worker_help(edo__worker *worker)
+WEAK void edo__worker_help(edo__worker *worker)
 {
     (void)worker;
 }
 
-void edo__monitor_note_awake(edo_runtime *runtime)
+WEAK int edo__monitor_start(edo_runtime *runtime)
+{
+    (void)runtime;
+    return 0;
+}
+
+WEAK void edo__monitor_stop(edo_runtime *runtime)
 {
     (void)runtime;
 }
 
-void edo__monitor_free(edo_runtime *runtime)
+WEAK void edo__monitor_note_awake(edo_runtime *runtime)
 {
     (void)runtime;
+}
+
+WEAK void edo__monitor_hand_over(edo__worker *worker)
+{
+    (void)worker;
+}
+
+WEAK void edo__monitor_take_back(edo__worker *worker)
+{
+    (void)worker;
+}
+
+WEAK void edo__monitor_free(edo_runtime *runtime)
+{
+    (void)runtime;
+}
+
+WEAK void edo__stall_report(edo__worker *worker, int64_t duration)
+{
+    (void)worker;
+    (void)duration;
 }

@@ -4,6 +4,8 @@
 
 #include "sys/sys.h"
 
+#define WEAK __attribute__((weak)) // some models bring their own
+
 /* ---- the system ---- */
 
 int64_t fake_now;
@@ -28,16 +30,58 @@ void edo__sys_futex_wake(uint32_t *word)
     model_futex_wake(word, MODEL_HERE);
 }
 
-/* Nobody's time is up: models end what they wait for. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
-    (void)deadline;
-    model_futex_wait(word, value, MODEL_HERE);
+    bool woken = model_futex_wait_until(word, value, deadline, MODEL_HERE);
+    if (!woken && fake_now < deadline) fake_now = deadline;
 }
 
-__attribute__((weak)) edo__sys_thread edo__sys_thread_self(void)
+/* ---- threads ---- */
+
+typedef struct fake_thread {
+    void *(*run)(void *);
+    void *arg;
+} fake_thread;
+
+static void run_fake_thread(void *argument)
+{
+    const fake_thread *thread = argument;
+    thread->run(thread->arg);
+}
+
+WEAK int edo__sys_thread_start(void *(*run)(void *), void *arg, size_t stack_size,
+                               edo__sys_thread *ret_thread)
+{
+    (void)stack_size;
+    fake_thread *thread = model_alloc_static(sizeof *thread);
+    *thread = (fake_thread){ run, arg };
+    *ret_thread = (edo__sys_thread)model_start(run_fake_thread, thread);
+    return 0;
+}
+
+WEAK edo__sys_thread edo__sys_thread_self(void)
 {
     return (edo__sys_thread)model_self();
+}
+
+WEAK void edo__sys_thread_join(edo__sys_thread thread)
+{
+    model_join((int)thread);
+}
+
+WEAK void edo__sys_thread_detach(edo__sys_thread thread)
+{
+    (void)thread;
+}
+
+WEAK void edo__sys_thread_name(const char *name)
+{
+    (void)name;
+}
+
+void edo__sys_thread_pin(int cpu)
+{
+    (void)cpu;
 }
 
 uint32_t edo__sys_cpu_count(void)
@@ -73,7 +117,7 @@ void edo__sys_timer_set(int fd, int64_t when)
     (void)when;
 }
 
-__attribute__((weak)) void edo__sys_close(int fd)
+WEAK void edo__sys_close(int fd)
 {
     (void)fd;
 }

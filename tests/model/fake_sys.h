@@ -9,11 +9,15 @@
 /* A runtime in memory of this execution, on that driver. Its owner is the thread that turns it. */
 edo_runtime *fake_runtime_create(void);
 
+/* The same as the options have it; the driver and the limits of its end are given. */
+edo_runtime *fake_runtime_with(const edo_config *options);
+
 /* What a foreign loop does with edo_runtime_fd(): sleeps until it is readable. */
 void fake_wait_readable(edo_runtime *runtime);
 
 /* How often the driver was woken in this execution. */
 extern unsigned fake_unparks;
 
-/* The time; every runtime that is made sets it back to zero. */
+/* The time. Waits move it: when no thread can go on, to the end of the first of them. Every runtime that
+ * is made sets it back to zero. */
 extern int64_t fake_now;

@@ -245,9 +245,12 @@ MODEL(jobs_that_need_each_other, "as many threads come as there are jobs, one ca
 MODEL(cancel_against_start, "a cancelled job was not run, or it answers its result")
 {
     set_up(&lasting);
+    edo_pool_stats stats;
     model_assert(submit(0) == 0);
     int64_t result = end_of(0, EDO_CANCELLED);
     model_assert(result == 0 || result == -ECANCELED);
+    edo_pool_read(s->pool, &stats);
+    model_assert(stats.threads == 1 && stats.queued == 0);
     edo_pool_destroy(s->pool);
     model_assert(s->ran[0] == (result == 0));
 }

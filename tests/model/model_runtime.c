@@ -99,6 +99,26 @@ MODEL(wake_against_park, "a wake from another thread is not lost, whatever the o
     tear_down(other);
 }
 
+/* As a signal handler does. */
+THREAD(tell_by_signal)
+{
+    edo_store_relaxed(&s->flag, 1);
+    if (edo__state_prepare(&s->task->state)) edo__runtime_push_foreign(s->runtime, s->task);
+    edo_waker_unref(s->waker);
+}
+
+MODEL(wake_by_signal,
+      "the same for a wake that takes no lock; the runtime waits for its last touch")
+{
+    set_up();
+    s->waker = edo_task_waker(s->task);
+    int other = model_start(tell_by_signal, NULL);
+    model_assert(turn_to_end() == 7);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+    model_join(other);
+}
+
 THREAD(wake_only)
 {
     edo_wake(s->waker);

@@ -1,0 +1,409 @@
+/* The monitor and the workers: who sleeps when, who is stuck, who helps. The figures that the monitor
+ * goes by are steps here.
+ *
+ * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
+ * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/clock.c time/sleep.c base/heap.c
+ * model-flags: -DEDO_MODEL_FIGURES
+ */
+#include <string.h>
+
+#include "model/fake_sys.h"
+
+#define edo__threads_start real_threads_start
+#define edo__threads_stop  real_threads_stop
+#include "runtime/monitor.c"
+#include "runtime/threads.c"
+#undef edo__threads_start
+#undef edo__threads_stop
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+enum { SAMPLES = 10000 };
+
+static struct {
+    edo_runtime *runtime;
+    edo__worker *seat;
+    edo__monitor *monitor;
+    bool has_threads; // the runtime has them; else models play them
+    model_event met;
+    unsigned ends;
+} * s;
+
+int edo__threads_start(edo_runtime *runtime)
+{
+    return s->has_threads ? real_threads_start(runtime) : 0;
+}
+
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
+{
+    return s->has_threads ? real_threads_stop(runtime, deadline) : true;
+}
+
+static void set_up(const edo_config *config, bool has_threads)
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->has_threads = has_threads;
+    s->runtime = fake_runtime_with(config);
+    s->seat = s->runtime->seats[0];
+}
+
+static const edo_config one = { .workers = 1, .max_spare = 1 };
+static const edo_config two = { .workers = 2, .max_spare = 1 };
+
+/* A worker and a monitor, both played. */
+static void set_up_played(void)
+{
+    set_up(&one, false);
+    s->monitor = edo__alloc_zeroed(size_of(s->runtime));
+    s->monitor->runtime = s->runtime;
+    s->runtime->monitor = s->monitor;
+}
+
+static void destroy(void)
+{
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+/* ---- asleep, awake ---- */
+
+THREAD(fall_asleep)
+{
+    uint32_t word = edo_load_acquire(&s->monitor->word);
+    if (do_all_sleep(s->runtime)) sleep_deeply(s->monitor, word);
+}
+
+MODEL(monitor_wakes_with_worker, "the monitor does not sleep on while a worker is awake")
+{
+    set_up_played();
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    int monitor = model_start(fall_asleep, NULL);
+    edo_swap_acquire(&s->seat->park, EDO__AWAKE);
+    edo__monitor_note_awake(s->runtime);
+    model_join(monitor); // else a deadlock
+    destroy();
+}
+
+THREAD(wake_too)
+{
+    edo_swap_acquire(&s->runtime->seats[1]->park, EDO__AWAKE);
+    edo__monitor_note_awake(s->runtime);
+}
+
+MODEL(monitor_woken_by_two, "the same when two workers wake at once")
+{
+    set_up(&two, false);
+    s->monitor = edo__alloc_zeroed(size_of(s->runtime));
+    s->monitor->runtime = s->runtime;
+    s->runtime->monitor = s->monitor;
+    for (int i = 0; i < 2; i++)
+        edo_store_relaxed(&s->runtime->seats[i]->park, EDO__PARKED);
+    int monitor = model_start(fall_asleep, NULL), other = model_start(wake_too, NULL);
+    edo_swap_acquire(&s->seat->park, EDO__AWAKE);
+    edo__monitor_note_awake(s->runtime);
+    model_join(other);
+    model_join(monitor);
+    destroy();
+}
+
+/* ---- stuck, in place ---- */
+
+THREAD(look_twice)
+{
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+}
+
+MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at is counted right")
+{
+    set_up_played();
+    edo_store_figure(&s->seat->beat, 1); // in a poll
+    int monitor = model_start(look_twice, NULL);
+    edo__monitor_hand_over(s->seat);
+    edo__monitor_take_back(s->seat);
+    model_join(monitor);
+    bool stuck = edo_load_relaxed(&s->seat->is_stuck);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
+    edo_store_figure(&s->seat->beat, 2); // the poll has ended
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
+THREAD(see_hand_over)
+{
+    for (;;) {
+        uint32_t word = edo_load_acquire(&s->monitor->word);
+        if (edo_load_relaxed(&s->runtime->stuck_count)) return;
+        edo__sys_futex_wait(&s->monitor->word, word);
+    }
+}
+
+MODEL(hand_over_is_seen, "the monitor that sleeps is told of a worker that goes into blocking work")
+{
+    set_up_played();
+    int monitor = model_start(see_hand_over, NULL);
+    edo__monitor_hand_over(s->seat);
+    model_join(monitor);
+    edo__monitor_take_back(s->seat);
+    destroy();
+}
+
+THREAD(hand_over)
+{
+    edo__monitor_hand_over(s->seat);
+    edo__monitor_take_back(s->seat);
+}
+
+MODEL_SAMPLED(monitor_stops, "the monitor ends when it is told, whatever it is doing", SAMPLES)
+{
+    set_up(&(edo_config){ .workers = 1, .max_spare = -1 }, false);
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    model_assert(edo__monitor_start(s->runtime) == 0);
+    int worker = model_start(hand_over, NULL);
+    model_join(worker);
+    edo__monitor_stop(s->runtime);
+    destroy();
+}
+
+/* ---- runtimes with all their threads ---- */
+
+struct ender {
+    edo_frame();
+    edo_args(int64_t after;);
+};
+
+/* Lets the one that is stuck go on. */
+edo_async(ender)
+{
+    edo_body {
+        int rc;
+        if (self->after) edo_await(rc, edo_sleep(self->after));
+        edo_plain_write(&s->ends);
+        s->ends++;
+        model_post(&s->met);
+        edo_return(0);
+    }
+}
+
+static int64_t wait_in_place(void *arg)
+{
+    (void)arg;
+    model_wait(&s->met);
+    return 3;
+}
+
+struct blocker {
+    edo_frame();
+    edo_args(bool in_place; int64_t after;);
+};
+
+/* Spawns one, and goes no further before that has ended. */
+static edo_poll blocker_poll(edo_future *future, edo_cx *cx)
+{
+    struct blocker *self = (struct blocker *)(void *)future;
+    (void)cx;
+    future->result = edo_spawn(NULL, ender, .after = self->after);
+    if (future->result < 0) model_post(&s->met); // the runtime ends
+    if (self->in_place)
+        future->result = edo_block_in_place(wait_in_place, NULL);
+    else
+        wait_in_place(NULL);
+    return EDO_READY;
+}
+
+static const edo_future_ops blocker_async = {
+    .name = "blocker",
+    .poll = blocker_poll,
+    .size = sizeof(struct blocker),
+    .args_offset = offsetof(struct blocker, args),
+    .args_size = sizeof(((struct blocker *)0)->args),
+};
+
+static void run_blocker(const edo_config *config, bool in_place, int64_t after)
+{
+    set_up(config, true);
+    int64_t result = edo_block_on(s->runtime, blocker, .in_place = in_place, .after = after);
+    model_assert(result == (in_place ? 3 : 0));
+    destroy();
+    model_assert(s->ends == 1);
+}
+
+MODEL_SAMPLED(in_place_with_spare,
+              "what a worker in blocking work leaves behind is run by a spare one", SAMPLES)
+{
+    run_blocker(&one, true, 0);
+}
+
+/* On stacks of their own: the checker takes what lies on one twice for the same. */
+THREAD(block_on_ender)
+{
+    model_assert(edo_block_on(s->runtime, ender, .after = 0) == 0);
+    model_wait(&s->met);
+}
+
+THREAD(block_on_blocker)
+{
+    model_assert(edo_block_on(s->runtime, blocker, .in_place = true) == 3);
+}
+
+MODEL_SAMPLED(in_place_again,
+              "a spare one that has helped keeps nobody from being woken, and helps again", SAMPLES)
+{
+    set_up(&one, true);
+    model_assert(edo_block_on(s->runtime, blocker, .in_place = true) == 3);
+    model_join(model_start(block_on_ender, NULL));
+    model_join(model_start(block_on_blocker, NULL));
+    destroy();
+    model_assert(s->ends == 3);
+}
+
+MODEL_SAMPLED(in_place_with_other, "or by another worker", SAMPLES)
+{
+    run_blocker(&two, true, 0);
+}
+
+MODEL_SAMPLED(stuck_with_spare,
+              "what a stuck worker has in its next-task slot is run by a spare one", SAMPLES)
+{
+    run_blocker(&one, false, 0);
+}
+
+MODEL_SAMPLED(stuck_with_other, "or by another worker", SAMPLES)
+{
+    run_blocker(&two, false, 0);
+}
+
+static edo_poll stuck_poll(edo_future *future, edo_cx *cx)
+{
+    (void)cx;
+    future->result = 0;
+    model_wait(&s->met);
+    return EDO_READY;
+}
+
+struct stuck {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+static const edo_future_ops stuck_async = {
+    .name = "stuck",
+    .poll = stuck_poll,
+    .size = sizeof(struct stuck),
+    .args_offset = offsetof(struct stuck, args),
+    .args_size = sizeof(((struct stuck *)0)->args),
+};
+
+MODEL_SAMPLED(stuck_with_timer, "a due timer of a stuck worker is fired by who helps", SAMPLES)
+{
+    set_up(&one, true);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(NULL, &here, ender, .after = edo_ms(1)) == 0);
+    model_assert(edo_block_on(s->runtime, stuck, .unused = 0) == 0);
+    destroy();
+    model_assert(s->ends == 1);
+}
+
+MODEL_SAMPLED(stuck_with_foreigner, "a task from outside is run although the only worker is stuck",
+              SAMPLES)
+{
+    set_up(&one, true);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(NULL, &here, stuck, .unused = 0) == 0);
+    model_assert(edo_block_on(s->runtime, ender, .after = 0) == 0);
+    destroy();
+    model_assert(s->ends == 1);
+}
+
+MODEL_SAMPLED(stuck_at_the_end, "a worker in blocking work while the runtime ends is waited for",
+              SAMPLES)
+{
+    set_up(&one, true);
+    edo_spawn_options here = { .runtime = s->runtime };
+    model_assert(edo_spawn_with(NULL, &here, blocker, .in_place = true) == 0);
+    destroy();
+}
+
+/* ---- a test clock ---- */
+
+struct sleeper {
+    edo_frame();
+    edo_args(int64_t duration;);
+};
+
+edo_async(sleeper)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(self->duration));
+        edo_return(edo_now() >= self->duration);
+    }
+}
+
+MODEL_SAMPLED(test_clock_goes_on, "with all workers asleep a test clock goes to the next deadline",
+              SAMPLES)
+{
+    set_up(&(edo_config){ .workers = 2, .max_spare = -1, .test_clock = true }, true);
+    model_assert(edo_block_on(s->runtime, sleeper, .duration = edo_s(1)) == 1);
+    destroy();
+}
+
+/* Lets the root go on, and is still about for a while. */
+struct lingerer {
+    edo_frame();
+    edo_args(int64_t now;);
+};
+
+static edo_poll lingerer_poll(edo_future *future, edo_cx *cx)
+{
+    struct lingerer *self = (struct lingerer *)(void *)future;
+    (void)cx;
+    model_post(&s->met);
+    for (int i = 0; i < 4; i++)
+        edo__sys_yield_thread();
+    model_assert(edo_now() == self->now);
+    future->result = 0;
+    return EDO_READY;
+}
+
+static const edo_future_ops lingerer_async = {
+    .name = "lingerer",
+    .poll = lingerer_poll,
+    .size = sizeof(struct lingerer),
+    .args_offset = offsetof(struct lingerer, args),
+    .args_size = sizeof(((struct lingerer *)0)->args),
+};
+
+struct helped {
+    edo_frame();
+    edo_args(int unused;);
+};
+
+edo_async(helped)
+{
+    edo_body {
+        int rc = edo_spawn(NULL, lingerer, .now = edo_now());
+        model_assert(rc == 0);
+        edo_block_in_place(wait_in_place, NULL);
+        edo_await(rc, edo_sleep(edo_s(1)));
+        edo_return(3);
+    }
+}
+
+MODEL_SAMPLED(test_clock_waits_for_spare, "a test clock stands still while a spare one polls",
+              SAMPLES)
+{
+    set_up(&(edo_config){ .workers = 1, .max_spare = 1, .test_clock = true }, true);
+    model_assert(edo_block_on(s->runtime, helped, .unused = 0) == 3);
+    destroy();
+}

@@ -1,0 +1,718 @@
+/* Workers that share a runtime: how tasks get from one to the other, and who wakes whom. The models
+ * call the parts of a turn by themselves; model_threads.c has whole turns.
+ *
+ * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
+ * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/clock.c base/heap.c
+ */
+#include <string.h>
+
+#include "model/fake_sys.h"
+
+/* The help of threads.c, without its threads. */
+#define edo__threads_start threads_start
+#define edo__threads_stop  threads_stop
+#include "runtime/threads.c"
+#undef edo__threads_start
+#undef edo__threads_stop
+
+int main(int argc, char **argv)
+{
+    return model_main(argc, argv);
+}
+
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
+enum { TASKS = 6, WORKERS = 3 };
+
+static struct {
+    edo_runtime *runtime;
+    edo__worker *seats[WORKERS];
+    edo_task tasks[TASKS]; // nobody polls them: they only go through queues
+    unsigned taken[TASKS];
+    bool sleeps[WORKERS];
+    edo_task *task; // one that is polled
+    unsigned polls, ends;
+    int64_t later; // if set: the limit
+    int worker, rc;
+} * s;
+
+/* A worker that a model plays in a thread of its own. */
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
+{
+    (void)runtime;
+    (void)deadline;
+    if (s->worker) model_join(s->worker);
+    return true;
+}
+
+static void be(unsigned index)
+{
+    edo__self = (struct edo__thread){ .runtime = s->runtime, .worker = s->seats[index] };
+}
+
+static void set_up(int workers)
+{
+    s = model_alloc_static(sizeof *s);
+    memset(s, 0, sizeof *s);
+    s->runtime = fake_runtime_with(&(edo_config){ .workers = workers });
+    for (int i = 0; i < workers; i++)
+        s->seats[i] = s->runtime->seats[i];
+    for (int i = 0; i < TASKS; i++)
+        s->tasks[i].runtime = s->runtime;
+}
+
+static void tear_down(void)
+{
+    edo__self = (struct edo__thread){ 0 };
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
+static edo_task *task(unsigned i)
+{
+    edo_plain_write(&s->tasks[i].id); // seen by whoever takes it
+    s->tasks[i].id++;
+    return &s->tasks[i];
+}
+
+static unsigned take_all(unsigned index)
+{
+    unsigned count = 0;
+    edo__worker *seat = s->seats[index];
+    for (edo_task *t; (t = edo__worker_pop(seat)); count++) {
+        edo_plain_write(&t->id);
+        s->taken[t - s->tasks]++;
+    }
+    return count;
+}
+
+static void check_taken(unsigned count)
+{
+    for (unsigned i = 0; i < TASKS; i++)
+        model_assert(s->taken[i] == (i < count));
+}
+
+static bool is_notified(unsigned index)
+{
+    return edo_load_relaxed(&s->seats[index]->park) == EDO__NOTIFIED_PARK;
+}
+
+/* ---- going to sleep, against work that comes ---- */
+
+static void search_from_the_start(unsigned index)
+{
+    model_assert(edo__idle_begin_search(s->seats[index]));
+}
+
+static void fall_asleep(unsigned index)
+{
+    be(index);
+    s->sleeps[index] = edo__idle_enter(s->seats[index]);
+}
+
+THREAD(first_sleeps)
+{
+    fall_asleep(1);
+}
+
+MODEL(sleep_against_push, "who goes to sleep finds what is pushed meanwhile, or is woken for it")
+{
+    set_up(2);
+    int sleeper = model_start(first_sleeps, NULL);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1));
+    take_all(0);
+    edo__idle_leave(s->seats[1]);
+    tear_down();
+}
+
+static void push_from_task(unsigned index, edo_task *pushed)
+{
+    edo__self.cx = &s->seats[index]->cx; // as inside of a poll
+    edo__worker_push(s->seats[index], pushed);
+    edo__self.cx = NULL;
+}
+
+MODEL(sleep_against_slot, "the same for what is pushed out of the next-task slot")
+{
+    set_up(2);
+    be(0);
+    push_from_task(0, task(0));
+    int sleeper = model_start(first_sleeps, NULL);
+    push_from_task(0, task(1));
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1));
+    take_all(0);
+    tear_down();
+}
+
+MODEL(searcher_sleeps_against_push,
+      "the same for one that searched: pushers rely on it until it is in the list")
+{
+    set_up(2);
+    be(1);
+    search_from_the_start(1);
+    int sleeper = model_start(first_sleeps, NULL);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1));
+    take_all(0);
+    tear_down();
+}
+
+/* One that goes on searching may look for it as well. */
+MODEL(last_searcher_sleeps, "while one searches nobody is woken, but the last one looks once more")
+{
+    set_up(3);
+    be(1);
+    search_from_the_start(1);
+    fall_asleep(2);
+    int sleeper = model_start(first_sleeps, NULL);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1) || is_notified(2));
+    take_all(0);
+    tear_down();
+}
+
+THREAD(inject)
+{
+    edo_task *first = task(0);
+    edo__inject_push(s->runtime, first, first, 1);
+}
+
+static void take_injected(unsigned index)
+{
+    be(index);
+    model_assert(edo__inject_take(s->seats[index], TASKS) == 1);
+    model_assert(take_all(index) == 1);
+    check_taken(1);
+}
+
+MODEL(sleep_against_inject,
+      "who goes to sleep finds what is injected meanwhile, or is woken for it")
+{
+    set_up(1);
+    int pusher = model_start(inject, NULL);
+    be(0);
+    bool sleeps = edo__idle_enter(s->seats[0]);
+    model_join(pusher);
+    model_assert(!sleeps || (is_notified(0) && s->seats[0]->is_searching));
+    take_injected(0);
+    tear_down();
+}
+
+MODEL(searchers_sleep_against_inject,
+      "of two that search and go to sleep one runs what is injected")
+{
+    set_up(2);
+    be(0);
+    search_from_the_start(0);
+    int other = model_start(first_sleeps, NULL);
+    int pusher = model_start(inject, NULL);
+    fall_asleep(0);
+    model_join(pusher);
+    model_join(other);
+    bool all_sleep = s->sleeps[0] && s->sleeps[1];
+    model_assert(!all_sleep || is_notified(0) || is_notified(1));
+    take_injected(0);
+    tear_down();
+}
+
+MODEL(park_against_inject, "a worker that sleeps in its driver, or is about to, wakes for a push")
+{
+    set_up(1);
+    int pusher = model_start(inject, NULL);
+    be(0);
+    bool sleeps = edo__idle_enter(s->seats[0]);
+    uint32_t park = EDO__AWAKE;
+    if (sleeps && edo_cas_relaxed(&s->seats[0]->park, &park, EDO__PARKED))
+        s->seats[0]->driver->ops->turn(s->seats[0]->driver, EDO_NEVER);
+    edo_swap_acquire(&s->seats[0]->park, EDO__AWAKE);
+    edo__idle_leave(s->seats[0]);
+    model_assert(edo__inject_take(s->seats[0], TASKS) == 1);
+    model_join(pusher);
+    take_all(0);
+    check_taken(1);
+    tear_down();
+}
+
+THREAD(second_leaves)
+{
+    be(1);
+    edo__idle_leave(s->seats[1]);
+    s->rc = s->seats[1]->is_searching;
+    edo__idle_end_search(s->seats[1]);
+}
+
+MODEL(wake_against_leave, "a sleeper that wakes by itself while it is woken is counted once")
+{
+    set_up(2);
+    fall_asleep(1);
+    int other = model_start(second_leaves, NULL);
+    be(0);
+    edo__idle_wake_one(s->runtime);
+    model_join(other);
+    model_assert(edo_load_relaxed(&s->runtime->idle.searching) == 0);
+    model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
+    model_assert(s->rc == is_notified(1));
+    tear_down();
+}
+
+THREAD(second_searches)
+{
+    be(1);
+    if (edo__worker_search(s->seats[1]))
+        take_all(1);
+    else
+        fall_asleep(1);
+    edo__idle_end_search(s->seats[1]);
+}
+
+MODEL(search_against_inject, "what is injected while one searches is found, or another is woken")
+{
+    set_up(2);
+    fall_asleep(0);
+    int searcher = model_start(second_searches, NULL);
+    inject(NULL);
+    model_join(searcher);
+    bool waits = edo_load_relaxed(&s->runtime->idle.count);
+    model_assert(!waits || !s->sleeps[1] || is_notified(0) || is_notified(1));
+    if (waits) take_injected(0);
+    check_taken(1);
+    tear_down();
+}
+
+/* ---- the next-task slot ---- */
+
+THREAD(rob_first)
+{
+    be(1);
+    edo__worker_rob(s->seats[1], s->seats[0]);
+    take_all(1);
+}
+
+MODEL(slot_against_thief, "what lies in the next-task slot is run once, by its owner or by a thief")
+{
+    set_up(2);
+    int thief = model_start(rob_first, NULL);
+    be(0);
+    push_from_task(0, task(0));
+    push_from_task(0, task(1));
+    take_all(0);
+    push_from_task(0, task(2));
+    take_all(0);
+    model_join(thief);
+    check_taken(3);
+    tear_down();
+}
+
+MODEL(slot_pushes_out, "who is pushed out of the slot goes into the ring, unless a thief has it")
+{
+    set_up(2);
+    be(0);
+    push_from_task(0, task(0));
+    int thief = model_start(rob_first, NULL);
+    push_from_task(0, task(1));
+    model_join(thief);
+    be(0);
+    take_all(0);
+    check_taken(2);
+    tear_down();
+}
+
+MODEL(slot_lets_others, "after three tasks in a row from the slot the ring is next")
+{
+    set_up(2);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    for (int i = 1; i <= 3; i++) {
+        push_from_task(0, task((unsigned)i));
+        model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[i]);
+    }
+    push_from_task(0, task(4));
+    model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[0]);
+    model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[4]);
+    tear_down();
+}
+
+/* ---- the stack of a seat ---- */
+
+THREAD(push_foreign)
+{
+    edo__worker_push_foreign(s->seats[0], task(0));
+}
+
+THREAD(push_pinned)
+{
+    s->tasks[1].head.private_[EDO__SEAT_HOME] = 1;
+    edo__worker_push_foreign(s->seats[0], task(1));
+}
+
+MODEL(stack_against_robber, "what is handed to a seat is run once, by its owner or by who helps it")
+{
+    set_up(2);
+    int pusher = model_start(push_foreign, NULL), thief = model_start(rob_first, NULL);
+    be(0);
+    edo__worker_drain_inject(s->seats[0]);
+    take_all(0);
+    model_join(pusher);
+    model_join(thief);
+    edo__worker_drain_inject(s->seats[0]);
+    take_all(0);
+    check_taken(1);
+    model_assert(is_notified(0));
+    tear_down();
+}
+
+MODEL(stack_of_pinned, "what is pinned to a stuck worker stays with it, whoever helps")
+{
+    set_up(2);
+    int pusher = model_start(push_pinned, NULL), other = model_start(push_foreign, NULL);
+    be(1);
+    edo__worker_rob(s->seats[1], s->seats[0]);
+    take_all(1);
+    model_assert(s->taken[1] == 0);
+    model_join(pusher);
+    model_join(other);
+    be(0);
+    edo__worker_drain_inject(s->seats[0]);
+    take_all(0);
+    check_taken(2);
+    tear_down();
+}
+
+MODEL(inject_takes_share, "what is taken from the inject queue is taken once, and in its order")
+{
+    set_up(2);
+    for (unsigned i = 0; i < 3; i++) {
+        edo_task *next = task(i);
+        edo__inject_push(s->runtime, next, next, 1);
+    }
+    int other = model_start(second_searches, NULL);
+    be(0);
+    edo__worker_take_injected(s->seats[0]);
+    take_all(0);
+    model_join(other);
+    be(0);
+    while (edo__inject_take(s->seats[0], 1))
+        take_all(0);
+    check_taken(3);
+    tear_down();
+}
+
+/* ---- a ring that is full ---- */
+
+MODEL(overflow_against_thief, "a full ring goes to the inject queue by halves, and nothing is lost")
+{
+    set_up(2);
+    int thief = model_start(rob_first, NULL);
+    be(0);
+    for (unsigned i = 0; i < TASKS; i++)
+        edo__worker_push_back(s->seats[0], task(i));
+    take_all(0);
+    model_join(thief);
+    while (edo__inject_take(s->seats[0], EDO__QUEUE_HALF))
+        take_all(0);
+    check_taken(TASKS);
+    tear_down();
+}
+
+/* ---- help against an owner that returns ---- */
+
+THREAD(help_first)
+{
+    be(1);
+    edo__worker_help(s->seats[1]);
+    take_all(1);
+}
+
+MODEL(help_against_return, "a helper turns the driver only while the owner does not, and both end")
+{
+    set_up(2);
+    be(0);
+    push_from_task(0, task(0));
+    edo_store_relaxed(&s->seats[0]->is_stuck, true);
+    int helper = model_start(help_first, NULL);
+    take_all(0);
+    edo__worker *mine = s->seats[0];
+    edo__lock_take(&mine->turn_lock);
+    mine->driver->ops->turn(mine->driver, 0);
+    edo__lock_give(&mine->turn_lock);
+    model_join(helper);
+    take_all(0);
+    check_taken(1);
+    tear_down();
+}
+
+THREAD(notify_first)
+{
+    edo__worker_notify(s->seats[0]);
+}
+
+MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken by a late helper")
+{
+    set_up(2);
+    edo_store_relaxed(&s->seats[0]->is_stuck, true);
+    int helper = model_start(help_first, NULL), waker = model_start(notify_first, NULL);
+    be(0);
+    edo__worker_turn(s->seats[0]); // ends, or is a deadlock
+    model_join(helper);
+    model_join(waker);
+    tear_down();
+}
+
+/* ---- timers ---- */
+
+enum { LIMIT = 1000000000 };
+
+struct limited {
+    edo_frame();
+    edo_args(int polls;); // how often it waits for the limit
+};
+
+static edo_poll limited_poll(edo_future *future, edo_cx *cx)
+{
+    struct limited *self = (struct limited *)(void *)future;
+    edo_plain_write(&self->polls);
+    s->polls++;
+    future->result = 0;
+    if (self->polls-- == 0) {
+        s->ends++;
+        return EDO_READY;
+    }
+    edo_cx_deadline(cx, s->later ? s->later : LIMIT + self->polls); // each time a little earlier
+    return EDO_PENDING;
+}
+
+static const edo_future_ops limited_async = {
+    .name = "limited",
+    .poll = limited_poll,
+    .size = sizeof(struct limited),
+    .args_offset = offsetof(struct limited, args),
+    .args_size = sizeof(((struct limited *)0)->args),
+};
+
+static void poll_all(unsigned index)
+{
+    be(index);
+    edo__worker *seat = s->seats[index];
+    edo__worker_drain_inject(seat);
+    for (edo_task *t; (t = edo__worker_pop(seat));)
+        edo__poll_task(seat, t);
+}
+
+/* It waits in the wheel of the first seat. */
+static void arm(int workers, int polls)
+{
+    set_up(workers);
+    edo_spawn_options here = { .runtime = s->runtime };
+    be(0);
+    model_assert(edo_spawn_with(&s->task, &here, limited, .polls = polls) == 0);
+    poll_all(0);
+    fake_now = 2 * (int64_t)LIMIT;
+}
+
+static void fire_first(unsigned by)
+{
+    be(by);
+    edo__fire_timers(s->seats[by], s->seats[0]);
+    poll_all(by);
+}
+
+THREAD(second_fires_first)
+{
+    fire_first(1);
+}
+
+THREAD(third_fires_first)
+{
+    fire_first(2);
+}
+
+/* A wake has the second worker poll it, which takes its timer out or lets it be. */
+THREAD(second_polls)
+{
+    be(1);
+    edo_wake(&s->task->head);
+    edo_detach(s->task);
+    poll_all(1);
+}
+
+static void check_ended(void)
+{
+    poll_all(0);
+    model_assert(s->ends == 1);
+    model_assert(edo_runtime_task_count(s->runtime) == 0);
+    tear_down();
+}
+
+MODEL(timer_fired_by_two, "the owner and a helper fire one timer once; its task is polled once")
+{
+    arm(2, 1);
+    int helper = model_start(second_fires_first, NULL);
+    fire_first(0);
+    model_join(helper);
+    model_assert(s->polls == 2);
+    edo_detach(s->task);
+    check_ended();
+}
+
+MODEL(timer_fired_against_end, "a task that ends elsewhere is not touched by its timer any more")
+{
+    arm(2, 1);
+    int poller = model_start(second_polls, NULL);
+    fire_first(0);
+    model_join(poller);
+    check_ended();
+}
+
+MODEL(timer_fired_by_helper_against_end, "the same when a helper fires, beside the owner")
+{
+    arm(3, 1);
+    int poller = model_start(second_polls, NULL), helper = model_start(third_fires_first, NULL);
+    fire_first(0);
+    model_join(poller);
+    model_join(helper);
+    check_ended();
+}
+
+MODEL(timer_again, "a timer that has fired is armed anew, also for later")
+{
+    arm(2, 2);
+    fire_first(0);
+    model_assert(s->polls == 2);
+    s->later = 4 * (int64_t)LIMIT;
+    edo_wake(&s->task->head);
+    poll_all(0);
+    fake_now = s->later;
+    int helper = model_start(second_fires_first, NULL);
+    fire_first(0);
+    model_join(helper);
+    edo_detach(s->task);
+    check_ended();
+}
+
+MODEL(timer_moves, "a task that another worker polls takes an earlier timer to its own wheel")
+{
+    arm(2, 2);
+    int poller = model_start(second_polls, NULL);
+    fire_first(0);
+    model_join(poller);
+    be(1);
+    edo__fire_timers(s->seats[1], s->seats[1]);
+    poll_all(1);
+    fire_first(0);
+    check_ended();
+}
+
+/* ---- wakes of a pinned task, by others ---- */
+
+MODEL(pinned_wake, "a wake of a pinned task reaches its worker, which alone polls it")
+{
+    set_up(2);
+    be(0);
+    edo_spawn_options pinned = { .runtime = s->runtime, .pinned = 1 };
+    model_assert(edo_spawn_with(&s->task, &pinned, limited, .polls = 1) == 0);
+    poll_all(0);
+    int waker = model_start(second_polls, NULL);
+    while (!s->ends) {
+        poll_all(0);
+        if (s->ends) break;
+        edo__sys_yield_thread();
+    }
+    model_join(waker);
+    check_ended();
+}
+
+/* ---- the registry ---- */
+
+THREAD(spawn_there)
+{
+    be(1);
+    edo_spawn_options here = { .runtime = s->runtime };
+    s->rc = edo_spawn_with(NULL, &here, limited, .polls = 0);
+    poll_all(1);
+}
+
+MODEL(close_against_spawn, "a spawn is refused, or the drain finds its task, in every shard")
+{
+    set_up(2);
+    s->worker = model_start(spawn_there, NULL);
+    tear_down();
+    model_assert(s->rc == 0 || s->rc == -ESHUTDOWN);
+    model_assert(s->ends == (s->rc == 0));
+}
+
+THREAD(close_runtime)
+{
+    edo__runtime_close(s->runtime);
+}
+
+MODEL(close_against_new_seat, "a seat that is added while the runtime closes is closed too")
+{
+    set_up(1);
+    edo__worker *spare;
+    model_assert(edo__worker_create(s->runtime, 1, &spare) == 0);
+    s->seats[1] = spare;
+    int closer = model_start(close_runtime, NULL);
+    edo__runtime_add_seat(s->runtime, spare);
+    model_join(closer);
+    spawn_there(NULL);
+    model_assert(s->rc == -ESHUTDOWN);
+    tear_down();
+}
+
+THREAD(end_task_there)
+{
+    poll_all(1);
+}
+
+static void spawn_for_second(unsigned count)
+{
+    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
+    be(0);
+    for (unsigned i = 0; i < count; i++)
+        model_assert(edo_spawn_with(NULL, &there, limited, .polls = 0) == 0);
+}
+
+MODEL(drain_against_end, "the drain that waits is told of the last end, wherever it comes")
+{
+    set_up(2);
+    spawn_for_second(2);
+    s->worker = model_start(end_task_there, NULL);
+    tear_down();
+    model_assert(s->ends == 2);
+}
+
+/* ---- giving up ---- */
+
+THREAD(give_up)
+{
+    edo__runtime_give_up(s->runtime);
+}
+
+MODEL(give_up_against_end, "of giving up and the end one tells who waits; both may be late")
+{
+    set_up(2);
+    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
+    be(0);
+    model_assert(edo_spawn_with(&s->task, &there, limited, .polls = 0) == 0);
+    int worker = model_start(end_task_there, NULL);
+    int ender = model_start(give_up, NULL);
+    edo__self = (struct edo__thread){ 0 };
+    edo__run_until(s->runtime, s->task);
+    int64_t result = edo__task_result(s->task);
+    model_assert(result == 0 || result == -ESHUTDOWN);
+    model_join(worker);
+    model_join(ender);
+    edo_detach(s->task);
+    tear_down();
+}
