@@ -11,8 +11,10 @@
 
 /* ---- edo_run ---- */
 
+/* Signals are taken before the root is spawned, for workers run it at once. Handler and spawner each
+ * write their own word, then read the other's, with a fence between: so one of them cancels it. */
 typedef struct program {
-    edo_task *root;
+    edo_atomic(edo_task *) root;
     edo_atomic(uint32_t) interrupted;
 } program;
 
@@ -21,23 +23,31 @@ static void interrupt(void *context)
 {
     program *p = context;
     edo_store_relaxed(&p->interrupted, 1);
-    if (edo__state_ask(&p->root->state, EDO__CANCELLED) && edo__state_prepare(&p->root->state))
-        edo__runtime_push_foreign(p->root->runtime, p->root);
+    edo_fence_seq_cst();
+    edo_task *root = edo_load_acquire(&p->root);
+    if (root && edo__state_ask(&root->state, EDO__CANCELLED) && edo__state_prepare(&root->state))
+        edo__runtime_push_foreign(root->runtime, root);
+}
+
+static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)
+{
+    edo_store_release(&p->root, root);
+    edo_fence_seq_cst();
+    if (edo_load_relaxed(&p->interrupted)) edo_task_cancel(root);
+    edo__run_until(runtime, root);
+    return edo__task_result(root);
 }
 
 static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *args, program *p)
 {
+    edo_task *root = NULL;
     bool signals = !runtime->config.ignore_signals;
-    int rc = edo__spawn(&p->root, &(edo_spawn_options){ .runtime = runtime }, site, args);
-    if (rc == 0 && signals) {
-        rc = edo__sys_take_signals(interrupt, p);
-        if (rc < 0) edo_task_cancel(p->root);
-    }
-    if (!p->root) return rc;
-    edo__run_until(runtime, p->root);
-    int64_t result = rc < 0 ? rc : edo__task_result(p->root);
-    if (rc == 0 && signals) edo__sys_release_signals();
-    edo_detach(p->root);
+    int rc = signals ? edo__sys_take_signals(interrupt, p) : 0;
+    if (rc < 0) return rc;
+    int64_t result = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
+    if (result == 0) result = run_until_end(runtime, p, root);
+    if (signals) edo__sys_release_signals();
+    edo_detach(root);
     return result;
 }
 
