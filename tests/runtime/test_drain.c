@@ -1,6 +1,8 @@
 /* The end of a runtime, whatever its tasks are doing. */
 #include "runtime/fixture.h"
 
+#include "base/atomic.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
@@ -32,9 +34,9 @@ edo_async(in_sleep)
 {
     edo_body {
         int rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         edo_await(rc, edo_sleep(self->duration));
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(rc);
     }
 }
@@ -49,10 +51,10 @@ edo_async(in_flag)
 {
     edo_body {
         int rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         flag_init(&self->flag);
         edo_await_on(rc, &self->flag.base);
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(rc);
     }
 }
@@ -67,10 +69,10 @@ edo_async(in_read)
 {
     edo_body {
         ssize_t n;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         edo_await(n, edo_read(self->io, &self->byte, 1));
         edo_close(self->io); // owned since the spawn
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(n);
     }
 }
@@ -84,11 +86,11 @@ edo_async(in_yield)
 {
     edo_body {
         int rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         do {
             edo_await(rc, edo_yield());
         } while (rc == 0);
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(rc);
     }
 }
@@ -106,14 +108,14 @@ edo_async(in_clean_up)
 {
     edo_body {
         int rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         edo_await(rc, edo_sleep(EDO_NEVER));
         edo_shield();
         for (self->i = 0; self->i < CLEAN_UP_STEPS; self->i++) {
             edo_await(rc, edo_sleep(edo_us(200)));
             if (rc == 0) cleaned_up++;
         }
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(0);
     }
 }
@@ -131,7 +133,7 @@ edo_async(in_scope)
 {
     edo_body {
         int rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         edo_scope_open(&self->scope, 0);
         for (self->i = 0; self->i < MEMBERS; self->i++) {
             rc = edo_scope_spawn(&self->scope, in_clean_up);
@@ -140,7 +142,7 @@ edo_async(in_scope)
         }
         edo_await(rc, edo_scope_join(&self->scope));
         insist(edo_scope_count(&self->scope) == 0);
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(rc);
     }
 }
@@ -154,9 +156,9 @@ edo_async(in_join)
 {
     edo_body {
         int64_t rc;
-        begun++;
+        edo_add_relaxed(&begun, 1);
         edo_await(rc, edo_join(self->task));
-        ended++;
+        edo_add_relaxed(&ended, 1);
         edo_return(rc);
     }
 }
@@ -253,7 +255,7 @@ static void test_with_a_test_clock(void **state)
     int other;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     unsigned count = spawn_each_state(runtime, &other);
-    for (int i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3 || (test_workers() && edo_load_relaxed(&begun) < count); i++)
         assert_true(turn_runtime(runtime, 0) >= 0);
     assert_true(begun >= count);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

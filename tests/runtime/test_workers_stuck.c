@@ -1,0 +1,441 @@
+/* edo-test: ct, for it makes its own workers. While tasks keep their workers, others serve what is
+ * theirs. All of this is about order: what is to be served is served before the tasks let go. */
+#include "runtime/fixture.h"
+
+#include <sched.h>
+#include <sys/socket.h>
+
+#include "runtime/runtime.h"
+
+enum { WORKERS = 2, QUICK = 20, MESSAGE = 8 };
+
+#define NAP edo_ms(20)
+
+/* What one run shares. */
+typedef struct world {
+    edo_runtime *runtime;
+    edo_atomic(uint32_t) spinning, stopped[4]; // tasks that spin, and those that are to let go
+    edo_atomic(uint32_t) quick, naps, echoes;  // served
+    struct flag foreign;
+    edo_io *io[WORKERS];
+    int peer[WORKERS];
+} world;
+
+static void await_count(edo_atomic(uint32_t) *count, uint32_t wanted)
+{
+    while (edo_load_acquire(count) < wanted)
+        sched_yield();
+}
+
+/* ---- tasks ---- */
+
+static void spin(world *w, unsigned number)
+{
+    edo_add_acq_rel(&w->spinning, 1);
+    while (!edo_load_acquire(&w->stopped[number]))
+        sched_yield();
+    edo_sub_acq_rel(&w->spinning, 1);
+}
+
+struct spins {
+    edo_frame();
+    edo_args(struct world *world; unsigned number; int *ret_index;);
+};
+
+edo_async(spins)
+{
+    edo_body {
+        if (self->ret_index) *self->ret_index = edo_worker_index();
+        spin(self->world, self->number);
+        edo_return(0);
+    }
+}
+
+struct counts {
+    edo_frame();
+    edo_args(edo_atomic(uint32_t) *count;);
+};
+
+edo_async(counts)
+{
+    edo_body {
+        edo_add_acq_rel(self->count, 1);
+        edo_return(0);
+    }
+}
+
+/* Says where it was polled when it began to wait: there lie its timer and its socket. */
+struct naps {
+    edo_frame();
+    edo_args(struct world *world; edo_atomic(int32_t) *where;);
+};
+
+edo_async(naps)
+{
+    edo_body {
+        int rc;
+        edo_store_release(self->where, edo_worker_index() + 1);
+        edo_await(rc, edo_sleep(NAP));
+        if (rc == 0) edo_add_acq_rel(&self->world->naps, 1);
+        edo_return(rc);
+    }
+}
+
+struct echoes {
+    edo_frame();
+    edo_args(struct world *world; edo_io *io; edo_atomic(int32_t) *where;);
+    char message[MESSAGE];
+};
+
+edo_async(echoes)
+{
+    edo_body {
+        int64_t n;
+        edo_store_release(self->where, edo_worker_index() + 1);
+        edo_await(n, edo_read_exact(self->io, self->message, MESSAGE));
+        if (n < 0) edo_return(n);
+        edo_await(n, edo_write_all(self->io, self->message, MESSAGE));
+        edo_add_acq_rel(&self->world->echoes, 1);
+        edo_return(n < 0 ? n : 0);
+    }
+}
+
+/* Has a task that waits at this worker, then tasks that are queued here, then keeps it. */
+struct host {
+    edo_frame();
+    edo_args(struct world *world; unsigned number;);
+    edo_scope scope;
+    edo_task *echo, *nap;
+    edo_atomic(int32_t) where;
+};
+
+edo_async(host)
+{
+    edo_body {
+        int rc;
+        world *w = self->world;
+        for (;;) { // until it lies here
+            self->where = 0;
+            rc = edo_spawn(&self->echo, echoes, .world = w, .io = w->io[self->number],
+                           .where = &self->where);
+            assert_int_equal(rc, 0);
+            while (!edo_load_acquire(&self->where))
+                edo_await(rc, edo_yield());
+            w = self->world;
+            if (self->where == (int32_t)self->number + 1) break;
+            edo_task_cancel(self->echo);
+            edo_await(rc, edo_join(self->echo));
+            w = self->world;
+        }
+        for (;;) {
+            self->where = 0;
+            rc = edo_spawn(&self->nap, naps, .world = w, .where = &self->where);
+            assert_int_equal(rc, 0);
+            while (!edo_load_acquire(&self->where))
+                edo_await(rc, edo_yield());
+            w = self->world;
+            if (self->where == (int32_t)self->number + 1) break;
+            edo_task_cancel(self->nap);
+            edo_await(rc, edo_join(self->nap));
+            w = self->world;
+        }
+        edo_scope_open(&self->scope, 0);
+        for (int i = 0; i < QUICK; i++) // the last one lies in the slot
+            edo_scope_spawn(&self->scope, counts, .count = &w->quick);
+        spin(w, self->number);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_await(rc, edo_join(self->echo));
+        edo_await(rc, edo_join(self->nap));
+        edo_return(0);
+    }
+}
+
+static edo_task *start_host(world *w, unsigned number)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = w->runtime, .pinned = number + 1 };
+    assert_int_equal(edo_spawn_with(&task, &options, host, .world = w, .number = number), 0);
+    return task;
+}
+
+/* ---- the world ---- */
+
+static const edo_config two_workers = { .workers = WORKERS, .stall_limit = EDO_NEVER };
+
+static void open_world(world *w, const edo_config *config)
+{
+    *w = (world){ 0 };
+    flag_init(&w->foreign);
+    assert_int_equal(edo_runtime_create(config, &w->runtime), 0);
+    for (int i = 0; i < WORKERS; i++) {
+        int pair[2];
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        assert_int_equal(edo_io_from_fd(pair[0], &w->io[i]), 0);
+        w->peer[i] = pair[1];
+    }
+}
+
+static void close_world(world *w)
+{
+    for (int i = 0; i < WORKERS; i++) {
+        edo_close(w->io[i]);
+        close(w->peer[i]);
+    }
+    assert_int_equal(edo_runtime_destroy(w->runtime), 0);
+}
+
+static void stop(world *w, unsigned number)
+{
+    edo_store_release(&w->stopped[number], 1);
+}
+
+struct join_it {
+    edo_frame();
+    edo_args(edo_task *task;);
+};
+
+edo_async(join_it)
+{
+    edo_body {
+        int64_t result;
+        edo_await(result, edo_join(self->task));
+        edo_return(result);
+    }
+}
+
+static void join(world *w, edo_task *task)
+{
+    assert_int_equal(edo_block_on(w->runtime, join_it, .task = task), 0);
+}
+
+static edo_task *start_spinner(world *w, unsigned number, int *ret_index)
+{
+    edo_task *task;
+    uint32_t before = edo_load_acquire(&w->spinning);
+    edo_spawn_options options = { .runtime = w->runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, spins, .world = w, .number = number,
+                                    .ret_index = ret_index),
+                     0);
+    await_count(&w->spinning, before + 1);
+    return task;
+}
+
+static void spawn_quick(world *w)
+{
+    edo_spawn_options options = { .runtime = w->runtime };
+    assert_int_equal(edo_spawn_with(NULL, &options, counts, .count = &w->quick), 0);
+}
+
+/* ---- all workers are kept ---- */
+
+static void expect_echoes(world *w)
+{
+    char answer[MESSAGE];
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(write(w->peer[i], "a stitch", MESSAGE), MESSAGE);
+    for (int i = 0; i < WORKERS; i++) {
+        assert_int_equal(recv(w->peer[i], answer, MESSAGE, MSG_WAITALL), MESSAGE);
+        assert_memory_equal(answer, "a stitch", MESSAGE);
+    }
+}
+
+static void test_all_is_served_while_all_spin(void **state)
+{
+    (void)state;
+    world w;
+    edo_task *hosts[WORKERS], *waiter;
+    open_world(&w, &two_workers);
+    edo_spawn_options options = { .runtime = w.runtime };
+    assert_int_equal(edo_spawn_with(&waiter, &options, wait_for_flag, .flag = &w.foreign), 0);
+    for (unsigned i = 0; i < WORKERS; i++)
+        hosts[i] = start_host(&w, i);
+    await_count(&w.spinning, WORKERS);
+    expect_echoes(&w);
+    await_count(&w.echoes, WORKERS);
+    await_count(&w.naps, WORKERS);
+    await_count(&w.quick, WORKERS * QUICK);
+    spawn_quick(&w); // from a plain thread
+    await_count(&w.quick, WORKERS * QUICK + 1);
+    flag_set(&w.foreign);
+    join(&w, waiter);
+    assert_int_equal(w.spinning, WORKERS);
+    for (unsigned i = 0; i < WORKERS; i++)
+        stop(&w, i);
+    for (unsigned i = 0; i < WORKERS; i++)
+        join(&w, hosts[i]);
+    close_world(&w);
+}
+
+/* ---- helpers that are kept too ---- */
+
+static void test_a_helper_may_be_kept_too(void **state)
+{
+    (void)state;
+    world w;
+    edo_task *tasks[4];
+    int index[4];
+    open_world(&w, &two_workers);
+    for (unsigned i = 0; i < 4; i++)
+        tasks[i] = start_spinner(&w, i, &index[i]);
+    spawn_quick(&w);
+    await_count(&w.quick, 1);
+    assert_int_equal(w.spinning, 4);
+    for (unsigned i = 0; i < 4; i++)
+        stop(&w, i);
+    for (unsigned i = 0; i < 4; i++)
+        join(&w, tasks[i]);
+    unsigned spare = 0;
+    for (unsigned i = 0; i < 4; i++)
+        spare += index[i] >= WORKERS;
+    assert_int_equal(spare, 2);
+    close_world(&w);
+}
+
+/* So many and no more; who lets go first serves the rest. */
+static void expect_limit(int32_t max_spare, uint32_t seats)
+{
+    world w;
+    edo_task *tasks[4];
+    edo_config config = two_workers;
+    config.max_spare = max_spare;
+    open_world(&w, &config);
+    for (unsigned i = 0; i < seats; i++)
+        tasks[i] = start_spinner(&w, i, NULL);
+    spawn_quick(&w);
+    stop(&w, 0);
+    join(&w, tasks[0]);
+    await_count(&w.quick, 1);
+    assert_int_equal(w.spinning, seats - 1);
+    assert_int_equal(edo__seat_count(w.runtime), seats);
+    for (unsigned i = 1; i < seats; i++) {
+        stop(&w, i);
+        join(&w, tasks[i]);
+    }
+    close_world(&w);
+}
+
+static void test_no_more_than_max_spare(void **state)
+{
+    (void)state;
+    expect_limit(1, WORKERS + 1);
+}
+
+static void test_none_when_none_are_wanted(void **state)
+{
+    (void)state;
+    expect_limit(-1, WORKERS);
+}
+
+/* ---- edo_block_in_place ---- */
+
+static int64_t spin_in_place(void *arg)
+{
+    insist(edo_worker_index() == -1);
+    insist(!edo_current_task());
+    await_count(arg, 2 * QUICK);
+    return 7;
+}
+
+struct blocks_in_place {
+    edo_frame();
+    edo_args(struct world *world;);
+    edo_scope scope;
+};
+
+edo_async(blocks_in_place)
+{
+    edo_body {
+        int rc;
+        edo_scope_open(&self->scope, 0);
+        for (int i = 0; i < 2 * QUICK; i++)
+            edo_scope_spawn(&self->scope, counts, .count = &self->world->quick);
+        rc = (int)edo_block_in_place(spin_in_place, &self->world->quick);
+        assert_int_equal(rc, 7);
+        assert_true(edo_worker_index() >= 0);
+        assert_non_null(edo_current_task());
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+/* The tasks behind it end what it waits for. */
+static void test_block_in_place(void **state)
+{
+    (void)state;
+    world w;
+    edo_config one = { .workers = 1, .stall_limit = EDO_NEVER };
+    open_world(&w, &one);
+    assert_int_equal(edo_block_on(w.runtime, blocks_in_place, .world = &w), 0);
+    close_world(&w);
+}
+
+static void test_block_in_place_elsewhere_is_a_call(void **state)
+{
+    (void)state;
+    edo_atomic(uint32_t) count = 2 * QUICK;
+    assert_int_equal(edo_block_in_place(spin_in_place, &count), 7);
+}
+
+/* ---- who it was ---- */
+
+typedef struct told {
+    world *world;
+    char runtime[16], task[16], line[16], function[32];
+    size_t lines, stack;
+    int64_t duration;
+    unsigned calls;
+} told;
+
+static void note_stall(void *user, const edo_stall *stall)
+{
+    told *t = user;
+    snprintf(t->runtime, sizeof t->runtime, "%s", stall->runtime);
+    snprintf(t->task, sizeof t->task, "%s", stall->task_name);
+    snprintf(t->function, sizeof t->function, "%s", stall->task_site->function);
+    snprintf(t->line, sizeof t->line, "%s", stall->line_count ? stall->lines[0].name : "");
+    t->lines = stall->line_count;
+    t->stack = stall->stack_count;
+    t->duration = stall->duration;
+    t->calls++;
+    stop(t->world, 0);
+}
+
+static void test_the_culprit_is_named(void **state)
+{
+    (void)state;
+    world w;
+    told t = { .world = &w };
+    edo_hooks inner = { .user = &t, .stall = note_stall }, outer = { .next = &inner };
+    edo_config config = {
+        .name = "named", .workers = WORKERS, .stall_limit = edo_ms(10), .hooks = &outer
+    };
+    log_capture();
+    open_world(&w, &config);
+    join(&w, start_spinner(&w, 0, NULL)); // until it is told
+    close_world(&w);
+    assert_int_equal(t.calls, 1);
+    assert_string_equal(t.runtime, "named");
+    assert_string_equal(t.task, "spins");
+    assert_string_equal(t.function, "start_spinner");
+    assert_string_equal(t.line, "spins");
+    assert_true(t.lines >= 1 && t.stack >= 1);
+    assert_true(t.duration >= edo_ms(10));
+    assert_int_equal(log_lines("named: task 'spins' #"), 1);
+    assert_true(log_lines("test_workers_stuck.c:") >= 1); // its spawn
+    assert_int_equal(log_lines("and its thread in"), 1);
+    log_release();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_all_is_served_while_all_spin),
+        clean_test(test_a_helper_may_be_kept_too),
+        clean_test(test_no_more_than_max_spare),
+        clean_test(test_none_when_none_are_wanted),
+        clean_test(test_block_in_place),
+        clean_test(test_block_in_place_elsewhere_is_a_call),
+        clean_test(test_the_culprit_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
