@@ -222,6 +222,16 @@ MODEL(room_in_line,
     edo_pool_destroy(s->pool);
 }
 
+MODEL(room_is_told, "who waits for room sleeps until a thread takes a job")
+{
+    set_up(&(edo_pool_config){ .max_threads = 1, .max_queue = 1, .keep_alive = EDO_NEVER });
+    model_assert(submit(0) == 0);
+    model_assert(submit_room(1) == 0);
+    model_assert(end_of(1, EDO_LIVE) == 0);
+    check_ran(0);
+    edo_pool_destroy(s->pool);
+}
+
 /* Neither ends before both run. */
 static int64_t meet(void *arg)
 {
