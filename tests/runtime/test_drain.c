@@ -113,7 +113,7 @@ edo_async(in_clean_up)
         edo_shield();
         for (self->i = 0; self->i < CLEAN_UP_STEPS; self->i++) {
             edo_await(rc, edo_sleep(edo_us(200)));
-            if (rc == 0) cleaned_up++;
+            if (rc == 0) edo_add_relaxed(&cleaned_up, 1);
         }
         edo_add_relaxed(&ended, 1);
         edo_return(0);
@@ -213,8 +213,8 @@ static void test_in_every_state(void **state)
     unsigned count = spawn_each_state(runtime, &other);
     for (int i = 0; i < 5; i++)
         assert_true(turn_runtime(runtime, 0) >= 0);
-    assert_int_equal(begun, count + MEMBERS);
-    assert_int_equal(ended, 0);
+    assert_int_equal(edo_load_relaxed(&begun), count + MEMBERS);
+    assert_int_equal(edo_load_relaxed(&ended), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(ended, begun);
     close(other);
