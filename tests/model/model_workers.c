@@ -714,3 +714,20 @@ MODEL(give_up_against_end, "of giving up and the end one tells who waits; both m
     edo_detach(s->task);
     tear_down();
 }
+
+MODEL(give_up_wakes, "who waits for a task that is given up is told, although it does not end")
+{
+    set_up(2);
+    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
+    be(0);
+    model_assert(edo_spawn_with(&s->task, &there, limited, .polls = 0) == 0);
+    int ender = model_start(give_up, NULL);
+    edo__self = (struct edo__thread){ 0 };
+    edo__run_until(s->runtime, s->task);
+    model_assert(edo__task_result(s->task) == -ESHUTDOWN);
+    model_join(ender);
+    edo_detach(s->task);
+    poll_all(1); // the worker comes back to it after all
+    model_assert(s->ends == 1);
+    tear_down();
+}
