@@ -102,7 +102,9 @@ typedef struct edo_config {
     int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
     int64_t abort_limit;     // ... and until they are given up; 0: 1 s
     uint64_t seed;           // of edo_select()'s choices; 0: random
-    void *reserved[8];
+    const struct edo_metrics_config *metrics; // what is measured beside the counters, see
+                                              // edo/metrics.h; NULL: nothing
+    void *reserved[7];
 } edo_config;
 
 /* Makes a runtime; with workers, their threads wait for tasks from then on.

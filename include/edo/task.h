@@ -198,6 +198,7 @@ typedef struct edo_spawn_options {
     edo_context *context; // counted by the task; NULL: that of the spawning task
     edo_runtime *runtime; // NULL: edo_current_runtime()
     uint32_t pinned;      // 1 + the worker that alone may run it; 0: any; see edo_spawn_on()
+    bool metrics;         // it is counted: edo_task_metrics_read()
     void *reserved[4];
 } edo_spawn_options;
 

@@ -77,3 +77,6 @@ static inline void edo_fence_seq_cst(void)
 #define edo_plain_write(p) ((void)0)
 
 #endif
+
+/* A counter that one thread at a time adds to, and any may read. */
+#define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))

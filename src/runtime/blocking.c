@@ -83,6 +83,24 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
+/* They go only once it is closed, under the lock. */
+void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
+{
+    edo__blocking *blocking = &runtime->blocking;
+    edo_pool_stats sum = { 0 }, stats;
+    edo__lock_take(&blocking->lock);
+    for (edo_pool *pool = blocking->closed ? NULL : blocking->first; pool; pool = pool->next) {
+        edo_pool_read(pool, &stats);
+        sum.threads += stats.threads;
+        sum.idle += stats.idle;
+        sum.running += stats.running;
+        sum.queued += stats.queued;
+        sum.waiting += stats.waiting;
+    }
+    edo__lock_give(&blocking->lock);
+    *ret_stats = sum;
+}
+
 void edo__blocking_close(edo_runtime *runtime)
 {
     edo__blocking *blocking = &runtime->blocking;

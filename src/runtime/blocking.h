@@ -22,6 +22,9 @@ static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
     return edo_load_relaxed(&blocking->jobs) > 0;
 }
 
+/* What the runtime's pools do, in all. Any thread, also while they end, or have ended. */
+void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
+
 /* Ends the pools of a runtime: all its tasks have ended, or were given up. Joins their threads, but
  * for those that are inside of a job: these end by themselves. */
 void edo__blocking_close(edo_runtime *runtime);

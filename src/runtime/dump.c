@@ -297,7 +297,7 @@ static edo_task *take(edo_task *task)
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;
-    if (shard->count > capacity) return 0;
+    if (edo__shard_count(shard) > capacity) return 0;
     edo__list_each(&shard->tasks, node)
         tasks[count++] = take(edo__container(node, edo_task, registry));
     return count;
@@ -348,12 +348,12 @@ static void tell_in_batches(dump *d, edo__shard *shard, size_t left)
 static void tell_shard(dump *d, edo__worker *seat)
 {
     edo__shard *shard = &seat->shard;
-    size_t expected = edo_load_relaxed(&shard->count), capacity = expected + expected / 2 + SPARE;
+    size_t expected = edo__shard_count(shard), capacity = expected + expected / 2 + SPARE;
     edo_task **tasks = edo__alloc(capacity * sizeof *tasks);
     size_t count = 0;
     if (lock_shard(d, shard)) {
         if (tasks) count = take_all(shard, tasks, capacity);
-        expected = shard->count;
+        expected = edo__shard_count(shard);
         edo__lock_give(&shard->lock);
     } else {
         say(d, "the tasks of worker %u cannot be looked at: this thread changes them", seat->index);

@@ -34,7 +34,7 @@ static int enlist(edo__worker *seat, edo_task *task)
     bool closed = shard->closed;
     if (!closed) {
         edo__list_push(&shard->tasks, &task->registry);
-        edo_store_figure(&shard->count, shard->count + 1);
+        edo_add_counter(&shard->spawned, 1);
     }
     edo__lock_give(&shard->lock);
     return closed ? -ESHUTDOWN : 0;
@@ -60,7 +60,7 @@ void edo__runtime_dismiss(edo_task *task)
     edo__shard *shard = shard_of(task);
     edo__lock_take(&shard->lock);
     edo__list_remove(&task->registry);
-    edo_store_figure(&shard->count, shard->count - 1);
+    edo_add_counter(&shard->ended, 1);
     bool closed = shard->closed;
     edo__lock_give(&shard->lock);
     if (edo__likely(!closed)) return;
@@ -72,7 +72,7 @@ size_t edo_runtime_task_count(const edo_runtime *runtime)
 {
     size_t count = 0;
     for (uint32_t i = 0, seats = edo__seat_count(runtime); i < seats; i++)
-        count += edo_load_figure(&runtime->seats[i]->shard.count);
+        count += edo__shard_count(&runtime->seats[i]->shard);
     return count;
 }
 
@@ -84,7 +84,7 @@ static edo_task *ask_shard(edo__shard *shard, uint64_t fate, edo_task *chain)
     edo__list_each(&shard->tasks, node) {
         edo_task *task = edo__container(node, edo_task, registry);
         edo__state_ask(&task->state, fate);
-        if (edo__state_prepare(&task->state)) {
+        if (edo__task_prepare(task)) {
             task->queue_next = chain; // an entry that we own
             chain = task;
         }

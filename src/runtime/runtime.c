@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <edo/metrics.h>
+
 #include "runtime/runtimes.h"
 #include "sys/sys.h"
 #include "task/op.h"
@@ -61,6 +63,18 @@ static int settle_workers(edo_config *config)
     return 0;
 }
 
+/* What the pointer leads to need not outlive this. */
+static int settle_metrics(edo_runtime *runtime)
+{
+    const edo_metrics_config *config = runtime->config.metrics;
+    runtime->config.metrics = NULL;
+    if (!config) return 0;
+    int rc = edo__scale_init(&runtime->scales[EDO_POLL_TIME], &config->poll_time);
+    if (rc < 0) return rc;
+    runtime->counts_tasks = config->tasks || config->schedule_latency.scale;
+    return edo__scale_init(&runtime->scales[EDO_SCHEDULE_LATENCY], &config->schedule_latency);
+}
+
 static int open_named(edo__worker *worker, const char *wanted)
 {
     char name[32];
@@ -102,6 +116,8 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
     worker->index = index;
     worker->is_shared = worker->keeps_yielded = runtime->has_threads;
     worker->is_spare = worker->rests = index >= runtime->worker_count;
+    if (runtime->config.hooks || runtime->scales[EDO_POLL_TIME].buckets)
+        worker->observed = EDO__TASK_COUNTED;
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
     worker->local.end = &worker->local.first;
@@ -118,8 +134,10 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
 {
     edo__worker *worker = edo__alloc_zeroed(sizeof *worker);
     if (!worker) return -ENOMEM;
-    int rc = -ENOMEM;
     init_seat(worker, runtime, index);
+    int rc = edo__histograms_create(runtime->scales, worker->histograms);
+    if (rc < 0) goto fail_histograms;
+    rc = -ENOMEM;
     worker->heap = edo__heap_create();
     if (!worker->heap) goto fail_heap;
     rc = open_driver(worker);
@@ -130,13 +148,27 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
 fail_driver:
     edo__heap_close(worker->heap);
 fail_heap:
+    edo__histograms_free(runtime->scales, worker->histograms);
+fail_histograms:
     edo__free(worker, sizeof *worker);
     return rc;
 }
 
+/* Its counters stay with the seat, for those who hold a reference. */
+static void close_driver(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    edo_driver *driver = worker->driver;
+    edo__lock_take(&runtime->driver_lock);
+    worker->past_io = driver->counters;
+    worker->driver = NULL;
+    edo__lock_give(&runtime->driver_lock);
+    driver->ops->close(driver);
+}
+
 static void close_seat(edo__worker *worker)
 {
-    worker->driver->ops->close(worker->driver);
+    close_driver(worker);
     edo__heap_close(worker->heap);
 }
 
@@ -153,8 +185,11 @@ static void close_seats(edo_runtime *runtime)
 
 static void free_seats(edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < runtime->seat_count; i++)
-        edo__free(runtime->seats[i], sizeof *runtime->seats[i]);
+    for (uint32_t i = 0; i < runtime->seat_count; i++) {
+        edo__worker *seat = runtime->seats[i];
+        edo__histograms_free(runtime->scales, seat->histograms);
+        edo__free(seat, sizeof *seat);
+    }
     edo__free(runtime->seats, size_of_seats(runtime));
 }
 
@@ -214,6 +249,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     if (config) runtime->config = *config;
     runtime->refs = 1;
     int rc = settle_workers(&runtime->config);
+    if (rc == 0) rc = settle_metrics(runtime);
     if (rc < 0) goto fail_seats;
     init(runtime);
     rc = runtime->fork_generation ? create_seats(runtime) : -ENOMEM;
@@ -280,16 +316,17 @@ bool edo__runtime_is_stale(const edo_runtime *runtime)
 
 /* From a thread without a seat, or for another seat. In the child of a fork nobody runs the tasks,
  * and a lock may have been held by a thread that is not there. */
-static void push_from_afar(edo_runtime *runtime, edo_task *task)
+static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
     if (runtime->has_threads && edo__runtime_is_stale(runtime)) return;
     edo_add_relaxed(&runtime->visitors, 1);
-    edo_add_figure(&runtime->foreign_pushes, 1);
-    if (!runtime->has_threads || home)
+    if (!runtime->has_threads || home) {
         edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
-    else
+    } else {
+        edo_add_figure(&runtime->foreign_pushes, 1);
         edo__inject_push(runtime, task, task, 1);
+    }
     edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
 }
 
@@ -347,12 +384,20 @@ static void arm_foreign_loop(edo_runtime *runtime, int more)
     if (more || !parked) seat->driver->ops->unpark(seat->driver);
 }
 
+static int turn_once(edo__worker *seat, int64_t timeout)
+{
+    edo__worker_begin(seat);
+    int more = edo__turn(seat, timeout);
+    edo__worker_pause(seat);
+    return more;
+}
+
 int edo_turn(edo_runtime *runtime, int64_t timeout)
 {
     int rc = check_turn(runtime);
     if (rc < 0) return rc;
     edo_swap_acquire(&runtime->seats[0]->park, EDO__AWAKE);
-    int more = edo__turn(runtime->seats[0], timeout > 0 ? timeout : 0);
+    int more = turn_once(runtime->seats[0], timeout > 0 ? timeout : 0);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
 }
@@ -387,10 +432,12 @@ static void let_go_of_kept(edo__worker *worker)
 static int turn_until(edo__worker *worker, const edo_task *task)
 {
     int more = 1;
+    edo__worker_begin(worker);
     worker->keeps_yielded = true;
     while (!edo__task_is_joinable(task))
         more = edo__turn(worker, EDO_NEVER);
     worker->keeps_yielded = false;
+    edo__worker_pause(worker);
     let_go_of_kept(worker);
     return more;
 }
@@ -466,7 +513,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
         if (runtime->has_threads)
             wait_for_end(runtime, deadline);
         else
-            edo__turn(runtime->seats[0], left);
+            turn_once(runtime->seats[0], left);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <edo/runtime.h>
 
 #include "runtime/blocking.h"
+#include "runtime/histogram.h"
 #include "runtime/idle.h"
 #include "runtime/worker.h"
 #include "sys/sys.h"
@@ -47,7 +48,10 @@ struct edo_runtime {
     edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
     edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck
     edo_atomic(uint32_t) has_watcher;    // a worker that sleeps looks after them
-    edo_atomic(uint64_t) foreign_pushes; // wakes by threads without a seat
+    edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a seat
+    edo__lock driver_lock;               // the ends of drivers, and who reads their counters
+    edo__scale scales[EDO__HISTOGRAMS];  // fixed
+    bool counts_tasks;                   // each has an edo__task_counts; fixed
 };
 
 static inline uint32_t edo__seat_count(const edo_runtime *runtime)

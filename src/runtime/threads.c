@@ -18,6 +18,7 @@ static void settle_in(edo__worker *worker)
         edo__sys_thread_pin(config->cpus[worker->index % config->cpu_count]);
     edo__self = (struct edo__thread){ .runtime = worker->runtime, .worker = worker };
     edo_store_relaxed(&worker->thread_id, edo__sys_thread_id());
+    edo__worker_begin(worker);
 }
 
 static void *run_worker(void *argument)

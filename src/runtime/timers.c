@@ -74,7 +74,7 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     while (timer) {
         edo__timer *next = timer->next;
         edo_task *task = edo__container(timer, edo_task, timer);
-        bool owned = edo__state_prepare(&task->state);
+        bool owned = edo__task_prepare(task);
         edo__timer_let_go(timer);
         if (owned) {
             edo__task_prefetch(task);

@@ -1,5 +1,6 @@
 /* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
 #include "runtime/hooks.h"
+#include "runtime/observe.h"
 #include "task/op.h"
 
 enum {
@@ -16,8 +17,11 @@ enum {
 
 /* ---- one poll ---- */
 
+/* What follows is inlined into poll_observed as well, so that other polls pay one test for it. */
+#define always_inline inline __attribute__((always_inline))
+
 /* The fate that was asked of the task, and the deadline of its context. */
-static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
+static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
     if (edo__unlikely(state & EDO__ABORTED))
@@ -32,7 +36,7 @@ static void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
         edo_cx_deadline(cx, deadline);
 }
 
-static void begin_poll(edo__worker *worker, edo_task *task)
+static always_inline void begin_poll(edo__worker *worker, edo_task *task)
 {
     edo_cx *cx = &worker->cx;
     cx->asked = 0;
@@ -46,7 +50,7 @@ static void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
+static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
 {
     edo_cx *cx = &worker->cx;
     begin_poll(worker, task);
@@ -59,6 +63,15 @@ static edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
     edo__self.stack = 0;
     edo_fence_signal();
     edo_store_figure(&worker->beat, 2 * cx->polls + 2);
+    return poll;
+}
+
+static __attribute__((noinline, cold)) edo_poll poll_observed(edo__worker *worker, edo_task *task,
+                                                              uint64_t state)
+{
+    int64_t start = edo__observe_begin(worker, task);
+    edo_poll poll = poll_frame(worker, task, state);
+    edo__observe_end(worker, task, start);
     return poll;
 }
 
@@ -78,6 +91,13 @@ static void requeue(edo__worker *worker, edo_task *task)
     edo__worker_push_back(worker, task);
 }
 
+/* It was woken while it was polled. */
+static void push_again(edo__worker *worker, edo_task *task)
+{
+    edo__task_note_queued(task);
+    edo__worker_push_back(worker, task);
+}
+
 void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
@@ -87,9 +107,9 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         return;
     }
     worker->cx.polls++;
-    edo__hooks_poll(worker->runtime, task, true);
-    edo_poll poll = poll_frame(worker, task, state);
-    edo__hooks_poll(worker->runtime, task, false);
+    bool observed = (worker->observed | task->head.flags) & EDO__TASK_COUNTED;
+    edo_poll poll = edo__unlikely(observed) ? poll_observed(worker, task, state)
+                                            : poll_frame(worker, task, state);
     if (poll == EDO_READY) {
         end_task(worker, task);
         return;
@@ -98,7 +118,7 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
     if (worker->cx.requeue)
         requeue(worker, task);
     else if (edo__state_pause(&task->state))
-        edo__worker_push_back(worker, task);
+        push_again(worker, task);
 }
 
 void edo__check_time_slice(edo_cx *cx)
@@ -113,19 +133,31 @@ void edo__check_time_slice(edo_cx *cx)
     }
 }
 
+/* popped: of the tasks of this turn. */
+static void publish(edo__worker *worker, uint32_t popped)
+{
+    edo__counters *counters = &worker->counters;
+    if (!worker->is_shared) worker->local.count -= popped;
+    edo_store_figure(&counters->polls, worker->cx.polls);
+    edo_store_figure(&counters->local_pushes, worker->local_pushes);
+    edo_store_figure(&counters->local_depth, worker->local.count);
+}
+
 /* One interval of tasks, or less when one took all its time: driver and timers have waited.
  * Returns: whether one has ended, which its owner may be turning for. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
-    for (uint32_t i = 0; i < worker->interval; i++) {
+    uint32_t popped = 0;
+    while (popped < worker->interval) {
         edo_task *task = edo__worker_pop(worker);
         if (!task) break;
+        popped++;
         edo__poll_task(worker, task);
         if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
         if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
     }
-    edo_store_figure(&worker->counters.polls, worker->cx.polls);
+    publish(worker, popped);
     return worker->ended != ended;
 }
 
@@ -155,13 +187,37 @@ static int64_t until_next_timer(edo__worker *worker, int64_t limit)
     return wait < limit ? wait : limit;
 }
 
+static void note_busy(edo__worker *worker, int64_t now)
+{
+    edo_add_counter(&worker->counters.busy, (uint64_t)(now - worker->awake_since));
+    worker->awake_since = now;
+}
+
+/* A worker among others has just looked at the clock. */
+static void note_sleep(edo__worker *worker)
+{
+    edo__counters *counters = &worker->counters;
+    bool slept = edo_load_figure(&counters->parks);
+    if (slept && worker->parked_polls == worker->cx.polls) edo_add_counter(&counters->noops, 1);
+    worker->parked_polls = worker->cx.polls;
+    if (!worker->is_shared) note_busy(worker, edo__sys_now());
+    edo_add_counter(&counters->parks, 1);
+}
+
+static void note_awake(edo__worker *worker)
+{
+    worker->awake_since = edo__sys_now();
+    edo_add_counter(&worker->counters.parks, 1);
+}
+
 static void sleep_in_driver(edo__worker *worker, int64_t timeout)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
         timeout = 0; // pushed meanwhile; the swap below acquires what came before
-    if (timeout) edo_add_counter(&worker->counters.parks, 1);
+    if (timeout) note_sleep(worker);
     turn_driver(worker, timeout);
+    if (timeout) note_awake(worker);
     edo_swap_acquire(&worker->park, EDO__AWAKE);
     edo__monitor_note_awake(worker->runtime);
 }
@@ -240,8 +296,6 @@ static void park(edo__worker *worker)
     } else {
         sleep_or_watch(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);
-        if (!worker->is_searching && !edo__worker_has_tasks(worker))
-            edo_add_counter(&worker->counters.noops, 1);
     }
     edo__hooks_park(worker, false);
 }
@@ -299,7 +353,7 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls)
     int64_t mean = worker->mean_poll > 0 ? worker->mean_poll : 1;
     worker->notify_at = (uint64_t)clamp(WAKE_COST / mean, 1, EDO__QUEUE_HALF);
     worker->interval = (uint32_t)clamp(TURN_TARGET / mean, 1, config->event_interval);
-    edo_add_counter(&worker->counters.busy, (uint64_t)busy);
+    edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
 }
 
 static void begin_turn(edo__worker *worker)
@@ -317,9 +371,10 @@ static void turn_shared(edo__worker *worker)
     uint64_t polls = worker->cx.polls;
     begin_turn(worker);
     run_ready(worker);
-    int64_t busy = edo__sys_now() - start;
+    int64_t end = edo__sys_now();
+    note_busy(worker, end);
     wait_among_others(worker);
-    tune(worker, busy, worker->cx.polls - polls);
+    tune(worker, end - start, worker->cx.polls - polls);
 }
 
 static void turn_alone(edo__worker *worker, int64_t timeout)
@@ -338,6 +393,16 @@ static bool turn_seat(edo__worker *worker, int64_t timeout)
     if (!worker->is_shared) edo__clock_step(worker->runtime);
     fire(worker);
     return is_anything_ready(worker);
+}
+
+void edo__worker_begin(edo__worker *worker)
+{
+    worker->awake_since = edo__sys_now();
+}
+
+void edo__worker_pause(edo__worker *worker)
+{
+    note_busy(worker, edo__sys_now());
 }
 
 int edo__turn(edo__worker *worker, int64_t timeout)

@@ -8,6 +8,13 @@ enum {
     MAX_NOTIFY_AT = 1 << 20, // beyond any length of the queue
 };
 
+static edo_task *pop_pinned(edo__worker *worker)
+{
+    edo_task *task = edo__worker_pop_local(worker);
+    if (task) worker->local.count--;
+    return task;
+}
+
 /* ---- the ring ---- */
 
 /* Moves the older half of a full ring to where all find it, and `with` behind it. Returns: false
@@ -73,7 +80,7 @@ static edo_task *take_next(edo__worker *worker)
 
 void edo__worker_push(edo__worker *worker, edo_task *task)
 {
-    edo_add_counter(&worker->counters.local_pushes, 1);
+    worker->local_pushes++;
     if (edo__self.cx && worker->is_shared && !edo__task_home(task))
         push_next(worker, task);
     else
@@ -85,13 +92,12 @@ void edo__worker_push(edo__worker *worker, edo_task *task)
 edo_task *edo__worker_pop_shared(edo__worker *worker)
 {
     edo_task *task = NULL;
-    if (worker->local.first && worker->cx.polls % 2)
-        return edo__worker_pop_local(worker); // by turns
+    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // by turns
     if (worker->streak < LONGEST_STREAK) task = take_next(worker);
     worker->streak = task ? worker->streak + 1 : 0;
     if (!task) task = edo__queue_pop(&worker->queue);
     if (!task) task = take_next(worker);
-    return task ? task : edo__worker_pop_local(worker);
+    return task ? task : pop_pinned(worker);
 }
 
 bool edo__worker_has_tasks(const edo__worker *worker)
@@ -165,9 +171,8 @@ void edo__worker_notify(edo__worker *worker)
         worker->driver->ops->unpark(worker->driver);
 }
 
-/* Release: what the pusher did comes before the poll. Partner: the swap in
- * edo__worker_drain_inject. */
-void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
+/* Release: what the pusher did comes before the poll. Partner: the swap in take_inject. */
+static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
     do {
@@ -175,6 +180,12 @@ void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
         task->queue_next = head;
     } while (!edo_cas_release(&worker->inject, &head, task));
     edo__worker_notify(worker);
+}
+
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
+{
+    edo_add_figure(&worker->handed, 1);
+    hand_to(worker, task);
 }
 
 /* Returns: what was handed to a seat, the oldest first. */
@@ -194,10 +205,13 @@ static edo_task *take_inject(edo__worker *of)
 
 void edo__worker_drain_inject(edo__worker *worker)
 {
+    uint64_t count = 0;
     for (edo_task *task = take_inject(worker), *next; task; task = next) {
         next = task->queue_next;
         edo__worker_push_back(worker, task);
+        count++;
     }
+    if (count) edo_add_figure(&worker->taken, count);
 }
 
 /* ---- from a worker that is stuck ---- */
@@ -206,13 +220,17 @@ void edo__worker_drain_inject(edo__worker *worker)
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     steal_from(worker, victim);
+    uint64_t count = 0;
     edo_task *slot = take_next(victim);
     if (slot) edo__worker_push_back(worker, slot);
     for (edo_task *task = take_inject(victim), *next; task; task = next) {
         next = task->queue_next;
-        if (edo__task_home(task))
-            edo__worker_push_foreign(victim, task);
-        else
+        if (edo__task_home(task)) {
+            hand_to(victim, task);
+        } else {
             edo__worker_push_back(worker, task);
+            count++;
+        }
     }
+    if (count) edo_add_figure(&victim->taken, count);
 }

@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/lock.h"
+#include "runtime/histogram.h"
 #include "runtime/queue.h"
 #include "runtime/wheel.h"
 #include "sys/sys.h"
@@ -28,16 +29,25 @@ typedef struct edo__shard {
     edo__lock lock;
     bool closed; // no more
     edo__node tasks;
-    edo_atomic(size_t) count;
+    edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* Counts of the owner's own; others read them at any moment, perhaps a little late. */
-typedef struct edo__counters {
-    edo_atomic(uint64_t) polls, local_pushes, steals, stolen, overflows, parks, noops;
-    edo_atomic(uint64_t) budget_yields, busy; // busy: nanoseconds in turns, without sleep
-} edo__counters;
+/* The tasks in it, at this moment; exact under the lock. Any thread. */
+static inline size_t edo__shard_count(const edo__shard *shard)
+{
+    uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
+    return spawned > ended ? (size_t)(spawned - ended) : 0;
+}
 
-#define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))
+/* What metrics.c reads: the owner's alone to write. Those of the first line change with almost every
+ * poll: the owner counts them in plain words, and publishes them once per turn. */
+typedef struct edo__counters {
+    edo_atomic(uint64_t) polls, local_pushes, local_depth;
+    edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
+    edo_atomic(uint64_t) parks; // into sleep, and out of it: odd while it sleeps
+    edo_atomic(uint64_t) busy;  // nanoseconds awake
+    edo_atomic(int64_t) mean_poll;
+} edo__counters;
 
 typedef struct edo__worker {
     edo_cx cx;
@@ -51,6 +61,7 @@ typedef struct edo__worker {
     bool is_listed;            // among the sleepers; the idle lock
     bool rests;                // a spare one that sleeps, or has no thread yet; the idle lock
     bool keeps_yielded;        // tasks that yield are kept, see task/state.h
+    uint8_t observed;          // EDO__TASK_COUNTED: hooks or histograms want all polls; or 0
     uint32_t streak;           // tasks taken from the slot in a row
     uint32_t interval;         // polls per turn, tuned
     uint64_t notify_at;        // the length of the queue at which another worker is wanted
@@ -59,12 +70,17 @@ typedef struct edo__worker {
     uint64_t next_id, last_id; // task ids in hand
     struct {
         edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
+        size_t count;
     } local;
+    uint64_t local_pushes;                           // wakes and spawns by its own thread
+    int64_t awake_since;                             // what is not in counters.busy yet
+    uint64_t parked_polls;                           // when it last went to sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
     bool is_started;                                 // its thread has begun; the idle lock
     edo__counters counters;
-    edo__sys_thread thread; // to be joined, if has_thread
+    edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
+    edo__sys_thread thread;                            // to be joined, if has_thread
     bool has_thread;
 
     /* any thread */
@@ -74,6 +90,9 @@ typedef struct edo__worker {
     edo__wheel wheel;
     edo__lock turn_lock;           // of the driver's turns, where the seat is shared
     edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
+    edo_atomic(uint64_t) handed;   // tasks pushed there by others; and taken from there
+    edo_atomic(uint64_t) taken;
+    edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
     edo_atomic(uint32_t) park;
     edo_atomic(edo_task *) next;  // the next-task slot: only the owner fills it
     edo_atomic(uint64_t) beat;    // odd while it polls a task; the owner writes
@@ -106,6 +125,7 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
     task->queue_next = NULL;
     *worker->local.end = task;
     worker->local.end = &task->queue_next;
+    worker->local.count++;
 }
 
 /* Queues a task where others find it too. Owner. */
@@ -120,6 +140,7 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
+/* The caller lessens the count: where all tasks come from here, once per turn. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -163,6 +184,11 @@ void edo__worker_notify(edo__worker *worker);
 
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
+
+/* The calling thread is the one of the seat from now on, and no longer. Its own time is accounted
+ * in between. */
+void edo__worker_begin(edo__worker *worker);
+void edo__worker_pause(edo__worker *worker);
 
 /* Runs a whole turn of the one seat of a runtime without threads. Returns: whether more is
  * ready. */

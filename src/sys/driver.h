@@ -85,10 +85,18 @@ typedef struct edo__accepted {
     int *fds;                   // a ring buffer
 } edo__accepted;
 
+/* What a driver has done. Written by one thread at a time, read by any. */
+typedef struct edo__io_counters {
+    edo_atomic(uint64_t) registered, deregistered; // descriptors, with the kernel, until further
+                                                   // notice
+    edo_atomic(uint64_t) ready;                    // events of descriptors, completions
+} edo__io_counters;
+
 struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;
     edo_atomic(uint32_t) pins; // other threads that use it although its runtime may end
+    edo__io_counters counters;
 };
 
 /* Drivers outlive all operations of their runtime. Sources may outlive their driver: other threads

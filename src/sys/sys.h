@@ -35,6 +35,7 @@ typedef uintptr_t edo__sys_thread;
 int edo__sys_thread_start(void *(*run)(void *arg), void *arg, size_t stack_size,
                           edo__sys_thread *ret_thread);
 edo__sys_thread edo__sys_thread_self(void);
+
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 

@@ -75,7 +75,7 @@ static edo_task *ask_all(edo_scope *scope, uint64_t fate)
     edo_task *chain = NULL;
     edo__list_each(live_of(scope), node) {
         edo_task *task = task_of_member(member_of(node));
-        if (edo__state_ask(&task->state, fate) && edo__state_prepare(&task->state)) {
+        if (edo__state_ask(&task->state, fate) && edo__task_prepare(task)) {
             task->queue_next = chain;
             chain = task;
         }

@@ -7,14 +7,9 @@
 
 /* ---- memory ---- */
 
-static size_t size_before(const edo_task *task)
-{
-    return task->head.flags & EDO__TASK_EXTRA ? sizeof(edo__task_extra) : 0;
-}
-
 static size_t whole_size(const edo_task *task)
 {
-    return size_before(task) + sizeof *task + task->site->ops->size;
+    return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
 }
 
 /* From the heap of this thread's seat, if it has one in the runtime and the task is small. */
@@ -28,7 +23,7 @@ static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 
 static void release_memory(edo_task *task)
 {
-    void *memory = (char *)task - size_before(task);
+    void *memory = (char *)task - edo__task_prefix_size(task->head.flags);
     if (task->head.flags & EDO__TASK_IN_HEAP)
         edo__heap_free(edo__self.worker ? edo__self.worker->heap : NULL, memory);
     else
@@ -37,8 +32,12 @@ static void release_memory(edo_task *task)
 
 /* ---- making ---- */
 
-static bool needs_extra(const edo_spawn_options *options, const edo_scope *scope)
+/* Returns: how many prefixes, see EDO__TASK_EXTRA. */
+static uint8_t flags_for(const edo_runtime *runtime, const edo_spawn_options *options,
+                         const edo_scope *scope)
 {
+    if (edo__unlikely(runtime->counts_tasks) || (options && options->metrics))
+        return EDO__TASK_COUNTED;
     return scope || (options && (options->name || options->user));
 }
 
@@ -47,6 +46,8 @@ static void init_extra(edo_task *task, const edo_spawn_options *options, edo_sco
     edo__task_extra *extra = edo__task_extra_of(task);
     if (!extra) return;
     *extra = (edo__task_extra){ .scope = scope };
+    if (task->head.flags & EDO__TASK_COUNTED)
+        *edo__task_counts_of(task) = (edo__task_counts){ .queued_at = edo__sys_now() };
     if (options) {
         extra->name = options->name;
         extra->user = options->user;
@@ -83,8 +84,8 @@ static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_opti
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope)
 {
-    uint8_t flags = needs_extra(options, scope) ? EDO__TASK_EXTRA : 0;
-    size_t before = flags ? sizeof(edo__task_extra) : 0;
+    uint8_t flags = flags_for(runtime, options, scope);
+    size_t before = edo__task_prefix_size(flags);
     char *memory = allocate(runtime, before + sizeof(edo_task) + site->ops->size, &flags);
     if (!memory) return NULL;
     edo_task *task = (edo_task *)(void *)(memory + before);
@@ -139,11 +140,19 @@ void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_w
     *wakeable = (edo_user_wakeable){ .head = { .kind = EDO_WAKEABLE_USER }, .wake = wake };
 }
 
+/* The wake counts before the first step, behind which the task may be gone. */
+bool edo__task_prepare_counted(edo_task *task)
+{
+    edo_add_figure(&edo__task_counts_of(task)->wakes, 1);
+    bool owned = edo__state_prepare(&task->state);
+    if (owned) edo__task_note_queued(task);
+    return owned;
+}
+
 /* A user's own wakeable has no state that would hold its wait: it is woken at once, under the lock. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 {
-    if (waker->kind == EDO_WAKEABLE_TASK)
-        return edo__state_prepare(&task_of(waker)->state) ? waker : NULL;
+    if (waker->kind == EDO_WAKEABLE_TASK) return edo__task_prepare(task_of(waker)) ? waker : NULL;
     edo_user_wakeable *user = (edo_user_wakeable *)(void *)waker;
     user->wake(user);
     return NULL;

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "sys/driver.h"
+#include "sys/sys.h"
 #include "task/state.h"
 
 /* A deadline in a wheel, whose lock guards it. */
@@ -40,9 +41,18 @@ typedef struct edo__task_extra {
     void *reserved;
 } edo__task_extra;
 
+/* What is counted of a task, where that was asked for; lies before the extra. Others read it. */
+typedef struct edo__task_counts {
+    edo_atomic(uint64_t) wakes; // any thread
+    edo_atomic(uint64_t) polls; // this and the times, in nanoseconds: the poller
+    edo_atomic(int64_t) busy, longest_poll, scheduled;
+    int64_t queued_at; // whoever owns the queue entry; 0: not known
+} edo__task_counts;
+
 enum {
-    EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
-    EDO__TASK_IN_HEAP = 2, // from a worker's heap, else from the hooks
+    EDO__TASK_EXTRA = 3,   // how many prefixes there are: an edo__task_extra before the header,
+    EDO__TASK_COUNTED = 2, // and an edo__task_counts before that
+    EDO__TASK_IN_HEAP = 4, // from a worker's heap, else from the hooks
 };
 
 /* Which seats (runtime/worker.h) a task has to do with: indices in head.private_. */
@@ -54,7 +64,8 @@ enum {
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
 _Static_assert(sizeof(edo_task) + sizeof(struct edo_any_frame) <= 288, "a sleeping task");
-_Static_assert(sizeof(edo_task) % 16 == 0 && sizeof(edo__task_extra) % 16 == 0,
+_Static_assert(sizeof(edo_task) % 16 == 0 && sizeof(edo__task_extra) % 16 == 0 &&
+                   sizeof(edo__task_counts) == sizeof(edo__task_extra),
                "frames are aligned for any type");
 
 static inline edo_future *edo__task_frame(const edo_task *task)
@@ -81,6 +92,17 @@ static inline edo__task_extra *edo__task_extra_of(const edo_task *task)
     return task->head.flags & EDO__TASK_EXTRA ? (edo__task_extra *)(void *)task - 1 : NULL;
 }
 
+static inline size_t edo__task_prefix_size(uint8_t flags)
+{
+    return (flags & EDO__TASK_EXTRA) * sizeof(edo__task_extra);
+}
+
+/* The task is EDO__TASK_COUNTED. */
+static inline edo__task_counts *edo__task_counts_of(const edo_task *task)
+{
+    return (edo__task_counts *)(void *)edo__task_extra_of(task) - 1;
+}
+
 static inline bool edo__task_is_joinable(const edo_task *task)
 {
     uint64_t state = edo_load_acquire(&task->state);
@@ -93,6 +115,25 @@ static inline int64_t edo__task_result(const edo_task *task)
     if (!(edo_load_acquire(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
     edo_plain_read(&edo__task_frame(task)->result);
     return edo__task_frame(task)->result;
+}
+
+/* ---- waking ---- */
+
+/* As edo__task_prepare, of a task that is counted. */
+bool edo__task_prepare_counted(edo_task *task);
+
+/* First step of a wake, see edo__state_prepare. Any thread. */
+static inline bool edo__task_prepare(edo_task *task)
+{
+    if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED)) return edo__task_prepare_counted(task);
+    return edo__state_prepare(&task->state);
+}
+
+/* The task is queued now. Whoever owns the queue entry. */
+static inline void edo__task_note_queued(edo_task *task)
+{
+    if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED))
+        edo__task_counts_of(task)->queued_at = edo__sys_now();
 }
 
 /* ---- life ---- */

@@ -439,7 +439,8 @@ int main(void)
         cmocka_unit_test(finish_pipe_test),
         cmocka_unit_test(finish_not_begun_test),
         cmocka_unit_test(finish_reset_test),
-        cmocka_unit_test(finish_taken_test),
+        one_worker("only the kernel orders the end after the last use",
+                   cmocka_unit_test(finish_taken_test)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

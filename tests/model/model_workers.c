@@ -4,6 +4,7 @@
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
  * model-sources: task/scope.c task/task.c runtime/turn.c runtime/runtime.c runtime/wheel.c
+ * model-sources: runtime/observe.c runtime/histogram.c
  * model-sources: runtime/clock.c base/heap.c
  */
 #include <string.h>
@@ -587,11 +588,9 @@ MODEL(timer_fired_by_helper_against_end, "the same when a helper fires, beside t
 MODEL(timer_again, "a timer that has fired is armed anew, also for later")
 {
     arm(2, 2);
-    fire_first(0);
-    model_assert(s->polls == 2);
     s->later = 4 * (int64_t)LIMIT;
-    edo_wake(&s->task->head);
-    poll_all(0);
+    fire_first(0); // its poll waits again
+    model_assert(s->polls == 2);
     fake_now = s->later;
     int helper = model_start(second_fires_first, NULL);
     fire_first(0);
@@ -714,5 +713,22 @@ MODEL(give_up_against_end, "of giving up and the end one tells who waits; both m
     model_join(worker);
     model_join(ender);
     edo_detach(s->task);
+    tear_down();
+}
+
+MODEL(give_up_wakes, "who waits for a task that is given up is told, although it does not end")
+{
+    set_up(2);
+    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
+    be(0);
+    model_assert(edo_spawn_with(&s->task, &there, limited, .polls = 0) == 0);
+    int ender = model_start(give_up, NULL);
+    edo__self = (struct edo__thread){ 0 };
+    edo__run_until(s->runtime, s->task);
+    model_assert(edo__task_result(s->task) == -ESHUTDOWN);
+    model_join(ender);
+    edo_detach(s->task);
+    poll_all(1); // the worker comes back to it after all
+    model_assert(s->ends == 1);
     tear_down();
 }

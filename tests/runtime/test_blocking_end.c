@@ -434,8 +434,10 @@ int main(void)
         clean_test(test_a_detached_job_in_the_queue),
         clean_test(test_a_detached_job_that_runs),
         clean_test(test_a_runtime_ends_under_a_detached_job),
-        clean_test(test_a_pool_after_fork),
-        clean_test(test_a_runtime_with_jobs_after_fork),
+        current_thread("a sanitizer has no new threads after a fork",
+                       clean_test(test_a_pool_after_fork)),
+        current_thread("a sanitizer has no new threads after a fork",
+                       clean_test(test_a_runtime_with_jobs_after_fork)),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

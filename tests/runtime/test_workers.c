@@ -396,9 +396,13 @@ static void use_in_child(void *arg)
     assert_int_equal(edo_block_on(inherited, answer, 1), -ESTALE);
     assert_int_equal(edo_spawn_with(NULL, &options, answer, 1), -ESTALE);
     assert_int_equal(edo_runtime_destroy(inherited), 0);
+#ifdef __SANITIZE_THREAD__ // which has no new threads after such a fork
+    (void)own;
+#else
     assert_int_equal(edo_runtime_create(&(edo_config){ .workers = 2 }, &own), 0);
     assert_int_equal(edo_block_on(own, rests, 3), 3);
     assert_int_equal(edo_runtime_destroy(own), 0);
+#endif
 }
 
 static void test_fork(void **state)

@@ -124,7 +124,7 @@ static void test_shields_hold_until_the_abort(void **state)
 
 static const edo_config impatient = { .name = "mine",
                                       .drain_limit = 2000000,
-                                      .abort_limit = 2000000 };
+                                      .abort_limit = 20000000 };
 
 static edo_atomic(uint32_t) spinning;
 

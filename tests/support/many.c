@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/heap.h"
 #include "support/streams.h"
 
@@ -41,11 +42,11 @@ struct echo_conn {
 static void count_end(echo_server *server, int64_t n)
 {
     if (n == 0)
-        server->ended++;
+        edo_add_relaxed(&server->ended, 1);
     else if (n == -ECONNRESET || n == -EPIPE)
-        server->reset++;
+        edo_add_relaxed(&server->reset, 1);
     else
-        server->strange = n;
+        edo_store_relaxed(&server->strange, n);
 }
 
 edo_async(echo_conn)
@@ -77,7 +78,7 @@ edo_async(accept_conns)
         for (;;) {
             edo_await(rc, edo_accept(self->server->listener, &self->conn));
             if (rc < 0) edo_return(rc);
-            self->server->accepted++;
+            edo_add_relaxed(&self->server->accepted, 1);
             rc = edo_scope_spawn(self->scope, echo_conn, .conn = self->conn,
                                  .server = self->server);
             assert_int_equal(rc, 0);
@@ -147,7 +148,8 @@ static bool is_to_reset(unsigned index)
 
 static void fail_client(client_group *all, unsigned index, const char *what, int64_t n)
 {
-    if (!all->failures++) fprintf(stderr, "connection %u: %s: %s\n", index, what, edo_strerror(n));
+    if (!edo_add_relaxed(&all->failures, 1))
+        fprintf(stderr, "connection %u: %s: %s\n", index, what, edo_strerror(n));
 }
 
 /* Those that are to be reset end somewhere in the second half of the time. */
@@ -192,7 +194,7 @@ edo_async(client)
                 break;
             }
             self->offset += self->size;
-            self->all->exchanges++;
+            edo_add_relaxed(&self->all->exchanges, 1);
             edo_await(n, edo_sleep(rest(self)));
         } while (is_to_reset(self->index) || edo_now() < self->until);
         if (n < 0) fail_client(self->all, self->index, "exchange", n);

@@ -49,7 +49,7 @@ typedef struct epoll_driver {
     uint32_t fork_generation;
     edo_atomic(uint32_t) turns; // odd while it may refer to sources: from before a wait until its
                                 // batch is dealt with
-    edo__lock lock;             // of the two lists
+    edo__lock lock;             // of the two lists, and of the counts of registrations
     edo__node sources;          // registered here
     edo__source *dead;          // forgotten, to be freed
     unsigned dead_count;
@@ -115,6 +115,7 @@ static int enlist(epoll_driver *driver, edo__source *source)
     source->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo__list_push(&driver->sources, &source->registered);
+    edo_add_counter(&driver->base.counters.registered, 1);
     edo__lock_give(&driver->lock);
     return 0;
 }
@@ -125,6 +126,7 @@ static void delist(epoll_driver *driver, edo__source *source)
     source->extra = NULL;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
+    edo_add_counter(&driver->base.counters.deregistered, 1);
     edo__lock_give(&driver->lock);
     source->driver = NULL;
 }
@@ -167,6 +169,9 @@ static int visit(epoll_driver *driver, edo__source *source, edo_op *op)
     int fd = add_source(driver, source);
     if (fd < 0) return fd;
     op->link.at.extra = keep_fd(fd);
+    edo__lock_take(&driver->lock);
+    edo_add_counter(&driver->base.counters.registered, 1);
+    edo__lock_give(&driver->lock);
     return 0;
 }
 
@@ -177,6 +182,9 @@ static void end_visit(epoll_driver *driver, edo__source *source, edo_op *op)
     if (!op->link.at.extra) return;
     remove_source(driver, source, kept_fd(op->link.at.extra));
     op->link.at.extra = NULL;
+    edo__lock_take(&driver->lock);
+    edo_add_counter(&driver->base.counters.deregistered, 1);
+    edo__lock_give(&driver->lock);
     wait_for_batch(driver);
 }
 
@@ -423,10 +431,14 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
     free_dead(driver);
     begin_batch(driver);
     int n = wait_for_events(driver, timeout);
-    for (int i = 0; i < n; i++)
-        if (driver->events[i].data.ptr)
-            dispatch(driver, driver->events[i].data.ptr, driver->events[i].events);
+    uint64_t ready = 0;
+    for (int i = 0; i < n; i++) {
+        if (!driver->events[i].data.ptr) continue;
+        dispatch(driver, driver->events[i].data.ptr, driver->events[i].events);
+        ready++;
+    }
     end_batch(driver);
+    edo_add_counter(&base->counters.ready, ready);
     return n > 0 ? n : 0;
 }
 

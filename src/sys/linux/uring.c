@@ -166,6 +166,7 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
+    uint64_t ready = 0;
     int count = 0, limit = (int)edo__ring_ready(&driver->ring);
     if (driver->shared) edo__ring_see_submitters(&driver->ring);
     for (; count < limit && edo__ring_peek(&driver->ring, &first); count++) {
@@ -174,7 +175,9 @@ int edo__uring_reap(edo__uring *driver)
         uint32_t flags = first->flags;
         edo__ring_advance(&driver->ring, 1);
         handle(driver, tag, result, flags);
+        ready += (tag & EDO__TAG_BITS) != EDO__TAG_OWN;
     }
+    edo_add_counter(&driver->base.counters.ready, ready);
     return count;
 }
 

@@ -70,6 +70,7 @@ static void enlist(edo__uring *driver, edo__source *source)
     source->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo__list_push(&driver->listeners, &source->registered);
+    edo_add_counter(&driver->base.counters.registered, 1);
     edo__lock_give(&driver->lock);
 }
 
@@ -81,6 +82,7 @@ static void delist(edo__uring *driver, edo__source *source)
     if (edo__uring_is_inherited(driver)) return;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
+    edo_add_counter(&driver->base.counters.deregistered, 1);
     edo__uring_request_unlist(driver, &a->request);
     edo__lock_give(&driver->lock);
 }

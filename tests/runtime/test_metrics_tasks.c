@@ -1,0 +1,220 @@
+/* The counts of single tasks, for those that ask for them. edo-test: ct */
+#include "runtime/metrics.h"
+
+static edo_task *spawn(edo_runtime *runtime, unsigned yields, int64_t spins)
+{
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime, .metrics = true };
+    assert_int_equal(edo_spawn_with(&task, &options, yielder, .yields = yields, .spins = spins), 0);
+    return task;
+}
+
+static void test_polls_and_times(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *task = spawn(runtime, 2, edo_ms(1));
+    edo_task_metrics m = read_task(task);
+    assert_int_equal(m.polls, 0);
+    assert_int_equal(m.scheduled, 0);
+    spin(edo_ms(1));
+    int64_t start = edo__sys_now();
+    turn_all(runtime);
+    int64_t wall = edo__sys_now() - start;
+    m = read_task(task); // also after its end
+    assert_int_equal(m.polls, 3);
+    assert_int_equal(m.wakes, 0); // a yield is none
+    assert_in_range(m.busy, edo_ms(3), wall);
+    assert_in_range(m.longest_poll, edo_ms(1), m.busy - edo_ms(2));
+    assert_true(m.scheduled >= edo_ms(1)); // before its first poll
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_wakes(void **state)
+{
+    (void)state;
+    enum { WAKES = 5 };
+    flag f;
+    flag_init(&f);
+    edo_runtime *runtime = make_runtime();
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime, .metrics = true };
+    assert_int_equal(edo_spawn_with(&task, &options, wait_for_flag, .flag = &f), 0);
+    turn_all(runtime);
+    edo_wakeable *waker = edo_task_waker(task);
+    for (int i = 0; i < WAKES; i++)
+        edo_wake(waker); // one poll will do for all of them
+    turn_all(runtime);
+    edo_task_metrics m = read_task(task);
+    assert_int_equal(m.wakes, WAKES);
+    assert_int_equal(m.polls, 2);
+    spin(edo_ms(1)); // it waits, and is not queued
+    int64_t before = m.scheduled;
+    int64_t start = edo__sys_now();
+    flag_set(&f);
+    turn_all(runtime);
+    int64_t wall = edo__sys_now() - start;
+    m = read_task(task);
+    assert_int_equal(m.wakes, WAKES + 1);
+    assert_in_range(m.scheduled - before, 0, wall);
+    edo_wake(waker); // after its end
+    edo_waker_unref(waker);
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* What wakes without edo_wake: timers, and the cancellation of all. */
+struct naps {
+    edo_frame();
+    edo_args();
+    int i;
+};
+
+edo_async(naps)
+{
+    edo_body {
+        int rc = 0;
+        for (self->i = 0; self->i < 3 && rc == 0; self->i++)
+            edo_await(rc, edo_sleep(edo_ms(10)));
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_return(rc);
+    }
+}
+
+static void test_timers_and_the_end(void **state)
+{
+    (void)state;
+    edo_config config = { .test_clock = true };
+    edo_runtime *runtime = make_runtime_with(&config);
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime, .metrics = true };
+    assert_int_equal(edo_spawn_with(&task, &options, naps), 0);
+    while (read_task(task).polls < 4)
+        edo_turn(runtime, edo_ms(1));
+    assert_int_equal(read_task(task).wakes, 3);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    edo_task_metrics m = read_task(task);
+    assert_int_equal(m.wakes, 4);
+    assert_int_equal(m.polls, 5);
+    edo_detach(task);
+}
+
+/* Counts lie beside what else only some tasks have. */
+struct members {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    edo_task *task;
+};
+
+edo_async(members)
+{
+    edo_body {
+        int rc;
+        edo_spawn_options options = { .name = "named", .user = self, .metrics = true };
+        edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+        rc = edo_scope_spawn(&self->scope, yielder, .yields = 1);
+        assert_int_equal(rc, 0);
+        rc = edo_spawn_with(&self->task, &options, yielder, .yields = 3);
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_string_equal(edo_task_name(self->task), "named");
+        assert_ptr_equal(edo_task_user(self->task), self);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void test_beside_names_and_scopes(void **state)
+{
+    (void)state;
+    edo_metrics_config metrics = { .tasks = true };
+    edo_config config = { .metrics = &metrics };
+    edo_runtime *all = make_runtime_with(&config), *some = make_runtime();
+    assert_int_equal(edo_block_on(all, members), 0);
+    assert_int_equal(edo_block_on(some, members), 0);
+    assert_int_equal(edo_runtime_destroy(some), 0);
+    assert_int_equal(edo_runtime_destroy(all), 0);
+}
+
+static void test_who_is_counted(void **state)
+{
+    (void)state;
+    edo_task_metrics m;
+    edo_metrics_config all = { .tasks = true },
+                       latency = { .schedule_latency = { .scale = EDO_HISTOGRAM_LOG } };
+    edo_config configs[] = { { 0 }, { .metrics = &all }, { .metrics = &latency } };
+    for (size_t i = 0; i < ARRAY_LENGTH(configs); i++) {
+        edo_runtime *runtime = make_runtime_with(&configs[i]);
+        edo_task *task;
+        edo_spawn_options options = { .runtime = runtime };
+        assert_int_equal(edo_spawn_with(&task, &options, answer, .result = 1), 0);
+        assert_int_equal(edo_task_metrics_read(task, &m), i ? 0 : -ENODATA);
+        edo_detach(task);
+        task = spawn(runtime, 0, 0);
+        assert_int_equal(edo_task_metrics_read(task, &m), 0);
+        assert_int_equal(edo_task_metrics_read(task, &m), 0);
+        edo_detach(task);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+}
+
+/* A task that was woken while it was polled is queued by its poller, from that moment on. */
+static edo_poll wake_self(edo_future *future, edo_cx *cx)
+{
+    bool again = future->reserved++ == 0;
+    future->result = 0;
+    spin(edo_ms(1));
+    if (!again) return EDO_READY;
+    edo_wake(edo_cx_waker(cx));
+    spin(edo_ms(5));
+    return EDO_PENDING;
+}
+
+static const edo_future_ops self_waker_ops = { .name = "self_waker", .poll = wake_self };
+
+struct self_waking {
+    edo_frame();
+    edo_args();
+    edo_future waker;
+};
+
+edo_async(self_waking)
+{
+    edo_body {
+        int rc;
+        self->waker = (edo_future){ .ops = &self_waker_ops };
+        edo_await_on(rc, &self->waker);
+        edo_return(rc);
+    }
+}
+
+static void test_woken_while_polled(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    edo_task *task;
+    edo_spawn_options options = { .runtime = runtime, .metrics = true };
+    int64_t start = edo__sys_now();
+    assert_int_equal(edo_spawn_with(&task, &options, self_waking), 0);
+    turn_all(runtime);
+    int64_t wall = edo__sys_now() - start;
+    edo_task_metrics m = read_task(task);
+    assert_int_equal(m.polls, 2);
+    assert_int_equal(m.wakes, 1);
+    assert_in_range(m.busy, edo_ms(7), wall);
+    assert_in_range(m.scheduled, 1, wall - edo_ms(7));
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_polls_and_times),    clean_test(test_wakes),
+        clean_test(test_timers_and_the_end), clean_test(test_beside_names_and_scopes),
+        clean_test(test_who_is_counted),     clean_test(test_woken_while_polled),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
