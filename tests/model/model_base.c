@@ -55,6 +55,23 @@ MODEL(lock_two, "two threads: one at a time, what one did is seen by the next, n
     model_assert(l->count == 3);
 }
 
+THREAD(try_to_add)
+{
+    if (!edo__lock_try(&l->lock)) return;
+    edo_plain_write(&l->count);
+    l->count++;
+    edo__lock_give(&l->lock);
+}
+
+MODEL(lock_tried, "who gets a lock by trying sees what was done under it")
+{
+    lock_set_up();
+    int other = model_start(try_to_add, NULL);
+    locked_add();
+    model_join(other);
+    model_assert(l->count == 1 || l->count == 2);
+}
+
 MODEL(lock_three, "three threads: a sleeper is woken although others come first")
 {
     lock_set_up();

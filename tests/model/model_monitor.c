@@ -140,6 +140,41 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     destroy();
 }
 
+MODEL(take_back_is_at_once, "a worker is healthy from the end of its blocking work on")
+{
+    set_up_played();
+    edo__monitor_hand_over(s->seat);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
+    edo__monitor_take_back(s->seat);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    model_assert(!edo_load_relaxed(&s->seat->is_stuck));
+    destroy();
+}
+
+MODEL(help_only_where_needed,
+      "no spare one is made while nobody is stuck, or somebody looks after it")
+{
+    set_up_played();
+    see_to_help(s->monitor);
+    model_assert(edo__seat_count(s->runtime) == 1);
+    mark(s->seat, true);
+    edo_store_relaxed(&s->runtime->has_watcher, 1);
+    see_to_help(s->monitor);
+    model_assert(edo__seat_count(s->runtime) == 1);
+    mark(s->seat, false);
+    destroy();
+}
+
+MODEL(hurried, "a worker that polls, but does not look at its driver, is told to")
+{
+    set_up_played();
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    edo_store_figure(&s->seat->beat, 2);
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    model_assert(edo_load_figure(&s->seat->is_hurried));
+    destroy();
+}
+
 THREAD(see_hand_over)
 {
     for (;;) {

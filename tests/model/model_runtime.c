@@ -303,6 +303,21 @@ MODEL(foreign_loop, "a wake from another thread makes the descriptor readable, w
     tear_down(other);
 }
 
+MODEL(hurried_turn,
+      "a turn that is to be short ends behind one poll, and the rest is not forgotten")
+{
+    set_up();
+    s->flag = 1;
+    model_assert(spawn_told(s->runtime, NULL) == 0);
+    s->runtime->seats[0]->is_hurried = true;
+    edo_turn(s->runtime, 0);
+    model_assert(s->polls == 1);
+    edo_turn(s->runtime, 0);
+    model_assert(s->polls == 2);
+    edo_detach(s->task);
+    model_assert(edo_runtime_destroy(s->runtime) == 0);
+}
+
 /* ---- yielding: requeue against a wake ---- */
 
 struct yielder {

@@ -291,6 +291,90 @@ MODEL(search_against_inject, "what is injected while one searches is found, or a
     tear_down();
 }
 
+/* ---- who wakes whom, one step after the other ---- */
+
+MODEL(woken_is_taken_out, "who is woken is no sleeper any more, and searches")
+{
+    set_up(2);
+    fall_asleep(1);
+    be(0);
+    edo__idle_wake_one(s->runtime);
+    model_assert(is_notified(1) && s->seats[1]->is_searching);
+    model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
+    tear_down();
+}
+
+/* Both sleep, and nobody was told of the tasks, because one searched. */
+static void search_while_one_sleeps(void)
+{
+    set_up(3);
+    fall_asleep(2);
+    be(1);
+    search_from_the_start(1);
+}
+
+MODEL(search_passes_on, "who has found tasks has another one look for the rest")
+{
+    search_while_one_sleeps();
+    be(0);
+    for (unsigned i = 0; i < 3; i++)
+        edo__worker_push_back(s->seats[0], task(i));
+    model_assert(!is_notified(2));
+    be(1);
+    model_assert(edo__worker_search(s->seats[1]));
+    model_assert(is_notified(2));
+    take_all(1);
+    take_all(0);
+    check_taken(3);
+    tear_down();
+}
+
+MODEL(last_search_passes_on, "the last one that stops searching has another one look")
+{
+    search_while_one_sleeps();
+    inject(NULL);
+    model_assert(!is_notified(2));
+    edo__idle_end_search(s->seats[1]);
+    model_assert(is_notified(2));
+    take_injected(1);
+    tear_down();
+}
+
+MODEL(quiet_asks_others,
+      "a test clock does not go on before all have looked at their drivers again")
+{
+    set_up(2);
+    fall_asleep(1);
+    s->seats[0]->cx.polls++;
+    fall_asleep(0);
+    model_assert(!edo__idle_is_quiet(s->seats[0]));
+    model_assert(is_notified(1));
+    model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 1);
+    tear_down();
+}
+
+MODEL(stack_is_work, "a seat that was handed a task has work")
+{
+    set_up(1);
+    edo__worker_push_foreign(s->seats[0], task(0));
+    be(0);
+    model_assert(edo__worker_has_tasks(s->seats[0]));
+    edo__worker_drain_inject(s->seats[0]);
+    take_all(0);
+    tear_down();
+}
+
+MODEL(help_takes_injected, "who helps also takes what was injected")
+{
+    set_up(2);
+    inject(NULL);
+    be(1);
+    edo__worker_help(s->seats[1]);
+    model_assert(take_all(1) == 1);
+    check_taken(1);
+    tear_down();
+}
+
 /* ---- the next-task slot ---- */
 
 THREAD(rob_first)
