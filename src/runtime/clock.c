@@ -123,7 +123,6 @@ int edo_clock_advance(int64_t duration)
     bool paused = clock->paused;
     if (paused) edo_store_relaxed(&clock->target, edo__later(clock->target, duration));
     edo__lock_give(&clock->lock);
-    if (paused && runtime->has_threads) edo__idle_wake_any(runtime); // for who asks from afar
     return paused ? 0 : -EINVAL;
 }
 

@@ -224,11 +224,9 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout)
 
 /* ---- a thread of its own, or none: how it waits ---- */
 
-/* A test clock that several workers share goes on only when all is quiet. */
 static bool is_anything_ready(const edo__worker *worker)
 {
-    return edo__worker_has_tasks(worker) ||
-           (!worker->is_shared && edo__clock_is_moving(worker->runtime));
+    return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
 /* All is idle: a test clock goes on to the next deadline instead of sleeping. */
@@ -266,24 +264,12 @@ static void sleep_or_watch(edo__worker *worker, int64_t timeout)
     if (watches) edo_store_relaxed(&runtime->has_watcher, 0);
 }
 
-/* Whether a test clock may go on by itself. */
-static bool may_skip(const edo_runtime *runtime)
-{
-    return edo_load_relaxed(&runtime->clock.auto_advance) &&
-           !edo__blocking_is_busy(&runtime->blocking);
-}
-
-/* Of a worker in the list: one step of a test clock, when all that was due before has been done by
- * all workers. So deadlines are met in their order, each at its own moment. */
 static bool advance_test_clock(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
-    if (!edo__clock_is_paused(runtime)) return false;
-    bool moves = edo__clock_is_moving(runtime);
-    if (!moves && !may_skip(runtime)) return false;
-    if (!edo__idle_is_quiet(worker) || !(moves || edo__clock_skip(runtime))) return false;
-    edo__clock_step(runtime);
-    return true;
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
+           !edo__blocking_is_busy(&runtime->blocking) && edo__idle_is_quiet(worker) &&
+           edo__clock_skip(runtime);
 }
 
 static void park(edo__worker *worker)
@@ -390,7 +376,7 @@ static bool turn_seat(edo__worker *worker, int64_t timeout)
         turn_shared(worker);
     else
         turn_alone(worker, timeout);
-    if (!worker->is_shared) edo__clock_step(worker->runtime);
+    edo__clock_step(worker->runtime);
     fire(worker);
     return is_anything_ready(worker);
 }

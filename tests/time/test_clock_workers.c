@@ -93,77 +93,8 @@ static void test_resume_wakes_who_sleeps(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- an advance over many deadlines ---- */
-
-enum { SLEEPERS = 40, STEPS = 5 };
-
-static atomic_int late;
-
-struct on_time {
-    edo_frame();
-    edo_args(int64_t begin; int seconds;);
-    int step;
-};
-
-/* Each deadline is met at its own moment, although the advance goes far beyond. */
-edo_async(on_time)
-{
-    edo_body {
-        int rc;
-        for (self->step = 1; self->step <= STEPS; self->step++) {
-            edo_await(rc, edo_sleep(edo_s(self->seconds)));
-            if (edo_now() != self->begin + self->step * edo_s(self->seconds))
-                atomic_fetch_add(&late, 1);
-            if (rc < 0) edo_return(rc);
-        }
-        edo_return(0);
-    }
-}
-
-struct advances {
-    edo_frame();
-    edo_args();
-    edo_task *tasks[SLEEPERS];
-    int64_t begin;
-    int i;
-};
-
-edo_async(advances)
-{
-    edo_body {
-        int rc;
-        edo_clock_auto_advance(false);
-        self->begin = edo_now();
-        for (self->i = 0; self->i < SLEEPERS; self->i++) {
-            rc = edo_spawn(&self->tasks[self->i], on_time, .begin = self->begin,
-                           .seconds = 1 + self->i % 7);
-            if (rc < 0) edo_return(rc);
-        }
-        rc = edo_clock_advance(edo_s(100));
-        for (self->i = 0; self->i < SLEEPERS && rc == 0; self->i++)
-            edo_await(rc, edo_join(self->tasks[self->i]));
-        edo_return(rc);
-    }
-}
-
-static void test_advance_meets_each_deadline(void **state)
-{
-    (void)state;
-    for (int32_t workers = 1; workers <= 4; workers++) {
-        edo_runtime *runtime;
-        const edo_config config = { .workers = workers, .test_clock = true };
-        assert_int_equal(edo_runtime_create(&config, &runtime), 0);
-        assert_int_equal(edo_block_on(runtime, advances), 0);
-        assert_int_equal(late, 0);
-        assert_int_equal(edo_runtime_destroy(runtime), 0);
-    }
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resume_wakes_who_sleeps),
-        cmocka_unit_test(test_advance_meets_each_deadline),
-    };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_resume_wakes_who_sleeps) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
