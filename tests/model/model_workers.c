@@ -353,6 +353,19 @@ MODEL(quiet_asks_others,
     tear_down();
 }
 
+MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker waits for it")
+{
+    set_up(2);
+    fall_asleep(1);
+    fall_asleep(0);
+    edo__worker_push_foreign(s->seats[1], task(0));
+    model_assert(!edo__idle_is_quiet(s->seats[0]));
+    be(1);
+    edo__worker_drain_inject(s->seats[1]);
+    take_all(1);
+    tear_down();
+}
+
 MODEL(stack_is_work, "a seat that was handed a task has work")
 {
     set_up(1);
