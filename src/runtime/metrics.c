@@ -13,13 +13,6 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
     memset((char *)ret + shared, 0, ret_size - shared);
 }
 
-static void copy_io(edo__io_counters *to, const edo__io_counters *from)
-{
-    to->registered = edo_load_figure(&from->registered);
-    to->deregistered = edo_load_figure(&from->deregistered);
-    to->ready = edo_load_figure(&from->ready);
-}
-
 /* ---- a worker ---- */
 
 /* A driver may end meanwhile. */
@@ -28,7 +21,7 @@ static edo__io_counters io_of(edo__worker *worker)
     edo__io_counters io;
     edo__lock *lock = &worker->runtime->driver_lock;
     edo__lock_take(lock);
-    copy_io(&io, worker->driver ? &worker->driver->counters : &worker->past_io);
+    edo__driver_counters_copy(&io, worker->driver ? &worker->driver->counters : &worker->past_io);
     edo__lock_give(lock);
     return io;
 }

@@ -160,7 +160,7 @@ static void close_driver(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     edo_driver *driver = worker->driver;
     edo__lock_take(&runtime->driver_lock);
-    worker->past_io = driver->counters;
+    edo__driver_counters_copy(&worker->past_io, &driver->counters);
     worker->driver = NULL;
     edo__lock_give(&runtime->driver_lock);
     driver->ops->close(driver);

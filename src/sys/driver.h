@@ -92,6 +92,14 @@ typedef struct edo__io_counters {
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 
+/* Any thread; others may be counting. */
+static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io_counters *from)
+{
+    to->registered = edo_load_figure(&from->registered);
+    to->deregistered = edo_load_figure(&from->deregistered);
+    to->ready = edo_load_figure(&from->ready);
+}
+
 struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;

@@ -537,7 +537,7 @@ int main(void)
         cmocka_unit_test(test_no_auto_advance),
         cmocka_unit_test(limited_test),
         cmocka_unit_test(nested_limits_test),
-        one_worker("the other is not to run meanwhile", cmocka_unit_test(passed_moments_test)),
+        current_thread("the other is not to run meanwhile", cmocka_unit_test(passed_moments_test)),
         cmocka_unit_test(any_moment_test),
         cmocka_unit_test(ready_input_test),
     };
