@@ -35,7 +35,7 @@ edo_async(finish_much)
     edo_body {
         int rc;
         self->io = open_stream(UNIX_STREAM, &self->peer);
-        rc = edo_spawn(&self->task, bystander, .turns = self->turns);
+        rc = edo_spawn_on(&self->task, 0, bystander, .turns = self->turns);
         assert_int_equal(rc, 0);
         assert_true(fd_fill(self->peer) >= 64 << 10);
         close(self->peer);
@@ -47,14 +47,17 @@ edo_async(finish_much)
     }
 }
 
-/* What it drops uses the task's budget. */
+/* What it drops uses the task's budget. Who waits for that is on the same worker. */
 static void test_others_run_while_input_is_dropped(void **state)
 {
     (void)state;
     unsigned turns = 0;
+    edo_task *task;
     edo_runtime *runtime;
     assert_int_equal(create_runtime(&(edo_config){ .budget = 2 }, &runtime), 0);
-    assert_int_equal(edo_block_on(runtime, finish_much, .turns = &turns), 0);
+    edo_spawn_options options = { .runtime = runtime, .pinned = 1 };
+    assert_int_equal(edo_spawn_with(&task, &options, finish_much, .turns = &turns), 0);
+    assert_int_equal(edo_block_on(runtime, run_op, .op = edo_join(task)), 0);
     assert_true(turns >= 4);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
