@@ -44,6 +44,14 @@ static inline void gate_open(gate *g)
     pthread_mutex_unlock(&g->lock);
 }
 
+static inline bool gate_is_open(gate *g)
+{
+    pthread_mutex_lock(&g->lock);
+    bool is_open = g->is_open;
+    pthread_mutex_unlock(&g->lock);
+    return is_open;
+}
+
 /* Until so many have entered, in all. */
 static inline void gate_await(gate *g, unsigned entered)
 {

@@ -60,9 +60,10 @@ static void test_no_further_thread(void **state)
     turn_all(runtime);
     gate_await(&g, 1);
     set_refusal(true);
-    for (int i = 0; i < MORE; i++)
+    for (int i = 0; i < MORE; i++) {
         tasks[i] = spawn_job(runtime, pool, echo_back, word_arg(i));
-    turn_all(runtime);
+        turn_all(runtime); // while one tries, others do not
+    }
     assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED), MORE); // tried each time
     edo_pool_stats stats = stats_of(pool);
     assert_int_equal(stats.threads, 1);
@@ -153,10 +154,13 @@ static void test_first_come_first_served(void **state)
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(&(edo_pool_config){ .max_threads = 1, .max_queue = 3 });
     edo_task *first = spawn_job(runtime, pool, pass, &g);
-    clock_hand = 0;
-    for (int i = 0; i < JOBS; i++)
-        tasks[i] = spawn_job(runtime, pool, tick, &times[i]);
     turn_all(runtime);
+    gate_await(&g, 1);
+    clock_hand = 0;
+    for (int i = 0; i < JOBS; i++) {
+        tasks[i] = spawn_job(runtime, pool, tick, &times[i]);
+        turn_all(runtime); // it has come: what is spawned together may come in any order
+    }
     gate_open(&g);
     assert_int_equal(result_of(runtime, first), THROUGH);
     for (int i = 0; i < JOBS; i++)
@@ -177,6 +181,13 @@ struct producer {
 
 static unsigned produced;
 
+/* Whether a job has come to the pool, where `before` were. From an open gate they also leave. */
+static bool has_come(edo_pool *pool, gate *g, unsigned before)
+{
+    edo_pool_stats stats = stats_of(pool);
+    return stats.queued + stats.waiting > before || gate_is_open(g);
+}
+
 edo_async(producer)
 {
     edo_body {
@@ -187,7 +198,9 @@ edo_async(producer)
             edo_spawn_options options = { 0 };
             rc = edo_spawn_blocking_with(NULL, &options, self->pool, pass, self->gate);
             assert_int_equal(rc, 0);
-            edo_await(rc, edo_yield()); // so the job comes into the queue
+            do
+                edo_await(rc, edo_yield());
+            while (rc == 0 && !has_come(self->pool, self->gate, self->made));
             produced++;
         }
         edo_return(self->made);
@@ -222,6 +235,7 @@ static void test_room_holds_producers_back(void **state)
     gate_open(&g);
     assert_int_equal(result_of(runtime, task), JOBS);
     assert_int_equal(result_of(runtime, first), THROUGH);
+    turn_all(runtime); // the last job has come as well
     await_stats(pool, stats.running + stats.queued + stats.waiting == 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_pool_destroy(pool);
@@ -241,6 +255,7 @@ static void test_rooms_among_jobs(void **state)
     turn_all(runtime);
     gate_await(&g, 1);
     edo_task *queued = spawn_job(runtime, pool, pass, &g);
+    turn_all(runtime);
     for (int i = 0; i < PRODUCERS; i++) {
         producers[i] = start_producer(runtime, pool, &g, 1);
         turn_all(runtime);
