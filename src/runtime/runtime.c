@@ -1,15 +1,12 @@
-/* Making runtimes, entering tasks, ending them. */
+/* A runtime: its making, wakes of its tasks from any thread, its end. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <edo/metrics.h>
 
 #include "runtime/runtimes.h"
-#include "sys/sys.h"
-#include "task/op.h"
 
 enum {
     DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
@@ -75,102 +72,7 @@ static int settle_metrics(edo_runtime *runtime)
     return edo__scale_init(&runtime->scales[EDO_SCHEDULE_LATENCY], &config->schedule_latency);
 }
 
-static int open_named(edo__worker *worker, const char *wanted)
-{
-    char name[32];
-    edo_runtime *runtime = worker->runtime;
-    const char *colon = strchr(wanted, ':');
-    snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - wanted) : -1, wanted);
-    const edo_driver_ops *ops = edo__sys_driver(name);
-    const char *reason = "no such driver";
-    int rc = -EINVAL;
-    if (ops) rc = ops->open(runtime, colon ? colon + 1 : NULL, &worker->driver, &reason);
-    if (rc < 0 && ops && strcmp(name, EDO__FALLBACK_DRIVER) != 0) {
-        edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
-                 runtime->config.name, name, reason, EDO__FALLBACK_DRIVER);
-        return open_named(worker, EDO__FALLBACK_DRIVER);
-    }
-    return rc;
-}
-
-/* All seats of a runtime have the driver that the first one got. */
-static int open_driver(edo__worker *worker)
-{
-    const char *reason = "";
-    const edo_runtime *runtime = worker->runtime;
-    const edo_config *config = &runtime->config;
-    if (config->driver_ops)
-        return config->driver_ops->open(worker->runtime, NULL, &worker->driver, &reason);
-    const char *name = config->driver ? config->driver : getenv("EDO_DRIVER");
-    if (!name || !*name) name = EDO__DEFAULT_DRIVER;
-    bool fell_back = runtime->driver_name &&
-                     strncmp(name, runtime->driver_name, strlen(runtime->driver_name)) != 0;
-    return open_named(worker, fell_back ? runtime->driver_name : name);
-}
-
 /* ---- seats ---- */
-
-static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
-{
-    worker->runtime = runtime;
-    worker->index = index;
-    worker->is_shared = worker->keeps_yielded = runtime->has_threads;
-    worker->is_spare = worker->rests = index >= runtime->worker_count;
-    if (runtime->config.hooks || runtime->scales[EDO_POLL_TIME].buckets)
-        worker->observed = EDO__TASK_COUNTED;
-    worker->interval = runtime->config.event_interval;
-    worker->notify_at = 1;
-    worker->local.end = &worker->local.first;
-    edo__list_init(&worker->shard.tasks);
-    worker->cx = (edo_cx){ .runtime = runtime,
-                           .worker = worker,
-                           .now = edo__runtime_now(runtime),
-                           .random = runtime->config.seed + index };
-    if (!worker->cx.random) worker->cx.random = 1;
-    edo__wheel_init(&worker->wheel, worker->cx.now);
-}
-
-int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker)
-{
-    edo__worker *worker = edo__alloc_zeroed(sizeof *worker);
-    if (!worker) return -ENOMEM;
-    init_seat(worker, runtime, index);
-    int rc = edo__histograms_create(runtime->scales, worker->histograms);
-    if (rc < 0) goto fail_histograms;
-    rc = -ENOMEM;
-    worker->heap = edo__heap_create();
-    if (!worker->heap) goto fail_heap;
-    rc = open_driver(worker);
-    if (rc < 0) goto fail_driver;
-    *ret_worker = worker;
-    return 0;
-
-fail_driver:
-    edo__heap_close(worker->heap);
-fail_heap:
-    edo__histograms_free(runtime->scales, worker->histograms);
-fail_histograms:
-    edo__free(worker, sizeof *worker);
-    return rc;
-}
-
-/* Its counters stay with the seat, for those who hold a reference. */
-static void close_driver(edo__worker *worker)
-{
-    edo_runtime *runtime = worker->runtime;
-    edo_driver *driver = worker->driver;
-    edo__lock_take(&runtime->driver_lock);
-    edo__driver_counters_copy(&worker->past_io, &driver->counters);
-    worker->driver = NULL;
-    edo__lock_give(&runtime->driver_lock);
-    driver->ops->close(driver);
-}
-
-static void close_seat(edo__worker *worker)
-{
-    close_driver(worker);
-    edo__heap_close(worker->heap);
-}
 
 static size_t size_of_seats(const edo_runtime *runtime)
 {
@@ -180,16 +82,13 @@ static size_t size_of_seats(const edo_runtime *runtime)
 static void close_seats(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < runtime->seat_count; i++)
-        close_seat(runtime->seats[i]);
+        edo__worker_close(runtime->seats[i]);
 }
 
 static void free_seats(edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < runtime->seat_count; i++) {
-        edo__worker *seat = runtime->seats[i];
-        edo__histograms_free(runtime->scales, seat->histograms);
-        edo__free(seat, sizeof *seat);
-    }
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        edo__worker_free(runtime->seats[i]);
     edo__free(runtime->seats, size_of_seats(runtime));
 }
 
@@ -350,148 +249,6 @@ void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
     edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
 }
 
-/* ---- turning ---- */
-
-static int check_owner(const edo_runtime *runtime)
-{
-    if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    bool inside = runtime->has_threads && edo__seat_in(runtime);
-    return runtime->turning || inside || edo__in_task() ? -EBUSY : 0;
-}
-
-static int check_turn(const edo_runtime *runtime)
-{
-    int rc = check_owner(runtime);
-    return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
-}
-
-/* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
-static int64_t next_timer_of_system(const edo_runtime *runtime)
-{
-    int64_t next = edo__timers_next(runtime->seats[0]);
-    if (next == EDO_NEVER || edo__clock_is_paused(runtime)) return EDO_NEVER;
-    return edo__later(next, -runtime->clock.offset);
-}
-
-/* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and
- * what is ready now makes the descriptor readable. */
-static void arm_foreign_loop(edo_runtime *runtime, int more)
-{
-    edo__worker *seat = runtime->seats[0];
-    edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
-    uint32_t awake = EDO__AWAKE;
-    bool parked = edo_cas_relaxed(&seat->park, &awake, EDO__PARKED);
-    if (more || !parked) seat->driver->ops->unpark(seat->driver);
-}
-
-static int turn_once(edo__worker *seat, int64_t timeout)
-{
-    edo__worker_begin(seat);
-    int more = edo__turn(seat, timeout);
-    edo__worker_pause(seat);
-    return more;
-}
-
-int edo_turn(edo_runtime *runtime, int64_t timeout)
-{
-    int rc = check_turn(runtime);
-    if (rc < 0) return rc;
-    edo_swap_acquire(&runtime->seats[0]->park, EDO__AWAKE);
-    int more = turn_once(runtime->seats[0], timeout > 0 ? timeout : 0);
-    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
-    return more;
-}
-
-int edo_runtime_fd(edo_runtime *runtime)
-{
-    if (runtime->has_threads) return -EOPNOTSUPP;
-    edo_driver *driver = runtime->seats[0]->driver;
-    int fd = driver->ops->fd(driver);
-    if (fd < 0 || runtime->timer_fd >= 0) return fd;
-    int timer = edo__sys_timer_open();
-    if (timer < 0) return timer;
-    int rc = driver->ops->watch(driver, timer);
-    if (rc < 0) {
-        edo__sys_close(timer);
-        return rc;
-    }
-    runtime->timer_fd = timer;
-    arm_foreign_loop(runtime, 1);
-    return fd;
-}
-
-/* ---- until a task has ended ---- */
-
-/* Between turns the owner may look at any task, and cannot be turned away. */
-static void let_go_of_kept(edo__worker *worker)
-{
-    for (edo_task *task = worker->local.first; task; task = task->queue_next)
-        if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
-}
-
-static int turn_until(edo__worker *worker, const edo_task *task)
-{
-    int more = 1;
-    edo__worker_begin(worker);
-    worker->keeps_yielded = true;
-    while (!edo__task_is_joinable(task))
-        more = edo__turn(worker, EDO_NEVER);
-    worker->keeps_yielded = false;
-    edo__worker_pause(worker);
-    let_go_of_kept(worker);
-    return more;
-}
-
-/* A plain thread that waits for a task. */
-typedef struct waiter {
-    edo_user_wakeable base;
-    edo_atomic(uint32_t) woken;
-} waiter;
-
-static void wake_waiter(edo_user_wakeable *wakeable)
-{
-    waiter *w = (waiter *)(void *)wakeable;
-    edo_store_relaxed(&w->woken, 1); // the waiter looks at the task's state for all else
-    edo__sys_futex_wake(&w->woken);
-    edo_plain_read(&w->base); // for the checker: here it was still there
-}
-
-/* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
-static void wait_for(edo_task *task)
-{
-    waiter w = { .woken = 0 };
-    edo_user_wakeable_init(&w.base, wake_waiter);
-    edo_plain_write(&task->join_waker);
-    task->join_waker = &w.base.head;
-    if (edo__state_set_joiner(&task->state))
-        while (!edo_load_relaxed(&w.woken))
-            edo__sys_futex_wait(&w.woken, 0);
-    while (!edo__task_is_joinable(task))
-        edo__sys_yield_thread();
-    edo_plain_write(&w.base); // it is gone
-}
-
-int edo__run_until(edo_runtime *runtime, edo_task *task)
-{
-    if (!runtime->has_threads) return turn_until(runtime->seats[0], task);
-    wait_for(task);
-    return 0;
-}
-
-int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
-{
-    int rc = check_owner(runtime);
-    if (rc < 0) return rc;
-    edo_task *root;
-    rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
-    if (rc < 0) return rc;
-    int more = edo__run_until(runtime, root);
-    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
-    int64_t result = edo__task_result(root);
-    edo_detach(root);
-    return result;
-}
-
 /* ---- the end ---- */
 
 /* Waits for the ends of tasks that others run. The count is read before the registry: an end that
@@ -513,7 +270,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
         if (runtime->has_threads)
             wait_for_end(runtime, deadline);
         else
-            turn_once(runtime->seats[0], left);
+            edo__turn_once(runtime->seats[0], left);
     }
 }
 
@@ -551,7 +308,7 @@ static int destroy_inherited(edo_runtime *runtime)
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;
-    int rc = check_owner(runtime);
+    int rc = edo__runtime_check_owner(runtime);
     if (rc == -ESTALE) return destroy_inherited(runtime);
     if (rc < 0) return rc;
     edo__runtime_close(runtime);

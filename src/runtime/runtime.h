@@ -141,7 +141,7 @@ static inline void edo__timer_cancel(edo_task *task)
 /* The next look that a seat's wheel needs; INT64_MAX: none. */
 int64_t edo__timers_next(edo__worker *of);
 
-/* ---- turn.c, runtime.c ---- */
+/* ---- runtime.c ---- */
 
 /* Whether the fork that this process came from was after the runtime's making. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
@@ -152,6 +152,14 @@ static inline bool edo__in_task(void)
 {
     return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
 }
+
+/* ---- run.c ---- */
+
+/* Whether this thread may turn or end the runtime. Returns: 0, -EBUSY or -ESTALE. */
+int edo__runtime_check_owner(const edo_runtime *runtime);
+
+/* A turn of the seat of a runtime without threads, from outside. Returns: whether more is ready. */
+int edo__turn_once(edo__worker *seat, int64_t timeout);
 
 /* Runs until a task has ended; its handle is the caller's. Returns: whether more is ready. */
 int edo__run_until(edo_runtime *runtime, edo_task *task);

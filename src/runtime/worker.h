@@ -111,8 +111,15 @@ static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
+/* ---- worker.c ---- */
+
 /* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
 int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
+
+/* Ends driver and heap; the rest of the seat stays for those who hold a reference to the runtime,
+ * until the last of them frees it. */
+void edo__worker_close(edo__worker *worker);
+void edo__worker_free(edo__worker *worker);
 
 /* ---- work.c: which task is next ---- */
 

@@ -1,0 +1,145 @@
+/* Running a runtime from outside: turns, by the thread that owns it or under a foreign loop, and
+ * until a task has ended. */
+#include "runtime/runtime.h"
+
+/* ---- turns ---- */
+
+int edo__runtime_check_owner(const edo_runtime *runtime)
+{
+    if (edo__runtime_is_stale(runtime)) return -ESTALE;
+    bool inside = runtime->has_threads && edo__seat_in(runtime);
+    return runtime->turning || inside || edo__in_task() ? -EBUSY : 0;
+}
+
+static int check_turn(const edo_runtime *runtime)
+{
+    int rc = edo__runtime_check_owner(runtime);
+    return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
+}
+
+/* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
+static int64_t next_timer_of_system(const edo_runtime *runtime)
+{
+    int64_t next = edo__timers_next(runtime->seats[0]);
+    if (next == EDO_NEVER || edo__clock_is_paused(runtime)) return EDO_NEVER;
+    return edo__later(next, -runtime->clock.offset);
+}
+
+/* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and
+ * what is ready now makes the descriptor readable. */
+static void arm_foreign_loop(edo_runtime *runtime, int more)
+{
+    edo__worker *seat = runtime->seats[0];
+    edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
+    uint32_t awake = EDO__AWAKE;
+    bool parked = edo_cas_relaxed(&seat->park, &awake, EDO__PARKED);
+    if (more || !parked) seat->driver->ops->unpark(seat->driver);
+}
+
+int edo__turn_once(edo__worker *seat, int64_t timeout)
+{
+    edo__worker_begin(seat);
+    int more = edo__turn(seat, timeout);
+    edo__worker_pause(seat);
+    return more;
+}
+
+int edo_turn(edo_runtime *runtime, int64_t timeout)
+{
+    int rc = check_turn(runtime);
+    if (rc < 0) return rc;
+    edo_swap_acquire(&runtime->seats[0]->park, EDO__AWAKE);
+    int more = edo__turn_once(runtime->seats[0], timeout > 0 ? timeout : 0);
+    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
+    return more;
+}
+
+int edo_runtime_fd(edo_runtime *runtime)
+{
+    if (runtime->has_threads) return -EOPNOTSUPP;
+    edo_driver *driver = runtime->seats[0]->driver;
+    int fd = driver->ops->fd(driver);
+    if (fd < 0 || runtime->timer_fd >= 0) return fd;
+    int timer = edo__sys_timer_open();
+    if (timer < 0) return timer;
+    int rc = driver->ops->watch(driver, timer);
+    if (rc < 0) {
+        edo__sys_close(timer);
+        return rc;
+    }
+    runtime->timer_fd = timer;
+    arm_foreign_loop(runtime, 1);
+    return fd;
+}
+
+/* ---- until a task has ended ---- */
+
+/* Between turns the owner may look at any task, and cannot be turned away. */
+static void let_go_of_kept(edo__worker *worker)
+{
+    for (edo_task *task = worker->local.first; task; task = task->queue_next)
+        if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
+}
+
+static int turn_until(edo__worker *worker, const edo_task *task)
+{
+    int more = 1;
+    edo__worker_begin(worker);
+    worker->keeps_yielded = true;
+    while (!edo__task_is_joinable(task))
+        more = edo__turn(worker, EDO_NEVER);
+    worker->keeps_yielded = false;
+    edo__worker_pause(worker);
+    let_go_of_kept(worker);
+    return more;
+}
+
+/* A plain thread that waits for a task. */
+typedef struct waiter {
+    edo_user_wakeable base;
+    edo_atomic(uint32_t) woken;
+} waiter;
+
+static void wake_waiter(edo_user_wakeable *wakeable)
+{
+    waiter *w = (waiter *)(void *)wakeable;
+    edo_store_relaxed(&w->woken, 1); // the waiter looks at the task's state for all else
+    edo__sys_futex_wake(&w->woken);
+    edo_plain_read(&w->base); // for the checker: here it was still there
+}
+
+/* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
+static void wait_for(edo_task *task)
+{
+    waiter w = { .woken = 0 };
+    edo_user_wakeable_init(&w.base, wake_waiter);
+    edo_plain_write(&task->join_waker);
+    task->join_waker = &w.base.head;
+    if (edo__state_set_joiner(&task->state))
+        while (!edo_load_relaxed(&w.woken))
+            edo__sys_futex_wait(&w.woken, 0);
+    while (!edo__task_is_joinable(task))
+        edo__sys_yield_thread();
+    edo_plain_write(&w.base); // it is gone
+}
+
+int edo__run_until(edo_runtime *runtime, edo_task *task)
+{
+    if (!runtime->has_threads) return turn_until(runtime->seats[0], task);
+    wait_for(task);
+    return 0;
+}
+
+int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
+{
+    int rc = edo__runtime_check_owner(runtime);
+    if (rc < 0) return rc;
+    edo_task *root;
+    rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
+    if (rc < 0) return rc;
+    int more = edo__run_until(runtime, root);
+    if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
+    int64_t result = edo__task_result(root);
+    edo_detach(root);
+    return result;
+}
