@@ -252,7 +252,7 @@ static void test_moved_operations(void **state)
     }
 }
 
-/* ---- closed twice, while an operation still holds the stream ---- */
+/* ---- closed twice, while an operation of the same worker still holds the stream ---- */
 
 struct close_twice {
     edo_frame();
@@ -268,8 +268,8 @@ edo_async(close_twice)
     edo_body {
         int64_t n;
         self->io = open_stream(UNIX_STREAM, &self->peer);
-        n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
-        edo_await(n, edo_yield());
+        n = edo_spawn_on(&self->reader, 0, run_op, .op = edo_read(self->io, &self->byte, 1));
+        settle();
         edo_close(self->io);
         edo_close(self->io);
         edo_return(n);
@@ -279,9 +279,12 @@ edo_async(close_twice)
 static void run_close_twice(void *arg)
 {
     edo_runtime *runtime;
+    edo_task *task;
     (void)arg;
-    if (create_runtime(NULL, &runtime) < 0) return;
-    edo_block_on(runtime, close_twice);
+    if (create_runtime(&(edo_config){ .test_clock = true }, &runtime) < 0) return;
+    edo_spawn_options options = { .runtime = runtime, .pinned = 1 };
+    if (edo_spawn_with(&task, &options, close_twice) < 0) return;
+    edo_block_on(runtime, run_op, .op = edo_join(task));
 }
 
 static void test_closed_twice(void **state)
