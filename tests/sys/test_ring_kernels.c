@@ -259,6 +259,15 @@ static void expect_failure(struct kernel kernel, int error, const char *reason)
     edo__ring_deinit(&ring); // nothing to end, and allowed
 }
 
+/* The reason names the call that was refused, and the error in the C library's words. */
+static void expect_refusal(struct kernel kernel, int error, const char *call)
+{
+    char reason[128];
+
+    snprintf(reason, sizeof reason, "%s: %s", call, strerror(-error));
+    expect_failure(kernel, error, reason);
+}
+
 /* What each kernel since 5.17 does not know, newest first, and what remains. */
 #define UNKNOWN_6_0  IORING_SETUP_DEFER_TASKRUN
 #define UNKNOWN_5_19 (UNKNOWN_6_0 | IORING_SETUP_SINGLE_ISSUER)
@@ -295,16 +304,12 @@ static void test_ladder_of_other_rings(void **state)
 static void test_refusals(void **state)
 {
     (void)state;
-    expect_failure((struct kernel){ .setup_error = -EPERM }, -EPERM,
-                   "io_uring_setup: Operation not permitted");
-    expect_failure((struct kernel){ .setup_error = -ENOSYS }, -ENOSYS,
-                   "io_uring_setup: Function not implemented");
-    expect_failure((struct kernel){ .setup_error = -ENOMEM }, -ENOMEM,
-                   "io_uring_setup: Cannot allocate memory");
-    expect_failure((struct kernel){ .unknown_flags = IORING_SETUP_CQSIZE }, -EINVAL,
-                   "io_uring_setup: Invalid argument");
-    expect_failure((struct kernel){ .probe_error = -EACCES }, -EACCES,
-                   "IORING_REGISTER_PROBE: Permission denied");
+    expect_refusal((struct kernel){ .setup_error = -EPERM }, -EPERM, "io_uring_setup");
+    expect_refusal((struct kernel){ .setup_error = -ENOSYS }, -ENOSYS, "io_uring_setup");
+    expect_refusal((struct kernel){ .setup_error = -ENOMEM }, -ENOMEM, "io_uring_setup");
+    expect_refusal((struct kernel){ .unknown_flags = IORING_SETUP_CQSIZE }, -EINVAL,
+                   "io_uring_setup");
+    expect_refusal((struct kernel){ .probe_error = -EACCES }, -EACCES, "IORING_REGISTER_PROBE");
 }
 
 static void test_missing_features(void **state)
