@@ -182,10 +182,6 @@ void edo__wake_commit(edo_wakeable *waker);
  * already. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
-/* How many threads of its own the runtime has: with 0 it is the thread that turns it. Fixed. Any
- * thread. */
-int32_t edo__runtime_workers(const edo_runtime *runtime);
-
 /* The queue of a source with EDO__SOURCE_LISTENER; it follows the source in memory. */
 static inline edo__accepted *edo__accepted_of(edo__source *listener)
 {

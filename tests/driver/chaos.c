@@ -277,7 +277,7 @@ static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
     op->waker = waker;
     op->word = EDO__OP_PARKED;
     set_waiter(seat->shadow->outer, op, op);
-    if (driver->is_watched || edo__runtime_workers(driver->base.runtime))
+    if (driver->is_watched || edo_runtime_workers(driver->base.runtime))
         driver->inner->ops->unpark(driver->inner);
     return EDO_PENDING;
 }

@@ -325,7 +325,7 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     edo__uring *driver = edo__alloc_zeroed(sizeof *driver);
     if (!driver) return -ENOMEM;
     driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
-    driver->shared = edo__runtime_workers(runtime) != 0;
+    driver->shared = edo_runtime_workers(runtime) != 0;
     driver->signal = -1;
     driver->fork_generation = edo__sys_fork_generation();
     edo__list_init(&driver->listeners);
