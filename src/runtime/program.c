@@ -25,7 +25,7 @@ static void interrupt(void *context)
     edo_store_relaxed(&p->interrupted, 1);
     edo_fence_seq_cst();
     edo_task *root = edo_load_acquire(&p->root);
-    if (root && edo__state_ask(&root->state, EDO__CANCELLED) && edo__task_prepare(root))
+    if (root && edo__task_ask(root, EDO__CANCELLED))
         edo__runtime_push_foreign(root->runtime, root);
 }
 

@@ -81,14 +81,8 @@ size_t edo_runtime_task_count(const edo_runtime *runtime)
 static edo_task *ask_shard(edo__shard *shard, uint64_t fate, edo_task *chain)
 {
     edo__lock_take(&shard->lock);
-    edo__list_each(&shard->tasks, node) {
-        edo_task *task = edo__container(node, edo_task, registry);
-        edo__state_ask(&task->state, fate);
-        if (edo__task_prepare(task)) {
-            task->queue_next = chain; // an entry that we own
-            chain = task;
-        }
-    }
+    edo__list_each(&shard->tasks, node)
+        chain = edo__task_ask_chained(edo__container(node, edo_task, registry), fate, chain);
     edo__lock_give(&shard->lock);
     return chain;
 }
@@ -98,11 +92,7 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     edo_task *chain = NULL;
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         chain = ask_shard(&runtime->seats[i]->shard, fate, chain);
-    while (chain) {
-        edo_task *next = chain->queue_next;
-        edo__runtime_push(runtime, chain);
-        chain = next;
-    }
+    edo__task_push_chain(chain);
 }
 
 static void close_shard(edo__shard *shard)

@@ -67,35 +67,14 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     frame->edo_head.kept = &scope->base;
 }
 
-/* ---- waking several tasks: the entries that we own are chained, and pushed without the lock
- * ---- */
-
-static edo_task *ask_all(edo_scope *scope, uint64_t fate)
-{
-    edo_task *chain = NULL;
-    edo__list_each(live_of(scope), node) {
-        edo_task *task = task_of_member(member_of(node));
-        if (edo__state_ask(&task->state, fate) && edo__task_prepare(task)) {
-            task->queue_next = chain;
-            chain = task;
-        }
-    }
-    return chain;
-}
-
-static void push_chain(edo_task *chain)
-{
-    while (chain) {
-        edo_task *next = chain->queue_next;
-        edo__runtime_push(chain->runtime, chain);
-        chain = next;
-    }
-}
-
+/* Under the lock. Returns: tasks to push without it. */
 static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
+    edo_task *chain = NULL;
     scope->cancelled = true;
-    return ask_all(scope, fate);
+    edo__list_each(live_of(scope), node)
+        chain = edo__task_ask_chained(task_of_member(member_of(node)), fate, chain);
+    return chain;
 }
 
 /* ---- members ---- */
@@ -175,7 +154,7 @@ void edo__scope_member_ended(edo_task *task)
     edo_wakeable *wake = prepare_waiter(scope);
     edo__lock_give(&scope->lock);
     edo__wake_commit(wake);
-    push_chain(chain);
+    edo__task_push_chain(chain);
 }
 
 static edo_task *pop_ended(edo_scope *scope)
@@ -254,7 +233,7 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_join(scope, op, cx, &chain);
     edo__lock_give(&scope->lock);
-    push_chain(chain);
+    edo__task_push_chain(chain);
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
@@ -302,7 +281,7 @@ void edo_scope_cancel(edo_scope *scope)
     edo__lock_take(&scope->lock);
     edo_task *chain = end_all(scope, EDO__CANCELLED);
     edo__lock_give(&scope->lock);
-    push_chain(chain);
+    edo__task_push_chain(chain);
 }
 
 size_t edo_scope_count(const edo_scope *scope)

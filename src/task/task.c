@@ -186,19 +186,35 @@ edo_wakeable *edo_task_waker(edo_task *task)
 
 /* ---- cancelling ---- */
 
-void edo__task_ask(edo_task *task, uint64_t fate)
+bool edo__task_ask(edo_task *task, uint64_t fate)
 {
-    if (edo__state_ask(&task->state, fate)) edo_wake(&task->head);
+    return edo__state_ask(&task->state, fate) && edo__task_prepare(task);
+}
+
+edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain)
+{
+    if (!edo__task_ask(task, fate)) return chain;
+    task->queue_next = chain;
+    return task;
+}
+
+void edo__task_push_chain(edo_task *chain)
+{
+    while (chain) {
+        edo_task *next = chain->queue_next;
+        edo__runtime_push(chain->runtime, chain);
+        chain = next;
+    }
 }
 
 void edo_task_cancel(edo_task *task)
 {
-    edo__task_ask(task, EDO__CANCELLED);
+    edo__task_push_chain(edo__task_ask_chained(task, EDO__CANCELLED, NULL));
 }
 
 void edo_task_abort(edo_task *task)
 {
-    edo__task_ask(task, EDO__ABORTED);
+    edo__task_push_chain(edo__task_ask_chained(task, EDO__ABORTED, NULL));
 }
 
 /* ---- the end ---- */

@@ -158,8 +158,13 @@ void edo__task_unref(edo_task *task);
 /* Tells the scope of an ended member, and wakes who waits there. */
 void edo__scope_member_ended(edo_task *task);
 
-/* Cancels or aborts: sets the fate and has the task polled. */
-void edo__task_ask(edo_task *task, uint64_t fate);
+/* Cancels or aborts. Returns: whether the caller owns a queue entry, which it must push. */
+bool edo__task_ask(edo_task *task, uint64_t fate);
+
+/* The same for several tasks under a lock: those to be pushed are chained, and pushed without it.
+ * Returns: the chain. */
+edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
+void edo__task_push_chain(edo_task *chain);
 
 /* ---- futures ---- */
 
