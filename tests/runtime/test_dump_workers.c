@@ -57,7 +57,8 @@ static void each_of_many_is_there_once(void **state)
     static edo_task *tasks[MANY];
     static flag flags[MANY];
     char line[64];
-    edo_runtime *runtime = make_workers(2);
+    edo_runtime *runtime = make_runtime_with( // without helpers, which count as workers
+        &(edo_config){ .workers = 2, .stall_limit = EDO_NEVER, .max_spare = -1 });
     for (size_t i = 0; i < MANY; i++) {
         flag_init(&flags[i]);
         spawn_to(runtime, &tasks[i], outer, .flag = &flags[i]);
