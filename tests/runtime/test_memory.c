@@ -1,6 +1,8 @@
 /* Out of memory at each allocation, and out of descriptors: an error, and nothing leaks. */
 #include "runtime/fixture.h"
 
+#include "base/atomic.h"
+
 /* ---- making a runtime ---- */
 
 static void create(void *arg)
@@ -41,7 +43,7 @@ edo_async(member)
     edo_body {
         int rc;
         edo_await(rc, edo_yield());
-        --*self->alive;
+        edo_sub_relaxed(self->alive, 1);
         edo_return(rc);
     }
 }
@@ -52,7 +54,7 @@ struct busy {
     edo_scope scope;
     edo_task *task;
     edo_context *context;
-    unsigned alive; // members that were spawned and have not ended
+    unsigned alive; // atomic: members that were spawned and have not ended
     int64_t failure;
     char byte;
 };
@@ -79,31 +81,31 @@ edo_async(busy)
         self->alive = 0;
         self->failure = 0;
         note_failure(self, use_context(self));
-        self->alive++;
+        edo_add_relaxed(&self->alive, 1);
         rc = edo_spawn(&self->task, member, .alive = &self->alive);
         note_failure(self, rc);
         if (rc == 0) {
             edo_await(rc, edo_join(self->task));
             note_failure(self, rc);
         } else {
-            self->alive--; // not spawned: the arguments are still ours
+            edo_sub_relaxed(&self->alive, 1); // not spawned: the arguments are still ours
         }
-        self->alive++;
+        edo_add_relaxed(&self->alive, 1);
         rc = edo_go(member, .alive = &self->alive);
         note_failure(self, rc);
-        if (rc < 0) self->alive--;
+        if (rc < 0) edo_sub_relaxed(&self->alive, 1);
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
-        self->alive++;
+        edo_add_relaxed(&self->alive, 1);
         rc = edo_scope_spawn(&self->scope, member, .alive = &self->alive);
         note_failure(self, rc);
-        if (rc < 0) self->alive--;
+        if (rc < 0) edo_sub_relaxed(&self->alive, 1);
         edo_await(rc, edo_scope_join(&self->scope));
         note_failure(self, rc);
         edo_call_boxed(rc, answer, .result = 0);
         note_failure(self, rc);
         edo_await(rc, edo_wait_fd(self->fd, EDO_READABLE));
         note_failure(self, rc);
-        while (self->alive)
+        while (edo_load_relaxed(&self->alive))
             edo_await(rc, edo_yield());
         edo_return(self->failure);
     }
