@@ -25,8 +25,7 @@ static void interrupt(void *context)
     edo_store_relaxed(&p->interrupted, 1);
     edo_fence_seq_cst();
     edo_task *root = edo_load_acquire(&p->root);
-    if (root && edo__task_ask(root, EDO__CANCELLED))
-        edo__runtime_push_foreign(root->runtime, root);
+    if (root && edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
 }
 
 static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)
