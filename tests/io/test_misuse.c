@@ -259,6 +259,7 @@ struct close_twice {
     edo_args();
     edo_io *io;
     edo_task *reader;
+    int64_t n;
     int peer;
     char byte;
 };
@@ -266,13 +267,12 @@ struct close_twice {
 edo_async(close_twice)
 {
     edo_body {
-        int64_t n;
         self->io = open_stream(UNIX_STREAM, &self->peer);
-        n = edo_spawn_on(&self->reader, 0, run_op, .op = edo_read(self->io, &self->byte, 1));
+        self->n = edo_spawn_on(&self->reader, 0, run_op, .op = edo_read(self->io, &self->byte, 1));
         settle();
         edo_close(self->io);
         edo_close(self->io);
-        edo_return(n);
+        edo_return(self->n);
     }
 }
 
