@@ -177,14 +177,15 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
+/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
+ * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
-    if (edo__clock_is_paused(worker->runtime)) return limit;
     int64_t next = edo__timers_next(worker);
     if (next == EDO_NEVER) return limit;
     int64_t wait = next - edo__runtime_now(worker->runtime);
-    if (wait < 0) wait = 0;
-    return wait < limit ? wait : limit;
+    if (wait <= 0) return 0;
+    return wait < limit && !edo__clock_is_paused(worker->runtime) ? wait : limit;
 }
 
 static void note_busy(edo__worker *worker, int64_t now)
