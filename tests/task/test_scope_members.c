@@ -201,7 +201,7 @@ edo_async(spawns_into)
         if (rc == 0 && self->depth > 0)
             rc = edo_scope_spawn(self->scope, spawns_into, .scope = self->scope,
                                  .depth = self->depth - 1, .ended = self->ended);
-        ++*self->ended;
+        edo_add_relaxed(self->ended, 1);
         edo_return(rc);
     }
 }
@@ -278,7 +278,7 @@ edo_async(nested)
                 edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = self->ended);
         }
         edo_await(rc, edo_scope_join(&self->scope));
-        ++*self->ended;
+        edo_add_relaxed(self->ended, 1);
         edo_return(rc);
     }
 }
