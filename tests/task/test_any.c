@@ -86,8 +86,8 @@ edo_test(what_is_kept_ends_while_its_function_waits_elsewhere)
     }
 }
 
-/* Both are ready in the same poll: so the one that is kept has had its turn when the function goes
- * on. */
+/* The one that is kept is ready when the other becomes so, once the function waits: so it has had
+ * its turn when the function goes on. */
 struct opens_both {
     edo_frame();
     edo_args(struct gate *a, *b;);
@@ -96,6 +96,8 @@ struct opens_both {
 edo_async(opens_both)
 {
     edo_body {
+        int rc;
+        edo_await(rc, settle());
         gate_open(self->a, 1);
         gate_open(self->b, 2);
         edo_return(0);

@@ -49,13 +49,14 @@ edo_test(a_leaf_with_a_result_answers_the_result)
     edo_body {
         int rc;
         self->gate = gate_make();
-        self->open = gate_make_open(4);
+        self->open = gate_make();
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->open), 0);
         self->sleep = edo_sleep(edo_ms(1));
         self->join = edo_join(self->task);
         assert_int_equal(edo_poll_future(&self->gate.base, cx), EDO_PENDING);
         assert_int_equal(edo_poll_future(&self->sleep.base, cx), EDO_PENDING);
         assert_int_equal(edo_poll_future(&self->join.base, cx), EDO_PENDING);
+        gate_open(&self->open, 4);
         edo_await(rc, edo_sleep(edo_ms(2)));
         gate_open(&self->gate, 3);
         edo_cancel(&self->gate.base);

@@ -96,9 +96,9 @@ edo_async(tasks_inherit)
         edo_await(rc, edo_join(self->task));
         assert_ptr_equal(self->seen, &self->my_user);
 
+        self->seen = NULL;
         edo_scope_open(&self->scope, 0);
         edo_scope_spawn(&self->scope, child, .ret_user = &self->seen, .depth = 1);
-        self->seen = NULL;
         edo_await(rc, edo_scope_join(&self->scope));
         assert_ptr_equal(self->seen, &self->my_user);
 

@@ -45,10 +45,13 @@ edo_test(join_answers_the_result)
     }
 }
 
+/* At once: in the same poll, which is one of this worker. */
 struct a_task_that_has_ended_is_joined_at_once {
     edo_frame();
     edo_args();
+    struct gate gate;
     edo_task *task;
+    const edo_cx *cx;
     uint64_t polls;
 };
 
@@ -56,14 +59,19 @@ edo_test(a_task_that_has_ended_is_joined_at_once)
 {
     edo_body {
         int rc;
-        assert_int_equal(edo_spawn(&self->task, result_of, .result = 3), 0);
+        self->gate = gate_make();
+        assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate), 0);
+        edo_await(rc, settle());
         assert_false(edo_task_is_done(self->task));
+        gate_open(&self->gate, 3);
         edo_await(rc, settle());
         assert_true(edo_task_is_done(self->task));
-        self->polls = edo_current_runtime()->seats[0]->cx.polls;
+        self->cx = cx;
+        self->polls = cx->polls;
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 3);
-        assert_int_equal(edo_current_runtime()->seats[0]->cx.polls, self->polls);
+        assert_ptr_equal(cx, self->cx);
+        assert_int_equal(cx->polls, self->polls);
         edo_return(0);
     }
 }

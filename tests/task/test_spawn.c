@@ -160,9 +160,9 @@ edo_test(detached_tasks_go_on_alone)
         gate_open(&self->gate, 0);
         edo_await(rc, settle());
         assert_int_equal(self->ended, 2);
+        self->gate = gate_make_open(0);
         assert_int_equal(edo_spawn(&self->task, passer, .gate = &self->gate, .ended = &self->ended),
                          0);
-        self->gate = gate_make_open(0);
         edo_await(rc, settle());
         assert_int_equal(self->ended, 3);
         edo_detach(self->task); // after its end

@@ -53,7 +53,7 @@ edo_test(a_limit_that_is_renewed_leaves_the_timer_alone)
         for (self->i = 0; self->i < REQUESTS; self->i++) {
             self->gate = gate_make();
             assert_int_equal(edo_go(opener, .gate = &self->gate, .after = 2), 0);
-            assert_int_equal(edo_clock_advance(edo_ms(1)), 0);
+            if (self->i > 0) assert_int_equal(edo_clock_advance(edo_ms(1)), 0); // after the first
             edo_call_for(rc, edo_s(10), passer, .gate = &self->gate);
             assert_int_equal(rc, 0);
             assert_true(edo__timer_is_armed(my_timer()));

@@ -75,12 +75,28 @@ edo_test(it_leads_through_frames_to_the_leaf)
     edo_body {
         int rc;
         assert_int_equal(edo_spawn(&self->task, outermost), 0);
-        assert_string_equal(trace_of(self->task), "outermost\n"); // has not begun
         edo_await(rc, settle());
         assert_string_equal(trace_of(self->task), "outermost\n"
                                                   " middle\n"
                                                   "  innermost\n"
                                                   "   edo_sleep\n");
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+struct it_shows_what_has_not_begun {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_test(it_shows_what_has_not_begun)
+{
+    edo_body {
+        int rc;
+        assert_int_equal(edo_spawn(&self->task, outermost), 0);
+        assert_string_equal(trace_of(self->task), "outermost\n");
         edo_await(rc, edo_join(self->task));
         edo_return(rc);
     }
@@ -531,6 +547,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_leads_through_frames_to_the_leaf_test),
+        one_worker("another one may run it meanwhile",
+                   cmocka_unit_test(it_shows_what_has_not_begun_test)),
         cmocka_unit_test(it_tells_file_and_line_test),
         cmocka_unit_test(it_shows_all_siblings_that_wait_test),
         cmocka_unit_test(it_shows_what_is_kept_test),
@@ -539,7 +557,8 @@ int main(void)
         cmocka_unit_test(a_task_that_runs_is_busy_test),
         cmocka_unit_test(a_task_that_has_ended_is_gone_test),
         cmocka_unit_test(a_wake_meanwhile_is_not_lost_test),
-        cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test),
+        one_worker("another one may run it meanwhile",
+                   cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test)),
         current_thread("it turns the runtime",
                        cmocka_unit_test(a_task_that_is_looked_at_does_not_run)),
         cmocka_unit_test(another_thread_looks_at_a_task_that_waits),

@@ -491,7 +491,8 @@ static void a_users_wakeable_is_told_each_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(many_wakes_make_one_poll_test),
+        one_worker("another one may poll it between two wakes",
+                   cmocka_unit_test(many_wakes_make_one_poll_test)),
         cmocka_unit_test(a_wake_while_it_runs_makes_one_more_poll_test),
         cmocka_unit_test(spurious_wakes_change_nothing_test),
         cmocka_unit_test(a_wake_from_another_thread_is_never_lost),
