@@ -10,8 +10,7 @@
  * by an alarm. */
 #include "runtime/fixture.h"
 
-#include <getopt.h>
-#include <signal.h>
+#include "stress/options.h"
 
 enum {
     RUNTIMES = 4,
@@ -29,11 +28,6 @@ static struct {
 } world;
 
 #define count(member) __atomic_add_fetch(&world.member, 1, __ATOMIC_RELAXED)
-
-static unsigned below(test_random *random, unsigned limit)
-{
-    return (unsigned)test_random_below(random, limit);
-}
 
 /* ---- jobs ---- */
 
@@ -153,36 +147,10 @@ static void live(unsigned index, void *arg)
     }
 }
 
-static void tell_hang(int number)
-{
-    static const char text[] = "stress_blocking: hangs\n";
-    (void)number;
-    if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(EXIT_FAILURE);
-    abort();
-}
-
-static unsigned parse(int argc, char **argv)
-{
-    static const struct option options[] = { { "seconds", required_argument, NULL, 's' },
-                                             { "seed", required_argument, NULL, 'r' },
-                                             { 0 } };
-    unsigned seconds = 5;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 's')
-            seconds = (unsigned)atoi(optarg);
-        else if (c == 'r')
-            setenv("EDO_TEST_SEED", optarg, 1);
-        else
-            exit(2);
-    }
-    return seconds;
-}
-
 int main(int argc, char **argv)
 {
-    unsigned seconds = parse(argc, argv);
-    signal(SIGALRM, tell_hang);
-    alarm(seconds + GRACE);
+    unsigned seconds = read_options(argc, argv, NULL, NULL);
+    expect_end_within(seconds + GRACE);
     test_allocator_install();
     edo_pool_config config = { .max_threads = 3, .max_queue = 5, .keep_alive = 1 };
     insist(edo_pool_create(&config, &world.shared) == 0);

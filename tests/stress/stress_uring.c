@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "runtime/runtime.h"
+#include "stress/options.h"
 #include "sys/linux/drivers.h"
 #include "sys/sys.h"
 
@@ -67,12 +68,7 @@ static struct {
     place streams[STREAMS], listeners[LISTENERS];
     edo_atomic(uint32_t) calm, stopped, meddling;
     edo_atomic(uint64_t) reads, accepts, cancels;
-} world = { .runtime = { .config.workers = WORKERS } };
-
-static unsigned below(test_random *random, unsigned limit)
-{
-    return (unsigned)test_random_below(random, limit);
-}
+} world = { .runtime = { .has_threads = true, .worker_count = WORKERS } };
 
 static bool is_stream(const place *p)
 {
@@ -430,18 +426,14 @@ static void init_world(void)
 
 int main(int argc, char **argv)
 {
-    int64_t seconds = 5;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--seconds") == 0) seconds = atoll(argv[i + 1]);
-        if (strcmp(argv[i], "--seed") == 0) setenv("EDO_TEST_SEED", argv[i + 1], 1);
-    }
+    int64_t seconds = read_options(argc, argv, NULL, NULL);
     if (!open_drivers()) return SKIPPED;
     close_drivers();
     init_world();
     size_t before = open_descriptors();
     int64_t end = edo__sys_now() + seconds * NANOSECONDS;
     do {
-        alarm(GRACE);
+        expect_end_within(GRACE);
         live_once();
         insist(open_descriptors() == before);
     } while (edo__sys_now() < end);

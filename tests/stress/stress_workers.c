@@ -13,26 +13,17 @@
  * Every poll is watched by hooks: no task is polled by two threads, by another worker than its own,
  * or after its end. In the end each function that was begun has ended once; bytes are what they
  * were; no memory, no record of a task and no descriptor is left. */
-#include "runtime/fixture.h"
+#include "stress/actors.h"
 
-#include <getopt.h>
 #include <poll.h>
-#include <signal.h>
-#include <string.h>
 #include <time.h>
 
 #include "support/streams.h"
 
 enum {
-    RUNTIMES = 3,
-    MEDDLERS = 2,
-    THREADS = RUNTIMES + MEDDLERS,
-    HANDLES = 16, // that everybody may take
     FLAGS = 16,
     ACTORS = 16,    // at the beginning of a generation
-    STEPS = 6,      // of an actor
-    DEPTH = 2,      // of actors that spawn actors
-    CROWD = 600,    // functions alive, beyond which nobody spawns from outside
+    CROWD = 600,    // functions alive, see spawn_abroad
     OVERFLOW = 300, // tasks at once: more than a ring holds
     CHUNK = 3000,   // bytes of a message, at most
     FEW_BYTES = 50, // the same for a driver that moves single bytes
@@ -41,39 +32,15 @@ enum {
 };
 
 static struct {
-    struct {
-        pthread_mutex_t lock;
-        edo_task *task;
-    } handles[HANDLES];
     struct flag_slot {
         pthread_mutex_t lock;
         flag *flag; // in the frame of who waits
     } flags[FLAGS];
-    struct {
-        pthread_mutex_t lock;
-        edo_runtime *runtime; // counted; NULL: takes no spawns
-    } homes[RUNTIMES];
     int32_t workers; // 0: any number
     /* atomic */
-    int64_t alive;   // functions that own their arguments
     int64_t records; // of tasks
-    uint64_t begun, generations, helped, jobs, talks, stalls;
-    unsigned running; // threads with runtimes
-    int64_t stop_at;
-} world;
-
-#define count(member, n) __atomic_add_fetch(&world.member, (n), __ATOMIC_RELAXED)
-#define value(member)    __atomic_load_n(&world.member, __ATOMIC_RELAXED)
-
-static unsigned below(test_random *random, unsigned limit)
-{
-    return (unsigned)test_random_below(random, limit);
-}
-
-static bool one_in(test_random *random, unsigned n)
-{
-    return below(random, n) == 0;
-}
+    uint64_t helped, jobs, talks, stalls;
+} own;
 
 /* Real time: a test clock stands still meanwhile. */
 static int64_t real_now(void)
@@ -101,13 +68,13 @@ static record *make_record(uint32_t pinned)
     record *r = calloc(1, sizeof *r);
     insist(r);
     r->pinned = pinned;
-    count(records, 1);
+    count(own.records, 1);
     return r;
 }
 
 static void drop_record(record *r)
 {
-    count(records, -1);
+    count(own.records, -1);
     free(r);
 }
 
@@ -115,7 +82,7 @@ static void note_begin(void *user, const edo_task *task)
 {
     record *r = edo_task_user(task);
     int64_t workers = (int64_t)(intptr_t)user;
-    if (edo_worker_index() >= workers) count(helped, 1);
+    if (edo_worker_index() >= workers) count(own.helped, 1);
     if (!r) return;
     insist(__atomic_exchange_n(&r->polling, 1, __ATOMIC_RELAXED) == 0);
     insist(!__atomic_load_n(&r->ended, __ATOMIC_RELAXED));
@@ -142,7 +109,7 @@ static void note_stall(void *user, const edo_stall *stall)
 {
     (void)user;
     insist(stall->task_name && stall->duration > 0);
-    count(stalls, 1);
+    count(own.stalls, 1);
 }
 
 /* ---- flags: one waits, others set them ---- */
@@ -166,7 +133,7 @@ static void leave_slot(struct flag_slot *slot, const flag *f)
 
 static void set_flag(unsigned i)
 {
-    struct flag_slot *slot = &world.flags[i];
+    struct flag_slot *slot = &own.flags[i];
     pthread_mutex_lock(&slot->lock);
     if (slot->flag) flag_set(slot->flag);
     slot->flag = NULL;
@@ -179,88 +146,7 @@ static void set_all_flags(void)
         set_flag(i);
 }
 
-/* ---- handles that change hands ---- */
-
-static edo_task *swap_handle(test_random *random, edo_task *task)
-{
-    unsigned i = below(random, HANDLES);
-    pthread_mutex_lock(&world.handles[i].lock);
-    edo_task *old = world.handles[i].task;
-    world.handles[i].task = task;
-    pthread_mutex_unlock(&world.handles[i].lock);
-    return old;
-}
-
-static void visit(void *context, const edo_trace_line *line)
-{
-    size_t *length = context;
-    *length += strlen(line->name);
-}
-
-static void wake_task(edo_task *task)
-{
-    edo_wakeable *waker = edo_task_waker(task);
-    edo_wake(waker);
-    edo_waker_unref(waker);
-}
-
-static void meddle_with_handle(test_random *random)
-{
-    unsigned i = below(random, HANDLES);
-    size_t length = 0;
-    pthread_mutex_lock(&world.handles[i].lock);
-    edo_task *task = world.handles[i].task;
-    if (task) {
-        switch (below(random, 6)) {
-        case 0: edo_task_cancel(task); break;
-        case 1: edo_task_abort(task); break;
-        case 2:
-        case 3: edo_task_trace(task, visit, &length); break;
-        case 4: length = edo_task_is_done(task) + strlen(edo_task_name(task)); break;
-        default: wake_task(task);
-        }
-    }
-    pthread_mutex_unlock(&world.handles[i].lock);
-}
-
 /* ---- steps of an actor ---- */
-
-struct actor;
-static int spawn_actor(edo_task **ret_task, edo_runtime *runtime, unsigned depth, uint64_t seed);
-static int spawn_member(edo_scope *scope, unsigned depth, uint64_t seed);
-static void spawn_abroad(test_random *random);
-
-#define step_args edo_args(test_random *random; unsigned depth;)
-
-struct nap {
-    edo_frame();
-    step_args;
-};
-
-edo_async(nap)
-{
-    edo_body {
-        int rc;
-        edo_await(rc, edo_sleep(edo_us(below(self->random, 300))));
-        edo_return(rc);
-    }
-}
-
-struct rest {
-    edo_frame();
-    step_args;
-    unsigned left;
-};
-
-edo_async(rest)
-{
-    edo_body {
-        int rc = 0;
-        for (self->left = below(self->random, 6); self->left && rc == 0; self->left--)
-            edo_await(rc, edo_yield());
-        edo_return(rc);
-    }
-}
 
 struct await_flag {
     edo_frame();
@@ -274,32 +160,10 @@ edo_async(await_flag)
     edo_body {
         int rc;
         self->slot = below(self->random, FLAGS);
-        if (!take_slot(&world.flags[self->slot], &self->flag)) edo_return(0);
+        if (!take_slot(&own.flags[self->slot], &self->flag)) edo_return(0);
         edo_await_on(rc, &self->flag.base);
-        leave_slot(&world.flags[self->slot], &self->flag);
+        leave_slot(&own.flags[self->slot], &self->flag);
         edo_return(rc);
-    }
-}
-
-struct choose {
-    edo_frame();
-    step_args;
-    edo_op a, b;
-};
-
-edo_async(choose)
-{
-    edo_body {
-        int rc;
-        self->a = edo_sleep(edo_us(below(self->random, 200)));
-        self->b = one_in(self->random, 2) ? edo_yield()
-                                          : edo_sleep(edo_us(below(self->random, 200)));
-        switch (below(self->random, 3)) {
-        case 0: edo_select(rc, &self->a.base, &self->b.base); break;
-        case 1: edo_try_all(rc, &self->a.base, &self->b.base); break;
-        default: edo_await_for(rc, edo_us(below(self->random, 100)), self->a);
-        }
-        edo_return(rc < 0 ? rc : 0);
     }
 }
 
@@ -324,7 +188,7 @@ static int64_t block(void *arg)
     switch (below(random, 4)) {
     case 0: set_flag(below(random, FLAGS)); break;
     case 1: meddle_with_handle(random); break;
-    case 2: spawn_abroad(random); break;
+    case 2: spawn_abroad(random, CROWD); break;
     default: edo_wait(edo_sleep(edo_us(below(random, 100))));
     }
     if (one_in(random, 4)) poll(NULL, 0, (int)below(random, 10));
@@ -349,7 +213,7 @@ edo_async(block_here)
 
 static int64_t job(void *arg)
 {
-    count(jobs, 1);
+    count(own.jobs, 1);
     compute_for(edo_us((int64_t)(intptr_t)arg));
     return ANSWER;
 }
@@ -394,7 +258,7 @@ struct one_of_many {
 edo_async(one_of_many)
 {
     edo_body {
-        count(alive, -1);
+        count(world.alive, -1);
         edo_return(0);
     }
 }
@@ -410,10 +274,10 @@ edo_async(overflow)
         int rc = 0;
         if (!one_in(self->random, 8)) edo_return(0);
         for (unsigned i = 0; i < OVERFLOW && rc == 0; i++) {
-            count(alive, 1);
+            count(world.alive, 1);
             rc = edo_spawn(NULL, one_of_many);
-            count(begun, rc == 0);
-            if (rc < 0) count(alive, -1);
+            count(world.begun, rc == 0);
+            if (rc < 0) count(world.alive, -1);
         }
         edo_return(rc);
     }
@@ -439,7 +303,7 @@ edo_async(echo)
             if (rc < 0) break;
         }
         edo_close(self->io);
-        count(alive, -1);
+        count(world.alive, -1);
         edo_return(0);
     }
 }
@@ -447,11 +311,11 @@ edo_async(echo)
 static int spawn_echo(edo_io *io, uint32_t pinned)
 {
     edo_spawn_options options = { .pinned = pinned, .user = make_record(pinned) };
-    count(alive, 1);
+    count(world.alive, 1);
     int rc = edo_spawn_with(NULL, &options, echo, .io = io);
-    count(begun, rc == 0);
+    count(world.begun, rc == 0);
     if (rc == 0) return 0;
-    count(alive, -1);
+    count(world.alive, -1);
     drop_record(options.user);
     edo_close(io);
     return rc;
@@ -493,82 +357,10 @@ edo_async(talk)
             if (rc < 0) break;
             insist(rc == (int64_t)self->size);
             insist(is_pattern(self->in, self->size, self->id, self->left));
-            count(talks, 1);
+            count(own.talks, 1);
         }
         edo_close(self->io);
         edo_return(rc < 0 ? rc : 0);
-    }
-}
-
-/* ---- children ---- */
-
-/* A join that was cancelled leaves us the handle. */
-struct have_child {
-    edo_frame();
-    step_args;
-    edo_task *task;
-};
-
-edo_async(have_child)
-{
-    edo_body {
-        int64_t rc = spawn_actor(&self->task, NULL, self->depth, test_random_next(self->random));
-        if (rc < 0) edo_return(rc);
-        if (one_in(self->random, 3)) edo_await(rc, edo_yield());
-        if (one_in(self->random, 4)) edo_task_cancel(self->task);
-        if (one_in(self->random, 8)) edo_task_abort(self->task);
-        edo_await(rc, edo_join(self->task));
-        if (edo_op_progress(edo_last_op()) == 0) edo_detach(self->task);
-        edo_return(rc);
-    }
-}
-
-/* The limit, for two may wait for each other. */
-struct swap_child {
-    edo_frame();
-    step_args;
-    edo_task *task;
-};
-
-edo_async(swap_child)
-{
-    edo_body {
-        int64_t rc = spawn_actor(&self->task, NULL, self->depth, test_random_next(self->random));
-        if (rc < 0) edo_return(rc);
-        self->task = swap_handle(self->random, self->task);
-        if (!self->task) edo_return(0);
-        edo_await_for(rc, edo_us(below(self->random, 1000)), edo_join(self->task));
-        if (edo_op_progress(edo_last_op()) == 0) edo_detach(self->task);
-        edo_return(rc);
-    }
-}
-
-struct have_family {
-    edo_frame();
-    step_args;
-    edo_scope scope;
-    edo_member member;
-    uint32_t flags;
-};
-
-edo_async(have_family)
-{
-    edo_body {
-        int64_t rc;
-        self->flags = below(self->random, 4); // any combination
-        edo_scope_open(&self->scope, self->flags);
-        for (unsigned i = below(self->random, 5); i > 0; i--) {
-            rc = spawn_member(&self->scope, self->depth, test_random_next(self->random));
-            if (rc < 0) break;
-        }
-        if (one_in(self->random, 4)) edo_scope_cancel(&self->scope);
-        do {
-            if (!(self->flags & EDO_SCOPE_RESULTS)) break;
-            edo_await(rc, edo_scope_next(&self->scope, &self->member));
-        } while (rc == 1);
-        edo_await(rc, edo_scope_join(&self->scope));
-        insist(edo_scope_count(&self->scope) == 0);
-        edo_return(rc == -ECANCELED ? 0 : rc);
     }
 }
 
@@ -612,7 +404,7 @@ edo_async(actor)
             edo_shield();
             edo_call(rc, nap, &self->random, 0);
         }
-        count(alive, -1);
+        count(world.alive, -1);
         edo_return(one_in(&self->random, 10) ? -EIO : 0);
     }
 }
@@ -631,9 +423,9 @@ static edo_spawn_options options_of_actor(edo_runtime *runtime, uint64_t seed)
 /* Counts an owner of the arguments, unless the spawn failed. */
 static int note_spawn(int rc, const edo_spawn_options *options)
 {
-    count(begun, rc == 0);
+    count(world.begun, rc == 0);
     if (rc == 0) return 0;
-    count(alive, -1);
+    count(world.alive, -1);
     drop_record(options->user);
     return rc;
 }
@@ -641,7 +433,7 @@ static int note_spawn(int rc, const edo_spawn_options *options)
 static int spawn_actor(edo_task **ret_task, edo_runtime *runtime, unsigned depth, uint64_t seed)
 {
     edo_spawn_options options = options_of_actor(runtime, seed);
-    count(alive, 1);
+    count(world.alive, 1);
     int rc = edo_spawn_with(ret_task, &options, actor, .depth = depth, .seed = seed);
     return note_spawn(rc, &options);
 }
@@ -649,35 +441,12 @@ static int spawn_actor(edo_task **ret_task, edo_runtime *runtime, unsigned depth
 static int spawn_member(edo_scope *scope, unsigned depth, uint64_t seed)
 {
     edo_spawn_options options = options_of_actor(NULL, seed);
-    count(alive, 1);
+    count(world.alive, 1);
     int rc = edo_scope_spawn_with(scope, &options, actor, .depth = depth, .seed = seed);
     return note_spawn(rc, &options);
 }
 
 /* ---- meddling ---- */
-
-static edo_runtime *visit_home(test_random *random)
-{
-    unsigned i = below(random, RUNTIMES);
-    pthread_mutex_lock(&world.homes[i].lock);
-    edo_runtime *home = world.homes[i].runtime;
-    if (home) edo_runtime_ref(home);
-    pthread_mutex_unlock(&world.homes[i].lock);
-    return home;
-}
-
-static void spawn_abroad(test_random *random)
-{
-    edo_task *task = NULL;
-    if (value(alive) > CROWD) return; // it would grow faster than a slow build can run
-    edo_runtime *home = visit_home(random);
-    if (!home) return;
-    bool handle = one_in(random, 2);
-    int rc = spawn_actor(handle ? &task : NULL, home, 1, test_random_next(random));
-    insist(rc == 0 || rc == -ESHUTDOWN);
-    if (task) edo_detach(swap_handle(random, task));
-    edo_runtime_unref(home);
-}
 
 static void run_abroad(test_random *random)
 {
@@ -692,7 +461,7 @@ static void meddle(test_random *random)
 {
     switch (below(random, 10)) {
     case 0:
-    case 1: spawn_abroad(random); break;
+    case 1: spawn_abroad(random, CROWD); break;
     case 2: edo_detach(swap_handle(random, NULL)); break;
     case 3: edo_wait(edo_sleep(edo_us(below(random, 100)))); break;
     case 4: run_abroad(random); break;
@@ -735,20 +504,11 @@ edo_async(await_others)
     }
 }
 
-static void publish(unsigned index, edo_runtime *runtime)
-{
-    pthread_mutex_lock(&world.homes[index].lock);
-    edo_runtime *old = world.homes[index].runtime;
-    world.homes[index].runtime = runtime ? edo_runtime_ref(runtime) : NULL;
-    pthread_mutex_unlock(&world.homes[index].lock);
-    edo_runtime_unref(old);
-}
-
 static int32_t choose_workers(test_random *random)
 {
     static const int32_t counts[] = { 1, 2, 2, 2, 3, 4, 16 };
     int32_t any = counts[below(random, ARRAY_LENGTH(counts))];
-    return world.workers ? world.workers : any;
+    return own.workers ? own.workers : any;
 }
 
 static edo_config choose_config(test_random *random)
@@ -785,32 +545,10 @@ static void live_one_generation(unsigned index, test_random *random)
     if (calm) insist(edo_block_on(runtime, await_others) == 0);
     insist(edo_runtime_destroy(runtime) == 0);
     if (open) publish(index, NULL);
-    count(generations, 1);
+    count(world.generations, 1);
 }
 
-/* ---- all threads ---- */
-
-static void run_thread(unsigned index, void *arg)
-{
-    test_random random = test_random_make(index);
-    (void)arg;
-    if (index >= RUNTIMES) {
-        while (__atomic_load_n(&world.running, __ATOMIC_ACQUIRE))
-            meddle(&random);
-        return;
-    }
-    while (real_now() < world.stop_at)
-        live_one_generation(index, &random);
-    __atomic_sub_fetch(&world.running, 1, __ATOMIC_RELEASE);
-}
-
-static void tell(int number)
-{
-    static const char text[] = "stress_workers: nothing moves any more\n";
-    (void)number;
-    (void)!write(STDERR_FILENO, text, sizeof text - 1);
-    abort();
-}
+/* ---- the program ---- */
 
 /* Stalls are made on purpose. */
 static void ignore_warnings(void *context, edo_log_level level, const char *line)
@@ -819,62 +557,25 @@ static void ignore_warnings(void *context, edo_log_level level, const char *line
     if (level == EDO_LOG_ERROR) fprintf(stderr, "%s\n", line);
 }
 
-static void init_world(unsigned seconds)
-{
-    for (unsigned i = 0; i < HANDLES; i++)
-        pthread_mutex_init(&world.handles[i].lock, NULL);
-    for (unsigned i = 0; i < FLAGS; i++)
-        pthread_mutex_init(&world.flags[i].lock, NULL);
-    for (unsigned i = 0; i < RUNTIMES; i++)
-        pthread_mutex_init(&world.homes[i].lock, NULL);
-    world.running = RUNTIMES;
-    world.stop_at = real_now() + edo_s(seconds);
-}
-
-static void check_world(size_t descriptors)
-{
-    for (unsigned i = 0; i < HANDLES; i++) {
-        insist(!world.handles[i].task || edo_task_is_done(world.handles[i].task));
-        edo_detach(world.handles[i].task);
-    }
-    printf("%llu generations, %llu functions, %llu polls by helpers, %llu jobs, %llu messages, "
-           "%llu stalls\n",
-           (unsigned long long)world.generations, (unsigned long long)world.begun,
-           (unsigned long long)world.helped, (unsigned long long)world.jobs,
-           (unsigned long long)world.talks, (unsigned long long)world.stalls);
-    insist(world.alive == 0);
-    insist(world.records == 0);
-    insist(test_allocator_live_count() == 0);
-    insist(open_descriptors() == descriptors);
-}
-
-static unsigned parse(int argc, char **argv)
-{
-    static const struct option options[] = { { "seconds", required_argument, NULL, 'n' },
-                                             { "seed", required_argument, NULL, 's' },
-                                             { "workers", required_argument, NULL, 'w' },
-                                             { NULL, 0, NULL, 0 } };
-    unsigned seconds = 5;
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (c == 'n') seconds = (unsigned)atoi(optarg);
-        if (c == 's') setenv("EDO_TEST_SEED", optarg, 1);
-        if (c == 'w') world.workers = atoi(optarg);
-        if (c == '?') exit(2);
-    }
-    return seconds;
-}
-
 int main(int argc, char **argv)
 {
-    unsigned seconds = parse(argc, argv);
+    unsigned seconds = read_options(argc, argv, "workers", &own.workers);
     size_t descriptors = open_descriptors();
     test_seed(); // prints it
-    signal(SIGALRM, tell);
-    alarm(seconds + GRACE);
+    expect_end_within(seconds + GRACE);
     edo_set_log(ignore_warnings, NULL);
     test_allocator_install();
-    init_world(seconds);
-    run_threads(THREADS, run_thread, NULL);
-    check_world(descriptors);
+    for (unsigned i = 0; i < FLAGS; i++)
+        pthread_mutex_init(&own.flags[i].lock, NULL);
+    run_world(seconds);
+    printf("%llu generations, %llu functions, %llu joined by strangers, %llu polls by helpers, "
+           "%llu jobs, %llu messages, %llu stalls\n",
+           (unsigned long long)world.generations, (unsigned long long)world.begun,
+           (unsigned long long)world.joined, (unsigned long long)own.helped,
+           (unsigned long long)own.jobs, (unsigned long long)own.talks,
+           (unsigned long long)own.stalls);
+    check_world();
+    insist(own.records == 0);
+    insist(open_descriptors() == descriptors);
     return EXIT_SUCCESS;
 }
