@@ -27,6 +27,13 @@ static void hear(void *context, edo_log_level level, const char *line)
     if (strstr(line, "edo_sleep")) sem_post(&heard.told);
 }
 
+static void expect_heard(const char *words, size_t times)
+{
+    pthread_mutex_lock(&heard.lock);
+    expect(&heard.text, words, times);
+    pthread_mutex_unlock(&heard.lock);
+}
+
 static void begin_to_hear(void)
 {
     heard.text = text_make();
@@ -62,10 +69,10 @@ static void quit_twice(void *arg)
     for (size_t i = 1; i <= 2; i++) {
         insist(kill(getpid(), SIGQUIT) == 0);
         wait_on(&heard.told);
-        expect(&heard.text, "task 'wait_forever' #", i);
-        expect(&heard.text, "runtime 'asked'", i);
+        expect_heard("task 'wait_forever' #", i);
+        expect_heard("runtime 'asked'", i);
     }
-    expect(&heard.text, "runtime 'edo'", 0); // it was not asked for
+    expect_heard("runtime 'edo'", 0); // it was not asked for
     insist(edo_runtime_destroy(other) == 0);
     insist(!is_default(SIGQUIT));
     insist(edo_runtime_destroy(runtime) == 0);
@@ -100,7 +107,7 @@ static void quit_while_stuck(void *arg)
     pthread_mutex_unlock(&heard.lock);
     insist(kill(getpid(), SIGQUIT) == 0);
     wait_on(&heard.told);
-    expect(&heard.text, " runs task 'stuck' #", 2);
+    expect_heard(" runs task 'stuck' #", 2);
     for (int i = 0; i < 2; i++)
         sem_post(&cells[i].let_go);
     insist(edo_runtime_destroy(runtime) == 0);

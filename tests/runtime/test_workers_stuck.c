@@ -3,6 +3,7 @@
 #include "runtime/fixture.h"
 
 #include <sched.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "runtime/runtime.h"
@@ -383,12 +384,17 @@ typedef struct told {
     char runtime[16], task[16], line[16], function[32];
     size_t lines, stack;
     int64_t duration;
-    unsigned calls;
+    unsigned calls, others;
 } told;
 
+/* Others may be named as well, on a machine that has no time for them. */
 static void note_stall(void *user, const edo_stall *stall)
 {
     told *t = user;
+    if (strcmp(stall->task_name, "spins") != 0) {
+        t->others++;
+        return;
+    }
     snprintf(t->runtime, sizeof t->runtime, "%s", stall->runtime);
     snprintf(t->task, sizeof t->task, "%s", stall->task_name);
     snprintf(t->function, sizeof t->function, "%s", stall->task_site->function);
@@ -422,7 +428,7 @@ static void test_the_culprit_is_named(void **state)
     assert_true(t.duration >= edo_ms(10));
     assert_int_equal(log_lines("named: task 'spins' #"), 1);
     assert_true(log_lines("test_workers_stuck.c:") >= 1); // its spawn
-    assert_int_equal(log_lines("and its thread in"), 1);
+    assert_int_equal(log_lines("and its thread in"), 1 + t.others);
     log_release();
 }
 
