@@ -178,6 +178,22 @@ void edo__wake_commit(edo_wakeable *waker);
 
 /* ---- what drivers share ---- */
 
+/* The operation becomes the waiter of its side, of a source that is not closed: the closer sets
+ * CLOSED before it takes the lock to hang up, so either it finds the waiter, or who parks finds the
+ * bit. Under the source's lock. */
+void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
+
+/* Whether it is still parked; then this poll's waker is the one to be woken from now on. Inside a
+ * poll. */
+bool edo__op_is_parked(edo__source *source, edo_op *op, edo_wakeable *waker);
+
+/* Its wait is over. Returns: a prepared wake. Under the source's lock. */
+edo_wakeable *edo__op_wake(edo__source *source, edo_op *op);
+
+/* It is with nobody any more, and waits no longer if it did. Inside a poll, under the source's
+ * lock. */
+void edo__op_leave(edo__source *source, edo_op *op);
+
 /* Makes the call that the operation asks for, once, without blocking; for an accept it may be made
  * already. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);

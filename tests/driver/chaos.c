@@ -259,24 +259,14 @@ static void unlock_both(edo__source *source)
 
 /* ---- operations; both locks are held ---- */
 
-static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
-{
-    bool both = op->detail & EDO__DETAIL_BOTH_SIDES;
-    for (unsigned side = 0; side < EDO__SIDES; side++)
-        if (both || side == edo__side_of(op)) source->sides[side].waiter = waiter;
-}
-
 /* Holds it back. A foreign loop may be asleep, or the worker whose driver it is. */
 static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
 {
     chaos *driver = seat->shadow->driver;
     hold(seat);
     seat->op = op;
-    op->link.at.driver = &driver->base;
     op->link.at.extra = seat;
-    op->waker = waker;
-    op->word = EDO__OP_PARKED;
-    set_waiter(seat->shadow->outer, op, op);
+    edo__op_park(seat->shadow->outer, op, &driver->base, waker);
     if (driver->is_watched || edo_runtime_workers(driver->base.runtime))
         driver->inner->ops->unpark(driver->inner);
     return EDO_PENDING;
@@ -363,18 +353,10 @@ static edo_poll chaos_cancel(edo_driver *base, edo__source *source, edo_op *op, 
 
 /* ---- completing ---- */
 
-static edo_wakeable *wake(edo__source *source, edo_op *op)
-{
-    edo_wakeable *prepared = edo__wake_prepare(op->waker);
-    set_waiter(source, op, NULL);
-    edo_store_release(&op->word, EDO__OP_WOKEN);
-    return prepared;
-}
-
 static edo_wakeable *chaos_hang_up(edo_driver *base, edo__source *source, edo_op *op)
 {
     (void)base;
-    return wake(source, op);
+    return edo__op_wake(source, op);
 }
 
 /* Connections that another driver accepted ahead lie with the listener itself. */
@@ -430,7 +412,7 @@ static edo_wakeable *step(chaos_seat *seat)
     }
     seat->result = seat->inner.base.result;
     let_go(seat, DONE);
-    return wake(seat->shadow->outer, seat->op);
+    return edo__op_wake(seat->shadow->outer, seat->op);
 }
 
 /* Returns: how many were looked at. */

@@ -135,10 +135,6 @@ int edo__uring_help(edo__uring *driver);
 bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                      edo__uring_stage stage);
 
-/* Ends the wait of a parked operation; base.result is its result, or -EAGAIN: to be tried again.
- * Under the source's lock. Returns: a prepared wake. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op);
-
 /* Starts the operation anew with the next poll. Inside a poll. */
 edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
 

@@ -105,7 +105,7 @@ static bool take_over(edo__uring *driver, edo__source *source)
 static edo_wakeable *retry(edo__source *source, edo_op *op)
 {
     op->base.result = -EAGAIN;
-    return edo__uring_wake(source, op);
+    return edo__op_wake(source, op);
 }
 
 /* Under the lock. */
@@ -264,7 +264,7 @@ static edo_wakeable *note_accepted(edo__source *source, acceptor *a, int result,
     bool queued = edo__accepted_of(source)->count;
     if (!op || !(fails || queued || a->refused)) return NULL;
     op->base.result = fails && !queued ? result : -EAGAIN;
-    return edo__uring_wake(source, op);
+    return edo__op_wake(source, op);
 }
 
 /* The last one is the last that refers to the source: on a shared ring it may end thereafter. */

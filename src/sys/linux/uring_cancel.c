@@ -154,8 +154,7 @@ static bool is_in_ring(edo__source *source, edo_op *op)
 {
     if (edo_load_relaxed(&op->word) != EDO__OP_PARKED) return false;
     if (edo__uring_stage_of(op) != EDO__QUEUED) return true;
-    source->sides[EDO__READ_SIDE].waiter = NULL;
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    edo__op_leave(source, op);
     return false;
 }
 

@@ -17,48 +17,13 @@ enum {
 
 /* ---- parking ---- */
 
-/* Under the lock. */
-static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
-{
-    source->sides[edo__side_of(op)].waiter = waiter;
-    if (op->detail & EDO__DETAIL_BOTH_SIDES) source->sides[EDO__WRITE_SIDE].waiter = waiter;
-}
-
-/* The closer sets CLOSED before it takes the lock to hang up: either it finds the waiter, or we
- * find the bit. */
 bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                      edo__uring_stage stage)
 {
     if (edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED) return false;
-    set_waiter(source, op, op);
-    op->waker = waker;
-    op->link.at.driver = &driver->base;
     edo__uring_set_stage(op, stage);
-    edo_store_relaxed(&op->word, EDO__OP_PARKED);
+    edo__op_park(source, op, &driver->base, waker);
     return true;
-}
-
-/* After the store the operation may be gone, but not before the lock is given: its poll reads the
- * word, and its task, if it was not running, cannot run before the commit. */
-edo_wakeable *edo__uring_wake(edo__source *source, edo_op *op)
-{
-    edo_wakeable *prepared = edo__wake_prepare(op->waker);
-    set_waiter(source, op, NULL);
-    edo_store_release(&op->word, EDO__OP_WOKEN);
-    return prepared;
-}
-
-/* Returns: whether it is still parked. */
-static bool is_still_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
-    edo__lock_take(&source->lock);
-    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
-    if (parked && source->sides[edo__side_of(op)].waiter != op)
-        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
-    if (parked) op->waker = waker;
-    edo__lock_give(&source->lock);
-    return parked;
 }
 
 edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
@@ -189,7 +154,7 @@ static bool is_at_home(const edo__uring *driver)
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);
-    if (is_still_parked(source, op, waker)) return EDO_PENDING;
+    if (edo__op_is_parked(source, op, waker)) return EDO_PENDING;
     bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     if (woken && op->base.result != -EAGAIN) return EDO_READY;
@@ -229,7 +194,7 @@ void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side,
         request = edo__uring_take_cancel(driver, source, side);
     op->base.result = answer_of(source, op, result);
     if (is_transfer(source, op)) note_transfer(source, op, flags);
-    edo_wakeable *waker = edo__uring_wake(source, op);
+    edo_wakeable *waker = edo__op_wake(source, op);
     edo__lock_give(&source->lock);
     edo__wake_commit(waker);
     edo__free(request, sizeof *request);

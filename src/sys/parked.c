@@ -1,0 +1,46 @@
+/* Operations that wait at their source: see driver.h. */
+#include "base/base.h"
+#include "sys/driver.h"
+
+/* Under the lock. */
+static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
+{
+    source->sides[edo__side_of(op)].waiter = waiter;
+    if (op->detail & EDO__DETAIL_BOTH_SIDES) source->sides[EDO__WRITE_SIDE].waiter = waiter;
+}
+
+void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker)
+{
+    set_waiter(source, op, op);
+    op->waker = waker;
+    op->link.at.driver = driver;
+    edo_store_relaxed(&op->word, EDO__OP_PARKED);
+}
+
+bool edo__op_is_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
+    edo__lock_take(&source->lock);
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (parked && source->sides[edo__side_of(op)].waiter != op)
+        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
+    if (parked) op->waker = waker;
+    edo__lock_give(&source->lock);
+    return parked;
+}
+
+void edo__op_leave(edo__source *source, edo_op *op)
+{
+    if (edo_load_relaxed(&op->word) == EDO__OP_PARKED) set_waiter(source, op, NULL);
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+}
+
+/* After the store the operation may be gone, but not before the lock is given: its poll reads the
+ * word, and its task, if it was not running, cannot run before the commit. */
+edo_wakeable *edo__op_wake(edo__source *source, edo_op *op)
+{
+    edo_wakeable *prepared = edo__wake_prepare(op->waker);
+    set_waiter(source, op, NULL);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
+    return prepared;
+}
