@@ -64,11 +64,11 @@ static void kernel_leave(kernel_epoll *news)
     if (news) model_post(&news->readable);
 }
 
-/* A socket is registered with one epoll at a time. Returns: NULL: with none. */
-static kernel_epoll *registered(void)
+/* The first epoll that the socket is registered with, from this one on; or NULL. */
+static kernel_epoll *registered(kernel_epoll *e)
 {
-    for (int i = 0; i < EPOLLS; i++)
-        if (k->epolls[i].registered) return &k->epolls[i];
+    for (; e < k->epolls + EPOLLS; e++)
+        if (e->registered) return e;
     return NULL;
 }
 
@@ -159,18 +159,23 @@ static void deliver(void)
 {
     kernel_enter();
     k->bytes++;
-    kernel_epoll *e = registered();
+    kernel_epoll *e = registered(k->epolls);
     if (e) e->edge = true;
     kernel_leave(e);
 }
 
+/* All epolls tell of it. */
 static void make_room(void)
 {
+    kernel_epoll *last = NULL;
     kernel_enter();
     k->full = false;
-    kernel_epoll *e = registered();
-    if (e) e->room = true;
-    kernel_leave(e);
+    for (kernel_epoll *e = k->epolls; (e = registered(e)); e++) {
+        if (last) model_post(&last->readable);
+        e->room = true;
+        last = e;
+    }
+    kernel_leave(last);
 }
 
 /* ---- a task that reads ---- */
@@ -361,10 +366,9 @@ static far_read *far_read_create(edo_runtime *runtime, unsigned at)
     return read;
 }
 
-/* Polls a read to its end. */
-static int64_t read_to_end(unsigned at)
+/* Polls it to its end. */
+static int64_t run_to_end(far_read *read)
 {
-    far_read *read = far_read_create(k->runtime, at);
     for (;;) {
         if (edo_poll_future(&read->op.base, &read->cx) == EDO_READY) break;
         model_wait(&read->woken);
@@ -372,6 +376,11 @@ static int64_t read_to_end(unsigned at)
     int64_t result = read->op.base.result;
     model_free(read);
     return result;
+}
+
+static int64_t read_to_end(unsigned at)
+{
+    return run_to_end(far_read_create(k->runtime, at));
 }
 
 static void end_far(void)
@@ -525,31 +534,47 @@ MODEL_BROKEN(closed_twice, "a second close is found out while an operation still
 
 /* ---- a stream that goes from one driver to another, whose batch may still refer to it ---- */
 
-/* Polled once on the runtime, where it finds nothing, and cancelled: the stream stays registered. */
-static void use_once(edo_runtime *runtime)
+/* Polled once, finds nothing. */
+static far_read *begin_read(edo_runtime *runtime)
 {
     far_read *read = far_read_create(runtime, 0);
     edo_poll poll = edo_poll_future(&read->op.base, &read->cx);
     model_assert(poll == EDO_PENDING);
+    return read;
+}
+
+static void cancel_read(far_read *read)
+{
     edo__raise_fate(&read->op.base, EDO_CANCELLED);
-    poll = edo_poll_future(&read->op.base, &read->cx);
+    edo_poll poll = edo_poll_future(&read->op.base, &read->cx);
     model_assert(poll == EDO_READY && read->op.base.result == -ECANCELED);
     model_free(read);
+}
+
+/* The stream stays registered with the runtime. */
+static void use_once(edo_runtime *runtime)
+{
+    cancel_read(begin_read(runtime));
 }
 
 /* An edge that tells of bytes that are gone. */
 static void false_alarm(void)
 {
-    kernel_epoll *e = registered();
+    kernel_epoll *e = registered(k->epolls);
     e->edge = true;
     model_post(&e->readable);
 }
 
-static void set_up_move(void)
+static void set_up_two(void)
 {
     set_up_far(0);
     edo_config config = { .driver_ops = &edo__epoll_driver };
     model_assert(edo_runtime_create(&config, &k->other) == 0);
+}
+
+static void set_up_move(void)
+{
+    set_up_two();
     use_once(k->runtime);
     false_alarm();
 }
@@ -579,6 +604,36 @@ MODEL(move_against_destroy, "a stream may be taken from a runtime that ends, whi
     int taker = model_start(take_over_and_close, NULL);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
     model_join(taker);
+}
+
+/* Its operation goes as soon as it has ended. */
+THREAD(write_as_guest)
+{
+    far_read *write = far_read_create(k->other, 0);
+    write->op = edo_write(k->io, k->buffer, 1);
+    far->results[0] = run_to_end(write);
+    edo_store_release(&far->done, 1);
+    k->other->seats[0]->driver->ops->unpark(k->other->seats[0]->driver);
+}
+
+MODEL(
+    guest_against_batch,
+    "while a read relies on one runtime's driver, a write of another's waits as a guest with its own")
+{
+    set_up_two();
+    k->writes = k->full = true;
+    far_read *read = begin_read(k->runtime);
+    int writer = model_start(write_as_guest, NULL), peer = model_start(take_out, NULL);
+    while (!edo_load_acquire(&far->done))
+        k->other->seats[0]->driver->ops->turn(k->other->seats[0]->driver, EDO_NEVER);
+    model_join(writer);
+    model_join(peer);
+    model_assert(far->results[0] == 1 && !k->epolls[1].registered);
+    cancel_read(read);
+    edo_close(k->io);
+    model_assert(edo_runtime_destroy(k->other) == 0);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_assert(!k->open);
 }
 
 MODEL(close_against_destroy, "a stream may be closed while the runtime that it was used with ends")
