@@ -232,6 +232,16 @@ static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
     return worker;
 }
 
+/* All have looked once; now all do again. The kernel completes what a thread submitted on that thread,
+ * also for the ring of another worker: so the look of one may bring something for a driver that was
+ * looked at before. */
+static bool begin_second_look(edo__idle *idle)
+{
+    if (idle->second_look == idle->round) return false;
+    idle->second_look = ++idle->round;
+    return true;
+}
+
 bool edo__idle_is_quiet(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -241,6 +251,7 @@ bool edo__idle_is_quiet(edo__worker *worker)
     bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime) &&
                !is_anything_handed_over(runtime);
     if (all) other = take_behind(runtime);
+    if (all && !other && begin_second_look(idle)) other = take_behind(runtime);
     if (all && !other) other = take_successor(idle, worker);
     edo__lock_give(&idle->lock);
     if (other) edo__worker_notify(other);

@@ -354,6 +354,26 @@ MODEL(quiet_asks_others,
     tear_down();
 }
 
+MODEL(quiet_looks_twice, "nor before they have done so again: what one brings may be another's")
+{
+    set_up(2);
+    s->seats[0]->cx.polls++;
+    fall_asleep(0);
+    be(1);
+    edo__idle_begin_look(s->seats[1]);
+    fall_asleep(1);
+    model_assert(!edo__idle_is_quiet(s->seats[1]));
+    model_assert(is_notified(0) || is_notified(1));
+    for (unsigned i = 0; i < 2; i++) {
+        be(i);
+        edo__idle_leave(s->seats[i]);
+        edo__idle_begin_look(s->seats[i]);
+        fall_asleep(i);
+    }
+    model_assert(edo__idle_is_quiet(s->seats[1]));
+    tear_down();
+}
+
 MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker waits for it")
 {
     set_up(2);

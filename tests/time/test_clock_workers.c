@@ -1,8 +1,12 @@
 /* The test clock of a runtime with workers. */
 #include "support/support.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <edo/edo.h>
 
@@ -192,9 +196,130 @@ static void test_timer_behind_the_clock_fires(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- an event for the driver of a worker that another one's thread brings ---- */
+
+enum {
+    CROWD = 100, // connections that make a ring stop taking them, until they have been accepted
+    COMERS = 300,
+};
+
+static edo_listener *listener;
+
+static int connect_to_listener(void)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(fd, errno);
+    assert_int_equal(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
+    return fd;
+}
+
+/* On worker 0, whose driver has the listener from then on. */
+struct listens {
+    edo_frame();
+    edo_args();
+    edo_io *conn;
+};
+
+edo_async(listens)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &listener));
+        if (rc < 0) edo_return(rc);
+        edo_await_for(rc, edo_ms(1), edo_accept(listener, &self->conn));
+        edo_return(rc == -ETIMEDOUT ? 0 : rc);
+    }
+}
+
+/* On worker 1, which has the driver of worker 0 go on while that one sleeps: so it is who submits
+ * that. */
+struct accepts {
+    edo_frame();
+    edo_args(int count;);
+    edo_io *conn;
+};
+
+edo_async(accepts)
+{
+    edo_body {
+        int rc = 0;
+        while (rc == 0 && self->count-- > 0) {
+            while (!is_asleep(0))
+                edo_await(rc, edo_yield());
+            edo_await(rc, edo_accept(listener, &self->conn));
+            if (rc == 0) edo_close(self->conn);
+        }
+        edo_return(rc);
+    }
+}
+
+/* On worker 2. */
+struct connects {
+    edo_frame();
+    edo_args();
+    edo_task *accepts;
+    int clients[CROWD], i;
+};
+
+edo_async(connects)
+{
+    edo_body {
+        int rc;
+        for (int i = 0; i < CROWD; i++)
+            self->clients[i] = connect_to_listener();
+        edo_await(rc, edo_sleep(1));
+        rc = edo_spawn_on(&self->accepts, 1, accepts, .count = CROWD);
+        if (rc == 0) edo_await(rc, edo_join(self->accepts));
+        for (int i = 0; i < CROWD; i++)
+            close(self->clients[i]);
+        for (self->i = 0; rc == 0 && self->i < COMERS; self->i++) {
+            rc = edo_spawn_on(&self->accepts, 1, accepts, .count = 1);
+            if (rc < 0) break;
+            edo_await(rc, edo_sleep(1));
+            self->clients[0] = connect_to_listener();
+            edo_await_for(rc, 1, edo_join(self->accepts));
+            close(self->clients[0]);
+        }
+        edo_return(rc);
+    }
+}
+
+struct events_root {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(events_root)
+{
+    edo_body {
+        int rc = edo_spawn_on(&self->task, 0, listens);
+        if (rc == 0) edo_await(rc, edo_join(self->task));
+        if (rc == 0) rc = edo_spawn_on(&self->task, 2, connects);
+        if (rc == 0) edo_await(rc, edo_join(self->task));
+        edo_listener_close(listener);
+        edo_return(rc);
+    }
+}
+
+/* A limit passes only when all have come. */
+static void test_events_come_before_limits(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    const edo_config config = { .workers = 3, .max_spare = -1, .test_clock = true };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, events_root), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_resume_wakes_who_sleeps),
-                                        cmocka_unit_test(test_timer_behind_the_clock_fires) };
+                                        cmocka_unit_test(test_timer_behind_the_clock_fires),
+                                        cmocka_unit_test(test_events_come_before_limits) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
