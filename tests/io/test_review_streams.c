@@ -97,7 +97,8 @@ static edo_task *start(edo_runtime *runtime, edo_op op)
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(&task, &options, run_op, .op = op), 0);
     for (int i = 0; i < 10; i++)
-        turn_runtime(runtime, 0);
+        while (turn_runtime(runtime, 0) > 0)
+            continue;
     assert_false(edo_task_is_done(task));
     return task;
 }
