@@ -40,3 +40,26 @@ static inline int64_t first_failure(int64_t first, int64_t second)
 {
     return first < 0 ? first : second < 0 ? second : 0;
 }
+
+/* Joins tasks, of which some may be NULL. *ret_good: how many answered 0. Returns: the failure that
+ * came first, `so_far` before all. */
+struct join_all {
+    edo_frame();
+    edo_args(edo_task **tasks; unsigned count; int64_t so_far; unsigned *ret_good;);
+    unsigned i;
+};
+
+edo_async(join_all)
+{
+    edo_body {
+        int64_t rc;
+        *self->ret_good = 0;
+        for (self->i = 0; self->i < self->count; self->i++) {
+            if (!self->tasks[self->i]) continue;
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            *self->ret_good += rc == 0;
+            self->so_far = first_failure(self->so_far, rc);
+        }
+        edo_return(self->so_far);
+    }
+}

@@ -43,16 +43,12 @@ static int64_t blocking(void)
 }
 fault_test(blocking)
 
-    /* ---- many at once, on a pool of a few threads and places: some of the threads fail ---- */
+/* ---- many at once, on a pool of a few threads and places: some of the threads fail ---- */
 
-    enum {
-        JOBS = 12,
-        THREADS = 3,
-        PLACES = 2
-    };
+enum { JOBS = 12, THREADS = 3, PLACES = 2 };
 
 struct crowd {
-    edo_frame();
+    edo_frame(struct join_all joins;);
     edo_args(edo_pool *pool;);
     edo_task *tasks[JOBS];
     unsigned i, count, good;
@@ -63,7 +59,7 @@ edo_async(crowd)
 {
     edo_body {
         int64_t rc;
-        self->count = self->good = 0;
+        self->count = 0;
         self->result = 0;
         for (self->i = 0; self->i < JOBS; self->i++) {
             if (self->i % 2) {
@@ -75,14 +71,9 @@ edo_async(crowd)
             if (rc < 0) self->tasks[self->i] = NULL;
             self->result = first_failure(self->result, rc);
         }
-        for (self->i = 0; self->i < JOBS; self->i++) {
-            if (!self->tasks[self->i]) continue;
-            edo_await(rc, edo_join(self->tasks[self->i]));
-            self->good += rc == 0;
-            self->result = first_failure(self->result, rc);
-        }
+        edo_call(rc, join_all, self->tasks, JOBS, self->result, &self->good);
         assert_int_equal(self->count, self->good);
-        edo_return(self->result);
+        edo_return(rc);
     }
 }
 
@@ -98,9 +89,9 @@ static int64_t pool_of_ones_own(void)
 }
 fault_test(pool_of_ones_own)
 
-    /* ---- pools that a runtime is given and never uses, or ends with while a job is inside ---- */
+/* ---- pools that a runtime is given and never uses, or ends with while a job is inside ---- */
 
-    static int64_t use_added(edo_runtime *runtime)
+static int64_t use_added(edo_runtime *runtime)
 {
     edo_pool *pool;
     int rc = edo_runtime_add_pool(runtime, &(edo_pool_config){ .name = "own", .max_threads = 1 });
@@ -122,8 +113,8 @@ static int64_t added_pool(void)
 }
 fault_test(added_pool)
 
-    /* Nobody waits for the jobs: they are cancelled, or their ends are awaited, by the runtime's. */
-    static int64_t abandoned_jobs(void)
+/* Nobody waits for the jobs: they are cancelled, or their ends are awaited, by the runtime's. */
+static int64_t abandoned_jobs(void)
 {
     edo_runtime *runtime;
     unsigned count = 0;
@@ -139,7 +130,7 @@ fault_test(added_pool)
 }
 fault_test(abandoned_jobs)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocking_swept),

@@ -93,9 +93,9 @@ static int64_t stream(void)
 }
 fault_test(stream)
 
-    /* ---- a descriptor that two tasks wait for, which takes a second registration ---- */
+/* ---- a descriptor that two tasks wait for, which takes a second registration ---- */
 
-    struct waits {
+struct waits {
     edo_frame();
     edo_args(int fd; int peer;);
     edo_task *tasks[2];
@@ -137,9 +137,9 @@ static int64_t wait_fd(void)
 }
 fault_test(wait_fd)
 
-    /* ---- operations that are cut short ---- */
+/* ---- operations that are cut short ---- */
 
-    struct cut_short {
+struct cut_short {
     edo_frame();
     edo_args(int fd;);
     edo_io *io;
@@ -181,9 +181,9 @@ static int64_t closed(void)
 }
 fault_test(closed)
 
-    /* ---- the graceful end, and taking the descriptor out ---- */
+/* ---- the graceful end, and taking the descriptor out ---- */
 
-    struct ends {
+struct ends {
     edo_frame();
     edo_args(int fd; int other;);
     edo_io *io;
@@ -220,7 +220,7 @@ static int64_t ended(void)
 }
 fault_test(ended)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stream_swept),

@@ -145,11 +145,9 @@ static int64_t echo_service(void)
 }
 fault_test(echo_service)
 
-    /* ---- connections that wait in the queue, more than a driver keeps at first, and nobody comes ---- */
+/* ---- connections that wait in the queue, more than a driver keeps at first, and nobody comes ---- */
 
-    enum {
-        WAITING = 24
-    };
+enum { WAITING = 24 };
 
 struct queue {
     edo_frame();
@@ -193,9 +191,9 @@ static int64_t accept_queue(void)
 }
 fault_test(accept_queue)
 
-    /* ---- connections that are refused, or given up before they stand ---- */
+/* ---- connections that are refused, or given up before they stand ---- */
 
-    struct refused {
+struct refused {
     edo_frame();
     edo_args(const char *address;);
     edo_io *conn;
@@ -222,9 +220,9 @@ static int64_t refusal(void)
 }
 fault_test(refusal)
 
-    /* ---- a listener of a socket that was made elsewhere ---- */
+/* ---- a listener of a socket that was made elsewhere ---- */
 
-    static int64_t listener_from_fd(void)
+static int64_t listener_from_fd(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_return_code(fd, errno);
@@ -239,7 +237,7 @@ fault_test(refusal)
 }
 fault_test(listener_from_fd)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(echo_service_swept),

@@ -21,9 +21,9 @@ static int64_t two_runtimes(void)
 }
 fault_test(two_runtimes)
 
-    /* ---- tasks that are alive when their runtime ends ---- */
+/* ---- tasks that are alive when their runtime ends ---- */
 
-    struct sleeper {
+struct sleeper {
     edo_frame();
     edo_args();
 };
@@ -54,9 +54,9 @@ static int64_t drain(void)
 }
 fault_test(drain)
 
-    /* ---- a foreign loop ---- */
+/* ---- a foreign loop ---- */
 
-    struct short_nap {
+struct short_nap {
     edo_frame();
     edo_args();
 };
@@ -98,9 +98,9 @@ static int64_t foreign_loop(void)
 }
 fault_test(foreign_loop)
 
-    /* ---- a plain thread that waits ---- */
+/* ---- a plain thread that waits ---- */
 
-    static void *wait_twice(void *arg)
+static void *wait_twice(void *arg)
 {
     int64_t *result = arg;
     *result = edo_wait(edo_sleep(1));
@@ -118,9 +118,9 @@ static int64_t wait_on_a_thread(void)
 }
 fault_test(wait_on_a_thread)
 
-    /* ---- spawning from another thread ---- */
+/* ---- spawning from another thread ---- */
 
-    struct foreign {
+struct foreign {
     edo_runtime *runtime;
     edo_task *task;
     int rc;
@@ -154,9 +154,9 @@ static int64_t foreign_spawn(void)
 }
 fault_test(foreign_spawn)
 
-    /* ---- whole programs: the status tells no errno, the line on stderr does ---- */
+/* ---- whole programs: the status tells no errno, the line on stderr does ---- */
 
-    static int64_t program(void)
+static int64_t program(void)
 {
     int status = edo_run(short_nap);
     if (status == EXIT_SUCCESS) return 0;
@@ -166,9 +166,9 @@ fault_test(foreign_spawn)
 }
 fault_test(program)
 
-    /* ---- after fork: the child has a runtime of its own ---- */
+/* ---- after fork: the child has a runtime of its own ---- */
 
-    static int64_t in_forked(edo_runtime *inherited)
+static int64_t in_forked(edo_runtime *inherited)
 {
     if (edo_turn(inherited, 0) != -ESTALE) return -EPROTO;
     int64_t rc = on_runtime(short_nap);
@@ -192,7 +192,7 @@ static int64_t forked(void)
 }
 fault_test(forked)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_runtimes_swept),  cmocka_unit_test(drain_swept),

@@ -52,9 +52,9 @@ static int64_t spawn_and_join(void)
 }
 fault_test(spawn_and_join)
 
-    /* ---- frames that are larger than what the heap hands out ---- */
+/* ---- frames that are larger than what the heap hands out ---- */
 
-    struct large {
+struct large {
     edo_frame();
     edo_args();
     char memory[20000];
@@ -76,11 +76,9 @@ static int64_t large_frame(void)
 }
 fault_test(large_frame)
 
-    /* ---- scopes ---- */
+/* ---- scopes ---- */
 
-    enum {
-        MEMBERS = 40
-    };
+enum { MEMBERS = 40 };
 
 struct scoped {
     edo_frame();
@@ -115,15 +113,15 @@ static int64_t scope_fail_fast(void)
 }
 fault_test(scope_fail_fast)
 
-    static int64_t scope_results(void)
+static int64_t scope_results(void)
 {
     return on_runtime(scoped, .flags = EDO_SCOPE_RESULTS);
 }
 fault_test(scope_results)
 
-    /* ---- contexts ---- */
+/* ---- contexts ---- */
 
-    struct contexts {
+struct contexts {
     edo_frame();
     edo_args();
     edo_context *context;
@@ -151,9 +149,9 @@ static int64_t context(void)
 }
 fault_test(context)
 
-    /* ---- frames on the heap ---- */
+/* ---- frames on the heap ---- */
 
-    struct deep {
+struct deep {
     edo_frame();
     edo_args(unsigned depth;);
 };
@@ -175,9 +173,9 @@ static int64_t boxed(void)
 }
 fault_test(boxed)
 
-    /* ---- several at once, with limits ---- */
+/* ---- several at once, with limits ---- */
 
-    struct together {
+struct together {
     edo_frame(struct deep deep;);
     edo_args();
     struct deep left, right;
@@ -207,8 +205,8 @@ static int64_t combined(void)
 }
 fault_test(combined)
 
-    /* The loser is cancelled while it is somewhere in its boxes. What wins may be a failure. */
-    struct race {
+/* The loser is cancelled while it is somewhere in its boxes. What wins may be a failure. */
+struct race {
     edo_frame();
     edo_args();
     struct deep left, right;
@@ -252,9 +250,9 @@ static int64_t selected(void)
 }
 fault_test(selected)
 
-    /* ---- tasks that are cancelled, aborted and kept by wakers ---- */
+/* ---- tasks that are cancelled, aborted and kept by wakers ---- */
 
-    struct stopped {
+struct stopped {
     edo_frame();
     edo_args();
     edo_task *task;
@@ -305,7 +303,7 @@ static int64_t cancelled(void)
 }
 fault_test(cancelled)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spawn_and_join_swept),  cmocka_unit_test(large_frame_swept),

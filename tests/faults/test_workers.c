@@ -45,7 +45,7 @@ edo_async(hop)
 }
 
 struct crowd {
-    edo_frame();
+    edo_frame(struct join_all joins;);
     edo_args();
     edo_task *tasks[TASKS];
     unsigned i, count, good;
@@ -56,21 +56,16 @@ edo_async(crowd)
 {
     edo_body {
         int64_t rc;
-        self->count = self->good = 0;
+        self->count = 0;
         self->result = 0;
         for (self->i = 0; self->i < TASKS; self->i++) {
             rc = edo_spawn(&self->tasks[self->i], hop, .count = &self->count);
             if (rc < 0) self->tasks[self->i] = NULL;
             self->result = first_failure(self->result, rc);
         }
-        for (self->i = 0; self->i < TASKS; self->i++) {
-            if (!self->tasks[self->i]) continue;
-            edo_await(rc, edo_join(self->tasks[self->i]));
-            self->good += rc == 0;
-            self->result = first_failure(self->result, rc);
-        }
+        edo_call(rc, join_all, self->tasks, TASKS, self->result, &self->good);
         assert_int_equal(__atomic_load_n(&self->count, __ATOMIC_RELAXED), self->good);
-        edo_return(self->result);
+        edo_return(rc);
     }
 }
 
@@ -80,9 +75,9 @@ static int64_t migrating(void)
 }
 fault_test(migrating)
 
-    /* ---- nothing at all ---- */
+/* ---- nothing at all ---- */
 
-    static int64_t idle_workers(void)
+static int64_t idle_workers(void)
 {
     edo_runtime *runtime;
     int rc = edo_runtime_create(&(edo_config){ .workers = WORKERS }, &runtime);
@@ -92,9 +87,9 @@ fault_test(migrating)
 }
 fault_test(idle_workers)
 
-    /* ---- a worker that blocks: others, if there are any to be had, go on with its work ---- */
+/* ---- a worker that blocks: others, if there are any to be had, go on with its work ---- */
 
-    static int64_t yield_thread(void *arg)
+static int64_t yield_thread(void *arg)
 {
     (void)arg;
     sched_yield();
@@ -128,10 +123,10 @@ static int64_t in_place(void)
 }
 fault_test(in_place)
 
-    /* ---- the only worker waits for what only a helper can run; what the helper lacks at first it
+/* ---- the only worker waits for what only a helper can run; what the helper lacks at first it
      * gets later ---- */
 
-    static bool is_helped;
+static bool is_helped;
 
 static int64_t await_help(void *arg)
 {
@@ -179,7 +174,7 @@ static int64_t helper(void)
 }
 fault_test(helper)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idle_workers_swept),

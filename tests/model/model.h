@@ -23,6 +23,11 @@ enum { MODEL_THREADS = 6 }; // at most, with the one that runs the model itself
 
 /* ---- inside a model ---- */
 
+/* Head of a thread's function. */
+#define THREAD(name)                                                                               \
+    static void name(void *argument);                                                              \
+    static void name(void *argument __attribute__((unused)))
+
 /* Starts a thread; what came before happens before it. Returns: its number. */
 int model_start(void (*run)(void *), void *argument);
 
@@ -96,8 +101,3 @@ void model_register(model_info *info);
 
 /* A model too large to be run in all executions: so many are drawn at random, the same each time. */
 #define MODEL_SAMPLED(id, proves, count) MODEL_DEFINE(id, proves, NULL, NULL, NULL, count, NULL)
-
-/* Options: --list, --litmus-table, --only NAME, --replay CHOICES, --plain (no reduction),
- * --preemptions N, --max-executions N, --stats, --stop (at the first failure).
- * Returns: an exit status. */
-int model_main(int argc, char **argv);

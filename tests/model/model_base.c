@@ -9,15 +9,6 @@
 
 #include "model/model.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 /* ---- the lock ---- */
 
 static struct {

@@ -16,15 +16,6 @@
 
 #include "model/fake_sys.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 enum { SAMPLES = 10000 };
 
 static struct {

@@ -4,15 +4,6 @@
 #include "model/atomic.h"
 #include "model/model.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 /* Marked accesses of plain memory. */
 #define READ(x)     (edo_plain_read(&(x)), (x))
 #define WRITE(x, v) (edo_plain_write(&(x)), (void)((x) = (v)))

@@ -18,15 +18,6 @@
 #include "model/fake_sys.h"
 #include "sys/linux/drivers.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 /* ---- the kernel; its lock orders what it does, as a real one's does ---- */
 
 enum { SOCKET = 5, EPOLL = 6, EVENT = 16, EPOLLS = 2 };

@@ -10,15 +10,6 @@
 
 #include "model/fake_sys.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 static struct {
     edo_runtime *here, *there; // of thread 0, of the other
     edo_task *task, *joiner;

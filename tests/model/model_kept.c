@@ -11,15 +11,6 @@
 
 #include "model/fake_sys.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 static struct {
     edo_runtime *runtime;
     edo_task *task; // the one that yields

@@ -2,11 +2,6 @@
  */
 #include "model/model.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
 /* Two locations and four results, set anew for every execution. */
 static struct {
     uint32_t x, y, z;
@@ -39,18 +34,17 @@ static void run(void (*first)(void *), void (*second)(void *), void (*third)(voi
         model_join(numbers[i]);
 }
 
-#define THREAD(name, ...)                                                                          \
-    static void name(void *argument)                                                               \
+#define STEPS(name, ...)                                                                           \
+    THREAD(name)                                                                                   \
     {                                                                                              \
-        (void)argument;                                                                            \
         __VA_ARGS__                                                                                \
     }
 
 /* ---- store buffering: Dekker's heart ---- */
 
 #define STORE_BUFFERING(id, store_order, fence, load_order, outcomes)                              \
-    THREAD(id##_1, STORE(&s->x, 1, store_order); fence; s->a = LOAD(&s->y, load_order);)           \
-    THREAD(id##_2, STORE(&s->y, 1, store_order); fence; s->b = LOAD(&s->x, load_order);)           \
+    STEPS(id##_1, STORE(&s->x, 1, store_order); fence; s->a = LOAD(&s->y, load_order);)            \
+    STEPS(id##_2, STORE(&s->y, 1, store_order); fence; s->b = LOAD(&s->x, load_order);)            \
     MODEL_LITMUS(id, "store buffering: stores " #store_order ", loads " #load_order, outcomes)     \
     {                                                                                              \
         set_up();                                                                                  \
@@ -67,8 +61,8 @@ STORE_BUFFERING(sb_fences, RELAXED, model_fence(SEQ_CST, MODEL_HERE), RELAXED,
 /* ---- message passing ---- */
 
 #define MESSAGE_PASSING(id, store_order, load_order, before, after, outcomes)                      \
-    THREAD(id##_1, STORE(&s->x, 1, RELAXED); before; STORE(&s->y, 1, store_order);)                \
-    THREAD(id##_2, s->a = LOAD(&s->y, load_order); after; s->b = LOAD(&s->x, RELAXED);)            \
+    STEPS(id##_1, STORE(&s->x, 1, RELAXED); before; STORE(&s->y, 1, store_order);)                 \
+    STEPS(id##_2, s->a = LOAD(&s->y, load_order); after; s->b = LOAD(&s->x, RELAXED);)             \
     MODEL_LITMUS(id, "message passing: store " #store_order ", load " #load_order, outcomes)       \
     {                                                                                              \
         set_up();                                                                                  \
@@ -93,10 +87,10 @@ MESSAGE_PASSING(mp_one_fence, RELAXED, RELAXED, FENCE(RELEASE), (void)0, ALL_FOU
 /* ---- independent reads of independent writes ---- */
 
 #define IRIW(id, store_order, load_order, fence, outcomes)                                         \
-    THREAD(id##_1, STORE(&s->x, 1, store_order);)                                                  \
-    THREAD(id##_2, STORE(&s->y, 1, store_order);)                                                  \
-    THREAD(id##_3, s->a = LOAD(&s->x, load_order); fence; s->b = LOAD(&s->y, load_order);)         \
-    THREAD(id##_4, s->c = LOAD(&s->y, load_order); fence; s->d = LOAD(&s->x, load_order);)         \
+    STEPS(id##_1, STORE(&s->x, 1, store_order);)                                                   \
+    STEPS(id##_2, STORE(&s->y, 1, store_order);)                                                   \
+    STEPS(id##_3, s->a = LOAD(&s->x, load_order); fence; s->b = LOAD(&s->y, load_order);)          \
+    STEPS(id##_4, s->c = LOAD(&s->y, load_order); fence; s->d = LOAD(&s->x, load_order);)          \
     MODEL_LITMUS(id,                                                                               \
                  "independent reads of independent writes (IRIW): stores " #store_order            \
                  ", loads " #load_order,                                                           \
@@ -115,8 +109,8 @@ IRIW(iriw_fences, RELAXED, RELAXED, FENCE(SEQ_CST), "one order\n")
 
 /* ---- 2+2W ---- */
 #define TWO_WRITES(id, order, outcomes)                                                            \
-    THREAD(id##_1, STORE(&s->x, 1, order); STORE(&s->y, 2, order);)                                \
-    THREAD(id##_2, STORE(&s->y, 1, order); STORE(&s->x, 2, order);)                                \
+    STEPS(id##_1, STORE(&s->x, 1, order); STORE(&s->y, 2, order);)                                 \
+    STEPS(id##_2, STORE(&s->y, 1, order); STORE(&s->x, 2, order);)                                 \
     MODEL_LITMUS(id, "two writes each (2+2W): " #order, outcomes)                                  \
     {                                                                                              \
         set_up();                                                                                  \
@@ -132,8 +126,8 @@ TWO_WRITES(two_writes_seq_cst, SEQ_CST, "x=1 y=2\nx=2 y=1\nx=2 y=2\n")
 
 /* ---- coherence of one location ---- */
 
-THREAD(corr_writer, STORE(&s->x, 1, RELAXED); STORE(&s->x, 2, RELAXED);)
-THREAD(corr_reader, s->a = LOAD(&s->x, RELAXED); s->b = LOAD(&s->x, RELAXED);)
+STEPS(corr_writer, STORE(&s->x, 1, RELAXED); STORE(&s->x, 2, RELAXED);)
+STEPS(corr_reader, s->a = LOAD(&s->x, RELAXED); s->b = LOAD(&s->x, RELAXED);)
 
 MODEL_LITMUS(corr, "two reads never go backwards",
              "a=0 b=0\na=0 b=1\na=0 b=2\na=1 b=1\na=1 b=2\na=2 b=2\n")
@@ -143,10 +137,10 @@ MODEL_LITMUS(corr, "two reads never go backwards",
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(corr2_first, STORE(&s->x, 1, RELAXED);)
-THREAD(corr2_second, STORE(&s->x, 2, RELAXED);)
-THREAD(corr2_third, s->a = LOAD(&s->x, RELAXED); s->b = LOAD(&s->x, RELAXED);)
-THREAD(corr2_fourth, s->c = LOAD(&s->x, RELAXED); s->d = LOAD(&s->x, RELAXED);)
+STEPS(corr2_first, STORE(&s->x, 1, RELAXED);)
+STEPS(corr2_second, STORE(&s->x, 2, RELAXED);)
+STEPS(corr2_third, s->a = LOAD(&s->x, RELAXED); s->b = LOAD(&s->x, RELAXED);)
+STEPS(corr2_fourth, s->c = LOAD(&s->x, RELAXED); s->d = LOAD(&s->x, RELAXED);)
 
 MODEL_LITMUS(corr2, "two readers agree on the order of two writes", "one order\n")
 {
@@ -156,8 +150,8 @@ MODEL_LITMUS(corr2, "two readers agree on the order of two writes", "one order\n
     model_outcome(differ ? "orders differ" : "one order");
 }
 
-THREAD(cowr_first, STORE(&s->x, 1, RELAXED); s->a = LOAD(&s->x, RELAXED);)
-THREAD(cowr_second, STORE(&s->x, 2, RELAXED);)
+STEPS(cowr_first, STORE(&s->x, 1, RELAXED); s->a = LOAD(&s->x, RELAXED);)
+STEPS(cowr_second, STORE(&s->x, 2, RELAXED);)
 
 MODEL_LITMUS(cowr, "a read after a write of one's own never sees what came before it", "a=1\na=2\n")
 {
@@ -166,8 +160,8 @@ MODEL_LITMUS(cowr, "a read after a write of one's own never sees what came befor
     model_outcome("a=%u", s->a);
 }
 
-THREAD(corw_first, s->a = LOAD(&s->x, RELAXED); STORE(&s->x, 1, RELAXED);)
-THREAD(corw_second, STORE(&s->x, 2, RELAXED);)
+STEPS(corw_first, s->a = LOAD(&s->x, RELAXED); STORE(&s->x, 1, RELAXED);)
+STEPS(corw_second, STORE(&s->x, 2, RELAXED);)
 
 MODEL_LITMUS(corw, "a write after a read comes after what was read", "a=0 x=1\na=0 x=2\na=2 x=1\n")
 {
@@ -177,7 +171,7 @@ MODEL_LITMUS(corw, "a write after a read comes after what was read", "a=0 x=1\na
     model_outcome("a=%u x=%u", s->a, s->b);
 }
 
-THREAD(coww_first, STORE(&s->x, 1, RELAXED); STORE(&s->x, 2, RELAXED);)
+STEPS(coww_first, STORE(&s->x, 1, RELAXED); STORE(&s->x, 2, RELAXED);)
 
 MODEL_LITMUS(coww, "two writes of one thread keep their order", "x=2\n")
 {
@@ -190,8 +184,8 @@ MODEL_LITMUS(coww, "two writes of one thread keep their order", "x=2\n")
 
 #define ADD(p, order) ((unsigned)model_modify_as((p), MODEL_ADD, 1, (order)))
 
-THREAD(rmw_add, s->a = ADD(&s->x, RELAXED);)
-THREAD(rmw_add_too, s->b = ADD(&s->x, RELAXED);)
+STEPS(rmw_add, s->a = ADD(&s->x, RELAXED);)
+STEPS(rmw_add_too, s->b = ADD(&s->x, RELAXED);)
 
 MODEL_LITMUS(rmw_atomic, "two increments are never lost, however relaxed",
              "a=0 b=1 x=2\na=1 b=0 x=2\n")
@@ -207,8 +201,8 @@ MODEL_LITMUS(rmw_atomic, "two increments are never lost, however relaxed",
         model_cas_as((p), &expected_, (to), (order), RELAXED);                                     \
     }))
 
-THREAD(cas_first, s->a = TRY_CAS(&s->x, 0, 1, RELAXED);)
-THREAD(cas_second, s->b = TRY_CAS(&s->x, 0, 2, RELAXED);)
+STEPS(cas_first, s->a = TRY_CAS(&s->x, 0, 1, RELAXED);)
+STEPS(cas_second, s->b = TRY_CAS(&s->x, 0, 2, RELAXED);)
 
 MODEL_LITMUS(cas_one_wins, "of two compare-and-swaps from one value exactly one wins",
              "a=0 b=1 x=2\na=1 b=0 x=1\n")
@@ -221,9 +215,9 @@ MODEL_LITMUS(cas_one_wins, "of two compare-and-swaps from one value exactly one 
 /* ---- release sequences ---- */
 
 #define RELEASE_SEQUENCE(id, middle, outcomes)                                                     \
-    THREAD(id##_1, STORE(&s->x, 1, RELAXED); STORE(&s->y, 1, RELEASE);)                            \
-    THREAD(id##_2, middle;)                                                                        \
-    THREAD(id##_3, s->a = LOAD(&s->y, ACQUIRE); s->b = LOAD(&s->x, RELAXED);)                      \
+    STEPS(id##_1, STORE(&s->x, 1, RELAXED); STORE(&s->y, 1, RELEASE);)                             \
+    STEPS(id##_2, middle;)                                                                         \
+    STEPS(id##_3, s->a = LOAD(&s->y, ACQUIRE); s->b = LOAD(&s->x, RELAXED);)                       \
     MODEL_LITMUS(id, "release sequence", outcomes)                                                 \
     {                                                                                              \
         set_up();                                                                                  \
@@ -239,8 +233,8 @@ RELEASE_SEQUENCE(release_sequence_store, STORE(&s->y, 2, RELAXED),
 
 /* C11 let later relaxed stores of the releasing thread go on with its sequence; C++20 took that back,
  * and so does the checker, which allows more here and thereby asks more of the code. */
-THREAD(same_thread_1, STORE(&s->x, 1, RELAXED); STORE(&s->y, 1, RELEASE); STORE(&s->y, 2, RELAXED);)
-THREAD(same_thread_2, s->a = LOAD(&s->y, ACQUIRE); s->b = LOAD(&s->x, RELAXED);)
+STEPS(same_thread_1, STORE(&s->x, 1, RELAXED); STORE(&s->y, 1, RELEASE); STORE(&s->y, 2, RELAXED);)
+STEPS(same_thread_2, s->a = LOAD(&s->y, ACQUIRE); s->b = LOAD(&s->x, RELAXED);)
 
 MODEL_LITMUS(release_sequence_same_thread,
              "a relaxed store of the releasing thread ends the sequence",
@@ -254,9 +248,9 @@ MODEL_LITMUS(release_sequence_same_thread,
 /* ---- causality over three threads ---- */
 
 #define CAUSALITY(id, store_order, load_order, outcomes)                                           \
-    THREAD(id##_1, STORE(&s->x, 1, store_order);)                                                  \
-    THREAD(id##_2, if (LOAD(&s->x, load_order)) STORE(&s->y, 1, store_order);)                     \
-    THREAD(id##_3, s->a = LOAD(&s->y, load_order); s->b = LOAD(&s->x, RELAXED);)                   \
+    STEPS(id##_1, STORE(&s->x, 1, store_order);)                                                   \
+    STEPS(id##_2, if (LOAD(&s->x, load_order)) STORE(&s->y, 1, store_order);)                      \
+    STEPS(id##_3, s->a = LOAD(&s->y, load_order); s->b = LOAD(&s->x, RELAXED);)                    \
     MODEL_LITMUS(id, "write-to-read causality", outcomes)                                          \
     {                                                                                              \
         set_up();                                                                                  \
@@ -269,8 +263,8 @@ CAUSALITY(wrc_acq_rel, RELEASE, ACQUIRE, "cause seen\n")
 
 /* ---- mixes with seq_cst ---- */
 
-THREAD(mix_sb_1, STORE(&s->x, 1, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
-THREAD(mix_sb_2, STORE(&s->y, 1, SEQ_CST); s->b = LOAD(&s->x, ACQUIRE);)
+STEPS(mix_sb_1, STORE(&s->x, 1, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
+STEPS(mix_sb_2, STORE(&s->y, 1, SEQ_CST); s->b = LOAD(&s->x, ACQUIRE);)
 
 MODEL_LITMUS(sb_one_weak_load, "store buffering with one weaker load: both may miss", ALL_FOUR)
 {
@@ -279,8 +273,8 @@ MODEL_LITMUS(sb_one_weak_load, "store buffering with one weaker load: both may m
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(mix_fence_1, STORE(&s->x, 1, RELAXED); FENCE(SEQ_CST); s->a = LOAD(&s->y, RELAXED);)
-THREAD(mix_fence_2, STORE(&s->y, 1, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
+STEPS(mix_fence_1, STORE(&s->x, 1, RELAXED); FENCE(SEQ_CST); s->a = LOAD(&s->y, RELAXED);)
+STEPS(mix_fence_2, STORE(&s->y, 1, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
 
 MODEL_LITMUS(sb_fence_and_access,
              "a seq_cst fence here, seq_cst accesses there: one sees the other",
@@ -291,8 +285,8 @@ MODEL_LITMUS(sb_fence_and_access,
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(mix_one_fence_1, STORE(&s->x, 1, RELAXED); FENCE(SEQ_CST); s->a = LOAD(&s->y, RELAXED);)
-THREAD(mix_one_fence_2, STORE(&s->y, 1, RELAXED); FENCE(ACQ_REL); s->b = LOAD(&s->x, RELAXED);)
+STEPS(mix_one_fence_1, STORE(&s->x, 1, RELAXED); FENCE(SEQ_CST); s->a = LOAD(&s->y, RELAXED);)
+STEPS(mix_one_fence_2, STORE(&s->y, 1, RELAXED); FENCE(ACQ_REL); s->b = LOAD(&s->x, RELAXED);)
 
 MODEL_LITMUS(sb_one_fence_weak, "one of the two fences weaker: both may miss", ALL_FOUR)
 {
@@ -301,8 +295,8 @@ MODEL_LITMUS(sb_one_fence_weak, "one of the two fences weaker: both may miss", A
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(mix_rmw_1, (void)ADD(&s->x, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
-THREAD(mix_rmw_2, (void)ADD(&s->y, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
+STEPS(mix_rmw_1, (void)ADD(&s->x, SEQ_CST); s->a = LOAD(&s->y, SEQ_CST);)
+STEPS(mix_rmw_2, (void)ADD(&s->y, SEQ_CST); s->b = LOAD(&s->x, SEQ_CST);)
 
 MODEL_LITMUS(sb_rmw, "store buffering with seq_cst increments", NOT_BOTH)
 {
@@ -311,10 +305,10 @@ MODEL_LITMUS(sb_rmw, "store buffering with seq_cst increments", NOT_BOTH)
     model_outcome("a=%u b=%u", s->a, s->b);
 }
 
-THREAD(mix_iriw_1, STORE(&s->x, 1, RELAXED);)
-THREAD(mix_iriw_2, STORE(&s->y, 1, RELAXED);)
-THREAD(mix_iriw_3, s->a = LOAD(&s->x, SEQ_CST); s->b = LOAD(&s->y, SEQ_CST);)
-THREAD(mix_iriw_4, s->c = LOAD(&s->y, SEQ_CST); s->d = LOAD(&s->x, SEQ_CST);)
+STEPS(mix_iriw_1, STORE(&s->x, 1, RELAXED);)
+STEPS(mix_iriw_2, STORE(&s->y, 1, RELAXED);)
+STEPS(mix_iriw_3, s->a = LOAD(&s->x, SEQ_CST); s->b = LOAD(&s->y, SEQ_CST);)
+STEPS(mix_iriw_4, s->c = LOAD(&s->y, SEQ_CST); s->d = LOAD(&s->x, SEQ_CST);)
 
 /* C11, 7.17.3: a seq_cst load may read a store that is not seq_cst, in no order with the others. */
 MODEL_LITMUS(iriw_seq_cst_loads, "seq_cst loads of relaxed stores: the readers may differ",
@@ -328,8 +322,8 @@ MODEL_LITMUS(iriw_seq_cst_loads, "seq_cst loads of relaxed stores: the readers m
 
 /* ---- load buffering, which the checker leaves out: C11 allows a=1 b=1 for relaxed orders ---- */
 
-THREAD(lb_1, s->a = LOAD(&s->x, RELAXED); STORE(&s->y, 1, RELAXED);)
-THREAD(lb_2, s->b = LOAD(&s->y, RELAXED); STORE(&s->x, 1, RELAXED);)
+STEPS(lb_1, s->a = LOAD(&s->x, RELAXED); STORE(&s->y, 1, RELAXED);)
+STEPS(lb_2, s->b = LOAD(&s->y, RELAXED); STORE(&s->x, 1, RELAXED);)
 
 MODEL_LITMUS(load_buffering_left_out, "load buffering is not explored, as the page says",
              "a=0 b=0\na=0 b=1\na=1 b=0\n")
@@ -343,10 +337,10 @@ MODEL_LITMUS(load_buffering_left_out, "load buffering is not explored, as the pa
 
 static uint32_t lock_word;
 
-THREAD(locked_1, model_lock(&lock_word, MODEL_HERE); STORE(&s->x, 1, RELAXED);
-       STORE(&s->y, 1, RELAXED); model_unlock(&lock_word, MODEL_HERE);)
-THREAD(locked_2, model_lock(&lock_word, MODEL_HERE); s->a = LOAD(&s->x, RELAXED);
-       s->b = LOAD(&s->y, RELAXED); model_unlock(&lock_word, MODEL_HERE);)
+STEPS(locked_1, model_lock(&lock_word, MODEL_HERE); STORE(&s->x, 1, RELAXED);
+      STORE(&s->y, 1, RELAXED); model_unlock(&lock_word, MODEL_HERE);)
+STEPS(locked_2, model_lock(&lock_word, MODEL_HERE); s->a = LOAD(&s->x, RELAXED);
+      s->b = LOAD(&s->y, RELAXED); model_unlock(&lock_word, MODEL_HERE);)
 
 MODEL_LITMUS(locked, "what a lock guards is seen as a whole", "a=0 b=0\na=1 b=1\n")
 {

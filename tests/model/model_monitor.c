@@ -20,15 +20,6 @@
 #undef edo__threads_start
 #undef edo__threads_stop
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 enum { SAMPLES = 10000 };
 
 static struct {

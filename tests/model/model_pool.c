@@ -10,11 +10,6 @@
 #include "runtime/pool.h"
 #include "task/task.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
 /* ---- the system: threads, and waits that time out ---- */
 
 enum { JOBS = 3 };

@@ -8,15 +8,6 @@
 #include "model/model.h"
 #include "runtime/queue.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 enum { TASKS = 8, QUEUES = 3 };
 
 static struct {

@@ -10,11 +10,6 @@
 
 #include "model/fake_sys.h"
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
 static struct {
     edo_runtime *runtime, *other;
     edo_task *task;
@@ -76,10 +71,6 @@ static void tear_down(int other)
     model_join(other);
     model_assert(edo_runtime_destroy(s->runtime) == 0);
 }
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
 
 /* ---- wakes ---- */
 

@@ -19,15 +19,6 @@
 #undef edo__threads_start
 #undef edo__threads_stop
 
-int main(int argc, char **argv)
-{
-    return model_main(argc, argv);
-}
-
-#define THREAD(name)                                                                               \
-    static void name(void *argument);                                                              \
-    static void name(void *argument __attribute__((unused)))
-
 enum { TASKS = 6, WORKERS = 3 };
 
 static struct {

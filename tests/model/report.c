@@ -295,7 +295,9 @@ static const char *parse(int argc, char **argv)
     return replay;
 }
 
-int model_main(int argc, char **argv)
+/* Options: --list, --litmus-table, --only NAME, --replay CHOICES, --plain (no reduction),
+ * --preemptions N, --max-executions N, --stats, --stop (at the first failure). */
+int main(int argc, char **argv)
 {
     unsigned passed = 0, failed = 0;
     const char *replay = parse(argc, argv);
