@@ -15,8 +15,9 @@ enum { WORKERS = 2, QUICK = 20, MESSAGE = 8 };
 /* What one run shares. */
 typedef struct world {
     edo_runtime *runtime;
-    edo_atomic(uint32_t) spinning, stopped[4]; // tasks that spin, and those that are to let go
-    edo_atomic(uint32_t) quick, naps, echoes;  // served
+    edo_atomic(uint32_t) begun, spinning;     // tasks that have spun, and that spin
+    edo_atomic(uint32_t) stopped[4];          // those that are to let go
+    edo_atomic(uint32_t) quick, naps, echoes; // served
     struct flag foreign;
     edo_io *io[WORKERS];
     int peer[WORKERS];
@@ -33,6 +34,7 @@ static void await_count(edo_atomic(uint32_t) *count, uint32_t wanted)
 static void spin(world *w, unsigned number)
 {
     edo_add_acq_rel(&w->spinning, 1);
+    edo_add_acq_rel(&w->begun, 1);
     while (!edo_load_acquire(&w->stopped[number]))
         sched_yield();
     edo_sub_acq_rel(&w->spinning, 1);
@@ -212,12 +214,12 @@ static void join(world *w, edo_task *task)
 static edo_task *start_spinner(world *w, unsigned number, int *ret_index)
 {
     edo_task *task;
-    uint32_t before = edo_load_acquire(&w->spinning);
+    uint32_t before = edo_load_acquire(&w->begun);
     edo_spawn_options options = { .runtime = w->runtime };
     assert_int_equal(edo_spawn_with(&task, &options, spins, .world = w, .number = number,
                                     .ret_index = ret_index),
                      0);
-    await_count(&w->spinning, before + 1);
+    await_count(&w->begun, before + 1); // it may even have been stopped already
     return task;
 }
 
