@@ -30,6 +30,7 @@
 #define edo_or_relaxed(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_RELAXED)
 #define edo_or_release(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_RELEASE)
 #define edo_or_acq_rel(p, v)    __atomic_fetch_or((p), (v), __ATOMIC_ACQ_REL)
+#define edo_and_relaxed(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 #define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)

@@ -46,13 +46,16 @@ struct edo__monitor {
 
 /* ---- stuck, and no longer ---- */
 
-/* Orders nothing: who is woken for it acquires that with the wake. */
-static void mark(edo__worker *worker, bool stuck)
+/* Each bit has one writer, so neither undoes what the other says; who sets the first or clears the
+ * last one counts. Orders nothing: who is woken for it acquires that with the wake. */
+static void mark(edo__worker *worker, uint32_t why)
 {
-    if (edo_swap_relaxed(&worker->is_stuck, stuck) == stuck) return;
-    if (stuck)
-        edo_add_relaxed(&worker->runtime->stuck_count, 1);
-    else
+    if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
+}
+
+static void unmark(edo__worker *worker, uint32_t why)
+{
+    if (edo_and_relaxed(&worker->stuck, ~why) == why)
         edo_sub_relaxed(&worker->runtime->stuck_count, 1);
 }
 
@@ -64,15 +67,13 @@ static void kick(edo__monitor *monitor)
 
 void edo__monitor_hand_over(edo__worker *worker)
 {
-    edo_store_relaxed(&worker->is_in_place, true);
-    mark(worker, true);
+    mark(worker, EDO__STUCK_IN_PLACE);
     if (!edo__idle_wake_any(worker->runtime)) kick(worker->runtime->monitor);
 }
 
 void edo__monitor_take_back(edo__worker *worker)
 {
-    edo_store_relaxed(&worker->is_in_place, false);
-    mark(worker, false);
+    unmark(worker, EDO__STUCK_IN_PLACE);
 }
 
 void edo__monitor_note_awake(edo_runtime *runtime)
@@ -88,7 +89,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
 
 static bool is_healthy(const edo__worker *worker)
 {
-    return !edo_load_relaxed(&worker->is_stuck);
+    return !edo_load_relaxed(&worker->stuck);
 }
 
 /* Whether somebody looks after stuck seats without being told: a worker that turns, or one that
@@ -144,9 +145,15 @@ static void report(edo__monitor *monitor, edo__worker *worker, seen *before, int
     const edo_config *config = &monitor->runtime->config;
     int64_t duration = now - before->since;
     if (before->reported || duration < config->stall_limit) return;
-    if (edo_load_relaxed(&worker->is_in_place)) return;
+    if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return;
     before->reported = true;
     edo__stall_report(worker, duration);
+}
+
+static void note_long(edo__worker *worker, uint32_t before, bool is_long)
+{
+    if (is_long && !(before & EDO__STUCK_LONG)) mark(worker, EDO__STUCK_LONG);
+    if (!is_long && (before & EDO__STUCK_LONG)) unmark(worker, EDO__STUCK_LONG);
 }
 
 /* Returns: whether it has moved. */
@@ -157,8 +164,9 @@ static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, in
     bool polls = beat % 2;
     if (beat != before->beat) before->reported = false;
     if (beat != before->beat || !polls) before->since = now;
-    bool stuck = edo_load_relaxed(&worker->is_in_place) || (polls && beat == before->beat);
-    if (worker->is_shared && edo_load_relaxed(&worker->is_stuck) != stuck) mark(worker, stuck);
+    uint32_t marks = edo_load_relaxed(&worker->stuck), in_place = marks & EDO__STUCK_IN_PLACE;
+    bool is_long = !in_place && polls && beat == before->beat, stuck = in_place || is_long;
+    if (worker->is_shared) note_long(worker, marks, is_long);
     if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
         edo_store_figure(&worker->is_hurried, true);
     if (stuck) report(monitor, worker, before, now);

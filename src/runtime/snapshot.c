@@ -26,7 +26,7 @@ static void note_line(void *context, const edo_trace_line *line)
  * same. */
 static const edo_task *task_here(const edo__worker *worker)
 {
-    if (edo_load_relaxed(&worker->is_in_place)) return worker->cx.task;
+    if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return worker->cx.task;
     return edo__self.worker == worker ? edo__current_task() : NULL;
 }
 

@@ -61,7 +61,7 @@ void edo__worker_help(edo__worker *worker)
     const edo_runtime *runtime = worker->runtime;
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
         edo__worker *other = runtime->seats[i];
-        if (other != worker && edo_load_relaxed(&other->is_stuck)) help(worker, other);
+        if (other != worker && edo_load_relaxed(&other->stuck)) help(worker, other);
     }
     if (edo_load_relaxed(&runtime->idle.count)) edo__worker_take_injected(worker);
 }

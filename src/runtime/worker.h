@@ -49,6 +49,12 @@ typedef struct edo__counters {
     edo_atomic(int64_t) mean_poll;
 } edo__counters;
 
+/* Why a worker does not serve its seat. */
+enum {
+    EDO__STUCK_LONG = 1,     // in one poll, for long; the monitor writes
+    EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
+};
+
 typedef struct edo__worker {
     edo_cx cx;
     edo_runtime *runtime;
@@ -94,13 +100,12 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next;  // the next-task slot: only the owner fills it
-    edo_atomic(uint64_t) beat;    // odd while it polls a task; the owner writes
-    edo_atomic(uint64_t) turns;   // of its driver; the owner writes
-    edo_atomic(bool) is_hurried;  // its driver has waited too long: the monitor writes
-    edo_atomic(bool) is_stuck;    // in a poll, for long; the monitor and the owner write
-    edo_atomic(bool) is_in_place; // in edo_block_in_place
-    edo_atomic(bool) has_left;    // its thread ends
+    edo_atomic(edo_task *) next; // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;   // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;  // of its driver; the owner writes
+    edo_atomic(bool) is_hurried; // its driver has waited too long: the monitor writes
+    edo_atomic(uint32_t) stuck;  // EDO__STUCK_*; 0: it is not
+    edo_atomic(bool) has_left;   // its thread ends
     edo__queue queue;
 } edo__worker;
 

@@ -124,10 +124,27 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     edo__monitor_hand_over(s->seat);
     edo__monitor_take_back(s->seat);
     model_join(monitor);
-    bool stuck = edo_load_relaxed(&s->seat->is_stuck);
+    bool stuck = edo_load_relaxed(&s->seat->stuck);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
     edo_store_figure(&s->seat->beat, 2); // the poll has ended
     look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
+THREAD(look_once)
+{
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+}
+
+MODEL(hand_over_is_not_undone, "a look that was under way before does not take a hand-over back")
+{
+    set_up_played();
+    int monitor = model_start(look_once, NULL);
+    edo__monitor_hand_over(s->seat);
+    model_join(monitor);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
+    edo__monitor_take_back(s->seat);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
@@ -139,7 +156,7 @@ MODEL(take_back_is_at_once, "a worker is healthy from the end of its blocking wo
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
     edo__monitor_take_back(s->seat);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
-    model_assert(!edo_load_relaxed(&s->seat->is_stuck));
+    model_assert(!edo_load_relaxed(&s->seat->stuck));
     destroy();
 }
 
@@ -149,11 +166,11 @@ MODEL(help_only_where_needed,
     set_up_played();
     see_to_help(s->monitor);
     model_assert(edo__seat_count(s->runtime) == 1);
-    mark(s->seat, true);
+    mark(s->seat, EDO__STUCK_LONG);
     edo_store_relaxed(&s->runtime->has_watcher, 1);
     see_to_help(s->monitor);
     model_assert(edo__seat_count(s->runtime) == 1);
-    mark(s->seat, false);
+    unmark(s->seat, EDO__STUCK_LONG);
     destroy();
 }
 

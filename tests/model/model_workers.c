@@ -549,7 +549,7 @@ MODEL(help_against_return, "a helper turns the driver only while the owner does 
     set_up(2);
     be(0);
     push_from_task(0, task(0));
-    edo_store_relaxed(&s->seats[0]->is_stuck, true);
+    edo_store_relaxed(&s->seats[0]->stuck, EDO__STUCK_LONG);
     int helper = model_start(help_first, NULL);
     take_all(0);
     edo__worker *mine = s->seats[0];
@@ -570,7 +570,7 @@ THREAD(notify_first)
 MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken by a late helper")
 {
     set_up(2);
-    edo_store_relaxed(&s->seats[0]->is_stuck, true);
+    edo_store_relaxed(&s->seats[0]->stuck, EDO__STUCK_LONG);
     int helper = model_start(help_first, NULL), waker = model_start(notify_first, NULL);
     be(0);
     edo__worker_turn(s->seats[0]); // ends, or is a deadlock
