@@ -12,7 +12,8 @@
  *
  * KEPT is RUNNING with an entry in the queue: a task that yields again and again needs no
  * read-modify-write, which would be half of what a yield costs. To all others it runs. Who wants to
- * look at it is turned away once, and sets WANTED: so its next yield lets it go.
+ * look at it is turned away, and sets WANTED: so one of its next two yields lets it go, for a round
+ * of the queue.
  *
  * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
  * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,

@@ -1,4 +1,4 @@
-/* edo-test: ct, for workers see test_workers_fork.c. After fork(): what the child may do, and that the parent is left alone. */
+/* edo-test: ct, for workers see test_workers.c. After fork(): what the child may do, and that the parent is left alone. */
 #include "runtime/fixture.h"
 
 #include <fcntl.h>
