@@ -584,6 +584,25 @@ static void test_closed_with_driver(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
+/* A closer takes what has come to the ring, also the event that was to end the next sleep of its
+ * turner: that one ends all the same. */
+static void test_closer_takes_wake(void **state)
+{
+    (void)state;
+    if (!accepts_ahead()) skip();
+    edo_driver *driver = open_shared();
+    struct sockaddr_in address = any_port();
+    edo_listener *listener = listen_at(&address);
+    arm(listener, &address, driver, false);
+    turn(driver, 0);
+    driver->ops->unpark(driver);
+    while (!edo__ring_ready(ring_of(driver)))
+        sched_yield();
+    edo_listener_close(listener);
+    turn(driver, INT64_MAX);
+    close_driver(driver);
+}
+
 /* ---- a kernel that takes nothing ---- */
 
 static void test_no_entries(void **state)
@@ -700,6 +719,7 @@ int main(void)
         cmocka_unit_test(test_close_and_listen),
         cmocka_unit_test(test_crowd),
         cmocka_unit_test(test_closed_with_driver),
+        cmocka_unit_test(test_closer_takes_wake),
         cmocka_unit_test(test_no_entries),
         cmocka_unit_test(test_refused_while_asleep),
     };
