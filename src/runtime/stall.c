@@ -40,11 +40,11 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
 void edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;
-    if (edo__snapshot_take(&s, worker) < 0)
+    if (edo__snapshot_take(&s, worker) < 0) {
         edo__log(EDO_LOG_WARN,
                  "%s: a task has kept worker %u for %lld ms; its thread does not say which",
                  worker->runtime->config.name, worker->index, (long long)(duration / edo_ms(1)));
-    else if (s.is_polling) {
+    } else if (s.is_polling) {
         log_stall(&s, duration);
         call_hooks(&s, duration);
     }

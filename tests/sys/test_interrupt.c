@@ -4,6 +4,7 @@
 #include "runtime/fixture.h"
 
 #include <sched.h>
+#include <signal.h>
 
 #include "sys/sys.h"
 
@@ -62,8 +63,71 @@ static void test_call_is_there_or_nowhere(void **state)
         edo__sys_thread_join(world.targets[i]);
 }
 
+/* Does not take the signal until it is told to. */
+typedef struct deaf {
+    request request;
+    edo_atomic(uint32_t) number;
+    edo_atomic(bool) is_asked, hears;
+} deaf;
+
+static void *be_deaf(void *arg)
+{
+    deaf *self = arg;
+    sigset_t urgent, pending;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGURG);
+    pthread_sigmask(SIG_BLOCK, &urgent, NULL);
+    self->request.thread = edo__sys_thread_id();
+    edo_store_release(&self->number, self->request.thread);
+    do {
+        sched_yield();
+        sigpending(&pending);
+    } while (!sigismember(&pending, SIGURG));
+    edo_store_release(&self->is_asked, true);
+    while (!edo_load_acquire(&self->hears))
+        sched_yield();
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+    return NULL;
+}
+
+static void *ask_deaf(void *arg)
+{
+    deaf *self = arg;
+    int64_t deadline = edo__sys_now() + edo_s(60);
+    int rc = edo__sys_interrupt(self->number, note_call, &self->request, deadline);
+    return (void *)(intptr_t)rc;
+}
+
+static void ask_in_child(void *number)
+{
+    int rc = edo__sys_interrupt(*(uint32_t *)number, note_call, NULL, 0);
+    assert_int_equal(rc, -ESRCH); // the thread is the parent's
+}
+
+static void test_fork_amid_a_request(void **state)
+{
+    (void)state;
+    deaf other = { .number = 0 };
+    pthread_t threads[2];
+    void *result;
+    assert_int_equal(pthread_create(&threads[0], NULL, be_deaf, &other), 0);
+    while (!edo_load_acquire(&other.number))
+        sched_yield();
+    assert_int_equal(pthread_create(&threads[1], NULL, ask_deaf, &other), 0);
+    while (!edo_load_acquire(&other.is_asked))
+        sched_yield();
+    expect_success_in_child(ask_in_child, &other.number);
+    edo_store_release(&other.hears, true);
+    assert_int_equal(pthread_join(threads[0], NULL), 0);
+    assert_int_equal(pthread_join(threads[1], &result), 0);
+    assert_null(result);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { clean_test(test_call_is_there_or_nowhere) };
+    const struct CMUnitTest tests[] = {
+        clean_test(test_call_is_there_or_nowhere),
+        clean_test(test_fork_amid_a_request),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

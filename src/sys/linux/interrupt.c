@@ -54,6 +54,13 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
+/* In the child of a fork: who had the request, and who was asked, are not there. */
+static void forget_request(void)
+{
+    request.lock = 0;
+    edo_store_relaxed(&request.state, FREE);
+}
+
 /* The first backtrace loads a library, which no handler may do. */
 static void set_up(void)
 {
@@ -62,6 +69,7 @@ static void set_up(void)
     sigemptyset(&action.sa_mask);
     backtrace(stack, 1);
     sigaction(SIGNAL, &action, &request.old);
+    pthread_atfork(NULL, NULL, forget_request);
 }
 
 static int await(uint32_t thread, int64_t deadline)

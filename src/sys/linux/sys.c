@@ -245,9 +245,8 @@ static void on_quit(int number)
     int saved = errno;
     if (edo_load_acquire(&quit.generation) == edo__sys_fork_generation()) {
         quit.notify();
-    } else {
-        sigaction(SIGQUIT, &quit.old,
-                  NULL); // the taker is the parent; raised again for the old one
+    } else { // the taker is the parent: raised again for what was there before
+        sigaction(SIGQUIT, &quit.old, NULL);
         raise(number);
     }
     errno = saved;
@@ -272,8 +271,7 @@ void edo__sys_take_quit(void (*notify)(void))
 void edo__sys_release_quit(void)
 {
     struct sigaction now = { 0 };
-    if (is_quit_taken(&now))
-        sigaction(SIGQUIT, &quit.old, NULL); // else somebody has taken it since
+    if (is_quit_taken(&now)) sigaction(SIGQUIT, &quit.old, NULL); // else somebody has it now
 }
 
 /* ---- timers ---- */
