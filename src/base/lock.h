@@ -1,7 +1,7 @@
 /* A lock of four bytes for short critical sections. No user code runs under it. Under a
  * source's, drivers may make quick system calls and take their own. Any thread.
  *
- * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 2).
+ * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 3).
  * Taking acquires what giving released: the partner of each is the other.
  */
 #pragma once
