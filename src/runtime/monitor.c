@@ -29,9 +29,9 @@ enum {
 
 typedef struct seen {
     uint64_t beat, turns;
-    int64_t since; // when it was first seen in this poll
-    bool turned;   // its driver, between the last two looks
-    bool reported; // this poll
+    int64_t since;        // when it was first seen in this poll
+    bool turned;          // its driver, between the last two looks
+    int64_t report_after; // so long of this poll
 } seen;
 
 struct edo__monitor {
@@ -140,14 +140,12 @@ static void see_to_help(edo__monitor *monitor)
 
 /* ---- looks ---- */
 
-static void report(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
+static void report(edo__worker *worker, seen *before, int64_t now)
 {
-    const edo_config *config = &monitor->runtime->config;
     int64_t duration = now - before->since;
-    if (before->reported || duration < config->stall_limit) return;
+    if (duration < before->report_after) return;
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return;
-    before->reported = true;
-    edo__stall_report(worker, duration);
+    before->report_after = edo__stall_report(worker, duration);
 }
 
 static void note_long(edo__worker *worker, uint32_t before, bool is_long)
@@ -162,14 +160,14 @@ static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, in
     uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
     bool moved = beat != before->beat || turns != before->turns;
     bool polls = beat % 2;
-    if (beat != before->beat) before->reported = false;
+    if (beat != before->beat) before->report_after = monitor->runtime->config.stall_limit;
     if (beat != before->beat || !polls) before->since = now;
     uint32_t marks = edo_load_relaxed(&worker->stuck), in_place = marks & EDO__STUCK_IN_PLACE;
     bool is_long = !in_place && polls && beat == before->beat, stuck = in_place || is_long;
     if (worker->is_shared) note_long(worker, marks, is_long);
     if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
         edo_store_figure(&worker->is_hurried, true);
-    if (stuck) report(monitor, worker, before, now);
+    if (stuck) report(worker, before, now);
     before->turned = turns != before->turns;
     before->beat = beat;
     before->turns = turns;

@@ -37,15 +37,20 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
     edo__hooks_each(runtime, stall, &stall);
 }
 
-void edo__stall_report(edo__worker *worker, int64_t duration)
+/* A thread that does not answer may do so later: on a busy machine it gets no time, and in a system
+ * call that nothing interrupts it sees no signal. Each try keeps the monitor for a while, so they come
+ * at ever longer intervals. One that is about to begin the poll is asked again at the next look. */
+int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;
     if (edo__snapshot_take(&s, worker) < 0) {
         edo__log(EDO_LOG_WARN,
                  "%s: a task has kept worker %u for %lld ms; its thread does not say which",
                  worker->runtime->config.name, worker->index, (long long)(duration / edo_ms(1)));
-    } else if (s.is_polling) {
-        log_stall(&s, duration);
-        call_hooks(&s, duration);
+        return 2 * duration;
     }
+    if (!s.is_polling) return duration;
+    log_stall(&s, duration);
+    call_hooks(&s, duration);
+    return EDO_NEVER;
 }

@@ -181,8 +181,9 @@ WEAK void edo__monitor_free(edo_runtime *runtime)
     (void)runtime;
 }
 
-WEAK void edo__stall_report(edo__worker *worker, int64_t duration)
+WEAK int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     (void)worker;
     (void)duration;
+    return EDO_NEVER;
 }

@@ -3,6 +3,7 @@
 #include "runtime/fixture.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -383,6 +384,7 @@ static void test_block_in_place_elsewhere_is_a_call(void **state)
 
 typedef struct told {
     world *world;
+    const char *culprit;
     char runtime[16], task[16], line[16], function[32];
     size_t lines, stack;
     int64_t duration;
@@ -393,7 +395,7 @@ typedef struct told {
 static void note_stall(void *user, const edo_stall *stall)
 {
     told *t = user;
-    if (strcmp(stall->task_name, "spins") != 0) {
+    if (strcmp(stall->task_name, t->culprit) != 0) {
         t->others++;
         return;
     }
@@ -412,7 +414,7 @@ static void test_the_culprit_is_named(void **state)
 {
     (void)state;
     world w;
-    told t = { .world = &w };
+    told t = { .world = &w, .culprit = "spins" };
     edo_hooks inner = { .user = &t, .stall = note_stall }, outer = { .next = &inner };
     edo_config config = {
         .name = "named", .workers = WORKERS, .stall_limit = edo_ms(10), .hooks = &outer
@@ -434,6 +436,55 @@ static void test_the_culprit_is_named(void **state)
     log_release();
 }
 
+/* It sees no signal at first, as in some system calls. */
+struct hides {
+    edo_frame();
+    edo_args(struct world *world; bool *shows;);
+};
+
+static void mask_all(int how)
+{
+    sigset_t set;
+    sigfillset(&set);
+    insist(pthread_sigmask(how, &set, NULL) == 0);
+}
+
+edo_async(hides)
+{
+    edo_body {
+        mask_all(SIG_BLOCK);
+        while (!edo_load_acquire(self->shows))
+            sched_yield();
+        mask_all(SIG_UNBLOCK);
+        spin(self->world, 0);
+        edo_return(0);
+    }
+}
+
+static void test_the_culprit_is_named_later(void **state)
+{
+    (void)state;
+    world w;
+    told t = { .world = &w, .culprit = "hides" };
+    bool shows = false;
+    edo_task *task;
+    edo_hooks hooks = { .user = &t, .stall = note_stall };
+    edo_config config = { .workers = WORKERS, .stall_limit = edo_ms(10), .hooks = &hooks };
+    log_capture();
+    open_world(&w, &config);
+    edo_spawn_options options = { .runtime = w.runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, hides, .world = &w, .shows = &shows), 0);
+    while (log_lines("its thread does not say which") == 0)
+        sched_yield();
+    assert_int_equal(log_lines("task 'hides' #"), 0);
+    edo_store_release(&shows, true);
+    join(&w, task);
+    close_world(&w);
+    assert_int_equal(t.calls, 1);
+    assert_int_equal(log_lines("task 'hides' #"), 1);
+    log_release();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +495,7 @@ int main(void)
         clean_test(test_block_in_place),
         clean_test(test_block_in_place_elsewhere_is_a_call),
         clean_test(test_the_culprit_is_named),
+        clean_test(test_the_culprit_is_named_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
