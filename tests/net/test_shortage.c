@@ -19,6 +19,12 @@ enum {
     CHAOS_FACTOR = 10, // chaos wakes for nothing, and more than once
 };
 
+/* Not just "edo_accept", which the report of a task that keeps its worker for long may name too. */
+static size_t shortages_told(void)
+{
+    return log_lines("edo_accept: ");
+}
+
 /* By all workers: each counts two beats per poll. */
 static uint64_t polls(void)
 {
@@ -114,7 +120,7 @@ edo_test(shortage)
         assert_int_equal(n, 0);
         edo_await(n, edo_sleep(edo_s(WAIT)));
         assert_false(edo_task_is_done(self->accepter));
-        assert_int_equal(log_lines("edo_accept"), 1);
+        assert_int_equal(shortages_told(), 1);
         assert_in_range(polls() - self->polls, 1,
                         driver_is("chaos") ? MAX_POLLS * CHAOS_FACTOR : MAX_POLLS);
 
@@ -124,8 +130,8 @@ edo_test(shortage)
         assert_int_equal(n, 0);
         assert_true(edo_now() - self->began <= edo_s(1)); // the longest pause
         edo_await_for(n, edo_s(WAIT), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT);              // a limit holds during a pause
-        assert_int_equal(log_lines("edo_accept"), 2); // a new shortage is told anew
+        assert_int_equal(n, -ETIMEDOUT);       // a limit holds during a pause
+        assert_int_equal(shortages_told(), 2); // a new shortage is told anew
 
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
         assert_int_equal(n, 0);
@@ -247,7 +253,7 @@ static void test_other_shortages(void **state)
         assert_int_equal(create_runtime(&config, &runtime), 0);
         assert_int_equal(edo_block_on(runtime, accept_after_pause), 0);
         assert_int_equal(edo_runtime_destroy(runtime), 0);
-        assert_int_equal(log_lines("edo_accept"), 1);
+        assert_int_equal(shortages_told(), 1);
         log_release();
     }
 }
