@@ -41,8 +41,8 @@ edo_async(read_timeout)
 
 test_each_kind(read_timeout)
 
-    /* The buffer of a read that was cancelled is left alone from then on. */
-    struct buffer_is_free {
+/* The buffer of a read that was cancelled is left alone from then on. */
+struct buffer_is_free {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -72,7 +72,7 @@ edo_async(buffer_is_free)
 
 test_each_kind(buffer_is_free)
 
-    struct exact_cancelled {
+struct exact_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -102,9 +102,9 @@ edo_async(exact_cancelled)
 
 test_each_kind(exact_cancelled)
 
-    /* Data and cancellation come at the same time, in either order: whatever wins, each byte is
+/* Data and cancellation come at the same time, in either order: whatever wins, each byte is
  * delivered once. */
-    struct race {
+struct race {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -161,10 +161,10 @@ edo_async(race)
 
 test_each_kind(race)
 
-    /* ---- writes ---- */
+/* ---- writes ---- */
 
-    /* Not on TCP, which empties its buffer in the background. */
-    struct write_cancelled {
+/* Not on TCP, which empties its buffer in the background. */
+struct write_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -193,7 +193,7 @@ edo_async(write_cancelled)
 
 test_each_kind(write_cancelled)
 
-    struct write_all_cancelled {
+struct write_all_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -227,10 +227,10 @@ edo_async(write_all_cancelled)
 
 test_each_kind(write_all_cancelled)
 
-    /* ---- the fate of a task ---- */
+/* ---- the fate of a task ---- */
 
-    /* Everything is ready, but the task was cancelled before. */
-    struct cancelled_work {
+/* Everything is ready, but the task was cancelled before. */
+struct cancelled_work {
     edo_frame();
     edo_args(edo_io *io;);
     char buffer[4];
@@ -411,7 +411,7 @@ edo_async(choice)
 
 test_each_kind(choice)
 
-    int main(void)
+int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_timeout_kinds_test),

@@ -42,9 +42,9 @@ edo_async(close_idle)
 
 test_each_kind(close_idle)
 
-    /* The descriptor stays until the last operation has ended, so that its number is not given to
+/* The descriptor stays until the last operation has ended, so that its number is not given to
  * another file under it. */
-    struct close_both {
+struct close_both {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -141,8 +141,8 @@ edo_async(close_under_exact)
 
 test_each_kind(close_under_exact)
 
-    /* Two tasks: one waits, the other cancels it and closes, in the same turn and in both orders. */
-    struct close_and_cancel {
+/* Two tasks: one waits, the other cancels it and closes, in the same turn and in both orders. */
+struct close_and_cancel {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -176,8 +176,8 @@ edo_async(close_and_cancel)
 
 test_each_kind(close_and_cancel)
 
-    /* Data that came before the close may be delivered, or not; it must not be both. */
-    struct close_with_data {
+/* Data that came before the close may be delivered, or not; it must not be both. */
+struct close_with_data {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -207,10 +207,10 @@ edo_async(close_with_data)
 
 test_each_kind(close_with_data)
 
-    /* ---- edo_finish ---- */
+/* ---- edo_finish ---- */
 
-    /* The peer answers after it has seen the end, with more than buffers hold, and then closes. */
-    struct talkative {
+/* The peer answers after it has seen the end, with more than buffers hold, and then closes. */
+struct talkative {
     edo_frame();
     edo_args(edo_io *io; size_t size; edo_atomic(bool) *ret_done;);
     char buffer[1024];

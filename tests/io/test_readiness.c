@@ -49,9 +49,9 @@ edo_async(short_then_more)
 
 test_each_kind(short_then_more)
 
-    /* The same with the end of the input. when: 0: the end comes before the short read; 1: after it; 2:
+/* The same with the end of the input. when: 0: the end comes before the short read; 1: after it; 2:
  * while the next read waits; 3: data and end come together while a read waits. */
-    struct short_then_end {
+struct short_then_end {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind; int when;);
     edo_io *io;
@@ -111,9 +111,9 @@ edo_async(each_end)
 
 test_each_kind(each_end)
 
-    /* One big read asks for more than there is, and the end is there at once: the short read must not
+/* One big read asks for more than there is, and the end is there at once: the short read must not
  * make the next one wait. */
-    struct big_read_then_end {
+struct big_read_then_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -149,8 +149,8 @@ edo_async(big_read_then_end)
 
 test_each_kind(big_read_then_end)
 
-    /* TCP stops a read at urgent data, so a short read does not mean that the buffer is empty. */
-    struct urgent_mark {
+/* TCP stops a read at urgent data, so a short read does not mean that the buffer is empty. */
+struct urgent_mark {
     edo_frame(struct collect collect;);
     edo_args(bool waits;);
     edo_io *io;
@@ -293,8 +293,8 @@ edo_async(short_write)
 
 test_each_kind(short_write)
 
-    /* An error wakes both sides. */
-    struct reset_wakes_both {
+/* An error wakes both sides. */
+struct reset_wakes_both {
     edo_frame();
     edo_args();
     edo_io *io;

@@ -44,7 +44,7 @@ edo_async(second_read)
 
 test_each_kind(second_read)
 
-    struct second_write {
+struct second_write {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -88,8 +88,8 @@ edo_async(second_write)
 
 test_each_kind(second_write)
 
-    /* Zero bytes are an operation too, but never one that stays in flight. */
-    struct again {
+/* Zero bytes are an operation too, but never one that stays in flight. */
+struct again {
     edo_frame();
     edo_args();
     edo_io *io;

@@ -37,7 +37,7 @@ edo_async(read_some)
 
 test_each_kind(read_some)
 
-    struct read_waits {
+struct read_waits {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -67,8 +67,8 @@ edo_async(read_waits)
 
 test_each_kind(read_waits)
 
-    /* The end of the input stays. */
-    struct read_end {
+/* The end of the input stays. */
+struct read_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -93,7 +93,7 @@ edo_async(read_end)
 
 test_each_kind(read_end)
 
-    struct exact {
+struct exact {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -129,7 +129,7 @@ edo_async(exact)
 
 test_each_kind(exact)
 
-    struct exact_end {
+struct exact_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -158,9 +158,9 @@ edo_async(exact_end)
 
 test_each_kind(exact_end)
 
-    /* ---- writing ---- */
+/* ---- writing ---- */
 
-    struct write_some {
+struct write_some {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -187,9 +187,7 @@ edo_async(write_some)
 
 test_each_kind(write_some)
 
-    enum {
-        PAUSE_EVERY = 64
-    }; // bytes, where the count happens to meet it
+enum { PAUSE_EVERY = 64 }; // bytes, where the count happens to meet it
 
 /* More than the buffers between hold, to a reader that takes its time. */
 struct write_slowly {
@@ -236,9 +234,9 @@ edo_async(write_slowly)
 
 test_each_kind(write_slowly)
 
-    /* ---- several buffers ---- */
+/* ---- several buffers ---- */
 
-    struct gather {
+struct gather {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -270,9 +268,7 @@ edo_async(gather)
 
 test_each_kind(gather)
 
-    enum {
-        MAX_BUFFERS = 1024
-    };
+enum { MAX_BUFFERS = 1024 };
 
 struct gather_bounds {
     edo_frame();
@@ -308,9 +304,9 @@ edo_async(gather_bounds)
 
 test_each_kind(gather_bounds)
 
-    /* ---- nothing to move, nobody to read ---- */
+/* ---- nothing to move, nobody to read ---- */
 
-    struct zero {
+struct zero {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -338,9 +334,9 @@ edo_async(zero)
 
 test_each_kind(zero)
 
-    /* With the signal at its default, which would end this process. TCP learns it late, so there the
+/* With the signal at its default, which would end this process. TCP learns it late, so there the
  * write side was shut down. */
-    struct broken_pipe {
+struct broken_pipe {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -372,7 +368,7 @@ edo_async(broken_pipe)
 
 test_each_kind(broken_pipe)
 
-    static volatile sig_atomic_t signals_raised;
+static volatile sig_atomic_t signals_raised;
 
 static void on_sigpipe(int number)
 {

@@ -41,7 +41,7 @@ edo_async(readable)
 
 test_each_kind(readable)
 
-    struct writable {
+struct writable {
     edo_frame();
     edo_args();
     edo_task *task;
@@ -241,9 +241,9 @@ edo_async(several)
 
 test_each_kind(several)
 
-    /* ---- failures ---- */
+/* ---- failures ---- */
 
-    struct failures {
+struct failures {
     edo_frame();
     edo_args();
     int fds[2], fd;

@@ -224,9 +224,9 @@ edo_async(into_fd)
 
 test_each_kind(into_fd)
 
-    /* ---- a stream without a descriptor ---- */
+/* ---- a stream without a descriptor ---- */
 
-    static edo__source *no_source(edo_io *io)
+static edo__source *no_source(edo_io *io)
 {
     (void)io;
     return NULL;

@@ -229,10 +229,12 @@ static void on_unpark(void *user, unsigned worker)
         insist(edo_task_id(task) != 0);                                                            \
         edo_add_relaxed(&((counts *)user)->member, 1);                                             \
     }
-count_task(on_spawn, spawns) count_task(on_before, befores) count_task(on_after, afters)
-    count_task(on_end, ends)
+count_task(on_spawn, spawns)
+count_task(on_before, befores)
+count_task(on_after, afters)
+count_task(on_end, ends)
 
-        static edo_hooks hooks_for(counts *c, const edo_hooks *next)
+static edo_hooks hooks_for(counts *c, const edo_hooks *next)
 {
     return (edo_hooks){ .user = c,
                         .thread_start = on_start,
