@@ -63,21 +63,57 @@ edo_test(any_port)
     }
 }
 
+/* Takes a port of a loopback without listening there, so that nobody else does.
+ * Returns: a descriptor, or -1 when somebody has it. */
+static int hold_port(int family, uint16_t port)
+{
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                               .sin6_addr = in6addr_loopback,
+                               .sin6_port = htons(port) };
+    struct sockaddr_in v4 = { .sin_family = AF_INET,
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                              .sin_port = htons(port) };
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    assert_return_code(fd, errno);
+    if (family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    int rc = family == AF_INET6 ? bind(fd, (struct sockaddr *)&v6, sizeof v6)
+                                : bind(fd, (struct sockaddr *)&v4, sizeof v4);
+    if (rc == 0) return fd;
+    assert_int_equal(errno, EADDRINUSE);
+    close(fd);
+    return -1;
+}
+
 /* Which of the two loopbacks reach a listener on this address. */
 struct reach {
     edo_frame();
     edo_args(const char *address; edo_listen_options options; bool v4; bool v6;);
     edo_listener *listener;
     edo_io *conn;
+    int held; // the port where it is not to be reached, or -1
     char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE];
 };
+
+/* Returns: false when another program may be reached instead. */
+static bool hold_other(struct reach *self)
+{
+    self->held = -1;
+    if (self->v4 && self->v6) return true;
+    self->held = hold_port(self->v4 ? AF_INET6 : AF_INET,
+                           (uint16_t)atoi(port_of(self->listener, self->text)));
+    return self->held >= 0;
+}
 
 edo_async(reach)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_tcp_listen_with(self->address, self->options, &self->listener));
-        assert_int_equal(rc, 0);
+        for (;;) {
+            edo_await(rc, edo_tcp_listen_with(self->address, self->options, &self->listener));
+            assert_int_equal(rc, 0);
+            if (hold_other(self)) break;
+            edo_listener_close(self->listener);
+        }
         snprintf(self->target, sizeof self->target, "127.0.0.1:%s",
                  port_of(self->listener, self->text));
         edo_await(rc, edo_tcp_connect(self->target, &self->conn));
@@ -89,6 +125,7 @@ edo_async(reach)
         assert_int_equal(rc, self->v6 ? 0 : -ECONNREFUSED);
         if (rc == 0) edo_close(self->conn);
         edo_listener_close(self->listener);
+        if (self->held >= 0) close(self->held);
         edo_return(0);
     }
 }
