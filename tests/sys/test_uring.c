@@ -1,385 +1,16 @@
-/* edo-test: once. What only the io_uring driver does: queues of accepted connections, operations
- * that the kernel keeps for a while, a ring that belongs to one thread. */
-#include "support/streams.h"
+/* edo-test: once. What only the io_uring driver does: operations that the kernel keeps for a while, a
+ * ring that belongs to one thread. Connections that are accepted ahead: test_uring_accept.c. */
+#include "sys/rings.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <unistd.h>
-
-#include "io/io.h"
-#include "runtime/runtime.h"
-#include "sys/linux/uring.h"
-
-enum { SKIPPED = 77 };
-
-static edo_runtime *new_runtime(const char *driver)
-{
-    edo_runtime *runtime;
-    edo_config config = { .driver = driver, .test_clock = true };
-    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
-    return runtime;
-}
-
-static edo_runtime *new_ring(void)
-{
-    return new_runtime("io_uring");
-}
-
-static const struct edo__ring *ring_of(const edo_runtime *runtime)
-{
-    return &edo__uring_of(runtime->seats[0]->driver)->ring;
-}
-
-/* Skips the test where the kernel lacks something optional. */
-static void need(bool (*is_there)(const struct edo__ring *ring))
-{
-    edo_runtime *runtime = new_ring();
-    bool there = is_there(ring_of(runtime));
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
-    if (!there) skip();
-}
-
-static bool accepts_ahead(const struct edo__ring *ring)
-{
-    return ring->can & EDO__RING_CAN_MULTI_ACCEPT;
-}
-
-static bool works_only_in_turns(const struct edo__ring *ring)
-{
-    return ring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
-}
-
-static uint64_t calls(void)
-{
-    return ring_of(edo_current_runtime())->enters;
-}
-
-/* ---- connections that are accepted ahead ---- */
-
-enum {
-    CROWD = 200, // more than a queue holds back ...
-    LIMIT = 64,  // ... and what it holds
-    LATECOMERS = 30,
-};
-
-/* A listener begins with its source. */
-static edo__source *source_of(edo_listener *listener)
-{
-    return (edo__source *)(void *)listener;
-}
-
-static unsigned queued(edo_listener *listener)
-{
-    return edo__accepted_of(source_of(listener))->count;
-}
-
-static int connect_to(edo_listener *listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(fd, errno);
-    assert_int_equal(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
-    return fd;
-}
-
-/* Connects, and says which one it is. */
-static int connect_as(edo_listener *listener, unsigned number)
-{
-    int fd = connect_to(listener);
-    fd_write_all(fd, &number, sizeof number);
-    return fd;
-}
-
-struct accept_number {
-    edo_frame();
-    edo_args(edo_listener *listener; unsigned *ret_number;);
-    edo_io *conn;
-};
-
-edo_async(accept_number)
-{
-    edo_body {
-        int64_t n;
-        edo_await(n, edo_accept(self->listener, &self->conn));
-        if (n < 0) edo_return(n);
-        edo_await(n, edo_read_exact(self->conn, self->ret_number, sizeof *self->ret_number));
-        edo_close(self->conn);
-        edo_return(n < 0 ? n : 0);
-    }
-}
-
-/* Nobody accepts: the ring takes connections until there are many, and leaves the rest to the
- * kernel; whoever accepts later gets every one, in their order, and the ring begins anew. */
-struct crowd {
-    edo_frame(struct accept_number callee;);
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    size_t before;
-    int clients[CROWD + LATECOMERS + 1];
-    unsigned i, number;
-};
-
-edo_test(crowd)
-{
-    edo_body {
-        int64_t n;
-        self->before = open_descriptors();
-        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
-        assert_int_equal(n, 0);
-        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT); // the ring is armed
-        for (self->i = 0; self->i < CROWD; self->i++)
-            self->clients[self->i] = connect_as(self->listener, self->i);
-        settle();
-        settle();
-        assert_in_range(queued(self->listener), LIMIT, CROWD);
-        self->number = queued(self->listener);
-        for (; self->i < CROWD + LATECOMERS; self->i++)
-            self->clients[self->i] = connect_as(self->listener, self->i);
-        settle();
-        assert_int_equal(queued(self->listener), self->number); // held back
-        for (self->i = 0; self->i < CROWD + LATECOMERS; self->i++) {
-            edo_call(n, accept_number, .listener = self->listener, .ret_number = &self->number);
-            assert_int_equal(n, 0);
-            assert_int_equal(self->number, self->i);
-        }
-        edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT);
-        self->clients[self->i] = connect_as(self->listener, self->i);
-        settle();
-        assert_int_equal(queued(self->listener), 1); // it is armed again
-        edo_listener_close(self->listener);
-        for (self->i = 0; self->i < CROWD + LATECOMERS + 1; self->i++)
-            close(self->clients[self->i]);
-        assert_int_equal(open_descriptors(), self->before); // at once, the ring's hold too
-        edo_return(0);
-    }
-}
-
-static void test_crowd(void **state)
-{
-    need(accepts_ahead);
-    crowd_test(state);
-}
-
-/* A connection that came for an accept that was cancelled is the next one's. */
-struct cancelled_accept {
-    edo_frame(struct accept_number callee;);
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    edo_task *task;
-    int client;
-    unsigned i, number;
-};
-
-edo_test(cancelled_accept)
-{
-    edo_body {
-        int64_t n;
-        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
-        assert_int_equal(n, 0);
-        for (self->i = 0; self->i < 20; self->i++) {
-            n = edo_spawn(&self->task, run_op, .op = edo_accept(self->listener, &self->conn));
-            assert_int_equal(n, 0);
-            settle();
-            self->client = connect_as(self->listener, self->i);
-            edo_task_cancel(self->task);
-            edo_await(n, edo_join(self->task));
-            assert_int_equal(n, -ECANCELED);
-            edo_call(n, accept_number, .listener = self->listener, .ret_number = &self->number);
-            assert_int_equal(n, 0);
-            assert_int_equal(self->number, self->i);
-            close(self->client);
-        }
-        edo_listener_close(self->listener);
-        edo_return(0);
-    }
-}
-
-/* The address is free when the listener is closed, although the ring was accepting on it. */
-struct close_and_listen {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    char address[EDO_ADDRESS_SIZE];
-    int i;
-};
-
-edo_test(close_and_listen)
-{
-    edo_body {
-        int64_t n;
-        strcpy(self->address, "127.0.0.1:0");
-        for (self->i = 0; self->i < 5; self->i++) {
-            edo_await(n, edo_tcp_listen_with(self->address,
-                                             (edo_listen_options){ .no_reuse_address = true },
-                                             &self->listener));
-            assert_int_equal(n, 0);
-            n = edo_listener_address(self->listener, self->address, sizeof self->address);
-            assert_true(n > 0);
-            edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-            assert_int_equal(n, -ETIMEDOUT);
-            edo_listener_close(self->listener);
-        }
-        edo_return(0);
-    }
-}
-
-/* ---- listeners of two runtimes ---- */
-
-struct listen_armed {
-    edo_frame();
-    edo_args(edo_listener **ret_listener;);
-    edo_io *conn;
-};
-
-edo_async(listen_armed)
-{
-    edo_body {
-        int64_t n;
-        edo_await(n, edo_tcp_listen("127.0.0.1:0", self->ret_listener));
-        assert_int_equal(n, 0);
-        edo_await_for(n, edo_ms(1), edo_accept(*self->ret_listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT);
-        edo_return(0);
-    }
-}
-
-/* Of one thread: the second is turned and the first is not. */
-static void test_listener_moves(void **state)
-{
-    (void)state;
-    edo_listener *listener;
-    unsigned number = 0;
-    edo_runtime *first = new_ring(), *second = new_ring();
-    assert_int_equal(edo_block_on(first, listen_armed, .ret_listener = &listener), 0);
-    int clients[] = { connect_as(listener, 1), connect_as(listener, 2), connect_as(listener, 3) };
-    assert_int_equal(
-        edo_block_on(second, accept_number, .listener = listener, .ret_number = &number), 0);
-    assert_int_equal(number, 1);
-    assert_int_equal(
-        edo_block_on(first, accept_number, .listener = listener, .ret_number = &number), 0);
-    assert_int_equal(number, 2);
-    assert_int_equal(edo_runtime_destroy(first), 0);
-    assert_int_equal(
-        edo_block_on(second, accept_number, .listener = listener, .ret_number = &number), 0);
-    assert_int_equal(number, 3);
-    edo_listener_close(listener);
-    assert_int_equal(edo_runtime_destroy(second), 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(clients); i++)
-        close(clients[i]);
-}
-
-/* ---- a thread with a runtime of its own, turned until it is told to stop ---- */
-
-static void insist_at(bool condition, int line)
-{
-    if (condition) return;
-    fprintf(stderr, "line %d failed\n", line);
-    abort();
-}
-#define insist(condition) insist_at((condition), __LINE__)
-
-typedef struct other_thread {
-    pthread_t thread;
-    sem_t ready;
-    edo_runtime *runtime;
-    edo_listener *listener; // a listener that its ring serves, or NULL
-    uint32_t stopped;       // atomic
-} other_thread;
-
-static void *turn_on(void *arg)
-{
-    other_thread *other = arg;
-    insist(edo_block_on(other->runtime, listen_armed, .ret_listener = &other->listener) == 0);
-    sem_post(&other->ready);
-    while (!edo_load_acquire(&other->stopped))
-        insist(edo_turn(other->runtime, edo_s(60)) >= 0);
-    insist(edo_runtime_destroy(other->runtime) == 0);
-    return NULL;
-}
-
-/* The runtime is made by this thread and turned by the other one. */
-static void start_other(other_thread *other)
-{
-    *other = (other_thread){ .runtime = edo_runtime_ref(new_ring()) };
-    sem_init(&other->ready, 0, 0);
-    assert_int_equal(pthread_create(&other->thread, NULL, turn_on, other), 0);
-    while (sem_wait(&other->ready) < 0)
-        continue;
-}
-
-struct nothing {
-    edo_frame();
-    edo_args();
-};
-
-edo_async(nothing)
-{
-    edo_body {
-        edo_return(0);
-    }
-}
-
-static void stop_other(other_thread *other)
-{
-    edo_store_release(&other->stopped, 1);
-    edo_spawn_options options = { .runtime = other->runtime };
-    int rc = edo_spawn_with(NULL, &options, nothing); // wakes it
-    assert_true(rc == 0 || rc == -ESHUTDOWN);         // unless something else did
-    assert_int_equal(pthread_join(other->thread, NULL), 0);
-    edo_runtime_unref(other->runtime);
-    sem_destroy(&other->ready);
-}
-
-/* The ring of the other thread serves the listener, and our accept takes from its queue. */
-static void test_listener_of_another_thread(void **state)
-{
-    (void)state;
-    other_thread other;
-    unsigned number = 0;
-    start_other(&other);
-    for (unsigned i = 0; i < 20; i++) {
-        int client = -1;
-        if (i % 2) client = connect_as(other.listener, i);
-        edo_runtime *runtime = new_ring();
-        edo_task *task;
-        edo_spawn_options options = { .runtime = runtime };
-        assert_int_equal(edo_spawn_with(&task, &options, accept_number, .listener = other.listener,
-                                        .ret_number = &number),
-                         0);
-        edo_turn(runtime, 0); // it waits now, unless it was served
-        if (client < 0) client = connect_as(other.listener, i);
-        while (!edo_task_is_done(task))
-            edo_turn(runtime, EDO_NEVER);
-        edo_detach(task);
-        assert_int_equal(number, i);
-        close(client);
-        assert_int_equal(edo_runtime_destroy(runtime), 0);
-    }
-    edo_listener_close(other.listener); // from here
-    stop_other(&other);
-}
 
 /* ---- operations that another thread polls ---- */
 
@@ -831,11 +462,18 @@ static void test_no_entries(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+static uint64_t calls(void)
+{
+    return ring_of(edo_current_runtime())->enters;
+}
+
+enum { MANY = 64 }; // fewer than the ring's queue holds
+
 /* A turn submits all that its tasks began, in one call. */
 struct one_call {
     edo_frame();
     edo_args();
-    edo_task *tasks[LIMIT];
+    edo_task *tasks[MANY];
     uint64_t enters;
     int event, i;
 };
@@ -847,7 +485,7 @@ edo_test(one_call)
         self->event = eventfd(0, EFD_NONBLOCK);
         settle();
         self->enters = calls();
-        for (self->i = 0; self->i < LIMIT / 2; self->i++) {
+        for (self->i = 0; self->i < MANY / 2; self->i++) {
             n = edo_spawn(&self->tasks[self->i], run_op,
                           .op = edo_wait_fd(self->event, EDO_READABLE));
             assert_int_equal(n, 0);
@@ -857,7 +495,7 @@ edo_test(one_call)
         settle();
         assert_int_equal(calls() - self->enters, 1); // nothing to submit: none
         fd_write_all(self->event, &(uint64_t){ 1 }, sizeof(uint64_t));
-        for (self->i = 0; self->i < LIMIT / 2; self->i++) {
+        for (self->i = 0; self->i < MANY / 2; self->i++) {
             edo_await(n, edo_join(self->tasks[self->i]));
             assert_int_equal(n, EDO_READABLE);
         }
@@ -883,14 +521,14 @@ static void test_descriptor_tells_the_rest(void **state)
     int fd = edo_runtime_fd(runtime);
     while (is_readable(fd))
         edo_turn(runtime, 0);
-    for (int i = 0; i < LIMIT; i++)
+    for (int i = 0; i < MANY; i++)
         edo__sqe_poll(edo__uring_sqe(edo__uring_of(driver)), event, POLLIN);
     assert_int_equal(driver->ops->turn(driver, 0), 0);
     fd_write_all(event, &(uint64_t){ 1 }, sizeof(uint64_t));
     assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1), 1);
     while (is_readable(fd))
         seen += driver->ops->turn(driver, 0);
-    assert_int_equal(seen, LIMIT);
+    assert_int_equal(seen, MANY);
     close(event);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
@@ -987,76 +625,6 @@ static void test_turned_by_another_thread(void **state)
     }
 }
 
-/* ---- in the child of a fork ---- */
-
-struct child_of {
-    edo_listener *listener;
-    edo_runtime *runtime;
-};
-
-static void close_in_child(void *arg)
-{
-    const struct child_of *parent = arg;
-    size_t before = open_descriptors(), was_queued = queued(parent->listener);
-    edo_listener_close(parent->listener);
-    assert_int_equal(open_descriptors(), before - 1 - was_queued);
-    assert_int_equal(edo_runtime_destroy(parent->runtime), 0);
-}
-
-static void accept_in_child(void *arg)
-{
-    const struct child_of *parent = arg;
-    unsigned number;
-    assert_int_equal(edo_runtime_destroy(parent->runtime), 0);
-    edo_runtime *runtime = new_ring();
-    int client = connect_as(parent->listener, 7);
-    assert_int_equal(
-        edo_block_on(runtime, accept_number, .listener = parent->listener, .ret_number = &number),
-        0);
-    assert_int_equal(number, 7);
-    close(client);
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
-    edo_listener_close(parent->listener);
-}
-
-/* The parent's queue and ring go on; what is queued is not reset by the child. */
-static void test_listener_in_child(void **state)
-{
-    (void)state;
-    need(accepts_ahead);
-    unsigned number;
-    struct child_of parent = { .runtime = new_ring() };
-    assert_int_equal(edo_block_on(parent.runtime, listen_armed, .ret_listener = &parent.listener),
-                     0);
-    int clients[] = { connect_as(parent.listener, 1), connect_as(parent.listener, 2) };
-    while (queued(parent.listener) < ARRAY_LENGTH(clients))
-        edo_turn(parent.runtime, 0);
-    expect_success_in_child(close_in_child, &parent);
-    for (unsigned i = 1; i <= ARRAY_LENGTH(clients); i++) {
-        assert_int_equal(edo_block_on(parent.runtime, accept_number, .listener = parent.listener,
-                                      .ret_number = &number),
-                         0);
-        assert_int_equal(number, i);
-        close(clients[i - 1]);
-    }
-    assert_int_equal(edo_runtime_destroy(parent.runtime), 0);
-    edo_listener_close(parent.listener);
-}
-
-/* The child takes the listener over. The parent's ring, which is not turned, comes too late, unless
- * it accepts without being turned. */
-static void test_accept_in_child(void **state)
-{
-    (void)state;
-    need(works_only_in_turns);
-    struct child_of parent = { .runtime = new_ring() };
-    assert_int_equal(edo_block_on(parent.runtime, listen_armed, .ret_listener = &parent.listener),
-                     0);
-    expect_success_in_child(accept_in_child, &parent);
-    edo_listener_close(parent.listener);
-    assert_int_equal(edo_runtime_destroy(parent.runtime), 0);
-}
-
 /* ---- kernels that refuse ---- */
 
 static void refuse_rings(void)
@@ -1091,22 +659,9 @@ static void test_refused(void **state)
     expect_success_in_child(run_refused, NULL);
 }
 
-static bool has_rings(void)
-{
-    edo_runtime *runtime = new_ring();
-    bool has = strcmp(edo_runtime_driver(runtime), "io_uring") == 0;
-    edo_runtime_destroy(runtime);
-    return has;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(cancelled_accept_test),
-        cmocka_unit_test(close_and_listen_test),
-        cmocka_unit_test(test_listener_moves),
-        cmocka_unit_test(test_listener_of_another_thread),
         cmocka_unit_test(test_polled_by_another_thread),
         cmocka_unit_test(test_lost_to_another),
         cmocka_unit_test(not_asked_kinds_test),
@@ -1119,8 +674,6 @@ int main(void)
         cmocka_unit_test(test_events_of_epoll),
         cmocka_unit_test(test_second_thread),
         cmocka_unit_test(test_turned_by_another_thread),
-        cmocka_unit_test(test_listener_in_child),
-        cmocka_unit_test(test_accept_in_child),
         cmocka_unit_test(test_refused),
     };
     setenv("EDO_DRIVER", "io_uring", 1);
