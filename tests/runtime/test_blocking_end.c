@@ -4,6 +4,18 @@
 #include "runtime/blocking.h"
 #include "task/op.h"
 
+/* The first runs, the others are behind it. */
+static void spawn_behind(edo_runtime *runtime, edo_pool *pool, gate *g, edo_task **tasks, int count)
+{
+    for (int i = 0; i < count; i++) {
+        tasks[i] = spawn_job(runtime, pool, pass, g);
+        if (i > 0) continue;
+        turn_all(runtime);
+        gate_await(g, 1);
+    }
+    turn_all(runtime);
+}
+
 /* ---- a pool that is destroyed ---- */
 
 typedef struct ending {
@@ -28,10 +40,7 @@ static void test_a_pool_ends_under_its_jobs(void **state)
     pthread_t thread;
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(&(edo_pool_config){ .max_threads = 1, .max_queue = 1 });
-    for (int i = 0; i < JOBS; i++)
-        tasks[i] = spawn_job(runtime, pool, pass, &g);
-    turn_all(runtime);
-    gate_await(&g, 1);
+    spawn_behind(runtime, pool, &g, tasks, JOBS);
     ending e = { pool, &g };
     assert_int_equal(pthread_create(&thread, NULL, open_when_failed, &e), 0);
     edo_pool_destroy(pool); // waits for the one that runs
@@ -108,10 +117,7 @@ static void test_a_runtime_ends_under_its_jobs(void **state)
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_runtime_add_pool(runtime, &config), 0);
     assert_int_equal(edo_runtime_pool(runtime, "own", &pool), 0);
-    for (int i = 0; i < JOBS; i++)
-        tasks[i] = spawn_job(runtime, pool, pass, &g);
-    turn_all(runtime);
-    gate_await(&g, 1);
+    spawn_behind(runtime, pool, &g, tasks, JOBS);
     ending e = { pool, &g };
     assert_int_equal(pthread_create(&thread, NULL, open_when_cancelled, &e), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -312,6 +318,7 @@ static void test_a_detached_job_in_the_queue(void **state)
     gate_await(&g, 1);
     for (int i = 0; i < 2; i++) { // in the queue, and before it
         edo_task *queued = start_find(runtime, pool, &never, &found);
+        turn_all(runtime);
         edo_task *waiting = start_find(runtime, pool, &never, &found);
         turn_all(runtime);
         edo_task_cancel(i ? queued : waiting);

@@ -86,7 +86,8 @@ edo_async(charger)
 static void test_budget_without_limit(void **state)
 {
     (void)state;
-    edo_runtime *runtime = make_runtime_with(&(edo_config){ .budget = UINT32_MAX });
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .budget = UINT32_MAX, .time_slice = EDO_NEVER });
     assert_int_equal(edo_block_on(runtime, charger), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
