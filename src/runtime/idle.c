@@ -96,7 +96,7 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
     return taken;
 }
 
-/* ---- rounds: see edo__idle_is_quiet; under the lock ---- */
+/* ---- rounds: see edo__idle_skip_clock; under the lock ---- */
 
 /* A round begins when a worker that has polled tasks goes to sleep: they may have made something
  * ready for the drivers of others, which are behind from then on. It itself has looked since. */
@@ -242,7 +242,11 @@ static bool begin_second_look(edo__idle *idle)
     return true;
 }
 
-bool edo__idle_is_quiet(edo__worker *worker)
+/* The clock is set to go on under the same lock. Two in the list may both find that all is idle; but
+ * until one of them leaves it, no task is polled and no timer armed, so the second one only sets the
+ * same deadline again. If it did so behind the lock, the first one might have left, and be polling
+ * tasks at that deadline: the clock would go on over their heads, to what they have just armed. */
+bool edo__idle_skip_clock(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
     edo__idle *idle = &runtime->idle;
@@ -253,9 +257,10 @@ bool edo__idle_is_quiet(edo__worker *worker)
     if (all) other = take_behind(runtime);
     if (all && !other && begin_second_look(idle)) other = take_behind(runtime);
     if (all && !other) other = take_successor(idle, worker);
+    bool goes_on = all && !other && edo__clock_skip(runtime);
     edo__lock_give(&idle->lock);
     if (other) edo__worker_notify(other);
-    return all && !other;
+    return goes_on;
 }
 
 /* ---- searching ---- */

@@ -23,7 +23,7 @@ typedef struct edo__idle {
     edo__worker *sleepers;         // the last to sleep first: its caches are warm; the lock
     edo_atomic(uint32_t) sleeping; // their number; changed under the lock
     edo_atomic(uint32_t) searching;
-    uint64_t round, second_look; // see edo__idle_is_quiet; the lock
+    uint64_t round, second_look; // see edo__idle_skip_clock; the lock
 } edo__idle;
 
 void edo__idle_init(edo__idle *idle);
@@ -53,11 +53,12 @@ void edo__idle_leave(edo__worker *worker);
 /* Before a look at its driver under a paused test clock. Owner. */
 void edo__idle_begin_look(edo__worker *worker);
 
-/* Under a paused test clock, of a worker that has entered: whether all workers sleep, spare ones
- * rest, no pinned task waits to be taken, and each has looked at its driver since any of them last
- * polled a task, and once more since all of them had. Otherwise one who has not is woken to do so;
- * the last of them asks again. A spare one is never told so, but wakes a worker that is. Owner. */
-bool edo__idle_is_quiet(edo__worker *worker);
+/* A paused test clock goes on to the next deadline (edo__clock_skip), on behalf of a worker that has
+ * entered: if all workers sleep, spare ones rest, no pinned task waits to be taken, and each has
+ * looked at its driver since any of them last polled a task, and once more since all of them had.
+ * Otherwise one who has not is woken to do so; the last of them asks again. A spare one does not move
+ * it, but wakes a worker that does. Owner. Returns: whether it goes on. */
+bool edo__idle_skip_clock(edo__worker *worker);
 
 /* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);

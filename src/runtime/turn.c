@@ -269,8 +269,7 @@ static bool advance_test_clock(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
-           !edo__blocking_is_busy(&runtime->blocking) && edo__idle_is_quiet(worker) &&
-           edo__clock_skip(runtime);
+           !edo__blocking_is_busy(&runtime->blocking) && edo__idle_skip_clock(worker);
 }
 
 static void park(edo__worker *worker)

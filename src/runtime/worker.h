@@ -82,7 +82,7 @@ typedef struct edo__worker {
     int64_t awake_since;                             // what is not in counters.busy yet
     uint64_t parked_polls;                           // when it last went to sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
-    uint64_t idle_round, idle_polls;                 // see edo__idle_is_quiet; the idle lock
+    uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
     bool is_started;                                 // its thread has begun; the idle lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off

@@ -19,7 +19,12 @@
 #undef edo__threads_start
 #undef edo__threads_stop
 
-enum { TASKS = 6, WORKERS = 3 };
+enum {
+    TASKS = 6,
+    WORKERS = 3,
+    SOON = 1000, // deadlines under a test clock
+    LATER = 2000,
+};
 
 static struct {
     edo_runtime *runtime;
@@ -332,28 +337,47 @@ MODEL(last_search_passes_on, "the last one that stops searching has another one 
     tear_down();
 }
 
+/* The clock stands still; what a seat waits for is a deadline ahead of it. */
+static void set_up_paused(void)
+{
+    set_up(2);
+    edo__clock *clock = &s->runtime->clock;
+    edo_store_relaxed(&clock->paused, true);
+    edo_store_relaxed(&clock->frozen, 0);
+    edo_store_relaxed(&clock->target, 0);
+    edo__timer_set(s->seats[0], &s->tasks[0], SOON);
+}
+
+static void tear_down_paused(void)
+{
+    for (unsigned i = 0; i < TASKS; i++)
+        edo__timer_cancel(&s->tasks[i]);
+    edo_store_relaxed(&s->runtime->clock.paused, false);
+    tear_down();
+}
+
 MODEL(quiet_asks_others,
       "a test clock does not go on before all have looked at their drivers again")
 {
-    set_up(2);
+    set_up_paused();
     fall_asleep(1);
     s->seats[0]->cx.polls++;
     fall_asleep(0);
-    model_assert(!edo__idle_is_quiet(s->seats[0]));
+    model_assert(!edo__idle_skip_clock(s->seats[0]));
     model_assert(is_notified(1));
     model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 1);
-    tear_down();
+    tear_down_paused();
 }
 
 MODEL(quiet_looks_twice, "nor before they have done so again: what one brings may be another's")
 {
-    set_up(2);
+    set_up_paused();
     s->seats[0]->cx.polls++;
     fall_asleep(0);
     be(1);
     edo__idle_begin_look(s->seats[1]);
     fall_asleep(1);
-    model_assert(!edo__idle_is_quiet(s->seats[1]));
+    model_assert(!edo__idle_skip_clock(s->seats[1]));
     model_assert(is_notified(0) || is_notified(1));
     for (unsigned i = 0; i < 2; i++) {
         be(i);
@@ -361,21 +385,53 @@ MODEL(quiet_looks_twice, "nor before they have done so again: what one brings ma
         edo__idle_begin_look(s->seats[i]);
         fall_asleep(i);
     }
-    model_assert(edo__idle_is_quiet(s->seats[1]));
-    tear_down();
+    model_assert(edo__idle_skip_clock(s->seats[1]));
+    tear_down_paused();
 }
 
 MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker waits for it")
 {
-    set_up(2);
+    set_up_paused();
     fall_asleep(1);
     fall_asleep(0);
     edo__worker_push_foreign(s->seats[1], task(0));
-    model_assert(!edo__idle_is_quiet(s->seats[0]));
+    model_assert(!edo__idle_skip_clock(s->seats[0]));
     be(1);
     edo__worker_drain_inject(s->seats[1]);
     take_all(1);
-    tear_down();
+    tear_down_paused();
+}
+
+/* Who moves the clock leaves the list, and polls what is due: that waits for a later deadline. */
+static void skip_and_poll(unsigned index)
+{
+    edo__worker *seat = s->seats[index];
+    be(index);
+    model_assert(edo__idle_skip_clock(seat));
+    edo__idle_leave(seat);
+    edo__clock_step(s->runtime);
+    edo__timer_cancel(&s->tasks[0]);
+    edo__timer_set(seat, &s->tasks[1], LATER);
+}
+
+THREAD(second_skips)
+{
+    be(1);
+    edo__idle_skip_clock(s->seats[1]);
+}
+
+MODEL(quiet_for_two,
+      "two that find all idle move a test clock once: not under tasks that are polled")
+{
+    set_up_paused();
+    fall_asleep(0);
+    fall_asleep(1);
+    int second = model_start(second_skips, NULL);
+    skip_and_poll(0);
+    model_join(second);
+    model_assert(edo_load_relaxed(&s->runtime->clock.target) == SOON);
+    edo__idle_leave(s->seats[1]);
+    tear_down_paused();
 }
 
 MODEL(stack_is_work, "a seat that was handed a task has work")
