@@ -40,7 +40,7 @@ static size_t tell_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* One that holds still does so for one round of its queue, some microseconds: so it is not yielded
+/* One that holds still does so for rounds of its queue, some microseconds each: so it is not yielded
  * all the time here. */
 static void tell_tasks(dump *d, edo_task **tasks, size_t count)
 {
@@ -72,7 +72,8 @@ static bool lock_shard(const dump *d, edo__shard *shard)
     return true;
 }
 
-/* Under the lock. A task that yields all the time is asked to hold still. */
+/* Under the lock. A task that yields all the time is asked to hold still: until it has been told of
+ * (tell.c), in whichever way. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);

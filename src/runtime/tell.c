@@ -189,13 +189,22 @@ static void tell_seen(edo__teller *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
+/* It may be wanted, and nobody has looked at it. */
+static void leave(edo_task *task)
+{
+    edo__state_unwant(&task->state);
+    edo__task_unref(task);
+}
+
 bool edo__tell_task(edo__teller *t, edo_task *task)
 {
-    if (!is_told(t, task->id)) {
-        int rc = look_at(t, task);
-        if (rc == -EBUSY) return false;
-        if (rc == 0) tell_seen(t, task);
+    if (is_told(t, task->id)) {
+        leave(task);
+        return true;
     }
+    int rc = look_at(t, task);
+    if (rc == -EBUSY) return false;
+    if (rc == 0) tell_seen(t, task);
     edo__task_unref(task);
     return true;
 }
@@ -207,5 +216,5 @@ void edo__tell_restless(edo__teller *t, edo_task *task)
         edo__say(t, "task %s #%llu runs whenever it is looked at, spawned by %s at %s:%u",
                  task->site->ops->name, (unsigned long long)task->id, task->site->function,
                  task->site->file, task->site->line);
-    edo__task_unref(task);
+    leave(task);
 }

@@ -12,8 +12,11 @@
  *
  * KEPT is RUNNING with an entry in the queue: a task that yields again and again needs no
  * read-modify-write, which would be half of what a yield costs. To all others it runs. Who wants to
- * look at it is turned away, and sets WANTED: so one of its next two yields lets it go, for a round
- * of the queue.
+ * look at it is turned away, and sets WANTED: so from one of its next two yields on it is let go by
+ * each, for a round of the queue, until somebody has looked at it, who takes WANTED off. One round
+ * alone would not do: on the same processor it may pass many times before who looks runs again. Who
+ * gives up looking takes WANTED back, or the task pays for each yield as if there were no KEPT; no
+ * more than that.
  *
  * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
  * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,
@@ -85,12 +88,12 @@ static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
     return !(edo_load_relaxed(state) & EDO__WANTED);
 }
 
-/* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless it was kept. */
+/* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless it was kept. WANTED
+ * stays: nobody has looked so far. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
-    while (!edo_cas_release(state, &old,
-                            (old & ~(uint64_t)(EDO__RUNNING | EDO__WANTED)) | EDO__NOTIFIED))
+    while (!edo_cas_release(state, &old, (old & ~(uint64_t)EDO__RUNNING) | EDO__NOTIFIED))
         continue;
 }
 
@@ -139,21 +142,28 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
     return true;
 }
 
-/* Takes the task to look at its frames, unless it is running, ended or taken.
+/* Takes the task to look at its frames, unless it is running, ended or taken. Others that want it
+ * say so again when they are turned away again.
  * Returns: the state before; the caller has the task if none of RUNNING, COMPLETE, INSPECTED is in
  * it. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     while (!(old & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED)))
-        if (edo_cas_acquire(state, &old, old | EDO__INSPECTED)) break;
+        if (edo_cas_acquire(state, &old, (old & ~(uint64_t)EDO__WANTED) | EDO__INSPECTED)) break;
     return old;
 }
 
-/* The task runs, or is kept: its next yield is to let it go. */
+/* The task runs, or is kept: its next yields are to let it go, until it is looked at. */
 static inline void edo__state_want(edo_atomic(uint64_t) *state)
 {
     edo_or_relaxed(state, EDO__WANTED);
+}
+
+/* Who wanted to look at it will not. */
+static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
+{
+    edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);
 }
 
 /* Gives it back. before: what edo__state_inspect answered.

@@ -198,8 +198,8 @@ static int look_at_gate(void)
     return rc;
 }
 
-/* The first look, if it is turned away, has the task let go at one of its next two yields; behind
- * each of them there is another look. */
+/* The first look, if it is turned away, has the task let go from one of its next two yields on;
+ * behind each of them there is another look. */
 THREAD(look_until_let_go)
 {
     int rc = edo_task_trace(s->task, look_at, NULL);
@@ -215,6 +215,40 @@ MODEL(kept_is_let_go, "a kept task lets go for who was turned away")
     s->others[0] = look_until_let_go;
     start_others(s->task);
     model_assert(edo_block_on(s->runtime, gate, .times = 2) == 0);
+    while (!edo_task_is_done(s->task))
+        edo_turn(s->runtime, EDO_NEVER);
+    edo_detach(s->task);
+    tear_down();
+}
+
+static void pass_gate(void)
+{
+    model_wait(&s->look);
+    model_post(&s->looked);
+}
+
+/* Who was turned away does not look at the first round that the task is let go for, nor at the
+ * second: then it gets the task, and the next yield keeps it again. */
+THREAD(look_late)
+{
+    int rc = look_at_gate();
+    model_assert(rc == -EBUSY);
+    pass_gate();
+    pass_gate();
+    rc = look_at_gate();
+    model_assert(rc == 0);
+    rc = look_at_gate();
+    model_assert(rc == -EBUSY);
+}
+
+MODEL(kept_is_let_go_until_looked_at, "a kept task lets go until who was turned away has looked")
+{
+    set_up();
+    s->flag = 1;
+    spawn_yielder(5);
+    s->others[0] = look_late;
+    start_others(s->task);
+    model_assert(edo_block_on(s->runtime, gate, .times = 5) == 0);
     while (!edo_task_is_done(s->task))
         edo_turn(s->runtime, EDO_NEVER);
     edo_detach(s->task);

@@ -103,6 +103,7 @@ edo_test(looks_at_another)
         expect(&t, "task 'outer' #", 1);
         expect(&t, " waits, last polled 1500 ms ago, ", 1);
         expect(&t, "looks_at_another' #", 1); // once, although it is in the registry as well
+        assert_false(edo_current_task()->state & EDO__WANTED); // nobody will look at it
         text_free(&t);
         flag_set(&self->flag);
         edo_await(rc, edo_join(self->task));

@@ -282,6 +282,8 @@ static void those_that_yield_hold_still(void **state)
     for (size_t still = 0; still == 0;) {
         text t = dump_of(runtime);
         insist(count_of(&t, "yields' #") + count_of(&t, "task yields #") == RESTLESS);
+        for (int i = 0; i < RESTLESS; i++)
+            insist(!(edo_load_relaxed(&tasks[i]->state) & EDO__WANTED)); // no longer
         still = count_of(&t, " is ready, last polled ");
         text_free(&t);
     }

@@ -189,6 +189,60 @@ static void another_thread_looks_at_it(void **state)
     assert_null(status);
 }
 
+static void *look_from_there(void *task)
+{
+    return (void *)(intptr_t)look(task);
+}
+
+static int look_from_another_thread(edo_task *task)
+{
+    pthread_t thread;
+    void *rc;
+    assert_int_equal(pthread_create(&thread, NULL, look_from_there, task), 0);
+    assert_int_equal(pthread_join(thread, &rc), 0);
+    return (int)(intptr_t)rc;
+}
+
+/* Each round the spinner yields once. Who was turned away comes back many rounds later. */
+struct latecomer {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    bool stop;
+    int round;
+};
+
+edo_async(latecomer)
+{
+    edo_body {
+        int64_t rc;
+        self->stop = false;
+        assert_int_equal(edo_spawn(&self->task, spinner, .stop = &self->stop), 0);
+        edo_await(rc, edo_yield());
+        assert_int_equal(look_from_another_thread(self->task), -EBUSY);
+        for (self->round = 0; self->round < 10; self->round++) {
+            edo_await(rc, edo_yield());
+            assert_false(self->task->state & EDO__RUNNING); // it is let go
+        }
+        assert_int_equal(look_from_another_thread(self->task), 0);
+        assert_string_equal(text, "spinner\n edo_yield\n");
+        edo_await(rc, edo_yield());
+        assert_true(self->task->state & EDO__RUNNING); // it is kept again
+        self->stop = true;
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void it_waits_for_who_was_turned_away(void **state)
+{
+    edo_runtime *runtime;
+    (void)state;
+    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, latecomer), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +250,7 @@ int main(void)
         cmocka_unit_test(its_owner_looks_at_it_between_turns),
         cmocka_unit_test(it_is_woken),
         cmocka_unit_test(another_thread_looks_at_it),
+        cmocka_unit_test(it_waits_for_who_was_turned_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

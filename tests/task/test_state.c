@@ -52,6 +52,12 @@ static uint64_t want(uint64_t *state)
     return 0;
 }
 
+static uint64_t unwant(uint64_t *state)
+{
+    edo__state_unwant(state);
+    return 0;
+}
+
 static uint64_t complete(uint64_t *state)
 {
     return edo__state_complete(state);
@@ -123,11 +129,13 @@ static const struct transition {
       LOOKED_AT | QUEUED | KEPT },
     { "start a kept one", start, RUNNING, RUNNING, RUNNING | KEPT },
     { "start a kept one that was woken", start, WOKEN, RUNNING, WOKEN | KEPT },
+    { "start a wanted one", start, QUEUED | EDO__WANTED, RUNNING | EDO__WANTED,
+      QUEUED | EDO__WANTED | KEPT },
     { "pause", pause_, RUNNING, IDLE, false },
     { "pause a woken one", pause_, WOKEN, QUEUED, true },
     { "requeue", requeue, RUNNING, QUEUED, 0 },
     { "requeue a woken one", requeue, WOKEN, QUEUED, 0 },
-    { "requeue a wanted one", requeue, RUNNING | EDO__WANTED, QUEUED, 0 },
+    { "requeue a wanted one", requeue, RUNNING | EDO__WANTED, QUEUED | EDO__WANTED, 0 },
     { "keep", keep, RUNNING, RUNNING, true },
     { "keep a woken one", keep, WOKEN, WOKEN, true },
     { "keep a wanted one", keep, RUNNING | EDO__WANTED, RUNNING | EDO__WANTED, false },
@@ -149,7 +157,12 @@ static const struct transition {
     { "look at an idle one", inspect, IDLE, LOOKED_AT, IDLE | KEPT },
     { "look at a queued one", inspect, QUEUED, LOOKED_AT | QUEUED, QUEUED | KEPT },
     { "look at a running one", inspect, RUNNING, RUNNING, RUNNING | KEPT },
+    { "look at a wanted one", inspect, QUEUED | EDO__WANTED, LOOKED_AT | QUEUED,
+      QUEUED | EDO__WANTED | KEPT },
+    { "look at a wanted one that runs", inspect, RUNNING | EDO__WANTED, RUNNING | EDO__WANTED,
+      RUNNING | EDO__WANTED | KEPT },
     { "want a running one", want, RUNNING, RUNNING | EDO__WANTED, 0 },
+    { "want one no longer", unwant, RUNNING | EDO__WANTED, RUNNING, 0 },
     { "look at one that has ended", inspect, COMPLETE, COMPLETE, COMPLETE | KEPT },
     { "look at one that is looked at", inspect, LOOKED_AT, LOOKED_AT, LOOKED_AT | KEPT },
     { "look away", release_idle, LOOKED_AT, IDLE, false },
@@ -177,6 +190,22 @@ static void each_transition_does_what_its_table_says(void **state)
             fail_msg("%s: state %#jx, answer %#jx; expected %#jx, %#jx", t->what, (uintmax_t)word,
                      (uintmax_t)answer, (uintmax_t)(t->to | KEPT), (uintmax_t)t->answer);
     }
+}
+
+static void a_wanted_one_is_let_go_until_it_is_looked_at(void **state)
+{
+    uint64_t word = RUNNING;
+    (void)state;
+    edo__state_want(&word);
+    for (int round = 0; round < 3; round++) {
+        assert_false(edo__state_keep(&word));
+        edo__state_requeue(&word);
+        edo__state_start(&word);
+    }
+    edo__state_requeue(&word);
+    assert_false(edo__state_release(&word, edo__state_inspect(&word)));
+    edo__state_start(&word);
+    assert_true(edo__state_keep(&word));
 }
 
 /* ---- all against each other ---- */
@@ -405,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_transition_does_what_its_table_says),
+        cmocka_unit_test(a_wanted_one_is_let_go_until_it_is_looked_at),
         cmocka_unit_test(no_wake_is_lost_and_one_holds_the_task_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
