@@ -66,8 +66,7 @@ typedef struct edo_metrics {
 
     uint64_t spawned_tasks;
     uint64_t alive_tasks;  // have not ended
-    uint64_t inject_depth; // tasks handed in by other threads, or spilled by full queues, that no
-                           // worker has taken so far
+    uint64_t inject_depth; // tasks handed in by other threads that no worker has taken so far
     uint64_t local_depth;  // tasks in the workers' own queues
 
     uint64_t polls;
@@ -76,7 +75,7 @@ typedef struct edo_metrics {
     uint64_t remote_schedules; // and by other threads, or for tasks pinned to another worker
     uint64_t steals;           // times that a worker took tasks from another's queue
     uint64_t stolen;           // tasks taken so
-    uint64_t overflows;        // times that a full queue gave its older half away
+    uint64_t overflows;        // times that a full queue moved its older half behind it
     uint64_t parks;            // times that a worker went to sleep
     uint64_t noops;            // sleeps after which it found nothing to poll before the next
     uint64_t busy;             // awake, nanoseconds

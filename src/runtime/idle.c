@@ -2,11 +2,6 @@
 
 #include "runtime/runtime.h"
 
-void edo__idle_init(edo__idle *idle)
-{
-    idle->end = &idle->first;
-}
-
 /* ---- sleepers; under the lock ---- */
 
 static void list(edo__idle *idle, edo__worker *worker)
@@ -68,11 +63,8 @@ bool edo__idle_wake_any(edo_runtime *runtime)
 void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count)
 {
     edo__idle *idle = &runtime->idle;
-    last->queue_next = NULL;
     edo__lock_take(&idle->lock);
-    *idle->end = first;
-    idle->end = &last->queue_next;
-    edo_store_relaxed(&idle->count, idle->count + count);
+    edo__backlog_append(&idle->injected, first, last, count);
     edo__worker *worker = take_sleeper(idle);
     edo__lock_give(&idle->lock);
     if (worker) edo__worker_notify(worker);
@@ -81,17 +73,8 @@ void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, siz
 size_t edo__inject_take(edo__worker *worker, size_t most)
 {
     edo__idle *idle = &worker->runtime->idle;
-    size_t taken = 0;
     edo__lock_take(&idle->lock);
-    while (idle->first && taken < most) {
-        edo_task *task = idle->first;
-        idle->first = task->queue_next;
-        edo__task_prefetch(task);
-        edo__queue_push(&worker->queue, task);
-        taken++;
-    }
-    if (!idle->first) idle->end = &idle->first;
-    edo_store_relaxed(&idle->count, idle->count - taken);
+    size_t taken = edo__backlog_take(&idle->injected, &worker->queue, most);
     edo__lock_give(&idle->lock);
     return taken;
 }
@@ -124,7 +107,7 @@ static bool is_work_elsewhere(const edo__worker *worker)
     uint32_t count = edo__seat_count(runtime);
     for (uint32_t i = 0; i < count; i++) {
         const edo__worker *other = runtime->seats[i];
-        if (other != worker && edo__queue_length(&other->queue)) return true;
+        if (other != worker && edo__worker_is_worth_stealing(other)) return true;
     }
     return false;
 }
@@ -133,7 +116,7 @@ static bool enter_list(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
     edo__lock_take(&idle->lock);
-    bool enters = !idle->first && !edo_load_relaxed(&worker->runtime->is_stopping);
+    bool enters = !idle->injected.first && !edo_load_relaxed(&worker->runtime->is_stopping);
     if (enters) {
         enter_round(idle, worker);
         list(idle, worker);
@@ -284,7 +267,7 @@ void edo__idle_end_search(edo__worker *worker)
     if (!worker->is_searching) return;
     worker->is_searching = false;
     if (edo_sub_relaxed(&worker->runtime->idle.searching, 1) == 1 &&
-        edo_load_relaxed(&worker->runtime->idle.count))
+        edo_load_relaxed(&worker->runtime->idle.injected.count))
         edo__idle_wake_one(worker->runtime);
 }
 
@@ -296,7 +279,7 @@ void edo__idle_give_up_search(edo__worker *worker)
     edo__lock_take(&idle->lock);
     edo_sub_relaxed(&idle->searching, 1);
     worker->is_searching = false;
-    edo__worker *other = idle->first ? take_sleeper(idle) : NULL;
+    edo__worker *other = idle->injected.first ? take_sleeper(idle) : NULL;
     edo__lock_give(&idle->lock);
     if (other) edo__worker_notify(other);
 }

@@ -3,8 +3,8 @@
  * One lock guards both, so that no wake is lost: a worker that is about to sleep looks at the queue
  * and enters the list of sleepers under it; who pushes a task takes a sleeper out under it. Either
  * the worker finds the task, or the pusher finds the worker. It is taken by pushes from foreign
- * threads, by full rings (for 128 tasks at once), by workers that take a share of the queue, wake
- * another one, go to sleep or have slept: not by spawns, wakes and polls among workers.
+ * threads, by workers that take a share of the queue, wake another one, go to sleep or have slept:
+ * not by spawns, wakes and polls among workers.
  *
  * Tasks in a worker's own queue need no wake of others to be run: their worker does not sleep
  * before. To wake others for them is a matter of speed (work.c), and of nothing else.
@@ -18,15 +18,12 @@
 
 typedef struct edo__idle {
     edo__lock lock;
-    edo_task *first, **end;        // the inject queue; the lock
-    edo_atomic(size_t) count;      // of its tasks; changed under the lock
+    edo__backlog injected;         // the inject queue; the lock
     edo__worker *sleepers;         // the last to sleep first: its caches are warm; the lock
     edo_atomic(uint32_t) sleeping; // their number; changed under the lock
     edo_atomic(uint32_t) searching;
     uint64_t round, second_look; // see edo__idle_skip_clock; the lock
 } edo__idle;
-
-void edo__idle_init(edo__idle *idle);
 
 /* Appends tasks, linked through queue_next, and wakes a worker for them. Any thread. */
 void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count);

@@ -33,7 +33,7 @@ static edo_worker_metrics read_worker(edo__worker *worker)
     uint64_t parks = edo_load_figure(&counters->parks);
     return (edo_worker_metrics){
         .thread_id = edo_load_figure(&worker->thread_id),
-        .local_depth = edo_load_figure(&counters->local_depth) + edo__queue_length(&worker->queue),
+        .local_depth = edo_load_figure(&counters->local_depth) + edo__worker_length(worker),
         .polls = edo_load_figure(&counters->polls),
         .mean_poll_time = edo_load_figure(&counters->mean_poll),
         .busy = edo_load_figure(&counters->busy),
@@ -110,7 +110,7 @@ int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t siz
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
     uint32_t seats = edo__seat_count(runtime);
     edo_metrics sum = { .workers = runtime->worker_count, .spares = seats - runtime->worker_count };
-    sum.inject_depth = edo_load_figure(&runtime->idle.count);
+    sum.inject_depth = edo_load_figure(&runtime->idle.injected.count);
     sum.remote_schedules = edo_load_figure(&runtime->foreign_pushes);
     for (uint32_t i = 0; i < seats; i++)
         add_worker(&sum, runtime->seats[i]);

@@ -41,3 +41,41 @@ uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **re
     *ret_first = next;
     return EDO__QUEUE_HALF;
 }
+
+void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count)
+{
+    edo_plain_write(&last->queue_next);
+    last->queue_next = NULL;
+    if (backlog->last) {
+        edo_plain_write(&backlog->last->queue_next);
+        backlog->last->queue_next = first;
+    } else {
+        backlog->first = first;
+    }
+    backlog->last = last;
+    edo_store_relaxed(&backlog->count, backlog->count + count);
+}
+
+uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most)
+{
+    uint64_t taken = 0;
+    while (backlog->first && taken < most) {
+        edo_task *task = backlog->first;
+        edo_plain_read(&task->queue_next);
+        backlog->first = task->queue_next;
+        edo__task_prefetch(task);
+        edo__queue_push(mine, task);
+        taken++;
+    }
+    if (!backlog->first) backlog->last = NULL;
+    edo_store_relaxed(&backlog->count, backlog->count - taken);
+    return taken;
+}
+
+edo__backlog edo__backlog_clear(edo__backlog *backlog)
+{
+    edo__backlog all = { backlog->first, backlog->last, backlog->count };
+    backlog->first = backlog->last = NULL;
+    edo_store_relaxed(&backlog->count, 0);
+    return all;
+}

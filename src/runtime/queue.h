@@ -67,6 +67,23 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
+/* Tasks in a list, through queue_next: what did not fit into a ring, or comes from elsewhere. Its
+ * user's lock. */
+typedef struct edo__backlog {
+    edo_task *first, *last;     // NULL when it is empty
+    edo_atomic(uint64_t) count; // changed under the lock
+} edo__backlog;
+
+/* Appends a list. */
+void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
+
+/* Moves the oldest, at most `most`, to `mine`, which has room for them, and whose owner calls.
+ * Returns: how many. */
+uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
+
+/* Empties it. Returns: what was in it. */
+edo__backlog edo__backlog_clear(edo__backlog *backlog);
+
 /* Moves half of another queue, rounded up, but no more than fit, to `mine`, whose owner calls.
  * Returns: how many; 0 when there was none, or others were faster. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);

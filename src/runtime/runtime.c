@@ -135,7 +135,6 @@ static void init(edo_runtime *runtime)
         runtime->seat_limit += (uint32_t)config->max_spare;
     runtime->timer_fd = -1;
     runtime->fork_generation = edo__sys_fork_generation();
-    edo__idle_init(&runtime->idle);
     init_clock(runtime);
 }
 

@@ -63,7 +63,7 @@ void edo__worker_help(edo__worker *worker)
         edo__worker *other = runtime->seats[i];
         if (other != worker && edo_load_relaxed(&other->stuck)) help(worker, other);
     }
-    if (edo_load_relaxed(&runtime->idle.count)) edo__worker_take_injected(worker);
+    if (edo_load_relaxed(&runtime->idle.injected.count)) edo__worker_take_injected(worker);
 }
 
 /* ---- start and stop ---- */

@@ -5,7 +5,7 @@
 
 enum {
     SLICE_SPENT = -1,           // edo_cx.slice_end, behind a poll that took all its time
-    SMOOTHING = 8,              // a turn's share of the mean: one in so many
+    LONGEST_QUEUE = 4096,       // which nobody else is wanted for
     WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
 };
 
@@ -14,6 +14,12 @@ enum {
 
 /* What another worker costs to be woken: less than that is not worth it. */
 #define WAKE_COST edo_us(20)
+
+/* What a task costs to be taken over by another core: some cache lines, to and fro. */
+#define MOVE_COST 1000 // nanoseconds
+
+/* The time of polls over which means are taken. */
+#define RECENT edo_ms(2)
 
 /* ---- one poll ---- */
 
@@ -330,15 +336,48 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* From what polls have cost lately: how many fit into a turn, and how many that wait are worth
- * another worker. */
-static void tune(edo__worker *worker, int64_t busy, uint64_t polls)
+/* Tasks that several workers have in their hands cost more: so what polls cost more than they did
+ * before is not believed at once, unless it is more than that can explain. Else short tasks, once
+ * stolen, would pass for ones that are worth stealing. */
+static void note_poll_cost(edo__worker *worker)
+{
+    int64_t dearer = worker->poll_cost + worker->poll_cost / 4;
+    int64_t cost = worker->mean_poll < dearer ? worker->mean_poll : dearer;
+    int64_t beyond_doubt = worker->mean_poll - MOVE_COST;
+    worker->poll_cost = cost > beyond_doubt ? cost : beyond_doubt;
+}
+
+static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
+{
+    edo__recent *recent = &worker->recent;
+    recent->busy += busy;
+    recent->polls += (int64_t)polls;
+    recent->ended += (int64_t)ended;
+    worker->mean_poll = recent->busy / (recent->polls + 1) + 1;
+    if (recent->busy < RECENT) return;
+    note_poll_cost(worker);
+    recent->busy /= 2;
+    recent->polls /= 2;
+    recent->ended /= 2;
+}
+
+/* How many that wait are worth another worker: at most a full ring. But more, and none is worth a
+ * thief before, of tasks that end so soon that they hardly pay for the way. */
+static void tune_sharing(edo__worker *worker)
+{
+    const edo__recent *recent = &worker->recent;
+    int64_t base = clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
+    int64_t work = worker->poll_cost * (recent->polls + 1), moves = MOVE_COST * recent->ended;
+    worker->notify_at = (uint64_t)clamp(base + base * moves / work, 1, LONGEST_QUEUE);
+    edo_store_figure(&worker->steal_at, moves > work ? worker->notify_at : 1);
+}
+
+static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
 {
     const edo_config *config = &worker->runtime->config;
-    if (polls) worker->mean_poll += (busy / (int64_t)polls - worker->mean_poll) / SMOOTHING;
-    int64_t mean = worker->mean_poll > 0 ? worker->mean_poll : 1;
-    worker->notify_at = (uint64_t)clamp(WAKE_COST / mean, 1, EDO__QUEUE_HALF);
-    worker->interval = (uint32_t)clamp(TURN_TARGET / mean, 1, config->event_interval);
+    note_recent(worker, busy, polls, ended);
+    worker->interval = (uint32_t)clamp(TURN_TARGET / worker->mean_poll, 1, config->event_interval);
+    tune_sharing(worker);
     edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
 }
 
@@ -347,6 +386,7 @@ static void begin_turn(edo__worker *worker)
     edo__worker_drain_inject(worker);
     if (!worker->is_shared) return;
     if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
+    edo__worker_take_overflow(worker);
     if (!worker->is_spare) edo__worker_take_injected(worker);
     if (edo__worker_has_tasks(worker)) edo__idle_end_search(worker);
 }
@@ -354,13 +394,14 @@ static void begin_turn(edo__worker *worker)
 static void turn_shared(edo__worker *worker)
 {
     int64_t start = edo__sys_now();
-    uint64_t polls = worker->cx.polls;
+    uint64_t polls = worker->cx.polls, ended = worker->ended;
     begin_turn(worker);
     run_ready(worker);
     int64_t end = edo__sys_now();
     note_busy(worker, end);
+    tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
+    edo__worker_consider_waking(worker);
     wait_among_others(worker);
-    tune(worker, end - start, worker->cx.polls - polls);
 }
 
 static void turn_alone(edo__worker *worker, int64_t timeout)

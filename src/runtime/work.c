@@ -17,8 +17,15 @@ static edo_task *pop_pinned(edo__worker *worker)
 
 /* ---- the ring ---- */
 
-/* Moves the older half of a full ring to where all find it, and `with` behind it. Returns: false
- * when thieves have made room. */
+static void append_overflow(edo__worker *worker, edo_task *first, edo_task *last, uint64_t count)
+{
+    edo__lock_take(&worker->overflow_lock);
+    edo__backlog_append(&worker->overflow, first, last, count);
+    edo__lock_give(&worker->overflow_lock);
+}
+
+/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false when
+ * thieves have made room. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
@@ -30,7 +37,7 @@ static bool spill(edo__worker *worker, edo_task *with)
         last = with;
         count++;
     }
-    edo__inject_push(worker->runtime, first, last, count);
+    append_overflow(worker, first, last, count);
     return true;
 }
 
@@ -42,9 +49,9 @@ static void push_ring(edo__worker *worker, edo_task *task)
 
 /* Another worker is woken when what waits here is worth it: see notify_at. The fence is the partner
  * of the one in edo__idle_enter. */
-static void consider_waking(edo__worker *worker)
+void edo__worker_consider_waking(edo__worker *worker)
 {
-    if (edo__queue_length(&worker->queue) < worker->notify_at) return;
+    if (edo__worker_length(worker) < worker->notify_at) return;
     if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until the next turn
     edo_fence_seq_cst();
     edo__idle_wake_one(worker->runtime);
@@ -53,7 +60,7 @@ static void consider_waking(edo__worker *worker)
 void edo__worker_push_shared(edo__worker *worker, edo_task *task)
 {
     push_ring(worker, task);
-    consider_waking(worker);
+    edo__worker_consider_waking(worker);
 }
 
 /* ---- the next-task slot: what a task woke or spawned last runs next, while it is in the caches
@@ -70,7 +77,7 @@ static void push_next(edo__worker *worker, edo_task *task)
         edo_store_release(&worker->next, task);
     if (!old) return;
     push_ring(worker, old);
-    consider_waking(worker);
+    edo__worker_consider_waking(worker);
 }
 
 static edo_task *take_next(edo__worker *worker)
@@ -103,39 +110,64 @@ edo_task *edo__worker_pop_shared(edo__worker *worker)
 bool edo__worker_has_tasks(const edo__worker *worker)
 {
     if (worker->local.first || edo_load_relaxed(&worker->inject)) return true;
-    return worker->is_shared &&
-           (edo_load_relaxed(&worker->next) || edo__queue_length(&worker->queue));
+    return worker->is_shared && (edo_load_relaxed(&worker->next) || edo__worker_length(worker));
 }
 
 /* ---- from elsewhere ---- */
 
-/* How many of the tasks that all share this turn is to run: as many as it has room for beside its
- * own, in proportion to their number; but always some, so that neither side starves. */
-static uint64_t share_of_injected(const edo__worker *worker, uint64_t there)
+/* How many of the tasks of a backlog this turn is to run: as many as it has room for beside those of
+ * the ring, in proportion to their number; but always some, so that neither side starves. */
+static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
-    uint64_t fair = turn * there / (there + here * worker->runtime->worker_count);
+    uint64_t fair = turn * there / (there + here * sharers);
     uint64_t spare = here < turn ? turn - here : 0, least = turn / LEAST_SHARE + 1;
     uint64_t share = fair < spare ? fair : spare;
     return share > least ? share : least;
 }
 
+static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t most)
+{
+    uint64_t room = edo__queue_room(&worker->queue);
+    edo__lock_take(&of->overflow_lock);
+    uint64_t count = edo__backlog_take(&of->overflow, &worker->queue, most < room ? most : room);
+    edo__lock_give(&of->overflow_lock);
+    return count;
+}
+
+void edo__worker_take_overflow(edo__worker *worker)
+{
+    uint64_t there = edo_load_relaxed(&worker->overflow.count);
+    if (there) take_overflow(worker, worker, share_of(worker, there, 1));
+}
+
 void edo__worker_take_injected(edo__worker *worker)
 {
-    uint64_t there = edo_load_relaxed(&worker->runtime->idle.count);
+    uint64_t there = edo_load_relaxed(&worker->runtime->idle.injected.count);
     if (!there) return;
-    uint64_t share = share_of_injected(worker, there), room = edo__queue_room(&worker->queue);
+    uint64_t share = share_of(worker, there, worker->runtime->worker_count);
+    uint64_t room = edo__queue_room(&worker->queue);
     if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;
     edo__inject_take(worker, share < room ? share : room);
 }
 
-static bool steal_from(edo__worker *worker, edo__worker *victim)
+static bool note_stolen(edo__worker *worker, uint64_t count)
 {
-    uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
     if (count == 0) return false;
     edo_add_counter(&worker->counters.steals, 1);
     edo_add_counter(&worker->counters.stolen, count);
     return true;
+}
+
+/* Half of its ring, and some of its overflow: the way through that list is under its lock. */
+static bool steal_from(edo__worker *worker, edo__worker *victim)
+{
+    uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
+    uint64_t there = edo_load_relaxed(&victim->overflow.count);
+    uint64_t half = there - there / 2;
+    if (there)
+        count += take_overflow(worker, victim, half < EDO__QUEUE_HALF ? half : EDO__QUEUE_HALF);
+    return note_stolen(worker, count);
 }
 
 /* From a random one on, so that thieves do not all come to the same. */
@@ -146,7 +178,8 @@ static bool steal(edo__worker *worker)
     uint32_t start = edo__random_below(&worker->cx, count);
     for (uint32_t i = 0; i < count; i++) {
         edo__worker *victim = runtime->seats[(start + i) % count];
-        if (victim != worker && steal_from(worker, victim)) return true;
+        if (victim == worker || !edo__worker_is_worth_stealing(victim)) continue;
+        if (steal_from(worker, victim)) return true;
     }
     return false;
 }
@@ -158,7 +191,7 @@ bool edo__worker_search(edo__worker *worker)
     bool found = edo__worker_has_tasks(worker);
     if (found) {
         edo__idle_end_search(worker);
-        consider_waking(worker);
+        edo__worker_consider_waking(worker);
     }
     return found;
 }
@@ -216,10 +249,23 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a worker that is stuck ---- */
 
-/* Its ring, its slot, and what others handed to it; but what is pinned to it stays. */
+/* All that is behind its ring. */
+static void rob_overflow(edo__worker *worker, edo__worker *victim)
+{
+    if (!edo_load_relaxed(&victim->overflow.count)) return;
+    edo__lock_take(&victim->overflow_lock);
+    edo__backlog all = edo__backlog_clear(&victim->overflow);
+    edo__lock_give(&victim->overflow_lock);
+    if (all.count) append_overflow(worker, all.first, all.last, all.count);
+    note_stolen(worker, all.count);
+}
+
+/* Half of its ring, what is behind it, its slot, and what others handed to it; but what is pinned to
+ * it stays. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
-    steal_from(worker, victim);
+    note_stolen(worker, edo__queue_steal(&victim->queue, &worker->queue));
+    rob_overflow(worker, victim);
     uint64_t count = 0;
     edo_task *slot = take_next(victim);
     if (slot) edo__worker_push_back(worker, slot);

@@ -55,23 +55,31 @@ enum {
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
 };
 
+/* What a worker among others did in its last turns. */
+typedef struct edo__recent {
+    int64_t busy; // nanoseconds
+    int64_t polls, ended;
+} edo__recent;
+
 typedef struct edo__worker {
     edo_cx cx;
     edo_runtime *runtime;
     edo_driver *driver;
     edo__heap *heap;
     uint32_t index;
-    bool is_shared;            // one of several, which help each other
-    bool is_spare;             // takes part only while somebody is stuck
-    bool is_searching;         // counted in idle.searching; while it is listed: the idle lock
-    bool is_listed;            // among the sleepers; the idle lock
-    bool rests;                // a spare one that sleeps, or has no thread yet; the idle lock
-    bool keeps_yielded;        // tasks that yield are kept, see task/state.h
-    uint8_t observed;          // EDO__TASK_COUNTED: hooks or histograms want all polls; or 0
-    uint32_t streak;           // tasks taken from the slot in a row
-    uint32_t interval;         // polls per turn, tuned
-    uint64_t notify_at;        // the length of the queue at which another worker is wanted
-    int64_t mean_poll;         // nanoseconds, smoothed
+    bool is_shared;     // one of several, which help each other
+    bool is_spare;      // takes part only while somebody is stuck
+    bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
+    bool is_listed;     // among the sleepers; the idle lock
+    bool rests;         // a spare one that sleeps, or has no thread yet; the idle lock
+    bool keeps_yielded; // tasks that yield are kept, see task/state.h
+    uint8_t observed;   // EDO__TASK_COUNTED: hooks or histograms want all polls; or 0
+    uint32_t streak;    // tasks taken from the slot in a row
+    uint32_t interval;  // polls per turn, tuned
+    uint64_t notify_at; // the length of the queue at which another worker is wanted
+    int64_t mean_poll;  // nanoseconds
+    int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
+    edo__recent recent;
     uint64_t ended;            // tasks, in all
     uint64_t next_id, last_id; // task ids in hand
     struct {
@@ -106,8 +114,23 @@ typedef struct edo__worker {
     edo_atomic(bool) is_hurried; // its driver has waited too long: the monitor writes
     edo_atomic(uint32_t) stuck;  // EDO__STUCK_*; 0: it is not
     edo_atomic(bool) has_left;   // its thread ends
+    edo_atomic(uint64_t)
+        steal_at; // the length of the queue that is worth a thief; the owner writes
+    edo__lock overflow_lock;
+    edo__backlog overflow; // what the ring has no room for
     edo__queue queue;
 } edo__worker;
+
+/* The tasks that others may take from it, at this moment. Any thread. */
+static inline uint64_t edo__worker_length(const edo__worker *worker)
+{
+    return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
+}
+
+static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
+{
+    return edo__worker_length(worker) >= edo_load_figure(&worker->steal_at);
+}
 
 /* The seat that this thread has in the runtime, or NULL. */
 static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
@@ -176,6 +199,12 @@ bool edo__worker_has_tasks(const edo__worker *worker);
 /* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
  * one. */
 bool edo__worker_search(edo__worker *worker);
+
+/* Wakes another worker if what waits here is worth it. Owner. */
+void edo__worker_consider_waking(edo__worker *worker);
+
+/* Takes a share of what did not fit into the ring. Owner. */
+void edo__worker_take_overflow(edo__worker *worker);
 
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);

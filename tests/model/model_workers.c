@@ -281,7 +281,7 @@ MODEL(search_against_inject, "what is injected while one searches is found, or a
     int searcher = model_start(second_searches, NULL);
     inject(NULL);
     model_join(searcher);
-    bool waits = edo_load_relaxed(&s->runtime->idle.count);
+    bool waits = edo_load_relaxed(&s->runtime->idle.injected.count);
     model_assert(!waits || !s->sleeps[1] || is_notified(0) || is_notified(1));
     if (waits) take_injected(0);
     check_taken(1);
@@ -458,11 +458,19 @@ MODEL(help_takes_injected, "who helps also takes what was injected")
 
 /* ---- the next-task slot ---- */
 
+static void take_overflow(unsigned index)
+{
+    be(index);
+    for (edo__worker_take_overflow(s->seats[index]); take_all(index);)
+        edo__worker_take_overflow(s->seats[index]);
+}
+
 THREAD(rob_first)
 {
     be(1);
     edo__worker_rob(s->seats[1], s->seats[0]);
     take_all(1);
+    take_overflow(1);
 }
 
 MODEL(slot_against_thief, "what lies in the next-task slot is run once, by its owner or by a thief")
@@ -576,7 +584,27 @@ MODEL(inject_takes_share, "what is taken from the inject queue is taken once, an
 
 /* ---- a ring that is full ---- */
 
-MODEL(overflow_against_thief, "a full ring goes to the inject queue by halves, and nothing is lost")
+static void overflow_first(void)
+{
+    set_up(2);
+    be(0);
+    for (unsigned i = 0; i < TASKS; i++)
+        edo__worker_push_back(s->seats[0], task(i));
+}
+
+MODEL(overflow_against_thief, "what does not fit into a ring waits behind it, and nothing is lost")
+{
+    overflow_first();
+    int thief = model_start(rob_first, NULL);
+    be(0);
+    take_all(0);
+    take_overflow(0);
+    model_join(thief);
+    check_taken(TASKS);
+    tear_down();
+}
+
+MODEL(overflow_against_rob, "the same while the ring overflows")
 {
     set_up(2);
     int thief = model_start(rob_first, NULL);
@@ -584,10 +612,66 @@ MODEL(overflow_against_thief, "a full ring goes to the inject queue by halves, a
     for (unsigned i = 0; i < TASKS; i++)
         edo__worker_push_back(s->seats[0], task(i));
     take_all(0);
+    take_overflow(0);
     model_join(thief);
-    while (edo__inject_take(s->seats[0], EDO__QUEUE_HALF))
-        take_all(0);
     check_taken(TASKS);
+    tear_down();
+}
+
+static void empty_ring(unsigned index)
+{
+    for (edo_task *next; (next = edo__queue_pop(&s->seats[index]->queue));)
+        s->taken[next - s->tasks]++;
+}
+
+MODEL(overflow_is_seen, "who goes to sleep, or searches, sees what waits behind a ring")
+{
+    overflow_first();
+    empty_ring(0);
+    model_assert(edo__worker_has_tasks(s->seats[0]));
+    be(1);
+    model_assert(!edo__idle_enter(s->seats[1]));
+    model_assert(edo__worker_search(s->seats[1]));
+    take_all(1);
+    take_overflow(0);
+    check_taken(TASKS);
+    tear_down();
+}
+
+/* ---- tasks that are worth a thief only where they are many ---- */
+
+static void set_up_threshold(uint64_t length)
+{
+    set_up(2);
+    s->seats[0]->notify_at = length;
+    edo_store_relaxed(&s->seats[0]->steal_at, length);
+}
+
+MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
+{
+    set_up_threshold(2);
+    int sleeper = model_start(first_sleeps, NULL);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->seats[0], task(1));
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1));
+    take_all(0);
+    tear_down();
+}
+
+MODEL(few_are_left_alone, "fewer are not stolen, and wake nobody; but who helps takes them")
+{
+    set_up_threshold(2);
+    fall_asleep(1);
+    be(0);
+    edo__worker_push_back(s->seats[0], task(0));
+    model_assert(!is_notified(1));
+    be(1);
+    model_assert(!edo__worker_search(s->seats[1]));
+    edo__worker_rob(s->seats[1], s->seats[0]);
+    take_all(1);
+    check_taken(1);
     tear_down();
 }
 
