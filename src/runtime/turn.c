@@ -187,11 +187,10 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
  * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
-    int64_t next = edo__timers_next(worker);
-    if (next == EDO_NEVER) return limit;
-    int64_t wait = next - edo__runtime_now(worker->runtime);
-    if (wait <= 0) return 0;
-    return wait < limit && !edo__clock_is_paused(worker->runtime) ? wait : limit;
+    int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
+    if (next <= now) return 0;
+    if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
+    return next - now < limit ? next - now : limit;
 }
 
 static void note_busy(edo__worker *worker, int64_t now)

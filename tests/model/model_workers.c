@@ -618,6 +618,25 @@ MODEL(overflow_against_rob, "the same while the ring overflows")
     tear_down();
 }
 
+MODEL(overflow_after_help, "a ring overflows again when a helper has taken all")
+{
+    overflow_first();
+    be(1);
+    edo__worker_rob(s->seats[1], s->seats[0]);
+    take_all(1);
+    take_overflow(1);
+    be(0);
+    take_all(0);
+    check_taken(TASKS);
+    for (unsigned i = 0; i < TASKS; i++)
+        edo__worker_push_back(s->seats[0], task(i));
+    take_all(0);
+    take_overflow(0);
+    for (unsigned i = 0; i < TASKS; i++)
+        model_assert(s->taken[i] == 2);
+    tear_down();
+}
+
 static void empty_ring(unsigned index)
 {
     for (edo_task *next; (next = edo__queue_pop(&s->seats[index]->queue));)
