@@ -5,7 +5,7 @@
 
 enum {
     SLICE_SPENT = -1,           // edo_cx.slice_end, behind a poll that took all its time
-    LONGEST_QUEUE = 4096,       // which nobody else is wanted for
+    LONGEST_QUEUE = 4096,       // of tasks that end soon, for which nobody else is wanted
     WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
 };
 
@@ -235,12 +235,16 @@ static bool is_anything_ready(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* All is idle: a test clock goes on to the next deadline instead of sleeping. */
-static bool auto_advance(edo__worker *worker)
+/* When all is idle a test clock goes on to the next deadline, instead of a sleep. */
+static bool does_clock_skip(const edo_runtime *runtime)
 {
-    const edo_runtime *runtime = worker->runtime;
-    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
-           !edo__worker_has_tasks(worker) && edo__clock_skip(worker->runtime);
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
+}
+
+static bool finds_event_or_skips(edo__worker *worker)
+{
+    return turn_driver(worker, 0) > 0 ||
+           (!edo__worker_has_tasks(worker) && edo__clock_skip(worker->runtime));
 }
 
 static void wait_alone(edo__worker *worker, int64_t limit)
@@ -249,8 +253,7 @@ static void wait_alone(edo__worker *worker, int64_t limit)
         turn_driver(worker, 0);
         return;
     }
-    if (edo__clock_is_paused(worker->runtime) && worker->runtime->clock.auto_advance)
-        if (turn_driver(worker, 0) > 0 || auto_advance(worker)) return;
+    if (does_clock_skip(worker->runtime) && finds_event_or_skips(worker)) return;
     int64_t timeout = until_next_timer(worker, limit);
     if (timeout == 0)
         turn_driver(worker, 0);
@@ -270,19 +273,12 @@ static void sleep_or_watch(edo__worker *worker, int64_t timeout)
     if (watches) edo_store_relaxed(&runtime->has_watcher, 0);
 }
 
-static bool advance_test_clock(edo__worker *worker)
-{
-    edo_runtime *runtime = worker->runtime;
-    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance) &&
-           !edo__blocking_is_busy(&runtime->blocking) && edo__idle_skip_clock(worker);
-}
-
 static void park(edo__worker *worker)
 {
     edo__hooks_park(worker, true);
     if (is_anything_ready(worker) || !edo__idle_enter(worker)) {
         turn_driver(worker, 0);
-    } else if (advance_test_clock(worker)) {
+    } else if (does_clock_skip(worker->runtime) && edo__idle_skip_clock(worker)) {
         edo__idle_leave(worker);
     } else {
         sleep_or_watch(worker, until_next_timer(worker, EDO_NEVER));
@@ -340,7 +336,7 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
  * stolen, would pass for ones that are worth stealing. */
 static void note_poll_cost(edo__worker *worker)
 {
-    int64_t dearer = worker->poll_cost + worker->poll_cost / 4;
+    int64_t dearer = worker->poll_cost + worker->poll_cost / 4 + 1;
     int64_t cost = worker->mean_poll < dearer ? worker->mean_poll : dearer;
     int64_t beyond_doubt = worker->mean_poll - MOVE_COST;
     worker->poll_cost = cost > beyond_doubt ? cost : beyond_doubt;
@@ -399,7 +395,7 @@ static void turn_shared(edo__worker *worker)
     int64_t end = edo__sys_now();
     note_busy(worker, end);
     tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
-    edo__worker_consider_waking(worker);
+    edo__worker_consider_waking(worker); // what waits may be worth more than before
     wait_among_others(worker);
 }
 

@@ -5,7 +5,7 @@
 enum {
     LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
     LEAST_SHARE = 8,         // of a turn, one in so many
-    MAX_NOTIFY_AT = 1 << 20, // beyond any length of the queue
+    MAX_NOTIFY_AT = 1 << 20, // as far as it doubles
 };
 
 static edo_task *pop_pinned(edo__worker *worker)
@@ -47,12 +47,12 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* Another worker is woken when what waits here is worth it: see notify_at. The fence is the partner
- * of the one in edo__idle_enter. */
+/* The fence is the partner of the one in edo__idle_enter: either who goes to sleep sees what was
+ * pushed before, and what that is worth (steal_at), or it is seen here among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     if (edo__worker_length(worker) < worker->notify_at) return;
-    if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until the next turn
+    if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until it is tuned
     edo_fence_seq_cst();
     edo__idle_wake_one(worker->runtime);
 }

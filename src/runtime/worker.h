@@ -76,7 +76,7 @@ typedef struct edo__worker {
     uint8_t observed;   // EDO__TASK_COUNTED: hooks or histograms want all polls; or 0
     uint32_t streak;    // tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
-    uint64_t notify_at; // the length of the queue at which another worker is wanted
+    uint64_t notify_at; // the length at which another worker is wanted
     int64_t mean_poll;  // nanoseconds
     int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
     edo__recent recent;
@@ -108,20 +108,19 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next; // the next-task slot: only the owner fills it
-    edo_atomic(uint64_t) beat;   // odd while it polls a task; the owner writes
-    edo_atomic(uint64_t) turns;  // of its driver; the owner writes
-    edo_atomic(bool) is_hurried; // its driver has waited too long: the monitor writes
-    edo_atomic(uint32_t) stuck;  // EDO__STUCK_*; 0: it is not
-    edo_atomic(bool) has_left;   // its thread ends
-    edo_atomic(uint64_t)
-        steal_at; // the length of the queue that is worth a thief; the owner writes
+    edo_atomic(edo_task *) next;   // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;     // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;    // of its driver; the owner writes
+    edo_atomic(bool) is_hurried;   // its driver has waited too long: the monitor writes
+    edo_atomic(uint32_t) stuck;    // EDO__STUCK_*; 0: it is not
+    edo_atomic(bool) has_left;     // its thread ends
+    edo_atomic(uint64_t) steal_at; // the length that is worth a thief; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // what the ring has no room for
     edo__queue queue;
 } edo__worker;
 
-/* The tasks that others may take from it, at this moment. Any thread. */
+/* The tasks that others may take from it, but for the slot, at this moment. Any thread. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);

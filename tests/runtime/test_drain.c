@@ -205,6 +205,32 @@ static void test_never_turned(void **state)
     close(other);
 }
 
+/* Spawns more than fit into the ring of its worker. */
+struct floods {
+    edo_frame();
+    edo_args(unsigned count;);
+};
+
+edo_async(floods)
+{
+    edo_body {
+        for (unsigned i = 0; i < self->count; i++)
+            insist(edo_go(in_sleep, .duration = EDO_NEVER) == 0);
+        edo_return(0);
+    }
+}
+
+static void test_with_an_overflow(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1 });
+    assert_int_equal(edo_block_on(runtime, floods, .count = COUNT), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(begun, COUNT);
+    assert_int_equal(ended, COUNT);
+}
+
 /* So many turns; workers take as long as they need. */
 static void turn_until_begun(edo_runtime *runtime, unsigned turns, unsigned count)
 {
@@ -569,6 +595,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         drain_test(test_never_turned),
+        drain_test(test_with_an_overflow),
         drain_test(test_in_every_state),
         drain_test(test_after_few_turns),
         current_thread("workers have none", drain_test(test_with_a_descriptor)),

@@ -270,6 +270,41 @@ static void test_all_is_served_while_all_spin(void **state)
     close_world(&w);
 }
 
+/* More than fit into the ring of its worker. */
+enum { HOARD = 1000 };
+
+struct hoards {
+    edo_frame();
+    edo_args(struct world *world; unsigned number;);
+};
+
+edo_async(hoards)
+{
+    edo_body {
+        for (int i = 0; i < HOARD; i++)
+            insist(edo_go(counts, .count = &self->world->quick) == 0);
+        spin(self->world, self->number);
+        edo_return(0);
+    }
+}
+
+/* The spare one has no other tasks, and its worker is the only one. */
+static void test_what_overflows_is_served(void **state)
+{
+    (void)state;
+    world w;
+    edo_task *task;
+    edo_config config = { .workers = 1, .max_spare = 1, .stall_limit = EDO_NEVER };
+    open_world(&w, &config);
+    edo_spawn_options options = { .runtime = w.runtime, .pinned = 1 };
+    assert_int_equal(edo_spawn_with(&task, &options, hoards, .world = &w), 0);
+    await_count(&w.quick, HOARD);
+    assert_int_equal(w.spinning, 1);
+    stop(&w, 0);
+    join(&w, task);
+    close_world(&w);
+}
+
 /* ---- helpers that are kept too ---- */
 
 static void test_a_helper_may_be_kept_too(void **state)
@@ -489,6 +524,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         clean_test(test_all_is_served_while_all_spin),
+        clean_test(test_what_overflows_is_served),
         clean_test(test_a_helper_may_be_kept_too),
         clean_test(test_no_more_than_max_spare),
         clean_test(test_none_when_none_are_wanted),
