@@ -12,6 +12,17 @@ edo_runtime *fake_runtime_create(void);
 /* The same as the options have it; the driver and the limits of its end are given. */
 edo_runtime *fake_runtime_with(const edo_config *options);
 
+/* Makes fn_poll() what edo_async(fn) would make of a body: tasks of struct fn are spawned by the name
+ * of fn, and each poll of theirs is one call. */
+#define POLLED(fn)                                                                                 \
+    static const edo_future_ops fn##_async = {                                                     \
+        .name = #fn,                                                                               \
+        .poll = fn##_poll,                                                                         \
+        .size = sizeof(struct fn),                                                                 \
+        .args_offset = offsetof(struct fn, args),                                                  \
+        .args_size = sizeof(((struct fn *)0)->args),                                               \
+    }
+
 /* What a foreign loop does with edo_runtime_fd(): sleeps until it is readable. */
 void fake_wait_readable(edo_runtime *runtime);
 

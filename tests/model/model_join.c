@@ -62,13 +62,7 @@ static edo_poll waiter_poll(edo_future *future, edo_cx *cx)
     return edo_cx_fate(cx) == EDO_LIVE ? EDO_PENDING : EDO_READY;
 }
 
-static const edo_future_ops waiter_async = {
-    .name = "waiter",
-    .poll = waiter_poll,
-    .size = sizeof(struct waiter),
-    .args_offset = offsetof(struct waiter, args),
-    .args_size = sizeof(((struct waiter *)0)->args),
-};
+POLLED(waiter);
 
 struct joiner {
     edo_frame();

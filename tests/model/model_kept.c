@@ -60,13 +60,7 @@ static edo_poll yielder_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops yielder_async = {
-    .name = "yielder",
-    .poll = yielder_poll,
-    .size = sizeof(struct yielder),
-    .args_offset = offsetof(struct yielder, args),
-    .args_size = sizeof(((struct yielder *)0)->args),
-};
+POLLED(yielder);
 
 static void spawn_yielder(unsigned yields)
 {
@@ -182,13 +176,7 @@ static edo_poll gate_poll(edo_future *future, edo_cx *cx)
     return self->times ? EDO_PENDING : EDO_READY;
 }
 
-static const edo_future_ops gate_async = {
-    .name = "gate",
-    .poll = gate_poll,
-    .size = sizeof(struct gate),
-    .args_offset = offsetof(struct gate, args),
-    .args_size = sizeof(((struct gate *)0)->args),
-};
+POLLED(gate);
 
 static int look_at_gate(void)
 {

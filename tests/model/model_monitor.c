@@ -266,13 +266,7 @@ static edo_poll blocker_poll(edo_future *future, edo_cx *cx)
     return EDO_READY;
 }
 
-static const edo_future_ops blocker_async = {
-    .name = "blocker",
-    .poll = blocker_poll,
-    .size = sizeof(struct blocker),
-    .args_offset = offsetof(struct blocker, args),
-    .args_size = sizeof(((struct blocker *)0)->args),
-};
+POLLED(blocker);
 
 static void run_blocker(const edo_config *config, bool in_place, int64_t after)
 {
@@ -341,13 +335,7 @@ struct stuck {
     edo_args(int unused;);
 };
 
-static const edo_future_ops stuck_async = {
-    .name = "stuck",
-    .poll = stuck_poll,
-    .size = sizeof(struct stuck),
-    .args_offset = offsetof(struct stuck, args),
-    .args_size = sizeof(((struct stuck *)0)->args),
-};
+POLLED(stuck);
 
 MODEL_SAMPLED(stuck_with_timer, "a due timer of a stuck worker is fired by who helps", SAMPLES)
 {
@@ -421,13 +409,7 @@ static edo_poll lingerer_poll(edo_future *future, edo_cx *cx)
     return EDO_READY;
 }
 
-static const edo_future_ops lingerer_async = {
-    .name = "lingerer",
-    .poll = lingerer_poll,
-    .size = sizeof(struct lingerer),
-    .args_offset = offsetof(struct lingerer, args),
-    .args_size = sizeof(((struct lingerer *)0)->args),
-};
+POLLED(lingerer);
 
 struct helped {
     edo_frame();

@@ -36,13 +36,7 @@ static edo_poll told_poll(edo_future *future, edo_cx *cx)
     return edo_load_relaxed(self->flag) || edo_cx_fate(cx) != EDO_LIVE ? EDO_READY : EDO_PENDING;
 }
 
-static const edo_future_ops told_async = {
-    .name = "told",
-    .poll = told_poll,
-    .size = sizeof(struct told),
-    .args_offset = offsetof(struct told, args),
-    .args_size = sizeof(((struct told *)0)->args),
-};
+POLLED(told);
 
 static int spawn_told(edo_runtime *runtime, edo_task **ret_task)
 {
@@ -371,13 +365,7 @@ struct limited {
     edo_args(int unused;);
 };
 
-static const edo_future_ops limited_async = {
-    .name = "limited",
-    .poll = limited_poll,
-    .size = sizeof(struct limited),
-    .args_offset = offsetof(struct limited, args),
-    .args_size = sizeof(((struct limited *)0)->args),
-};
+POLLED(limited);
 
 MODEL(timer_fires, "a task is polled when its limit has passed, although nobody wakes it")
 {

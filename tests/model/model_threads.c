@@ -51,13 +51,7 @@ static edo_poll told_poll(edo_future *future, edo_cx *cx)
     return live && !edo_load_relaxed(&s->flag) ? EDO_PENDING : EDO_READY;
 }
 
-static const edo_future_ops told_async = {
-    .name = "told",
-    .poll = told_poll,
-    .size = sizeof(struct told),
-    .args_offset = offsetof(struct told, args),
-    .args_size = sizeof(((struct told *)0)->args),
-};
+POLLED(told);
 
 static int spawn_told(edo_task **ret_task)
 {

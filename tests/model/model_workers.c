@@ -116,15 +116,20 @@ THREAD(first_sleeps)
     fall_asleep(1);
 }
 
+static void check_sleeper(int sleeper)
+{
+    model_join(sleeper);
+    model_assert(!s->sleeps[1] || is_notified(1));
+    take_all(0);
+}
+
 MODEL(sleep_against_push, "who goes to sleep finds what is pushed meanwhile, or is woken for it")
 {
     set_up(2);
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
     edo__worker_push_back(s->seats[0], task(0));
-    model_join(sleeper);
-    model_assert(!s->sleeps[1] || is_notified(1));
-    take_all(0);
+    check_sleeper(sleeper);
     edo__idle_leave(s->seats[1]);
     tear_down();
 }
@@ -143,9 +148,7 @@ MODEL(sleep_against_slot, "the same for what is pushed out of the next-task slot
     push_from_task(0, task(0));
     int sleeper = model_start(first_sleeps, NULL);
     push_from_task(0, task(1));
-    model_join(sleeper);
-    model_assert(!s->sleeps[1] || is_notified(1));
-    take_all(0);
+    check_sleeper(sleeper);
     tear_down();
 }
 
@@ -158,9 +161,7 @@ MODEL(searcher_sleeps_against_push,
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
     edo__worker_push_back(s->seats[0], task(0));
-    model_join(sleeper);
-    model_assert(!s->sleeps[1] || is_notified(1));
-    take_all(0);
+    check_sleeper(sleeper);
     tear_down();
 }
 
@@ -673,9 +674,7 @@ MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
     be(0);
     edo__worker_push_back(s->seats[0], task(0));
     edo__worker_push_back(s->seats[0], task(1));
-    model_join(sleeper);
-    model_assert(!s->sleeps[1] || is_notified(1));
-    take_all(0);
+    check_sleeper(sleeper);
     tear_down();
 }
 
@@ -761,13 +760,7 @@ static edo_poll limited_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops limited_async = {
-    .name = "limited",
-    .poll = limited_poll,
-    .size = sizeof(struct limited),
-    .args_offset = offsetof(struct limited, args),
-    .args_size = sizeof(((struct limited *)0)->args),
-};
+POLLED(limited);
 
 static void poll_all(unsigned index)
 {
@@ -778,13 +771,18 @@ static void poll_all(unsigned index)
         edo__poll_task(seat, t);
 }
 
+static void spawn_limited(edo_task **ret_task, uint32_t pinned, int polls)
+{
+    edo_spawn_options options = { .runtime = s->runtime, .pinned = pinned };
+    model_assert(edo_spawn_with(ret_task, &options, limited, .polls = polls) == 0);
+}
+
 /* It waits in the wheel of the first seat. */
 static void arm(int workers, int polls)
 {
     set_up(workers);
-    edo_spawn_options here = { .runtime = s->runtime };
     be(0);
-    model_assert(edo_spawn_with(&s->task, &here, limited, .polls = polls) == 0);
+    spawn_limited(&s->task, 0, polls);
     poll_all(0);
     fake_now = 2 * (int64_t)LIMIT;
 }
@@ -886,8 +884,7 @@ MODEL(pinned_wake, "a wake of a pinned task reaches its worker, which alone poll
 {
     set_up(2);
     be(0);
-    edo_spawn_options pinned = { .runtime = s->runtime, .pinned = 1 };
-    model_assert(edo_spawn_with(&s->task, &pinned, limited, .polls = 1) == 0);
+    spawn_limited(&s->task, 1, 1);
     poll_all(0);
     int waker = model_start(second_polls, NULL);
     while (!s->ends) {
@@ -942,18 +939,12 @@ THREAD(end_task_there)
     poll_all(1);
 }
 
-static void spawn_for_second(unsigned count)
-{
-    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
-    be(0);
-    for (unsigned i = 0; i < count; i++)
-        model_assert(edo_spawn_with(NULL, &there, limited, .polls = 0) == 0);
-}
-
 MODEL(drain_against_end, "the drain that waits is told of the last end, wherever it comes")
 {
     set_up(2);
-    spawn_for_second(2);
+    be(0);
+    for (int i = 0; i < 2; i++)
+        spawn_limited(NULL, 2, 0);
     s->worker = model_start(end_task_there, NULL);
     tear_down();
     model_assert(s->ends == 2);
@@ -969,9 +960,8 @@ THREAD(give_up)
 MODEL(give_up_against_end, "of giving up and the end one tells who waits; both may be late")
 {
     set_up(2);
-    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
     be(0);
-    model_assert(edo_spawn_with(&s->task, &there, limited, .polls = 0) == 0);
+    spawn_limited(&s->task, 2, 0);
     int worker = model_start(end_task_there, NULL);
     int ender = model_start(give_up, NULL);
     edo__self = (struct edo__thread){ 0 };
@@ -987,9 +977,8 @@ MODEL(give_up_against_end, "of giving up and the end one tells who waits; both m
 MODEL(give_up_wakes, "who waits for a task that is given up is told, although it does not end")
 {
     set_up(2);
-    edo_spawn_options there = { .runtime = s->runtime, .pinned = 2 };
     be(0);
-    model_assert(edo_spawn_with(&s->task, &there, limited, .polls = 0) == 0);
+    spawn_limited(&s->task, 2, 0);
     int ender = model_start(give_up, NULL);
     edo__self = (struct edo__thread){ 0 };
     edo__run_until(s->runtime, s->task);

@@ -11,19 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- plain clients: connect() succeeds as soon as there is room in the queue ---- */
-
-static int connect_plainly(const edo_listener *listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = edo_listener_fd(listener);
-    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
-    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
-    return client;
-}
-
 /* Connects and sends a byte by which it is known. */
 static int connect_as(const edo_listener *listener, char name)
 {

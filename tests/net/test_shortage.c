@@ -35,23 +35,6 @@ static uint64_t polls(void)
     return beats / 2;
 }
 
-static int open_client(void)
-{
-    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(client, errno);
-    return client;
-}
-
-static int connect_to(const edo_listener *listener, int client)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    assert_return_code(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size),
-                       errno);
-    assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
-    return client;
-}
-
 /* Takes every descriptor that is left, and gives them back. */
 struct hoard {
     int fds[64];
@@ -113,7 +96,7 @@ edo_test(shortage)
             self->clients[i] = open_client();
         take_all(&self->hoard);
         for (unsigned i = 0; i < CLIENTS; i++)
-            connect_to(self->listener, self->clients[i]); // a driver may take them at once
+            connect_client(self->clients[i], self->listener); // a driver may take them at once
         self->polls = polls();
         self->began = edo_now();
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
@@ -188,7 +171,7 @@ edo_test(close_in_pause)
         assert_int_equal(n, -ETIMEDOUT);
         self->client = open_client();
         take_all(&self->hoard);
-        connect_to(self->listener, self->client);
+        connect_client(self->client, self->listener);
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
         assert_int_equal(n, 0);
         edo_await(n, edo_sleep(edo_s(WAIT)));
@@ -229,7 +212,7 @@ edo_async(accept_after_pause)
         int64_t n;
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
-        self->client = connect_to(self->listener, open_client());
+        self->client = connect_plainly(self->listener);
         self->began = edo_now();
         edo_await(n, edo_accept(self->listener, &self->conn));
         assert_int_equal(n, 0);

@@ -96,13 +96,12 @@ static void test_overflows(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Spawns, and keeps its worker until another one has run what was spawned. */
-struct set_word {
+struct raise_word {
     edo_frame();
     edo_args(uint32_t *word;);
 };
 
-edo_async(set_word)
+edo_async(raise_word)
 {
     edo_body {
         edo_add_acq_rel(self->word, 1);
@@ -110,6 +109,7 @@ edo_async(set_word)
     }
 }
 
+/* Spawns, and keeps its worker until another one has run some of what was spawned. */
 struct keep {
     edo_frame();
     edo_args(uint32_t *word;);
@@ -119,7 +119,7 @@ edo_async(keep)
 {
     edo_body {
         for (int i = 0; i < 100; i++)
-            insist(edo_go(set_word, .word = self->word) == 0);
+            insist(edo_go(raise_word, .word = self->word) == 0);
         while (!edo_load_acquire(self->word))
             continue;
         edo_return(0);

@@ -1,6 +1,6 @@
 /* edo-test: ct, for it makes its own workers. While tasks keep their workers, others serve what is
  * theirs. All of this is about order: what is to be served is served before the tasks let go. */
-#include "runtime/fixture.h"
+#include "runtime/gate.h"
 
 #include <sched.h>
 #include <signal.h>
@@ -193,23 +193,9 @@ static void stop(world *w, unsigned number)
     edo_store_release(&w->stopped[number], 1);
 }
 
-struct join_it {
-    edo_frame();
-    edo_args(edo_task *task;);
-};
-
-edo_async(join_it)
-{
-    edo_body {
-        int64_t result;
-        edo_await(result, edo_join(self->task));
-        edo_return(result);
-    }
-}
-
 static void join(world *w, edo_task *task)
 {
-    assert_int_equal(edo_block_on(w->runtime, join_it, .task = task), 0);
+    assert_int_equal(result_of(w->runtime, task), 0);
 }
 
 static edo_task *start_spinner(world *w, unsigned number, int *ret_index)

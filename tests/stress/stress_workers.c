@@ -527,6 +527,8 @@ static edo_config choose_config(test_random *random)
     return config;
 }
 
+/* Strangers spawn all the time, and a test clock goes on only when all is idle: such a runtime takes
+ * no spawns from them. Their wakes, cancels and looks reach its tasks all the same. */
 static void live_one_generation(unsigned index, test_random *random)
 {
     edo_runtime *runtime;
@@ -539,7 +541,7 @@ static void live_one_generation(unsigned index, test_random *random)
     config.hooks = &hooks;
     bool calm = one_in(random, 2), open = one_in(random, 2);
     insist(edo_runtime_create(&config, &runtime) == 0);
-    if (!config.test_clock) publish(index, runtime); // strangers would never let it go on by itself
+    if (!config.test_clock) publish(index, runtime);
     insist(edo_block_on(runtime, root, .random = random) == 0);
     if (calm || !open) publish(index, NULL);
     if (calm) insist(edo_block_on(runtime, await_others) == 0);

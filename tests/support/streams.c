@@ -155,6 +155,29 @@ bool fd_is_open(int fd)
     return fcntl(fd, F_GETFD) >= 0;
 }
 
+int open_client(void)
+{
+    int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_return_code(client, errno);
+    return client;
+}
+
+void connect_client(int client, const edo_listener *listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = edo_listener_fd(listener);
+    assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
+    assert_return_code(connect(client, (struct sockaddr *)&address, size), errno);
+}
+
+int connect_plainly(const edo_listener *listener)
+{
+    int client = open_client();
+    connect_client(client, listener);
+    return client;
+}
+
 bool driver_is(const char *name)
 {
     return strcmp(edo_runtime_driver(edo_current_runtime()), name) == 0;

@@ -36,6 +36,12 @@ void shrink_buffer(int fd);
 
 bool fd_is_open(int fd);
 
+/* Plain clients of a listener at an IPv4 address. connect() succeeds as soon as there is room in its
+ * queue. */
+int open_client(void);
+void connect_client(int client, const edo_listener *listener);
+int connect_plainly(const edo_listener *listener); // both
+
 /* Whether the runtime of this thread has that driver. */
 bool driver_is(const char *name);
 

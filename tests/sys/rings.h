@@ -78,21 +78,10 @@ static inline unsigned queued(edo_listener *listener)
     return edo__accepted_of(source_of(listener))->count;
 }
 
-static inline int connect_to(edo_listener *listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(fd, errno);
-    assert_int_equal(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
-    return fd;
-}
-
 /* Connects, and says which one it is. */
 static inline int connect_as(edo_listener *listener, unsigned number)
 {
-    int fd = connect_to(listener);
+    int fd = connect_plainly(listener);
     fd_write_all(fd, &number, sizeof number);
     return fd;
 }

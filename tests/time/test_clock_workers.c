@@ -1,14 +1,10 @@
 /* The test clock of a runtime with workers. */
-#include "support/support.h"
+#include "support/streams.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-#include <edo/edo.h>
 
 #include "runtime/runtime.h"
 
@@ -205,17 +201,6 @@ enum {
 
 static edo_listener *listener;
 
-static int connect_to_listener(void)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_return_code(fd, errno);
-    assert_int_equal(getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
-    return fd;
-}
-
 /* On worker 0, whose driver has the listener from then on. */
 struct listens {
     edo_frame();
@@ -269,7 +254,7 @@ edo_async(connects)
     edo_body {
         int rc;
         for (int i = 0; i < CROWD; i++)
-            self->clients[i] = connect_to_listener();
+            self->clients[i] = connect_plainly(listener);
         edo_await(rc, edo_sleep(1));
         rc = edo_spawn_on(&self->accepts, 1, accepts, .count = CROWD);
         if (rc == 0) edo_await(rc, edo_join(self->accepts));
@@ -279,7 +264,7 @@ edo_async(connects)
             rc = edo_spawn_on(&self->accepts, 1, accepts, .count = 1);
             if (rc < 0) break;
             edo_await(rc, edo_sleep(1));
-            self->clients[0] = connect_to_listener();
+            self->clients[0] = connect_plainly(listener);
             edo_await_for(rc, 1, edo_join(self->accepts));
             close(self->clients[0]);
         }
