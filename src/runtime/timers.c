@@ -78,6 +78,7 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
         edo__timer_let_go(timer);
         if (owned) {
             edo__task_prefetch(task);
+            edo__task_prefetch_neighbours(task);
             *end = task;
             end = &task->queue_next;
         }
@@ -106,6 +107,7 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of)
     while (task) {
         edo_task *next = task->queue_next;
         edo__runtime_push(worker->runtime, task);
+        worker->fired++;
         task = next;
     }
 }

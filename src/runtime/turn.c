@@ -6,11 +6,15 @@
 enum {
     SLICE_SPENT = -1,           // edo_cx.slice_end, behind a poll that took all its time
     LONGEST_QUEUE = 4096,       // of tasks that end soon, for which nobody else is wanted
+    MANY_TIMERS = 32,           // that fire within GATHER_TIME
     WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
 };
 
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
 #define TURN_TARGET edo_us(500)
+
+/* How late timers may be for others to be fired with them, where there are many. */
+#define GATHER_TIME edo_us(250)
 
 /* What another worker costs to be woken: less than that is not worth it. */
 #define WAKE_COST edo_us(20)
@@ -183,6 +187,13 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
+/* Where timers are dense, to sleep until each next one would cost more than to fire it: several are
+ * gathered. A few timers, as often as they like, are not. */
+static bool gathers(const edo__worker *worker, int64_t now)
+{
+    return worker->fired > MANY_TIMERS * (1 + (now - worker->awake_from) / GATHER_TIME);
+}
+
 /* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
  * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
@@ -190,7 +201,8 @@ static int64_t until_next_timer(edo__worker *worker, int64_t limit)
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
     if (next <= now) return 0;
     if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
-    return next - now < limit ? next - now : limit;
+    int64_t timeout = gathers(worker, now) && next - now < GATHER_TIME ? GATHER_TIME : next - now;
+    return timeout < limit ? timeout : limit;
 }
 
 static void note_busy(edo__worker *worker, int64_t now)
@@ -213,6 +225,8 @@ static void note_sleep(edo__worker *worker)
 static void note_awake(edo__worker *worker)
 {
     worker->awake_since = edo__sys_now();
+    worker->awake_from = edo__runtime_now(worker->runtime);
+    worker->fired = 0;
     edo_add_counter(&worker->counters.parks, 1);
 }
 

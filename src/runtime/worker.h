@@ -81,6 +81,8 @@ typedef struct edo__worker {
     int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
     edo__recent recent;
     uint64_t ended;            // tasks, in all
+    int64_t fired;             // timers, since it last slept
+    int64_t awake_from;        // the end of that sleep, by the runtime's clock
     uint64_t next_id, last_id; // task ids in hand
     struct {
         edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
