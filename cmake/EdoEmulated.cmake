@@ -20,6 +20,8 @@ set(edo_not_emulated_functions
     # The emulator fails an assertion of its own when the child of a fork starts a thread, if its
     # parent had several.
     runtime.blocking_end=test_a_pool_after_fork
+    runtime.dump_signals=a_child_may_take_it_for_itself
+    runtime.workers=test_fork
     # The emulator adds a line of its own to the stderr of a program that aborts.
     sys.chaos=test_announcement
     # No epoll_pwait2: waits are whole milliseconds.

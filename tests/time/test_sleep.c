@@ -121,6 +121,46 @@ static void test_many_tasks(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* A nap ends in each microsecond: SPAN in all, from LEAD on, when all have been spawned. */
+enum { DENSE = 20000 };
+
+#define SPAN edo_us(DENSE)
+#define LEAD edo_ms(100)
+
+struct dense_naps {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    int64_t start;
+};
+
+edo_async(dense_naps)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now() + LEAD;
+        edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+        for (int i = 0; i < DENSE; i++) {
+            rc = edo_scope_spawn(&self->scope, nap_until, .when = self->start + edo_us(i));
+            if (rc < 0) abort();
+        }
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+/* Without that, this machine sleeps some 250 times. */
+static void test_dense_timers_fire_together(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_block_on(runtime, dense_naps), 0);
+    edo_metrics metrics;
+    assert_int_equal(edo_metrics_read(runtime, &metrics), 0);
+    assert_in_range(metrics.parks, 1, SPAN / edo_us(250) + 20); // some before the first one
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* ---- cancellation ---- */
 
 struct sleep_cancelled {
@@ -237,6 +277,8 @@ int main(void)
         cmocka_unit_test(test_less_than_a_millisecond),
         cmocka_unit_test(test_from_a_plain_thread),
         cmocka_unit_test(test_many_tasks),
+        current_thread("workers sleep for other reasons, too",
+                       cmocka_unit_test(test_dense_timers_fire_together)),
         cmocka_unit_test(renewed_test),
         cmocka_unit_test(sleep_cancelled_test),
         cmocka_unit_test(sleep_over_when_cancelled_test),
