@@ -99,7 +99,7 @@ typedef struct edo_worker_metrics {
     uint64_t thread_id;     // of the system, as in top -H; 0: it has had none so far
     uint64_t local_depth;   // tasks in its queue, without the next-task slot
     uint64_t polls;         // of tasks
-    int64_t mean_poll_time; // smoothed, nanoseconds; 0 for a current-thread runtime
+    int64_t mean_poll_time; // of its last turns, nanoseconds; 0 for a current-thread runtime
     uint64_t busy;          // awake, nanoseconds
     uint64_t budget_yields, local_schedules, steals, stolen, overflows, noops; // as above
     uint64_t parks;                                                            // as above

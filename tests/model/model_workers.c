@@ -435,6 +435,18 @@ MODEL(quiet_for_two,
     tear_down_paused();
 }
 
+MODEL(quiet_fires_all, "who moves a test clock fires the timers of those who sleep on")
+{
+    set_up_paused();
+    fall_asleep(0);
+    edo_store_relaxed(&s->runtime->clock.target, SOON);
+    be(1);
+    edo__worker_turn(s->seats[1]);
+    model_assert(take_all(1) == 1);
+    check_taken(1);
+    tear_down_paused();
+}
+
 MODEL(stack_is_work, "a seat that was handed a task has work")
 {
     set_up(1);
@@ -861,6 +873,15 @@ MODEL(timer_again, "a timer that has fired is armed anew, also for later")
     int helper = model_start(second_fires_first, NULL);
     fire_first(0);
     model_join(helper);
+    edo_detach(s->task);
+    check_ended();
+}
+
+MODEL(timer_ends_sleep, "a worker that wakes by itself is none of those who sleep any more")
+{
+    arm(1, 1);
+    edo__worker_turn(s->seats[0]);
+    model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
     edo_detach(s->task);
     check_ended();
 }
