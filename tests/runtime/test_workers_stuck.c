@@ -285,7 +285,6 @@ static void test_what_overflows_is_served(void **state)
     edo_spawn_options options = { .runtime = w.runtime, .pinned = 1 };
     assert_int_equal(edo_spawn_with(&task, &options, hoards, .world = &w), 0);
     await_count(&w.quick, HOARD);
-    assert_int_equal(w.spinning, 1);
     stop(&w, 0);
     join(&w, task);
     close_world(&w);
