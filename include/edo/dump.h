@@ -1,11 +1,11 @@
 /* Seeing what all tasks do: a dump is text, one line at a time, for people.
  *
  *     runtime 'edo' on epoll: 2 tasks; 2 workers, 1 of them asleep, 1 stuck
- *     worker 0 runs task 'crunch' #1026, since 512 ms, spawned by serve at server.c:71
+ *     worker 0 runs task 'crunch' #1025, since 512 ms, spawned by serve at server.c:71
  *       crunch (server.c:40)
  *       its thread is in
  *         crunch_async_body+0x5c (server)
- *     task 'serve' #1025 waits, last polled 513 ms ago, spawned by main at server.c:90
+ *     task 'serve' #1 waits, last polled 513 ms ago, spawned by main at server.c:90
  *       serve (server.c:73)
  *         session (server.c:55)
  *           edo_read

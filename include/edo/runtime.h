@@ -57,8 +57,9 @@ typedef struct edo_stall {
  * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
  * poll. end: behind the last of them, when the function has ended, before anybody who waits for the
  * task is woken. All four must not keep the task's handle.
- * stall: when a poll passes stall_limit, once for that poll; on the runtime's monitor, which looks
- * after nothing else meanwhile. */
+ * stall: when a poll passes stall_limit, once for that poll, if its thread tells what it runs (else
+ * the log says so, and it is asked again later); not for edo_block_in_place(). On the runtime's
+ * monitor, which looks after nothing else meanwhile. */
 typedef struct edo_hooks {
     void *user;
     void (*thread_start)(void *user, const char *runtime);
@@ -109,18 +110,20 @@ typedef struct edo_config {
 
 /* Makes a runtime; with workers, their threads wait for tasks from then on.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
- * EDO_WORKERS_AUTO or above 10,000, or an EDO_WORKER_THREADS that is no number (the log says so);
- * -EAGAIN without a thread for each worker; -EMFILE, -ENFILE and other errors of the driver. A
- * driver that the kernel refuses is replaced by epoll, with a line in the log.
+ * EDO_WORKERS_AUTO or above 10,000, an EDO_WORKER_THREADS that is no number (the log says so), or
+ * metrics that cannot be (edo/metrics.h); -EAGAIN without a thread for each worker, for the monitor
+ * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
+ * refuses is replaced by epoll, with a line in the log.
  * Thread: any; it need not be the one that turns it. */
 EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
  * waits abort_limit. NULL is ignored.
- * Returns: 0 when all tasks have ended and all memory is given back; -ETIMEDOUT when some could not
- * be ended: they are named in the log and leaked, with what they use; joins of them answer
- * -ESHUTDOWN; memory given to their operations stays untouchable until the process ends. -EBUSY
- * inside of any task, of a turn, or on one of its workers: nothing was done.
+ * Returns: 0 when all tasks have ended and all memory is given back, but for what a look-up that
+ * was cancelled holds until its thread is through; -ETIMEDOUT when some could not be ended: they
+ * are named in the log and leaked, with what they use; joins of them answer -ESHUTDOWN; memory
+ * given to their operations stays untouchable until the process ends. -EBUSY inside of any task, of
+ * a turn, or on one of its workers: nothing was done.
  * Thread: the owner; with workers, any but them. The handle is gone, except for references
  * (edo_runtime_ref). */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
@@ -187,8 +190,8 @@ EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 /* A descriptor for a foreign loop: it is readable when edo_turn(runtime, 0) has something to do,
  * which includes due timers and wakes from other threads. Level-triggered; turn while it is
  * readable.
- * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM; -EOPNOTSUPP for a
- * driver without one, and with workers.
+ * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
+ * -EOPNOTSUPP for a driver without one, and with workers.
  * Thread: the owner. */
 EDO_API int edo_runtime_fd(edo_runtime *runtime);
 
@@ -201,7 +204,8 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: a program's exit status: 0 for a result >= 0 or that cancellation, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
- * Thread: one at a time in the process, when signals are not ignored. */
+ * Thread: one at a time in the process, when signals are not ignored; outside of tasks (else it
+ * aborts). */
 #define edo_run(fn, ...) edo__run(NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 #define edo_run_with(config, fn, ...)                                                              \
     edo__run((config), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))

@@ -1,5 +1,6 @@
-/* A lock of four bytes for short critical sections. No user code runs under it. Under a
- * source's, drivers may make quick system calls and take their own. Any thread.
+/* A lock of four bytes for short critical sections. No user code runs under it, but for a user's own
+ * wakeable and the log of the very end (docs/internals/base.md). Under a source's, drivers may make
+ * quick system calls and take their own. Any thread.
  *
  * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 3).
  * Taking acquires what giving released: the partner of each is the other.

@@ -71,7 +71,7 @@ static int pause_clock(edo_runtime *runtime, edo__clock *clock)
     int64_t now = edo__runtime_now(runtime);
     edo_store_relaxed(&clock->frozen, now);
     edo_store_relaxed(&clock->target, now);
-    edo_store_relaxed(&clock->paused, true);
+    edo_store_release(&clock->paused, true); // partner: edo__clock_is_paused
     return 0;
 }
 
@@ -81,7 +81,7 @@ static int resume_clock(edo_runtime *runtime, edo__clock *clock)
     if (!clock->paused) return -EALREADY;
     edo_store_relaxed(&clock->frozen, clock->target);
     edo_store_relaxed(&clock->offset, clock->frozen - edo__sys_now());
-    edo_store_relaxed(&clock->paused, false);
+    edo_store_release(&clock->paused, false);
     return 0;
 }
 

@@ -41,6 +41,7 @@ void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
     if (!edo_load_relaxed(&idle->sleeping) || edo_load_relaxed(&idle->searching)) return;
+    if (edo__unlikely(edo__runtime_is_stale(runtime))) return; // a task has forked, in the child
     edo__lock_take(&idle->lock);
     edo__worker *worker = take_sleeper(idle);
     edo__lock_give(&idle->lock);
@@ -260,21 +261,12 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Pushes were not told while this one searched: so the last one to find something has another one
- * look for more. */
+/* Pushes to the inject queue woke nobody while this one searched: so the last one that stops has
+ * another one look for more. Under the lock, as a worker that goes to sleep does it: a push comes
+ * before, and is seen, or after, and finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;
-    worker->is_searching = false;
-    if (edo_sub_relaxed(&worker->runtime->idle.searching, 1) == 1 &&
-        edo_load_relaxed(&worker->runtime->idle.injected.count))
-        edo__idle_wake_one(worker->runtime);
-}
-
-/* Under the lock, as a worker that goes to sleep does it: so a push to the inject queue comes
- * before, and is seen, or after, and finds no searcher. */
-void edo__idle_give_up_search(edo__worker *worker)
-{
     edo__idle *idle = &worker->runtime->idle;
     edo__lock_take(&idle->lock);
     edo_sub_relaxed(&idle->searching, 1);

@@ -59,7 +59,6 @@ bool edo__idle_skip_clock(edo__worker *worker);
 
 /* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);
-void edo__idle_end_search(edo__worker *worker);
 
-/* The same of a spare one that has found nothing, and will not go to sleep by way of the list. */
-void edo__idle_give_up_search(edo__worker *worker);
+/* It has found something, or will not go to sleep by way of the list. Owner. */
+void edo__idle_end_search(edo__worker *worker);

@@ -101,22 +101,26 @@ static bool is_help_under_way(edo__monitor *monitor)
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
         const edo__worker *worker = runtime->seats[i];
         if (is_healthy(worker) && monitor->seen[i].turned &&
-            edo_load_relaxed(&worker->park) == EDO__AWAKE)
+            edo_load_relaxed(&worker->park) != EDO__PARKED)
             return true;
     }
     return false;
 }
 
+/* Returns: whether there is one that is not stuck itself. One without a thread is tried again with
+ * the next look. */
 static bool wake_spare(edo_runtime *runtime)
 {
+    bool any = false;
     for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
         edo__worker *spare = runtime->seats[i];
         if (!is_healthy(spare)) continue;
+        any = true;
         if (!spare->has_thread && edo__worker_start(spare) < 0) continue;
         edo__worker_notify(spare);
-        return true;
+        break;
     }
-    return false;
+    return any;
 }
 
 static void make_spare(edo_runtime *runtime)
@@ -187,10 +191,17 @@ static void look(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
+/* A spare one may have no thread: the monitor starts them, and may have failed to. */
+static bool sleeps(const edo__worker *worker)
+{
+    return (worker->is_spare && !worker->has_thread) ||
+           edo_load_relaxed(&worker->park) == EDO__PARKED;
+}
+
 static bool do_all_sleep(const edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+        if (!sleeps(runtime->seats[i])) return false;
     return true;
 }
 

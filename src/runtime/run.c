@@ -48,7 +48,6 @@ int edo_turn(edo_runtime *runtime, int64_t timeout)
 {
     int rc = check_turn(runtime);
     if (rc < 0) return rc;
-    edo_swap_acquire(&runtime->seats[0]->park, EDO__AWAKE);
     int more = edo__turn_once(runtime->seats[0], timeout > 0 ? timeout : 0);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
@@ -57,6 +56,7 @@ int edo_turn(edo_runtime *runtime, int64_t timeout)
 int edo_runtime_fd(edo_runtime *runtime)
 {
     if (runtime->has_threads) return -EOPNOTSUPP;
+    if (edo__runtime_is_stale(runtime)) return -ESTALE;
     edo_driver *driver = runtime->seats[0]->driver;
     int fd = driver->ops->fd(driver);
     if (fd < 0 || runtime->timer_fd >= 0) return fd;

@@ -108,7 +108,7 @@ static inline int64_t edo__later(int64_t moment, int64_t duration)
 
 static inline bool edo__clock_is_paused(const edo_runtime *runtime)
 {
-    return edo__unlikely(edo_load_relaxed(&runtime->clock.paused));
+    return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // with what it stands at
 }
 
 /* Whether a paused clock has been advanced, and has not arrived yet. */

@@ -112,15 +112,16 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 int edo__threads_start(edo_runtime *runtime)
 {
-    int rc = 0;
+    int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
     for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->seats[i]);
-    if (rc == 0) rc = edo__monitor_start(runtime);
     if (rc == 0 && runtime->config.dump_on_quit) {
         rc = edo__quit_enter();
         runtime->is_on_quit = rc == 0;
     }
-    if (rc < 0) edo__threads_stop(runtime, INT64_MAX);
+    if (rc == 0) return 0;
+    edo__threads_stop(runtime, INT64_MAX);
+    edo__monitor_free(runtime);
     return rc;
 }
 

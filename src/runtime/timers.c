@@ -2,8 +2,8 @@
  *
  * It lies in the wheel of the seat that armed it, which the task remembers (EDO__SEAT_WHEEL). Only
  * the task's poller arms and disarms it; the thread of any seat may fire it, for helpers fire the
- * wheels of workers that are stuck. A wheel's lock guards its links; without one, where there is
- * one thread only.
+ * wheels of workers that are stuck, and under a test clock whoever is awake fires all. A wheel's
+ * lock guards its links; without one, where there is one thread only.
  *
  * Firing prepares the task's wake under the lock, and only then lets the timer go (release on
  * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
@@ -11,7 +11,7 @@
  * end before it was queued. */
 #include "runtime/runtime.h"
 
-enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls
+enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls by default
 
 static void lock_wheel(edo__worker *of)
 {

@@ -188,7 +188,7 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
 }
 
 /* Where timers are dense, to sleep until each next one would cost more than to fire it: several are
- * gathered. A few timers, as often as they like, are not. */
+ * gathered. Timers that are further apart are not made late. */
 static bool gathers(const edo__worker *worker, int64_t now)
 {
     return worker->fired > MANY_TIMERS * (1 + (now - worker->awake_from) / GATHER_TIME);
@@ -307,7 +307,7 @@ static bool search(edo__worker *worker)
     if (!worker->is_spare) return edo__worker_search(worker);
     if (!edo_load_relaxed(&worker->runtime->stuck_count)) return false;
     bool found = edo__worker_search(worker);
-    if (worker->is_searching) edo__idle_give_up_search(worker);
+    edo__idle_end_search(worker);
     return found;
 }
 
@@ -390,12 +390,11 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t end
     edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
 }
 
-static void begin_turn(edo__worker *worker)
+static void begin_shared(edo__worker *worker, int64_t now)
 {
     edo__worker_drain_inject(worker);
-    if (!worker->is_shared) return;
     if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
-    edo__worker_take_overflow(worker);
+    edo__worker_take_overflow(worker, now);
     if (!worker->is_spare) edo__worker_take_injected(worker);
     if (edo__worker_has_tasks(worker)) edo__idle_end_search(worker);
 }
@@ -404,7 +403,7 @@ static void turn_shared(edo__worker *worker)
 {
     int64_t start = edo__sys_now();
     uint64_t polls = worker->cx.polls, ended = worker->ended;
-    begin_turn(worker);
+    begin_shared(worker, start);
     run_ready(worker);
     int64_t end = edo__sys_now();
     note_busy(worker, end);
@@ -415,7 +414,7 @@ static void turn_shared(edo__worker *worker)
 
 static void turn_alone(edo__worker *worker, int64_t timeout)
 {
-    begin_turn(worker);
+    edo__worker_drain_inject(worker);
     bool ended = run_ready(worker);
     wait_alone(worker, ended ? 0 : timeout);
 }
@@ -433,6 +432,8 @@ static bool turn_seat(edo__worker *worker, int64_t timeout)
 
 void edo__worker_begin(edo__worker *worker)
 {
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept for it
+    edo__monitor_note_awake(worker->runtime);
     worker->awake_since = edo__sys_now();
 }
 

@@ -8,6 +8,13 @@ enum {
     MAX_NOTIFY_AT = 1 << 20, // as far as it doubles
 };
 
+/* Within which all that yields and does not fit into the ring gets its turns. */
+#define ROUND edo_ms(10)
+
+/* Of that, between two exchanges: they cost some 2 us, and mix up what lies side by side in memory. */
+#define MIN_STAY edo_us(128)
+#define MAX_STAY edo_ms(4)
+
 static edo_task *pop_pinned(edo__worker *worker)
 {
     edo_task *task = edo__worker_pop_local(worker);
@@ -29,6 +36,7 @@ static void append_overflow(edo__worker *worker, edo_task *first, edo_task *last
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
+    if (edo__unlikely(edo__runtime_is_stale(worker->runtime))) return true; // nobody will run them
     uint64_t count = edo__queue_spill(&worker->queue, &first, &last);
     if (count == 0) return false;
     edo_add_counter(&worker->counters.overflows, 1);
@@ -135,10 +143,30 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-void edo__worker_take_overflow(edo__worker *worker)
+/* While the ring alone has enough for each turn, because its tasks yield, the older half of it goes
+ * behind the overflow now and then, and others come in its place. But not before each task of the
+ * ring was polled: so whoever gets in is polled before it may have to leave. */
+static void exchange(edo__worker *worker, uint64_t there, int64_t now)
+{
+    int64_t stay = ROUND / (int64_t)there * EDO__QUEUE_HALF;
+    stay = stay < MIN_STAY ? MIN_STAY : stay > MAX_STAY ? MAX_STAY : stay;
+    if (worker->cx.polls - worker->exchanged.polls < EDO__QUEUE_SLOTS) return;
+    if (now - worker->exchanged.at < stay) return;
+    worker->exchanged.polls = worker->cx.polls;
+    worker->exchanged.at = now;
+    if (edo__queue_room(&worker->queue) == 0) spill(worker, NULL);
+    take_overflow(worker, worker, EDO__QUEUE_HALF);
+}
+
+void edo__worker_take_overflow(edo__worker *worker, int64_t now)
 {
     uint64_t there = edo_load_relaxed(&worker->overflow.count);
-    if (there) take_overflow(worker, worker, share_of(worker, there, 1));
+    uint64_t room = edo__queue_room(&worker->queue);
+    if (!there) return;
+    if (room > 0 && EDO__QUEUE_SLOTS - room < worker->interval)
+        take_overflow(worker, worker, share_of(worker, there, 1));
+    else
+        exchange(worker, there, now);
 }
 
 void edo__worker_take_injected(edo__worker *worker)

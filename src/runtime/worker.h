@@ -80,7 +80,11 @@ typedef struct edo__worker {
     int64_t mean_poll;  // nanoseconds
     int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
     edo__recent recent;
-    uint64_t ended;            // tasks, in all
+    uint64_t ended; // tasks, in all
+    struct {
+        uint64_t polls;
+        int64_t at;
+    } exchanged;               // when it last moved tasks between ring and overflow
     int64_t fired;             // timers, since it last slept
     int64_t awake_from;        // the end of that sleep, by the runtime's clock
     uint64_t next_id, last_id; // task ids in hand
@@ -204,8 +208,8 @@ bool edo__worker_search(edo__worker *worker);
 /* Wakes another worker if what waits here is worth it. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Takes a share of what did not fit into the ring. Owner. */
-void edo__worker_take_overflow(edo__worker *worker);
+/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
+void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);

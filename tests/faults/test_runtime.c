@@ -154,6 +154,19 @@ static int64_t foreign_spawn(void)
 }
 fault_test(foreign_spawn)
 
+/* ---- with threads of its own, beside the workers ---- */
+
+static int64_t on_quit(void)
+{
+    edo_runtime *runtime;
+    int rc = edo_runtime_create(&(edo_config){ .stall_limit = edo_s(1), .dump_on_quit = true },
+                                &runtime);
+    if (rc < 0) return rc;
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return 0;
+}
+fault_test(on_quit)
+
 /* ---- whole programs: the status tells no errno, the line on stderr does ---- */
 
 static int64_t program(void)
@@ -198,7 +211,7 @@ int main(void)
         cmocka_unit_test(two_runtimes_swept),  cmocka_unit_test(drain_swept),
         cmocka_unit_test(foreign_loop_swept),  cmocka_unit_test(wait_on_a_thread_swept),
         cmocka_unit_test(foreign_spawn_swept), cmocka_unit_test(program_swept),
-        cmocka_unit_test(forked_swept),
+        cmocka_unit_test(forked_swept),        cmocka_unit_test(on_quit_swept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,13 +53,18 @@ static void set_up(const edo_config *config, bool has_threads)
 static const edo_config one = { .workers = 1, .max_spare = 1 };
 static const edo_config two = { .workers = 2, .max_spare = 1 };
 
-/* A worker and a monitor, both played. */
-static void set_up_played(void)
+/* Workers and a monitor, all played. */
+static void set_up_played_with(const edo_config *config)
 {
-    set_up(&one, false);
+    set_up(config, false);
     s->monitor = edo__alloc_zeroed(size_of(s->runtime));
     s->monitor->runtime = s->runtime;
     s->runtime->monitor = s->monitor;
+}
+
+static void set_up_played(void)
+{
+    set_up_played_with(&one);
 }
 
 static void destroy(void)
@@ -86,6 +91,17 @@ MODEL(monitor_wakes_with_worker, "the monitor does not sleep on while a worker i
     destroy();
 }
 
+MODEL(monitor_wakes_with_turn,
+      "the same when a thread begins to turn it that a foreign loop had asleep")
+{
+    set_up_played();
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    int monitor = model_start(fall_asleep, NULL);
+    edo__worker_begin(s->seat);
+    model_join(monitor);
+    destroy();
+}
+
 THREAD(wake_too)
 {
     edo_swap_acquire(&s->runtime->seats[1]->park, EDO__AWAKE);
@@ -94,10 +110,7 @@ THREAD(wake_too)
 
 MODEL(monitor_woken_by_two, "the same when two workers wake at once")
 {
-    set_up(&two, false);
-    s->monitor = edo__alloc_zeroed(size_of(s->runtime));
-    s->monitor->runtime = s->runtime;
-    s->runtime->monitor = s->monitor;
+    set_up_played_with(&two);
     for (int i = 0; i < 2; i++)
         edo_store_relaxed(&s->runtime->seats[i]->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL), other = model_start(wake_too, NULL);
@@ -170,6 +183,18 @@ MODEL(help_only_where_needed,
     edo_store_relaxed(&s->runtime->has_watcher, 1);
     see_to_help(s->monitor);
     model_assert(edo__seat_count(s->runtime) == 1);
+    unmark(s->seat, EDO__STUCK_LONG);
+    destroy();
+}
+
+MODEL(help_of_notified, "nor while a worker turns that was told of something meanwhile")
+{
+    set_up_played_with(&two);
+    mark(s->seat, EDO__STUCK_LONG);
+    s->monitor->seen[1].turned = true;
+    edo__worker_notify(s->runtime->seats[1]);
+    see_to_help(s->monitor);
+    model_assert(edo__seat_count(s->runtime) == 2);
     unmark(s->seat, EDO__STUCK_LONG);
     destroy();
 }

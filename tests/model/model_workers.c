@@ -447,6 +447,24 @@ MODEL(quiet_fires_all, "who moves a test clock fires the timers of those who sle
     tear_down_paused();
 }
 
+THREAD(pauses)
+{
+    be(0);
+    model_assert(edo_clock_pause() == 0);
+}
+
+MODEL(pause_against_now, "who sees that a test clock stands still sees where")
+{
+    set_up(1);
+    fake_now = LATER;
+    int pauser = model_start(pauses, NULL);
+    model_assert(edo__runtime_now(s->runtime) == LATER);
+    model_join(pauser);
+    be(0);
+    model_assert(edo_clock_resume() == 0);
+    tear_down();
+}
+
 MODEL(stack_is_work, "a seat that was handed a task has work")
 {
     set_up(1);
@@ -474,8 +492,8 @@ MODEL(help_takes_injected, "who helps also takes what was injected")
 static void take_overflow(unsigned index)
 {
     be(index);
-    for (edo__worker_take_overflow(s->seats[index]); take_all(index);)
-        edo__worker_take_overflow(s->seats[index]);
+    for (edo__worker_take_overflow(s->seats[index], INT64_MAX); take_all(index);)
+        edo__worker_take_overflow(s->seats[index], INT64_MAX);
 }
 
 THREAD(rob_first)
@@ -647,6 +665,28 @@ MODEL(overflow_after_help, "a ring overflows again when a helper has taken all")
     take_overflow(0);
     for (unsigned i = 0; i < TASKS; i++)
         model_assert(s->taken[i] == 2);
+    tear_down();
+}
+
+MODEL(overflow_of_full_ring, "what waits behind a ring that stays full gets in")
+{
+    overflow_first(); // three in the ring, three behind it
+    edo__worker *seat = s->seats[0];
+    edo__worker_take_overflow(seat, 0);
+    model_assert(edo__queue_room(&seat->queue) == 0);
+    uint64_t behind = edo_load_relaxed(&seat->overflow.count);
+    edo_task *next = seat->overflow.first;
+    edo__worker_take_overflow(seat, INT64_MAX); // nobody in the ring was polled
+    model_assert(seat->overflow.first == next);
+    seat->cx.polls += EDO__QUEUE_SLOTS;
+    edo__worker_take_overflow(seat, 0); // nor so soon
+    model_assert(seat->overflow.first == next);
+    edo__worker_take_overflow(seat, INT64_MAX);
+    model_assert(seat->overflow.first != next);
+    model_assert(edo_load_relaxed(&seat->overflow.count) == behind);
+    take_all(0);
+    take_overflow(0);
+    check_taken(TASKS);
     tear_down();
 }
 
@@ -915,6 +955,17 @@ MODEL(pinned_wake, "a wake of a pinned task reaches its worker, which alone poll
     }
     model_join(waker);
     check_ended();
+}
+
+MODEL(turn_takes_handed, "a turn runs what was handed to its worker")
+{
+    set_up(2);
+    be(0);
+    spawn_limited(NULL, 2, 0);
+    be(1);
+    edo__worker_turn(s->seats[1]);
+    model_assert(s->ends == 1);
+    tear_down();
 }
 
 /* ---- the registry ---- */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/atomic.h"
+
 enum { YIELDERS = 30 };
 
 static uint64_t yields; // of all yielders
@@ -217,12 +219,63 @@ static void test_yielding_is_round_robin(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- more tasks than the ring of a worker holds ---- */
+
+enum { CROWD = 300 };
+
+struct meets {
+    edo_frame();
+    edo_args(uint32_t *met;);
+};
+
+/* Yields until all others have begun. */
+edo_async(meets)
+{
+    edo_body {
+        int rc;
+        edo_add_acq_rel(self->met, 1);
+        while (edo_load_acquire(self->met) < CROWD)
+            edo_await(rc, edo_yield());
+        edo_return(0);
+    }
+}
+
+struct all_meet {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    uint32_t met;
+};
+
+edo_async(all_meet)
+{
+    edo_body {
+        int rc;
+        self->met = 0;
+        edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
+        for (int i = 0; i < CROWD; i++)
+            insist(edo_scope_spawn(&self->scope, meets, .met = &self->met) == 0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+/* It ends, or hangs. */
+static void test_behind_a_full_ring(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1, .max_spare = -1 });
+    assert_int_equal(edo_block_on(runtime, all_meet), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         clean_test(test_all_are_served),
         clean_test(test_soon),
         clean_test(test_yielding_is_round_robin),
+        clean_test(test_behind_a_full_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,7 @@ static void use_inherited(void *arg)
     (void)arg;
     assert_int_equal(edo_turn(runtime, 0), -ESTALE);
     assert_int_equal(edo_turn(runtime, EDO_NEVER), -ESTALE);
+    assert_int_equal(edo_runtime_fd(runtime), -ESTALE);
     assert_int_equal(edo_block_on(runtime, answer, .result = 0), -ESTALE);
     assert_int_equal(edo_spawn_with(&task, &options, answer, .result = 0), -ESTALE);
     assert_int_equal(edo_spawn_with(NULL, &options, answer, .result = 0), -ESTALE);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "base/atomic.h"
+#include "runtime/runtime.h"
 
 enum { WORKERS = 3, SPARE = 4 };
 
@@ -390,6 +390,45 @@ static void test_signals_cancel_the_root(void **state)
         expect_success_in_child(run_interrupted, &signals[i]);
 }
 
+/* ---- at once ---- */
+
+static int64_t do_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+struct blocks {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(blocks)
+{
+    edo_body {
+        edo_return(edo_block_in_place(do_nothing, NULL));
+    }
+}
+
+static void spawn_blocks(void *user, unsigned worker)
+{
+    (void)user;
+    (void)worker;
+    int rc = edo_go(blocks);
+    insist(rc == 0 || rc == -ESHUTDOWN);
+}
+
+/* The first worker blocks while the threads of others are being started. */
+static void test_blocks_from_the_start(void **state)
+{
+    (void)state;
+    edo_hooks hooks = { .park = spawn_blocks };
+    for (int i = 0; i < 20; i++) {
+        edo_runtime *runtime = make_workers(&(edo_config){ .workers = 8, .hooks = &hooks });
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+}
+
 /* ---- after a fork ---- */
 
 static void use_in_child(void *arg)
@@ -420,6 +459,81 @@ static void test_fork(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+enum { WOKEN = 600 }; // more than the slot, the ring and the half of one
+
+static uint32_t resting; // of those
+
+struct rests_long {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(rests_long)
+{
+    edo_body {
+        int rc;
+        edo_add_acq_rel(&resting, 1);
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_return(rc);
+    }
+}
+
+static void wake_in_child(void *arg)
+{
+    edo_task **tasks = arg;
+    for (int i = 0; i < WOKEN; i++)
+        edo_task_cancel(tasks[i]);
+}
+
+/* Returns: whether they do, with the lock taken. */
+static bool all_others_sleep(edo__idle *idle)
+{
+    edo__lock_take(&idle->lock);
+    if (idle->sleeping == WORKERS - 1) return true;
+    edo__lock_give(&idle->lock);
+    return false;
+}
+
+/* Forks while other threads might have the locks. */
+struct forks {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[WOKEN];
+    int i;
+};
+
+edo_async(forks)
+{
+    edo_body {
+        int rc;
+        for (int i = 0; i < WOKEN; i++)
+            insist(edo_spawn(&self->tasks[i], rests_long) == 0);
+        while (edo_load_acquire(&resting) < WOKEN)
+            edo_await(rc, edo_yield());
+        while (!all_others_sleep(&edo__self.worker->runtime->idle))
+            edo_await(rc, edo_yield());
+        edo__worker *seat = edo__self.worker;
+        edo__lock_take(&seat->overflow_lock);
+        expect_success_in_child(wake_in_child, self->tasks);
+        edo__lock_give(&seat->overflow_lock);
+        edo__lock_give(&seat->runtime->idle.lock);
+        wake_in_child(self->tasks);
+        for (self->i = 0; self->i < WOKEN; self->i++)
+            edo_await(rc, edo_join(self->tasks[self->i]));
+        edo_return(0);
+    }
+}
+
+/* What it wakes in the child goes nowhere, and takes no lock. */
+static void test_fork_in_a_task(void **state)
+{
+    (void)state;
+    resting = 0;
+    edo_runtime *runtime = make_workers(NULL);
+    assert_int_equal(edo_block_on(runtime, forks), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,9 +543,11 @@ int main(void)
         clean_test(test_hooks),
         clean_test(test_enter),
         clean_test(test_block_on_from_several_threads),
+        clean_test(test_blocks_from_the_start),
         clean_test(test_refused),
         cmocka_unit_test(test_signals_cancel_the_root),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_fork_in_a_task),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

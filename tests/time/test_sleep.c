@@ -149,7 +149,7 @@ edo_async(dense_naps)
     }
 }
 
-/* Without that, this machine sleeps some 250 times. */
+/* Without that, a machine that is quick enough sleeps some 400 times. */
 static void test_dense_timers_fire_together(void **state)
 {
     (void)state;
@@ -157,7 +157,7 @@ static void test_dense_timers_fire_together(void **state)
     assert_int_equal(edo_block_on(runtime, dense_naps), 0);
     edo_metrics metrics;
     assert_int_equal(edo_metrics_read(runtime, &metrics), 0);
-    assert_in_range(metrics.parks, 1, SPAN / edo_us(250) + 20); // some before the first one
+    assert_true((int64_t)metrics.parks <= SPAN / edo_us(250) + 20); // some before the first one
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
