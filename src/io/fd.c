@@ -188,7 +188,8 @@ static uint32_t traits_of(int fd, mode_t mode)
     if (!S_ISSOCK(mode)) return 0;
     int domain = socket_option(fd, SO_DOMAIN);
     bool inet = domain == AF_INET || domain == AF_INET6;
-    bool tcp = inet && socket_option(fd, SO_TYPE) == SOCK_STREAM;
+    int protocol = inet ? socket_option(fd, SO_PROTOCOL) : 0; // SCTP has streams, too
+    bool tcp = protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 

@@ -23,6 +23,7 @@ struct edo_listener {
     int64_t pause;          // the last one, or 0; the claim of the read side
     edo_op *pausing;        // the accept that pauses, for the closer; the source's lock
     uint32_t conn_traits;   // of its connections
+    uint32_t fork_generation;
 };
 
 _Static_assert(offsetof(edo_listener, accepted) == sizeof(edo__source), "it follows the source");
@@ -35,10 +36,17 @@ static void drop_connection(int fd)
     close(fd);
 }
 
+/* The parent of a fork may take it. */
+static void leave_connection(int fd)
+{
+    close(fd);
+}
+
 static void release(edo__source *source)
 {
     edo_listener *listener = edo__container(source, edo_listener, source);
-    edo__accepted_drop(source, drop_connection);
+    bool is_inherited = listener->fork_generation != edo__sys_fork_generation();
+    edo__accepted_drop(source, is_inherited ? leave_connection : drop_connection);
     edo__free(listener, sizeof *listener);
 }
 
@@ -51,6 +59,7 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     listener->pause = 0;
     listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
+    listener->fork_generation = edo__sys_fork_generation();
     return listener;
 }
 
@@ -177,12 +186,14 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-static bool is_inet(int fd)
+static bool is_tcp(int fd)
 {
-    int domain = AF_UNSPEC;
+    int domain = AF_UNSPEC, protocol = 0;
     socklen_t size = sizeof domain;
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-    return domain == AF_INET || domain == AF_INET6;
+    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
+    bool inet = domain == AF_INET || domain == AF_INET6;
+    return inet && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 }
 
 /* Another kind of socket that listens works too, but its connections are not TCP. */
@@ -194,7 +205,7 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
     if (!listening) return -EINVAL;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-    edo_listener *listener = create(fd, is_inet(fd) ? EDO__SOURCE_TCP : 0);
+    edo_listener *listener = create(fd, is_tcp(fd) ? EDO__SOURCE_TCP : 0);
     if (!listener) return -ENOMEM;
     *ret_listener = listener;
     return 0;

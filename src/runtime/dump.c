@@ -103,34 +103,43 @@ static size_t insert(edo_task **tasks, size_t count, edo_task *task)
     return count;
 }
 
-/* The next BATCH tasks, by their ids. Returns: how many. Under the lock. */
-static size_t take_batch(edo__shard *shard, uint64_t after, edo_task **tasks)
+/* The next BATCH tasks, by their ids, up to `last`. Returns: how many. Under the lock. */
+static size_t take_batch(edo__shard *shard, uint64_t after, uint64_t last, edo_task **tasks)
 {
     size_t count = 0;
     edo__list_each(&shard->tasks, node) {
         edo_task *task = edo__container(node, edo_task, registry);
-        if (task->id > after) count = insert(tasks, count, task);
+        if (task->id > after && task->id <= last) count = insert(tasks, count, task);
     }
     for (size_t i = 0; i < count; i++)
         take(tasks[i]);
     return count;
 }
 
-/* Without memory: slow, for each batch goes through all. left: tasks that were there at first; more
- * may come all the time. */
-static void tell_in_batches(dump *d, edo__shard *shard, size_t left)
+/* Without memory: slow, for each batch goes through all. last: of those that were there at first. */
+static void tell_in_batches(dump *d, edo__shard *shard, uint64_t last)
 {
     edo_task *tasks[BATCH];
     uint64_t after = 0;
     size_t count = 0;
     do {
         if (!lock_shard(d, shard)) return;
-        count = take_batch(shard, after, tasks);
+        count = take_batch(shard, after, last, tasks);
         edo__lock_give(&shard->lock);
         if (count) after = tasks[count - 1]->id;
         tell_tasks(d, tasks, count);
-        left -= count < left ? count : left;
-    } while (count && left);
+    } while (count);
+}
+
+/* Under the lock. Returns: 0 when there are none. */
+static uint64_t highest_id(const edo__shard *shard)
+{
+    uint64_t highest = 0;
+    edo__list_each(&shard->tasks, node) {
+        const edo_task *task = edo__container(node, edo_task, registry);
+        if (task->id > highest) highest = task->id;
+    }
+    return highest;
 }
 
 static void tell_shard(dump *d, edo__worker *seat)
@@ -139,19 +148,19 @@ static void tell_shard(dump *d, edo__worker *seat)
     size_t expected = edo__shard_count(shard), capacity = expected + expected / 2 + SPARE;
     edo_task **tasks = edo__alloc(capacity * sizeof *tasks);
     size_t count = 0;
+    uint64_t last = 0;
     if (lock_shard(d, shard)) {
         if (tasks) count = take_all(shard, tasks, capacity);
-        expected = edo__shard_count(shard);
+        if (count == 0) last = highest_id(shard);
         edo__lock_give(&shard->lock);
     } else {
         edo__say(&d->teller, "the tasks of worker %u cannot be looked at: this thread changes them",
                  seat->index);
-        expected = 0;
     }
     if (count)
         tell_tasks(d, tasks, count);
-    else if (expected)
-        tell_in_batches(d, shard, expected);
+    else if (last)
+        tell_in_batches(d, shard, last);
     edo__free(tasks, capacity * sizeof *tasks);
 }
 

@@ -306,6 +306,7 @@ int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool)
 void edo_pool_destroy(edo_pool *pool)
 {
     if (!pool || pool->fork_generation != edo__sys_fork_generation()) return;
+    if (pool->runtime) edo__misuse("edo_pool_destroy", "the pool is its runtime's");
     check_not_mine(pool);
     edo__pool_close(pool, true);
     edo__pool_unref(pool);
@@ -313,6 +314,8 @@ void edo_pool_destroy(edo_pool *pool)
 
 void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats)
 {
+    *ret_stats = (edo_pool_stats){ 0 };
+    if (pool->fork_generation != edo__sys_fork_generation()) return;
     edo__lock_take(&pool->lock);
     *ret_stats = (edo_pool_stats){ .threads = pool->thread_count,
                                    .idle = pool->idle_count,

@@ -120,9 +120,7 @@ edo_async(wait)
     }
 }
 
-static pthread_key_t waiter_key;
-static edo_atomic(uint32_t) has_waiter_key;
-static edo__lock waiter_lock; // while the key is made
+static edo_atomic(uint32_t) waiter_key; // a pthread_key_t and 1; 0: there is none so far
 
 static void destroy_waiter(void *runtime)
 {
@@ -132,15 +130,17 @@ static void destroy_waiter(void *runtime)
 /* Once; but as often as it fails. */
 static int make_waiter_key(void)
 {
-    int rc = 0;
-    if (edo_load_acquire(&has_waiter_key)) return 0; // partner: the store below
-    edo__lock_take(&waiter_lock);
-    if (!edo_load_relaxed(&has_waiter_key)) {
-        rc = -pthread_key_create(&waiter_key, destroy_waiter);
-        if (rc == 0) edo_store_release(&has_waiter_key, 1);
-    }
-    edo__lock_give(&waiter_lock);
+    pthread_key_t key;
+    uint32_t none = 0;
+    if (edo_load_relaxed(&waiter_key)) return 0;
+    int rc = -pthread_key_create(&key, destroy_waiter);
+    if (rc == 0 && !edo_cas_relaxed(&waiter_key, &none, key + 1)) pthread_key_delete(key);
     return rc;
+}
+
+static pthread_key_t key_of_waiters(void)
+{
+    return edo_load_relaxed(&waiter_key) - 1;
 }
 
 static int waiter_create(edo_runtime **ret_runtime)
@@ -148,7 +148,7 @@ static int waiter_create(edo_runtime **ret_runtime)
     edo_runtime *runtime;
     int rc = edo_runtime_create(&(edo_config){ .name = "edo_wait" }, &runtime);
     if (rc < 0) return rc;
-    rc = -pthread_setspecific(waiter_key, runtime);
+    rc = -pthread_setspecific(key_of_waiters(), runtime);
     if (rc < 0)
         edo_runtime_destroy(runtime);
     else
@@ -160,7 +160,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
 {
     int rc = make_waiter_key();
     if (rc < 0) return rc;
-    edo_runtime *runtime = pthread_getspecific(waiter_key);
+    edo_runtime *runtime = pthread_getspecific(key_of_waiters());
     if (runtime && !edo__runtime_is_stale(runtime)) {
         *ret_runtime = runtime;
         return 0;

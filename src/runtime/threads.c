@@ -134,7 +134,7 @@ int edo_worker_index(void)
 
 int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
 {
-    edo__worker *worker = edo__self.cx ? edo__self.worker : NULL;
+    edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
     if (!worker || !worker->is_shared) return fn(arg);
     struct edo__thread outer = edo__self;
     edo__self = (struct edo__thread){ .runtime = outer.runtime }; // not inside a task, nor a worker

@@ -46,6 +46,7 @@ static bool take_out(edo_task *task, int64_t deadline)
  * awake: so no wait has to be cut short. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
+    if (deadline < 0) deadline = 0; // long past; INT64_MIN is for take_out
     if (take_out(task, deadline)) return;
     task->head.private_[EDO__SEAT_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);

@@ -79,9 +79,11 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
 static __attribute__((noinline, cold)) edo_poll poll_observed(edo__worker *worker, edo_task *task,
                                                               uint64_t state)
 {
+    worker->in_hand = task;
     int64_t start = edo__observe_begin(worker, task);
     edo_poll poll = poll_frame(worker, task, state);
     edo__observe_end(worker, task, start);
+    if (poll != EDO_READY) worker->in_hand = NULL;
     return poll;
 }
 
@@ -90,6 +92,7 @@ static void end_task(edo__worker *worker, edo_task *task)
     worker->ended++;
     edo__timer_cancel(task);
     edo__hooks_end(worker->runtime, task);
+    worker->in_hand = NULL;
     edo__runtime_dismiss(task);
     edo__task_finish(task);
 }

@@ -80,7 +80,8 @@ typedef struct edo__worker {
     int64_t mean_poll;  // nanoseconds
     int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
     edo__recent recent;
-    uint64_t ended; // tasks, in all
+    const edo_task *in_hand; // around a poll that is observed: while hooks are called for it
+    uint64_t ended;          // tasks, in all
     struct {
         uint64_t polls;
         int64_t at;

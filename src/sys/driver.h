@@ -190,6 +190,10 @@ bool edo__op_is_parked(edo__source *source, edo_op *op, edo_wakeable *waker);
 /* Its wait is over. Returns: a prepared wake. Under the source's lock. */
 edo_wakeable *edo__op_wake(edo__source *source, edo_op *op);
 
+/* There is something for the side, as a driver of readiness learns of it: one more event. Under the
+ * source's lock. */
+void edo__note_ready(edo__side *side, uint32_t final);
+
 /* It is with nobody any more, and waits no longer if it did. Inside a poll, under the source's
  * lock. */
 void edo__op_leave(edo__source *source, edo_op *op);

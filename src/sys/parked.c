@@ -35,6 +35,14 @@ void edo__op_leave(edo__source *source, edo_op *op)
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
 }
 
+void edo__note_ready(edo__side *side, uint32_t final)
+{
+    uint32_t word = edo_load_relaxed(&side->ready), news;
+    do {
+        news = (word + EDO__READY_EVENT) | EDO__READY_NOW | final;
+    } while (!edo_cas_relaxed(&side->ready, &word, news));
+}
+
 /* After the store the operation may be gone, but not before the lock is given: its poll reads the
  * word, and its task, if it was not running, cannot run before the commit. */
 edo_wakeable *edo__op_wake(edo__source *source, edo_op *op)

@@ -305,14 +305,14 @@ edo_task *edo_current_task(void)
 }
 
 /* If the poller of its runtime is here, and there is no other, another task that is RUNNING is
- * kept. */
+ * kept; but for the one in hand, when a hook looks. */
 static void let_go_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;
     const edo__worker *worker = edo__seat_in(task->runtime);
     if (!worker || worker->is_shared)
         edo__state_want(&task->state);
-    else if (edo__current_task() != task)
+    else if (edo__current_task() != task && worker->in_hand != task)
         edo__state_requeue(&task->state);
 }
 

@@ -94,6 +94,21 @@ static void test_a_job_cannot_end_its_pool(void **state)
     expect_abort(destroy_inside, NULL, "edo_pool_destroy: a job cannot end");
 }
 
+static void destroy_of_runtime(void *arg)
+{
+    (void)arg;
+    edo_pool *pool;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_runtime_pool(runtime, "user", &pool), 0);
+    edo_pool_destroy(pool);
+}
+
+static void test_a_runtime_ends_its_own_pools(void **state)
+{
+    (void)state;
+    expect_abort(destroy_of_runtime, NULL, "edo_pool_destroy: the pool is its runtime's");
+}
+
 /* ---- a runtime that is destroyed ---- */
 
 static void *open_when_cancelled(void *arg)
@@ -434,6 +449,7 @@ int main(void)
         clean_test(test_a_pool_ends_under_its_jobs),
         clean_test(test_pools_end_in_every_state),
         cmocka_unit_test(test_a_job_cannot_end_its_pool),
+        cmocka_unit_test(test_a_runtime_ends_its_own_pools),
         clean_test(test_a_runtime_ends_under_its_jobs),
         cmocka_unit_test(test_a_stuck_job_is_leaked_by_name),
         clean_test(test_jobs_that_race_with_the_end),

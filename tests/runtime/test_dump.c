@@ -149,6 +149,53 @@ static void a_deep_one_is_whole(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- from a hook ---- */
+
+static unsigned looks;
+
+static void ignore_line(void *context, const edo_trace_line *line)
+{
+    (void)context;
+    (void)line;
+}
+
+/* It is in hand: neither waits nor is kept. */
+static void look_from_hook(void *user, const edo_task *task)
+{
+    (void)user;
+    insist(edo_task_trace((edo_task *)task, ignore_line, NULL) == -EBUSY);
+    looks++;
+}
+
+struct yields {
+    edo_frame();
+    edo_args();
+    int i;
+};
+
+edo_async(yields)
+{
+    edo_body {
+        int rc;
+        for (self->i = 0; self->i < 3; self->i++)
+            edo_await(rc, edo_yield());
+        edo_return(0);
+    }
+}
+
+static void the_task_in_hand_is_let_be(void **state)
+{
+    (void)state;
+    looks = 0;
+    edo_hooks hooks = { .before_poll = look_from_hook,
+                        .after_poll = look_from_hook,
+                        .end = look_from_hook };
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .hooks = &hooks });
+    assert_int_equal(edo_block_on(runtime, yields), 0);
+    assert_int_equal(looks, 2 * 4 + 1);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 /* ---- without memory ---- */
 
 enum { MANY = 500 };
@@ -305,6 +352,7 @@ int main(void)
         clean_test(it_tells_names_and_fates),
         clean_test(looks_at_another_test),
         clean_test(a_deep_one_is_whole),
+        clean_test(the_task_in_hand_is_let_be),
         clean_test(without_memory_no_task_is_missing),
         clean_test(without_memory_long_ones_are_cut_and_say_so),
         clean_test(by_default_it_goes_to_the_log),

@@ -494,6 +494,56 @@ static void test_inside_a_task(void **state)
     expect_abort(run_inside, NULL, "^edo: edo_run: .*task 'runs_inside' #[0-9]+, spawned at ");
 }
 
+/* ---- in the child of a fork the program is the parent's ---- */
+
+static void be_terminated(void *arg)
+{
+    (void)arg;
+    raise(SIGTERM);
+}
+
+static void run_another(void *arg)
+{
+    (void)arg;
+    assert_int_equal(edo_run(answer, .result = 0), EXIT_SUCCESS);
+}
+
+/* A plain one, which keeps the handlers. */
+static int start_forked(child_fn *fn)
+{
+    pid_t child = fork();
+    if (child) return child;
+    fn(NULL);
+    _exit(0);
+}
+
+struct forks {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(forks)
+{
+    edo_body {
+        int status = await_child(start_forked(be_terminated));
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+        status = await_child(start_forked(run_another));
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+        edo_return(0);
+    }
+}
+
+static int forks_twice(void)
+{
+    return edo_run(forks);
+}
+
+static void test_child_of_a_program(void **state)
+{
+    (void)state;
+    expect_exit(forks_twice, EXIT_SUCCESS, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -509,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_exit_without_end),
         cmocka_unit_test(test_sigpipe),
         cmocka_unit_test(test_inside_a_task),
+        cmocka_unit_test(test_child_of_a_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,6 +186,63 @@ static void test_listener_of_another_thread(void **state)
     stop_other(&other);
 }
 
+/* What the ring has taken goes to an accept that waits at epoll, which sees nothing of it. */
+static void test_queue_for_epoll(void **state)
+{
+    (void)state;
+    need(accepts_ahead);
+    edo_listener *listener;
+    edo_task *task;
+    unsigned number = 0;
+    edo_runtime *ring = new_ring(), *other = new_runtime("epoll");
+    assert_int_equal(edo_block_on(ring, listen_armed, .ret_listener = &listener), 0);
+    edo_spawn_options options = { .runtime = other };
+    assert_int_equal(
+        edo_spawn_with(&task, &options, accept_number, .listener = listener, .ret_number = &number),
+        0);
+    edo_turn(other, 0); // it waits now
+    int client = connect_as(listener, 7);
+    while (queued(listener) == 0)
+        edo_turn(ring, 0);
+    while (!edo_task_is_done(task))
+        edo_turn(other, EDO_NEVER);
+    assert_int_equal(number, 7);
+    edo_detach(task);
+    close(client);
+    edo_listener_close(listener);
+    assert_int_equal(edo_runtime_destroy(ring), 0);
+    assert_int_equal(edo_runtime_destroy(other), 0);
+}
+
+/* Those of a ring that has ended. */
+static void close_orphans(void *arg)
+{
+    edo_listener_close(arg);
+}
+
+static void test_orphans_in_child(void **state)
+{
+    (void)state;
+    need(accepts_ahead);
+    edo_listener *listener;
+    unsigned number = 0;
+    edo_runtime *ring = new_ring();
+    assert_int_equal(edo_block_on(ring, listen_armed, .ret_listener = &listener), 0);
+    int client = connect_as(listener, 5);
+    while (queued(listener) == 0)
+        edo_turn(ring, 0);
+    assert_int_equal(edo_runtime_destroy(ring), 0);
+    expect_success_in_child(close_orphans, listener);
+    ring = new_ring();
+    assert_int_equal(edo_block_on(ring, accept_number, .listener = listener, .ret_number = &number),
+                     0);
+    assert_int_equal(number, 5);
+    assert_int_equal(read(client, &number, 1), 0); // no reset
+    close(client);
+    edo_listener_close(listener);
+    assert_int_equal(edo_runtime_destroy(ring), 0);
+}
+
 /* ---- in the child of a fork ---- */
 
 struct child_of {
@@ -264,6 +321,8 @@ int main(void)
         cmocka_unit_test(close_and_listen_test),
         cmocka_unit_test(test_listener_moves),
         cmocka_unit_test(test_listener_of_another_thread),
+        cmocka_unit_test(test_queue_for_epoll),
+        cmocka_unit_test(test_orphans_in_child),
         cmocka_unit_test(test_listener_in_child),
         cmocka_unit_test(test_accept_in_child),
     };

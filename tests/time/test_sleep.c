@@ -269,10 +269,42 @@ static void test_ends_with_its_timer_armed(void **state)
     test_allocator_remove();
 }
 
+/* The context's deadline is long past, and as far off as can be told. */
+struct ends_late {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(ends_late)
+{
+    edo_body {
+        edo_context *context;
+        int rc = edo_context_create(&(edo_context_values){ .deadline = INT64_MIN }, &context);
+        if (rc < 0) edo_return(rc);
+        edo_set_context(context);
+        edo_context_unref(context);
+        edo_await(rc, edo_yield());
+        edo_return(rc);
+    }
+}
+
+static void test_ends_long_after_its_limit(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    edo_runtime *runtime = make_runtime();
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(NULL, &options, ends_late), 0);
+    assert_true(edo_block_on(runtime, nap, .duration = edo_ms(1)) >= 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    test_allocator_remove();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends_with_its_timer_armed),
+        cmocka_unit_test(test_ends_long_after_its_limit),
         cmocka_unit_test(test_never_early),
         cmocka_unit_test(test_less_than_a_millisecond),
         cmocka_unit_test(test_from_a_plain_thread),

@@ -152,10 +152,7 @@ static bool is_ours(const edo__epoll *driver, const edo_op *op)
 static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigned side, bool final)
 {
     edo__side *s = &source->sides[side];
-    uint32_t word = edo_load_relaxed(&s->ready), news;
-    do {
-        news = (word + EDO__READY_EVENT) | EDO__READY_NOW | (final ? EDO__READY_FINAL : 0);
-    } while (!edo_cas_relaxed(&s->ready, &word, news));
+    edo__note_ready(s, final ? EDO__READY_FINAL : 0);
     return s->waiter && is_ours(driver, s->waiter) ? edo__op_wake(source, s->waiter) : NULL;
 }
 
@@ -211,6 +208,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 static void epoll_unpark(edo_driver *driver)
 {
     uint64_t one = 1;
+    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
     ssize_t n = write(edo__epoll_of(driver)->event, &one, sizeof one);
     (void)n; // it cannot block before 2^64 wakes
 }

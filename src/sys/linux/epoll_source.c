@@ -83,15 +83,17 @@ static int enlist(edo__epoll *driver, edo__source *source)
     return 0;
 }
 
+/* In the child of a fork nobody walks the parent's list, and its lock may have been taken. */
 static void delist(edo__epoll *driver, edo__source *source)
 {
     remove_source(driver, source, kept_fd(source->extra));
     source->extra = NULL;
+    source->driver = NULL;
+    if (edo__epoll_is_inherited(driver)) return;
     edo__lock_take(&driver->lock);
     edo__list_remove(&source->registered);
     edo_add_counter(&driver->base.counters.deregistered, 1);
     edo__lock_give(&driver->lock);
-    source->driver = NULL;
 }
 
 void edo__epoll_begin_batch(edo__epoll *driver)

@@ -150,9 +150,12 @@ enum { NOT_WATCHED }; // generations count from 1
 
 static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
 
+static void leave_signals(void);
+
 static void count_fork(void)
 {
     thread_id = 0; // the child's is another
+    leave_signals();
     edo_add_relaxed(&fork_generation, 1);
 }
 
@@ -232,6 +235,15 @@ void edo__sys_release_signals(void)
     sigaction(SIGINT, &signals.old_int, NULL);
     sigaction(SIGTERM, &signals.old_term, NULL);
     edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
+}
+
+/* In the child of a fork: the program that they interrupt is the parent's. */
+static void leave_signals(void)
+{
+    uint32_t state = edo_swap_acq_rel(&signals.state, 0);
+    if (!(state & OPEN)) return;
+    sigaction(SIGINT, &signals.old_int, NULL);
+    sigaction(SIGTERM, &signals.old_term, NULL);
 }
 
 static struct {

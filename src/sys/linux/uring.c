@@ -89,12 +89,16 @@ static void arm(edo__uring *driver, unsigned number)
     watch->armed = true;
 }
 
-static void arm_watches(edo__uring *driver, bool sleeps)
+/* Returns: whether all are armed; for some there may have been no entry. */
+static bool arm_watches(edo__uring *driver, bool sleeps)
 {
+    bool all = true;
     for (unsigned i = 0; i < driver->watch_count; i++) {
         const edo__uring_watch *watch = &driver->watches[i];
         if (!watch->armed && (sleeps || !watch->once)) arm(driver, i + 1);
+        all = all && watch->armed;
     }
+    return all;
 }
 
 static void add_watch(edo__uring *driver, int fd, bool once)
@@ -183,7 +187,8 @@ int edo__uring_reap(edo__uring *driver)
 
 /* ---- turning ---- */
 
-/* How long to wait for a completion that whoever turns the ring may have taken by now. */
+/* How long to wait for a completion that whoever turns the ring may have taken by now, or whose entry
+ * may have found no place. */
 enum { GLIMPSE_NS = 1000000 };
 
 /* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. */
@@ -200,10 +205,11 @@ static int help_shared(edo__uring *driver)
     return count ? 0 : edo__ring_wait(&driver->ring, 1, GLIMPSE_NS);
 }
 
+/* The wait is short, for what it is for may have found no entry, and be asked for again. */
 int edo__uring_help(edo__uring *driver)
 {
     if (driver->shared) return help_shared(driver);
-    int rc = edo__ring_enter(&driver->ring, 1, -1);
+    int rc = edo__ring_enter(&driver->ring, 1, GLIMPSE_NS);
     edo__uring_reap(driver);
     return rc;
 }
@@ -240,8 +246,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    arm_watches(driver, sleeps);
-    int rc = edo__ring_enter(&driver->ring, sleeps, timeout);
+    bool all_armed = arm_watches(driver, sleeps); // else an unpark would not end the wait
+    int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
     edo__uring_serve_requests(driver);
@@ -251,14 +257,15 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Returns: where the entries end that this turn submits. */
-static unsigned publish(edo__uring *driver, bool sleeps)
+/* Returns: where the entries end that this turn submits. Without a watch for an unpark it must not
+ * sleep. */
+static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);
     be_enabled(driver);
-    arm_watches(driver, sleeps);
+    *sleeps = arm_watches(driver, *sleeps) && *sleeps;
     unsigned end = edo__ring_publish(&driver->ring);
-    edo_store_relaxed(&driver->asleep, sleeps);
+    edo_store_relaxed(&driver->asleep, *sleeps);
     edo__lock_give(&driver->lock);
     return end;
 }
@@ -268,7 +275,7 @@ static unsigned publish(edo__uring *driver, bool sleeps)
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
-    unsigned end = publish(driver, sleeps);
+    unsigned end = publish(driver, &sleeps);
     int rc = edo__ring_enter_to(&driver->ring, end, sleeps, timeout);
     if (rc < 0) give_up(rc);
     edo_store_relaxed(&driver->asleep, false);

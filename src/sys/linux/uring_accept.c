@@ -115,16 +115,26 @@ static edo_wakeable *retry_waiter(edo__source *source)
     return op ? retry(source, op) : NULL;
 }
 
-/* Under the lock. What is queued stays with the listener, for a driver of readiness to be found
- * ready. */
+/* Under the lock. What is queued is ready for a driver of readiness as well, which the kernel tells
+ * nothing of it: for its accept that waits, or is between its look and its wait. Returns: the wake of
+ * one that waits. */
+static edo_wakeable *tell_others(edo__source *source)
+{
+    edo__side *side = &source->sides[EDO__READ_SIDE];
+    edo_op *op = side->waiter;
+    edo__note_ready(side, 0);
+    edo_driver *other = op ? op->link.at.driver : NULL;
+    return other && !is_ours(other) ? other->ops->hang_up(other, source, op) : NULL;
+}
+
+/* Under the lock. What is queued stays with the listener. */
 static edo_wakeable *deregister(edo__uring *driver, edo__source *source)
 {
     edo_wakeable *waker = retry_waiter(source);
     delist(driver, source);
     source->driver = NULL;
     source->extra = NULL;
-    edo_or_acq_rel(&source->sides[EDO__READ_SIDE].ready, EDO__READY_NOW);
-    return waker;
+    return waker ? waker : tell_others(source);
 }
 
 static void end_source(edo__source *source)
@@ -262,7 +272,8 @@ static edo_wakeable *note_accepted(edo__source *source, acceptor *a, int result,
     if (result >= 0) edo__accepted_push(source, result);
     if (!more) a->armed = a->stopping = false;
     bool queued = edo__accepted_of(source)->count;
-    if (!op || !(fails || queued || a->refused)) return NULL;
+    if (!op) return queued ? tell_others(source) : NULL;
+    if (!(fails || queued || a->refused)) return NULL;
     op->base.result = fails && !queued ? result : -EAGAIN;
     return edo__op_wake(source, op);
 }
@@ -488,8 +499,7 @@ void edo__uring_close_listeners(edo__uring *driver)
         continue;
     end_all(driver);
     while (rc == 0 && !edo__list_is_empty(&driver->listeners)) {
-        rc = edo__ring_enter(&driver->ring, 1, -1);
-        edo__uring_reap(driver);
+        rc = edo__uring_help(driver);
         end_all(driver);
     }
     let_all_go(driver);
