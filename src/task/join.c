@@ -62,7 +62,8 @@ const edo_future_ops edo__join_ops = { .name = "edo_join", .poll = join_poll };
 
 /* ---- yield ---- */
 
-/* Ready in a later poll of the task than its first. progress: the count of polls then. */
+/* Ready in a later poll of the task than its first. progress: its worker's count of polls then; where
+ * another one's is the same by chance, it is ready a poll later. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
