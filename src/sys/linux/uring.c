@@ -299,6 +299,7 @@ static int uring_turn(edo_driver *base, int64_t timeout)
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
+    if (edo__uring_is_inherited(driver)) return; // what it would wake is the parent
     int signal = edo_load_relaxed(&driver->signal);
     set_event(signal >= 0 ? signal : driver->event);
 }
