@@ -2,6 +2,7 @@
 #include "runtime/fixture.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <sys/socket.h>
 
@@ -338,6 +339,37 @@ static void test_wait_in_the_child(void **state)
     run_threads(1, fork_a_waiter, &before);
 }
 
+/* ---- wakes in the child ---- */
+
+static void cancel_inherited(void *arg)
+{
+    edo_task_cancel(arg);
+}
+
+static bool is_readable(int fd)
+{
+    struct pollfd look = { .fd = fd, .events = POLLIN };
+    return poll(&look, 1, 0) == 1;
+}
+
+/* The parent's runtime counts as asleep; its descriptor would say that there is something to do. */
+static void test_wakes_nobody(void **state)
+{
+    (void)state;
+    edo_task *task;
+    edo_runtime *runtime = make_runtime();
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(&task, &options, nap, EDO_NEVER), 0);
+    int fd = edo_runtime_fd(runtime);
+    assert_true(fd >= 0);
+    while (is_readable(fd))
+        assert_true(edo_turn(runtime, 0) >= 0);
+    expect_success_in_child(cancel_inherited, task);
+    assert_false(is_readable(fd));
+    edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +383,7 @@ int main(void)
         clean_test(test_from_inside_a_task),
         clean_test(test_while_another_thread_turns),
         clean_test(test_wait_in_the_child),
+        clean_test(test_wakes_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
