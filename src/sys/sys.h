@@ -53,9 +53,13 @@ uint32_t edo__sys_cpu_count(void);
 
 /* Has the thread of that number run call(context) in a signal handler, and waits for it. Not for the
  * calling thread.
- * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more; -ESRCH: it has ended. */
+ * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more; -ESRCH: it has ended;
+ * -ENOMEM. */
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline);
+
+/* In the child of a fork: who had asked, and who was asked, are not there. */
+void edo__sys_forget_interrupt(void);
 
 /* The return addresses on this thread's stack. Also in edo__sys_interrupt's call. */
 size_t edo__sys_backtrace(void **stack, size_t max);

@@ -54,8 +54,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     errno = saved;
 }
 
-/* In the child of a fork: who had the request, and who was asked, are not there. */
-static void forget_request(void)
+void edo__sys_forget_interrupt(void)
 {
     request.lock = 0;
     edo_store_relaxed(&request.state, FREE);
@@ -69,7 +68,6 @@ static void set_up(void)
     sigemptyset(&action.sa_mask);
     backtrace(stack, 1);
     sigaction(SIGNAL, &action, &request.old);
-    pthread_atfork(NULL, NULL, forget_request);
 }
 
 static int await(uint32_t thread, int64_t deadline)
@@ -88,6 +86,7 @@ static int await(uint32_t thread, int64_t deadline)
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline)
 {
+    if (edo__sys_fork_generation() == 0) return -ENOMEM; // nobody would forget it
     pthread_once(&once, set_up);
     edo__lock_take(&request.lock);
     request.call = call;

@@ -156,6 +156,7 @@ static void count_fork(void)
 {
     thread_id = 0; // the child's is another
     leave_signals();
+    edo__sys_forget_interrupt();
     edo_add_relaxed(&fork_generation, 1);
 }
 
