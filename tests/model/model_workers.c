@@ -465,6 +465,51 @@ MODEL(pause_against_now, "who sees that a test clock stands still sees where")
     tear_down();
 }
 
+THREAD(resumes)
+{
+    be(0);
+    model_assert(edo_clock_resume() == 0);
+}
+
+MODEL(resume_against_now, "who sees that it goes on again sees from where")
+{
+    set_up(1);
+    fake_now = LATER;
+    be(0);
+    model_assert(edo_clock_pause() == 0);
+    fake_now = 0;
+    int resumer = model_start(resumes, NULL);
+    model_assert(edo__runtime_now(s->runtime) == LATER);
+    model_join(resumer);
+    tear_down();
+}
+
+MODEL(resume_wakes, "workers that sleep without regard to their timers are told that it goes on")
+{
+    set_up_paused();
+    be(0);
+    model_assert(edo_clock_resume() == 0);
+    model_assert(is_notified(0) && is_notified(1));
+    tear_down_paused();
+}
+
+THREAD(second_advances)
+{
+    be(1);
+    model_assert(edo_clock_advance(SOON) == 0);
+}
+
+MODEL(two_advance, "of two that advance it at once neither is lost")
+{
+    set_up_paused();
+    int second = model_start(second_advances, NULL);
+    be(0);
+    model_assert(edo_clock_advance(LATER) == 0);
+    model_join(second);
+    model_assert(edo_load_relaxed(&s->runtime->clock.target) == SOON + LATER);
+    tear_down_paused();
+}
+
 MODEL(stack_is_work, "a seat that was handed a task has work")
 {
     set_up(1);
