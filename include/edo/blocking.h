@@ -96,6 +96,7 @@ EDO_API int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 /* Ends a pool of edo_pool_create(): jobs that have not begun answer -ESHUTDOWN; waits for the end
  * of those that have, and of all threads. No new operation may name the pool; those that wait on it
  * end as usual. NULL is ignored. In the child of a fork it does nothing.
+ * Aborts for a pool of a runtime's, which ends it.
  * Thread: any but the pool's own (aborts there); it blocks. */
 EDO_API void edo_pool_destroy(edo_pool *pool);
 
@@ -117,7 +118,7 @@ typedef struct edo_pool_stats {
     uint32_t waiting; // jobs, and edo_pool_room()s, that wait for a place in it
 } edo_pool_stats;
 
-/* Thread: any; a snapshot. */
+/* A snapshot; all 0 in the child of a fork. Thread: any. */
 EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
 
 /* A pool of a runtime's own: "user", "files", "dns", or one that was added.

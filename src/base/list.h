@@ -1,6 +1,9 @@
 /* Intrusive circular lists. A node belongs to one list at a time, and whoever owns the list (its
- * lock or its thread) owns the links of its nodes. */
+ * lock or its thread) owns the links of its nodes. Links are written whole: others may read them,
+ * to fetch a neighbour ahead of time, and for nothing else. */
 #pragma once
+
+#include "base/atomic.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,18 +26,19 @@ static inline bool edo__list_is_empty(const edo__node *list)
 
 static inline void edo__list_push(edo__node *list, edo__node *node) // at the end
 {
-    node->next = list;
-    node->prev = list->prev;
-    list->prev->next = node;
-    list->prev = node;
+    edo_store_figure(&node->next, list);
+    edo_store_figure(&node->prev, list->prev);
+    edo_store_figure(&list->prev->next, node);
+    edo_store_figure(&list->prev, node);
 }
 
 static inline void edo__list_remove(edo__node *node)
 {
-    node->prev->next = node->next;
-    node->next->prev = node->prev;
+    edo_store_figure(&node->prev->next, node->next);
+    edo_store_figure(&node->next->prev, node->prev);
 #ifndef NDEBUG
-    node->next = node->prev = NULL; // a second removal crashes here
+    edo_store_figure(&node->next, NULL); // a second removal crashes here
+    edo_store_figure(&node->prev, NULL);
 #endif
 }
 

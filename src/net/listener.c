@@ -36,17 +36,12 @@ static void drop_connection(int fd)
     close(fd);
 }
 
-/* The parent of a fork may take it. */
-static void leave_connection(int fd)
-{
-    close(fd);
-}
-
+/* What is queued in the child of a fork may be for the parent to take. */
 static void release(edo__source *source)
 {
     edo_listener *listener = edo__container(source, edo_listener, source);
     bool is_inherited = listener->fork_generation != edo__sys_fork_generation();
-    edo__accepted_drop(source, is_inherited ? leave_connection : drop_connection);
+    edo__accepted_drop(source, is_inherited ? edo__sys_close : drop_connection);
     edo__free(listener, sizeof *listener);
 }
 

@@ -1,6 +1,7 @@
 /* A blocking pool inside: the queue (pool.c) and the threads (pool_thread.c).
  *
- * One lock guards it all; nobody blocks under it, and only its end calls the system. A job is an edo_op. It goes
+ * One lock guards it all; nobody blocks under it, and only its end calls the system. A job is an
+ * edo_op. It goes
  *
  *     NEW --- submit: a place is free -> QUEUED      else -> WAITING
  *     WAITING promote: a place became free --------> QUEUED (an edo_pool_room: ENDED)

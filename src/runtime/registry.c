@@ -23,23 +23,6 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* Lists as in base/list.h, but links are written as figures: who fetches the neighbours of a task
- * ahead of its end reads them without the lock (edo__task_prefetch_neighbours). Most of what an end
- * costs under the lock would else be to wait for them. */
-static void push(edo__node *list, edo__node *node)
-{
-    edo_store_figure(&node->next, list);
-    edo_store_figure(&node->prev, list->prev);
-    edo_store_figure(&list->prev->next, node);
-    edo_store_figure(&list->prev, node);
-}
-
-static void take_out(edo__node *node)
-{
-    edo_store_figure(&node->prev->next, node->next);
-    edo_store_figure(&node->next->prev, node->prev);
-}
-
 /* Either the closing comes first, and the task is refused; or the task is in the registry when the
  * drain begins, and the runtime cannot end before it was polled. The lock orders them. A seat's
  * memory stays as long as there are references to the runtime. */
@@ -50,7 +33,7 @@ static int enlist(edo__worker *seat, edo_task *task)
     edo__lock_take(&shard->lock);
     bool closed = shard->closed;
     if (!closed) {
-        push(&shard->tasks, &task->registry);
+        edo__list_push(&shard->tasks, &task->registry);
         edo_add_counter(&shard->spawned, 1);
     }
     edo__lock_give(&shard->lock);
@@ -76,7 +59,7 @@ void edo__runtime_dismiss(edo_task *task)
     edo_runtime *runtime = task->runtime;
     edo__shard *shard = shard_of(task);
     edo__lock_take(&shard->lock);
-    take_out(&task->registry);
+    edo__list_remove(&task->registry);
     edo_add_counter(&shard->ended, 1);
     bool closed = shard->closed;
     edo__lock_give(&shard->lock);

@@ -106,6 +106,11 @@ static inline int64_t edo__later(int64_t moment, int64_t duration)
     return duration < 0 ? INT64_MIN : INT64_MAX;
 }
 
+static inline int64_t edo__clamp(int64_t value, int64_t low, int64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
 static inline bool edo__clock_is_paused(const edo_runtime *runtime)
 {
     return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // with what it stands at

@@ -343,11 +343,6 @@ static void fire(edo__worker *worker)
 
 /* ---- the turn ---- */
 
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
 /* Tasks that several workers have in their hands cost more: so what polls cost more than they did
  * before is not believed at once, unless it is more than that can explain. Else short tasks, once
  * stolen, would pass for ones that are worth stealing. */
@@ -378,9 +373,9 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
-    int64_t base = clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
+    int64_t base = edo__clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
     int64_t work = worker->poll_cost * (recent->polls + 1), moves = MOVE_COST * recent->ended;
-    worker->notify_at = (uint64_t)clamp(base + base * moves / work, 1, LONGEST_QUEUE);
+    worker->notify_at = (uint64_t)edo__clamp(base + base * moves / work, 1, LONGEST_QUEUE);
     edo_store_figure(&worker->steal_at, moves > work ? worker->notify_at : 1);
 }
 
@@ -388,7 +383,8 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t end
 {
     const edo_config *config = &worker->runtime->config;
     note_recent(worker, busy, polls, ended);
-    worker->interval = (uint32_t)clamp(TURN_TARGET / worker->mean_poll, 1, config->event_interval);
+    worker->interval = (uint32_t)edo__clamp(TURN_TARGET / worker->mean_poll, 1,
+                                            config->event_interval);
     tune_sharing(worker);
     edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
 }
@@ -435,7 +431,8 @@ static bool turn_seat(edo__worker *worker, int64_t timeout)
 
 void edo__worker_begin(edo__worker *worker)
 {
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept for it
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept for it; what was
+                                                 // pushed is taken by the turn that follows
     edo__monitor_note_awake(worker->runtime);
     worker->awake_since = edo__sys_now();
 }

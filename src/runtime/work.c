@@ -11,7 +11,7 @@ enum {
 /* Within which all that yields and does not fit into the ring gets its turns. */
 #define ROUND edo_ms(10)
 
-/* Of that, between two exchanges: they cost some 2 us, and mix up what lies side by side in memory. */
+/* Of that, between two exchanges: they cost time, and mix up what lies side by side in memory. */
 #define MIN_STAY edo_us(128)
 #define MAX_STAY edo_ms(4)
 
@@ -148,8 +148,7 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
  * ring was polled: so whoever gets in is polled before it may have to leave. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
-    int64_t stay = ROUND / (int64_t)there * EDO__QUEUE_HALF;
-    stay = stay < MIN_STAY ? MIN_STAY : stay > MAX_STAY ? MAX_STAY : stay;
+    int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
     if (worker->cx.polls - worker->exchanged.polls < EDO__QUEUE_SLOTS) return;
     if (now - worker->exchanged.at < stay) return;
     worker->exchanged.polls = worker->cx.polls;

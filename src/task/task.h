@@ -23,7 +23,7 @@ struct edo_task {
     edo_atomic(uint64_t) state;
     edo_task *queue_next; // whoever owns the queue entry
     edo_runtime *runtime;
-    edo__node registry;       // the lock of its shard; see registry.c
+    edo__node registry;       // the lock of its shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
     edo__timer timer;         // the one timer, see runtime/timers.c
     uint64_t id;
@@ -81,7 +81,8 @@ static inline void edo__task_prefetch(const edo_task *task)
     __builtin_prefetch(frame + 64); // the next line
 }
 
-/* What its end will write. Read without the lock: an old neighbour is fetched in vain, no more. */
+/* What its end will write, under the lock, where to wait for it would have others wait. Read without:
+ * an old neighbour is fetched in vain, no more. */
 static inline void edo__task_prefetch_neighbours(const edo_task *task)
 {
     __builtin_prefetch(edo_load_figure(&task->registry.next), 1);

@@ -49,10 +49,13 @@ static void run_fake_thread(void *argument)
     thread->run(thread->arg);
 }
 
+bool fake_no_threads;
+
 WEAK int edo__sys_thread_start(void *(*run)(void *), void *arg, size_t stack_size,
                                edo__sys_thread *ret_thread)
 {
     (void)stack_size;
+    if (fake_no_threads) return -EAGAIN;
     fake_thread *thread = model_alloc_static(sizeof *thread);
     *thread = (fake_thread){ run, arg };
     *ret_thread = (edo__sys_thread)model_start(run_fake_thread, thread);

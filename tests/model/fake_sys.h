@@ -26,6 +26,9 @@ edo_runtime *fake_runtime_with(const edo_config *options);
 /* What a foreign loop does with edo_runtime_fd(): sleeps until it is readable. */
 void fake_wait_readable(edo_runtime *runtime);
 
+/* No thread can be started. Whoever sets it takes it back. */
+extern bool fake_no_threads;
+
 /* How often the driver was woken in this execution. */
 extern unsigned fake_unparks;
 

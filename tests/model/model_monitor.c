@@ -199,6 +199,23 @@ MODEL(help_of_notified, "nor while a worker turns that was told of something mea
     destroy();
 }
 
+MODEL(spare_without_thread,
+      "a spare one without a thread is no reason for another, nor to stay awake")
+{
+    set_up_played_with(&(edo_config){ .workers = 1, .max_spare = 2 });
+    mark(s->seat, EDO__STUCK_LONG);
+    fake_no_threads = true;
+    for (int i = 0; i < 2; i++) {
+        see_to_help(s->monitor);
+        model_assert(edo__seat_count(s->runtime) == 2);
+    }
+    fake_no_threads = false;
+    unmark(s->seat, EDO__STUCK_LONG);
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    model_assert(do_all_sleep(s->runtime));
+    destroy();
+}
+
 MODEL(hurried, "a worker that polls, but does not look at its driver, is told to")
 {
     set_up_played();

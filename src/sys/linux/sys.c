@@ -144,37 +144,6 @@ void edo__sys_thread_name(const char *name)
     pthread_setname_np(pthread_self(), cut);
 }
 
-/* ---- fork ---- */
-
-enum { NOT_WATCHED }; // generations count from 1
-
-static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
-
-static void leave_signals(void);
-
-static void count_fork(void)
-{
-    thread_id = 0; // the child's is another
-    leave_signals();
-    edo__sys_forget_interrupt();
-    edo_add_relaxed(&fork_generation, 1);
-}
-
-/* Two threads at a time may both set the handler: a fork counts twice then, which tells as much. */
-static uint32_t watch_forks(void)
-{
-    uint32_t generation = NOT_WATCHED;
-    if (pthread_atfork(NULL, NULL, count_fork) != 0) return NOT_WATCHED;
-    edo_cas_relaxed(&fork_generation, &generation, 1);
-    return edo_load_relaxed(&fork_generation);
-}
-
-uint32_t edo__sys_fork_generation(void)
-{
-    uint32_t generation = edo_load_relaxed(&fork_generation);
-    return generation != NOT_WATCHED ? generation : watch_forks();
-}
-
 /* ---- signals ---- */
 
 void edo__sys_ignore_sigpipe(void)
@@ -285,6 +254,35 @@ void edo__sys_release_quit(void)
 {
     struct sigaction now = { 0 };
     if (is_quit_taken(&now)) sigaction(SIGQUIT, &quit.old, NULL); // else somebody has it now
+}
+
+/* ---- fork ---- */
+
+enum { NOT_WATCHED }; // generations count from 1
+
+static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
+
+static void count_fork(void)
+{
+    thread_id = 0; // the child's is another
+    leave_signals();
+    edo__sys_forget_interrupt();
+    edo_add_relaxed(&fork_generation, 1);
+}
+
+/* Two threads at a time may both set the handler: a fork counts twice then, which tells as much. */
+static uint32_t watch_forks(void)
+{
+    uint32_t generation = NOT_WATCHED;
+    if (pthread_atfork(NULL, NULL, count_fork) != 0) return NOT_WATCHED;
+    edo_cas_relaxed(&fork_generation, &generation, 1);
+    return edo_load_relaxed(&fork_generation);
+}
+
+uint32_t edo__sys_fork_generation(void)
+{
+    uint32_t generation = edo_load_relaxed(&fork_generation);
+    return generation != NOT_WATCHED ? generation : watch_forks();
 }
 
 /* ---- timers ---- */

@@ -165,8 +165,7 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
         edo__uring_complete(driver, source, kind - EDO__TAG_READ, result, flags);
 }
 
-/* A wake may close a listener, which reaps too: so each completion is given back before it is
- * handled. */
+/* Each completion is given back before it is handled, so that who handles one may reap, too. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;

@@ -43,12 +43,6 @@ typedef struct acceptor {
     edo__uring_request request;
 } acceptor;
 
-/* In a process other than the parent's the descriptors belong to the parent too: not to be reset. */
-static void close_copy(int fd)
-{
-    close(fd);
-}
-
 /* ---- taking over and letting go ---- */
 
 static bool is_ours(const edo_driver *driver)
@@ -298,14 +292,15 @@ void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, ui
 
 /* ---- accepting ---- */
 
-/* In the child of a fork a listener leaves its parent's driver. */
+/* In the child of a fork a listener leaves its parent's driver. What is queued is the parent's as well:
+ * not to be reset. */
 static void leave_parent(edo__source *source)
 {
     edo__lock_take(&source->lock);
     edo_driver *holder = source->driver;
     edo__lock_give(&source->lock);
     if (!is_ours(holder) || !edo__uring_is_inherited(edo__uring_of(holder))) return;
-    edo__accepted_drop(source, close_copy);
+    edo__accepted_drop(source, edo__sys_close);
     let_go(edo__uring_of(holder), source);
 }
 
