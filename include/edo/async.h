@@ -45,9 +45,12 @@ typedef struct edo_frame_head {
     edo_future *awaiting; // what it waits for: one future, or linked siblings
     edo_future *kept;     // what edo_any() left running, and open scopes
     const void *home;     // where it was first polled
-    int64_t deadline;     // of edo_await_for()
-    int32_t resume;       // label to go on at, as a distance from the start
-    int32_t winner;       // of edo_select() and its like
+    union {
+        int64_t deadline; // of edo_await_for()
+        int64_t failure;  // the first one of edo_try_all()
+    };
+    int32_t resume; // label to go on at, as a distance from the start
+    int32_t winner; // of edo_select() and its like
 } edo_frame_head;
 
 /* Head of a frame. The async functions that it calls with edo_call() are named as members, for they
@@ -80,6 +83,7 @@ struct edo_any_frame {
 EDO_BEGIN_DECLS
 EDO_API void edo__frame_init(void *frame, const edo_future_ops *ops);
 EDO_API edo_future *edo__link(void *frame, size_t count, edo_future *const *children);
+EDO_API edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride);
 EDO_API edo_poll edo__poll_limited(void *frame, edo_cx *cx);
 EDO_API edo_poll edo__poll_all(void *frame, edo_cx *cx);
 EDO_API edo_poll edo__poll_try_all(void *frame, edo_cx *cx);
@@ -275,14 +279,14 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* The same, but the first failure cancels the rest. rc: 0, or that failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
-        self->base.result = 0;                                                                     \
+        self->edo_head.failure = 0;                                                                \
         edo__together(edo__poll_try_all, __VA_ARGS__);                                             \
-        rc = (__typeof__(rc))self->base.result;                                                    \
+        rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
- * winner's position from 0, or -ECANCELED if the function was cancelled and so were all. The first
- * to be polled is chosen at random; edo_select_biased goes from left to right. */
+ * winner's position from 0, or -ECANCELED if the function was cancelled and so were all (-ETIMEDOUT
+ * if edo_within() was over). The first to be polled is chosen at random; edo_select_biased goes from left to right. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
@@ -293,8 +297,40 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo__choose(which, poll, ...)                                                              \
     do {                                                                                           \
         edo__together(poll, __VA_ARGS__);                                                          \
-        which = (__typeof__(which))(self->edo_head.winner < 0 ? -ECANCELED                         \
-                                                              : self->edo_head.winner);            \
+        which = (__typeof__(which))self->edo_head.winner;                                          \
+    } while (0)
+
+/* ---- as many as an array has ---- */
+
+#define edo__together_of(poll, array, count)                                                       \
+    do {                                                                                           \
+        self->edo_head.awaiting = edo__link_array(self, (count), &(array)->base, sizeof *(array)); \
+        self->edo_head.winner = -1;                                                                \
+        edo__suspend_until(poll(self, cx));                                                        \
+        self->edo_head.awaiting = NULL;                                                            \
+    } while (0)
+
+/* The same for the first `count` elements of an array of frames or operations, which lies in the
+ * frame or on the heap: edo_all_of(self->fetches, self->count). None at all is at once ready. */
+#define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
+
+#define edo_try_all_of(rc, array, count)                                                           \
+    do {                                                                                           \
+        self->edo_head.failure = 0;                                                                \
+        edo__together_of(edo__poll_try_all, array, count);                                         \
+        rc = (__typeof__(rc))self->edo_head.failure;                                               \
+    } while (0)
+
+/* which: the winner's index; -EINVAL if there is none to wait for. */
+#define edo_select_of(which, array, count) edo__choose_of(which, edo__poll_select, array, count)
+#define edo_select_biased_of(which, array, count)                                                  \
+    edo__choose_of(which, edo__poll_select_biased, array, count)
+#define edo_any_of(which, array, count) edo__choose_of(which, edo__poll_any, array, count)
+
+#define edo__choose_of(which, poll, array, count)                                                  \
+    do {                                                                                           \
+        edo__together_of(poll, array, count);                                                      \
+        which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)
 
 /* ---- cancellation ---- */

@@ -12,6 +12,8 @@
 #include <edo/scope.h>
 #include <edo/task.h>
 #include <edo/time.h>
+#include <edo/try.h>
+#include <edo/within.h>
 
 #if EDO_HAS_IO
 #include <edo/io.h>

@@ -19,6 +19,7 @@ EDO_BEGIN_DECLS
 enum {
     EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
     EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also by a join
+    EDO_SCOPE_IGNORE = 4,    // failures of members are their own matter: a join answers 0
 };
 
 /* All private. */
@@ -47,8 +48,12 @@ typedef struct edo_member {
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
 EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
                              const edo_site *site, const void *args);
+EDO_API int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope,
+                                    const edo_spawn_options *options, const edo_site *site,
+                                    const void *args);
 
-/* Opens an empty scope in the frame of the function that calls it. */
+/* Opens an empty scope in the frame of the function that calls it. EDO_SCOPE_IGNORE with
+ * EDO_SCOPE_FAIL_FAST, which contradict each other, abort. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
@@ -61,8 +66,16 @@ EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
 #define edo_scope_spawn_with(scope, options, fn, ...)                                              \
     edo__scope_spawn((scope), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
+/* The same, and *ret_id is the member's edo_task_id(), for edo_scope_cancel_member(). It is never
+ * used again, so it may be kept for as long as one likes. Written before this returns; the member
+ * may run before. */
+#define edo_scope_spawn_member(ret_id, scope, fn, ...)                                             \
+    edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(fn),                             \
+                            edo__args_of(fn, __VA_ARGS__))
+
 /* Waits until no member is left.
- * Result: 0, or the first failure of a member since the scope was opened.
+ * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE: 0).
+ * That a member answered -ECANCELED because it was cancelled is no failure.
  * Cancel: waits: cancels the members, and answers -ECANCELED (or the failure that came before) when
  * they have ended. At most one join or next waits on a scope; a second answers -EBUSY. */
 EDO_API edo_op edo_scope_join(edo_scope *scope);
@@ -75,6 +88,11 @@ EDO_API edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 /* Cancels all members; none can be added any more.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_cancel(edo_scope *scope);
+
+/* Cancels one member; it ends by itself. Costs a walk through the members, under the scope's lock.
+ * Returns: 0; -ESRCH when the scope has no such member any more.
+ * Thread: inside any task of the scope's runtime. */
+EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
 
 /* Members that have not ended.
  * Thread: as above; a snapshot. */

@@ -41,6 +41,7 @@ typedef enum edo_kind {
     EDO_KIND_LEAF,  // an operation, or a user's own future
     EDO_KIND_ASYNC, // an async function: an edo_any_frame
     EDO_KIND_SCOPE, // a scope, linked into its owner's frame
+    EDO_KIND_LIMIT, // that of edo_within(), likewise
 } edo_kind;
 
 /* One static table per kind of future. */

@@ -23,6 +23,20 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
     return children[0];
 }
 
+/* Each is unlinked before it is linked anew, for a kept one lies in a list already. */
+edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride)
+{
+    edo_future *child = count ? first : NULL;
+    for (size_t i = 0; i < count; i++) {
+        edo__check_memory(child->ops->name, child, "future");
+        if (child->flags & EDO__KEPT) unlink_kept(frame, child);
+        edo_future *next = (edo_future *)(void *)((char *)child + stride);
+        child->next = i + 1 < count ? next : NULL;
+        child = next;
+    }
+    return count ? first : NULL;
+}
+
 /* ---- a time limit ---- */
 
 static void time_out(edo_future *future)
@@ -46,8 +60,6 @@ edo_poll edo__poll_limited(void *memory, edo_cx *cx)
         time_out(future);
         if (edo_poll_future(future, cx) == EDO_PENDING) return EDO_PENDING;
     }
-    if ((future->flags & EDO__TIMED_OUT) && future->result == -ECANCELED)
-        future->result = -ETIMEDOUT;
     return EDO_READY;
 }
 
@@ -81,19 +93,18 @@ edo_poll edo__poll_all(void *frame, edo_cx *cx)
                                                                              : EDO_PENDING;
 }
 
-/* base.result holds the first failure until the function returns. */
 edo_poll edo__poll_try_all(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
     bool all = true;
     for (edo_future *child = frame->edo_head.awaiting; child; child = child->next) {
-        if (frame->base.result < 0) cancel(child);
+        if (frame->edo_head.failure < 0) cancel(child);
         bool ready = edo_poll_future(child, cx) == EDO_READY;
-        if (ready && child->result < 0 && frame->base.result == 0)
-            frame->base.result = child->result;
+        if (ready && child->result < 0 && frame->edo_head.failure == 0)
+            frame->edo_head.failure = child->result;
         all &= ready;
     }
-    if (!all && frame->base.result < 0) all = end_each(frame->edo_head.awaiting, cx);
+    if (!all && frame->edo_head.failure < 0) all = end_each(frame->edo_head.awaiting, cx);
     return all ? EDO_READY : EDO_PENDING;
 }
 
@@ -107,10 +118,26 @@ static uint32_t count_children(const edo_future *first)
     return count;
 }
 
-/* Under a cancelled function an answer of -ECANCELED is that cancellation, not a victory. */
+static bool has_timed_out(const edo_future *child)
+{
+    return (child->flags & EDO__TIMED_OUT) && child->result == -ETIMEDOUT;
+}
+
+/* Under a cancelled function an answer of -ECANCELED is that cancellation, not a victory; likewise
+ * -ETIMEDOUT in an edo_within() that is over. */
 static bool has_won(const edo_future *child, const edo_cx *cx)
 {
-    return !(cx->fate != EDO_LIVE && child->result == -ECANCELED);
+    return !(cx->fate != EDO_LIVE && (child->result == -ECANCELED || has_timed_out(child)));
+}
+
+/* All children have ended. Who has won, or why nobody has. */
+static edo_poll decide(struct edo_any_frame *frame)
+{
+    if (frame->edo_head.winner >= 0) return EDO_READY;
+    frame->edo_head.winner = frame->edo_head.awaiting ? -ECANCELED : -EINVAL;
+    for (edo_future *child = frame->edo_head.awaiting; child; child = child->next)
+        if (has_timed_out(child)) frame->edo_head.winner = -ETIMEDOUT;
+    return EDO_READY;
 }
 
 /* One pass over the children at positions from .. to - 1. None is skipped, for each has a deadline
@@ -143,7 +170,7 @@ static edo_poll select_from(struct edo_any_frame *frame, edo_cx *cx, uint32_t st
 {
     bool all = pass_from(frame, cx, true, start);
     if (!all && frame->edo_head.winner >= 0) all = end_each(frame->edo_head.awaiting, cx);
-    return all ? EDO_READY : EDO_PENDING;
+    return all ? decide(frame) : EDO_PENDING;
 }
 
 static uint32_t random_start(const struct edo_any_frame *frame, edo_cx *cx)
@@ -178,6 +205,7 @@ edo_poll edo__poll_any(void *memory, edo_cx *cx)
     struct edo_any_frame *frame = memory;
     bool all = pass_from(frame, cx, false, random_start(frame, cx));
     if (!all && frame->edo_head.winner < 0) return EDO_PENDING;
+    decide(frame);
     keep_rest(frame);
     return EDO_READY;
 }

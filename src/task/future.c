@@ -41,15 +41,22 @@ static void unkeep(edo_future **link)
     future->flags &= (uint8_t)~EDO__KEPT;
 }
 
+/* Only its place in the frame counts. */
+static bool is_marker(const edo_future *future)
+{
+    return future->ops->kind >= EDO_KIND_SCOPE;
+}
+
 static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
-        if (future->ops->kind != EDO_KIND_SCOPE && edo_poll_future(future, cx) == EDO_READY)
+        if (!is_marker(future) && edo_poll_future(future, cx) == EDO_READY)
             unkeep(link);
         else
             link = &future->next;
     }
+    edo__give_limits(&frame->base, cx); // what is kept is not waited for within them
 }
 
 /* The function has returned: cancels what it kept, and waits for its end. */
@@ -57,8 +64,8 @@ static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, 
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
-        if (future->ops->kind == EDO_KIND_SCOPE) {
-            edo__scope_leave(future);
+        if (is_marker(future)) {
+            if (future->ops->kind == EDO_KIND_SCOPE) edo__scope_leave(future);
             unkeep(link);
             continue;
         }
@@ -71,16 +78,25 @@ static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, 
     return frame->edo_head.kept ? EDO_PENDING : EDO_READY;
 }
 
+/* The body has been polled, and the frame keeps something. */
+static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx *cx, edo_poll poll)
+{
+    struct edo_any_frame *frame = frame_of(future);
+    while (poll == EDO_PENDING && edo__limits_pass(future, cx))
+        poll = future->ops->poll(future, cx);
+    if (poll == EDO_PENDING || !frame->edo_head.kept) return poll;
+    frame->edo_head.awaiting = NULL;
+    future->state = EDO_ENDING;
+    return end_kept(frame, cx);
+}
+
 static inline edo_poll poll_async(edo_future *future, edo_cx *cx)
 {
     struct edo_any_frame *frame = frame_of(future);
     if (edo__unlikely(future->state == EDO_ENDING)) return end_kept(frame, cx);
     if (edo__unlikely(frame->edo_head.kept)) poll_kept(frame, cx);
-    if (future->ops->poll(future, cx) == EDO_PENDING) return EDO_PENDING;
-    if (edo__likely(!frame->edo_head.kept)) return EDO_READY;
-    frame->edo_head.awaiting = NULL;
-    future->state = EDO_ENDING;
-    return end_kept(frame, cx);
+    edo_poll poll = future->ops->poll(future, cx);
+    return edo__likely(!frame->edo_head.kept) ? poll : after_body(future, cx, poll);
 }
 
 /* ---- the poll ---- */
@@ -95,10 +111,13 @@ static void check_home(edo_future *future)
 }
 
 /* What a function hands down: `bare` to those that it polled before its shield, `fate` to the
- * rest. */
-static edo_fate fate_given(const edo_future *future, const edo_cx *cx)
+ * rest. One that ends because of a limit alone remembers it. */
+static void take_fate(edo_future *future, const edo_cx *cx)
 {
-    return future->flags & EDO__COVERED ? cx->fate : cx->bare;
+    bool covered = future->flags & EDO__COVERED;
+    uint8_t overdue = covered ? EDO__FATE_OVERDUE : EDO__BARE_OVERDUE;
+    if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
+    edo__raise_fate(future, covered ? cx->fate : cx->bare); // a fate that was seen stays
 }
 
 static uint8_t shielded_fate(const edo_future *future)
@@ -107,12 +126,24 @@ static uint8_t shielded_fate(const edo_future *future)
     return held_off ? EDO_LIVE : future->fate;
 }
 
+static void give_own_fates(const edo_future *function, edo_cx *cx)
+{
+    cx->bare = function->fate;
+    cx->fate = shielded_fate(function);
+    cx->shielded = function->flags & EDO__SHIELD;
+    cx->overdue = 0;
+}
+
+void edo__give_fates(const edo_future *function, edo_cx *cx)
+{
+    give_own_fates(function, cx);
+    edo__give_limits(function, cx);
+}
+
 static edo_poll poll_function(edo_future *future, edo_cx *cx)
 {
     check_home(future);
-    cx->bare = future->fate;
-    cx->fate = shielded_fate(future);
-    cx->shielded = future->flags & EDO__SHIELD;
+    give_own_fates(future, cx);
     return poll_async(future, cx);
 }
 
@@ -120,6 +151,7 @@ static edo_poll poll_function(edo_future *future, edo_cx *cx)
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
     cx->fate = cx->bare = future->fate;
+    cx->overdue = 0;
     return future->ops->poll(future, cx);
 }
 
@@ -136,10 +168,12 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
 {
     uint32_t asked = cx->asked;
     if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
-    edo__raise_fate(future, fate_given(future, cx)); // a fate that was seen stays
+    take_fate(future, cx);
     edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
                                                         : poll_leaf(future, cx);
     cx->asked = asked;
+    if (poll == EDO_READY && (future->flags & EDO__TIMED_OUT) && future->result == -ECANCELED)
+        future->result = -ETIMEDOUT;
     return settle(future, poll);
 }
 
@@ -160,8 +194,7 @@ edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 void edo__shield(edo_future *function, edo_cx *cx)
 {
     function->flags |= EDO__SHIELD;
-    cx->shielded = true;
-    cx->fate = shielded_fate(function);
+    edo__give_fates(function, cx);
 }
 
 /* ---- what a poll is given ---- */

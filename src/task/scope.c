@@ -56,6 +56,9 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
 {
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
     edo__check_memory("edo_scope_open", scope, "scope");
+    if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_FAIL_FAST))
+        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST, in '%s'",
+                    owner->ops->name);
     leave_earlier(scope, frame);
     *scope = (edo_scope){
         .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->edo_head.kept },
@@ -117,23 +120,41 @@ static void leave(edo_scope *scope, edo_task *task)
 int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
                      const void *args)
 {
+    uint64_t id;
+    return edo__scope_spawn_member(&id, scope, options, site, args);
+}
+
+int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_options *options,
+                            const edo_site *site, const void *args)
+{
     edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
     if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
     bool results = scope->flags & EDO_SCOPE_RESULTS;
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;
+    uint64_t id = task->id;
     int rc = enter(scope, task); // before it can end
     if (rc == 0) {
         rc = edo__runtime_adopt(runtime, task);
         if (rc < 0) leave(scope, task);
     }
-    if (rc < 0) edo__task_discard(task);
+    if (rc < 0)
+        edo__task_discard(task);
+    else
+        *ret_id = id;
     return rc;
 }
 
-static bool is_failure(const edo_scope *scope, int64_t result)
+/* Relaxed: the scope's lock orders this with a cancellation of the member, and with one of all. */
+static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
-    return result < 0 && !(result == -ECANCELED && scope->cancelled);
+    return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
+}
+
+static bool is_failure(const edo_scope *scope, const edo_task *task, int64_t result)
+{
+    if (result >= 0 || (scope->flags & EDO_SCOPE_IGNORE)) return false;
+    return result != -ECANCELED || !was_cancelled(scope, task);
 }
 
 /* When the lock is given with no member left, the owner may leave, and the scope be gone. */
@@ -147,7 +168,7 @@ void edo__scope_member_ended(edo_task *task)
     edo__list_remove(&extra->scope_link);
     add_to_count(scope, -1);
     if (scope->flags & EDO_SCOPE_RESULTS) edo__list_push(ended_of(scope), &extra->scope_link);
-    if (is_failure(scope, result)) {
+    if (is_failure(scope, task, result)) {
         if (scope->failure == 0) scope->failure = result;
         if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = end_all(scope, EDO__CANCELLED);
     }
@@ -282,6 +303,28 @@ void edo_scope_cancel(edo_scope *scope)
     edo_task *chain = end_all(scope, EDO__CANCELLED);
     edo__lock_give(&scope->lock);
     edo__task_push_chain(chain);
+}
+
+static edo_task *find_member(edo_scope *scope, uint64_t id)
+{
+    edo__list_each(live_of(scope), node) {
+        edo_task *task = task_of_member(member_of(node));
+        if (task->id == id) return task;
+    }
+    return NULL;
+}
+
+/* A member leaves the list, under the lock, before its task can be gone: so what is found there is
+ * alive, and whoever owns its queue entry keeps it until it was polled. */
+int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
+{
+    edo_task *chain = NULL;
+    edo__lock_take(&scope->lock);
+    edo_task *task = find_member(scope, id);
+    if (task) chain = edo__task_ask_chained(task, EDO__CANCELLED, NULL);
+    edo__lock_give(&scope->lock);
+    edo__task_push_chain(chain);
+    return task ? 0 : -ESRCH;
 }
 
 size_t edo_scope_count(const edo_scope *scope)

@@ -181,17 +181,22 @@ enum {
     EDO__COVERED = 2,   // first polled behind a shield
     EDO__TIMED_OUT = 4, // cancelled by a time limit
     EDO__KEPT = 8,      // in the list of what its frame keeps
+    EDO__OVERDUE = 16,  // a limit of this function's, of edo_within(), has passed
 };
+
+/* Which of a poll's fates come of a limit alone. */
+enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* What a poll is given. One per worker; the poller's. */
 struct edo_cx {
     union {
         struct {
-            uint8_t fate;  // of what is first polled now: edo_fate
-            uint8_t bare;  // the same without the shield of the function that polls
-            bool shielded; // that function has a shield
+            uint8_t fate;    // of what is first polled now: edo_fate
+            uint8_t bare;    // the same without the shield of the function that polls
+            bool shielded;   // that function has a shield
+            uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all three: 0 in most polls, where nobody has asked for an end
+        uint32_t asked; // all four: 0 in most polls, where nobody has asked for an end
     };
     bool requeue;          // queue the task again, behind the others
     int32_t budget;        // units left
@@ -248,3 +253,13 @@ void edo__trace_future(const edo_future *future, int depth,
 
 /* Aborts if a scope of the frame has live members, else unlinks it. */
 void edo__scope_leave(edo_future *scope);
+
+/* Sets what a function hands down: its fate, its shield, its limits. In a poll of it. */
+void edo__give_fates(const edo_future *function, edo_cx *cx);
+
+/* The part of its limits. */
+void edo__give_limits(const edo_future *function, edo_cx *cx);
+
+/* The function waits: its limits that have passed take effect, the others have the task polled in
+ * time. Returns: whether one has passed now, so that the body is to be polled again. */
+bool edo__limits_pass(edo_future *function, edo_cx *cx);

@@ -1,7 +1,7 @@
 /* Joining and scopes across two runtimes, each on its thread.
  *
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
- * model-sources: task/check.c task/combine.c task/context.c task/future.c task/join.c
+ * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
  * model-sources: task/scope.c task/task.c runtime/turn.c runtime/run.c runtime/runtime.c
  * model-sources: runtime/worker.c runtime/wheel.c
  * model-sources: runtime/clock.c base/heap.c runtime/observe.c runtime/histogram.c

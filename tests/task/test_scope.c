@@ -2,6 +2,8 @@
  * failures, cancellation; for who may spawn and how members are told see test_scope_members.c. */
 #include "task/probe.h"
 
+#include <stdlib.h>
+
 /* ---- join ---- */
 
 struct join_waits_for_all {
@@ -448,6 +450,63 @@ static void run_opens_again_early(void *arg)
     edo_run(opens_again_early);
 }
 
+/* ---- failures that nobody wants to know ---- */
+
+struct a_scope_may_ignore_failures {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    edo_member member;
+    unsigned ended;
+};
+
+edo_test(a_scope_may_ignore_failures)
+{
+    edo_body {
+        int rc;
+        self->ended = 0;
+        edo_scope_open(&self->scope, EDO_SCOPE_IGNORE | EDO_SCOPE_RESULTS);
+        for (int i = 1; i <= 3; i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_ms(i),
+                                             .answer = -i, .ended = &self->ended),
+                             0);
+        edo_await(rc, edo_scope_next(&self->scope, &self->member));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->member.result, -1); // can be had
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->ended, 3);
+        edo_return(0);
+    }
+}
+
+struct contradicts_itself {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+};
+
+edo_async(contradicts_itself)
+{
+    edo_body {
+        edo_scope_open(&self->scope, EDO_SCOPE_IGNORE | EDO_SCOPE_FAIL_FAST);
+        edo_return(0);
+    }
+}
+
+static void run_contradiction(void *arg)
+{
+    (void)arg;
+    exit(edo_run(contradicts_itself));
+}
+
+static void contradicting_flags_abort(void **state)
+{
+    (void)state;
+    expect_abort(run_contradiction, NULL,
+                 "edo_scope_open: EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST");
+}
+
 static void leaving_early_aborts_with_the_names(void **state)
 {
     int two = 2, many = 1000;
@@ -494,6 +553,8 @@ int main(void)
         cmocka_unit_test(a_cancelled_join_with_a_result_answers_it_test),
         cmocka_unit_test(an_aborted_join_aborts_the_members_test),
         cmocka_unit_test(leaving_early_aborts_with_the_names),
+        cmocka_unit_test(a_scope_may_ignore_failures_test),
+        cmocka_unit_test(contradicting_flags_abort),
         cmocka_unit_test(a_scope_of_ended_members_may_be_left_test),
     };
     return RUN(tests);

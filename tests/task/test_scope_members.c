@@ -438,6 +438,117 @@ static void without_memory_the_arguments_stay_the_callers(void **state)
     test_allocator_remove();
 }
 
+/* ---- one of them is cancelled ---- */
+
+enum { CANCEL_MEMBERS = 9 };
+
+struct one_member_is_cancelled {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    edo_member member;
+    uint64_t ids[CANCEL_MEMBERS];
+    int64_t start;
+    int i;
+};
+
+edo_test(one_member_is_cancelled)
+{
+    edo_body {
+        int rc;
+        self->start = edo_now();
+        edo_scope_open(&self->scope, EDO_SCOPE_RESULTS | EDO_SCOPE_FAIL_FAST);
+        for (int i = 0; i < CANCEL_MEMBERS; i++)
+            assert_int_equal(
+                edo_scope_spawn_member(&self->ids[i], &self->scope, member, .duration = edo_s(1)),
+                0);
+        assert_int_equal(edo_scope_cancel_member(&self->scope, self->ids[4]), 0);
+        edo_await(rc, edo_scope_next(&self->scope, &self->member));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->member.id, self->ids[4]);
+        assert_int_equal(self->member.result, -ECANCELED);
+        assert_true(edo_now() < self->start + edo_ms(1));
+        assert_int_equal(edo_scope_cancel_member(&self->scope, self->ids[4]), -ESRCH); // for ever
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(rc, 0); // no failure: the others were not cancelled
+        assert_true(edo_now() >= self->start + edo_s(1));
+        for (int i = 0; i < CANCEL_MEMBERS; i++)
+            assert_int_equal(edo_scope_cancel_member(&self->scope, self->ids[i]), -ESRCH);
+        edo_return(0);
+    }
+}
+
+struct ids_of_other_scopes_are_unknown {
+    edo_frame();
+    edo_args();
+    edo_scope a, b;
+    uint64_t id;
+};
+
+edo_test(ids_of_other_scopes_are_unknown)
+{
+    edo_body {
+        int rc;
+        edo_scope_open(&self->a, 0);
+        edo_scope_open(&self->b, 0);
+        rc = edo_scope_spawn_member(&self->id, &self->a, member, .duration = edo_s(1));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_scope_cancel_member(&self->b, self->id), -ESRCH);
+        assert_int_equal(edo_scope_cancel_member(&self->a, 0), -ESRCH);
+        assert_int_equal(edo_scope_cancel_member(&self->a, self->id), 0);
+        assert_int_equal(edo_scope_cancel_member(&self->a, self->id), 0); // twice is once
+        edo_await(rc, edo_scope_join(&self->a));
+        assert_int_equal(rc, 0);
+        self->id = 1;
+        edo_scope_cancel(&self->b);
+        rc = edo_scope_spawn_member(&self->id, &self->b, member, .duration = 0);
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(self->id, 1);
+        edo_return(0);
+    }
+}
+
+/* Members end on all workers while their owner cancels them: each id meets its member or none. */
+struct members_race_with_their_cancellation {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    uint64_t ids[64];
+    unsigned ended;
+    int round;
+};
+
+edo_async(members_race_with_their_cancellation)
+{
+    edo_body {
+        int rc;
+        self->ended = 0;
+        for (self->round = 0; self->round < 50; self->round++) {
+            edo_scope_open(&self->scope, 0);
+            for (int i = 0; i < 64; i++)
+                assert_int_equal(edo_scope_spawn_member(&self->ids[i], &self->scope, member,
+                                                        .duration = i % 2 ? 0 : edo_us(10),
+                                                        .ended = &self->ended),
+                                 0);
+            for (int i = 0; i < 64; i++) {
+                rc = edo_scope_cancel_member(&self->scope, self->ids[i]);
+                assert_true(rc == 0 || rc == -ESRCH);
+            }
+            edo_await(rc, edo_scope_join(&self->scope));
+            assert_int_equal(rc, 0);
+        }
+        assert_int_equal(edo_load_relaxed(&self->ended), 50 * 64);
+        edo_return(0);
+    }
+}
+
+static void members_race_on_workers(void **state)
+{
+    (void)state;
+    edo_config config = { .workers = 3 };
+    assert_int_equal(edo_run_with(&config, members_race_with_their_cancellation), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +564,9 @@ int main(void)
         cmocka_unit_test(a_function_may_have_several_scopes_test),
         cmocka_unit_test(thousands_of_members_leave_no_memory),
         cmocka_unit_test(without_memory_the_arguments_stay_the_callers),
+        cmocka_unit_test(one_member_is_cancelled_test),
+        cmocka_unit_test(ids_of_other_scopes_are_unknown_test),
+        cmocka_unit_test(members_race_on_workers),
     };
     return RUN(tests);
 }

@@ -1,0 +1,125 @@
+/* Less ceremony in async functions: awaits that hand failures on, and awaits without a result.
+ *
+ *     edo_body {
+ *         size_t n;
+ *         edo_try(edo_tcp_connect(self->address, &self->conn));  // a failure: returned
+ *         edo_try_or(close, n, edo_read(self->conn, self->buf, sizeof self->buf));
+ *         edo_check_or(close, n == 0 ? -EPROTO : 0);             // the same for any value
+ *     close:                                                     // a failure: goes here
+ *         edo_close(self->conn);
+ *         edo_return(edo_failure());                             // that failure, or 0
+ *     }
+ *
+ * As everywhere in C: before there is anything to clean up a failure returns, afterwards it goes to
+ * a label. The line says which. The failure waits in the frame, so clean-up may await.
+ *
+ * The left side of an await with edo_try is written on success only, so it may be unsigned.
+ */
+#pragma once
+
+#include <edo/async.h>
+
+/* ---- any value ---- */
+
+/* Returns a value from the function if it is negative: edo_check(edo_spawn(&self->task, fetch)). */
+#define edo_check(...)                                                                             \
+    do {                                                                                           \
+        edo__checked(edo_checked_, __VA_ARGS__);                                                   \
+        if (edo_checked_ < 0) edo_return(edo_checked_);                                            \
+    } while (0)
+
+/* The same, but goes to a label of the function, where edo_failure() is that value. */
+#define edo_check_or(label, ...)                                                                   \
+    do {                                                                                           \
+        edo__checked(edo_checked_, __VA_ARGS__);                                                   \
+        if (edo_checked_ < 0) {                                                                    \
+            self->base.result = edo_checked_;                                                      \
+            goto label;                                                                            \
+        }                                                                                          \
+    } while (0)
+
+#define edo__checked(name, ...)                                                                    \
+    __auto_type name = (__VA_ARGS__);                                                              \
+    _Static_assert((__typeof__(name))-1 < 1, "a failure is negative: this value is unsigned")
+
+/* The failure that the last edo_..._or() has left for its label; 0 if none has failed. */
+#define edo_failure() (self->base.result)
+
+/* ---- awaits ---- */
+
+/* Waits for an operation: edo_try(op), or edo_try(lhs, op) for its result. A negative one is
+ * returned from the function, and lhs stays as it was. */
+#define edo_try(...)                                                                               \
+    edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get, edo__try_op,            \
+                  0)(__VA_ARGS__)
+
+/* The same, but a failure goes to a label: edo_try_or(close, op), edo_try_or(close, lhs, op). */
+#define edo_try_or(label, ...)                                                                     \
+    edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get_or, edo__try_op_or,      \
+                  0)(label, __VA_ARGS__)
+
+#define edo__by_count(a, b, c, d, name, ...) name
+#define edo__try_many(...)                                                                         \
+    _Static_assert(0, "edo_try: too many arguments; parentheses around a compound literal")
+
+#define edo__try_op(op)                                                                            \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_await(edo_tried_, op);                                                                 \
+        edo_check(edo_tried_);                                                                     \
+    } while (0)
+
+#define edo__try_get(lhs, op)                                                                      \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_await(edo_tried_, op);                                                                 \
+        edo_check(edo_tried_);                                                                     \
+        lhs = (__typeof__(lhs))edo_tried_;                                                         \
+    } while (0)
+
+#define edo__try_op_or(label, op)                                                                  \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_await(edo_tried_, op);                                                                 \
+        edo_check_or(label, edo_tried_);                                                           \
+    } while (0)
+
+#define edo__try_get_or(label, lhs, op)                                                            \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_await(edo_tried_, op);                                                                 \
+        edo_check_or(label, edo_tried_);                                                           \
+        lhs = (__typeof__(lhs))edo_tried_;                                                         \
+    } while (0)
+
+/* Calls an async function, as edo_call(), and returns a negative result of it. */
+#define edo_try_call(fn, ...)                                                                      \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_call(edo_tried_, fn, __VA_ARGS__);                                                     \
+        edo_check(edo_tried_);                                                                     \
+    } while (0)
+
+/* The same, but a failure goes to a label. */
+#define edo_try_call_or(label, fn, ...)                                                            \
+    do {                                                                                           \
+        int64_t edo_tried_;                                                                        \
+        edo_call(edo_tried_, fn, __VA_ARGS__);                                                     \
+        edo_check_or(label, edo_tried_);                                                           \
+    } while (0)
+
+/* Waits for an operation whose result does not matter: a farewell, a pause. */
+#define edo_await_void(...)                                                                        \
+    do {                                                                                           \
+        int64_t edo_dropped_;                                                                      \
+        edo_await(edo_dropped_, __VA_ARGS__);                                                      \
+        (void)edo_dropped_;                                                                        \
+    } while (0)
+
+/* Calls an async function whose result does not matter. */
+#define edo_call_void(fn, ...)                                                                     \
+    do {                                                                                           \
+        int64_t edo_dropped_;                                                                      \
+        edo_call(edo_dropped_, fn, __VA_ARGS__);                                                   \
+        (void)edo_dropped_;                                                                        \
+    } while (0)

@@ -1,0 +1,144 @@
+/* The limit of a block of awaits. It is a marker in the list of what its frame keeps, and acts like
+ * a cancellation of the function that lasts as long as the block:
+ *
+ *     OPEN -> (TRIED ->) PASSED -> closed, by the block's end or the function's
+ *
+ * The body has been polled with all fates as they were when its limits are looked up, so what is
+ * ready wins. Where it stopped because its budget was used up, something may be ready and not tried:
+ * then the limit gives it one more poll (TRIED), not more, so that a fast peer cannot hold it off.
+ *
+ * A limit that was opened behind the shield belongs to the clean-up and goes for all that is polled
+ * in it; the others are held off by the shield, as a cancellation is. */
+#include <edo/within.h>
+
+#include "task/op.h"
+
+enum { OPEN, TRIED, PASSED };
+
+static edo_poll limit_poll(edo_future *future, edo_cx *cx)
+{
+    (void)future;
+    (void)cx;
+    return EDO_PENDING; // never polled: only its place in the frame counts
+}
+
+static const edo_future_ops limit_ops = { .name = "edo_within",
+                                          .poll = limit_poll,
+                                          .kind = EDO_KIND_LIMIT };
+
+static struct edo_any_frame *frame_of(const edo_future *function)
+{
+    return (struct edo_any_frame *)(void *)function;
+}
+
+/* The first limit of a list, or NULL. */
+static edo_limit *limit_from(edo_future *kept)
+{
+    while (kept && kept->ops->kind != EDO_KIND_LIMIT)
+        kept = kept->next;
+    return (edo_limit *)(void *)kept;
+}
+
+#define each_limit(function, limit)                                                                \
+    edo_limit *limit = limit_from(frame_of(function)->edo_head.kept);                              \
+    limit;                                                                                         \
+    limit = limit_from(limit->base.next)
+
+/* Returns: whether it was in the list. */
+static bool unlink_limit(edo_future *function, edo_limit *limit)
+{
+    edo_future **link = &frame_of(function)->edo_head.kept;
+    while (*link && *link != &limit->base)
+        link = &(*link)->next;
+    if (!*link) return false;
+    *link = limit->base.next;
+    return true;
+}
+
+static void note_overdue(edo_future *function)
+{
+    function->flags &= (uint8_t)~EDO__OVERDUE;
+    for (each_limit(function, limit))
+        if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
+}
+
+/* A block that was left by a goto has left its limit open; its own line may begin it again. */
+static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
+{
+    if (!unlink_limit(function, limit)) return;
+    if (limit->base.line != line)
+        edo__misuse("edo_within", "line %u begins with a limit that line %u has open, in '%s'",
+                    line, limit->base.line, function->ops->name);
+}
+
+void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t deadline,
+                     uint32_t line)
+{
+    struct edo_any_frame *frame = frame_of(function);
+    edo__check_memory("edo_within", limit, "limit");
+    close_earlier(function, limit, line);
+    *limit = (edo_limit){
+        .base = { .ops = &limit_ops, .next = frame->edo_head.kept, .line = line },
+        .deadline = deadline,
+        .state = OPEN,
+        .is_cleanup = function->flags & EDO__SHIELD,
+    };
+    __atomic_signal_fence(__ATOMIC_RELEASE); // a handler that dumps finds it whole
+    frame->edo_head.kept = &limit->base;
+    note_overdue(function);
+    edo__give_fates(function, cx);
+}
+
+void edo__limit_close(edo_limit *limit, edo_future *function, edo_cx *cx)
+{
+    unlink_limit(function, limit);
+    note_overdue(function);
+    edo__give_fates(function, cx);
+}
+
+/* ---- in a poll of the function ---- */
+
+static void raise_to_cancelled(uint8_t *fate, edo_cx *cx, uint8_t overdue)
+{
+    if (*fate != EDO_LIVE) return; // a limit that passes after a cancellation changes nothing
+    *fate = EDO_CANCELLED;
+    cx->overdue |= overdue;
+}
+
+void edo__give_limits(const edo_future *function, edo_cx *cx)
+{
+    if (edo__likely(!(function->flags & EDO__OVERDUE))) return;
+    for (each_limit(function, limit)) {
+        if (limit->state != PASSED) continue;
+        raise_to_cancelled(&cx->bare, cx, EDO__BARE_OVERDUE);
+        if (limit->is_cleanup || !cx->shielded)
+            raise_to_cancelled(&cx->fate, cx, EDO__FATE_OVERDUE);
+    }
+}
+
+static bool passes(edo_limit *limit, edo_cx *cx)
+{
+    if (limit->state == PASSED) return false;
+    if (cx->now < limit->deadline) {
+        edo_cx_deadline(cx, limit->deadline);
+        return false;
+    }
+    if (cx->budget <= 0 && limit->state == OPEN) {
+        limit->state = TRIED;
+        cx->requeue = true;
+        return false;
+    }
+    limit->state = PASSED;
+    return true;
+}
+
+bool edo__limits_pass(edo_future *function, edo_cx *cx)
+{
+    bool any = false;
+    for (each_limit(function, limit))
+        any |= passes(limit, cx);
+    if (!any) return false;
+    function->flags |= EDO__OVERDUE;
+    edo__give_fates(function, cx);
+    return true;
+}
