@@ -36,8 +36,7 @@ edo_async(serve)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_tcp_listen(self->address, &self->listener));
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_tcp_listen(self->address, &self->listener));
         for (;;) {
             edo_await(rc, edo_accept(self->listener, &self->conn));
             if (rc < 0) break;

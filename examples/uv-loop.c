@@ -21,14 +21,11 @@ static void pong(uv_timer_t *timer);
 edo_async(ping)
 {
     edo_body {
-        int rc;
         for (self->i = 0; self->i < self->times; self->i++) {
-            edo_await(rc, edo_sleep(edo_ms(5)));
-            if (rc < 0) edo_return(rc);
+            edo_try(edo_sleep(edo_ms(5)));
             printf("ping, from a task\n");
             if (uv_timer_start(self->pong, pong, 1, 0) < 0) edo_return(-EIO);
-            edo_await(rc, edo_sleep(edo_ms(50)));
-            if (rc < 0) edo_return(rc);
+            edo_try(edo_sleep(edo_ms(50)));
         }
         edo_return(0);
     }

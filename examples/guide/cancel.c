@@ -37,8 +37,7 @@ edo_async(parent)
 {
     edo_body {
         int rc;
-        rc = edo_spawn(&self->task, worker);
-        if (rc < 0) edo_return(rc);
+        edo_check(edo_spawn(&self->task, worker));
         edo_await(rc, edo_sleep(edo_ms(10)));
 
         edo_task_cancel(self->task);

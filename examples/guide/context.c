@@ -30,8 +30,7 @@ edo_async(request)
 {
     edo_body {
         int rc;
-        rc = edo_spawn(&self->task, lookup); // has our context
-        if (rc < 0) edo_return(rc);
+        edo_check(edo_spawn(&self->task, lookup)); // has our context
         edo_shield();
         edo_await(rc, edo_join(self->task));
         printf("the look-up ended: %s\n", edo_strerror(rc));
@@ -51,8 +50,7 @@ edo_async(server)
         int rc;
         edo_context *context;
         edo_context_values values = { .deadline = edo_now() + edo_ms(20), .user = "R7" };
-        rc = edo_context_create(&values, &context);
-        if (rc < 0) edo_return(rc);
+        edo_check(edo_context_create(&values, &context));
         edo_spawn_options options = { .name = "request R7", .context = context };
         rc = edo_spawn_with(&self->task, &options, request);
         edo_context_unref(context); // the task has counted it

@@ -18,19 +18,19 @@ edo_async(answer)
         ssize_t n;
         self->length = 0;
         do {
-            edo_await(n, edo_read(self->conn, self->question + self->length,
-                                  sizeof self->question - self->length));
-            if (n > 0) self->length += (size_t)n;
+            edo_try_or(close, n,
+                       edo_read(self->conn, self->question + self->length,
+                                sizeof self->question - self->length));
+            self->length += (size_t)n;
         } while (n > 0 && self->length < sizeof self->question);
 
-        if (n >= 0) edo_await(n, edo_write_all(self->conn, "You asked: ", 11));
-        if (n >= 0) edo_await(n, edo_write_all(self->conn, self->question, self->length));
-        if (n < 0) {
-            edo_close(self->conn);
-            edo_return(n);
-        }
+        edo_try_or(close, edo_write_all(self->conn, "You asked: ", 11));
+        edo_try_or(close, edo_write_all(self->conn, self->question, self->length));
         edo_await(n, edo_finish(self->conn));
         edo_return(n);
+close:
+        edo_close(self->conn);
+        edo_return(edo_failure());
     }
 }
 
@@ -44,8 +44,7 @@ edo_async(serve_one)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_accept(self->listener, &self->conn));
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_accept(self->listener, &self->conn));
         edo_call(rc, answer, .conn = self->conn); // owns the stream from here on
         edo_return(rc);
     }
@@ -65,17 +64,17 @@ edo_async(ask)
     edo_body {
         ssize_t n;
         edo_await_for(n, edo_s(5), edo_tcp_connect(self->address, &self->conn));
-        if (n < 0) edo_return(n);
-        n = edo_tcp_set_nodelay(self->conn, true);
-        if (n == 0) edo_await(n, edo_write_all(self->conn, self->question, strlen(self->question)));
-        if (n >= 0) edo_await(n, edo_shutdown_write(self->conn)); // no more questions
-        if (n == 0) {
-            edo_await(n, edo_read_exact(self->conn, self->reply, sizeof self->reply));
-            if (n == -EDO_EOF) n = (ssize_t)edo_op_progress(edo_last_op());
-        }
-        if (n > 0) printf("%.*s\n", (int)n, self->reply);
+        edo_check(n);
+        edo_check_or(close, edo_tcp_set_nodelay(self->conn, true));
+        edo_try_or(close, edo_write_all(self->conn, self->question, strlen(self->question)));
+        edo_try_or(close, edo_shutdown_write(self->conn)); // no more questions
+        edo_await(n, edo_read_exact(self->conn, self->reply, sizeof self->reply));
+        if (n == -EDO_EOF) n = (ssize_t)edo_op_progress(edo_last_op());
+        edo_check_or(close, n);
+        printf("%.*s\n", (int)n, self->reply);
+close:
         edo_close(self->conn);
-        edo_return(n);
+        edo_return(edo_failure());
     }
 }
 /* end: client */
@@ -94,8 +93,7 @@ edo_async(conversation)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_tcp_listen("127.0.0.1:0", &self->listener)); // any free port
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_tcp_listen("127.0.0.1:0", &self->listener)); // any free port
         rc = edo_listener_address(self->listener, self->address, sizeof self->address);
         if (rc >= 0) {
             edo_init(&self->server, serve_one, .listener = self->listener);

@@ -12,9 +12,7 @@ struct greet {
 edo_async(greet)
 {
     edo_body {
-        int rc;
-        edo_await(rc, edo_yield());
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_yield());
         printf("hello, %s\n", self->whom);
         edo_return(0);
     }

@@ -31,8 +31,7 @@ edo_async(root)
     edo_body {
         int rc;
         edo_spawn_options options = { .metrics = true };
-        rc = edo_spawn_with(&self->task, &options, job, .rounds = 3);
-        if (rc < 0) edo_return(rc);
+        edo_check(edo_spawn_with(&self->task, &options, job, .rounds = 3));
         edo_await(rc, edo_sleep(edo_ms(100)));
 
         edo_task_metrics m;

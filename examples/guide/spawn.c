@@ -11,9 +11,7 @@ struct square {
 edo_async(square)
 {
     edo_body {
-        int rc;
-        edo_await(rc, edo_sleep(edo_ms(10)));
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_sleep(edo_ms(10)));
         edo_return(self->number * self->number);
     }
 }
@@ -30,8 +28,7 @@ edo_async(parent)
 {
     edo_body {
         int64_t rc;
-        rc = edo_spawn(&self->three, square, .number = 3);
-        if (rc < 0) edo_return(rc);
+        edo_check(edo_spawn(&self->three, square, .number = 3));
         rc = edo_spawn(&self->four, square, .number = 4);
         if (rc < 0) edo_detach(self->three);
         if (rc < 0) edo_return(rc);

@@ -14,10 +14,8 @@ struct expirations {
 edo_async(expirations)
 {
     edo_body {
-        int rc;
         uint64_t count;
-        edo_await(rc, edo_wait_fd(self->fd, EDO_READABLE));
-        if (rc < 0) edo_return(rc);
+        edo_try(edo_wait_fd(self->fd, EDO_READABLE));
         if (read(self->fd, &count, sizeof count) < 0) edo_return(-errno);
         printf("it was readable: %s\n", count > 0 ? "yes" : "no");
         edo_return(0);

@@ -175,6 +175,7 @@ edo_async(array_on_the_stack)
 {
     edo_body {
         edo_op sleeps[2] = { edo_sleep(1), edo_sleep(1) };
+        // edo-lint: allow(edo-local-address) this is what aborts
         edo_all_of(sleeps, 2);
         edo_return(0);
     }

@@ -569,6 +569,7 @@ edo_async(a_limit_on_the_stack)
 {
     edo_body {
         edo_limit limit;
+        // edo-lint: allow(edo-local-address) this is what aborts
         edo_within(&limit, edo_s(1)) {
             edo_try(edo_yield());
         }
