@@ -232,12 +232,13 @@ edo_test(a_ready_operation_wins)
     }
 }
 
-/* Its budget is used up when the limit has passed: the gate is open and was not tried. */
+/* Its budget is used up when the limit has passed: there is a message, and none was taken. */
 struct a_ready_operation_wins_without_budget {
     edo_frame();
     edo_args();
     edo_limit limit;
-    struct gate gate;
+    struct receive receive;
+    int messages;
 };
 
 edo_async(a_ready_operation_wins_without_budget)
@@ -246,10 +247,11 @@ edo_async(a_ready_operation_wins_without_budget)
         int rc;
         while (edo_cx_charge(cx))
             ;
-        self->gate = gate_make_open(7);
+        self->messages = 1;
+        self->receive = receive_make(&self->messages);
         edo_within(&self->limit, 0) {
-            edo_await_on(rc, &self->gate.base);
-            assert_int_equal(rc, 7);
+            edo_await_on(rc, &self->receive.base);
+            assert_int_equal(rc, 1);
         }
         edo_return(0);
     }
@@ -415,7 +417,7 @@ edo_test(a_scope_is_left_in_time)
 
 /* Kept from before; not awaited in the block. */
 struct what_any_keeps_is_not_limited {
-    edo_frame();
+    edo_frame(struct step step;);
     edo_args();
     edo_limit limit;
     edo_op kept, tick;
@@ -430,7 +432,7 @@ edo_test(what_any_keeps_is_not_limited)
         edo_any(rc, &self->kept.base, &self->tick.base);
         assert_int_equal(rc, 1);
         edo_within(&self->limit, edo_ms(10)) {
-            edo_await(rc, edo_sleep(edo_ms(20)));
+            edo_call(rc, step, .duration = edo_s(1), .cleanup = edo_ms(20));
             assert_int_equal(rc, -ETIMEDOUT);
         }
         edo_await_on(rc, &self->kept.base);
