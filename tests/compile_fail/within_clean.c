@@ -25,7 +25,7 @@ edo_async(f)
         }
         edo_check_or(out, rc);
         edo_await_void(edo_yield());
-    out:
+out:
         edo_return(edo_failure());
     }
 }
