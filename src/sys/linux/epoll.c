@@ -153,7 +153,8 @@ static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigne
 {
     edo__side *s = &source->sides[side];
     edo__note_ready(s, final ? EDO__READY_FINAL : 0);
-    return s->waiter && is_ours(driver, s->waiter) ? edo__op_wake(source, s->waiter) : NULL;
+    edo_op *op = edo__side_waiter(s);
+    return op && is_ours(driver, op) ? edo__op_wake(source, op) : NULL;
 }
 
 static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)

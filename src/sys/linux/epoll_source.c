@@ -121,7 +121,7 @@ static void wait_for_batch(edo__epoll *driver)
 static bool is_relied_on(const edo__source *source)
 {
     for (unsigned side = 0; side < EDO__SIDES; side++) {
-        const edo_op *waiter = source->sides[side].waiter;
+        const edo_op *waiter = edo__side_waiter(&source->sides[side]);
         if (waiter && waiter->link.at.driver == source->driver) return true;
     }
     return false;

@@ -56,7 +56,6 @@ static void on_signal(int number, siginfo_t *info, void *context)
 
 void edo__sys_forget_interrupt(void)
 {
-    request.lock = 0;
     edo_store_relaxed(&request.state, FREE);
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "base/lock.h"
 #include "sys/linux/drivers.h"
 
 enum { NANOSECONDS = 1000000000 };
@@ -267,6 +268,7 @@ static void count_fork(void)
     thread_id = 0; // the child's is another
     leave_signals();
     edo__sys_forget_interrupt();
+    edo__locks_leave_parent();
     edo_add_relaxed(&fork_generation, 1);
 }
 
