@@ -18,6 +18,17 @@ typedef uint32_t edo__lock;
 
 enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
+#if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
+
+/* One step each for the checker; the lock itself has a model of its own. */
+#define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
+#define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
+#define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
+
+enum { edo__lock_mark = EDO__LOCK_NEXT_MARK };
+
+#else
+
 /* Of this process; even. Changes in the child of a fork only, before it has a second thread. */
 extern uint32_t edo__lock_mark;
 
@@ -26,15 +37,6 @@ static inline void edo__locks_leave_parent(void)
 {
     edo__lock_mark += EDO__LOCK_NEXT_MARK;
 }
-
-#if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
-
-/* One step each for the checker; the lock itself has a model of its own. */
-#define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
-#define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
-#define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
-
-#else
 
 void edo__lock_take_slow(edo__lock *lock);
 void edo__lock_give_slow(edo__lock *lock);

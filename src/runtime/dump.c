@@ -45,12 +45,13 @@ static size_t tell_each(dump *d, edo_task **tasks, size_t count)
 static void tell_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = tell_each(d, tasks, count);
+    uint32_t tries = 0;
     for (int64_t now = edo__sys_now(), since = now; count && now < d->deadline;) {
         count = tell_each(d, tasks, count);
         now = edo__sys_now();
         if (now - since < SPIN) continue;
-        edo__sys_yield_thread();
-        since = now;
+        edo__sys_wait_briefly(&tries);
+        since = edo__sys_now();
     }
     /* Some of them may run for long, since the threads were asked first. */
     if (count) edo__tell_workers(&d->teller, tasks, count);
@@ -65,9 +66,10 @@ static bool lock_shard(const dump *d, edo__shard *shard)
         edo__lock_take(&shard->lock);
         return true;
     }
+    uint32_t tries = 0;
     while (!edo__lock_try(&shard->lock)) {
         if (edo__sys_now() >= d->deadline) return false;
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     }
     return true;
 }

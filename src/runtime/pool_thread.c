@@ -47,8 +47,9 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 /* Who has called it may not have left it so far; a few instructions. */
 static void free_thread(edo__pool_thread *thread)
 {
+    uint32_t tries = 0;
     while (edo_load_acquire(&thread->callers))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo__free(thread, sizeof *thread);
 }
 

@@ -276,8 +276,9 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
 /* The rest of a push from another thread is a few instructions long. */
 static void wait_for_visitors(edo_runtime *runtime)
 {
+    uint32_t tries = 0;
     while (edo_load_acquire(&runtime->visitors))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
 }
 
 static void release(edo_runtime *runtime)

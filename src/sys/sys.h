@@ -25,7 +25,13 @@ void edo__sys_futex_wake(uint32_t *word); // one sleeper
 /* The same until a moment of edo__sys_now(); INT64_MAX: for ever. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-void edo__sys_yield_thread(void);
+/* One try more of a loop that waits for a few instructions of another thread: offers the processor,
+ * and from the EDO__BRIEF_TRIES-th on sleeps, each time for longer, at most a millisecond. A thread of
+ * a higher priority than the other one, on the same processor, would else keep it from ever coming to
+ * these instructions. *tries: of this loop; begins at 0. */
+void edo__sys_wait_briefly(uint32_t *tries);
+
+enum { EDO__BRIEF_TRIES = 8 };
 
 typedef uintptr_t edo__sys_thread;
 

@@ -97,8 +97,9 @@ uint32_t edo__sys_thread_id(void)
     return 1;
 }
 
-void edo__sys_yield_thread(void)
+void edo__sys_wait_briefly(uint32_t *tries)
 {
+    (void)tries;
     model_yield(MODEL_HERE);
 }
 

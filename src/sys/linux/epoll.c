@@ -262,8 +262,9 @@ static void epoll_close(edo_driver *base)
         return;
     }
     edo__epoll_let_go(driver);
+    uint32_t tries = 0;
     while (edo_load_acquire(&base->pins))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo__epoll_free_dead(driver);
     close_fds(driver);
     edo__free(driver, sizeof *driver);

@@ -110,11 +110,11 @@ void edo__epoll_end_batch(edo__epoll *driver)
  * lock, which the batch may need. */
 static void wait_for_batch(edo__epoll *driver)
 {
-    uint32_t turns = edo_load_acquire(&driver->turns);
+    uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
     if (!(turns & 1) || edo__epoll_is_inherited(driver)) return;
     driver->base.ops->unpark(&driver->base);
     while (edo_load_acquire(&driver->turns) == turns)
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
 }
 
 /* Whether an operation waits for the driver that has the source registered. */

@@ -72,9 +72,19 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
             deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-void edo__sys_yield_thread(void)
+enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
+
+/* Nobody wakes the word: the wait ends with its time. */
+void edo__sys_wait_briefly(uint32_t *tries)
 {
-    sched_yield();
+    uint32_t nobody = 0, sleeps = (*tries)++;
+    if (sleeps < EDO__BRIEF_TRIES) {
+        sched_yield();
+        return;
+    }
+    sleeps -= EDO__BRIEF_TRIES;
+    int64_t pause = sleeps < 6 ? FIRST_PAUSE << sleeps : LAST_PAUSE;
+    edo__sys_futex_wait_until(&nobody, 0, edo__sys_now() + pause);
 }
 
 void edo__sys_close(int fd)
@@ -200,9 +210,10 @@ int edo__sys_take_signals(void (*notify)(void *), void *context)
 /* What notify uses may go once this returns. */
 void edo__sys_release_signals(void)
 {
+    uint32_t tries = 0;
     edo_and_acq_rel(&signals.state, ~(uint32_t)OPEN);
     while (edo_load_acquire(&signals.state) >= HANDLER)
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     sigaction(SIGINT, &signals.old_int, NULL);
     sigaction(SIGTERM, &signals.old_term, NULL);
     edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
