@@ -171,7 +171,7 @@ static void tell_shard(dump *d, edo__worker *seat)
 static void write_to_log(void *context, const char *line)
 {
     (void)context;
-    edo__log(EDO_LOG_WARN, "%s", line);
+    edo__log_patiently(EDO_LOG_WARN, line);
 }
 
 static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context, bool is_abort)
@@ -212,7 +212,7 @@ int edo_dump_all(edo_dump_fn *write, void *context)
 static void write_to_stderr(void *context, const char *line)
 {
     (void)context;
-    fprintf(stderr, "edo: %s\n", line);
+    edo__print_patiently("edo: %s\n", line);
 }
 
 /* Once: a misuse that the dump itself meets ends the process without another one. */

@@ -53,7 +53,7 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
 static int exit_status(const char *name, int64_t result, bool interrupted)
 {
     if (result >= 0 || (interrupted && result == -ECANCELED)) return EXIT_SUCCESS;
-    fprintf(stderr, "edo: %s: %s\n", name, edo_strerror(result));
+    edo__print_patiently("edo: %s: %s\n", name, edo_strerror(result));
     return EXIT_FAILURE;
 }
 

@@ -5,7 +5,7 @@
 /* Under the lock. */
 static void set_waiter_of_side(edo__side *side, edo_op *waiter)
 {
-    side->mark = edo__lock_mark;
+    side->mark = (uint8_t)edo__lock_mark;
     side->waiter = waiter;
 }
 

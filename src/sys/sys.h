@@ -76,12 +76,13 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
 /* Grows in every child of fork(). 0: there is no memory to notice forks. */
 uint32_t edo__sys_fork_generation(void);
 
-/* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles
- * it. */
-void edo__sys_ignore_sigpipe(void);
+/* Writes a line to stderr, without blocking and without SIGPIPE. patience: nanoseconds to wait for a
+ * reader that is behind. Returns: whether it was written. */
+bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
 /* SIGINT and SIGTERM call notify(context) on some thread until they are released; a second one ends
- * the process. notify is async-signal-safe. -EBUSY: taken already. */
+ * the process. One that the process ignores stays ignored. notify is async-signal-safe. -EBUSY: taken
+ * already. */
 int edo__sys_take_signals(void (*notify)(void *context), void *context);
 void edo__sys_release_signals(void);
 
