@@ -141,7 +141,6 @@ static void init(edo_runtime *runtime)
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
     edo_store_relaxed(&edo__describe_current, describe_current); // by any thread, always the same
-    edo__sys_ignore_sigpipe();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
     if (config) runtime->config = *config;

@@ -108,8 +108,6 @@ uint32_t edo__sys_fork_generation(void)
     return 1;
 }
 
-void edo__sys_ignore_sigpipe(void) {}
-
 int edo__sys_timer_open(void)
 {
     return 101;

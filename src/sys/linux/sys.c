@@ -157,12 +157,6 @@ void edo__sys_thread_name(const char *name)
 
 /* ---- signals ---- */
 
-void edo__sys_ignore_sigpipe(void)
-{
-    struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
-}
-
 /* state: whether the signals are taken, whether handlers may use notify and context, and how many
  * handlers run, on any threads. A handler enters and looks in one step, so the release, which takes
  * OPEN away in one step, knows of all that saw it. */
@@ -190,6 +184,19 @@ static void on_signal(int number)
     errno = saved;
 }
 
+/* A shell has its background jobs ignore SIGINT, as nohup does with SIGHUP: what is ignored is not
+ * meant for this process. */
+static void take_unless_ignored(int number, const struct sigaction *action, struct sigaction *old)
+{
+    if (sigaction(number, NULL, old) == 0 && old->sa_handler != SIG_IGN)
+        sigaction(number, action, NULL);
+}
+
+static void put_back(int number, const struct sigaction *old)
+{
+    if (old->sa_handler != SIG_IGN) sigaction(number, old, NULL);
+}
+
 int edo__sys_take_signals(void (*notify)(void *), void *context)
 {
     if (edo_or_acq_rel(&signals.state, TAKEN) & TAKEN) return -EBUSY;
@@ -202,8 +209,8 @@ int edo__sys_take_signals(void (*notify)(void *), void *context)
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, &signals.old_int);
-    sigaction(SIGTERM, &action, &signals.old_term);
+    take_unless_ignored(SIGINT, &action, &signals.old_int);
+    take_unless_ignored(SIGTERM, &action, &signals.old_term);
     return 0;
 }
 
@@ -214,8 +221,8 @@ void edo__sys_release_signals(void)
     edo_and_acq_rel(&signals.state, ~(uint32_t)OPEN);
     while (edo_load_acquire(&signals.state) >= HANDLER)
         edo__sys_wait_briefly(&tries);
-    sigaction(SIGINT, &signals.old_int, NULL);
-    sigaction(SIGTERM, &signals.old_term, NULL);
+    put_back(SIGINT, &signals.old_int);
+    put_back(SIGTERM, &signals.old_term);
     edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
 }
 
@@ -224,8 +231,8 @@ static void leave_signals(void)
 {
     uint32_t state = edo_swap_acq_rel(&signals.state, 0);
     if (!(state & OPEN)) return;
-    sigaction(SIGINT, &signals.old_int, NULL);
-    sigaction(SIGTERM, &signals.old_term, NULL);
+    put_back(SIGINT, &signals.old_int);
+    put_back(SIGTERM, &signals.old_term);
 }
 
 static struct {
