@@ -242,7 +242,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
- * the caller's. */
+ * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack of
+ * the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as well, and
+ * the log says so. */
 #define edo_call_boxed(lhs, fn, ...)                                                               \
     do {                                                                                           \
         self->edo_head.awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));            \

@@ -45,6 +45,11 @@ edo__sys_thread edo__sys_thread_self(void);
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
+/* Bytes of the calling thread's stack that may still be used; SIZE_MAX where it is not known, as on a
+ * stack that the program has made itself. A share is kept for signal handlers, and for functions that
+ * do not ask. */
+size_t edo__sys_stack_room(void);
+
 /* The calling thread's number, as the system and debuggers have it; never 0. Async-signal-safe. */
 uint32_t edo__sys_thread_id(void);
 

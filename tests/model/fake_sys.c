@@ -92,6 +92,11 @@ uint32_t edo__sys_cpu_count(void)
     return 2;
 }
 
+size_t edo__sys_stack_room(void)
+{
+    return SIZE_MAX;
+}
+
 uint32_t edo__sys_thread_id(void)
 {
     return 1;

@@ -138,6 +138,36 @@ void edo__sys_thread_detach(edo__sys_thread thread)
     pthread_detach((pthread_t)thread);
 }
 
+enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // a quarter of a small one is kept
+
+typedef struct stack {
+    uintptr_t first, size; // 0: not asked so far
+} stack;
+
+static _Thread_local stack own_stack __attribute__((tls_model("initial-exec")));
+
+static void find_stack(stack *ret_stack)
+{
+    void *address = NULL;
+    size_t size = 0;
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    pthread_attr_getstack(&attributes, &address, &size);
+    pthread_attr_destroy(&attributes);
+    size_t reserve = size / STACK_SHARE < MAX_STACK_RESERVE ? size / STACK_SHARE
+                                                            : MAX_STACK_RESERVE;
+    *ret_stack = (stack){ (uintptr_t)address + reserve, size - reserve };
+}
+
+size_t edo__sys_stack_room(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (!own_stack.size) find_stack(&own_stack);
+    if (here < own_stack.first) return 0;
+    uintptr_t room = here - own_stack.first;
+    return room < own_stack.size ? room : SIZE_MAX;
+}
+
 static _Thread_local uint32_t thread_id __attribute__((tls_model("initial-exec")));
 
 uint32_t edo__sys_thread_id(void)
