@@ -2,6 +2,7 @@
 #include "runtime/pool.h"
 
 #include "base/base.h"
+#include "task/task.h"
 
 /* ---- one step: the end of a job, the next one ---- */
 
@@ -35,6 +36,7 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
     arrive(self);
     if (*job) edo__pool_finish(pool, *job, result, &after);
     *job = edo__pool_take(pool, &after);
+    if (*job) edo__self.serves = (const edo_runtime *)(intptr_t)(*job)->base.result;
     self->busy = *job != NULL;
     step next = *job ? RUN : without_job(self);
     edo__lock_give(&pool->lock);

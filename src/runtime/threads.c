@@ -142,7 +142,10 @@ int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
     edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
     if (!worker || !worker->is_shared) return fn(arg);
     struct edo__thread outer = edo__self;
-    edo__self = (struct edo__thread){ .runtime = outer.runtime }; // not inside a task, nor a worker
+    edo__self = (struct edo__thread){ // not inside a task, nor a worker
+                                      .runtime = outer.runtime,
+                                      .serves = outer.runtime
+    };
     edo__monitor_hand_over(worker);
     int64_t result = fn(arg);
     edo__monitor_take_back(worker);
