@@ -353,7 +353,8 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_go(fn, ...) edo__spawn(NULL, NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
 /* An operation as an expression, from a plain thread, which it blocks:
- * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. */
+ * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is the one
+ * of edo_now() on this thread; a test clock that stands goes on for it in real time. */
 #define edo_wait(...)                                                                              \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
