@@ -76,11 +76,6 @@ static void test_no_sleeper_is_forgotten(void **state)
 
 /* ---- fork ---- */
 
-static void count_up_after_fork(unsigned index, void *arg)
-{
-    count_up(index, arg);
-}
-
 static void take_locks_of_the_parent(void *arg)
 {
     (void)arg;
@@ -94,7 +89,9 @@ static void take_locks_of_the_parent(void *arg)
     edo__lock_give(&game.lock);
     assert_int_equal(guarded.low, 2);
     assert_int_equal(guarded.lock, 0);
-    run_threads(THREADS, count_up_after_fork, NULL);
+#ifndef __SANITIZE_THREAD__ // in such a child it has no new threads
+    run_threads(THREADS, count_up, NULL);
+#endif
 }
 
 static void sleep_for_lock(unsigned index, void *arg)

@@ -226,9 +226,13 @@ static void recursion_ends_with_the_stack(void **state)
     edo_config current = { .name = "current" };
     edo_config small = { .workers = 1, .max_spare = -1, .stack_size = 128 << 10 };
     edo_config workers = { .workers = 1, .max_spare = -1 };
-    expect_success_in_child(sink_for_ever, &current);
     expect_success_in_child(sink_for_ever, &small);
+#ifndef __SANITIZE_THREAD__ // which has a stack of its own for the names of functions, and less of it
+    expect_success_in_child(sink_for_ever, &current);
     expect_success_in_child(sink_for_ever, &workers);
+#else
+    (void)current, (void)workers;
+#endif
 }
 
 int main(void)
