@@ -49,6 +49,9 @@ if(EDO_SHARED)
     target_compile_options(edo_shared PRIVATE -fno-semantic-interposition)
     target_link_options(edo_shared PRIVATE
         -Wl,--version-script=${edo_map} -Wl,-Bsymbolic-functions)
+    # It leaves code with the process for good: handlers of signals and of forks, the end of threads
+    # that have used edo_wait. So dlclose() leaves it where it is.
+    target_link_options(edo_shared PRIVATE -Wl,-z,nodelete)
     if(NOT EDO_SANITIZE)
         # A sanitizer's runtime is in the program, so only without one can nothing be missing.
         target_link_options(edo_shared PRIVATE -Wl,-z,defs)

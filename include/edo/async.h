@@ -246,7 +246,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
- * the caller's. */
+ * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack of
+ * the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as well, and
+ * the log says so. */
 #define edo_call_boxed(lhs, fn, ...)                                                               \
     do {                                                                                           \
         self->edo_head.awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));            \
@@ -387,7 +389,8 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_go(fn, ...) edo__spawn(NULL, NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
 
 /* An operation as an expression, from a plain thread, which it blocks:
- * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. */
+ * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is the one
+ * of edo_now() on this thread; a test clock that stands goes on for it in real time. */
 #define edo_wait(...)                                                                              \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \

@@ -78,7 +78,8 @@ typedef enum edo_log_level {
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
 /* Sends edo's log to fn; NULL sets the default back: errors and warnings on stderr (EDO_LOG=error,
- * warn, info or debug changes what is shown).
+ * warn, info or debug changes what is shown). A line that stderr has no room for is dropped, and the
+ * next tells how many were: the log holds nobody up.
  * Thread: any, but not while another thread is in edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 

@@ -90,7 +90,7 @@ typedef struct edo_pool_config {
 /* Makes a pool that belongs to no runtime; tasks of all runtimes may use it. It has no thread until
  * a job comes.
  * config: NULL for the default.
- * Returns: 0 or -ENOMEM. Thread: any. */
+ * Returns: 0; -EINVAL for a keep_alive below 0; -ENOMEM. Thread: any. */
 EDO_API int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 
 /* Ends a pool of edo_pool_create(): jobs that have not begun answer -ESHUTDOWN; waits for the end
@@ -128,7 +128,7 @@ EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **
 
 /* Gives a runtime one more pool; or one of the usual names with limits of one's own, before its
  * first use.
- * Returns: 0; -EINVAL without a name; -EEXIST if it has one of that name; -ENOMEM; -ESHUTDOWN;
+ * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if it has one of that name; -ENOMEM; -ESHUTDOWN;
  * -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config);
 

@@ -88,8 +88,8 @@ typedef struct edo_config {
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
                              // as many as the environment's EDO_WORKER_THREADS says, else
                              // one per processor that the process may use
-    int32_t max_spare;       // more threads to help stuck ones; 0: as many as
-                             // workers, at least 4; -1: none
+    int32_t max_spare;       // more threads to help stuck ones, at most 10,000; 0: as
+                             // many as workers, at least 4; -1: none
     size_t stack_size;       // bytes, of each worker's thread; 0: the system's default
     const int *cpus;         // worker i runs on cpus[i % cpu_count] only, spare ones
                              // anywhere; not copied
@@ -110,7 +110,8 @@ typedef struct edo_config {
 
 /* Makes a runtime; with workers, their threads wait for tasks from then on.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
- * EDO_WORKERS_AUTO or above 10,000, an EDO_WORKER_THREADS that is no number (the log says so), or
+ * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit or a time slice
+ * below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log says so), or
  * metrics that cannot be (edo/metrics.h); -EAGAIN without a thread for each worker, for the monitor
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
  * refuses is replaced by epoll, with a line in the log.
@@ -123,7 +124,8 @@ EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runti
  * was cancelled holds until its thread is through; -ETIMEDOUT when some could not be ended: they
  * are named in the log and leaked, with what they use; joins of them answer -ESHUTDOWN; memory
  * given to their operations stays untouchable until the process ends. -EBUSY inside of any task, of
- * a turn, or on one of its workers: nothing was done.
+ * a turn, or on one of its workers, and inside of what the runtime waits for: a job or an
+ * edo_block_in_place() of one of its tasks, one of its hooks. Nothing was done then.
  * Thread: the owner; with workers, any but them. The handle is gone, except for references
  * (edo_runtime_ref). */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
@@ -200,7 +202,7 @@ EDO_API int edo_runtime_fd(edo_runtime *runtime);
 EDO_API int edo__run(const edo_config *config, const edo_site *site, const void *args);
 
 /* Runs an async function on a runtime of its own, as a program: cancels it on SIGINT and SIGTERM (a
- * second one kills), then ends the runtime. edo_run() has the default, a current-thread runtime;
+ * second one kills; one that the process ignores stays ignored), then ends the runtime. edo_run() has the default, a current-thread runtime;
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: a program's exit status: 0 for a result >= 0 or that cancellation, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.

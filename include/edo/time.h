@@ -81,7 +81,7 @@ EDO_API int edo_clock_resume(void);
  * in its order and edo_now() is its moment then. Several add up. With workers it moves at once, and
  * from one deadline to the next without waiting for the tasks that run on others.
  * Returns: 0; -EINVAL when it is not paused or duration < 0.
- * Thread: inside a task of that runtime. */
+ * Thread: inside a task of that runtime, or one that has entered it: then it moves at once, too. */
 EDO_API int edo_clock_advance(int64_t duration);
 
 /* Whether a paused clock goes on by itself when all is idle: no task ready, no event to be had, no

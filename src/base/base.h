@@ -14,6 +14,12 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
+/* The same for a line of many that somebody asked for: on stderr it may wait for a slow reader. */
+void edo__log_patiently(edo_log_level level, const char *line);
+
+/* A line on stderr, now or after a wait of at most a second; else it is dropped. */
+void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
+
 /* Ends the process for a misuse that no error can report: one line that names the call, the rule
  * and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);

@@ -2,10 +2,19 @@
 
 #include "sys/sys.h"
 
+uint32_t edo__lock_mark = EDO__LOCK_NEXT_MARK;
+
+/* Another process' mark: its holder is not here, and the lock is ours by the swap. */
+static bool is_held_here(uint32_t word)
+{
+    return (word & ~(uint32_t)EDO__LOCK_CONTENDED) == edo__lock_mark;
+}
+
 void edo__lock_take_slow(edo__lock *lock)
 {
-    while (edo_swap_acquire(lock, 2) != 0)
-        edo__sys_futex_wait(lock, 2);
+    uint32_t contended = edo__lock_mark | EDO__LOCK_CONTENDED;
+    while (is_held_here(edo_swap_acquire(lock, contended)))
+        edo__sys_futex_wait(lock, contended);
 }
 
 void edo__lock_give_slow(edo__lock *lock)

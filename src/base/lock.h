@@ -2,14 +2,21 @@
  * wakeable and the log of the very end (docs/internals/base.md). Under a source's, drivers may make
  * quick system calls and take their own. Any thread.
  *
- * States: 0 free, 1 taken, 2 taken and somebody may sleep (Drepper, "Futexes Are Tricky", mutex 3).
- * Taking acquires what giving released: the partner of each is the other.
+ * States: 0 free; MARK taken; MARK + CONTENDED taken, and somebody may sleep (Drepper, "Futexes Are
+ * Tricky", mutex 3). Taking acquires what giving released: the partner of each is the other.
+ *
+ * Forks. MARK is another number in every child of a fork. A lock that a thread of the parent held when
+ * it forked has the parent's mark in the child, where that thread does not exist: so it counts as free
+ * there. What it guards may be half changed; so code that runs in a child follows no link of its
+ * parent's (docs/internals/runtime.md). A lock that is only tried is not the child's to have.
  */
 #pragma once
 
 #include "base/atomic.h"
 
 typedef uint32_t edo__lock;
+
+enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 #if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
@@ -18,7 +25,18 @@ typedef uint32_t edo__lock;
 #define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
 
+enum { edo__lock_mark = EDO__LOCK_NEXT_MARK };
+
 #else
+
+/* Of this process; even. Changes in the child of a fork only, before it has a second thread. */
+extern uint32_t edo__lock_mark;
+
+/* In the child of a fork. */
+static inline void edo__locks_leave_parent(void)
+{
+    edo__lock_mark += EDO__LOCK_NEXT_MARK;
+}
 
 void edo__lock_take_slow(edo__lock *lock);
 void edo__lock_give_slow(edo__lock *lock);
@@ -26,19 +44,19 @@ void edo__lock_give_slow(edo__lock *lock);
 static inline void edo__lock_take(edo__lock *lock)
 {
     uint32_t expected = 0;
-    if (!edo_cas_acquire(lock, &expected, 1)) edo__lock_take_slow(lock);
+    if (!edo_cas_acquire(lock, &expected, edo__lock_mark)) edo__lock_take_slow(lock);
 }
 
 /* Returns: whether it was free, and is the caller's now. */
 static inline bool edo__lock_try(edo__lock *lock)
 {
     uint32_t expected = 0;
-    return edo_cas_acquire(lock, &expected, 1);
+    return edo_cas_acquire(lock, &expected, edo__lock_mark);
 }
 
 static inline void edo__lock_give(edo__lock *lock)
 {
-    if (edo_swap_release(lock, 0) == 2) edo__lock_give_slow(lock);
+    if (edo_swap_release(lock, 0) & EDO__LOCK_CONTENDED) edo__lock_give_slow(lock);
 }
 
 #endif

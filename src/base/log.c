@@ -6,8 +6,13 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "sys/sys.h"
 
-enum { LINE_SIZE = 512 }; // a line of the log; longer ones are cut
+enum {
+    LINE_SIZE = 512,              // a line of the log; longer ones are cut
+    PRINTED_SIZE = 3 * LINE_SIZE, // one on stderr: a misuse's rule and task, and what stands around
+    PATIENCE = 1000000000,        // nanoseconds, of what was asked for, or is the last line
+};
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
@@ -19,10 +24,50 @@ static edo_log_level shown_level(void)
     return EDO_LOG_WARN;
 }
 
+/* ---- lines on stderr ---- */
+
+/* Lines that did not fit since the last that did. */
+static edo_atomic(uint32_t) dropped;
+
+/* A line waits for a reader that is behind, but only one at a time: after one that waited in vain the
+ * next do not. Those that were dropped are counted in front of the next that fits. */
+static void print(int64_t patience, const char *text)
+{
+    char all[PRINTED_SIZE + LINE_SIZE];
+    uint32_t missing = edo_swap_relaxed(&dropped, 0);
+    int size = snprintf(all, sizeof all, "%s", text);
+    if (missing)
+        size = snprintf(all, sizeof all, "edo: warn: %u lines were dropped: stderr was full\n%s",
+                        missing, text);
+    if (size >= (int)sizeof all) size = (int)sizeof all - 1;
+    if (!edo__sys_write_stderr(all, (size_t)size, missing ? 0 : patience))
+        edo_add_relaxed(&dropped, missing + 1);
+}
+
+void edo__print_patiently(const char *format, ...)
+{
+    char line[PRINTED_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    print(PATIENCE, line);
+}
+
+static void print_level(int64_t patience, edo_log_level level, const char *line)
+{
+    char text[PRINTED_SIZE];
+    if (level > shown_level()) return;
+    snprintf(text, sizeof text, "edo: %s: %s\n", level_names[level], line);
+    print(patience, text);
+}
+
+/* ---- the log ---- */
+
 static void log_to_stderr(void *context, edo_log_level level, const char *line)
 {
     (void)context;
-    if (level <= shown_level()) fprintf(stderr, "edo: %s: %s\n", level_names[level], line);
+    print_level(0, level, line);
 }
 
 static edo_log_fn *log_fn = log_to_stderr;
@@ -44,6 +89,16 @@ void edo__log(edo_log_level level, const char *format, ...)
     log_fn(log_context, level, line);
 }
 
+void edo__log_patiently(edo_log_level level, const char *line)
+{
+    if (log_fn == log_to_stderr)
+        print_level(PATIENCE, level, line);
+    else
+        log_fn(log_context, level, line);
+}
+
+/* ---- misuse ---- */
+
 const char *(*edo__describe_current)(char *buffer, size_t size);
 void (*edo__at_misuse)(void);
 
@@ -56,7 +111,7 @@ void edo__misuse(const char *call, const char *format, ...)
     va_end(args);
     const char *(*describe)(char *, size_t) = edo_load_relaxed(&edo__describe_current);
     const char *where = describe ? describe(task, sizeof task) : "";
-    fprintf(stderr, "edo: %s: %s%s\n", call, rule, where);
+    edo__print_patiently("edo: %s: %s%s\n", call, rule, where);
     void (*last_act)(void) = edo_load_relaxed(&edo__at_misuse);
     if (last_act) last_act();
     abort();

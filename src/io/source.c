@@ -59,7 +59,7 @@ static void hang_up(edo__source *source)
     edo_wakeable *wakes[EDO__SIDES] = { NULL, NULL };
     edo__lock_take(&source->lock);
     for (unsigned side = 0; side < EDO__SIDES; side++) {
-        edo_op *op = source->sides[side].waiter;
+        edo_op *op = edo__side_waiter(&source->sides[side]);
         if (!op) continue;
         edo_driver *driver = op->link.at.driver;
         wakes[side] = driver->ops->hang_up(driver, source, op);

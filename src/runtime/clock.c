@@ -63,6 +63,25 @@ bool edo__clock_skip(edo_runtime *runtime)
     return true;
 }
 
+/* ---- following another one ---- */
+
+/* From the monotonic clock to that of the runtime which this thread has entered, now. */
+static int64_t offset_of_thread(void)
+{
+    const edo_runtime *runtime = edo__self.runtime;
+    if (!runtime) return 0;
+    if (!edo__clock_is_paused(runtime)) return edo_load_relaxed(&runtime->clock.offset);
+    return edo_load_relaxed(&runtime->clock.frozen) - edo__sys_now();
+}
+
+void edo__clock_follow(edo_runtime *runtime)
+{
+    int64_t offset = offset_of_thread();
+    if (edo__likely(offset == edo_load_relaxed(&runtime->clock.offset))) return;
+    edo_store_relaxed(&runtime->clock.offset, offset);
+    edo__timers_restart(runtime->seats[0]);
+}
+
 /* ---- for users ---- */
 
 static int pause_clock(edo_runtime *runtime, edo__clock *clock)
@@ -95,16 +114,19 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
     return rc;
 }
 
-int edo_clock_pause(void)
-{
-    return change(pause_clock);
-}
-
-/* Workers that sleep do so without regard to their timers, which go on now. */
+/* Workers that sleep did not know of the change: a clock that is paused may go on at once when all is
+ * idle, or has been advanced; the timers of one that goes on were left out of regard. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         edo__worker_notify(runtime->seats[i]);
+}
+
+int edo_clock_pause(void)
+{
+    int rc = change(pause_clock);
+    if (rc == 0) wake_all(edo__self.runtime);
+    return rc;
 }
 
 int edo_clock_resume(void)
@@ -123,12 +145,15 @@ int edo_clock_advance(int64_t duration)
     bool paused = clock->paused;
     if (paused) edo_store_relaxed(&clock->target, edo__later(clock->target, duration));
     edo__lock_give(&clock->lock);
+    if (paused && !edo__seat_in(runtime)) wake_all(runtime);
     return paused ? 0 : -EINVAL;
 }
 
 int edo_clock_auto_advance(bool on)
 {
-    if (!edo__self.runtime) return -EINVAL;
-    edo_store_relaxed(&edo__self.runtime->clock.auto_advance, on);
+    edo_runtime *runtime = edo__self.runtime;
+    if (!runtime) return -EINVAL;
+    edo_store_relaxed(&runtime->clock.auto_advance, on);
+    if (on) wake_all(runtime);
     return 0;
 }

@@ -45,12 +45,13 @@ static size_t tell_each(dump *d, edo_task **tasks, size_t count)
 static void tell_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = tell_each(d, tasks, count);
+    uint32_t tries = 0;
     for (int64_t now = edo__sys_now(), since = now; count && now < d->deadline;) {
         count = tell_each(d, tasks, count);
         now = edo__sys_now();
         if (now - since < SPIN) continue;
-        edo__sys_yield_thread();
-        since = now;
+        edo__sys_wait_briefly(&tries);
+        since = edo__sys_now();
     }
     /* Some of them may run for long, since the threads were asked first. */
     if (count) edo__tell_workers(&d->teller, tasks, count);
@@ -65,9 +66,10 @@ static bool lock_shard(const dump *d, edo__shard *shard)
         edo__lock_take(&shard->lock);
         return true;
     }
+    uint32_t tries = 0;
     while (!edo__lock_try(&shard->lock)) {
         if (edo__sys_now() >= d->deadline) return false;
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     }
     return true;
 }
@@ -169,7 +171,7 @@ static void tell_shard(dump *d, edo__worker *seat)
 static void write_to_log(void *context, const char *line)
 {
     (void)context;
-    edo__log(EDO_LOG_WARN, "%s", line);
+    edo__log_patiently(EDO_LOG_WARN, line);
 }
 
 static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context, bool is_abort)
@@ -210,7 +212,7 @@ int edo_dump_all(edo_dump_fn *write, void *context)
 static void write_to_stderr(void *context, const char *line)
 {
     (void)context;
-    fprintf(stderr, "edo: %s\n", line);
+    edo__print_patiently("edo: %s\n", line);
 }
 
 /* Once: a misuse that the dump itself meets ends the process without another one. */

@@ -10,9 +10,14 @@
             if (hooks_->member) hooks_->member(hooks_->user, __VA_ARGS__);                         \
     } while (0)
 
+/* Perhaps on a plain thread. */
 static inline void edo__hooks_spawn(const edo_runtime *runtime, const edo_task *task)
 {
+    if (edo__likely(!runtime->config.hooks)) return;
+    const edo_runtime *outer = edo__self.serves;
+    edo__self.serves = runtime;
     edo__hooks_each(runtime, spawn, task);
+    edo__self.serves = outer;
 }
 
 static inline void edo__hooks_poll(const edo_runtime *runtime, const edo_task *task, bool before)

@@ -218,6 +218,7 @@ static void *run_monitor(void *argument)
 {
     edo__monitor *monitor = argument;
     edo__sys_thread_name("edo-monitor");
+    edo__self.serves = monitor->runtime; // in its hooks
     for (;;) {
         uint32_t word = edo_load_acquire(&monitor->word); // before the look: a kick is not lost
         if (edo_load_relaxed(&monitor->stops)) return NULL;

@@ -21,6 +21,7 @@ static void set_defaults(edo_pool_config *config)
 
 int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool)
 {
+    if (config && config->keep_alive < 0) return -EINVAL;
     uint32_t fork_generation = edo__sys_fork_generation();
     edo_pool *pool = fork_generation ? edo__alloc_zeroed(sizeof *pool) : NULL;
     if (!pool) return -ENOMEM;

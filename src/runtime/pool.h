@@ -9,6 +9,8 @@
  *     RUNNING finish ------------------------------> ENDED
  *     WAITING, QUEUED  cancelled (NEW) or failed (ENDED)
  *
+ * Until it has ended its result is the runtime of the task that waits.
+ *
  * Who serves the queue. A thread that finds it empty goes idle, under the lock. `coming` counts the
  * threads that were called or are being started and have not taken the lock since. Whoever leaves
  * work behind (a submit, a take) calls one thread unless one is coming: an idle one, the last that
@@ -83,7 +85,7 @@ typedef struct edo__after {
 
 /* ---- pool.c ---- */
 
-/* Returns: -ENOMEM. runtime: whose own it is, or NULL. */
+/* Returns: 0, -EINVAL or -ENOMEM. runtime: whose own it is, or NULL. */
 int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool);
 
 /* Ends all jobs that have not begun, and all threads. wait: also those inside of a job; else these

@@ -2,6 +2,7 @@
 #include "runtime/pool.h"
 
 #include "base/base.h"
+#include "task/task.h"
 
 /* ---- one step: the end of a job, the next one ---- */
 
@@ -35,6 +36,7 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
     arrive(self);
     if (*job) edo__pool_finish(pool, *job, result, &after);
     *job = edo__pool_take(pool, &after);
+    if (*job) edo__self.serves = (const edo_runtime *)(intptr_t)(*job)->base.result;
     self->busy = *job != NULL;
     step next = *job ? RUN : without_job(self);
     edo__lock_give(&pool->lock);
@@ -47,8 +49,9 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 /* Who has called it may not have left it so far; a few instructions. */
 static void free_thread(edo__pool_thread *thread)
 {
+    uint32_t tries = 0;
     while (edo_load_acquire(&thread->callers))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo__free(thread, sizeof *thread);
 }
 

@@ -53,7 +53,7 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
 static int exit_status(const char *name, int64_t result, bool interrupted)
 {
     if (result >= 0 || (interrupted && result == -ECANCELED)) return EXIT_SUCCESS;
-    fprintf(stderr, "edo: %s: %s\n", name, edo_strerror(result));
+    edo__print_patiently("edo: %s: %s\n", name, edo_strerror(result));
     return EXIT_FAILURE;
 }
 
@@ -177,5 +177,7 @@ int64_t edo__wait(edo_op *op)
                     "it blocks the thread, so it is not for the inside of a task: await");
     edo_runtime *runtime;
     int rc = waiter_of_this_thread(&runtime);
-    return rc < 0 ? rc : edo_block_on(runtime, wait, .op = op);
+    if (rc < 0) return rc;
+    edo__clock_follow(runtime); // the deadline was made by the clock of this thread
+    return edo_block_on(runtime, wait, .op = op);
 }

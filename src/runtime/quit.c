@@ -67,12 +67,13 @@ static void forget_parent(void)
 int edo__quit_enter(void)
 {
     int rc = 0;
+    uint32_t tries = 0;
     for (;;) {
         edo__runtimes_lock();
         forget_parent();
         if (!quit.is_ending) break;
         edo__runtimes_unlock();
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     }
     if (quit.users == 0) rc = start();
     if (rc == 0) quit.users++;

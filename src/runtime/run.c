@@ -111,6 +111,7 @@ static void wake_waiter(edo_user_wakeable *wakeable)
 /* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
 static void wait_for(edo_task *task)
 {
+    uint32_t tries = 0;
     waiter w = { .woken = 0 };
     edo_user_wakeable_init(&w.base, wake_waiter);
     edo_plain_write(&task->join_waker);
@@ -119,7 +120,7 @@ static void wait_for(edo_task *task)
         while (!edo_load_relaxed(&w.woken))
             edo__sys_futex_wait(&w.woken, 0);
     while (!edo__task_is_joinable(task))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo_plain_write(&w.base); // it is gone
 }
 

@@ -12,7 +12,8 @@ enum {
     DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
-    MAX_WORKERS = 10000, // seats are numbered in 16 bits
+    NO_SPARE = -1,
+    MAX_WORKERS = 10000, // and as many spare ones: seats are numbered in 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
@@ -38,6 +39,16 @@ static void set_defaults(edo_config *config)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
 
+static int check_numbers(const edo_config *config)
+{
+    bool has_seats = config->workers >= EDO_WORKERS_AUTO && config->workers <= MAX_WORKERS &&
+                     config->max_spare >= NO_SPARE && config->max_spare <= MAX_WORKERS;
+    bool has_times = config->stall_limit >= 0 && config->time_slice >= 0 &&
+                     config->drain_limit >= 0 && config->abort_limit >= 0;
+    bool has_cpus = config->cpus || !config->cpu_count;
+    return has_seats && has_times && has_cpus ? 0 : -EINVAL;
+}
+
 static int parse_workers(const char *text, int32_t *ret_workers)
 {
     char *end;
@@ -53,7 +64,6 @@ static int parse_workers(const char *text, int32_t *ret_workers)
 static int settle_workers(edo_config *config)
 {
     const char *text = getenv("EDO_WORKER_THREADS");
-    if (config->workers > MAX_WORKERS || config->workers < EDO_WORKERS_AUTO) return -EINVAL;
     if (config->workers != EDO_WORKERS_AUTO) return 0;
     if (text && *text) return parse_workers(text, &config->workers);
     config->workers = (int32_t)edo__sys_cpu_count();
@@ -141,12 +151,12 @@ static void init(edo_runtime *runtime)
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
     edo_store_relaxed(&edo__describe_current, describe_current); // by any thread, always the same
-    edo__sys_ignore_sigpipe();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
     if (config) runtime->config = *config;
     runtime->refs = 1;
-    int rc = settle_workers(&runtime->config);
+    int rc = check_numbers(&runtime->config);
+    if (rc == 0) rc = settle_workers(&runtime->config);
     if (rc == 0) rc = settle_metrics(runtime);
     if (rc < 0) goto fail_seats;
     init(runtime);
@@ -276,8 +286,9 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
 /* The rest of a push from another thread is a few instructions long. */
 static void wait_for_visitors(edo_runtime *runtime)
 {
+    uint32_t tries = 0;
     while (edo_load_acquire(&runtime->visitors))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
 }
 
 static void release(edo_runtime *runtime)
@@ -309,6 +320,7 @@ int edo_runtime_destroy(edo_runtime *runtime)
     if (!runtime) return 0;
     int rc = edo__runtime_check_owner(runtime);
     if (rc == -ESTALE) return destroy_inherited(runtime);
+    if (rc == 0 && edo__self.serves == runtime) rc = -EBUSY;
     if (rc < 0) return rc;
     edo__runtime_close(runtime);
     edo__runtime_ask_all(runtime, EDO__CANCELLED);

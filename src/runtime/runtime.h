@@ -125,6 +125,10 @@ void edo__clock_step(edo_runtime *runtime);
 /* All is idle: a paused clock is to go on to the next deadline. Returns: whether there is one. */
 bool edo__clock_skip(edo_runtime *runtime);
 
+/* Has the clock of a runtime without threads, which runs, go on from this thread's edo_now(). Its
+ * owner, outside of turns. */
+void edo__clock_follow(edo_runtime *runtime);
+
 /* ---- timers.c ---- */
 
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline);
@@ -142,6 +146,10 @@ static inline void edo__timer_cancel(edo_task *task)
 {
     if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
 }
+
+/* The clock of a seat without threads has jumped: each timer fires, and its task arms it anew.
+ * Owner. */
+void edo__timers_restart(edo__worker *of);
 
 /* The next look that a seat's wheel needs; INT64_MAX: none. */
 int64_t edo__timers_next(edo__worker *of);

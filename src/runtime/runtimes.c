@@ -2,17 +2,12 @@
 
 edo__runtimes_list edo__runtimes = { .list = { &edo__runtimes.list, &edo__runtimes.list } };
 
-/* A fork may copy the lock while another thread of the parent has it; then its holder is of an
- * earlier generation, and will never give it back here. So it is taken from it, and the list, which
- * holds the parent's runtimes, perhaps half linked, begins anew. */
+/* In the child of a fork the list, which holds the parent's runtimes, perhaps half linked, begins
+ * anew. */
 void edo__runtimes_lock(void)
 {
-    uint32_t mine = edo__sys_fork_generation(), holder = 0;
-    while (!edo_cas_acquire(&edo__runtimes.holder, &holder, mine)) {
-        if (holder != mine) continue;
-        holder = 0;
-        edo__sys_yield_thread();
-    }
+    uint32_t mine = edo__sys_fork_generation();
+    edo__lock_take(&edo__runtimes.lock);
     if (edo__runtimes.generation == mine) return;
     edo__runtimes.generation = mine;
     edo__list_init(&edo__runtimes.list);
@@ -20,7 +15,7 @@ void edo__runtimes_lock(void)
 
 void edo__runtimes_unlock(void)
 {
-    edo_store_release(&edo__runtimes.holder, 0); // partner: the next edo__runtimes_lock
+    edo__lock_give(&edo__runtimes.lock);
 }
 
 void edo__runtimes_add(edo_runtime *runtime)

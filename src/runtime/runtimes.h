@@ -5,8 +5,8 @@
 
 /* The list holds no references: a runtime leaves it before its own goes. */
 typedef struct edo__runtimes_list {
-    edo_atomic(uint32_t) holder; // of the lock: the fork generation of its process, or 0
-    uint32_t generation;         // of the process that filled the list
+    edo__lock lock;
+    uint32_t generation; // of the process that filled the list
     uint64_t last_serial;
     edo__node list; // through edo_runtime.all
 } edo__runtimes_list;

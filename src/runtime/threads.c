@@ -31,7 +31,8 @@ static void *run_worker(void *argument)
     while (!edo_load_relaxed(&runtime->is_stopping)) // who stops them joins them
         edo__worker_turn(worker);
     edo__hooks_thread(runtime, false);
-    edo_store_relaxed(&worker->has_left, true); // the join orders
+    edo_store_relaxed(&worker->has_left, 1); // the join orders
+    edo__sys_futex_wake(&worker->has_left);
     return NULL;
 }
 
@@ -68,6 +69,8 @@ void edo__worker_help(edo__worker *worker)
 
 /* ---- start and stop ---- */
 
+#define LEAVE_CHECK edo_ms(1)
+
 static void tell_to_leave(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
@@ -77,12 +80,14 @@ static void tell_to_leave(edo_runtime *runtime)
         edo__worker_notify(runtime->seats[i]);
 }
 
-/* Only a worker that is stuck in user code does not leave. */
-static bool has_left_by(const edo__worker *worker, int64_t deadline)
+/* Only a worker that is stuck in user code does not leave: it may yet enter that, so it is looked at
+ * from time to time. */
+static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {
-        if (edo_load_figure(&worker->beat) % 2 && edo__sys_now() >= deadline) return false;
-        edo__sys_yield_thread();
+        int64_t now = edo__sys_now();
+        if (edo_load_figure(&worker->beat) % 2 && now >= deadline) return false;
+        edo__sys_futex_wait_until(&worker->has_left, 0, now + LEAVE_CHECK);
     }
     return true;
 }
@@ -137,7 +142,10 @@ int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
     edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
     if (!worker || !worker->is_shared) return fn(arg);
     struct edo__thread outer = edo__self;
-    edo__self = (struct edo__thread){ .runtime = outer.runtime }; // not inside a task, nor a worker
+    edo__self = (struct edo__thread){ // not inside a task, nor a worker
+                                      .runtime = outer.runtime,
+                                      .serves = outer.runtime
+    };
     edo__monitor_hand_over(worker);
     int64_t result = fn(arg);
     edo__monitor_take_back(worker);

@@ -99,16 +99,30 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
+/* Returns: how many. */
+static int64_t push_all(edo_runtime *runtime, edo_task *task)
+{
+    int64_t count = 0;
+    for (edo_task *next; task; task = next, count++) {
+        next = task->queue_next;
+        edo__runtime_push(runtime, task);
+    }
+    return count;
+}
+
 void edo__fire_timers(edo__worker *worker, edo__worker *of)
 {
     worker->cx.now = edo__runtime_now(worker->runtime);
     lock_wheel(of);
     edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
-    while (task) {
-        edo_task *next = task->queue_next;
-        edo__runtime_push(worker->runtime, task);
-        worker->fired++;
-        task = next;
-    }
+    worker->fired += push_all(worker->runtime, task);
+}
+
+void edo__timers_restart(edo__worker *of)
+{
+    edo_task *task = expire(of, EDO_NEVER, SIZE_MAX);
+    of->cx.now = edo__runtime_now(of->runtime);
+    edo__wheel_init(&of->wheel, of->cx.now);
+    push_all(of->runtime, task);
 }

@@ -115,8 +115,9 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        edo__worker_push_back(worker, task); // somebody looks at it, briefly
-        edo__sys_yield_thread();
+        uint32_t tries = EDO__BRIEF_TRIES;   // a sleep: the turns are a loop, too
+        edo__worker_push_back(worker, task); // an inspector has it, briefly
+        edo__sys_wait_briefly(&tries);
         return;
     }
     worker->cx.polls++;

@@ -120,7 +120,7 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) turns;    // of its driver; the owner writes
     edo_atomic(bool) is_hurried;   // its driver has waited too long: the monitor writes
     edo_atomic(uint32_t) stuck;    // EDO__STUCK_*; 0: it is not
-    edo_atomic(bool) has_left;     // its thread ends
+    edo_atomic(uint32_t) has_left; // its thread ends; a futex
     edo_atomic(uint64_t) steal_at; // the length that is worth a thief; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // what the ring has no room for

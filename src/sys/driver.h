@@ -43,9 +43,17 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint32_t reserved;
+    uint8_t
+        mark; // the low bits of edo__lock_mark in the process that set the waiter; the same lock
     edo_op *waiter; // the source's lock
 } edo__side;
+
+/* The operation that waits at a side, of this process: one of a parent's before a fork may be half
+ * written in its copy, and is not to be touched. Under the lock. */
+static inline edo_op *edo__side_waiter(const edo__side *side)
+{
+    return side->mark == (uint8_t)edo__lock_mark ? side->waiter : NULL;
+}
 
 /* Bits of edo__source.state. The claims count operations in flight, one per side. */
 enum {

@@ -3,10 +3,18 @@
 #include "sys/driver.h"
 
 /* Under the lock. */
+static void set_waiter_of_side(edo__side *side, edo_op *waiter)
+{
+    side->mark = (uint8_t)edo__lock_mark;
+    side->waiter = waiter;
+}
+
+/* Under the lock. */
 static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
 {
-    source->sides[edo__side_of(op)].waiter = waiter;
-    if (op->detail & EDO__DETAIL_BOTH_SIDES) source->sides[EDO__WRITE_SIDE].waiter = waiter;
+    set_waiter_of_side(&source->sides[edo__side_of(op)], waiter);
+    if (op->detail & EDO__DETAIL_BOTH_SIDES)
+        set_waiter_of_side(&source->sides[EDO__WRITE_SIDE], waiter);
 }
 
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker)

@@ -25,7 +25,13 @@ void edo__sys_futex_wake(uint32_t *word); // one sleeper
 /* The same until a moment of edo__sys_now(); INT64_MAX: for ever. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-void edo__sys_yield_thread(void);
+/* One try more of a loop that waits for a few instructions of another thread: offers the processor,
+ * and from the EDO__BRIEF_TRIES-th on sleeps, each time for longer, at most a millisecond. A thread of
+ * a higher priority than the other one, on the same processor, would else keep it from ever coming to
+ * these instructions. *tries: of this loop; begins at 0. */
+void edo__sys_wait_briefly(uint32_t *tries);
+
+enum { EDO__BRIEF_TRIES = 8 };
 
 typedef uintptr_t edo__sys_thread;
 
@@ -38,6 +44,11 @@ edo__sys_thread edo__sys_thread_self(void);
 
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
+
+/* Bytes of the calling thread's stack that may still be used; SIZE_MAX where it is not known, as on a
+ * stack that the program has made itself. A share is kept for signal handlers, and for functions that
+ * do not ask. */
+size_t edo__sys_stack_room(void);
 
 /* The calling thread's number, as the system and debuggers have it; never 0. Async-signal-safe. */
 uint32_t edo__sys_thread_id(void);
@@ -70,12 +81,13 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
 /* Grows in every child of fork(). 0: there is no memory to notice forks. */
 uint32_t edo__sys_fork_generation(void);
 
-/* Has writes to a closed pipe answer -EPIPE instead of raising SIGPIPE, unless the program handles
- * it. */
-void edo__sys_ignore_sigpipe(void);
+/* Writes a line to stderr, without blocking and without SIGPIPE. patience: nanoseconds to wait for a
+ * reader that is behind. Returns: whether it was written. */
+bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
 /* SIGINT and SIGTERM call notify(context) on some thread until they are released; a second one ends
- * the process. notify is async-signal-safe. -EBUSY: taken already. */
+ * the process. One that the process ignores stays ignored. notify is async-signal-safe. -EBUSY: taken
+ * already. */
 int edo__sys_take_signals(void (*notify)(void *context), void *context);
 void edo__sys_release_signals(void);
 

@@ -243,9 +243,20 @@ void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
     write_args(memory, ops, args);
 }
 
+/* Each boxed call is polled inside of its caller's poll: so recursion goes as deep as the stack. */
+static bool has_stack_for(const edo_future_ops *ops)
+{
+    if (edo__likely(edo__sys_stack_room() > 0)) return true;
+    edo__log(
+        EDO_LOG_ERROR,
+        "edo_call_boxed: -ENOMEM: the stack of this thread has no room for one more call of '%s'",
+        ops->name);
+    return false;
+}
+
 edo_future *edo__box(const edo_future_ops *ops, const void *args)
 {
-    void *frame = edo__alloc(ops->size);
+    void *frame = has_stack_for(ops) ? edo__alloc(ops->size) : NULL;
     if (frame) edo__frame_build(frame, ops, args);
     return frame;
 }
@@ -264,19 +275,31 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-void edo__trace_future(const edo_future *future, int depth,
-                       void (*visit)(void *, const edo_trace_line *), void *context)
+/* Returns: what it awaits, if that is all: so a deep recursion takes no stack. */
+static const edo_future *trace_one(const edo_future *future, int depth,
+                                   void (*visit)(void *, const edo_trace_line *), void *context)
 {
-    if (future->state == EDO_DONE) return;
+    if (future->state == EDO_DONE) return NULL;
     bool is_async = future->ops->kind == EDO_KIND_ASYNC;
     visit(context, &(edo_trace_line){ .depth = depth,
                                       .name = future->ops->name,
                                       .file = future->ops->file,
                                       .line = is_async ? future->line : 0 });
-    if (!is_async) return; // of a function in its first poll there may be more, although it is new
+    if (!is_async)
+        return NULL; // of a function in its first poll there may be more, although it is new
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
-    trace_children(frame->edo_head.awaiting, depth + 1, visit, context);
+    const edo_future *awaiting = frame->edo_head.awaiting;
+    if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
+    trace_children(awaiting, depth + 1, visit, context);
     trace_children(frame->edo_head.kept, depth + 1, visit, context);
+    return NULL;
+}
+
+void edo__trace_future(const edo_future *future, int depth,
+                       void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    for (; future; depth++)
+        future = trace_one(future, depth, visit, context);
 }
 
 void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_trace_line *),

@@ -7,8 +7,9 @@
  * told, which is a few instructions. */
 static void await_poller(const edo_task *task)
 {
+    uint32_t tries = 0;
     while (!edo__task_is_joinable(task))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
 }
 
 static edo_poll take_result(edo_op *op, edo_cx *cx)

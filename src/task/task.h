@@ -226,6 +226,9 @@ struct edo__thread {
     struct edo__worker *worker; // the seat that it has, of that runtime
     edo_cx *cx;                 // of the poll in progress
     uintptr_t stack;            // of the frame that polls; 0 outside of polls
+    const edo_runtime
+        *serves; // it calls a job, a hook or a blocking function for that runtime, which
+                 // cannot end before the call does
 };
 
 #ifdef EDO_MODEL

@@ -2,10 +2,12 @@
 #include "support/support.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/lock.h"
+#include "sys/sys.h"
 
-enum { THREADS = 4, ROUNDS = 20000 };
+enum { THREADS = 4, ROUNDS = 20000, CHILD_PATIENCE = 30 };
 
 static struct guarded {
     edo__lock lock;
@@ -72,12 +74,59 @@ static void test_no_sleeper_is_forgotten(void **state)
     assert_int_equal(game.lock, 0);
 }
 
+/* ---- fork ---- */
+
+static void take_locks_of_the_parent(void *arg)
+{
+    (void)arg;
+    alarm(CHILD_PATIENCE);
+    for (unsigned round = 0; round < 2; round++) { // the second time they are the child's own
+        edo__lock_take(&guarded.lock);
+        guarded.low++;
+        edo__lock_give(&guarded.lock);
+    }
+    edo__lock_take(&game.lock);
+    edo__lock_give(&game.lock);
+    assert_int_equal(guarded.low, 2);
+    assert_int_equal(guarded.lock, 0);
+#ifndef __SANITIZE_THREAD__ // in such a child it has no new threads
+    run_threads(THREADS, count_up, NULL);
+#endif
+}
+
+static void sleep_for_lock(unsigned index, void *arg)
+{
+    (void)arg;
+    if (index == 0) {
+        edo__lock_take(&game.lock);
+        edo__lock_give(&game.lock);
+        return;
+    }
+    while ((edo_load_relaxed(&game.lock) & 1) == 0) // until the other one sleeps
+        sched_yield();
+    expect_success_in_child(take_locks_of_the_parent, NULL);
+    edo__lock_give(&game.lock);
+}
+
+/* Their holder is not in the child: one lock is taken, at the other somebody sleeps. */
+static void test_locks_of_a_parent(void **state)
+{
+    (void)state;
+    assert_true(edo__sys_fork_generation() > 0);
+    guarded = (struct guarded){ 0 };
+    edo__lock_take(&guarded.lock);
+    edo__lock_take(&game.lock);
+    run_threads(2, sleep_for_lock, NULL);
+    edo__lock_give(&guarded.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_free_again_after_use),
         cmocka_unit_test(test_exclusion),
         cmocka_unit_test(test_no_sleeper_is_forgotten),
+        cmocka_unit_test(test_locks_of_a_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,12 @@
 /* edo-test: once. The log: its hook, its levels, and the line that a misuse leaves. */
 #include "support/support.h"
 
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <edo/base.h>
 
@@ -91,6 +95,74 @@ static void test_levels_on_stderr(void **state)
     expect_shown("debug", LINE_1 LINE_2 LINE_3 LINE_4);
 }
 
+/* ---- a stderr that nobody reads ---- */
+
+enum { CHILD_PATIENCE = 30 }; // seconds, until one that hangs is ended
+
+/* Returns: the end to read from. */
+static int make_stderr_full(void)
+{
+    int fds[2];
+    char page[4096] = { 0 };
+    alarm(CHILD_PATIENCE);
+    assert_int_equal(pipe(fds), 0);
+    dup2(fds[1], STDERR_FILENO);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK); // of the open file, for the moment
+    while (write(fds[1], page, sizeof page) > 0)
+        continue;
+    fcntl(fds[1], F_SETFL, 0);
+    close(fds[1]);
+    return fds[0];
+}
+
+static void empty(int fd)
+{
+    char text[4096];
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while (read(fd, text, sizeof text) > 0)
+        continue;
+}
+
+static void log_to_full(void *arg)
+{
+    char text[256] = "";
+    (void)arg;
+    int fd = make_stderr_full();
+    edo__log(EDO_LOG_ERROR, "lost");
+    edo__log(EDO_LOG_ERROR, "lost, too");
+    empty(fd);
+    edo__log(EDO_LOG_ERROR, "one");
+    edo__log(EDO_LOG_ERROR, "two");
+    assert_true(read(fd, text, sizeof text - 1) > 0);
+    assert_string_equal(text, "edo: warn: 2 lines were dropped: stderr was full\n"
+                              "edo: error: one\nedo: error: two\n");
+    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); // it is shared
+}
+
+static void abort_with_full(void *arg)
+{
+    (void)arg;
+    make_stderr_full();
+    edo__misuse("edo_example", "a line that nobody will see");
+}
+
+static void log_to_closed(void *arg)
+{
+    (void)arg;
+    close(make_stderr_full());
+    edo__log(EDO_LOG_ERROR, "to nobody"); // no SIGPIPE
+}
+
+static void test_stderr_that_nobody_reads(void **state)
+{
+    (void)state;
+    expect_success_in_child(log_to_full, NULL);
+    expect_success_in_child(log_to_closed, NULL);
+    int status = run_in_child(abort_with_full, NULL, NULL, 0);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 /* ---- misuse ---- */
 
 static void misuse(void *arg)
@@ -111,6 +183,7 @@ int main(void)
         cmocka_unit_test(test_hook),
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_levels_on_stderr),
+        cmocka_unit_test(test_stderr_that_nobody_reads),
         cmocka_unit_test(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

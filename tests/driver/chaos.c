@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -525,7 +526,7 @@ static void chaos_close(edo_driver *base)
     bool is_inherited = edo__runtime_is_stale(base->runtime); // registrations are the parent's
     if (!is_inherited) drop_all_shadows(driver);
     while (edo_load_acquire(&base->pins))
-        edo__sys_yield_thread();
+        sched_yield();
     driver->inner->ops->close(driver->inner);
     if (!is_inherited) free(driver);
 }

@@ -92,13 +92,19 @@ uint32_t edo__sys_cpu_count(void)
     return 2;
 }
 
+size_t edo__sys_stack_room(void)
+{
+    return SIZE_MAX;
+}
+
 uint32_t edo__sys_thread_id(void)
 {
     return 1;
 }
 
-void edo__sys_yield_thread(void)
+void edo__sys_wait_briefly(uint32_t *tries)
 {
+    (void)tries;
     model_yield(MODEL_HERE);
 }
 
@@ -106,8 +112,6 @@ uint32_t edo__sys_fork_generation(void)
 {
     return 1;
 }
-
-void edo__sys_ignore_sigpipe(void) {}
 
 int edo__sys_timer_open(void)
 {

@@ -445,7 +445,7 @@ static edo_poll lingerer_poll(edo_future *future, edo_cx *cx)
     (void)cx;
     model_post(&s->met);
     for (int i = 0; i < 4; i++)
-        edo__sys_yield_thread();
+        model_yield(MODEL_HERE);
     model_assert(edo_now() == self->now);
     future->result = 0;
     return EDO_READY;

@@ -996,7 +996,7 @@ MODEL(pinned_wake, "a wake of a pinned task reaches its worker, which alone poll
     while (!s->ends) {
         poll_all(0);
         if (s->ends) break;
-        edo__sys_yield_thread();
+        model_yield(MODEL_HERE);
     }
     model_join(waker);
     check_ended();

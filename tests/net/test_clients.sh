@@ -39,7 +39,8 @@ start() {
     for try in 1 2 3 4 5; do
         port=$((20000 + RANDOM % 10000))
         open_port "$2" "$port" && continue
-        "${emulator[@]}" "$echo" "$1:$port" "${3:-0}" 2>"$work/stderr" &
+        # The shell would have a job in the background ignore SIGINT, and so would edo.
+        env --default-signal=INT "${emulator[@]}" "$echo" "$1:$port" "${3:-0}" 2>"$work/stderr" &
         server=$!
         until open_port "$2" "$port"; do
             kill -0 "$server" 2>/dev/null || break

@@ -327,6 +327,32 @@ static void test_test_clock(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- numbers that cannot be ---- */
+
+static void test_bad_numbers(void **state)
+{
+    (void)state;
+    char driver[16];
+    const edo_config bad[] = {
+        { .workers = 1, .max_spare = 100000000 },
+        { .workers = 1, .max_spare = 10001 },
+        { .workers = 1, .max_spare = -2 },
+        { .workers = 10001 },
+        { .workers = -2 },
+        { .max_spare = INT32_MAX },
+        { .stall_limit = -1 },
+        { .time_slice = -1 },
+        { .drain_limit = INT64_MIN },
+        { .abort_limit = -1 },
+        { .workers = 1, .cpu_count = 1 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        assert_int_equal(create_and_end(&bad[i], driver), -EINVAL);
+    assert_int_equal(create_and_end(&(edo_config){ .workers = 1, .max_spare = 10000 }, driver), 0);
+    edo_pool *pool;
+    assert_int_equal(edo_pool_create(&(edo_pool_config){ .keep_alive = -1 }, &pool), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -342,6 +368,7 @@ int main(void)
         clean_test(test_time_slice_ends_the_turn),
         clean_test(test_seed_of_choices),
         clean_test(test_test_clock),
+        clean_test(test_bad_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

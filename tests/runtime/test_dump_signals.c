@@ -208,6 +208,47 @@ static void runtimes_come_and_go(void **state)
     expect_success_in_child(run_many, NULL);
 }
 
+/* ---- a handler of the program's for the signal that threads are asked with ---- */
+
+static void ask_in_vain(edo_runtime *runtime)
+{
+    heard.text.used = 0;
+    insist(edo_dump(runtime, NULL, NULL) == 0);
+    expect_heard(" runs task 'stuck' #", 0);
+}
+
+static void take_sigurg(void *arg)
+{
+    (void)arg;
+    cell one;
+    struct sigaction ours;
+    begin_to_hear();
+    edo_runtime *runtime = make_quitting("asked", 1);
+    cell_init(&one);
+    spawn_to(runtime, NULL, stuck, .cell = &one);
+    wait_on(&one.entered);
+    insist(edo_dump(runtime, NULL, NULL) == 0);
+    expect_heard(" runs task 'stuck' #", 1);
+    insist(sigaction(SIGURG, NULL, &ours) == 0);
+    signal(SIGURG, others_handler);
+    ask_in_vain(runtime);
+    expect_heard("SIGURG: the program has set a handler", 1);
+    ask_in_vain(runtime);
+    expect_heard("SIGURG", 0); // it was said
+    insist(sigaction(SIGURG, &ours, NULL) == 0);
+    insist(edo_dump(runtime, NULL, NULL) == 0);
+    expect_heard(" runs task 'stuck' #", 1);
+    sem_post(&one.let_go);
+    insist(edo_runtime_destroy(runtime) == 0);
+    text_free(&heard.text);
+}
+
+static void another_handler_is_noticed(void **state)
+{
+    (void)state;
+    expect_success_in_child(take_sigurg, NULL);
+}
+
 /* ---- before an abort ---- */
 
 struct misuses {
@@ -279,6 +320,7 @@ int main(void)
         cmocka_unit_test(a_child_may_take_it_for_itself),
 #endif
         cmocka_unit_test(runtimes_come_and_go),
+        cmocka_unit_test(another_handler_is_noticed),
         cmocka_unit_test(misuse_dumps_all_tasks),
         cmocka_unit_test(without_the_variable_it_does_not),
         cmocka_unit_test(a_lock_of_its_own_is_no_deadlock),

@@ -282,14 +282,57 @@ static int keeps_own_handler(void)
     return is_handled_by(SIGINT, handle) ? 0 : 3;
 }
 
+static void handle_otherwise(int number)
+{
+    (void)number;
+}
+
 static int puts_handlers_back(void)
 {
     signal(SIGINT, handle);
-    signal(SIGTERM, SIG_IGN);
+    signal(SIGTERM, handle_otherwise);
     if (edo_run(answer, 0) != 0) return 2;
     if (edo_run(interrupted, SIGINT) != 0) return 3;
     if (edo_run(interrupted, SIGTERM) != 0) return 4;
-    return is_handled_by(SIGINT, handle) && is_handled_by(SIGTERM, SIG_IGN) ? 0 : 5;
+    return is_handled_by(SIGINT, handle) && is_handled_by(SIGTERM, handle_otherwise) ? 0 : 5;
+}
+
+/* Sends itself a signal, which must not cancel it. */
+struct ignores {
+    edo_frame();
+    edo_args(int signal_number;);
+};
+
+edo_async(ignores)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), self->signal_number);
+        edo_await(rc, edo_yield());
+        edo_return(rc < 0 ? -EIO : 0);
+    }
+}
+
+static int keeps_sigint_ignored(void)
+{
+    signal(SIGINT, SIG_IGN); // as in the background of a script
+    if (edo_run(ignores, SIGINT) != 0) return 2;
+    if (!is_handled_by(SIGINT, SIG_IGN)) return 3;
+    return edo_run(interrupted, SIGTERM);
+}
+
+static int keeps_sigterm_ignored(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    if (edo_run(ignores, SIGTERM) != 0) return 2;
+    return is_handled_by(SIGTERM, SIG_IGN) ? 0 : 3;
+}
+
+static void test_ignored_signals(void **state)
+{
+    (void)state;
+    expect_exit(keeps_sigint_ignored, 0, "");
+    expect_exit(keeps_sigterm_ignored, 0, "");
 }
 
 static void test_own_signals(void **state)
@@ -444,14 +487,25 @@ static void test_exit_without_end(void **state)
 
 /* ---- SIGPIPE ---- */
 
-static int writes_to_nobody(void)
+/* What a program starts from inside has it as it was, too. */
+struct starts_program {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(starts_program)
 {
-    int fds[2];
-    int status = edo_run(answer, 0);
-    if (pipe(fds) < 0) return 2;
-    close(fds[0]);
-    if (write(fds[1], "x", 1) >= 0 || errno != EPIPE) return 3;
-    return status;
+    edo_body {
+        int status = system("kill -PIPE $$; exit 5");
+        bool killed = status == SIGPIPE || (WIFEXITED(status) && WEXITSTATUS(status) > 128);
+        edo_return(killed ? 0 : -EIO);
+    }
+}
+
+static int leaves_sigpipe(void)
+{
+    int status = edo_run(starts_program);
+    return is_handled_by(SIGPIPE, SIG_DFL) ? status : 2;
 }
 
 static int handles_sigpipe(void)
@@ -464,7 +518,7 @@ static int handles_sigpipe(void)
 static void test_sigpipe(void **state)
 {
     (void)state;
-    expect_exit(writes_to_nobody, 0, "");
+    expect_exit(leaves_sigpipe, 0, "");
     expect_exit(handles_sigpipe, 0, "");
 }
 
@@ -554,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_clean_up),
         cmocka_unit_test(test_second_signal_kills),
         cmocka_unit_test(test_own_signals),
+        cmocka_unit_test(test_ignored_signals),
         cmocka_unit_test(test_signals_are_for_one),
         cmocka_unit_test(test_others_are_drained),
         cmocka_unit_test(test_exit_without_end),

@@ -3,6 +3,8 @@
 
 #include <sys/socket.h>
 
+#include "sys/sys.h"
+
 enum { THREADS = 4, ROUNDS = 50 };
 
 /* ---- results ---- */
@@ -176,12 +178,113 @@ static void test_misuse(void **state)
     expect_abort(set_context_outside, NULL, "^edo: edo_set_context: ");
 }
 
+/* ---- a thread that has entered a runtime with a clock of its own ---- */
+
+static void wait_with_clock(unsigned index, void *arg)
+{
+    edo_runtime *const *runtimes = arg;
+    (void)index;
+    for (int i = 0; i < 4; i++) { // to and fro between clocks that are hours apart
+        edo_runtime *before = edo_runtime_enter(runtimes[i % 3]);
+        int64_t began = edo__sys_now();
+        insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
+        insist(edo_wait(edo_sleep_until(edo_now() + edo_ms(1))) == 0);
+        insist(edo_wait(edo_sleep_until(edo_now())) == 0);
+        insist(edo__sys_now() - began >= edo_ms(2));
+        edo_runtime_leave(before);
+        insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
+    }
+}
+
+struct advance {
+    edo_frame();
+    edo_args(int64_t duration;);
+};
+
+edo_async(advance)
+{
+    edo_body {
+        int rc = edo_clock_advance(self->duration);
+        if (rc == 0) edo_await(rc, edo_sleep(self->duration));
+        edo_return(rc);
+    }
+}
+
+static void test_clock_of_an_entered_runtime(void **state)
+{
+    (void)state;
+    edo_runtime *runtimes[3];
+    for (int i = 0; i < 3; i++) {
+        runtimes[i] = make_runtime_with(&(edo_config){ .test_clock = true });
+        assert_int_equal(edo_block_on(runtimes[i], advance, .duration = edo_minutes(90 * i)), 0);
+    }
+    run_threads(1, wait_with_clock, runtimes);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(edo_runtime_destroy(runtimes[i]), 0);
+}
+
+/* Tasks that an operation has spawned stay with the runtime of the thread, whose clock jumps. */
+struct marks_end {
+    edo_frame();
+    edo_args(bool *ret_ended;);
+};
+
+edo_async(marks_end)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        *self->ret_ended = true;
+        edo_return(rc);
+    }
+}
+
+static edo_poll spawn_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = (edo_op *)(void *)future;
+    (void)cx;
+    future->result = edo_go(marks_end, .ret_ended = op->data);
+    return EDO_READY;
+}
+
+static void leave_behind(unsigned index, void *arg)
+{
+    static const edo_future_ops spawn_ops = { .name = "spawn", .poll = spawn_poll };
+    static bool ended[3]; // the last is written at the end of the thread
+    (void)index;
+    insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[0], 0, 0)) == 0);
+    edo_runtime *before = edo_runtime_enter(arg); // whose clock is ahead
+    while (!ended[0])
+        insist(edo_wait(edo_yield()) == 0);
+    insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[1], 0, 0)) == 0);
+    while (!ended[1])
+        insist(edo_wait(edo_yield()) == 0);
+    insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[2], 0, 0)) == 0);
+    edo_runtime_leave(before);
+    insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
+    insist(!ended[2]); // its moment is hours off now; the end of the thread cancels it
+}
+
+static void test_tasks_left_behind(void **state)
+{
+    (void)state;
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
+    assert_int_equal(edo_block_on(runtime, advance, .duration = edo_minutes(90)), 0);
+    run_threads(1, leave_behind, runtime);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        clean_test(test_from_several_threads),      clean_test(test_join),
-        clean_test(test_beside_a_runtime),          cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_without_descriptors), cmocka_unit_test(test_misuse),
+        clean_test(test_from_several_threads),
+        clean_test(test_join),
+        clean_test(test_clock_of_an_entered_runtime),
+        clean_test(test_tasks_left_behind),
+        clean_test(test_beside_a_runtime),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_without_descriptors),
+        cmocka_unit_test(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

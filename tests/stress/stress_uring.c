@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,7 +341,7 @@ static void calm_down(void)
     for (unsigned i = 0; i < LISTENERS; i++)
         feed_last(&world.listeners[i]);
     while (!has_settled())
-        edo__sys_yield_thread();
+        sched_yield();
     edo_store_release(&world.stopped, 1);
     unpark_all();
 }

@@ -1,6 +1,10 @@
 /* Recursion with boxed frames, and what holds when there is no memory for one. */
 #include "task/probe.h"
 
+#include <unistd.h>
+
+#include <edo/dump.h>
+
 struct node {
     struct node *left, *right;
     int value;
@@ -175,6 +179,62 @@ static void recursion_survives_each_allocation_that_fails(void **state)
     assert_true(with_each_allocation_failing(sum_with_failures, NULL) >= 10);
 }
 
+/* ---- as deep as the stack ---- */
+
+enum { BOTTOMLESS = 4000000, CHILD_PATIENCE = 100 };
+
+static void discard(void *context, const char *line)
+{
+    (void)context;
+    (void)line;
+}
+
+struct sink {
+    edo_frame();
+    edo_args(int depth;);
+};
+
+/* At its deepest it is looked at by a dump, whose handler runs on the rest of the stack. */
+edo_async(sink)
+{
+    edo_body {
+        int64_t result;
+        edo_call_boxed(result, sink, .depth = self->depth - 1);
+        if (result == -ENOMEM && log_lines("no room for one more call of 'sink'") == 1)
+            edo_dump(edo_current_runtime(), discard, NULL);
+        edo_return(result);
+    }
+}
+
+static void sink_for_ever(void *arg)
+{
+    const edo_config *config = arg;
+    edo_runtime *runtime;
+    alarm(CHILD_PATIENCE);
+    log_capture();
+    assert_int_equal(edo_runtime_create(config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, sink, .depth = BOTTOMLESS), -ENOMEM);
+    assert_int_equal(edo_block_on(runtime, sink, .depth = BOTTOMLESS), -ENOMEM);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(log_lines("no room for one more call of 'sink'"), 2);
+    log_release();
+}
+
+static void recursion_ends_with_the_stack(void **state)
+{
+    (void)state;
+    edo_config current = { .name = "current" };
+    edo_config small = { .workers = 1, .max_spare = -1, .stack_size = 128 << 10 };
+    edo_config workers = { .workers = 1, .max_spare = -1 };
+    expect_success_in_child(sink_for_ever, &small);
+#ifndef __SANITIZE_THREAD__ // which has a stack of its own for the names of functions, and less of it
+    expect_success_in_child(sink_for_ever, &current);
+    expect_success_in_child(sink_for_ever, &workers);
+#else
+    (void)current, (void)workers;
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +244,7 @@ int main(void)
         cmocka_unit_test(boxes_are_given_back),
         cmocka_unit_test(without_memory_the_arguments_stay_the_callers),
         cmocka_unit_test(recursion_survives_each_allocation_that_fails),
+        cmocka_unit_test(recursion_ends_with_the_stack),
     };
     return RUN(tests);
 }

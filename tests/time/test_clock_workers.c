@@ -301,10 +301,89 @@ static void test_events_come_before_limits(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
+/* ---- changes by a plain thread that has entered the runtime ---- */
+
+struct long_nap {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(long_nap)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(edo_minutes(60)));
+        edo_return(rc);
+    }
+}
+
+static bool all_sleep(const edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+    return true;
+}
+
+static int advance(bool unused)
+{
+    (void)unused;
+    return edo_clock_advance(edo_minutes(60));
+}
+
+static int pause_clock(bool unused)
+{
+    (void)unused;
+    return edo_clock_pause();
+}
+
+/* The nap ends by that alone: nothing else wakes a worker. */
+static void expect_end_by(int (*change)(bool), bool starts_paused)
+{
+    edo_task *task;
+    edo_runtime *runtime;
+    const edo_config config = { .workers = 2, .max_spare = -1, .test_clock = starts_paused };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    edo_runtime *before = edo_runtime_enter(runtime);
+    assert_int_equal(edo_clock_auto_advance(!starts_paused), 0);
+    assert_int_equal(edo_spawn(&task, long_nap), 0);
+    while (edo__timers_next(runtime->seats[0]) == EDO_NEVER &&
+           edo__timers_next(runtime->seats[1]) == EDO_NEVER)
+        sched_yield();
+    while (!all_sleep(runtime))
+        sched_yield();
+    assert_int_equal(change(true), 0);
+    while (!edo_task_is_done(task))
+        sched_yield();
+    edo_detach(task);
+    edo_runtime_leave(before);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_pause_from_outside(void **state)
+{
+    (void)state;
+    expect_end_by(pause_clock, false);
+}
+
+static void test_auto_advance_from_outside(void **state)
+{
+    (void)state;
+    expect_end_by(edo_clock_auto_advance, true);
+}
+
+static void test_advance_from_outside(void **state)
+{
+    (void)state;
+    expect_end_by(advance, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_resume_wakes_who_sleeps),
                                         cmocka_unit_test(test_timer_behind_the_clock_fires),
-                                        cmocka_unit_test(test_events_come_before_limits) };
+                                        cmocka_unit_test(test_events_come_before_limits),
+                                        cmocka_unit_test(test_pause_from_outside),
+                                        cmocka_unit_test(test_auto_advance_from_outside),
+                                        cmocka_unit_test(test_advance_from_outside) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -153,7 +153,8 @@ static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigne
 {
     edo__side *s = &source->sides[side];
     edo__note_ready(s, final ? EDO__READY_FINAL : 0);
-    return s->waiter && is_ours(driver, s->waiter) ? edo__op_wake(source, s->waiter) : NULL;
+    edo_op *op = edo__side_waiter(s);
+    return op && is_ours(driver, op) ? edo__op_wake(source, op) : NULL;
 }
 
 static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)
@@ -261,8 +262,9 @@ static void epoll_close(edo_driver *base)
         return;
     }
     edo__epoll_let_go(driver);
+    uint32_t tries = 0;
     while (edo_load_acquire(&base->pins))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo__epoll_free_dead(driver);
     close_fds(driver);
     edo__free(driver, sizeof *driver);

@@ -110,18 +110,18 @@ void edo__epoll_end_batch(edo__epoll *driver)
  * lock, which the batch may need. */
 static void wait_for_batch(edo__epoll *driver)
 {
-    uint32_t turns = edo_load_acquire(&driver->turns);
+    uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
     if (!(turns & 1) || edo__epoll_is_inherited(driver)) return;
     driver->base.ops->unpark(&driver->base);
     while (edo_load_acquire(&driver->turns) == turns)
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
 }
 
 /* Whether an operation waits for the driver that has the source registered. */
 static bool is_relied_on(const edo__source *source)
 {
     for (unsigned side = 0; side < EDO__SIDES; side++) {
-        const edo_op *waiter = source->sides[side].waiter;
+        const edo_op *waiter = edo__side_waiter(&source->sides[side]);
         if (waiter && waiter->link.at.driver == source->driver) return true;
     }
     return false;

@@ -56,7 +56,6 @@ static void on_signal(int number, siginfo_t *info, void *context)
 
 void edo__sys_forget_interrupt(void)
 {
-    request.lock = 0;
     edo_store_relaxed(&request.state, FREE);
 }
 
@@ -83,6 +82,20 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
+/* The program may have set a handler of its own since, which calls ours, or does not. Said once, and
+ * again after ours was in force in between. */
+static void note_other_handler(void)
+{
+    static edo_atomic(bool) said;
+    struct sigaction now = { 0 };
+    sigaction(SIGNAL, NULL, &now);
+    bool is_other = !(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_signal;
+    if (edo_swap_relaxed(&said, is_other) || !is_other) return;
+    edo__log(EDO_LOG_WARN,
+             "SIGURG: the program has set a handler that does not call the one before "
+             "it; dumps and stall reports cannot show what running tasks do");
+}
+
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline)
 {
@@ -95,6 +108,7 @@ int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *conte
     int rc = tgkill(getpid(), (pid_t)thread, SIGNAL) == 0 ? await(thread, deadline) : -errno;
     edo_store_relaxed(&request.state, FREE);
     edo__lock_give(&request.lock);
+    if (rc == -ETIMEDOUT) note_other_handler();
     return rc;
 }
 

@@ -16,6 +16,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "base/lock.h"
 #include "sys/linux/drivers.h"
 
 enum { NANOSECONDS = 1000000000 };
@@ -71,9 +72,19 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
             deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
-void edo__sys_yield_thread(void)
+enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
+
+/* Nobody wakes the word: the wait ends with its time. */
+void edo__sys_wait_briefly(uint32_t *tries)
 {
-    sched_yield();
+    uint32_t nobody = 0, sleeps = (*tries)++;
+    if (sleeps < EDO__BRIEF_TRIES) {
+        sched_yield();
+        return;
+    }
+    sleeps -= EDO__BRIEF_TRIES;
+    int64_t pause = sleeps < 6 ? FIRST_PAUSE << sleeps : LAST_PAUSE;
+    edo__sys_futex_wait_until(&nobody, 0, edo__sys_now() + pause);
 }
 
 void edo__sys_close(int fd)
@@ -127,6 +138,36 @@ void edo__sys_thread_detach(edo__sys_thread thread)
     pthread_detach((pthread_t)thread);
 }
 
+enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // a quarter of a small one is kept
+
+typedef struct stack {
+    uintptr_t first, size; // 0: not asked so far
+} stack;
+
+static _Thread_local stack own_stack __attribute__((tls_model("initial-exec")));
+
+static void find_stack(stack *ret_stack)
+{
+    void *address = NULL;
+    size_t size = 0;
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+    pthread_attr_getstack(&attributes, &address, &size);
+    pthread_attr_destroy(&attributes);
+    size_t reserve = size / STACK_SHARE < MAX_STACK_RESERVE ? size / STACK_SHARE
+                                                            : MAX_STACK_RESERVE;
+    *ret_stack = (stack){ (uintptr_t)address + reserve, size - reserve };
+}
+
+size_t edo__sys_stack_room(void)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (!own_stack.size) find_stack(&own_stack);
+    if (here < own_stack.first) return 0;
+    uintptr_t room = here - own_stack.first;
+    return room < own_stack.size ? room : SIZE_MAX;
+}
+
 static _Thread_local uint32_t thread_id __attribute__((tls_model("initial-exec")));
 
 uint32_t edo__sys_thread_id(void)
@@ -145,12 +186,6 @@ void edo__sys_thread_name(const char *name)
 }
 
 /* ---- signals ---- */
-
-void edo__sys_ignore_sigpipe(void)
-{
-    struct sigaction now;
-    if (sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_DFL) signal(SIGPIPE, SIG_IGN);
-}
 
 /* state: whether the signals are taken, whether handlers may use notify and context, and how many
  * handlers run, on any threads. A handler enters and looks in one step, so the release, which takes
@@ -179,6 +214,19 @@ static void on_signal(int number)
     errno = saved;
 }
 
+/* A shell has its background jobs ignore SIGINT, as nohup does with SIGHUP: what is ignored is not
+ * meant for this process. */
+static void take_unless_ignored(int number, const struct sigaction *action, struct sigaction *old)
+{
+    if (sigaction(number, NULL, old) == 0 && old->sa_handler != SIG_IGN)
+        sigaction(number, action, NULL);
+}
+
+static void put_back(int number, const struct sigaction *old)
+{
+    if (old->sa_handler != SIG_IGN) sigaction(number, old, NULL);
+}
+
 int edo__sys_take_signals(void (*notify)(void *), void *context)
 {
     if (edo_or_acq_rel(&signals.state, TAKEN) & TAKEN) return -EBUSY;
@@ -191,19 +239,20 @@ int edo__sys_take_signals(void (*notify)(void *), void *context)
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
-    sigaction(SIGINT, &action, &signals.old_int);
-    sigaction(SIGTERM, &action, &signals.old_term);
+    take_unless_ignored(SIGINT, &action, &signals.old_int);
+    take_unless_ignored(SIGTERM, &action, &signals.old_term);
     return 0;
 }
 
 /* What notify uses may go once this returns. */
 void edo__sys_release_signals(void)
 {
+    uint32_t tries = 0;
     edo_and_acq_rel(&signals.state, ~(uint32_t)OPEN);
     while (edo_load_acquire(&signals.state) >= HANDLER)
-        edo__sys_yield_thread();
-    sigaction(SIGINT, &signals.old_int, NULL);
-    sigaction(SIGTERM, &signals.old_term, NULL);
+        edo__sys_wait_briefly(&tries);
+    put_back(SIGINT, &signals.old_int);
+    put_back(SIGTERM, &signals.old_term);
     edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
 }
 
@@ -212,8 +261,8 @@ static void leave_signals(void)
 {
     uint32_t state = edo_swap_acq_rel(&signals.state, 0);
     if (!(state & OPEN)) return;
-    sigaction(SIGINT, &signals.old_int, NULL);
-    sigaction(SIGTERM, &signals.old_term, NULL);
+    put_back(SIGINT, &signals.old_int);
+    put_back(SIGTERM, &signals.old_term);
 }
 
 static struct {
@@ -267,6 +316,7 @@ static void count_fork(void)
     thread_id = 0; // the child's is another
     leave_signals();
     edo__sys_forget_interrupt();
+    edo__locks_leave_parent();
     edo_add_relaxed(&fork_generation, 1);
 }
 

@@ -368,8 +368,9 @@ static void uring_close(edo_driver *base)
         return;
     }
     edo__uring_close_listeners(driver);
+    uint32_t tries = 0;
     while (edo_load_acquire(&base->pins))
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     edo__ring_deinit(&driver->ring);
     close_fds(driver);
     edo__free(driver, sizeof *driver);

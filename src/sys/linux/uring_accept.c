@@ -53,7 +53,7 @@ static bool is_ours(const edo_driver *driver)
 /* Under the lock: the accept that waits for the queue, or NULL. */
 static edo_op *waiter_of(const edo__source *source)
 {
-    edo_op *op = source->sides[EDO__READ_SIDE].waiter;
+    edo_op *op = edo__side_waiter(&source->sides[EDO__READ_SIDE]);
     bool queued = op && is_ours(op->link.at.driver) && edo__uring_stage_of(op) == EDO__QUEUED;
     return queued ? op : NULL;
 }
@@ -115,7 +115,7 @@ static edo_wakeable *retry_waiter(edo__source *source)
 static edo_wakeable *tell_others(edo__source *source)
 {
     edo__side *side = &source->sides[EDO__READ_SIDE];
-    edo_op *op = side->waiter;
+    edo_op *op = edo__side_waiter(side);
     edo__note_ready(side, 0);
     edo_driver *other = op ? op->link.at.driver : NULL;
     return other && !is_ours(other) ? other->ops->hang_up(other, source, op) : NULL;
@@ -420,8 +420,9 @@ static void end_shared(edo__uring *driver, edo__source *source)
 {
     stop_now(driver, source);
     let_go(driver, source);
+    uint32_t tries = 0;
     while (edo_load_acquire(&driver->closing) == source) // partner: let_go_of_one
-        edo__sys_yield_thread();
+        edo__sys_wait_briefly(&tries);
     end_source(source);
 }
 

@@ -1,0 +1,156 @@
+/* edo-test: ct, it makes its own workers. edo_runtime_destroy() where the runtime would wait for its
+ * own caller: it is refused, and nothing is done. */
+#include "runtime/fixture.h"
+
+#include <semaphore.h>
+
+static int64_t destroy(void *arg)
+{
+    return edo_runtime_destroy(arg);
+}
+
+/* ---- in blocking jobs ---- */
+
+struct blocks {
+    edo_frame();
+    edo_args(edo_pool *pool; edo_runtime *victim;);
+};
+
+edo_async(blocks)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_blocking_on(self->pool, destroy, self->victim));
+        edo_return(rc);
+    }
+}
+
+static edo_config config_of(int32_t workers)
+{
+    return (edo_config){ .workers = workers, .max_spare = -1, .drain_limit = edo_s(60) };
+}
+
+static void block_with(int32_t workers, edo_pool *pool)
+{
+    edo_config config = config_of(workers);
+    edo_runtime *runtime = make_runtime_with(&config), *other = make_runtime();
+    assert_int_equal(edo_block_on(runtime, blocks, .pool = pool, .victim = runtime), -EBUSY);
+    assert_int_equal(edo_block_on(runtime, blocks, .pool = pool, .victim = other), 0);
+    assert_int_equal(edo_block_on(runtime, answer, .result = 4), 4); // it is as it was
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_in_a_job(void **state)
+{
+    (void)state;
+    edo_pool *pool;
+    assert_int_equal(edo_pool_create(NULL, &pool), 0);
+    for (int32_t workers = 0; workers < 3; workers++) {
+        block_with(workers, NULL);
+        block_with(workers, pool); // whose thread has served another runtime before
+    }
+    edo_pool_destroy(pool);
+}
+
+/* ---- in edo_block_in_place ---- */
+
+struct in_place {
+    edo_frame();
+    edo_args(edo_runtime *victim;);
+};
+
+edo_async(in_place)
+{
+    edo_body {
+        edo_return(edo_block_in_place(destroy, self->victim));
+    }
+}
+
+static void test_in_place(void **state)
+{
+    (void)state;
+    for (int32_t workers = 0; workers < 3; workers++) {
+        edo_config config = config_of(workers);
+        edo_runtime *runtime = make_runtime_with(&config);
+        assert_int_equal(edo_block_on(runtime, in_place, .victim = runtime), -EBUSY);
+        assert_int_equal(edo_block_on(runtime, answer, .result = 4), 4);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+    }
+}
+
+/* ---- in hooks ---- */
+
+static struct {
+    edo_runtime *runtime;
+    sem_t called;
+    int rc;
+} hooked;
+
+static void note_stall(void *user, const edo_stall *stall)
+{
+    (void)user;
+    (void)stall;
+    hooked.rc = edo_runtime_destroy(hooked.runtime);
+    sem_post(&hooked.called);
+}
+
+static void note_spawn(void *user, const edo_task *task)
+{
+    (void)user;
+    (void)task;
+    hooked.rc = edo_runtime_destroy(hooked.runtime);
+}
+
+struct stalls {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(stalls)
+{
+    edo_body {
+        while (sem_wait(&hooked.called) < 0)
+            continue;
+        edo_return(hooked.rc);
+    }
+}
+
+static void test_in_the_stall_hook(void **state)
+{
+    (void)state;
+    const edo_hooks hooks = { .stall = note_stall };
+    for (int32_t workers = 0; workers < 2; workers++) {
+        edo_config config = config_of(workers);
+        config.hooks = &hooks;
+        config.stall_limit = edo_ms(1);
+        hooked.runtime = make_runtime_with(&config);
+        sem_init(&hooked.called, 0, 0);
+        assert_int_equal(edo_block_on(hooked.runtime, stalls), -EBUSY);
+        assert_int_equal(edo_runtime_destroy(hooked.runtime), 0);
+    }
+}
+
+static void test_in_the_spawn_hook(void **state)
+{
+    (void)state;
+    const edo_hooks hooks = { .spawn = note_spawn };
+    for (int32_t workers = 0; workers < 2; workers++) {
+        edo_config config = config_of(workers);
+        config.hooks = &hooks;
+        hooked.runtime = make_runtime_with(&config);
+        assert_int_equal(edo_block_on(hooked.runtime, answer, .result = 4), 4);
+        assert_int_equal(hooked.rc, -EBUSY);
+        assert_int_equal(edo_runtime_destroy(hooked.runtime), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        clean_test(test_in_a_job),
+        clean_test(test_in_place),
+        clean_test(test_in_the_stall_hook),
+        clean_test(test_in_the_spawn_hook),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

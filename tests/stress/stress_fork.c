@@ -1,0 +1,27 @@
+/* Forks beside a runtime under load, whose children close what they have inherited.
+ * usage: stress_fork --seconds N --seed S */
+#include "runtime/fork_load.h"
+
+#include "stress/options.h"
+
+static unsigned seconds;
+
+static void test_forks(void **state)
+{
+    (void)state;
+    start_load();
+    int64_t end = edo_now() + edo_s(seconds);
+    int forks = 0;
+    while (edo_now() < end)
+        fork_once(forks++);
+    end_load();
+    printf("%d forks\n", forks);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = { clean_test(test_forks) };
+    seconds = read_options(argc, argv, NULL, NULL);
+    expect_end_within(seconds + CHILD_PATIENCE + 60);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
