@@ -115,13 +115,20 @@ EDO_END_DECLS
 #define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
+/* Type of a body's own answer. No number converts to it, so that `return rc` does not compile. */
+typedef struct edo__end_with_edo_return {
+    edo_poll poll;
+} edo__end_with_edo_return;
+
 #define edo__async(linkage, fn)                                                                    \
     _Static_assert(_Alignof(struct fn) <= _Alignof(max_align_t),                                   \
                    "a frame lies where malloc could put it: no more alignment than that");         \
-    EDO__ASYNC_BODY static edo_poll fn##_async_body(struct fn *self, edo_cx *cx);                  \
+    _Static_assert(offsetof(struct fn, base) == 0,                                                 \
+                   "edo_frame() is not the first member of struct " #fn);                          \
+    EDO__ASYNC_BODY static edo__end_with_edo_return fn##_async_body(struct fn *self, edo_cx *cx);  \
     static edo_poll fn##_async_poll(edo_future *future, edo_cx *cx)                                \
     {                                                                                              \
-        return fn##_async_body((struct fn *)(void *)future, cx);                                   \
+        return fn##_async_body((struct fn *)(void *)future, cx).poll;                              \
     }                                                                                              \
     linkage const edo_future_ops fn##_async = {                                                    \
         .name = #fn,                                                                               \
@@ -132,7 +139,7 @@ EDO_END_DECLS
         .args_offset = offsetof(struct fn, args),                                                  \
         .args_size = sizeof(((struct fn *)0)->args),                                               \
     };                                                                                             \
-    EDO__ASYNC_BODY static edo_poll fn##_async_body(struct fn *self, edo_cx *cx)
+    EDO__ASYNC_BODY static edo__end_with_edo_return fn##_async_body(struct fn *self, edo_cx *cx)
 
 /* Head of the body; its braces hold all of it. */
 #define edo_body                                                                                   \
@@ -140,12 +147,12 @@ EDO_END_DECLS
 edo_start_:                                                                                        \
     if (self->edo_head.resume) goto *((const char *)&&edo_start_ + self->edo_head.resume);
 
-/* Ends the function with a result: >= 0 or a negative errno. To fall off the end is an error of the
- * compiler. */
+/* Ends the function with a result: >= 0 or a negative errno. To fall off the end, and a `return` by
+ * hand, are errors of the compiler. */
 #define edo_return(...)                                                                            \
     do {                                                                                           \
         self->base.result = (__VA_ARGS__);                                                         \
-        return EDO_READY;                                                                          \
+        return (edo__end_with_edo_return){ EDO_READY };                                            \
     } while (0)
 
 #define EDO__CAT_(a, b)         a##b
@@ -153,9 +160,20 @@ edo_start_:                                                                     
 #define edo__suspend_until(...) edo__suspend_at(EDO__CAT(edo_at_, __COUNTER__), __VA_ARGS__)
 #define edo__suspend_at(label, ...)                                                                \
     self->edo_head.resume = (int32_t)((const char *)&&label - (const char *)&&edo_start_);         \
-    self->base.line = __LINE__;                                                                    \
 label:                                                                                             \
-    if ((__VA_ARGS__) == EDO_PENDING) return EDO_PENDING
+    if ((__VA_ARGS__) == EDO_PENDING) return (edo__end_with_edo_return)                            \
+        {                                                                                          \
+            EDO_PENDING                                                                            \
+        }
+
+/* Notes the line of an await. It comes before the operation is built, so that an abort of its
+ * constructor names this line. */
+#define edo__note_line() (self->base.line = __LINE__)
+
+/* Refuses a variable in which an error would look like a large result. */
+#define edo__check_signed(lhs)                                                                     \
+    _Static_assert((__typeof__(lhs))-1 < (__typeof__(lhs))1,                                       \
+                   "the result is negative on error: \"" #lhs "\" is to be of a signed type")
 
 /* A signal handler may look at the frame between any two instructions (see edo/dump.h). So what it
  * awaits is whole before it is linked, and is unlinked before it goes; the compiler keeps to that
@@ -176,6 +194,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo__take_result(lhs)                                                                      \
     do {                                                                                           \
+        edo__check_signed(lhs);                                                                    \
         lhs = (__typeof__(lhs))edo__unlink(&self->edo_head)->result;                               \
     } while (0)
 
@@ -184,6 +203,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Waits for an operation, built in the frame's slot, and takes its result. */
 #define edo_await(lhs, ...)                                                                        \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         self->edo_slot.op = (__VA_ARGS__);                                                         \
         edo__await_slot(lhs);                                                                      \
     } while (0)
@@ -198,6 +218,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* The same for a future that lies elsewhere: a member of the frame, a user's own operation. */
 #define edo_await_on(lhs, future)                                                                  \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__link(self, 1, (edo_future *const[]){ (future) });           \
         edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                          \
         edo__take_result(lhs);                                                                     \
@@ -207,6 +228,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * that is ready wins over a limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         self->edo_slot.op = (__VA_ARGS__);                                                         \
         self->edo_head.deadline = edo__deadline_after(duration);                                   \
         edo__await_limited(lhs);                                                                   \
@@ -241,7 +263,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo__build_callee(fn, ...)                                                                 \
     do {                                                                                           \
         _Static_assert(sizeof(struct fn) <= sizeof self->edo_slot,                                 \
-                       "name struct " #fn " in edo_frame");                                        \
+                       "struct " #fn " does not fit the slot: name it in edo_frame(struct " #fn    \
+                       " " #fn ";), or, if the function calls itself, use edo_call_boxed");        \
+        edo__note_line();                                                                          \
         edo_init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                           \
     } while (0)
 
@@ -251,6 +275,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * the log says so. */
 #define edo_call_boxed(lhs, fn, ...)                                                               \
     do {                                                                                           \
+        edo__check_signed(lhs);                                                                    \
+        edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));            \
         if (self->edo_head.awaiting) {                                                             \
             edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                      \
@@ -269,6 +295,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo__together(poll, ...)                                                                   \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__link_all(__VA_ARGS__);                                      \
         self->edo_head.winner = -1;                                                                \
         edo__suspend_until(poll(self, cx));                                                        \
@@ -282,6 +309,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
         self->edo_head.failure = 0;                                                                \
+        edo__check_signed(rc);                                                                     \
         edo__together(edo__poll_try_all, __VA_ARGS__);                                             \
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
@@ -298,6 +326,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo__choose(which, poll, ...)                                                              \
     do {                                                                                           \
+        edo__check_signed(which);                                                                  \
         edo__together(poll, __VA_ARGS__);                                                          \
         which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)
@@ -306,6 +335,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo__together_of(poll, array, count)                                                       \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         self->edo_head.awaiting = edo__link_array(self, (count), &(array)->base, sizeof *(array)); \
         self->edo_head.winner = -1;                                                                \
         edo__suspend_until(poll(self, cx));                                                        \
@@ -318,6 +348,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo_try_all_of(rc, array, count)                                                           \
     do {                                                                                           \
+        edo__check_signed(rc);                                                                     \
         self->edo_head.failure = 0;                                                                \
         edo__together_of(edo__poll_try_all, array, count);                                         \
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
@@ -331,6 +362,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 #define edo__choose_of(which, poll, array, count)                                                  \
     do {                                                                                           \
+        edo__check_signed(which);                                                                  \
         edo__together_of(poll, array, count);                                                      \
         which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)

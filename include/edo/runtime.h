@@ -202,7 +202,9 @@ EDO_API int edo_runtime_fd(edo_runtime *runtime);
 EDO_API int edo__run(const edo_config *config, const edo_site *site, const void *args);
 
 /* Runs an async function on a runtime of its own, as a program: cancels it on SIGINT and SIGTERM (a
- * second one kills; one that the process ignores stays ignored), then ends the runtime. edo_run() has the default, a current-thread runtime;
+ * second one kills; one that the process ignores stays ignored), then ends the runtime. After such a
+ * signal the function has drain_limit until it is aborted, then abort_limit until it is given up.
+ * edo_run() has the default, a current-thread runtime;
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: a program's exit status: 0 for a result >= 0 or that cancellation, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.

@@ -10,7 +10,8 @@
  * ret_*) must outlive it: it belongs in the frame.
  *
  * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
- * else -ECANCELED, and then it has had no effect. Async functions always run to their own end.
+ * else -ECANCELED, and then it has had no effect. In a cancelled function a new operation answers
+ * -ECANCELED at once, whatever is ready. Async functions always run to their own end.
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
  * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
@@ -38,10 +39,11 @@ typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
 typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
 
 typedef enum edo_kind {
-    EDO_KIND_LEAF,  // an operation, or a user's own future
+    EDO_KIND_LEAF,  // an operation: in a cancelled function it ends without its first poll
     EDO_KIND_ASYNC, // an async function: an edo_any_frame
     EDO_KIND_SCOPE, // a scope, linked into its owner's frame
     EDO_KIND_LIMIT, // that of edo_within(), likewise
+    EDO_KIND_OWNER, // always polled at least once: it polls others, or has something to give back
 } edo_kind;
 
 /* One static table per kind of future. */
@@ -62,10 +64,10 @@ struct edo_future {
     const edo_future_ops *ops;
     edo_future *next; // sibling, while several are awaited or kept
     int64_t result;   // once EDO_DONE: >= 0, or a negative errno
-    uint32_t line;    // where an async function waits
-    uint8_t state;    // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
-    uint8_t fate;     // asked of this future: edo_fate; only ever rises
-    uint8_t flags;    // EDO__SHIELD, ...
+    uint32_t line; // where an async function waits; of a kept operation: its place, see EDO__KEPT
+    uint8_t state; // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
+    uint8_t fate;  // asked of this future: edo_fate; only ever rises
+    uint8_t flags; // EDO__SHIELD, ...
     uint8_t reserved;
 };
 
@@ -121,7 +123,8 @@ static inline edo_op edo__op(const edo_future_ops *ops, void *object, void *data
 
 /* ---- polling: for those who write their own futures or executors ---- */
 
-/* Polls a future: brings the fate of the scope that polls to it, keeps its state.
+/* Polls a future: brings the fate of the scope that polls to it, keeps its state. A new EDO_KIND_LEAF
+ * whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
  * Returns: EDO_READY when it has ended, also when it already had.
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);

@@ -132,7 +132,7 @@ static int64_t drop_some(edo__source *source)
 static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__owner_has_budget(&op->base, cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = begin_finish(source, op, cx);
         if (rc <= 0) return end_finish(source, op, cx, rc);
@@ -245,14 +245,14 @@ static void release_wait(edo__source *source)
 static int begin_wait(edo_op *op)
 {
     mode_t mode;
-    int fd = (int)op->progress;
+    int fd = (int)(intptr_t)op->data;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED, release_wait);
     op->object = source;
-    op->progress = 0;
+    op->data = NULL;
     return edo__source_claim(source, BOTH_SIDES);
 }
 
@@ -299,6 +299,6 @@ edo_op edo_wait_fd(int fd, int interest)
     if (writes) detail |= reads ? EDO__DETAIL_BOTH_SIDES : EDO__DETAIL_WRITE_SIDE;
     return (edo_op){ .base.ops = &wait_ops,
                      .length = (uint32_t)interest,
-                     .progress = (uint32_t)fd,
+                     .data = (void *)(intptr_t)fd, // until there is a source
                      .detail = detail };
 }

@@ -96,7 +96,10 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return io->ops->finish(io, op, cx);
 }
 
-static const edo_future_ops finish_ops = { .name = "edo_finish", .poll = finish_poll };
+/* In a cancelled function, too, it closes the stream. */
+static const edo_future_ops finish_ops = { .name = "edo_finish",
+                                           .poll = finish_poll,
+                                           .kind = EDO_KIND_OWNER };
 
 /* length: what the poll requests of a descriptor's finish ask for. */
 edo_op edo_finish(edo_io *io)

@@ -15,26 +15,35 @@
  * write their own word, then read the other's, with a fence between: so one of them cancels it. */
 typedef struct program {
     edo_atomic(edo_task *) root;
-    edo_atomic(uint32_t) interrupted;
+    edo__waiter waiter; // its word says whether a signal came
 } program;
 
-/* In a signal handler. */
+static bool is_interrupted(const program *p)
+{
+    return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
+}
+
+/* In a signal handler. The thread that turns the runtime is to look at the limits before it sleeps,
+ * also when the root was queued already. */
 static void interrupt(void *context)
 {
     program *p = context;
-    edo_store_relaxed(&p->interrupted, 1);
+    edo__waiter_interrupt(&p->waiter);
     edo_fence_seq_cst();
     edo_task *root = edo_load_acquire(&p->root);
-    if (root && edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
+    if (!root) return;
+    if (edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
+    if (!root->runtime->has_threads) edo__worker_notify(root->runtime->seats[0]);
 }
 
 static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)
 {
     edo_store_release(&p->root, root);
     edo_fence_seq_cst();
-    if (edo_load_relaxed(&p->interrupted)) edo_task_cancel(root);
-    edo__run_until(runtime, root);
-    return edo__task_result(root);
+    if (is_interrupted(p)) edo_task_cancel(root);
+    int rc = edo__run_until(runtime, root, &p->waiter);
+    runtime->is_root_lost = rc == -ETIMEDOUT;
+    return runtime->is_root_lost ? rc : edo__task_result(root);
 }
 
 static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *args, program *p)
@@ -67,7 +76,8 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
-    int status = exit_status(site->ops->name, result, p.interrupted);
+    int status = EXIT_FAILURE; // one that is lost is named when the runtime ends
+    if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
         _exit(EXIT_FAILURE); // what is leaked must not be torn down under its users

@@ -132,11 +132,19 @@ bool edo__runtime_is_empty(edo_runtime *runtime)
     return empty;
 }
 
-static void name_lost(const edo_task *task)
+/* Where it waits is told unless it runs. */
+static void name_lost(edo_task *task)
 {
-    edo__log(EDO_LOG_ERROR, "%s: task '%s' #%llu, spawned at %s:%u, cannot be ended and is leaked",
+    char place[EDO__PLACE_SIZE] = "";
+    uint64_t before = edo__state_inspect(&task->state);
+    if (!(before & (EDO__RUNNING | EDO__COMPLETE | EDO__INSPECTED))) {
+        edo__describe_place(task, place);
+        if (edo__state_release(&task->state, before)) edo__runtime_push(task->runtime, task);
+    }
+    edo__log(EDO_LOG_ERROR,
+             "%s: task '%s' #%llu, spawned at %s:%u%s, cannot be ended and is leaked",
              task->runtime->config.name, edo_task_name(task), (unsigned long long)task->id,
-             task->site->file, task->site->line);
+             task->site->file, task->site->line, place);
 }
 
 /* They stay in the registry, and may even go on to their ends, if a worker comes back to them: the

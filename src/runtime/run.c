@@ -81,54 +81,97 @@ static void let_go_of_kept(edo__worker *worker)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-static int turn_until(edo__worker *worker, const edo_task *task)
+/* The limits are those of real time, as when a runtime is drained.
+ * Returns: until when to wait for the task; EDO_NEVER: no limit; 0: it is given up. */
+static int64_t next_limit(edo__waiter *waiter, edo_task *task)
+{
+    if (edo__likely(!(edo_load_relaxed(&waiter->word) & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
+    const edo_config *config = &task->runtime->config;
+    int64_t now = edo__sys_now();
+    if (!waiter->deadline) waiter->deadline = edo__later(now, config->drain_limit);
+    if (now < waiter->deadline) return waiter->deadline;
+    if (waiter->has_aborted) return 0;
+    waiter->has_aborted = true;
+    edo_task_abort(task);
+    return waiter->deadline = edo__later(now, config->abort_limit);
+}
+
+static int64_t time_until(int64_t limit)
+{
+    int64_t left = limit == EDO_NEVER ? EDO_NEVER : limit - edo__sys_now();
+    return left > 0 ? left : 0;
+}
+
+static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
 {
     int more = 1;
     edo__worker_begin(worker);
     worker->keeps_yielded = true;
-    while (!edo__task_is_joinable(task))
-        more = edo__turn(worker, EDO_NEVER);
+    while (!edo__task_is_joinable(task)) {
+        int64_t limit = next_limit(waiter, task);
+        more = limit ? edo__turn(worker, time_until(limit)) : -ETIMEDOUT;
+        if (!limit) break;
+    }
     worker->keeps_yielded = false;
     edo__worker_pause(worker);
     let_go_of_kept(worker);
     return more;
 }
 
-/* A plain thread that waits for a task. */
-typedef struct waiter {
-    edo_user_wakeable base;
-    edo_atomic(uint32_t) woken;
-} waiter;
-
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
-    waiter *w = (waiter *)(void *)wakeable;
-    edo_store_relaxed(&w->woken, 1); // the waiter looks at the task's state for all else
-    edo__sys_futex_wake(&w->woken);
-    edo_plain_read(&w->base); // for the checker: here it was still there
+    edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
+    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter looks at the task's state for
+    edo__sys_futex_wake(&waiter->word);               // all else
+    edo_plain_read(&waiter->base);                    // for the checker: here it was still there
 }
 
-/* The waiter may go only when the task's poller no longer touches it: when it is joinable. */
-static void wait_for(edo_task *task)
+/* Nothing to order: the waiter reads no more than the bit. */
+void edo__waiter_interrupt(edo__waiter *waiter)
 {
+    edo_or_relaxed(&waiter->word, EDO__WAITER_INTERRUPTED);
+    edo__sys_futex_wake(&waiter->word);
+}
+
+/* Returns: 0; -ETIMEDOUT when the limits have passed. The word is read before the limits are, so that
+ * an interrupt between the two changes it, and the futex does not sleep. */
+static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
+{
+    for (;;) {
+        uint32_t word = edo_load_relaxed(&waiter->word);
+        if (word & EDO__WAITER_WOKEN) return 0;
+        int64_t limit = next_limit(waiter, task);
+        if (limit == EDO_NEVER)
+            edo__sys_futex_wait(&waiter->word, word);
+        else if (limit)
+            edo__sys_futex_wait_until(&waiter->word, word, limit);
+        else if (edo__state_unset_joiner(&task->state))
+            return -ETIMEDOUT;
+        else
+            return 0; // it has just ended
+    }
+}
+
+/* The waiter may go only when the task's poller no longer touches it: when it is joinable, or the
+ * waiter was taken back. */
+static int wait_for(edo_task *task, edo__waiter *waiter)
+{
+    int rc = 0;
     uint32_t tries = 0;
-    waiter w = { .woken = 0 };
-    edo_user_wakeable_init(&w.base, wake_waiter);
+    edo_user_wakeable_init(&waiter->base, wake_waiter);
     edo_plain_write(&task->join_waker);
-    task->join_waker = &w.base.head;
-    if (edo__state_set_joiner(&task->state))
-        while (!edo_load_relaxed(&w.woken))
-            edo__sys_futex_wait(&w.woken, 0);
-    while (!edo__task_is_joinable(task))
+    task->join_waker = &waiter->base.head;
+    if (edo__state_set_joiner(&task->state)) rc = sleep_until_woken(waiter, task);
+    while (rc == 0 && !edo__task_is_joinable(task))
         edo__sys_wait_briefly(&tries);
-    edo_plain_write(&w.base); // it is gone
+    edo_plain_write(&waiter->base); // it is gone
+    return rc;
 }
 
-int edo__run_until(edo_runtime *runtime, edo_task *task)
+int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter)
 {
-    if (!runtime->has_threads) return turn_until(runtime->seats[0], task);
-    wait_for(task);
-    return 0;
+    if (!runtime->has_threads) return turn_until(runtime->seats[0], task, waiter);
+    return wait_for(task, waiter);
 }
 
 int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args)
@@ -138,7 +181,7 @@ int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *ar
     edo_task *root;
     rc = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (rc < 0) return rc;
-    int more = edo__run_until(runtime, root);
+    int more = edo__run_until(runtime, root, &(edo__waiter){ 0 });
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     int64_t result = edo__task_result(root);
     edo_detach(root);

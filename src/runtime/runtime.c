@@ -127,10 +127,12 @@ static void init_clock(edo_runtime *runtime)
 
 static const char *describe_current(char *buffer, size_t size)
 {
+    char place[EDO__PLACE_SIZE];
     const edo_task *task = edo_current_task();
     if (!task) return "";
-    snprintf(buffer, size, " [task '%s' #%llu, spawned at %s:%u]", edo_task_name(task),
-             (unsigned long long)task->id, task->site->file, task->site->line);
+    snprintf(buffer, size, " [task '%s' #%llu, spawned at %s:%u%s]", edo_task_name(task),
+             (unsigned long long)task->id, task->site->file, task->site->line,
+             edo__describe_place(task, place));
     return buffer;
 }
 
@@ -269,11 +271,17 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
+/* The program's function was waited for before, and no other task is left. */
+static bool is_root_left_alone(const edo_runtime *runtime)
+{
+    return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
+}
+
 /* The limit is one of real time, also under a test clock: nobody advances that one here. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
     int64_t deadline = edo__later(edo__sys_now(), limit);
-    while (!edo__runtime_is_empty(runtime)) {
+    while (!edo__runtime_is_empty(runtime) && !is_root_left_alone(runtime)) {
         int64_t left = deadline - edo__sys_now();
         if (left <= 0) return;
         if (runtime->has_threads)

@@ -142,7 +142,7 @@ void edo__check_time_slice(edo_cx *cx)
         cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
     } else if (now >= cx->slice_end) {
         cx->slice_end = SLICE_SPENT;
-        cx->budget = 0;
+        if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
         cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
     }
 }

@@ -2,22 +2,33 @@
  * children stay in the order of the arguments; winner is a position among them. */
 #include "task/op.h"
 
+/* One that was built anew, or lies elsewhere than when it was kept, ends the process here. */
 static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 {
     edo_future **link = &frame->edo_head.kept;
-    while (*link && *link != child)
+    while (*link && *link != child) {
+        edo__check_kept(*link);
         link = &(*link)->next;
+    }
+    if (*link) edo__check_kept(child);
+    if (!*link && !(child->flags & EDO__KEPT)) return;
     if (!*link) edo__misuse(child->ops->name, "it is kept by another function's edo_any");
     *link = child->next;
     child->flags &= (uint8_t)~EDO__KEPT;
 }
 
+/* One that is to be awaited. */
+static void hand_over(struct edo_any_frame *frame, edo_future *child)
+{
+    edo__check_memory(child->ops->name, child, "future");
+    if (child->flags & EDO__KEPT && edo__has_moved(child)) edo__check_kept(child);
+    if (frame->edo_head.kept || child->flags & EDO__KEPT) unlink_kept(frame, child);
+}
+
 edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
 {
-    for (size_t i = 0; i < count; i++) {
-        edo__check_memory(children[i]->ops->name, children[i], "future");
-        if (children[i]->flags & EDO__KEPT) unlink_kept(frame, children[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        hand_over(frame, children[i]);
     for (size_t i = 0; i < count; i++)
         children[i]->next = i + 1 < count ? children[i + 1] : NULL;
     return children[0];
@@ -28,8 +39,7 @@ edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t
 {
     edo_future *child = count ? first : NULL;
     for (size_t i = 0; i < count; i++) {
-        edo__check_memory(child->ops->name, child, "future");
-        if (child->flags & EDO__KEPT) unlink_kept(frame, child);
+        hand_over(frame, child);
         edo_future *next = (edo_future *)(void *)((char *)child + stride);
         child->next = i + 1 < count ? next : NULL;
         child = next;
@@ -47,16 +57,30 @@ static void time_out(edo_future *future)
     future->flags |= EDO__TIMED_OUT;
 }
 
+/* Without budget an operation may not have tried, or a function not have come to what is ready. So
+ * what is limited gets one more poll with budget when its limit passes in one without. Any further
+ * one would have the limit of a function that is always ready never fire; but a poll that began
+ * without budget is none. */
+static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
+{
+    if (edo__has_budget(cx)) return false;
+    bool first = !(future->flags & EDO__RESPITE);
+    future->flags |= EDO__RESPITE;
+    return first || !had_budget;
+}
+
 /* The operation is polled first: one that is ready wins over a limit that has passed. */
 edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
     edo_future *future = frame->edo_head.awaiting;
+    bool had_budget = cx->budget > 0;
     if (edo_poll_future(future, cx) == EDO_PENDING) {
         if (cx->now < frame->edo_head.deadline) {
             edo_cx_deadline(cx, frame->edo_head.deadline);
             return EDO_PENDING;
         }
+        if (has_respite(future, had_budget, cx)) return EDO_PENDING;
         time_out(future);
         if (edo_poll_future(future, cx) == EDO_PENDING) return EDO_PENDING;
     }
@@ -195,6 +219,7 @@ static void keep_rest(struct edo_any_frame *frame)
         child->next = NULL;
         if (child->state == EDO_DONE) continue;
         child->flags |= EDO__KEPT;
+        if (child->ops->kind != EDO_KIND_ASYNC) child->line = edo__place_of(child);
         child->next = frame->edo_head.kept;
         frame->edo_head.kept = child;
     }

@@ -1,6 +1,8 @@
 /* Polling a future: its fate, its state, what its frame keeps. */
+#include <stdio.h>
 #include <string.h>
 
+#include "runtime/runtime.h"
 #include "task/op.h"
 
 #ifndef EDO_MODEL
@@ -44,13 +46,14 @@ static void unkeep(edo_future **link)
 /* Only its place in the frame counts. */
 static bool is_marker(const edo_future *future)
 {
-    return future->ops->kind >= EDO_KIND_SCOPE;
+    return future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT;
 }
 
 static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
+        edo__check_kept(future);
         if (!is_marker(future) && edo_poll_future(future, cx) == EDO_READY)
             unkeep(link);
         else
@@ -64,6 +67,7 @@ static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, 
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
         edo_future *future = *link;
+        edo__check_kept(future);
         if (is_marker(future)) {
             if (future->ops->kind == EDO_KIND_SCOPE) edo__scope_leave(future);
             unkeep(link);
@@ -90,6 +94,16 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
+/* Its fields are those of another future when its owner wrote over it. */
+void edo__check_kept(const edo_future *future)
+{
+    if (!(future->flags & EDO__KEPT))
+        edo__misuse(future->ops->name, "it was built anew while edo_any keeps what was in its "
+                                       "place: await or cancel that one first");
+    if (edo__has_moved(future))
+        edo__misuse(future->ops->name, "it was moved or copied while edo_any kept it");
+}
+
 static inline edo_poll poll_async(edo_future *future, edo_cx *cx)
 {
     struct edo_any_frame *frame = frame_of(future);
@@ -107,17 +121,19 @@ static void check_home(edo_future *future)
     if (future->state == EDO_NEW)
         frame->edo_head.home = frame;
     else if (edo__unlikely(frame->edo_head.home != frame))
-        edo__misuse(future->ops->name, "the frame was moved after its first poll");
+        edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
 /* What a function hands down: `bare` to those that it polled before its shield, `fate` to the
- * rest. One that ends because of a limit alone remembers it. */
-static void take_fate(edo_future *future, const edo_cx *cx)
+ * rest. One that ends because of a limit alone remembers it. Returns: what it was handed. */
+static edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     bool covered = future->flags & EDO__COVERED;
     uint8_t overdue = covered ? EDO__FATE_OVERDUE : EDO__BARE_OVERDUE;
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
-    edo__raise_fate(future, covered ? cx->fate : cx->bare); // a fate that was seen stays
+    edo_fate given = covered ? cx->fate : cx->bare;
+    edo__raise_fate(future, given); // a fate that was seen stays
+    return given;
 }
 
 static uint8_t shielded_fate(const edo_future *future)
@@ -164,17 +180,68 @@ static inline edo_poll settle(edo_future *future, edo_poll poll)
     return poll;
 }
 
+/* ---- first polls in a cancelled function ---- */
+
+enum { MANY_REFUSALS = 64 }; // in one poll, at one place: a loop goes on in spite of them
+
+static __attribute__((cold)) void report_refusals(const edo_cx *cx)
+{
+    char where[EDO__PLACE_SIZE];
+    if (edo_or_relaxed(&cx->task->state, EDO__IGNORES) & EDO__IGNORES) return;
+    edo__log(EDO_LOG_WARN,
+             "%s: task '%s' #%llu%s ignores its cancellation: %u times -ECANCELED did not end it",
+             cx->runtime->config.name, edo_task_name(cx->task), (unsigned long long)cx->task->id,
+             edo__describe_place(cx->task, where), cx->refusals.count);
+}
+
+/* A loop builds its operation in the same place again and again. So the first place of a poll is
+ * counted, and not those of many branches that end. */
+static void note_refusal(const edo_future *future, edo_cx *cx)
+{
+    if (cx->refusals.polls != cx->polls) {
+        cx->refusals.polls = cx->polls;
+        cx->refusals.place = future;
+        cx->refusals.count = 0;
+    }
+    if (cx->refusals.place != future) return;
+    uint32_t budget = cx->runtime->config.budget;
+    uint32_t many = budget < MANY_REFUSALS ? budget : MANY_REFUSALS;
+    if (++cx->refusals.count == many) report_refusals(cx);
+}
+
+/* An operation that begins too late. Without budget it stays new, so that whatever becomes ready
+ * until the next poll does not change the answer. */
+static edo_poll refuse(edo_future *future, edo_cx *cx, edo_fate given)
+{
+    if (given != EDO_LIVE && !(future->flags & EDO__TIMED_OUT)) note_refusal(future, cx);
+    if (!edo__has_overdraft(cx)) return EDO_PENDING;
+    edo__use_budget(cx);
+    future->result = -ECANCELED;
+    future->state = EDO_DONE;
+    return EDO_READY;
+}
+
+static bool is_too_late(const edo_future *future)
+{
+    return future->fate != EDO_LIVE && future->state == EDO_NEW &&
+           future->ops->kind == EDO_KIND_LEAF;
+}
+
+static edo_poll poll_kind(edo_future *future, edo_cx *cx)
+{
+    return future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx) : poll_leaf(future, cx);
+}
+
 static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx *cx)
 {
     uint32_t asked = cx->asked;
     if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
-    take_fate(future, cx);
-    edo_poll poll = future->ops->kind == EDO_KIND_ASYNC ? poll_function(future, cx)
-                                                        : poll_leaf(future, cx);
+    edo_fate given = take_fate(future, cx);
+    edo_poll poll = is_too_late(future) ? refuse(future, cx, given) : poll_kind(future, cx);
     cx->asked = asked;
     if (poll == EDO_READY && (future->flags & EDO__TIMED_OUT) && future->result == -ECANCELED)
         future->result = -ETIMEDOUT;
-    return settle(future, poll);
+    return is_too_late(future) ? poll : settle(future, poll);
 }
 
 /* Where nothing was asked, neither of the future nor of those that poll it, there is nothing to
@@ -229,6 +296,7 @@ void edo__frame_init(void *memory, const edo_future_ops *ops)
     frame->base = (edo_future){ .ops = ops };
     frame->edo_head.awaiting = NULL;
     frame->edo_head.kept = NULL;
+    frame->edo_head.home = NULL; // not polled yet
     frame->edo_head.resume = 0;
 }
 
@@ -306,4 +374,86 @@ void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_
                       void *context)
 {
     edo__trace_future(future, 0, visit, context);
+}
+
+/* ---- where a task is, for lines of the log and of aborts ---- */
+
+static const struct edo_any_frame *const_frame_of(const edo_future *future)
+{
+    return (const struct edo_any_frame *)(const void *)future;
+}
+
+/* A function that was polled and has not ended. */
+static bool is_begun(const edo_future *future)
+{
+    return future->state != EDO_DONE && future->ops->kind == EDO_KIND_ASYNC &&
+           const_frame_of(future)->edo_head.home == future;
+}
+
+/* Its body runs right now: between two awaits there is nothing that it awaits. */
+static bool is_running(const edo_future *function)
+{
+    return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
+}
+
+/* An operation of it is in its first poll. */
+static bool is_trying(const edo_future *function)
+{
+    const edo_future *child = const_frame_of(function)->edo_head.awaiting;
+    while (child && (child->state != EDO_NEW || child->ops->kind == EDO_KIND_ASYNC))
+        child = child->next;
+    return child;
+}
+
+/* A link of what is kept can be trusted while it is what was kept there. */
+static bool is_intact(const edo_future *kept)
+{
+    return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
+}
+
+/* The first function that fits, from the outside in. Only siblings nest calls: recursion by
+ * edo_call_boxed may be deep. */
+static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
+{
+    while (is_begun(function)) {
+        if (fits(function)) return function;
+        const edo_frame_head *head = &const_frame_of(function)->edo_head;
+        const edo_future *first = head->awaiting, *found = NULL;
+        for (const edo_future *child = head->kept; child && is_intact(child) && !found;
+             child = child->next)
+            found = find_function(child, fits);
+        for (const edo_future *child = first ? first->next : NULL; child && !found;
+             child = child->next)
+            found = find_function(child, fits);
+        if (found || !first) return found;
+        function = first;
+    }
+    return NULL;
+}
+
+/* The innermost function on the only way down; of siblings it may be any. */
+static const edo_future *last_function(const edo_future *function)
+{
+    if (!is_begun(function)) return NULL;
+    for (;;) {
+        const edo_future *child = const_frame_of(function)->edo_head.awaiting;
+        if (!child || child->next || !is_begun(child)) return function;
+        function = child;
+    }
+}
+
+const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE])
+{
+    const edo_future *root = edo__task_frame(task);
+    const edo_future *function = find_function(root, is_running);
+    if (!function) function = find_function(root, is_trying);
+    if (!function) function = last_function(root);
+    text[0] = '\0';
+    if (function && function->line)
+        snprintf(text, EDO__PLACE_SIZE, ", in '%s' at %s:%u", function->ops->name,
+                 function->ops->file, function->line);
+    else if (function)
+        snprintf(text, EDO__PLACE_SIZE, ", in '%s' (%s) before its first await",
+                 function->ops->name, function->ops->file);
+    return text;
 }

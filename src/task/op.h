@@ -31,6 +31,26 @@ static inline void edo__use_budget(edo_cx *cx)
     if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
 }
 
+/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up that
+ * awaits some of them goes on in the same poll; a loop that repeats one is requeued. */
+enum { EDO__OVERDRAFT = 16 };
+
+/* As edo__has_budget(), for such an answer. */
+static inline bool edo__has_overdraft(edo_cx *cx)
+{
+    if (edo__likely(cx->budget > -EDO__OVERDRAFT)) return true;
+    cx->requeue = true;
+    return false;
+}
+
+/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll: it answers for itself when it begins
+ * too late. */
+static inline bool edo__owner_has_budget(const edo_future *future, edo_cx *cx)
+{
+    bool too_late = future->state == EDO_NEW && cx->fate != EDO_LIVE;
+    return too_late ? edo__has_overdraft(cx) : edo__has_budget(cx);
+}
+
 /* Ends an operation; edo__has_budget() was asked before. */
 static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
 {

@@ -45,8 +45,10 @@ static const edo_future_ops scope_ops = { .name = "scope",
 static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
-    while (*link && *link != &scope->base)
+    while (*link && *link != &scope->base) {
+        edo__check_kept(*link);
         link = &(*link)->next;
+    }
     if (!*link) return;
     *link = scope->base.next;
     edo__scope_leave(&scope->base);
@@ -250,7 +252,8 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_scope *scope = op->object;
     edo_task *chain = NULL;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (cx->fate != EDO_LIVE && future->state == EDO_NEW) op->detail = JOIN_CUT_SHORT;
+    if (!edo__owner_has_budget(future, cx)) return EDO_PENDING;
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_join(scope, op, cx, &chain);
     edo__lock_give(&scope->lock);
@@ -258,7 +261,10 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-static const edo_future_ops scope_join_ops = { .name = "edo_scope_join", .poll = scope_join_poll };
+/* In a cancelled function, too, it has members to end. */
+static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
+                                               .poll = scope_join_poll,
+                                               .kind = EDO_KIND_OWNER };
 
 edo_op edo_scope_join(edo_scope *scope)
 {

@@ -45,6 +45,7 @@ enum {
     EDO__JOIN_WAKER = 128,   // join_waker is set; whoever clears the bit owns the field
     EDO__WANTED = 256,       // somebody wanted to look at it while it ran
     EDO__GIVEN_UP = 512,     // its runtime ended, and it could not be ended
+    EDO__IGNORES = 1024,     // the log has named it: it goes on in spite of its cancellation
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // for those who join
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };

@@ -180,8 +180,9 @@ enum {
     EDO__SHIELD = 1,    // this function cleans up
     EDO__COVERED = 2,   // first polled behind a shield
     EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the list of what its frame keeps
+    EDO__KEPT = 8,      // in the list of what its frame keeps; a leaf's place is in its line
     EDO__OVERDUE = 16,  // a limit of this function's, of edo_within(), has passed
+    EDO__RESPITE = 32,  // its limit passed while no budget was left
 };
 
 /* Which of a poll's fates come of a limit alone. */
@@ -209,6 +210,11 @@ struct edo_cx {
     edo_wakeable *waker;
     uint64_t polls;  // of tasks, in all
     uint64_t random; // xorshift64
+    struct {
+        uint64_t polls; // the poll that they belong to
+        const edo_future *place;
+        uint32_t count;
+    } refusals; // of operations at one place, begun by a cancelled function
 };
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
@@ -266,3 +272,26 @@ void edo__give_limits(const edo_future *function, edo_cx *cx);
 /* The function waits: its limits that have passed take effect, the others have the task polled in
  * time. Returns: whether one has passed now, so that the body is to be polled again. */
 bool edo__limits_pass(edo_future *function, edo_cx *cx);
+
+enum { EDO__PLACE_SIZE = 256 };
+
+/* ", in 'function' at file:line": the function of the task that runs, however deep, and the line of
+ * its last await; "" for a task without one. The task's poller, or who inspects it. Returns: text. */
+const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]);
+
+/* Aborts when a future that is linked as kept is no longer the one that was kept there. */
+void edo__check_kept(const edo_future *future);
+
+/* Low bits of where it lies, in units of its alignment. */
+static inline uint32_t edo__place_of(const edo_future *future)
+{
+    return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
+}
+
+/* Whether a future that is kept lies elsewhere than when edo_any began to keep it. */
+static inline bool edo__has_moved(const edo_future *future)
+{
+    if (future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT) return false;
+    if (future->ops->kind != EDO_KIND_ASYNC) return future->line != edo__place_of(future);
+    return ((const struct edo_any_frame *)(const void *)future)->edo_head.home != future;
+}

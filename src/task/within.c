@@ -34,8 +34,10 @@ static struct edo_any_frame *frame_of(const edo_future *function)
 /* The first limit of a list, or NULL. */
 static edo_limit *limit_from(edo_future *kept)
 {
-    while (kept && kept->ops->kind != EDO_KIND_LIMIT)
-        kept = kept->next;
+    for (; kept; kept = kept->next) {
+        edo__check_kept(kept);
+        if (kept->ops->kind == EDO_KIND_LIMIT) break;
+    }
     return (edo_limit *)(void *)kept;
 }
 
@@ -48,8 +50,10 @@ static edo_limit *limit_from(edo_future *kept)
 static bool unlink_limit(edo_future *function, edo_limit *limit)
 {
     edo_future **link = &frame_of(function)->edo_head.kept;
-    while (*link && *link != &limit->base)
+    while (*link && *link != &limit->base) {
+        edo__check_kept(*link);
         link = &(*link)->next;
+    }
     if (!*link) return false;
     *link = limit->base.next;
     return true;
@@ -78,7 +82,10 @@ void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t
     edo__check_memory("edo_within", limit, "limit");
     close_earlier(function, limit, line);
     *limit = (edo_limit){
-        .base = { .ops = &limit_ops, .next = frame->edo_head.kept, .line = line },
+        .base = { .ops = &limit_ops,
+                  .next = frame->edo_head.kept,
+                  .flags = EDO__KEPT,
+                  .line = line },
         .deadline = deadline,
         .state = OPEN,
         .is_cleanup = function->flags & EDO__SHIELD,

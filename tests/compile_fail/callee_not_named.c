@@ -1,5 +1,5 @@
-// expect-gcc: name struct g in edo_frame
-// expect-clang: name struct g in edo_frame
+// expect-gcc: struct g does not fit the slot: name it in edo_frame.*use edo_call_boxed
+// expect-clang: struct g does not fit the slot: name it in edo_frame.*use edo_call_boxed
 /* A callee that needs more room than the slot has. */
 #include <edo/edo.h>
 

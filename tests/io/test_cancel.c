@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "task/task.h"
+
 /* ---- reads ---- */
 
 struct read_timeout {
@@ -411,6 +413,87 @@ edo_async(choice)
 
 test_each_kind(choice)
 
+/* ---- a limit that has passed, with what is ready, and budget or not ---- */
+
+struct reads_twice {
+    edo_frame();
+    edo_args(edo_io *io; char *buffer;);
+};
+
+edo_async(reads_twice)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_read_exact(self->io, self->buffer, 1));
+        if (rc < 0) edo_return(rc);
+        edo_await(rc, edo_read_exact(self->io, self->buffer, 1));
+        edo_return(rc < 0 ? rc : 2);
+    }
+}
+
+/* Never ends by itself. */
+struct reads_on {
+    edo_frame();
+    edo_args(edo_io *io; char *buffer;);
+};
+
+edo_async(reads_on)
+{
+    edo_body {
+        int rc = 0;
+        while (rc >= 0)
+            edo_await(rc, edo_read(self->io, self->buffer, 0)); // always ready
+        edo_return(rc);
+    }
+}
+
+/* left: units of budget when the limit has passed; it has passed from the start. */
+struct passed_limits {
+    edo_frame(struct reads_twice reads_twice; struct reads_on reads_on;);
+    edo_args();
+    edo_io *io;
+    int peer, left;
+    char byte;
+};
+
+static void leave_budget(edo_cx *cx, int left)
+{
+    while (cx->budget > left)
+        if (!edo_cx_charge(cx)) break;
+}
+
+edo_test(passed_limits)
+{
+    edo_body {
+        int rc;
+        if (!driver_is("epoll")) edo_return(0); // another may have what is ready wait
+        self->io = open_stream(UNIX_STREAM, &self->peer);
+        for (self->left = 0; self->left < 4; self->left++) {
+            fd_write_all(self->peer, "abc", 3);
+            settle(); // the driver sees it
+            leave_budget(cx, self->left);
+            edo_await_for(rc, 0, edo_read_exact(self->io, &self->byte, 1));
+            assert_int_equal(rc, 1);
+            edo_await(rc, edo_yield());
+            leave_budget(cx, self->left);
+            edo_call_for(rc, 0, reads_twice, .io = self->io, .buffer = &self->byte);
+            assert_int_equal(rc, 2);
+            edo_await(rc, edo_yield());
+            leave_budget(cx, self->left);
+            edo_await_for(rc, 0, edo_read(self->io, &self->byte, 1)); // there is none
+            assert_int_equal(rc, -ETIMEDOUT);
+            edo_await(rc, edo_yield());
+            leave_budget(cx, self->left);
+            edo_call_for(rc, 0, reads_on, .io = self->io, .buffer = &self->byte);
+            assert_int_equal(rc, -ETIMEDOUT);
+            edo_await(rc, edo_yield());
+        }
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +507,7 @@ int main(void)
         cmocka_unit_test(aborted_test),
         cmocka_unit_test(cancelled_at_once_test),
         cmocka_unit_test(choice_kinds_test),
+        cmocka_unit_test(passed_limits_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

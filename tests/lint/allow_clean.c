@@ -12,7 +12,7 @@ edo_async_extern(quick)
     edo_body {
         int rc = 0, kept = 1;
         edo_await(rc, edo_yield());
-        if (rc > 0) return EDO_READY; // edo-lint: allow(edo-return) the result was set by a callee
+        if (rc) return (edo__end_with_edo_return){ 1 }; // edo-lint: allow(edo-return) it is set
         // edo-lint: allow(edo-return, edo-kept-local) shows that two may be named
         *self->out = kept;
         edo_return(rc);

@@ -18,6 +18,7 @@ edo_runtime *fake_runtime_with(const edo_config *options);
     static const edo_future_ops fn##_async = {                                                     \
         .name = #fn,                                                                               \
         .poll = fn##_poll,                                                                         \
+        .kind = EDO_KIND_OWNER,                                                                    \
         .size = sizeof(struct fn),                                                                 \
         .args_offset = offsetof(struct fn, args),                                                  \
         .args_size = sizeof(((struct fn *)0)->args),                                               \

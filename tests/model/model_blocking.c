@@ -67,7 +67,7 @@ MODEL_SAMPLED(blocking_task, "a task on a pool's thread ends, and who joins it s
 {
     set_up(&(edo_config){ 0 });
     model_assert(spawn_work(&s->task) == 0);
-    edo__run_until(s->runtime, s->task);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
     model_assert(edo__task_result(s->task) == 4);
     destroy_and_check();
 }

@@ -156,7 +156,7 @@ THREAD(tell)
 
 static void join_task(void)
 {
-    edo__run_until(s->runtime, s->task);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
     s->rc = edo__task_result(s->task);
     edo_detach(s->task);
 }

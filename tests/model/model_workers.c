@@ -1082,7 +1082,7 @@ MODEL(give_up_against_end, "of giving up and the end one tells who waits; both m
     int worker = model_start(end_task_there, NULL);
     int ender = model_start(give_up, NULL);
     edo__self = (struct edo__thread){ 0 };
-    edo__run_until(s->runtime, s->task);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
     int64_t result = edo__task_result(s->task);
     model_assert(result == 0 || result == -ESHUTDOWN);
     model_join(worker);
@@ -1098,7 +1098,7 @@ MODEL(give_up_wakes, "who waits for a task that is given up is told, although it
     spawn_limited(&s->task, 2, 0);
     int ender = model_start(give_up, NULL);
     edo__self = (struct edo__thread){ 0 };
-    edo__run_until(s->runtime, s->task);
+    edo__run_until(s->runtime, s->task, &(edo__waiter){ 0 });
     model_assert(edo__task_result(s->task) == -ESHUTDOWN);
     model_join(ender);
     edo_detach(s->task);

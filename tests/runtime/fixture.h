@@ -176,7 +176,9 @@ static inline edo_poll stubborn_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops stubborn_ops = { .name = "stubborn", .poll = stubborn_poll };
+static const edo_future_ops stubborn_ops = { .name = "stubborn",
+                                             .poll = stubborn_poll,
+                                             .kind = EDO_KIND_OWNER };
 
 struct wait_for_flag {
     edo_frame();

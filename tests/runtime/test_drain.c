@@ -504,11 +504,14 @@ static void give_up(void *arg)
     edo_wakeable *waker = edo_task_waker(task);
     log_capture();
     assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
-    assert_int_equal(log_lines(NULL), 3); // the names of these, and of no others
+    assert_int_equal(log_lines(NULL), 4); // the names of these, and of no others
     assert_int_equal(log_lines("mine: task 'never_ends' #"), 1);
-    assert_int_equal(log_lines("mine: task 'never_looks' #"), 1);
+    assert_int_equal(log_lines("mine: task 'never_looks' #"), 2);
+    assert_true(log_lines("in 'never_looks' at ") >= 1); // not of one that runs on a worker
+    assert_int_equal(log_lines("ignores its cancellation: 64 times"), 1);
     assert_int_equal(log_lines("mine: task 'with a name' #"), 1);
-    assert_int_equal(log_lines("test_drain.c:"), 3); // where they were spawned
+    assert_int_equal(log_lines("in 'never_ends' at "), 2);
+    assert_int_equal(log_lines("is leaked"), 3);
     assert_int_equal(edo_runtime_task_count(runtime), 3);
     assert_int_equal(edo_load_relaxed(&ended), 1);
 

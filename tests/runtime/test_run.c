@@ -241,6 +241,122 @@ static void test_second_signal_kills(void **state)
     expect_killed(is_terminated_then, SIGTERM);
 }
 
+/* ---- a function that does not end ---- */
+
+/* An accept loop that goes on in spite of every error. */
+struct goes_on {
+    edo_frame();
+    edo_args(bool shields;);
+};
+
+edo_async(goes_on)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), SIGINT);
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        insist(rc == -ECANCELED);
+        if (self->shields) edo_shield();
+        for (;;)
+            edo_await(rc, edo_sleep(self->shields ? edo_s(3600) : 0));
+    }
+}
+
+static const edo_config hasty = { .drain_limit = 1000000, .abort_limit = 1000000 };
+
+static int goes_on_spinning(void)
+{
+    return edo_run_with(&hasty, goes_on);
+}
+
+static int goes_on_waiting(void)
+{
+    return edo_run_with(&hasty, goes_on, .shields = true);
+}
+
+/* What a shield holds off comes through in the end. */
+struct shields {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(shields)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), SIGINT);
+        edo_shield();
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_return(rc);
+    }
+}
+
+static int shields_for_ever(void)
+{
+    return edo_run_with(&hasty, shields);
+}
+
+static int shields_on_workers(void)
+{
+    static const edo_config config = { .drain_limit = 1000000, .workers = 2 };
+    return edo_run_with(&config, shields);
+}
+
+/* Nothing wakes it, and it does not end. */
+struct waits_stubbornly {
+    edo_frame();
+    edo_args();
+    struct stubborn stubborn;
+};
+
+edo_async(waits_stubbornly)
+{
+    edo_body {
+        int rc;
+        kill(getpid(), SIGINT);
+        self->stubborn.base = (edo_future){ .ops = &stubborn_ops };
+        edo_await_on(rc, &self->stubborn.base);
+        edo_return(rc);
+    }
+}
+
+static int waits_on(void)
+{
+    return edo_run_with(&hasty, waits_stubbornly);
+}
+
+static int waits_on_workers(void)
+{
+    static const edo_config config = { .drain_limit = 1000000,
+                                       .abort_limit = 1000000,
+                                       .workers = 2 };
+    return edo_run_with(&config, waits_stubbornly);
+}
+
+static void expect_lost(program_fn *program, const char *pattern, int lines)
+{
+    int status = status_of(program);
+    for (const char *end = text; (end = strchr(end, '\n')); end++)
+        lines--;
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    assert_non_null(strstr(text, pattern));
+    assert_non_null(strstr(text, "cannot be ended and is leaked"));
+    assert_int_equal(lines, 0);
+}
+
+static void test_limits_of_the_function(void **state)
+{
+    (void)state;
+    expect_lost(goes_on_spinning, "ignores its cancellation: 64 times", 2);
+    assert_non_null(strstr(text, "in 'goes_on' at "));
+    expect_lost(goes_on_waiting, "ignores its cancellation: 64 times", 2); // once aborted
+    expect_lost(waits_on, "in 'waits_stubbornly' at ", 1);
+    expect_lost(waits_on_workers, "in 'waits_stubbornly' at ", 1);
+    expect_exit(shields_for_ever, 0, "");
+    expect_exit(shields_on_workers, 0, "");
+}
+
 /* ---- signals that are the program's own ---- */
 
 static int ignores_edo(void)
@@ -607,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_signal_on_another_thread),
         cmocka_unit_test(test_clean_up),
         cmocka_unit_test(test_second_signal_kills),
+        cmocka_unit_test(test_limits_of_the_function),
         cmocka_unit_test(test_own_signals),
         cmocka_unit_test(test_ignored_signals),
         cmocka_unit_test(test_signals_are_for_one),

@@ -174,7 +174,7 @@ static void test_misuse(void **state)
     (void)state;
     expect_abort(
         wait_inside, NULL,
-        "^edo: edo_wait: .*await \\[task 'waits_inside' #[0-9]+, spawned at .*:[0-9]+\\]$");
+        "^edo: edo_wait: .*await \\[task 'waits_inside' #[0-9]+, spawned at .*:[0-9]+, in 'waits_inside' .*\\]$");
     expect_abort(set_context_outside, NULL, "^edo: edo_set_context: ");
 }
 

@@ -53,6 +53,11 @@ static inline edo_poll gate_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops gate_ops = { .name = "gate", .poll = gate_poll };
 
+/* Its kernel owns the buffer from the start: so it is polled also when it is cancelled before. */
+static const edo_future_ops stubborn_gate_ops = { .name = "gate",
+                                                  .poll = gate_poll,
+                                                  .kind = EDO_KIND_OWNER };
+
 static inline gate gate_make(void)
 {
     return (gate){ .base.ops = &gate_ops };
@@ -65,7 +70,7 @@ static inline gate gate_make_open(int64_t value)
 
 static inline gate gate_make_stubborn(void)
 {
-    return (gate){ .base.ops = &gate_ops, .is_stubborn = true };
+    return (gate){ .base.ops = &stubborn_gate_ops, .is_stubborn = true };
 }
 
 static inline void gate_open(gate *g, int64_t value)

@@ -344,6 +344,77 @@ edo_async(keeps_and_waits)
     }
 }
 
+/* ---- what is kept is written over, copied or moved ---- */
+
+enum harm {
+    ANEW,
+    ANEW_AND_WAITS,
+    ANEW_AND_RETURNS,
+    ANEW_FUNCTION,
+    COPY,
+    COPY_FUNCTION,
+    MOVE,
+    HARMS
+};
+
+struct harms_what_it_keeps {
+    edo_frame();
+    edo_args(enum harm harm;);
+    struct gate first, gate;
+    edo_op kept, copy;
+    struct passer function, moved;
+};
+
+edo_async(harms_what_it_keeps)
+{
+    edo_body {
+        int rc;
+        self->first = gate_make_open(0);
+        self->gate = gate_make();
+        self->kept = edo_sleep(edo_s(1));
+        edo_init(&self->function, passer, .gate = &self->gate);
+        edo_any(rc, &self->first.base, &self->kept.base, &self->function.base);
+        self->first = gate_make_open(0);
+        if (self->harm < ANEW_FUNCTION) self->kept = edo_sleep(edo_s(1));
+        if (self->harm == ANEW) edo_any(rc, &self->first.base, &self->kept.base);
+        if (self->harm == ANEW_AND_RETURNS) edo_return(0);
+        if (self->harm == ANEW_FUNCTION) {
+            edo_init(&self->function, passer, .gate = &self->gate);
+            edo_select(rc, &self->function.base, &self->first.base);
+        }
+        self->copy = self->kept;
+        self->moved = self->function;
+        if (self->harm == COPY) edo_await_on(rc, &self->copy.base);
+        if (self->harm == COPY_FUNCTION) edo_any(rc, &self->first.base, &self->moved.base);
+        memset(&self->first, 0, sizeof self->first);
+        self->kept = self->copy;
+        if (self->harm == MOVE) memmove(&self->kept, &self->function, sizeof self->kept);
+        edo_await(rc, edo_sleep(edo_ms(1)));
+        edo_return(rc);
+    }
+}
+
+static void run_harm(void *arg)
+{
+    edo_run(harms_what_it_keeps, .harm = *(enum harm *)arg);
+}
+
+static void what_is_kept_must_stay_what_and_where_it_is(void **state)
+{
+    static const char *const lines[HARMS] = {
+        [ANEW] = "^edo: edo_sleep: it was built anew while edo_any keeps .*harms_what_it_keeps' at",
+        [ANEW_AND_WAITS] = "^edo: edo_sleep: it was built anew while edo_any keeps ",
+        [ANEW_AND_RETURNS] = "^edo: edo_sleep: it was built anew while edo_any keeps ",
+        [ANEW_FUNCTION] = "^edo: passer: it was built anew while edo_any keeps ",
+        [COPY] = "^edo: edo_sleep: it was moved or copied while edo_any kept it .*at ",
+        [COPY_FUNCTION] = "^edo: passer: it was moved or copied while edo_any kept it ",
+        [MOVE] = "^edo: passer: it was moved or copied while edo_any kept it ",
+    };
+    (void)state;
+    for (enum harm harm = 0; harm < HARMS; harm++)
+        expect_abort(run_harm, &harm, lines[harm]);
+}
+
 struct what_is_kept_sees_the_cancellation {
     edo_frame();
     edo_args();
@@ -554,6 +625,7 @@ int main(void)
         cmocka_unit_test(what_ended_meanwhile_wins_at_once_test),
         cmocka_unit_test(what_is_kept_may_be_cancelled_test),
         cmocka_unit_test(what_another_function_keeps_aborts),
+        cmocka_unit_test(what_is_kept_must_stay_what_and_where_it_is),
         cmocka_unit_test(what_is_kept_sees_the_cancellation_test),
         cmocka_unit_test(a_shield_does_not_cover_what_is_kept_test),
         cmocka_unit_test(cancelled_with_all_it_answers_so_test),

@@ -189,6 +189,8 @@ static void discard(void *context, const char *line)
     (void)line;
 }
 
+static bool was_dumped; // at the deepest
+
 struct sink {
     edo_frame();
     edo_args(int depth;);
@@ -200,8 +202,10 @@ edo_async(sink)
     edo_body {
         int64_t result;
         edo_call_boxed(result, sink, .depth = self->depth - 1);
-        if (result == -ENOMEM && log_lines("no room for one more call of 'sink'") == 1)
+        if (result == -ENOMEM && !was_dumped) {
+            was_dumped = true;
             edo_dump(edo_current_runtime(), discard, NULL);
+        }
         edo_return(result);
     }
 }

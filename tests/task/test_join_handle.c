@@ -57,7 +57,7 @@ edo_test(limited_join)
     }
 }
 
-/* Cancelled itself, joins a task that has ended: the result is the task's, and so the handle goes. */
+/* Cancelled before its first poll, joins a task that has ended: the handle stays. */
 struct late_join {
     edo_frame();
     edo_args();
@@ -76,7 +76,10 @@ edo_test(late_join)
         edo_cancel(&self->join.base);
         edo_await_on(rc, &self->join.base);
         assert_int_equal(rc, -ECANCELED);
-        assert_int_equal(edo_op_progress(&self->join), 1);
+        assert_int_equal(edo_op_progress(&self->join), 0);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED); // the task's own
+        assert_int_equal(edo_op_progress(edo_last_op()), 1);
         edo_return(0);
     }
 }

@@ -47,7 +47,7 @@ edo_test(an_abort_of_the_joiner_aborts_members_that_were_never_cancelled)
         edo_task_abort(self->task);
         settle();
         assert_true(edo_task_is_done(self->task));
-        assert_int_equal(self->cleanup.fate, EDO_ABORTED);
+        assert_int_equal(self->cleanup.base.fate, EDO_ABORTED);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
         edo_return(0);

@@ -121,6 +121,7 @@ edo_test(a_cancelled_next_answers_a_member_that_has_ended)
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         edo_scope_spawn(&self->scope, member, .answer = 7);
         self->next = edo_scope_next(&self->scope, &self->member);
+        assert_int_equal(edo_poll_future(&self->next.base, cx), EDO_PENDING);
         edo_await(rc, edo_sleep(edo_ms(1)));
         edo_cancel(&self->next.base);
         edo_await_on(rc, &self->next.base);

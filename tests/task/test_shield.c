@@ -457,7 +457,7 @@ edo_test(an_abort_goes_through_nested_shields)
         edo_abort(&self->child.base);
         assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_READY);
         assert_int_equal(self->work.fate, EDO_ABORTED);
-        assert_int_equal(self->cleanup.fate, EDO_ABORTED);
+        assert_int_equal(self->cleanup.base.fate, EDO_ABORTED);
         assert_int_equal(self->ended, 1);
         edo_return(0);
     }

@@ -1,0 +1,25 @@
+// expect-gcc: error: .*the result is negative on error: ."n." is to be of a signed type
+// expect-clang: error: .*the result is negative on error: ."n." is to be of a signed type
+/* The same with a time limit. */
+#include <edo/edo.h>
+
+struct f {
+    edo_frame();
+    edo_args();
+    edo_op a, b;
+};
+
+edo_async(f)
+{
+    edo_body {
+        unsigned n;
+        edo_await_for(n, edo_ms(1), edo_yield());
+        edo_return(n > 0);
+    }
+}
+
+int use(void);
+int use(void)
+{
+    return edo_go(f);
+}
