@@ -115,7 +115,7 @@ typedef struct edo_config {
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
  * refuses is replaced by epoll, with a line in the log.
  * Thread: any; it need not be the one that turns it. */
-EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
+EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
  * waits abort_limit. NULL is ignored.

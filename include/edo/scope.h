@@ -45,8 +45,8 @@ typedef struct edo_member {
 } edo_member;
 
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
-EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
-                             const edo_site *site, const void *args);
+EDO_API EDO_MUST_USE int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
+                                          const edo_site *site, const void *args);
 
 /* Opens an empty scope in the frame of the function that calls it. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
@@ -65,12 +65,12 @@ EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
  * Result: 0, or the first failure of a member since the scope was opened.
  * Cancel: waits: cancels the members, and answers -ECANCELED (or the failure that came before) when
  * they have ended. At most one join or next waits on a scope; a second answers -EBUSY. */
-EDO_API edo_op edo_scope_join(edo_scope *scope);
+EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
 
 /* Waits for the next member to end, in the order of their ends. Needs EDO_SCOPE_RESULTS.
  * Result: 1 with *ret_member; 0 when the scope has no member left.
  * Cancel: prompt; no member is taken. */
-EDO_API edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
+EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 
 /* Cancels all members; none can be added any more.
  * Thread: inside any task of the scope's runtime. */
