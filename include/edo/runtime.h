@@ -178,8 +178,8 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
  * Returns: the function's result; if it was not run -ENOMEM, -ESHUTDOWN, -EBUSY inside of a task or
  * on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any but them, outside of tasks. */
-#define edo_block_on(runtime, fn, ...)                                                             \
-    edo__block_on((runtime), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_block_on(runtime, ...)                                                                 \
+    edo__block_on((runtime), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires
  * timers.
@@ -209,15 +209,15 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
  * Thread: one at a time in the process, when signals are not ignored; outside of tasks (else it
  * aborts). */
-#define edo_run(fn, ...) edo__run(NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
-#define edo_run_with(config, fn, ...)                                                              \
-    edo__run((config), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_run(...) edo__run(NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
+#define edo_run_with(config, ...)                                                                  \
+    edo__run((config), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* main() as an async function: edo_main(serve, .address = ":8080") */
-#define edo_main(fn, ...)                                                                          \
+#define edo_main(...)                                                                              \
     int main(void)                                                                                 \
     {                                                                                              \
-        return edo_run(fn, __VA_ARGS__);                                                           \
+        return edo_run(__VA_ARGS__);                                                               \
     }
 
 EDO_END_DECLS

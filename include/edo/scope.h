@@ -56,10 +56,10 @@ EDO_API EDO_MUST_USE int edo__scope_spawn(edo_scope *scope, const edo_spawn_opti
  * are still the caller's.
  * Thread: inside any task of the scope's runtime, while the owner has not left: its own, or one
  * that it waits for. */
-#define edo_scope_spawn(scope, fn, ...)                                                            \
-    edo__scope_spawn((scope), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
-#define edo_scope_spawn_with(scope, options, fn, ...)                                              \
-    edo__scope_spawn((scope), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_scope_spawn(scope, ...)                                                                \
+    edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
+#define edo_scope_spawn_with(scope, options, ...)                                                  \
+    edo__scope_spawn((scope), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Waits until no member is left.
  * Result: 0, or the first failure of a member since the scope was opened.

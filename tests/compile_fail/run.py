@@ -19,8 +19,8 @@ import sys
 
 SKIPPED = 77
 HEAD_LINES = 10
-FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
-COMPILERS = ["gcc", "clang"]
+FLAGS = ["-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
+COMPILERS = {"gcc": "g++", "clang": "clang++"}
 
 
 def directives(path):
@@ -46,11 +46,13 @@ def main():
     accept = head.get("expect") == "ok"
     if wanted is None and not accept:
         sys.exit(f"{args.file} has no expectation for {args.compiler}")
-    if not shutil.which(args.compiler):
-        print(f"there is no {args.compiler}")
+    cxx = args.file.endswith(".cpp")
+    compiler = COMPILERS[args.compiler] if cxx else args.compiler
+    if not shutil.which(compiler):
+        print(f"there is no {compiler}")
         return SKIPPED
 
-    command = [args.compiler, *FLAGS,
+    command = [compiler, "-std=c++17" if cxx else "-std=gnu11", *FLAGS,
                *shlex.split(head.get(f"flags-{args.compiler}", "")),
                *(f"-I{folder}" for folder in args.include),
                "-c", "-o", "/dev/null", args.file]
