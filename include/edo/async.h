@@ -67,12 +67,12 @@ typedef struct edo_frame_head {
  * as its typedef needs the tag for clang: edo_args(struct flag *flag;).) */
 #define edo_args(...)                                                                              \
     __extension__ union {                                                                          \
-        __extension__ struct {                                                                     \
-            __VA_ARGS__ EDO__NO_ARGS                                                               \
-        };                                                                                         \
         struct {                                                                                   \
             __VA_ARGS__                                                                            \
         } args;                                                                                    \
+        __extension__ struct {                                                                     \
+            __VA_ARGS__ EDO__NO_ARGS                                                               \
+        };                                                                                         \
     }
 
 #if defined __cplusplus && defined __clang__
