@@ -44,17 +44,18 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
 /* Where memory is on the stack. AddressSanitizer puts locals elsewhere, into a fake stack, and can
- * say to which frame of the real one they belong. */
+ * say near which place of the real one their frame was entered. Below that of the poll loop it is
+ * one of the poll in progress. */
 #if EDO__ASAN
 void *__asan_get_current_fake_stack(void);
 void *__asan_addr_is_in_fake_stack(void *fake_stack, void *memory, void **begin, void **end);
 
 static inline uintptr_t edo__stack_place(const void *memory)
 {
-    void *fake = __asan_get_current_fake_stack();
-    void *frame = fake ? __asan_addr_is_in_fake_stack(fake, (void *)(uintptr_t)memory, NULL, NULL)
-                       : NULL;
-    return frame ? (uintptr_t)frame : (uintptr_t)memory;
+    void *fake = __asan_get_current_fake_stack(), *place = NULL;
+    if (fake) place = __asan_addr_is_in_fake_stack(fake, (void *)(uintptr_t)memory, NULL, NULL);
+    bool in_poll = place && (uintptr_t)place < edo__self.stack;
+    return in_poll ? (uintptr_t)__builtin_frame_address(0) : (uintptr_t)memory;
 }
 #else
 static inline uintptr_t edo__stack_place(const void *memory)
