@@ -172,6 +172,7 @@ edo_async(mem_task)
         int rc;
         self->started = 0;
         for (int i = 0; i < MILLION; i++)
+            // edo-lint: allow(edo-frame-lent) the loop below waits until all have used it
             bench_require(edo_go(idle_task, .started = &self->started), "spawn");
         while (self->started < MILLION)
             edo_await(rc, edo_yield());

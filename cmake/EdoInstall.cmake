@@ -11,6 +11,9 @@ foreach(target edo_static edo_shared)
         list(APPEND edo_targets ${target})
     endif()
 endforeach()
+# In headers of the system gcc does not report a spawn whose result is not used: those who find this
+# package have them with -I.
+set_target_properties(${edo_targets} PROPERTIES EXPORT_NO_SYSTEM ON)
 install(TARGETS ${edo_targets} EXPORT edoTargets
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
@@ -33,6 +36,7 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/edoConfig.cmake.in
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/edoConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/edoConfig.cmake ${PROJECT_BINARY_DIR}/edoConfigVersion.cmake
+    ${PROJECT_SOURCE_DIR}/cmake/edoLint.cmake
     DESTINATION ${edo_package_dir})
 
 # The paths in edo.pc are relative to the file, so an installed tree may be moved.

@@ -23,7 +23,8 @@ set(edo_test_environment
     EDO_BIN_DIR=${PROJECT_BINARY_DIR}
     EDO_EMULATOR=${edo_emulator}
     # Tests make allocations fail on purpose, also huge ones.
-    ASAN_OPTIONS=allocator_may_return_null=1
+    # Locals in a fake stack: clang has them there by default from version 15 on.
+    ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
     # cmocka reports a crash from its signal handler.
     TSAN_OPTIONS=halt_on_error=1:allocator_may_return_null=1:report_signal_unsafe=0)

@@ -38,6 +38,9 @@
 #endif
 #endif
 
+/* Macros that take a function and its arguments pass both on as __VA_ARGS__, with a comma behind: so
+ * there is always one for the `...` of the next, as ISO C wants it. __extension__ is for the rest. */
+
 /* ---- the frame ---- */
 
 /* What a frame keeps for the library; its members are private. */
@@ -66,14 +69,20 @@ typedef struct edo_frame_head {
 /* The arguments, as struct members. Only these and the head are initialised by a call. (One named
  * as its typedef needs the tag for clang: edo_args(struct flag *flag;).) */
 #define edo_args(...)                                                                              \
-    union {                                                                                        \
-        struct {                                                                                   \
-            __VA_ARGS__                                                                            \
-        };                                                                                         \
+    __extension__ union {                                                                          \
         struct {                                                                                   \
             __VA_ARGS__                                                                            \
         } args;                                                                                    \
+        __extension__ struct {                                                                     \
+            __VA_ARGS__ EDO__NO_ARGS                                                               \
+        };                                                                                         \
     }
+
+#if defined __cplusplus && defined __clang__
+#define EDO__NO_ARGS char edo_no_args_[0]; // a struct without a member declares nothing, it says
+#else
+#define EDO__NO_ARGS
+#endif
 
 /* What every frame begins with. */
 struct edo_any_frame {
@@ -96,8 +105,9 @@ EDO_API void edo__shield(edo_future *function, edo_cx *cx);
 EDO_END_DECLS
 
 /* Makes a callee ready to run beside others: edo_init(&self->child, fetch, .url = url). */
-#define edo_init(frame, fn, ...)                                                                   \
-    ((frame)->args = (__typeof__((frame)->args)){ __VA_ARGS__ },                                   \
+#define edo_init(frame, ...) edo__init((frame), __VA_ARGS__, )
+#define edo__init(frame, fn, ...)                                                                  \
+    ((frame)->args = __extension__(__typeof__((frame)->args)){ __VA_ARGS__ },                      \
      edo__frame_init((frame), &fn##_async))
 
 /* ---- the function ---- */
@@ -141,11 +151,14 @@ typedef struct edo__end_with_edo_return {
     };                                                                                             \
     EDO__ASYNC_BODY static edo__end_with_edo_return fn##_async_body(struct fn *self, edo_cx *cx)
 
+#define edo__label_address(label) (__extension__((const char *)(&&label)))
+
 /* Head of the body; its braces hold all of it. */
 #define edo_body                                                                                   \
     (void)cx;                                                                                      \
 edo_start_:                                                                                        \
-    if (self->edo_head.resume) goto *((const char *)&&edo_start_ + self->edo_head.resume);
+    if (self->edo_head.resume)                                                                     \
+        __extension__({ goto *(edo__label_address(edo_start_) + self->edo_head.resume); });
 
 /* Ends the function with a result: >= 0 or a negative errno. To fall off the end, and a `return` by
  * hand, are errors of the compiler. */
@@ -159,7 +172,7 @@ edo_start_:                                                                     
 #define EDO__CAT(a, b)          EDO__CAT_(a, b)
 #define edo__suspend_until(...) edo__suspend_at(EDO__CAT(edo_at_, __COUNTER__), __VA_ARGS__)
 #define edo__suspend_at(label, ...)                                                                \
-    self->edo_head.resume = (int32_t)((const char *)&&label - (const char *)&&edo_start_);         \
+    self->edo_head.resume = (int32_t)(edo__label_address(label) - edo__label_address(edo_start_)); \
 label:                                                                                             \
     if ((__VA_ARGS__) == EDO_PENDING) return (edo__end_with_edo_return)                            \
         {                                                                                          \
@@ -245,17 +258,17 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 #define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
 /* Calls an async function and waits for it; no allocation. Its frame lies in the slot. */
-#define edo_call(lhs, fn, ...)                                                                     \
+#define edo_call(lhs, ...)                                                                         \
     do {                                                                                           \
-        edo__build_callee(fn, __VA_ARGS__);                                                        \
+        edo__build_callee(__VA_ARGS__, );                                                          \
         edo__await_slot(lhs);                                                                      \
     } while (0)
 
 /* The same with a time limit: its function sees -ECANCELED then, and -ETIMEDOUT is answered if that
  * is what it returned. */
-#define edo_call_for(lhs, duration, fn, ...)                                                       \
+#define edo_call_for(lhs, duration, ...)                                                           \
     do {                                                                                           \
-        edo__build_callee(fn, __VA_ARGS__);                                                        \
+        edo__build_callee(__VA_ARGS__, );                                                          \
         self->edo_head.deadline = edo__deadline_after(duration);                                   \
         edo__await_limited(lhs);                                                                   \
     } while (0)
@@ -266,18 +279,19 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
                        "struct " #fn " does not fit the slot: name it in edo_frame(struct " #fn    \
                        " " #fn ";), or, if the function calls itself, use edo_call_boxed");        \
         edo__note_line();                                                                          \
-        edo_init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                           \
+        edo__init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                          \
     } while (0)
 
 /* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
  * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack of
  * the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as well, and
  * the log says so. */
-#define edo_call_boxed(lhs, fn, ...)                                                               \
+#define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
         edo__note_line();                                                                          \
-        self->edo_head.awaiting = edo__box(&fn##_async, edo__args_of(fn, __VA_ARGS__));            \
+        self->edo_head.awaiting = edo__box(edo__ops_of(__VA_ARGS__, ),                             \
+                                           edo__args_of(__VA_ARGS__, ));                           \
         if (self->edo_head.awaiting) {                                                             \
             edo__suspend_until(edo_poll_future(self->edo_head.awaiting, cx));                      \
             lhs = (__typeof__(lhs))self->edo_head.awaiting->result;                                \
@@ -383,12 +397,15 @@ template <class Args> const void *edo__address(const Args &args)
 {
     return &args;
 }
-#define edo__args_of(fn, ...) edo__address((__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
+#define edo__args_of(fn, ...)                                                                      \
+    edo__address(__extension__(__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
 #else
-#define edo__args_of(fn, ...) (&(__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
+#define edo__args_of(fn, ...) (&__extension__(__typeof__(((struct fn *)0)->args)){ __VA_ARGS__ })
 #endif
 
-#define edo__site_of(fn)                                                                           \
+#define edo__ops_of(fn, ...) (&fn##_async)
+
+#define edo__site_of(fn, ...)                                                                      \
     (__extension__({                                                                               \
         static const edo_site edo_site_ = { &fn##_async, __func__, __FILE__, __LINE__, 0 };        \
         &edo_site_;                                                                                \
@@ -400,25 +417,25 @@ template <class Args> const void *edo__address(const Args &args)
  * -ESTALE in one that was made before fork(). On failure the arguments are still the caller's.
  * Thread: inside a task, or one that has entered a runtime; elsewhere edo_spawn_with() and a
  * runtime. */
-#define edo_spawn(ret_task, fn, ...)                                                               \
-    edo__spawn((ret_task), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_spawn(ret_task, ...)                                                                   \
+    edo__spawn((ret_task), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* The same with options (a pointer to edo_spawn_options); -EINVAL if they pin it to a worker that
  * there is not.
  * Thread: any, when the options name a runtime. */
-#define edo_spawn_with(ret_task, options, fn, ...)                                                 \
-    edo__spawn((ret_task), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_spawn_with(ret_task, options, ...)                                                     \
+    edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a task that only one worker runs (as edo_worker_index() numbers them), and no helper. So
  * tasks that are pinned to the same worker never run at the same time, and wait when one of them
  * computes for long.
  * Worker 0 of a current-thread runtime is the thread that turns it.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
-#define edo_spawn_on(ret_task, worker, fn, ...)                                                    \
-    edo__spawn_on((ret_task), (worker), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_spawn_on(ret_task, worker, ...)                                                        \
+    edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a detached task. Returns and Thread as edo_spawn(). */
-#define edo_go(fn, ...) edo__spawn(NULL, NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* An operation as an expression, from a plain thread, which it blocks:
  * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is the one

@@ -39,14 +39,14 @@ EDO_API edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx);
  * single thread can be had (with one or more, the job waits for those); -ESHUTDOWN when the pool
  * was destroyed; -ESTALE for a pool made before fork(). edo_op_progress() is 1 if fn was run.
  * Cancel: prompt until a thread has begun with it; then it waits, and answers fn's result. */
-EDO_API edo_op edo_blocking(edo_blocking_fn fn, void *arg);
+EDO_API EDO_MUST_USE edo_op edo_blocking(edo_blocking_fn fn, void *arg);
 
 /* The same on a pool; NULL: the runtime's "user". */
-EDO_API edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg);
+EDO_API EDO_MUST_USE edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg);
 
-EDO_API int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options,
-                                const edo_site *site, edo_pool *pool, edo_blocking_fn fn,
-                                void *arg);
+EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options,
+                                             const edo_site *site, edo_pool *pool,
+                                             edo_blocking_fn fn, void *arg);
 
 /* Runs fn(arg) on the runtime's pool "user" as a task, which is called fn: to be joined, detached
  * or, until a thread has begun with it, cancelled.
@@ -59,10 +59,13 @@ EDO_API int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *op
 /* The same with options (a pointer to edo_spawn_options, or NULL) and on a pool (or NULL).
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_blocking_with(ret_task, options, pool, fn, arg)                                  \
+    edo__spawn_blocking((ret_task), (options), edo__blocking_site(#fn), (pool), (fn), (arg))
+
+#define edo__blocking_site(name)                                                                   \
     (__extension__({                                                                               \
-        static const edo_future_ops edo_ops_ = EDO__BLOCKING_TASK(#fn);                            \
+        static const edo_future_ops edo_ops_ = EDO__BLOCKING_TASK(name);                           \
         static const edo_site edo_site_ = { &edo_ops_, __func__, __FILE__, __LINE__, 0 };          \
-        edo__spawn_blocking((ret_task), (options), &edo_site_, (pool), (fn), (arg));               \
+        &edo_site_;                                                                                \
     }))
 
 /* The task's frame is the operation itself; its arguments are all that lies behind the future. */
@@ -91,7 +94,7 @@ typedef struct edo_pool_config {
  * a job comes.
  * config: NULL for the default.
  * Returns: 0; -EINVAL for a keep_alive below 0; -ENOMEM. Thread: any. */
-EDO_API int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
+EDO_API EDO_MUST_USE int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 
 /* Ends a pool of edo_pool_create(): jobs that have not begun answer -ESHUTDOWN; waits for the end
  * of those that have, and of all threads. No new operation may name the pool; those that wait on it
@@ -105,7 +108,7 @@ EDO_API extern const edo_future_ops edo__pool_room_ops;
 /* Waits until the queue of a pool has a free place, behind all who wait for one: back-pressure for
  * those who spawn jobs. The place is not held: it is the next job's to come.
  * Result: 0; -EINVAL for NULL; else without a place as edo_blocking(). Cancel: prompt. */
-static inline edo_op edo_pool_room(edo_pool *pool)
+static inline EDO_MUST_USE edo_op edo_pool_room(edo_pool *pool)
 {
     return edo__op(&edo__pool_room_ops, pool, NULL, 0, 0);
 }

@@ -36,9 +36,9 @@ typedef struct edo_listen_options {
  * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...; for
  * a name that of the last address, or that of edo_lookup().
  * Cancel: prompt; not listening. */
-EDO_API edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
-EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
-                                   edo_listener **ret_listener);
+EDO_API EDO_MUST_USE edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
+EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
+                                                edo_listener **ret_listener);
 
 /* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
  * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections
@@ -46,7 +46,7 @@ EDO_API edo_op edo_tcp_listen_with(const char *address, edo_listen_options optio
  * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener; -ENOMEM when there
  * is no memory for the stream: that connection was reset, and the listener is as before.
  * Cancel: waits; no connection is lost. */
-EDO_API edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
+EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
 /* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL
  * is ignored. Thread: any. */
@@ -55,7 +55,7 @@ EDO_API void edo_listener_close(edo_listener *listener);
 /* Wraps a listening socket, which belongs to the listener from then on.
  * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the
  * caller's. */
-EDO_API int edo_listener_from_fd(int fd, edo_listener **ret_listener);
+EDO_API EDO_MUST_USE int edo_listener_from_fd(int fd, edo_listener **ret_listener);
 EDO_API int edo_listener_fd(const edo_listener *listener);
 
 /* The address it listens on, as text into a buffer of EDO_ADDRESS_SIZE.
@@ -75,11 +75,12 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  * from here (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) go behind. If the name
  * cannot be looked up, as edo_lookup().
  * Cancel: waits; no connection is left. (During the look-up it is prompt.) */
-EDO_API edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
+EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
 /* The same from a local address in numbers (port 0: any); of a name only those of its family are
  * tried. */
-EDO_API edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn);
+EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
+                                                 edo_io **ret_conn);
 
 /* Zeroed is the default. */
 typedef struct edo_connect_options {
@@ -89,8 +90,8 @@ typedef struct edo_connect_options {
     void *reserved[2];
 } edo_connect_options;
 
-EDO_API edo_op edo_tcp_connect_with(const char *address, edo_connect_options options,
-                                    edo_io **ret_conn);
+EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connect_options options,
+                                                 edo_io **ret_conn);
 
 /* ---- names ---- */
 
@@ -109,7 +110,7 @@ typedef struct edo_addresses edo_addresses;
  *     -ENOMEM; -EMFILE and whatever else stopped the system's look-up (EAI_SYSTEM, EAI_MEMORY)
  * and what edo_blocking_on() answers without having run the function.
  * Cancel: detaches; the thread finishes its work and drops what it finds. */
-EDO_API edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
+EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
 
 EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
 

@@ -85,6 +85,9 @@ typedef struct edo_config {
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
     bool dump_on_quit;                       // SIGQUIT dumps all tasks to the log, see edo/dump.h
+    bool report_leaks;                       // edo_runtime_destroy() logs the handles of tasks
+                                             // that were neither joined nor detached by then; in
+                                             // debug builds of edo it always does
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
                              // as many as the environment's EDO_WORKER_THREADS says, else
                              // one per processor that the process may use
@@ -116,7 +119,7 @@ typedef struct edo_config {
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
  * refuses is replaced by epoll, with a line in the log.
  * Thread: any; it need not be the one that turns it. */
-EDO_API int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
+EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
  * waits abort_limit. NULL is ignored.
@@ -177,8 +180,8 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
  * Returns: the function's result; if it was not run -ENOMEM, -ESHUTDOWN, -EBUSY inside of a task or
  * on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any but them, outside of tasks. */
-#define edo_block_on(runtime, fn, ...)                                                             \
-    edo__block_on((runtime), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_block_on(runtime, ...)                                                                 \
+    edo__block_on((runtime), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires
  * timers.
@@ -210,15 +213,15 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
  * Thread: one at a time in the process, when signals are not ignored; outside of tasks (else it
  * aborts). */
-#define edo_run(fn, ...) edo__run(NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
-#define edo_run_with(config, fn, ...)                                                              \
-    edo__run((config), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_run(...) edo__run(NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
+#define edo_run_with(config, ...)                                                                  \
+    edo__run((config), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* main() as an async function: edo_main(serve, .address = ":8080") */
-#define edo_main(fn, ...)                                                                          \
+#define edo_main(...)                                                                              \
     int main(void)                                                                                 \
     {                                                                                              \
-        return edo_run(fn, __VA_ARGS__);                                                           \
+        return edo_run(__VA_ARGS__);                                                               \
     }
 
 EDO_END_DECLS

@@ -46,11 +46,11 @@ typedef struct edo_member {
 } edo_member;
 
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
-EDO_API int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
-                             const edo_site *site, const void *args);
-EDO_API int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope,
-                                    const edo_spawn_options *options, const edo_site *site,
-                                    const void *args);
+EDO_API EDO_MUST_USE int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options,
+                                          const edo_site *site, const void *args);
+EDO_API EDO_MUST_USE int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope,
+                                                 const edo_spawn_options *options,
+                                                 const edo_site *site, const void *args);
 
 /* Opens an empty scope in the frame of the function that calls it. EDO_SCOPE_IGNORE with
  * EDO_SCOPE_FAIL_FAST, which contradict each other, abort. */
@@ -61,29 +61,29 @@ EDO_API int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope,
  * are still the caller's.
  * Thread: inside any task of the scope's runtime, while the owner has not left: its own, or one
  * that it waits for. */
-#define edo_scope_spawn(scope, fn, ...)                                                            \
-    edo__scope_spawn((scope), NULL, edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
-#define edo_scope_spawn_with(scope, options, fn, ...)                                              \
-    edo__scope_spawn((scope), (options), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define edo_scope_spawn(scope, ...)                                                                \
+    edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
+#define edo_scope_spawn_with(scope, options, ...)                                                  \
+    edo__scope_spawn((scope), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* The same, and *ret_id is the member's edo_task_id(), for edo_scope_cancel_member(). It is never
  * used again, so it may be kept for as long as one likes. Written before this returns; the member
  * may run before. */
-#define edo_scope_spawn_member(ret_id, scope, fn, ...)                                             \
-    edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(fn),                             \
-                            edo__args_of(fn, __VA_ARGS__))
+#define edo_scope_spawn_member(ret_id, scope, ...)                                                 \
+    edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
+                            edo__args_of(__VA_ARGS__, ))
 
 /* Waits until no member is left.
  * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE: 0).
  * That a member answered -ECANCELED because it was cancelled is no failure.
  * Cancel: waits: cancels the members, and answers -ECANCELED (or the failure that came before) when
  * they have ended. At most one join or next waits on a scope; a second answers -EBUSY. */
-EDO_API edo_op edo_scope_join(edo_scope *scope);
+EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
 
 /* Waits for the next member to end, in the order of their ends. Needs EDO_SCOPE_RESULTS.
  * Result: 1 with *ret_member; 0 when the scope has no member left.
  * Cancel: prompt; no member is taken. */
-EDO_API edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
+EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 
 /* Cancels all members; none can be added any more.
  * Thread: inside any task of the scope's runtime. */

@@ -99,8 +99,8 @@ _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts
 
 /* How constructors build an operation. The short ones are inline and each member is set by itself:
  * so an await builds its operation where it is to lie, without a copy. */
-static inline edo_op edo__op(const edo_future_ops *ops, void *object, void *data, uint64_t length,
-                             uint32_t detail)
+static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *object, void *data,
+                                          uint64_t length, uint32_t detail)
 {
     edo_op op;
     op.base.ops = ops;
@@ -214,7 +214,7 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
  * handle was given back, which tells a task that answered -ECANCELED from a join that did. -EINVAL
  * for NULL; -EDEADLK for the task that waits.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
-static inline edo_op edo_join(edo_task *task)
+static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {
     return edo__op(&edo__join_ops, task, NULL, 0, 0);
 }
@@ -253,7 +253,7 @@ EDO_API edo_task *edo_current_task(void);
 
 /* Lets others run first: queued again behind them.
  * Result: 0. Cancel: prompt. */
-static inline edo_op edo_yield(void)
+static inline EDO_MUST_USE edo_op edo_yield(void)
 {
     return edo__op(&edo__yield_ops, NULL, NULL, 0, 0);
 }
@@ -270,7 +270,8 @@ typedef struct edo_context_values {
 } edo_context_values;
 
 /* Returns: 0, or -ENOMEM. Thread: any. */
-EDO_API int edo_context_create(const edo_context_values *values, edo_context **ret_context);
+EDO_API EDO_MUST_USE int edo_context_create(const edo_context_values *values,
+                                            edo_context **ret_context);
 EDO_API edo_context *edo_context_ref(edo_context *context);
 EDO_API void edo_context_unref(edo_context *context); // NULL is ignored
 EDO_API const edo_context_values *edo_context_values_of(const edo_context *context);
@@ -317,9 +318,9 @@ EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- what the macros call ---- */
 
-EDO_API int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
-                       const void *args);
-EDO_API int edo__spawn_on(edo_task **ret_task, unsigned worker, const edo_site *site,
-                          const void *args);
+EDO_API EDO_MUST_USE int edo__spawn(edo_task **ret_task, const edo_spawn_options *options,
+                                    const edo_site *site, const void *args);
+EDO_API EDO_MUST_USE int edo__spawn_on(edo_task **ret_task, unsigned worker, const edo_site *site,
+                                       const void *args);
 
 EDO_END_DECLS

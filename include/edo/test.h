@@ -34,6 +34,6 @@ EDO_END_DECLS
     static void name##_test(void **state)                                                          \
     {                                                                                              \
         (void)state;                                                                               \
-        edo__run_test(edo__site_of(name), edo__args_of(name, ));                                   \
+        edo__run_test(edo__site_of(name, ), edo__args_of(name, ));                                 \
     }                                                                                              \
     edo_async(name)

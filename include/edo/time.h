@@ -59,11 +59,11 @@ EDO_API int64_t edo__deadline_after(int64_t duration);
 /* Waits for a duration, counted from now, or until a moment; not for one that has passed.
  * Result: 0.
  * Cancel: prompt. */
-static inline edo_op edo_sleep_until(int64_t when)
+static inline EDO_MUST_USE edo_op edo_sleep_until(int64_t when)
 {
     return edo__op(&edo__sleep_ops, NULL, NULL, (uint64_t)when, 0);
 }
-static inline edo_op edo_sleep(int64_t duration)
+static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 {
     return edo_sleep_until(edo__deadline_after(duration));
 }

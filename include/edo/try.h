@@ -93,18 +93,18 @@
     } while (0)
 
 /* Calls an async function, as edo_call(), and returns a negative result of it. */
-#define edo_try_call(fn, ...)                                                                      \
+#define edo_try_call(...)                                                                          \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \
-        edo_call(edo_tried_, fn, __VA_ARGS__);                                                     \
+        edo_call(edo_tried_, __VA_ARGS__);                                                         \
         edo_check(edo_tried_);                                                                     \
     } while (0)
 
 /* The same, but a failure goes to a label. */
-#define edo_try_call_or(label, fn, ...)                                                            \
+#define edo_try_call_or(label, ...)                                                                \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \
-        edo_call(edo_tried_, fn, __VA_ARGS__);                                                     \
+        edo_call(edo_tried_, __VA_ARGS__);                                                         \
         edo_check_or(label, edo_tried_);                                                           \
     } while (0)
 
@@ -117,9 +117,9 @@
     } while (0)
 
 /* Calls an async function whose result does not matter. */
-#define edo_call_void(fn, ...)                                                                     \
+#define edo_call_void(...)                                                                         \
     do {                                                                                           \
         int64_t edo_dropped_;                                                                      \
-        edo_call(edo_dropped_, fn, __VA_ARGS__);                                                   \
+        edo_call(edo_dropped_, __VA_ARGS__);                                                       \
         (void)edo_dropped_;                                                                        \
     } while (0)

@@ -32,6 +32,14 @@ struct edo__heap {
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
+/* There in a program with AddressSanitizer, also where the library is built without. */
+extern void __asan_init(void) __attribute__((weak));
+
+size_t edo__heap_max(void)
+{
+    return __asan_init ? 0 : EDO__HEAP_MAX;
+}
+
 edo__heap *edo__heap_create(void)
 {
     edo__heap *heap = edo__alloc_zeroed(sizeof *heap);

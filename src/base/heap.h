@@ -32,6 +32,10 @@ typedef struct edo__heap edo__heap;
 
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
+/* The largest block that is worth taking from a heap: EDO__HEAP_MAX; 0 in a program with
+ * AddressSanitizer, which does not see the end of a block that a heap uses again. */
+size_t edo__heap_max(void);
+
 /* size <= EDO__HEAP_MAX. Owner only. NULL: out of memory. */
 void *edo__heap_alloc(edo__heap *heap, size_t size);
 

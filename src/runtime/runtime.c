@@ -7,6 +7,7 @@
 #include <edo/metrics.h>
 
 #include "runtime/runtimes.h"
+#include "task/handle.h"
 
 enum {
     DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
@@ -35,6 +36,7 @@ static void set_defaults(edo_config *config)
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
+    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // its lock would hide races
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
@@ -303,6 +305,7 @@ static void release(edo_runtime *runtime)
 {
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     edo__runtimes_remove(runtime);
+    edo__quarantine_empty();
     edo__monitor_free(runtime);
     close_seats(runtime);
     edo_runtime_unref(runtime);
@@ -339,6 +342,8 @@ int edo_runtime_destroy(edo_runtime *runtime)
     int64_t lost = edo__runtime_give_up(runtime);
     bool all_left = edo__threads_stop(runtime, 0);
     edo__blocking_close(runtime);
+    if (runtime->config.report_leaks) edo__handles_report(runtime);
+    edo__quarantine_empty();
     if (lost || !all_left) return -ETIMEDOUT;
     release(runtime);
     return 0;

@@ -76,6 +76,7 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
     rc = -ENOMEM;
     worker->heap = edo__heap_create();
     if (!worker->heap) goto fail_heap;
+    worker->heap_max = edo__heap_max();
     rc = open_driver(worker);
     if (rc < 0) goto fail_driver;
     *ret_worker = worker;

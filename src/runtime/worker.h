@@ -66,6 +66,7 @@ typedef struct edo__worker {
     edo_runtime *runtime;
     edo_driver *driver;
     edo__heap *heap;
+    size_t heap_max; // largest block that is taken from it
     uint32_t index;
     bool is_shared;     // one of several, which help each other
     bool is_spare;      // takes part only while somebody is stuck

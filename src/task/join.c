@@ -1,6 +1,7 @@
 /* Waiting for the end of a task, and letting others run. */
 #include "runtime/runtime.h"
 #include "sys/sys.h"
+#include "task/handle.h"
 #include "task/op.h"
 
 /* The task has completed; its poller may be between the wake of the joiner and the word that it is
@@ -19,7 +20,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
     int64_t result = edo__task_result(task);
     op->word = EDO__OP_IDLE;
     op->progress = 1; // the handle is given back
-    edo_detach(task);
+    edo__task_give_back(task);
     return edo__op_finish(op, cx, result);
 }
 
@@ -53,6 +54,7 @@ static edo_poll join_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!op->object) return edo__op_finish(op, cx, -EINVAL);
+    edo__check_handle("edo_join", op->object);
     if (op->object == cx->task) return edo__op_finish(op, cx, -EDEADLK);
     if (cx->fate != EDO_LIVE)
         return unpark(op) ? edo__op_finish(op, cx, -ECANCELED) : take_result(op, cx);

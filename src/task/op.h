@@ -63,9 +63,30 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
  * caller's frame and the poll loop's. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
+/* Where memory is on the stack. AddressSanitizer puts locals elsewhere, into a fake stack, and can
+ * say near which place of the real one their frame was entered. Below that of the poll loop it is
+ * one of the poll in progress. */
+#if EDO__ASAN
+void *__asan_get_current_fake_stack(void);
+void *__asan_addr_is_in_fake_stack(void *fake_stack, void *memory, void **begin, void **end);
+
+static inline uintptr_t edo__stack_place(const void *memory)
+{
+    void *fake = __asan_get_current_fake_stack(), *place = NULL;
+    if (fake) place = __asan_addr_is_in_fake_stack(fake, (void *)(uintptr_t)memory, NULL, NULL);
+    bool in_poll = place && (uintptr_t)place < edo__self.stack;
+    return in_poll ? (uintptr_t)__builtin_frame_address(0) : (uintptr_t)memory;
+}
+#else
+static inline uintptr_t edo__stack_place(const void *memory)
+{
+    return (uintptr_t)memory;
+}
+#endif
+
 static inline void edo__check_memory(const char *call, const void *memory, const char *what)
 {
-    if (edo__unlikely((uintptr_t)memory - (uintptr_t)__builtin_frame_address(0) <
+    if (edo__unlikely(edo__stack_place(memory) - (uintptr_t)__builtin_frame_address(0) <
                       edo__self.stack - (uintptr_t)__builtin_frame_address(0)) &&
         edo__self.stack)
         edo__check_memory_slow(call, memory, what);

@@ -4,6 +4,7 @@
 #include "base/heap.h"
 #include "runtime/runtime.h"
 #include "sys/sys.h"
+#include "task/handle.h"
 
 /* ---- memory ---- */
 
@@ -16,18 +17,24 @@ static size_t whole_size(const edo_task *task)
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
     edo__worker *worker = edo__seat_in(runtime);
-    if (!worker || size > EDO__HEAP_MAX) return edo__alloc(size);
+    if (!worker || size > worker->heap_max) return edo__alloc(size);
     *ret_flags |= EDO__TASK_IN_HEAP;
     return edo__heap_alloc(worker->heap, size);
 }
 
-static void release_memory(edo_task *task)
+void edo__task_free(edo_task *task)
 {
     void *memory = (char *)task - edo__task_prefix_size(task->head.flags);
     if (task->head.flags & EDO__TASK_IN_HEAP)
         edo__heap_free(edo__self.worker ? edo__self.worker->heap : NULL, memory);
     else
         edo__free(memory, whole_size(task));
+}
+
+static void release_memory(edo_task *task)
+{
+    if (EDO__QUARANTINE) task = edo__quarantine_put(task);
+    if (task) edo__task_free(task);
 }
 
 /* ---- making ---- */
@@ -98,7 +105,7 @@ edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *option
 void edo__task_discard(edo_task *task)
 {
     edo_context_unref(task->context);
-    release_memory(task);
+    edo__task_free(task);
 }
 
 static edo_runtime *runtime_for(const edo_spawn_options *options)
@@ -113,6 +120,8 @@ int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_
     if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
     edo_task *task = edo__task_create(runtime, options, site, args, ret_task != NULL, NULL);
     if (!task) return -ENOMEM;
+    if (ret_task && edo__unlikely(runtime->config.report_leaks))
+        task->head.flags |= EDO__TASK_TRACKED;
     int rc = edo__runtime_adopt(runtime, task);
     if (rc < 0) {
         edo__task_discard(task);
@@ -181,6 +190,7 @@ void edo_waker_unref(edo_wakeable *waker)
 
 edo_wakeable *edo_task_waker(edo_task *task)
 {
+    edo__check_task("edo_task_waker", task);
     return edo_waker_ref(&task->head);
 }
 
@@ -209,11 +219,13 @@ void edo__task_push_chain(edo_task *chain)
 
 void edo_task_cancel(edo_task *task)
 {
+    edo__check_handle("edo_task_cancel", task);
     edo__task_push_chain(edo__task_ask_chained(task, EDO__CANCELLED, NULL));
 }
 
 void edo_task_abort(edo_task *task)
 {
+    edo__check_handle("edo_task_abort", task);
     edo__task_push_chain(edo__task_ask_chained(task, EDO__ABORTED, NULL));
 }
 
@@ -231,9 +243,21 @@ void edo__task_unref(edo_task *task)
     drop(task, EDO__REF);
 }
 
+void edo__task_give_back(edo_task *task)
+{
+    if (edo__likely(!(task->head.flags & EDO__TASK_TRACKED))) {
+        drop(task, EDO__REF + EDO__JOIN_INTEREST);
+        return;
+    }
+    edo__handle_returned(task);
+    drop(task, EDO__REF);
+}
+
 void edo_detach(edo_task *task)
 {
-    if (task) drop(task, EDO__REF + EDO__JOIN_INTEREST);
+    if (!task) return;
+    edo__check_handle("edo_detach", task);
+    edo__task_give_back(task);
 }
 
 /* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
@@ -260,7 +284,10 @@ void edo__task_finish(edo_task *task)
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     edo_plain_write(&edo__task_frame(task)->result);
+    bool tracked = task->head.flags & EDO__TASK_TRACKED;
+    if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };
     complete(task);
+    if (edo__unlikely(tracked)) edo__handle_task_ended(task);
     if (scope) edo__scope_member_ended(task);
     edo__task_unref(task);
 }
@@ -274,27 +301,31 @@ void edo__task_give_up(edo_task *task)
 
 bool edo_task_is_done(const edo_task *task)
 {
+    edo__check_handle("edo_task_is_done", task);
     return edo__task_is_joinable(task);
 }
 
 uint64_t edo_task_id(const edo_task *task)
 {
+    edo__check_task("edo_task_id", task);
     return task->id;
 }
 
 const char *edo_task_name(const edo_task *task)
 {
-    const edo__task_extra *extra = edo__task_extra_of(task);
-    return extra && extra->name ? extra->name : task->site->ops->name;
+    edo__check_task("edo_task_name", task);
+    return edo__task_name(task);
 }
 
 const edo_site *edo_task_site(const edo_task *task)
 {
+    edo__check_task("edo_task_site", task);
     return task->site;
 }
 
 void *edo_task_user(const edo_task *task)
 {
+    edo__check_task("edo_task_user", task);
     const edo__task_extra *extra = edo__task_extra_of(task);
     return extra ? extra->user : NULL;
 }
@@ -318,6 +349,7 @@ static void let_go_if_kept(edo_task *task)
 
 int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)
 {
+    edo__check_task("edo_task_trace", task);
     let_go_if_kept(task);
     uint64_t before = edo__state_inspect(&task->state);
     if (before & EDO__COMPLETE) return -ESRCH;

@@ -53,6 +53,7 @@ enum {
     EDO__TASK_EXTRA = 3,   // how many prefixes there are: an edo__task_extra before the header,
     EDO__TASK_COUNTED = 2, // and an edo__task_counts before that
     EDO__TASK_IN_HEAP = 4, // from a worker's heap, else from the hooks
+    EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
 };
 
 /* Which seats (runtime/worker.h) a task has to do with: indices in head.private_. */
@@ -98,6 +99,12 @@ static inline uint32_t edo__task_home(const edo_task *task)
 static inline edo__task_extra *edo__task_extra_of(const edo_task *task)
 {
     return task->head.flags & EDO__TASK_EXTRA ? (edo__task_extra *)(void *)task - 1 : NULL;
+}
+
+static inline const char *edo__task_name(const edo_task *task)
+{
+    const edo__task_extra *extra = edo__task_extra_of(task);
+    return extra && extra->name ? extra->name : task->site->ops->name;
 }
 
 static inline size_t edo__task_prefix_size(uint8_t flags)
@@ -158,10 +165,16 @@ void edo__task_discard(edo_task *task);
  * reference. */
 void edo__task_finish(edo_task *task);
 
+/* Gives a handle back. */
+void edo__task_give_back(edo_task *task);
+
 /* Gives up a task that cannot be ended: joins answer -ESHUTDOWN. */
 void edo__task_give_up(edo_task *task);
 
 void edo__task_unref(edo_task *task);
+
+/* Frees the memory of a task without references. */
+void edo__task_free(edo_task *task);
 
 /* Tells the scope of an ended member, and wakes who waits there. */
 void edo__scope_member_ended(edo_task *task);

@@ -1,4 +1,5 @@
 // expect-gcc: 'first' may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: variable 'first' may be uninitialized
 /* A result that is kept while another is awaited: calls and limits are awaits as well. */
 #include <edo/edo.h>

@@ -1,4 +1,5 @@
 // expect-gcc: 'kept' may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: variable 'kept' may be uninitialized
 /* A local that is set before an await and used after it. */
 #include <edo/edo.h>

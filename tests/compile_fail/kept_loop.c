@@ -1,4 +1,5 @@
 // expect-gcc: 'count' may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: variable 'count' may be uninitialized
 /* A local that is carried around a loop of awaits. */
 #include <edo/edo.h>

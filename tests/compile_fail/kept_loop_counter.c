@@ -1,4 +1,5 @@
 // expect-gcc: 'i' may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: variable 'i' may be uninitialized
 /* The counter of a loop that awaits. */
 #include <edo/edo.h>

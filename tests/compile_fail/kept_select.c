@@ -1,4 +1,5 @@
 // expect-gcc: 'before' may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: variable 'before' may be uninitialized
 /* A local that is kept across a select. */
 #include <edo/edo.h>

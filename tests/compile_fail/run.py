@@ -6,6 +6,7 @@
     // expect-clang: warning: REGEX   a warning will do: that of a pragma, which -Werror leaves alone
     // expect: ok            every compiler must accept the file without a word
     // flags-gcc: FLAGS      more flags (flags-clang likewise)
+    // levels-gcc: -O2       only at these levels of optimisation; else at -O0 and -O2
 
 Ends with 0, 1, or 77 (skipped) where the compiler is missing.
 """
@@ -19,8 +20,9 @@ import sys
 
 SKIPPED = 77
 HEAD_LINES = 10
-FLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
-COMPILERS = ["gcc", "clang"]
+LEVELS = "-O0 -O2"
+FLAGS = [ "-Wall", "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-pthread"]
+COMPILERS = {"gcc": "g++", "clang": "clang++"}
 
 
 def directives(path):
@@ -43,20 +45,27 @@ def main():
 
     head = directives(args.file)
     wanted = head.get(f"expect-{args.compiler}")
-    accept = head.get("expect") == "ok"
-    if wanted is None and not accept:
+    if wanted is None and head.get("expect") != "ok":
         sys.exit(f"{args.file} has no expectation for {args.compiler}")
-    if not shutil.which(args.compiler):
-        print(f"there is no {args.compiler}")
+    cxx = args.file.endswith(".cpp")
+    compiler = COMPILERS[args.compiler] if cxx else args.compiler
+    if not shutil.which(compiler):
+        print(f"there is no {compiler}")
         return SKIPPED
 
-    command = [args.compiler, *FLAGS,
-               *shlex.split(head.get(f"flags-{args.compiler}", "")),
-               *(f"-I{folder}" for folder in args.include),
-               "-c", "-o", "/dev/null", args.file]
+    start = [compiler, "-std=c++17" if cxx else "-std=gnu11", *FLAGS,
+             *shlex.split(head.get(f"flags-{args.compiler}", "")),
+             *(f"-I{folder}" for folder in args.include)]
+    levels = head.get(f"levels-{args.compiler}", LEVELS).split()
+    return max(judge([*start, level, "-c", "-o", "/dev/null", args.file], wanted)
+               for level in levels)
+
+
+def judge(command, wanted):
+    """Runs it. wanted: a pattern for what it must say, or None for success in silence."""
     run = subprocess.run(command, capture_output=True, text=True,
                          env=dict(os.environ, LC_ALL="C"))
-    if accept:
+    if wanted is None:
         passed = run.returncode == 0 and not run.stderr
     else:
         refused = run.returncode != 0 or wanted.startswith("warning: ")
@@ -64,7 +73,7 @@ def main():
     if passed:
         return 0
     print(shlex.join(command))
-    print(f"expected: {'silence' if accept else wanted}")
+    print(f"expected: {'silence' if wanted is None else wanted}")
     print(f"status {run.returncode}, messages:\n{run.stderr}")
     return 1
 

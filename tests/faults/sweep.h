@@ -32,7 +32,7 @@ void sweep(const char *name, scenario_fn *fn);
 
 /* Runs an async function on a fresh runtime with the test clock, which must end well.
  * Returns: its result, or why there is no runtime. */
-#define on_runtime(fn, ...) sweep_on_runtime(edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define on_runtime(...) sweep_on_runtime(edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 int64_t sweep_on_runtime(const edo_site *site, const void *args);
 
 /* Of two results, the failure that came first. */

@@ -7,9 +7,9 @@
 enum { WORKERS = 2, TASKS = 40 };
 
 /* Of a runtime with workers, which must end well. */
-#define on_workers(fn, ...) on_n_workers(WORKERS, fn, __VA_ARGS__)
-#define on_n_workers(count, fn, ...)                                                               \
-    on_workers_at((count), edo__site_of(fn), edo__args_of(fn, __VA_ARGS__))
+#define on_workers(...) on_n_workers(WORKERS, __VA_ARGS__)
+#define on_n_workers(count, ...)                                                                   \
+    on_workers_at((count), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 static int64_t on_workers_at(int32_t count, const edo_site *site, const void *args)
 {

@@ -36,6 +36,7 @@ edo_async_extern(tidy)
     edo_body {
         char key[16], *end;
         int rc, hint = 1, which;
+        int64_t count;
         struct stat st;
         edo_task *task;
         snprintf(key, sizeof key, "%d", hint);
@@ -45,7 +46,8 @@ edo_async_extern(tidy)
         self->cursor = key; // taken back before the await
         self->cursor = self->buf;
         rc = stat(self->copy, &st);
-        edo_await(rc, edo_write_all(self->conn, self->copy, strlen(self->copy)));
+        edo_await(count, edo_write_all(self->conn, self->copy, strlen(self->copy)));
+        if (count < 0) edo_return(count);
         rc = stat(self->copy, &st);
         hint = rc < 0 ? rc : (int)st.st_size;
         rc = edo_spawn(&task, child, .n = hint, .name = self->copy);

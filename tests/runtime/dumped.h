@@ -63,10 +63,10 @@ static inline void expect_times(const text *t, const char *words, size_t times, 
 #define expect(text, words, times) expect_times((text), (words), (times), __LINE__)
 
 /* Spawns on a runtime of the test's; the handle goes to ret_task, or the task is detached. */
-#define spawn_to(rt, ret_task, fn, ...)                                                            \
+#define spawn_to(rt, ret_task, ...)                                                                \
     do {                                                                                           \
         edo_spawn_options options_ = { .runtime = (rt) };                                          \
-        insist(edo_spawn_with((ret_task), &options_, fn, __VA_ARGS__) == 0);                       \
+        insist(edo_spawn_with((ret_task), &options_, __VA_ARGS__) == 0);                           \
     } while (0)
 
 /* ---- a task that keeps its thread until it is let go ---- */

@@ -113,11 +113,11 @@ static void *loop_set_flags(void *arg)
 
 /* ---- all of it ---- */
 
-#define loop_spawn(fn, ...)                                                                        \
+#define loop_spawn(...)                                                                            \
     do {                                                                                           \
         edo_spawn_options options_ = { .runtime = loop.runtime };                                  \
-        assert_int_equal(                                                                          \
-            edo_spawn_with(&loop.tasks[loop.task_count++], &options_, fn, __VA_ARGS__), 0);        \
+        assert_int_equal(edo_spawn_with(&loop.tasks[loop.task_count++], &options_, __VA_ARGS__),   \
+                         0);                                                                       \
     } while (0)
 
 static inline void loop_start(void)
@@ -134,8 +134,8 @@ static inline void loop_start(void)
         flag_init(&loop.flags[i]);
     loop_spawn(loop_echo, .io = ends[0]);
     loop_spawn(loop_ask, .io = ends[1]);
-    loop_spawn(loop_naps, );
-    loop_spawn(loop_wakes, );
+    loop_spawn(loop_naps);
+    loop_spawn(loop_wakes);
     assert_int_equal(pthread_create(&loop.thread, NULL, loop_set_flags, NULL), 0);
 }
 

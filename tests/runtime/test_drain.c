@@ -17,10 +17,10 @@ static int set_up_drain(void **state)
 
 #define drain_test(test) cmocka_unit_test_setup_teardown(test, set_up_drain, tear_down)
 
-#define spawn_on(ret_task, rt, fn, ...)                                                            \
+#define spawn_on(ret_task, rt, ...)                                                                \
     do {                                                                                           \
         edo_spawn_options options_ = { .runtime = (rt) };                                          \
-        assert_int_equal(edo_spawn_with((ret_task), &options_, fn, __VA_ARGS__), 0);               \
+        assert_int_equal(edo_spawn_with((ret_task), &options_, __VA_ARGS__), 0);                   \
     } while (0)
 
 /* ---- one function per state ---- */
@@ -179,17 +179,17 @@ static void spawn_simple_states(edo_runtime *runtime, int *ret_other)
 {
     spawn_on(NULL, runtime, in_sleep, .duration = EDO_NEVER);
     spawn_on(NULL, runtime, in_sleep, .duration = edo_s(3600));
-    spawn_on(NULL, runtime, in_flag, );
+    spawn_on(NULL, runtime, in_flag);
     spawn_on(NULL, runtime, in_read, .io = half_of_a_pair(ret_other));
-    spawn_on(NULL, runtime, in_yield, );
-    spawn_on(NULL, runtime, in_clean_up, );
+    spawn_on(NULL, runtime, in_yield);
+    spawn_on(NULL, runtime, in_clean_up);
 }
 
 /* Returns: how many functions that makes. */
 static unsigned spawn_each_state(edo_runtime *runtime, int *ret_other)
 {
     spawn_simple_states(runtime, ret_other);
-    spawn_on(NULL, runtime, in_scope, );
+    spawn_on(NULL, runtime, in_scope);
     return 7;
 }
 
@@ -442,7 +442,7 @@ static void test_limits_that_are_far_off(void **state)
     (void)state;
     edo_runtime *runtime = make_runtime_with(
         &(edo_config){ .drain_limit = EDO_NEVER, .abort_limit = EDO_NEVER });
-    spawn_on(NULL, runtime, in_clean_up, );
+    spawn_on(NULL, runtime, in_clean_up);
     while (turn_runtime(runtime, 0) > 0)
         continue;
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -496,9 +496,9 @@ static void give_up(void *arg)
     edo_runtime *runtime = edo_runtime_ref(make_runtime_with(&impatient));
     edo_task *task;
     edo_spawn_options named = { .runtime = runtime, .name = "with a name" };
-    spawn_on(&task, runtime, never_ends, );
-    spawn_on(NULL, runtime, never_looks, );
-    spawn_on(NULL, runtime, in_clean_up, );
+    spawn_on(&task, runtime, never_ends);
+    spawn_on(NULL, runtime, never_looks);
+    spawn_on(NULL, runtime, in_clean_up);
     assert_int_equal(edo_spawn_with(NULL, &named, never_ends), 0);
     assert_true(turn_runtime(runtime, 0) >= 0);
     edo_wakeable *waker = edo_task_waker(task);
@@ -540,7 +540,7 @@ static void leak_only_what_is_named(void *arg)
     (void)arg;
     test_allocator_install();
     edo_runtime *runtime = make_runtime_with(&impatient);
-    spawn_on(NULL, runtime, never_ends, );
+    spawn_on(NULL, runtime, never_ends);
     size_t bytes = test_allocator_live_bytes(), descriptors = open_descriptors();
     spawn_simple_states(runtime, &other);
     assert_true(turn_runtime(runtime, 0) >= 0);
@@ -582,7 +582,7 @@ static void join_while_given_up(void *arg)
     edo_runtime *runtime = make_runtime_with(&impatient);
     (void)arg;
     log_capture();
-    spawn_on(&joined, runtime, never_ends, );
+    spawn_on(&joined, runtime, never_ends);
     run_threads(2, join_from_outside, runtime);
     _exit(0);
 }

@@ -145,7 +145,7 @@ edo_async(host)
         }
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i < QUICK; i++) // the last one lies in the slot
-            edo_scope_spawn(&self->scope, counts, .count = &w->quick);
+            assert_int_equal(edo_scope_spawn(&self->scope, counts, .count = &w->quick), 0);
         spin(w, self->number);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_await(rc, edo_join(self->echo));
@@ -372,7 +372,8 @@ edo_async(blocks_in_place)
         int rc;
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i < 2 * QUICK; i++)
-            edo_scope_spawn(&self->scope, counts, .count = &self->world->quick);
+            assert_int_equal(edo_scope_spawn(&self->scope, counts, .count = &self->world->quick),
+                             0);
         rc = (int)edo_block_in_place(spin_in_place, &self->world->quick);
         assert_int_equal(rc, 7);
         assert_true(edo_worker_index() >= 0);

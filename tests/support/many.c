@@ -12,15 +12,17 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/base.h"
 #include "base/heap.h"
 #include "support/streams.h"
 
 enum {
-    SPARE = 64,                     // descriptors for all else
-    MAX_CHUNK = 2048,               // bytes of one exchange
-    CHAOS_CHUNK = 16,               // ... where each is moved alone
-    MAX_KEPT = 4 * EDO__SLAB_ALIGN, // the heap keeps a slab of each class of sizes
-    LONGEST_REST = 20,              // milliseconds between two exchanges
+    SPARE = 64,                                  // descriptors for all else
+    MAX_CHUNK = 2048,                            // bytes of one exchange
+    CHAOS_CHUNK = 16,                            // ... where each is moved alone
+    QUARANTINE = EDO_DEBUG ? 1 << 20 : 0,        // bytes of ended tasks, see task/handle.c
+    MAX_KEPT = 4 * EDO__SLAB_ALIGN + QUARANTINE, // the heap keeps a slab of each class of sizes
+    LONGEST_REST = 20,                           // milliseconds between two exchanges
 };
 
 typedef struct echo_server {

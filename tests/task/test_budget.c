@@ -101,10 +101,13 @@ edo_async(watch)
         int rc;
         self->count = 0;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, busy, .kind = self->kind, .count = &self->count,
-                        .limit = self->operations, .io = self->io);
-        edo_scope_spawn(&self->scope, watcher, .count = &self->count, .limit = self->operations,
-                        .ret_most = self->ret_most);
+        assert_int_equal(edo_scope_spawn(&self->scope, busy, .kind = self->kind,
+                                         .count = &self->count, .limit = self->operations,
+                                         .io = self->io),
+                         0);
+        assert_int_equal(edo_scope_spawn(&self->scope, watcher, .count = &self->count,
+                                         .limit = self->operations, .ret_most = self->ret_most),
+                         0);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
     }
@@ -262,9 +265,11 @@ edo_async(watch_slice)
         enum { LIMIT = 128 };
         self->count = 0;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, burns, .count = &self->count, .limit = LIMIT);
-        edo_scope_spawn(&self->scope, watcher, .count = &self->count, .limit = LIMIT,
-                        .ret_most = self->ret_most);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, burns, .count = &self->count, .limit = LIMIT), 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, watcher, .count = &self->count,
+                                         .limit = LIMIT, .ret_most = self->ret_most),
+                         0);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
     }
@@ -405,8 +410,9 @@ edo_async(compares_busy_tasks)
         memset(self->counts, 0, sizeof self->counts);
         edo_scope_open(&self->scope, 0);
         for (int k = 0; k < PLAYERS; k++)
-            edo_scope_spawn(&self->scope, busy, .kind = SLEEP, .count = &self->counts[k],
-                            .limit = 100 * 128);
+            assert_int_equal(edo_scope_spawn(&self->scope, busy, .kind = SLEEP,
+                                             .count = &self->counts[k], .limit = 100 * 128),
+                             0);
         for (self->i = 0; self->i < 90; self->i++) {
             edo_await(rc, edo_yield());
             for (int k = 1; k < PLAYERS; k++)
@@ -456,7 +462,9 @@ edo_test(to_yield_is_to_go_behind_the_others)
         self->log[0] = '\0';
         edo_scope_open(&self->scope, 0);
         for (char letter = 'a'; letter <= 'c'; letter++)
-            edo_scope_spawn(&self->scope, notes_its_turn, .letter = letter, .log = self->log);
+            assert_int_equal(
+                edo_scope_spawn(&self->scope, notes_its_turn, .letter = letter, .log = self->log),
+                0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_string_equal(self->log, "abcabcabc");
         edo_return(rc);
@@ -528,8 +536,8 @@ edo_async(timers_fire_while_tasks_are_busy)
         self->stop = 0;
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i < 100; i++)
-            edo_scope_spawn(&self->scope, spins, .stop = &self->stop);
-        edo_scope_spawn(&self->scope, stops_later, .stop = &self->stop);
+            assert_int_equal(edo_scope_spawn(&self->scope, spins, .stop = &self->stop), 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, stops_later, .stop = &self->stop), 0);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
     }
@@ -571,8 +579,9 @@ edo_async(reads_beside_spinners)
         int rc;
         self->stop = 0;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, reads_one, .io = self->io, .stop = &self->stop);
-        edo_scope_spawn(&self->scope, spins, .stop = &self->stop);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, reads_one, .io = self->io, .stop = &self->stop), 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, spins, .stop = &self->stop), 0);
         edo_await(rc, edo_yield());
         edo_await(rc, edo_yield()); // now it waits
         assert_int_equal(write(self->fd, "x", 1), 1);

@@ -117,6 +117,7 @@ static void send_the_wake(struct director *self)
 
 static bool is_ended(const struct director *self)
 {
+    if (self->c->handle == DETACH_BEFORE) return edo_load_acquire(&self->stage->ended);
     return edo_task_is_done(self->task);
 }
 
@@ -126,8 +127,8 @@ edo_async(director)
         int64_t result;
         assert_int_equal(edo_spawn(&self->task, subject, self->c->body, self->stage), 0);
         self->waker = edo_task_waker(self->task);
-        if (self->c->handle == DETACH_BEFORE) edo_detach(self->task);
         ask_for_the_end(self, BEFORE_ITS_FIRST_POLL);
+        if (self->c->handle == DETACH_BEFORE) edo_detach(self->task);
         edo_await(result, settle());
         ask_for_the_end(self, WHILE_IT_WAITS);
         edo_await(result, settle()); // a cancellation comes before the flag
@@ -207,11 +208,13 @@ static void run_combination(const struct combination *c)
     assert_int_equal(stage.result, expected_result(c));
 }
 
-/* Without a handle there is nothing to cancel, and nobody to wake. */
+/* Without a handle there is nothing to cancel, and without a waker nobody to wake. */
 static bool makes_sense(const struct combination *c)
 {
-    if (c->handle != NO_HANDLE) return true;
-    return c->cancel == NEVER && c->abort == NEVER && c->waker == OWN_THREAD;
+    enum moment last = c->cancel > c->abort ? c->cancel : c->abort;
+    if (c->handle == DETACH_BEFORE && last > BEFORE_ITS_FIRST_POLL) return false;
+    if (c->handle == NO_HANDLE && last != NEVER) return false;
+    return c->handle != NO_HANDLE || c->waker == OWN_THREAD;
 }
 
 static struct combination combination_of(unsigned number)

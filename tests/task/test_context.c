@@ -98,7 +98,8 @@ edo_async(tasks_inherit)
 
         self->seen = NULL;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, child, .ret_user = &self->seen, .depth = 1);
+        assert_int_equal(edo_scope_spawn(&self->scope, child, .ret_user = &self->seen, .depth = 1),
+                         0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_ptr_equal(self->seen, &self->my_user);
 

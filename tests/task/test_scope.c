@@ -123,9 +123,12 @@ edo_test(the_first_failure_is_answered_and_the_rest_go_on)
         int rc;
         self->ended = 0;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(3), .ended = &self->ended);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(2), .answer = -EPIPE);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(1), .answer = -EIO);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_ms(3), .ended = &self->ended), 0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_ms(2), .answer = -EPIPE), 0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_ms(1), .answer = -EIO), 0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, -EIO);
         assert_int_equal(self->ended, 1);
@@ -153,10 +156,13 @@ edo_test(fail_fast_cancels_the_rest)
         self->work = gate_make();
         self->cleanup = gate_make();
         edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
-        edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
-        edo_scope_spawn(&self->scope, cleaner, .work = &self->work, .cleanup = &self->cleanup,
-                        .ended = &self->ended);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(1), .answer = -EIO);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended), 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, cleaner, .work = &self->work,
+                                         .cleanup = &self->cleanup, .ended = &self->ended),
+                         0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_ms(1), .answer = -EIO), 0);
         assert_int_equal(edo_go(opener, .gate = &self->cleanup, .after = 20), 0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, -EIO);
@@ -182,8 +188,10 @@ edo_test(members_that_were_cancelled_have_not_failed)
         int rc;
         self->ended = 0;
         edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
-        edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
-        edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended), 0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended), 0);
         edo_await(rc, settle());
         edo_scope_cancel(&self->scope);
         edo_scope_cancel(&self->scope);
@@ -205,7 +213,7 @@ edo_test(a_member_that_ends_as_cancelled_by_itself_has_failed)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, member, .answer = -ECANCELED);
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .answer = -ECANCELED), 0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, -ECANCELED);
         edo_return(0);
@@ -232,7 +240,9 @@ edo_test(cancel_ends_all_and_takes_no_more)
         self->start = edo_now();
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         for (int i = 0; i < 5; i++)
-            edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
+            assert_int_equal(
+                edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended),
+                0);
         edo_scope_cancel(&self->scope); // before their first polls
         for (self->i = 0; self->i < 5; self->i++) {
             edo_await(rc, edo_scope_next(&self->scope, &self->member));
@@ -260,9 +270,10 @@ edo_async(joiner)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, cleaner, .work = self->work, .cleanup = self->cleanup,
-                        .ended = self->ended);
-        if (self->fail) edo_scope_spawn(&self->scope, member, .answer = -EIO);
+        assert_int_equal(edo_scope_spawn(&self->scope, cleaner, .work = self->work,
+                                         .cleanup = self->cleanup, .ended = self->ended),
+                         0);
+        if (self->fail) assert_int_equal(edo_scope_spawn(&self->scope, member, .answer = -EIO), 0);
         if (self->shield) edo_shield();
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
@@ -337,7 +348,8 @@ edo_test(a_limited_join_has_ended_the_members)
         self->ended = 0;
         self->start = edo_now();
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = &self->ended), 0);
         edo_await_for(rc, edo_ms(5), edo_scope_join(&self->scope));
         assert_int_equal(rc, -ETIMEDOUT);
         assert_int_equal(self->ended, 1);
@@ -359,7 +371,7 @@ edo_test(a_cancelled_join_with_a_result_answers_it)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(1));
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_ms(1)), 0);
         self->join = edo_scope_join(&self->scope);
         assert_int_equal(edo_poll_future(&self->join.base, cx), EDO_PENDING);
         edo_await(rc, edo_sleep(edo_ms(2)));
@@ -417,8 +429,9 @@ edo_async(leaves_early)
         edo_spawn_options options = { .name = "named" };
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i + 1 < self->members; i++)
-            edo_scope_spawn(&self->scope, member, .duration = edo_s(60));
-        edo_scope_spawn_with(&self->scope, &options, member, .duration = edo_s(60));
+            assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_s(60)), 0);
+        assert_int_equal(
+            edo_scope_spawn_with(&self->scope, &options, member, .duration = edo_s(60)), 0);
         edo_return(0);
     }
 }
@@ -438,7 +451,7 @@ edo_async(opens_again_early)
 {
     edo_body {
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, member, .duration = edo_s(60));
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_s(60)), 0);
         edo_scope_open(&self->scope, 0);
         edo_return(0);
     }
@@ -530,7 +543,7 @@ edo_test(a_scope_of_ended_members_may_be_left)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
-        edo_scope_spawn(&self->scope, member, .answer = 1);
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .answer = 1), 0);
         edo_await(rc, edo_sleep(edo_ms(1)));
         edo_return(rc); // a result that nobody asked for is dropped
     }

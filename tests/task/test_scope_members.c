@@ -65,7 +65,8 @@ edo_test(several_ended_members_wait_for_next)
         int rc;
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         for (int i = 0; i < 10; i++)
-            edo_scope_spawn(&self->scope, member, .duration = edo_ms(i), .answer = i);
+            assert_int_equal(
+                edo_scope_spawn(&self->scope, member, .duration = edo_ms(i), .answer = i), 0);
         edo_await(rc, edo_sleep(edo_ms(20)));
         assert_int_equal(edo_scope_count(&self->scope), 0);
         for (self->i = 0; self->i < 10; self->i++) {
@@ -92,7 +93,8 @@ edo_test(a_cancelled_next_takes_no_member)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(10), .answer = 7);
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_ms(10), .answer = 7),
+                         0);
         self->next = edo_scope_next(&self->scope, &self->member);
         self->sleep = edo_sleep(edo_ms(1));
         edo_select(rc, &self->next.base, &self->sleep.base);
@@ -119,7 +121,7 @@ edo_test(a_cancelled_next_answers_a_member_that_has_ended)
     edo_body {
         int rc;
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
-        edo_scope_spawn(&self->scope, member, .answer = 7);
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .answer = 7), 0);
         self->next = edo_scope_next(&self->scope, &self->member);
         assert_int_equal(edo_poll_future(&self->next.base, cx), EDO_PENDING);
         edo_await(rc, edo_sleep(edo_ms(1)));
@@ -175,7 +177,7 @@ edo_test(a_second_one_that_waits_is_refused)
 {
     edo_body {
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
-        edo_scope_spawn(&self->scope, member, .duration = edo_ms(1));
+        assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_ms(1)), 0);
         self->join = edo_scope_join(&self->scope);
         self->second_join = edo_scope_join(&self->scope);
         self->next = edo_scope_next(&self->scope, &self->member);
@@ -222,8 +224,9 @@ edo_test(members_may_spawn_members_while_it_is_joined)
         self->ended = 0;
         self->start = edo_now();
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, spawns_into, .scope = &self->scope, .depth = 9,
-                        .ended = &self->ended);
+        assert_int_equal(edo_scope_spawn(&self->scope, spawns_into, .scope = &self->scope,
+                                         .depth = 9, .ended = &self->ended),
+                         0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, 0);
         assert_int_equal(self->ended, 10);
@@ -273,10 +276,13 @@ edo_async(nested)
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i < 2; i++) {
             if (self->depth > 0)
-                edo_scope_spawn(&self->scope, nested, .depth = self->depth - 1,
-                                .ended = self->ended);
+                assert_int_equal(edo_scope_spawn(&self->scope, nested, .depth = self->depth - 1,
+                                                 .ended = self->ended),
+                                 0);
             else
-                edo_scope_spawn(&self->scope, member, .duration = edo_s(60), .ended = self->ended);
+                assert_int_equal(edo_scope_spawn(&self->scope, member, .duration = edo_s(60),
+                                                 .ended = self->ended),
+                                 0);
         }
         edo_await(rc, edo_scope_join(&self->scope));
         edo_add_relaxed(self->ended, 1);
@@ -321,8 +327,10 @@ edo_async(two_scopes)
         int rc;
         edo_scope_open(&self->a, EDO_SCOPE_RESULTS);
         edo_scope_open(&self->b, EDO_SCOPE_RESULTS);
-        edo_scope_spawn(&self->a, member, .duration = edo_ms(2), .ended = self->ended);
-        edo_scope_spawn(&self->b, member, .duration = edo_ms(1), .ended = self->ended);
+        assert_int_equal(
+            edo_scope_spawn(&self->a, member, .duration = edo_ms(2), .ended = self->ended), 0);
+        assert_int_equal(
+            edo_scope_spawn(&self->b, member, .duration = edo_ms(1), .ended = self->ended), 0);
         edo_await(rc, edo_scope_join(&self->a));
         assert_int_equal(rc, 0);
         edo_await(rc, edo_scope_join(&self->b));

@@ -122,7 +122,8 @@ edo_test(tasks_run_in_the_order_of_their_spawns)
         self->next = 0;
         edo_scope_open(&self->scope, 0);
         for (int i = 0; i < 1000; i++)
-            edo_scope_spawn(&self->scope, notes, .number = i, .next = &self->next);
+            assert_int_equal(edo_scope_spawn(&self->scope, notes, .number = i, .next = &self->next),
+                             0);
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(self->next, 1000);
         edo_return(rc);

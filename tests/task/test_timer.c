@@ -96,10 +96,14 @@ edo_test(polls_that_repeat_a_deadline_leave_the_timer_alone)
         int rc;
         self->until = edo_now() + edo_s(10);
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, sleeper, .until = self->until, .ret_timer = &self->first,
-                        .ret_waker = &self->first_waker);
-        edo_scope_spawn(&self->scope, sleeper, .until = self->until, .ret_timer = &self->second,
-                        .ret_waker = &self->second_waker);
+        assert_int_equal(edo_scope_spawn(&self->scope, sleeper, .until = self->until,
+                                         .ret_timer = &self->first,
+                                         .ret_waker = &self->first_waker),
+                         0);
+        assert_int_equal(edo_scope_spawn(&self->scope, sleeper, .until = self->until,
+                                         .ret_timer = &self->second,
+                                         .ret_waker = &self->second_waker),
+                         0);
         edo_await(rc, settle());
         edo_await(rc, settle());
         assert_ptr_equal(self->second->next, self->first);

@@ -107,10 +107,14 @@ edo_test(in_order)
         int rc;
         begin_notes();
         edo_scope_open(&self->scope, 0);
-        edo_scope_spawn(&self->scope, sleeper, .name = 'c', .duration = edo_s(30));
-        edo_scope_spawn(&self->scope, sleeper, .name = 'a', .duration = edo_us(1));
-        edo_scope_spawn(&self->scope, sleeper, .name = 'd', .duration = edo_s(86400));
-        edo_scope_spawn(&self->scope, sleeper, .name = 'b', .duration = edo_us(2)); // the same tick
+        assert_int_equal(edo_scope_spawn(&self->scope, sleeper, .name = 'c', .duration = edo_s(30)),
+                         0);
+        assert_int_equal(edo_scope_spawn(&self->scope, sleeper, .name = 'a', .duration = edo_us(1)),
+                         0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, sleeper, .name = 'd', .duration = edo_s(86400)), 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, sleeper, .name = 'b', .duration = edo_us(2)),
+                         0); // the same tick
         edo_await(rc, edo_scope_join(&self->scope));
         assert_string_equal(notes.order, "abcd");
         assert_int_equal(notes.moments[0], edo_us(1));
@@ -135,9 +139,9 @@ edo_test(advanced_over_several)
         int rc;
         begin_notes();
         edo_clock_auto_advance(false);
-        edo_spawn(&self->a, sleeper, .name = 'a', .duration = edo_ms(10));
-        edo_spawn(&self->b, sleeper, .name = 'b', .duration = edo_ms(20));
-        edo_spawn(&self->c, sleeper, .name = 'c', .duration = edo_ms(30));
+        assert_int_equal(edo_spawn(&self->a, sleeper, .name = 'a', .duration = edo_ms(10)), 0);
+        assert_int_equal(edo_spawn(&self->b, sleeper, .name = 'b', .duration = edo_ms(20)), 0);
+        assert_int_equal(edo_spawn(&self->c, sleeper, .name = 'c', .duration = edo_ms(30)), 0);
         edo_await(rc, edo_yield()); // they sleep
         assert_int_equal(edo_clock_advance(edo_ms(25)), 0);
         edo_await(rc, edo_join(self->b));
@@ -188,7 +192,7 @@ edo_test(advanced_past_a_period)
         begin_notes();
         self->ticks = 0;
         edo_clock_auto_advance(false);
-        edo_spawn(&self->task, periodic, .ticks = &self->ticks);
+        assert_int_equal(edo_spawn(&self->task, periodic, .ticks = &self->ticks), 0);
         edo_await(rc, edo_yield());
         edo_clock_advance(edo_ms(10));
         edo_await(rc, edo_sleep_until(notes.began + edo_ms(10)));
@@ -210,7 +214,7 @@ edo_test(advanced_too_far)
 {
     edo_body {
         int rc;
-        edo_spawn(&self->task, sleeper, .name = 'a', .duration = edo_s(100));
+        assert_int_equal(edo_spawn(&self->task, sleeper, .name = 'a', .duration = edo_s(100)), 0);
         edo_await(rc, edo_sleep(1)); // until the other one sleeps as well
         edo_clock_auto_advance(false);
         assert_int_equal(edo_clock_advance(EDO_NEVER - 1), 0);
@@ -241,7 +245,7 @@ edo_test(paused_and_resumed)
         assert_int_equal(edo_clock_advance(0), 0);
         edo_await(rc, edo_sleep(edo_s(86400)));
         self->stood = edo_now();
-        edo_spawn(&self->task, sleeper, .name = 'a', .duration = edo_ms(2));
+        assert_int_equal(edo_spawn(&self->task, sleeper, .name = 'a', .duration = edo_ms(2)), 0);
         edo_await(rc, edo_yield());
         assert_int_equal(edo_now(), self->stood);
 
@@ -421,7 +425,7 @@ edo_test(passed_moments)
     edo_body {
         int rc;
         self->ran = false;
-        edo_go(bystander, .ret_ran = &self->ran);
+        assert_int_equal(edo_go(bystander, .ret_ran = &self->ran), 0);
         for (self->i = 0; self->i < ARRAY_LENGTH(passed); self->i++) {
             edo_await(rc, edo_sleep(passed[self->i]));
             assert_int_equal(rc, 0);

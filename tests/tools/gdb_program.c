@@ -2,6 +2,7 @@
  * does. */
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <edo/edo.h>
@@ -96,24 +97,29 @@ static void await_wait(edo_task *task, int lines)
     }
 }
 
+static void started(int rc)
+{
+    if (rc < 0) abort();
+}
+
 static void fill(edo_runtime *workers, edo_runtime *alone)
 {
     edo_task *task;
     edo_spawn_options here = { .runtime = workers }, named = { .runtime = workers, .name = "till" };
     edo_spawn_options there = { .runtime = alone };
-    edo_spawn_with(&task, &here, outer, .boxed = false);
+    started(edo_spawn_with(&task, &here, outer, .boxed = false));
     await_wait(task, 3);
     edo_detach(task);
-    edo_spawn_with(&task, &named, outer, .boxed = true);
+    started(edo_spawn_with(&task, &named, outer, .boxed = true));
     await_wait(task, 3);
     edo_detach(task);
-    edo_spawn_with(&task, &here, both);
+    started(edo_spawn_with(&task, &here, both));
     await_wait(task, 5);
     edo_detach(task);
-    edo_spawn_with(NULL, &here, stuck);
+    started(edo_spawn_with(NULL, &here, stuck));
     while (sem_wait(&entered) < 0)
         continue;
-    edo_spawn_with(&task, &there, inner);
+    started(edo_spawn_with(&task, &there, inner));
     edo_task_cancel(task); // it has not begun
     edo_detach(task);
 }

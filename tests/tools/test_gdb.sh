@@ -17,7 +17,7 @@ command -v gdb >/dev/null || skip "there is no gdb"
 for kind in static shared; do
     program=$EDO_BIN_DIR/tests/tools/gdb-program-$kind
     [ -x "$program" ] || continue
-    if readelf -Ws "$program" | grep -qE '__[amt]san_init'; then
+    if readelf -Ws "$program" | grep -qE 'GLOBAL .*__[amt]san_init'; then
         skip "a sanitizer's shadow memory makes core files of terabytes"
     fi
 done
@@ -139,6 +139,22 @@ attached() {
     rm "$work/stdin"
 }
 
+# A function by its own name; then from line to line of it, however often it waits and whoever else
+# runs meanwhile.
+steps_c=$EDO_SOURCE_DIR/tests/tools/gdb_steps.c
+stepped() {
+    what="$kind, stepped through"
+    debug -ex 'edo break steps if self->args.number == 2' -ex run -ex 'delete' \
+        -ex 'edo next' -ex 'edo next' -ex 'edo next' -ex 'edo next' -ex 'edo next' \
+        -ex 'print self->sum' -ex 'edo break nothing' "${program/program/steps}"
+    local line
+    for line in 'first await' 'behind the first' 'second await' 'behind the second'; do
+        expect 1 "^$(grep -n "// $line" "$steps_c" | cut -d: -f1)[[:space:]].*// $line"
+    done
+    expect 1 '^\$1 = 2'
+    expect 1 "no async function 'nothing'"
+}
+
 found=
 for kind in static shared; do
     program=$EDO_BIN_DIR/tests/tools/gdb-program-$kind
@@ -147,5 +163,6 @@ for kind in static shared; do
     started_by_gdb
     core_file
     attached
+    stepped
 done
 [ -n "$found" ] || fail "no program to look into was built"

@@ -1,4 +1,5 @@
 """One async function: the rules that need no flow, and the flow's."""
+from edo_lint import calls
 from edo_lint.flow import Flow
 from edo_lint.graph import GraphBuilder
 from edo_lint.report import Finding
@@ -38,7 +39,12 @@ class Body:
     def plain(node):
         if kind(node) == "VarDecl":
             yield from declaration(node)
+        elif kind(node) == "CompoundStmt":
+            yield from calls.unused(node)
+        elif kind(node) == "DoStmt":
+            yield from calls.narrowed(node)
         elif kind(node) == "CallExpr":
+            yield from calls.lent(node)
             callee = strip(children(node)[0]).get("referencedDecl", {}).get("name", "")
             if callee == "alloca" or callee.startswith("__builtin_alloca"):
                 yield finding(node, "edo-alloca", "alloca in an async function: its memory is gone "

@@ -15,6 +15,10 @@ RULES = {
     "edo-vla": "a local whose type has a variable length",
     "edo-alloca": "a call of alloca",
     "edo-return": "a return written by hand instead of edo_return",
+    "edo-unused": "an operation or a spawn whose result nobody uses",
+    "edo-frame-lent": "a pointer into the own frame, given to a detached task or a thread",
+    "edo-narrowed": "a byte count in a type that does not hold all of them",
+    "edo-args-name": "a member that hides the type of its name, which clang refuses",
     "edo-allow": "a silencing remark without a reason, or for a rule that does not exist",
 }
 

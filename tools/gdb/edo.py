@@ -7,11 +7,15 @@ core file, with debug information of libedo (static or shared).
     edo tasks [RUNTIME]  their tasks: id, state, function and what it awaits
     edo bt TASK          the async backtrace of a task, by its id or its address
     edo bt all           those of all tasks
+    edo break FUNCTION [if CONDITION]
+                         stops where an async function begins, by its own name
+    edo next             as next, but over an await until it is over: in the same function
 
 RUNTIME is an expression for an edo_runtime *, or a number of `edo runtimes`. Nothing is called in
 the process, and nothing in it changes. It may have been stopped anywhere, so a task that runs may
 show a frame half made; where its function is now, its thread shows: `thread find LWP`, then `bt`.
 """
+import contextlib
 import functools
 
 import gdb
@@ -294,5 +298,125 @@ class EdoBacktrace(gdb.Command):
         write_backtrace(task, runtime.running())
 
 
-for command in (EdoPrefix, EdoRuntimes, EdoTasks, EdoBacktrace):
+BODY = "_async_body"  # edo_async() adds it to the function's name
+
+
+class EdoBreak(gdb.Command):
+    """Stops where an async function begins, not at each of its polls: edo break FUNCTION [if CONDITION]"""
+
+    def __init__(self):
+        super().__init__("edo break", gdb.COMMAND_BREAKPOINTS, gdb.COMPLETE_SYMBOL)
+
+    def invoke(self, argument, from_tty):
+        name, _, condition = argument.strip().partition(" if ")
+        if not name:
+            raise gdb.GdbError("edo break FUNCTION [if CONDITION]")
+        function = name.strip() + BODY
+        try:
+            gdb.decode_line(function)
+        except gdb.error:
+            raise gdb.GdbError(f"no async function '{name.strip()}'") from None
+        breakpoint = gdb.Breakpoint(function)
+        begins = "self->edo_head.resume == 0"
+        breakpoint.condition = f"{begins} && ({condition})" if condition else begins
+
+
+def last_line(frame):
+    block = frame.block()
+    while block.function is None:
+        block = block.superblock
+    table = frame.function().symtab.linetable()
+    return max(entry.line for entry in table if block.start <= entry.pc < block.end)
+
+
+@contextlib.contextmanager
+def quietly():
+    """Stops on the way are not shown, where gdb can do that."""
+    try:
+        gdb.execute("set suppress-cli-notifications on")
+        known = True
+    except gdb.error:
+        known = False
+    try:
+        yield
+    finally:
+        if known:
+            gdb.execute("set suppress-cli-notifications off")
+
+
+class Stepper:
+    """One `edo next`: steps in a body, and where the body returns waits for its frame's next poll."""
+
+    def __init__(self, frame):
+        self.function = frame.name()
+        self.address = int(frame.read_var("self"))
+        self.passed = {frame.find_sal().line}
+        self.last = last_line(frame)    # where it returns
+        self.resume = None              # the breakpoint for the next poll
+        self.stopped_by = None          # a breakpoint of the user's, a signal
+
+    def on_stop(self, event):
+        if isinstance(event, gdb.BreakpointEvent):
+            self.stopped_by = next((b for b in event.breakpoints if b is not self.resume), None)
+        elif isinstance(event, gdb.SignalEvent):
+            self.stopped_by = event
+
+    def is_inside(self):
+        frame = gdb.newest_frame()
+        return frame.name() == self.function and int(frame.read_var("self")) == self.address
+
+    def has_arrived(self):
+        """At another line than those of the await; or at the end, and not to wait."""
+        frame = gdb.newest_frame()
+        line = frame.find_sal().line
+        if line == self.last:
+            return not frame.read_var("self")["edo_head"]["awaiting"]
+        return line not in self.passed
+
+    def await_poll(self):
+        self.resume = gdb.Breakpoint(self.function, internal=True, temporary=True)
+        self.resume.silent = True
+        self.resume.condition = f"(unsigned long)self == {self.address}"
+        gdb.execute("continue", to_string=True)
+        if self.resume.is_valid():
+            self.resume.delete()        # something else has stopped it
+        self.resume = None
+        if self.is_inside():
+            self.passed.add(gdb.newest_frame().find_sal().line)
+
+    def run(self):
+        gdb.events.stop.connect(self.on_stop)
+        try:
+            while not self.stopped_by:
+                gdb.execute("next", to_string=True)
+                if self.stopped_by:
+                    break
+                if not self.is_inside():
+                    self.await_poll()
+                elif self.has_arrived():
+                    break
+        finally:
+            gdb.events.stop.disconnect(self.on_stop)
+
+
+class EdoNext(gdb.Command):
+    """As next, but over an await until it is over, and so in the same function: edo next"""
+
+    def __init__(self):
+        super().__init__("edo next", gdb.COMMAND_RUNNING)
+
+    def invoke(self, argument, from_tty):
+        frame = gdb.selected_frame()
+        if not (frame.name() or "").endswith(BODY):
+            gdb.execute("next")
+            return
+        try:
+            with quietly():
+                Stepper(frame).run()
+            gdb.execute("frame")
+        except gdb.error as error:      # the process has ended, say
+            raise gdb.GdbError(f"edo next: {error}") from None
+
+
+for command in (EdoPrefix, EdoRuntimes, EdoTasks, EdoBacktrace, EdoBreak, EdoNext):
     command()

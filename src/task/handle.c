@@ -1,0 +1,134 @@
+/* The quarantine of ended tasks, and the list of those whose handle nobody gave back. */
+#include "task/handle.h"
+
+#include <string.h>
+
+#include "runtime/runtimes.h"
+
+/* ---- stale handles ---- */
+
+void edo__check_handle_slow(const char *call, const edo_task *task)
+{
+    uint64_t state = edo_load_relaxed(&task->state);
+    if (state >= EDO__REF && ((state & EDO__JOIN_INTEREST) || task == edo__current_task())) return;
+    edo__misuse(call, "the handle of task '%s' #%llu, spawned at %s:%u, was given back before",
+                edo__task_name(task), (unsigned long long)task->id, task->site->file,
+                task->site->line);
+}
+
+/* Guarded by the lock of edo__runtimes, which the child of a fork can take. */
+enum {
+    QUARANTINE_TASKS = 512,
+    QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger ones go at once
+    ENDED_BYTE = 0xdd,              // in the frame of a task that has ended
+};
+static edo_task *quarantine[QUARANTINE_TASKS]; // a ring; NULL: free
+static uint32_t quarantine_next;
+
+/* Without a runtime nobody would empty it. */
+edo_task *edo__quarantine_put(edo_task *task)
+{
+    uint32_t size = task->site->ops->size;
+    if (size > QUARANTINE_LARGEST) return task;
+    memset(edo__task_frame(task), ENDED_BYTE, size);
+    edo__runtimes_lock();
+    if (!edo__list_is_empty(&edo__runtimes.list)) {
+        edo_task **place = &quarantine[quarantine_next++ % QUARANTINE_TASKS];
+        edo_task *oldest = *place;
+        *place = task;
+        task = oldest;
+    }
+    edo__runtimes_unlock();
+    return task;
+}
+
+static edo_task *take_quarantined(uint32_t i)
+{
+    edo__runtimes_lock();
+    edo_task *task = quarantine[i];
+    quarantine[i] = NULL;
+    edo__runtimes_unlock();
+    return task;
+}
+
+void edo__quarantine_empty(void)
+{
+    for (uint32_t i = 0; EDO__QUARANTINE && i < QUARANTINE_TASKS; i++) {
+        edo_task *task = take_quarantined(i);
+        if (task) edo__task_free(task);
+    }
+}
+
+/* ---- leaked handles ---- */
+
+enum { NAMED_LEAKS = 16 }; // in lines of their own
+
+/* Tracked tasks that have ended and whose handle is out, through task->registry. The same lock. */
+static edo__node leaks = { &leaks, &leaks };
+
+static edo_task *task_at(edo__node *node)
+{
+    return edo__container(node, edo_task, registry);
+}
+
+static void unlink_leak(edo_task *task)
+{
+    edo__list_remove(&task->registry);
+    task->registry = (edo__node){ NULL, NULL };
+}
+
+/* The poller took the node from the registry before, and cleared it before the task was COMPLETE. */
+void edo__handle_task_ended(edo_task *task)
+{
+    edo__runtimes_lock();
+    if (edo_load_relaxed(&task->state) & EDO__JOIN_INTEREST)
+        edo__list_push(&leaks, &task->registry);
+    edo__runtimes_unlock();
+}
+
+/* Either this clears JOIN_INTEREST before edo__handle_task_ended reads it, or finds the task in the
+ * list: the lock orders them. Acquire: the node is the poller's until it sets COMPLETE (release, in
+ * edo__state_complete). */
+void edo__handle_returned(edo_task *task)
+{
+    edo__runtimes_lock();
+    uint64_t old = edo_and_acq_rel(&task->state, ~(uint64_t)EDO__JOIN_INTEREST);
+    if ((old & EDO__COMPLETE) && task->registry.next) unlink_leak(task);
+    edo__runtimes_unlock();
+}
+
+/* With a reference, since the handle may be given back meanwhile. */
+static edo_task *take_leak(const edo_runtime *runtime)
+{
+    edo_task *found = NULL;
+    edo__runtimes_lock();
+    edo__list_each(&leaks, node) {
+        if (task_at(node)->runtime != runtime) continue;
+        found = task_at(node);
+        edo_waker_ref(&found->head);
+        unlink_leak(found);
+        break;
+    }
+    edo__runtimes_unlock();
+    return found;
+}
+
+static void name_leak(const edo_runtime *runtime, const edo_task *task)
+{
+    edo__log(EDO_LOG_WARN,
+             "%s: the handle of task '%s' #%llu, spawned at %s:%u, was neither joined nor detached",
+             runtime->config.name, edo__task_name(task), (unsigned long long)task->id,
+             task->site->file, task->site->line);
+}
+
+void edo__handles_report(const edo_runtime *runtime)
+{
+    uint32_t count = 0;
+    for (edo_task *task; (task = take_leak(runtime)); count++) {
+        if (count < NAMED_LEAKS) name_leak(runtime, task);
+        edo__task_unref(task);
+    }
+    if (count > NAMED_LEAKS)
+        edo__log(EDO_LOG_WARN, "%s: %u more handles were neither joined nor detached",
+                 runtime->config.name, count - NAMED_LEAKS);
+}

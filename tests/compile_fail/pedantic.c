@@ -1,0 +1,142 @@
+// expect: ok
+// flags-gcc: -Wpedantic
+// flags-clang: -Wpedantic
+/* Every public header and every macro, as a program that wants no extension uses them. */
+#include <edo/async.h>
+#include <edo/base.h>
+#include <edo/blocking.h>
+#include <edo/dump.h>
+#include <edo/edo.h>
+#include <edo/io.h>
+#include <edo/metrics.h>
+#include <edo/net.h>
+#include <edo/runtime.h>
+#include <edo/scope.h>
+#include <edo/task.h>
+#include <edo/test.h>
+#include <edo/time.h>
+#include <edo/version.h>
+
+struct none {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(none)
+{
+    edo_body {
+        edo_return(0);
+    }
+}
+
+struct leaf {
+    edo_frame();
+    edo_args(int n; const char *text;);
+};
+
+edo_declare_async(leaf);
+edo_async_extern(leaf)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_yield());
+        edo_shield();
+        edo_return(rc < 0 || edo_is_cancelled() ? rc : self->n);
+    }
+}
+
+struct waits {
+    edo_frame(struct none none; struct leaf leaf;);
+    edo_args(edo_io *io;);
+    struct leaf left, right;
+    struct none third;
+    char buffer[16];
+};
+
+edo_async(waits)
+{
+    edo_body {
+        int rc;
+        ssize_t count;
+        edo_await(count, edo_read(self->io, self->buffer, sizeof self->buffer));
+        if (count < 0) edo_return(count + (int64_t)edo_op_progress(edo_last_op()));
+        edo_await_for(rc, edo_ms(1), edo_sleep(edo_s(1)));
+        edo_call(rc, none);
+        edo_call(rc, leaf, .n = 1, .text = "");
+        edo_call_for(rc, edo_us(1), none);
+        edo_call_for(rc, edo_us(1), leaf, .n = 1);
+        edo_call_boxed(rc, none);
+        edo_call_boxed(rc, leaf, .n = 1);
+        edo_init(&self->left, leaf, .n = 1);
+        edo_init(&self->right, leaf, .n = 2);
+        edo_init(&self->third, none);
+        edo_await_on(rc, &self->third.base);
+        edo_all(&self->left.base, &self->right.base);
+        edo_try_all(rc, &self->left.base, &self->right.base);
+        edo_select(rc, &self->left.base, &self->right.base);
+        edo_select_biased(rc, &self->left.base, &self->right.base);
+        edo_any(rc, &self->left.base, &self->right.base);
+        edo_return(rc);
+    }
+}
+
+struct spawns {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+    edo_task *task;
+};
+
+static int64_t job(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+edo_async(spawns)
+{
+    edo_body {
+        int rc = edo_go(none);
+        if (rc == 0) rc = edo_go(waits, .io = NULL);
+        if (rc == 0) rc = edo_spawn(&self->task, none);
+        if (rc == 0) rc = edo_spawn(&self->task, leaf, .n = 1, .text = "");
+        if (rc == 0) rc = edo_spawn_with(&self->task, NULL, none);
+        if (rc == 0) rc = edo_spawn_with(&self->task, NULL, leaf, .n = 1);
+        if (rc == 0) rc = edo_spawn_on(&self->task, 0, none);
+        if (rc == 0) rc = edo_spawn_on(&self->task, 0, leaf, .n = 1);
+        if (rc == 0) rc = edo_spawn_blocking(&self->task, job, NULL);
+        if (rc == 0) rc = edo_spawn_blocking_with(&self->task, NULL, NULL, job, NULL);
+        if (rc < 0) edo_return(rc);
+        edo_scope_open(&self->scope, 0);
+        rc = edo_scope_spawn(&self->scope, none);
+        if (rc == 0) rc = edo_scope_spawn(&self->scope, leaf, .n = 1);
+        if (rc == 0) rc = edo_scope_spawn_with(&self->scope, NULL, none);
+        if (rc == 0) rc = edo_scope_spawn_with(&self->scope, NULL, leaf, .n = 1);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+struct trial {
+    edo_frame();
+    edo_args();
+};
+
+edo_test(trial)
+{
+    edo_body {
+        edo_return(0);
+    }
+}
+
+int64_t enter(edo_runtime *runtime);
+int64_t enter(edo_runtime *runtime)
+{
+    trial_test(NULL);
+    int64_t result = edo_wait(edo_sleep(1));
+    result += edo_block_on(runtime, none) + edo_block_on(runtime, leaf, .n = 1);
+    result += edo_run(spawns) + edo_run(leaf, .n = 1);
+    return result + edo_run_with(NULL, none) + edo_run_with(NULL, leaf, .n = 1);
+}
+
+edo_main(none)
