@@ -1,6 +1,4 @@
 /* Streams that are descriptors. */
-#include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -8,6 +6,7 @@
 
 #include "io/io.h"
 #include "runtime/runtime.h"
+#include "sys/sys.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
 {
@@ -60,6 +59,19 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
+/* How many bytes one unit of the budget stands for: to copy them takes some microseconds, as other
+ * operations do. The poll that has used its budget up by them ends the turn's round of tasks, or
+ * timers and sockets would wait for many such polls. */
+enum { BYTES_PER_UNIT = 16 * 1024 };
+
+static void use_work(edo_cx *cx, int64_t n)
+{
+    if (n < BYTES_PER_UNIT) return;
+    for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
+        edo__use_budget(cx);
+    if (cx->budget <= 0) edo__spend_slice(cx);
+}
+
 static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -70,6 +82,7 @@ static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
         if (rc < 0 || op->length == 0) return leave(source, op, cx, rc);
     }
     while (edo__source_drive(source, op, cx) == EDO_READY) {
+        use_work(cx, op->base.result);
         if (advance(op, op->base.result, &result)) return leave(source, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
@@ -114,14 +127,14 @@ static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
     return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
 }
 
-/* One read into nowhere; TCP drops all there is with MSG_TRUNC. Returns: 1 when there may be more,
+/* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
  * 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
     char buffer[DROP_BUFFER];
     bool tcp = source->traits & EDO__SOURCE_TCP;
-    ssize_t n = tcp ? recv(source->fd, NULL, SSIZE_MAX / 2, MSG_DONTWAIT | MSG_TRUNC)
+    ssize_t n = tcp ? recv(source->fd, NULL, EDO__MAX_TRANSFER, MSG_DONTWAIT | MSG_TRUNC)
                     : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (n < 0 && errno != EINTR) return -errno;
     return n != 0;
@@ -208,10 +221,9 @@ int edo_io_from_fd(int fd, edo_io **ret_io)
     mode_t mode;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
     edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
     if (!io) return -ENOMEM;
+    edo__sys_make_private(fd, mode);
     *ret_io = io;
     return 0;
 }
@@ -219,7 +231,9 @@ int edo_io_from_fd(int fd, edo_io **ret_io)
 int edo_io_fd(const edo_io *io)
 {
     edo__source *source = edo__io_source(io);
-    return source ? source->fd : -ENOTSUP;
+    if (!source) return -ENOTSUP;
+    edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true); // see edo__has_met_end
+    return source->fd;
 }
 
 int edo_io_into_fd(edo_io *io)
@@ -229,6 +243,7 @@ int edo_io_into_fd(edo_io *io)
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
     int fd = source->fd;
+    edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
     edo__source_leave(source, BOTH_SIDES);

@@ -10,6 +10,8 @@
 #include "io/io.h"
 #include "net/connect.h"
 
+enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
+
 static int open_socket(int family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -40,7 +42,7 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     if (fd < 0) return fd;
     int rc = local ? bind_local(fd, local, family) : 0;
     if (rc == 0) rc = start(fd, address);
-    edo_io *io = rc == 0 ? edo__fd_io_create(fd, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP) : NULL;
+    edo_io *io = rc == 0 ? edo__fd_io_create(fd, TRAITS) : NULL;
     if (!io) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;

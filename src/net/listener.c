@@ -1,5 +1,4 @@
 /* Listening and accepting. */
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,7 +100,7 @@ static int open_listener(edo_op *op, edo__address address)
     if (fd < 0) return fd;
     int rc = set_options(fd, &address, op->detail);
     if (rc == 0) rc = bind_and_listen(fd, &address, (int)op->length);
-    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP) : NULL;
+    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
     if (!listener) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -181,14 +180,16 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-static bool is_tcp(int fd)
+/* MPTCP has the options of TCP, but reads of its own. */
+static uint32_t conn_traits_of(int fd)
 {
     int domain = AF_UNSPEC, protocol = 0;
     socklen_t size = sizeof domain;
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
-    bool inet = domain == AF_INET || domain == AF_INET6;
-    return inet && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+    if (domain != AF_INET && domain != AF_INET6) return 0;
+    if (protocol == IPPROTO_TCP) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
+    return protocol == IPPROTO_MPTCP ? EDO__SOURCE_TCP : 0;
 }
 
 /* Another kind of socket that listens works too, but its connections are not TCP. */
@@ -198,10 +199,9 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
     socklen_t size = sizeof listening;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return -errno;
     if (!listening) return -EINVAL;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-    edo_listener *listener = create(fd, is_tcp(fd) ? EDO__SOURCE_TCP : 0);
+    edo_listener *listener = create(fd, conn_traits_of(fd));
     if (!listener) return -ENOMEM;
+    listener->source.traits |= EDO__SOURCE_WRAPPED;
     *ret_listener = listener;
     return 0;
 }

@@ -25,6 +25,9 @@ enum { EDO__SLICE_CHECK = 16 }; // operations between two looks at the clock
 
 void edo__check_time_slice(edo_cx *cx);
 
+/* This poll has used its time up: driver and timers come first now. */
+void edo__spend_slice(edo_cx *cx);
+
 /* Uses one unit of the budget, of operations or of time, whichever ends first. */
 static inline void edo__use_budget(edo_cx *cx)
 {

@@ -17,6 +17,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "sys/linux/drivers.h"
+#include "sys/linux/status.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -267,6 +268,7 @@ static void count_fork(void)
     thread_id = 0; // the child's is another
     leave_signals();
     edo__sys_forget_interrupt();
+    edo__status_forget();
     edo_add_relaxed(&fork_generation, 1);
 }
 
