@@ -2,6 +2,7 @@
  * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
 #include <netinet/in.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -61,11 +62,27 @@ static int socket_error(int fd)
     return -error;
 }
 
+/* A connect to a free port of this machine may be given that port as its own: the packets meet, and
+ * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
+ * the port from being held in TIME-WAIT. */
+static int refuse_itself(int fd)
+{
+    edo__address local = { 0 }, peer = { 0 };
+    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    local.size = peer.size = sizeof local.storage;
+    if (getsockname(fd, (struct sockaddr *)&local.storage, &local.size) < 0) return -errno;
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) < 0) return -errno;
+    if (local.size != peer.size || memcmp(&local.storage, &peer.storage, local.size)) return 0;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    return -ECONNREFUSED;
+}
+
 static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo_io *io = op->object;
     edo__source *source = edo__io_source(io);
     if (result >= 0) result = socket_error(source->fd);
+    if (result >= 0) result = refuse_itself(source->fd);
     if (result < 0)
         edo__source_close(source);
     else
