@@ -27,6 +27,28 @@ extern void (*edo__at_misuse)(void);
 #define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 
+/* Debug builds check what costs something to check. */
+#if defined NDEBUG || defined EDO_MODEL
+#define EDO_DEBUG 0
+#else
+#define EDO_DEBUG 1
+#endif
+
+/* Whether the library itself is built with a sanitizer. */
+#ifndef __has_feature
+#define __has_feature(feature) 0 // gcc has macros of its own
+#endif
+#if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
+#define EDO__ASAN 1
+#else
+#define EDO__ASAN 0
+#endif
+#if defined __SANITIZE_THREAD__ || __has_feature(thread_sanitizer)
+#define EDO__TSAN 1
+#else
+#define EDO__TSAN 0
+#endif
+
 #ifdef NDEBUG
 #define edo__debug_assert(condition) ((void)0)
 #else

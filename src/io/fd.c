@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "io/io.h"
-#include "runtime/runtime.h"
+#include "runtime/maker.h"
 #include "sys/sys.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
@@ -16,7 +16,7 @@ static edo__fd_io *fd_io_of(edo_io *io)
 static void release(edo__source *source)
 {
     edo__fd_io *fd_io = edo__container(source, edo__fd_io, source);
-    edo__free(fd_io, sizeof *fd_io);
+    edo__free_closed(fd_io, sizeof *fd_io);
 }
 
 /* ---- transfers ---- */
@@ -41,6 +41,7 @@ static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(source, claim_of(op));
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == -ECANCELED) edo__source_check(source, op->base.ops->name);
     return rc;
 }
 
@@ -97,6 +98,7 @@ static int fd_shutdown_write(edo_io *io)
     edo__source *source = &fd_io_of(io)->source;
     if (!(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
+    if (rc == -ECANCELED) edo__source_check(source, "edo_shutdown_write");
     if (rc < 0) return rc;
     rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
     edo__source_leave(source, EDO__SOURCE_WRITING);
@@ -120,6 +122,7 @@ static edo_poll end_finish(edo__source *source, edo_op *op, edo_cx *cx, int64_t 
 static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
+    edo__source_check(source, op->base.ops->name);
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
     op->detail |= EDO__DETAIL_CLAIMED;
@@ -186,6 +189,7 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
     if (!fd_io) return NULL;
     fd_io->io.ops = &fd_io_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
+    fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;
 }
 
@@ -219,6 +223,7 @@ static int check_pollable(int fd, mode_t *ret_mode)
 int edo_io_from_fd(int fd, edo_io **ret_io)
 {
     mode_t mode;
+    if (!ret_io) return -EINVAL;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
     edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
@@ -230,16 +235,20 @@ int edo_io_from_fd(int fd, edo_io **ret_io)
 
 int edo_io_fd(const edo_io *io)
 {
+    if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
+    edo__source_check(source, "edo_io_fd");
     edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true); // see edo__has_met_end
     return source->fd;
 }
 
 int edo_io_into_fd(edo_io *io)
 {
+    if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
+    edo__source_check(source, "edo_io_into_fd");
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
     int fd = source->fd;

@@ -201,6 +201,7 @@ edo_op edo_tcp_connect_with(const char *address, edo_connect_options options, ed
     edo__check_memory("edo_tcp_connect", options.local, "address");
     edo__check_memory("edo_tcp_connect", address, "address");
     edo__check_memory("edo_tcp_connect", ret_conn, "output");
+    if (!ret_conn) return edo__op_refuse(-EINVAL);
     return make(&connect_ops, address, options.local, delay_of(options.attempt_delay), ret_conn);
 }
 

@@ -8,7 +8,7 @@
 
 #include "io/io.h"
 #include "net/lookup.h"
-#include "runtime/runtime.h"
+#include "runtime/maker.h"
 #include "sys/sys.h"
 
 enum { DEFAULT_BACKLOG = 1024 };
@@ -41,7 +41,7 @@ static void release(edo__source *source)
     edo_listener *listener = edo__container(source, edo_listener, source);
     bool is_inherited = listener->fork_generation != edo__sys_fork_generation();
     edo__accepted_drop(source, is_inherited ? edo__sys_close : drop_connection);
-    edo__free(listener, sizeof *listener);
+    edo__free_closed(listener, sizeof *listener);
 }
 
 static edo_listener *create(int fd, uint32_t conn_traits)
@@ -54,6 +54,7 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     listener->fork_generation = edo__sys_fork_generation();
+    listener->source.maker = edo__maker_create("listener", fd);
     return listener;
 }
 
@@ -166,6 +167,7 @@ edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
 {
     edo__check_memory("edo_tcp_listen", address, "address");
     edo__check_memory("edo_tcp_listen", ret_listener, "output");
+    if (!ret_listener) return edo__op_refuse(-EINVAL);
     return (edo_op){ .base.ops = &listen_ops,
                      .object = (void *)(uintptr_t)address,
                      .data = ret_listener,
@@ -197,6 +199,7 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
 {
     int listening = 0;
     socklen_t size = sizeof listening;
+    if (!ret_listener) return -EINVAL;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return -errno;
     if (!listening) return -EINVAL;
     edo_listener *listener = create(fd, conn_traits_of(fd));
@@ -208,11 +211,15 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
 
 int edo_listener_fd(const edo_listener *listener)
 {
+    if (!listener) return -EINVAL;
+    edo__source_check(&listener->source, "edo_listener_fd");
     return listener->source.fd;
 }
 
 int edo_listener_address(const edo_listener *listener, char *buffer, size_t size)
 {
+    if (!listener) return -EINVAL;
+    edo__source_check(&listener->source, "edo_listener_address");
     return edo__address_of_socket(listener->source.fd, false, buffer, size);
 }
 
@@ -230,6 +237,7 @@ void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
     edo__source *source = &listener->source;
+    edo__source_check(source, "edo_listener_close");
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
     edo__source_close(source);
     if (rc < 0) return;
@@ -304,6 +312,7 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(&listener->source, EDO__SOURCE_READING);
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == -ECANCELED) edo__source_check(&listener->source, op->base.ops->name);
     return rc;
 }
 
@@ -350,5 +359,6 @@ static const edo_future_ops accept_ops = { .name = "edo_accept", .poll = accept_
 edo_op edo_accept(edo_listener *listener, edo_io **ret_conn)
 {
     edo__check_memory("edo_accept", ret_conn, "output");
+    if (!listener || !ret_conn) return edo__op_refuse(-EINVAL);
     return edo__op(&accept_ops, listener, ret_conn, 0, EDO__ACCEPT);
 }

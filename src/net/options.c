@@ -8,16 +8,20 @@
 #include "io/io.h"
 #include "net/address.h"
 
+/* Or a negative errno. */
 static int socket_of(const edo_io *conn)
 {
+    if (!conn) return -EINVAL;
     const edo__source *source = edo__io_source(conn);
-    return source && (source->traits & EDO__SOURCE_TCP) ? source->fd : -1;
+    if (!source || !(source->traits & EDO__SOURCE_TCP)) return -ENOTSUP;
+    edo__source_check(source, "edo_tcp_*");
+    return source->fd;
 }
 
 static int set(edo_io *conn, int level, int option, const void *value, size_t size)
 {
     int fd = socket_of(conn);
-    if (fd < 0) return -ENOTSUP;
+    if (fd < 0) return fd;
     return setsockopt(fd, level, option, value, (socklen_t)size) < 0 ? -errno : 0;
 }
 
@@ -25,7 +29,7 @@ static int get(const edo_io *conn, int level, int option, void *value, size_t si
 {
     int fd = socket_of(conn);
     socklen_t length = (socklen_t)size;
-    if (fd < 0) return -ENOTSUP;
+    if (fd < 0) return fd;
     return getsockopt(fd, level, option, value, &length) < 0 ? -errno : 0;
 }
 
@@ -44,7 +48,7 @@ static int get_int(const edo_io *conn, int level, int option)
 static int address_of(const edo_io *conn, bool peer, char *buffer, size_t size)
 {
     int fd = socket_of(conn);
-    return fd < 0 ? -ENOTSUP : edo__address_of_socket(fd, peer, buffer, size);
+    return fd < 0 ? fd : edo__address_of_socket(fd, peer, buffer, size);
 }
 
 int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size)
@@ -107,7 +111,7 @@ int edo_tcp_set_linger(edo_io *conn, int seconds)
 int edo_tcp_linger(const edo_io *conn, int *ret_seconds)
 {
     struct linger linger = { 0 };
-    int rc = get(conn, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    int rc = ret_seconds ? get(conn, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) : -EINVAL;
     if (rc == 0) *ret_seconds = linger.l_onoff ? linger.l_linger : -1;
     return rc;
 }
@@ -138,7 +142,12 @@ int edo_tcp_recv_buffer(const edo_io *conn)
 
 /* The packets of a socket for both families have the options of the family that they are sent in:
  * IPv4, once it is connected to a peer of IPv4. */
-typedef enum address_families { ONLY_V4, ONLY_V6, BOTH_SENDING_V6, BOTH_SENDING_V4 } address_families;
+typedef enum address_families {
+    ONLY_V4,
+    ONLY_V6,
+    BOTH_SENDING_V6,
+    BOTH_SENDING_V4
+} address_families;
 
 static bool has_v4_peer(const edo_io *conn)
 {

@@ -6,6 +6,7 @@
 
 #include <edo/metrics.h>
 
+#include "runtime/maker.h"
 #include "runtime/runtimes.h"
 
 enum {
@@ -34,6 +35,7 @@ static void set_defaults(edo_config *config)
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
+    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // its lock would hide races
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
@@ -286,6 +288,7 @@ static void release(edo_runtime *runtime)
     edo__runtimes_remove(runtime);
     edo__monitor_free(runtime);
     close_seats(runtime);
+    edo__free_all_closed();
     edo_runtime_unref(runtime);
 }
 
@@ -319,6 +322,8 @@ int edo_runtime_destroy(edo_runtime *runtime)
     int64_t lost = edo__runtime_give_up(runtime);
     bool all_left = edo__threads_stop(runtime, 0);
     edo__blocking_close(runtime);
+    if (runtime->config.report_leaks) edo__makers_report(runtime);
+    edo__free_all_closed();
     if (lost || !all_left) return -ETIMEDOUT;
     release(runtime);
     return 0;

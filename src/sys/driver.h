@@ -79,9 +79,12 @@ struct edo__source {
     uint32_t traits;
     edo_driver *driver; // where it is registered, or NULL; the lock
     edo__side sides[EDO__SIDES];
-    void *extra;                    // the driver's, freed by its forget
-    edo__node registered;           // in the driver's list, while driver is set
-    edo__source *next_dead;         // the driver's, once it is forgotten
+    void *extra;          // the driver's, freed by its forget
+    edo__node registered; // in the driver's list, while driver is set
+    union {
+        struct edo__maker *maker; // until its end; may be NULL
+        edo__source *next_dead;   // the driver's, once it is forgotten
+    };
     void (*release)(edo__source *); // frees what the source is part of
 };
 

@@ -42,6 +42,9 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
     return EDO_READY;
 }
 
+/* An operation that answers an error known to its constructor, or -ECANCELED, by its first poll. */
+edo_op edo__op_refuse(int error);
+
 /* Aborts when memory handed to an operation lies on the stack of the poll in progress: between the
  * caller's frame and the poll loop's. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
