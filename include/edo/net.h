@@ -9,7 +9,8 @@
  * "localhost" stands for is told by the hosts file as well.
  *
  * A connection is an edo_io; what only TCP has is set by the edo_tcp_* calls, which answer -ENOTSUP
- * for streams of another kind. These calls are quick system calls, not operations.
+ * for streams of another kind. These calls are quick system calls, not operations. NULL in place of
+ * a connection, a listener, an address or an output is -EINVAL.
  */
 #pragma once
 

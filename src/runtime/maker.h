@@ -35,6 +35,11 @@ static inline void edo__free_closed(void *memory, size_t size)
 {
     edo__free(memory, size);
 }
+static inline void edo__makers_report(const edo_runtime *runtime)
+{
+    (void)runtime;
+}
+static inline void edo__free_all_closed(void) {}
 
 #else
 
