@@ -470,7 +470,7 @@ static void test_null_calls(void **state)
         edo_listener_address(NULL, text, sizeof text),
         edo_addresses_text(NULL, 0, text, sizeof text),
         edo_tcp_local_address(NULL, text, sizeof text),
-        edo_tcp_local_address(io, NULL, 0),
+        edo_tcp_local_address(io, NULL, 1),
         edo_tcp_peer_address(NULL, text, sizeof text),
         edo_tcp_set_nodelay(NULL, true),
         edo_tcp_nodelay(NULL),
