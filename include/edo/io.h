@@ -10,8 +10,16 @@
  * cancelled operation may be pending a moment longer: the kernel may still own the buffer.
  *
  * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
- * -ECANCELED when the operation was cancelled (also by a runtime that ends) or the stream closed
- * under it. SIGPIPE is never raised.
+ * -EINVAL for NULL in place of a stream, -ECANCELED when the operation was cancelled (also by a
+ * runtime that ends) or the stream closed under it. SIGPIPE is never raised, whatever the program
+ * does about it. A use of a stream after its end is a mistake: the process ends with one line, for
+ * sure in debug builds of edo.
+ *
+ * One call moves 256 KiB at most, and a transfer of any size lets others run meanwhile.
+ *
+ * Files (also "< file" and "> file" of a shell) are always ready as the system sees it, though their
+ * disk is not: they are no streams (-EPERM). Until edo has files of its own, read and write them
+ * with read(2) and write(2) in edo_blocking(), or have "cat file |" make a pipe of one.
  */
 #pragma once
 
@@ -66,16 +74,21 @@ EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
-/* Wraps a descriptor, which is made non-blocking and belongs to the stream from then on.
- * Returns: 0; -EBADF; -EPERM for a regular file or a directory; -ENOMEM. On failure it is still the
- * caller's.
+/* Wraps a descriptor, which belongs to the stream from then on. Whether it blocks does not matter,
+ * neither now nor later: its open file may be shared with other processes, so O_NONBLOCK is not
+ * relied on, and left as it is. A terminal and a named pipe get an open file of their own under the
+ * same number. Where the kernel has no other way (RWF_NOWAIT) the flag is set for the calls, and put
+ * back when the stream ends or the process exits.
+ * Returns: 0; -EBADF; -EPERM for a regular file or a directory; -EINVAL for NULL; -ENOMEM. On
+ * failure it is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(int fd, edo_io **ret_io);
 
-/* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. */
+/* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. (From then on reads of
+ * a TCP connection may need one more system call to find that there is nothing left.) */
 EDO_API int edo_io_fd(const edo_io *io);
 
-/* Takes the descriptor out and ends the stream. It stays non-blocking.
+/* Takes the descriptor out and ends the stream. Terminals and named pipes are non-blocking then.
  * Returns: the descriptor, now the caller's; -EBUSY with an operation in flight; -ENOTSUP.
  * Thread: the holder. */
 EDO_API int edo_io_into_fd(edo_io *io);

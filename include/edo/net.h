@@ -9,7 +9,8 @@
  * "localhost" stands for is told by the hosts file as well.
  *
  * A connection is an edo_io; what only TCP has is set by the edo_tcp_* calls, which answer -ENOTSUP
- * for streams of another kind. These calls are quick system calls, not operations.
+ * for streams of another kind. These calls are quick system calls, not operations. NULL in place of
+ * a connection, a listener, an address or an output is -EINVAL.
  */
 #pragma once
 
@@ -69,8 +70,8 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  * or at once when one fails, and those before it go on. The first to connect wins; the others have
  * ended when the operation is ready.
  *
- * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED,
- * -ETIMEDOUT, ... If all addresses of a name fail: the first error, but a shortage (-EMFILE,
+ * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
+ * for a socket that has met itself, on a free port of this machine), -ETIMEDOUT, ... If all addresses of a name fail: the first error, but a shortage (-EMFILE,
  * -ENFILE, -ENOBUFS, -ENOMEM) goes before others, and those that tell only that there is no way
  * from here (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) go behind. If the name
  * cannot be looked up, as edo_lookup().
@@ -152,7 +153,8 @@ EDO_API int edo_tcp_send_buffer(const edo_io *conn);
 EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
-/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. */
+/* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. A socket for
+ * both families has them in both; what is read is that of the family of the peer. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);

@@ -85,9 +85,9 @@ typedef struct edo_config {
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
     bool dump_on_quit;                       // SIGQUIT dumps all tasks to the log, see edo/dump.h
-    bool report_leaks;                       // edo_runtime_destroy() logs the handles of tasks
-                                             // that were neither joined nor detached by then; in
-                                             // debug builds of edo it always does
+    bool report_leaks;                       // edo_runtime_destroy() logs what its tasks made and
+                                             // nobody ended by then: handles of tasks, streams,
+                                             // listeners; in debug builds of edo it always does
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
                              // as many as the environment's EDO_WORKER_THREADS says, else
                              // one per processor that the process may use

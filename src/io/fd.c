@@ -1,13 +1,12 @@
 /* Streams that are descriptors. */
-#include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/io.h"
-#include "runtime/runtime.h"
+#include "runtime/maker.h"
+#include "sys/sys.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
 {
@@ -17,7 +16,7 @@ static edo__fd_io *fd_io_of(edo_io *io)
 static void release(edo__source *source)
 {
     edo__fd_io *fd_io = edo__container(source, edo__fd_io, source);
-    edo__free(fd_io, sizeof *fd_io);
+    edo__free_closed(fd_io, sizeof *fd_io);
 }
 
 /* ---- transfers ---- */
@@ -42,6 +41,7 @@ static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(source, claim_of(op));
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == -ECANCELED) edo__source_check(source, op->base.ops->name);
     return rc;
 }
 
@@ -60,6 +60,19 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
+/* How many bytes one unit of the budget stands for: to copy them takes some microseconds, as other
+ * operations do. The poll that has used its budget up by them ends the turn's round of tasks, or
+ * timers and sockets would wait for many such polls. */
+enum { BYTES_PER_UNIT = 16 * 1024 };
+
+static void use_work(edo_cx *cx, int64_t n)
+{
+    if (n < BYTES_PER_UNIT) return;
+    for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
+        edo__use_budget(cx);
+    if (cx->budget <= 0) edo__spend_slice(cx);
+}
+
 static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -70,6 +83,7 @@ static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
         if (rc < 0 || op->length == 0) return leave(source, op, cx, rc);
     }
     while (edo__source_drive(source, op, cx) == EDO_READY) {
+        use_work(cx, op->base.result);
         if (advance(op, op->base.result, &result)) return leave(source, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
@@ -84,6 +98,7 @@ static int fd_shutdown_write(edo_io *io)
     edo__source *source = &fd_io_of(io)->source;
     if (!(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
+    if (rc == -ECANCELED) edo__source_check(source, "edo_shutdown_write");
     if (rc < 0) return rc;
     rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
     edo__source_leave(source, EDO__SOURCE_WRITING);
@@ -107,6 +122,7 @@ static edo_poll end_finish(edo__source *source, edo_op *op, edo_cx *cx, int64_t 
 static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
+    edo__source_check(source, op->base.ops->name);
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
     op->detail |= EDO__DETAIL_CLAIMED;
@@ -114,14 +130,14 @@ static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
     return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
 }
 
-/* One read into nowhere; TCP drops all there is with MSG_TRUNC. Returns: 1 when there may be more,
+/* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
  * 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
     char buffer[DROP_BUFFER];
     bool tcp = source->traits & EDO__SOURCE_TCP;
-    ssize_t n = tcp ? recv(source->fd, NULL, SSIZE_MAX / 2, MSG_DONTWAIT | MSG_TRUNC)
+    ssize_t n = tcp ? recv(source->fd, NULL, EDO__MAX_TRANSFER, MSG_DONTWAIT | MSG_TRUNC)
                     : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (n < 0 && errno != EINTR) return -errno;
     return n != 0;
@@ -173,6 +189,7 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
     if (!fd_io) return NULL;
     fd_io->io.ops = &fd_io_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
+    fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;
 }
 
@@ -206,29 +223,36 @@ static int check_pollable(int fd, mode_t *ret_mode)
 int edo_io_from_fd(int fd, edo_io **ret_io)
 {
     mode_t mode;
+    if (!ret_io) return -EINVAL;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
     edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
     if (!io) return -ENOMEM;
+    edo__sys_make_private(fd, mode);
     *ret_io = io;
     return 0;
 }
 
 int edo_io_fd(const edo_io *io)
 {
+    if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
-    return source ? source->fd : -ENOTSUP;
+    if (!source) return -ENOTSUP;
+    edo__source_check(source, "edo_io_fd");
+    edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true); // see edo__has_met_end
+    return source->fd;
 }
 
 int edo_io_into_fd(edo_io *io)
 {
+    if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
+    edo__source_check(source, "edo_io_into_fd");
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
     int fd = source->fd;
+    edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
     edo__source_leave(source, BOTH_SIDES);

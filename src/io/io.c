@@ -24,6 +24,7 @@ static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfe
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
                        uint32_t detail)
 {
+    if (edo__unlikely(!io)) return edo__op_refuse(-EINVAL);
     return edo__op(ops, io, (void *)(uintptr_t)buffer, size, detail);
 }
 
@@ -52,21 +53,10 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
                     EDO__WRITE | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
-/* ---- answers known before the first poll ---- */
-
-static edo_poll refuse_poll(edo_future *future, edo_cx *cx)
-{
-    edo_op *op = edo__op_of(future);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
-    return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? (int64_t)op->length : -ECANCELED);
-}
-
-static const edo_future_ops refuse_ops = { .name = "edo_writev", .poll = refuse_poll };
-
 edo_op edo_writev(edo_io *io, const struct iovec *vector, int count)
 {
     edo__check_memory("edo_writev", vector, "vector");
-    if (count < 1 || count > MAX_VECTOR) return transfer(&refuse_ops, io, NULL, (size_t)-EINVAL, 0);
+    if (!vector || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
     for (int i = 0; i < count; i++)
         edo__check_memory("edo_writev", vector[i].iov_base, "buffer");
     return transfer(&writev_ops, io, vector, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);

@@ -51,6 +51,10 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
  * Returns: 0; -EBUSY; -ECANCELED when the source was closed. */
 int edo__source_claim(edo__source *source, uint32_t sides);
 
+/* Ends the process if the source was closed and nothing is in flight on it: it is gone, and this is a
+ * use of its memory. (While something is in flight, a claim answers -ECANCELED.) */
+void edo__source_check(const edo__source *source, const char *call);
+
 /* Gives it back. If the source was closed meanwhile, the last one to leave ends it. */
 void edo__source_leave(edo__source *source, uint32_t sides);
 

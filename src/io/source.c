@@ -6,7 +6,7 @@
  * exactly one. Acquire and release on all of them: what the operations did comes before the end.
  */
 #include "io/io.h"
-#include "runtime/runtime.h"
+#include "runtime/maker.h"
 #include "sys/sys.h"
 
 void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))
@@ -29,6 +29,7 @@ static edo_driver *pin_driver(edo__source *source)
 
 static void end(edo__source *source)
 {
+    edo__maker_destroy(source->maker);
     edo_driver *driver = pin_driver(source);
     if (driver) {
         driver->ops->forget(driver, source);
@@ -69,6 +70,18 @@ static void hang_up(edo__source *source)
         edo__wake_commit(wakes[side]);
 }
 
+static _Noreturn void misuse_closed(const edo__source *source, const char *call)
+{
+    bool listens = source->traits & EDO__SOURCE_LISTENER;
+    edo__misuse(call, "the %s was closed before: a close is the last use of it",
+                listens ? "listener" : "stream");
+}
+
+void edo__source_check(const edo__source *source, const char *call)
+{
+    if (edo_load_relaxed(&source->state) == EDO__SOURCE_CLOSED) misuse_closed(source, call);
+}
+
 /* The closer holds both sides' worth of the source while it hangs up, so that it cannot end
  * meanwhile: it is in flight itself, as a third claim. */
 enum { CLOSING = 8 };
@@ -76,7 +89,9 @@ enum { CLOSING = 8 };
 void edo__source_close(edo__source *source)
 {
     uint32_t before = edo_or_relaxed(&source->state, EDO__SOURCE_CLOSED | CLOSING);
-    if (before & EDO__SOURCE_CLOSED) edo__misuse("edo_close", "it was closed before");
+    if (before & EDO__SOURCE_CLOSED)
+        misuse_closed(source,
+                      source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
     if (before) hang_up(source);
     edo__source_leave(source, CLOSING);
 }

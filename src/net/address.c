@@ -207,6 +207,7 @@ static int format_v6(const struct sockaddr_storage *storage, char *buffer, size_
 
 int edo__address_format(const struct sockaddr_storage *storage, char *buffer, size_t size)
 {
+    if (!buffer && size) return -EINVAL;
     switch (storage->ss_family) {
     case AF_INET: return format_v4(storage, buffer, size);
     case AF_INET6: return format_v6(storage, buffer, size);

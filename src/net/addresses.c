@@ -4,7 +4,7 @@
 
 size_t edo_addresses_count(const edo_addresses *addresses)
 {
-    return addresses->count;
+    return addresses ? addresses->count : 0;
 }
 
 edo__address edo__addresses_at(const edo_addresses *addresses, size_t index)
@@ -16,7 +16,7 @@ edo__address edo__addresses_at(const edo_addresses *addresses, size_t index)
 
 int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer, size_t size)
 {
-    if (index >= addresses->count) return -EINVAL;
+    if (!addresses || index >= addresses->count) return -EINVAL;
     return edo__address_format(&addresses->items[index], buffer, size);
 }
 

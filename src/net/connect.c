@@ -2,6 +2,7 @@
  * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
 #include <netinet/in.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -9,6 +10,8 @@
 
 #include "io/io.h"
 #include "net/connect.h"
+
+enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
 static int open_socket(int family)
 {
@@ -40,7 +43,7 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     if (fd < 0) return fd;
     int rc = local ? bind_local(fd, local, family) : 0;
     if (rc == 0) rc = start(fd, address);
-    edo_io *io = rc == 0 ? edo__fd_io_create(fd, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP) : NULL;
+    edo_io *io = rc == 0 ? edo__fd_io_create(fd, TRAITS) : NULL;
     if (!io) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -59,11 +62,27 @@ static int socket_error(int fd)
     return -error;
 }
 
+/* A connect to a free port of this machine may be given that port as its own: the packets meet, and
+ * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
+ * the port from being held in TIME-WAIT. */
+static int refuse_itself(int fd)
+{
+    edo__address local = { 0 }, peer = { 0 };
+    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+    local.size = peer.size = sizeof local.storage;
+    if (getsockname(fd, (struct sockaddr *)&local.storage, &local.size) < 0) return -errno;
+    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) < 0) return -errno;
+    if (local.size != peer.size || memcmp(&local.storage, &peer.storage, local.size)) return 0;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    return -ECONNREFUSED;
+}
+
 static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo_io *io = op->object;
     edo__source *source = edo__io_source(io);
     if (result >= 0) result = socket_error(source->fd);
+    if (result >= 0) result = refuse_itself(source->fd);
     if (result < 0)
         edo__source_close(source);
     else
@@ -182,6 +201,7 @@ edo_op edo_tcp_connect_with(const char *address, edo_connect_options options, ed
     edo__check_memory("edo_tcp_connect", options.local, "address");
     edo__check_memory("edo_tcp_connect", address, "address");
     edo__check_memory("edo_tcp_connect", ret_conn, "output");
+    if (!ret_conn) return edo__op_refuse(-EINVAL);
     return make(&connect_ops, address, options.local, delay_of(options.attempt_delay), ret_conn);
 }
 

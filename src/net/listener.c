@@ -1,5 +1,4 @@
 /* Listening and accepting. */
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -9,7 +8,7 @@
 
 #include "io/io.h"
 #include "net/lookup.h"
-#include "runtime/runtime.h"
+#include "runtime/maker.h"
 #include "sys/sys.h"
 
 enum { DEFAULT_BACKLOG = 1024 };
@@ -42,7 +41,7 @@ static void release(edo__source *source)
     edo_listener *listener = edo__container(source, edo_listener, source);
     bool is_inherited = listener->fork_generation != edo__sys_fork_generation();
     edo__accepted_drop(source, is_inherited ? edo__sys_close : drop_connection);
-    edo__free(listener, sizeof *listener);
+    edo__free_closed(listener, sizeof *listener);
 }
 
 static edo_listener *create(int fd, uint32_t conn_traits)
@@ -55,6 +54,7 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     listener->fork_generation = edo__sys_fork_generation();
+    listener->source.maker = edo__maker_create("listener", fd);
     return listener;
 }
 
@@ -101,7 +101,7 @@ static int open_listener(edo_op *op, edo__address address)
     if (fd < 0) return fd;
     int rc = set_options(fd, &address, op->detail);
     if (rc == 0) rc = bind_and_listen(fd, &address, (int)op->length);
-    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP) : NULL;
+    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
     if (!listener) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -167,6 +167,7 @@ edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
 {
     edo__check_memory("edo_tcp_listen", address, "address");
     edo__check_memory("edo_tcp_listen", ret_listener, "output");
+    if (!ret_listener) return edo__op_refuse(-EINVAL);
     return (edo_op){ .base.ops = &listen_ops,
                      .object = (void *)(uintptr_t)address,
                      .data = ret_listener,
@@ -181,14 +182,16 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-static bool is_tcp(int fd)
+/* MPTCP has the options of TCP, but reads of its own. */
+static uint32_t conn_traits_of(int fd)
 {
     int domain = AF_UNSPEC, protocol = 0;
     socklen_t size = sizeof domain;
     getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
-    bool inet = domain == AF_INET || domain == AF_INET6;
-    return inet && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+    if (domain != AF_INET && domain != AF_INET6) return 0;
+    if (protocol == IPPROTO_TCP) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
+    return protocol == IPPROTO_MPTCP ? EDO__SOURCE_TCP : 0;
 }
 
 /* Another kind of socket that listens works too, but its connections are not TCP. */
@@ -196,23 +199,27 @@ int edo_listener_from_fd(int fd, edo_listener **ret_listener)
 {
     int listening = 0;
     socklen_t size = sizeof listening;
+    if (!ret_listener) return -EINVAL;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return -errno;
     if (!listening) return -EINVAL;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-    edo_listener *listener = create(fd, is_tcp(fd) ? EDO__SOURCE_TCP : 0);
+    edo_listener *listener = create(fd, conn_traits_of(fd));
     if (!listener) return -ENOMEM;
+    listener->source.traits |= EDO__SOURCE_WRAPPED;
     *ret_listener = listener;
     return 0;
 }
 
 int edo_listener_fd(const edo_listener *listener)
 {
+    if (!listener) return -EINVAL;
+    edo__source_check(&listener->source, "edo_listener_fd");
     return listener->source.fd;
 }
 
 int edo_listener_address(const edo_listener *listener, char *buffer, size_t size)
 {
+    if (!listener) return -EINVAL;
+    edo__source_check(&listener->source, "edo_listener_address");
     return edo__address_of_socket(listener->source.fd, false, buffer, size);
 }
 
@@ -230,6 +237,7 @@ void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
     edo__source *source = &listener->source;
+    edo__source_check(source, "edo_listener_close");
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
     edo__source_close(source);
     if (rc < 0) return;
@@ -304,6 +312,7 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     int rc = edo__source_claim(&listener->source, EDO__SOURCE_READING);
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
+    if (rc == -ECANCELED) edo__source_check(&listener->source, op->base.ops->name);
     return rc;
 }
 
@@ -350,5 +359,6 @@ static const edo_future_ops accept_ops = { .name = "edo_accept", .poll = accept_
 edo_op edo_accept(edo_listener *listener, edo_io **ret_conn)
 {
     edo__check_memory("edo_accept", ret_conn, "output");
+    if (!listener || !ret_conn) return edo__op_refuse(-EINVAL);
     return edo__op(&accept_ops, listener, ret_conn, 0, EDO__ACCEPT);
 }

@@ -137,5 +137,6 @@ edo_op edo_lookup(const char *address, edo_addresses **ret_addresses)
 {
     edo__check_memory("edo_lookup", address, "address");
     edo__check_memory("edo_lookup", ret_addresses, "output");
+    if (!ret_addresses) return edo__op_refuse(-EINVAL);
     return edo__lookup(address, AF_UNSPEC, ret_addresses);
 }

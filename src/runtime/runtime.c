@@ -6,6 +6,7 @@
 
 #include <edo/metrics.h>
 
+#include "runtime/maker.h"
 #include "runtime/runtimes.h"
 #include "task/handle.h"
 
@@ -308,6 +309,7 @@ static void release(edo_runtime *runtime)
     edo__quarantine_empty();
     edo__monitor_free(runtime);
     close_seats(runtime);
+    edo__free_all_closed();
     edo_runtime_unref(runtime);
 }
 
@@ -342,8 +344,12 @@ int edo_runtime_destroy(edo_runtime *runtime)
     int64_t lost = edo__runtime_give_up(runtime);
     bool all_left = edo__threads_stop(runtime, 0);
     edo__blocking_close(runtime);
-    if (runtime->config.report_leaks) edo__handles_report(runtime);
+    if (runtime->config.report_leaks) {
+        edo__handles_report(runtime);
+        edo__makers_report(runtime);
+    }
     edo__quarantine_empty();
+    edo__free_all_closed();
     if (lost || !all_left) return -ETIMEDOUT;
     release(runtime);
     return 0;

@@ -141,10 +141,15 @@ void edo__check_time_slice(edo_cx *cx)
     if (!cx->slice_end) {
         cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
     } else if (now >= cx->slice_end) {
-        cx->slice_end = SLICE_SPENT;
-        if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
-        cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
+        edo__spend_slice(cx);
     }
+}
+
+void edo__spend_slice(edo_cx *cx)
+{
+    cx->slice_end = SLICE_SPENT;
+    if (cx->budget > 0) cx->budget = 0; // an overdraft stays one
+    cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
 }
 
 /* popped: of the tasks of this turn. */

@@ -43,9 +43,10 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint8_t
-        mark; // the low bits of edo__lock_mark in the process that set the waiter; the same lock
-    edo_op *waiter; // the source's lock
+    uint16_t way;               // EDO__BY_*; the claim of the side
+    edo_atomic(bool) is_shared; // of the read side: the descriptor was handed out
+    uint8_t mark;               // low bits of edo__lock_mark of the waiter's process; the lock
+    edo_op *waiter;             // the source's lock
 } edo__side;
 
 /* The operation that waits at a side, of this process: one of a parent's before a fork may be half
@@ -54,6 +55,11 @@ static inline edo_op *edo__side_waiter(const edo__side *side)
 {
     return side->mark == (uint8_t)edo__lock_mark ? side->waiter : NULL;
 }
+
+/* How a call on a descriptor that is no socket is kept from blocking, and a write from raising
+ * SIGPIPE: by flags of the call; by the same with the signal masked; by the status of the open file.
+ * A side begins with the first, and goes on to the next when the kernel refuses it. */
+enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
 /* Bits of edo__source.state. The claims count operations in flight, one per side. */
 enum {
@@ -67,7 +73,9 @@ enum {
     EDO__SOURCE_SOCKET = 1,   // recv and send, not read and write
     EDO__SOURCE_LISTENER = 2, // an edo__accepted follows it
     EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
-    EDO__SOURCE_TCP = 8,      // a short transfer means that there is no more now
+    EDO__SOURCE_TCP = 8,      // has the options of TCP
+    EDO__SOURCE_MADE = 16,    // a TCP connection that this library made: see edo__has_met_end
+    EDO__SOURCE_WRAPPED = 32, // other processes may have the open file, and change its status
 };
 
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
@@ -79,9 +87,12 @@ struct edo__source {
     uint32_t traits;
     edo_driver *driver; // where it is registered, or NULL; the lock
     edo__side sides[EDO__SIDES];
-    void *extra;                    // the driver's, freed by its forget
-    edo__node registered;           // in the driver's list, while driver is set
-    edo__source *next_dead;         // the driver's, once it is forgotten
+    void *extra;          // the driver's, freed by its forget
+    edo__node registered; // in the driver's list, while driver is set
+    union {
+        struct edo__maker *maker; // until its end; may be NULL
+        edo__source *next_dead;   // the driver's, once it is forgotten
+    };
     void (*release)(edo__source *); // frees what the source is part of
 };
 
@@ -209,6 +220,35 @@ void edo__op_leave(edo__source *source, edo_op *op);
 /* Makes the call that the operation asks for, once, without blocking; for an accept it may be made
  * already. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
+
+/* What one call moves at most. The kernel goes on for as long as the peer is fast, so without a
+ * limit a call of gigabytes keeps the thread for hundreds of milliseconds. */
+enum { EDO__MAX_TRANSFER = 256 * 1024 };
+
+/* How many bytes the next call of a read or a write asks for. */
+static inline size_t edo__asked(const edo_op *op)
+{
+    uint64_t rest = op->length - op->progress;
+    return rest < EDO__MAX_TRANSFER ? (size_t)rest : EDO__MAX_TRANSFER;
+}
+
+/* Whether the transfer that has just been made proves that a further one would block, which saves
+ * the call that would say so.
+ *
+ * To move less than was asked is no proof by itself: TCP ends a read at an urgent mark, kTLS at the
+ * end of a record, and either direction ends where the memory of the program cannot be used. It is
+ * one for a read from a connection that this library made and whose descriptor it has not handed
+ * out. Nobody can have set up kTLS there. An urgent mark is reported: its byte is taken by nobody,
+ * so the event of its arrival still says EPOLLPRI, which keeps the side ready until a call would
+ * block; and an event that comes after the look at the side undoes what was concluded from it.
+ * edo_read_exact() is excepted, because its next step uses memory that may have been the reason. */
+static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
+{
+    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // any request but a read, or one of the whole
+    return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) && op->base.result > 0 &&
+           (uint64_t)op->base.result < edo__asked(op) &&
+           !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);
+}
 
 /* The queue of a source with EDO__SOURCE_LISTENER; it follows the source in memory. */
 static inline edo__accepted *edo__accepted_of(edo__source *listener)

@@ -129,9 +129,21 @@ void edo__sys_set_resolver(edo__resolve_fn *resolver);
 
 void edo__sys_close(int fd);
 
+/* Gives a descriptor that may share its open file with other processes one of its own, non-blocking,
+ * under the same number: terminals and named pipes. Where that cannot be had it stays as it is. Only
+ * for a descriptor that no driver has met. mode: of its file. */
+void edo__sys_make_private(int fd, unsigned mode);
+
+/* A descriptor is not used any more: if its open file was made non-blocking for a call, that is
+ * undone. */
+void edo__sys_put_back_status(int fd);
+
 /* Closes the descriptor of a source, unless it is borrowed. */
 static inline void edo__source_close_fd(edo__source *source)
 {
-    if (!(source->traits & EDO__SOURCE_BORROWED)) edo__sys_close(source->fd);
+    if (!(source->traits & EDO__SOURCE_BORROWED)) {
+        edo__sys_put_back_status(source->fd);
+        edo__sys_close(source->fd);
+    }
     source->fd = -1;
 }

@@ -1,4 +1,4 @@
-/* Memory handed to an operation must outlive it. */
+/* What constructors of operations check: memory handed to one must outlive it. */
 #include "task/op.h"
 
 void edo__check_memory_slow(const char *call, const void *memory, const char *what)
@@ -6,4 +6,17 @@ void edo__check_memory_slow(const char *call, const void *memory, const char *wh
     (void)memory;
     edo__misuse(call, "the %s lies on the stack of the poll in progress: put it in the frame",
                 what);
+}
+
+static edo_poll refuse_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? (int64_t)op->length : -ECANCELED);
+}
+
+edo_op edo__op_refuse(int error)
+{
+    static const edo_future_ops refuse_ops = { .name = "a refused operation", .poll = refuse_poll };
+    return (edo_op){ .base.ops = &refuse_ops, .length = (uint64_t)error };
 }

@@ -25,6 +25,9 @@ enum { EDO__SLICE_CHECK = 16 }; // operations between two looks at the clock
 
 void edo__check_time_slice(edo_cx *cx);
 
+/* This poll has used its time up: driver and timers come first now. */
+void edo__spend_slice(edo_cx *cx);
+
 /* Uses one unit of the budget, of operations or of time, whichever ends first. */
 static inline void edo__use_budget(edo_cx *cx)
 {
@@ -58,6 +61,9 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
     op->base.result = result;
     return EDO_READY;
 }
+
+/* An operation that answers an error known to its constructor, or -ECANCELED, by its first poll. */
+edo_op edo__op_refuse(int error);
 
 /* Aborts when memory handed to an operation lies on the stack of the poll in progress: between the
  * caller's frame and the poll loop's. */

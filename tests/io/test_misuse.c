@@ -2,9 +2,12 @@
  * are closed twice. */
 #include "support/streams.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "runtime/maker.h"
 
 /* ---- memory on the stack: each constructor, called below a poll ---- */
 
@@ -290,15 +293,261 @@ static void run_close_twice(void *arg)
 static void test_closed_twice(void **state)
 {
     (void)state;
-    expect_abort(run_close_twice, NULL, "edo_close: it was closed before");
+    expect_abort(run_close_twice, NULL, "edo_close: the stream was closed before");
+}
+
+/* ---- used after the close, when nothing is in flight and the memory would be used again ---- */
+
+enum { CLOSED_BEFORE = 100 }; // other streams, in whose memory the mistake would end up else
+
+static void make_and_close(void)
+{
+    edo_io *others[CLOSED_BEFORE];
+    int peers[CLOSED_BEFORE];
+    for (size_t i = 0; i < CLOSED_BEFORE; i++)
+        others[i] = open_stream(UNIX_STREAM, &peers[i]);
+    for (size_t i = 0; i < CLOSED_BEFORE; i++) {
+        edo_close(others[i]);
+        close(peers[i]);
+    }
+}
+
+struct after_close {
+    edo_frame();
+    edo_args(const struct misuse *misuse;);
+    int64_t n;
+    int peer;
+};
+
+edo_async(after_close)
+{
+    edo_body {
+        a_stream = open_stream(TCP_STREAM, &self->peer);
+        edo_await(self->n, edo_tcp_listen("127.0.0.1:0", &a_listener));
+        edo_await_for(self->n, edo_ms(1), edo_read(a_stream, &a_byte, 1));
+        edo_await_for(self->n, edo_ms(1), edo_accept(a_listener, &a_connection));
+        edo_close(a_stream);
+        edo_listener_close(a_listener);
+        make_and_close();
+        edo_await(self->n, edo_sleep(edo_ms(1)));
+        make_and_close();
+        edo_await(self->n, self->misuse->make());
+        edo_return(self->n);
+    }
+}
+
+static edo_op close_again(void)
+{
+    edo_close(a_stream);
+    return edo_yield();
+}
+
+static edo_op close_listener_again(void)
+{
+    edo_listener_close(a_listener);
+    return edo_yield();
+}
+
+static edo_op ask_for_fd(void)
+{
+    edo_io_fd(a_stream);
+    return edo_yield();
+}
+
+static edo_op set_an_option(void)
+{
+    edo_tcp_set_nodelay(a_stream, true);
+    return edo_yield();
+}
+
+static edo_op ask_listener_for_fd(void)
+{
+    edo_listener_fd(a_listener);
+    return edo_yield();
+}
+
+static edo_op shut_it_down(void)
+{
+    return edo_shutdown_write(a_stream);
+}
+
+static void run_after_close(void *arg)
+{
+    edo_runtime *runtime;
+    if (create_runtime(&(edo_config){ .test_clock = true }, &runtime) < 0) return;
+    edo_block_on(runtime, after_close, .misuse = arg);
+}
+
+static void test_used_after_close(void **state)
+{
+    (void)state;
+    if (!EDO__KEEPS_CLOSED) skip(); // the memory is gone: a sanitizer says so
+    static const struct misuse misuses[] = {
+        { "edo_close: the stream was closed before", close_again },
+        { "edo_listener_close: the listener was closed before", close_listener_again },
+        { "edo_read: the stream was closed before.*task 'after_close'", read_a_byte },
+        { "edo_accept: the listener was closed before", accept_one },
+        { "edo_finish: the stream was closed before", finish_it },
+        { "edo_shutdown_write: the stream was closed before", shut_it_down },
+        { "edo_io_fd: the stream was closed before", ask_for_fd },
+        { "edo_tcp_\\*: the stream was closed before", set_an_option },
+        { "edo_listener_fd: the listener was closed before", ask_listener_for_fd },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(misuses); i++) {
+        struct misuse misuse = misuses[i];
+        expect_abort(run_after_close, &misuse, misuse.pattern);
+    }
+}
+
+/* ---- NULL is -EINVAL, in every build ---- */
+
+struct null_ops {
+    edo_frame();
+    edo_args();
+    edo_listener *listener;
+    edo_op ops[16];
+    struct iovec vector;
+    edo_addresses *found;
+    size_t i, count;
+};
+
+static size_t make_null_ops(struct null_ops *self)
+{
+    edo_op *op = self->ops;
+    self->vector = (struct iovec){ "x", 1 };
+    *op++ = edo_read(NULL, &a_byte, 1);
+    *op++ = edo_read_exact(NULL, &a_byte, 1);
+    *op++ = edo_write(NULL, "x", 1);
+    *op++ = edo_write_all(NULL, "x", 1);
+    *op++ = edo_writev(NULL, &self->vector, 1);
+    *op++ = edo_writev(a_stream, NULL, 1);
+    *op++ = edo_shutdown_write(NULL);
+    *op++ = edo_finish(NULL);
+    *op++ = edo_accept(NULL, &a_connection);
+    *op++ = edo_accept(self->listener, NULL);
+    *op++ = edo_tcp_listen(NULL, &self->listener);
+    *op++ = edo_tcp_listen("127.0.0.1:0", NULL);
+    *op++ = edo_tcp_connect(NULL, &a_connection);
+    *op++ = edo_tcp_connect("127.0.0.1:1", NULL);
+    *op++ = edo_lookup(NULL, &self->found);
+    *op++ = edo_lookup("127.0.0.1:1", NULL);
+    return (size_t)(op - self->ops);
+}
+
+edo_test(null_ops)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->count = make_null_ops(self);
+        assert_int_equal(self->count, ARRAY_LENGTH(self->ops));
+        for (self->i = 0; self->i < self->count; self->i++) {
+            edo_await_on(n, &self->ops[self->i].base);
+            if (n != -EINVAL) fail_msg("operation %zu answers %d", self->i, (int)n);
+        }
+        edo_listener_close(self->listener);
+        edo_return(0);
+    }
+}
+
+static void test_null_calls(void **state)
+{
+    (void)state;
+    char text[EDO_ADDRESS_SIZE];
+    int peer, seconds;
+    edo_io *io = open_stream(TCP_STREAM, &peer);
+    edo_close(NULL);
+    edo_listener_close(NULL);
+    edo_addresses_destroy(NULL);
+    assert_int_equal(edo_addresses_count(NULL), 0);
+    const int64_t results[] = {
+        edo_io_from_fd(peer, NULL),
+        edo_io_fd(NULL),
+        edo_io_into_fd(NULL),
+        edo_listener_from_fd(peer, NULL),
+        edo_listener_fd(NULL),
+        edo_listener_address(NULL, text, sizeof text),
+        edo_addresses_text(NULL, 0, text, sizeof text),
+        edo_tcp_local_address(NULL, text, sizeof text),
+        edo_tcp_local_address(io, NULL, 1),
+        edo_tcp_peer_address(NULL, text, sizeof text),
+        edo_tcp_set_nodelay(NULL, true),
+        edo_tcp_nodelay(NULL),
+        edo_tcp_set_keepalive(NULL, true, (edo_keepalive){ 0 }),
+        edo_tcp_keepalive(NULL, NULL),
+        edo_tcp_set_linger(NULL, 0),
+        edo_tcp_linger(NULL, &seconds),
+        edo_tcp_linger(io, NULL),
+        edo_tcp_set_send_buffer(NULL, 1),
+        edo_tcp_send_buffer(NULL),
+        edo_tcp_set_recv_buffer(NULL, 1),
+        edo_tcp_recv_buffer(NULL),
+        edo_tcp_set_ttl(NULL, 9),
+        edo_tcp_ttl(NULL),
+        edo_tcp_set_tos(NULL, 0),
+        edo_tcp_tos(NULL),
+        edo_tcp_take_error(NULL),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(results); i++)
+        if (results[i] != -EINVAL) fail_msg("call %zu answers %d", i, (int)results[i]);
+    edo_close(io);
+    close(peer);
+}
+
+/* ---- streams and listeners that nobody closed ---- */
+
+struct leak {
+    edo_frame();
+    edo_args(edo_io **streams;);
+    int64_t n;
+    int peers[2];
+};
+
+edo_async(leak)
+{
+    edo_body {
+        edo_await(self->n, edo_tcp_listen("127.0.0.1:0", &a_listener));
+        self->peers[0] = connect_plainly(a_listener);
+        edo_await(self->n, edo_accept(a_listener, &self->streams[0]));
+        self->streams[1] = open_stream(UNIX_STREAM, &self->peers[1]);
+        self->streams[2] = open_stream(UNIX_STREAM, &self->peers[1]);
+        edo_close(self->streams[2]);
+        close(self->peers[0]);
+        edo_return(self->n);
+    }
+}
+
+static void test_leaks_are_named(void **state)
+{
+    (void)state;
+    edo_runtime *runtime;
+    edo_io *streams[3];
+    log_capture();
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(create_runtime(&(edo_config){ .report_leaks = round }, &runtime), 0);
+        assert_int_equal(edo_block_on(runtime, leak, .streams = streams), 0);
+        assert_int_equal(edo_runtime_destroy(runtime), 0);
+        edo_close(streams[0]); // in no runtime
+        edo_close(streams[1]);
+        edo_listener_close(a_listener);
+        if (round == 0 && EDO_DEBUG) continue; // there it is always on
+        assert_int_equal(log_lines("a stream was not closed"), 2 * (round + EDO_DEBUG));
+        assert_int_equal(log_lines("a listener was not closed"), round + EDO_DEBUG);
+        assert_int_equal(log_lines("made by 'leak' at "), 3 * (round + EDO_DEBUG));
+        assert_int_equal(log_lines("test_misuse.c:"), 3 * (round + EDO_DEBUG));
+    }
+    log_release();
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stack_memory), cmocka_unit_test(test_line_names_the_task),
-        cmocka_unit_test(test_memory_above), cmocka_unit_test(test_moved_operations),
-        cmocka_unit_test(test_closed_twice),
+        cmocka_unit_test(test_stack_memory),    cmocka_unit_test(test_line_names_the_task),
+        cmocka_unit_test(test_memory_above),    cmocka_unit_test(test_moved_operations),
+        cmocka_unit_test(test_closed_twice),    cmocka_unit_test(test_used_after_close),
+        cmocka_unit_test(null_ops_test),        cmocka_unit_test(test_null_calls),
+        cmocka_unit_test(test_leaks_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -199,6 +201,130 @@ edo_test(urgent)
         edo_return(n);
     }
 }
+
+/* Nothing may report the urgent mark at which a read stops: somebody has taken the byte before. */
+struct urgent_taken {
+    edo_frame();
+    edo_args(edo_io *io; int peer;);
+    char buffer[64], byte;
+};
+
+edo_async(urgent_taken)
+{
+    edo_body {
+        int64_t n;
+        edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, 1)); // the driver knows it
+        assert_int_equal(n, -ETIMEDOUT);
+        fd_write_all(self->peer, "ab", 2);
+        assert_int_equal(send(self->peer, "c", 1, MSG_OOB), 1);
+        fd_write_all(self->peer, "def", 3);
+        assert_int_equal(recv(edo_io_fd(self->io), &self->byte, 1, MSG_OOB), 1);
+        assert_int_equal(self->byte, 'c');
+        settle();
+        edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_in_range(n, 1, 2);
+        if (n == 1) edo_await(n, edo_read(self->io, self->buffer + 1, sizeof self->buffer - 1));
+        assert_memory_equal(self->buffer, "ab", 2);
+        edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, sizeof self->buffer));
+        assert_in_range(n, 1, 3);
+        assert_int_equal(self->buffer[0], 'd');
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+struct urgent_lost {
+    edo_frame(struct urgent_taken callee;);
+    edo_args();
+    edo_listener *listener;
+    edo_io *io;
+    int peer;
+};
+
+edo_test(urgent_lost)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_stream(TCP_STREAM, &self->peer);
+        edo_call(n, urgent_taken, .io = self->io, .peer = self->peer);
+        assert_int_equal(n, 0);
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        self->peer = connect_plainly(self->listener);
+        edo_await(n, edo_accept(self->listener, &self->io)); // one that the library has made
+        assert_int_equal(n, 0);
+        edo_call(n, urgent_taken, .io = self->io, .peer = self->peer);
+        edo_listener_close(self->listener);
+        edo_return(n);
+    }
+}
+
+/* The second half of a buffer is not there: what was moved up to it says nothing about the side. */
+struct bad_memory {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *reader, *writer;
+    char *memory;
+};
+
+/* More than one packet, which the kernel copies as a whole or not at all. */
+enum { HALF = 128 * 1024 };
+
+static void enlarge_buffer(int fd)
+{
+    fcntl(fd, F_SETPIPE_SZ, 4 * HALF); // that of a socket is large enough
+}
+
+static char *half_a_mapping(void)
+{
+    char directory[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE + 8];
+    make_temp_dir(directory);
+    snprintf(path, sizeof path, "%s/file", directory);
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    assert_return_code(fd, errno);
+    assert_return_code(ftruncate(fd, HALF), errno);
+    char *memory = mmap(NULL, 2 * HALF, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(memory, MAP_FAILED);
+    memset(memory, 'x', HALF);
+    close(fd);
+    remove_tree(directory);
+    return memory;
+}
+
+edo_async(bad_memory)
+{
+    edo_body {
+        int64_t n;
+        if (driver_is("chaos")) edo_return(0); // single bytes soon fill a buffer
+        self->memory = half_a_mapping();
+        open_streams(self->kind, &self->reader, &self->writer);
+        if (self->kind != PIPE_STREAM) { // the driver knows the writer, and has had its event
+            edo_await_for(n, edo_ms(1), edo_read(self->writer, self->memory, 1));
+            assert_int_equal(n, -ETIMEDOUT);
+        }
+        enlarge_buffer(edo_io_fd(self->writer));
+        edo_await_for(n, edo_s(1), edo_write_all(self->writer, self->memory, 2 * HALF));
+        assert_int_equal(n, -EFAULT);
+        edo_close(self->reader);
+        edo_close(self->writer);
+        open_streams(self->kind, &self->reader, &self->writer);
+        edo_await_for(n, edo_ms(1), edo_read(self->reader, self->memory, 1));
+        assert_int_equal(n, -ETIMEDOUT);
+        enlarge_buffer(edo_io_fd(self->writer));
+        edo_await_for(n, edo_ms(1), edo_write_all(self->writer, self->memory, HALF));
+        edo_await_for(n, edo_ms(1), edo_write_all(self->writer, self->memory, HALF));
+        settle();
+        edo_await_for(n, edo_s(1), edo_read_exact(self->reader, self->memory, 2 * HALF));
+        assert_int_equal(n, -EFAULT);
+        edo_close(self->reader);
+        edo_close(self->writer);
+        munmap(self->memory, 2 * HALF);
+        edo_return(0);
+    }
+}
+
+test_each_kind(bad_memory)
 
 /* Where messages or lines have bounds, a short read says nothing about what comes after. */
 struct messages {
@@ -402,6 +528,8 @@ int main(void)
         cmocka_unit_test(each_end_kinds_test),
         cmocka_unit_test(big_read_then_end_kinds_test),
         cmocka_unit_test(urgent_test),
+        cmocka_unit_test(urgent_lost_test),
+        cmocka_unit_test(bad_memory_kinds_test),
         cmocka_unit_test(bounds_test),
         cmocka_unit_test(short_write_kinds_test),
         cmocka_unit_test(reset_wakes_both_test),

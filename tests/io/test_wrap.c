@@ -76,7 +76,7 @@ edo_test(wrap_blocking)
                                    errno);
             assert_int_equal(edo_io_from_fd(self->fds[0], &self->reader), 0);
             assert_int_equal(edo_io_from_fd(self->fds[1], &self->writer), 0);
-            assert_true(is_nonblocking(self->fds[0]) && is_nonblocking(self->fds[1]));
+            assert_false(is_nonblocking(self->fds[0]) || is_nonblocking(self->fds[1]));
             assert_int_equal(edo_io_fd(self->reader), self->fds[0]);
             edo_await_for(n, edo_ms(1), edo_read(self->reader, self->buffer, 4));
             assert_int_equal(n, -ETIMEDOUT);
@@ -205,7 +205,6 @@ edo_async(into_fd)
             assert_int_equal(edo_io_into_fd(self->io), self->fd);
             settle();
             assert_true(fd_is_open(self->fd));
-            assert_true(is_nonblocking(self->fd));
             fd_write_all(self->peer, "xy", 2);
             fd_read_all(self->fd, &self->byte, 1);
             assert_int_equal(self->byte, 'x');

@@ -124,6 +124,17 @@ void edo__sys_timer_set(int fd, int64_t when)
     (void)when;
 }
 
+WEAK void edo__sys_put_back_status(int fd)
+{
+    (void)fd;
+}
+
+WEAK void edo__sys_make_private(int fd, unsigned mode)
+{
+    (void)fd;
+    (void)mode;
+}
+
 WEAK void edo__sys_close(int fd)
 {
     (void)fd;

@@ -1,5 +1,5 @@
 /* Connecting: results, addresses of both ends, and nothing left behind when it fails. */
-#include "support/streams.h"
+#include "support/names.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -309,6 +309,40 @@ edo_test(from)
     }
 }
 
+/* A socket that is given the port to which it connects meets itself. */
+struct itself {
+    edo_frame();
+    edo_args();
+    edo_io *conn;
+    edo_connect_options options;
+    int round;
+    char text[EDO_ADDRESS_SIZE], name[EDO_ADDRESS_SIZE];
+};
+
+edo_test(itself)
+{
+    edo_body {
+        int rc;
+        self->conn = NULL;
+        names_install();
+        for (self->round = 0; self->round < 2; self->round++) {
+            uint16_t port = free_port(AF_INET);
+            local_text(self->text, "127.0.0.1", port);
+            local_text(self->name, "here.test", port);
+            if (self->round) names_add("here.test", self->text); // with its port
+            self->options.local = self->text;
+            edo_await(rc, edo_tcp_connect_with(self->round ? self->name : self->text, self->options,
+                                               &self->conn));
+            assert_int_equal(rc, -ECONNREFUSED);
+            assert_null(self->conn);
+        }
+        settle();
+        names_settle();
+        names_remove();
+        edo_return(0);
+    }
+}
+
 /* ---- addresses of what is not connected ---- */
 
 static void test_no_addresses(void **state)
@@ -337,6 +371,7 @@ int main(void)
         cmocka_unit_test(not_begun_test), cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(silence_test),
         cmocka_unit_test(from_test),      cmocka_unit_test(test_no_addresses),
+        cmocka_unit_test(itself_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

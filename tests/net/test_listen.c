@@ -370,7 +370,6 @@ edo_test(from_fd)
         assert_return_code(listen(self->fd, 8), errno);
         assert_int_equal(edo_listener_from_fd(self->fd, &self->listener), 0);
         assert_int_equal(edo_listener_fd(self->listener), self->fd);
-        assert_true(fcntl(self->fd, F_GETFL) & O_NONBLOCK);
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->peer));
         assert_int_equal(n, 0);
         settle();

@@ -247,7 +247,7 @@ struct queued {
     edo_frame();
     edo_args();
     edo_task *first, *second;
-    edo_addresses *addresses;
+    edo_addresses *addresses, *dropped;
 };
 
 edo_test(queued)
@@ -262,7 +262,7 @@ edo_test(queued)
         rc = edo_spawn(&self->first, run_op, .op = edo_lookup("host.test:80", &self->addresses));
         assert_int_equal(rc, 0);
         names_await_held(self->first, 1);
-        rc = edo_spawn(&self->second, run_op, .op = edo_lookup("host.test:81", NULL));
+        rc = edo_spawn(&self->second, run_op, .op = edo_lookup("host.test:81", &self->dropped));
         assert_int_equal(rc, 0);
         edo_await(rc, edo_yield());
         edo_task_cancel(self->second);

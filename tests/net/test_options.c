@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -154,6 +155,159 @@ static void test_ip_options(void **state)
     if (has_ipv6()) check_ip_options(AF_INET6);
 }
 
+static void test_both_families(void **state)
+{
+    (void)state;
+    if (!has_ipv6()) skip();
+    edo_io *conn = wrap(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    assert_int_equal(edo_tcp_set_ttl(conn, 9), 0);
+    assert_int_equal(edo_tcp_set_tos(conn, 0x10), 0);
+    assert_int_equal(option_of(conn, IPPROTO_IPV6, IPV6_UNICAST_HOPS), 9);
+    assert_int_equal(option_of(conn, IPPROTO_IP, IP_TTL), 9);
+    assert_int_equal(option_of(conn, IPPROTO_IPV6, IPV6_TCLASS), 0x10);
+    assert_int_equal(option_of(conn, IPPROTO_IP, IP_TOS), 0x10);
+    edo_close(conn);
+}
+
+/* ---- what packets say ---- */
+
+typedef struct packet {
+    int ttl, tos;
+} packet;
+
+static uint16_t port_at(const unsigned char *bytes)
+{
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static void take_control(struct msghdr *message, packet *ret_packet)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != IPPROTO_IPV6) continue;
+        if (c->cmsg_type == IPV6_HOPLIMIT) memcpy(&ret_packet->ttl, CMSG_DATA(c), sizeof(int));
+        if (c->cmsg_type == IPV6_TCLASS) memcpy(&ret_packet->tos, CMSG_DATA(c), sizeof(int));
+    }
+}
+
+/* The first packet with data from that port. One of IPv4 begins with its IP header. */
+static packet catch_packet(int raw, int family, uint16_t from)
+{
+    enum { PUSH = 8, FLAGS_AT = 13, PROTOCOL_WORDS = 4 };
+    for (;;) {
+        unsigned char bytes[256], control[256];
+        packet caught = { -1, -1 };
+        struct iovec vector = { bytes, sizeof bytes };
+        struct msghdr message = { .msg_iov = &vector,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control,
+                                  .msg_controllen = sizeof control };
+        assert_return_code(recvmsg(raw, &message, 0), errno);
+        const unsigned char *tcp = bytes;
+        if (family == AF_INET) {
+            caught = (packet){ .ttl = bytes[8], .tos = bytes[1] };
+            tcp += PROTOCOL_WORDS * (bytes[0] & 0xf);
+        } else {
+            take_control(&message, &caught);
+        }
+        if (port_at(tcp) == from && (tcp[FLAGS_AT] & PUSH)) return caught;
+    }
+}
+
+/* Sees the packets to one address of this machine; -1 without the right to. */
+static int open_raw(int family, const struct sockaddr *address, socklen_t size)
+{
+    int on = 1, raw = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (raw < 0) return -1;
+    assert_return_code(bind(raw, address, size), errno);
+    if (family == AF_INET) return raw;
+    setsockopt(raw, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on);
+    setsockopt(raw, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof on);
+    return raw;
+}
+
+static socklen_t loopback(int family, uint16_t port, struct sockaddr_storage *ret_address)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+    memset(ret_address, 0, sizeof *ret_address);
+    if (family == AF_INET) {
+        *v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port) };
+        v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        return sizeof *v4;
+    }
+    *v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
+    v6->sin6_addr = in6addr_loopback;
+    return sizeof *v6;
+}
+
+static uint16_t port_of(const edo_listener *listener)
+{
+    struct sockaddr_in6 address = { 0 };
+    socklen_t size = sizeof address;
+    getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size);
+    return ntohs(address.sin6_port); // where IPv4 has it too
+}
+
+/* A server at all addresses of both families, and a client of one of them. */
+struct packets_to {
+    edo_frame();
+    edo_args(int family;);
+    edo_listener *listener;
+    edo_io *conn;
+    int client, raw;
+};
+
+edo_async(packets_to)
+{
+    edo_body {
+        int64_t n;
+        struct sockaddr_storage address;
+        socklen_t size = loopback(self->family, 0, &address);
+        self->raw = open_raw(self->family, (struct sockaddr *)&address, size);
+        if (self->raw < 0) edo_return(0);
+        edo_await(n, edo_tcp_listen(":0", &self->listener));
+        assert_int_equal(n, 0);
+        size = loopback(self->family, port_of(self->listener), &address);
+        self->client = socket(self->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_return_code(connect(self->client, (struct sockaddr *)&address, size), errno);
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        assert_int_equal(n, 0);
+        assert_int_equal(edo_tcp_set_ttl(self->conn, 9), 0);
+        assert_int_equal(edo_tcp_set_tos(self->conn, 0x10), 0);
+        assert_int_equal(edo_tcp_ttl(self->conn), 9);
+        assert_int_equal(edo_tcp_tos(self->conn), 0x10);
+        edo_await(n, edo_write(self->conn, "x", 1));
+        assert_int_equal(n, 1);
+        packet caught = catch_packet(self->raw, self->family, port_of(self->listener));
+        assert_int_equal(caught.ttl, 9);
+        assert_int_equal(caught.tos, 0x10);
+        // What is read is what is sent, also when others set it.
+        setsockopt(edo_io_fd(self->conn), self->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+                   self->family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, &(int){ 33 }, sizeof(int));
+        assert_int_equal(edo_tcp_ttl(self->conn), 33);
+        edo_close(self->conn);
+        edo_listener_close(self->listener);
+        close(self->client);
+        close(self->raw);
+        edo_return(0);
+    }
+}
+
+struct packets {
+    edo_frame(struct packets_to callee;);
+    edo_args();
+};
+
+edo_test(packets)
+{
+    edo_body {
+        int64_t n;
+        edo_call(n, packets_to, .family = AF_INET);
+        if (n == 0 && has_ipv6()) edo_call(n, packets_to, .family = AF_INET6);
+        edo_return(n);
+    }
+}
+
 /* ---- what is no TCP ---- */
 
 static void check_not_tcp(edo_io *io)
@@ -257,7 +411,8 @@ int main(void)
         cmocka_unit_test(test_bad_keepalive), cmocka_unit_test(test_linger),
         cmocka_unit_test(test_buffers),       cmocka_unit_test(test_ip_options),
         cmocka_unit_test(test_not_tcp),       cmocka_unit_test(reset_test),
-        cmocka_unit_test(take_error_test),
+        cmocka_unit_test(take_error_test),    cmocka_unit_test(test_both_families),
+        cmocka_unit_test(packets_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

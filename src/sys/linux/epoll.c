@@ -2,9 +2,9 @@
  *
  * A descriptor is registered when an operation on it first has to wait, once and for all events.
  * Events set the ready bits of its sides and count in the rest of those words; a call that finds
- * nothing takes the bits back only if no event came since it looked, so readiness is never lost. A
- * transfer on TCP that was shorter than asked takes them back too, which saves the call that would
- * say EAGAIN; not so once the peer has hung up, for then no further edge would come.
+ * nothing takes the bits back only if no event came since it looked, so readiness is never lost. So
+ * does a read that has met the end of what is there (edo__has_met_end), which saves the call that
+ * would say EAGAIN; not so once the peer has hung up, for then no further edge would come.
  *
  * Where a source is registered, and when it is freed, is in epoll_source.c.
  */
@@ -80,13 +80,10 @@ static int park(edo__epoll *driver, edo__source *source, edo_op *op, edo_wakeabl
     return rc;
 }
 
-/* A transfer on TCP that moved less than asked has met an empty or a full buffer. */
-static void note_short(edo__source *source, const edo_op *op, uint32_t *seen)
+static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
 {
-    bool is_short = edo__request_of(op) <= EDO__WRITE && op->base.result > 0 &&
-                    (uint64_t)op->base.result < op->length - op->progress;
-    if (is_short && (source->traits & EDO__SOURCE_TCP) && !(*seen & EDO__READY_FINAL))
-        take_back(source, edo__side_of(op), seen, EDO__READY_NOW);
+    if (edo__has_met_end(source, op) && !(*seen & EDO__READY_FINAL))
+        take_back(source, EDO__READ_SIDE, seen, EDO__READY_NOW);
 }
 
 /* Tries if the side may be ready. Returns: false when the call would block. */
@@ -97,7 +94,7 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
-        note_short(source, op, word);
+        note_end(source, op, word);
         return true;
     }
     if (!asks) take_back(source, edo__side_of(op), word, EDO__READY_NOW | EDO__READY_FINAL);

@@ -18,6 +18,7 @@
 #include "base/base.h"
 #include "base/lock.h"
 #include "sys/linux/drivers.h"
+#include "sys/linux/status.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -317,6 +318,7 @@ static void count_fork(void)
     leave_signals();
     edo__sys_forget_interrupt();
     edo__locks_leave_parent();
+    edo__status_forget();
     edo_add_relaxed(&fork_generation, 1);
 }
 

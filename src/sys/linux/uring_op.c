@@ -1,7 +1,7 @@
 /* Operations on io_uring: how they start, wait and complete.
  *
  * An operation on a socket is tried at once when its side may be ready, and goes into the ring when
- * it is known not to be: after EAGAIN, and on TCP after a short transfer. What the ring does not do
+ * it is known not to be: after EAGAIN, and after a read that has met the end. What the ring does not do
  * alike on all kernels (pipes, terminals, writev) is tried, waits as a poll in the ring, and is
  * tried again.
  *
@@ -41,13 +41,6 @@ static bool is_transfer(const edo__source *source, const edo_op *op)
     return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
-/* A transfer on TCP that moved less than asked has met an empty or a full buffer. */
-static bool has_met_end(const edo__source *source, const edo_op *op)
-{
-    return op->base.result > 0 && (source->traits & EDO__SOURCE_TCP) &&
-           (uint64_t)op->base.result < op->length - op->progress;
-}
-
 /* Takes readiness back after a call, unless an event came since the look before it (only a driver
  * of readiness that the stream comes from counts events; it relies on these words). */
 static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
@@ -55,7 +48,7 @@ static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
     uint32_t bits = 0;
     if (op->base.result == -EAGAIN)
         bits = EDO__READY_NOW | EDO__READY_FINAL;
-    else if (has_met_end(source, op) && !(seen & EDO__READY_FINAL))
+    else if (edo__has_met_end(source, op) && !(seen & EDO__READY_FINAL))
         bits = EDO__READY_NOW;
     if (seen & bits) edo_cas_acq_rel(&source->sides[edo__side_of(op)].ready, &seen, seen & ~bits);
 }
@@ -76,11 +69,10 @@ static void fill_transfer(const edo__uring *driver, const edo__source *source, c
                           struct io_uring_sqe *sqe)
 {
     char *data = (char *)op->data + op->progress;
-    size_t rest = (size_t)(op->length - op->progress);
     if (edo__request_of(op) == EDO__READ)
-        edo__sqe_recv(sqe, source->fd, data, rest, 0);
+        edo__sqe_recv(sqe, source->fd, data, edo__asked(op), 0);
     else
-        edo__sqe_send(sqe, source->fd, data, rest, 0);
+        edo__sqe_send(sqe, source->fd, data, edo__asked(op), 0);
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
@@ -167,7 +159,7 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
 /* More to read, or room to write, after a completed transfer. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
-    bool more = op->base.result > 0 && !has_met_end(source, op);
+    bool more = op->base.result > 0 && !edo__has_met_end(source, op);
     if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
