@@ -14,6 +14,9 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
+/* Reads which levels of the log the environment wants on stderr. Without it the first line does. */
+void edo__log_read_environment(void);
+
 /* Ends the process for a misuse that no error can report: one line that names the call, the rule
  * and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);

@@ -11,7 +11,11 @@ enum { LINE_SIZE = 512 }; // a line of the log; longer ones are cut
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
-static edo_log_level shown_level(void)
+enum { NOT_READ = -1 };
+
+static edo_atomic(int) shown_level = NOT_READ;
+
+static edo_log_level wanted_level(void)
 {
     const char *wanted = getenv("EDO_LOG");
     for (unsigned i = 0; wanted && i < sizeof level_names / sizeof *level_names; i++)
@@ -19,10 +23,18 @@ static edo_log_level shown_level(void)
     return EDO_LOG_WARN;
 }
 
+/* A later getenv() could meet a setenv() of the program's. */
+void edo__log_read_environment(void)
+{
+    edo_store_relaxed(&shown_level, (int)wanted_level());
+}
+
 static void log_to_stderr(void *context, edo_log_level level, const char *line)
 {
     (void)context;
-    if (level <= shown_level()) fprintf(stderr, "edo: %s: %s\n", level_names[level], line);
+    if (edo_load_relaxed(&shown_level) == NOT_READ) edo__log_read_environment();
+    if ((int)level <= edo_load_relaxed(&shown_level))
+        fprintf(stderr, "edo: %s: %s\n", level_names[level], line);
 }
 
 static edo_log_fn *log_fn = log_to_stderr;
