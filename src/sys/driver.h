@@ -60,6 +60,7 @@ enum {
     EDO__SOURCE_LISTENER = 2, // an edo__accepted follows it
     EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
     EDO__SOURCE_TCP = 8,      // a short transfer means that there is no more now
+    EDO__SOURCE_LATCHED = 16, // a poll takes the event away that it tells of
 };
 
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -79,6 +80,17 @@ void edo__sys_yield_thread(void)
 void edo__sys_close(int fd)
 {
     if (fd >= 0) close(fd);
+}
+
+/* epoll alone says so: poll(2) takes all else for ready. */
+int edo__sys_is_pollable(int fd)
+{
+    struct epoll_event event = { .events = EPOLLET };
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return -errno;
+    int rc = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    close(epoll);
+    return rc;
 }
 
 void *edo__sys_alloc(size_t size, size_t align)
