@@ -384,8 +384,11 @@ static edo_poll run_inner(chaos_seat *seat)
         seat->inner.base.result = -seat->shadow->driver->options.fault;
         return EDO_READY;
     }
-    seat->inner.base.result = accepted_ahead(seat);
-    if (seat->inner.base.result >= 0) return EDO_READY;
+    int ahead = accepted_ahead(seat);
+    if (ahead >= 0) {
+        seat->inner.base.result = ahead;
+        return EDO_READY;
+    }
     return inner->ops->drive(inner, &seat->shadow->source, &seat->inner, &seat->waker.head);
 }
 
