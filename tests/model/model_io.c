@@ -109,14 +109,23 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
     return n;
 }
 
-ssize_t write(int fd, const void *data, size_t size)
+void edo__linux_event_set(int event)
 {
-    (void)data;
-    kernel_epoll *e = &k->epolls[fd - EVENT];
+    kernel_epoll *e = &k->epolls[event - EVENT];
     kernel_enter();
     e->event = true;
     kernel_leave(e);
-    return (ssize_t)size;
+}
+
+void edo__linux_wait_failed(const char *call, int error)
+{
+    model_fail("%s: %d", call, error);
+}
+
+int edo__sys_is_pollable(int fd)
+{
+    (void)fd;
+    return 0;
 }
 
 int64_t edo__try(edo__source *source, edo_op *op)

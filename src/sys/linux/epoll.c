@@ -194,16 +194,20 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
 {
     int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
     if (ms > INT32_MAX) ms = timeout == INT64_MAX ? -1 : INT32_MAX;
-    return epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
+    int n = epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
+    if (n < 0 && errno != EINTR) edo__linux_wait_failed("epoll_wait", -errno);
+    return n;
 }
 
+/* Whatever epoll_pwait2() says, but for a signal: filters of containers deny calls that are newer than
+ * they are, each with an error of its own. What is wrong with the descriptor epoll_wait() says too. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
         return wait_in_ms(driver, timeout);
     struct timespec limit = { .tv_sec = timeout / NANOSECONDS, .tv_nsec = timeout % NANOSECONDS };
     int n = epoll_pwait2(driver->epoll, driver->events, EDO__EPOLL_BATCH, &limit, NULL);
-    if (n >= 0 || errno != ENOSYS) return n;
+    if (n >= 0 || errno == EINTR) return n;
     driver->no_pwait2 = true;
     return wait_in_ms(driver, timeout);
 }
@@ -229,10 +233,8 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 /* The counter is never read: each write is an edge. */
 static void epoll_unpark(edo_driver *driver)
 {
-    uint64_t one = 1;
     if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
-    ssize_t n = write(edo__epoll_of(driver)->event, &one, sizeof one);
-    (void)n; // it cannot block before 2^64 wakes
+    edo__linux_event_set(edo__epoll_of(driver)->event);
 }
 
 /* ---- life ---- */

@@ -36,6 +36,13 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
+/* A wait that fails for good would be called again at once, for ever. */
+static void check_futex(long rc)
+{
+    if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
+        edo__linux_wait_failed("futex", -errno);
+}
+
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__ 1 // as gcc says it
@@ -48,13 +55,13 @@ uint64_t edo__sys_random(void)
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &a_while, NULL, 0);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &a_while, NULL, 0));
     nanosleep(&none, NULL);
 }
 #else
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0));
 }
 #endif
 
@@ -68,8 +75,8 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
     struct timespec until = { .tv_sec = deadline / NANOSECONDS, .tv_nsec = deadline % NANOSECONDS };
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
-            deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+                        deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY));
 }
 
 void edo__sys_yield_thread(void)
@@ -313,7 +320,8 @@ void edo__sys_timer_set(int fd, int64_t when)
         spec.it_value.tv_nsec = when % NANOSECONDS;
         if (when <= 0) spec.it_value.tv_nsec = 1; // zero would disarm it
     }
-    timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
+    if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
+        edo__linux_wait_failed("timerfd_settime", -errno);
 }
 
 /* ---- drivers ---- */

@@ -62,20 +62,6 @@ bool edo__uring_is_inherited(const edo__uring *driver)
 
 /* ---- descriptors of the runtime's own ---- */
 
-static void set_event(int event)
-{
-    uint64_t one = 1;
-    ssize_t n = write(event, &one, sizeof one);
-    (void)n; // it cannot block before 2^64 wakes
-}
-
-static void clear_event(int event)
-{
-    uint64_t count;
-    ssize_t n = read(event, &count, sizeof count);
-    (void)n; // it may be clear already
-}
-
 static void arm(edo__uring *driver, unsigned number)
 {
     edo__uring_watch *watch = &driver->watches[number - 1];
@@ -143,11 +129,12 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
  * would end it at once (a single poll, on kernels without others). */
-static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
+static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
+    if (result == -EBADF || result == -EINVAL) edo__linux_wait_failed("io_uring", result);
     edo__uring_watch *watch = &driver->watches[number - 1];
-    clear_event(watch->fd);
+    edo__linux_event_clear(watch->fd);
     edo__uring_begin(driver);
     watch->armed = false;
     edo__uring_end(driver);
@@ -158,7 +145,7 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
     unsigned kind = tag & EDO__TAG_BITS;
     edo__source *source = (edo__source *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
     if (kind == EDO__TAG_OWN)
-        note_watch(driver, tag >> EDO__TAG_SHIFT, flags);
+        note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else if (kind == EDO__TAG_LISTENER)
         edo__uring_accepted(driver, source, result, flags);
     else
@@ -217,7 +204,7 @@ static _Noreturn void give_up(int error)
 {
     if (error == -EEXIST)
         edo__misuse("io_uring", "a runtime belongs to the thread that turned it first");
-    edo__misuse("io_uring", "the ring is unusable: %s", edo_strerror(error));
+    edo__linux_wait_failed("io_uring", error);
 }
 
 /* Anything that the turn has not seen. What comes later raises the signal by itself. */
@@ -229,8 +216,8 @@ static bool is_more_to_do(edo__uring *driver)
 
 static void settle_signal(edo__uring *driver)
 {
-    clear_event(driver->signal);
-    if (is_more_to_do(driver)) set_event(driver->signal);
+    edo__linux_event_clear(driver->signal);
+    if (is_more_to_do(driver)) edo__linux_event_set(driver->signal);
 }
 
 /* What was prepared while completions were handled is not left to the next turn, for which a
@@ -300,7 +287,7 @@ static void uring_unpark(edo_driver *base)
     edo__uring *driver = edo__uring_of(base);
     if (edo__uring_is_inherited(driver)) return; // what it would wake is the parent
     int signal = edo_load_relaxed(&driver->signal);
-    set_event(signal >= 0 ? signal : driver->event);
+    edo__linux_event_set(signal >= 0 ? signal : driver->event);
 }
 
 /* ---- life ---- */
