@@ -48,20 +48,13 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
     return -1;
 }
 
-/* -EAGAIN from the queue stands for no connection there, not for none at all. */
-static ssize_t try_accept(edo__source *source)
-{
-    int fd = source->traits & EDO__SOURCE_LISTENER ? edo__accepted_take(source) : -EAGAIN;
-    return fd >= 0 ? fd : accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-
 static ssize_t try_once(edo__source *source, const edo_op *op)
 {
     switch (edo__request_of(op)) {
     case EDO__READ: return try_read(source, op);
     case EDO__WRITE: return try_write(source, op);
     case EDO__WRITEV: return try_writev(source, op);
-    case EDO__ACCEPT: return try_accept(source);
+    case EDO__ACCEPT: return accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     case EDO__POLL: return try_poll(source, op);
     }
     errno = EINVAL;

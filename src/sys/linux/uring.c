@@ -1,5 +1,5 @@
 /* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
- * cancellation in uring_cancel.c, listeners in uring_accept.c.
+ * cancellation in uring_cancel.c.
  *
  * Entries are prepared while tasks are polled; the turn submits them all in one system call.
  *
@@ -11,13 +11,11 @@
  * source's lock.
  *
  * A worker's ring is shared. Any thread prepares entries, under the driver's lock, so nobody
- * requests anything: a poll elsewhere cancels by itself, and a listener is armed by whoever accepts.
- * Completions are taken by one thread at a time, the turner, who has `turning` from before it
- * submits until it has handled what came; a closer of a listener may be it for a moment. So the
- * completions of one source are handled one after the other, and in order.
+ * requests anything: a poll elsewhere cancels by itself. Completions are taken by one thread at a
+ * time, the turner, who has `turning` from before it submits until it has handled what came.
  *
  *     who               does                                         under
- *     a poll, a closer  prepares; submits if `asleep`                source's lock, driver's lock
+ *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
  *     the turner        arms watches, publishes, sets `asleep`       turning, driver's lock
  *                       submits what was published; sleeps           turning
  *                       clears `asleep`, takes completions           turning
@@ -146,8 +144,6 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
     edo__source *source = (edo__source *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
-    else if (kind == EDO__TAG_LISTENER)
-        edo__uring_accepted(driver, source, result, flags);
     else
         edo__uring_complete(driver, source, kind - EDO__TAG_READ, result, flags);
 }
@@ -172,33 +168,6 @@ int edo__uring_reap(edo__uring *driver)
 }
 
 /* ---- turning ---- */
-
-/* How long to wait for a completion that whoever turns the ring may have taken by now, or whose entry
- * may have found no place. */
-enum { GLIMPSE_NS = 1000000 };
-
-/* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. */
-static int help_shared(edo__uring *driver)
-{
-    int count = 0;
-    edo__lock_take(&driver->lock);
-    edo__ring_submit(&driver->ring);
-    edo__lock_give(&driver->lock);
-    if (edo__lock_try(&driver->turning)) {
-        count = edo__uring_reap(driver);
-        edo__lock_give(&driver->turning);
-    }
-    return count ? 0 : edo__ring_wait(&driver->ring, 1, GLIMPSE_NS);
-}
-
-/* The wait is short, for what it is for may have found no entry, and be asked for again. */
-int edo__uring_help(edo__uring *driver)
-{
-    if (driver->shared) return help_shared(driver);
-    int rc = edo__ring_enter(&driver->ring, 1, GLIMPSE_NS);
-    edo__uring_reap(driver);
-    return rc;
-}
 
 static _Noreturn void give_up(int error)
 {
@@ -321,8 +290,8 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
     driver->shared = edo_runtime_workers(runtime) != 0;
     driver->signal = -1;
+    edo_store_relaxed(&driver->accepts, true);
     driver->fork_generation = edo__sys_fork_generation();
-    edo__list_init(&driver->listeners);
     int rc = open_fds(driver, ret_reason);
     if (rc < 0)
         edo__free(driver, sizeof *driver);
@@ -354,7 +323,6 @@ static void uring_close(edo_driver *base)
         close_inherited(driver);
         return;
     }
-    edo__uring_close_listeners(driver);
     while (edo_load_acquire(&base->pins))
         edo__sys_yield_thread();
     edo__ring_deinit(&driver->ring);
@@ -406,7 +374,6 @@ const edo_driver_ops edo__uring_driver = {
     .drive = edo__uring_drive,
     .cancel = edo__uring_cancel,
     .hang_up = edo__uring_hang_up,
-    .forget = edo__uring_forget,
     .turn = uring_turn,
     .unpark = uring_unpark,
     .fd = uring_fd,
