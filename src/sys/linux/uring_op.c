@@ -174,10 +174,12 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
 
 /* ---- completing ---- */
 
-/* More to read, or room to write, after a completed transfer. */
+/* More to read, or room to write, after a completed transfer. While descriptors are short a call tells
+ * so sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
-    bool more = op->base.result > 0 && !has_met_end(source, op);
+    bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
+    bool more = failed || (op->base.result > 0 && !has_met_end(source, op));
     if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
