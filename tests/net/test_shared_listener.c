@@ -82,7 +82,7 @@ static void accept_in_child(void *arg)
         int fd = dup(edo_listener_fd(share->listener));
         assert_int_equal(edo_listener_from_fd(fd, &listener), 0);
     }
-    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_runtime_create(NULL, &runtime), 0); // no threads in such a child
     if (share->connects) connect_crowd(listener, clients);
     assert_int_equal(edo_block_on(runtime, accepts, .listener = listener, .count = share->count),
                      0);
