@@ -79,8 +79,8 @@ EDO_API void edo_close(edo_io *io);
  * relied on, and left as it is. A terminal and a named pipe get an open file of their own under the
  * same number. Where the kernel has no other way (RWF_NOWAIT) the flag is set for the calls, and put
  * back when the stream ends or the process exits.
- * Returns: 0; -EBADF; -EPERM for a regular file or a directory; -EINVAL for NULL; -ENOMEM. On
- * failure it is still the caller's.
+ * Returns: 0; -EBADF; -EPERM for what the kernel cannot poll, as a regular file or a directory
+ * (but it can some of /proc and /sys); -EINVAL for NULL; -ENOMEM. On failure it is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(int fd, edo_io **ret_io);
 
@@ -99,7 +99,8 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * and must stay open meanwhile.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: what is ready, or'ed; a hang-up or an error counts as all that was asked for. -EBADF;
- * -EPERM for a regular file or a directory; -EINVAL for no or unknown interest; -ENOMEM.
+ * -EPERM for what the kernel cannot poll, as a regular file or a directory; -EINVAL for no or unknown
+ * interest; -ENOMEM. Files of /proc and /sys that tell of changes do it as EDO_PRIORITY.
  * Cancel: waits; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(int fd, int interest);
 

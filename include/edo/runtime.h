@@ -79,8 +79,8 @@ enum { EDO_WORKERS_AUTO = -1 };
 
 /* Zeroed is the default. */
 typedef struct edo_config {
-    const char *name;                        // shown in the log; not copied. NULL: "edo"
-    const char *driver;                      // "io_uring" or "epoll"; NULL: EDO_DRIVER, else epoll
+    const char *name;   // shown in the log; not copied. NULL: "edo"
+    const char *driver; // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
     const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
     bool test_clock;                         // starts with its clock paused
     bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
@@ -117,7 +117,10 @@ typedef struct edo_config {
  * below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log says so), or
  * metrics that cannot be (edo/metrics.h); -EAGAIN without a thread for each worker, for the monitor
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
- * refuses is replaced by epoll, with a line in the log.
+ * refuses is replaced by epoll, with a line in the log; later helpers have the same kind, or wait until
+ * they can. The descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG,
+ * EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and by the system's name look-ups, not later. The
+ * runtime's descriptors must stay open: a wait that fails ends the process.
  * Thread: any; it need not be the one that turns it. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 

@@ -20,6 +20,9 @@ void edo__log_patiently(edo_log_level level, const char *line);
 /* A line on stderr, now or after a wait of at most a second; else it is dropped. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
+/* Reads which levels of the log the environment wants on stderr. Without it the first line does. */
+void edo__log_read_environment(void);
+
 /* Ends the process for a misuse that no error can report: one line that names the call, the rule
  * and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);

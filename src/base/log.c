@@ -16,12 +16,22 @@ enum {
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 
-static edo_log_level shown_level(void)
+enum { NOT_READ = -1 };
+
+static edo_atomic(int) shown_level = NOT_READ;
+
+static edo_log_level wanted_level(void)
 {
     const char *wanted = getenv("EDO_LOG");
     for (unsigned i = 0; wanted && i < sizeof level_names / sizeof *level_names; i++)
         if (!strcmp(wanted, level_names[i])) return (edo_log_level)i;
     return EDO_LOG_WARN;
+}
+
+/* A later getenv() could meet a setenv() of the program's. */
+void edo__log_read_environment(void)
+{
+    edo_store_relaxed(&shown_level, (int)wanted_level());
 }
 
 /* ---- lines on stderr ---- */
@@ -57,7 +67,8 @@ void edo__print_patiently(const char *format, ...)
 static void print_level(int64_t patience, edo_log_level level, const char *line)
 {
     char text[PRINTED_SIZE];
-    if (level > shown_level()) return;
+    if (edo_load_relaxed(&shown_level) == NOT_READ) edo__log_read_environment();
+    if ((int)level > edo_load_relaxed(&shown_level)) return;
     snprintf(text, sizeof text, "edo: %s: %s\n", level_names[level], line);
     print(patience, text);
 }

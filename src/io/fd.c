@@ -210,12 +210,15 @@ static uint32_t traits_of(int fd, mode_t mode)
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 
-/* Returns: the file's mode as *ret_mode; -EPERM for what cannot be polled. */
+/* Files of /proc and /sys, some of which tell of changes, are regular ones by their mode. Returns: the
+ * file's mode as *ret_mode; -EPERM for what cannot be polled. */
 static int check_pollable(int fd, mode_t *ret_mode)
 {
     struct stat file;
     if (fstat(fd, &file) < 0) return -errno;
-    if (S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)) return -EPERM;
+    bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
+    int rc = is_file ? edo__sys_is_pollable(fd) : 0;
+    if (rc < 0) return rc;
     *ret_mode = file.st_mode;
     return 0;
 }
@@ -274,7 +277,8 @@ static int begin_wait(edo_op *op)
     if (rc < 0) return rc;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
-    edo__source_init(source, fd, EDO__SOURCE_BORROWED, release_wait);
+    uint32_t latched = S_ISREG(mode) ? EDO__SOURCE_LATCHED : 0;
+    edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
     op->object = source;
     op->data = NULL;
     return edo__source_claim(source, BOTH_SIDES);

@@ -18,14 +18,10 @@ enum { DEFAULT_BACKLOG = 1024 };
 
 struct edo_listener {
     edo__source source;
-    edo__accepted accepted; // where edo__accepted_of() looks for it
-    int64_t pause;          // the last one, or 0; the claim of the read side
-    edo_op *pausing;        // the accept that pauses, for the closer; the source's lock
-    uint32_t conn_traits;   // of its connections
-    uint32_t fork_generation;
+    int64_t pause;        // the last one, or 0; the claim of the read side
+    edo_op *pausing;      // the accept that pauses, for the closer; the source's lock
+    uint32_t conn_traits; // of its connections
 };
-
-_Static_assert(offsetof(edo_listener, accepted) == sizeof(edo__source), "it follows the source");
 
 /* To a peer whose connection nobody will take: it learns. */
 static void drop_connection(int fd)
@@ -35,12 +31,9 @@ static void drop_connection(int fd)
     close(fd);
 }
 
-/* What is queued in the child of a fork may be for the parent to take. */
 static void release(edo__source *source)
 {
     edo_listener *listener = edo__container(source, edo_listener, source);
-    bool is_inherited = listener->fork_generation != edo__sys_fork_generation();
-    edo__accepted_drop(source, is_inherited ? edo__sys_close : drop_connection);
     edo__free_closed(listener, sizeof *listener);
 }
 
@@ -49,11 +42,9 @@ static edo_listener *create(int fd, uint32_t conn_traits)
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
     edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
-    listener->accepted = (edo__accepted){ 0 };
     listener->pause = 0;
     listener->pausing = NULL;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
-    listener->fork_generation = edo__sys_fork_generation();
     listener->source.maker = edo__maker_create("listener", fd);
     return listener;
 }

@@ -215,11 +215,18 @@ static void write_to_stderr(void *context, const char *line)
     edo__print_patiently("edo: %s\n", line);
 }
 
+static edo_atomic(bool) dumps_at_abort;
+
+void edo__dump_read_environment(void)
+{
+    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
+    edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
+}
+
 /* Once: a misuse that the dump itself meets ends the process without another one. */
 void edo__dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;
-    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
-    if (!wanted || !*wanted || strcmp(wanted, "0") == 0) return;
+    if (!edo_load_relaxed(&dumps_at_abort)) return;
     if (!edo_swap_acq_rel(&has_begun, true)) dump_all(write_to_stderr, NULL, true);
 }

@@ -94,6 +94,7 @@ static size_t size_of_seats(const edo_runtime *runtime)
 
 static void close_seats(edo_runtime *runtime)
 {
+    edo__drivers_close(runtime);
     for (uint32_t i = 0; i < runtime->seat_count; i++)
         edo__worker_close(runtime->seats[i]);
 }
@@ -105,18 +106,33 @@ static void free_seats(edo_runtime *runtime)
     edo__free(runtime->seats, size_of_seats(runtime));
 }
 
-static int create_seats(edo_runtime *runtime)
+static int make_seats(edo_runtime *runtime)
 {
     int rc = 0;
-    runtime->seats = edo__alloc_zeroed(size_of_seats(runtime));
-    if (!runtime->seats) return -ENOMEM;
     for (uint32_t i = 0; i < runtime->worker_count && rc == 0; i++) {
         edo__worker *seat;
         rc = edo__worker_create(runtime, i, &seat);
-        if (rc < 0) break;
-        edo__runtime_add_seat(runtime, seat);
-        runtime->driver_name = seat->driver->ops->name;
+        if (rc == 0) edo__runtime_add_seat(runtime, seat);
     }
+    return rc < 0 ? rc : edo__drivers_keep_one(runtime);
+}
+
+static void unmake_seats(edo_runtime *runtime)
+{
+    close_seats(runtime);
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        edo__worker_free(runtime->seats[i]);
+    edo_store_relaxed(&runtime->seat_count, 0);
+}
+
+static int create_seats(edo_runtime *runtime)
+{
+    runtime->seats = edo__alloc_zeroed(size_of_seats(runtime));
+    if (!runtime->seats) return -ENOMEM;
+    int rc = make_seats(runtime);
+    if (rc == 0) return 0;
+    unmake_seats(runtime);
+    if (edo__drivers_fall_back(runtime)) rc = make_seats(runtime);
     return rc;
 }
 
@@ -156,6 +172,7 @@ static void init(edo_runtime *runtime)
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
     edo_store_relaxed(&edo__describe_current, describe_current); // by any thread, always the same
+    edo__log_read_environment();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
     if (config) runtime->config = *config;
@@ -163,6 +180,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     int rc = check_numbers(&runtime->config);
     if (rc == 0) rc = settle_workers(&runtime->config);
     if (rc == 0) rc = settle_metrics(runtime);
+    if (rc == 0) rc = edo__drivers_choose(runtime, getenv("EDO_DRIVER"));
     if (rc < 0) goto fail_seats;
     init(runtime);
     rc = runtime->fork_generation ? create_seats(runtime) : -ENOMEM;
@@ -188,6 +206,7 @@ void edo_runtime_unref(edo_runtime *runtime)
 {
     if (!runtime || edo_sub_acq_rel(&runtime->refs, 1) != 1) return;
     free_seats(runtime);
+    edo__drivers_free(runtime);
     edo__free(runtime, sizeof *runtime);
 }
 
@@ -198,7 +217,7 @@ edo_runtime *edo_current_runtime(void)
 
 const char *edo_runtime_driver(const edo_runtime *runtime)
 {
-    return runtime->driver_name; // also after the driver's end, through a reference
+    return runtime->driver_ops->name; // also after the driver's end, through a reference
 }
 
 unsigned edo_runtime_workers(const edo_runtime *runtime)
@@ -319,6 +338,7 @@ static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
+    edo__drivers_close(runtime);
     for (uint32_t i = 0; i < runtime->seat_count; i++) {
         edo__worker *seat = runtime->seats[i];
         edo_store_relaxed(&seat->park, EDO__NOTIFIED_PARK);

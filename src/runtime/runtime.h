@@ -23,10 +23,13 @@ typedef struct edo__monitor edo__monitor;
 
 struct edo_runtime {
     edo_config config;
-    const char *driver_name;
-    uint32_t worker_count;           // seats that take part; 1 without threads
-    uint32_t seat_limit;             // with the spare ones
-    edo_atomic(uint32_t) seat_count; // seats that are there: release, after the seat was written
+    const edo_driver_ops *driver_ops; // of all seats: see drivers.c
+    char *driver_argument;            // to open one, or NULL
+    edo_driver *kept_driver;          // for the first helper, until it is made
+    const char *driver_refusal;       // why the last one was not to be had; of who makes seats
+    uint32_t worker_count;            // seats that take part; 1 without threads
+    uint32_t seat_limit;              // with the spare ones
+    edo_atomic(uint32_t) seat_count;  // seats that are there: release, after the seat was written
     edo__worker **seats;
     bool has_threads; // else it is the thread's that turns it
     bool turning;     // edo_turn is on the stack
@@ -59,6 +62,26 @@ static inline uint32_t edo__seat_count(const edo_runtime *runtime)
 {
     return edo_load_acquire(&runtime->seat_count);
 }
+
+/* ---- drivers.c ---- */
+
+/* Chooses the kind of driver. wanted: what the environment names, if the config does not; or NULL.
+ * Returns: 0, -EINVAL, -ENOMEM. */
+int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
+
+/* A seat could not be made. Returns: whether all are to be made anew, with the fallback; false if
+ * it was not for the driver, or there is none. Without seats, before create has ended. */
+bool edo__drivers_fall_back(edo_runtime *runtime);
+
+/* Opens a driver for a seat. Who makes seats. Returns: 0 or a negative errno. */
+int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver);
+
+/* Opens the one for the first helper ahead, if there may be helpers. */
+int edo__drivers_keep_one(edo_runtime *runtime);
+
+/* Closes what is kept, and later frees the rest. */
+void edo__drivers_close(edo_runtime *runtime);
+void edo__drivers_free(edo_runtime *runtime);
 
 /* ---- registry.c ---- */
 

@@ -30,6 +30,9 @@ edo_runtime *edo__runtimes_next(uint64_t *serial);
 /* For edo__misuse(): dumps all runtimes to stderr, whatever locks this thread may hold. */
 void edo__dump_at_abort(void);
 
+/* Reads whether the environment wants that. */
+void edo__dump_read_environment(void);
+
 /* ---- quit.c ---- */
 
 /* From now on SIGQUIT dumps all runtimes with dump_on_quit. Returns: 0 or -EAGAIN. */

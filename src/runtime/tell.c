@@ -111,8 +111,8 @@ void edo__tell_runtime(edo__teller *t)
     for (uint32_t i = 0; i < seats; i++)
         asleep += edo_load_relaxed(&runtime->seats[i]->park) == EDO__PARKED;
     edo__say(t, "runtime '%s' on %s: %zu tasks; %u %s, %u of them asleep, %u stuck",
-             runtime->config.name, runtime->driver_name, edo_runtime_task_count(runtime), seats,
-             runtime->has_threads ? "workers" : "thread", asleep,
+             runtime->config.name, runtime->driver_ops->name, edo_runtime_task_count(runtime),
+             seats, runtime->has_threads ? "workers" : "thread", asleep,
              (unsigned)edo_load_relaxed(&runtime->stuck_count));
 }
 

@@ -148,7 +148,7 @@ void edo__check_time_slice(edo_cx *cx)
 void edo__spend_slice(edo_cx *cx)
 {
     cx->slice_end = SLICE_SPENT;
-    if (cx->budget > 0) cx->budget = 0; // an overdraft stays one
+    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
     cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
 }
 

@@ -1,45 +1,6 @@
 /* A seat: its making, with a driver of its own, and its end. */
 #include "runtime/runtime.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* ---- its driver ---- */
-
-static int open_named(edo__worker *worker, const char *wanted)
-{
-    char name[32];
-    edo_runtime *runtime = worker->runtime;
-    const char *colon = strchr(wanted, ':');
-    snprintf(name, sizeof name, "%.*s", colon ? (int)(colon - wanted) : -1, wanted);
-    const edo_driver_ops *ops = edo__sys_driver(name);
-    const char *reason = "no such driver";
-    int rc = -EINVAL;
-    if (ops) rc = ops->open(runtime, colon ? colon + 1 : NULL, &worker->driver, &reason);
-    if (rc < 0 && ops && strcmp(name, EDO__FALLBACK_DRIVER) != 0) {
-        edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
-                 runtime->config.name, name, reason, EDO__FALLBACK_DRIVER);
-        return open_named(worker, EDO__FALLBACK_DRIVER);
-    }
-    return rc;
-}
-
-/* All seats of a runtime have the driver that the first one got. */
-static int open_driver(edo__worker *worker)
-{
-    const char *reason = "";
-    const edo_runtime *runtime = worker->runtime;
-    const edo_config *config = &runtime->config;
-    if (config->driver_ops)
-        return config->driver_ops->open(worker->runtime, NULL, &worker->driver, &reason);
-    const char *name = config->driver ? config->driver : getenv("EDO_DRIVER");
-    if (!name || !*name) name = EDO__DEFAULT_DRIVER;
-    bool fell_back = runtime->driver_name &&
-                     strncmp(name, runtime->driver_name, strlen(runtime->driver_name)) != 0;
-    return open_named(worker, fell_back ? runtime->driver_name : name);
-}
-
 /* ---- making and ending ---- */
 
 enum { CHEAP_POLL = 50 }; // nanoseconds: what a poll is taken to cost at first
@@ -77,7 +38,7 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
     worker->heap = edo__heap_create();
     if (!worker->heap) goto fail_heap;
     worker->heap_max = edo__heap_max();
-    rc = open_driver(worker);
+    rc = edo__drivers_open(runtime, &worker->driver);
     if (rc < 0) goto fail_driver;
     *ret_worker = worker;
     return 0;

@@ -71,11 +71,12 @@ enum {
 /* Bits of edo__source.traits, fixed from its making on. */
 enum {
     EDO__SOURCE_SOCKET = 1,   // recv and send, not read and write
-    EDO__SOURCE_LISTENER = 2, // an edo__accepted follows it
+    EDO__SOURCE_LISTENER = 2, // it accepts
     EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
     EDO__SOURCE_TCP = 8,      // has the options of TCP
     EDO__SOURCE_MADE = 16,    // a TCP connection that this library made: see edo__has_met_end
     EDO__SOURCE_WRAPPED = 32, // other processes may have the open file, and change its status
+    EDO__SOURCE_LATCHED = 64, // a poll takes the event away that it tells of
 };
 
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
@@ -95,14 +96,6 @@ struct edo__source {
     };
     void (*release)(edo__source *); // frees what the source is part of
 };
-
-/* Connections of a listener that were accepted before anybody asked for them (a ring does that): a
- * queue behind its source. They stay with the listener when its driver ends. The source's lock. */
-typedef struct edo__accepted {
-    uint32_t first, capacity;
-    edo_atomic(uint32_t) count; // changed under the lock
-    int *fds;                   // a ring buffer
-} edo__accepted;
 
 /* What a driver has done. Written by one thread at a time, read by any. */
 typedef struct edo__io_counters {
@@ -217,8 +210,7 @@ void edo__note_ready(edo__side *side, uint32_t final);
  * lock. */
 void edo__op_leave(edo__source *source, edo_op *op);
 
-/* Makes the call that the operation asks for, once, without blocking; for an accept it may be made
- * already. Returns: its result, or -EAGAIN. */
+/* Makes the call that the operation asks for, once, without blocking. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
 /* What one call moves at most. The kernel goes on for as long as the peer is fast, so without a
@@ -250,32 +242,13 @@ static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
            !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);
 }
 
-/* The queue of a source with EDO__SOURCE_LISTENER; it follows the source in memory. */
-static inline edo__accepted *edo__accepted_of(edo__source *listener)
-{
-    return (edo__accepted *)(void *)(listener + 1);
-}
-
-/* Makes room for one more. One thread at a time, the same that pushes; without the lock. Returns:
- * false without memory. */
-bool edo__accepted_make_room(edo__source *listener);
-
-/* Under the lock; there is room. */
-void edo__accepted_push(edo__source *listener, int fd);
-
-/* Returns: the oldest descriptor, or -EAGAIN. The first under the lock, the second without it. */
-int edo__accepted_pop(edo__source *listener);
-int edo__accepted_take(edo__source *listener);
-
-/* Empties it by one call for each, and frees its memory. Nobody else uses the listener. */
-void edo__accepted_drop(edo__source *listener, void (*drop)(int fd));
-
 /* Bits of edo_op.detail above the request. */
 enum {
     EDO__DETAIL_WRITE_SIDE = 1 << 8,
     EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
     EDO__DETAIL_CLAIMED = 1 << 10,    // it holds its side of the source
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
+    EDO__DETAIL_IN_CALL = 1 << 12,    // a ring makes the call itself; the source's lock
 };
 
 /* The side that a request works on. */

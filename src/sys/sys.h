@@ -138,6 +138,10 @@ void edo__sys_make_private(int fd, unsigned mode);
  * undone. */
 void edo__sys_put_back_status(int fd);
 
+/* Whether the kernel tells when the descriptor is ready. Returns: 0; -EPERM: it does not; -EBADF; an
+ * error of the question itself, as -EMFILE. */
+int edo__sys_is_pollable(int fd);
+
 /* Closes the descriptor of a source, unless it is borrowed. */
 static inline void edo__source_close_fd(edo__source *source)
 {

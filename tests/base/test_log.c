@@ -163,6 +163,26 @@ static void test_stderr_that_nobody_reads(void **state)
     assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
+static void change_the_environment(void *arg)
+{
+    (void)arg;
+    unsetenv("EDO_LOG");
+    edo__log(EDO_LOG_INFO, "one");
+    setenv("EDO_LOG", "info", 1); // not read again: the program may be changing it
+    edo__log(EDO_LOG_INFO, "two");
+    edo__log_read_environment(); // as edo_runtime_create() does
+    edo__log(EDO_LOG_INFO, "three");
+}
+
+static void test_environment_is_read_once(void **state)
+{
+    (void)state;
+    char text[1024];
+    int status = run_in_child(change_the_environment, NULL, text, sizeof text);
+    assert_int_equal(status, 0);
+    assert_string_equal(text, LINE_3);
+}
+
 /* ---- misuse ---- */
 
 static void misuse(void *arg)
@@ -184,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_long_lines_are_cut),
         cmocka_unit_test(test_levels_on_stderr),
         cmocka_unit_test(test_stderr_that_nobody_reads),
+        cmocka_unit_test(test_environment_is_read_once),
         cmocka_unit_test(test_misuse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

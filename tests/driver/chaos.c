@@ -182,8 +182,8 @@ static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
 {
     chaos_shadow *made = calloc(1, sizeof *made);
     if (!made) return NULL;
-    uint32_t traits = source->traits & ~(uint32_t)EDO__SOURCE_LISTENER; // nothing follows it
-    edo__source_init(&made->source, source->fd, traits | EDO__SOURCE_BORROWED, release_shadow);
+    edo__source_init(&made->source, source->fd, source->traits | EDO__SOURCE_BORROWED,
+                     release_shadow);
     made->outer = source;
     made->driver = driver;
     for (unsigned side = 0; side < EDO__SIDES; side++) {
@@ -360,14 +360,6 @@ static edo_wakeable *chaos_hang_up(edo_driver *base, edo__source *source, edo_op
     return edo__op_wake(source, op);
 }
 
-/* Connections that another driver accepted ahead lie with the listener itself. */
-static int accepted_ahead(const chaos_seat *seat)
-{
-    edo__source *source = seat->shadow->outer;
-    bool accepts = edo__request_of(&seat->inner) == EDO__ACCEPT;
-    return accepts && (source->traits & EDO__SOURCE_LISTENER) ? edo__accepted_pop(source) : -EAGAIN;
-}
-
 /* A cancelled call may have been made before the cancellation came. */
 static edo_poll end_cancelled(chaos_seat *seat)
 {
@@ -385,8 +377,6 @@ static edo_poll run_inner(chaos_seat *seat)
         seat->inner.base.result = -seat->shadow->driver->options.fault;
         return EDO_READY;
     }
-    seat->inner.base.result = accepted_ahead(seat);
-    if (seat->inner.base.result >= 0) return EDO_READY;
     return inner->ops->drive(inner, &seat->shadow->source, &seat->inner, &seat->waker.head);
 }
 

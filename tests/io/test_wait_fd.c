@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Level-triggered: it answers as long as it is so. */
@@ -283,6 +286,81 @@ edo_test(failures)
     }
 }
 
+/* ---- files that tell of changes: regular ones by their mode ---- */
+
+struct changes {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+    int fd;
+};
+
+/* A poll takes the news of a mount away: so whoever polls first must say it. */
+edo_async(changes)
+{
+    edo_body {
+        int64_t n;
+        self->fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+        n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fd, EDO_PRIORITY));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_sleep(edo_ms(1))); // it waits, or will see it at once
+        assert_return_code(mount("edo", "/tmp", "tmpfs", 0, NULL), errno);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, EDO_PRIORITY);
+        edo_await_for(n, edo_ms(1), edo_wait_fd(self->fd, EDO_PRIORITY));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_await(n, edo_wait_fd(self->fd, EDO_READABLE | EDO_PRIORITY));
+        assert_int_equal(n, EDO_READABLE); // a file of that kind always is
+        close(self->fd);
+        edo_return(0);
+    }
+}
+
+enum { NO_NAMESPACE = 77 };
+
+static void wait_for_mount(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime;
+    if (unshare(CLONE_NEWNS) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) _exit(NO_NAMESPACE);
+    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) _exit(NO_NAMESPACE);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, changes), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+static void test_change_of_a_file(void **state)
+{
+    (void)state;
+    static char text[4096];
+    int status = run_in_child(wait_for_mount, NULL, text, sizeof text);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NAMESPACE) skip();
+    if (status != 0) fail_msg("%s", text);
+}
+
+struct no_change {
+    edo_frame();
+    edo_args();
+    edo_io *io;
+    int fd;
+    char byte;
+};
+
+edo_test(no_change)
+{
+    edo_body {
+        int64_t n;
+        self->fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+        edo_await_for(n, edo_ms(1), edo_wait_fd(self->fd, EDO_PRIORITY));
+        assert_int_equal(n, -ETIMEDOUT);
+        self->io = wrap(self->fd);
+        edo_await(n, edo_read(self->io, &self->byte, 1));
+        assert_int_equal(n, 1);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
 struct cancelled {
     edo_frame();
     edo_args();
@@ -348,11 +426,17 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readable_kinds_test), cmocka_unit_test(writable_test),
-        cmocka_unit_test(both_test),           cmocka_unit_test(hang_up_test),
-        cmocka_unit_test(urgent_test),         cmocka_unit_test(several_kinds_test),
-        cmocka_unit_test(failures_test),       cmocka_unit_test(cancelled_test),
+        cmocka_unit_test(readable_kinds_test),
+        cmocka_unit_test(writable_test),
+        cmocka_unit_test(both_test),
+        cmocka_unit_test(hang_up_test),
+        cmocka_unit_test(urgent_test),
+        cmocka_unit_test(several_kinds_test),
+        cmocka_unit_test(failures_test),
+        cmocka_unit_test(cancelled_test),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(no_change_test),
+        cmocka_unit_test(test_change_of_a_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -146,7 +146,7 @@ void *edo__sys_alloc(size_t size, size_t align)
     return model_alloc(size);
 }
 
-const edo_driver_ops *edo__sys_driver(const char *name)
+WEAK const edo_driver_ops *edo__sys_driver(const char *name)
 {
     (void)name;
     return NULL;
@@ -189,6 +189,8 @@ void edo__log(edo_log_level level, const char *format, ...)
     (void)level;
     (void)format;
 }
+
+void edo__log_read_environment(void) {}
 
 void edo__misuse(const char *call, const char *format, ...)
 {

@@ -5,7 +5,7 @@
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
  * model-sources: task/scope.c task/task.c runtime/turn.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/worker.c runtime/wheel.c
+ * model-sources: runtime/worker.c runtime/drivers.c runtime/wheel.c
  * model-sources: runtime/clock.c base/heap.c io/fd.c io/io.c io/source.c
  * model-sources: sys/parked.c sys/linux/epoll.c sys/linux/epoll_source.c
  * model-sources: runtime/observe.c runtime/histogram.c
@@ -109,14 +109,23 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
     return n;
 }
 
-ssize_t write(int fd, const void *data, size_t size)
+void edo__linux_event_set(int event)
 {
-    (void)data;
-    kernel_epoll *e = &k->epolls[fd - EVENT];
+    kernel_epoll *e = &k->epolls[event - EVENT];
     kernel_enter();
     e->event = true;
     kernel_leave(e);
-    return (ssize_t)size;
+}
+
+void edo__linux_wait_failed(const char *call, int error)
+{
+    model_fail("%s: %d", call, error);
+}
+
+int edo__sys_is_pollable(int fd)
+{
+    (void)fd;
+    return 0;
 }
 
 int64_t edo__try(edo__source *source, edo_op *op)

@@ -369,8 +369,7 @@ static void test_outlives_runtimes(void **state)
     assert_int_equal(open_descriptors(), before);
 }
 
-/* One listener in runtimes of every kind of driver by turns. Some accept ahead, and what they have
- * then belongs to the others too. */
+/* One listener in runtimes of every kind of driver by turns. */
 struct accept_in_order {
     edo_frame();
     edo_args(edo_listener *listener; char expected;);

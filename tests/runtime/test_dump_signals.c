@@ -264,12 +264,16 @@ edo_async(misuses)
     }
 }
 
-static void misuse(void *arg)
+static void misuse_in(edo_runtime *runtime)
 {
-    edo_runtime *runtime = make_runtime();
-    if (arg) setenv("EDO_DUMP_ON_ABORT", arg, 1);
     spawn_to(runtime, NULL, wait_forever);
     edo_block_on(runtime, misuses);
+}
+
+static void misuse(void *arg)
+{
+    if (arg) setenv("EDO_DUMP_ON_ABORT", arg, 1);
+    misuse_in(make_runtime());
 }
 
 static void misuse_dumps_all_tasks(void **state)
@@ -294,11 +298,29 @@ static void without_the_variable_it_does_not(void **state)
     }
 }
 
+/* The program's own setenv() is no race with the abort. */
+static void misuse_after_a_change(void *arg)
+{
+    edo_runtime *runtime = make_runtime();
+    setenv("EDO_DUMP_ON_ABORT", "1", 1);
+    misuse_in(runtime);
+    (void)arg;
+}
+
+static void the_environment_is_read_by_create(void **state)
+{
+    (void)state;
+    static char output[1 << 14];
+    int status = run_in_child(misuse_after_a_change, NULL, output, sizeof output);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    assert_null(strstr(output, "runtime 'edo' on"));
+}
+
 static void misuse_under_lock(void *arg)
 {
     (void)arg;
-    edo_runtime *runtime = make_runtime();
     setenv("EDO_DUMP_ON_ABORT", "1", 1);
+    edo_runtime *runtime = make_runtime();
     edo__lock_take(&runtime->seats[0]->shard.lock);
     edo__misuse("test", "with a lock");
 }
@@ -323,6 +345,7 @@ int main(void)
         cmocka_unit_test(another_handler_is_noticed),
         cmocka_unit_test(misuse_dumps_all_tasks),
         cmocka_unit_test(without_the_variable_it_does_not),
+        cmocka_unit_test(the_environment_is_read_by_create),
         cmocka_unit_test(a_lock_of_its_own_is_no_deadlock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

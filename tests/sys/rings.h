@@ -1,5 +1,4 @@
-/* What the tests of the io_uring driver share: runtimes on it, listeners whose connections it accepts
- * ahead, and a thread that turns one. */
+/* What the tests of the io_uring driver share: runtimes on it, listeners, and a thread that turns one. */
 #pragma once
 
 #include "support/streams.h"
@@ -47,11 +46,6 @@ static inline void need(bool (*is_there)(const struct edo__ring *ring))
     if (!there) skip();
 }
 
-static inline bool accepts_ahead(const struct edo__ring *ring)
-{
-    return ring->can & EDO__RING_CAN_MULTI_ACCEPT;
-}
-
 static inline bool works_only_in_turns(const struct edo__ring *ring)
 {
     return ring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
@@ -71,11 +65,6 @@ static inline bool has_rings(void)
 static inline edo__source *source_of(edo_listener *listener)
 {
     return (edo__source *)(void *)listener;
-}
-
-static inline unsigned queued(edo_listener *listener)
-{
-    return edo__accepted_of(source_of(listener))->count;
 }
 
 /* Connects, and says which one it is. */
@@ -104,13 +93,13 @@ edo_async(accept_number)
     }
 }
 
-struct listen_armed {
+struct listen_once {
     edo_frame();
     edo_args(edo_listener **ret_listener;);
     edo_io *conn;
 };
 
-edo_async(listen_armed)
+edo_async(listen_once)
 {
     edo_body {
         int64_t n;
@@ -143,7 +132,7 @@ typedef struct other_thread {
 static inline void *turn_on(void *arg)
 {
     other_thread *other = arg;
-    insist(edo_block_on(other->runtime, listen_armed, .ret_listener = &other->listener) == 0);
+    insist(edo_block_on(other->runtime, listen_once, .ret_listener = &other->listener) == 0);
     sem_post(&other->ready);
     while (!edo_load_acquire(&other->stopped))
         insist(edo_turn(other->runtime, edo_s(60)) >= 0);

@@ -487,47 +487,6 @@ static void test_accept_and_connect(void **state)
     close(server);
 }
 
-/* Takes a connection's two completions; answers the accepted descriptor. */
-static int next_accepted(struct edo__ring *ring)
-{
-    int fd = -1;
-
-    for (unsigned i = 0; i < 2; i++) {
-        struct outcome got = next(ring);
-        if (got.tag == TAG_OTHER) {
-            assert_int_equal(got.result, 0);
-            continue;
-        }
-        assert_true((got.flags & IORING_CQE_F_MORE) != 0);
-        fd = got.result;
-    }
-    assert_true(fd >= 0);
-    return fd;
-}
-
-static void test_multishot_accept(void **state)
-{
-    struct edo__ring *ring = &((struct fixture *)*state)->ring;
-    struct sockaddr_in addr;
-    int server = listener(&addr);
-    int accepted, cancelled;
-
-    if ((ring->can & EDO__RING_CAN_MULTI_ACCEPT) == 0) skip();
-    edo__sqe_accept_multishot(entry(ring, TAG_OP), server, SOCK_CLOEXEC);
-    for (unsigned i = 0; i < 3; i++) {
-        int client = start_connect(ring, &addr);
-        int fd = next_accepted(ring);
-        assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-        close(fd);
-        close(client);
-    }
-    edo__sqe_cancel(entry(ring, TAG_OTHER), TAG_OP);
-    next_two(ring, &accepted, &cancelled);
-    assert_int_equal(accepted, -ECANCELED);
-    assert_int_equal(cancelled, 0);
-    close(server);
-}
-
 static void test_cancel_of_a_pending_recv(void **state)
 {
     struct fixture *f = *state;
@@ -849,7 +808,6 @@ static const struct CMUnitTest tests[] = {
     with_ring(test_messages),
     cmocka_unit_test(test_length_is_cut),
     with_ring(test_accept_and_connect),
-    with_ring(test_multishot_accept),
     with_ring(test_cancel_of_a_pending_recv),
     with_ring(test_cancel_in_the_same_batch),
     with_ring(test_cancel_loses_the_race),

@@ -334,7 +334,7 @@ static void test_missing_operations(void **state)
         expect_failure((struct kernel){ .missing_op = cases[i].op }, -EOPNOTSUPP, cases[i].reason);
 }
 
-/* Multishot accept has no feature bit; it came with IORING_OP_SOCKET. */
+/* POLL_FIRST has no feature bit; it came with IORING_OP_SOCKET. */
 static void test_what_is_optional(void **state)
 {
     const int op_socket = 45;
@@ -344,7 +344,7 @@ static void test_what_is_optional(void **state)
     (void)state;
     play((struct kernel){ .missing_op = op_socket });
     assert_int_equal(edo__ring_init(&ring, ENTRIES, EDO__RING_OWNED, &reason), 0);
-    assert_int_equal(ring.can & EDO__RING_CAN_MULTI_ACCEPT, 0);
+    assert_int_equal(ring.can & EDO__RING_CAN_POLL_FIRST, 0);
     edo__ring_deinit(&ring);
 }
 

@@ -74,14 +74,6 @@ static struct edo__ring *ring_of(edo_driver *driver)
     return &edo__uring_of(driver)->ring;
 }
 
-static bool accepts_ahead(void)
-{
-    edo_driver *driver = open_shared();
-    bool ahead = ring_of(driver)->can & EDO__RING_CAN_MULTI_ACCEPT;
-    close_driver(driver);
-    return ahead;
-}
-
 /* ---- a thread that turns a ring until it is told to stop ---- */
 
 typedef struct turner {
@@ -437,14 +429,6 @@ static int connect_to(const struct sockaddr_in *address)
     return fd;
 }
 
-/* To be closed first, so that the listener's address does not linger. */
-static void reset(int fd)
-{
-    struct linger linger = { .l_onoff = 1 };
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    close(fd);
-}
-
 static edo_io *no_conn;
 
 static void set_accept(chore *self, edo_listener *listener)
@@ -452,8 +436,7 @@ static void set_accept(chore *self, edo_listener *listener)
     chore_set(self, source_of(listener), edo_accept(listener, &no_conn));
 }
 
-/* The first worker's ring serves the listener; the accepts come from both, and what they prepare
- * there is submitted although its turner sleeps. */
+/* The accepts come to both rings, and are submitted although a turner sleeps. */
 static void test_accept_elsewhere(void **state)
 {
     (void)state;
@@ -471,7 +454,6 @@ static void test_accept_elsewhere(void **state)
         edo_poll poll = chore_poll(&accept, drivers[i % 2], false);
         if (client < 0) {
             assert_int_equal(poll, EDO_PENDING);
-            if (accepts_ahead()) assert_ptr_equal(source_of(listener)->driver, drivers[0]);
             client = connect_to(&address);
         }
         int64_t fd = poll == EDO_READY ? accept.op.base.result
@@ -485,122 +467,6 @@ static void test_accept_elsewhere(void **state)
         stop_turner(&others[i]);
     close_driver(drivers[0]);
     close_driver(drivers[1]);
-}
-
-/* Has the ring accept ahead, and one connection queued. */
-static void arm(edo_listener *listener, const struct sockaddr_in *address, edo_driver *driver,
-                bool turned)
-{
-    static chore accept;
-    set_accept(&accept, listener);
-    insist(chore_poll(&accept, driver, false) == EDO_PENDING);
-    insist(chore_poll(&accept, driver, true) == EDO_READY);
-    int client = connect_to(address);
-    while (!turned && edo_load_relaxed(&edo__accepted_of(source_of(listener))->count) == 0)
-        turn(driver, INT64_MAX);
-    reset(client);
-}
-
-/* The address is free when the listener is closed: while the ring's turner sleeps, while it turns
- * without an end, and while nobody turns. */
-static void test_close_and_listen(void **state)
-{
-    (void)state;
-    static const int64_t timeouts[] = { INT64_MAX, 0, -1 };
-    if (!accepts_ahead()) skip();
-    size_t before = open_descriptors();
-    for (size_t i = 0; i < ARRAY_LENGTH(timeouts); i++) {
-        turner other;
-        edo_driver *driver = open_shared();
-        struct sockaddr_in address = any_port();
-        bool turned = timeouts[i] >= 0;
-        if (turned) start_turner(&other, driver, timeouts[i]);
-        for (int round = 0; round < ROUNDS / 4; round++) {
-            edo_listener *listener = listen_at(&address);
-            arm(listener, &address, driver, turned);
-            edo_listener_close(listener);
-        }
-        if (turned) stop_turner(&other);
-        close_driver(driver);
-    }
-    assert_int_equal(open_descriptors(), before);
-}
-
-/* Many more than are queued: the ring holds back, and begins anew, by whatever thread. */
-static void test_crowd(void **state)
-{
-    (void)state;
-    enum { CROWD = 150 };
-    static chore accept;
-    turner other;
-    int clients[CROWD];
-    if (!accepts_ahead()) skip();
-    edo_driver *driver = open_shared(), *here = open_shared();
-    struct sockaddr_in address = any_port();
-    edo_listener *listener = listen_at(&address);
-    start_turner(&other, driver, INT64_MAX);
-    arm(listener, &address, driver, true);
-    for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < CROWD; i++)
-            clients[i] = connect_to(&address);
-        for (size_t i = 0; i < CROWD; i++) {
-            set_accept(&accept, listener);
-            int64_t fd = finish(&accept, i % 2 ? here : driver, false);
-            assert_true(fd >= 0);
-            close((int)fd);
-            close(clients[i]);
-        }
-    }
-    edo_listener_close(listener);
-    stop_turner(&other);
-    close_driver(driver);
-    close_driver(here);
-}
-
-static void *close_listener(void *listener)
-{
-    edo_listener_close(listener);
-    return NULL;
-}
-
-/* Listeners outlive the driver, or are closed while it closes. */
-static void test_closed_with_driver(void **state)
-{
-    (void)state;
-    if (!accepts_ahead()) skip();
-    size_t before = open_descriptors();
-    for (int i = 0; i < ROUNDS; i++) {
-        pthread_t thread;
-        edo_driver *driver = open_shared();
-        struct sockaddr_in addresses[] = { any_port(), any_port() };
-        edo_listener *listeners[] = { listen_at(&addresses[0]), listen_at(&addresses[1]) };
-        arm(listeners[0], &addresses[0], driver, false);
-        arm(listeners[1], &addresses[1], driver, false);
-        assert_int_equal(pthread_create(&thread, NULL, close_listener, listeners[i % 2]), 0);
-        close_driver(driver);
-        assert_int_equal(pthread_join(thread, NULL), 0);
-        edo_listener_close(listeners[1 - i % 2]);
-    }
-    assert_int_equal(open_descriptors(), before);
-}
-
-/* A closer takes what has come to the ring, also the event that was to end the next sleep of its
- * turner: that one ends all the same. */
-static void test_closer_takes_wake(void **state)
-{
-    (void)state;
-    if (!accepts_ahead()) skip();
-    edo_driver *driver = open_shared();
-    struct sockaddr_in address = any_port();
-    edo_listener *listener = listen_at(&address);
-    arm(listener, &address, driver, false);
-    turn(driver, 0);
-    driver->ops->unpark(driver);
-    while (!edo__ring_ready(ring_of(driver)))
-        sched_yield();
-    edo_listener_close(listener);
-    turn(driver, INT64_MAX);
-    close_driver(driver);
 }
 
 /* ---- a kernel that takes nothing ---- */
@@ -708,20 +574,11 @@ static bool has_rings(void)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_started_while_asleep),
-        cmocka_unit_test(test_one_call),
-        cmocka_unit_test(test_submitter_ends),
-        cmocka_unit_test(test_ends_elsewhere),
-        cmocka_unit_test(test_served_by_helper),
-        cmocka_unit_test(test_unpark),
-        cmocka_unit_test(test_accept_elsewhere),
-        cmocka_unit_test(test_close_and_listen),
-        cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_closed_with_driver),
-        cmocka_unit_test(test_closer_takes_wake),
-        cmocka_unit_test(test_no_entries),
-        cmocka_unit_test(test_refused_while_asleep),
+        cmocka_unit_test(test_flags),          cmocka_unit_test(test_started_while_asleep),
+        cmocka_unit_test(test_one_call),       cmocka_unit_test(test_submitter_ends),
+        cmocka_unit_test(test_ends_elsewhere), cmocka_unit_test(test_served_by_helper),
+        cmocka_unit_test(test_unpark),         cmocka_unit_test(test_accept_elsewhere),
+        cmocka_unit_test(test_no_entries),     cmocka_unit_test(test_refused_while_asleep),
     };
     if (!has_rings()) return SKIPPED;
     return cmocka_run_group_tests(tests, NULL, NULL);

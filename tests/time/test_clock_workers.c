@@ -195,7 +195,7 @@ static void test_timer_behind_the_clock_fires(void **state)
 /* ---- an event for the driver of a worker that another one's thread brings ---- */
 
 enum {
-    CROWD = 100, // connections that make a ring stop taking them, until they have been accepted
+    CROWD = 100,
     COMERS = 300,
 };
 

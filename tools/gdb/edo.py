@@ -116,7 +116,7 @@ class Runtime:
         kind = f"{workers} workers" if workers else "current-thread"
         count = sum(1 for _ in self.tasks())
         return (f"'{text_of(self.value['config']['name'])}' on "
-                f"{text_of(self.value['driver_name'])}, {kind}, {count} tasks "
+                f"{text_of(self.value['driver_ops']['name'])}, {kind}, {count} tasks "
                 f"(edo_runtime *) {int(self.value):#x}")
 
 

@@ -72,6 +72,7 @@ static int park(edo__epoll *driver, edo__source *source, edo_op *op, edo_wakeabl
     bool closed = edo_load_relaxed(&source->state) & EDO__SOURCE_CLOSED;
     int rc = closed ? -ECANCELED : edo__epoll_register(driver, source, op, &left);
     if (rc == 0 && !has_changed(source, op, seen)) {
+        op->base.result = -EAGAIN;
         edo__op_park(source, op, op->link.at.extra ? &driver->base : source->driver, waker);
         rc = 1;
     }
@@ -101,12 +102,19 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
+/* Whether an operation that was woken has its result. */
+static bool has_latched(const edo__source *source, const edo_op *op)
+{
+    return (source->traits & EDO__SOURCE_LATCHED) && op->base.result > 0;
+}
+
 static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (edo__op_is_parked(source, op, waker)) return EDO_PENDING;
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) op->link.at.extra = NULL; // it is new
+    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+    if (is_new) op->link.at.extra = NULL;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    for (;;) {
+    while (is_new || !has_latched(source, op)) {
         readiness seen = look(source);
         if (attempt(source, op, &seen)) break;
         int rc = park(edo__epoll_of(base), source, op, waker, seen);
@@ -145,13 +153,24 @@ static bool is_ours(const edo__epoll *driver, const edo_op *op)
     return other->ops == driver->base.ops;
 }
 
+/* What a poll of the descriptor would tell has been told to epoll, and is gone: so it is the
+ * operation's result. Under the lock. Returns: whether that is what it waits for. */
+static bool is_latched_for(edo_op *op, uint32_t events)
+{
+    op->base.result = (int64_t)(events & ((uint32_t)op->length | EPOLLERR | EPOLLHUP));
+    return op->base.result != 0;
+}
+
 /* Under the lock. */
-static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigned side, bool final)
+static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigned side, bool final,
+                                uint32_t events)
 {
     edo__side *s = &source->sides[side];
-    edo__note_ready(s, final ? EDO__READY_FINAL : 0);
     edo_op *op = edo__side_waiter(s);
-    return op && is_ours(driver, op) ? edo__op_wake(source, op) : NULL;
+    edo__note_ready(s, final ? EDO__READY_FINAL : 0);
+    if (!op || !is_ours(driver, op)) return NULL;
+    bool latched = source->traits & EDO__SOURCE_LATCHED;
+    return !latched || is_latched_for(op, events) ? edo__op_wake(source, op) : NULL;
 }
 
 static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)
@@ -159,8 +178,10 @@ static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)
     bool read_final = events & READ_FINAL, write_final = events & WRITE_FINAL;
     edo_wakeable *reader = NULL, *writer = NULL;
     edo__lock_take(&source->lock);
-    if (events & READ_EVENTS) reader = note_event(driver, source, EDO__READ_SIDE, read_final);
-    if (events & WRITE_EVENTS) writer = note_event(driver, source, EDO__WRITE_SIDE, write_final);
+    if (events & READ_EVENTS)
+        reader = note_event(driver, source, EDO__READ_SIDE, read_final, events);
+    if (events & WRITE_EVENTS)
+        writer = note_event(driver, source, EDO__WRITE_SIDE, write_final, events);
     edo__lock_give(&source->lock);
     edo__wake_commit(reader);
     edo__wake_commit(writer);
@@ -170,16 +191,20 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
 {
     int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
     if (ms > INT32_MAX) ms = timeout == INT64_MAX ? -1 : INT32_MAX;
-    return epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
+    int n = epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
+    if (n < 0 && errno != EINTR) edo__linux_wait_failed("epoll_wait", -errno);
+    return n;
 }
 
+/* Whatever epoll_pwait2() says, but for a signal: filters of containers deny calls that are newer than
+ * they are, each with an error of its own. What is wrong with the descriptor epoll_wait() says too. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
         return wait_in_ms(driver, timeout);
     struct timespec limit = { .tv_sec = timeout / NANOSECONDS, .tv_nsec = timeout % NANOSECONDS };
     int n = epoll_pwait2(driver->epoll, driver->events, EDO__EPOLL_BATCH, &limit, NULL);
-    if (n >= 0 || errno != ENOSYS) return n;
+    if (n >= 0 || errno == EINTR) return n;
     driver->no_pwait2 = true;
     return wait_in_ms(driver, timeout);
 }
@@ -205,10 +230,8 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 /* The counter is never read: each write is an edge. */
 static void epoll_unpark(edo_driver *driver)
 {
-    uint64_t one = 1;
     if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
-    ssize_t n = write(edo__epoll_of(driver)->event, &one, sizeof one);
-    (void)n; // it cannot block before 2^64 wakes
+    edo__linux_event_set(edo__epoll_of(driver)->event);
 }
 
 /* ---- life ---- */

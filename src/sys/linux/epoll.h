@@ -11,7 +11,7 @@ enum { EDO__EPOLL_BATCH = 256 }; // events of a turn, 3 KiB; what is left comes 
 typedef struct edo__epoll {
     edo_driver base;
     int epoll, event; // event: an eventfd that ends the wait
-    bool no_pwait2;   // the kernel lacks epoll_pwait2: whole milliseconds
+    bool no_pwait2;   // epoll_pwait2 is not to be had: whole milliseconds
     uint32_t fork_generation;
     edo_atomic(uint32_t) turns; // odd while it may refer to sources: from before a wait until its
                                 // batch is dealt with

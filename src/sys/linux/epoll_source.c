@@ -16,6 +16,7 @@
  */
 #include "sys/linux/epoll.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "sys/sys.h"
@@ -44,7 +45,7 @@ static int add_source(edo__epoll *driver, edo__source *source)
 {
     int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
     if (rc != -EEXIST) return rc < 0 ? rc : source->fd;
-    int fd = dup(source->fd);
+    int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return -errno;
     rc = edo__epoll_add(driver, fd, source, ALL_EVENTS);
     if (rc == 0) return fd;

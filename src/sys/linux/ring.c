@@ -167,8 +167,7 @@ static int check_ops(struct edo__ring *ring, const char **ret_reason)
             return -EOPNOTSUPP;
         }
     }
-    if (has_op(probe, OP_SOCKET))
-        ring->can |= EDO__RING_CAN_MULTI_ACCEPT | EDO__RING_CAN_POLL_FIRST;
+    if (has_op(probe, OP_SOCKET)) ring->can |= EDO__RING_CAN_POLL_FIRST;
     if ((ring->features & IORING_FEAT_RSRC_TAGS) != 0) ring->can |= EDO__RING_CAN_MULTI_POLL;
     return 0;
 }

@@ -59,9 +59,6 @@
 #ifndef IORING_SQ_TASKRUN
 #define IORING_SQ_TASKRUN (1U << 2) // 5.19
 #endif
-#ifndef IORING_ACCEPT_MULTISHOT
-#define IORING_ACCEPT_MULTISHOT (1U << 0) // 5.19
-#endif
 #ifndef IORING_RECVSEND_POLL_FIRST
 #define IORING_RECVSEND_POLL_FIRST (1U << 0) // 5.19
 #endif
@@ -83,9 +80,8 @@
     (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
 /* What the kernel can do beyond what edo__ring_init requires; bits of edo__ring.can. */
-#define EDO__RING_CAN_MULTI_ACCEPT (1U << 0) // edo__sqe_accept_multishot
-#define EDO__RING_CAN_MULTI_POLL   (1U << 1) // edo__sqe_poll_multishot
-#define EDO__RING_CAN_POLL_FIRST   (1U << 2) // IORING_RECVSEND_POLL_FIRST in ioprio
+#define EDO__RING_CAN_MULTI_POLL (1U << 1) // edo__sqe_poll_multishot
+#define EDO__RING_CAN_POLL_FIRST (1U << 2) // IORING_RECVSEND_POLL_FIRST in ioprio
 
 /*
  * One io_uring. Lies in its driver; touched only by the thread that holds the driver. Zeroed
@@ -355,14 +351,6 @@ static inline void edo__sqe_accept(struct io_uring_sqe *sqe, int fd, struct sock
     edo__sqe_op(sqe, IORING_OP_ACCEPT, fd, addr, 0);
     sqe->addr2 = edo__sqe_ptr(addr_len);
     sqe->accept_flags = (uint32_t)flags;
-}
-
-/* One completion per connection, each with IORING_CQE_F_MORE; a completion without it is the last.
- * Needs EDO__RING_CAN_MULTI_ACCEPT. */
-static inline void edo__sqe_accept_multishot(struct io_uring_sqe *sqe, int fd, int flags)
-{
-    edo__sqe_accept(sqe, fd, NULL, NULL, flags);
-    sqe->ioprio = IORING_ACCEPT_MULTISHOT;
 }
 
 static inline void edo__sqe_connect(struct io_uring_sqe *sqe, int fd, const struct sockaddr *addr,

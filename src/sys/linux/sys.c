@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -37,6 +38,13 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
+/* A wait that fails for good would be called again at once, for ever. */
+static void check_futex(long rc)
+{
+    if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
+        edo__linux_wait_failed("futex", -errno);
+}
+
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__ 1 // as gcc says it
@@ -49,13 +57,13 @@ uint64_t edo__sys_random(void)
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &a_while, NULL, 0);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &a_while, NULL, 0));
     nanosleep(&none, NULL);
 }
 #else
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0));
 }
 #endif
 
@@ -69,8 +77,8 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
     struct timespec until = { .tv_sec = deadline / NANOSECONDS, .tv_nsec = deadline % NANOSECONDS };
-    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
-            deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    check_futex(syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value,
+                        deadline == INT64_MAX ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY));
 }
 
 enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
@@ -91,6 +99,17 @@ void edo__sys_wait_briefly(uint32_t *tries)
 void edo__sys_close(int fd)
 {
     if (fd >= 0) close(fd);
+}
+
+/* epoll alone says so: poll(2) takes all else for ready. */
+int edo__sys_is_pollable(int fd)
+{
+    struct epoll_event event = { .events = EPOLLET };
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return -errno;
+    int rc = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    close(epoll);
+    return rc;
 }
 
 void *edo__sys_alloc(size_t size, size_t align)
@@ -353,7 +372,8 @@ void edo__sys_timer_set(int fd, int64_t when)
         spec.it_value.tv_nsec = when % NANOSECONDS;
         if (when <= 0) spec.it_value.tv_nsec = 1; // zero would disarm it
     }
-    timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL);
+    if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
+        edo__linux_wait_failed("timerfd_settime", -errno);
 }
 
 /* ---- drivers ---- */

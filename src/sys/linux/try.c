@@ -109,12 +109,9 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
     return -1;
 }
 
-/* -EAGAIN from the queue stands for no connection there, not for none at all. No flag of the call
- * keeps it from blocking. */
-static ssize_t try_accept(edo__source *source)
+/* No flag of the call keeps it from blocking. */
+static ssize_t try_accept(const edo__source *source)
 {
-    int fd = source->traits & EDO__SOURCE_LISTENER ? edo__accepted_take(source) : -EAGAIN;
-    if (fd >= 0) return fd;
     if (source->traits & EDO__SOURCE_WRAPPED && edo__status_set_nonblocking(source->fd) < 0)
         return -1;
     return accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -1,5 +1,5 @@
 /* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
- * cancellation in uring_cancel.c, listeners in uring_accept.c.
+ * cancellation in uring_cancel.c.
  *
  * Entries are prepared while tasks are polled; the turn submits them all in one system call.
  *
@@ -11,13 +11,11 @@
  * source's lock.
  *
  * A worker's ring is shared. Any thread prepares entries, under the driver's lock, so nobody
- * requests anything: a poll elsewhere cancels by itself, and a listener is armed by whoever accepts.
- * Completions are taken by one thread at a time, the turner, who has `turning` from before it
- * submits until it has handled what came; a closer of a listener may be it for a moment. So the
- * completions of one source are handled one after the other, and in order.
+ * requests anything: a poll elsewhere cancels by itself. Completions are taken by one thread at a
+ * time, the turner, who has `turning` from before it submits until it has handled what came.
  *
  *     who               does                                         under
- *     a poll, a closer  prepares; submits if `asleep`                source's lock, driver's lock
+ *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
  *     the turner        arms watches, publishes, sets `asleep`       turning, driver's lock
  *                       submits what was published; sleeps           turning
  *                       clears `asleep`, takes completions           turning
@@ -61,20 +59,6 @@ bool edo__uring_is_inherited(const edo__uring *driver)
 }
 
 /* ---- descriptors of the runtime's own ---- */
-
-static void set_event(int event)
-{
-    uint64_t one = 1;
-    ssize_t n = write(event, &one, sizeof one);
-    (void)n; // it cannot block before 2^64 wakes
-}
-
-static void clear_event(int event)
-{
-    uint64_t count;
-    ssize_t n = read(event, &count, sizeof count);
-    (void)n; // it may be clear already
-}
 
 static void arm(edo__uring *driver, unsigned number)
 {
@@ -143,11 +127,12 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
  * would end it at once (a single poll, on kernels without others). */
-static void note_watch(edo__uring *driver, uint64_t number, uint32_t flags)
+static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
+    if (result == -EBADF || result == -EINVAL) edo__linux_wait_failed("io_uring", result);
     edo__uring_watch *watch = &driver->watches[number - 1];
-    clear_event(watch->fd);
+    edo__linux_event_clear(watch->fd);
     edo__uring_begin(driver);
     watch->armed = false;
     edo__uring_end(driver);
@@ -158,9 +143,7 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
     unsigned kind = tag & EDO__TAG_BITS;
     edo__source *source = (edo__source *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
     if (kind == EDO__TAG_OWN)
-        note_watch(driver, tag >> EDO__TAG_SHIFT, flags);
-    else if (kind == EDO__TAG_LISTENER)
-        edo__uring_accepted(driver, source, result, flags);
+        note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else
         edo__uring_complete(driver, source, kind - EDO__TAG_READ, result, flags);
 }
@@ -186,38 +169,11 @@ int edo__uring_reap(edo__uring *driver)
 
 /* ---- turning ---- */
 
-/* How long to wait for a completion that whoever turns the ring may have taken by now, or whose entry
- * may have found no place. */
-enum { GLIMPSE_NS = 1000000 };
-
-/* Not in the kernel with `turning`: whoever turns the ring need not wait for a listener's end. */
-static int help_shared(edo__uring *driver)
-{
-    int count = 0;
-    edo__lock_take(&driver->lock);
-    edo__ring_submit(&driver->ring);
-    edo__lock_give(&driver->lock);
-    if (edo__lock_try(&driver->turning)) {
-        count = edo__uring_reap(driver);
-        edo__lock_give(&driver->turning);
-    }
-    return count ? 0 : edo__ring_wait(&driver->ring, 1, GLIMPSE_NS);
-}
-
-/* The wait is short, for what it is for may have found no entry, and be asked for again. */
-int edo__uring_help(edo__uring *driver)
-{
-    if (driver->shared) return help_shared(driver);
-    int rc = edo__ring_enter(&driver->ring, 1, GLIMPSE_NS);
-    edo__uring_reap(driver);
-    return rc;
-}
-
 static _Noreturn void give_up(int error)
 {
     if (error == -EEXIST)
         edo__misuse("io_uring", "a runtime belongs to the thread that turned it first");
-    edo__misuse("io_uring", "the ring is unusable: %s", edo_strerror(error));
+    edo__linux_wait_failed("io_uring", error);
 }
 
 /* Anything that the turn has not seen. What comes later raises the signal by itself. */
@@ -229,8 +185,8 @@ static bool is_more_to_do(edo__uring *driver)
 
 static void settle_signal(edo__uring *driver)
 {
-    clear_event(driver->signal);
-    if (is_more_to_do(driver)) set_event(driver->signal);
+    edo__linux_event_clear(driver->signal);
+    if (is_more_to_do(driver)) edo__linux_event_set(driver->signal);
 }
 
 /* What was prepared while completions were handled is not left to the next turn, for which a
@@ -300,7 +256,7 @@ static void uring_unpark(edo_driver *base)
     edo__uring *driver = edo__uring_of(base);
     if (edo__uring_is_inherited(driver)) return; // what it would wake is the parent
     int signal = edo_load_relaxed(&driver->signal);
-    set_event(signal >= 0 ? signal : driver->event);
+    edo__linux_event_set(signal >= 0 ? signal : driver->event);
 }
 
 /* ---- life ---- */
@@ -334,8 +290,8 @@ static int uring_open(edo_runtime *runtime, const char *argument, edo_driver **r
     driver->base = (edo_driver){ .ops = &edo__uring_driver, .runtime = runtime };
     driver->shared = edo_runtime_workers(runtime) != 0;
     driver->signal = -1;
+    edo_store_relaxed(&driver->accepts, true);
     driver->fork_generation = edo__sys_fork_generation();
-    edo__list_init(&driver->listeners);
     int rc = open_fds(driver, ret_reason);
     if (rc < 0)
         edo__free(driver, sizeof *driver);
@@ -367,7 +323,6 @@ static void uring_close(edo_driver *base)
         close_inherited(driver);
         return;
     }
-    edo__uring_close_listeners(driver);
     uint32_t tries = 0;
     while (edo_load_acquire(&base->pins))
         edo__sys_wait_briefly(&tries);
@@ -420,7 +375,6 @@ const edo_driver_ops edo__uring_driver = {
     .drive = edo__uring_drive,
     .cancel = edo__uring_cancel,
     .hang_up = edo__uring_hang_up,
-    .forget = edo__uring_forget,
     .turn = uring_turn,
     .unpark = uring_unpark,
     .fd = uring_fd,

@@ -14,21 +14,19 @@ typedef struct edo__uring_watch {
     bool once;  // not multishot, and only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* What another thread wants of the owner: to cancel the operation on a side of a source, or to look
- * after a listener. The driver's lock, while it is listed. Shared rings need none. */
+/* What another thread wants of the owner: to cancel the operation on a side of a source. The driver's
+ * lock, while it is listed. Shared rings need none. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo__source *source;
-    unsigned side; // EDO__SIDES: the listener
-    bool listed;
+    unsigned side;
 } edo__uring_request;
 
 /* A ring is owned, by the thread that enabled it, or shared, by the threads of its runtime; which
  * one is fixed when it is made.
  *
  * Owned: others touch base, owner, event, signal and, under the lock, requests and the listed.
- * Shared: the lock guards the submission queue, watches, listeners, closing; `turning` the
- * completions.
+ * Shared: the lock guards the submission queue and watches; `turning` the completions.
  *
  * Order of locks: turning, a source's, the driver's. */
 typedef struct edo__uring {
@@ -40,15 +38,14 @@ typedef struct edo__uring {
     edo_atomic(const void *) owner; // NULL until the ring is enabled
     edo__uring_watch watches[EDO__URING_WATCHES];
     unsigned watch_count;
-    edo__node listeners; // sources that a multishot accept serves, through registered
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
+    edo_atomic(bool) accepts; // the kernel waits for connections itself; the completions
 
     /* shared */
     bool shared;
-    edo_atomic(bool) asleep;           // a turn that may wait in the kernel has published
-    edo__lock turning;                 // who turns; also who takes completions between turns
-    edo_atomic(edo__source *) closing; // a listener that close works on, kept in memory for it
+    edo_atomic(bool) asleep; // a turn that may wait in the kernel has published
+    edo__lock turning;       // who turns
 } edo__uring;
 
 static inline edo__uring *edo__uring_of(edo_driver *driver)
@@ -62,7 +59,6 @@ enum {
     EDO__TAG_OWN,
     EDO__TAG_READ,
     EDO__TAG_WRITE,
-    EDO__TAG_LISTENER,
     EDO__TAG_SHIFT = 2,
     EDO__TAG_BITS = (1 << EDO__TAG_SHIFT) - 1,
 };
@@ -79,7 +75,6 @@ typedef enum edo__uring_stage {
     EDO__IN_RING,    // the kernel has it
     EDO__ASKED,      // it has it, and a request to cancel it is listed
     EDO__CANCELLING, // it has been told
-    EDO__QUEUED,     // waits for the queue of its listener, which another ring may serve
 } edo__uring_stage;
 
 static inline edo__uring_stage edo__uring_stage_of(const edo_op *op)
@@ -125,18 +120,7 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 /* Handles the completions that are there. Returns: their number. Owner; who has `turning`. */
 int edo__uring_reap(edo__uring *driver);
 
-/* Submits, and handles completions, or has whoever turns the ring handle them; waits for some.
- * Returns: 0, or why the ring is dead. Without locks. Usable. */
-int edo__uring_help(edo__uring *driver);
-
 /* ---- uring_op.c ---- */
-
-/* Parks an operation. Under the source's lock. Returns: false when the source was closed. */
-bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
-                     edo__uring_stage stage);
-
-/* Starts the operation anew with the next poll. Inside a poll. */
-edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker);
 
 /* A completion of what waits on a side. Owner; who has `turning`. */
 void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
@@ -145,14 +129,6 @@ void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side,
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 
 /* ---- uring_cancel.c ---- */
-
-/* Hands a request in, unless it is listed; the owner is to be unparked then. Any thread; the ring
- * is owned. */
-void edo__uring_request_push(edo__uring *driver, edo__uring_request *request);
-
-/* Takes a request back, if it is listed. Owner; the second under the driver's lock. */
-void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request);
-void edo__uring_request_unlist(edo__uring *driver, edo__uring_request *request);
 
 /* Takes back the request to cancel what waits on a side. Returns: it. Owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
@@ -163,24 +139,3 @@ void edo__uring_serve_requests(edo__uring *driver);
 
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op);
-
-/* ---- uring_accept.c ---- */
-
-/* Takes a connection from the listener's queue, or waits for one there, if a multishot accept
- * serves the listener. Returns: false when none does. In a poll of the driver's runtime. */
-bool edo__uring_accept(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
-                       edo_poll *ret_poll);
-
-/* Does what the listener needs now; it may be gone then. Returns: false when the kernel takes no
- * entry: it has been requested again. Owner. */
-bool edo__uring_tend_listener(edo__uring *driver, edo__source *source);
-
-/* A completion of the multishot accept. Owner; who has `turning`. */
-void edo__uring_accepted(edo__uring *driver, edo__source *source, int result, uint32_t flags);
-
-/* Ends a listener to which no operation refers. Any thread. */
-void edo__uring_forget(edo_driver *base, edo__source *source);
-
-/* Ends all multishots and lets the listeners go: the driver closes. Owner; of a shared ring, the
- * last of the runtime's threads. */
-void edo__uring_close_listeners(edo__uring *driver);

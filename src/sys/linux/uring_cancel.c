@@ -4,14 +4,11 @@
 
 /* ---- requests to the owner ---- */
 
-void edo__uring_request_push(edo__uring *driver, edo__uring_request *request)
+static void push_request(edo__uring *driver, edo__uring_request *request)
 {
     edo__lock_take(&driver->lock);
-    if (!request->listed) {
-        request->listed = true;
-        request->next = driver->requests;
-        edo_store_relaxed(&driver->requests, request);
-    }
+    request->next = driver->requests;
+    edo_store_relaxed(&driver->requests, request);
     edo__lock_give(&driver->lock);
 }
 
@@ -26,18 +23,12 @@ static void unlist(edo__uring *driver, edo__uring_request *request)
             before = before->next;
         before->next = request->next;
     }
-    request->listed = false;
 }
 
-void edo__uring_request_unlist(edo__uring *driver, edo__uring_request *request)
-{
-    if (request->listed) unlist(driver, request);
-}
-
-void edo__uring_request_drop(edo__uring *driver, edo__uring_request *request)
+static void drop_request(edo__uring *driver, edo__uring_request *request)
 {
     edo__lock_take(&driver->lock);
-    edo__uring_request_unlist(driver, request);
+    unlist(driver, request);
     edo__lock_give(&driver->lock);
 }
 
@@ -78,16 +69,10 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     if (!tell_kernel(driver, source, request->side)) return false;
     edo__lock_take(&source->lock);
     edo__uring_set_stage(source->sides[request->side].waiter, EDO__CANCELLING);
-    edo__uring_request_drop(driver, request);
+    drop_request(driver, request);
     edo__lock_give(&source->lock);
     edo__free(request, sizeof *request);
     return true;
-}
-
-static bool serve_listener(edo__uring *driver, edo__uring_request *request)
-{
-    edo__uring_request_drop(driver, request);
-    return edo__uring_tend_listener(driver, request->source);
 }
 
 /* The last that came. Only the owner takes requests off, so it stays. */
@@ -105,8 +90,7 @@ void edo__uring_serve_requests(edo__uring *driver)
     bool served = true;
     while (served && edo__unlikely(edo_load_relaxed(&driver->requests) != NULL)) {
         edo__uring_request *request = look_at_request(driver);
-        served = request->side == EDO__SIDES ? serve_listener(driver, request)
-                                             : serve_cancel(driver, request);
+        served = serve_cancel(driver, request);
     }
 }
 
@@ -131,7 +115,7 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
     if (parked) {
         edo_add_relaxed(&driver->base.pins, 1);
         edo__uring_set_stage(op, EDO__ASKED);
-        edo__uring_request_push(driver, request);
+        push_request(driver, request);
     }
     edo__lock_give(&source->lock);
     if (parked)
@@ -149,15 +133,6 @@ static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
     return true;
 }
 
-/* Under the lock. Returns: whether the operation is in the ring. */
-static bool is_in_ring(edo__source *source, edo_op *op)
-{
-    if (edo_load_relaxed(&op->word) != EDO__OP_PARKED) return false;
-    if (edo__uring_stage_of(op) != EDO__QUEUED) return true;
-    edo__op_leave(source, op);
-    return false;
-}
-
 static edo_poll end_cancelled(edo_op *op)
 {
     bool has_result = edo_load_relaxed(&op->word) == EDO__OP_WOKEN && op->base.result != -EAGAIN;
@@ -173,7 +148,7 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     edo__uring *driver = edo__uring_of(base);
     bool usable = edo__uring_is_usable(driver), told = false;
     edo__lock_take(&source->lock);
-    bool pending = is_in_ring(source, op);
+    bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;
     if (is_new && usable) told = cancel_in_ring(driver, source, op);

@@ -10,6 +10,8 @@
  */
 #include "sys/linux/uring.h"
 
+#include <sys/socket.h>
+
 enum {
     READ_EVENTS = POLLIN | POLLRDHUP,
     WRITE_EVENTS = POLLOUT,
@@ -17,16 +19,17 @@ enum {
 
 /* ---- parking ---- */
 
-bool edo__uring_park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
-                     edo__uring_stage stage)
+/* Under the source's lock. Returns: false when the source was closed. */
+static bool park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED) return false;
-    edo__uring_set_stage(op, stage);
+    edo__uring_set_stage(op, EDO__IN_RING);
     edo__op_park(source, op, &driver->base, waker);
     return true;
 }
 
-edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
+/* It starts anew with the next poll. Inside a poll. */
+static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 {
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     edo__wake_commit(edo__wake_prepare(waker));
@@ -35,9 +38,11 @@ edo_poll edo__uring_start_later(edo_op *op, edo_wakeable *waker)
 
 /* ---- starting ---- */
 
-/* Whether the ring makes the transfer itself; else it only waits until a call may succeed. */
-static bool is_transfer(const edo__source *source, const edo_op *op)
+/* Whether the ring makes the call itself; else it only waits until one may succeed. An accept in
+ * flight takes the one connection that it is for, and no more: others may accept on the socket. */
+static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
 {
+    if (edo__request_of(op) == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
     return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
@@ -54,21 +59,25 @@ static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
 }
 
 /* Returns: false when the call would block. */
-static bool attempt(edo__source *source, edo_op *op)
+static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
 {
-    bool transfer = is_transfer(source, op);
+    bool call = is_call(driver, source, op);
     uint32_t seen = edo_load_acquire(&source->sides[edo__side_of(op)].ready);
-    if (transfer && !(seen & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
+    if (call && !(seen & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
-    if (transfer) note_try(source, op, seen);
+    if (call) note_try(source, op, seen);
     return op->base.result != -EAGAIN;
 }
 
 /* The side is known not to be ready: the kernel need not try before it waits. */
-static void fill_transfer(const edo__uring *driver, const edo__source *source, const edo_op *op,
-                          struct io_uring_sqe *sqe)
+static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
+                      struct io_uring_sqe *sqe)
 {
     char *data = (char *)op->data + op->progress;
+    if (edo__request_of(op) == EDO__ACCEPT) {
+        edo__sqe_accept(sqe, source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        return;
+    }
     if (edo__request_of(op) == EDO__READ)
         edo__sqe_recv(sqe, source->fd, data, edo__asked(op), 0);
     else
@@ -83,12 +92,15 @@ static unsigned events_of(const edo_op *op)
     return (unsigned)op->length | (op->length & POLLPRI ? POLLRDBAND : 0);
 }
 
-static void fill(const edo__uring *driver, const edo__source *source, const edo_op *op,
+static void fill(const edo__uring *driver, const edo__source *source, edo_op *op,
                  struct io_uring_sqe *sqe)
 {
     unsigned side = edo__side_of(op);
-    if (is_transfer(source, op))
-        fill_transfer(driver, source, op, sqe);
+    bool call = is_call(driver, source, op);
+    op->detail &= ~(uint32_t)EDO__DETAIL_IN_CALL;
+    if (call) op->detail |= EDO__DETAIL_IN_CALL;
+    if (call)
+        fill_call(driver, source, op, sqe);
     else if (edo__request_of(op) == EDO__POLL)
         edo__sqe_poll(sqe, source->fd, events_of(op));
     else
@@ -106,7 +118,7 @@ static submission try_submit(edo__uring *driver, edo__source *source, edo_op *op
     edo__lock_take(&source->lock);
     edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    bool parked = sqe && edo__uring_park(driver, source, op, waker, EDO__IN_RING);
+    bool parked = sqe && park(driver, source, op, waker);
     if (parked) fill(driver, source, op, sqe);
     edo__uring_end(driver);
     edo__lock_give(&source->lock);
@@ -121,17 +133,14 @@ static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_
     if (done == NO_ENTRY && edo__uring_is_owner(driver) && edo__uring_reap(driver))
         done = try_submit(driver, source, op, waker);
     if (done == SUBMITTED) return EDO_PENDING;
-    if (done == NO_ENTRY) return edo__uring_start_later(op, waker);
+    if (done == NO_ENTRY) return start_later(op, waker);
     op->base.result = -ECANCELED;
     return EDO_READY;
 }
 
 static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    edo_poll poll;
-    if (edo__request_of(op) == EDO__ACCEPT && edo__uring_accept(driver, source, op, waker, &poll))
-        return poll;
-    return attempt(source, op) ? EDO_READY : submit(driver, source, op, waker);
+    return attempt(driver, source, op) ? EDO_READY : submit(driver, source, op, waker);
 }
 
 /* Whether this poll is one of the ring's runtime. */
@@ -150,27 +159,32 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
     bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     if (woken && op->base.result != -EAGAIN) return EDO_READY;
-    if (woken && !is_at_home(driver)) return edo__uring_start_later(op, waker);
+    if (woken && !is_at_home(driver)) return start_later(op, waker);
     return start(driver, source, op, waker);
 }
 
 /* ---- completing ---- */
 
-/* More to read, or room to write, after a completed transfer. */
+/* More to read, or room to write, after a completed transfer. While descriptors are short a call tells
+ * so sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
-    bool more = op->base.result > 0 && !edo__has_met_end(source, op);
+    bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
+    bool more = failed || (op->base.result > 0 && !edo__has_met_end(source, op));
     if (more || (flags & IORING_CQE_F_SOCK_NONEMPTY))
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
 /* A cancellation that nobody asked for is the kernel's (the thread that submitted it has ended):
- * tried again, as is what only waited. */
-static int64_t answer_of(const edo__source *source, const edo_op *op, int result)
+ * tried again, as is what only waited. Older kernels do not wait for the connections of a socket that is
+ * non-blocking: there the ring only polls it from then on. */
+static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
     if (result == -EINTR || (result == -ECANCELED && !asked)) return -EAGAIN;
-    if (result < 0 || is_transfer(source, op)) return result;
+    if (result == -EAGAIN && edo__request_of(op) == EDO__ACCEPT)
+        edo_store_relaxed(&driver->accepts, false);
+    if (result < 0 || (op->detail & EDO__DETAIL_IN_CALL)) return result;
     int events = edo__request_of(op) == EDO__POLL ? result & ~POLLRDBAND : 0;
     return events ? events : -EAGAIN;
 }
@@ -184,8 +198,8 @@ void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side,
     edo_op *op = source->sides[side].waiter;
     if (edo__uring_stage_of(op) == EDO__ASKED)
         request = edo__uring_take_cancel(driver, source, side);
-    op->base.result = answer_of(source, op, result);
-    if (is_transfer(source, op)) note_transfer(source, op, flags);
+    op->base.result = answer_of(driver, op, result);
+    if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo_wakeable *waker = edo__op_wake(source, op);
     edo__lock_give(&source->lock);
     edo__wake_commit(waker);

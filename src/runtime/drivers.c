@@ -1,0 +1,111 @@
+/* The kind of driver of a runtime: chosen once, by edo_runtime_create, for all seats that it will
+ * ever have.
+ *
+ *     by config or EDO_DRIVER -- the system refuses one to any of the first seats --> the fallback
+ *
+ * Only create makes that step, before any thread of the runtime runs, and with all seats anew: an
+ * operation that parked on one kind of driver is unknown to the other. A later seat, of a helper,
+ * has the same kind or is not made; the monitor asks for it again with its next look.
+ *
+ * The driver of the first helper is opened by create and kept: descriptors may be short just when a
+ * worker is stuck. Written by create, then by the monitor's thread alone, then by the release; the
+ * start and the join of that thread order them. */
+#include <string.h>
+
+#include "runtime/runtime.h"
+
+/* ---- the choice ---- */
+
+static const edo_driver_ops *find(const char *name, size_t length)
+{
+    char text[32];
+    if (length >= sizeof text) return NULL;
+    memcpy(text, name, length);
+    text[length] = '\0';
+    return edo__sys_driver(text);
+}
+
+static size_t size_of_argument(const edo_runtime *runtime)
+{
+    return runtime->driver_argument ? strlen(runtime->driver_argument) + 1 : 0;
+}
+
+static void forget_argument(edo_runtime *runtime)
+{
+    edo__free(runtime->driver_argument, size_of_argument(runtime));
+    runtime->driver_argument = NULL;
+}
+
+/* The config's memory, and the environment, may change after create. */
+static int copy_argument(edo_runtime *runtime, const char *argument)
+{
+    size_t size = strlen(argument) + 1;
+    runtime->driver_argument = edo__alloc(size);
+    if (!runtime->driver_argument) return -ENOMEM;
+    memcpy(runtime->driver_argument, argument, size);
+    return 0;
+}
+
+int edo__drivers_choose(edo_runtime *runtime, const char *wanted)
+{
+    const edo_config *config = &runtime->config;
+    runtime->driver_ops = config->driver_ops;
+    if (runtime->driver_ops) return 0;
+    const char *name = config->driver ? config->driver : wanted;
+    if (!name || !*name) name = EDO__DEFAULT_DRIVER;
+    const char *colon = strchr(name, ':');
+    size_t length = colon ? (size_t)(colon - name) : strlen(name);
+    runtime->driver_ops = find(name, length);
+    if (!runtime->driver_ops) return -EINVAL;
+    return colon ? copy_argument(runtime, colon + 1) : 0;
+}
+
+bool edo__drivers_fall_back(edo_runtime *runtime)
+{
+    const edo_driver_ops *ops = runtime->driver_ops;
+    bool own = runtime->config.driver_ops;
+    if (!runtime->driver_refusal || own || !strcmp(ops->name, EDO__FALLBACK_DRIVER)) return false;
+    edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
+             runtime->config.name, ops->name, runtime->driver_refusal, EDO__FALLBACK_DRIVER);
+    forget_argument(runtime);
+    runtime->driver_refusal = NULL;
+    runtime->driver_ops = edo__sys_driver(EDO__FALLBACK_DRIVER);
+    return true;
+}
+
+/* ---- drivers ---- */
+
+static int open_one(edo_runtime *runtime, edo_driver **ret_driver)
+{
+    const char *reason = "";
+    int rc = runtime->driver_ops->open(runtime, runtime->driver_argument, ret_driver, &reason);
+    if (rc < 0) runtime->driver_refusal = reason;
+    return rc;
+}
+
+int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver)
+{
+    edo_driver *kept = runtime->kept_driver;
+    if (!kept) return open_one(runtime, ret_driver);
+    runtime->kept_driver = NULL;
+    *ret_driver = kept;
+    return 0;
+}
+
+int edo__drivers_keep_one(edo_runtime *runtime)
+{
+    if (runtime->seat_limit == runtime->worker_count) return 0;
+    return open_one(runtime, &runtime->kept_driver);
+}
+
+void edo__drivers_close(edo_runtime *runtime)
+{
+    edo_driver *kept = runtime->kept_driver;
+    runtime->kept_driver = NULL;
+    if (kept) kept->ops->close(kept);
+}
+
+void edo__drivers_free(edo_runtime *runtime)
+{
+    forget_argument(runtime);
+}
