@@ -25,7 +25,7 @@
 /* How long watchers go on after a long poll: with some ten of them per second they always do. */
 #define LATELY edo_ms(100)
 
-/* Between two looks: five thousand per second, some 2 us each. */
+/* Between two looks. A shorter one makes help earlier, and costs a wake of the thread each time. */
 #define PERIOD edo_us(200)
 
 /* The same when somebody has been stuck for long, and no other long polls are about. */
