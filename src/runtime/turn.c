@@ -262,7 +262,7 @@ static bool sleeps_on(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) == EDO__PARKED &&
            !edo_load_relaxed(&worker->runtime->stuck_count) &&
-           edo__watch_period(worker, now) != EDO_NEVER;
+           edo__watch_is_close(worker->runtime, now);
 }
 
 /* A sleep in pieces, with a look at the other workers before each. */

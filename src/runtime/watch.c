@@ -41,18 +41,19 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
+/* Never for ever, even if nobody is stuck any more: the monitor counts on a watcher. */
 int64_t edo__watch_period(const edo__worker *worker, int64_t now)
 {
-    const edo_runtime *runtime = worker->runtime;
-    if (edo__watch_is_close(runtime, now)) return PERIOD;
-    return edo_load_relaxed(&runtime->stuck_count) ? STUCK_PERIOD : EDO_NEVER;
+    return edo__watch_is_close(worker->runtime, now) ? PERIOD : STUCK_PERIOD;
 }
 
 bool edo__watch_begin(edo__worker *worker, int64_t now)
 {
+    edo_runtime *runtime = worker->runtime;
     uint32_t none = 0;
-    return edo__watch_period(worker, now) != EDO_NEVER &&
-           edo_cas_relaxed(&worker->runtime->has_watcher, &none, 1);
+    if (!edo__watch_is_close(runtime, now) && !edo_load_relaxed(&runtime->stuck_count))
+        return false;
+    return edo_cas_relaxed(&runtime->has_watcher, &none, 1);
 }
 
 void edo__watch_end(edo__worker *worker)
