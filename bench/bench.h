@@ -23,6 +23,8 @@ bench_fn bench_mem_task;
 bench_fn bench_spawn_blocking;
 bench_fn bench_spawn_blocking_batch;
 bench_fn bench_stall_lateness;
+bench_fn bench_mixed;
+bench_fn bench_saturate;
 bench_fn bench_echo;
 bench_fn bench_memserver;
 bench_fn bench_proxy;

@@ -26,6 +26,8 @@ static const struct workload {
     { "spawn_blocking", bench_spawn_blocking },
     { "spawn_blocking_batch", bench_spawn_blocking_batch },
     { "stall_lateness", bench_stall_lateness },
+    { "mixed", bench_mixed },
+    { "saturate", bench_saturate },
     { "echo", bench_echo },
     { "memserver", bench_memserver },
     { "proxy", bench_proxy },

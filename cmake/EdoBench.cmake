@@ -13,5 +13,5 @@ function(edo_bench_program target)
 endfunction()
 
 edo_bench_program(edo-bench ${bench_sources})
-target_link_libraries(edo-bench PRIVATE edo_static)
+target_link_libraries(edo-bench PRIVATE edo_static m)
 edo_bench_program(raw-epoll ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)

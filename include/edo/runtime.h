@@ -58,7 +58,8 @@ typedef struct edo_stall {
  * poll. end: behind the last of them, when the function has ended, before anybody who waits for the
  * task is woken. All four must not keep the task's handle.
  * stall: when a poll passes stall_limit, once for that poll, if its thread tells what it runs (else
- * the log says so, and it is asked again later); not for edo_block_in_place(). On the runtime's
+ * the log says so, and it is asked again later). Time in edo_block_in_place() is not counted, nor
+ * more than some milliseconds of the time in which the process was stopped. On the runtime's
  * monitor, which looks after nothing else meanwhile. */
 typedef struct edo_hooks {
     void *user;

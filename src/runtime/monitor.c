@@ -27,9 +27,12 @@ enum {
 
 #define PERIOD edo_ms(3)
 
+/* Of a poll's time, between two looks; see elapsed(). */
+#define MOST_COUNTED (4 * PERIOD)
+
 typedef struct seen {
     uint64_t beat, turns;
-    int64_t since;        // when it was first seen in this poll
+    int64_t held;         // ns that this poll has kept the worker, as far as it was seen
     bool turned;          // its driver, between the last two looks
     int64_t report_after; // so long of this poll
 } seen;
@@ -41,13 +44,14 @@ struct edo__monitor {
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
     uint32_t idle_looks;
-    seen seen[]; // one per seat
+    int64_t looked_at; // ns of edo__sys_now(); the last look
+    seen seen[];       // one per seat
 };
 
 /* ---- stuck, and no longer ---- */
 
-/* Each bit has one writer, so neither undoes what the other says; who sets the first or clears the
- * last one counts. Orders nothing: who is woken for it acquires that with the wake. */
+/* Who sets the first bit or clears the last one counts: so each change from none to some and back is
+ * counted once, whoever makes it. Orders nothing: who is woken for it acquires that with the wake. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -63,6 +67,23 @@ static void kick(edo__monitor *monitor)
 {
     edo_add_release(&monitor->word, 1); // what there is to see
     edo__sys_futex_wake(&monitor->word);
+}
+
+/* A reader of the new mark and an older turn leaves the worker alone until it looks again. */
+bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
+{
+    bool known = edo_load_figure(&worker->stuck_turn) == turns &&
+                 (edo_load_relaxed(&worker->stuck) & EDO__STUCK_LONG);
+    if (known) return false;
+    edo_store_figure(&worker->stuck_turn, turns);
+    edo_store_figure(&worker->is_hurried, true);
+    mark(worker, EDO__STUCK_LONG);
+    return true;
+}
+
+void edo__monitor_unmark_long(edo__worker *worker)
+{
+    if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_LONG) unmark(worker, EDO__STUCK_LONG);
 }
 
 void edo__monitor_hand_over(edo__worker *worker)
@@ -144,18 +165,30 @@ static void see_to_help(edo__monitor *monitor)
 
 /* ---- looks ---- */
 
-static void report(edo__worker *worker, seen *before, int64_t now)
+static void report(edo__worker *worker, seen *before)
 {
-    int64_t duration = now - before->since;
-    if (duration < before->report_after) return;
+    if (before->held < before->report_after) return;
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return;
-    before->report_after = edo__stall_report(worker, duration);
+    before->report_after = edo__stall_report(worker, before->held);
 }
 
-static void note_long(edo__worker *worker, uint32_t before, bool is_long)
+/* A mark of another worker's may be there: of this turn, or of one that has ended; or it came just as
+ * the worker fell asleep. */
+static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
-    if (is_long && !(before & EDO__STUCK_LONG)) mark(worker, EDO__STUCK_LONG);
-    if (!is_long && (before & EDO__STUCK_LONG)) unmark(worker, EDO__STUCK_LONG);
+    if (is_long)
+        edo__monitor_mark_long(worker, turns);
+    else if (edo_load_figure(&worker->stuck_turn) != turns ||
+             edo_load_relaxed(&worker->park) == EDO__PARKED)
+        edo__monitor_unmark_long(worker);
+}
+
+/* What counts of the time since the last look. The process may have been stopped, so no more than
+ * some periods: if it was the monitor that had no time, stalls are found later than they might be. */
+static int64_t elapsed(const edo__monitor *monitor, int64_t now)
+{
+    int64_t since = now - monitor->looked_at;
+    return since < MOST_COUNTED ? since : MOST_COUNTED;
 }
 
 /* Returns: whether it has moved. */
@@ -165,13 +198,14 @@ static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, in
     bool moved = beat != before->beat || turns != before->turns;
     bool polls = beat % 2;
     if (beat != before->beat) before->report_after = monitor->runtime->config.stall_limit;
-    if (beat != before->beat || !polls) before->since = now;
-    uint32_t marks = edo_load_relaxed(&worker->stuck), in_place = marks & EDO__STUCK_IN_PLACE;
+    if (beat != before->beat) before->held = 0;
+    bool in_place = edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE;
     bool is_long = !in_place && polls && beat == before->beat, stuck = in_place || is_long;
-    if (worker->is_shared) note_long(worker, marks, is_long);
+    if (is_long) before->held += elapsed(monitor, now);
+    if (worker->is_shared) note_long(worker, turns, is_long);
     if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
         edo_store_figure(&worker->is_hurried, true);
-    if (stuck) report(worker, before, now);
+    if (is_long) report(worker, before);
     before->turned = turns != before->turns;
     before->beat = beat;
     before->turns = turns;
@@ -185,6 +219,7 @@ static void look(edo__monitor *monitor)
     bool moved = false;
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         if (look_at(monitor, runtime->seats[i], &monitor->seen[i], now)) moved = true;
+    monitor->looked_at = now;
     monitor->idle_looks = moved ? 0 : monitor->idle_looks + 1;
     see_to_help(monitor);
 }

@@ -72,10 +72,16 @@ uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t mos
     return taken;
 }
 
-edo__backlog edo__backlog_clear(edo__backlog *backlog)
+edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most)
 {
-    edo__backlog all = { backlog->first, backlog->last, backlog->count };
-    backlog->first = backlog->last = NULL;
-    edo_store_relaxed(&backlog->count, 0);
-    return all;
+    edo_task *first = backlog->first, *last = NULL;
+    uint64_t count = 0;
+    for (; backlog->first && count < most; count++) {
+        last = backlog->first;
+        edo_plain_read(&last->queue_next);
+        backlog->first = last->queue_next;
+    }
+    if (!backlog->first) backlog->last = NULL;
+    edo_store_relaxed(&backlog->count, backlog->count - count);
+    return (edo__backlog){ count ? first : NULL, last, count };
 }

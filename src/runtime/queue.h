@@ -81,8 +81,8 @@ void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last,
  * Returns: how many. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
-/* Empties it. Returns: what was in it. */
-edo__backlog edo__backlog_clear(edo__backlog *backlog);
+/* Takes the oldest out of it, at most `most`. Returns: them. */
+edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
 /* Moves half of another queue, rounded up, but no more than fit, to `mine`, whose owner calls.
  * Returns: how many; 0 when there was none, or others were faster. */

@@ -51,7 +51,8 @@ struct edo_runtime {
     edo_atomic(uint32_t) refs;
     edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
     edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck
-    edo_atomic(uint32_t) has_watcher;    // a worker that sleeps looks after them
+    edo_atomic(uint32_t) has_watcher;    // one that sleeps watches the others
+    edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
     edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a seat
     edo__lock driver_lock;               // the ends of drivers, and who reads their counters
     edo__scale scales[EDO__HISTOGRAMS];  // fixed
@@ -222,6 +223,28 @@ int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter);
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 
+/* ---- watch.c ---- */
+
+/* Whether long polls were seen lately. now: of edo__sys_now(). */
+static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)
+{
+    return edo_load_figure(&runtime->watch_until) > now;
+}
+
+/* A turn of a worker among others has taken so long; it ended now. */
+void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
+
+/* The worker is to sleep. Returns: whether it is the watcher from now on, until edo__watch_end. Its
+ * thread. */
+bool edo__watch_begin(edo__worker *worker, int64_t now);
+void edo__watch_end(edo__worker *worker);
+
+/* How long the watcher may sleep until its next look. */
+int64_t edo__watch_period(const edo__worker *worker, int64_t now);
+
+/* A look at the others: worker->owes_help is set if it finds one that is stuck. Its thread. */
+void edo__watch_look(edo__worker *worker, int64_t now);
+
 /* ---- monitor.c ---- */
 
 int edo__monitor_start(edo_runtime *runtime);
@@ -230,6 +253,13 @@ void edo__monitor_free(edo_runtime *runtime);
 
 /* A worker is awake again: so must the monitor be. */
 void edo__monitor_note_awake(edo_runtime *runtime);
+
+/* The worker was found in one turn for too long: the one in which `turns` had that value. Any thread.
+ * Returns: whether nobody had found it before. */
+bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
+
+/* That turn has ended. Its thread, or the monitor. */
+void edo__monitor_unmark_long(edo__worker *worker);
 
 /* The worker is stuck from now on, as its own word has it; and no longer. Its thread. */
 void edo__monitor_hand_over(edo__worker *worker);

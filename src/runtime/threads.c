@@ -60,9 +60,10 @@ static void help(edo__worker *worker, edo__worker *victim)
 void edo__worker_help(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
+    worker->owes_help = false;
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
         edo__worker *other = runtime->seats[i];
-        if (other != worker && edo_load_relaxed(&other->stuck)) help(worker, other);
+        if (other != worker && edo__worker_is_stuck(other)) help(worker, other);
     }
     if (edo_load_relaxed(&runtime->idle.injected.count)) edo__worker_take_injected(worker);
 }

@@ -4,10 +4,9 @@
 #include "task/op.h"
 
 enum {
-    SLICE_SPENT = -1,           // edo_cx.slice_end, behind a poll that took all its time
-    LONGEST_QUEUE = 4096,       // of tasks that end soon, for which nobody else is wanted
-    MANY_TIMERS = 32,           // that fire within GATHER_TIME
-    WATCH_PERIOD = 1000 * 1000, // nanoseconds between two looks after seats that are stuck
+    SLICE_SPENT = -1,     // edo_cx.slice_end, behind a poll that took all its time
+    LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
+    MANY_TIMERS = 32,     // that fire within GATHER_TIME
 };
 
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
@@ -76,17 +75,6 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     return poll;
 }
 
-static __attribute__((noinline, cold)) edo_poll poll_observed(edo__worker *worker, edo_task *task,
-                                                              uint64_t state)
-{
-    worker->in_hand = task;
-    int64_t start = edo__observe_begin(worker, task);
-    edo_poll poll = poll_frame(worker, task, state);
-    edo__observe_end(worker, task, start);
-    if (poll != EDO_READY) worker->in_hand = NULL;
-    return poll;
-}
-
 static void end_task(edo__worker *worker, edo_task *task)
 {
     worker->ended++;
@@ -97,18 +85,60 @@ static void end_task(edo__worker *worker, edo_task *task)
     edo__task_finish(task);
 }
 
-static void requeue(edo__worker *worker, edo_task *task)
+static always_inline void requeue(edo__worker *worker, edo_task *task,
+                                  void (*push)(edo__worker *, edo_task *))
 {
     if (worker->cx.budget <= 0) edo_add_counter(&worker->counters.budget_yields, 1);
     if (!worker->keeps_yielded || !edo__state_keep(&task->state)) edo__state_requeue(&task->state);
-    edo__worker_push_back(worker, task);
+    push(worker, task);
 }
 
 /* It was woken while it was polled. */
-static void push_again(edo__worker *worker, edo_task *task)
+static always_inline void push_again(edo__worker *worker, edo_task *task,
+                                     void (*push)(edo__worker *, edo_task *))
 {
     edo__task_note_queued(task);
-    edo__worker_push_back(worker, task);
+    push(worker, task);
+}
+
+/* push: of a task that is ready again. */
+static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
+                                 void (*push)(edo__worker *, edo_task *))
+{
+    if (poll == EDO_READY) {
+        end_task(worker, task);
+        return;
+    }
+    edo__timer_set(worker, task, worker->cx.next_deadline);
+    if (worker->cx.requeue)
+        requeue(worker, task, push);
+    else if (edo__state_pause(&task->state))
+        push_again(worker, task, push);
+}
+
+/* A look at the clock per poll costs as much as a short poll: so only while long ones are about. Returns:
+ * whether it was long; then its turn ends. */
+static bool was_long(edo__worker *worker)
+{
+    if (!(worker->observed & EDO__POLL_TIMED)) return false;
+    int64_t now = edo__sys_now();
+    bool is_long = now - worker->polled_at >= TURN_TARGET / 2;
+    worker->polled_at = now;
+    if (is_long) edo_store_figure(&worker->is_hurried, true);
+    return is_long;
+}
+
+/* A task that is ready again right after a long poll goes behind those that events and timers are
+ * about to make ready: else each of these would wait for a poll of every such task. */
+static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
+                                                          uint64_t state)
+{
+    worker->in_hand = task;
+    int64_t start = edo__observe_begin(worker, task);
+    edo_poll poll = poll_frame(worker, task, state);
+    edo__observe_end(worker, task, start);
+    if (poll != EDO_READY) worker->in_hand = NULL;
+    settle(worker, task, poll, was_long(worker) ? edo__worker_push_yielded : edo__worker_push_back);
 }
 
 void edo__poll_task(edo__worker *worker, edo_task *task)
@@ -121,18 +151,10 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         return;
     }
     worker->cx.polls++;
-    bool observed = (worker->observed | task->head.flags) & EDO__TASK_COUNTED;
-    edo_poll poll = edo__unlikely(observed) ? poll_observed(worker, task, state)
-                                            : poll_frame(worker, task, state);
-    if (poll == EDO_READY) {
-        end_task(worker, task);
-        return;
-    }
-    edo__timer_set(worker, task, worker->cx.next_deadline);
-    if (worker->cx.requeue)
-        requeue(worker, task);
-    else if (edo__state_pause(&task->state))
-        push_again(worker, task);
+    if (edo__unlikely((worker->observed | task->head.flags) & EDO__POLL_OBSERVED))
+        poll_observed(worker, task, state);
+    else
+        settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
 }
 
 void edo__check_time_slice(edo_cx *cx)
@@ -186,6 +208,7 @@ static bool run_ready(edo__worker *worker)
  * was meant for our sleep. So that is not slept over, the word is looked at once more. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
+    edo_store_figure(&worker->turned_at, worker->awake_since);
     edo_store_figure(&worker->turns, worker->turns + 1);
     edo_store_figure(&worker->is_hurried, false);
     if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
@@ -234,18 +257,44 @@ static void note_sleep(edo__worker *worker)
 static void note_awake(edo__worker *worker)
 {
     worker->awake_since = edo__sys_now();
+    edo_store_figure(&worker->turned_at, worker->awake_since);
     worker->awake_from = edo__runtime_now(worker->runtime);
     worker->fired = 0;
     edo_add_counter(&worker->counters.parks, 1);
 }
 
-static void sleep_in_driver(edo__worker *worker, int64_t timeout)
+/* Nothing happened, so the sleep may go on. */
+static bool sleeps_on(const edo__worker *worker, int64_t now)
+{
+    return edo_load_relaxed(&worker->park) == EDO__PARKED &&
+           !edo_load_relaxed(&worker->runtime->stuck_count) &&
+           edo__watch_is_close(worker->runtime, now);
+}
+
+/* A sleep in pieces, with a look at the other workers before each. */
+static void sleep_watching(edo__worker *worker, int64_t timeout)
+{
+    int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
+    int count = 0;
+    do {
+        edo__watch_look(worker, now);
+        if (worker->owes_help) return;
+        period = edo__watch_period(worker, now);
+        count = turn_driver(worker, period < end - now ? period : end - now);
+        now = edo__sys_now();
+    } while (count == 0 && now < end && sleeps_on(worker, now));
+}
+
+static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
         timeout = 0; // pushed meanwhile; the swap below acquires what came before
     if (timeout) note_sleep(worker);
-    turn_driver(worker, timeout);
+    if (timeout && watches)
+        sleep_watching(worker, timeout);
+    else
+        turn_driver(worker, timeout);
     if (timeout) note_awake(worker);
     edo_swap_acquire(&worker->park, EDO__AWAKE);
     edo__monitor_note_awake(worker->runtime);
@@ -281,19 +330,14 @@ static void wait_alone(edo__worker *worker, int64_t limit)
     if (timeout == 0)
         turn_driver(worker, 0);
     else
-        sleep_in_driver(worker, timeout);
+        sleep_in_driver(worker, timeout, false);
 }
 
-/* One of those who sleep while a worker is stuck looks after it. */
-static void sleep_or_watch(edo__worker *worker, int64_t timeout)
+static void sleep_among_others(edo__worker *worker, int64_t timeout)
 {
-    edo_runtime *runtime = worker->runtime;
-    uint32_t watched = 0;
-    bool watches = edo_load_relaxed(&runtime->stuck_count) &&
-                   edo_cas_relaxed(&runtime->has_watcher, &watched, 1);
-    if (watches && timeout > WATCH_PERIOD) timeout = WATCH_PERIOD;
-    sleep_in_driver(worker, timeout);
-    if (watches) edo_store_relaxed(&runtime->has_watcher, 0);
+    bool watches = edo__watch_begin(worker, worker->awake_since);
+    sleep_in_driver(worker, timeout, watches);
+    if (watches) edo__watch_end(worker);
 }
 
 static void park(edo__worker *worker)
@@ -304,7 +348,7 @@ static void park(edo__worker *worker)
     } else if (does_clock_skip(worker->runtime) && edo__idle_skip_clock(worker)) {
         edo__idle_leave(worker);
     } else {
-        sleep_or_watch(worker, until_next_timer(worker, EDO_NEVER));
+        sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);
     }
     edo__hooks_park(worker, false);
@@ -397,21 +441,33 @@ static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t end
 
 static void begin_shared(edo__worker *worker, int64_t now)
 {
+    if (edo__unlikely(edo_load_relaxed(&worker->stuck))) edo__monitor_unmark_long(worker);
     edo__worker_drain_inject(worker);
     if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
     edo__worker_take_overflow(worker, now);
+    edo__worker_take_yielded(worker);
     if (!worker->is_spare) edo__worker_take_injected(worker);
     if (edo__worker_has_tasks(worker)) edo__idle_end_search(worker);
+}
+
+static void time_polls(edo__worker *worker, int64_t now)
+{
+    uint8_t rest = worker->observed & (uint8_t)~EDO__POLL_TIMED;
+    worker->observed = edo__watch_is_close(worker->runtime, now) ? rest | EDO__POLL_TIMED : rest;
+    worker->polled_at = now;
 }
 
 static void turn_shared(edo__worker *worker)
 {
     int64_t start = edo__sys_now();
     uint64_t polls = worker->cx.polls, ended = worker->ended;
+    edo_store_figure(&worker->turned_at, start);
     begin_shared(worker, start);
+    time_polls(worker, start);
     run_ready(worker);
     int64_t end = edo__sys_now();
     note_busy(worker, end);
+    edo__watch_note_turn(worker, end - start, end);
     tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
     edo__worker_consider_waking(worker); // what waits may be worth more than before
     wait_among_others(worker);

@@ -24,10 +24,11 @@ static edo_task *pop_pinned(edo__worker *worker)
 
 /* ---- the ring ---- */
 
-static void append_overflow(edo__worker *worker, edo_task *first, edo_task *last, uint64_t count)
+static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_task *last,
+                   uint64_t count)
 {
     edo__lock_take(&worker->overflow_lock);
-    edo__backlog_append(&worker->overflow, first, last, count);
+    edo__backlog_append(to, first, last, count);
     edo__lock_give(&worker->overflow_lock);
 }
 
@@ -45,7 +46,7 @@ static bool spill(edo__worker *worker, edo_task *with)
         last = with;
         count++;
     }
-    append_overflow(worker, first, last, count);
+    append(worker, &worker->overflow, first, last, count);
     return true;
 }
 
@@ -69,6 +70,18 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
 {
     push_ring(worker, task);
     edo__worker_consider_waking(worker);
+}
+
+/* Each is worth another worker. The fence: as in edo__worker_consider_waking. */
+void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task)) {
+        edo__worker_push_local(worker, task);
+        return;
+    }
+    append(worker, &worker->yielded, task, task, 1);
+    edo_fence_seq_cst();
+    edo__idle_wake_one(worker->runtime);
 }
 
 /* ---- the next-task slot: what a task woke or spawned last runs next, while it is in the caches
@@ -118,7 +131,8 @@ edo_task *edo__worker_pop_shared(edo__worker *worker)
 bool edo__worker_has_tasks(const edo__worker *worker)
 {
     if (worker->local.first || edo_load_relaxed(&worker->inject)) return true;
-    return worker->is_shared && (edo_load_relaxed(&worker->next) || edo__worker_length(worker));
+    return worker->is_shared && (edo_load_relaxed(&worker->next) || edo__worker_length(worker) ||
+                                 edo_load_relaxed(&worker->yielded.count));
 }
 
 /* ---- from elsewhere ---- */
@@ -157,6 +171,20 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
+/* One when nothing else is ready, else one per LEAST_SHARE turns; the turn ends after it, if it is as
+ * long as before. So what becomes ready meanwhile waits for one of them, not for all. */
+void edo__worker_take_yielded(edo__worker *worker)
+{
+    if (!edo_load_relaxed(&worker->yielded.count)) return;
+    bool is_first = edo__queue_length(&worker->queue) == 0;
+    if (!is_first && ++worker->passed_over < LEAST_SHARE) return;
+    worker->passed_over = 0;
+    edo__lock_take(&worker->overflow_lock);
+    edo__backlog one = edo__backlog_split(&worker->yielded, 1);
+    edo__lock_give(&worker->overflow_lock);
+    if (one.first) push_ring(worker, one.first);
+}
+
 void edo__worker_take_overflow(edo__worker *worker, int64_t now)
 {
     uint64_t there = edo_load_relaxed(&worker->overflow.count);
@@ -186,7 +214,25 @@ static bool note_stolen(edo__worker *worker, uint64_t count)
     return true;
 }
 
-/* Half of its ring, and some of its overflow: the way through that list is under its lock. */
+/* Moves tasks between the lists of two workers, of which `to` is the caller's. Returns: how many. */
+static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
+                     uint64_t most)
+{
+    edo__lock_take(&victim->overflow_lock);
+    edo__backlog moved = edo__backlog_split(from, most);
+    edo__lock_give(&victim->overflow_lock);
+    if (moved.first) append(worker, to, moved.first, moved.last, moved.count);
+    return moved.count;
+}
+
+static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
+{
+    uint64_t there = edo_load_relaxed(&victim->yielded.count), most = there - there / 2;
+    if (!there) return 0;
+    return move(worker, &worker->yielded, victim, &victim->yielded, most);
+}
+
+/* Half of its ring, and some of its lists: the way through them is under their lock. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -194,6 +240,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     uint64_t half = there - there / 2;
     if (there)
         count += take_overflow(worker, victim, half < EDO__QUEUE_HALF ? half : EDO__QUEUE_HALF);
+    count += steal_yielded(worker, victim);
     return note_stolen(worker, count);
 }
 
@@ -274,25 +321,30 @@ void edo__worker_drain_inject(edo__worker *worker)
     if (count) edo_add_figure(&worker->taken, count);
 }
 
-/* ---- from a worker that is stuck ---- */
+/* ---- from a worker that is stuck ----
+ *
+ * Each task that is queued is polled within so many polls of its seats as there were tasks before it,
+ * also when it is robbed again and again. For a robber takes a ring only while it has none of its own
+ * to run, and so leaves the tasks in their order and none further behind; and it polls the first of
+ * them before it can be found stuck. (If it queued the loot behind a task that keeps it for long, it
+ * would be robbed of it before it has run any, as would the next one, for ever.) The lists behind it
+ * likewise. What a mark of old says does not count: edo__worker_is_stuck(). */
 
-/* All that is behind its ring. */
-static void rob_overflow(edo__worker *worker, edo__worker *victim)
+/* All of a list, unless the robber has one of its own. */
+static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
 {
-    if (!edo_load_relaxed(&victim->overflow.count)) return;
-    edo__lock_take(&victim->overflow_lock);
-    edo__backlog all = edo__backlog_clear(&victim->overflow);
-    edo__lock_give(&victim->overflow_lock);
-    if (all.count) append_overflow(worker, all.first, all.last, all.count);
-    note_stolen(worker, all.count);
+    if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))
+        note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
 /* Half of its ring, what is behind it, its slot, and what others handed to it; but what is pinned to
  * it stays. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
+    rob_list(worker, &worker->overflow, victim, &victim->overflow);
+    rob_list(worker, &worker->yielded, victim, &victim->yielded);
+    if (edo__queue_length(&worker->queue)) return;
     note_stolen(worker, edo__queue_steal(&victim->queue, &worker->queue));
-    rob_overflow(worker, victim);
     uint64_t count = 0;
     edo_task *slot = take_next(victim);
     if (slot) edo__worker_push_back(worker, slot);

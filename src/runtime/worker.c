@@ -12,7 +12,7 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
     worker->is_shared = worker->keeps_yielded = runtime->has_threads;
     worker->is_spare = worker->rests = index >= runtime->worker_count;
     if (runtime->config.hooks || runtime->scales[EDO_POLL_TIME].buckets)
-        worker->observed = EDO__TASK_COUNTED;
+        worker->observed = EDO__POLL_COUNTED;
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
     worker->poll_cost = CHEAP_POLL;

@@ -51,8 +51,15 @@ typedef struct edo__counters {
 
 /* Why a worker does not serve its seat. */
 enum {
-    EDO__STUCK_LONG = 1,     // in one poll, for long; the monitor writes
+    EDO__STUCK_LONG = 1,     // in the turn `stuck_turn`, for long; any thread sets it
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
+};
+
+/* Bits of edo__worker.observed: why polls take the slow way. The first one may be a task's own. */
+enum {
+    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // hooks or histograms want all
+    EDO__POLL_TIMED = 8,                   // long ones were seen lately; fixed for a turn
+    EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
 };
 
 /* What a worker among others did in its last turns. */
@@ -74,7 +81,8 @@ typedef struct edo__worker {
     bool is_listed;     // among the sleepers; the idle lock
     bool rests;         // a spare one that sleeps, or has no thread yet; the idle lock
     bool keeps_yielded; // tasks that yield are kept, see task/state.h
-    uint8_t observed;   // EDO__TASK_COUNTED: hooks or histograms want all polls; or 0
+    bool owes_help;     // it has found one that is stuck, and has not helped since
+    uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
     uint64_t notify_at; // the length at which another worker is wanted
@@ -87,8 +95,10 @@ typedef struct edo__worker {
         uint64_t polls;
         int64_t at;
     } exchanged;               // when it last moved tasks between ring and overflow
+    uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
     int64_t fired;             // timers, since it last slept
     int64_t awake_from;        // the end of that sleep, by the runtime's clock
+    int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
     uint64_t next_id, last_id; // task ids in hand
     struct {
         edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
@@ -116,27 +126,41 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next;   // the next-task slot: only the owner fills it
-    edo_atomic(uint64_t) beat;     // odd while it polls a task; the owner writes
-    edo_atomic(uint64_t) turns;    // of its driver; the owner writes
-    edo_atomic(bool) is_hurried;   // its driver has waited too long: the monitor writes
-    edo_atomic(uint32_t) stuck;    // EDO__STUCK_*; 0: it is not
-    edo_atomic(uint32_t) has_left; // its thread ends; a futex
-    edo_atomic(uint64_t) steal_at; // the length that is worth a thief; the owner writes
+    edo_atomic(edo_task *) next;     // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;      // of its driver; the owner writes
+    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); when it was awake between two turns
+    edo_atomic(bool) is_hurried;     // its driver has waited too long: the monitor writes
+    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*; 0: it is not
+    edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
+    edo_atomic(uint32_t) has_left;   // its thread ends; a futex
+    edo_atomic(uint64_t) steal_at;   // the length that is worth a thief; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // what the ring has no room for
+    edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
     edo__queue queue;
 } edo__worker;
 
-/* The tasks that others may take from it, but for the slot, at this moment. Any thread. */
+/* Its tasks in ring and overflow, at this moment. Any thread. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
+/* Whether it is stuck right now. The mark alone does not say so: it is taken off a little after the turn
+ * has ended. Any thread. */
+static inline bool edo__worker_is_stuck(const edo__worker *worker)
+{
+    uint32_t marks = edo_load_relaxed(&worker->stuck);
+    if (edo__likely(!marks)) return false;
+    return (marks & EDO__STUCK_IN_PLACE) ||
+           edo_load_figure(&worker->stuck_turn) == edo_load_figure(&worker->turns);
+}
+
 static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
 {
-    return edo__worker_length(worker) >= edo_load_figure(&worker->steal_at);
+    return edo__worker_length(worker) >= edo_load_figure(&worker->steal_at) ||
+           edo_load_relaxed(&worker->yielded.count);
 }
 
 /* The seat that this thread has in the runtime, or NULL. */
@@ -172,6 +196,10 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 
 /* Queues a task where others find it too. Owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
+
+/* Queues a task that is ready again right after a long poll: behind those that are woken until its
+ * turn comes. Owner. */
+void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the others. Owner. */
 static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
@@ -210,13 +238,17 @@ bool edo__worker_search(edo__worker *worker);
 /* Wakes another worker if what waits here is worth it. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
+/* Takes one of those that yielded after a long poll. Owner. */
+void edo__worker_take_yielded(edo__worker *worker);
+
 /* Takes a share of what did not fit into the ring. now: of the system. Owner. */
 void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
-/* Takes what a stuck worker cannot run itself. Owner of `worker`. */
+/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
+ * of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 
 /* Takes the tasks of the seat's inject stack. Owner. */

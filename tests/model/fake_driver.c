@@ -176,6 +176,18 @@ WEAK void edo__monitor_take_back(edo__worker *worker)
     (void)worker;
 }
 
+WEAK bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
+{
+    (void)worker;
+    (void)turns;
+    return false;
+}
+
+WEAK void edo__monitor_unmark_long(edo__worker *worker)
+{
+    (void)worker;
+}
+
 WEAK void edo__monitor_free(edo_runtime *runtime)
 {
     (void)runtime;

@@ -3,7 +3,7 @@
  *
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/turn.c runtime/run.c runtime/runtime.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/watch.c runtime/run.c runtime/runtime.c
  * model-sources: runtime/worker.c runtime/drivers.c runtime/wheel.c
  * model-sources: runtime/observe.c runtime/histogram.c
  * model-sources: runtime/clock.c time/sleep.c base/heap.c
@@ -139,7 +139,8 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     model_join(monitor);
     bool stuck = edo_load_relaxed(&s->seat->stuck);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
-    edo_store_figure(&s->seat->beat, 2); // the poll has ended
+    edo_store_figure(&s->seat->beat, 2); // the poll has ended, and its turn
+    edo_store_figure(&s->seat->turns, 1);
     look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
@@ -170,6 +171,121 @@ MODEL(take_back_is_at_once, "a worker is healthy from the end of its blocking wo
     edo__monitor_take_back(s->seat);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     model_assert(!edo_load_relaxed(&s->seat->stuck));
+    destroy();
+}
+
+/* ---- how long it was stuck ---- */
+
+static void look_at_seat(int64_t now)
+{
+    look_at(s->monitor, s->seat, &s->monitor->seen[0], now);
+    s->monitor->looked_at = now;
+}
+
+MODEL(in_place_is_not_counted, "time in blocking work is none that a poll keeps its worker")
+{
+    set_up_played();
+    const seen *found = &s->monitor->seen[0];
+    edo_store_figure(&s->seat->beat, 1); // in a poll, until the end
+    look_at_seat(0);
+    edo__monitor_hand_over(s->seat);
+    for (int64_t now = PERIOD; now <= 100 * PERIOD; now += PERIOD)
+        look_at_seat(now);
+    edo__monitor_take_back(s->seat);
+    model_assert(found->held == 0);
+    look_at_seat(101 * PERIOD);
+    look_at_seat(102 * PERIOD);
+    model_assert(found->held == 2 * PERIOD);
+    edo_store_figure(&s->seat->beat, 2);
+    look_at_seat(103 * PERIOD);
+    model_assert(found->held == 0);
+    destroy();
+}
+
+MODEL(stopped_is_not_counted, "nor is the time in which the whole process was stopped")
+{
+    set_up_played();
+    edo_store_figure(&s->seat->beat, 1);
+    look_at_seat(0);
+    look_at_seat(edo_s(2));
+    model_assert(s->monitor->seen[0].held <= 4 * PERIOD);
+    edo_store_figure(&s->seat->beat, 2);
+    look_at_seat(edo_s(2));
+    destroy();
+}
+
+/* ---- the watcher ---- */
+
+THREAD(end_turn)
+{
+    edo_store_figure(&s->seat->turns, s->seat->turns + 1);
+    edo__monitor_unmark_long(s->seat);
+}
+
+static void set_up_watched(void)
+{
+    set_up_played_with(&two);
+    edo_store_figure(&s->seat->thread_id, 1);
+}
+
+MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for a while, is found")
+{
+    set_up_watched();
+    edo__worker *watcher = s->runtime->seats[1];
+    edo__watch_look(watcher, edo_us(10));
+    model_assert(!watcher->owes_help);
+    edo__watch_look(watcher, edo_ms(1));
+    model_assert(watcher->owes_help);
+    model_assert(edo__worker_is_stuck(s->seat));
+    model_assert(edo_load_figure(&s->seat->is_hurried));
+    watcher->owes_help = false;
+    edo__watch_look(watcher, edo_ms(2));
+    model_assert(!watcher->owes_help); // known already
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
+    model_join(model_start(end_turn, NULL));
+    model_assert(!edo__worker_is_stuck(s->seat));
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo__watch_look(watcher, edo_ms(3));
+    model_assert(!watcher->owes_help);
+    destroy();
+}
+
+MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted right")
+{
+    set_up_watched();
+    int owner = model_start(end_turn, NULL);
+    edo__watch_look(s->runtime->seats[1], edo_ms(1));
+    model_join(owner);
+    edo__monitor_unmark_long(s->seat); // its next turn
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
+MODEL(mark_of_sleeper, "a worker that fell asleep as it was marked does not stay marked")
+{
+    set_up_watched();
+    edo__watch_look(s->runtime->seats[1], edo_ms(1));
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    look_at_seat(0);
+    look_at_seat(PERIOD);
+    model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
+    destroy();
+}
+
+MODEL(watches_after_long_turns, "one at a time watches, and only after long turns")
+{
+    set_up_watched();
+    edo__worker *first = s->seat, *second = s->runtime->seats[1];
+    model_assert(!edo__watch_begin(first, 0));
+    edo__watch_note_turn(first, edo_us(500), 0);
+    model_assert(!edo__watch_begin(first, 0));
+    edo__watch_note_turn(first, edo_ms(3), 0);
+    model_assert(edo__watch_begin(first, 0) && !edo__watch_begin(second, 0));
+    edo__watch_end(first);
+    model_assert(edo__watch_begin(second, 0));
+    edo__watch_end(second);
+    model_assert(!edo__watch_begin(second, edo_s(1))); // it is long ago
     destroy();
 }
 

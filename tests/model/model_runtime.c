@@ -2,7 +2,7 @@
  *
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/turn.c runtime/run.c runtime/runtime.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/watch.c runtime/run.c runtime/runtime.c
  * model-sources: runtime/worker.c runtime/drivers.c runtime/wheel.c
  * model-sources: runtime/clock.c base/heap.c runtime/observe.c runtime/histogram.c
  */

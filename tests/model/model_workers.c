@@ -3,7 +3,7 @@
  *
  * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
  * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/turn.c runtime/run.c runtime/runtime.c
+ * model-sources: task/scope.c task/task.c runtime/turn.c runtime/watch.c runtime/run.c runtime/runtime.c
  * model-sources: runtime/worker.c runtime/drivers.c runtime/wheel.c
  * model-sources: runtime/observe.c runtime/histogram.c
  * model-sources: runtime/clock.c base/heap.c
@@ -655,6 +655,161 @@ MODEL(inject_takes_share, "what is taken from the inject queue is taken once, an
     while (edo__inject_take(s->seats[0], 1))
         take_all(0);
     check_taken(3);
+    tear_down();
+}
+
+/* ---- a queued task is polled within so many polls of its seat ---- */
+
+static void be_stuck(unsigned index)
+{
+    edo_store_figure(&s->seats[index]->stuck_turn, s->seats[index]->turns);
+    edo_store_relaxed(&s->seats[index]->stuck, EDO__STUCK_LONG);
+}
+
+/* Its long poll has ended; but its mark is still there. It polls one task, and is stuck in that.
+ * Returns: which. */
+static unsigned come_back(unsigned index)
+{
+    edo__worker *seat = s->seats[index];
+    be(index);
+    edo_store_figure(&seat->turns, seat->turns + 1);
+    edo__worker_help(seat);
+    edo__worker_take_overflow(seat, 0);
+    edo__worker_take_yielded(seat);
+    edo_task *polled = edo__worker_pop(seat);
+    if (!polled) return TASKS;
+    edo_plain_write(&polled->id);
+    unsigned i = (unsigned)(polled - s->tasks);
+    s->taken[i]++;
+    be_stuck(index);
+    return i;
+}
+
+THREAD(first_comes_back)
+{
+    come_back(1);
+}
+
+MODEL(loot_is_polled, "whoever robs a task polls it before another one can rob it of it")
+{
+    set_up(3);
+    edo__worker_push_yielded(s->seats[1], task(1)); // what they come back from
+    edo__worker_push_yielded(s->seats[2], task(2));
+    edo__worker_push_back(s->seats[0], task(0));
+    for (unsigned i = 0; i < 3; i++)
+        be_stuck(i);
+    int other = model_start(first_comes_back, NULL);
+    come_back(2);
+    model_join(other);
+    model_assert(s->taken[0] == 1);
+    for (unsigned i = 0; i < 3; i++)
+        take_all(i), edo__worker_take_yielded(s->seats[i]), take_all(i);
+    check_taken(3);
+    tear_down();
+}
+
+/* What yields after a long poll, as all here are, is the last two tasks; the first three are ready. */
+static unsigned polls_until(unsigned wanted)
+{
+    unsigned polls = 0, polled;
+    do {
+        unsigned seat = 1 + polls++ % 2;
+        polled = come_back(seat);
+        if (polled == 3 || polled == 4) edo__worker_push_yielded(s->seats[seat], task(polled));
+    } while (polled != wanted && polls < 100);
+    return polls;
+}
+
+static void robbed_in_turns(unsigned wanted)
+{
+    set_up(3);
+    for (unsigned i = 0; i < 3; i++)
+        edo__worker_push_back(s->seats[0], task(i));
+    edo__worker_push_back(s->seats[1], task(3));
+    edo__worker_push_back(s->seats[2], task(4));
+    for (unsigned i = 0; i < 3; i++)
+        be_stuck(i);
+    model_assert(polls_until(wanted) <= 2 * (wanted + 2)); // of two seats; and what is before it
+    for (unsigned i = 0; i < 3; i++)
+        for (take_all(i); edo__worker_has_tasks(s->seats[i]); take_all(i))
+            edo__worker_take_yielded(s->seats[i]);
+    tear_down();
+}
+
+MODEL(robbed_in_turns, "a task that is robbed again and again never gets further behind")
+{
+    robbed_in_turns(2);
+}
+
+MODEL(robbed_at_once, "nor does the first of a ring")
+{
+    robbed_in_turns(0);
+}
+
+/* ---- after long polls ---- */
+
+MODEL(woken_before_yielded,
+      "what is woken goes before what yields after a long poll, but not for ever")
+{
+    set_up(2);
+    edo__worker *seat = s->seats[0];
+    be(0);
+    edo__worker_push_yielded(seat, task(0));
+    edo__worker_push_yielded(seat, task(1));
+    edo__worker_push_back(seat, task(2));
+    unsigned turns = 0;
+    while (!s->taken[0] && turns++ < 100) {
+        edo__worker_take_yielded(seat);
+        edo_task *first = edo__worker_pop(seat);
+        model_assert(turns > 1 || first == &s->tasks[2]);
+        if (first == &s->tasks[2])
+            edo__worker_push_back(seat, first); // it is always ready again
+        else
+            s->taken[first - s->tasks]++;
+    }
+    model_assert(turns < 20);
+    edo__worker_take_yielded(seat);
+    take_all(0);
+    edo__worker_take_yielded(seat);
+    take_all(0);
+    check_taken(3);
+    tear_down();
+}
+
+THREAD(steals_first)
+{
+    be(1);
+    edo__worker_search(s->seats[1]);
+    edo__idle_end_search(s->seats[1]);
+}
+
+MODEL(yielded_against_thief, "what yields after a long poll can be stolen, and nothing is lost")
+{
+    set_up(2);
+    be(0);
+    for (unsigned i = 0; i < 2; i++)
+        edo__worker_push_yielded(s->seats[0], task(i));
+    int thief = model_start(steals_first, NULL);
+    edo__worker_take_yielded(s->seats[0]);
+    take_all(0);
+    model_join(thief);
+    for (unsigned i = 0; i < 2; i++)
+        for (take_all(i); edo__worker_has_tasks(s->seats[i]); take_all(i))
+            edo__worker_take_yielded(s->seats[i]);
+    check_taken(2);
+    tear_down();
+}
+
+MODEL(sleep_against_yielded, "who goes to sleep finds what yields meanwhile, or is woken for it")
+{
+    set_up(2);
+    int sleeper = model_start(first_sleeps, NULL);
+    be(0);
+    edo__worker_push_yielded(s->seats[0], task(0));
+    check_sleeper(sleeper);
+    edo__worker_take_yielded(s->seats[0]);
+    take_all(0);
+    edo__idle_leave(s->seats[1]);
     tear_down();
 }
 

@@ -2,6 +2,7 @@
 #include "support/support.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include <edo/edo.h>
 #include <edo/test.h>
@@ -150,15 +151,34 @@ edo_async(dense_naps)
 }
 
 /* Without that, a machine that is quick enough sleeps some 400 times. */
+static int64_t processor_time(void)
+{
+    struct timespec time;
+    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
+    return edo_s(time.tv_sec) + time.tv_nsec;
+}
+
+/* Returns: whether this thread had a processor while it was awake, but for a tenth of that time. */
+static bool run_dense(edo_metrics *ret_metrics)
+{
+    edo_runtime *runtime = make_runtime();
+    int64_t before = processor_time();
+    assert_int_equal(edo_block_on(runtime, dense_naps), 0);
+    int64_t used = processor_time() - before;
+    assert_int_equal(edo_metrics_read(runtime, ret_metrics), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return used >= (int64_t)(ret_metrics->busy - ret_metrics->busy / 10);
+}
+
+/* Timers are gathered that are dense by the clock, so what is promised is for a thread that runs: a
+ * run that others have interrupted says nothing, and is repeated. */
 static void test_dense_timers_fire_together(void **state)
 {
     (void)state;
-    edo_runtime *runtime = make_runtime();
-    assert_int_equal(edo_block_on(runtime, dense_naps), 0);
     edo_metrics metrics;
-    assert_int_equal(edo_metrics_read(runtime, &metrics), 0);
+    while (!run_dense(&metrics))
+        continue;
     assert_true((int64_t)metrics.parks <= SPAN / edo_us(250) + 20); // some before the first one
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
 /* ---- cancellation ---- */

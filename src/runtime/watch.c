@@ -1,0 +1,83 @@
+/* The watcher: a worker that sleeps, and inspects those that are awake.
+ *
+ * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, for each look at all seats costs
+ * a wake of its thread. Where polls of some milliseconds are frequent that is too late: each of them
+ * holds up the sockets and timers of one worker for its whole length while another may be idle. So
+ * while long polls were seen lately (watch_until), one idle worker sleeps for at most PERIOD at a
+ * time, and in between inspects the others. One that is awake and has not turned its driver for
+ * LONG_POLL is marked as stuck, as the monitor does it later; and the watcher helps it
+ * (edo__worker_help) in the turn that follows.
+ *
+ * The cost is that of idle workers. A busy one only notes the end of each long turn. Without long polls
+ * for LATELY nobody watches, and an idle runtime has no timer running.
+ *
+ * One worker at a time watches: the one that has taken has_watcher. All words here are figures: they
+ * hand nothing over, and an old one makes help late, or helps a worker that needs none.
+ */
+#include "runtime/runtime.h"
+
+/* A turn that takes so long has had a long poll: twice what turns are tuned to. */
+#define LONG_TURN edo_ms(1)
+
+/* A poll that takes so long is helped: some times the cost of the help. */
+#define LONG_POLL edo_us(100)
+
+/* How long watchers go on after a long poll: with some ten of them per second they always do. */
+#define LATELY edo_ms(100)
+
+/* Between two looks. A shorter one makes help earlier, and costs a wake of the thread each time. */
+#define PERIOD edo_us(200)
+
+/* The same when somebody has been stuck for long, and no other long polls are about. */
+#define STUCK_PERIOD edo_ms(1)
+
+/* Nobody may be watching yet, or any more: a worker that sleeps has looked at watch_until before. */
+void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
+{
+    edo_runtime *runtime = worker->runtime;
+    if (edo__likely(duration < LONG_TURN)) return;
+    edo_store_figure(&runtime->watch_until, now + LATELY);
+    edo__watch_look(worker, now); // others may have been in long ones meanwhile
+    if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
+}
+
+/* Never for ever, even if nobody is stuck any more: the monitor counts on a watcher. */
+int64_t edo__watch_period(const edo__worker *worker, int64_t now)
+{
+    return edo__watch_is_close(worker->runtime, now) ? PERIOD : STUCK_PERIOD;
+}
+
+bool edo__watch_begin(edo__worker *worker, int64_t now)
+{
+    edo_runtime *runtime = worker->runtime;
+    uint32_t none = 0;
+    if (!edo__watch_is_close(runtime, now) && !edo_load_relaxed(&runtime->stuck_count))
+        return false;
+    return edo_cas_relaxed(&runtime->has_watcher, &none, 1);
+}
+
+void edo__watch_end(edo__worker *worker)
+{
+    edo_store_relaxed(&worker->runtime->has_watcher, 0);
+}
+
+/* Its driver has waited too long, whatever it does: whether in one poll, in many that were longer than
+ * those before, or on no processor. */
+static bool is_late(const edo__worker *worker, int64_t now)
+{
+    return edo_load_relaxed(&worker->park) != EDO__PARKED &&
+           now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
+}
+
+/* `turns` first: if the turn ends in between, the mark is one of a turn that has ended. */
+void edo__watch_look(edo__worker *worker, int64_t now)
+{
+    const edo_runtime *runtime = worker->runtime;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        edo__worker *other = runtime->seats[i];
+        uint64_t turns = edo_load_figure(&other->turns);
+        if (other != worker && edo_load_relaxed(&other->thread_id) && is_late(other, now) &&
+            edo__monitor_mark_long(other, turns))
+            worker->owes_help = true;
+    }
+}
