@@ -147,7 +147,7 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     int rc = hold_pool(job, pool, cx);
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
-    job->base.result = (intptr_t)cx->runtime;
+    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // for its thread
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;

@@ -81,11 +81,11 @@ static void let_go_of_kept(edo__worker *worker)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-/* The limits are those of real time, as when a runtime is drained.
+/* The limits are those of real time, as when a runtime is drained. word: the waiter's.
  * Returns: until when to wait for the task; EDO_NEVER: no limit; 0: it is given up. */
-static int64_t next_limit(edo__waiter *waiter, edo_task *task)
+static int64_t next_limit(edo__waiter *waiter, uint32_t word, edo_task *task)
 {
-    if (edo__likely(!(edo_load_relaxed(&waiter->word) & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
+    if (edo__likely(!(word & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
     const edo_config *config = &task->runtime->config;
     int64_t now = edo__sys_now();
     if (!waiter->deadline) waiter->deadline = edo__later(now, config->drain_limit);
@@ -108,7 +108,7 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     edo__worker_begin(worker);
     worker->keeps_yielded = true;
     while (!edo__task_is_joinable(task)) {
-        int64_t limit = next_limit(waiter, task);
+        int64_t limit = next_limit(waiter, edo_load_relaxed(&waiter->word), task);
         more = limit ? edo__turn(worker, time_until(limit)) : -ETIMEDOUT;
         if (!limit) break;
     }
@@ -140,7 +140,7 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
     for (;;) {
         uint32_t word = edo_load_relaxed(&waiter->word);
         if (word & EDO__WAITER_WOKEN) return 0;
-        int64_t limit = next_limit(waiter, task);
+        int64_t limit = next_limit(waiter, word, task);
         if (limit == EDO_NEVER)
             edo__sys_futex_wait(&waiter->word, word);
         else if (limit)

@@ -1,4 +1,5 @@
 // expect-gcc: may be used uninitialized
+// levels-gcc: -O2
 // expect-clang: warning: .*uninitialized
 // A limit's block is no shelter for locals.
 #include <edo/edo.h>

@@ -277,6 +277,12 @@ int edo_faulty_pipe2(int fds[2], int flags)
     return faults_fails(FAULT_FD) ? -1 : pipe2(fds, flags);
 }
 
+int edo_faulty_dup3(int old_fd, int new_fd, int flags);
+int edo_faulty_dup3(int old_fd, int new_fd, int flags)
+{
+    return faults_fails(FAULT_FD) ? -1 : dup3(old_fd, new_fd, flags);
+}
+
 int edo_faulty_dup(int fd)
 {
     return faults_fails(FAULT_FD) ? -1 : dup(fd);

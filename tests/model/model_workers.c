@@ -1229,7 +1229,8 @@ THREAD(give_up)
     edo__runtime_give_up(s->runtime);
 }
 
-MODEL(give_up_against_end, "of giving up and the end one tells who waits; both may be late")
+MODEL_SAMPLED(give_up_against_end, "of giving up and the end one tells who waits; both may be late",
+              100000)
 {
     set_up(2);
     be(0);

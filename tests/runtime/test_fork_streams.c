@@ -2,11 +2,17 @@
  * whatever the parent's threads were doing to it. */
 #include "runtime/fork_load.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { FORKS = 250 };
 
+/* (chaos delays on purpose what this needs a lot of.) */
 static void test_closing_under_load(void **state)
 {
     (void)state;
+    const char *driver = getenv("EDO_DRIVER");
+    if (driver && !strcmp(driver, "chaos")) skip();
     start_load();
     for (int i = 0; i < FORKS; i++)
         fork_once(i);
