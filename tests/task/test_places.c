@@ -29,7 +29,7 @@ edo_async(misuses)
         int rc;
         bool local;
         if (self->waits) edo_await(rc, edo_yield());
-        edo_await(rc, edo_blocking(NULL, &local));
+        edo_await(rc, edo_blocking(NULL, &local)); // edo-lint: allow(edo-local-address) it aborts
         edo_return(rc);
     }
 }
