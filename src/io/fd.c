@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "io/io.h"
-#include "runtime/maker.h"
+#include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)

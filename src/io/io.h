@@ -3,7 +3,7 @@
 
 #include <edo/io.h>
 
-#include "sys/driver.h"
+#include "driver/driver.h"
 #include "task/op.h"
 
 /* What a kind of stream does. Each call gets the stream that it belongs to; a wrapper keeps the

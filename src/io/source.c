@@ -6,7 +6,7 @@
  * exactly one. Acquire and release on all of them: what the operations did comes before the end.
  */
 #include "io/io.h"
-#include "runtime/maker.h"
+#include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
 void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))

@@ -8,7 +8,7 @@
 
 #include "io/io.h"
 #include "net/lookup.h"
-#include "runtime/maker.h"
+#include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
 enum { DEFAULT_BACKLOG = 1024 };

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #include "net/lookup.h"
-#include "runtime/blocking.h"
+#include "runtime/pool/blocking.h"
 #include "sys/sys.h"
 #include "task/op.h"
 

@@ -22,7 +22,7 @@ static const edo_driver_ops *find(const char *name, size_t length)
     if (length >= sizeof text) return NULL;
     memcpy(text, name, length);
     text[length] = '\0';
-    return edo__sys_driver(text);
+    return edo__driver_named(text);
 }
 
 static size_t size_of_argument(const edo_runtime *runtime)
@@ -69,7 +69,7 @@ bool edo__drivers_fall_back(edo_runtime *runtime)
              runtime->config.name, ops->name, runtime->driver_refusal, EDO__FALLBACK_DRIVER);
     forget_argument(runtime);
     runtime->driver_refusal = NULL;
-    runtime->driver_ops = edo__sys_driver(EDO__FALLBACK_DRIVER);
+    runtime->driver_ops = edo__driver_named(EDO__FALLBACK_DRIVER);
     return true;
 }
 

@@ -6,7 +6,7 @@
 
 #include <edo/metrics.h>
 
-#include "runtime/maker.h"
+#include "runtime/inspect/maker.h"
 #include "runtime/runtimes.h"
 #include "task/handle.h"
 

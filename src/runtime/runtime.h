@@ -3,10 +3,10 @@
 
 #include <edo/runtime.h>
 
-#include "runtime/blocking.h"
-#include "runtime/histogram.h"
-#include "runtime/idle.h"
-#include "runtime/worker.h"
+#include "runtime/pool/blocking.h"
+#include "runtime/inspect/histogram.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/worker.h"
 #include "sys/sys.h"
 #include "task/task.h"
 

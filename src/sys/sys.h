@@ -1,4 +1,4 @@
-/* The contract with the operating system: what edo asks of it beside its drivers (sys/driver.h).
+/* The contract with the operating system: what edo asks of it beside its drivers (driver/driver.h).
  * One folder beside this file implements it. Every call is for any thread unless it says
  * otherwise. */
 #pragma once
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "sys/driver.h"
+#include "driver/driver.h"
 
 struct sockaddr_storage;
 
@@ -100,10 +100,10 @@ void edo__sys_release_quit(void);
 void *edo__sys_alloc(size_t size, size_t align);
 
 /* The driver of that name, or NULL. */
-const struct edo_driver_ops *edo__sys_driver(const char *name);
+const struct edo_driver_ops *edo__driver_named(const char *name);
 
-/* Has edo__sys_driver() know one more driver; before main() only. For tests. */
-void edo__sys_register_driver(const struct edo_driver_ops *ops);
+/* Has edo__driver_named() know one more driver; before main() only. For tests. */
+void edo__driver_register(const struct edo_driver_ops *ops);
 
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
 int edo__sys_timer_open(void);

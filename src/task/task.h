@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 #include "base/list.h"
-#include "sys/driver.h"
+#include "driver/driver.h"
 #include "sys/sys.h"
 #include "task/state.h"
 
@@ -25,7 +25,7 @@ struct edo_task {
     edo_runtime *runtime;
     edo__node registry;       // the lock of its shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
-    edo__timer timer;         // the one timer, see runtime/timers.c
+    edo__timer timer;         // the one timer, see runtime/time/timers.c
     uint64_t id;
     const edo_site *site;
     edo_context *context;           // the poller
@@ -56,7 +56,7 @@ enum {
     EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
 };
 
-/* Which seats (runtime/worker.h) a task has to do with: indices in head.private_. */
+/* Which seats (runtime/schedule/worker.h) a task has to do with: indices in head.private_. */
 enum {
     EDO__SEAT_SHARD, // in whose registry it is; fixed
     EDO__SEAT_WHEEL, // in whose wheel its timer is; the poller

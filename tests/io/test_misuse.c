@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/maker.h"
+#include "runtime/inspect/maker.h"
 
 /* ---- memory on the stack: each constructor, called below a poll ---- */
 

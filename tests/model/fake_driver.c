@@ -2,7 +2,7 @@
 #include "model/fake_sys.h"
 
 #include "runtime/runtimes.h"
-#include "runtime/stall.h"
+#include "runtime/inspect/stall.h"
 
 typedef struct fake_driver {
     edo_driver base;

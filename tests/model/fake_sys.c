@@ -146,7 +146,7 @@ void *edo__sys_alloc(size_t size, size_t align)
     return model_alloc(size);
 }
 
-WEAK const edo_driver_ops *edo__sys_driver(const char *name)
+WEAK const edo_driver_ops *edo__driver_named(const char *name)
 {
     (void)name;
     return NULL;

@@ -1,18 +1,18 @@
 /* One kind of driver per runtime: whichever requests for a driver the system refuses, and whenever a
  * helper is made, no operation is polled on another kind than the one that it waits on.
  *
- * model-sources: runtime/queue.c runtime/work.c runtime/idle.c runtime/registry.c runtime/timers.c
+ * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
  * model-sources: task/check.c task/combine.c task/context.c task/future.c task/within.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/turn.c runtime/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/worker.c runtime/drivers.c runtime/wheel.c
- * model-sources: runtime/observe.c runtime/histogram.c
- * model-sources: runtime/clock.c time/sleep.c base/heap.c
+ * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
+ * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
+ * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
+ * model-sources: runtime/time/clock.c time/sleep.c base/heap.c
  */
 #include <string.h>
 
 #include "model/fake_sys.h"
 
-#include "runtime/monitor.c"
+#include "runtime/schedule/monitor.c"
 
 /* ---- two kinds: the first may be refused, the fallback never is ---- */
 
@@ -68,7 +68,7 @@ static void unpark_nobody(edo_driver *driver)
     (void)driver;
 }
 
-const edo_driver_ops *edo__sys_driver(const char *name)
+const edo_driver_ops *edo__driver_named(const char *name)
 {
     for (int i = 0; i < KINDS; i++)
         if (!strcmp(s->kinds[i].ops.name, name)) return &s->kinds[i].ops;

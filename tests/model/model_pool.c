@@ -2,12 +2,12 @@
  * real code; tasks are threads of the model that sleep on an event, and a wait with an end times out
  * whenever the checker likes.
  *
- * model-sources: runtime/pool.c
+ * model-sources: runtime/pool/pool.c
  */
 #include <string.h>
 
 #include "model/model.h"
-#include "runtime/pool.h"
+#include "runtime/pool/pool.h"
 #include "task/task.h"
 
 /* ---- the system: threads, and waits that time out ---- */
@@ -51,7 +51,7 @@ static void wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 
 #define edo__sys_now              pool_now
 #define edo__sys_futex_wait_until wait_until
-#include "runtime/pool_thread.c"
+#include "runtime/pool/pool_thread.c"
 #undef edo__sys_now
 #undef edo__sys_futex_wait_until
 

@@ -1,12 +1,12 @@
 /* The run queue of a worker, with four slots: its owner against thieves. Every task that was pushed is
  * taken once, by one who sees what was done to it before.
  *
- * model-sources: runtime/queue.c
+ * model-sources: runtime/schedule/queue.c
  */
 #include <string.h>
 
 #include "model/model.h"
-#include "runtime/queue.h"
+#include "runtime/schedule/queue.h"
 
 enum { TASKS = 8, QUEUES = 3 };
 

@@ -1,7 +1,7 @@
 /* The end of pools and of runtimes that have them, in every state; jobs that detach; fork. */
 #include "runtime/gate.h"
 
-#include "runtime/blocking.h"
+#include "runtime/pool/blocking.h"
 #include "task/op.h"
 
 /* The first runs, the others are behind it. */

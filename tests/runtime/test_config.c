@@ -80,14 +80,14 @@ static void test_fallback(void **state)
 {
     char driver[16] = "";
     (void)state;
-    const edo_driver_ops *registered = edo__sys_driver("chaos"); // there is room for one
-    edo__sys_register_driver(&refused_ops);
+    const edo_driver_ops *registered = edo__driver_named("chaos"); // there is room for one
+    edo__driver_register(&refused_ops);
     log_capture();
     refused_error = -ENOSYS;
     assert_int_equal(create_and_end(&(edo_config){ .driver = "refused", .name = "mine" }, driver),
                      0);
     log_release();
-    edo__sys_register_driver(registered);
+    edo__driver_register(registered);
     assert_string_equal(driver, "epoll");
     assert_int_equal(log_lines(NULL), 1);
     assert_int_equal(log_lines("mine"), 1); // which runtime, which driver, why, what instead
@@ -126,7 +126,7 @@ static int counting_open(edo_runtime *runtime, const char *argument, edo_driver 
 
 static const edo_driver_ops *counting_driver(void)
 {
-    epoll_ops = edo__sys_driver("epoll");
+    epoll_ops = edo__driver_named("epoll");
     counting_ops = *epoll_ops;
     counting_ops.name = "counting";
     counting_ops.open = counting_open;

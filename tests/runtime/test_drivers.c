@@ -24,7 +24,7 @@ static struct {
 
 static const edo_driver_ops *epoll(void)
 {
-    return edo__sys_driver("epoll");
+    return edo__driver_named("epoll");
 }
 
 static int fickle_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
@@ -59,14 +59,14 @@ static int set_up_fickle(void **state)
     fickle.ops.name = "fickle";
     fickle.ops.open = fickle_open;
     fickle.ops.close = fickle_close;
-    chaos = edo__sys_driver("chaos"); // there is room for one
-    edo__sys_register_driver(&fickle.ops);
+    chaos = edo__driver_named("chaos"); // there is room for one
+    edo__driver_register(&fickle.ops);
     return set_up(state);
 }
 
 static int tear_down_fickle(void **state)
 {
-    edo__sys_register_driver(chaos);
+    edo__driver_register(chaos);
     assert_int_equal(fickle.closed, fickle.opened);
     return tear_down(state);
 }

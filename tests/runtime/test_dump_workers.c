@@ -4,7 +4,7 @@
 
 #include <edo/dump.h>
 
-#include "runtime/snapshot.h"
+#include "runtime/inspect/snapshot.h"
 
 static edo_runtime *make_workers(int32_t workers)
 {

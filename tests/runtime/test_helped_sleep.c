@@ -6,7 +6,7 @@
 #include <sched.h>
 
 #include "runtime/runtime.h"
-#include "sys/linux/drivers.h"
+#include "driver/drivers.h"
 
 enum { VICTIM = 1 };
 

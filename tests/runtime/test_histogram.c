@@ -3,7 +3,7 @@
 
 #include <edo/edo.h>
 
-#include "runtime/histogram.h"
+#include "runtime/inspect/histogram.h"
 
 static edo__scale make(edo_histogram_config config)
 {

@@ -124,7 +124,7 @@ static int own_open(edo_runtime *runtime, const char *argument, edo_driver **ret
 static void test_nested(void **state)
 {
     (void)state;
-    epoll_ops = edo__sys_driver("epoll");
+    epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
     own_ops.open = own_open;
     own_ops.turn = nesting_turn;
@@ -154,7 +154,7 @@ static int refuse_watch(edo_driver *driver, int fd)
 static void test_refused_descriptor(void **state)
 {
     (void)state;
-    epoll_ops = edo__sys_driver("epoll");
+    epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
     own_ops.open = own_open;
     own_ops.watch = refuse_watch;

@@ -5,7 +5,7 @@
 
 #include <edo/time.h>
 
-#include "runtime/wheel.h"
+#include "runtime/time/wheel.h"
 
 enum {
     TIMERS = 200,

@@ -1,7 +1,7 @@
 /* edo-test: once. Timers that are due at one look, because the thread was late, come in order. */
 #include "support/support.h"
 
-#include "runtime/wheel.h"
+#include "runtime/time/wheel.h"
 
 enum { TIMERS = 1000, ROUNDS = 200 };
 

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sys/linux/ring.h"
+#include "driver/uring/ring.h"
 
 #define SKIPPED  77
 #define NS_PER_S 1000000000LL

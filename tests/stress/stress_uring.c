@@ -23,7 +23,7 @@
 
 #include "runtime/runtime.h"
 #include "stress/options.h"
-#include "sys/linux/drivers.h"
+#include "driver/drivers.h"
 #include "sys/sys.h"
 
 enum {

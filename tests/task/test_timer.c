@@ -1,7 +1,7 @@
 /* Rule 6: one timer per task, which moves only when it must fire earlier. */
 #include "task/probe.h"
 
-#include "runtime/wheel.h"
+#include "runtime/time/wheel.h"
 #include "task/task.h"
 
 static const edo__timer *my_timer(void)

@@ -75,7 +75,7 @@ def text_of(pointer):
 
 
 class Seat:
-    """A worker's, or that of a current-thread runtime (src/runtime/worker.h)."""
+    """A worker's, or that of a current-thread runtime (src/runtime/schedule/worker.h)."""
 
     def __init__(self, value):
         self.value = value

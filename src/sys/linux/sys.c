@@ -18,7 +18,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "base/lock.h"
-#include "sys/linux/drivers.h"
+#include "driver/drivers.h"
 #include "sys/linux/status.h"
 
 enum { NANOSECONDS = 1000000000 };
@@ -380,14 +380,14 @@ void edo__sys_timer_set(int fd, int64_t when)
 
 static const edo_driver_ops *registered_driver;
 
-void edo__sys_register_driver(const edo_driver_ops *ops)
+void edo__driver_register(const edo_driver_ops *ops)
 {
     registered_driver = ops;
 }
 
-const edo_driver_ops *edo__sys_driver(const char *name)
+const edo_driver_ops *edo__driver_named(const char *name)
 {
-    for (const edo_driver_ops *const *ops = edo__linux_drivers; *ops; ops++)
+    for (const edo_driver_ops *const *ops = edo__drivers; *ops; ops++)
         if (!strcmp((*ops)->name, name)) return *ops;
     return registered_driver && !strcmp(registered_driver->name, name) ? registered_driver : NULL;
 }

@@ -1,0 +1,315 @@
+/* The epoll driver: readiness, edge-triggered.
+ *
+ * A descriptor is registered when an operation on it first has to wait, once and for all events.
+ * Events set the ready bits of its sides and count in the rest of those words; a call that finds
+ * nothing takes the bits back only if no event came since it looked, so readiness is never lost. So
+ * does a read that has met the end of what is there (edo__has_met_end), which saves the call that
+ * would say EAGAIN; not so once the peer has hung up, for then no further edge would come.
+ *
+ * Where a source is registered, and when it is freed, is in epoll_source.c.
+ */
+#include "driver/epoll/epoll.h"
+
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "driver/drivers.h"
+#include "sys/sys.h"
+
+enum {
+    NANOSECONDS = 1000000000,
+    NANOSECONDS_PER_MS = 1000000,
+    READ_EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+    WRITE_EVENTS = EPOLLOUT | EPOLLHUP | EPOLLERR,
+    READ_FINAL = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+    WRITE_FINAL = EPOLLHUP | EPOLLERR,
+};
+
+/* ---- operations ---- */
+
+static bool is_wanted(const edo_op *op, unsigned side)
+{
+    return edo__side_of(op) == side || (op->detail & EDO__DETAIL_BOTH_SIDES);
+}
+
+typedef struct readiness {
+    uint32_t words[EDO__SIDES];
+} readiness;
+
+/* Relaxed: the words guard nothing. An old look only costs another one, for the look under the lock
+ * before an operation parks is ordered with events by the lock. */
+static readiness look(edo__source *source)
+{
+    return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
+                          edo_load_relaxed(&source->sides[EDO__WRITE_SIDE].ready) } };
+}
+
+/* Whether an event came since the look, on a side that matters. */
+static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
+{
+    readiness now = look(source);
+    for (unsigned side = 0; side < EDO__SIDES; side++)
+        if (is_wanted(op, side) && now.words[side] != seen.words[side]) return true;
+    return false;
+}
+
+/* Takes readiness back, unless an event came since. Returns: what a look would see now, if it was
+ * taken. */
+static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
+{
+    uint32_t expected = *seen;
+    if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
+}
+
+/* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look
+ * again, or a negative errno. */
+static int park(edo__epoll *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+                readiness seen)
+{
+    edo__epoll *left = NULL;
+    edo__lock_take(&source->lock);
+    bool closed = edo_load_relaxed(&source->state) & EDO__SOURCE_CLOSED;
+    int rc = closed ? -ECANCELED : edo__epoll_register(driver, source, op, &left);
+    if (rc == 0 && !has_changed(source, op, seen)) {
+        op->base.result = -EAGAIN;
+        edo__op_park(source, op, op->link.at.extra ? &driver->base : source->driver, waker);
+        rc = 1;
+    }
+    edo__lock_give(&source->lock);
+    if (left) edo__epoll_leave_behind(left);
+    return rc;
+}
+
+static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
+{
+    if (edo__has_met_end(source, op) && !(*seen & EDO__READY_FINAL))
+        take_back(source, EDO__READ_SIDE, seen, EDO__READY_NOW);
+}
+
+/* Tries if the side may be ready. Returns: false when the call would block. */
+static bool attempt(edo__source *source, edo_op *op, readiness *seen)
+{
+    uint32_t *word = &seen->words[edo__side_of(op)];
+    bool asks = edo__request_of(op) == EDO__POLL; // asks for readiness itself: the bits say nothing
+    if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
+    op->base.result = edo__try(source, op);
+    if (op->base.result != -EAGAIN) {
+        note_end(source, op, word);
+        return true;
+    }
+    if (!asks) take_back(source, edo__side_of(op), word, EDO__READY_NOW | EDO__READY_FINAL);
+    return false;
+}
+
+/* Whether an operation that was woken has its result. */
+static bool has_latched(const edo__source *source, const edo_op *op)
+{
+    return (source->traits & EDO__SOURCE_LATCHED) && op->base.result > 0;
+}
+
+static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    if (edo__op_is_parked(source, op, waker)) return EDO_PENDING;
+    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+    if (is_new) op->link.at.extra = NULL;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    while (is_new || !has_latched(source, op)) {
+        readiness seen = look(source);
+        if (attempt(source, op, &seen)) break;
+        int rc = park(edo__epoll_of(base), source, op, waker, seen);
+        if (rc > 0) return EDO_PENDING;
+        op->base.result = rc;
+        if (rc < 0) break;
+    }
+    edo__epoll_end_visit(edo__epoll_of(base), source, op);
+    return EDO_READY;
+}
+
+static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
+                             edo_wakeable *waker)
+{
+    (void)waker;
+    edo__lock_take(&source->lock);
+    edo__op_leave(source, op);
+    edo__lock_give(&source->lock);
+    edo__epoll_end_visit(edo__epoll_of(driver), source, op);
+    op->base.result = -ECANCELED;
+    return EDO_READY;
+}
+
+static edo_wakeable *epoll_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
+{
+    (void)driver;
+    return edo__op_wake(source, op);
+}
+
+/* ---- events ---- */
+
+/* Another kind of driver completes its operations itself. */
+static bool is_ours(const edo__epoll *driver, const edo_op *op)
+{
+    const edo_driver *other = op->link.at.driver;
+    return other->ops == driver->base.ops;
+}
+
+/* What a poll of the descriptor would tell has been told to epoll, and is gone: so it is the
+ * operation's result. Under the lock. Returns: whether that is what it waits for. */
+static bool is_latched_for(edo_op *op, uint32_t events)
+{
+    op->base.result = (int64_t)(events & ((uint32_t)op->length | EPOLLERR | EPOLLHUP));
+    return op->base.result != 0;
+}
+
+/* Under the lock. */
+static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigned side, bool final,
+                                uint32_t events)
+{
+    edo__side *s = &source->sides[side];
+    edo_op *op = edo__side_waiter(s);
+    edo__note_ready(s, final ? EDO__READY_FINAL : 0);
+    if (!op || !is_ours(driver, op)) return NULL;
+    bool latched = source->traits & EDO__SOURCE_LATCHED;
+    return !latched || is_latched_for(op, events) ? edo__op_wake(source, op) : NULL;
+}
+
+static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)
+{
+    bool read_final = events & READ_FINAL, write_final = events & WRITE_FINAL;
+    edo_wakeable *reader = NULL, *writer = NULL;
+    edo__lock_take(&source->lock);
+    if (events & READ_EVENTS)
+        reader = note_event(driver, source, EDO__READ_SIDE, read_final, events);
+    if (events & WRITE_EVENTS)
+        writer = note_event(driver, source, EDO__WRITE_SIDE, write_final, events);
+    edo__lock_give(&source->lock);
+    edo__wake_commit(reader);
+    edo__wake_commit(writer);
+}
+
+static int wait_in_ms(edo__epoll *driver, int64_t timeout)
+{
+    int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
+    if (ms > INT32_MAX) ms = timeout == INT64_MAX ? -1 : INT32_MAX;
+    int n = epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
+    if (n < 0 && errno != EINTR) edo__linux_wait_failed("epoll_wait", -errno);
+    return n;
+}
+
+/* Whatever epoll_pwait2() says, but for a signal: filters of containers deny calls that are newer than
+ * they are, each with an error of its own. What is wrong with the descriptor epoll_wait() says too. */
+static int wait_for_events(edo__epoll *driver, int64_t timeout)
+{
+    if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
+        return wait_in_ms(driver, timeout);
+    struct timespec limit = { .tv_sec = timeout / NANOSECONDS, .tv_nsec = timeout % NANOSECONDS };
+    int n = epoll_pwait2(driver->epoll, driver->events, EDO__EPOLL_BATCH, &limit, NULL);
+    if (n >= 0 || errno == EINTR) return n;
+    driver->no_pwait2 = true;
+    return wait_in_ms(driver, timeout);
+}
+
+/* Descriptors of our own carry no source: an event on them only ends the wait. */
+static int epoll_turn(edo_driver *base, int64_t timeout)
+{
+    edo__epoll *driver = edo__epoll_of(base);
+    edo__epoll_free_dead(driver);
+    edo__epoll_begin_batch(driver);
+    int n = wait_for_events(driver, timeout);
+    uint64_t ready = 0;
+    for (int i = 0; i < n; i++) {
+        if (!driver->events[i].data.ptr) continue;
+        dispatch(driver, driver->events[i].data.ptr, driver->events[i].events);
+        ready++;
+    }
+    edo__epoll_end_batch(driver);
+    edo_add_counter(&base->counters.ready, ready);
+    return n > 0 ? n : 0;
+}
+
+/* The counter is never read: each write is an edge. */
+static void epoll_unpark(edo_driver *driver)
+{
+    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
+    edo__linux_event_set(edo__epoll_of(driver)->event);
+}
+
+/* ---- life ---- */
+
+static void close_fds(edo__epoll *driver)
+{
+    edo__sys_close(driver->event);
+    edo__sys_close(driver->epoll);
+}
+
+static int open_fds(edo__epoll *driver, const char **ret_reason)
+{
+    *ret_reason = "no descriptor for epoll";
+    driver->event = -1;
+    driver->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (driver->epoll < 0) return -errno;
+    driver->event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int rc = driver->event < 0 ? -errno : edo__epoll_add(driver, driver->event, NULL, EPOLLIN);
+    if (rc < 0) close_fds(driver);
+    return rc;
+}
+
+static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **ret_driver,
+                      const char **ret_reason)
+{
+    (void)argument;
+    *ret_reason = "out of memory";
+    edo__epoll *driver = edo__alloc_zeroed(sizeof *driver);
+    if (!driver) return -ENOMEM;
+    driver->base = (edo_driver){ .ops = &edo__epoll_driver, .runtime = runtime };
+    driver->fork_generation = edo__sys_fork_generation();
+    edo__list_init(&driver->sources);
+    int rc = open_fds(driver, ret_reason);
+    if (rc < 0)
+        edo__free(driver, sizeof *driver);
+    else
+        *ret_driver = &driver->base;
+    return rc;
+}
+
+/* Streams that are still open lose their registration; another runtime may take them over. An
+ * inherited driver stays in memory, where sources refer to it. */
+static void epoll_close(edo_driver *base)
+{
+    edo__epoll *driver = edo__epoll_of(base);
+    if (edo__epoll_is_inherited(driver)) {
+        close_fds(driver);
+        return;
+    }
+    edo__epoll_let_go(driver);
+    uint32_t tries = 0;
+    while (edo_load_acquire(&base->pins))
+        edo__sys_wait_briefly(&tries);
+    edo__epoll_free_dead(driver);
+    close_fds(driver);
+    edo__free(driver, sizeof *driver);
+}
+
+static int epoll_fd(edo_driver *driver)
+{
+    return edo__epoll_of(driver)->epoll;
+}
+
+static int epoll_watch(edo_driver *driver, int fd)
+{
+    return edo__epoll_add(edo__epoll_of(driver), fd, NULL, EPOLLIN);
+}
+
+const edo_driver_ops edo__epoll_driver = {
+    .name = "epoll",
+    .open = epoll_open,
+    .close = epoll_close,
+    .drive = epoll_drive,
+    .cancel = epoll_cancel,
+    .hang_up = epoll_hang_up,
+    .forget = edo__epoll_forget,
+    .turn = epoll_turn,
+    .unpark = epoll_unpark,
+    .fd = epoll_fd,
+    .watch = epoll_watch,
+};

@@ -1,0 +1,242 @@
+/* The epoll driver: where a source is registered, and when it is freed.
+ *
+ * A source is freed by the thread that turns the driver, before it asks for new events: those of
+ * the batch before have been dealt with by then, so none can refer to it.
+ *
+ * Within a runtime a stream stays registered with the driver of the worker where it first waited,
+ * whoever polls its operations later.
+ *
+ * A stream may go from runtime to runtime, and two may use a side each. The driver that has it
+ * registered loses it to the next one that waits, unless an operation of its own is parked there;
+ * then the other is a guest: it registers the descriptor for that wait only. So an operation always
+ * waits on the driver of its own runtime, which is turned while it waits.
+ *
+ * Order of locks: a source's, then a driver's. Who takes a source from a driver pins that driver,
+ * and keeps the source until that driver's batch has been dealt with, which may refer to it.
+ */
+#include "driver/epoll/epoll.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "sys/sys.h"
+
+enum {
+    MANY_DEAD = 64, // sources to be freed, for which the driver is woken
+    ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
+};
+
+/* ---- registration ---- */
+
+bool edo__epoll_is_inherited(const edo__epoll *driver)
+{
+    return driver->fork_generation != edo__sys_fork_generation();
+}
+
+int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
+{
+    struct epoll_event event = { .events = events | EPOLLET, .data.ptr = data };
+    return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* epoll knows a descriptor once: a second registration is one of a duplicate. Returns: the
+ * descriptor that is registered, or a negative errno. */
+static int add_source(edo__epoll *driver, edo__source *source)
+{
+    int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
+    if (rc != -EEXIST) return rc < 0 ? rc : source->fd;
+    int fd = fcntl(source->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    rc = edo__epoll_add(driver, fd, source, ALL_EVENTS);
+    if (rc == 0) return fd;
+    close(fd);
+    return rc;
+}
+
+/* The registration ends even if the system says no: the descriptor is on its way out. */
+static void remove_source(edo__epoll *driver, edo__source *source, int fd)
+{
+    if (!edo__epoll_is_inherited(driver)) epoll_ctl(driver->epoll, EPOLL_CTL_DEL, fd, NULL);
+    if (fd != source->fd) close(fd);
+}
+
+/* A descriptor in the place of a pointer; NULL is none. */
+static void *keep_fd(int fd)
+{
+    return (void *)(intptr_t)(fd + 1);
+}
+
+static int kept_fd(const void *place)
+{
+    return (int)(intptr_t)place - 1;
+}
+
+static int enlist(edo__epoll *driver, edo__source *source)
+{
+    int fd = add_source(driver, source);
+    if (fd < 0) return fd;
+    source->extra = keep_fd(fd);
+    source->driver = &driver->base;
+    edo__lock_take(&driver->lock);
+    edo__list_push(&driver->sources, &source->registered);
+    edo_add_counter(&driver->base.counters.registered, 1);
+    edo__lock_give(&driver->lock);
+    return 0;
+}
+
+/* In the child of a fork nobody walks the parent's list, and its lock may have been taken. */
+static void delist(edo__epoll *driver, edo__source *source)
+{
+    remove_source(driver, source, kept_fd(source->extra));
+    source->extra = NULL;
+    source->driver = NULL;
+    if (edo__epoll_is_inherited(driver)) return;
+    edo__lock_take(&driver->lock);
+    edo__list_remove(&source->registered);
+    edo_add_counter(&driver->base.counters.deregistered, 1);
+    edo__lock_give(&driver->lock);
+}
+
+void edo__epoll_begin_batch(edo__epoll *driver)
+{
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+}
+
+void edo__epoll_end_batch(edo__epoll *driver)
+{
+    edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
+}
+
+/* Once this returns no batch of the driver refers to what was delisted before. Without the source's
+ * lock, which the batch may need. */
+static void wait_for_batch(edo__epoll *driver)
+{
+    uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
+    if (!(turns & 1) || edo__epoll_is_inherited(driver)) return;
+    driver->base.ops->unpark(&driver->base);
+    while (edo_load_acquire(&driver->turns) == turns)
+        edo__sys_wait_briefly(&tries);
+}
+
+/* Whether an operation waits for the driver that has the source registered. */
+static bool is_relied_on(const edo__source *source)
+{
+    for (unsigned side = 0; side < EDO__SIDES; side++) {
+        const edo_op *waiter = edo__side_waiter(&source->sides[side]);
+        if (waiter && waiter->link.at.driver == source->driver) return true;
+    }
+    return false;
+}
+
+/* Registers for this operation alone. */
+static int visit(edo__epoll *driver, edo__source *source, edo_op *op)
+{
+    if (op->link.at.extra) return 0;
+    int fd = add_source(driver, source);
+    if (fd < 0) return fd;
+    op->link.at.extra = keep_fd(fd);
+    edo__lock_take(&driver->lock);
+    edo_add_counter(&driver->base.counters.registered, 1);
+    edo__lock_give(&driver->lock);
+    return 0;
+}
+
+void edo__epoll_end_visit(edo__epoll *driver, edo__source *source, edo_op *op)
+{
+    if (!op->link.at.extra) return;
+    remove_source(driver, source, kept_fd(op->link.at.extra));
+    op->link.at.extra = NULL;
+    edo__lock_take(&driver->lock);
+    edo_add_counter(&driver->base.counters.deregistered, 1);
+    edo__lock_give(&driver->lock);
+    wait_for_batch(driver);
+}
+
+int edo__epoll_register(edo__epoll *driver, edo__source *source, edo_op *op, edo__epoll **ret_left)
+{
+    if (source->driver && source->driver->runtime == driver->base.runtime) return 0;
+    if (source->driver) {
+        bool is_alike = source->driver->ops->turn == driver->base.ops->turn;
+        if (!is_alike || is_relied_on(source)) return visit(driver, source, op);
+        *ret_left = edo__epoll_of(source->driver);
+        edo_add_relaxed(&source->driver->pins, 1);
+        delist(*ret_left, source);
+    }
+    return enlist(driver, source);
+}
+
+void edo__epoll_leave_behind(edo__epoll *driver)
+{
+    wait_for_batch(driver);
+    edo_sub_release(&driver->base.pins, 1); // partner: the wait in epoll_close
+}
+
+/* ---- the end of a source ---- */
+
+void edo__epoll_free_dead(edo__epoll *driver)
+{
+    if (!edo_load_relaxed(&driver->dead)) return;
+    edo__lock_take(&driver->lock);
+    edo__source *source = driver->dead;
+    edo_store_relaxed(&driver->dead, NULL);
+    driver->dead_count = 0;
+    edo__lock_give(&driver->lock);
+    while (source) {
+        edo__source *next = source->next_dead;
+        source->release(source);
+        source = next;
+    }
+}
+
+/* The driver may be closing, and have let go of the source. */
+void edo__epoll_forget(edo_driver *base, edo__source *source)
+{
+    edo__epoll *driver = edo__epoll_of(base);
+    edo__lock_take(&source->lock);
+    if (source->driver == base) delist(driver, source);
+    edo__lock_give(&source->lock);
+    edo__source_close_fd(source);
+    if (edo__epoll_is_inherited(driver)) {
+        source->release(source);
+        return;
+    }
+    edo__lock_take(&driver->lock);
+    source->next_dead = driver->dead;
+    edo_store_relaxed(&driver->dead, source);
+    bool wakes = ++driver->dead_count == MANY_DEAD;
+    edo__lock_give(&driver->lock);
+    if (wakes) base->ops->unpark(base);
+}
+
+/* ---- the end of a driver ---- */
+
+static edo__source *first_source(edo__epoll *driver)
+{
+    edo__source *source = NULL;
+    edo__lock_take(&driver->lock);
+    if (!edo__list_is_empty(&driver->sources))
+        source = edo__container(driver->sources.next, edo__source, registered);
+    edo__lock_give(&driver->lock);
+    return source;
+}
+
+/* Another driver may take the source meanwhile; it keeps the source until our batch, which this is,
+ * has been dealt with. Returns: false when there was none. */
+static bool let_go_of_one(edo__epoll *driver)
+{
+    edo__epoll_begin_batch(driver);
+    edo__source *source = first_source(driver);
+    if (source) {
+        edo__lock_take(&source->lock);
+        if (source->driver == &driver->base) delist(driver, source);
+        edo__lock_give(&source->lock);
+    }
+    edo__epoll_end_batch(driver);
+    return source;
+}
+
+void edo__epoll_let_go(edo__epoll *driver)
+{
+    while (let_go_of_one(driver))
+        continue;
+}

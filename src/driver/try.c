@@ -1,0 +1,140 @@
+/* One non-blocking system call for an operation.
+ *
+ * Sockets are called with MSG_DONTWAIT and MSG_NOSIGNAL. Other descriptors are called with
+ * RWF_NOWAIT and RWF_NOSIGNAL, as far as kernel and file know them. Their O_NONBLOCK is a last
+ * resort: it belongs to the open file, which other processes may have too. */
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "driver/driver.h"
+#include "sys/linux/status.h"
+
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x00000100 // Linux 6.18
+#endif
+
+enum { HERE = -1 }; // the offset that means "where the file stands"
+
+/* ---- descriptors that are no sockets ---- */
+
+/* Whether the flags of a call were refused, by the kernel, the file, or a filter of system calls. A
+ * call that is made again the next way meets an error of its own again. */
+static bool is_refusal(int error)
+{
+    return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;
+}
+
+static ssize_t read_once(int fd, const struct iovec *vector, unsigned way)
+{
+    if (way != EDO__BY_STATUS) return preadv2(fd, vector, 1, HERE, RWF_NOWAIT);
+    int rc = edo__status_set_nonblocking(fd);
+    return rc < 0 ? rc : readv(fd, vector, 1);
+}
+
+static ssize_t write_masked(int fd, const struct iovec *vector, int count, unsigned way)
+{
+    edo__masked_sigpipe masked;
+    int rc = way == EDO__BY_STATUS ? edo__status_set_nonblocking(fd) : 0;
+    if (rc < 0) return rc;
+    edo__sigpipe_mask(&masked);
+    ssize_t n = way == EDO__BY_STATUS ? writev(fd, vector, count)
+                                      : pwritev2(fd, vector, count, HERE, RWF_NOWAIT);
+    edo__sigpipe_unmask(&masked, n < 0 && errno == EPIPE);
+    return n;
+}
+
+static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigned way)
+{
+    if (way != EDO__BY_FLAGS) return write_masked(fd, vector, count, way);
+    return pwritev2(fd, vector, count, HERE, RWF_NOWAIT | RWF_NOSIGNAL);
+}
+
+static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iovec *vector,
+                         int count)
+{
+    edo__side *side = &source->sides[edo__side_of(op)];
+    for (;; side->way++) {
+        ssize_t n = edo__side_of(op) == EDO__READ_SIDE
+                        ? read_once(source->fd, vector, side->way)
+                        : write_once(source->fd, vector, count, side->way);
+        if (n >= 0 || side->way == EDO__BY_STATUS || !is_refusal(errno)) return n;
+    }
+}
+
+/* ---- requests ---- */
+
+static ssize_t try_transfer(edo__source *source, const edo_op *op)
+{
+    char *data = (char *)op->data + op->progress;
+    size_t size = edo__asked(op);
+    if (!(source->traits & EDO__SOURCE_SOCKET))
+        return try_plain(source, op, &(struct iovec){ data, size }, 1);
+    return edo__request_of(op) == EDO__READ
+               ? recv(source->fd, data, size, MSG_DONTWAIT)
+               : send(source->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t write_vector(edo__source *source, const edo_op *op, const struct iovec *vector,
+                            int count)
+{
+    if (!(source->traits & EDO__SOURCE_SOCKET)) return try_plain(source, op, vector, count);
+    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)vector,
+                              .msg_iovlen = (size_t)count };
+    return sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* As many of the buffers as fit into one call, or a part of the first that is not empty. */
+static ssize_t try_writev(edo__source *source, const edo_op *op)
+{
+    const struct iovec *vector = op->data;
+    size_t size = 0;
+    uint64_t count = 0;
+    for (; count < op->length; size += vector[count++].iov_len)
+        if (vector[count].iov_len > EDO__MAX_TRANSFER - size) break;
+    if (size == 0 && count < op->length)
+        return write_vector(source, op,
+                            &(struct iovec){ vector[count].iov_base, EDO__MAX_TRANSFER }, 1);
+    return write_vector(source, op, vector, (int)count);
+}
+
+static ssize_t try_poll(const edo__source *source, const edo_op *op)
+{
+    struct pollfd fd = { .fd = source->fd, .events = (short)op->length };
+    int n = poll(&fd, 1, 0);
+    if (n > 0) return fd.revents;
+    if (n == 0) errno = EAGAIN;
+    return -1;
+}
+
+/* No flag of the call keeps it from blocking. */
+static ssize_t try_accept(const edo__source *source)
+{
+    if (source->traits & EDO__SOURCE_WRAPPED && edo__status_set_nonblocking(source->fd) < 0)
+        return -1;
+    return accept4(source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static ssize_t try_once(edo__source *source, const edo_op *op)
+{
+    switch (edo__request_of(op)) {
+    case EDO__READ:
+    case EDO__WRITE: return try_transfer(source, op);
+    case EDO__WRITEV: return try_writev(source, op);
+    case EDO__ACCEPT: return try_accept(source);
+    case EDO__POLL: return try_poll(source, op);
+    }
+    errno = EINVAL;
+    return -1;
+}
+
+int64_t edo__try(edo__source *source, edo_op *op)
+{
+    for (;;) {
+        ssize_t n = try_once(source, op);
+        if (n >= 0) return n;
+        if (errno != EINTR) return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    }
+}

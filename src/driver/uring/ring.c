@@ -1,0 +1,460 @@
+/* ring.c - set-up, end and the three system calls of an io_uring; the queues' daily use is inline
+ * in ring.h. */
+#include "driver/uring/ring.h"
+
+#include <errno.h>
+#include <linux/time_types.h>
+#include <stdalign.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Names that older kernel headers lack. The enumerators there cannot be tested with #ifdef, so
+ * they have names of our own, and the kernel's values. */
+#define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
+#define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
+#define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
+#ifndef IORING_FEAT_RSRC_TAGS
+#define IORING_FEAT_RSRC_TAGS (1U << 10) // 5.13
+#endif
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT (1U << 17) // 6.15
+#endif
+#ifndef IORING_ENTER_REGISTERED_RING
+#define IORING_ENTER_REGISTERED_RING (1U << 4) // 5.18
+#endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7) // 6.15
+#endif
+
+/* The kernel's own default is twice. A server has many more operations waiting than it prepares in
+ * one turn, and room for their completions costs 16 bytes each, an overflow an allocation. */
+#define CQ_PER_SQ 4U
+
+/* How long to wait for something to be freed when the kernel does not take submissions. */
+#define RETRY_NS 10000000
+
+#define NS_PER_S 1000000000
+
+/* Wide enough for every opcode that existed when this was written; 256 is the call's limit. */
+#define PROBE_OPS 64U
+
+#define ALWAYS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
+
+/* Sets of flags from best to none, each with the kernel that brought it. */
+static const unsigned setup_ladder[] = {
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+        IORING_SETUP_TASKRUN_FLAG, // 6.1
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN |
+        IORING_SETUP_TASKRUN_FLAG,                                                   // 6.0
+    IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG, // 5.19
+    IORING_SETUP_SUBMIT_ALL,                                                         // 5.18
+    0,
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof(array)[0])
+
+struct need {
+    unsigned value;
+    const char *lack;
+};
+
+#define NEED(name)                                                                                 \
+    {                                                                                              \
+        name, "kernel lacks " #name                                                                \
+    }
+
+static const struct need needed_features[] = {
+    NEED(IORING_FEAT_SINGLE_MMAP),   // both queues in one mapping
+    NEED(IORING_FEAT_NODROP),        // completions that do not fit are kept
+    NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may go after submission
+    NEED(IORING_FEAT_RW_CUR_POS),    // EDO__SQE_HERE
+    NEED(IORING_FEAT_FAST_POLL),     // sockets wait without a kernel thread each
+    NEED(IORING_FEAT_EXT_ARG),       // a time limit in io_uring_enter
+};
+
+static const struct need needed_ops[] = {
+    NEED(IORING_OP_NOP),         NEED(IORING_OP_READV),        NEED(IORING_OP_WRITEV),
+    NEED(IORING_OP_READ),        NEED(IORING_OP_WRITE),        NEED(IORING_OP_RECV),
+    NEED(IORING_OP_SEND),        NEED(IORING_OP_RECVMSG),      NEED(IORING_OP_SENDMSG),
+    NEED(IORING_OP_ACCEPT),      NEED(IORING_OP_CONNECT),      NEED(IORING_OP_POLL_ADD),
+    NEED(IORING_OP_POLL_REMOVE), NEED(IORING_OP_ASYNC_CANCEL),
+};
+
+static int sys_setup(unsigned entries, struct io_uring_params *params)
+{
+    long rc = syscall(__NR_io_uring_setup, entries, params);
+
+    return rc < 0 ? -errno : (int)rc;
+}
+
+static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
+{
+    long rc = syscall(__NR_io_uring_register, fd, opcode, arg, count);
+
+    return rc < 0 ? -errno : (int)rc;
+}
+
+/* A number for the calling thread that no other thread of the process ever has, unlike a thread id
+ * or the address of something thread-local. */
+static uint64_t this_thread(void)
+{
+    static edo_atomic(uint64_t) last;
+    static _Thread_local uint64_t token;
+
+    if (token == 0) token = edo_add_relaxed(&last, 1) + 1;
+    return token;
+}
+
+/* Writes "<what>: <error>" for the log and answers `rc`, which is negative. */
+static int failed(int rc, const char *what, const char **ret_reason)
+{
+    static _Thread_local char text[96]; // the longest `what` and glibc's longest message fit
+
+    snprintf(text, sizeof text, "%s: %s", what, strerror(-rc));
+    *ret_reason = text;
+    return rc;
+}
+
+/* Creates the ring with the best allowed set of flags that the kernel knows. EINVAL is all that an
+ * unknown flag gets, so the last, bare attempt decides whether something else is wrong. */
+static int create(unsigned entries, unsigned wanted, struct io_uring_params *params)
+{
+    int fd = -EINVAL;
+
+    for (size_t i = 0; i < LENGTH(setup_ladder) && fd == -EINVAL; i++) {
+        if ((setup_ladder[i] & ~wanted) != 0) continue;
+        memset(params, 0, sizeof *params);
+        params->flags = ALWAYS | setup_ladder[i] | (wanted & IORING_SETUP_R_DISABLED);
+        params->cq_entries = entries * CQ_PER_SQ;
+        fd = sys_setup(entries, params);
+    }
+    return fd;
+}
+
+static int check_features(unsigned features, const char **ret_reason)
+{
+    for (size_t i = 0; i < LENGTH(needed_features); i++) {
+        if ((features & needed_features[i].value) == 0) {
+            *ret_reason = needed_features[i].lack;
+            return -EOPNOTSUPP;
+        }
+    }
+    return 0;
+}
+
+static bool has_op(const struct io_uring_probe *probe, unsigned op)
+{
+    return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
+}
+
+/* Asks which operations the kernel has, which also tells what came together with one. */
+static int check_ops(struct edo__ring *ring, const char **ret_reason)
+{
+    alignas(struct io_uring_probe) unsigned char
+        memory[sizeof(struct io_uring_probe) + PROBE_OPS * sizeof(struct io_uring_probe_op)] = {
+            0
+        };
+    struct io_uring_probe *probe = (struct io_uring_probe *)memory;
+    int rc = sys_register(ring->fd, IORING_REGISTER_PROBE, probe, PROBE_OPS);
+
+    if (rc < 0) return failed(rc, "IORING_REGISTER_PROBE", ret_reason);
+    for (size_t i = 0; i < LENGTH(needed_ops); i++) {
+        if (!has_op(probe, needed_ops[i].value)) {
+            *ret_reason = needed_ops[i].lack;
+            return -EOPNOTSUPP;
+        }
+    }
+    if (has_op(probe, OP_SOCKET)) ring->can |= EDO__RING_CAN_POLL_FIRST;
+    if ((ring->features & IORING_FEAT_RSRC_TAGS) != 0) ring->can |= EDO__RING_CAN_MULTI_POLL;
+    return 0;
+}
+
+/* Maps a part of the ring, not to be inherited by fork: a child that wrote to the queues would
+ * corrupt the parent's. */
+static int map_part(int fd, size_t size, uint64_t offset, void **ret_part)
+{
+    void *part = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+                      (off_t)offset);
+
+    if (part == MAP_FAILED) return -errno;
+    if (madvise(part, size, MADV_DONTFORK) < 0) {
+        int rc = -errno;
+        munmap(part, size);
+        return rc;
+    }
+    *ret_part = part;
+    return 0;
+}
+
+static void *field(const struct edo__ring *ring, uint32_t offset)
+{
+    return (char *)ring->map + offset;
+}
+
+/* Finds the fields in the mapping. The SQ's indirection array maps each slot to itself once and
+ * for all. */
+static void find_fields(struct edo__ring *ring, const struct io_uring_params *params)
+{
+    unsigned *array = field(ring, params->sq_off.array);
+
+    ring->sq_head = field(ring, params->sq_off.head);
+    ring->sq_tail = field(ring, params->sq_off.tail);
+    ring->sq_flags = field(ring, params->sq_off.flags);
+    ring->sq_mask = params->sq_entries - 1;
+    for (unsigned i = 0; i < params->sq_entries; i++)
+        array[i] = i;
+
+    ring->cq_head = field(ring, params->cq_off.head);
+    ring->cq_tail = field(ring, params->cq_off.tail);
+    ring->cqes = field(ring, params->cq_off.cqes);
+    ring->cq_mask = params->cq_entries - 1;
+}
+
+static int map_queues(struct edo__ring *ring, const struct io_uring_params *params)
+{
+    size_t sq_end = params->sq_off.array + params->sq_entries * sizeof(unsigned);
+    size_t cq_end = params->cq_off.cqes + params->cq_entries * sizeof(struct io_uring_cqe);
+    void *sqes;
+    int rc;
+
+    ring->map_size = sq_end > cq_end ? sq_end : cq_end;
+    ring->sqes_size = params->sq_entries * sizeof(struct io_uring_sqe);
+    rc = map_part(ring->fd, ring->map_size, IORING_OFF_SQ_RING, &ring->map);
+    if (rc < 0) return rc;
+    rc = map_part(ring->fd, ring->sqes_size, IORING_OFF_SQES, &sqes);
+    if (rc < 0) {
+        munmap(ring->map, ring->map_size);
+        return rc;
+    }
+    ring->sqes = sqes;
+    find_fields(ring, params);
+    return 0;
+}
+
+static void unmap_queues(struct edo__ring *ring)
+{
+    munmap(ring->sqes, ring->sqes_size);
+    munmap(ring->map, ring->map_size);
+}
+
+/* Puts the ring into the calling thread's table of registered rings, which saves the look-up of
+ * the descriptor in every io_uring_enter. Where that fails, the descriptor serves. */
+static void adopt(struct edo__ring *ring)
+{
+    struct io_uring_rsrc_update slot = { .offset = UINT32_MAX, .data = (uint32_t)ring->fd };
+
+    if (sys_register(ring->fd, REGISTER_RING_FDS, &slot, 1) != 1) return;
+    ring->registered = (int)slot.offset;
+    ring->owner = this_thread();
+}
+
+static bool adopted_here(const struct edo__ring *ring)
+{
+    return ring->registered >= 0 && ring->owner == this_thread();
+}
+
+/* Undoes adopt(). In another thread's table the same index is another ring: left alone. */
+static void disown(struct edo__ring *ring)
+{
+    struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
+
+    if (adopted_here(ring)) (void)sys_register(ring->fd, UNREGISTER_RING_FDS, &slot, 1);
+}
+
+/* The part of the set-up that follows the descriptor. */
+static int build(struct edo__ring *ring, const struct io_uring_params *params,
+                 const char **ret_reason)
+{
+    int rc = check_features(ring->features, ret_reason);
+
+    if (rc < 0) return rc;
+    rc = check_ops(ring, ret_reason);
+    if (rc < 0) return rc;
+    rc = map_queues(ring, params);
+    if (rc < 0) return failed(rc, "mapping the rings", ret_reason);
+    return 0;
+}
+
+int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_wanted,
+                   const char **ret_reason)
+{
+    struct io_uring_params params;
+    int fd = create(entries, flags_wanted, &params);
+    int rc;
+
+    *ring = (struct edo__ring){ 0 };
+    if (fd < 0) return failed(fd, "io_uring_setup", ret_reason);
+    ring->fd = fd;
+    ring->registered = -1;
+    ring->setup_flags = params.flags;
+    ring->features = params.features;
+    ring->enter_flags = IORING_ENTER_GETEVENTS;
+    if ((params.features & IORING_FEAT_NO_IOWAIT) != 0) ring->enter_flags |= IORING_ENTER_NO_IOWAIT;
+    rc = build(ring, &params, ret_reason);
+    if (rc < 0) {
+        close(fd);
+        *ring = (struct edo__ring){ 0 };
+        return rc;
+    }
+    if ((params.flags & IORING_SETUP_R_DISABLED) == 0) adopt(ring);
+    return 0;
+}
+
+int edo__ring_enable(struct edo__ring *ring)
+{
+    int rc = sys_register(ring->fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+
+    if (rc < 0) return rc;
+    adopt(ring);
+    return 0;
+}
+
+int edo__ring_signal(struct edo__ring *ring, int event)
+{
+    return sys_register(ring->fd, IORING_REGISTER_EVENTFD, &event, 1);
+}
+
+void edo__ring_deinit(struct edo__ring *ring)
+{
+    if (ring == NULL || ring->map == NULL) return;
+    disown(ring);
+    unmap_queues(ring);
+    close(ring->fd);
+    *ring = (struct edo__ring){ 0 };
+}
+
+void edo__ring_forget(struct edo__ring *ring)
+{
+    if (ring->map != NULL) close(ring->fd);
+    *ring = (struct edo__ring){ 0 };
+}
+
+static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr, unsigned flags,
+                     const struct io_uring_getevents_arg *arg)
+{
+    int fd = ring->fd;
+    long rc;
+
+    if (adopted_here(ring)) {
+        fd = ring->registered;
+        flags |= IORING_ENTER_REGISTERED_RING;
+    }
+    edo_store_relaxed(&ring->enters, edo_load_relaxed(&ring->enters) + 1);
+    rc = syscall(__NR_io_uring_enter, fd, to_submit, wait_nr, flags, arg,
+                 arg != NULL ? sizeof *arg : 0);
+    return rc < 0 ? -errno : (int)rc;
+}
+
+/* Submits, waits and lets the kernel bring in what it holds back. */
+static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr,
+                         int64_t timeout_ns)
+{
+    struct __kernel_timespec limit = { .tv_sec = timeout_ns / NS_PER_S,
+                                       .tv_nsec = timeout_ns % NS_PER_S };
+    struct io_uring_getevents_arg arg = { .ts = edo__sqe_ptr(&limit) };
+
+    if (wait_nr == 0 || timeout_ns < 0)
+        return sys_enter(ring, to_submit, wait_nr, ring->enter_flags, NULL);
+    return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
+}
+
+/* The release pairs with the kernel's acquire of sq_tail: the entries before it are filled in. */
+unsigned edo__ring_publish(struct edo__ring *ring)
+{
+    edo_store_release(ring->sq_tail, ring->sq_next);
+    return ring->sq_next;
+}
+
+/* How many entries before `end` the kernel has not taken; it may be beyond it. */
+static unsigned left_before(const struct edo__ring *ring, unsigned end)
+{
+    int left = (int)(end - edo_load_acquire(ring->sq_head));
+
+    return left > 0 ? (unsigned)left : 0;
+}
+
+/* The head of the queue tells what was taken, for another thread may submit at the same time, and
+ * then a call finds less than it was told of. A kernel without SUBMIT_ALL stops behind each entry
+ * that it refuses: as often as it takes. */
+int edo__ring_submit(struct edo__ring *ring)
+{
+    unsigned end = edo__ring_publish(ring);
+    unsigned left = left_before(ring, end);
+
+    while (left > 0) {
+        int rc = sys_enter(ring, left, 0, 0, NULL);
+        unsigned rest = left_before(ring, end);
+        if (rest == left) return rc < 0 ? rc : -EAGAIN;
+        left = rest;
+    }
+    return 0;
+}
+
+struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
+{
+    struct io_uring_sqe *sqe;
+
+    if (edo__ring_pending(ring) > ring->sq_mask) {
+        (void)edo__ring_submit(ring); // what counts is whether it made room
+        if (edo__ring_pending(ring) > ring->sq_mask) return NULL;
+    }
+    sqe = &ring->sqes[ring->sq_next++ & ring->sq_mask];
+    memset(sqe, 0, sizeof *sqe);
+    return sqe;
+}
+
+/* What a wait's result means to the caller. -EBUSY (older kernels): the CQ is full and more is kept
+ * back, so there is something to reap. */
+static int wait_result(int rc)
+{
+    bool ended = rc >= 0 || rc == -EINTR || rc == -ETIME || rc == -EBUSY;
+
+    return ended ? 0 : rc;
+}
+
+/* Whether the kernel could not take submissions but may later. It takes none while it holds back
+ * completions (-EBUSY, older kernels) or finds no memory; and 0 makes no progress either. */
+static bool is_starved(int rc)
+{
+    return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
+}
+
+/* The wait when submissions were not taken: what completes frees resources, so with something to
+ * reap there is no wait, else a short one. Either way the caller comes again, and does not spin. */
+static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
+{
+    if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
+    if (wait_nr > 0) wait_nr = edo__ring_ready(ring) > 0 ? 0 : 1;
+    return edo__ring_wait(ring, wait_nr, timeout_ns);
+}
+
+int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
+{
+    return wait_result(enter_and_get(ring, 0, wait_nr, timeout_ns));
+}
+
+int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
+{
+    return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
+}
+
+/* A call that was not told the right number does not wait: with others at work, once more; on
+ * kernels without SUBMIT_ALL, as often as it stopped behind a refused entry. */
+int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
+{
+    unsigned left = left_before(ring, end);
+
+    if (timeout_ns == 0 || edo__ring_ready(ring) >= wait_nr) wait_nr = 0;
+    if (left == 0 && wait_nr == 0 && !edo__ring_has_work(ring)) return 0;
+    for (;;) {
+        unsigned before = left;
+        int rc = enter_and_get(ring, left, wait_nr, timeout_ns);
+        if (left == 0 || rc == (int)left) return wait_result(rc);
+        left = left_before(ring, end);
+        if (left < before) continue;
+        return is_starved(rc) ? wait_starved(ring, wait_nr, timeout_ns) : wait_result(rc);
+    }
+}

@@ -1,0 +1,169 @@
+/* Cancelling on io_uring: at once by who may use the ring, by other threads through requests to its
+ * owner. */
+#include "driver/uring/uring.h"
+
+/* ---- requests to the owner ---- */
+
+static void push_request(edo__uring *driver, edo__uring_request *request)
+{
+    edo__lock_take(&driver->lock);
+    request->next = driver->requests;
+    edo_store_relaxed(&driver->requests, request);
+    edo__lock_give(&driver->lock);
+}
+
+/* The head is read without the lock too. */
+static void unlist(edo__uring *driver, edo__uring_request *request)
+{
+    edo__uring_request *before = driver->requests;
+    if (before == request) {
+        edo_store_relaxed(&driver->requests, request->next);
+    } else {
+        while (before->next != request)
+            before = before->next;
+        before->next = request->next;
+    }
+}
+
+static void drop_request(edo__uring *driver, edo__uring_request *request)
+{
+    edo__lock_take(&driver->lock);
+    unlist(driver, request);
+    edo__lock_give(&driver->lock);
+}
+
+static edo__uring_request *request_of(edo__uring *driver, const edo__source *source, unsigned side)
+{
+    edo__uring_request *request = driver->requests;
+    while (request->source != source || request->side != side)
+        request = request->next;
+    return request;
+}
+
+edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
+                                           unsigned side)
+{
+    edo__lock_take(&driver->lock);
+    edo__uring_request *request = request_of(driver, source, side);
+    unlist(driver, request);
+    edo__lock_give(&driver->lock);
+    return request;
+}
+
+/* The entry follows that of the operation in the queue and precedes that of any later one on the
+ * same side, so it means no other: the operation has not been completed. Returns: false when there
+ * is no entry. Usable. */
+static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned side)
+{
+    edo__uring_begin(driver);
+    struct io_uring_sqe *sqe = edo__uring_sqe(driver);
+    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
+    edo__uring_end(driver);
+    return sqe;
+}
+
+/* The operation is still in the ring: its completion would have taken the request back. */
+static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
+{
+    edo__source *source = request->source;
+    if (!tell_kernel(driver, source, request->side)) return false;
+    edo__lock_take(&source->lock);
+    edo__uring_set_stage(source->sides[request->side].waiter, EDO__CANCELLING);
+    drop_request(driver, request);
+    edo__lock_give(&source->lock);
+    edo__free(request, sizeof *request);
+    return true;
+}
+
+/* The last that came. Only the owner takes requests off, so it stays. */
+static edo__uring_request *look_at_request(edo__uring *driver)
+{
+    edo__lock_take(&driver->lock);
+    edo__uring_request *request = driver->requests;
+    edo__lock_give(&driver->lock);
+    return request;
+}
+
+/* The look without the lock may miss a request that comes now: its unpark brings the next look. */
+void edo__uring_serve_requests(edo__uring *driver)
+{
+    bool served = true;
+    while (served && edo__unlikely(edo_load_relaxed(&driver->requests) != NULL)) {
+        edo__uring_request *request = look_at_request(driver);
+        served = serve_cancel(driver, request);
+    }
+}
+
+/* ---- cancelling ---- */
+
+/* Whoever pins a driver may use it although its runtime may end. */
+static void unpark_pinned(edo__uring *driver)
+{
+    driver->base.ops->unpark(&driver->base);
+    edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
+}
+
+/* From another thread than the owner's. The pin is taken while the operation, which keeps the
+ * driver, is in its ring for sure. Returns: false without memory. */
+static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
+{
+    edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
+    if (!request) return false;
+    *request = (edo__uring_request){ .source = source, .side = edo__side_of(op) };
+    edo__lock_take(&source->lock);
+    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (parked) {
+        edo_add_relaxed(&driver->base.pins, 1);
+        edo__uring_set_stage(op, EDO__ASKED);
+        push_request(driver, request);
+    }
+    edo__lock_give(&source->lock);
+    if (parked)
+        unpark_pinned(driver);
+    else
+        edo__free(request, sizeof *request);
+    return true;
+}
+
+/* Under the lock. */
+static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
+{
+    if (!tell_kernel(driver, source, edo__side_of(op))) return false;
+    edo__uring_set_stage(op, EDO__CANCELLING);
+    return true;
+}
+
+static edo_poll end_cancelled(edo_op *op)
+{
+    bool has_result = edo_load_relaxed(&op->word) == EDO__OP_WOKEN && op->base.result != -EAGAIN;
+    if (!has_result) op->base.result = -ECANCELED;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return EDO_READY;
+}
+
+/* What the kernel has is pending until its completion; the rest ends here. What cannot be told to
+ * the kernel now is tried again by the next poll. */
+edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo__uring *driver = edo__uring_of(base);
+    bool usable = edo__uring_is_usable(driver), told = false;
+    edo__lock_take(&source->lock);
+    bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
+    if (pending) op->waker = waker;
+    if (is_new && usable) told = cancel_in_ring(driver, source, op);
+    edo__lock_give(&source->lock);
+    if (!pending) return end_cancelled(op);
+    if (!is_new) return EDO_PENDING;
+    if (!usable) told = request_cancel(driver, source, op);
+    if (!told) edo__wake_commit(edo__wake_prepare(waker));
+    return EDO_PENDING;
+}
+
+/* Has the operation's task cancel it: so who may use the ring does, and the operation is there. */
+edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
+{
+    (void)driver;
+    (void)source;
+    return edo__wake_prepare(op->waker);
+}

@@ -1,0 +1,144 @@
+/* Makers of streams and listeners, and the quarantine of the ended. All of it is guarded by the lock
+ * of edo__runtimes, which the child of a fork can take. */
+#include "runtime/inspect/maker.h"
+
+#include "runtime/runtimes.h"
+
+/* ---- makers ---- */
+
+enum { NAMED_LEAKS = 16 }; // in lines of their own
+
+struct edo__maker {
+    edo__node node;
+    const edo_runtime *runtime; // NULL once it was reported
+    uint32_t fork_generation;
+    int fd;
+    const char *kind, *function, *file;
+    uint32_t line;
+};
+
+static edo__node makers = { &makers, &makers };
+static uint32_t makers_generation; // of the process that filled the list
+
+/* The lists of a parent may have been copied while they were changed. */
+static void lock_makers(void)
+{
+    edo__runtimes_lock();
+    uint32_t generation = edo__sys_fork_generation();
+    if (makers_generation != generation) edo__list_init(&makers);
+    makers_generation = generation;
+}
+
+/* The innermost async function in which the task is; of siblings, which it polls in turn, the one
+ * that waits for them. */
+static const edo_future *innermost(const edo_future *future)
+{
+    for (;;) {
+        const edo_future *child =
+            ((const struct edo_any_frame *)(const void *)future)->edo_head.awaiting;
+        if (!child || child->next || child->ops->kind != EDO_KIND_ASYNC) return future;
+        future = child;
+    }
+}
+
+edo__maker *edo__maker_create(const char *kind, int fd)
+{
+    const edo_cx *cx = edo__self.cx;
+    if (edo__likely(!cx || !cx->runtime->config.report_leaks)) return NULL;
+    edo__maker *maker = edo__alloc(sizeof *maker);
+    if (!maker) return NULL;
+    const edo_future *frame = innermost(edo__task_frame(cx->task));
+    *maker = (edo__maker){ .runtime = cx->runtime,
+                           .fork_generation = edo__sys_fork_generation(),
+                           .fd = fd,
+                           .kind = kind,
+                           .function = frame->ops->name,
+                           .file = frame->ops->file,
+                           .line = frame->line };
+    lock_makers();
+    edo__list_push(&makers, &maker->node);
+    edo__runtimes_unlock();
+    return maker;
+}
+
+void edo__maker_destroy(edo__maker *maker)
+{
+    if (edo__likely(!maker)) return;
+    lock_makers();
+    if (maker->fork_generation == makers_generation) edo__list_remove(&maker->node);
+    edo__runtimes_unlock();
+    edo__free(maker, sizeof *maker);
+}
+
+/* A copy, since it may be closed as soon as the lock is given. Returns: false when there is none. */
+static bool take_leak(const edo_runtime *runtime, edo__maker *ret_maker)
+{
+    bool found = false;
+    lock_makers();
+    edo__list_each(&makers, node) {
+        edo__maker *maker = edo__container(node, edo__maker, node);
+        found = maker->runtime == runtime;
+        if (!found) continue;
+        *ret_maker = *maker;
+        maker->runtime = NULL;
+        break;
+    }
+    edo__runtimes_unlock();
+    return found;
+}
+
+void edo__makers_report(const edo_runtime *runtime)
+{
+    uint32_t count = 0;
+    edo__maker leak;
+    for (; take_leak(runtime, &leak); count++) {
+        if (count >= NAMED_LEAKS) continue;
+        edo__log(EDO_LOG_WARN, "%s: a %s was not closed: descriptor %d, made by '%s' at %s:%u",
+                 runtime->config.name, leak.kind, leak.fd, leak.function, leak.file, leak.line);
+    }
+    if (count > NAMED_LEAKS)
+        edo__log(EDO_LOG_WARN, "%s: %u more streams and listeners were not closed",
+                 runtime->config.name, count - NAMED_LEAKS);
+}
+
+/* ---- the quarantine ---- */
+
+enum { QUARANTINE_BLOCKS = 512 };
+
+typedef struct block {
+    void *memory; // or NULL
+    size_t size;
+} block;
+
+static block quarantine[QUARANTINE_BLOCKS]; // a ring
+static uint32_t quarantine_next;
+
+static void exchange(block *one, uint32_t place)
+{
+    block before = quarantine[place % QUARANTINE_BLOCKS];
+    quarantine[place % QUARANTINE_BLOCKS] = *one;
+    *one = before;
+}
+
+/* Without a runtime nobody would empty it. */
+void edo__free_closed(void *memory, size_t size)
+{
+    block one = { memory, size };
+    if (EDO__KEEPS_CLOSED) {
+        edo__runtimes_lock();
+        if (!edo__list_is_empty(&edo__runtimes.list)) exchange(&one, quarantine_next++);
+        edo__runtimes_unlock();
+    }
+    edo__free(one.memory, one.size);
+}
+
+void edo__free_all_closed(void)
+{
+    for (uint32_t i = 0; EDO__KEEPS_CLOSED && i < QUARANTINE_BLOCKS; i++) {
+        block one = { NULL, 0 };
+        edo__runtimes_lock();
+        exchange(&one, i);
+        edo__runtimes_unlock();
+        edo__free(one.memory, one.size);
+    }
+}

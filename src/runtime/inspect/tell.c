@@ -1,0 +1,220 @@
+#include "runtime/inspect/tell.h"
+
+#include <stdio.h>
+
+enum { LINE_SIZE = 512 };
+
+void edo__teller_init(edo__teller *t, edo_runtime *runtime, edo_dump_fn *write, void *context)
+{
+    t->runtime = runtime;
+    t->write = write;
+    t->context = context;
+    t->rc = 0;
+    t->told_count = 0;
+    t->lines = t->few;
+    t->line_capacity = EDO__TELLER_LINES;
+}
+
+static void drop_lines(edo__teller *t)
+{
+    if (t->lines != t->few) edo__free(t->lines, t->line_capacity * sizeof *t->lines);
+    t->lines = t->few;
+    t->line_capacity = EDO__TELLER_LINES;
+}
+
+int edo__teller_deinit(edo__teller *t)
+{
+    drop_lines(t);
+    return t->rc;
+}
+
+/* ---- text ---- */
+
+void edo__say(edo__teller *t, const char *format, ...)
+{
+    char line[LINE_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    t->write(t->context, line);
+}
+
+static void say_trace(edo__teller *t, const edo_trace_line *lines, size_t count, size_t more)
+{
+    char where[EDO__WHERE_SIZE];
+    for (size_t i = 0; i < count; i++)
+        edo__say(t, "  %s", edo__describe_line(&lines[i], where));
+    if (more) edo__say(t, "  ... and %zu more", more);
+}
+
+static long long milliseconds_since(const edo__teller *t, int64_t moment)
+{
+    int64_t passed = edo__runtime_now(t->runtime) - moment;
+    return passed > 0 ? passed / edo_ms(1) : 0;
+}
+
+/* ---- the seats, and the tasks that run ---- */
+
+static bool is_told(const edo__teller *t, uint64_t id)
+{
+    for (size_t i = 0; i < t->told_count; i++)
+        if (t->told[i] == id) return true;
+    return false;
+}
+
+static void tell_stack(edo__teller *t)
+{
+    char where[EDO__WHERE_SIZE];
+    edo__say(t, "  its thread is in");
+    for (size_t i = 0; i < t->snapshot.stack_count; i++) {
+        edo__sys_describe_code(t->snapshot.stack[i], where, sizeof where);
+        edo__say(t, "    %s", where);
+    }
+}
+
+static void tell_running(edo__teller *t, const edo__worker *worker)
+{
+    const edo__snapshot *s = &t->snapshot;
+    if (t->told_count < EDO__TELLER_TOLD) t->told[t->told_count++] = s->id;
+    edo__say(t, "worker %u runs task '%s' #%llu, since %lld ms, spawned by %s at %s:%u",
+             worker->index, s->name, (unsigned long long)s->id,
+             milliseconds_since(t, s->poll_start), s->site->function, s->site->file, s->site->line);
+    say_trace(t, s->lines, s->line_count, s->more_lines);
+    tell_stack(t);
+}
+
+static bool is_among(uint64_t id, edo_task *const *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i]->id == id) return true;
+    return false;
+}
+
+void edo__tell_workers(edo__teller *t, edo_task *const *tasks, size_t count)
+{
+    const edo__snapshot *s = &t->snapshot;
+    for (uint32_t i = 0; i < edo__seat_count(t->runtime); i++) {
+        edo__worker *worker = t->runtime->seats[i];
+        if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
+        if (edo__snapshot_take(&t->snapshot, worker) < 0)
+            edo__say(t, "worker %u runs a task, and its thread does not say which", i);
+        else if (s->is_polling && !is_told(t, s->id) && (!tasks || is_among(s->id, tasks, count)))
+            tell_running(t, worker);
+    }
+}
+
+void edo__tell_runtime(edo__teller *t)
+{
+    const edo_runtime *runtime = t->runtime;
+    unsigned seats = edo__seat_count(runtime), asleep = 0;
+    for (uint32_t i = 0; i < seats; i++)
+        asleep += edo_load_relaxed(&runtime->seats[i]->park) == EDO__PARKED;
+    edo__say(t, "runtime '%s' on %s: %zu tasks; %u %s, %u of them asleep, %u stuck",
+             runtime->config.name, runtime->driver_ops->name, edo_runtime_task_count(runtime),
+             seats, runtime->has_threads ? "workers" : "thread", asleep,
+             (unsigned)edo_load_relaxed(&runtime->stuck_count));
+}
+
+/* ---- one task that does not run ---- */
+
+/* Returns: whether there is room now for as many lines as there were. */
+static bool make_room(edo__teller *t)
+{
+    size_t capacity = 2 * t->line_count; // it may grow until the next look
+    edo_trace_line *lines = edo__alloc(capacity * sizeof *lines);
+    if (!lines) {
+        t->rc = -ENOMEM;
+        return false;
+    }
+    drop_lines(t);
+    t->lines = lines;
+    t->line_capacity = capacity;
+    return true;
+}
+
+typedef struct look {
+    edo__teller *teller;
+    const edo_task *task;
+} look;
+
+/* While the task is looked at. */
+static void note(void *context, const edo_trace_line *line)
+{
+    look *l = context;
+    edo__teller *t = l->teller;
+    if (t->line_count == 0) {
+        t->state = edo_load_relaxed(&l->task->state);
+        t->poll_start = edo_load_relaxed(&l->task->poll_start);
+        snprintf(t->name, sizeof t->name, "%s", edo_task_name(l->task));
+    }
+    if (t->line_count < t->line_capacity) t->lines[t->line_count] = *line;
+    t->line_count++;
+}
+
+/* Returns: as edo_task_trace(). */
+static int look_at(edo__teller *t, edo_task *task)
+{
+    look l = { .teller = t, .task = task };
+    for (;;) {
+        t->line_count = 0;
+        int rc = edo_task_trace(task, note, &l);
+        if (rc < 0) return rc;
+        if (t->line_count <= t->line_capacity || !make_room(t)) return 0;
+    }
+}
+
+static const char *state_text(uint64_t state)
+{
+    if (state & EDO__GIVEN_UP) return "was given up";
+    return state & EDO__NOTIFIED ? "is ready" : "waits";
+}
+
+static const char *fate_text(uint64_t state)
+{
+    if (state & EDO__ABORTED) return ", aborted";
+    return state & EDO__CANCELLED ? ", cancelled" : "";
+}
+
+static void tell_seen(edo__teller *t, const edo_task *task)
+{
+    char when[64] = "not polled so far";
+    if (t->poll_start)
+        snprintf(when, sizeof when, "last polled %lld ms ago",
+                 milliseconds_since(t, t->poll_start));
+    edo__say(t, "task '%s' #%llu %s%s, %s, spawned by %s at %s:%u", t->name,
+             (unsigned long long)task->id, state_text(t->state), fate_text(t->state), when,
+             task->site->function, task->site->file, task->site->line);
+    size_t kept = t->line_count < t->line_capacity ? t->line_count : t->line_capacity;
+    say_trace(t, t->lines, kept, t->line_count - kept);
+}
+
+/* It may be wanted, and nobody has looked at it. */
+static void leave(edo_task *task)
+{
+    edo__state_unwant(&task->state);
+    edo__task_unref(task);
+}
+
+bool edo__tell_task(edo__teller *t, edo_task *task)
+{
+    if (is_told(t, task->id)) {
+        leave(task);
+        return true;
+    }
+    int rc = look_at(t, task);
+    if (rc == -EBUSY) return false;
+    if (rc == 0) tell_seen(t, task);
+    edo__task_unref(task);
+    return true;
+}
+
+/* By the function, not by its name, which may be gone. */
+void edo__tell_restless(edo__teller *t, edo_task *task)
+{
+    if (!is_told(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))
+        edo__say(t, "task %s #%llu runs whenever it is looked at, spawned by %s at %s:%u",
+                 task->site->ops->name, (unsigned long long)task->id, task->site->function,
+                 task->site->file, task->site->line);
+    leave(task);
+}

@@ -1,0 +1,258 @@
+/* Operations that run on a pool, and the pools of a runtime. */
+#include "runtime/pool/blocking.h"
+
+#include <string.h>
+
+#include "runtime/pool/pool.h"
+#include "runtime/runtime.h"
+#include "task/op.h"
+
+/* ---- a runtime's pools ---- */
+
+enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
+
+/* Files: more threads than a disk has use for, far fewer than would exhaust memory when a server
+ * behind a network file system hangs. Look-ups: they wait for others, and are few. */
+static const edo_pool_config usual_pools[] = {
+    { .name = "user" },
+    { .name = "files", .max_threads = FILES_MAX_THREADS },
+    { .name = "dns", .max_threads = DNS_MAX_THREADS },
+};
+
+static const edo_pool_config *find_usual(const char *name)
+{
+    for (size_t i = 0; i < sizeof usual_pools / sizeof *usual_pools; i++)
+        if (!strcmp(usual_pools[i].name, name)) return &usual_pools[i];
+    return NULL;
+}
+
+/* Under the lock. */
+static edo_pool *find_made(const edo__blocking *blocking, const char *name)
+{
+    edo_pool *pool = blocking->first;
+    while (pool && strcmp(pool->config.name, name) != 0)
+        pool = pool->next;
+    return pool;
+}
+
+/* Under the lock. */
+static int make(edo_runtime *runtime, const edo_pool_config *config, edo_pool **ret_pool)
+{
+    edo__blocking *blocking = &runtime->blocking;
+    int rc = edo__pool_create(config, runtime, ret_pool);
+    if (rc < 0) return rc;
+    (*ret_pool)->next = blocking->first;
+    blocking->first = *ret_pool;
+    if (!strcmp(config->name, usual_pools[0].name)) // partner: the load in user_pool
+        edo_store_release(&blocking->user, *ret_pool);
+    return 0;
+}
+
+int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool)
+{
+    if (edo__runtime_is_stale(runtime)) return -ESTALE;
+    edo__blocking *blocking = &runtime->blocking;
+    int rc = 0;
+    edo__lock_take(&blocking->lock);
+    edo_pool *pool = find_made(blocking, name);
+    const edo_pool_config *usual = find_usual(name);
+    if (blocking->closed)
+        rc = -ESHUTDOWN;
+    else if (!pool)
+        rc = usual ? make(runtime, usual, &pool) : -ENOENT;
+    edo__lock_give(&blocking->lock);
+    if (rc == 0) *ret_pool = pool;
+    return rc;
+}
+
+int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
+{
+    if (!config || !config->name) return -EINVAL;
+    if (edo__runtime_is_stale(runtime)) return -ESTALE;
+    edo__blocking *blocking = &runtime->blocking;
+    edo_pool *pool;
+    int rc;
+    edo__lock_take(&blocking->lock);
+    if (blocking->closed)
+        rc = -ESHUTDOWN;
+    else if (find_made(blocking, config->name))
+        rc = -EEXIST;
+    else
+        rc = make(runtime, config, &pool);
+    edo__lock_give(&blocking->lock);
+    return rc;
+}
+
+/* They go only once it is closed, under the lock. */
+void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
+{
+    edo__blocking *blocking = &runtime->blocking;
+    edo_pool_stats sum = { 0 }, stats;
+    edo__lock_take(&blocking->lock);
+    for (edo_pool *pool = blocking->closed ? NULL : blocking->first; pool; pool = pool->next) {
+        edo_pool_read(pool, &stats);
+        sum.threads += stats.threads;
+        sum.idle += stats.idle;
+        sum.running += stats.running;
+        sum.queued += stats.queued;
+        sum.waiting += stats.waiting;
+    }
+    edo__lock_give(&blocking->lock);
+    *ret_stats = sum;
+}
+
+void edo__blocking_close(edo_runtime *runtime)
+{
+    edo__blocking *blocking = &runtime->blocking;
+    edo__lock_take(&blocking->lock);
+    blocking->closed = true;
+    edo_store_relaxed(&blocking->user, NULL);
+    edo__lock_give(&blocking->lock);
+    bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use them
+    for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
+        next = pool->next;
+        edo__pool_close(pool, false);
+        if (!leaks) edo__pool_unref(pool);
+    }
+    if (!leaks) blocking->first = NULL;
+}
+
+static int user_pool(edo_runtime *runtime, edo_pool **ret_pool)
+{
+    *ret_pool = edo_load_acquire(&runtime->blocking.user);
+    return *ret_pool ? 0 : edo_runtime_pool(runtime, usual_pools[0].name, ret_pool);
+}
+
+/* ---- bringing a job, and taking it back ---- */
+
+/* A runtime outlives its operations, and so do its own pools. */
+static int hold_pool(edo_op *job, edo_pool *pool, const edo_cx *cx)
+{
+    if (pool->runtime == cx->runtime) return 0;
+    if (pool->fork_generation != edo__sys_fork_generation()) return -ESTALE;
+    edo__pool_ref(pool);
+    job->detail |= EDO__JOB_COUNTED;
+    return 0;
+}
+
+static void leave(edo_op *job, edo_pool *pool, edo_cx *cx)
+{
+    edo_sub_relaxed(&cx->runtime->blocking.jobs, 1);
+    edo_store_relaxed(&job->word, EDO__OP_IDLE);
+    if (job->detail & EDO__JOB_COUNTED) edo__pool_unref(pool);
+}
+
+static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
+{
+    int rc = hold_pool(job, pool, cx);
+    if (rc < 0) return rc;
+    edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
+    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // for its thread
+    rc = edo__pool_submit(pool, job, cx->waker);
+    if (rc < 0) leave(job, pool, cx);
+    return rc;
+}
+
+/* ---- operations ---- */
+
+static bool is_new(const edo_op *op)
+{
+    return edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+}
+
+static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
+{
+    bool gone;
+    edo_pool *pool = op->object;
+    if (edo__pool_poll(pool, op, cx, &gone) == EDO_PENDING) return EDO_PENDING;
+    leave(op, pool, cx);
+    return edo__op_finish(op, cx, op->base.result);
+}
+
+/* Returns: 0, or why the operation ends here. */
+static int begin(edo_op *op, edo_cx *cx)
+{
+    edo_pool *pool = op->object;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
+    if (!op->length) return -EINVAL;
+    int rc = pool ? 0 : user_pool(cx->runtime, &pool);
+    if (rc < 0) return rc;
+    op->object = pool;
+    return bring(op, pool, cx);
+}
+
+edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!is_new(op)) return end_if_ended(op, cx);
+    int rc = begin(op, cx);
+    return rc < 0 ? edo__op_finish(op, cx, rc) : EDO_PENDING;
+}
+
+/* Ready at once when there is a place. */
+static edo_poll room_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (is_new(op)) {
+        int rc = cx->fate != EDO_LIVE ? -ECANCELED : -EINVAL;
+        op->detail = EDO__JOB_ROOM;
+        if (cx->fate == EDO_LIVE && op->object) rc = bring(op, op->object, cx);
+        if (rc < 0) return edo__op_finish(op, cx, rc);
+    }
+    return end_if_ended(op, cx);
+}
+
+const edo_future_ops edo__pool_room_ops = { .name = "edo_pool_room", .poll = room_poll };
+
+static const edo_future_ops blocking_ops = { .name = "edo_blocking", .poll = edo__blocking_poll };
+
+edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg)
+{
+    edo__check_memory("edo_blocking", arg, "argument");
+    return edo__op(&blocking_ops, pool, arg, (uintptr_t)fn, EDO__JOB_NEW);
+}
+
+edo_op edo_blocking(edo_blocking_fn fn, void *arg)
+{
+    edo__check_memory("edo_blocking", arg, "argument");
+    return edo__op(&blocking_ops, NULL, arg, (uintptr_t)fn, EDO__JOB_NEW);
+}
+
+int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
+                        edo_pool *pool, edo_blocking_fn fn, void *arg)
+{
+    edo__check_memory("edo_spawn_blocking", arg, "argument");
+    edo_op op = edo__op(&blocking_ops, pool, arg, (uintptr_t)fn, EDO__JOB_NEW);
+    return edo__spawn(ret_task, options, site, &op.object);
+}
+
+/* ---- jobs that detach ---- */
+
+void edo__detached_init(edo__detached *job, edo_blocking_fn run, void (*release)(edo__detached *))
+{
+    *job = (edo__detached){ .release = release };
+    job->op = edo__op(NULL, NULL, job, (uintptr_t)run, EDO__JOB_DETACHED);
+}
+
+edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result)
+{
+    edo_op *op = &(*job)->op;
+    if (is_new(op)) {
+        int rc = bring(op, pool, cx);
+        if (rc == 0) return EDO_PENDING;
+        *ret_result = rc;
+        return EDO_READY;
+    }
+    bool gone;
+    if (edo__pool_poll(pool, op, cx, &gone) == EDO_PENDING) return EDO_PENDING;
+    *ret_result = gone ? -ECANCELED : op->base.result;
+    if (gone) {
+        edo_sub_relaxed(&cx->runtime->blocking.jobs, 1);
+        *job = NULL;
+    } else {
+        leave(op, pool, cx);
+    }
+    return EDO_READY;
+}

@@ -1,0 +1,327 @@
+/* The queue of a pool: jobs on their way to a thread and back. */
+#include "runtime/pool/pool.h"
+
+#include <stdio.h>
+
+#include "task/op.h"
+
+enum { DEFAULT_MAX_THREADS = 512, DEFAULT_MAX_QUEUE = 1024 };
+
+#define DEFAULT_KEEP_ALIVE edo_s(10)
+
+/* ---- making ---- */
+
+static void set_defaults(edo_pool_config *config)
+{
+    if (!config->name) config->name = "pool";
+    if (!config->max_threads) config->max_threads = DEFAULT_MAX_THREADS;
+    if (!config->max_queue) config->max_queue = DEFAULT_MAX_QUEUE;
+    if (!config->keep_alive) config->keep_alive = DEFAULT_KEEP_ALIVE;
+}
+
+int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool)
+{
+    if (config && config->keep_alive < 0) return -EINVAL;
+    uint32_t fork_generation = edo__sys_fork_generation();
+    edo_pool *pool = fork_generation ? edo__alloc_zeroed(sizeof *pool) : NULL;
+    if (!pool) return -ENOMEM;
+    if (config) pool->config = *config;
+    set_defaults(&pool->config);
+    snprintf(pool->thread_name, sizeof pool->thread_name, "%s%s", runtime ? "edo/" : "",
+             pool->config.name);
+    pool->runtime = runtime;
+    pool->fork_generation = fork_generation;
+    pool->refs = 1;
+    edo__list_init(&pool->queue);
+    edo__list_init(&pool->waiting);
+    edo__list_init(&pool->threads);
+    edo__list_init(&pool->idle);
+    *ret_pool = pool;
+    return 0;
+}
+
+void edo__pool_ref(edo_pool *pool)
+{
+    edo_add_relaxed(&pool->refs, 1);
+}
+
+void edo__pool_unref(edo_pool *pool)
+{
+    if (edo_sub_acq_rel(&pool->refs, 1) == 1) edo__free(pool, sizeof *pool);
+}
+
+/* ---- jobs in the lists; under the lock ---- */
+
+/* While a job is in a list, its link is the node. */
+static edo__node *node_of(edo_op *job)
+{
+    return (edo__node *)(void *)&job->link;
+}
+
+static edo_op *job_of(edo__node *node)
+{
+    return edo__container(node, edo_op, link);
+}
+
+static uint32_t stage_of(const edo_op *job)
+{
+    return job->detail & EDO__JOB_STAGE;
+}
+
+static void set_stage(edo_op *job, uint32_t stage)
+{
+    job->detail = (job->detail & ~(uint32_t)EDO__JOB_STAGE) | stage;
+}
+
+static void enqueue(edo_pool *pool, edo_op *job)
+{
+    edo__list_push(&pool->queue, node_of(job));
+    pool->queued++;
+    set_stage(job, EDO__JOB_QUEUED);
+}
+
+static void enqueue_waiting(edo_pool *pool, edo_op *job)
+{
+    edo__list_push(&pool->waiting, node_of(job));
+    pool->waiters++;
+    set_stage(job, EDO__JOB_WAITING);
+}
+
+/* Takes a job that has not begun out of its list. */
+static void unlink_job(edo_pool *pool, edo_op *job)
+{
+    edo__list_remove(node_of(job));
+    if (stage_of(job) == EDO__JOB_QUEUED)
+        pool->queued--;
+    else
+        pool->waiters--;
+}
+
+/* The result is the poll's from the store on. Release: partner of the load in edo__pool_poll. */
+static edo_wakeable *end_job(edo_op *job, int64_t result)
+{
+    edo_plain_write(&job->base.result);
+    job->base.result = result;
+    set_stage(job, EDO__JOB_ENDED);
+    edo_wakeable *wake = edo__wake_prepare(job->waker);
+    edo_store_release(&job->word, EDO__OP_WOKEN);
+    return wake;
+}
+
+static bool has_place(const edo_pool *pool)
+{
+    return pool->queued < pool->config.max_queue;
+}
+
+/* Fills the queue from those that wait for a place. One edo_pool_room() at a time: it holds no
+ * place, so the next is let go when one more job has left the queue.
+ * Returns: a wake to be committed, or NULL. */
+static edo_wakeable *promote(edo_pool *pool)
+{
+    while (pool->waiters && has_place(pool)) {
+        edo_op *job = job_of(pool->waiting.next);
+        unlink_job(pool, job);
+        if (job->detail & EDO__JOB_ROOM) return end_job(job, 0);
+        enqueue(pool, job);
+    }
+    return NULL;
+}
+
+/* ---- what threads do with them; under the lock ---- */
+
+void edo__pool_call(edo_pool *pool, edo__after *after)
+{
+    if (!edo__pool_has_work(pool) || pool->coming) return;
+    if (!edo__list_is_empty(&pool->idle)) {
+        edo__pool_thread *thread = edo__container(pool->idle.next, edo__pool_thread, idle_link);
+        edo__list_remove(&thread->idle_link);
+        pool->idle_count--;
+        edo_add_relaxed(&thread->callers, 1);
+        edo_store_relaxed(&thread->called, 1); // the lock orders all that matters
+        after->called = thread;
+    } else if (pool->thread_count < pool->config.max_threads && !pool->refused) {
+        pool->thread_count++;
+        pool->starting = true;
+        after->start = true;
+    } else {
+        return;
+    }
+    pool->coming++;
+}
+
+edo_op *edo__pool_take(edo_pool *pool, edo__after *after)
+{
+    edo_op *job = NULL;
+    if (pool->queued) {
+        job = job_of(pool->queue.next);
+        unlink_job(pool, job);
+        set_stage(job, EDO__JOB_RUNNING);
+        pool->running++;
+    }
+    after->wakes[0] = promote(pool);
+    if (job) edo__pool_call(pool, after);
+    return job;
+}
+
+static edo__detached *detached_of(edo_op *job)
+{
+    return edo__container(job, edo__detached, op);
+}
+
+void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after)
+{
+    pool->running--;
+    job->progress = 1; // it was run
+    if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
+        after->abandoned = detached_of(job);
+    else
+        after->wakes[1] = end_job(job, result);
+}
+
+/* ---- without the lock ---- */
+
+void edo__pool_after(edo_pool *pool, edo__after *after)
+{
+    edo__wake_commit(after->wakes[0]);
+    edo__wake_commit(after->wakes[1]);
+    if (after->called) {
+        edo__sys_futex_wake(&after->called->called);
+        edo_plain_read(&after->called->pool); // for the checker: the call has touched the thread
+        edo_sub_release(&after->called->callers, 1); // partner: the load in join_thread
+    }
+    if (after->start) edo__pool_start_thread(pool);
+    if (after->abandoned) after->abandoned->release(after->abandoned);
+}
+
+void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
+{
+    edo__lock_take(&pool->lock);
+    while (edo__pool_has_work(pool) && (pool->closed || !pool->thread_count)) {
+        edo__node *list = pool->queued ? &pool->queue : &pool->waiting;
+        edo_op *job = job_of(list->next);
+        unlink_job(pool, job);
+        edo_wakeable *wake = end_job(job, error);
+        edo__lock_give(&pool->lock);
+        edo__wake_commit(wake);
+        edo__lock_take(&pool->lock);
+    }
+    edo__lock_give(&pool->lock);
+}
+
+/* ---- what polls do with them ---- */
+
+/* A room that there is already needs no wait; the caller's poll sees it at once. */
+static void enter(edo_pool *pool, edo_op *job)
+{
+    bool at_once = has_place(pool) && !pool->waiters;
+    if (at_once && (job->detail & EDO__JOB_ROOM))
+        edo_store_relaxed(&job->word, EDO__OP_WOKEN);
+    else if (at_once)
+        enqueue(pool, job);
+    else
+        enqueue_waiting(pool, job);
+}
+
+int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
+{
+    edo__after after = { 0 };
+    job->waker = waker;
+    edo_store_relaxed(&job->word, EDO__OP_PARKED);
+    edo__lock_take(&pool->lock);
+    if (pool->closed) {
+        edo__lock_give(&pool->lock);
+        return -ESHUTDOWN;
+    }
+    enter(pool, job);
+    pool->refused = false; // there may be threads again
+    edo__pool_call(pool, &after);
+    edo__lock_give(&pool->lock);
+    edo__pool_after(pool, &after);
+    return 0;
+}
+
+/* Returns: whether the operation ends here. Under the lock. */
+static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
+{
+    if (stage_of(job) != EDO__JOB_RUNNING) {
+        unlink_job(pool, job);
+        set_stage(job, EDO__JOB_NEW);
+        job->base.result = -ECANCELED;
+        after->wakes[0] = promote(pool);
+        if (job->detail & EDO__JOB_DETACHED) after->abandoned = detached_of(job);
+    } else if (job->detail & EDO__JOB_DETACHED) {
+        detached_of(job)->is_abandoned = true;
+    } else {
+        return false;
+    }
+    *ret_gone = job->detail & EDO__JOB_DETACHED;
+    return true;
+}
+
+edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone)
+{
+    *ret_gone = false;
+    if (edo_load_acquire(&job->word) == EDO__OP_WOKEN) {
+        edo_plain_read(&job->base.result);
+        return EDO_READY;
+    }
+    edo__after after = { 0 };
+    edo__lock_take(&pool->lock);
+    bool ends = edo_load_relaxed(&job->word) == EDO__OP_WOKEN;
+    if (!ends && cx->fate != EDO_LIVE && give_up(pool, job, &after, ret_gone)) {
+        edo__lock_give(&pool->lock);
+        edo__pool_after(pool, &after);
+        return EDO_READY;
+    }
+    job->waker = cx->waker;
+    edo__lock_give(&pool->lock);
+    return ends ? EDO_READY : EDO_PENDING;
+}
+
+/* ---- ending, looking ---- */
+
+static void check_not_mine(edo_pool *pool)
+{
+    bool mine = false;
+    edo__lock_take(&pool->lock);
+    edo__list_each(&pool->threads, node)
+        mine |= edo__container(node, edo__pool_thread, link)->handle == edo__sys_thread_self();
+    edo__lock_give(&pool->lock);
+    if (mine) edo__misuse("edo_pool_destroy", "a job cannot end the pool that it runs on");
+}
+
+void edo__pool_close(edo_pool *pool, bool wait)
+{
+    edo__lock_take(&pool->lock);
+    pool->closed = true;
+    edo__lock_give(&pool->lock);
+    edo__pool_fail_jobs(pool, -ESHUTDOWN);
+    edo__pool_end_threads(pool, wait);
+}
+
+int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool)
+{
+    return edo__pool_create(config, NULL, ret_pool);
+}
+
+void edo_pool_destroy(edo_pool *pool)
+{
+    if (!pool || pool->fork_generation != edo__sys_fork_generation()) return;
+    if (pool->runtime) edo__misuse("edo_pool_destroy", "the pool is its runtime's");
+    check_not_mine(pool);
+    edo__pool_close(pool, true);
+    edo__pool_unref(pool);
+}
+
+void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats)
+{
+    *ret_stats = (edo_pool_stats){ 0 };
+    if (pool->fork_generation != edo__sys_fork_generation()) return;
+    edo__lock_take(&pool->lock);
+    *ret_stats = (edo_pool_stats){ .threads = pool->thread_count,
+                                   .idle = pool->idle_count,
+                                   .running = pool->running,
+                                   .queued = pool->queued,
+                                   .waiting = pool->waiters };
+    edo__lock_give(&pool->lock);
+}

@@ -1,0 +1,244 @@
+/* The threads of a pool: started on need, idle for a while, joined by the next that ends. */
+#include "runtime/pool/pool.h"
+
+#include "base/base.h"
+#include "task/task.h"
+
+/* ---- one step: the end of a job, the next one ---- */
+
+typedef enum step { RUN, AGAIN, SLEEP, END } step;
+
+/* Under the lock: a thread that was called, or is new, is here. */
+static void arrive(edo__pool_thread *self)
+{
+    if (!edo_load_relaxed(&self->called)) return;
+    edo_store_relaxed(&self->called, 0);
+    self->pool->coming--;
+}
+
+/* Under the lock. A room that was told has left the queue as it was: then there may be more. */
+static step without_job(edo__pool_thread *self)
+{
+    edo_pool *pool = self->pool;
+    if (edo__pool_has_work(pool)) return AGAIN;
+    if (pool->closed) return END;
+    edo__list_push(pool->idle.next, &self->idle_link); // before the first: the last to sleep
+    pool->idle_count++;
+    return SLEEP;
+}
+
+/* job: the one that has ended with that result, or NULL; then the one to run. */
+static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
+{
+    edo_pool *pool = self->pool;
+    edo__after after = { 0 };
+    edo__lock_take(&pool->lock);
+    arrive(self);
+    if (*job) edo__pool_finish(pool, *job, result, &after);
+    *job = edo__pool_take(pool, &after);
+    if (*job) edo__self.serves = (const edo_runtime *)(intptr_t)(*job)->base.result;
+    self->busy = *job != NULL;
+    step next = *job ? RUN : without_job(self);
+    edo__lock_give(&pool->lock);
+    edo__pool_after(pool, &after);
+    return next;
+}
+
+/* ---- sleeping ---- */
+
+/* Who has called it may not have left it so far; a few instructions. */
+static void free_thread(edo__pool_thread *thread)
+{
+    uint32_t tries = 0;
+    while (edo_load_acquire(&thread->callers))
+        edo__sys_wait_briefly(&tries);
+    edo__free(thread, sizeof *thread);
+}
+
+static void join_thread(edo__pool_thread *thread)
+{
+    if (!thread) return;
+    edo__sys_thread_join(thread->handle);
+    free_thread(thread);
+}
+
+/* Under the lock: its time is over. Returns: END, and the thread that ended before it, to be joined;
+ * AGAIN if work has come in this very moment. */
+static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
+{
+    edo_pool *pool = self->pool;
+    edo__list_remove(&self->idle_link);
+    pool->idle_count--;
+    if (edo__pool_has_work(pool)) return AGAIN;
+    edo__list_remove(&self->link);
+    pool->thread_count--;
+    *ret_before = pool->ended;
+    pool->ended = self;
+    return END;
+}
+
+/* After a wait that may have ended for no reason; under the lock a call and the end of the time
+ * cannot miss each other. */
+static step look(edo__pool_thread *self, int64_t until)
+{
+    edo__pool_thread *before = NULL;
+    step next = SLEEP;
+    edo__lock_take(&self->pool->lock);
+    if (edo_load_relaxed(&self->called))
+        next = AGAIN;
+    else if (until != EDO_NEVER && edo__sys_now() >= until)
+        next = retire(self, &before);
+    edo__lock_give(&self->pool->lock);
+    join_thread(before);
+    return next;
+}
+
+static step sleep_until_called(edo__pool_thread *self)
+{
+    int64_t until;
+    step next = SLEEP;
+    if (__builtin_add_overflow(edo__sys_now(), self->pool->config.keep_alive, &until))
+        until = EDO_NEVER;
+    while (next == SLEEP) {
+        edo__sys_futex_wait_until(&self->called, 0, until);
+        next = edo_load_relaxed(&self->called) ? AGAIN : look(self, until);
+    }
+    return next;
+}
+
+/* ---- a thread's life ---- */
+
+/* Where a runtime's hooks for the start and the stop of threads belong. */
+static void enter_thread(edo__pool_thread *self)
+{
+    edo_pool *pool = self->pool;
+    edo__sys_thread_name(pool->thread_name);
+    edo__lock_take(&pool->lock);
+    self->handle = edo__sys_thread_self();
+    edo__list_push(&pool->threads, &self->link);
+    pool->starting = false;
+    edo_add_relaxed(&pool->arrivals, 1);
+    bool closed = pool->closed;
+    edo__lock_give(&pool->lock);
+    if (closed) edo__sys_futex_wake(&pool->arrivals);
+}
+
+/* After this, unless it was let go, its joiner may free it. */
+static void leave_thread(edo__pool_thread *self)
+{
+    edo_pool *pool = self->pool;
+    edo__lock_take(&pool->lock);
+    bool let_go = self->let_go;
+    edo__lock_give(&pool->lock);
+    if (!let_go) return;
+    free_thread(self);
+    edo__pool_unref(pool);
+}
+
+static int64_t run_job(const edo_op *job)
+{
+    edo_blocking_fn fn = (edo_blocking_fn)(uintptr_t)job->length;
+    return fn(job->data);
+}
+
+static void *run_thread(void *arg)
+{
+    edo__pool_thread *self = arg;
+    edo_op *job = NULL;
+    int64_t result = 0;
+    enter_thread(self);
+    for (step next = AGAIN; next != END;) {
+        next = take_step(self, &job, result);
+        if (next == RUN) result = run_job(job);
+        if (next == SLEEP) next = sleep_until_called(self);
+    }
+    leave_thread(self);
+    return NULL;
+}
+
+/* ---- starting ---- */
+
+/* With other threads there, the jobs wait for those. */
+static void fail_start(edo_pool *pool, int error)
+{
+    edo__lock_take(&pool->lock);
+    pool->coming--;
+    pool->starting = false;
+    pool->refused = true;
+    bool none = --pool->thread_count == 0;
+    edo_add_relaxed(&pool->arrivals, 1);
+    bool closed = pool->closed;
+    edo__lock_give(&pool->lock);
+    if (closed) edo__sys_futex_wake(&pool->arrivals);
+    if (none) edo__pool_fail_jobs(pool, error);
+}
+
+void edo__pool_start_thread(edo_pool *pool)
+{
+    int rc = -ENOMEM;
+    edo__sys_thread handle;
+    edo__pool_thread *thread = edo__alloc_zeroed(sizeof *thread);
+    if (thread) {
+        thread->pool = pool;
+        thread->called = 1;
+        rc = edo__sys_thread_start(run_thread, thread, pool->config.stack_size, &handle);
+    }
+    if (rc == 0) return;
+    edo__free(thread, sizeof *thread);
+    fail_start(pool, rc);
+}
+
+/* ---- the end of all ---- */
+
+static void call_idle_threads(edo_pool *pool)
+{
+    while (!edo__list_is_empty(&pool->idle)) {
+        edo__pool_thread *thread = edo__container(pool->idle.next, edo__pool_thread, idle_link);
+        edo__list_remove(&thread->idle_link);
+        pool->idle_count--;
+        pool->coming++;
+        edo_store_relaxed(&thread->called, 1);
+        edo__sys_futex_wake(&thread->called);
+    }
+}
+
+/* Under the lock, which it gives meanwhile. A thread that starts is in no list so far. */
+static void wait_for_starting(edo_pool *pool)
+{
+    while (pool->starting) {
+        uint32_t arrivals = edo_load_relaxed(&pool->arrivals);
+        edo__lock_give(&pool->lock);
+        edo__sys_futex_wait(&pool->arrivals, arrivals);
+        edo__lock_take(&pool->lock);
+    }
+}
+
+/* Takes the first thread from the pool. Returns: it, to be joined, or NULL if it was let go. */
+static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
+{
+    edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);
+    edo__list_remove(&thread->link);
+    pool->thread_count--;
+    if (wait || !thread->busy) return thread;
+    thread->let_go = true;
+    edo__pool_ref(pool);
+    edo__sys_thread_detach(thread->handle);
+    return NULL;
+}
+
+void edo__pool_end_threads(edo_pool *pool, bool wait)
+{
+    edo__lock_take(&pool->lock);
+    wait_for_starting(pool);
+    call_idle_threads(pool);
+    while (!edo__list_is_empty(&pool->threads)) {
+        edo__pool_thread *thread = dismiss_first(pool, wait);
+        edo__lock_give(&pool->lock);
+        join_thread(thread);
+        edo__lock_take(&pool->lock);
+    }
+    edo__pool_thread *ended = pool->ended;
+    pool->ended = NULL;
+    edo__lock_give(&pool->lock);
+    join_thread(ended);
+}

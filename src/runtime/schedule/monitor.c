@@ -1,0 +1,300 @@
+/* The monitor: one thread per runtime with workers, which sees to it that no task keeps the others
+ * waiting.
+ *
+ * It looks at every seat once per period. A worker says by two counters what it does: `beat` is odd
+ * while it polls a task, `turns` counts the turns of its driver. A seat whose beat has not moved
+ * since the last look, and is odd, is stuck: so a poll of more than two periods is always found, and
+ * others are told to help (edo__worker_help): workers that are awake do it with their next turn,
+ * one that sleeps is woken, and if there is none, a spare one is made. A seat that polls one task
+ * after the other without a look at its driver is only hurried.
+ *
+ * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
+ * own word, then reads the other's, with a fence between: so either the monitor sees the worker
+ * awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
+ */
+#include <string.h>
+
+#include "runtime/hooks.h"
+#include "runtime/inspect/stall.h"
+
+enum {
+#ifdef EDO_MODEL
+    IDLE_LOOKS = 1,
+#else
+    IDLE_LOOKS = 10, // without any change, until the monitor sleeps
+#endif
+};
+
+#define PERIOD edo_ms(3)
+
+/* Of a poll's time, between two looks; see elapsed(). */
+#define MOST_COUNTED (4 * PERIOD)
+
+typedef struct seen {
+    uint64_t beat, turns;
+    int64_t held;         // ns that this poll has kept the worker, as far as it was seen
+    bool turned;          // its driver, between the last two looks
+    int64_t report_after; // so long of this poll
+} seen;
+
+struct edo__monitor {
+    edo_runtime *runtime;
+    edo__sys_thread thread;
+    edo_atomic(uint32_t) word; // a futex: grows to wake it
+    edo_atomic(bool) asleep;
+    edo_atomic(bool) stops;
+    uint32_t idle_looks;
+    int64_t looked_at; // ns of edo__sys_now(); the last look
+    seen seen[];       // one per seat
+};
+
+/* ---- stuck, and no longer ---- */
+
+/* Who sets the first bit or clears the last one counts: so each change from none to some and back is
+ * counted once, whoever makes it. Orders nothing: who is woken for it acquires that with the wake. */
+static void mark(edo__worker *worker, uint32_t why)
+{
+    if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
+}
+
+static void unmark(edo__worker *worker, uint32_t why)
+{
+    if (edo_and_relaxed(&worker->stuck, ~why) == why)
+        edo_sub_relaxed(&worker->runtime->stuck_count, 1);
+}
+
+static void kick(edo__monitor *monitor)
+{
+    edo_add_release(&monitor->word, 1); // what there is to see
+    edo__sys_futex_wake(&monitor->word);
+}
+
+/* A reader of the new mark and an older turn leaves the worker alone until it looks again. */
+bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
+{
+    bool known = edo_load_figure(&worker->stuck_turn) == turns &&
+                 (edo_load_relaxed(&worker->stuck) & EDO__STUCK_LONG);
+    if (known) return false;
+    edo_store_figure(&worker->stuck_turn, turns);
+    edo_store_figure(&worker->is_hurried, true);
+    mark(worker, EDO__STUCK_LONG);
+    return true;
+}
+
+void edo__monitor_unmark_long(edo__worker *worker)
+{
+    if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_LONG) unmark(worker, EDO__STUCK_LONG);
+}
+
+void edo__monitor_hand_over(edo__worker *worker)
+{
+    mark(worker, EDO__STUCK_IN_PLACE);
+    if (!edo__idle_wake_any(worker->runtime)) kick(worker->runtime->monitor);
+}
+
+void edo__monitor_take_back(edo__worker *worker)
+{
+    unmark(worker, EDO__STUCK_IN_PLACE);
+}
+
+void edo__monitor_note_awake(edo_runtime *runtime)
+{
+    edo__monitor *monitor = runtime->monitor;
+    if (!monitor) return;
+    edo_fence_seq_cst();
+    if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // one of those who see it
+}
+
+/* ---- helpers ---- */
+
+static bool is_healthy(const edo__worker *worker)
+{
+    return !edo_load_relaxed(&worker->stuck);
+}
+
+/* Whether somebody looks after stuck seats without being told: a worker that turns, or one that
+ * watches. */
+static bool is_help_under_way(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    if (edo_load_relaxed(&runtime->has_watcher)) return true;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        const edo__worker *worker = runtime->seats[i];
+        if (is_healthy(worker) && monitor->seen[i].turned &&
+            edo_load_relaxed(&worker->park) != EDO__PARKED)
+            return true;
+    }
+    return false;
+}
+
+/* Returns: whether there is one that is not stuck itself. One without a thread is tried again with
+ * the next look. */
+static bool wake_spare(edo_runtime *runtime)
+{
+    bool any = false;
+    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+        edo__worker *spare = runtime->seats[i];
+        if (!is_healthy(spare)) continue;
+        any = true;
+        if (!spare->has_thread && edo__worker_start(spare) < 0) continue;
+        edo__worker_notify(spare);
+        break;
+    }
+    return any;
+}
+
+static void make_spare(edo_runtime *runtime)
+{
+    uint32_t index = edo__seat_count(runtime);
+    edo__worker *spare;
+    if (index == runtime->seat_limit) return;
+    if (edo__worker_create(runtime, index, &spare) < 0) return;
+    edo__runtime_add_seat(runtime, spare);
+    if (edo__worker_start(spare) < 0)
+        edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
+}
+
+/* Without memory or descriptors the next look tries again. */
+static void see_to_help(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    if (!edo_load_relaxed(&runtime->stuck_count) || is_help_under_way(monitor)) return;
+    if (!edo__idle_wake_any(runtime) && !wake_spare(runtime)) make_spare(runtime);
+}
+
+/* ---- looks ---- */
+
+static void report(edo__worker *worker, seen *before)
+{
+    if (before->held < before->report_after) return;
+    if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return;
+    before->report_after = edo__stall_report(worker, before->held);
+}
+
+/* A mark of another worker's may be there: of this turn, or of one that has ended; or it came just as
+ * the worker fell asleep. */
+static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
+{
+    if (is_long)
+        edo__monitor_mark_long(worker, turns);
+    else if (edo_load_figure(&worker->stuck_turn) != turns ||
+             edo_load_relaxed(&worker->park) == EDO__PARKED)
+        edo__monitor_unmark_long(worker);
+}
+
+/* What counts of the time since the last look. The process may have been stopped, so no more than
+ * some periods: if it was the monitor that had no time, stalls are found later than they might be. */
+static int64_t elapsed(const edo__monitor *monitor, int64_t now)
+{
+    int64_t since = now - monitor->looked_at;
+    return since < MOST_COUNTED ? since : MOST_COUNTED;
+}
+
+/* Returns: whether it has moved. */
+static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
+{
+    uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
+    bool moved = beat != before->beat || turns != before->turns;
+    bool polls = beat % 2;
+    if (beat != before->beat) before->report_after = monitor->runtime->config.stall_limit;
+    if (beat != before->beat) before->held = 0;
+    bool in_place = edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE;
+    bool is_long = !in_place && polls && beat == before->beat, stuck = in_place || is_long;
+    if (is_long) before->held += elapsed(monitor, now);
+    if (worker->is_shared) note_long(worker, turns, is_long);
+    if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
+        edo_store_figure(&worker->is_hurried, true);
+    if (is_long) report(worker, before);
+    before->turned = turns != before->turns;
+    before->beat = beat;
+    before->turns = turns;
+    return moved || stuck;
+}
+
+static void look(edo__monitor *monitor)
+{
+    edo_runtime *runtime = monitor->runtime;
+    int64_t now = edo__sys_now();
+    bool moved = false;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (look_at(monitor, runtime->seats[i], &monitor->seen[i], now)) moved = true;
+    monitor->looked_at = now;
+    monitor->idle_looks = moved ? 0 : monitor->idle_looks + 1;
+    see_to_help(monitor);
+}
+
+/* ---- the thread ---- */
+
+/* A spare one may have no thread: the monitor starts them, and may have failed to. */
+static bool sleeps(const edo__worker *worker)
+{
+    return (worker->is_spare && !worker->has_thread) ||
+           edo_load_relaxed(&worker->park) == EDO__PARKED;
+}
+
+static bool do_all_sleep(const edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
+        if (!sleeps(runtime->seats[i])) return false;
+    return true;
+}
+
+static void sleep_deeply(edo__monitor *monitor, uint32_t word)
+{
+    edo_store_relaxed(&monitor->asleep, true);
+    edo_fence_seq_cst();
+    if (do_all_sleep(monitor->runtime)) edo__sys_futex_wait_until(&monitor->word, word, INT64_MAX);
+    edo_store_relaxed(&monitor->asleep, false);
+    monitor->idle_looks = 0;
+}
+
+static void *run_monitor(void *argument)
+{
+    edo__monitor *monitor = argument;
+    edo__sys_thread_name("edo-monitor");
+    edo__self.serves = monitor->runtime; // in its hooks
+    for (;;) {
+        uint32_t word = edo_load_acquire(&monitor->word); // before the look: a kick is not lost
+        if (edo_load_relaxed(&monitor->stops)) return NULL;
+        look(monitor);
+        if (monitor->idle_looks >= IDLE_LOOKS && do_all_sleep(monitor->runtime))
+            sleep_deeply(monitor, word);
+        else
+            edo__sys_futex_wait_until(&monitor->word, word, edo__sys_now() + PERIOD);
+    }
+}
+
+static size_t size_of(const edo_runtime *runtime)
+{
+    return sizeof(edo__monitor) + runtime->seat_limit * sizeof(seen);
+}
+
+/* A runtime without threads has one only to report who is stuck, if that was asked for. */
+int edo__monitor_start(edo_runtime *runtime)
+{
+    if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;
+    edo__monitor *monitor = edo__alloc_zeroed(size_of(runtime));
+    if (!monitor) return -ENOMEM;
+    monitor->runtime = runtime;
+    runtime->monitor = monitor;
+    int rc = edo__sys_thread_start(run_monitor, monitor, 0, &monitor->thread);
+    if (rc == 0) return 0;
+    edo__free(monitor, size_of(runtime));
+    runtime->monitor = NULL;
+    return rc;
+}
+
+void edo__monitor_stop(edo_runtime *runtime)
+{
+    edo__monitor *monitor = runtime->monitor;
+    if (!monitor) return;
+    edo_store_relaxed(&monitor->stops, true);
+    kick(monitor);
+    edo__sys_thread_join(monitor->thread);
+}
+
+void edo__monitor_free(edo_runtime *runtime)
+{
+    if (runtime->monitor) edo__free(runtime->monitor, size_of(runtime));
+}

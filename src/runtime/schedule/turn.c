@@ -1,0 +1,524 @@
+/* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
+#include "runtime/hooks.h"
+#include "runtime/inspect/observe.h"
+#include "task/op.h"
+
+enum {
+    SLICE_SPENT = -1,     // edo_cx.slice_end, behind a poll that took all its time
+    LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
+    MANY_TIMERS = 32,     // that fire within GATHER_TIME
+};
+
+/* A turn is to take so long at most, so that sockets and timers are looked at again. */
+#define TURN_TARGET edo_us(500)
+
+/* How late timers may be for others to be fired with them, where there are many. */
+#define GATHER_TIME edo_us(250)
+
+/* What another worker costs to be woken: less than that is not worth it. */
+#define WAKE_COST edo_us(20)
+
+/* What a task costs to be taken over by another core: some cache lines, to and fro. */
+#define MOVE_COST 1000 // nanoseconds
+
+/* The time of polls over which means are taken. */
+#define RECENT edo_ms(2)
+
+/* ---- one poll ---- */
+
+/* What follows is inlined into poll_observed as well, so that other polls pay one test for it. */
+#define always_inline inline __attribute__((always_inline))
+
+/* The fate that was asked of the task, and the deadline of its context. */
+static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
+{
+    edo_future *frame = edo__task_frame(task);
+    if (edo__unlikely(state & EDO__ABORTED))
+        edo__raise_fate(frame, EDO_ABORTED);
+    else if (edo__unlikely(state & EDO__CANCELLED))
+        edo__raise_fate(frame, EDO_CANCELLED);
+    int64_t deadline = task->context ? edo_context_values_of(task->context)->deadline : 0;
+    if (edo__likely(!deadline)) return;
+    if (deadline <= cx->now)
+        edo__raise_fate(frame, EDO_CANCELLED);
+    else
+        edo_cx_deadline(cx, deadline);
+}
+
+static always_inline void begin_poll(edo__worker *worker, edo_task *task)
+{
+    edo_cx *cx = &worker->cx;
+    cx->asked = 0;
+    cx->requeue = false;
+    cx->budget = (int32_t)cx->runtime->config.budget;
+    cx->slice_end = 0;
+    cx->next_deadline = EDO_NEVER;
+    cx->task = task;
+    cx->waker = &task->head;
+    edo_store_figure(&task->poll_start, cx->now);
+    edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
+}
+
+static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
+{
+    edo_cx *cx = &worker->cx;
+    begin_poll(worker, task);
+    bring_fate(task, state, cx);
+    edo_fence_signal(); // a handler that finds cx finds the task in it
+    edo__self.cx = cx;
+    edo__self.stack = (uintptr_t)__builtin_frame_address(0);
+    edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
+    edo__self.cx = NULL;
+    edo__self.stack = 0;
+    edo_fence_signal();
+    edo_store_figure(&worker->beat, 2 * cx->polls + 2);
+    return poll;
+}
+
+static void end_task(edo__worker *worker, edo_task *task)
+{
+    worker->ended++;
+    edo__timer_cancel(task);
+    edo__hooks_end(worker->runtime, task);
+    worker->in_hand = NULL;
+    edo__runtime_dismiss(task);
+    edo__task_finish(task);
+}
+
+static always_inline void requeue(edo__worker *worker, edo_task *task,
+                                  void (*push)(edo__worker *, edo_task *))
+{
+    if (worker->cx.budget <= 0) edo_add_counter(&worker->counters.budget_yields, 1);
+    if (!worker->keeps_yielded || !edo__state_keep(&task->state)) edo__state_requeue(&task->state);
+    push(worker, task);
+}
+
+/* It was woken while it was polled. */
+static always_inline void push_again(edo__worker *worker, edo_task *task,
+                                     void (*push)(edo__worker *, edo_task *))
+{
+    edo__task_note_queued(task);
+    push(worker, task);
+}
+
+/* push: of a task that is ready again. */
+static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
+                                 void (*push)(edo__worker *, edo_task *))
+{
+    if (poll == EDO_READY) {
+        end_task(worker, task);
+        return;
+    }
+    edo__timer_set(worker, task, worker->cx.next_deadline);
+    if (worker->cx.requeue)
+        requeue(worker, task, push);
+    else if (edo__state_pause(&task->state))
+        push_again(worker, task, push);
+}
+
+/* A look at the clock per poll costs as much as a short poll: so only while long ones are about. Returns:
+ * whether it was long; then its turn ends. */
+static bool was_long(edo__worker *worker)
+{
+    if (!(worker->observed & EDO__POLL_TIMED)) return false;
+    int64_t now = edo__sys_now();
+    bool is_long = now - worker->polled_at >= TURN_TARGET / 2;
+    worker->polled_at = now;
+    if (is_long) edo_store_figure(&worker->is_hurried, true);
+    return is_long;
+}
+
+/* A task that is ready again right after a long poll goes behind those that events and timers are
+ * about to make ready: else each of these would wait for a poll of every such task. */
+static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
+                                                          uint64_t state)
+{
+    worker->in_hand = task;
+    int64_t start = edo__observe_begin(worker, task);
+    edo_poll poll = poll_frame(worker, task, state);
+    edo__observe_end(worker, task, start);
+    if (poll != EDO_READY) worker->in_hand = NULL;
+    settle(worker, task, poll, was_long(worker) ? edo__worker_push_yielded : edo__worker_push_back);
+}
+
+void edo__poll_task(edo__worker *worker, edo_task *task)
+{
+    uint64_t state = edo__state_start(&task->state);
+    if (edo__unlikely(state & EDO__INSPECTED)) {
+        uint32_t tries = EDO__BRIEF_TRIES;   // a sleep: the turns are a loop, too
+        edo__worker_push_back(worker, task); // an inspector has it, briefly
+        edo__sys_wait_briefly(&tries);
+        return;
+    }
+    worker->cx.polls++;
+    if (edo__unlikely((worker->observed | task->head.flags) & EDO__POLL_OBSERVED))
+        poll_observed(worker, task, state);
+    else
+        settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
+}
+
+void edo__check_time_slice(edo_cx *cx)
+{
+    int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
+    if (!cx->slice_end) {
+        cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
+    } else if (now >= cx->slice_end) {
+        edo__spend_slice(cx);
+    }
+}
+
+void edo__spend_slice(edo_cx *cx)
+{
+    cx->slice_end = SLICE_SPENT;
+    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
+    cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
+}
+
+/* popped: of the tasks of this turn. */
+static void publish(edo__worker *worker, uint32_t popped)
+{
+    edo__counters *counters = &worker->counters;
+    if (!worker->is_shared) worker->local.count -= popped;
+    edo_store_figure(&counters->polls, worker->cx.polls);
+    edo_store_figure(&counters->local_pushes, worker->local_pushes);
+    edo_store_figure(&counters->local_depth, worker->local.count);
+}
+
+/* One interval of tasks, or less when one took all its time: driver and timers have waited.
+ * Returns: whether one has ended, which its owner may be turning for. */
+static bool run_ready(edo__worker *worker)
+{
+    uint64_t ended = worker->ended;
+    uint32_t popped = 0;
+    while (popped < worker->interval) {
+        edo_task *task = edo__worker_pop(worker);
+        if (!task) break;
+        popped++;
+        edo__poll_task(worker, task);
+        if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
+        if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
+    }
+    publish(worker, popped);
+    return worker->ended != ended;
+}
+
+/* ---- the driver ---- */
+
+/* A helper may turn it right now: then we wait, and the helper may have met the event of a wake that
+ * was meant for our sleep. So that is not slept over, the word is looked at once more. */
+static int turn_driver(edo__worker *worker, int64_t timeout)
+{
+    edo_store_figure(&worker->turned_at, worker->awake_since);
+    edo_store_figure(&worker->turns, worker->turns + 1);
+    edo_store_figure(&worker->is_hurried, false);
+    if (!worker->is_shared) return worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_take(&worker->turn_lock);
+    if (edo_load_relaxed(&worker->park) == EDO__NOTIFIED_PARK) timeout = 0;
+    int count = worker->driver->ops->turn(worker->driver, timeout);
+    edo__lock_give(&worker->turn_lock);
+    return count;
+}
+
+/* Where timers are dense, to sleep until each next one would cost more than to fire it: several are
+ * gathered. Timers that are further apart are not made late. */
+static bool gathers(const edo__worker *worker, int64_t now)
+{
+    return worker->fired > MANY_TIMERS * (1 + (now - worker->awake_from) / GATHER_TIME);
+}
+
+/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
+ * was armed too late for that worker to fire it. */
+static int64_t until_next_timer(edo__worker *worker, int64_t limit)
+{
+    int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
+    if (next <= now) return 0;
+    if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
+    int64_t timeout = gathers(worker, now) && next - now < GATHER_TIME ? GATHER_TIME : next - now;
+    return timeout < limit ? timeout : limit;
+}
+
+static void note_busy(edo__worker *worker, int64_t now)
+{
+    edo_add_counter(&worker->counters.busy, (uint64_t)(now - worker->awake_since));
+    worker->awake_since = now;
+}
+
+/* A worker among others has just looked at the clock. */
+static void note_sleep(edo__worker *worker)
+{
+    edo__counters *counters = &worker->counters;
+    bool slept = edo_load_figure(&counters->parks);
+    if (slept && worker->parked_polls == worker->cx.polls) edo_add_counter(&counters->noops, 1);
+    worker->parked_polls = worker->cx.polls;
+    if (!worker->is_shared) note_busy(worker, edo__sys_now());
+    edo_add_counter(&counters->parks, 1);
+}
+
+static void note_awake(edo__worker *worker)
+{
+    worker->awake_since = edo__sys_now();
+    edo_store_figure(&worker->turned_at, worker->awake_since);
+    worker->awake_from = edo__runtime_now(worker->runtime);
+    worker->fired = 0;
+    edo_add_counter(&worker->counters.parks, 1);
+}
+
+/* Nothing happened, so the sleep may go on. */
+static bool sleeps_on(const edo__worker *worker, int64_t now)
+{
+    return edo_load_relaxed(&worker->park) == EDO__PARKED &&
+           !edo_load_relaxed(&worker->runtime->stuck_count) &&
+           edo__watch_is_close(worker->runtime, now);
+}
+
+/* A sleep in pieces, with a look at the other workers before each. */
+static void sleep_watching(edo__worker *worker, int64_t timeout)
+{
+    int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
+    int count = 0;
+    do {
+        edo__watch_look(worker, now);
+        if (worker->owes_help) return;
+        period = edo__watch_period(worker, now);
+        count = turn_driver(worker, period < end - now ? period : end - now);
+        now = edo__sys_now();
+    } while (count == 0 && now < end && sleeps_on(worker, now));
+}
+
+static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
+{
+    uint32_t park = EDO__AWAKE;
+    if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
+        timeout = 0; // pushed meanwhile; the swap below acquires what came before
+    if (timeout) note_sleep(worker);
+    if (timeout && watches)
+        sleep_watching(worker, timeout);
+    else
+        turn_driver(worker, timeout);
+    if (timeout) note_awake(worker);
+    edo_swap_acquire(&worker->park, EDO__AWAKE);
+    edo__monitor_note_awake(worker->runtime);
+}
+
+/* ---- a thread of its own, or none: how it waits ---- */
+
+static bool is_anything_ready(const edo__worker *worker)
+{
+    return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
+}
+
+/* When all is idle a test clock goes on to the next deadline, instead of a sleep. */
+static bool does_clock_skip(const edo_runtime *runtime)
+{
+    return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
+}
+
+static bool finds_event_or_skips(edo__worker *worker)
+{
+    return turn_driver(worker, 0) > 0 ||
+           (!edo__worker_has_tasks(worker) && edo__clock_skip(worker->runtime));
+}
+
+static void wait_alone(edo__worker *worker, int64_t limit)
+{
+    if (is_anything_ready(worker) || limit == 0) {
+        turn_driver(worker, 0);
+        return;
+    }
+    if (does_clock_skip(worker->runtime) && finds_event_or_skips(worker)) return;
+    int64_t timeout = until_next_timer(worker, limit);
+    if (timeout == 0)
+        turn_driver(worker, 0);
+    else
+        sleep_in_driver(worker, timeout, false);
+}
+
+static void sleep_among_others(edo__worker *worker, int64_t timeout)
+{
+    bool watches = edo__watch_begin(worker, worker->awake_since);
+    sleep_in_driver(worker, timeout, watches);
+    if (watches) edo__watch_end(worker);
+}
+
+static void park(edo__worker *worker)
+{
+    edo__hooks_park(worker, true);
+    if (is_anything_ready(worker) || !edo__idle_enter(worker)) {
+        turn_driver(worker, 0);
+    } else if (does_clock_skip(worker->runtime) && edo__idle_skip_clock(worker)) {
+        edo__idle_leave(worker);
+    } else {
+        sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
+        edo__idle_leave(worker);
+    }
+    edo__hooks_park(worker, false);
+}
+
+/* A spare one looks for tasks of others only while somebody needs help. */
+static bool search(edo__worker *worker)
+{
+    if (!worker->is_spare) return edo__worker_search(worker);
+    if (!edo_load_relaxed(&worker->runtime->stuck_count)) return false;
+    bool found = edo__worker_search(worker);
+    edo__idle_end_search(worker);
+    return found;
+}
+
+/* A test clock must not go on while there is something to do. */
+static bool finds_events(edo__worker *worker)
+{
+    edo__idle_begin_look(worker);
+    return turn_driver(worker, 0) > 0;
+}
+
+/* A worker among others: it first looks for tasks of theirs. */
+static void wait_among_others(edo__worker *worker)
+{
+    if (is_anything_ready(worker) || search(worker))
+        turn_driver(worker, 0);
+    else if (!edo__clock_is_paused(worker->runtime) || !finds_events(worker))
+        park(worker);
+}
+
+/* ---- timers ---- */
+
+static void fire(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    edo__fire_timers(worker, worker);
+    if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) // nobody else wakes for them
+        edo__fire_timers(worker, runtime->seats[i]);
+}
+
+/* ---- the turn ---- */
+
+/* Tasks that several workers have in their hands cost more: so what polls cost more than they did
+ * before is not believed at once, unless it is more than that can explain. Else short tasks, once
+ * stolen, would pass for ones that are worth stealing. */
+static void note_poll_cost(edo__worker *worker)
+{
+    int64_t dearer = worker->poll_cost + worker->poll_cost / 4 + 1;
+    int64_t cost = worker->mean_poll < dearer ? worker->mean_poll : dearer;
+    int64_t beyond_doubt = worker->mean_poll - MOVE_COST;
+    worker->poll_cost = cost > beyond_doubt ? cost : beyond_doubt;
+}
+
+static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
+{
+    edo__recent *recent = &worker->recent;
+    recent->busy += busy;
+    recent->polls += (int64_t)polls;
+    recent->ended += (int64_t)ended;
+    worker->mean_poll = recent->busy / (recent->polls + 1) + 1;
+    if (recent->busy < RECENT) return;
+    note_poll_cost(worker);
+    recent->busy /= 2;
+    recent->polls /= 2;
+    recent->ended /= 2;
+}
+
+/* How many that wait are worth another worker: at most a full ring. But more, and none is worth a
+ * thief before, of tasks that end so soon that they hardly pay for the way. */
+static void tune_sharing(edo__worker *worker)
+{
+    const edo__recent *recent = &worker->recent;
+    int64_t base = edo__clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
+    int64_t work = worker->poll_cost * (recent->polls + 1), moves = MOVE_COST * recent->ended;
+    worker->notify_at = (uint64_t)edo__clamp(base + base * moves / work, 1, LONGEST_QUEUE);
+    edo_store_figure(&worker->steal_at, moves > work ? worker->notify_at : 1);
+}
+
+static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
+{
+    const edo_config *config = &worker->runtime->config;
+    note_recent(worker, busy, polls, ended);
+    worker->interval = (uint32_t)edo__clamp(TURN_TARGET / worker->mean_poll, 1,
+                                            config->event_interval);
+    tune_sharing(worker);
+    edo_store_figure(&worker->counters.mean_poll, worker->mean_poll);
+}
+
+static void begin_shared(edo__worker *worker, int64_t now)
+{
+    if (edo__unlikely(edo_load_relaxed(&worker->stuck))) edo__monitor_unmark_long(worker);
+    edo__worker_drain_inject(worker);
+    if (edo__unlikely(edo_load_relaxed(&worker->runtime->stuck_count))) edo__worker_help(worker);
+    edo__worker_take_overflow(worker, now);
+    edo__worker_take_yielded(worker);
+    if (!worker->is_spare) edo__worker_take_injected(worker);
+    if (edo__worker_has_tasks(worker)) edo__idle_end_search(worker);
+}
+
+static void time_polls(edo__worker *worker, int64_t now)
+{
+    uint8_t rest = worker->observed & (uint8_t)~EDO__POLL_TIMED;
+    worker->observed = edo__watch_is_close(worker->runtime, now) ? rest | EDO__POLL_TIMED : rest;
+    worker->polled_at = now;
+}
+
+static void turn_shared(edo__worker *worker)
+{
+    int64_t start = edo__sys_now();
+    uint64_t polls = worker->cx.polls, ended = worker->ended;
+    edo_store_figure(&worker->turned_at, start);
+    begin_shared(worker, start);
+    time_polls(worker, start);
+    run_ready(worker);
+    int64_t end = edo__sys_now();
+    note_busy(worker, end);
+    edo__watch_note_turn(worker, end - start, end);
+    tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
+    edo__worker_consider_waking(worker); // what waits may be worth more than before
+    wait_among_others(worker);
+}
+
+static void turn_alone(edo__worker *worker, int64_t timeout)
+{
+    edo__worker_drain_inject(worker);
+    bool ended = run_ready(worker);
+    wait_alone(worker, ended ? 0 : timeout);
+}
+
+static bool turn_seat(edo__worker *worker, int64_t timeout)
+{
+    if (worker->is_shared)
+        turn_shared(worker);
+    else
+        turn_alone(worker, timeout);
+    edo__clock_step(worker->runtime);
+    fire(worker);
+    return is_anything_ready(worker);
+}
+
+void edo__worker_begin(edo__worker *worker)
+{
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept for it; what was
+                                                 // pushed is taken by the turn that follows
+    edo__monitor_note_awake(worker->runtime);
+    worker->awake_since = edo__sys_now();
+}
+
+void edo__worker_pause(edo__worker *worker)
+{
+    note_busy(worker, edo__sys_now());
+}
+
+int edo__turn(edo__worker *worker, int64_t timeout)
+{
+    struct edo__thread outer = edo__self;
+    edo__self.runtime = worker->runtime;
+    edo__self.worker = worker;
+    edo_store_relaxed(&worker->thread_id, edo__sys_thread_id());
+    worker->runtime->turning = true;
+    bool more = turn_seat(worker, timeout);
+    worker->runtime->turning = false;
+    edo__self.runtime = outer.runtime;
+    edo__self.worker = outer.worker;
+    return more;
+}
+
+void edo__worker_turn(edo__worker *worker)
+{
+    turn_seat(worker, EDO_NEVER);
+}

@@ -1,0 +1,361 @@
+/* Which task a worker runs next, and where it gets it from. */
+#include "runtime/schedule/idle.h"
+#include "runtime/runtime.h"
+
+enum {
+    LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
+    LEAST_SHARE = 8,         // of a turn, one in so many
+    MAX_NOTIFY_AT = 1 << 20, // as far as it doubles
+};
+
+/* Within which all that yields and does not fit into the ring gets its turns. */
+#define ROUND edo_ms(10)
+
+/* Of that, between two exchanges: they cost time, and mix up what lies side by side in memory. */
+#define MIN_STAY edo_us(128)
+#define MAX_STAY edo_ms(4)
+
+static edo_task *pop_pinned(edo__worker *worker)
+{
+    edo_task *task = edo__worker_pop_local(worker);
+    if (task) worker->local.count--;
+    return task;
+}
+
+/* ---- the ring ---- */
+
+static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_task *last,
+                   uint64_t count)
+{
+    edo__lock_take(&worker->overflow_lock);
+    edo__backlog_append(to, first, last, count);
+    edo__lock_give(&worker->overflow_lock);
+}
+
+/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false when
+ * thieves have made room. */
+static bool spill(edo__worker *worker, edo_task *with)
+{
+    edo_task *first, *last;
+    if (edo__unlikely(edo__runtime_is_stale(worker->runtime))) return true; // nobody will run them
+    uint64_t count = edo__queue_spill(&worker->queue, &first, &last);
+    if (count == 0) return false;
+    edo_add_counter(&worker->counters.overflows, 1);
+    if (with) {
+        last->queue_next = with;
+        last = with;
+        count++;
+    }
+    append(worker, &worker->overflow, first, last, count);
+    return true;
+}
+
+static void push_ring(edo__worker *worker, edo_task *task)
+{
+    while (!edo__queue_push(&worker->queue, task))
+        if (spill(worker, task)) return;
+}
+
+/* The fence is the partner of the one in edo__idle_enter: either who goes to sleep sees what was
+ * pushed before, and what that is worth (steal_at), or it is seen here among the sleepers. */
+void edo__worker_consider_waking(edo__worker *worker)
+{
+    if (edo__worker_length(worker) < worker->notify_at) return;
+    if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until it is tuned
+    edo_fence_seq_cst();
+    edo__idle_wake_one(worker->runtime);
+}
+
+void edo__worker_push_shared(edo__worker *worker, edo_task *task)
+{
+    push_ring(worker, task);
+    edo__worker_consider_waking(worker);
+}
+
+/* Each is worth another worker. The fence: as in edo__worker_consider_waking. */
+void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task)) {
+        edo__worker_push_local(worker, task);
+        return;
+    }
+    append(worker, &worker->yielded, task, task, 1);
+    edo_fence_seq_cst();
+    edo__idle_wake_one(worker->runtime);
+}
+
+/* ---- the next-task slot: what a task woke or spawned last runs next, while it is in the caches
+ * ---- */
+
+/* Only the owner fills the slot; others may empty it. Release: the partner is the acquire of who
+ * takes it. */
+static void push_next(edo__worker *worker, edo_task *task)
+{
+    edo_task *old = edo_load_relaxed(&worker->next);
+    if (old)
+        old = edo_swap_release(&worker->next, task);
+    else
+        edo_store_release(&worker->next, task);
+    if (!old) return;
+    push_ring(worker, old);
+    edo__worker_consider_waking(worker);
+}
+
+static edo_task *take_next(edo__worker *worker)
+{
+    return edo_load_relaxed(&worker->next) ? edo_swap_acquire(&worker->next, NULL) : NULL;
+}
+
+void edo__worker_push(edo__worker *worker, edo_task *task)
+{
+    worker->local_pushes++;
+    if (edo__self.cx && worker->is_shared && !edo__task_home(task))
+        push_next(worker, task);
+    else
+        edo__worker_push_back(worker, task);
+}
+
+/* ---- taking ---- */
+
+edo_task *edo__worker_pop_shared(edo__worker *worker)
+{
+    edo_task *task = NULL;
+    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // by turns
+    if (worker->streak < LONGEST_STREAK) task = take_next(worker);
+    worker->streak = task ? worker->streak + 1 : 0;
+    if (!task) task = edo__queue_pop(&worker->queue);
+    if (!task) task = take_next(worker);
+    return task ? task : pop_pinned(worker);
+}
+
+bool edo__worker_has_tasks(const edo__worker *worker)
+{
+    if (worker->local.first || edo_load_relaxed(&worker->inject)) return true;
+    return worker->is_shared && (edo_load_relaxed(&worker->next) || edo__worker_length(worker) ||
+                                 edo_load_relaxed(&worker->yielded.count));
+}
+
+/* ---- from elsewhere ---- */
+
+/* How many of the tasks of a backlog this turn is to run: as many as it has room for beside those of
+ * the ring, in proportion to their number; but always some, so that neither side starves. */
+static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
+{
+    uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
+    uint64_t fair = turn * there / (there + here * sharers);
+    uint64_t spare = here < turn ? turn - here : 0, least = turn / LEAST_SHARE + 1;
+    uint64_t share = fair < spare ? fair : spare;
+    return share > least ? share : least;
+}
+
+static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t most)
+{
+    uint64_t room = edo__queue_room(&worker->queue);
+    edo__lock_take(&of->overflow_lock);
+    uint64_t count = edo__backlog_take(&of->overflow, &worker->queue, most < room ? most : room);
+    edo__lock_give(&of->overflow_lock);
+    return count;
+}
+
+/* While the ring alone has enough for each turn, because its tasks yield, the older half of it goes
+ * behind the overflow now and then, and others come in its place. But not before each task of the
+ * ring was polled: so whoever gets in is polled before it may have to leave. */
+static void exchange(edo__worker *worker, uint64_t there, int64_t now)
+{
+    int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
+    if (worker->cx.polls - worker->exchanged.polls < EDO__QUEUE_SLOTS) return;
+    if (now - worker->exchanged.at < stay) return;
+    worker->exchanged.polls = worker->cx.polls;
+    worker->exchanged.at = now;
+    if (edo__queue_room(&worker->queue) == 0) spill(worker, NULL);
+    take_overflow(worker, worker, EDO__QUEUE_HALF);
+}
+
+/* One when nothing else is ready, else one per LEAST_SHARE turns; the turn ends after it, if it is as
+ * long as before. So what becomes ready meanwhile waits for one of them, not for all. */
+void edo__worker_take_yielded(edo__worker *worker)
+{
+    if (!edo_load_relaxed(&worker->yielded.count)) return;
+    bool is_first = edo__queue_length(&worker->queue) == 0;
+    if (!is_first && ++worker->passed_over < LEAST_SHARE) return;
+    worker->passed_over = 0;
+    edo__lock_take(&worker->overflow_lock);
+    edo__backlog one = edo__backlog_split(&worker->yielded, 1);
+    edo__lock_give(&worker->overflow_lock);
+    if (one.first) push_ring(worker, one.first);
+}
+
+void edo__worker_take_overflow(edo__worker *worker, int64_t now)
+{
+    uint64_t there = edo_load_relaxed(&worker->overflow.count);
+    uint64_t room = edo__queue_room(&worker->queue);
+    if (!there) return;
+    if (room > 0 && EDO__QUEUE_SLOTS - room < worker->interval)
+        take_overflow(worker, worker, share_of(worker, there, 1));
+    else
+        exchange(worker, there, now);
+}
+
+void edo__worker_take_injected(edo__worker *worker)
+{
+    uint64_t there = edo_load_relaxed(&worker->runtime->idle.injected.count);
+    if (!there) return;
+    uint64_t share = share_of(worker, there, worker->runtime->worker_count);
+    uint64_t room = edo__queue_room(&worker->queue);
+    if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;
+    edo__inject_take(worker, share < room ? share : room);
+}
+
+static bool note_stolen(edo__worker *worker, uint64_t count)
+{
+    if (count == 0) return false;
+    edo_add_counter(&worker->counters.steals, 1);
+    edo_add_counter(&worker->counters.stolen, count);
+    return true;
+}
+
+/* Moves tasks between the lists of two workers, of which `to` is the caller's. Returns: how many. */
+static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
+                     uint64_t most)
+{
+    edo__lock_take(&victim->overflow_lock);
+    edo__backlog moved = edo__backlog_split(from, most);
+    edo__lock_give(&victim->overflow_lock);
+    if (moved.first) append(worker, to, moved.first, moved.last, moved.count);
+    return moved.count;
+}
+
+static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
+{
+    uint64_t there = edo_load_relaxed(&victim->yielded.count), most = there - there / 2;
+    if (!there) return 0;
+    return move(worker, &worker->yielded, victim, &victim->yielded, most);
+}
+
+/* Half of its ring, and some of its lists: the way through them is under their lock. */
+static bool steal_from(edo__worker *worker, edo__worker *victim)
+{
+    uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
+    uint64_t there = edo_load_relaxed(&victim->overflow.count);
+    uint64_t half = there - there / 2;
+    if (there)
+        count += take_overflow(worker, victim, half < EDO__QUEUE_HALF ? half : EDO__QUEUE_HALF);
+    count += steal_yielded(worker, victim);
+    return note_stolen(worker, count);
+}
+
+/* From a random one on, so that thieves do not all come to the same. */
+static bool steal(edo__worker *worker)
+{
+    edo_runtime *runtime = worker->runtime;
+    uint32_t count = edo__seat_count(runtime);
+    uint32_t start = edo__random_below(&worker->cx, count);
+    for (uint32_t i = 0; i < count; i++) {
+        edo__worker *victim = runtime->seats[(start + i) % count];
+        if (victim == worker || !edo__worker_is_worth_stealing(victim)) continue;
+        if (steal_from(worker, victim)) return true;
+    }
+    return false;
+}
+
+bool edo__worker_search(edo__worker *worker)
+{
+    if (!edo__idle_begin_search(worker)) return false;
+    if (!steal(worker)) edo__worker_take_injected(worker);
+    bool found = edo__worker_has_tasks(worker);
+    if (found) {
+        edo__idle_end_search(worker);
+        edo__worker_consider_waking(worker);
+    }
+    return found;
+}
+
+/* ---- from other threads ---- */
+
+void edo__worker_notify(edo__worker *worker)
+{
+    if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
+        worker->driver->ops->unpark(worker->driver);
+}
+
+/* Release: what the pusher did comes before the poll. Partner: the swap in take_inject. */
+static void hand_to(edo__worker *worker, edo_task *task)
+{
+    edo_task *head = edo_load_relaxed(&worker->inject);
+    do {
+        edo_plain_write(&task->queue_next);
+        task->queue_next = head;
+    } while (!edo_cas_release(&worker->inject, &head, task));
+    edo__worker_notify(worker);
+}
+
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
+{
+    edo_add_figure(&worker->handed, 1);
+    hand_to(worker, task);
+}
+
+/* Returns: what was handed to a seat, the oldest first. */
+static edo_task *take_inject(edo__worker *of)
+{
+    if (!edo_load_relaxed(&of->inject)) return NULL;
+    edo_task *stack = edo_swap_acquire(&of->inject, NULL), *queue = NULL;
+    while (stack) { // the last pushed lies on top: turn it around
+        edo_plain_write(&stack->queue_next);
+        edo_task *next = stack->queue_next;
+        stack->queue_next = queue;
+        queue = stack;
+        stack = next;
+    }
+    return queue;
+}
+
+void edo__worker_drain_inject(edo__worker *worker)
+{
+    uint64_t count = 0;
+    for (edo_task *task = take_inject(worker), *next; task; task = next) {
+        next = task->queue_next;
+        edo__worker_push_back(worker, task);
+        count++;
+    }
+    if (count) edo_add_figure(&worker->taken, count);
+}
+
+/* ---- from a worker that is stuck ----
+ *
+ * Each task that is queued is polled within so many polls of its seats as there were tasks before it,
+ * also when it is robbed again and again. For a robber takes a ring only while it has none of its own
+ * to run, and so leaves the tasks in their order and none further behind; and it polls the first of
+ * them before it can be found stuck. (If it queued the loot behind a task that keeps it for long, it
+ * would be robbed of it before it has run any, as would the next one, for ever.) The lists behind it
+ * likewise. What a mark of old says does not count: edo__worker_is_stuck(). */
+
+/* All of a list, unless the robber has one of its own. */
+static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
+{
+    if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))
+        note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
+}
+
+/* Half of its ring, what is behind it, its slot, and what others handed to it; but what is pinned to
+ * it stays. */
+void edo__worker_rob(edo__worker *worker, edo__worker *victim)
+{
+    rob_list(worker, &worker->overflow, victim, &victim->overflow);
+    rob_list(worker, &worker->yielded, victim, &victim->yielded);
+    if (edo__queue_length(&worker->queue)) return;
+    note_stolen(worker, edo__queue_steal(&victim->queue, &worker->queue));
+    uint64_t count = 0;
+    edo_task *slot = take_next(victim);
+    if (slot) edo__worker_push_back(worker, slot);
+    for (edo_task *task = take_inject(victim), *next; task; task = next) {
+        next = task->queue_next;
+        if (edo__task_home(task)) {
+            hand_to(victim, task);
+        } else {
+            edo__worker_push_back(worker, task);
+            count++;
+        }
+    }
+    if (count) edo_add_figure(&victim->taken, count);
+}

@@ -1,0 +1,289 @@
+/* A seat: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
+ * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
+ *
+ * The seat's thread is the owner of all of it; what other threads touch is marked. */
+#pragma once
+
+#include <edo/runtime.h>
+
+#include "base/heap.h"
+#include "base/lock.h"
+#include "runtime/inspect/histogram.h"
+#include "runtime/schedule/queue.h"
+#include "runtime/time/wheel.h"
+#include "sys/sys.h"
+
+/* Where the owner is, for wakes from other threads.
+ *
+ *     AWAKE --- the owner is about to sleep: CAS --> PARKED
+ *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
+ *     any ----- the owner is back: swap -----------> AWAKE (then it empties the inject stack)
+ *
+ * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
+ * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
+ * finds PARKED. */
+enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
+
+/* The tasks that a seat has entered, until they end. The lock. */
+typedef struct edo__shard {
+    edo__lock lock;
+    bool closed; // no more
+    edo__node tasks;
+    edo_atomic(uint64_t) spawned, ended; // changed under the lock
+} edo__shard;
+
+/* The tasks in it, at this moment; exact under the lock. Any thread. */
+static inline size_t edo__shard_count(const edo__shard *shard)
+{
+    uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
+    return spawned > ended ? (size_t)(spawned - ended) : 0;
+}
+
+/* What metrics.c reads: the owner's alone to write. Those of the first line change with almost every
+ * poll: the owner counts them in plain words, and publishes them once per turn. */
+typedef struct edo__counters {
+    edo_atomic(uint64_t) polls, local_pushes, local_depth;
+    edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
+    edo_atomic(uint64_t) parks; // into sleep, and out of it: odd while it sleeps
+    edo_atomic(uint64_t) busy;  // nanoseconds awake
+    edo_atomic(int64_t) mean_poll;
+} edo__counters;
+
+/* Why a worker does not serve its seat. */
+enum {
+    EDO__STUCK_LONG = 1,     // in the turn `stuck_turn`, for long; any thread sets it
+    EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
+};
+
+/* Bits of edo__worker.observed: why polls take the slow way. The first one may be a task's own. */
+enum {
+    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // hooks or histograms want all
+    EDO__POLL_TIMED = 8,                   // long ones were seen lately; fixed for a turn
+    EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
+};
+
+/* What a worker among others did in its last turns. */
+typedef struct edo__recent {
+    int64_t busy; // nanoseconds
+    int64_t polls, ended;
+} edo__recent;
+
+typedef struct edo__worker {
+    edo_cx cx;
+    edo_runtime *runtime;
+    edo_driver *driver;
+    edo__heap *heap;
+    size_t heap_max; // largest block that is taken from it
+    uint32_t index;
+    bool is_shared;     // one of several, which help each other
+    bool is_spare;      // takes part only while somebody is stuck
+    bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
+    bool is_listed;     // among the sleepers; the idle lock
+    bool rests;         // a spare one that sleeps, or has no thread yet; the idle lock
+    bool keeps_yielded; // tasks that yield are kept, see task/state.h
+    bool owes_help;     // it has found one that is stuck, and has not helped since
+    uint8_t observed;   // EDO__POLL_OBSERVED
+    uint32_t streak;    // tasks taken from the slot in a row
+    uint32_t interval;  // polls per turn, tuned
+    uint64_t notify_at; // the length at which another worker is wanted
+    int64_t mean_poll;  // nanoseconds
+    int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
+    edo__recent recent;
+    const edo_task *in_hand; // around a poll that is observed: while hooks are called for it
+    uint64_t ended;          // tasks, in all
+    struct {
+        uint64_t polls;
+        int64_t at;
+    } exchanged;               // when it last moved tasks between ring and overflow
+    uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
+    int64_t fired;             // timers, since it last slept
+    int64_t awake_from;        // the end of that sleep, by the runtime's clock
+    int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
+    uint64_t next_id, last_id; // task ids in hand
+    struct {
+        edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
+        size_t count;
+    } local;
+    uint64_t local_pushes;                           // wakes and spawns by its own thread
+    int64_t awake_since;                             // what is not in counters.busy yet
+    uint64_t parked_polls;                           // when it last went to sleep
+    struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
+    uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
+    bool is_started;                                 // its thread has begun; the idle lock
+    edo__counters counters;
+    edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
+    edo__sys_thread thread;                            // to be joined, if has_thread
+    bool has_thread;
+
+    /* any thread */
+    edo_atomic(uint32_t) thread_id; // who has the seat, or had it last; 0: nobody so far
+    edo__shard shard;
+    edo__lock wheel_lock; // of wheel, where the seat is shared
+    edo__wheel wheel;
+    edo__lock turn_lock;           // of the driver's turns, where the seat is shared
+    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
+    edo_atomic(uint64_t) handed;   // tasks pushed there by others; and taken from there
+    edo_atomic(uint64_t) taken;
+    edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
+    edo_atomic(uint32_t) park;
+    edo_atomic(edo_task *) next;     // the next-task slot: only the owner fills it
+    edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
+    edo_atomic(uint64_t) turns;      // of its driver; the owner writes
+    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); when it was awake between two turns
+    edo_atomic(bool) is_hurried;     // its driver has waited too long: the monitor writes
+    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*; 0: it is not
+    edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
+    edo_atomic(uint32_t) has_left;   // its thread ends; a futex
+    edo_atomic(uint64_t) steal_at;   // the length that is worth a thief; the owner writes
+    edo__lock overflow_lock;
+    edo__backlog overflow; // what the ring has no room for
+    edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
+    edo__queue queue;
+} edo__worker;
+
+/* Its tasks in ring and overflow, at this moment. Any thread. */
+static inline uint64_t edo__worker_length(const edo__worker *worker)
+{
+    return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
+}
+
+/* Whether it is stuck right now. The mark alone does not say so: it is taken off a little after the turn
+ * has ended. Any thread. */
+static inline bool edo__worker_is_stuck(const edo__worker *worker)
+{
+    uint32_t marks = edo_load_relaxed(&worker->stuck);
+    if (edo__likely(!marks)) return false;
+    return (marks & EDO__STUCK_IN_PLACE) ||
+           edo_load_figure(&worker->stuck_turn) == edo_load_figure(&worker->turns);
+}
+
+static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
+{
+    return edo__worker_length(worker) >= edo_load_figure(&worker->steal_at) ||
+           edo_load_relaxed(&worker->yielded.count);
+}
+
+/* The seat that this thread has in the runtime, or NULL. */
+static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
+{
+    edo__worker *worker = edo__self.worker;
+    return worker && worker->runtime == runtime ? worker : NULL;
+}
+
+/* ---- worker.c ---- */
+
+/* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
+int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
+
+/* Ends driver and heap; the rest of the seat stays for those who hold a reference to the runtime,
+ * until the last of them frees it. */
+void edo__worker_close(edo__worker *worker);
+void edo__worker_free(edo__worker *worker);
+
+/* ---- work.c: which task is next ---- */
+
+/* Queues a task. Owner. */
+void edo__worker_push(edo__worker *worker, edo_task *task);
+
+/* Queues a task that only this seat runs. Owner. */
+static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
+{
+    task->queue_next = NULL;
+    *worker->local.end = task;
+    worker->local.end = &task->queue_next;
+    worker->local.count++;
+}
+
+/* Queues a task where others find it too. Owner. */
+void edo__worker_push_shared(edo__worker *worker, edo_task *task);
+
+/* Queues a task that is ready again right after a long poll: behind those that are woken until its
+ * turn comes. Owner. */
+void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
+
+/* Queues a task behind the others. Owner. */
+static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task))
+        edo__worker_push_local(worker, task);
+    else
+        edo__worker_push_shared(worker, task);
+}
+
+/* The caller lessens the count: where all tasks come from here, once per turn. */
+static inline edo_task *edo__worker_pop_local(edo__worker *worker)
+{
+    edo_task *task = worker->local.first;
+    if (!task) return NULL;
+    worker->local.first = task->queue_next;
+    if (!worker->local.first) worker->local.end = &worker->local.first;
+    return task;
+}
+
+edo_task *edo__worker_pop_shared(edo__worker *worker);
+
+/* The next task of the seat's own, or NULL. Owner. */
+static inline edo_task *edo__worker_pop(edo__worker *worker)
+{
+    return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
+}
+
+/* Whether it has tasks of its own. Owner. */
+bool edo__worker_has_tasks(const edo__worker *worker);
+
+/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
+ * one. */
+bool edo__worker_search(edo__worker *worker);
+
+/* Wakes another worker if what waits here is worth it. Owner. */
+void edo__worker_consider_waking(edo__worker *worker);
+
+/* Takes one of those that yielded after a long poll. Owner. */
+void edo__worker_take_yielded(edo__worker *worker);
+
+/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
+void edo__worker_take_overflow(edo__worker *worker, int64_t now);
+
+/* Takes a share of the runtime's inject queue. Owner. */
+void edo__worker_take_injected(edo__worker *worker);
+
+/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
+ * of `worker`. */
+void edo__worker_rob(edo__worker *worker, edo__worker *victim);
+
+/* Takes the tasks of the seat's inject stack. Owner. */
+void edo__worker_drain_inject(edo__worker *worker);
+
+/* Hands a task to a seat. Any thread; async-signal-safe. */
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task);
+
+/* Ends its sleep, or the next one. Any thread; async-signal-safe. */
+void edo__worker_notify(edo__worker *worker);
+
+/* ---- turn.c ---- */
+
+/* Polls a task whose queue entry was popped. Owner. */
+void edo__poll_task(edo__worker *worker, edo_task *task);
+
+/* The calling thread is the one of the seat from now on, and no longer. Its own time is accounted
+ * in between. */
+void edo__worker_begin(edo__worker *worker);
+void edo__worker_pause(edo__worker *worker);
+
+/* Runs a whole turn of the one seat of a runtime without threads. Returns: whether more is
+ * ready. */
+int edo__turn(edo__worker *worker, int64_t timeout);
+
+/* The same for a worker among others, on its thread. */
+void edo__worker_turn(edo__worker *worker);
+
+/* Fires what is due in a seat's wheel; the tasks are queued with `worker`, whose thread calls. */
+void edo__fire_timers(edo__worker *worker, edo__worker *of);
+
+/* ---- threads.c ---- */
+
+/* Starts the thread of a seat. Returns: 0, or a negative errno. */
+int edo__worker_start(edo__worker *worker);
+
+/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
+void edo__worker_help(edo__worker *worker);

@@ -1,0 +1,188 @@
+#include "runtime/time/wheel.h"
+
+#include <string.h>
+
+enum { SLOT_MASK = EDO__WHEEL_SLOTS - 1, NO_SLOT = -1, WORD_BITS = 64, MICROSECOND_BITS = 10 };
+
+static uint64_t tick_of(int64_t when)
+{
+    return when > 0 ? (uint64_t)when >> EDO__WHEEL_TICK_BITS : 0;
+}
+
+void edo__wheel_init(edo__wheel *wheel, int64_t now)
+{
+    memset(wheel, 0, sizeof *wheel);
+    wheel->tick = tick_of(now);
+}
+
+/* The highest group of eight bits in which the tick differs from now: the groups above it agree, so
+ * in its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
+static unsigned level_of(uint64_t now, uint64_t tick)
+{
+    uint64_t differing = (now ^ tick) | SLOT_MASK;
+    return (unsigned)(63 - __builtin_clzll(differing)) / EDO__WHEEL_SLOT_BITS;
+}
+
+static unsigned slot_in(unsigned level, uint64_t tick)
+{
+    return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
+}
+
+/* Which of a slot's lists it is in: any choice that scatters them will do. */
+static unsigned list_of(const edo__timer *timer)
+{
+    return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
+}
+
+static void put(edo__wheel *wheel, edo__timer *timer)
+{
+    uint64_t tick = tick_of(timer->when);
+    if (tick < wheel->tick) tick = wheel->tick; // overdue: in the slot that is looked at next
+    unsigned level = level_of(wheel->tick, tick);
+    unsigned slot = slot_in(level, tick);
+    edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
+    timer->next = *head;
+    edo_store_relaxed(&timer->pprev, head);
+    if (*head) edo_store_relaxed(&(*head)->pprev, &timer->next);
+    *head = timer;
+    wheel->occupied[level][slot / WORD_BITS] |= (uint64_t)1 << slot % WORD_BITS;
+}
+
+void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when)
+{
+    timer->when = when;
+    put(wheel, timer);
+}
+
+static bool is_head(const edo__wheel *wheel, edo__timer *const *link)
+{
+    return (uintptr_t)link - (uintptr_t)wheel->slots < sizeof wheel->slots;
+}
+
+static bool is_empty(edo__timer *const *lists)
+{
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++)
+        if (lists[i]) return false;
+    return true;
+}
+
+static void clear_occupied(edo__wheel *wheel, size_t index)
+{
+    size_t slot = index % EDO__WHEEL_SLOTS;
+    uint64_t *words = wheel->occupied[index / EDO__WHEEL_SLOTS];
+    words[slot / WORD_BITS] &= ~((uint64_t)1 << slot % WORD_BITS);
+}
+
+static void note_emptied(edo__wheel *wheel, edo__timer *const *head)
+{
+    size_t index = (size_t)(head - wheel->slots[0]) / EDO__WHEEL_LISTS;
+    if (is_empty(wheel->slots[index])) clear_occupied(wheel, index);
+}
+
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
+{
+    if (!edo__timer_is_armed(timer)) return;
+    edo__timer **link = timer->pprev;
+    *link = timer->next;
+    if (timer->next)
+        edo_store_relaxed(&timer->next->pprev, link);
+    else if (is_head(wheel, link))
+        note_emptied(wheel, link);
+    edo_store_relaxed(&timer->pprev, NULL);
+}
+
+/* Returns: the first occupied slot of a level, from one on; or NO_SLOT. */
+static int first_occupied(const uint64_t *words, unsigned from)
+{
+    unsigned i = from / WORD_BITS;
+    uint64_t word = words[i] & (~(uint64_t)0 << from % WORD_BITS);
+    while (!word) {
+        if (++i == EDO__WHEEL_WORDS) return NO_SLOT;
+        word = words[i];
+    }
+    return (int)(i * WORD_BITS) + __builtin_ctzll(word);
+}
+
+/* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is
+ * when it begins. */
+static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
+{
+    for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
+        unsigned shift = level * EDO__WHEEL_SLOT_BITS;
+        int slot = first_occupied(wheel->occupied[level], slot_in(level, wheel->tick));
+        if (slot == NO_SLOT) continue;
+        uint64_t low_bits = ((uint64_t)EDO__WHEEL_SLOTS << shift) - 1;
+        *ret_tick = (wheel->tick & ~low_bits) | ((uint64_t)slot << shift);
+        return (int)(level * EDO__WHEEL_SLOTS) + slot;
+    }
+    return NO_SLOT;
+}
+
+static int64_t earliest_in(edo__timer *const *lists)
+{
+    int64_t when = INT64_MAX;
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++)
+        for (const edo__timer *timer = lists[i]; timer; timer = timer->next)
+            if (timer->when < when) when = timer->when;
+    return when;
+}
+
+/* Exact in the lowest level; above it the slot's beginning, when it is to be spread below. */
+int64_t edo__wheel_next(const edo__wheel *wheel)
+{
+    uint64_t tick;
+    int slot = next_slot(wheel, &tick);
+    if (slot == NO_SLOT) return INT64_MAX;
+    if (slot < EDO__WHEEL_SLOTS) return earliest_in(wheel->slots[slot]);
+    return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
+}
+
+/* Takes one of each list. Returns: false when all are empty. */
+static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
+{
+    bool any = false;
+    for (int i = 0; i < EDO__WHEEL_LISTS; i++) {
+        edo__timer *timer = lists[i];
+        if (!timer) continue;
+        any = true;
+        lists[i] = timer->next;
+        __builtin_prefetch(timer->next); // comes while the other lists have their turns
+        if (timer->when > until) {
+            put(wheel, timer);
+        } else {
+            timer->next = *due;
+            *due = timer;
+        }
+    }
+    return any;
+}
+
+/* Spreads a slot whose time has come: due timers of the lowest level go to *due, the others back into
+ * the wheel. What is due in a higher one goes by way of the lower ones, which sorts it. */
+static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
+{
+    edo__timer *lists[EDO__WHEEL_LISTS];
+    memcpy(lists, wheel->slots[index], sizeof lists);
+    memset(wheel->slots[index], 0, sizeof lists);
+    clear_occupied(wheel, index);
+    int64_t until = index < EDO__WHEEL_SLOTS ? now : INT64_MIN;
+    while (spread_some(wheel, lists, until, due))
+        continue;
+}
+
+edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most)
+{
+    edo__timer *due = NULL, **end = &due;
+    uint64_t last = tick_of(now), tick;
+    for (int slot; (slot = next_slot(wheel, &tick)) != NO_SLOT && tick <= last;) {
+        if (most == 0) return due;
+        if (tick > wheel->tick) wheel->tick = tick;
+        spread(wheel, (size_t)slot, now, end);
+        for (; *end; end = &(*end)->next)
+            if (most > 0) most--;
+        if (slot < EDO__WHEEL_SLOTS && tick == last)
+            break; // what was put back is due later in this very tick
+    }
+    if (last > wheel->tick) wheel->tick = last;
+    return due;
+}

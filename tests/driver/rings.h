@@ -1,0 +1,174 @@
+/* What the tests of the io_uring driver share: runtimes on it, listeners, and a thread that turns one. */
+#pragma once
+
+#include "support/streams.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/io.h"
+#include "runtime/runtime.h"
+#include "driver/uring/uring.h"
+
+enum { SKIPPED = 77 };
+
+static inline edo_runtime *new_runtime(const char *driver)
+{
+    edo_runtime *runtime;
+    edo_config config = { .driver = driver, .test_clock = true };
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    return runtime;
+}
+
+static inline edo_runtime *new_ring(void)
+{
+    return new_runtime("io_uring");
+}
+
+static inline const struct edo__ring *ring_of(const edo_runtime *runtime)
+{
+    return &edo__uring_of(runtime->seats[0]->driver)->ring;
+}
+
+/* Skips the test where the kernel lacks something optional. */
+static inline void need(bool (*is_there)(const struct edo__ring *ring))
+{
+    edo_runtime *runtime = new_ring();
+    bool there = is_there(ring_of(runtime));
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    if (!there) skip();
+}
+
+static inline bool works_only_in_turns(const struct edo__ring *ring)
+{
+    return ring->setup_flags & IORING_SETUP_DEFER_TASKRUN;
+}
+
+static inline bool has_rings(void)
+{
+    edo_runtime *runtime = new_ring();
+    bool has = strcmp(edo_runtime_driver(runtime), "io_uring") == 0;
+    edo_runtime_destroy(runtime);
+    return has;
+}
+
+/* ---- listeners ---- */
+
+/* A listener begins with its source. */
+static inline edo__source *source_of(edo_listener *listener)
+{
+    return (edo__source *)(void *)listener;
+}
+
+/* Connects, and says which one it is. */
+static inline int connect_as(edo_listener *listener, unsigned number)
+{
+    int fd = connect_plainly(listener);
+    fd_write_all(fd, &number, sizeof number);
+    return fd;
+}
+
+struct accept_number {
+    edo_frame();
+    edo_args(edo_listener *listener; unsigned *ret_number;);
+    edo_io *conn;
+};
+
+edo_async(accept_number)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_accept(self->listener, &self->conn));
+        if (n < 0) edo_return(n);
+        edo_await(n, edo_read_exact(self->conn, self->ret_number, sizeof *self->ret_number));
+        edo_close(self->conn);
+        edo_return(n < 0 ? n : 0);
+    }
+}
+
+struct listen_once {
+    edo_frame();
+    edo_args(edo_listener **ret_listener;);
+    edo_io *conn;
+};
+
+edo_async(listen_once)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", self->ret_listener));
+        assert_int_equal(n, 0);
+        edo_await_for(n, edo_ms(1), edo_accept(*self->ret_listener, &self->conn));
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
+/* ---- a thread with a runtime of its own, turned until it is told to stop ---- */
+
+static inline void insist_at(bool condition, int line)
+{
+    if (condition) return;
+    fprintf(stderr, "line %d failed\n", line);
+    abort();
+}
+#define insist(condition) insist_at((condition), __LINE__)
+
+typedef struct other_thread {
+    pthread_t thread;
+    sem_t ready;
+    edo_runtime *runtime;
+    edo_listener *listener; // a listener that its ring serves, or NULL
+    uint32_t stopped;       // atomic
+} other_thread;
+
+static inline void *turn_on(void *arg)
+{
+    other_thread *other = arg;
+    insist(edo_block_on(other->runtime, listen_once, .ret_listener = &other->listener) == 0);
+    sem_post(&other->ready);
+    while (!edo_load_acquire(&other->stopped))
+        insist(edo_turn(other->runtime, edo_s(60)) >= 0);
+    insist(edo_runtime_destroy(other->runtime) == 0);
+    return NULL;
+}
+
+/* The runtime is made by this thread and turned by the other one. */
+static inline void start_other(other_thread *other)
+{
+    *other = (other_thread){ .runtime = edo_runtime_ref(new_ring()) };
+    sem_init(&other->ready, 0, 0);
+    assert_int_equal(pthread_create(&other->thread, NULL, turn_on, other), 0);
+    while (sem_wait(&other->ready) < 0)
+        continue;
+}
+
+struct nothing {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(nothing)
+{
+    edo_body {
+        edo_return(0);
+    }
+}
+
+static inline void stop_other(other_thread *other)
+{
+    edo_store_release(&other->stopped, 1);
+    edo_spawn_options options = { .runtime = other->runtime };
+    int rc = edo_spawn_with(NULL, &options, nothing); // wakes it
+    assert_true(rc == 0 || rc == -ESHUTDOWN);         // unless something else did
+    assert_int_equal(pthread_join(other->thread, NULL), 0);
+    edo_runtime_unref(other->runtime);
+    sem_destroy(&other->ready);
+}
