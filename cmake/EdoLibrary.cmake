@@ -1,7 +1,9 @@
 # The library itself: edo_static and edo_shared, from the same sources, compiled once each, so
 # that the static library needs no position-independent code beyond the compiler's default.
 
-set(edo_folders base task runtime sys sys/linux)
+set(edo_folders
+    base sys sys/linux task driver driver/epoll driver/uring
+    runtime runtime/schedule runtime/time runtime/pool runtime/inspect)
 foreach(module time io net)
     string(TOUPPER ${module} option)
     if(EDO_${option})
@@ -15,7 +17,7 @@ foreach(folder ${edo_folders})
     list(APPEND edo_sources ${found})
 endforeach()
 if(NOT EDO_IO_URING)
-    list(FILTER edo_sources EXCLUDE REGEX "/src/sys/linux/u?ring[^/]*\\.c$")
+    list(FILTER edo_sources EXCLUDE REGEX "/src/driver/uring/")
 endif()
 
 function(edo_library target kind)

@@ -18,6 +18,8 @@
 
 #include "base/list.h"
 #include "base/lock.h"
+#include "sys/sys.h"
+#include "task/op.h"
 
 typedef struct edo_driver edo_driver;
 typedef struct edo__source edo__source;
@@ -171,24 +173,17 @@ typedef struct edo_driver_ops {
     int (*watch)(edo_driver *driver, int fd);
 } edo_driver_ops;
 
-/* ---- where an operation stands: edo_op.word ---- */
-
-enum {
-    EDO__OP_IDLE,   // with nobody
-    EDO__OP_PARKED, // waits: in a list, in a side of a source, in a ring
-    EDO__OP_WOKEN,  // may go on; the completer no longer touches it
-};
-
-/* ---- wakes: two steps, so that the first can be made under the lock of what was waited for
- * ---- */
-
-/* Step one. Returns: what to commit once the lock is gone, or NULL. Any thread. */
-edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
-
-/* Step two; NULL is ignored. Any thread. */
-void edo__wake_commit(edo_wakeable *waker);
-
 /* ---- what drivers share ---- */
+
+/* Closes the descriptor of a source, unless it is borrowed. */
+static inline void edo__source_close_fd(edo__source *source)
+{
+    if (!(source->traits & EDO__SOURCE_BORROWED)) {
+        edo__sys_put_back_status(source->fd);
+        edo__sys_close(source->fd);
+    }
+    source->fd = -1;
+}
 
 /* The operation becomes the waiter of its side, of a source that is not closed: the closer sets
  * CLOSED before it takes the lock to hang up, so either it finds the waiter, or who parks finds the

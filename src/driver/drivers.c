@@ -1,15 +1,10 @@
 #include "driver/drivers.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <edo/features.h>
 
-#include "base/base.h"
-
-const edo_driver_ops *const edo__drivers[] = {
+static const edo_driver_ops *const built_in[] = {
     &edo__epoll_driver,
 #if EDO_HAS_IO_URING
     &edo__uring_driver,
@@ -17,38 +12,16 @@ const edo_driver_ops *const edo__drivers[] = {
     NULL,
 };
 
-/* ---- waits that fail ---- */
+static const edo_driver_ops *registered;
 
-void edo__linux_wait_failed(const char *call, int error)
+void edo__driver_register(const edo_driver_ops *ops)
 {
-    edo__misuse(call,
-                "%s: the runtime cannot wait any more; its descriptors must not be closed, nor "
-                "the call be denied",
-                edo_strerror(error));
+    registered = ops;
 }
 
-/* In a signal handler nothing can be formatted. A full counter is set. */
-void edo__linux_event_set(int event)
+const edo_driver_ops *edo__driver_named(const char *name)
 {
-    static const char line[] = "edo: eventfd: a runtime cannot be woken any more; its descriptors "
-                               "must not be closed\n";
-    uint64_t one = 1;
-    ssize_t n;
-    do {
-        n = write(event, &one, sizeof one);
-    } while (n < 0 && errno == EINTR);
-    if (n >= 0 || errno == EAGAIN) return;
-    n = write(STDERR_FILENO, line, sizeof line - 1);
-    (void)n;
-    abort();
-}
-
-void edo__linux_event_clear(int event)
-{
-    uint64_t count;
-    ssize_t n;
-    do {
-        n = read(event, &count, sizeof count);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 && errno != EAGAIN) edo__linux_wait_failed("eventfd", -errno);
+    for (const edo_driver_ops *const *ops = built_in; *ops; ops++)
+        if (!strcmp((*ops)->name, name)) return *ops;
+    return registered && !strcmp(registered->name, name) ? registered : NULL;
 }

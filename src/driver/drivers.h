@@ -1,19 +1,17 @@
-/* The drivers of Linux. */
+/* The drivers of this build, by name. */
 #pragma once
 
 #include "driver/driver.h"
 
-/* All that were built, ended by NULL. */
-extern const edo_driver_ops *const edo__drivers[];
+/* Which driver a runtime gets that names none, and which one replaces a driver that the kernel
+ * refuses. */
+#define EDO__DEFAULT_DRIVER  "epoll"
+#define EDO__FALLBACK_DRIVER "epoll"
 
 extern const edo_driver_ops edo__epoll_driver, edo__uring_driver;
 
-/* Ends the process with one line: the call that waits, or that ends a wait, fails for good. Nobody
- * would ever wake up, or sleep, again. */
-_Noreturn void edo__linux_wait_failed(const char *call, int error);
+/* The driver of that name, or NULL. */
+const edo_driver_ops *edo__driver_named(const char *name);
 
-/* Adds one to an eventfd. Any thread; async-signal-safe. */
-void edo__linux_event_set(int event);
-
-/* Makes an eventfd, or a timer descriptor, unreadable if it is readable. */
-void edo__linux_event_clear(int event);
+/* Makes one more driver known by its name; before main() only. For tests. */
+void edo__driver_register(const edo_driver_ops *ops);

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "driver/driver.h"
-
 struct sockaddr_storage;
 
 /* Nanoseconds of the monotonic clock. */
@@ -99,12 +97,6 @@ void edo__sys_release_quit(void);
 /* Memory from the C library; NULL when there is none. */
 void *edo__sys_alloc(size_t size, size_t align);
 
-/* The driver of that name, or NULL. */
-const struct edo_driver_ops *edo__driver_named(const char *name);
-
-/* Has edo__driver_named() know one more driver; before main() only. For tests. */
-void edo__driver_register(const struct edo_driver_ops *ops);
-
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
 int edo__sys_timer_open(void);
 void edo__sys_timer_set(int fd, int64_t when);
@@ -122,12 +114,7 @@ typedef int edo__resolve_fn(const char *host, const char *service, int family,
                             struct sockaddr_storage **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
 
-/* Which driver a runtime gets that names none, and which one replaces a driver that the kernel
- * refuses. */
-#define EDO__DEFAULT_DRIVER  "epoll"
-#define EDO__FALLBACK_DRIVER "epoll"
-
-void edo__sys_close(int fd);
+void edo__sys_close(int fd); // a negative one is ignored
 
 /* Gives a descriptor that may share its open file with other processes one of its own, non-blocking,
  * under the same number: terminals and named pipes. Where that cannot be had it stays as it is. Only
@@ -142,12 +129,12 @@ void edo__sys_put_back_status(int fd);
  * error of the question itself, as -EMFILE. */
 int edo__sys_is_pollable(int fd);
 
-/* Closes the descriptor of a source, unless it is borrowed. */
-static inline void edo__source_close_fd(edo__source *source)
-{
-    if (!(source->traits & EDO__SOURCE_BORROWED)) {
-        edo__sys_put_back_status(source->fd);
-        edo__sys_close(source->fd);
-    }
-    source->fd = -1;
-}
+/* Ends the process with one line: the call that waits, or that ends a wait, fails for good. Nobody
+ * would ever wake up, or sleep, again. */
+_Noreturn void edo__sys_wait_failed(const char *call, int error);
+
+/* Adds one to an eventfd. Any thread; async-signal-safe. */
+void edo__sys_event_set(int event);
+
+/* Makes an eventfd, or a timer descriptor, unreadable if it is readable. */
+void edo__sys_event_clear(int event);

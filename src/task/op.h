@@ -8,6 +8,13 @@
 
 #include "task/task.h"
 
+/* Where an operation stands: edo_op.word. */
+enum {
+    EDO__OP_IDLE,   // with nobody
+    EDO__OP_PARKED, // waits: in a list, in a side of a source, in a ring
+    EDO__OP_WOKEN,  // may go on; the completer no longer touches it
+};
+
 static inline edo_op *edo__op_of(edo_future *future)
 {
     return (edo_op *)(void *)future;

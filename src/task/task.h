@@ -7,7 +7,6 @@
 
 #include "base/base.h"
 #include "base/list.h"
-#include "driver/driver.h"
 #include "sys/sys.h"
 #include "task/state.h"
 
@@ -132,7 +131,13 @@ static inline int64_t edo__task_result(const edo_task *task)
     return edo__task_frame(task)->result;
 }
 
-/* ---- waking ---- */
+/* ---- waking, in two steps: the first is made under the lock of what was waited for ---- */
+
+/* Step one. Returns: what to commit once the lock is gone, or NULL. Any thread. */
+edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
+
+/* Step two; NULL is ignored. Any thread. */
+void edo__wake_commit(edo_wakeable *waker);
 
 /* As edo__task_prepare, of a task that is counted. */
 bool edo__task_prepare_counted(edo_task *task);

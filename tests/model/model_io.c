@@ -109,7 +109,7 @@ int epoll_wait(int epoll, struct epoll_event *events, int size, int timeout)
     return n;
 }
 
-void edo__linux_event_set(int event)
+void edo__sys_event_set(int event)
 {
     kernel_epoll *e = &k->epolls[event - EVENT];
     kernel_enter();
@@ -117,7 +117,7 @@ void edo__linux_event_set(int event)
     kernel_leave(e);
 }
 
-void edo__linux_wait_failed(const char *call, int error)
+void edo__sys_wait_failed(const char *call, int error)
 {
     model_fail("%s: %d", call, error);
 }

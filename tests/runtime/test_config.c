@@ -4,7 +4,7 @@
 #include <edo/features.h>
 #include <string.h>
 
-#include "sys/sys.h"
+#include "driver/drivers.h"
 
 /* ---- which driver ---- */
 

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sys/sys.h"
+#include "driver/drivers.h"
 
 static edo_task *spawn_answer(edo_runtime *runtime, int64_t result)
 {

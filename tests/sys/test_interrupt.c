@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include "base/atomic.h"
 #include "sys/sys.h"
 
 enum { TARGETS = 2, REQUESTS = 400 };

@@ -192,7 +192,7 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     int64_t ms = timeout / NANOSECONDS_PER_MS + (timeout % NANOSECONDS_PER_MS != 0);
     if (ms > INT32_MAX) ms = timeout == INT64_MAX ? -1 : INT32_MAX;
     int n = epoll_wait(driver->epoll, driver->events, EDO__EPOLL_BATCH, (int)ms);
-    if (n < 0 && errno != EINTR) edo__linux_wait_failed("epoll_wait", -errno);
+    if (n < 0 && errno != EINTR) edo__sys_wait_failed("epoll_wait", -errno);
     return n;
 }
 
@@ -231,7 +231,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 static void epoll_unpark(edo_driver *driver)
 {
     if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
-    edo__linux_event_set(edo__epoll_of(driver)->event);
+    edo__sys_event_set(edo__epoll_of(driver)->event);
 }
 
 /* ---- life ---- */

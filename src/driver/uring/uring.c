@@ -130,9 +130,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
-    if (result == -EBADF || result == -EINVAL) edo__linux_wait_failed("io_uring", result);
+    if (result == -EBADF || result == -EINVAL) edo__sys_wait_failed("io_uring", result);
     edo__uring_watch *watch = &driver->watches[number - 1];
-    edo__linux_event_clear(watch->fd);
+    edo__sys_event_clear(watch->fd);
     edo__uring_begin(driver);
     watch->armed = false;
     edo__uring_end(driver);
@@ -173,7 +173,7 @@ static _Noreturn void give_up(int error)
 {
     if (error == -EEXIST)
         edo__misuse("io_uring", "a runtime belongs to the thread that turned it first");
-    edo__linux_wait_failed("io_uring", error);
+    edo__sys_wait_failed("io_uring", error);
 }
 
 /* Anything that the turn has not seen. What comes later raises the signal by itself. */
@@ -185,8 +185,8 @@ static bool is_more_to_do(edo__uring *driver)
 
 static void settle_signal(edo__uring *driver)
 {
-    edo__linux_event_clear(driver->signal);
-    if (is_more_to_do(driver)) edo__linux_event_set(driver->signal);
+    edo__sys_event_clear(driver->signal);
+    if (is_more_to_do(driver)) edo__sys_event_set(driver->signal);
 }
 
 /* What was prepared while completions were handled is not left to the next turn, for which a
@@ -256,7 +256,7 @@ static void uring_unpark(edo_driver *base)
     edo__uring *driver = edo__uring_of(base);
     if (edo__uring_is_inherited(driver)) return; // what it would wake is the parent
     int signal = edo_load_relaxed(&driver->signal);
-    edo__linux_event_set(signal >= 0 ? signal : driver->event);
+    edo__sys_event_set(signal >= 0 ? signal : driver->event);
 }
 
 /* ---- life ---- */

@@ -1,4 +1,5 @@
 /* A seat: its making, with a driver of its own, and its end. */
+#include "driver/drivers.h"
 #include "runtime/runtime.h"
 
 /* ---- making and ending ---- */

@@ -8,6 +8,7 @@
 
 #include "base/heap.h"
 #include "base/lock.h"
+#include "driver/driver.h"
 #include "runtime/inspect/histogram.h"
 #include "runtime/schedule/queue.h"
 #include "runtime/time/wheel.h"

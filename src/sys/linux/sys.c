@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -18,7 +17,6 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "base/lock.h"
-#include "driver/drivers.h"
 #include "sys/linux/status.h"
 
 enum { NANOSECONDS = 1000000000 };
@@ -42,7 +40,7 @@ uint64_t edo__sys_random(void)
 static void check_futex(long rc)
 {
     if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
-        edo__linux_wait_failed("futex", -errno);
+        edo__sys_wait_failed("futex", -errno);
 }
 
 #ifdef __has_feature
@@ -373,21 +371,5 @@ void edo__sys_timer_set(int fd, int64_t when)
         if (when <= 0) spec.it_value.tv_nsec = 1; // zero would disarm it
     }
     if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
-        edo__linux_wait_failed("timerfd_settime", -errno);
-}
-
-/* ---- drivers ---- */
-
-static const edo_driver_ops *registered_driver;
-
-void edo__driver_register(const edo_driver_ops *ops)
-{
-    registered_driver = ops;
-}
-
-const edo_driver_ops *edo__driver_named(const char *name)
-{
-    for (const edo_driver_ops *const *ops = edo__drivers; *ops; ops++)
-        if (!strcmp((*ops)->name, name)) return *ops;
-    return registered_driver && !strcmp(registered_driver->name, name) ? registered_driver : NULL;
+        edo__sys_wait_failed("timerfd_settime", -errno);
 }

@@ -1,0 +1,41 @@
+/* What ends a wait, and waits that fail. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "sys/sys.h"
+
+void edo__sys_wait_failed(const char *call, int error)
+{
+    edo__misuse(call,
+                "%s: the runtime cannot wait any more; its descriptors must not be closed, nor "
+                "the call be denied",
+                edo_strerror(error));
+}
+
+/* In a signal handler nothing can be formatted. A full counter is set. */
+void edo__sys_event_set(int event)
+{
+    static const char line[] = "edo: eventfd: a runtime cannot be woken any more; its descriptors "
+                               "must not be closed\n";
+    uint64_t one = 1;
+    ssize_t n;
+    do {
+        n = write(event, &one, sizeof one);
+    } while (n < 0 && errno == EINTR);
+    if (n >= 0 || errno == EAGAIN) return;
+    n = write(STDERR_FILENO, line, sizeof line - 1);
+    (void)n;
+    abort();
+}
+
+void edo__sys_event_clear(int event)
+{
+    uint64_t count;
+    ssize_t n;
+    do {
+        n = read(event, &count, sizeof count);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN) edo__sys_wait_failed("eventfd", -errno);
+}
