@@ -2,6 +2,8 @@
  * helpers that are made later, or they are not made. */
 #include "runtime/fixture.h"
 
+#include "driver/drivers.h"
+
 #include <edo/features.h>
 #include <errno.h>
 #include <sched.h>
