@@ -41,14 +41,7 @@ static int fail_twice(void *context)
     return ++*calls <= 2 ? -EIO : *calls;
 }
 
-struct third_time_works {
-    edo_frame(struct retry retry;);
-    edo_args();
-    int64_t started;
-    int calls;
-};
-
-edo_test(third_time_works)
+edo_async_test(third_time_works, edo_callees(struct retry retry;) int64_t started; int calls;)
 {
     edo_body {
         int rc;
@@ -61,14 +54,7 @@ edo_test(third_time_works)
     }
 }
 
-struct cancelled_in_a_pause {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int calls;
-};
-
-edo_test(cancelled_in_a_pause)
+edo_async_test(cancelled_in_a_pause, edo_task *task; int calls;)
 {
     edo_body {
         int rc;

@@ -37,3 +37,36 @@ EDO_END_DECLS
         edo__run_test(edo__site_of(name, ), edo__args_of(name, ));                                 \
     }                                                                                              \
     edo_async(name)
+
+/* The same with its frame, whose members are given; there may be none:
+ *
+ *     edo_async_test(nap, int64_t began; int rounds;)
+ *     {
+ *         edo_body {
+ *             ...
+ *
+ * The functions that it calls come first, as edo_frame() takes them:
+ *
+ *     edo_async_test(fetches_twice, edo_callees(struct fetch fetch;) int64_t sum;) */
+#define edo_async_test(name, ...)                                                                  \
+    edo__test_frame(name, edo__has_callees(__VA_ARGS__, ), __VA_ARGS__) edo_test(name)
+
+/* 1 if the members begin with edo_callees(), else 0. */
+#define edo__has_callees(first, ...)     edo__second(edo__probe_##first, 0, )
+#define edo__probe_edo_callees(...)      ~, 1,
+#define edo__second(...)                 edo__second_(__VA_ARGS__)
+#define edo__second_(first, second, ...) second
+
+#define edo__test_frame(name, has_callees, ...)  edo__test_frame_(name, has_callees, __VA_ARGS__)
+#define edo__test_frame_(name, has_callees, ...) edo__test_frame_##has_callees(name, __VA_ARGS__)
+#define edo__test_frame_0(name, ...)             edo__define_test_frame(name, (), __VA_ARGS__)
+#define edo__test_frame_1(name, ...)             edo__define_test_frame(name, edo__split_##__VA_ARGS__)
+#define edo__split_edo_callees(...)              (__VA_ARGS__),
+#define edo__define_test_frame(...)              edo__define_test_frame_(__VA_ARGS__)
+#define edo__define_test_frame_(name, callees, ...)                                                \
+    struct name {                                                                                  \
+        edo_frame(edo__list callees);                                                              \
+        edo_args();                                                                                \
+        __VA_ARGS__                                                                                \
+    };
+#define edo__list(...) __VA_ARGS__

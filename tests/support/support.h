@@ -146,3 +146,5 @@ void log_release(void);
 
 /* Lines collected so far that contain the text; NULL: all. */
 size_t log_lines(const char *text);
+
+#include "support/cases.h"

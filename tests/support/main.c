@@ -1,0 +1,11 @@
+/* main() of the test programs that have none of their own.
+ *
+ * usage: PROGRAM [PATTERN]
+ * PATTERN chooses tests by their names; * and ? are as in file names. */
+#include "support/cases.h"
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
+    return run_all_tests();
+}
