@@ -16,16 +16,16 @@ set(edo_emulated_all_the_same "^model\\.(base|classics|litmus)$")
 # Single functions of tests.
 set(edo_not_emulated_functions
     # Of TCP_INFO, where the test finds how long a queue may be, a program gets one int.
-    net.listen=options_test
+    net.listen=options
     # The emulator fails an assertion of its own when the child of a fork starts a thread, if its
     # parent had several.
-    runtime.blocking_end=test_a_pool_after_fork
+    runtime.blocking_end=a_pool_after_fork
     runtime.dump_signals=a_child_may_take_it_for_itself
-    runtime.workers=test_fork
+    runtime.workers=fork
     # The emulator adds a line of its own to the stderr of a program that aborts.
-    sys.chaos=test_announcement
+    sys.chaos=announcement
     # No epoll_pwait2: waits are whole milliseconds.
-    time.sleep=test_less_than_a_millisecond)
+    time.sleep=less_than_a_millisecond)
 
 # edo_leave_out_emulated(NAME): disables the test, or has it skip one of its functions, as said
 # above. (tests/support/filter.c reads the variable.)

@@ -24,16 +24,14 @@ static void null_free(void *context, void *memory, size_t size, size_t align)
     abort(); // nothing was allocated
 }
 
-static void test_missing_hook(void **state)
+test(missing_hook)
 {
-    (void)state;
     assert_int_equal(edo_set_allocator(&(edo_allocator){ .alloc = null_alloc }), -EINVAL);
     assert_int_equal(edo_set_allocator(&(edo_allocator){ .free = null_free }), -EINVAL);
 }
 
-static void test_busy_while_memory_is_in_use(void **state)
+test(busy_while_memory_is_in_use)
 {
-    (void)state;
     edo_runtime *runtime;
     assert_int_equal(edo_memory_in_use(), 0);
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
@@ -45,9 +43,8 @@ static void test_busy_while_memory_is_in_use(void **state)
     assert_int_equal(edo_set_allocator(NULL), 0);
 }
 
-static void test_hooks_that_have_no_memory(void **state)
+test(hooks_that_have_no_memory)
 {
-    (void)state;
     edo_runtime *runtime = NULL;
     edo_context *context = NULL;
     assert_int_equal(edo_set_allocator(&(edo_allocator){ null_alloc, null_free, NULL }), 0);
@@ -59,9 +56,8 @@ static void test_hooks_that_have_no_memory(void **state)
     assert_int_equal(edo_set_allocator(NULL), 0);
 }
 
-static void test_count_follows_the_hooks(void **state)
+test(count_follows_the_hooks)
 {
-    (void)state;
     enum { SIZE = 1000, ALIGN = 256 };
     test_allocator_install();
     void *plain = edo__alloc(SIZE), *zeroed = edo__alloc_zeroed(SIZE);
@@ -80,9 +76,8 @@ static void test_count_follows_the_hooks(void **state)
     test_allocator_remove();
 }
 
-static void test_failed_allocation_counts_nothing(void **state)
+test(failed_allocation_counts_nothing)
 {
-    (void)state;
     test_allocator_install();
     test_allocator_fail_from(1);
     assert_null(edo__alloc(1));
@@ -94,9 +89,8 @@ static void test_failed_allocation_counts_nothing(void **state)
 }
 
 /* The default hooks. */
-static void test_alignments(void **state)
+test(alignments)
 {
-    (void)state;
     enum { SIZE = 100, LARGEST = 1 << 16 };
     for (size_t align = 1; align <= LARGEST; align *= 2) {
         void *memory = edo__alloc_aligned(SIZE, align);
@@ -109,17 +103,4 @@ static void test_alignments(void **state)
     assert_int_equal((uintptr_t)plain % _Alignof(max_align_t), 0);
     edo__free(plain, SIZE);
     assert_int_equal(edo_memory_in_use(), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_hook),
-        cmocka_unit_test(test_busy_while_memory_is_in_use),
-        cmocka_unit_test(test_hooks_that_have_no_memory),
-        cmocka_unit_test(test_count_follows_the_hooks),
-        cmocka_unit_test(test_failed_allocation_counts_nothing),
-        cmocka_unit_test(test_alignments),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,9 +13,8 @@ static const int documented[] = {
     ESTALE,  ETIMEDOUT,  ENOENT,   EADDRINUSE, EAFNOSUPPORT, ENOTCONN,
 };
 
-static void test_every_documented_errno_has_a_text(void **state)
+test(every_documented_errno_has_a_text)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(documented); i++) {
         const char *text = edo_strerror(-documented[i]);
         assert_string_not_equal(text, "unknown error");
@@ -24,18 +23,16 @@ static void test_every_documented_errno_has_a_text(void **state)
     }
 }
 
-static void test_texts_of_edo(void **state)
+test(texts_of_edo)
 {
-    (void)state;
     assert_string_equal(edo_strerror(0), "success");
     assert_string_equal(edo_strerror(-EDO_EOF), "end of input");
     assert_string_equal(edo_strerror(-ECANCELED), "cancelled");
     assert_string_equal(edo_strerror(-ENOMEM), strerrordesc_np(ENOMEM));
 }
 
-static void test_numbers_that_are_no_errno(void **state)
+test(numbers_that_are_no_errno)
 {
-    (void)state;
     static const int64_t none[] = { 99999, -99999, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MAX,
                                     /* an errno in the low half only */
                                     -((int64_t)1 << 32) - ENOMEM };
@@ -43,22 +40,10 @@ static void test_numbers_that_are_no_errno(void **state)
         assert_string_equal(edo_strerror(none[i]), "unknown error");
 }
 
-static void test_version(void **state)
+test(version)
 {
-    (void)state;
     assert_int_equal(edo_version(), EDO_VERSION);
     assert_int_equal(EDO_VERSION >> 16, EDO_VERSION_MAJOR);
     assert_int_equal(EDO_VERSION >> 8 & 0xff, EDO_VERSION_MINOR);
     assert_int_equal(EDO_VERSION & 0xff, EDO_VERSION_PATCH);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_documented_errno_has_a_text),
-        cmocka_unit_test(test_texts_of_edo),
-        cmocka_unit_test(test_numbers_that_are_no_errno),
-        cmocka_unit_test(test_version),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

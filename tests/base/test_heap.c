@@ -28,6 +28,10 @@ static int tear_down(void **state)
     return 0;
 }
 
+#define heap_test(name)                                                                            \
+    fixture(set_up, tear_down)                                                                     \
+    test(name)
+
 static edo__heap *make_heap(void)
 {
     edo__heap *heap = edo__heap_create();
@@ -37,9 +41,8 @@ static edo__heap *make_heap(void)
 
 /* ---- classes ---- */
 
-static void test_blocks_of_every_size(void **state)
+heap_test(blocks_of_every_size)
 {
-    (void)state;
     enum { SIZES = EDO__HEAP_MAX };
     static unsigned char *blocks[SIZES + 1];
     edo__heap *heap = make_heap();
@@ -56,9 +59,8 @@ static void test_blocks_of_every_size(void **state)
     edo__heap_close(heap);
 }
 
-static void test_freed_block_is_used_again(void **state)
+heap_test(freed_block_is_used_again)
 {
-    (void)state;
     edo__heap *heap = make_heap();
     void *first = edo__heap_alloc(heap, SIZE);
     edo__heap_free(heap, first);
@@ -77,9 +79,8 @@ static size_t slabs(void)
     return test_allocator_live_bytes() / EDO__SLAB_SIZE;
 }
 
-static void test_slabs_are_shared(void **state)
+heap_test(slabs_are_shared)
 {
-    (void)state;
     static void *blocks[PER_SLAB];
     edo__heap *heap = make_heap();
     for (size_t i = 0; i < PER_SLAB; i++) {
@@ -91,9 +92,8 @@ static void test_slabs_are_shared(void **state)
     edo__heap_close(heap);
 }
 
-static void test_empty_slabs_go_back(void **state)
+heap_test(empty_slabs_go_back)
 {
-    (void)state;
     static void *blocks[MANY];
     edo__heap *heap = make_heap();
     for (size_t i = 0; i < MANY; i++) {
@@ -108,9 +108,8 @@ static void test_empty_slabs_go_back(void **state)
     assert_int_equal(test_allocator_live_count(), 0);
 }
 
-static void test_full_slab_is_used_again(void **state)
+heap_test(full_slab_is_used_again)
 {
-    (void)state;
     static void *blocks[2 * PER_SLAB];
     edo__heap *heap = make_heap();
     for (size_t i = 0; i < 2 * PER_SLAB; i++)
@@ -142,9 +141,8 @@ static void free_share(unsigned index, void *arg)
         edo__heap_free(share->mine, share->blocks[i]);
 }
 
-static void test_remote_frees_come_back(void **state)
+heap_test(remote_frees_come_back)
 {
-    (void)state;
     static void *blocks[PER_SLAB];
     edo__heap *heap = make_heap(), *other = make_heap();
     for (unsigned round = 0; round < 3; round++) {
@@ -160,9 +158,8 @@ static void test_remote_frees_come_back(void **state)
 
 /* ---- the owner leaves ---- */
 
-static void test_orphans_stay_valid(void **state)
+heap_test(orphans_stay_valid)
 {
-    (void)state;
     enum { COUNT = 100 };
     void *blocks[COUNT];
     edo__heap *heap = make_heap();
@@ -179,9 +176,8 @@ static void test_orphans_stay_valid(void **state)
     assert_int_equal(test_allocator_live_count(), 0); // all of it went with the last block
 }
 
-static void test_remote_frees_before_close_count(void **state)
+heap_test(remote_frees_before_close_count)
 {
-    (void)state;
     void *blocks[2];
     edo__heap *heap = make_heap();
     blocks[0] = edo__heap_alloc(heap, SIZE);
@@ -209,9 +205,8 @@ static void allocate_and_free(void *arg)
     edo__heap_close(heap);
 }
 
-static void test_without_memory(void **state)
+test(without_memory)
 {
-    (void)state;
     uint64_t failures = with_each_allocation_failing(allocate_and_free, NULL);
     assert_int_equal(failures, 1 + 2); // the heap, and two slabs
 }
@@ -285,28 +280,10 @@ static void own_or_free(unsigned index, void *arg)
     }
 }
 
-static void test_many_threads(void **state)
+heap_test(many_threads)
 {
-    (void)state;
     mailbox.owners_left = OWNERS;
     run_threads(THREADS, own_or_free, NULL);
     empty_mailbox();
     assert_int_equal(test_allocator_live_count(), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_blocks_of_every_size, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_freed_block_is_used_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_slabs_are_shared, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_empty_slabs_go_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_full_slab_is_used_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_remote_frees_come_back, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_orphans_stay_valid, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_remote_frees_before_close_count, set_up, tear_down),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test_setup_teardown(test_many_threads, set_up, tear_down),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

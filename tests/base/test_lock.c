@@ -26,9 +26,8 @@ static void count_up(unsigned index, void *arg)
     }
 }
 
-static void test_exclusion(void **state)
+test(exclusion)
 {
-    (void)state;
     guarded = (struct guarded){ 0 };
     run_threads(THREADS, count_up, NULL);
     assert_int_equal(guarded.low, THREADS * ROUNDS);
@@ -36,9 +35,8 @@ static void test_exclusion(void **state)
     assert_int_equal(guarded.lock, 0);
 }
 
-static void test_free_again_after_use(void **state)
+test(free_again_after_use)
 {
-    (void)state;
     edo__lock lock = 0;
     edo__lock_take(&lock);
     assert_int_not_equal(lock, 0);
@@ -66,9 +64,8 @@ static void play(unsigned index, void *arg)
     }
 }
 
-static void test_no_sleeper_is_forgotten(void **state)
+test(no_sleeper_is_forgotten)
 {
-    (void)state;
     run_threads(2, play, NULL);
     assert_int_equal(game.turn, 2 * (ROUNDS / 10));
     assert_int_equal(game.lock, 0);
@@ -109,24 +106,12 @@ static void sleep_for_lock(unsigned index, void *arg)
 }
 
 /* Their holder is not in the child: one lock is taken, at the other somebody sleeps. */
-static void test_locks_of_a_parent(void **state)
+test(locks_of_a_parent)
 {
-    (void)state;
     assert_true(edo__sys_fork_generation() > 0);
     guarded = (struct guarded){ 0 };
     edo__lock_take(&guarded.lock);
     edo__lock_take(&game.lock);
     run_threads(2, sleep_for_lock, NULL);
     edo__lock_give(&guarded.lock);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_free_again_after_use),
-        cmocka_unit_test(test_exclusion),
-        cmocka_unit_test(test_no_sleeper_is_forgotten),
-        cmocka_unit_test(test_locks_of_a_parent),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

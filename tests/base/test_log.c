@@ -29,9 +29,8 @@ static void note(void *context, edo_log_level level, const char *line)
     seen.calls++;
 }
 
-static void test_hook(void **state)
+test(hook)
 {
-    (void)state;
     edo_set_log(note, &seen);
     edo__log(EDO_LOG_DEBUG, "%s %d", "answer", 42); // the hook gets every level
     edo_set_log(NULL, NULL);
@@ -41,9 +40,8 @@ static void test_hook(void **state)
     assert_string_equal(seen.line, "answer 42");
 }
 
-static void test_long_lines_are_cut(void **state)
+test(long_lines_are_cut)
 {
-    (void)state;
     char text[4096];
     memset(text, 'x', sizeof text);
     text[sizeof text - 1] = '\0';
@@ -84,9 +82,8 @@ static void expect_shown(const char *wanted, const char *expected)
 #define LINE_3 "edo: info: three\n"
 #define LINE_4 "edo: debug: four\n"
 
-static void test_levels_on_stderr(void **state)
+test(levels_on_stderr)
 {
-    (void)state;
     expect_shown(NULL, LINE_1 LINE_2);
     expect_shown("nonsense", LINE_1 LINE_2);
     expect_shown("error", LINE_1);
@@ -153,9 +150,8 @@ static void log_to_closed(void *arg)
     edo__log(EDO_LOG_ERROR, "to nobody"); // no SIGPIPE
 }
 
-static void test_stderr_that_nobody_reads(void **state)
+test(stderr_that_nobody_reads)
 {
-    (void)state;
     expect_success_in_child(log_to_full, NULL);
     expect_success_in_child(log_to_closed, NULL);
     int status = run_in_child(abort_with_full, NULL, NULL, 0);
@@ -174,9 +170,8 @@ static void change_the_environment(void *arg)
     edo__log(EDO_LOG_INFO, "three");
 }
 
-static void test_environment_is_read_once(void **state)
+test(environment_is_read_once)
 {
-    (void)state;
     char text[1024];
     int status = run_in_child(change_the_environment, NULL, text, sizeof text);
     assert_int_equal(status, 0);
@@ -191,21 +186,7 @@ static void misuse(void *arg)
     edo__misuse("edo_example", "rule %d", 7);
 }
 
-static void test_misuse(void **state)
+test(misuse)
 {
-    (void)state;
     expect_abort(misuse, NULL, "^edo: edo_example: rule 7$");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hook),
-        cmocka_unit_test(test_long_lines_are_cut),
-        cmocka_unit_test(test_levels_on_stderr),
-        cmocka_unit_test(test_stderr_that_nobody_reads),
-        cmocka_unit_test(test_environment_is_read_once),
-        cmocka_unit_test(test_misuse),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

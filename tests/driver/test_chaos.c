@@ -10,9 +10,8 @@
 
 /* ---- options ---- */
 
-static void test_good_options(void **state)
+test(good_options)
 {
-    (void)state;
     chaos_options options = chaos_defaults;
     assert_int_equal(chaos_options_parse(NULL, &options), 0);
     assert_int_equal(chaos_options_parse("", &options), 0);
@@ -29,9 +28,8 @@ static void test_good_options(void **state)
     assert_int_equal(options.seed, 7); // what is not named stays
 }
 
-static void test_bad_options(void **state)
+test(bad_options)
 {
-    (void)state;
     static const char *const bad[] = {
         "seed",     "seed=",      "seed=x",      "seed=1x",           "late=-1x", "loud=1",
         "fault=12", "fault=1:EX", "fault=x:EIO", "bytes=99999999999", ",",        "seed=1,,late=2"
@@ -61,9 +59,8 @@ static void run_with_and_abort(void *driver)
     abort();
 }
 
-static void test_announcement(void **state)
+test(announcement)
 {
-    (void)state;
     char text[512];
     char *driver = (char[]){ "chaos:seed=77,late=2,bytes=5,spurious=6,fault=8:EIO" };
     const char *expected = "chaos: seed=77,late=2,bytes=5,spurious=6,fault=8:EIO\n";
@@ -121,9 +118,8 @@ edo_async(moves_three)
     }
 }
 
-static void test_bytes(void **state)
+test(bytes)
 {
-    (void)state;
     run_test_on("chaos:bytes=3", moves_three);
 }
 
@@ -199,9 +195,8 @@ edo_async(late_success)
     }
 }
 
-static void test_lateness(void **state)
+test(lateness)
 {
-    (void)state;
     run_test_on("chaos:late=5", order);
     run_test_on("chaos:late=5", late_success);
 }
@@ -232,9 +227,8 @@ edo_async(clock_waits)
     }
 }
 
-static void test_clock(void **state)
+test(clock)
 {
-    (void)state;
     run_test_on("chaos:late=50", clock_waits);
 }
 
@@ -283,9 +277,8 @@ edo_async(spurious)
     }
 }
 
-static void test_spurious(void **state)
+test(spurious)
 {
-    (void)state;
     run_test_on("chaos:late=40,spurious=100", spurious);
 }
 
@@ -306,9 +299,8 @@ edo_async(read_one)
     }
 }
 
-static void test_foreign_loop(void **state)
+test(foreign_loop)
 {
-    (void)state;
     edo_runtime *runtime;
     bool done = false;
     int peer;
@@ -326,15 +318,4 @@ static void test_foreign_loop(void **state)
     edo_close(io);
     close(peer);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good_options), cmocka_unit_test(test_bad_options),
-        cmocka_unit_test(test_announcement), cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_lateness),     cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_spurious),     cmocka_unit_test(test_foreign_loop),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

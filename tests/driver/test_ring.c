@@ -1,13 +1,13 @@
 /* edo-test: once. The raw io_uring layer on the running kernel, with every set of flags that
  * drivers ask for. tests/driver/test_ring_kernels.c has the kernels that lack something. */
+#include "support/support.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "driver/uring/ring.h"
 
@@ -73,6 +72,10 @@ static int drop_fixture(void **state)
     free(f);
     return 0;
 }
+
+#define with_ring(name)                                                                            \
+    fixture(make_fixture, drop_fixture)                                                            \
+    test(name)
 
 /* An entry with a tag, to be filled in. */
 static struct io_uring_sqe *entry(struct edo__ring *ring, uint64_t tag)
@@ -164,7 +167,7 @@ static unsigned take_in_order(struct edo__ring *ring, unsigned from)
     return taken;
 }
 
-static void test_batch_beyond_the_queue(void **state)
+with_ring(batch_beyond_the_queue)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     unsigned count = 3 * ENTRIES + 1;
@@ -182,7 +185,7 @@ static void test_batch_beyond_the_queue(void **state)
 }
 
 /* Odd batches, so that the queues' ends lie everywhere in them. */
-static void test_wrap_around(void **state)
+with_ring(wrap_around)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
 
@@ -193,7 +196,7 @@ static void test_wrap_around(void **state)
     }
 }
 
-static void test_entries_are_zeroed(void **state)
+with_ring(entries_are_zeroed)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     static const struct io_uring_sqe zeroed;
@@ -216,7 +219,7 @@ static unsigned overflow(struct edo__ring *ring)
     return count;
 }
 
-static void test_overflow_without_waiting(void **state)
+with_ring(overflow_without_waiting)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     unsigned count = overflow(ring);
@@ -233,7 +236,7 @@ static void test_overflow_without_waiting(void **state)
     expect_nothing(ring);
 }
 
-static void test_overflow_with_waiting(void **state)
+with_ring(overflow_with_waiting)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     unsigned count = overflow(ring);
@@ -244,7 +247,7 @@ static void test_overflow_with_waiting(void **state)
 }
 
 /* Entries are prepared and submitted while the kernel holds completions back. */
-static void test_submitting_while_overflown(void **state)
+with_ring(submitting_while_overflown)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     unsigned count = overflow(ring);
@@ -255,7 +258,7 @@ static void test_submitting_while_overflown(void **state)
     expect_nothing(ring);
 }
 
-static void test_time_limit(void **state)
+with_ring(time_limit)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     static const int64_t limits[] = { 1, 300000, 5 * NS_PER_MS };
@@ -268,7 +271,7 @@ static void test_time_limit(void **state)
     }
 }
 
-static void test_completion_ends_a_limited_wait(void **state)
+with_ring(completion_ends_a_limited_wait)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
 
@@ -277,7 +280,7 @@ static void test_completion_ends_a_limited_wait(void **state)
     assert_int_equal(take_in_order(ring, 0), 1);
 }
 
-static void test_idle_turn_makes_no_system_call(void **state)
+with_ring(idle_turn_makes_no_system_call)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
 
@@ -294,7 +297,7 @@ static void test_idle_turn_makes_no_system_call(void **state)
 
 /* A turn that does not wait brings in what has happened, also where the kernel defers its work
  * until it is called, which the flag must then show. */
-static void test_deferred_work_is_flagged(void **state)
+with_ring(deferred_work_is_flagged)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -313,7 +316,7 @@ static void test_deferred_work_is_flagged(void **state)
     expect(ring, TAG_OP, 1);
 }
 
-static void test_ring_descriptor_can_be_polled(void **state)
+with_ring(ring_descriptor_can_be_polled)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -328,7 +331,7 @@ static void test_ring_descriptor_can_be_polled(void **state)
     expect(ring, TAG_OP, 1);
 }
 
-static void test_recv_and_send(void **state)
+with_ring(recv_and_send)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -353,7 +356,7 @@ static void test_recv_and_send(void **state)
 }
 
 /* O_NONBLOCK makes no difference to an operation on a socket: it waits. MSG_DONTWAIT does. */
-static void test_non_blocking_socket_waits(void **state)
+with_ring(non_blocking_socket_waits)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -368,7 +371,7 @@ static void test_non_blocking_socket_waits(void **state)
     expect(ring, TAG_OP, -EAGAIN);
 }
 
-static void test_read_and_write(void **state)
+with_ring(read_and_write)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -391,7 +394,7 @@ static void test_read_and_write(void **state)
 }
 
 /* The offset "where the file stands" moves with each operation. */
-static void test_file_position(void **state)
+with_ring(file_position)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     FILE *file = tmpfile();
@@ -410,7 +413,7 @@ static void test_file_position(void **state)
     fclose(file);
 }
 
-static void test_messages(void **state)
+with_ring(messages)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -431,9 +434,8 @@ static void test_messages(void **state)
     f->pair[0] = -1;
 }
 
-static void test_length_is_cut(void **state)
+test(length_is_cut)
 {
-    (void)state;
     assert_int_equal(edo__sqe_len(0), 0);
     assert_int_equal(edo__sqe_len(EDO__SQE_LEN_MAX), EDO__SQE_LEN_MAX);
     assert_int_equal(edo__sqe_len(SIZE_MAX), EDO__SQE_LEN_MAX);
@@ -464,7 +466,7 @@ static int start_connect(struct edo__ring *ring, const struct sockaddr_in *addr)
     return fd;
 }
 
-static void test_accept_and_connect(void **state)
+with_ring(accept_and_connect)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     struct sockaddr_in addr, peer, own;
@@ -487,7 +489,7 @@ static void test_accept_and_connect(void **state)
     close(server);
 }
 
-static void test_cancel_of_a_pending_recv(void **state)
+with_ring(cancel_of_a_pending_recv)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -504,7 +506,7 @@ static void test_cancel_of_a_pending_recv(void **state)
     assert_int_equal(read(f->pair[0], &got, 1), 1); // the cancelled one has left it there
 }
 
-static void test_cancel_in_the_same_batch(void **state)
+with_ring(cancel_in_the_same_batch)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -519,7 +521,7 @@ static void test_cancel_in_the_same_batch(void **state)
 }
 
 /* The operation was done before the cancellation came: both say so, and nothing is lost. */
-static void test_cancel_loses_the_race(void **state)
+with_ring(cancel_loses_the_race)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -537,7 +539,7 @@ static void test_cancel_loses_the_race(void **state)
 
 /* Data and cancellation come together. Who wins is the kernel's affair; either nothing was read and
  * the byte is still there, or it was read and the result says so. */
-static void test_cancel_races_with_data(void **state)
+with_ring(cancel_races_with_data)
 {
     struct fixture *f = *state;
     struct edo__ring *ring = &f->ring;
@@ -557,7 +559,7 @@ static void test_cancel_races_with_data(void **state)
     assert_int_equal(got, 'x');
 }
 
-static void test_cancel_of_nothing(void **state)
+with_ring(cancel_of_nothing)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
 
@@ -570,7 +572,7 @@ static void ring_bell(int fd)
     assert_int_equal(eventfd_write(fd, 1), 0);
 }
 
-static void test_poll(void **state)
+with_ring(poll)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -591,7 +593,7 @@ static void test_poll(void **state)
 }
 
 /* The driver's bell: each ring is seen, although nobody reads the counter in between. */
-static void test_multishot_poll(void **state)
+with_ring(multishot_poll)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -636,7 +638,7 @@ static void *pester(void *arg)
     return NULL;
 }
 
-static void test_signal_ends_a_wait(void **state)
+with_ring(signal_ends_a_wait)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     struct sigaction action = { .sa_handler = on_signal }; // without SA_RESTART
@@ -673,7 +675,7 @@ static int in_thread(void *(*run)(void *), void *arg)
     return (int)(intptr_t)result;
 }
 
-static void test_entering_from_another_thread(void **state)
+with_ring(entering_from_another_thread)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     int result;
@@ -706,12 +708,11 @@ static void *enable_and_use(void *arg)
     return (void *)(intptr_t)rc;
 }
 
-static void test_enabling_in_another_thread(void **state)
+test(enabling_in_another_thread)
 {
     const char *reason;
     struct edo__ring ring;
 
-    (void)state;
     assert_int_equal(
         edo__ring_init(&ring, ENTRIES, current->flags | IORING_SETUP_R_DISABLED, &reason), 0);
     assert_int_equal(edo__ring_enter(&ring, 1, 1), -EBADFD);
@@ -731,7 +732,7 @@ static int check_child(struct edo__ring *ring)
     return 0;
 }
 
-static void test_fork(void **state)
+with_ring(fork)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
     pid_t child;
@@ -747,13 +748,12 @@ static void test_fork(void **state)
     expect(ring, 0, 0);
 }
 
-static void test_rings_come_and_go(void **state)
+test(rings_come_and_go)
 {
     struct edo__ring zeroed = { 0 };
     struct edo__ring rings[3];
     const char *reason = "untouched";
 
-    (void)state;
     edo__ring_deinit(NULL);
     edo__ring_deinit(&zeroed);
     for (unsigned i = 0; i < 50; i++) {
@@ -770,12 +770,11 @@ static void test_rings_come_and_go(void **state)
     assert_string_equal(reason, "untouched");
 }
 
-static void test_sizes(void **state)
+test(sizes)
 {
     struct edo__ring ring;
     const char *reason;
 
-    (void)state;
     assert_int_equal(edo__ring_init(&ring, 0, current->flags, &reason), -EINVAL);
     assert_string_equal(reason, "io_uring_setup: Invalid argument");
     assert_int_equal(edo__ring_init(&ring, 100, current->flags, &reason), 0);
@@ -786,42 +785,6 @@ static void test_sizes(void **state)
     assert_int_equal(ring.sq_mask + 1, 1U << 15); // the kernel's limit
     edo__ring_deinit(&ring);
 }
-
-#define with_ring(test) cmocka_unit_test_setup_teardown(test, make_fixture, drop_fixture)
-
-static const struct CMUnitTest tests[] = {
-    with_ring(test_batch_beyond_the_queue),
-    with_ring(test_wrap_around),
-    with_ring(test_entries_are_zeroed),
-    with_ring(test_overflow_without_waiting),
-    with_ring(test_overflow_with_waiting),
-    with_ring(test_submitting_while_overflown),
-    with_ring(test_time_limit),
-    with_ring(test_completion_ends_a_limited_wait),
-    with_ring(test_idle_turn_makes_no_system_call),
-    with_ring(test_deferred_work_is_flagged),
-    with_ring(test_ring_descriptor_can_be_polled),
-    with_ring(test_recv_and_send),
-    with_ring(test_non_blocking_socket_waits),
-    with_ring(test_read_and_write),
-    with_ring(test_file_position),
-    with_ring(test_messages),
-    cmocka_unit_test(test_length_is_cut),
-    with_ring(test_accept_and_connect),
-    with_ring(test_cancel_of_a_pending_recv),
-    with_ring(test_cancel_in_the_same_batch),
-    with_ring(test_cancel_loses_the_race),
-    with_ring(test_cancel_races_with_data),
-    with_ring(test_cancel_of_nothing),
-    with_ring(test_poll),
-    with_ring(test_multishot_poll),
-    with_ring(test_signal_ends_a_wait),
-    with_ring(test_entering_from_another_thread),
-    cmocka_unit_test(test_enabling_in_another_thread),
-    with_ring(test_fork),
-    cmocka_unit_test(test_rings_come_and_go),
-    cmocka_unit_test(test_sizes),
-};
 
 int main(void)
 {
@@ -836,7 +799,7 @@ int main(void)
     edo__ring_deinit(&probe);
     for (size_t i = 0; i < ARRAY_LEN(setups); i++) {
         current = &setups[i];
-        failures += cmocka_run_group_tests_name(current->name, tests, NULL, NULL);
+        failures += run_all_tests_as(current->name);
     }
     return failures == 0 ? 0 : 1;
 }

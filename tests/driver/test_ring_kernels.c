@@ -2,14 +2,13 @@
  *
  * A seccomp filter hands this thread's io_uring system calls to a second thread, the stand-in for
  * the kernel, which answers them or lets them through as the test at hand says. */
+#include "support/support.h"
+
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,7 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "driver/uring/ring.h"
 
@@ -260,9 +258,8 @@ static void expect_refusal(struct kernel kernel, int error, const char *call)
 #define UNKNOWN_5_18 (UNKNOWN_5_19 | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 #define UNKNOWN_5_17 (UNKNOWN_5_18 | IORING_SETUP_SUBMIT_ALL)
 
-static void test_ladder_of_an_owned_ring(void **state)
+test(ladder_of_an_owned_ring)
 {
-    (void)state;
     assert_int_equal(flags_on((struct kernel){ 0 }, EDO__RING_OWNED),
                      EDO__RING_OWNED & ~IORING_SETUP_COOP_TASKRUN);
     assert_int_equal(flags_on((struct kernel){ .unknown_flags = UNKNOWN_6_0 }, EDO__RING_OWNED),
@@ -276,9 +273,8 @@ static void test_ladder_of_an_owned_ring(void **state)
 }
 
 /* A set that was not asked for is not used, even if the kernel has it. */
-static void test_ladder_of_other_rings(void **state)
+test(ladder_of_other_rings)
 {
-    (void)state;
     assert_int_equal(flags_on((struct kernel){ 0 }, EDO__RING_SHARED), EDO__RING_SHARED);
     assert_int_equal(flags_on((struct kernel){ .unknown_flags = UNKNOWN_5_18 }, EDO__RING_SHARED),
                      IORING_SETUP_SUBMIT_ALL);
@@ -287,9 +283,8 @@ static void test_ladder_of_other_rings(void **state)
                      EDO__RING_SHARED | IORING_SETUP_R_DISABLED);
 }
 
-static void test_refusals(void **state)
+test(refusals)
 {
-    (void)state;
     expect_refusal((struct kernel){ .setup_error = -EPERM }, -EPERM, "io_uring_setup");
     expect_refusal((struct kernel){ .setup_error = -ENOSYS }, -ENOSYS, "io_uring_setup");
     expect_refusal((struct kernel){ .setup_error = -ENOMEM }, -ENOMEM, "io_uring_setup");
@@ -298,7 +293,7 @@ static void test_refusals(void **state)
     expect_refusal((struct kernel){ .probe_error = -EACCES }, -EACCES, "IORING_REGISTER_PROBE");
 }
 
-static void test_missing_features(void **state)
+test(missing_features)
 {
     static const struct {
         unsigned feature;
@@ -312,13 +307,12 @@ static void test_missing_features(void **state)
         { IORING_FEAT_EXT_ARG, "kernel lacks IORING_FEAT_EXT_ARG" },
     };
 
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         expect_failure((struct kernel){ .missing_features = cases[i].feature }, -EOPNOTSUPP,
                        cases[i].reason);
 }
 
-static void test_missing_operations(void **state)
+test(missing_operations)
 {
     static const struct {
         int op;
@@ -329,19 +323,17 @@ static void test_missing_operations(void **state)
         { IORING_OP_RECV, "kernel lacks IORING_OP_RECV" },
     };
 
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         expect_failure((struct kernel){ .missing_op = cases[i].op }, -EOPNOTSUPP, cases[i].reason);
 }
 
 /* POLL_FIRST has no feature bit; it came with IORING_OP_SOCKET. */
-static void test_what_is_optional(void **state)
+test(what_is_optional)
 {
     const int op_socket = 45;
     struct edo__ring ring;
     const char *reason;
 
-    (void)state;
     play((struct kernel){ .missing_op = op_socket });
     assert_int_equal(edo__ring_init(&ring, ENTRIES, EDO__RING_OWNED, &reason), 0);
     assert_int_equal(ring.can & EDO__RING_CAN_POLL_FIRST, 0);
@@ -366,11 +358,10 @@ static void add_nops(struct edo__ring *ring, unsigned count)
     }
 }
 
-static void test_without_registered_descriptor(void **state)
+test(without_registered_descriptor)
 {
     struct edo__ring ring;
 
-    (void)state;
     begin(&ring, EDO__RING_OWNED, (struct kernel){ .register_fd_error = -EINVAL });
     assert_int_equal(ring.registered, -1);
     add_nops(&ring, 1);
@@ -382,11 +373,10 @@ static void test_without_registered_descriptor(void **state)
 /* A kernel without SUBMIT_ALL takes a part; the rest follows without the caller's help, and the
  * wait is that of the last part. (The stand-in does the submission, so the ring is one that it may
  * enter, by its descriptor.) */
-static void test_partial_submission(void **state)
+test(partial_submission)
 {
     struct edo__ring ring;
 
-    (void)state;
     begin(&ring, EDO__RING_SHARED,
           (struct kernel){ .register_fd_error = -EINVAL, .submit_max = 3 });
     add_nops(&ring, ENTRIES);
@@ -421,21 +411,19 @@ static void expect_starved(int error)
     edo__ring_deinit(&ring);
 }
 
-static void test_starved_submission(void **state)
+test(starved_submission)
 {
     static const int errors[] = { -EBUSY, -EAGAIN, -ENOMEM, 0 };
 
-    (void)state;
     for (size_t i = 0; i < ARRAY_LEN(errors); i++)
         expect_starved(errors[i]);
 }
 
 /* With something to reap there is no wait at all, whatever the number that was asked for. */
-static void test_starved_with_something_to_reap(void **state)
+test(starved_with_something_to_reap)
 {
     struct edo__ring ring;
 
-    (void)state;
     begin(&ring, EDO__RING_OWNED, (struct kernel){ 0 });
     add_nops(&ring, 1);
     assert_int_equal(edo__ring_submit(&ring), 0);
@@ -449,11 +437,10 @@ static void test_starved_with_something_to_reap(void **state)
     edo__ring_deinit(&ring);
 }
 
-static void test_fatal_submission(void **state)
+test(fatal_submission)
 {
     struct edo__ring ring;
 
-    (void)state;
     begin(&ring, EDO__RING_OWNED, (struct kernel){ .submit_error = -EFAULT, .submit_errors = 2 });
     add_nops(&ring, 1);
     assert_int_equal(edo__ring_enter(&ring, 1, NO_LIMIT), -EFAULT);
@@ -464,19 +451,6 @@ static void test_fatal_submission(void **state)
 
 int main(void)
 {
-    static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ladder_of_an_owned_ring),
-        cmocka_unit_test(test_ladder_of_other_rings),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_missing_features),
-        cmocka_unit_test(test_missing_operations),
-        cmocka_unit_test(test_what_is_optional),
-        cmocka_unit_test(test_without_registered_descriptor),
-        cmocka_unit_test(test_partial_submission),
-        cmocka_unit_test(test_starved_submission),
-        cmocka_unit_test(test_starved_with_something_to_reap),
-        cmocka_unit_test(test_fatal_submission),
-    };
     struct edo__ring probe;
     const char *reason;
 
@@ -489,5 +463,5 @@ int main(void)
         printf("skipped: no seccomp filter that can notify\n");
         return SKIPPED;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL) == 0 ? 0 : 1;
+    return run_all_tests();
 }

@@ -110,9 +110,8 @@ static void read_across(other_thread *other, edo_runtime *here, stream_kind kind
     sem_destroy(&begun);
 }
 
-static void test_polled_by_another_thread(void **state)
+test(polled_by_another_thread)
 {
-    (void)state;
     static const char *const drivers[] = { "io_uring", "epoll" };
     other_thread other;
     start_other(&other);
@@ -163,9 +162,8 @@ static void lose_byte(other_thread *other, edo_runtime *here)
     sem_destroy(&begun);
 }
 
-static void test_lost_to_another(void **state)
+test(lost_to_another)
 {
-    (void)state;
     other_thread other;
     start_other(&other);
     edo_runtime *here = new_ring();
@@ -209,7 +207,7 @@ edo_async(not_asked)
     }
 }
 
-test_each_kind(not_asked);
+test_each_kind(not_asked)
 
 /* In the turn that brought the byte something else is polled first, and cancels: too late. */
 struct cancels {
@@ -268,7 +266,7 @@ edo_async(late_cancel)
     }
 }
 
-test_each_kind(late_cancel);
+test_each_kind(late_cancel)
 
 /* Closed by another thread after the poll has looked whether it is, and before the operation is
  * parked, where the closer would find it. */
@@ -290,19 +288,14 @@ static edo_poll too_late_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops too_late_ops = { .name = "too_late", .poll = too_late_poll };
 
-struct closed_before {
-    edo_frame();
-    edo_args();
+async_test(closed_before,
     edo_io *io, *conn;
     edo_listener *listener;
     edo__source *source;
     too_late late;
     edo_op op;
     int peer;
-    char byte;
-};
-
-edo_test(closed_before)
+    char byte;)
 {
     edo_body {
         int64_t n;
@@ -366,9 +359,8 @@ edo_async(wait_all)
     }
 }
 
-static void test_more_than_the_queues_hold(void **state)
+test(more_than_the_queues_hold)
 {
-    (void)state;
     edo_runtime *runtime = new_ring();
     assert_int_equal(edo_block_on(runtime, wait_all, .cancels = false), 0);
     assert_int_equal(edo_block_on(runtime, wait_all, .cancels = true), 0);
@@ -452,9 +444,8 @@ edo_async(no_entries)
     }
 }
 
-static void test_no_entries(void **state)
+test(no_entries)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_config config = { .driver = "io_uring", .test_clock = true, .event_interval = INTERVAL };
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
@@ -470,15 +461,7 @@ static uint64_t calls(void)
 enum { MANY = 64 }; // fewer than the ring's queue holds
 
 /* A turn submits all that its tasks began, in one call. */
-struct one_call {
-    edo_frame();
-    edo_args();
-    edo_task *tasks[MANY];
-    uint64_t enters;
-    int event, i;
-};
-
-edo_test(one_call)
+async_test(one_call, edo_task *tasks[MANY]; uint64_t enters; int event, i;)
 {
     edo_body {
         int64_t n;
@@ -512,9 +495,8 @@ static bool is_readable(int fd)
 }
 
 /* A kernel handles so much at a time; the descriptor stays readable until all was seen. */
-static void test_descriptor_tells_the_rest(void **state)
+test(descriptor_tells_the_rest)
 {
-    (void)state;
     int event = eventfd(0, EFD_NONBLOCK), seen = 0;
     edo_runtime *runtime = new_ring();
     edo_driver *driver = runtime->seats[0]->driver;
@@ -551,9 +533,8 @@ edo_async(know)
 }
 
 /* epoll has the stream registered, and sees the event of a read that the ring has. */
-static void test_events_of_epoll(void **state)
+test(events_of_epoll)
 {
-    (void)state;
     int peer;
     char byte = 0;
     edo_op op;
@@ -596,9 +577,8 @@ static void turn_by_two(void *arg)
     pthread_join(thread, NULL);
 }
 
-static void test_second_thread(void **state)
+test(second_thread)
 {
-    (void)state;
     expect_abort(turn_by_two, NULL,
                  "edo: io_uring: a runtime belongs to the thread that turned it first");
 }
@@ -613,9 +593,8 @@ static void *live(void *arg)
     return NULL;
 }
 
-static void test_turned_by_another_thread(void **state)
+test(turned_by_another_thread)
 {
-    (void)state;
     for (int i = 0; i < 20; i++) {
         pthread_t thread;
         edo_runtime *runtime = new_ring();
@@ -653,30 +632,14 @@ static void run_refused(void *arg)
     log_release();
 }
 
-static void test_refused(void **state)
+test(refused)
 {
-    (void)state;
     expect_success_in_child(run_refused, NULL);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_polled_by_another_thread),
-        cmocka_unit_test(test_lost_to_another),
-        cmocka_unit_test(not_asked_kinds_test),
-        cmocka_unit_test(late_cancel_kinds_test),
-        cmocka_unit_test(closed_before_test),
-        cmocka_unit_test(test_more_than_the_queues_hold),
-        cmocka_unit_test(test_no_entries),
-        cmocka_unit_test(one_call_test),
-        cmocka_unit_test(test_descriptor_tells_the_rest),
-        cmocka_unit_test(test_events_of_epoll),
-        cmocka_unit_test(test_second_thread),
-        cmocka_unit_test(test_turned_by_another_thread),
-        cmocka_unit_test(test_refused),
-    };
     setenv("EDO_DRIVER", "io_uring", 1);
     if (!has_rings()) return SKIPPED;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

@@ -3,17 +3,13 @@
 #include "driver/rings.h"
 
 /* A connection that came for an accept that was cancelled is the next one's. */
-struct cancelled_accept {
-    edo_frame(struct accept_number callee;);
-    edo_args();
+async_test(cancelled_accept,
+    edo_callees(struct accept_number callee;)
     edo_listener *listener;
     edo_io *conn;
     edo_task *task;
     int client;
-    unsigned i, number;
-};
-
-edo_test(cancelled_accept)
+    unsigned i, number;)
 {
     edo_body {
         int64_t n;
@@ -38,16 +34,11 @@ edo_test(cancelled_accept)
 }
 
 /* The address is free when the listener is closed, although the ring was accepting on it. */
-struct close_and_listen {
-    edo_frame();
-    edo_args();
+async_test(close_and_listen,
     edo_listener *listener;
     edo_io *conn;
     char address[EDO_ADDRESS_SIZE];
-    int i;
-};
-
-edo_test(close_and_listen)
+    int i;)
 {
     edo_body {
         int64_t n;
@@ -70,9 +61,8 @@ edo_test(close_and_listen)
 /* ---- listeners of two runtimes ---- */
 
 /* Of one thread: the second is turned and the first is not. */
-static void test_listener_moves(void **state)
+test(listener_moves)
 {
-    (void)state;
     edo_listener *listener;
     unsigned number = 0;
     edo_runtime *first = new_ring(), *second = new_ring();
@@ -95,9 +85,8 @@ static void test_listener_moves(void **state)
 }
 
 /* An accept in the other thread's runtime does not hinder ours. */
-static void test_listener_of_another_thread(void **state)
+test(listener_of_another_thread)
 {
-    (void)state;
     other_thread other;
     unsigned number = 0;
     start_other(&other);
@@ -147,9 +136,8 @@ static void accept_in_child(void *arg)
 }
 
 /* The parent's ring has nothing to do with the child's accept. */
-static void test_accept_in_child(void **state)
+test(accept_in_child)
 {
-    (void)state;
     struct child_of parent = { .runtime = new_ring() };
     assert_int_equal(edo_block_on(parent.runtime, listen_once, .ret_listener = &parent.listener),
                      0);
@@ -160,12 +148,7 @@ static void test_accept_in_child(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cancelled_accept_test), cmocka_unit_test(close_and_listen_test),
-        cmocka_unit_test(test_listener_moves),   cmocka_unit_test(test_listener_of_another_thread),
-        cmocka_unit_test(test_accept_in_child),
-    };
     setenv("EDO_DRIVER", "io_uring", 1);
     if (!has_rings()) return SKIPPED;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

@@ -144,9 +144,8 @@ static void finish_turning(chore *self, edo_driver *driver)
 
 /* ---- which ring is which ---- */
 
-static void test_flags(void **state)
+test(flags)
 {
-    (void)state;
     const unsigned for_one = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
     edo_driver *shared = open_shared(), *owned = open_for(&without_workers);
     assert_int_equal(ring_of(shared)->setup_flags & for_one, 0);
@@ -160,9 +159,8 @@ static void test_flags(void **state)
 /* ---- preparing ---- */
 
 /* While the turner sleeps the preparer submits: else nothing would ever come. */
-static void test_started_while_asleep(void **state)
+test(started_while_asleep)
 {
-    (void)state;
     static chore read;
     turner other;
     int peer;
@@ -187,9 +185,8 @@ static void test_started_while_asleep(void **state)
 }
 
 /* While nobody sleeps entries wait for the next turn, which submits them all in one call. */
-static void test_one_call(void **state)
+test(one_call)
 {
-    (void)state;
     static chore reads[20];
     edo_io *io[ARRAY_LENGTH(reads)];
     int peers[ARRAY_LENGTH(reads)];
@@ -241,9 +238,8 @@ static void start_elsewhere(chore *what, edo_driver *driver, bool turns)
 
 /* The thread that submitted the read has ended: the kernel may cancel it, then or when it could go
  * on, and it is tried again. */
-static void test_submitter_ends(void **state)
+test(submitter_ends)
 {
-    (void)state;
     static chore read;
     int peer;
     edo_driver *driver = open_shared();
@@ -276,9 +272,8 @@ static void end_read(chore *read, edo_driver *here, edo_io *io, int peer, ending
 }
 
 /* Parked in one worker's ring, whose turner sleeps, polled and cancelled by another worker. */
-static void test_ends_elsewhere(void **state)
+test(ends_elsewhere)
 {
-    (void)state;
     static chore read;
     turner others[2];
     edo_driver *drivers[] = { open_shared(), open_shared() };
@@ -321,9 +316,8 @@ static void *compute(void *arg)
     return NULL;
 }
 
-static void test_served_by_helper(void **state)
+test(served_by_helper)
 {
-    (void)state;
     static chore read;
     int peer;
     edo_driver *driver = open_shared();
@@ -372,9 +366,8 @@ static void *sleep_often(void *arg)
 }
 
 /* One turn ends for each wake, whether it comes before the sleep or in it. */
-static void test_unpark(void **state)
+test(unpark)
 {
-    (void)state;
     pthread_t thread;
     sleeper other = { .driver = open_shared() };
     struct sigaction action = { .sa_handler = unpark_in_handler }, before;
@@ -437,9 +430,8 @@ static void set_accept(chore *self, edo_listener *listener)
 }
 
 /* The accepts come to both rings, and are submitted although a turner sleeps. */
-static void test_accept_elsewhere(void **state)
+test(accept_elsewhere)
 {
-    (void)state;
     static chore accept;
     turner others[2];
     edo_driver *drivers[] = { open_shared(), open_shared() };
@@ -471,9 +463,8 @@ static void test_accept_elsewhere(void **state)
 
 /* ---- a kernel that takes nothing ---- */
 
-static void test_no_entries(void **state)
+test(no_entries)
 {
-    (void)state;
     enum { MORE = 300 }; // than the queue holds
     static chore waits[MORE], accept;
     edo_io *ios[MORE];
@@ -538,9 +529,8 @@ static void *start_refused(void *arg)
 }
 
 /* What the kernel does not take from the preparer the turner submits, which sleeps: it is told. */
-static void test_refused_while_asleep(void **state)
+test(refused_while_asleep)
 {
-    (void)state;
     static chore read;
     pthread_t thread;
     turner other;
@@ -573,13 +563,6 @@ static bool has_rings(void)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flags),          cmocka_unit_test(test_started_while_asleep),
-        cmocka_unit_test(test_one_call),       cmocka_unit_test(test_submitter_ends),
-        cmocka_unit_test(test_ends_elsewhere), cmocka_unit_test(test_served_by_helper),
-        cmocka_unit_test(test_unpark),         cmocka_unit_test(test_accept_elsewhere),
-        cmocka_unit_test(test_no_entries),     cmocka_unit_test(test_refused_while_asleep),
-    };
     if (!has_rings()) return SKIPPED;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

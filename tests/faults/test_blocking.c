@@ -129,14 +129,3 @@ static int64_t abandoned_jobs(void)
     return rc;
 }
 fault_test(abandoned_jobs)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocking_swept),
-        cmocka_unit_test(pool_of_ones_own_swept),
-        cmocka_unit_test(added_pool_swept),
-        cmocka_unit_test(abandoned_jobs_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -219,14 +219,3 @@ static int64_t ended(void)
     return rc;
 }
 fault_test(ended)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(stream_swept),
-        cmocka_unit_test(wait_fd_swept),
-        cmocka_unit_test(closed_swept),
-        cmocka_unit_test(ended_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -236,14 +236,3 @@ static int64_t listener_from_fd(void)
     return rc;
 }
 fault_test(listener_from_fd)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(echo_service_swept),
-        cmocka_unit_test(accept_queue_swept),
-        cmocka_unit_test(refusal_swept),
-        cmocka_unit_test(listener_from_fd_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -204,14 +204,3 @@ static int64_t forked(void)
     return -WEXITSTATUS(status);
 }
 fault_test(forked)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(two_runtimes_swept),  cmocka_unit_test(drain_swept),
-        cmocka_unit_test(foreign_loop_swept),  cmocka_unit_test(wait_on_a_thread_swept),
-        cmocka_unit_test(foreign_spawn_swept), cmocka_unit_test(program_swept),
-        cmocka_unit_test(forked_swept),        cmocka_unit_test(on_quit_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

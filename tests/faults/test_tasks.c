@@ -302,15 +302,3 @@ static int64_t cancelled(void)
     return on_runtime(stopped);
 }
 fault_test(cancelled)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(spawn_and_join_swept),  cmocka_unit_test(large_frame_swept),
-        cmocka_unit_test(scope_fail_fast_swept), cmocka_unit_test(scope_results_swept),
-        cmocka_unit_test(context_swept),         cmocka_unit_test(boxed_swept),
-        cmocka_unit_test(combined_swept),        cmocka_unit_test(selected_swept),
-        cmocka_unit_test(cancelled_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

@@ -173,14 +173,3 @@ static int64_t helper(void)
     return on_n_workers(1, needs_help);
 }
 fault_test(helper)
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idle_workers_swept),
-        cmocka_unit_test(migrating_swept),
-        cmocka_unit_test(in_place_swept),
-        cmocka_unit_test(helper_swept),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
-}

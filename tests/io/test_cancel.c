@@ -266,16 +266,7 @@ edo_async(cancelled_work)
     }
 }
 
-struct sticky {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *task;
-    int peer;
-    char answer[4];
-};
-
-edo_test(sticky)
+async_test(sticky, edo_io *io; edo_task *task; int peer; char answer[4];)
 {
     edo_body {
         int rc;
@@ -311,16 +302,7 @@ edo_async(shielded_read)
     }
 }
 
-struct aborted {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *task;
-    int peer;
-    char byte;
-};
-
-edo_test(aborted)
+async_test(aborted, edo_io *io; edo_task *task; int peer; char byte;)
 {
     edo_body {
         int64_t n;
@@ -341,18 +323,13 @@ edo_test(aborted)
 }
 
 /* Operations that would not wait, or would fail, but were cancelled before their first poll. */
-struct cancelled_at_once {
-    edo_frame();
-    edo_args();
+async_test(cancelled_at_once,
     edo_io *io;
     edo_op ops[3];
     struct iovec vector;
     int peer;
     unsigned i;
-    char byte;
-};
-
-edo_test(cancelled_at_once)
+    char byte;)
 {
     edo_body {
         int64_t n;
@@ -448,21 +425,17 @@ edo_async(reads_on)
 }
 
 /* left: units of budget when the limit has passed; it has passed from the start. */
-struct passed_limits {
-    edo_frame(struct reads_twice reads_twice; struct reads_on reads_on;);
-    edo_args();
-    edo_io *io;
-    int peer, left;
-    char byte;
-};
-
 static void leave_budget(edo_cx *cx, int left)
 {
     while (cx->budget > left)
         if (!edo_cx_charge(cx)) break;
 }
 
-edo_test(passed_limits)
+async_test(passed_limits,
+    edo_callees(struct reads_twice reads_twice; struct reads_on reads_on;)
+    edo_io *io;
+    int peer, left;
+    char byte;)
 {
     edo_body {
         int rc;
@@ -492,22 +465,4 @@ edo_test(passed_limits)
         close(self->peer);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read_timeout_kinds_test),
-        cmocka_unit_test(buffer_is_free_kinds_test),
-        cmocka_unit_test(exact_cancelled_kinds_test),
-        cmocka_unit_test(race_kinds_test),
-        cmocka_unit_test(write_cancelled_kinds_test),
-        cmocka_unit_test(write_all_cancelled_kinds_test),
-        cmocka_unit_test(sticky_test),
-        cmocka_unit_test(aborted_test),
-        cmocka_unit_test(cancelled_at_once_test),
-        cmocka_unit_test(choice_kinds_test),
-        cmocka_unit_test(passed_limits_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,14 +87,7 @@ edo_async(close_both)
     }
 }
 
-struct close_both_sides_of_sockets {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned kind;
-};
-
-edo_test(close_both_sides_of_sockets)
+async_test(close_both_sides_of_sockets, edo_task *task; unsigned kind;)
 {
     edo_body {
         int rc;
@@ -291,12 +284,8 @@ edo_async(finish_cancelled)
     }
 }
 
-struct finish_of_sockets {
-    edo_frame(struct finish finish; struct finish_cancelled finish_cancelled;);
-    edo_args();
-};
-
-edo_test(finish_of_sockets)
+async_test(finish_of_sockets,
+    edo_callees(struct finish finish; struct finish_cancelled finish_cancelled;))
 {
     edo_body {
         int rc;
@@ -312,15 +301,7 @@ edo_test(finish_of_sockets)
 }
 
 /* A pipe has no other direction to wait for. */
-struct finish_pipe {
-    edo_frame();
-    edo_args();
-    edo_io *reader, *writer;
-    int fd;
-    char byte;
-};
-
-edo_test(finish_pipe)
+async_test(finish_pipe, edo_io *reader, *writer; int fd; char byte;)
 {
     edo_body {
         int64_t n;
@@ -340,17 +321,7 @@ edo_test(finish_pipe)
 }
 
 /* It never begins: the stream goes all the same. */
-struct finish_not_begun {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *reader;
-    edo_op op;
-    int peer, fd;
-    char byte;
-};
-
-edo_test(finish_not_begun)
+async_test(finish_not_begun, edo_io *io; edo_task *reader; edo_op op; int peer, fd; char byte;)
 {
     edo_body {
         int64_t n;
@@ -380,15 +351,7 @@ edo_test(finish_not_begun)
 }
 
 /* The peer resets instead of closing. */
-struct finish_reset {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *task;
-    int peer, fd;
-};
-
-edo_test(finish_reset)
+async_test(finish_reset, edo_io *io; edo_task *task; int peer, fd;)
 {
     edo_body {
         int64_t n;
@@ -410,16 +373,8 @@ edo_test(finish_reset)
 }
 
 /* While it waits both sides are taken, and a close ends it. */
-struct finish_taken {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *task;
-    int peer;
-    char byte;
-};
-
-edo_test(finish_taken)
+one_worker_only("only the kernel orders the end after the last use")
+async_test(finish_taken, edo_io *io; edo_task *task; int peer; char byte;)
 {
     edo_body {
         int64_t n;
@@ -436,22 +391,4 @@ edo_test(finish_taken)
         assert_int_equal(n, 0);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(close_idle_kinds_test),
-        cmocka_unit_test(close_both_sides_of_sockets_test),
-        cmocka_unit_test(close_under_exact_kinds_test),
-        cmocka_unit_test(close_and_cancel_kinds_test),
-        cmocka_unit_test(close_with_data_kinds_test),
-        cmocka_unit_test(finish_of_sockets_test),
-        cmocka_unit_test(finish_pipe_test),
-        cmocka_unit_test(finish_not_begun_test),
-        cmocka_unit_test(finish_reset_test),
-        one_worker("only the kernel orders the end after the last use",
-                   cmocka_unit_test(finish_taken_test)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,9 +76,8 @@ edo_async(uses)
     }
 }
 
-static void test_nothing_is_inherited(void **state)
+test(nothing_is_inherited)
 {
-    (void)state;
     char before[4096];
     edo_runtime *runtime;
     list_of_child(before, sizeof before);
@@ -87,10 +86,4 @@ static void test_nothing_is_inherited(void **state)
     if (!test_workers()) assert_true(edo_runtime_fd(runtime) >= 0);
     assert_int_equal(edo_block_on(runtime, uses, .before = before), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_nothing_is_inherited) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

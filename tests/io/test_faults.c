@@ -83,9 +83,8 @@ edo_async(exchange)
     }
 }
 
-static void test_every_point(void **state)
+test(every_point)
 {
-    (void)state;
     size_t before = open_descriptors();
     bool faulty = true;
     int fault = 0;
@@ -132,9 +131,8 @@ edo_async(connect_with_fault)
     }
 }
 
-static void test_connect(void **state)
+test(connect)
 {
-    (void)state;
     static const struct {
         const char *driver;
         int expected;
@@ -197,9 +195,8 @@ edo_async(wait_fault)
     }
 }
 
-static void test_others(void **state)
+test(others)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_config config = { .driver = "chaos:fault=1:EIO", .test_clock = true };
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
@@ -208,14 +205,4 @@ static void test_others(void **state)
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, wait_fault), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_point),
-        cmocka_unit_test(test_connect),
-        cmocka_unit_test(test_others),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -137,9 +137,8 @@ static void run_make_op(void *arg)
     edo_block_on(runtime, make_op, .make = misuse->make);
 }
 
-static void test_stack_memory(void **state)
+test(stack_memory)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(stack_misuses); i++) {
         struct misuse misuse = stack_misuses[i];
         expect_abort(run_make_op, &misuse, misuse.pattern);
@@ -147,9 +146,8 @@ static void test_stack_memory(void **state)
 }
 
 /* The line names the task and where it was spawned. */
-static void test_line_names_the_task(void **state)
+test(line_names_the_task)
 {
-    (void)state;
     struct misuse misuse = stack_misuses[0];
     expect_abort(run_make_op, &misuse, "\\[task 'make_op' #[0-9]+, spawned at .*test_misuse.c:");
 }
@@ -169,9 +167,8 @@ edo_async(read_into)
     }
 }
 
-static void test_memory_above(void **state)
+test(memory_above)
 {
-    (void)state;
     char buffer[1];
     int peer;
     edo_runtime *runtime;
@@ -241,9 +238,8 @@ static void run_two_ops(void *arg)
     edo_block_on(runtime, two_ops, .make = misuse->make);
 }
 
-static void test_moved_operations(void **state)
+test(moved_operations)
 {
-    (void)state;
     static const struct misuse misuses[] = {
         { "edo_read: the operation was moved after its first poll", read_a_byte },
         { "edo_accept: the operation was moved after its first poll", accept_one },
@@ -290,9 +286,8 @@ static void run_close_twice(void *arg)
     edo_block_on(runtime, run_op, .op = edo_join(task));
 }
 
-static void test_closed_twice(void **state)
+test(closed_twice)
 {
-    (void)state;
     expect_abort(run_close_twice, NULL, "edo_close: the stream was closed before");
 }
 
@@ -378,9 +373,8 @@ static void run_after_close(void *arg)
     edo_block_on(runtime, after_close, .misuse = arg);
 }
 
-static void test_used_after_close(void **state)
+test(used_after_close)
 {
-    (void)state;
     if (!EDO__KEEPS_CLOSED) skip(); // the memory is gone: a sanitizer says so
     static const struct misuse misuses[] = {
         { "edo_close: the stream was closed before", close_again },
@@ -434,7 +428,7 @@ static size_t make_null_ops(struct null_ops *self)
     return (size_t)(op - self->ops);
 }
 
-edo_test(null_ops)
+framed_test(null_ops)
 {
     edo_body {
         int64_t n;
@@ -451,9 +445,8 @@ edo_test(null_ops)
     }
 }
 
-static void test_null_calls(void **state)
+test(null_calls)
 {
-    (void)state;
     char text[EDO_ADDRESS_SIZE];
     int peer, seconds;
     edo_io *io = open_stream(TCP_STREAM, &peer);
@@ -518,9 +511,8 @@ edo_async(leak)
     }
 }
 
-static void test_leaks_are_named(void **state)
+test(leaks_are_named)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_io *streams[3];
     log_capture();
@@ -538,16 +530,4 @@ static void test_leaks_are_named(void **state)
         assert_int_equal(log_lines("test_misuse.c:"), 3 * (round + EDO_DEBUG));
     }
     log_release();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stack_memory),    cmocka_unit_test(test_line_names_the_task),
-        cmocka_unit_test(test_memory_above),    cmocka_unit_test(test_moved_operations),
-        cmocka_unit_test(test_closed_twice),    cmocka_unit_test(test_used_after_close),
-        cmocka_unit_test(null_ops_test),        cmocka_unit_test(test_null_calls),
-        cmocka_unit_test(test_leaks_are_named),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

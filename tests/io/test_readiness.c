@@ -186,12 +186,7 @@ edo_async(urgent_mark)
     }
 }
 
-struct urgent {
-    edo_frame(struct urgent_mark callee;);
-    edo_args();
-};
-
-edo_test(urgent)
+async_test(urgent, edo_callees(struct urgent_mark callee;))
 {
     edo_body {
         int64_t n;
@@ -234,15 +229,11 @@ edo_async(urgent_taken)
     }
 }
 
-struct urgent_lost {
-    edo_frame(struct urgent_taken callee;);
-    edo_args();
+async_test(urgent_lost,
+    edo_callees(struct urgent_taken callee;)
     edo_listener *listener;
     edo_io *io;
-    int peer;
-};
-
-edo_test(urgent_lost)
+    int peer;)
 {
     edo_body {
         int64_t n;
@@ -355,13 +346,7 @@ edo_async(messages)
     }
 }
 
-struct bounds {
-    edo_frame(struct messages callee;);
-    edo_args();
-    int fds[2];
-};
-
-edo_test(bounds)
+async_test(bounds, edo_callees(struct messages callee;) int fds[2];)
 {
     edo_body {
         int64_t n;
@@ -420,16 +405,7 @@ edo_async(short_write)
 test_each_kind(short_write)
 
 /* An error wakes both sides. */
-struct reset_wakes_both {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *reader, *writer;
-    int peer;
-    char *data, byte;
-};
-
-edo_test(reset_wakes_both)
+async_test(reset_wakes_both, edo_io *io; edo_task *reader, *writer; int peer; char *data, byte;)
 {
     edo_body {
         int64_t n;
@@ -505,12 +481,7 @@ edo_async(ping_pong)
     }
 }
 
-struct ping_pong_on_sockets {
-    edo_frame(struct ping_pong callee;);
-    edo_args();
-};
-
-edo_test(ping_pong_on_sockets)
+async_test(ping_pong_on_sockets, edo_callees(struct ping_pong callee;))
 {
     edo_body {
         int64_t n;
@@ -519,21 +490,4 @@ edo_test(ping_pong_on_sockets)
         edo_call(n, ping_pong, .kind = TCP_STREAM);
         edo_return(n);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(short_then_more_kinds_test),
-        cmocka_unit_test(each_end_kinds_test),
-        cmocka_unit_test(big_read_then_end_kinds_test),
-        cmocka_unit_test(urgent_test),
-        cmocka_unit_test(urgent_lost_test),
-        cmocka_unit_test(bad_memory_kinds_test),
-        cmocka_unit_test(bounds_test),
-        cmocka_unit_test(short_write_kinds_test),
-        cmocka_unit_test(reset_wakes_both_test),
-        cmocka_unit_test(ping_pong_on_sockets_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,9 +48,8 @@ edo_async(finish_much)
 }
 
 /* What it drops uses the task's budget. Who waits for that is on the same worker. */
-static void test_others_run_while_input_is_dropped(void **state)
+test(others_run_while_input_is_dropped)
 {
-    (void)state;
     unsigned turns = 0;
     edo_task *task;
     edo_runtime *runtime;
@@ -83,20 +82,10 @@ edo_async(finish_cancelled)
     }
 }
 
-static void test_limit_ends_it_between_two_drops(void **state)
+test(limit_ends_it_between_two_drops)
 {
-    (void)state;
     edo_runtime *runtime;
     assert_int_equal(create_runtime(&(edo_config){ .budget = 2, .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, finish_cancelled), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_others_run_while_input_is_dropped),
-        cmocka_unit_test(test_limit_ends_it_between_two_drops),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

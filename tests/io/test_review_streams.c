@@ -73,9 +73,8 @@ static void run_child_of_fork(edo_runtime *runtime, edo_io *io, bool closes)
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static void test_child_does_not_take_the_parents_streams(void **state)
+test(child_does_not_take_the_parents_streams)
 {
-    (void)state;
     for (int closes = 0; closes < 2; closes++) {
         int peer;
         edo_runtime *runtime = new_runtime();
@@ -113,9 +112,8 @@ static int64_t finish_within(edo_runtime *runtime, edo_task *task, int64_t limit
 }
 
 /* The runtime that came first ends, and the other's operation goes on. */
-static void test_first_of_two_runtimes_ends(void **state)
+test(first_of_two_runtimes_ends)
 {
-    (void)state;
     enum { SIZE = 64 << 10 };
     char *data = calloc(1, SIZE), byte;
     int peer;
@@ -182,9 +180,8 @@ static void take_part(unsigned index, void *arg)
         play(arg, index);
 }
 
-static void test_taken_over_while_events_come(void **state)
+test(taken_over_while_events_come)
 {
-    (void)state;
     struct court court = { .wanted = 0 };
     court.ball = open_stream(UNIX_STREAM, &court.peer);
     for (int i = 0; i < 2; i++)
@@ -220,9 +217,8 @@ static void *leave_stream(void *arg)
     return NULL; // the runtime of edo_wait ends now
 }
 
-static void test_runtime_ends_while_another_takes_over(void **state)
+test(runtime_ends_while_another_takes_over)
 {
-    (void)state;
     for (int round = 0; round < 300; round++) {
         struct relay relay = { .passed = 0 };
         pthread_t thread;
@@ -242,15 +238,4 @@ static void test_runtime_ends_while_another_takes_over(void **state)
         assert_int_equal(pthread_join(thread, NULL), 0);
         close(relay.peer);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_child_does_not_take_the_parents_streams),
-        cmocka_unit_test(test_first_of_two_runtimes_ends),
-        cmocka_unit_test(test_taken_over_while_events_come),
-        cmocka_unit_test(test_runtime_ends_while_another_takes_over),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

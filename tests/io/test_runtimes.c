@@ -44,9 +44,8 @@ edo_async(use)
 }
 
 /* The stream outlives each runtime, and the next one takes it over. */
-static void test_outlives_runtimes(void **state)
+test(outlives_runtimes)
 {
-    (void)state;
     size_t before = open_descriptors();
     int peer;
     edo_io *io = open_stream(UNIX_STREAM, &peer);
@@ -63,9 +62,8 @@ static void test_outlives_runtimes(void **state)
 }
 
 /* Two runtimes of one thread that live at the same time use it by turns. */
-static void test_moves_between_runtimes(void **state)
+test(moves_between_runtimes)
 {
-    (void)state;
     size_t before = open_descriptors();
     int peer;
     edo_runtime *runtimes[2] = { new_runtime(), new_runtime() };
@@ -80,9 +78,8 @@ static void test_moves_between_runtimes(void **state)
 }
 
 /* The same with runtimes of every kind of driver, which must leave each other's work alone. */
-static void test_moves_between_drivers(void **state)
+test(moves_between_drivers)
 {
-    (void)state;
     static const char *const drivers[] = { "epoll", "io_uring", "chaos" };
     enum { DRIVERS = ARRAY_LENGTH(drivers), TURNS = 4 * DRIVERS };
     size_t before = open_descriptors();
@@ -135,9 +132,8 @@ edo_async(spawn_reader)
     }
 }
 
-static void test_runtime_ends_under_read(void **state)
+test(runtime_ends_under_read)
 {
-    (void)state;
     int peer;
     char byte = '.';
     int64_t result = 0;
@@ -157,9 +153,8 @@ static void test_runtime_ends_under_read(void **state)
 
 /* ---- plain threads ---- */
 
-static void test_wait_on_plain_thread(void **state)
+test(wait_on_plain_thread)
 {
-    (void)state;
     char buffer[4];
     int peer;
     edo_io *io = open_stream(UNIX_STREAM, &peer);
@@ -199,9 +194,8 @@ static void pass_on(unsigned index, void *arg)
     }
 }
 
-static void test_threads_in_a_ring(void **state)
+test(threads_in_a_ring)
 {
-    (void)state;
     struct ring ring;
     for (unsigned i = 0; i < SEATS; i++)
         open_streams(PIPE_STREAM, &ring.in[(i + 1) % SEATS], &ring.out[i]);
@@ -233,9 +227,8 @@ static void use_side(unsigned index, void *arg)
     free(data);
 }
 
-static void test_sides_on_two_threads(void **state)
+test(sides_on_two_threads)
 {
-    (void)state;
     struct shared shared = { .size = 64 << 10 };
     open_streams(UNIX_STREAM, &shared.io, &shared.peer);
     shrink_buffer(edo_io_fd(shared.io));
@@ -270,9 +263,8 @@ static void close_or_read(unsigned index, void *arg)
     edo_close(closing->io);
 }
 
-static void test_closed_by_another_thread(void **state)
+test(closed_by_another_thread)
 {
-    (void)state;
     for (int round = 0; round < 20; round++) {
         struct closing closing = { .io = NULL };
         int peer;
@@ -304,9 +296,9 @@ edo_async(echo_once)
     }
 }
 
-static void test_foreign_loop(void **state)
+current_thread_only("a foreign loop turns it")
+test(foreign_loop)
 {
-    (void)state;
     edo_runtime *runtime;
     int peer;
     int64_t result = 0;
@@ -330,20 +322,4 @@ static void test_foreign_loop(void **state)
     edo_close(io);
     close(peer);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outlives_runtimes),
-        cmocka_unit_test(test_moves_between_runtimes),
-        cmocka_unit_test(test_moves_between_drivers),
-        cmocka_unit_test(test_runtime_ends_under_read),
-        cmocka_unit_test(test_wait_on_plain_thread),
-        cmocka_unit_test(test_threads_in_a_ring),
-        cmocka_unit_test(test_sides_on_two_threads),
-        cmocka_unit_test(test_closed_by_another_thread),
-        current_thread("a foreign loop turns it", cmocka_unit_test(test_foreign_loop)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

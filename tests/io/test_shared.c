@@ -80,16 +80,7 @@ static int open_shared(shared_kind kind)
 
 /* ---- reading ---- */
 
-struct read_shared {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    unsigned kind;
-    int other;
-    char buffer[512];
-};
-
-edo_test(read_shared)
+async_test(read_shared, edo_io *io; unsigned kind; int other; char buffer[512];)
 {
     edo_body {
         int64_t n;
@@ -119,14 +110,7 @@ edo_test(read_shared)
 
 /* ---- writing: a pipe that is full ---- */
 
-struct write_shared {
-    edo_frame();
-    edo_args();
-    edo_io *writer;
-    int fds[2], other, round;
-};
-
-edo_test(write_shared)
+async_test(write_shared, edo_io *writer; int fds[2], other, round;)
 {
     edo_body {
         int64_t n;
@@ -156,15 +140,7 @@ edo_test(write_shared)
 
 /* ---- accepting ---- */
 
-struct accept_shared {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    int other, client;
-};
-
-edo_test(accept_shared)
+async_test(accept_shared, edo_listener *listener; edo_io *conn; int other, client;)
 {
     edo_body {
         int64_t n;
@@ -228,9 +204,8 @@ static void exit_without_closing(void *arg)
     exit(EXIT_SUCCESS);
 }
 
-static void test_exit(void **state)
+test(exit)
 {
-    (void)state;
     char text[256];
     for (unsigned kind = 0; kind < SHARED_KINDS; kind++) {
         int fd = open_shared((shared_kind)kind);
@@ -241,15 +216,4 @@ static void test_exit(void **state)
         assert_false(is_nonblocking(fd));
         close(fd);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read_shared_test),
-        cmocka_unit_test(write_shared_test),
-        cmocka_unit_test(accept_shared_test),
-        cmocka_unit_test(test_exit),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

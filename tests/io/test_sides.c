@@ -89,15 +89,7 @@ edo_async(second_write)
 test_each_kind(second_write)
 
 /* Zero bytes are an operation too, but never one that stays in flight. */
-struct again {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    int peer, round;
-    char byte;
-};
-
-edo_test(again)
+async_test(again, edo_io *io; int peer, round; char byte;)
 {
     edo_body {
         int64_t n;
@@ -118,17 +110,7 @@ edo_test(again)
 
 /* ---- both at once ---- */
 
-struct both_wait {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *reader, *writer;
-    int peer;
-    size_t filled;
-    char byte;
-};
-
-edo_test(both_wait)
+async_test(both_wait, edo_io *io; edo_task *reader, *writer; int peer; size_t filled; char byte;)
 {
     edo_body {
         int64_t n;
@@ -203,12 +185,7 @@ edo_async(duplex)
     }
 }
 
-struct duplex_on_sockets {
-    edo_frame(struct duplex callee;);
-    edo_args();
-};
-
-edo_test(duplex_on_sockets)
+async_test(duplex_on_sockets, edo_callees(struct duplex callee;))
 {
     edo_body {
         int rc;
@@ -252,13 +229,7 @@ edo_async(half_close)
     }
 }
 
-struct half_close_of_sockets {
-    edo_frame(struct half_close callee;);
-    edo_args();
-    edo_io *reader, *writer;
-};
-
-edo_test(half_close_of_sockets)
+async_test(half_close_of_sockets, edo_callees(struct half_close callee;) edo_io *reader, *writer;)
 {
     edo_body {
         int rc;
@@ -276,14 +247,7 @@ edo_test(half_close_of_sockets)
 }
 
 /* A cancelled shutdown was not done. */
-struct shutdown_cancelled {
-    edo_frame();
-    edo_args();
-    edo_io *a, *b;
-    edo_op op;
-};
-
-edo_test(shutdown_cancelled)
+async_test(shutdown_cancelled, edo_io *a, *b; edo_op op;)
 {
     edo_body {
         int64_t n;
@@ -298,18 +262,4 @@ edo_test(shutdown_cancelled)
         edo_close(self->b);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(second_read_kinds_test),
-        cmocka_unit_test(second_write_kinds_test),
-        cmocka_unit_test(again_test),
-        cmocka_unit_test(both_wait_test),
-        cmocka_unit_test(duplex_on_sockets_test),
-        cmocka_unit_test(half_close_of_sockets_test),
-        cmocka_unit_test(shutdown_cancelled_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -380,15 +380,7 @@ static void on_sigpipe(int number)
 }
 
 /* Also a program's own handler is not called for sockets. */
-struct no_signal {
-    edo_frame();
-    edo_args();
-    edo_io *reader, *writer;
-    struct iovec vector;
-    uint16_t round;
-};
-
-edo_test(no_signal)
+async_test(no_signal, edo_io *reader, *writer; struct iovec vector; uint16_t round;)
 {
     edo_body {
         int64_t n;
@@ -417,15 +409,7 @@ edo_test(no_signal)
 enum { BULK = 64 << 20, MOST_AT_ONCE = 1 << 20 };
 
 /* One call moves a limited part, however much could be moved at once. */
-struct big_call {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    struct iovec vector[3];
-    char *buffer;
-};
-
-edo_test(big_call)
+async_test(big_call, edo_io *io; struct iovec vector[3]; char *buffer;)
 {
     edo_body {
         int64_t n;
@@ -503,12 +487,8 @@ edo_async(served_beside)
     }
 }
 
-struct served {
-    edo_frame(struct served_beside callee;);
-    edo_args();
-};
-
-edo_test(served)
+current_thread_only("a worker may be slow to take the other task")
+async_test(served, edo_callees(struct served_beside callee;))
 {
     edo_body {
         int64_t n = 0;
@@ -517,26 +497,4 @@ edo_test(served)
         if (n == 0) edo_call(n, served_beside, .writes = false);
         edo_return(n);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read_some_kinds_test),
-        cmocka_unit_test(read_waits_kinds_test),
-        cmocka_unit_test(read_end_kinds_test),
-        cmocka_unit_test(exact_kinds_test),
-        cmocka_unit_test(exact_end_kinds_test),
-        cmocka_unit_test(write_some_kinds_test),
-        cmocka_unit_test(write_slowly_kinds_test),
-        cmocka_unit_test(gather_kinds_test),
-        cmocka_unit_test(gather_bounds_kinds_test),
-        cmocka_unit_test(zero_kinds_test),
-        cmocka_unit_test(broken_pipe_kinds_test),
-        cmocka_unit_test(no_signal_test),
-        cmocka_unit_test(big_call_test),
-        current_thread("a worker may be slow to take the other task",
-                       cmocka_unit_test(served_test)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,14 +44,7 @@ edo_async(readable)
 
 test_each_kind(readable)
 
-struct writable {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int fds[2];
-};
-
-edo_test(writable)
+async_test(writable, edo_task *task; int fds[2];)
 {
     edo_body {
         int64_t n;
@@ -74,15 +67,7 @@ edo_test(writable)
 }
 
 /* Both: whichever comes first, and both if both hold. */
-struct both {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int fds[2];
-    size_t filled;
-};
-
-edo_test(both)
+async_test(both, edo_task *task; int fds[2]; size_t filled;)
 {
     edo_body {
         int64_t n;
@@ -120,14 +105,7 @@ edo_test(both)
 }
 
 /* A hang-up or an error counts as all that was asked for. */
-struct hang_up {
-    edo_frame();
-    edo_args();
-    edo_task *tasks[2];
-    int fds[2];
-};
-
-edo_test(hang_up)
+async_test(hang_up, edo_task *tasks[2]; int fds[2];)
 {
     edo_body {
         int64_t n;
@@ -164,14 +142,7 @@ edo_test(hang_up)
     }
 }
 
-struct urgent {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int fds[2];
-};
-
-edo_test(urgent)
+async_test(urgent, edo_task *task; int fds[2];)
 {
     edo_body {
         int64_t n;
@@ -246,14 +217,7 @@ test_each_kind(several)
 
 /* ---- failures ---- */
 
-struct failures {
-    edo_frame();
-    edo_args();
-    int fds[2], fd;
-    char directory[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE + 8];
-};
-
-edo_test(failures)
+async_test(failures, int fds[2], fd; char directory[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE + 8];)
 {
     edo_body {
         int64_t n;
@@ -329,24 +293,15 @@ static void wait_for_mount(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_change_of_a_file(void **state)
+test(change_of_a_file)
 {
-    (void)state;
     static char text[4096];
     int status = run_in_child(wait_for_mount, NULL, text, sizeof text);
     if (WIFEXITED(status) && WEXITSTATUS(status) == NO_NAMESPACE) skip();
     if (status != 0) fail_msg("%s", text);
 }
 
-struct no_change {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    int fd;
-    char byte;
-};
-
-edo_test(no_change)
+async_test(no_change, edo_io *io; int fd; char byte;)
 {
     edo_body {
         int64_t n;
@@ -361,15 +316,7 @@ edo_test(no_change)
     }
 }
 
-struct cancelled {
-    edo_frame();
-    edo_args();
-    edo_op op;
-    size_t before;
-    int fds[2], round;
-};
-
-edo_test(cancelled)
+async_test(cancelled, edo_op op; size_t before; int fds[2], round;)
 {
     edo_body {
         int64_t n;
@@ -393,13 +340,7 @@ edo_test(cancelled)
 
 /* ---- no memory ---- */
 
-struct wait_without_memory {
-    edo_frame();
-    edo_args();
-    int fds[2];
-};
-
-edo_test(wait_without_memory)
+edo_async_test(wait_without_memory, int fds[2];)
 {
     edo_body {
         int64_t n;
@@ -416,27 +357,9 @@ edo_test(wait_without_memory)
     }
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
     test_allocator_install();
     wait_without_memory_test(state);
     test_allocator_remove();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(readable_kinds_test),
-        cmocka_unit_test(writable_test),
-        cmocka_unit_test(both_test),
-        cmocka_unit_test(hang_up_test),
-        cmocka_unit_test(urgent_test),
-        cmocka_unit_test(several_kinds_test),
-        cmocka_unit_test(failures_test),
-        cmocka_unit_test(cancelled_test),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(no_change_test),
-        cmocka_unit_test(test_change_of_a_file),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,9 +19,8 @@ static bool is_nonblocking(int fd)
 
 /* ---- what can be wrapped ---- */
 
-static void test_bad_descriptors(void **state)
+test(bad_descriptors)
 {
-    (void)state;
     edo_io *io = NULL;
     assert_int_equal(edo_io_from_fd(-1, &io), -EBADF);
     int fd = dup(STDIN_FILENO);
@@ -42,9 +41,8 @@ static void check_refused(int fd)
     close(fd);
 }
 
-static void test_files_are_refused(void **state)
+test(files_are_refused)
 {
-    (void)state;
     char directory[TEMP_PATH_SIZE], path[TEMP_PATH_SIZE + 8];
     make_temp_dir(directory);
     snprintf(path, sizeof path, "%s/file", directory);
@@ -54,15 +52,7 @@ static void test_files_are_refused(void **state)
 }
 
 /* Whatever kind of descriptor: it was blocking, and works. */
-struct wrap_blocking {
-    edo_frame();
-    edo_args();
-    edo_io *reader, *writer;
-    int fds[2], round;
-    char buffer[4];
-};
-
-edo_test(wrap_blocking)
+async_test(wrap_blocking, edo_io *reader, *writer; int fds[2], round; char buffer[4];)
 {
     edo_body {
         int64_t n;
@@ -92,14 +82,7 @@ edo_test(wrap_blocking)
 }
 
 /* Devices that epoll refuses, but that never block. */
-struct wrap_devices {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    char buffer[4];
-};
-
-edo_test(wrap_devices)
+async_test(wrap_devices, edo_io *io; char buffer[4];)
 {
     edo_body {
         int64_t n;
@@ -121,16 +104,7 @@ edo_test(wrap_devices)
 
 /* An eventfd, whose reads must be of eight bytes: what the driver makes of a length is its own
  * matter, so this is for those that pass it on. */
-struct wrap_eventfd {
-    edo_frame();
-    edo_args();
-    edo_io *io;
-    edo_task *task;
-    uint64_t value;
-    int fd;
-};
-
-edo_test(wrap_eventfd)
+async_test(wrap_eventfd, edo_io *io; edo_task *task; uint64_t value; int fd;)
 {
     edo_body {
         int64_t n;
@@ -150,15 +124,11 @@ edo_test(wrap_eventfd)
 }
 
 /* A terminal: input comes by lines, and a hang-up is an error. */
-struct wrap_terminal {
-    edo_frame(struct collect collect;);
-    edo_args();
+async_test(wrap_terminal,
+    edo_callees(struct collect collect;)
     edo_io *io;
     int master;
-    char buffer[8];
-};
-
-edo_test(wrap_terminal)
+    char buffer[8];)
 {
     edo_body {
         int64_t n;
@@ -231,9 +201,8 @@ static edo__source *no_source(edo_io *io)
     return NULL;
 }
 
-static void test_no_descriptor(void **state)
+test(no_descriptor)
 {
-    (void)state;
     edo__io_ops ops = { .name = "none", .source = no_source };
     edo_io io = { .ops = &ops };
     assert_int_equal(edo_io_fd(&io), -ENOTSUP);
@@ -260,20 +229,7 @@ static void wrap_once(void *arg)
     close(fds[1]);
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
-    (void)state;
     assert_int_equal(with_each_allocation_failing(wrap_once, NULL), 1);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_descriptors), cmocka_unit_test(test_files_are_refused),
-        cmocka_unit_test(wrap_blocking_test),   cmocka_unit_test(wrap_devices_test),
-        cmocka_unit_test(wrap_eventfd_test),    cmocka_unit_test(wrap_terminal_test),
-        cmocka_unit_test(into_fd_kinds_test),   cmocka_unit_test(test_no_descriptor),
-        cmocka_unit_test(test_no_memory),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

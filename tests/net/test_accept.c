@@ -19,17 +19,12 @@ static int connect_as(const edo_listener *listener, char name)
     return client;
 }
 
-struct one {
-    edo_frame();
-    edo_args();
+async_test(one,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn;
     int client, fd;
-    char byte, text[2][EDO_ADDRESS_SIZE];
-};
-
-edo_test(one)
+    char byte, text[2][EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int64_t n;
@@ -64,16 +59,7 @@ edo_test(one)
 /* Those that came before the accept are taken in their order. */
 enum { QUEUED = 20 };
 
-struct queue {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    int clients[QUEUED], i;
-    char byte;
-};
-
-edo_test(queue)
+async_test(queue, edo_listener *listener; edo_io *conn; int clients[QUEUED], i; char byte;)
 {
     edo_body {
         int64_t n;
@@ -97,17 +83,7 @@ edo_test(queue)
 
 /* ---- cancellation ---- */
 
-struct timeouts {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    edo_op op;
-    int client, round;
-    char byte;
-};
-
-edo_test(timeouts)
+async_test(timeouts, edo_listener *listener; edo_io *conn; edo_op op; int client, round; char byte;)
 {
     edo_body {
         int64_t n;
@@ -138,18 +114,13 @@ edo_test(timeouts)
 /* A connection and the cancellation come together: it is accepted now, or by the next one. */
 enum { ROUNDS = 200 };
 
-struct race {
-    edo_frame();
-    edo_args();
+async_test(race,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn;
     test_random random;
     int clients[ROUNDS], round, accepted;
-    char byte;
-};
-
-edo_test(race)
+    char byte;)
 {
     edo_body {
         int64_t n;
@@ -191,17 +162,12 @@ edo_test(race)
 
 /* ---- a second accept ---- */
 
-struct second {
-    edo_frame();
-    edo_args();
+async_test(second,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn, *other;
     edo_op op;
-    int client;
-};
-
-edo_test(second)
+    int client;)
 {
     edo_body {
         int64_t n;
@@ -239,17 +205,12 @@ static int end_of(int fd)
     return read(fd, &byte, 1) < 0 ? -errno : 0;
 }
 
-struct close_waiting {
-    edo_frame();
-    edo_args();
+async_test(close_waiting,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn;
     size_t before;
-    int fd;
-};
-
-edo_test(close_waiting)
+    int fd;)
 {
     edo_body {
         int64_t n;
@@ -273,16 +234,7 @@ edo_test(close_waiting)
 }
 
 /* Connections that nobody took are reset, also those that a driver holds in readiness. */
-struct close_untaken {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    size_t before;
-    int clients[3], fd;
-};
-
-edo_test(close_untaken)
+async_test(close_untaken, edo_listener *listener; edo_io *conn; size_t before; int clients[3], fd;)
 {
     edo_body {
         int64_t n;
@@ -347,9 +299,8 @@ edo_async(accept_again)
     }
 }
 
-static void test_outlives_runtimes(void **state)
+test(outlives_runtimes)
 {
-    (void)state;
     size_t before = open_descriptors();
     edo_listener *listener;
     edo_runtime *runtime;
@@ -391,9 +342,8 @@ edo_async(accept_in_order)
     }
 }
 
-static void test_moves_between_drivers(void **state)
+test(moves_between_drivers)
 {
-    (void)state;
     static const char *const drivers[] = { "epoll", "io_uring", "chaos" };
     enum { DRIVERS = ARRAY_LENGTH(drivers), TURNS = 6 * DRIVERS };
     edo_listener *listener;
@@ -420,16 +370,11 @@ static void test_moves_between_drivers(void **state)
 /* ---- failures ---- */
 
 /* No memory for the stream: the peer learns of it. */
-struct accept_without_memory {
-    edo_frame();
-    edo_args();
+edo_async_test(accept_without_memory,
     edo_listener *listener;
     edo_io *conn;
     size_t before;
-    int client;
-};
-
-edo_test(accept_without_memory)
+    int client;)
 {
     edo_body {
         int64_t n;
@@ -457,7 +402,7 @@ edo_test(accept_without_memory)
     }
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
     test_allocator_install();
     accept_without_memory_test(state);
@@ -490,9 +435,8 @@ edo_async(accept_with_fault)
     }
 }
 
-static void test_faults(void **state)
+test(faults)
 {
-    (void)state;
     static const struct {
         const char *driver;
         int expected;
@@ -514,22 +458,4 @@ static void test_faults(void **state)
                          0);
         assert_int_equal(edo_runtime_destroy(runtime), 0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_test),
-        cmocka_unit_test(queue_test),
-        cmocka_unit_test(timeouts_test),
-        cmocka_unit_test(race_test),
-        cmocka_unit_test(second_test),
-        cmocka_unit_test(close_waiting_test),
-        cmocka_unit_test(close_untaken_test),
-        cmocka_unit_test(test_outlives_runtimes),
-        cmocka_unit_test(test_moves_between_drivers),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_faults),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

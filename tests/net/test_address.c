@@ -34,9 +34,8 @@ static const struct good good[] = {
     { "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535", NULL, false },
 };
 
-static void test_good(void **state)
+test(good)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
         const char *expected = good[i].shown ? good[i].shown : good[i].text;
         char text[EDO_ADDRESS_SIZE];
@@ -99,9 +98,8 @@ static const char *const bad[] = {
     "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:80",
 };
 
-static void test_bad(void **state)
+test(bad)
 {
-    (void)state;
     edo__address address, untouched;
     memset(&address, 0x5a, sizeof address);
     untouched = address;
@@ -113,9 +111,8 @@ static void test_bad(void **state)
     assert_memory_equal(&address, &untouched, sizeof address);
 }
 
-static void test_zone_by_name(void **state)
+test(zone_by_name)
 {
-    (void)state;
     unsigned lo = if_nametoindex("lo");
     char text[EDO_ADDRESS_SIZE], expected[EDO_ADDRESS_SIZE];
     edo__address address;
@@ -127,9 +124,8 @@ static void test_zone_by_name(void **state)
 }
 
 /* A buffer one byte too small, and one that just fits. */
-static void test_buffer_sizes(void **state)
+test(buffer_sizes)
 {
-    (void)state;
     static const char *const texts[] = { "127.0.0.1:80", "[fe80::1%1]:80" };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         char text[EDO_ADDRESS_SIZE];
@@ -143,9 +139,8 @@ static void test_buffer_sizes(void **state)
     }
 }
 
-static void test_other_families(void **state)
+test(other_families)
 {
-    (void)state;
     char text[EDO_ADDRESS_SIZE];
     struct sockaddr_storage address = { .ss_family = AF_UNIX };
     assert_int_equal(edo__address_format(&address, text, sizeof text), -EAFNOSUPPORT);
@@ -172,9 +167,8 @@ static const struct name {
     { "[::]:http", "::", "http", false },
 };
 
-static void test_names(void **state)
+test(names)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         edo__name name;
         int rc = edo__name_parse(names[i].text, &name);
@@ -201,9 +195,8 @@ static void expect_length(size_t labels, size_t label, size_t service, int expec
     assert_int_equal(edo__name_parse(text, &name), expected);
 }
 
-static void test_name_lengths(void **state)
+test(name_lengths)
 {
-    (void)state;
     expect_length(1, 63, 1, 0);
     expect_length(1, 64, 1, -EINVAL);
     expect_length(4, 63, 31, 0);
@@ -211,15 +204,4 @@ static void test_name_lengths(void **state)
     expect_length(128, 1, 1, 0);
     expect_length(129, 1, 1, -EINVAL);
     expect_length(1, 1, 32, -EINVAL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),           cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_zone_by_name),   cmocka_unit_test(test_buffer_sizes),
-        cmocka_unit_test(test_other_families), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_name_lengths),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

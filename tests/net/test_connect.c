@@ -56,12 +56,7 @@ edo_async(both_ends)
     }
 }
 
-struct families {
-    edo_frame(struct both_ends callee;);
-    edo_args();
-};
-
-edo_test(families)
+async_test(families, edo_callees(struct both_ends callee;))
 {
     edo_body {
         int rc;
@@ -74,18 +69,13 @@ edo_test(families)
 
 /* ---- failures ---- */
 
-struct failures {
-    edo_frame();
-    edo_args();
+async_test(failures,
     edo_io *conn;
     edo_op op;
     size_t before;
     int reserved;
     uint16_t port;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(failures)
+    char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -116,16 +106,7 @@ edo_test(failures)
 }
 
 /* One that was cancelled before its first poll never reaches its listener. */
-struct not_begun {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    edo_io *conn;
-    edo_op op;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(not_begun)
+async_test(not_begun, edo_listener *listener; edo_io *conn; edo_op op; char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -156,22 +137,16 @@ static void connect_without_descriptors(void *arg)
     assert_int_equal(edo_wait(edo_tcp_connect("127.0.0.1:1", &conn)), -EMFILE);
 }
 
-static void test_no_descriptors(void **state)
+test(no_descriptors)
 {
-    (void)state;
     expect_success_in_child(connect_without_descriptors, NULL);
 }
 
-struct connect_without_memory {
-    edo_frame();
-    edo_args();
+edo_async_test(connect_without_memory,
     edo_listener *listener;
     edo_io *conn;
     size_t before;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(connect_without_memory)
+    char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -190,7 +165,7 @@ edo_test(connect_without_memory)
     }
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
     test_allocator_install();
     connect_without_memory_test(state);
@@ -220,19 +195,14 @@ static edo_listener *full_listener(int clients[8], char text[EDO_ADDRESS_SIZE])
     return listener;
 }
 
-struct silence {
-    edo_frame();
-    edo_args();
+async_test(silence,
     edo_listener *listener;
     edo_task *task;
     edo_io *conn;
     size_t before;
     int64_t began;
     int clients[8];
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(silence)
+    char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -261,16 +231,11 @@ edo_test(silence)
 
 /* ---- from a local address ---- */
 
-struct from {
-    edo_frame();
-    edo_args();
+async_test(from,
     edo_listener *listener;
     edo_io *conn, *second;
     size_t before;
-    char target[EDO_ADDRESS_SIZE], local[EDO_ADDRESS_SIZE], text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(from)
+    char target[EDO_ADDRESS_SIZE], local[EDO_ADDRESS_SIZE], text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -310,16 +275,11 @@ edo_test(from)
 }
 
 /* A socket that is given the port to which it connects meets itself. */
-struct itself {
-    edo_frame();
-    edo_args();
+async_test(itself,
     edo_io *conn;
     edo_connect_options options;
     int round;
-    char text[EDO_ADDRESS_SIZE], name[EDO_ADDRESS_SIZE];
-};
-
-edo_test(itself)
+    char text[EDO_ADDRESS_SIZE], name[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -345,9 +305,8 @@ edo_test(itself)
 
 /* ---- addresses of what is not connected ---- */
 
-static void test_no_addresses(void **state)
+test(no_addresses)
 {
-    (void)state;
     char text[EDO_ADDRESS_SIZE];
     edo_io *io = wrap(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), *pipe_end;
     assert_int_equal(edo_tcp_peer_address(io, text, sizeof text), -ENOTCONN);
@@ -362,16 +321,4 @@ static void test_no_addresses(void **state)
         edo_close(io);
         edo_close(pipe_end);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(families_test),  cmocka_unit_test(failures_test),
-        cmocka_unit_test(not_begun_test), cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(silence_test),
-        cmocka_unit_test(from_test),      cmocka_unit_test(test_no_addresses),
-        cmocka_unit_test(itself_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,7 +240,7 @@ static void make_streams(fixture *f)
     f->byte = 'y';
 }
 
-edo_test(first_polls)
+framed_test(first_polls)
 {
     edo_body {
         int64_t rc;
@@ -302,12 +302,4 @@ edo_test(first_polls)
         close(self->other_finished_peer);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(first_polls_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,9 +36,8 @@ static void expect_order(const char *given, const char *expected)
     }
 }
 
-static void test_order(void **state)
+test(order)
 {
-    (void)state;
     expect_order("4", "4");
     expect_order("6", "6");
     expect_order("64", "64");
@@ -174,14 +173,10 @@ edo_async(expect_connected)
     }
 }
 
-struct winners {
-    edo_frame(struct expect_connected expect_connected;);
-    edo_args();
+async_test(winners,
+    edo_callees(struct expect_connected expect_connected;)
     struct world world;
-    edo_listener *listener;
-};
-
-edo_test(winners)
+    edo_listener *listener;)
 {
     edo_body {
         int rc;
@@ -221,16 +216,12 @@ static const int64_t delays[][2] = {
     { 2000000000, 2000000000 }, { INT64_MAX, 2000000000 },
 };
 
-struct delay {
-    edo_frame(struct expect_connected expect_connected;);
-    edo_args();
+async_test(delay,
+    edo_callees(struct expect_connected expect_connected;)
     struct world world;
     edo_listener *listener;
     edo_connect_options options;
-    size_t i;
-};
-
-edo_test(delay)
+    size_t i;)
 {
     edo_body {
         int rc;
@@ -251,14 +242,10 @@ edo_test(delay)
 }
 
 /* The families take turns: two silent addresses of one cost the other no more than one delay. */
-struct families {
-    edo_frame(struct expect_connected expect_connected;);
-    edo_args();
+async_test(families,
+    edo_callees(struct expect_connected expect_connected;)
     struct world world;
-    edo_listener *listener;
-};
-
-edo_test(families)
+    edo_listener *listener;)
 {
     edo_body {
         int rc;
@@ -295,17 +282,12 @@ edo_async(advance)
     }
 }
 
-struct crowd {
-    edo_frame();
-    edo_args();
+async_test(crowd,
     struct world world;
     edo_listener *listener;
     edo_task *task;
     edo_io *conn;
-    unsigned i;
-};
-
-edo_test(crowd)
+    unsigned i;)
 {
     edo_body {
         int rc;
@@ -333,14 +315,7 @@ edo_test(crowd)
 
 /* ---- none connects ---- */
 
-struct losers {
-    edo_frame();
-    edo_args();
-    struct world world;
-    edo_io *conn;
-};
-
-edo_test(losers)
+async_test(losers, struct world world; edo_io *conn;)
 {
     edo_body {
         int rc;
@@ -390,17 +365,7 @@ edo_test(losers)
 /* A limit that passes at each moment at which something may be in flight. */
 static const int64_t limits[] = { 1, 249999999, 250000000, 250000001, 499999999, 500000001 };
 
-struct cancelled {
-    edo_frame();
-    edo_args();
-    struct world world;
-    edo_op op;
-    edo_task *task;
-    edo_io *conn;
-    size_t i;
-};
-
-edo_test(cancelled)
+edo_async_test(cancelled, struct world world; edo_op op; edo_task *task; edo_io *conn; size_t i;)
 {
     edo_body {
         int rc;
@@ -439,7 +404,7 @@ edo_test(cancelled)
     }
 }
 
-static void test_cancelled(void **state)
+test(cancelled_at_each_stage)
 {
     test_allocator_install();
     cancelled_test(state);
@@ -448,19 +413,15 @@ static void test_cancelled(void **state)
 
 /* A look-up that has ended when the cancellation comes: it answers what it found, but nobody is
  * connected to, nor listened on. */
-struct too_late {
-    edo_frame();
-    edo_args();
+one_worker_only("the task is not to be polled while the test waits")
+async_test(too_late,
     struct world world;
     edo_listener *listener, *untouched;
     edo_addresses *found;
     edo_op ops[3];
     edo_task *task;
     edo_io *conn;
-    unsigned i;
-};
-
-edo_test(too_late)
+    unsigned i;)
 {
     edo_body {
         int rc;
@@ -501,16 +462,11 @@ edo_test(too_late)
 
 /* ---- from a local address: only its family is tried ---- */
 
-struct from {
-    edo_frame();
-    edo_args();
+async_test(from,
     struct world world;
     edo_listener *listener;
     edo_io *conn;
-    char local[EDO_ADDRESS_SIZE];
-};
-
-edo_test(from)
+    char local[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -541,17 +497,12 @@ edo_test(from)
 
 /* ---- listening on a name ---- */
 
-struct listening {
-    edo_frame();
-    edo_args();
+async_test(listening,
     struct world world;
     edo_listener *listener;
     edo_task *task;
     edo_io *conn;
-    char text[EDO_ADDRESS_SIZE], port[EDO_ADDRESS_SIZE];
-};
-
-edo_test(listening)
+    char text[EDO_ADDRESS_SIZE], port[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -640,9 +591,8 @@ static void run_scarce(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
-    (void)state;
     struct silent answering; // in its queue there is room
     struct refusing refusing;
     names_install();
@@ -678,23 +628,17 @@ static void connect_without_descriptors(void *arg)
     assert_int_equal(edo_wait(edo_tcp_listen("two.test:80", &listener)), -EMFILE);
 }
 
-static void test_no_descriptors(void **state)
+test(no_descriptors)
 {
-    (void)state;
     expect_success_in_child(connect_without_descriptors, NULL);
 }
 
 /* ---- with the system's own names ---- */
 
-struct localhost {
-    edo_frame();
-    edo_args();
+async_test(localhost,
     edo_listener *listener;
     edo_io *conn, *peer;
-    char text[EDO_ADDRESS_SIZE], name[EDO_ADDRESS_SIZE];
-};
-
-edo_test(localhost)
+    char text[EDO_ADDRESS_SIZE], name[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -712,25 +656,4 @@ edo_test(localhost)
         edo_listener_close(self->listener);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(winners_test),
-        cmocka_unit_test(delay_test),
-        cmocka_unit_test(families_test),
-        cmocka_unit_test(crowd_test),
-        cmocka_unit_test(losers_test),
-        cmocka_unit_test(test_cancelled),
-        one_worker("the task is not to be polled while the test waits",
-                   cmocka_unit_test(too_late_test)),
-        cmocka_unit_test(from_test),
-        cmocka_unit_test(listening_test),
-        cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(localhost_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

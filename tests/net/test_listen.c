@@ -31,15 +31,10 @@ static const char *port_of(const edo_listener *listener, char text[EDO_ADDRESS_S
 
 /* ---- the address ---- */
 
-struct any_port {
-    edo_frame();
-    edo_args();
+async_test(any_port,
     edo_listener *listener;
     edo_io *conn, *peer;
-    char text[EDO_ADDRESS_SIZE], small[4];
-};
-
-edo_test(any_port)
+    char text[EDO_ADDRESS_SIZE], small[4];)
 {
     edo_body {
         int rc;
@@ -130,13 +125,7 @@ edo_async(reach)
     }
 }
 
-struct families {
-    edo_frame(struct reach reach;);
-    edo_args();
-    edo_listen_options only_v6;
-};
-
-edo_test(families)
+async_test(families, edo_callees(struct reach reach;) edo_listen_options only_v6;)
 {
     edo_body {
         int rc;
@@ -174,16 +163,11 @@ static int backlog_of(int fd)
     return (int)info.tcpi_sacked;
 }
 
-struct options {
-    edo_frame();
-    edo_args();
+async_test(options,
     edo_listener *listener, *second;
     edo_listen_options options;
     int most;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(options)
+    char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -218,16 +202,11 @@ edo_test(options)
 
 /* ---- failures ---- */
 
-struct failures {
-    edo_frame();
-    edo_args();
+async_test(failures,
     edo_listener *listener, *untouched;
     size_t before;
     edo_op op;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(failures)
+    char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -274,9 +253,8 @@ static void listen_without_right(void *arg)
     assert_int_equal(rc, -EACCES);
 }
 
-static void test_no_right(void **state)
+test(no_right)
 {
-    (void)state;
     expect_success_in_child(listen_without_right, NULL);
 }
 
@@ -291,21 +269,12 @@ static void listen_without_descriptors(void *arg)
     assert_int_equal(edo_wait(edo_tcp_listen("127.0.0.1:0", &listener)), -EMFILE);
 }
 
-static void test_no_descriptors(void **state)
+test(no_descriptors)
 {
-    (void)state;
     expect_success_in_child(listen_without_descriptors, NULL);
 }
 
-struct listen_without_memory {
-    edo_frame();
-    edo_args();
-    edo_listener *listener;
-    size_t before;
-    int fd;
-};
-
-edo_test(listen_without_memory)
+edo_async_test(listen_without_memory, edo_listener *listener; size_t before; int fd;)
 {
     edo_body {
         int rc;
@@ -327,7 +296,7 @@ edo_test(listen_without_memory)
     }
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
     test_allocator_install();
     listen_without_memory_test(state);
@@ -336,9 +305,8 @@ static void test_no_memory(void **state)
 
 /* ---- sockets of the caller's own ---- */
 
-static void test_bad_sockets(void **state)
+test(bad_sockets)
 {
-    (void)state;
     edo_listener *listener = NULL;
     int fds[2], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // it does not listen
@@ -352,17 +320,12 @@ static void test_bad_sockets(void **state)
     assert_null(listener);
 }
 
-struct from_fd {
-    edo_frame();
-    edo_args();
+async_test(from_fd,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn, *peer;
     int fd;
-    char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE], byte;
-};
-
-edo_test(from_fd)
+    char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE], byte;)
 {
     edo_body {
         int64_t n;
@@ -392,17 +355,12 @@ edo_test(from_fd)
 }
 
 /* A listener of another family: its connections are no TCP. */
-struct unix_listener {
-    edo_frame();
-    edo_args();
+async_test(unix_listener,
     edo_listener *listener;
     edo_io *conn;
     int fd, client;
     struct sockaddr_un address;
-    char directory[TEMP_PATH_SIZE], text[EDO_ADDRESS_SIZE], byte;
-};
-
-edo_test(unix_listener)
+    char directory[TEMP_PATH_SIZE], text[EDO_ADDRESS_SIZE], byte;)
 {
     edo_body {
         int64_t n;
@@ -433,16 +391,4 @@ edo_test(unix_listener)
         remove_tree(self->directory);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(any_port_test),  cmocka_unit_test(families_test),
-        cmocka_unit_test(options_test),   cmocka_unit_test(failures_test),
-        cmocka_unit_test(test_no_right),  cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_bad_sockets),
-        cmocka_unit_test(from_fd_test),   cmocka_unit_test(unix_listener_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

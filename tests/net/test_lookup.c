@@ -27,14 +27,7 @@ static const char *const literals[][2] = {
     { ":8080", "[::]:8080" },
 };
 
-struct no_thread {
-    edo_frame();
-    edo_args();
-    edo_addresses *addresses;
-    size_t i;
-};
-
-edo_test(no_thread)
+async_test(no_thread, edo_addresses *addresses; size_t i;)
 {
     edo_body {
         int rc;
@@ -59,14 +52,7 @@ edo_test(no_thread)
 
 /* ---- names ---- */
 
-struct found {
-    edo_frame();
-    edo_args();
-    edo_addresses *addresses;
-    char text[EDO_ADDRESS_SIZE];
-};
-
-edo_test(found)
+async_test(found, edo_addresses *addresses; char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
         int rc;
@@ -96,13 +82,7 @@ edo_test(found)
 }
 
 /* A service by name needs the system even if the address is known. */
-struct services {
-    edo_frame();
-    edo_args();
-    edo_addresses *addresses;
-};
-
-edo_test(services)
+async_test(services, edo_addresses *addresses;)
 {
     edo_body {
         int rc;
@@ -139,15 +119,7 @@ static const char *const bad[] = {
 
 static const int errors[] = { -ENOENT, -EAGAIN, -EIO, -EINVAL, -ENOMEM, -EMFILE };
 
-struct failures {
-    edo_frame();
-    edo_args();
-    edo_addresses *addresses;
-    edo_op op;
-    size_t i;
-};
-
-edo_test(failures)
+async_test(failures, edo_addresses *addresses; edo_op op; size_t i;)
 {
     edo_body {
         int rc;
@@ -196,16 +168,7 @@ edo_async(limited)
     }
 }
 
-struct stuck {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    edo_addresses *addresses;
-    int64_t began;
-    char name[32];
-};
-
-edo_test(stuck)
+edo_async_test(stuck, edo_task *task; edo_addresses *addresses; int64_t began; char name[32];)
 {
     edo_body {
         int rc;
@@ -235,7 +198,7 @@ edo_test(stuck)
     }
 }
 
-static void test_stuck(void **state)
+test(stuck_look_up)
 {
     test_allocator_install(); // whatever an abandoned look-up finds is freed
     stuck_test(state);
@@ -243,14 +206,7 @@ static void test_stuck(void **state)
 }
 
 /* One that waits behind another for the only thread never begins. */
-struct queued {
-    edo_frame();
-    edo_args();
-    edo_task *first, *second;
-    edo_addresses *addresses, *dropped;
-};
-
-edo_test(queued)
+async_test(queued, edo_task *first, *second; edo_addresses *addresses, *dropped;)
 {
     edo_body {
         int rc;
@@ -294,9 +250,8 @@ edo_async(abandon)
     }
 }
 
-static void test_destroyed(void **state)
+test(destroyed)
 {
-    (void)state;
     edo_runtime *runtime;
     size_t before = edo_memory_in_use();
     names_install();
@@ -351,9 +306,8 @@ static void look_with_failures(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
-    (void)state;
     names_install();
     names_add("host.test", "192.0.2.2:80");
     log_capture();
@@ -361,15 +315,4 @@ static void test_no_memory(void **state)
     assert_true(with_each_allocation_failing(look_with_failures, NULL) >= 6);
     log_release();
     names_remove();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_thread_test), cmocka_unit_test(found_test),
-        cmocka_unit_test(services_test),  cmocka_unit_test(failures_test),
-        cmocka_unit_test(test_stuck),     cmocka_unit_test(queued_test),
-        cmocka_unit_test(test_destroyed), cmocka_unit_test(test_no_memory),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

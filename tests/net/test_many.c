@@ -16,21 +16,13 @@ static unsigned number(const char *name, unsigned otherwise)
     return text ? (unsigned)strtoul(text, NULL, 0) : otherwise;
 }
 
-static void test_few(void **state)
+test(few)
 {
-    (void)state;
     run_many((many_options){ .connections = 3, .duration = edo_ms(50) });
 }
 
-static void test_many(void **state)
+test(many)
 {
-    (void)state;
     run_many((many_options){ .connections = number("EDO_MANY_CONNECTIONS", CONNECTIONS),
                              .duration = edo_s(number("EDO_MANY_SECONDS", SECONDS)) });
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_few), cmocka_unit_test(test_many) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

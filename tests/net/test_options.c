@@ -21,9 +21,8 @@ static edo_io *tcp_conn(void)
     return wrap(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
-static void test_nodelay(void **state)
+test(nodelay)
 {
-    (void)state;
     edo_io *conn = tcp_conn();
     assert_int_equal(edo_tcp_nodelay(conn), 0);
     assert_int_equal(edo_tcp_set_nodelay(conn, true), 0);
@@ -34,9 +33,8 @@ static void test_nodelay(void **state)
     edo_close(conn);
 }
 
-static void test_keepalive(void **state)
+test(keepalive)
 {
-    (void)state;
     edo_io *conn = tcp_conn();
     edo_keepalive times, defaults;
     assert_int_equal(edo_tcp_keepalive(conn, &defaults), 0);
@@ -63,9 +61,8 @@ static void test_keepalive(void **state)
     edo_close(conn);
 }
 
-static void test_bad_keepalive(void **state)
+test(bad_keepalive)
 {
-    (void)state;
     edo_io *conn = tcp_conn();
     static const edo_keepalive bad[] = {
         { .idle = -1 },      { .interval = -1 },      { .count = -1 },
@@ -84,9 +81,8 @@ static void test_bad_keepalive(void **state)
     edo_close(conn);
 }
 
-static void test_linger(void **state)
+test(linger)
 {
-    (void)state;
     edo_io *conn = tcp_conn();
     int seconds = -7;
     assert_int_equal(edo_tcp_linger(conn, &seconds), 0);
@@ -105,9 +101,8 @@ static void test_linger(void **state)
 }
 
 /* Linux tells twice what was set. */
-static void test_buffers(void **state)
+test(buffers)
 {
-    (void)state;
     enum { SIZE = 40000 };
     edo_io *conn = tcp_conn();
     assert_int_equal(edo_tcp_set_send_buffer(conn, SIZE), 0);
@@ -148,16 +143,14 @@ static void check_ip_options(int family)
     edo_close(conn);
 }
 
-static void test_ip_options(void **state)
+test(ip_options)
 {
-    (void)state;
     check_ip_options(AF_INET);
     if (has_ipv6()) check_ip_options(AF_INET6);
 }
 
-static void test_both_families(void **state)
+test(both_families)
 {
-    (void)state;
     if (!has_ipv6()) skip();
     edo_io *conn = wrap(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
     assert_int_equal(edo_tcp_set_ttl(conn, 9), 0);
@@ -293,12 +286,7 @@ edo_async(packets_to)
     }
 }
 
-struct packets {
-    edo_frame(struct packets_to callee;);
-    edo_args();
-};
-
-edo_test(packets)
+async_test(packets, edo_callees(struct packets_to callee;))
 {
     edo_body {
         int64_t n;
@@ -333,9 +321,8 @@ static void check_not_tcp(edo_io *io)
     assert_int_equal(times.idle, 7);
 }
 
-static void test_not_tcp(void **state)
+test(not_tcp)
 {
-    (void)state;
     edo_io *reader, *writer, *datagrams;
     open_streams(PIPE_STREAM, &reader, &writer);
     check_not_tcp(reader);
@@ -353,16 +340,7 @@ static void test_not_tcp(void **state)
 /* ---- what options do ---- */
 
 /* Linger 0: the close drops what was not sent and resets. */
-struct reset {
-    edo_frame();
-    edo_args();
-    edo_io *a, *b;
-    edo_task *reader;
-    int round;
-    char byte;
-};
-
-edo_test(reset)
+async_test(reset, edo_io *a, *b; edo_task *reader; int round; char byte;)
 {
     edo_body {
         int64_t n;
@@ -382,13 +360,7 @@ edo_test(reset)
 }
 
 /* The pending error is taken once. */
-struct take_error {
-    edo_frame();
-    edo_args();
-    edo_io *a, *b;
-};
-
-edo_test(take_error)
+async_test(take_error, edo_io *a, *b;)
 {
     edo_body {
         int64_t n;
@@ -402,17 +374,4 @@ edo_test(take_error)
         edo_close(self->b);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nodelay),       cmocka_unit_test(test_keepalive),
-        cmocka_unit_test(test_bad_keepalive), cmocka_unit_test(test_linger),
-        cmocka_unit_test(test_buffers),       cmocka_unit_test(test_ip_options),
-        cmocka_unit_test(test_not_tcp),       cmocka_unit_test(reset_test),
-        cmocka_unit_test(take_error_test),    cmocka_unit_test(test_both_families),
-        cmocka_unit_test(packets_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,9 +33,8 @@ edo_async(close_at_once)
     }
 }
 
-static void test_close_in_pause(void **state)
+test(close_in_pause)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_config config = { .driver = "chaos:fault=1:EMFILE,late=0", .test_clock = true };
     log_capture();
@@ -44,10 +43,4 @@ static void test_close_in_pause(void **state)
     assert_int_equal(log_lines("edo_accept"), 1); // so it paused
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     log_release();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_close_in_pause) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

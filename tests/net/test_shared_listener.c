@@ -101,22 +101,19 @@ static void accept_there(bool wraps)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_inherited(void **state)
+test(inherited)
 {
-    (void)state;
     accept_there(false);
 }
 
-static void test_handed_over(void **state)
+test(handed_over)
 {
-    (void)state;
     accept_there(true);
 }
 
 /* One accept that waits takes one connection of a crowd. */
-static void test_one_for_one(void **state)
+test(one_for_one)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_task *task;
     int clients[CROWD];
@@ -136,14 +133,4 @@ static void test_one_for_one(void **state)
     close_crowd(clients);
     edo_listener_close(share.listener);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inherited),
-        cmocka_unit_test(test_handed_over),
-        cmocka_unit_test(test_one_for_one),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

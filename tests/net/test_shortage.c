@@ -71,19 +71,14 @@ static void give_all(struct hoard *hoard)
         give_one(hoard);
 }
 
-struct shortage {
-    edo_frame();
-    edo_args();
+edo_async_test(shortage,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn;
     int clients[CLIENTS];
     uint64_t polls;
     int64_t began;
-    struct hoard hoard;
-};
-
-edo_test(shortage)
+    struct hoard hoard;)
 {
     edo_body {
         int64_t n;
@@ -142,25 +137,19 @@ static void run_shortage(void *arg)
     shortage_test(arg);
 }
 
-static void test_shortage(void **state)
+test(shortage_in_child)
 {
-    (void)state;
     expect_success_in_child(run_shortage, NULL);
 }
 
 /* The listener is closed during a pause. */
-struct close_in_pause {
-    edo_frame();
-    edo_args();
+edo_async_test(close_in_pause,
     edo_listener *listener;
     edo_task *accepter;
     edo_io *conn;
     int64_t began;
     int client;
-    struct hoard hoard;
-};
-
-edo_test(close_in_pause)
+    struct hoard hoard;)
 {
     edo_body {
         int64_t n;
@@ -190,9 +179,8 @@ static void run_close_in_pause(void *arg)
     close_in_pause_test(arg);
 }
 
-static void test_close_in_pause(void **state)
+test(close_in_pause_in_child)
 {
-    (void)state;
     expect_success_in_child(run_close_in_pause, NULL);
 }
 
@@ -224,9 +212,9 @@ edo_async(accept_after_pause)
     }
 }
 
-static void test_other_shortages(void **state)
+current_thread_only("only the listening driver is to fail")
+test(other_shortages)
 {
-    (void)state;
     static const char *const drivers[] = { "chaos:fault=1:EMFILE", "chaos:fault=1:ENFILE",
                                            "chaos:fault=1:ENOBUFS", "chaos:fault=1:ENOMEM" };
     for (size_t i = 0; i < ARRAY_LENGTH(drivers); i++) {
@@ -239,15 +227,4 @@ static void test_other_shortages(void **state)
         assert_int_equal(shortages_told(), 1);
         log_release();
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shortage),
-        cmocka_unit_test(test_close_in_pause),
-        current_thread("only the listening driver is to fail",
-                       cmocka_unit_test(test_other_shortages)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,10 @@ static inline int tear_down(void **state)
     return 0;
 }
 
-#define clean_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+/* Defines a test that must not leak. */
+#define clean_test(name)                                                                           \
+    fixture(set_up, tear_down)                                                                     \
+    test(name)
 
 static inline edo_runtime *make_runtime_with(const edo_config *config)
 {

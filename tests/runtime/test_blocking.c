@@ -26,17 +26,15 @@ edo_async(results)
     }
 }
 
-static void test_results(void **state)
+clean_test(results)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_block_on(runtime, results), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_a_destroyed_runtime_without_jobs(void **state)
+clean_test(a_destroyed_runtime_without_jobs)
 {
-    (void)state;
     edo_pool *pool;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_runtime_pool(runtime, "files", &pool), 0);
@@ -50,9 +48,8 @@ static int64_t is_this_thread(void *arg)
     return pthread_equal(*(pthread_t *)arg, pthread_self());
 }
 
-static void test_elsewhere(void **state)
+clean_test(elsewhere)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     pthread_t self = pthread_self();
     assert_int_equal(result_of(runtime, spawn_job(runtime, NULL, is_this_thread, &self)), 0);
@@ -72,9 +69,8 @@ edo_async(opener)
     }
 }
 
-static void test_others_run_meanwhile(void **state)
+clean_test(others_run_meanwhile)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime };
@@ -94,9 +90,9 @@ static void count_lines(void *context, const edo_trace_line *line)
     ++*(int *)context;
 }
 
-static void test_tasks_are_named(void **state)
+current_thread_only("the task waits for a turn while it is looked at")
+clean_test(tasks_are_named)
 {
-    (void)state;
     int lines = 0;
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime, .name = "digest" };
@@ -128,9 +124,8 @@ edo_async(spawner)
     }
 }
 
-static void test_spawned_inside_of_a_task(void **state)
+clean_test(spawned_inside_of_a_task)
 {
-    (void)state;
     gate g = GATE;
     gate_open(&g);
     edo_runtime *runtime = make_runtime();
@@ -139,9 +134,8 @@ static void test_spawned_inside_of_a_task(void **state)
     assert_true(g.left >= 1);
 }
 
-static void test_nowhere(void **state)
+clean_test(nowhere)
 {
-    (void)state;
     edo_task *task = NULL;
     assert_int_equal(edo_spawn_blocking(&task, echo_back, NULL), -EINVAL);
     assert_null(task);
@@ -154,19 +148,18 @@ static void *wait_in_a_plain_thread(void *arg)
     return NULL;
 }
 
-static void test_from_a_plain_thread(void **state)
+clean_test(from_a_plain_thread)
 {
     pthread_t thread;
-    (void)state;
     assert_int_equal(pthread_create(&thread, NULL, wait_in_a_plain_thread, NULL), 0);
     pthread_join(thread, NULL);
 }
 
 /* ---- cancellation, at each point ---- */
 
-static void test_cancelled_before_its_first_poll(void **state)
+current_thread_only("a worker polls it at once")
+clean_test(cancelled_before_its_first_poll)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
     edo_task *task = spawn_job(runtime, NULL, pass, &g);
@@ -218,21 +211,18 @@ static void check_cancelled_while(int which)
     edo_pool_destroy(pool);
 }
 
-static void test_cancelled_while_it_runs(void **state)
+clean_test(cancelled_while_it_runs)
 {
-    (void)state;
     check_cancelled_while(FIRST);
 }
 
-static void test_cancelled_in_the_queue(void **state)
+clean_test(cancelled_in_the_queue)
 {
-    (void)state;
     check_cancelled_while(QUEUED);
 }
 
-static void test_cancelled_while_it_waits_for_a_place(void **state)
+clean_test(cancelled_while_it_waits_for_a_place)
 {
-    (void)state;
     check_cancelled_while(WAITING);
     check_cancelled_while(LAST);
 }
@@ -264,9 +254,8 @@ edo_async(advance)
     }
 }
 
-static void test_a_limit_waits_for_a_running_job(void **state)
+clean_test(a_limit_waits_for_a_running_job)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     edo_task *task;
@@ -300,9 +289,8 @@ edo_async(nap)
 
 enum { SOME_TURNS = 20 };
 
-static void test_the_clock_waits_for_jobs(void **state)
+clean_test(the_clock_waits_for_jobs)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     edo_spawn_options options = { .runtime = runtime };
@@ -336,9 +324,8 @@ static void run_with_failures(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_without_memory(void **state)
+test(without_memory)
 {
-    (void)state;
     assert_true(with_each_allocation_failing(run_with_failures, NULL) > 3);
 }
 
@@ -363,33 +350,7 @@ static void run_dangling(void *arg)
     edo_block_on(make_runtime(), dangling);
 }
 
-static void test_an_argument_on_the_stack(void **state)
+test(an_argument_on_the_stack)
 {
-    (void)state;
     expect_abort(run_dangling, NULL, "edo_blocking.*argument");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_results),
-        clean_test(test_a_destroyed_runtime_without_jobs),
-        clean_test(test_elsewhere),
-        clean_test(test_others_run_meanwhile),
-        current_thread("the task waits for a turn while it is looked at",
-                       clean_test(test_tasks_are_named)),
-        clean_test(test_spawned_inside_of_a_task),
-        clean_test(test_nowhere),
-        clean_test(test_from_a_plain_thread),
-        current_thread("a worker polls it at once",
-                       clean_test(test_cancelled_before_its_first_poll)),
-        clean_test(test_cancelled_while_it_runs),
-        clean_test(test_cancelled_in_the_queue),
-        clean_test(test_cancelled_while_it_waits_for_a_place),
-        clean_test(test_a_limit_waits_for_a_running_job),
-        clean_test(test_the_clock_waits_for_jobs),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_an_argument_on_the_stack),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

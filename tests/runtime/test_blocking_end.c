@@ -31,9 +31,8 @@ static void *open_when_failed(void *arg)
     return NULL;
 }
 
-static void test_a_pool_ends_under_its_jobs(void **state)
+clean_test(a_pool_ends_under_its_jobs)
 {
-    (void)state;
     enum { JOBS = 4 };
     gate g = GATE;
     edo_task *tasks[JOBS];
@@ -53,9 +52,8 @@ static void test_a_pool_ends_under_its_jobs(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_pools_end_in_every_state(void **state)
+clean_test(pools_end_in_every_state)
 {
-    (void)state;
     edo_pool_destroy(NULL);
     edo_pool_destroy(make_pool(NULL)); // never used
     for (int idle = 0; idle < 50; idle++) {
@@ -88,9 +86,8 @@ static void destroy_inside(void *arg)
     result_of(runtime, spawn_job(runtime, pool, destroy_own_pool, pool));
 }
 
-static void test_a_job_cannot_end_its_pool(void **state)
+test(a_job_cannot_end_its_pool)
 {
-    (void)state;
     expect_abort(destroy_inside, NULL, "edo_pool_destroy: a job cannot end");
 }
 
@@ -103,9 +100,8 @@ static void destroy_of_runtime(void *arg)
     edo_pool_destroy(pool);
 }
 
-static void test_a_runtime_ends_its_own_pools(void **state)
+test(a_runtime_ends_its_own_pools)
 {
-    (void)state;
     expect_abort(destroy_of_runtime, NULL, "edo_pool_destroy: the pool is its runtime's");
 }
 
@@ -120,9 +116,8 @@ static void *open_when_cancelled(void *arg)
 }
 
 /* Those that have not begun are cancelled, those that have are waited for. */
-static void test_a_runtime_ends_under_its_jobs(void **state)
+clean_test(a_runtime_ends_under_its_jobs)
 {
-    (void)state;
     enum { JOBS = 4 };
     gate g = GATE;
     edo_task *tasks[JOBS];
@@ -167,9 +162,8 @@ static void end_with_a_stuck_job(void *arg)
     log_release();
 }
 
-static void test_a_stuck_job_is_leaked_by_name(void **state)
+test(a_stuck_job_is_leaked_by_name)
 {
-    (void)state;
     expect_success_in_child(end_with_a_stuck_job, NULL);
 }
 
@@ -210,9 +204,8 @@ static void spawn_until_refused(unsigned index, void *arg)
     insist(rc == 0 || rc == -ESHUTDOWN);
 }
 
-static void test_jobs_that_race_with_the_end(void **state)
+clean_test(jobs_that_race_with_the_end)
 {
-    (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         edo_runtime *runtime = edo_runtime_ref(make_runtime());
         race.spawned = race.ended = race.ran = 0;
@@ -309,9 +302,8 @@ static edo_pool *look_up_pool(edo_runtime *runtime)
     return pool;
 }
 
-static void test_a_detached_job_that_is_awaited(void **state)
+clean_test(a_detached_job_that_is_awaited)
 {
-    (void)state;
     int64_t found = 0;
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = look_up_pool(runtime);
@@ -321,9 +313,8 @@ static void test_a_detached_job_that_is_awaited(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_a_detached_job_in_the_queue(void **state)
+clean_test(a_detached_job_in_the_queue)
 {
-    (void)state;
     gate g = GATE, never = GATE;
     int64_t found = 0;
     edo_runtime *runtime = make_runtime();
@@ -349,9 +340,8 @@ static void test_a_detached_job_in_the_queue(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_a_detached_job_that_runs(void **state)
+clean_test(a_detached_job_that_runs)
 {
-    (void)state;
     gate g = GATE;
     int64_t found = 0;
     edo_runtime *runtime = make_runtime();
@@ -370,9 +360,8 @@ static void test_a_detached_job_that_runs(void **state)
 }
 
 /* The runtime does not wait for it, and its thread needs nothing of the runtime any more. */
-static void test_a_runtime_ends_under_a_detached_job(void **state)
+clean_test(a_runtime_ends_under_a_detached_job)
 {
-    (void)state;
     gate g = GATE;
     int64_t found = 0;
     size_t before = edo_memory_in_use();
@@ -402,9 +391,9 @@ static void use_inherited(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_a_pool_after_fork(void **state)
+current_thread_only("a sanitizer has no new threads after a fork")
+clean_test(a_pool_after_fork)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(NULL);
@@ -429,9 +418,9 @@ static void use_inherited_runtime(void *arg)
     assert_int_equal(edo_runtime_destroy(arg), 0);
 }
 
-static void test_a_runtime_with_jobs_after_fork(void **state)
+current_thread_only("a sanitizer has no new threads after a fork")
+clean_test(a_runtime_with_jobs_after_fork)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
     edo_task *task = spawn_job(runtime, NULL, pass, &g);
@@ -441,26 +430,4 @@ static void test_a_runtime_with_jobs_after_fork(void **state)
     gate_open(&g);
     assert_int_equal(result_of(runtime, task), THROUGH);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_a_pool_ends_under_its_jobs),
-        clean_test(test_pools_end_in_every_state),
-        cmocka_unit_test(test_a_job_cannot_end_its_pool),
-        cmocka_unit_test(test_a_runtime_ends_its_own_pools),
-        clean_test(test_a_runtime_ends_under_its_jobs),
-        cmocka_unit_test(test_a_stuck_job_is_leaked_by_name),
-        clean_test(test_jobs_that_race_with_the_end),
-        clean_test(test_a_detached_job_that_is_awaited),
-        clean_test(test_a_detached_job_in_the_queue),
-        clean_test(test_a_detached_job_that_runs),
-        clean_test(test_a_runtime_ends_under_a_detached_job),
-        current_thread("a sanitizer has no new threads after a fork",
-                       clean_test(test_a_pool_after_fork)),
-        current_thread("a sanitizer has no new threads after a fork",
-                       clean_test(test_a_runtime_with_jobs_after_fork)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,9 +30,8 @@ static void set_refusal(bool on)
     __atomic_store_n(&refused, 0, __ATOMIC_RELAXED);
 }
 
-static void test_no_thread_at_all(void **state)
+clean_test(no_thread_at_all)
 {
-    (void)state;
     edo_task *tasks[2];
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(&(edo_pool_config){ .max_queue = 1 });
@@ -48,9 +47,8 @@ static void test_no_thread_at_all(void **state)
     edo_pool_destroy(pool);
 }
 
-static void test_no_further_thread(void **state)
+clean_test(no_further_thread)
 {
-    (void)state;
     enum { MORE = 3 };
     gate g = GATE;
     edo_task *tasks[MORE];
@@ -101,18 +99,16 @@ static void run_at_limit(uint32_t max_threads)
     edo_pool_destroy(pool);
 }
 
-static void test_more_jobs_than_threads(void **state)
+clean_test(more_jobs_than_threads)
 {
-    (void)state;
     run_at_limit(1);
     run_at_limit(2);
     run_at_limit(5);
 }
 
 /* All must run at once for any of them to end; the second time, idle threads are called. */
-static void test_a_thread_for_each_job(void **state)
+clean_test(a_thread_for_each_job)
 {
-    (void)state;
     enum { JOBS = 8 };
     edo_task *tasks[JOBS];
     edo_runtime *runtime = make_runtime();
@@ -144,9 +140,8 @@ static int64_t tick(void *arg)
     return 0;
 }
 
-static void test_first_come_first_served(void **state)
+clean_test(first_come_first_served)
 {
-    (void)state;
     enum { JOBS = 9 };
     unsigned times[JOBS];
     gate g = GATE;
@@ -216,9 +211,8 @@ static edo_task *start_producer(edo_runtime *runtime, edo_pool *pool, gate *g, u
     return task;
 }
 
-static void test_room_holds_producers_back(void **state)
+clean_test(room_holds_producers_back)
 {
-    (void)state;
     enum { QUEUE = 4, JOBS = 20 };
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
@@ -243,9 +237,8 @@ static void test_room_holds_producers_back(void **state)
 }
 
 /* Several of them, of which one is cancelled, beside jobs: nobody is left behind. */
-static void test_rooms_among_jobs(void **state)
+clean_test(rooms_among_jobs)
 {
-    (void)state;
     enum { PRODUCERS = 3 };
     gate g = GATE;
     edo_task *producers[PRODUCERS], *jobs[PRODUCERS];
@@ -291,9 +284,8 @@ edo_async(room)
     }
 }
 
-static void test_room_at_once(void **state)
+clean_test(room_at_once)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(NULL);
     assert_int_equal(edo_block_on(runtime, room, .pool = pool), 0);
@@ -311,9 +303,8 @@ static int64_t write_thread(void *arg)
     return 0;
 }
 
-static void test_an_idle_thread_is_used_again(void **state)
+clean_test(an_idle_thread_is_used_again)
 {
-    (void)state;
     pthread_t first, second;
     edo_runtime *runtime = make_runtime();
     edo_pool *pool = make_pool(&(edo_pool_config){ .keep_alive = EDO_NEVER });
@@ -339,9 +330,8 @@ static int64_t pass_as(void *arg)
 }
 
 /* So the others' time can pass. */
-static void test_the_last_to_sleep_is_called_first(void **state)
+clean_test(the_last_to_sleep_is_called_first)
 {
-    (void)state;
     passage passages[2] = { { .gate = GATE }, { .gate = GATE } };
     edo_task *tasks[2];
     pthread_t third;
@@ -364,9 +354,8 @@ static void test_the_last_to_sleep_is_called_first(void **state)
     edo_pool_destroy(pool);
 }
 
-static void test_idle_threads_end(void **state)
+clean_test(idle_threads_end)
 {
-    (void)state;
     enum { ROUNDS = 200, JOBS = 3 };
     edo_task *tasks[JOBS];
     edo_runtime *runtime = make_runtime();
@@ -401,9 +390,8 @@ static int64_t stack_of(edo_runtime *runtime, size_t wanted)
     return size;
 }
 
-static void test_stack_sizes(void **state)
+clean_test(stack_sizes)
 {
-    (void)state;
     enum { LARGE = 16 << 20 }; // beyond the usual 8 MiB
     edo_runtime *runtime = make_runtime();
     assert_true(stack_of(runtime, LARGE + 1) > LARGE);
@@ -425,9 +413,8 @@ static void check_name(edo_runtime *runtime, edo_pool *pool, const char *expecte
     assert_string_equal(name, expected);
 }
 
-static void test_threads_are_named(void **state)
+clean_test(threads_are_named)
 {
-    (void)state;
     edo_pool *files, *own = make_pool(&(edo_pool_config){ .name = "a-name-beyond-the-limit" });
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_runtime_pool(runtime, "files", &files), 0);
@@ -440,9 +427,8 @@ static void test_threads_are_named(void **state)
 
 /* ---- a runtime's pools ---- */
 
-static void test_pools_by_name(void **state)
+clean_test(pools_by_name)
 {
-    (void)state;
     edo_pool *user, *again, *dns, *own;
     edo_runtime *runtime = edo_runtime_ref(make_runtime());
     assert_int_equal(edo_runtime_pool(runtime, "user", &user), 0);
@@ -464,9 +450,8 @@ static void test_pools_by_name(void **state)
 }
 
 /* A usual pool with limits of one's own is what edo_blocking() uses. */
-static void test_user_pool_of_ones_own(void **state)
+clean_test(user_pool_of_ones_own)
 {
-    (void)state;
     gate g = GATE;
     edo_pool *pool;
     edo_pool_config config = { .name = "user", .max_threads = 1 };
@@ -485,9 +470,8 @@ static void test_user_pool_of_ones_own(void **state)
 }
 
 /* One that is full of stuck jobs holds up no other. */
-static void test_pools_do_not_starve_each_other(void **state)
+clean_test(pools_do_not_starve_each_other)
 {
-    (void)state;
     gate g = GATE;
     edo_pool *dns;
     edo_pool_config config = { .name = "dns", .max_threads = 1, .max_queue = 1 };
@@ -554,9 +538,8 @@ static void produce(unsigned index, void *arg)
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
-static void test_many_producers(void **state)
+clean_test(many_producers)
 {
-    (void)state;
     static const uint32_t limits[] = { 1, 2, 0 };
     for (size_t i = 0; i < ARRAY_LENGTH(limits); i++) {
         edo_pool_config config = { .max_threads = limits[i], .max_queue = 5, .keep_alive = 1 };
@@ -566,28 +549,4 @@ static void test_many_producers(void **state)
         assert_int_equal(shared.sum, PRODUCERS * EACH);
         edo_pool_destroy(shared.pool);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_no_thread_at_all),
-        clean_test(test_no_further_thread),
-        clean_test(test_more_jobs_than_threads),
-        clean_test(test_a_thread_for_each_job),
-        clean_test(test_first_come_first_served),
-        clean_test(test_room_holds_producers_back),
-        clean_test(test_rooms_among_jobs),
-        clean_test(test_room_at_once),
-        clean_test(test_an_idle_thread_is_used_again),
-        clean_test(test_the_last_to_sleep_is_called_first),
-        clean_test(test_idle_threads_end),
-        clean_test(test_stack_sizes),
-        clean_test(test_threads_are_named),
-        clean_test(test_pools_by_name),
-        clean_test(test_user_pool_of_ones_own),
-        clean_test(test_pools_do_not_starve_each_other),
-        clean_test(test_many_producers),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,10 +20,9 @@ static int create_and_end(const edo_config *config, char driver[16])
     return edo_runtime_destroy(runtime);
 }
 
-static void test_driver_by_default(void **state)
+clean_test(driver_by_default)
 {
     char driver[16] = "";
-    (void)state;
     unsetenv("EDO_DRIVER");
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
@@ -33,10 +32,9 @@ static void test_driver_by_default(void **state)
     unsetenv("EDO_DRIVER");
 }
 
-static void test_driver_by_environment(void **state)
+clean_test(driver_by_environment)
 {
     char driver[16] = "";
-    (void)state;
     setenv("EDO_DRIVER", "chaos", 1);
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "chaos");
@@ -45,10 +43,9 @@ static void test_driver_by_environment(void **state)
     unsetenv("EDO_DRIVER");
 }
 
-static void test_driver_by_config(void **state)
+clean_test(driver_by_config)
 {
     char driver[16] = "";
-    (void)state;
     setenv("EDO_DRIVER", "none such", 1); // the config comes first
     assert_int_equal(create_and_end(&(edo_config){ .driver = "epoll" }, driver), 0);
     assert_string_equal(driver, "epoll");
@@ -76,10 +73,9 @@ static int refused_open(edo_runtime *runtime, const char *argument, edo_driver *
 
 static const edo_driver_ops refused_ops = { .name = "refused", .open = refused_open };
 
-static void test_fallback(void **state)
+clean_test(fallback)
 {
     char driver[16] = "";
-    (void)state;
     const edo_driver_ops *registered = edo__driver_named("chaos"); // there is room for one
     edo__driver_register(&refused_ops);
     log_capture();
@@ -96,10 +92,9 @@ static void test_fallback(void **state)
     assert_int_equal(log_lines("epoll"), 1);
 }
 
-static void test_own_driver_has_no_fallback(void **state)
+clean_test(own_driver_has_no_fallback)
 {
     char driver[16] = "";
-    (void)state;
     refused_error = -EPERM;
     assert_int_equal(create_and_end(&(edo_config){ .driver_ops = &refused_ops }, driver), -EPERM);
 }
@@ -135,10 +130,9 @@ static const edo_driver_ops *counting_driver(void)
     return &counting_ops;
 }
 
-static void test_own_driver(void **state)
+clean_test(own_driver)
 {
     char driver[16] = "";
-    (void)state;
     edo_config config = { .driver_ops = counting_driver(), .driver = "none such" };
     assert_int_equal(create_and_end(&config, driver), 0);
     assert_string_equal(driver, "counting");
@@ -184,9 +178,8 @@ static unsigned polls_of_one_turn(uint32_t interval)
     return one_turn;
 }
 
-static void test_event_interval(void **state)
+clean_test(event_interval)
 {
-    (void)state;
     assert_int_equal(polls_of_one_turn(1), 1);
     assert_int_equal(polls_of_one_turn(7), 7);
     assert_int_equal(polls_of_one_turn(0), 61); // the default
@@ -223,26 +216,23 @@ static unsigned operations_of_one_poll(edo_config config)
     return count - 1; // the last was not answered in that poll
 }
 
-static void test_budget(void **state)
+clean_test(budget)
 {
-    (void)state;
     assert_int_equal(operations_of_one_poll((edo_config){ .budget = 1 }), 1);
     assert_int_equal(operations_of_one_poll((edo_config){ .budget = 10 }), 10);
     assert_int_equal(operations_of_one_poll((edo_config){ .time_slice = edo_s(60) }), 128);
 }
 
-static void test_time_slice(void **state)
+clean_test(time_slice)
 {
-    (void)state;
     enum { HUGE_BUDGET = 1 << 30 }; // would take a second
     unsigned count = operations_of_one_poll((edo_config){ .budget = HUGE_BUDGET, .time_slice = 1 });
     assert_in_range(count, 1, 1000);
 }
 
 /* A task that took all its time is the last of its turn: driver and timers have waited. */
-static void test_time_slice_ends_the_turn(void **state)
+clean_test(time_slice_ends_the_turn)
 {
-    (void)state;
     enum { TASKS = 3, HUGE_BUDGET = 1 << 30 };
     unsigned counts[TASKS] = { 0 };
     edo_runtime *runtime = make_runtime_with(
@@ -294,9 +284,8 @@ static int64_t choices_of(uint64_t seed)
     return choices;
 }
 
-static void test_seed_of_choices(void **state)
+clean_test(seed_of_choices)
 {
-    (void)state;
     assert_int_equal(choices_of(1), choices_of(1));
     assert_int_equal(choices_of(UINT64_MAX), choices_of(UINT64_MAX));
     assert_int_not_equal(choices_of(1), choices_of(2));
@@ -319,9 +308,8 @@ edo_async(long_sleep)
     }
 }
 
-static void test_test_clock(void **state)
+clean_test(test_clock)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     assert_int_equal(edo_block_on(runtime, long_sleep), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -329,9 +317,8 @@ static void test_test_clock(void **state)
 
 /* ---- numbers that cannot be ---- */
 
-static void test_bad_numbers(void **state)
+clean_test(bad_numbers)
 {
-    (void)state;
     char driver[16];
     const edo_config bad[] = {
         { .workers = 1, .max_spare = 100000000 },
@@ -351,24 +338,4 @@ static void test_bad_numbers(void **state)
     assert_int_equal(create_and_end(&(edo_config){ .workers = 1, .max_spare = 10000 }, driver), 0);
     edo_pool *pool;
     assert_int_equal(edo_pool_create(&(edo_pool_config){ .keep_alive = -1 }, &pool), -EINVAL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_driver_by_default),
-        clean_test(test_driver_by_environment),
-        clean_test(test_driver_by_config),
-        clean_test(test_fallback),
-        clean_test(test_own_driver_has_no_fallback),
-        clean_test(test_own_driver),
-        clean_test(test_event_interval),
-        clean_test(test_budget),
-        clean_test(test_time_slice),
-        clean_test(test_time_slice_ends_the_turn),
-        clean_test(test_seed_of_choices),
-        clean_test(test_test_clock),
-        clean_test(test_bad_numbers),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

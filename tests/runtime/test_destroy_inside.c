@@ -40,9 +40,8 @@ static void block_with(int32_t workers, edo_pool *pool)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_in_a_job(void **state)
+clean_test(in_a_job)
 {
-    (void)state;
     edo_pool *pool;
     assert_int_equal(edo_pool_create(NULL, &pool), 0);
     for (int32_t workers = 0; workers < 3; workers++) {
@@ -66,9 +65,8 @@ edo_async(in_place)
     }
 }
 
-static void test_in_place(void **state)
+clean_test(in_place)
 {
-    (void)state;
     for (int32_t workers = 0; workers < 3; workers++) {
         edo_config config = config_of(workers);
         edo_runtime *runtime = make_runtime_with(&config);
@@ -115,9 +113,8 @@ edo_async(stalls)
     }
 }
 
-static void test_in_the_stall_hook(void **state)
+clean_test(in_the_stall_hook)
 {
-    (void)state;
     const edo_hooks hooks = { .stall = note_stall };
     for (int32_t workers = 0; workers < 2; workers++) {
         edo_config config = config_of(workers);
@@ -130,9 +127,8 @@ static void test_in_the_stall_hook(void **state)
     }
 }
 
-static void test_in_the_spawn_hook(void **state)
+clean_test(in_the_spawn_hook)
 {
-    (void)state;
     const edo_hooks hooks = { .spawn = note_spawn };
     for (int32_t workers = 0; workers < 2; workers++) {
         edo_config config = config_of(workers);
@@ -142,15 +138,4 @@ static void test_in_the_spawn_hook(void **state)
         assert_int_equal(hooked.rc, -EBUSY);
         assert_int_equal(edo_runtime_destroy(hooked.runtime), 0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_in_a_job),
-        clean_test(test_in_place),
-        clean_test(test_in_the_stall_hook),
-        clean_test(test_in_the_spawn_hook),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,9 @@ static int set_up_drain(void **state)
     return set_up(state);
 }
 
-#define drain_test(test) cmocka_unit_test_setup_teardown(test, set_up_drain, tear_down)
+#define drain_test(name)                                                                           \
+    fixture(set_up_drain, tear_down)                                                               \
+    test(name)
 
 #define spawn_on(ret_task, rt, ...)                                                                \
     do {                                                                                           \
@@ -193,9 +195,8 @@ static unsigned spawn_each_state(edo_runtime *runtime, int *ret_other)
     return 7;
 }
 
-static void test_never_turned(void **state)
+drain_test(never_turned)
 {
-    (void)state;
     int other;
     edo_runtime *runtime = make_runtime();
     unsigned count = spawn_each_state(runtime, &other);
@@ -220,9 +221,8 @@ edo_async(floods)
     }
 }
 
-static void test_with_an_overflow(void **state)
+drain_test(with_an_overflow)
 {
-    (void)state;
     enum { COUNT = 1000 };
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1 });
     assert_int_equal(edo_block_on(runtime, floods, .count = COUNT), 0);
@@ -238,9 +238,8 @@ static void turn_until_begun(edo_runtime *runtime, unsigned turns, unsigned coun
         assert_true(turn_runtime(runtime, 0) >= 0);
 }
 
-static void test_in_every_state(void **state)
+drain_test(in_every_state)
 {
-    (void)state;
     int other;
     edo_runtime *runtime = make_runtime();
     unsigned count = spawn_each_state(runtime, &other);
@@ -252,9 +251,8 @@ static void test_in_every_state(void **state)
     close(other);
 }
 
-static void test_after_few_turns(void **state)
+drain_test(after_few_turns)
 {
-    (void)state;
     for (unsigned turns = 0; turns < 12; turns++) { // one poll more each time
         int other;
         edo_runtime *runtime = make_runtime_with(&(edo_config){ .event_interval = 1 });
@@ -267,9 +265,9 @@ static void test_after_few_turns(void **state)
     }
 }
 
-static void test_with_a_descriptor(void **state)
+current_thread_only("workers have none")
+drain_test(with_a_descriptor)
 {
-    (void)state;
     int other;
     edo_runtime *runtime = make_runtime();
     spawn_each_state(runtime, &other);
@@ -281,9 +279,8 @@ static void test_with_a_descriptor(void **state)
 }
 
 /* The limits are of real time; a clean-up that sleeps goes by the test clock. */
-static void test_with_a_test_clock(void **state)
+drain_test(with_a_test_clock)
 {
-    (void)state;
     int other;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     unsigned count = spawn_each_state(runtime, &other);
@@ -294,9 +291,8 @@ static void test_with_a_test_clock(void **state)
     close(other);
 }
 
-static void test_handles_outlive_the_runtime(void **state)
+drain_test(handles_outlive_the_runtime)
 {
-    (void)state;
     edo_task *tasks[2];
     edo_runtime *runtime = make_runtime();
     spawn_on(&tasks[0], runtime, answer, .result = 7);
@@ -333,9 +329,8 @@ edo_async(borrows)
     }
 }
 
-static void test_streams_outlive_the_runtime(void **state)
+drain_test(streams_outlive_the_runtime)
 {
-    (void)state;
     int other;
     edo_io *io = half_of_a_pair(&other);
     for (int i = 0; i < 3; i++) { // from one runtime to the next
@@ -389,9 +384,8 @@ edo_async(scope_spawns_late)
     }
 }
 
-static void test_spawning_while_draining(void **state)
+drain_test(spawning_while_draining)
 {
-    (void)state;
     int rc[3] = { 0 };
     edo_runtime *runtime = make_runtime();
     spawn_on(NULL, runtime, spawns_late, .ret_rc = rc);
@@ -424,9 +418,9 @@ edo_async(hides)
     }
 }
 
-static void test_abort_after_the_drain_limit(void **state)
+current_thread_only("on a worker its clock starts late")
+drain_test(abort_after_the_drain_limit)
 {
-    (void)state;
     int64_t aborted = -1;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .drain_limit = edo_ms(5) });
     spawn_on(NULL, runtime, hides, .ret_aborted = &aborted);
@@ -437,9 +431,8 @@ static void test_abort_after_the_drain_limit(void **state)
     assert_true(aborted - before >= edo_ms(5));
 }
 
-static void test_limits_that_are_far_off(void **state)
+drain_test(limits_that_are_far_off)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(
         &(edo_config){ .drain_limit = EDO_NEVER, .abort_limit = EDO_NEVER });
     spawn_on(NULL, runtime, in_clean_up);
@@ -528,9 +521,8 @@ static void give_up(void *arg)
     _exit(0); // what is leaked is leaked on purpose
 }
 
-static void test_given_up(void **state)
+test(given_up)
 {
-    (void)state;
     expect_success_in_child(give_up, NULL);
 }
 
@@ -554,9 +546,9 @@ static void leak_only_what_is_named(void *arg)
     _exit(0);
 }
 
-static void test_leaks_only_what_is_named(void **state)
+current_thread_only("a worker is leaked as well")
+test(leaks_only_what_is_named)
 {
-    (void)state;
     expect_success_in_child(leak_only_what_is_named, NULL);
 }
 
@@ -588,32 +580,8 @@ static void join_while_given_up(void *arg)
     _exit(0);
 }
 
-static void test_join_from_outside(void **state)
+test(join_from_outside)
 {
-    (void)state;
     for (int i = 0; i < 5; i++)
         expect_success_in_child(join_while_given_up, NULL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        drain_test(test_never_turned),
-        drain_test(test_with_an_overflow),
-        drain_test(test_in_every_state),
-        drain_test(test_after_few_turns),
-        current_thread("workers have none", drain_test(test_with_a_descriptor)),
-        drain_test(test_with_a_test_clock),
-        drain_test(test_handles_outlive_the_runtime),
-        drain_test(test_streams_outlive_the_runtime),
-        drain_test(test_spawning_while_draining),
-        current_thread("on a worker its clock starts late",
-                       drain_test(test_abort_after_the_drain_limit)),
-        drain_test(test_limits_that_are_far_off),
-        cmocka_unit_test(test_given_up),
-        current_thread("a worker is leaked as well",
-                       cmocka_unit_test(test_leaks_only_what_is_named)),
-        cmocka_unit_test(test_join_from_outside),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,7 +73,9 @@ static int tear_down_fickle(void **state)
     return tear_down(state);
 }
 
-#define fickle_test(test) cmocka_unit_test_setup_teardown(test, set_up_fickle, tear_down_fickle)
+#define fickle_test(name)                                                                          \
+    fixture(set_up_fickle, tear_down_fickle)                                                       \
+    test(name)
 
 /* ---- tasks that keep their workers ---- */
 
@@ -148,9 +150,8 @@ static void make_with(uint32_t allowed, int32_t workers, int32_t max_spare, cons
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_one_refused_at_create(void **state)
+fickle_test(one_refused_at_create)
 {
-    (void)state;
     enum { WORKERS = 3 };
     log_capture();
     for (uint32_t allowed = 0; allowed < WORKERS; allowed++)
@@ -169,10 +170,9 @@ static void create_and_destroy(void *driver)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_one_allocation_fails_at_create(void **state)
+test(one_allocation_fails_at_create)
 {
     static char io_uring[] = "io_uring";
-    (void)state;
     if (!EDO_HAS_IO_URING) skip();
     size_t before = open_descriptors();
     log_capture();
@@ -197,10 +197,9 @@ static void await_refusals(uint32_t count)
         sched_yield();
 }
 
-static void test_helper_is_asked_for_again(void **state)
+fickle_test(helper_is_asked_for_again)
 {
     stuck s;
-    (void)state;
     begin_refusal(&s, "fickle");
     stick_worker_and_helper(&s);
     add_spinner(&s);
@@ -213,10 +212,9 @@ static void test_helper_is_asked_for_again(void **state)
 }
 
 /* What create was given is gone when a helper is made. */
-static void test_config_need_not_outlive_create(void **state)
+fickle_test(config_need_not_outlive_create)
 {
     stuck s;
-    (void)state;
     char *driver = strdup("fickle:key=1");
     begin_refusal(&s, driver);
     memset(driver, '#', strlen(driver));
@@ -231,10 +229,9 @@ static void test_config_need_not_outlive_create(void **state)
     end_stuck(&s);
 }
 
-static void test_environment_is_read_at_create(void **state)
+fickle_test(environment_is_read_at_create)
 {
     stuck s;
-    (void)state;
     setenv("EDO_DRIVER", "fickle:key=2", 1);
     begin_refusal(&s, NULL);
     setenv("EDO_DRIVER", "epoll", 1);
@@ -262,10 +259,9 @@ static void help_without_descriptors(void *driver)
     end_stuck(&s);
 }
 
-static void test_descriptors_of_a_helper_are_reserved(void **state)
+test(descriptors_of_a_helper_are_reserved)
 {
     static char epoll_name[] = "epoll", io_uring[] = "io_uring";
-    (void)state;
     expect_success_in_child(help_without_descriptors, epoll_name);
     if (EDO_HAS_IO_URING) expect_success_in_child(help_without_descriptors, io_uring);
 }
@@ -357,23 +353,8 @@ static void serve_without_new_rings(void *arg)
     insist(edo_runtime_destroy(s.runtime) == 0);
 }
 
-static void test_no_other_kind_under_a_filter(void **state)
+test(no_other_kind_under_a_filter)
 {
-    (void)state;
     if (!EDO_HAS_IO_URING) skip();
     expect_success_in_child(serve_without_new_rings, NULL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        fickle_test(test_one_refused_at_create),
-        cmocka_unit_test(test_one_allocation_fails_at_create),
-        fickle_test(test_helper_is_asked_for_again),
-        fickle_test(test_config_need_not_outlive_create),
-        fickle_test(test_environment_is_read_at_create),
-        cmocka_unit_test(test_descriptors_of_a_helper_are_reserved),
-        cmocka_unit_test(test_no_other_kind_under_a_filter),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

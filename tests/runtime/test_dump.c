@@ -15,9 +15,8 @@ static void turn_all(edo_runtime *runtime)
 
 /* ---- tasks that wait ---- */
 
-static void it_leads_to_the_leaf(void **state)
+clean_test(it_leads_to_the_leaf)
 {
-    (void)state;
     flag f;
     char where[64];
     flag_init(&f);
@@ -29,7 +28,7 @@ static void it_leads_to_the_leaf(void **state)
     expect(&t, ": 1 tasks; 1 thread, 0 of them asleep, 0 stuck\n", 1);
     expect(&t, "task 'outer' #", 1);
     expect(&t, " waits, last polled ", 1);
-    expect(&t, " ms ago, spawned by it_leads_to_the_leaf at ", 1);
+    expect(&t, " ms ago, spawned by it_leads_to_the_leaf_test at ", 1);
     expect(&t, "\n  outer (", 1);
     snprintf(where, sizeof where, "dumped.h:%d)\n      flag\n", inner_line);
     expect(&t, where, 1);
@@ -39,9 +38,8 @@ static void it_leads_to_the_leaf(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void it_tells_what_has_not_begun(void **state)
+clean_test(it_tells_what_has_not_begun)
 {
-    (void)state;
     flag f;
     flag_init(&f);
     edo_runtime *runtime = make_runtime();
@@ -54,9 +52,8 @@ static void it_tells_what_has_not_begun(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void it_tells_names_and_fates(void **state)
+clean_test(it_tells_names_and_fates)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *tasks[2];
     static const char *const names[] = { "till", "ledger" };
@@ -81,14 +78,8 @@ static void it_tells_names_and_fates(void **state)
 }
 
 /* It is by the runtime's clock. */
-struct looks_at_another {
-    edo_frame();
-    edo_args();
-    flag flag;
-    edo_task *task;
-};
-
-edo_test(looks_at_another)
+fixture(set_up, tear_down)
+async_test(looks_at_another, flag flag; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -132,9 +123,8 @@ edo_async(descend)
 
 enum { DEPTH = 300 };
 
-static void a_deep_one_is_whole(void **state)
+clean_test(a_deep_one_is_whole)
 {
-    (void)state;
     flag f;
     flag_init(&f);
     edo_runtime *runtime = make_runtime();
@@ -183,9 +173,8 @@ edo_async(yields)
     }
 }
 
-static void the_task_in_hand_is_let_be(void **state)
+clean_test(the_task_in_hand_is_let_be)
 {
-    (void)state;
     looks = 0;
     edo_hooks hooks = { .before_poll = look_from_hook,
                         .after_poll = look_from_hook,
@@ -209,9 +198,8 @@ static void expect_each_once(const text *t, edo_task **tasks, size_t count)
     }
 }
 
-static void without_memory_no_task_is_missing(void **state)
+clean_test(without_memory_no_task_is_missing)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *tasks[MANY];
     for (size_t i = 0; i < MANY; i++)
@@ -229,9 +217,8 @@ static void without_memory_no_task_is_missing(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void without_memory_long_ones_are_cut_and_say_so(void **state)
+clean_test(without_memory_long_ones_are_cut_and_say_so)
 {
-    (void)state;
     flag f;
     flag_init(&f);
     edo_runtime *runtime = make_runtime();
@@ -253,9 +240,8 @@ static void without_memory_long_ones_are_cut_and_say_so(void **state)
 
 /* ---- where it goes ---- */
 
-static void by_default_it_goes_to_the_log(void **state)
+clean_test(by_default_it_goes_to_the_log)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     spawn_to(runtime, NULL, wait_forever);
     turn_all(runtime);
@@ -280,9 +266,8 @@ static void turn_and_dump(void *context, const char *line)
     }
 }
 
-static void the_writer_may_do_anything(void **state)
+clean_test(the_writer_may_do_anything)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     spawn_to(runtime, NULL, wait_forever);
     turn_all(runtime);
@@ -292,9 +277,8 @@ static void the_writer_may_do_anything(void **state)
 
 /* ---- all runtimes ---- */
 
-static void all_runtimes_are_dumped(void **state)
+clean_test(all_runtimes_are_dumped)
 {
-    (void)state;
     edo_runtime *first = make_runtime_with(&(edo_config){ .name = "first" });
     edo_runtime *second = make_runtime_with(&(edo_config){ .name = "second" });
     text t = text_make();
@@ -325,41 +309,19 @@ static void fork_and_dump(void *arg)
     text_free(&t);
 }
 
-static void a_child_has_its_own(void **state)
+clean_test(a_child_has_its_own)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     expect_success_in_child(fork_and_dump, runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void a_reference_is_enough(void **state)
+clean_test(a_reference_is_enough)
 {
-    (void)state;
     edo_runtime *runtime = edo_runtime_ref(make_runtime());
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     text t = dump_of(runtime);
     expect(&t, ": 0 tasks; ", 1);
     text_free(&t);
     edo_runtime_unref(runtime);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(it_leads_to_the_leaf),
-        clean_test(it_tells_what_has_not_begun),
-        clean_test(it_tells_names_and_fates),
-        clean_test(looks_at_another_test),
-        clean_test(a_deep_one_is_whole),
-        clean_test(the_task_in_hand_is_let_be),
-        clean_test(without_memory_no_task_is_missing),
-        clean_test(without_memory_long_ones_are_cut_and_say_so),
-        clean_test(by_default_it_goes_to_the_log),
-        clean_test(the_writer_may_do_anything),
-        clean_test(all_runtimes_are_dumped),
-        clean_test(a_child_has_its_own),
-        clean_test(a_reference_is_enough),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,9 +80,8 @@ static void quit_twice(void *arg)
     text_free(&heard.text);
 }
 
-static void sigquit_dumps_and_the_program_goes_on(void **state)
+test(sigquit_dumps_and_the_program_goes_on)
 {
-    (void)state;
     expect_success_in_child(quit_twice, NULL);
 }
 
@@ -114,9 +113,8 @@ static void quit_while_stuck(void *arg)
     text_free(&heard.text);
 }
 
-static void also_while_all_workers_are_stuck(void **state)
+test(also_while_all_workers_are_stuck)
 {
-    (void)state;
     expect_success_in_child(quit_while_stuck, NULL);
 }
 
@@ -141,9 +139,8 @@ static void use_and_raise(void *arg)
     }
 }
 
-static void what_was_there_before_is_back_after(void **state)
+test(what_was_there_before_is_back_after)
 {
-    (void)state;
     expect_success_in_child(use_and_raise, NULL);
 }
 
@@ -172,16 +169,14 @@ static void fork_and_raise(void *arg)
 }
 
 /* It has no thread that would dump, so the signal does what it does without edo. */
-static void in_the_child_of_a_fork_it_kills(void **state)
+test(in_the_child_of_a_fork_it_kills)
 {
-    (void)state;
     expect_success_in_child(fork_and_raise, raise_quit);
 }
 
 /* The parent's, which it inherited, is no one's before. */
-static void a_child_may_take_it_for_itself(void **state)
+test(a_child_may_take_it_for_itself)
 {
-    (void)state;
     expect_success_in_child(fork_and_raise, use_in_child);
 }
 
@@ -202,9 +197,8 @@ static void run_many(void *arg)
     insist(is_default(SIGQUIT));
 }
 
-static void runtimes_come_and_go(void **state)
+test(runtimes_come_and_go)
 {
-    (void)state;
     expect_success_in_child(run_many, NULL);
 }
 
@@ -243,9 +237,8 @@ static void take_sigurg(void *arg)
     text_free(&heard.text);
 }
 
-static void another_handler_is_noticed(void **state)
+test(another_handler_is_noticed)
 {
-    (void)state;
     expect_success_in_child(take_sigurg, NULL);
 }
 
@@ -276,18 +269,16 @@ static void misuse(void *arg)
     misuse_in(make_runtime());
 }
 
-static void misuse_dumps_all_tasks(void **state)
+test(misuse_dumps_all_tasks)
 {
-    (void)state;
     expect_abort(misuse, "1", "edo: edo_wait: it blocks");
     expect_abort(misuse, "1", "edo: runtime 'edo' on ");
     expect_abort(misuse, "1", "edo: worker [0-9] runs task 'misuses' #");
     expect_abort(misuse, "1", "edo: task 'wait_forever' #");
 }
 
-static void without_the_variable_it_does_not(void **state)
+test(without_the_variable_it_does_not)
 {
-    (void)state;
     static char output[1 << 14];
     char *const values[] = { NULL, "", "0" };
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
@@ -307,9 +298,8 @@ static void misuse_after_a_change(void *arg)
     (void)arg;
 }
 
-static void the_environment_is_read_by_create(void **state)
+test(the_environment_is_read_by_create)
 {
-    (void)state;
     static char output[1 << 14];
     int status = run_in_child(misuse_after_a_change, NULL, output, sizeof output);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
@@ -325,28 +315,7 @@ static void misuse_under_lock(void *arg)
     edo__misuse("test", "with a lock");
 }
 
-static void a_lock_of_its_own_is_no_deadlock(void **state)
+test(a_lock_of_its_own_is_no_deadlock)
 {
-    (void)state;
     expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be looked at");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sigquit_dumps_and_the_program_goes_on),
-        cmocka_unit_test(also_while_all_workers_are_stuck),
-        cmocka_unit_test(what_was_there_before_is_back_after),
-#ifndef __SANITIZE_THREAD__
-        cmocka_unit_test(in_the_child_of_a_fork_it_kills),
-        cmocka_unit_test(a_child_may_take_it_for_itself),
-#endif
-        cmocka_unit_test(runtimes_come_and_go),
-        cmocka_unit_test(another_handler_is_noticed),
-        cmocka_unit_test(misuse_dumps_all_tasks),
-        cmocka_unit_test(without_the_variable_it_does_not),
-        cmocka_unit_test(the_environment_is_read_by_create),
-        cmocka_unit_test(a_lock_of_its_own_is_no_deadlock),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,9 +51,8 @@ static void await_wait(edo_task *task)
 
 enum { MANY = 3000 };
 
-static void each_of_many_is_there_once(void **state)
+clean_test(each_of_many_is_there_once)
 {
-    (void)state;
     static edo_task *tasks[MANY];
     static flag flags[MANY];
     char line[64];
@@ -77,9 +76,8 @@ static void each_of_many_is_there_once(void **state)
 
 /* ---- stuck ---- */
 
-static void stuck_workers_are_no_hindrance(void **state)
+clean_test(stuck_workers_are_no_hindrance)
 {
-    (void)state;
     cell cells[2];
     flag f;
     edo_task *tasks[3];
@@ -135,9 +133,8 @@ edo_async(in_place)
     }
 }
 
-static void one_that_blocks_in_place_runs(void **state)
+clean_test(one_that_blocks_in_place_runs)
 {
-    (void)state;
     cell c;
     edo_task *task;
     edo_runtime *runtime = make_workers(2);
@@ -182,9 +179,8 @@ static void expect_both_frames(edo_runtime *runtime, cell *c, const char *inner_
     sem_post(&c->let_go);
 }
 
-static void all_frames_that_run_are_shown(void **state)
+clean_test(all_frames_that_run_are_shown)
 {
-    (void)state;
     cell cells[2];
     edo_task *tasks[2];
     edo_runtime *runtime = make_workers(2);
@@ -214,9 +210,8 @@ static void *turn_stuck(void *argument)
     return NULL;
 }
 
-static void a_thread_without_workers_answers_too(void **state)
+clean_test(a_thread_without_workers_answers_too)
 {
-    (void)state;
     struct stage s;
     pthread_t thread;
     cell_init(&s.cell);
@@ -237,9 +232,8 @@ static void *note_thread(void *argument)
     return NULL;
 }
 
-static void a_thread_that_has_ended_does_not_answer(void **state)
+clean_test(a_thread_that_has_ended_does_not_answer)
 {
-    (void)state;
     pthread_t thread;
     edo__worker worker = { 0 };
     edo__snapshot snapshot;
@@ -271,9 +265,8 @@ edo_async(yields)
 enum { RESTLESS = 20 };
 
 /* Each is named once whatever it does, and sooner or later one is found at rest between two polls. */
-static void those_that_yield_hold_still(void **state)
+clean_test(those_that_yield_hold_still)
 {
-    (void)state;
     edo_task *tasks[RESTLESS];
     bool stops = false;
     edo_runtime *runtime = make_workers(2);
@@ -351,9 +344,8 @@ static void dump_often(unsigned index, void *arg)
     }
 }
 
-static void several_at_once_while_tasks_come_and_go(void **state)
+clean_test(several_at_once_while_tasks_come_and_go)
 {
-    (void)state;
     enum { CHURNS = 3 };
     bool stops = false;
     edo_task *tasks[CHURNS];
@@ -385,9 +377,8 @@ edo_async(dumps_itself)
     }
 }
 
-static void tasks_dump_each_other(void **state)
+clean_test(tasks_dump_each_other)
 {
-    (void)state;
     edo_task *tasks[3];
     edo_runtime *runtime = make_workers(2);
     for (int i = 0; i < 3; i++)
@@ -433,9 +424,8 @@ static void end_under_dumps(int32_t workers)
     pthread_join(thread, NULL);
 }
 
-static void a_runtime_ends_under_dumps(void **state)
+clean_test(a_runtime_ends_under_dumps)
 {
-    (void)state;
     for (int32_t workers = 0; workers < 4; workers++)
         for (int i = 0; i < 5; i++)
             end_under_dumps(workers);
@@ -443,9 +433,8 @@ static void a_runtime_ends_under_dumps(void **state)
 
 /* ---- out of memory ---- */
 
-static void without_memory_workers_are_told_as_well(void **state)
+clean_test(without_memory_workers_are_told_as_well)
 {
-    (void)state;
     cell c;
     flag f;
     edo_task *tasks[101];
@@ -469,22 +458,4 @@ static void without_memory_workers_are_told_as_well(void **state)
         edo_task_cancel(tasks[i]);
     join_all(runtime, tasks, 101);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(each_of_many_is_there_once),
-        clean_test(stuck_workers_are_no_hindrance),
-        clean_test(one_that_blocks_in_place_runs),
-        clean_test(all_frames_that_run_are_shown),
-        clean_test(a_thread_without_workers_answers_too),
-        clean_test(a_thread_that_has_ended_does_not_answer),
-        clean_test(those_that_yield_hold_still),
-        clean_test(several_at_once_while_tasks_come_and_go),
-        clean_test(tasks_dump_each_other),
-        clean_test(a_runtime_ends_under_dumps),
-        clean_test(without_memory_workers_are_told_as_well),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

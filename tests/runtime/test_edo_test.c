@@ -3,12 +3,8 @@
 
 /* ---- tests that pass ---- */
 
-struct long_test {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(long_test)
+fixture(set_up, tear_down)
+async_test(long_test)
 {
     edo_body {
         int rc;
@@ -17,12 +13,8 @@ edo_test(long_test)
     }
 }
 
-struct leaves_others {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(leaves_others)
+fixture(set_up, tear_down)
+async_test(leaves_others)
 {
     edo_body {
         edo_return(edo_go(wait_forever)); // is cancelled at the end
@@ -31,12 +23,7 @@ edo_test(leaves_others)
 
 /* ---- tests that fail ---- */
 
-struct answers_failure {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(answers_failure)
+edo_async_test(answers_failure)
 {
     edo_body {
         int rc;
@@ -57,10 +44,9 @@ static void without_memory(void **state)
     long_test_test(state);
 }
 
-static void test_failures(void **state)
+test(failures)
 {
     void (*fails)(void **) = answers_failure_test, (*starves)(void **) = without_memory;
-    (void)state;
     expect_abort(run_one, &fails,
                  "^edo: test answers_failure: it answered: No such file or directory$");
     expect_abort(run_one, &starves, "^edo: test long_test: no runtime: Cannot allocate memory$");
@@ -68,14 +54,9 @@ static void test_failures(void **state)
 
 /* ---- after a failed assertion, which leaves the poll by a jump, the next test runs ---- */
 
-struct jumps {
-    edo_frame();
-    edo_args();
-};
-
 static jmp_buf back;
 
-edo_test(jumps)
+edo_async_test(jumps)
 {
     edo_body {
         longjmp(back, 1);
@@ -90,20 +71,8 @@ static void fail_and_go_on(void *arg)
     long_test_test(NULL);
 }
 
-static void test_goes_on_after_a_jump(void **state)
+current_thread_only("an assertion cannot jump from one thread to another")
+test(goes_on_after_a_jump)
 {
-    (void)state;
     expect_success_in_child(fail_and_go_on, NULL); // whose memory is not looked at
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(long_test_test),
-        clean_test(leaves_others_test),
-        cmocka_unit_test(test_failures),
-        current_thread("an assertion cannot jump from one thread to another",
-                       cmocka_unit_test(test_goes_on_after_a_jump)),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -110,9 +110,8 @@ static void check_served(bool spin, uint32_t interval)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_all_are_served(void **state)
+clean_test(all_are_served)
 {
-    (void)state;
     check_served(false, 0);
     check_served(false, 1);
     check_served(true, 0);
@@ -175,9 +174,8 @@ edo_async(served_soon)
     }
 }
 
-static void test_soon(void **state)
+clean_test(soon)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     if (strcmp(edo_runtime_driver(runtime), "chaos") != 0) // which is late on purpose
         assert_int_equal(edo_block_on(runtime, served_soon), 0);
@@ -203,9 +201,8 @@ edo_async(counted)
     }
 }
 
-static void test_yielding_is_round_robin(void **state)
+clean_test(yielding_is_round_robin)
 {
-    (void)state;
     enum { TASKS = 100, TURNS = 50 };
     static unsigned counts[TASKS];
     edo_runtime *runtime = make_runtime();
@@ -261,21 +258,9 @@ edo_async(all_meet)
 }
 
 /* It ends, or hangs. */
-static void test_behind_a_full_ring(void **state)
+clean_test(behind_a_full_ring)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1, .max_spare = -1 });
     assert_int_equal(edo_block_on(runtime, all_meet), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_all_are_served),
-        clean_test(test_soon),
-        clean_test(test_yielding_is_round_robin),
-        clean_test(test_behind_a_full_ring),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

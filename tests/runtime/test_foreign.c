@@ -63,9 +63,8 @@ static void play_game(unsigned dawdle)
     sem_destroy(&game.answered);
 }
 
-static void test_no_wake_is_lost(void **state)
+clean_test(no_wake_is_lost)
 {
-    (void)state;
     play_game(0);
     play_game(20);
 }
@@ -123,9 +122,8 @@ static void wake_sink(unsigned index, void *arg)
     edo_wake(waker); // perhaps after its end
 }
 
-static void test_woken_by_many(void **state)
+clean_test(woken_by_many)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     sink = (struct sink){ .base.ops = &sink_ops, .wanted = (THREADS - 1) * WAKES };
     run_threads(THREADS, wake_sink, runtime);
@@ -185,9 +183,8 @@ static void spawn_many(unsigned index, void *arg)
     }
 }
 
-static void test_spawns(void **state)
+clean_test(spawns)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     ran = 0;
     run_threads(THREADS, spawn_many, runtime);
@@ -219,9 +216,8 @@ static void spawn_until_refused(unsigned index, void *arg)
     __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);
 }
 
-static void test_spawns_that_race_with_the_end(void **state)
+clean_test(spawns_that_race_with_the_end)
 {
-    (void)state;
     for (int i = 0; i < 30; i++) {
         edo_runtime *runtime = edo_runtime_ref(make_runtime());
         spawned = refused = ran = 0;
@@ -258,9 +254,8 @@ static void meddle(unsigned index, void *arg)
     }
 }
 
-static void test_wakes_that_race_with_the_end(void **state)
+clean_test(wakes_that_race_with_the_end)
 {
-    (void)state;
     for (int round = 0; round < 30; round++) {
         edo_runtime *runtime = make_runtime();
         edo_spawn_options options = { .runtime = runtime };
@@ -355,25 +350,11 @@ static void join_across(unsigned index, void *arg)
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
-static void test_joins_across_runtimes(void **state)
+clean_test(joins_across_runtimes)
 {
-    (void)state;
     for (int i = 0; i < 3; i++) {
         for (int j = 0; j < JOINS; j++)
             targets[j] = NULL;
         run_threads(2, join_across, NULL);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_no_wake_is_lost),
-        clean_test(test_woken_by_many),
-        clean_test(test_spawns),
-        clean_test(test_spawns_that_race_with_the_end),
-        clean_test(test_wakes_that_race_with_the_end),
-        clean_test(test_joins_across_runtimes),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

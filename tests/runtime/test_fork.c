@@ -121,9 +121,8 @@ static void use_inherited(void *arg)
     assert_null(task);
 }
 
-static void test_use_in_the_child(void **state)
+clean_test(use_in_the_child)
 {
-    (void)state;
     fork_beside(use_inherited);
 }
 
@@ -135,9 +134,8 @@ static void destroy_inherited(void *arg)
     assert_int_equal(open_descriptors(), before - inherited.descriptors); // only closed
 }
 
-static void test_destroy_in_the_child(void **state)
+clean_test(destroy_in_the_child)
 {
-    (void)state;
     fork_beside(destroy_inherited);
 }
 
@@ -149,9 +147,8 @@ static void close_stream(void *arg)
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
 }
 
-static void test_close_in_the_child(void **state)
+clean_test(close_in_the_child)
 {
-    (void)state;
     fork_beside(close_stream);
 }
 
@@ -169,9 +166,8 @@ static void close_stream_late(void *arg)
         assert_int_equal(read(fds[i][0], &byte, 1), -1);
 }
 
-static void test_close_in_the_child_after_destroy(void **state)
+clean_test(close_in_the_child_after_destroy)
 {
-    (void)state;
     fork_beside(close_stream_late);
 }
 
@@ -206,9 +202,8 @@ static void make_own_after_destroy(void *arg)
     use_own();
 }
 
-static void test_own_in_the_child(void **state)
+clean_test(own_in_the_child)
 {
-    (void)state;
     fork_beside(make_own);
     fork_beside(make_own_after_destroy);
 }
@@ -221,9 +216,8 @@ static void make_grandchild(void *arg)
     assert_int_equal(edo_runtime_destroy(own), 0);
 }
 
-static void test_grandchild(void **state)
+clean_test(grandchild)
 {
-    (void)state;
     fork_beside(make_grandchild);
 }
 
@@ -238,9 +232,8 @@ static void take_stream_over(void *arg)
     assert_int_equal(edo_runtime_destroy(own), 0);
 }
 
-static void test_stream_taken_over(void **state)
+clean_test(stream_taken_over)
 {
-    (void)state;
     fork_beside(take_stream_over);
 }
 
@@ -271,9 +264,8 @@ edo_async(forks)
     }
 }
 
-static void test_from_inside_a_task(void **state)
+clean_test(from_inside_a_task)
 {
-    (void)state;
     make_inherited();
     assert_int_equal(edo_block_on(inherited.runtime, forks), 0);
     check_and_end();
@@ -295,9 +287,8 @@ static void *own_and_turn(void *arg)
     return NULL;
 }
 
-static void test_while_another_thread_turns(void **state)
+clean_test(while_another_thread_turns)
 {
-    (void)state;
     pthread_t thread;
     assert_int_equal(sem_init(&made, 0, 0), 0);
     assert_int_equal(sem_init(&stop, 0, 0), 0);
@@ -332,9 +323,8 @@ static void fork_a_waiter(unsigned index, void *arg)
     insist(edo_wait(edo_sleep(1)) == 0);
 }
 
-static void test_wait_in_the_child(void **state)
+clean_test(wait_in_the_child)
 {
-    (void)state;
     size_t before = open_descriptors();
     run_threads(1, fork_a_waiter, &before);
 }
@@ -353,9 +343,8 @@ static bool is_readable(int fd)
 }
 
 /* The parent's runtime counts as asleep; its descriptor would say that there is something to do. */
-static void test_wakes_nobody(void **state)
+clean_test(wakes_nobody)
 {
-    (void)state;
     edo_task *task;
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime };
@@ -368,22 +357,4 @@ static void test_wakes_nobody(void **state)
     assert_false(is_readable(fd));
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_use_in_the_child),
-        clean_test(test_destroy_in_the_child),
-        clean_test(test_close_in_the_child),
-        clean_test(test_close_in_the_child_after_destroy),
-        clean_test(test_own_in_the_child),
-        clean_test(test_grandchild),
-        clean_test(test_stream_taken_over),
-        clean_test(test_from_inside_a_task),
-        clean_test(test_while_another_thread_turns),
-        clean_test(test_wait_in_the_child),
-        clean_test(test_wakes_nobody),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,19 +8,12 @@
 enum { FORKS = 250 };
 
 /* (chaos delays on purpose what this needs a lot of.) */
-static void test_closing_under_load(void **state)
+clean_test(closing_under_load)
 {
-    (void)state;
     const char *driver = getenv("EDO_DRIVER");
     if (driver && !strcmp(driver, "chaos")) skip();
     start_load();
     for (int i = 0; i < FORKS; i++)
         fork_once(i);
     end_load();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { clean_test(test_closing_under_load) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,21 +23,6 @@ static gboolean tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void test_in_a_main_loop(void **state)
-{
-    (void)state;
-    GMainLoop *main_loop = g_main_loop_new(NULL, FALSE);
-    loop_start();
-    guint watch = g_unix_fd_add(loop.fd, G_IO_IN, turn, main_loop);
-    guint ticker = g_idle_add_full(G_PRIORITY_DEFAULT, tick, NULL, NULL);
-    g_main_loop_run(main_loop);
-    assert_true(ticks > 0);
-    g_source_remove(ticker);
-    g_source_remove(watch);
-    loop_end();
-    g_main_loop_unref(main_loop);
-}
-
 /* GLib keeps descriptors and memory of its own: only edo's is looked at. */
 static int install(void **state)
 {
@@ -53,10 +38,17 @@ static int remove_again(void **state)
     return 0;
 }
 
-int main(void)
+fixture(install, remove_again)
+test(in_a_main_loop)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_in_a_main_loop, install, remove_again),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    GMainLoop *main_loop = g_main_loop_new(NULL, FALSE);
+    loop_start();
+    guint watch = g_unix_fd_add(loop.fd, G_IO_IN, turn, main_loop);
+    guint ticker = g_idle_add_full(G_PRIORITY_DEFAULT, tick, NULL, NULL);
+    g_main_loop_run(main_loop);
+    assert_true(ticks > 0);
+    g_source_remove(ticker);
+    g_source_remove(watch);
+    loop_end();
+    g_main_loop_unref(main_loop);
 }

@@ -82,9 +82,8 @@ edo_async(block)
     }
 }
 
-static void test_wake_is_not_slept_over(void **state)
+clean_test(wake_is_not_slept_over)
 {
-    (void)state;
     ops = edo__epoll_driver;
     ops.open = open_it;
     ops.turn = turn;
@@ -95,10 +94,4 @@ static void test_wake_is_not_slept_over(void **state)
     while (!edo_load_acquire(&world.ended)) // nobody else's wake is to help
         sched_yield();
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { clean_test(test_wake_is_not_slept_over) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,9 +31,8 @@ static void check_ranges(const edo__scale *scale)
     assert_int_equal(edo__scale_bucket(scale, INT64_MAX), scale->buckets - 1);
 }
 
-static void test_linear(void **state)
+test(linear)
 {
-    (void)state;
     edo__scale usual = make((edo_histogram_config){ .scale = EDO_HISTOGRAM_LINEAR });
     assert_int_equal(usual.buckets, 10);
     assert_int_equal(edo__scale_start(&usual, 9), edo_us(900));
@@ -46,9 +45,8 @@ static void test_linear(void **state)
     check_ranges(&one);
 }
 
-static void test_log(void **state)
+test(log)
 {
-    (void)state;
     edo__scale usual = make((edo_histogram_config){ .scale = EDO_HISTOGRAM_LOG });
     assert_true(edo__scale_start(&usual, 1) > 100); // the first has what is below `min`, too
     assert_true(edo__scale_start(&usual, usual.buckets - 1) <= edo_s(60));
@@ -59,9 +57,8 @@ static void test_log(void **state)
     }
 }
 
-static void test_log_in_all_sizes(void **state)
+test(log_in_all_sizes)
 {
-    (void)state;
     for (uint32_t steps = 1; steps <= 1024; steps *= 2) {
         edo_histogram_config config = { .scale = EDO_HISTOGRAM_LOG, .steps = steps };
         for (config.min = 1; config.min <= edo_s(1); config.min *= 1000) {
@@ -76,9 +73,8 @@ static void test_log_in_all_sizes(void **state)
 }
 
 /* The powers of two begin a bucket, and are divided evenly. */
-static void test_log_by_hand(void **state)
+test(log_by_hand)
 {
-    (void)state;
     edo__scale scale = make(
         (edo_histogram_config){ .scale = EDO_HISTOGRAM_LOG, .min = 1, .max = 64, .steps = 2 });
     static const int64_t starts[] = { 0, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64 };
@@ -87,9 +83,8 @@ static void test_log_by_hand(void **state)
         assert_int_equal(edo__scale_start(&scale, i), starts[i]);
 }
 
-static void test_refused(void **state)
+test(refused)
 {
-    (void)state;
     static const edo_histogram_config bad[] = {
         { .scale = EDO_HISTOGRAM_LOG + 1 },
         { .scale = EDO_HISTOGRAM_LINEAR, .width = -1 },
@@ -111,14 +106,4 @@ static void test_refused(void **state)
         assert_null(runtime);
     }
     assert_int_equal(make((edo_histogram_config){ 0 }).buckets, 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_linear),           cmocka_unit_test(test_log),
-        cmocka_unit_test(test_log_in_all_sizes), cmocka_unit_test(test_log_by_hand),
-        cmocka_unit_test(test_refused),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,9 +18,9 @@ static void create(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_create(void **state)
+current_thread_only("it counts the allocations")
+test(create)
 {
-    (void)state;
     size_t descriptors = open_descriptors();
     log_capture(); // a driver that has no memory is replaced
     assert_true(with_each_allocation_failing(create, NULL) >=
@@ -128,9 +128,8 @@ static void run_busy(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_everything(void **state)
+test(everything)
 {
-    (void)state;
     int fds[2];
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(write(fds[1], "x", 1), 1);
@@ -189,9 +188,8 @@ static void run_large(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_large_frames(void **state)
+test(large_frames)
 {
-    (void)state;
     log_capture();
     with_each_allocation_failing(run_large, NULL);
     log_release();
@@ -213,9 +211,9 @@ static void run_programs(void *arg)
     assert_true(with_each_allocation_failing(run_program, NULL) >= 4);
 }
 
-static void test_run(void **state)
+/* Last: sets the driver. */
+test(run_of_programs)
 {
-    (void)state;
     setenv("EDO_DRIVER", "epoll", 1); // others may be replaced, and then nothing fails
     expect_success_in_child(run_programs, NULL);
 }
@@ -247,20 +245,7 @@ static void create_without_descriptors(void *arg)
     test_allocator_remove();
 }
 
-static void test_no_descriptors(void **state)
+test(no_descriptors)
 {
-    (void)state;
     expect_success_in_child(create_without_descriptors, NULL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        current_thread("it counts the allocations", cmocka_unit_test(test_create)),
-        cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_large_frames),
-        cmocka_unit_test(test_no_descriptors),
-        cmocka_unit_test(test_run), // last: sets the driver
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

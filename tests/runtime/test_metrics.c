@@ -19,9 +19,8 @@ static bool is_chaos(const edo_runtime *runtime)
 
 /* ---- tasks and queues ---- */
 
-static void test_spawned_and_alive(void **state)
+clean_test(spawned_and_alive)
 {
-    (void)state;
     enum { COUNT = 3, LONG = 1000 };
     edo_runtime *runtime = make_runtime();
     edo_task *tasks[COUNT];
@@ -46,9 +45,8 @@ static void test_spawned_and_alive(void **state)
     edo_runtime_unref(runtime);
 }
 
-static void test_queues_and_polls(void **state)
+clean_test(queues_and_polls)
 {
-    (void)state;
     enum { COUNT = 5, TURNS = 10 };
     edo_runtime *runtime = make_runtime();
     for (unsigned i = 0; i < COUNT; i++)
@@ -71,9 +69,8 @@ static void test_queues_and_polls(void **state)
 }
 
 /* What is ready waits in the worker's own queue between two turns. */
-static void test_local_depth(void **state)
+clean_test(local_depth)
 {
-    (void)state;
     enum { COUNT = 200, INTERVAL = 61 };
     edo_runtime *runtime = make_runtime();
     for (unsigned i = 0; i < COUNT; i++)
@@ -108,9 +105,8 @@ static void wake_it(unsigned index, void *arg)
     flag_set(arg);
 }
 
-static void test_local_and_remote(void **state)
+clean_test(local_and_remote)
 {
-    (void)state;
     flag flags[2];
     edo_runtime *runtime = make_runtime();
     edo_task *tasks[2];
@@ -155,9 +151,8 @@ edo_async(ten)
     }
 }
 
-static void test_budget_yields(void **state)
+clean_test(budget_yields)
 {
-    (void)state;
     edo_config config = { .budget = 4, .test_clock = true };
     edo_runtime *runtime = make_runtime_with(&config);
     assert_int_equal(edo_block_on(runtime, ten), 0);
@@ -172,9 +167,8 @@ static void test_budget_yields(void **state)
 
 /* ---- sleeping ---- */
 
-static void test_parks_and_noops(void **state)
+clean_test(parks_and_noops)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_turn(runtime, 0);
     assert_int_equal(read_all(runtime).parks, 0); // that was no sleep
@@ -217,9 +211,8 @@ static void *run_waker(void *arg)
     return NULL;
 }
 
-static void test_odd_while_asleep(void **state)
+clean_test(odd_while_asleep)
 {
-    (void)state;
     sleeper s = { .runtime = make_runtime() };
     flag_init(&s.flag);
     pthread_t thread;
@@ -230,9 +223,8 @@ static void test_odd_while_asleep(void **state)
     assert_int_equal(edo_runtime_destroy(s.runtime), 0);
 }
 
-static void test_busy(void **state)
+clean_test(busy)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     int64_t start = edo__sys_now();
     assert_int_equal(edo_block_on(runtime, yielder, .yields = 1, .spins = edo_ms(1)), 0);
@@ -258,9 +250,8 @@ static void turn_here(unsigned index, void *arg)
     insist(read_one(s->runtime, 0).thread_id == edo__sys_thread_id());
 }
 
-static void test_thread_id(void **state)
+clean_test(thread_id)
 {
-    (void)state;
     sleeper s = { .runtime = make_runtime() };
     assert_int_equal(read_one(s.runtime, 0).thread_id, 0);
     run_threads(1, turn_here, &s);
@@ -288,9 +279,8 @@ edo_async(read_some)
     }
 }
 
-static void test_descriptors(void **state)
+clean_test(descriptors)
 {
-    (void)state;
     enum { COUNT = 3 };
     unsigned got = 0;
     int fds[2];
@@ -329,9 +319,8 @@ static void test_descriptors(void **state)
 
 /* ---- blocking work ---- */
 
-static void test_blocking(void **state)
+clean_test(blocking)
 {
-    (void)state;
     gate g = GATE;
     edo_runtime *runtime = make_runtime();
     edo_pool_config one = { .name = "user", .max_threads = 1, .max_queue = 2 };
@@ -382,9 +371,8 @@ static uint64_t count_from(edo_runtime *runtime, edo_histogram histogram, int64_
     return sum;
 }
 
-static void test_histograms(void **state)
+clean_test(histograms)
 {
-    (void)state;
     enum { LONG = 3 };
     for (edo_histogram_scale scale = EDO_HISTOGRAM_LINEAR; scale <= EDO_HISTOGRAM_LOG; scale++) {
         edo_runtime *runtime = make_measured(scale);
@@ -404,9 +392,8 @@ static void test_histograms(void **state)
     }
 }
 
-static void test_no_histograms(void **state)
+clean_test(no_histograms)
 {
-    (void)state;
     uint64_t count;
     int64_t from, to;
     edo_runtime *runtime = make_runtime();
@@ -421,9 +408,8 @@ static void test_no_histograms(void **state)
 
 /* ---- the interface ---- */
 
-static void test_other_sizes(void **state)
+clean_test(other_sizes)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     struct {
         edo_metrics m;
@@ -453,25 +439,9 @@ static void read_inherited(void *arg)
     assert_int_equal(edo_histogram_read(runtime, EDO_POLL_TIME, 0, &count, 1), -ESTALE);
 }
 
-static void test_after_fork(void **state)
+clean_test(after_fork)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     expect_success_in_child(read_inherited, runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_spawned_and_alive), clean_test(test_queues_and_polls),
-        clean_test(test_local_depth),       clean_test(test_local_and_remote),
-        clean_test(test_budget_yields),     clean_test(test_parks_and_noops),
-        clean_test(test_odd_while_asleep),  clean_test(test_busy),
-        clean_test(test_thread_id),         clean_test(test_descriptors),
-        clean_test(test_blocking),          clean_test(test_histograms),
-        clean_test(test_no_histograms),     clean_test(test_other_sizes),
-        clean_test(test_after_fork),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,9 +9,8 @@ static edo_task *spawn(edo_runtime *runtime, unsigned yields, int64_t spins)
     return task;
 }
 
-static void test_polls_and_times(void **state)
+clean_test(polls_and_times)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *task = spawn(runtime, 2, edo_ms(1));
     edo_task_metrics m = read_task(task);
@@ -31,9 +30,8 @@ static void test_polls_and_times(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_wakes(void **state)
+clean_test(wakes)
 {
-    (void)state;
     enum { WAKES = 5 };
     flag f;
     flag_init(&f);
@@ -83,9 +81,8 @@ edo_async(naps)
     }
 }
 
-static void test_timers_and_the_end(void **state)
+clean_test(timers_and_the_end)
 {
-    (void)state;
     edo_config config = { .test_clock = true };
     edo_runtime *runtime = make_runtime_with(&config);
     edo_task *task;
@@ -127,9 +124,8 @@ edo_async(members)
     }
 }
 
-static void test_beside_names_and_scopes(void **state)
+clean_test(beside_names_and_scopes)
 {
-    (void)state;
     edo_metrics_config metrics = { .tasks = true };
     edo_config config = { .metrics = &metrics };
     edo_runtime *all = make_runtime_with(&config), *some = make_runtime();
@@ -139,9 +135,8 @@ static void test_beside_names_and_scopes(void **state)
     assert_int_equal(edo_runtime_destroy(all), 0);
 }
 
-static void test_who_is_counted(void **state)
+clean_test(who_is_counted)
 {
-    (void)state;
     edo_task_metrics m;
     edo_metrics_config all = { .tasks = true },
                        latency = { .schedule_latency = { .scale = EDO_HISTOGRAM_LOG } };
@@ -191,9 +186,8 @@ edo_async(self_waking)
     }
 }
 
-static void test_woken_while_polled(void **state)
+clean_test(woken_while_polled)
 {
-    (void)state;
     edo_config config = { .event_interval = 1 };
     edo_runtime *runtime = make_runtime_with(&config);
     edo_task *task;
@@ -223,9 +217,8 @@ static void wake_while_looking(void *context, const edo_trace_line *line)
     edo_wake(context);
 }
 
-static void test_woken_while_looked_at(void **state)
+clean_test(woken_while_looked_at)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *task;
     edo_spawn_options options = { .runtime = runtime, .metrics = true };
@@ -243,15 +236,4 @@ static void test_woken_while_looked_at(void **state)
     edo_waker_unref(waker);
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_polls_and_times),       clean_test(test_wakes),
-        clean_test(test_timers_and_the_end),    clean_test(test_beside_names_and_scopes),
-        clean_test(test_who_is_counted),        clean_test(test_woken_while_polled),
-        clean_test(test_woken_while_looked_at),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

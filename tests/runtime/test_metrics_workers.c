@@ -23,9 +23,8 @@ static bool do_all_sleep(edo_runtime *runtime)
     return true;
 }
 
-static void test_threads(void **state)
+clean_test(threads)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(WORKERS, 0);
     edo_metrics m = read_all(runtime);
     assert_int_equal(m.workers, WORKERS);
@@ -40,9 +39,8 @@ static void test_threads(void **state)
 
 /* ---- sleeping ---- */
 
-static void test_asleep(void **state)
+clean_test(asleep)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(WORKERS, -1);
     await_true(do_all_sleep(runtime)); // and the counts say so
     edo_worker_metrics before = read_one(runtime, 0);
@@ -75,9 +73,8 @@ edo_async(flood)
     }
 }
 
-static void test_overflows(void **state)
+clean_test(overflows)
 {
-    (void)state;
     enum { COUNT = 1000, SPILLED = EDO__QUEUE_HALF + 1 };
     edo_metrics m;
     edo_runtime *runtime = make_workers(1, -1);
@@ -126,9 +123,8 @@ edo_async(keep)
     }
 }
 
-static void test_steals(void **state)
+clean_test(steals)
 {
-    (void)state;
     uint32_t word = 0;
     edo_runtime *runtime = make_workers(WORKERS, 0);
     assert_int_equal(edo_block_on(runtime, keep, .word = &word), 0);
@@ -142,9 +138,8 @@ static void test_steals(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_pinned(void **state)
+clean_test(pinned)
 {
-    (void)state;
     enum { COUNT = 10 };
     edo_runtime *runtime = make_workers(WORKERS, 0);
     for (unsigned i = 0; i < COUNT; i++) {
@@ -222,9 +217,8 @@ edo_async(family)
     }
 }
 
-static void test_read_meanwhile(void **state)
+clean_test(read_meanwhile)
 {
-    (void)state;
     enum { ROUNDS = 20 };
     crowd c = { .runtime = make_workers(WORKERS, 0) };
     edo_spawn_options options = { .runtime = c.runtime };
@@ -244,13 +238,4 @@ static void test_read_meanwhile(void **state)
     assert_int_equal(count_all(c.runtime, EDO_POLL_TIME, EDO_ALL_WORKERS), m.polls);
     edo_detach(c.task);
     edo_runtime_unref(c.runtime);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_threads), clean_test(test_asleep), clean_test(test_overflows),
-        clean_test(test_steals),  clean_test(test_pinned), clean_test(test_read_meanwhile),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,9 +53,8 @@ static edo_runtime *make_workers(void)
     return make_runtime_with(&(edo_config){ .workers = 1, .max_spare = -1 });
 }
 
-static void test_block_on(void **state)
+clean_test(block_on)
 {
-    (void)state;
     edo_runtime *runtime = make_workers();
     int64_t before = own_time();
     assert_true(set_class(SCHED_FIFO, 1));
@@ -66,9 +65,8 @@ static void test_block_on(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_join_from_another_runtime(void **state)
+clean_test(join_from_another_runtime)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(), *own = make_runtime();
     int64_t before = own_time();
     assert_true(set_class(SCHED_FIFO, 1));
@@ -84,9 +82,8 @@ static void test_join_from_another_runtime(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_destroy(void **state)
+clean_test(destroy)
 {
-    (void)state;
     int64_t before = own_time();
     for (int i = 0; i < ROUNDS; i++) {
         edo_runtime *runtime = make_workers();
@@ -99,13 +96,8 @@ static void test_destroy(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        clean_test(test_block_on),
-        clean_test(test_join_from_another_runtime),
-        clean_test(test_destroy),
-    };
     if (!set_class(SCHED_FIFO, 1)) return SKIPPED; // it takes a privilege
     if (!set_class(SCHED_OTHER, 0)) return SKIPPED;
     use_one_processor();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

@@ -104,9 +104,8 @@ edo_async(play)
     }
 }
 
-static void test_clock_stands_while_bytes_go(void **state)
+clean_test(clock_stands_while_bytes_go)
 {
-    (void)state;
     const edo_config config = { .workers = WORKERS, .test_clock = true };
     edo_runtime *runtime = make_runtime_with(&config);
     for (unsigned i = 0; i < GAMES; i++)
@@ -156,18 +155,10 @@ edo_async(tick_all)
     }
 }
 
-static void test_deadlines_are_met_one_by_one(void **state)
+clean_test(deadlines_are_met_one_by_one)
 {
-    (void)state;
     const edo_config config = { .workers = WORKERS, .test_clock = true };
     edo_runtime *runtime = make_runtime_with(&config);
     assert_int_equal(edo_block_on(runtime, tick_all), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { clean_test(test_clock_stands_while_bytes_go),
-                                        clean_test(test_deadlines_are_met_one_by_one) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,9 +43,8 @@ edo_async(slow_to_end)
     }
 }
 
-static void test_drain_without_limit(void **state)
+clean_test(drain_without_limit)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .drain_limit = EDO_NEVER });
     edo_spawn_options options = { .runtime = runtime };
     int rc = 1;
@@ -83,26 +82,23 @@ edo_async(charger)
     }
 }
 
-static void test_budget_without_limit(void **state)
+clean_test(budget_without_limit)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(
         &(edo_config){ .budget = UINT32_MAX, .time_slice = EDO_NEVER });
     assert_int_equal(edo_block_on(runtime, charger), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_time_slice_without_limit(void **state)
+clean_test(time_slice_without_limit)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .time_slice = EDO_NEVER });
     assert_int_equal(edo_block_on(runtime, charger), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_negative_timeout_does_not_wait(void **state)
+clean_test(negative_timeout_does_not_wait)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_turn(runtime, -1), 0);
     assert_int_equal(edo_turn(runtime, INT64_MIN), 0);
@@ -155,9 +151,8 @@ static void loop_until(edo_runtime *runtime, int fd, const bool *done)
     }
 }
 
-static void test_loop_goes_on_after_block_on(void **state)
+clean_test(loop_goes_on_after_block_on)
 {
-    (void)state;
     int fd;
     bool first = false, second = false;
     edo_runtime *runtime = make_turned_by_a_loop(&fd);
@@ -191,9 +186,8 @@ edo_async(shifter)
     }
 }
 
-static void test_loop_with_a_shifted_clock(void **state)
+clean_test(loop_with_a_shifted_clock)
 {
-    (void)state;
     int fd;
     bool woke = false;
     edo_runtime *runtime = make_turned_by_a_loop(&fd);
@@ -231,9 +225,8 @@ edo_async(forker)
     }
 }
 
-static void test_child_of_a_fork_in_a_task_has_its_own(void **state)
+clean_test(child_of_a_fork_in_a_task_has_its_own)
 {
-    (void)state;
     int status = -1;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_block_on(runtime, forker, .ret_status = &status), 0);
@@ -262,23 +255,7 @@ static void run_nested(void *arg)
     edo_run(nested_program);
 }
 
-static void test_program_inside_of_a_task_aborts(void **state)
+clean_test(program_inside_of_a_task_aborts)
 {
-    (void)state;
     expect_abort(run_nested, NULL, "edo_run: .*nested_program");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_drain_without_limit),
-        clean_test(test_budget_without_limit),
-        clean_test(test_time_slice_without_limit),
-        clean_test(test_negative_timeout_does_not_wait),
-        clean_test(test_loop_goes_on_after_block_on),
-        clean_test(test_loop_with_a_shifted_clock),
-        clean_test(test_child_of_a_fork_in_a_task_has_its_own),
-        clean_test(test_program_inside_of_a_task_aborts),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,17 +60,10 @@ static void run_or_raise(unsigned index, void *arg)
     }
 }
 
-static void test_handler_against_the_end(void **state)
+test(handler_against_the_end)
 {
-    (void)state;
     struct sigaction action = { .sa_handler = ignore }, old;
     assert_int_equal(sigaction(SIGINT, &action, &old), 0);
     run_threads(2, run_or_raise, NULL);
     assert_int_equal(sigaction(SIGINT, &old, NULL), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_handler_against_the_end) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,9 +61,8 @@ static int answers_cancelled(void)
     return edo_run(answer, .result = -ECANCELED); // but nobody interrupted it
 }
 
-static void test_exit_status(void **state)
+test(exit_status)
 {
-    (void)state;
     expect_exit(answers_zero, 0, "");
     expect_exit(answers_more, 0, "");
     expect_exit(answers_error, 1, "edo: answer: No such file or directory\n");
@@ -82,9 +81,8 @@ static int has_no_memory(void)
     return edo_run(answer, .result = 0);
 }
 
-static void test_not_run(void **state)
+test(not_run)
 {
-    (void)state;
     expect_exit(has_no_driver, 1, "edo: answer: Invalid argument\n");
     expect_exit(has_no_memory, 1, "edo: answer: Cannot allocate memory\n");
 }
@@ -123,9 +121,8 @@ static int is_interrupted_twice_in_turn(void)
     return first ? 100 + first : edo_run(interrupted, .signal_number = SIGINT);
 }
 
-static void test_signal_cancels(void **state)
+test(signal_cancels)
 {
-    (void)state;
     expect_exit(is_interrupted, 0, "");
     expect_exit(is_terminated, 0, "");
     expect_exit(is_interrupted_twice_in_turn, 0, "");
@@ -170,9 +167,8 @@ static int is_terminated_from_outside(void)
     return edo_run(starts_sender);
 }
 
-static void test_signal_on_another_thread(void **state)
+test(signal_on_another_thread)
 {
-    (void)state;
     for (int i = 0; i < 20; i++)
         expect_exit(is_terminated_from_outside, 0, "");
 }
@@ -226,17 +222,15 @@ static int is_terminated_then(void)
     return edo_run(cleans_up, .second = SIGTERM);
 }
 
-static void test_clean_up(void **state)
+test(clean_up)
 {
-    (void)state;
     expect_exit(cleans_up_well, 0, "clean\n");
     expect_exit(cleans_up_and_tells, 0, "clean\n");
     expect_exit(fails_to_clean_up, 1, "clean\nedo: cleans_up: Input/output error\n");
 }
 
-static void test_second_signal_kills(void **state)
+test(second_signal_kills)
 {
-    (void)state;
     expect_killed(is_interrupted_again, SIGINT);
     expect_killed(is_terminated_then, SIGTERM);
 }
@@ -345,9 +339,8 @@ static void expect_lost(program_fn *program, const char *pattern, int lines)
     assert_int_equal(lines, 0);
 }
 
-static void test_limits_of_the_function(void **state)
+test(limits_of_the_function)
 {
-    (void)state;
     expect_lost(goes_on_spinning, "ignores its cancellation: 64 times", 2);
     assert_non_null(strstr(text, "in 'goes_on' at "));
     expect_lost(goes_on_waiting, "ignores its cancellation: 64 times", 2); // once aborted
@@ -444,16 +437,14 @@ static int keeps_sigterm_ignored(void)
     return is_handled_by(SIGTERM, SIG_IGN) ? 0 : 3;
 }
 
-static void test_ignored_signals(void **state)
+test(ignored_signals)
 {
-    (void)state;
     expect_exit(keeps_sigint_ignored, 0, "");
     expect_exit(keeps_sigterm_ignored, 0, "");
 }
 
-static void test_own_signals(void **state)
+test(own_signals)
 {
-    (void)state;
     expect_killed(ignores_edo, SIGINT);
     expect_exit(keeps_own_handler, 0, "");
     expect_exit(puts_handlers_back, 0, "");
@@ -490,9 +481,8 @@ static int runs_two(void)
     return edo_run(has_company);
 }
 
-static void test_signals_are_for_one(void **state)
+test(signals_are_for_one)
 {
-    (void)state;
     expect_exit(runs_two, 0, "edo: wait_forever: Device or resource busy\n");
 }
 
@@ -537,9 +527,8 @@ static int drains(void)
     return status;
 }
 
-static void test_others_are_drained(void **state)
+test(others_are_drained)
 {
-    (void)state;
     expect_exit(drains, 0, "late\nover\n");
 }
 
@@ -589,9 +578,8 @@ static int leaks(void)
     return 100; // not reached
 }
 
-static void test_exit_without_end(void **state)
+test(exit_without_end)
 {
-    (void)state;
     int status = status_of(leaks);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 1);
@@ -631,9 +619,8 @@ static int handles_sigpipe(void)
     return is_handled_by(SIGPIPE, handle) ? status : 2;
 }
 
-static void test_sigpipe(void **state)
+test(sigpipe)
 {
-    (void)state;
     expect_exit(leaves_sigpipe, 0, "");
     expect_exit(handles_sigpipe, 0, "");
 }
@@ -658,9 +645,8 @@ static void run_inside(void *arg)
     edo_run(runs_inside);
 }
 
-static void test_inside_a_task(void **state)
+test(inside_a_task)
 {
-    (void)state;
     expect_abort(run_inside, NULL, "^edo: edo_run: .*task 'runs_inside' #[0-9]+, spawned at ");
 }
 
@@ -708,30 +694,7 @@ static int forks_twice(void)
     return edo_run(forks);
 }
 
-static void test_child_of_a_program(void **state)
+test(child_of_a_program)
 {
-    (void)state;
     expect_exit(forks_twice, EXIT_SUCCESS, "");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exit_status),
-        cmocka_unit_test(test_not_run),
-        cmocka_unit_test(test_signal_cancels),
-        cmocka_unit_test(test_signal_on_another_thread),
-        cmocka_unit_test(test_clean_up),
-        cmocka_unit_test(test_second_signal_kills),
-        cmocka_unit_test(test_limits_of_the_function),
-        cmocka_unit_test(test_own_signals),
-        cmocka_unit_test(test_ignored_signals),
-        cmocka_unit_test(test_signals_are_for_one),
-        cmocka_unit_test(test_others_are_drained),
-        cmocka_unit_test(test_exit_without_end),
-        cmocka_unit_test(test_sigpipe),
-        cmocka_unit_test(test_inside_a_task),
-        cmocka_unit_test(test_child_of_a_program),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

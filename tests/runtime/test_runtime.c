@@ -5,9 +5,8 @@
 
 /* ---- life ---- */
 
-static void test_make_and_end(void **state)
+clean_test(make_and_end)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_runtime_task_count(runtime), 0);
     assert_null(edo_current_runtime());
@@ -15,9 +14,8 @@ static void test_make_and_end(void **state)
     assert_int_equal(edo_runtime_destroy(NULL), 0);
 }
 
-static void test_reference_outlives_the_end(void **state)
+clean_test(reference_outlives_the_end)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     const char *driver = edo_runtime_driver(runtime);
     assert_ptr_equal(edo_runtime_ref(runtime), runtime);
@@ -34,9 +32,8 @@ static void test_reference_outlives_the_end(void **state)
 
 /* ---- edo_block_on ---- */
 
-static void test_results(void **state)
+clean_test(results)
 {
-    (void)state;
     static const int64_t results[] = { 0, 1, -1, -ECANCELED, INT64_MAX, INT64_MIN, 1LL << 40 };
     edo_runtime *runtime = make_runtime();
     for (size_t i = 0; i < ARRAY_LENGTH(results); i++)
@@ -64,9 +61,8 @@ edo_async(look_around)
     }
 }
 
-static void test_inside_and_outside(void **state)
+clean_test(inside_and_outside)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_block_on(runtime, look_around, .runtime = runtime), 0);
     assert_null(edo_current_runtime());
@@ -90,9 +86,8 @@ edo_async(other_inside)
     }
 }
 
-static void test_other_runtime_from_inside_a_task(void **state)
+clean_test(other_runtime_from_inside_a_task)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime(), *other = make_runtime();
     assert_int_equal(edo_block_on(runtime, other_inside, .other = other), 0);
     assert_int_equal(edo_runtime_destroy(other), 0);
@@ -125,9 +120,9 @@ static edo_task *spawn_counter(edo_runtime *runtime, unsigned *count)
     return task;
 }
 
-static void test_others_wait_for_the_next_turn(void **state)
+current_thread_only("nobody else turns it")
+clean_test(others_wait_for_the_next_turn)
 {
-    (void)state;
     unsigned count = 0;
     edo_runtime *runtime = make_runtime();
     edo_task *task = spawn_counter(runtime, &count);
@@ -141,9 +136,8 @@ static void test_others_wait_for_the_next_turn(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_several_in_turn_on_one_thread(void **state)
+clean_test(several_in_turn_on_one_thread)
 {
-    (void)state;
     enum { COUNT = 8 };
     edo_runtime *runtimes[COUNT];
     for (int i = 0; i < COUNT; i++)
@@ -192,9 +186,8 @@ static void live_on_a_thread(unsigned index, void *arg)
     }
 }
 
-static void test_several_at_once(void **state)
+clean_test(several_at_once)
 {
-    (void)state;
     run_threads(THREADS, live_on_a_thread, NULL);
 }
 
@@ -207,9 +200,8 @@ static void turn_elsewhere(unsigned index, void *arg)
     insist(edo_runtime_destroy(arg) == 0);
 }
 
-static void test_made_here_and_turned_there(void **state)
+clean_test(made_here_and_turned_there)
 {
-    (void)state;
     run_threads(1, turn_elsewhere, make_runtime());
 }
 
@@ -251,28 +243,10 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void test_ids_are_unique(void **state)
+clean_test(ids_are_unique)
 {
-    (void)state;
     run_threads(THREADS, collect_on_a_thread, NULL);
     qsort(ids, THREADS * IDS, sizeof ids[0][0], compare_ids);
     for (size_t i = 1; i < THREADS * IDS; i++)
         assert_true((&ids[0][0])[i - 1] < (&ids[0][0])[i]);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_make_and_end),
-        clean_test(test_reference_outlives_the_end),
-        clean_test(test_results),
-        clean_test(test_inside_and_outside),
-        clean_test(test_other_runtime_from_inside_a_task),
-        current_thread("nobody else turns it", clean_test(test_others_wait_for_the_next_turn)),
-        clean_test(test_several_in_turn_on_one_thread),
-        clean_test(test_several_at_once),
-        clean_test(test_made_here_and_turned_there),
-        clean_test(test_ids_are_unique),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,9 +17,8 @@ static edo_task *spawn_answer(edo_runtime *runtime, int64_t result)
 
 /* ---- edo_turn ---- */
 
-static void test_idle(void **state)
+clean_test(idle)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_turn(runtime, 0), 0);
     assert_int_equal(edo_turn(runtime, 1), 0);
@@ -30,9 +29,8 @@ static void test_idle(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_runs_what_is_ready(void **state)
+clean_test(runs_what_is_ready)
 {
-    (void)state;
     enum { COUNT = 100 }; // more than one turn takes
     edo_task *tasks[COUNT];
     edo_runtime *runtime = make_runtime();
@@ -52,9 +50,8 @@ static void test_runs_what_is_ready(void **state)
 }
 
 /* A loop around the turn looks for the task's end. */
-static void test_end_of_a_task_ends_the_wait(void **state)
+clean_test(end_of_a_task_ends_the_wait)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *task = spawn_answer(runtime, 0);
     while (!edo_task_is_done(task))
@@ -85,9 +82,8 @@ static edo_task *spawn_nap(edo_runtime *runtime, int64_t duration)
     return task;
 }
 
-static void test_waits_for_timers(void **state)
+clean_test(waits_for_timers)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     int64_t began = edo_now();
     edo_task *task = spawn_nap(runtime, edo_ms(3));
@@ -121,9 +117,8 @@ static int own_open(edo_runtime *runtime, const char *argument, edo_driver **ret
     return rc;
 }
 
-static void test_nested(void **state)
+clean_test(nested)
 {
-    (void)state;
     epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
     own_ops.open = own_open;
@@ -151,9 +146,8 @@ static int refuse_watch(edo_driver *driver, int fd)
     return -ENOMEM;
 }
 
-static void test_refused_descriptor(void **state)
+clean_test(refused_descriptor)
 {
-    (void)state;
     epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
     own_ops.open = own_open;
@@ -200,9 +194,8 @@ static void turn_until_idle(edo_runtime *runtime, int fd)
         turn_when_readable(runtime, fd);
 }
 
-static void test_descriptor_of_an_idle_runtime(void **state)
+clean_test(descriptor_of_an_idle_runtime)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     int fd = edo_runtime_fd(runtime);
     assert_true(fd >= 0);
@@ -214,9 +207,8 @@ static void test_descriptor_of_an_idle_runtime(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_descriptor_tells_spawns(void **state)
+clean_test(descriptor_tells_spawns)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *before = spawn_answer(runtime, 0);
     int fd = edo_runtime_fd(runtime);
@@ -226,9 +218,8 @@ static void test_descriptor_tells_spawns(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_descriptor_tells_timers(void **state)
+clean_test(descriptor_tells_timers)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     edo_task *before = spawn_nap(runtime, edo_ms(2)), *far_off;
     assert_int_equal(edo_turn(runtime, 0), 0); // its deadline is there before the descriptor
@@ -261,9 +252,8 @@ edo_async(resumes_and_naps)
     }
 }
 
-static void test_descriptor_and_the_test_clock(void **state)
+clean_test(descriptor_and_the_test_clock)
 {
-    (void)state;
     edo_task *task;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     edo_spawn_options options = { .runtime = runtime };
@@ -288,9 +278,8 @@ static edo_task *spawn_waiter(edo_runtime *runtime, flag *f)
     return task;
 }
 
-static void test_descriptor_tells_wakes(void **state)
+clean_test(descriptor_tells_wakes)
 {
-    (void)state;
     flag f;
     edo_runtime *runtime = make_runtime();
     int fd = edo_runtime_fd(runtime);
@@ -332,9 +321,8 @@ static void *set_many(void *arg)
     return arg;
 }
 
-static void test_descriptor_misses_no_wake(void **state)
+clean_test(descriptor_misses_no_wake)
 {
-    (void)state;
     pthread_t thread;
     edo_task *task;
     edo_runtime *runtime = make_runtime();
@@ -364,9 +352,8 @@ edo_async(read_one)
     }
 }
 
-static void test_descriptor_tells_input(void **state)
+clean_test(descriptor_tells_input)
 {
-    (void)state;
     int pair[2];
     edo_io *io;
     edo_task *task;
@@ -410,9 +397,8 @@ edo_async(leave_others)
     }
 }
 
-static void test_descriptor_after_block_on(void **state)
+clean_test(descriptor_after_block_on)
 {
-    (void)state;
     flag f;
     edo_task *tasks[LEFT];
     flag_init(&f);
@@ -444,30 +430,7 @@ static void ask_without_descriptors(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_no_descriptor(void **state)
+clean_test(no_descriptor)
 {
-    (void)state;
     expect_success_in_child(ask_without_descriptors, NULL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_idle),
-        clean_test(test_runs_what_is_ready),
-        clean_test(test_end_of_a_task_ends_the_wait),
-        clean_test(test_waits_for_timers),
-        clean_test(test_nested),
-        clean_test(test_refused_descriptor),
-        clean_test(test_descriptor_of_an_idle_runtime),
-        clean_test(test_descriptor_tells_spawns),
-        clean_test(test_descriptor_tells_timers),
-        clean_test(test_descriptor_and_the_test_clock),
-        clean_test(test_descriptor_tells_wakes),
-        clean_test(test_descriptor_misses_no_wake),
-        clean_test(test_descriptor_tells_input),
-        clean_test(test_descriptor_after_block_on),
-        clean_test(test_no_descriptor),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

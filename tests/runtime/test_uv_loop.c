@@ -31,22 +31,6 @@ static void tick(uv_timer_t *timer)
     ticks++;
 }
 
-static void test_in_a_loop(void **state)
-{
-    (void)state;
-    uv_loop_t uv;
-    assert_int_equal(uv_loop_init(&uv), 0);
-    loop_start();
-    assert_int_equal(uv_poll_init(&uv, &watch, loop.fd), 0);
-    assert_int_equal(uv_poll_start(&watch, UV_READABLE, turn), 0);
-    assert_int_equal(uv_timer_init(&uv, &ticker), 0);
-    assert_int_equal(uv_timer_start(&ticker, tick, 0, 1), 0);
-    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
-    assert_true(ticks > 0);
-    loop_end();
-    assert_int_equal(uv_loop_close(&uv), 0);
-}
-
 /* libuv keeps descriptors of its own: only edo's memory is looked at. */
 static int install(void **state)
 {
@@ -62,10 +46,18 @@ static int remove_again(void **state)
     return 0;
 }
 
-int main(void)
+fixture(install, remove_again)
+test(in_a_loop)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_in_a_loop, install, remove_again),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    uv_loop_t uv;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    loop_start();
+    assert_int_equal(uv_poll_init(&uv, &watch, loop.fd), 0);
+    assert_int_equal(uv_poll_start(&watch, UV_READABLE, turn), 0);
+    assert_int_equal(uv_timer_init(&uv, &ticker), 0);
+    assert_int_equal(uv_timer_start(&ticker, tick, 0, 1), 0);
+    assert_int_equal(uv_run(&uv, UV_RUN_DEFAULT), 0);
+    assert_true(ticks > 0);
+    loop_end();
+    assert_int_equal(uv_loop_close(&uv), 0);
 }

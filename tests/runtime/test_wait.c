@@ -35,9 +35,8 @@ static void wait_for_each(unsigned index, void *arg)
     insist(edo_current_runtime() == NULL);
 }
 
-static void test_from_several_threads(void **state)
+clean_test(from_several_threads)
 {
-    (void)state;
     run_threads(THREADS, wait_for_each, NULL);
 }
 
@@ -71,9 +70,8 @@ static void turn_or_join(unsigned index, void *arg)
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
-static void test_join(void **state)
+clean_test(join)
 {
-    (void)state;
     for (int i = 0; i < 10; i++) {
         edo_runtime *runtime = make_runtime();
         edo_spawn_options options = { .runtime = runtime };
@@ -97,9 +95,8 @@ static void wait_beside_a_runtime(unsigned index, void *arg)
     insist(edo_wait(edo_sleep(1)) == 0);
 }
 
-static void test_beside_a_runtime(void **state)
+clean_test(beside_a_runtime)
 {
-    (void)state;
     run_threads(1, wait_beside_a_runtime, NULL);
 }
 
@@ -118,9 +115,8 @@ static void wait_on_a_thread(void *arg)
     run_threads(1, wait_without_memory, arg);
 }
 
-static void test_without_memory(void **state)
+test(without_memory)
 {
-    (void)state;
     log_capture(); // a driver that has no memory is replaced
     assert_true(with_each_allocation_failing(wait_on_a_thread, NULL) >= 3);
     log_release();
@@ -136,9 +132,8 @@ static void wait_without_descriptors(void *arg)
     assert_int_equal(edo_wait(edo_sleep(0)), 0);
 }
 
-static void test_without_descriptors(void **state)
+test(without_descriptors)
 {
-    (void)state;
     expect_success_in_child(wait_without_descriptors, NULL);
 }
 
@@ -169,9 +164,8 @@ static void set_context_outside(void *arg)
     if (edo_context_create(&(edo_context_values){ 0 }, &context) == 0) edo_set_context(context);
 }
 
-static void test_misuse(void **state)
+test(misuse)
 {
-    (void)state;
     expect_abort(
         wait_inside, NULL,
         "^edo: edo_wait: .*await \\[task 'waits_inside' #[0-9]+, spawned at .*:[0-9]+, in 'waits_inside' .*\\]$");
@@ -210,9 +204,8 @@ edo_async(advance)
     }
 }
 
-static void test_clock_of_an_entered_runtime(void **state)
+clean_test(clock_of_an_entered_runtime)
 {
-    (void)state;
     edo_runtime *runtimes[3];
     for (int i = 0; i < 3; i++) {
         runtimes[i] = make_runtime_with(&(edo_config){ .test_clock = true });
@@ -265,26 +258,10 @@ static void leave_behind(unsigned index, void *arg)
     insist(!ended[2]); // its moment is hours off now; the end of the thread cancels it
 }
 
-static void test_tasks_left_behind(void **state)
+clean_test(tasks_left_behind)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .test_clock = true });
     assert_int_equal(edo_block_on(runtime, advance, .duration = edo_minutes(90)), 0);
     run_threads(1, leave_behind, runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_from_several_threads),
-        clean_test(test_join),
-        clean_test(test_clock_of_an_entered_runtime),
-        clean_test(test_tasks_left_behind),
-        clean_test(test_beside_a_runtime),
-        cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_without_descriptors),
-        cmocka_unit_test(test_misuse),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

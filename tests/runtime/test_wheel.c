@@ -26,6 +26,10 @@ static int set_up(void **state)
     return 0;
 }
 
+#define wheel_test(name)                                                                           \
+    fixture(set_up, NULL)                                                                          \
+    test(name)
+
 /* Returns: how many fired; all of them must be due. */
 static unsigned expire_some(int64_t now, size_t most)
 {
@@ -62,9 +66,8 @@ static void run_to(edo__timer *timer, int64_t when)
     assert_int_equal(edo__wheel_next(&wheel), INT64_MAX);
 }
 
-static void test_each_distance(void **state)
+wheel_test(each_distance)
 {
-    (void)state;
     static const int64_t distances[] = { 1,          TICK - 1,   TICK, TICK + 1,
                                          255 * TICK, 256 * TICK, HOUR, YEAR,
                                          100 * YEAR, LAST - 1,   LAST };
@@ -80,9 +83,8 @@ static void test_each_distance(void **state)
     }
 }
 
-static void test_powers_of_two(void **state)
+wheel_test(powers_of_two)
 {
-    (void)state;
     for (unsigned bit = 0; bit < 63; bit++) {
         edo__timer timers[3] = { 0 };
         int64_t when = (int64_t)1 << bit;
@@ -99,9 +101,8 @@ static void test_powers_of_two(void **state)
 
 /* ---- ties and overdue ones ---- */
 
-static void test_same_moment(void **state)
+wheel_test(same_moment)
 {
-    (void)state;
     edo__timer timers[TIMERS] = { 0 };
     for (unsigned i = 0; i < TIMERS; i++)
         edo__wheel_arm(&wheel, &timers[i], HOUR);
@@ -109,9 +110,8 @@ static void test_same_moment(void **state)
     assert_int_equal(expire(HOUR), TIMERS);
 }
 
-static void test_same_tick(void **state)
+wheel_test(same_tick)
 {
-    (void)state;
     edo__timer timers[TICK / 256] = { 0 };
     for (unsigned i = 0; i < ARRAY_LENGTH(timers); i++)
         edo__wheel_arm(&wheel, &timers[i], HOUR / TICK * TICK + i);
@@ -121,9 +121,8 @@ static void test_same_tick(void **state)
     }
 }
 
-static void test_overdue(void **state)
+wheel_test(overdue)
 {
-    (void)state;
     edo__timer timers[3] = { 0 };
     expire(YEAR);
     edo__wheel_arm(&wheel, &timers[0], 0);
@@ -134,9 +133,8 @@ static void test_overdue(void **state)
 }
 
 /* What is over the limit stays due, in its order; a tick is not torn apart. */
-static void test_limit(void **state)
+wheel_test(limit)
 {
-    (void)state;
     edo__timer timers[3][2] = { 0 };
     for (int tick = 0; tick < 3; tick++)
         for (int i = 0; i < 2; i++)
@@ -152,9 +150,8 @@ static void test_limit(void **state)
     assert_int_equal(expire(HOUR + 1), 1);
 }
 
-static void test_time_that_goes_back(void **state)
+wheel_test(time_that_goes_back)
 {
-    (void)state;
     edo__timer timers[2] = { 0 };
     expire(HOUR);
     edo__wheel_arm(&wheel, &timers[0], HOUR + 1);
@@ -167,9 +164,8 @@ static void test_time_that_goes_back(void **state)
 
 /* ---- disarming ---- */
 
-static void test_disarm(void **state)
+wheel_test(disarm)
 {
-    (void)state;
     edo__timer timers[TIMERS] = { 0 };
     edo__wheel_disarm(&wheel, &timers[0]); // never armed
     for (unsigned i = 0; i < TIMERS; i++)
@@ -240,9 +236,8 @@ static int64_t random_step(test_random *random)
     return overflow ? LAST : to;
 }
 
-static void test_at_random(void **state)
+wheel_test(at_random)
 {
-    (void)state;
     test_random random = test_random_make(0);
     for (unsigned i = 0; i < STEPS; i++) {
         if (model.now > LAST / 2) { // far enough: from the beginning
@@ -257,20 +252,4 @@ static void test_at_random(void **state)
         assert_int_equal(next == INT64_MAX, first == INT64_MAX);
         if (test_random_below(&random, 4) == 0) expire_both(random_step(&random));
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_each_distance, set_up),
-        cmocka_unit_test_setup(test_powers_of_two, set_up),
-        cmocka_unit_test_setup(test_same_moment, set_up),
-        cmocka_unit_test_setup(test_same_tick, set_up),
-        cmocka_unit_test_setup(test_overdue, set_up),
-        cmocka_unit_test_setup(test_limit, set_up),
-        cmocka_unit_test_setup(test_time_that_goes_back, set_up),
-        cmocka_unit_test_setup(test_disarm, set_up),
-        cmocka_unit_test_setup(test_at_random, set_up),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

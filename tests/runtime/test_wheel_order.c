@@ -35,9 +35,8 @@ static size_t expire_in_order(int64_t now)
     return count;
 }
 
-static void test_late_looks(void **state)
+test(late_looks)
 {
-    (void)state;
     test_random random = test_random_make(0);
     int64_t now = 1;
     edo__wheel_init(&wheel, now);
@@ -49,12 +48,4 @@ static void test_late_looks(void **state)
         assert_int_equal(fired + expire_in_order(now), TIMERS);
         assert_int_equal(edo__wheel_next(&wheel), INT64_MAX);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_late_looks),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,9 +78,8 @@ edo_async(stay_all)
     }
 }
 
-static void test_pinned_tasks_stay(void **state)
+clean_test(pinned_tasks_stay)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(NULL);
     assert_int_equal(edo_block_on(runtime, stay_all), 0);
     edo_spawn_options options = { .runtime = runtime, .pinned = WORKERS + 1 };
@@ -126,9 +125,8 @@ edo_async(goes_to)
     }
 }
 
-static void test_names_cpus_and_stacks(void **state)
+clean_test(names_cpus_and_stacks)
 {
-    (void)state;
     enum { STACK = 1 << 20 };
     char name[16], expected[16];
     cpu_set_t mine, cpus;
@@ -162,9 +160,8 @@ static unsigned workers_of(int32_t wanted)
     return count;
 }
 
-static void test_number(void **state)
+clean_test(number)
 {
-    (void)state;
     static const char *const bad[] = { "0", "-1", "two", "3x", "1000000" };
     edo_runtime *runtime = NULL;
     unsetenv("EDO_WORKER_THREADS");
@@ -260,9 +257,8 @@ static void expect_counts(const counts *c, uint32_t tasks)
     assert_int_equal(c->parks, c->unparks);
 }
 
-static void test_hooks(void **state)
+clean_test(hooks)
 {
-    (void)state;
     counts first = { 0 }, second = { 0 };
     edo_hooks inner = hooks_for(&second, NULL), empty = { .next = &inner },
               outer = hooks_for(&first, &empty);
@@ -281,9 +277,8 @@ static void test_hooks(void **state)
 
 /* ---- plain threads ---- */
 
-static void test_enter(void **state)
+clean_test(enter)
 {
-    (void)state;
     edo_task *task;
     edo_runtime *runtime = make_workers(NULL), *other = make_workers(NULL);
     assert_int_equal(edo_worker_index(), -1);
@@ -325,9 +320,8 @@ static void block_often(unsigned index, void *arg)
         insist(edo_block_on((edo_runtime *)arg, rests, index * 1000 + i) == index * 1000 + i);
 }
 
-static void test_block_on_from_several_threads(void **state)
+clean_test(block_on_from_several_threads)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(NULL);
     run_threads(4, block_often, runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -349,9 +343,8 @@ edo_async(misuses)
     }
 }
 
-static void test_refused(void **state)
+clean_test(refused)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(NULL);
     assert_int_equal(edo_turn(runtime, 0), -EOPNOTSUPP);
     assert_int_equal(edo_runtime_fd(runtime), -EOPNOTSUPP);
@@ -382,9 +375,8 @@ static void run_interrupted(void *arg)
     assert_int_equal(edo_run_with(&config, interrupts_itself, .signal = *(int *)arg), 0);
 }
 
-static void test_signals_cancel_the_root(void **state)
+test(signals_cancel_the_root)
 {
-    (void)state;
     int signals[] = { SIGINT, SIGTERM };
     for (size_t i = 0; i < ARRAY_LENGTH(signals); i++)
         expect_success_in_child(run_interrupted, &signals[i]);
@@ -419,9 +411,8 @@ static void spawn_blocks(void *user, unsigned worker)
 }
 
 /* The first worker blocks while the threads of others are being started. */
-static void test_blocks_from_the_start(void **state)
+clean_test(blocks_from_the_start)
 {
-    (void)state;
     edo_hooks hooks = { .park = spawn_blocks };
     for (int i = 0; i < 20; i++) {
         edo_runtime *runtime = make_workers(&(edo_config){ .workers = 8, .hooks = &hooks });
@@ -447,9 +438,8 @@ static void use_in_child(void *arg)
 #endif
 }
 
-static void test_fork(void **state)
+test(fork)
 {
-    (void)state;
     edo_runtime *runtime = make_workers(NULL);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(edo_block_on(runtime, rests, 1), 1);
@@ -525,29 +515,10 @@ edo_async(forks)
 }
 
 /* What it wakes in the child goes nowhere, and takes no lock. */
-static void test_fork_in_a_task(void **state)
+test(fork_in_a_task)
 {
-    (void)state;
     resting = 0;
     edo_runtime *runtime = make_workers(NULL);
     assert_int_equal(edo_block_on(runtime, forks), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_pinned_tasks_stay),
-        clean_test(test_names_cpus_and_stacks),
-        clean_test(test_number),
-        clean_test(test_hooks),
-        clean_test(test_enter),
-        clean_test(test_block_on_from_several_threads),
-        clean_test(test_blocks_from_the_start),
-        clean_test(test_refused),
-        cmocka_unit_test(test_signals_cancel_the_root),
-        cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_fork_in_a_task),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

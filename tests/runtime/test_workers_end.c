@@ -67,9 +67,8 @@ static void spawn_and_destroy(unsigned index, void *arg)
 }
 
 /* Each spawn is refused, or its task runs and ends. */
-static void test_spawns_race_with_the_end(void **state)
+clean_test(spawns_race_with_the_end)
 {
-    (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         race r = { .runtime = make_workers((edo_config){ 0 }) };
         for (int k = 0; k < SPAWNERS; k++)
@@ -100,9 +99,8 @@ edo_async(cleans_up)
     }
 }
 
-static void test_shields_hold_until_the_abort(void **state)
+clean_test(shields_hold_until_the_abort)
 {
-    (void)state;
     edo_atomic(uint32_t) began = 0, ended = 0;
     edo_task *tasks[8];
     edo_runtime *runtime = make_workers((edo_config){ .drain_limit = edo_ms(2) });
@@ -183,9 +181,8 @@ static void give_up(void *arg)
     _exit(0); // its thread spins on
 }
 
-static void test_a_spinning_task_is_given_up(void **state)
+test(a_spinning_task_is_given_up)
 {
-    (void)state;
     for (int i = 0; i < 3; i++)
         expect_success_in_child(give_up, NULL);
 }
@@ -221,9 +218,8 @@ static void run_program(void *arg)
     fprintf(stderr, "edo_run has returned\n");
 }
 
-static void test_a_program_ends_nevertheless(void **state)
+test(a_program_ends_nevertheless)
 {
-    (void)state;
     char text[4096];
     int status = run_in_child(run_program, NULL, text, sizeof text);
     assert_true(WIFEXITED(status));
@@ -290,22 +286,9 @@ edo_async(shares_a_worker)
     }
 }
 
-static void test_greedy_tasks_share_a_worker(void **state)
+clean_test(greedy_tasks_share_a_worker)
 {
-    (void)state;
     edo_runtime *runtime = make_workers((edo_config){ 0 });
     assert_int_equal(edo_block_on(runtime, shares_a_worker), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_spawns_race_with_the_end),
-        clean_test(test_shields_hold_until_the_abort),
-        cmocka_unit_test(test_a_spinning_task_is_given_up),
-        cmocka_unit_test(test_a_program_ends_nevertheless),
-        clean_test(test_greedy_tasks_share_a_worker),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -229,9 +229,8 @@ static void expect_echoes(world *w)
     }
 }
 
-static void test_all_is_served_while_all_spin(void **state)
+clean_test(all_is_served_while_all_spin)
 {
-    (void)state;
     world w;
     edo_task *hosts[WORKERS], *waiter;
     open_world(&w, &two_workers);
@@ -275,9 +274,8 @@ edo_async(hoards)
 }
 
 /* The spare one has no other tasks, and its worker is the only one. */
-static void test_what_overflows_is_served(void **state)
+clean_test(what_overflows_is_served)
 {
-    (void)state;
     world w;
     edo_task *task;
     edo_config config = { .workers = 1, .max_spare = 1, .stall_limit = EDO_NEVER };
@@ -292,9 +290,8 @@ static void test_what_overflows_is_served(void **state)
 
 /* ---- helpers that are kept too ---- */
 
-static void test_a_helper_may_be_kept_too(void **state)
+clean_test(a_helper_may_be_kept_too)
 {
-    (void)state;
     world w;
     edo_task *tasks[4];
     int index[4];
@@ -338,15 +335,13 @@ static void expect_limit(int32_t max_spare, uint32_t seats)
     close_world(&w);
 }
 
-static void test_no_more_than_max_spare(void **state)
+clean_test(no_more_than_max_spare)
 {
-    (void)state;
     expect_limit(1, WORKERS + 1);
 }
 
-static void test_none_when_none_are_wanted(void **state)
+clean_test(none_when_none_are_wanted)
 {
-    (void)state;
     expect_limit(-1, WORKERS);
 }
 
@@ -384,9 +379,8 @@ edo_async(blocks_in_place)
 }
 
 /* The tasks behind it end what it waits for. */
-static void test_block_in_place(void **state)
+clean_test(block_in_place)
 {
-    (void)state;
     world w;
     edo_config one = { .workers = 1, .stall_limit = EDO_NEVER };
     open_world(&w, &one);
@@ -394,9 +388,8 @@ static void test_block_in_place(void **state)
     close_world(&w);
 }
 
-static void test_block_in_place_elsewhere_is_a_call(void **state)
+clean_test(block_in_place_elsewhere_is_a_call)
 {
-    (void)state;
     edo_atomic(uint32_t) count = 2 * QUICK;
     assert_int_equal(edo_block_in_place(spin_in_place, &count), 7);
 }
@@ -431,9 +424,8 @@ static void note_stall(void *user, const edo_stall *stall)
     stop(t->world, 0);
 }
 
-static void test_the_culprit_is_named(void **state)
+clean_test(the_culprit_is_named)
 {
-    (void)state;
     world w;
     told t = { .world = &w, .culprit = "spins" };
     edo_hooks inner = { .user = &t, .stall = note_stall }, outer = { .next = &inner };
@@ -482,9 +474,8 @@ edo_async(hides)
     }
 }
 
-static void test_the_culprit_is_named_later(void **state)
+clean_test(the_culprit_is_named_later)
 {
-    (void)state;
     world w;
     told t = { .world = &w, .culprit = "hides" };
     bool shows = false;
@@ -504,20 +495,4 @@ static void test_the_culprit_is_named_later(void **state)
     assert_int_equal(t.calls, 1);
     assert_int_equal(log_lines("task 'hides' #"), 1);
     log_release();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_all_is_served_while_all_spin),
-        clean_test(test_what_overflows_is_served),
-        clean_test(test_a_helper_may_be_kept_too),
-        clean_test(test_no_more_than_max_spare),
-        clean_test(test_none_when_none_are_wanted),
-        clean_test(test_block_in_place),
-        clean_test(test_block_in_place_elsewhere_is_a_call),
-        clean_test(test_the_culprit_is_named),
-        clean_test(test_the_culprit_is_named_later),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

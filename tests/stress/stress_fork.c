@@ -6,9 +6,8 @@
 
 static unsigned seconds;
 
-static void test_forks(void **state)
+clean_test(forks)
 {
-    (void)state;
     start_load();
     int64_t end = edo_now() + edo_s(seconds);
     int forks = 0;
@@ -20,8 +19,7 @@ static void test_forks(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { clean_test(test_forks) };
     seconds = read_options(argc, argv, NULL, NULL);
     expect_end_within(seconds + CHILD_PATIENCE + 60);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

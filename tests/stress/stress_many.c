@@ -12,9 +12,8 @@
 
 static many_options options = { .connections = 10000 };
 
-static void test_many(void **state)
+test(many)
 {
-    (void)state;
     run_many(options);
 }
 
@@ -35,10 +34,9 @@ static int read_arguments(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_many) };
     if (read_arguments(argc, argv) < 0) {
         fprintf(stderr, "usage: stress_many --seconds N --seed S [--connections N]\n");
         return EXIT_FAILURE;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

@@ -46,6 +46,11 @@
     static void fn##_test(void **state);                                                           \
     test_entry_(__COUNTER__, .name = #fn, .run = fn##_test) edo_async_test(fn, __VA_ARGS__)
 
+/* The same for a frame that is declared before, because functions work on it. */
+#define framed_test(fn)                                                                            \
+    static void fn##_test(void **state);                                                           \
+    test_entry_(__COUNTER__, .name = #fn, .run = fn##_test) edo_test(fn)
+
 /* ---- what the next test needs ---- */
 
 /* Functions of cmocka that run before and after the test, and fail it by a result other than 0. */

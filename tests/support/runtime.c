@@ -31,15 +31,3 @@ int turn_runtime(edo_runtime *runtime, int64_t timeout)
     edo__lock_give(&runtime->idle.lock);
     return !wait;
 }
-
-static void skip_test(void **state)
-{
-    print_message("not on workers: %s\n", (const char *)*state);
-    skip();
-}
-
-struct CMUnitTest test_up_to(unsigned workers, const char *reason, struct CMUnitTest test)
-{
-    if (test_workers() <= workers) return test;
-    return (struct CMUnitTest){ test.name, skip_test, NULL, NULL, (void *)reason };
-}

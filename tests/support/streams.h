@@ -75,14 +75,9 @@ edo_declare_async(collect);
     } while (0)
 
 /* Defines fn_kinds, a test that calls the async function fn, which takes .kind, with each kind of
- * stream: cmocka_unit_test(fn_kinds_test). */
+ * stream. */
 #define test_each_kind(fn)                                                                         \
-    struct fn##_kinds {                                                                            \
-        edo_frame(struct fn callee;);                                                              \
-        edo_args();                                                                                \
-        unsigned kind;                                                                             \
-    };                                                                                             \
-    edo_test(fn##_kinds)                                                                           \
+    async_test(fn##_kinds, edo_callees(struct fn callee;) unsigned kind;)                          \
     {                                                                                              \
         edo_body {                                                                                 \
             int rc;                                                                                \

@@ -110,13 +110,6 @@ int create_runtime(const struct edo_config *config, struct edo_runtime **ret_run
  * Returns: 0 when all tasks wait, else 1. */
 int turn_runtime(struct edo_runtime *runtime, int64_t timeout);
 
-/* A member of an array of tests that makes no sense on workers, or on more than one:
- *     current_thread("it turns the runtime", cmocka_unit_test(test_turns)),
- * It is skipped there, with the reason. */
-#define current_thread(reason, ...) test_up_to(0, reason, (struct CMUnitTest)__VA_ARGS__)
-#define one_worker(reason, ...)     test_up_to(1, reason, (struct CMUnitTest)__VA_ARGS__)
-struct CMUnitTest test_up_to(unsigned workers, const char *reason, struct CMUnitTest test);
-
 /* ---- chance: reproducible ---- */
 
 /* The seed of this process: EDO_TEST_SEED, or one of its own, printed on stderr when it is first

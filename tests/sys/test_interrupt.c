@@ -40,9 +40,8 @@ static void *spin(void *number)
 }
 
 /* Every other request has no patience, so its signal comes late. */
-static void test_call_is_there_or_nowhere(void **state)
+clean_test(call_is_there_or_nowhere)
 {
-    (void)state;
     static request requests[REQUESTS];
     uint32_t answered = 0;
     for (unsigned i = 0; i < TARGETS; i++) {
@@ -105,9 +104,8 @@ static void ask_in_child(void *number)
     assert_int_equal(rc, -ESRCH); // the thread is the parent's
 }
 
-static void test_fork_amid_a_request(void **state)
+clean_test(fork_amid_a_request)
 {
-    (void)state;
     deaf other = { .number = 0 };
     pthread_t threads[2];
     void *result;
@@ -122,13 +120,4 @@ static void test_fork_amid_a_request(void **state)
     assert_int_equal(pthread_join(threads[0], NULL), 0);
     assert_int_equal(pthread_join(threads[1], &result), 0);
     assert_null(result);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        clean_test(test_call_is_there_or_nowhere),
-        clean_test(test_fork_amid_a_request),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

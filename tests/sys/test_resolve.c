@@ -33,9 +33,8 @@ static bool is_loopback(const struct sockaddr_storage *address, uint16_t port)
     return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) && ntohs(v6->sin6_port) == port;
 }
 
-static void test_localhost(void **state)
+test(localhost)
 {
-    (void)state;
     struct sockaddr_storage *addresses;
     int count = resolve("localhost", "80", &addresses);
     assert_true(count >= 1);
@@ -50,9 +49,8 @@ static void test_localhost(void **state)
 }
 
 /* No socket type is left open, so nothing comes twice. */
-static void test_numbers(void **state)
+test(numbers)
 {
-    (void)state;
     struct sockaddr_storage *addresses;
     assert_int_equal(resolve("::1", "443", &addresses), 1);
     assert_true(is_loopback(addresses, 443));
@@ -117,9 +115,8 @@ static const struct translation {
     { EAI_CANCELED, 0, -EIO },
 };
 
-static void test_errors(void **state)
+test(errors)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(translations); i++) {
         struct sockaddr_storage *addresses = NULL;
         struct answer failure = { .error = translations[i].error,
@@ -143,9 +140,8 @@ static struct sockaddr_un local = { .sun_family = AF_UNIX };
     }
 
 /* Families that nobody asked for are passed over, whatever a module of the C library invents. */
-static void test_families(void **state)
+test(families)
 {
-    (void)state;
     struct sockaddr_storage *addresses = NULL;
     struct addrinfo list[] = { INFO(local, &list[1]), INFO(v4, &list[2]), INFO(local, &list[3]),
                                INFO(v6, &list[4]), INFO(v4, NULL) };
@@ -163,9 +159,8 @@ static void test_families(void **state)
     answer = NULL;
 }
 
-static void test_no_memory(void **state)
+test(no_memory)
 {
-    (void)state;
     struct sockaddr_storage *addresses = NULL;
     struct addrinfo list = INFO(v4, NULL);
     struct answer one = { .list = &list };
@@ -177,14 +172,4 @@ static void test_no_memory(void **state)
     assert_null(addresses);
     assert_int_equal(one.freed, 1);
     test_allocator_remove();
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_localhost), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_errors),    cmocka_unit_test(test_families),
-        cmocka_unit_test(test_no_memory),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

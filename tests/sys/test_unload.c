@@ -63,9 +63,8 @@ static void close_before_thread_ends(void *arg)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-static void test_thread_ends_after_close(void **state)
+test(thread_ends_after_close)
 {
-    (void)state;
     expect_success_in_child(close_before_thread_ends, NULL);
 }
 
@@ -115,21 +114,16 @@ static void close_before_signal(void *arg)
     raise(SIGURG);
 }
 
-static void test_signal_after_close(void **state)
+test(signal_after_close)
 {
-    (void)state;
     expect_success_in_child(close_before_signal, NULL);
 }
 
 int main(void)
 {
     char path[4096];
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_thread_ends_after_close),
-        cmocka_unit_test(test_signal_after_close),
-    };
     const char *build = getenv("EDO_BIN_DIR");
     snprintf(path, sizeof path, "%s/libedo.so", build ? build : "");
     if (!build || access(path, R_OK) < 0) return 77; // it was not built
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_all_tests();
 }

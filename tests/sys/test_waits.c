@@ -67,9 +67,8 @@ static void read_under_filter(void *error)
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
-static void test_newer_call_is_denied(void **state)
+test(newer_call_is_denied)
 {
-    (void)state;
     int errors[] = { EPERM, EACCES, ENOSYS, EINVAL };
     for (size_t i = 0; i < ARRAY_LENGTH(errors); i++)
         expect_success_in_child(read_under_filter, &errors[i]);
@@ -85,9 +84,8 @@ static void sleep_under_filter(void *call)
     edo_block_on(runtime, reads_with_limit);
 }
 
-static void test_wait_itself_is_denied(void **state)
+test(wait_itself_is_denied)
 {
-    (void)state;
     long enter = SYS_io_uring_enter;
 #ifdef SYS_epoll_wait
     long wait = SYS_epoll_wait;
@@ -126,9 +124,8 @@ static void close_all_in_task(void *driver)
     edo_block_on(runtime, closes_all);
 }
 
-static void test_descriptors_closed_by_task(void **state)
+test(descriptors_closed_by_task)
 {
-    (void)state;
     expect_abort(close_all_in_task, epoll_name, "edo: epoll_wait: .*cannot wait");
 }
 
@@ -144,9 +141,8 @@ static void close_all_beside_worker(void *driver)
     edo_block_on(runtime, closes_all);
 }
 
-static void test_descriptors_closed_beside_workers(void **state)
+test(descriptors_closed_beside_workers)
 {
-    (void)state;
     expect_abort(close_all_beside_worker, epoll_name, "edo: eventfd: a runtime cannot be woken");
     if (!EDO_HAS_IO_URING) return;
     expect_abort(close_all_beside_worker, io_uring_name, "edo: eventfd: a runtime cannot be woken");
@@ -163,22 +159,9 @@ static void close_timer(void *driver)
     edo_turn(runtime, 0);
 }
 
-static void test_timer_of_a_foreign_loop(void **state)
+test(timer_of_a_foreign_loop)
 {
-    (void)state;
     expect_abort(close_timer, epoll_name, "edo: timerfd_settime: .*cannot wait");
     if (!EDO_HAS_IO_URING) return;
     expect_abort(close_timer, io_uring_name, "edo: timerfd_settime: .*cannot wait");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_newer_call_is_denied),
-        cmocka_unit_test(test_wait_itself_is_denied),
-        cmocka_unit_test(test_descriptors_closed_by_task),
-        cmocka_unit_test(test_descriptors_closed_beside_workers),
-        cmocka_unit_test(test_timer_of_a_foreign_loop),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

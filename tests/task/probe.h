@@ -204,5 +204,3 @@ static inline void append_trace_line(void *text, const edo_trace_line *line)
     size_t used = strlen(text);
     snprintf((char *)text + used, TRACE_SIZE - used, "%*s%s\n", line->depth, "", line->name);
 }
-
-#define RUN(tests) cmocka_run_group_tests(tests, NULL, NULL)

@@ -3,14 +3,7 @@
 
 /* ---- edo_all ---- */
 
-struct all_run_side_by_side {
-    edo_frame();
-    edo_args();
-    edo_op a, b, c;
-    int64_t start;
-};
-
-edo_test(all_run_side_by_side)
+async_test(all_run_side_by_side, edo_op a, b, c; int64_t start;)
 {
     edo_body {
         self->start = edo_now();
@@ -26,13 +19,7 @@ edo_test(all_run_side_by_side)
     }
 }
 
-struct each_result_stands_in_its_future {
-    edo_frame();
-    edo_args();
-    struct gate a, b, c;
-};
-
-edo_test(each_result_stands_in_its_future)
+async_test(each_result_stands_in_its_future, struct gate a, b, c;)
 {
     edo_body {
         self->a = gate_make();
@@ -61,16 +48,11 @@ edo_async(waits_for_all)
     }
 }
 
-struct a_cancelled_all_waits_for_its_children {
-    edo_frame();
-    edo_args();
+async_test(a_cancelled_all_waits_for_its_children,
     struct gate a, work, cleanup;
     struct cleaner cleaner;
     struct waits_for_all child;
-    unsigned ended;
-};
-
-edo_test(a_cancelled_all_waits_for_its_children)
+    unsigned ended;)
 {
     edo_body {
         self->a = gate_make();
@@ -107,15 +89,10 @@ edo_async(one_branch_is_cancelled_by_another)
     }
 }
 
-struct a_branch_may_be_cancelled_alone {
-    edo_frame();
-    edo_args();
+async_test(a_branch_may_be_cancelled_alone,
     edo_op victim, other;
     struct one_branch_is_cancelled_by_another canceller;
-    int64_t start;
-};
-
-edo_test(a_branch_may_be_cancelled_alone)
+    int64_t start;)
 {
     edo_body {
         self->start = edo_now();
@@ -133,13 +110,7 @@ edo_test(a_branch_may_be_cancelled_alone)
 
 /* ---- edo_try_all ---- */
 
-struct without_a_failure_try_all_answers_zero {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-};
-
-edo_test(without_a_failure_try_all_answers_zero)
+async_test(without_a_failure_try_all_answers_zero, struct gate a, b;)
 {
     edo_body {
         int rc;
@@ -154,14 +125,7 @@ edo_test(without_a_failure_try_all_answers_zero)
     }
 }
 
-struct the_first_failure_cancels_the_rest {
-    edo_frame();
-    edo_args();
-    struct gate a, b, c;
-    int round;
-};
-
-edo_test(the_first_failure_cancels_the_rest)
+async_test(the_first_failure_cancels_the_rest, struct gate a, b, c; int round;)
 {
     edo_body {
         int rc;
@@ -185,13 +149,7 @@ edo_test(the_first_failure_cancels_the_rest)
 }
 
 /* Those that came to their ends before, and those that fail after. */
-struct the_first_failure_is_told {
-    edo_frame();
-    edo_args();
-    struct gate good, bad, worse;
-};
-
-edo_test(the_first_failure_is_told)
+async_test(the_first_failure_is_told, struct gate good, bad, worse;)
 {
     edo_body {
         int rc;
@@ -208,15 +166,10 @@ edo_test(the_first_failure_is_told)
     }
 }
 
-struct the_rest_have_ended_their_clean_up {
-    edo_frame();
-    edo_args();
+async_test(the_rest_have_ended_their_clean_up,
     struct gate bad, work, cleanup;
     struct cleaner cleaner;
-    unsigned ended;
-};
-
-edo_test(the_rest_have_ended_their_clean_up)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -235,15 +188,10 @@ edo_test(the_rest_have_ended_their_clean_up)
     }
 }
 
-struct functions_that_have_not_begun_run_as_cancelled {
-    edo_frame();
-    edo_args();
+async_test(functions_that_have_not_begun_run_as_cancelled,
     struct gate bad, unopened;
     struct passer child;
-    unsigned ended;
-};
-
-edo_test(functions_that_have_not_begun_run_as_cancelled)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -260,15 +208,7 @@ edo_test(functions_that_have_not_begun_run_as_cancelled)
 }
 
 /* What has not been polled when one fails is polled as cancelled, and does nothing any more. */
-struct behind_a_failure_nothing_begins {
-    edo_frame();
-    edo_args();
-    struct gate bad;
-    struct receive receive;
-    int messages;
-};
-
-edo_test(behind_a_failure_nothing_begins)
+async_test(behind_a_failure_nothing_begins, struct gate bad; struct receive receive; int messages;)
 {
     edo_body {
         int rc;
@@ -297,14 +237,7 @@ edo_async(tries_all)
     }
 }
 
-struct cancelled_from_outside_try_all_answers_so {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-    struct tries_all child;
-};
-
-edo_test(cancelled_from_outside_try_all_answers_so)
+async_test(cancelled_from_outside_try_all_answers_so, struct gate a, b; struct tries_all child;)
 {
     edo_body {
         self->a = gate_make();
@@ -319,13 +252,7 @@ edo_test(cancelled_from_outside_try_all_answers_so)
 }
 
 /* The result is kept in the frame while it waits; a later one begins afresh. */
-struct a_failure_of_one_is_not_that_of_the_next {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-};
-
-edo_test(a_failure_of_one_is_not_that_of_the_next)
+async_test(a_failure_of_one_is_not_that_of_the_next, struct gate a, b;)
 {
     edo_body {
         int rc;
@@ -339,23 +266,4 @@ edo_test(a_failure_of_one_is_not_that_of_the_next)
         assert_int_equal(rc, 0);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_run_side_by_side_test),
-        cmocka_unit_test(each_result_stands_in_its_future_test),
-        cmocka_unit_test(a_cancelled_all_waits_for_its_children_test),
-        cmocka_unit_test(a_branch_may_be_cancelled_alone_test),
-        cmocka_unit_test(without_a_failure_try_all_answers_zero_test),
-        cmocka_unit_test(the_first_failure_cancels_the_rest_test),
-        cmocka_unit_test(the_first_failure_is_told_test),
-        cmocka_unit_test(the_rest_have_ended_their_clean_up_test),
-        cmocka_unit_test(functions_that_have_not_begun_run_as_cancelled_test),
-        cmocka_unit_test(behind_a_failure_nothing_begins_test),
-        cmocka_unit_test(cancelled_from_outside_try_all_answers_so_test),
-        cmocka_unit_test(a_failure_of_one_is_not_that_of_the_next_test),
-    };
-    return RUN(tests);
 }

@@ -3,13 +3,7 @@
 
 /* ---- the first ---- */
 
-struct the_first_is_told_and_the_rest_are_kept {
-    edo_frame();
-    edo_args();
-    struct gate gates[3];
-};
-
-edo_test(the_first_is_told_and_the_rest_are_kept)
+async_test(the_first_is_told_and_the_rest_are_kept, struct gate gates[3];)
 {
     edo_body {
         int which;
@@ -34,13 +28,7 @@ edo_test(the_first_is_told_and_the_rest_are_kept)
     }
 }
 
-struct those_that_are_ready_together_have_all_ended {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-};
-
-edo_test(those_that_are_ready_together_have_all_ended)
+async_test(those_that_are_ready_together_have_all_ended, struct gate a, b;)
 {
     edo_body {
         int which;
@@ -57,15 +45,11 @@ edo_test(those_that_are_ready_together_have_all_ended)
 
 /* ---- it goes on ---- */
 
-struct what_is_kept_ends_while_its_function_waits_elsewhere {
-    edo_frame(struct passer passer;);
-    edo_args();
+async_test(what_is_kept_ends_while_its_function_waits_elsewhere,
+    edo_callees(struct passer passer;)
     struct gate first, kept, other;
     struct passer child;
-    unsigned ended;
-};
-
-edo_test(what_is_kept_ends_while_its_function_waits_elsewhere)
+    unsigned ended;)
 {
     edo_body {
         int64_t result;
@@ -104,13 +88,7 @@ edo_async(opens_both)
     }
 }
 
-struct what_is_kept_is_polled_first {
-    edo_frame();
-    edo_args();
-    struct gate first, kept, awaited;
-};
-
-edo_test(what_is_kept_is_polled_first)
+async_test(what_is_kept_is_polled_first, struct gate first, kept, awaited;)
 {
     edo_body {
         int64_t result;
@@ -143,16 +121,11 @@ edo_async(limited_sleeper)
     }
 }
 
-struct limits_of_what_is_kept_fire {
-    edo_frame();
-    edo_args();
+async_test(limits_of_what_is_kept_fire,
     struct gate first;
     struct limited_sleeper limited;
     edo_op sleep;
-    int64_t start, ended_at;
-};
-
-edo_test(limits_of_what_is_kept_fire)
+    int64_t start, ended_at;)
 {
     edo_body {
         int rc;
@@ -171,16 +144,11 @@ edo_test(limits_of_what_is_kept_fire)
     }
 }
 
-struct a_loop_keeps_a_branch_with_a_limit {
-    edo_frame();
-    edo_args();
+async_test(a_loop_keeps_a_branch_with_a_limit,
     struct limited_sleeper limited;
     edo_op tick;
     int64_t start, ended_at;
-    int ticks;
-};
-
-edo_test(a_loop_keeps_a_branch_with_a_limit)
+    int ticks;)
 {
     edo_body {
         int which;
@@ -202,14 +170,7 @@ edo_test(a_loop_keeps_a_branch_with_a_limit)
 
 /* ---- taking it back ---- */
 
-struct what_is_kept_may_be_awaited_again {
-    edo_frame();
-    edo_args();
-    struct gate first, a, b, c;
-    int64_t start;
-};
-
-edo_test(what_is_kept_may_be_awaited_again)
+async_test(what_is_kept_may_be_awaited_again, struct gate first, a, b, c; int64_t start;)
 {
     edo_body {
         int64_t result;
@@ -234,13 +195,7 @@ edo_test(what_is_kept_may_be_awaited_again)
     }
 }
 
-struct what_ended_meanwhile_wins_at_once {
-    edo_frame();
-    edo_args();
-    struct gate first, kept, never;
-};
-
-edo_test(what_ended_meanwhile_wins_at_once)
+async_test(what_ended_meanwhile_wins_at_once, struct gate first, kept, never;)
 {
     edo_body {
         int64_t result;
@@ -258,13 +213,7 @@ edo_test(what_ended_meanwhile_wins_at_once)
     }
 }
 
-struct what_is_kept_may_be_cancelled {
-    edo_frame();
-    edo_args();
-    struct gate first, kept;
-};
-
-edo_test(what_is_kept_may_be_cancelled)
+async_test(what_is_kept_may_be_cancelled, struct gate first, kept;)
 {
     edo_body {
         int rc;
@@ -318,9 +267,8 @@ static void run_thief(void *arg)
     edo_run(gives_away_what_it_keeps);
 }
 
-static void what_another_function_keeps_aborts(void **state)
+test(what_another_function_keeps_aborts)
 {
-    (void)state;
     expect_abort(run_thief, NULL, "gate: it is kept by another function's edo_any");
 }
 
@@ -399,7 +347,7 @@ static void run_harm(void *arg)
     edo_run(harms_what_it_keeps, .harm = *(enum harm *)arg);
 }
 
-static void what_is_kept_must_stay_what_and_where_it_is(void **state)
+test(what_is_kept_must_stay_what_and_where_it_is)
 {
     static const char *const lines[HARMS] = {
         [ANEW] = "^edo: edo_sleep: it was built anew while edo_any keeps .*harms_what_it_keeps' at",
@@ -410,19 +358,11 @@ static void what_is_kept_must_stay_what_and_where_it_is(void **state)
         [COPY_FUNCTION] = "^edo: passer: it was moved or copied while edo_any kept it ",
         [MOVE] = "^edo: passer: it was moved or copied while edo_any kept it ",
     };
-    (void)state;
     for (enum harm harm = 0; harm < HARMS; harm++)
         expect_abort(run_harm, &harm, lines[harm]);
 }
 
-struct what_is_kept_sees_the_cancellation {
-    edo_frame();
-    edo_args();
-    struct gate kept;
-    struct keeps_and_waits child;
-};
-
-edo_test(what_is_kept_sees_the_cancellation)
+async_test(what_is_kept_sees_the_cancellation, struct gate kept; struct keeps_and_waits child;)
 {
     edo_body {
         self->kept = gate_make();
@@ -437,14 +377,7 @@ edo_test(what_is_kept_sees_the_cancellation)
 }
 
 /* What was polled before the shield is not covered, also when it is kept. */
-struct a_shield_does_not_cover_what_is_kept {
-    edo_frame();
-    edo_args();
-    struct gate kept;
-    struct keeps_and_waits child;
-};
-
-edo_test(a_shield_does_not_cover_what_is_kept)
+async_test(a_shield_does_not_cover_what_is_kept, struct gate kept; struct keeps_and_waits child;)
 {
     edo_body {
         self->kept = gate_make();
@@ -473,14 +406,7 @@ edo_async(chooses_any)
     }
 }
 
-struct cancelled_with_all_it_answers_so {
-    edo_frame();
-    edo_args();
-    struct gate a, b, stubborn;
-    struct chooses_any child;
-};
-
-edo_test(cancelled_with_all_it_answers_so)
+async_test(cancelled_with_all_it_answers_so, struct gate a, b, stubborn; struct chooses_any child;)
 {
     edo_body {
         self->a = gate_make();
@@ -520,16 +446,12 @@ edo_async(returns_early)
     }
 }
 
-struct what_is_kept_has_ended_when_its_function_has {
-    edo_frame(struct returns_early returns_early;);
-    edo_args();
+async_test(what_is_kept_has_ended_when_its_function_has,
+    edo_callees(struct returns_early returns_early;)
     struct gate kept, work, cleanup;
     struct cleaner cleaner;
     edo_task *task;
-    unsigned ended;
-};
-
-edo_test(what_is_kept_has_ended_when_its_function_has)
+    unsigned ended;)
 {
     edo_body {
         int result;
@@ -549,16 +471,11 @@ edo_test(what_is_kept_has_ended_when_its_function_has)
     }
 }
 
-struct an_abort_ends_what_a_returned_function_keeps {
-    edo_frame();
-    edo_args();
+async_test(an_abort_ends_what_a_returned_function_keeps,
     struct gate kept, work, cleanup;
     struct cleaner cleaner;
     struct returns_early child;
-    unsigned ended;
-};
-
-edo_test(an_abort_ends_what_a_returned_function_keeps)
+    unsigned ended;)
 {
     edo_body {
         self->kept = gate_make();
@@ -580,16 +497,11 @@ edo_test(an_abort_ends_what_a_returned_function_keeps)
     }
 }
 
-struct a_task_ends_with_what_it_keeps {
-    edo_frame();
-    edo_args();
+async_test(a_task_ends_with_what_it_keeps,
     struct gate kept, work, cleanup;
     struct cleaner cleaner;
     edo_task *task;
-    unsigned ended;
-};
-
-edo_test(a_task_ends_with_what_it_keeps)
+    unsigned ended;)
 {
     edo_body {
         int64_t result;
@@ -610,28 +522,4 @@ edo_test(a_task_ends_with_what_it_keeps)
         assert_int_equal(self->ended, 1);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_is_told_and_the_rest_are_kept_test),
-        cmocka_unit_test(those_that_are_ready_together_have_all_ended_test),
-        cmocka_unit_test(what_is_kept_ends_while_its_function_waits_elsewhere_test),
-        cmocka_unit_test(what_is_kept_is_polled_first_test),
-        cmocka_unit_test(limits_of_what_is_kept_fire_test),
-        cmocka_unit_test(a_loop_keeps_a_branch_with_a_limit_test),
-        cmocka_unit_test(what_is_kept_may_be_awaited_again_test),
-        cmocka_unit_test(what_ended_meanwhile_wins_at_once_test),
-        cmocka_unit_test(what_is_kept_may_be_cancelled_test),
-        cmocka_unit_test(what_another_function_keeps_aborts),
-        cmocka_unit_test(what_is_kept_must_stay_what_and_where_it_is),
-        cmocka_unit_test(what_is_kept_sees_the_cancellation_test),
-        cmocka_unit_test(a_shield_does_not_cover_what_is_kept_test),
-        cmocka_unit_test(cancelled_with_all_it_answers_so_test),
-        cmocka_unit_test(what_is_kept_has_ended_when_its_function_has_test),
-        cmocka_unit_test(an_abort_ends_what_a_returned_function_keeps_test),
-        cmocka_unit_test(a_task_ends_with_what_it_keeps_test),
-    };
-    return RUN(tests);
 }

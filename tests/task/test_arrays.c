@@ -5,15 +5,7 @@
 
 enum { MANY = 20 };
 
-struct all_of_an_array_end {
-    edo_frame();
-    edo_args();
-    struct member members[MANY];
-    int64_t start;
-    int count;
-};
-
-edo_test(all_of_an_array_end)
+async_test(all_of_an_array_end, struct member members[MANY]; int64_t start; int count;)
 {
     edo_body {
         for (self->count = 0; self->count <= MANY; self->count++) {
@@ -29,14 +21,9 @@ edo_test(all_of_an_array_end)
     }
 }
 
-struct the_first_failure_ends_the_rest {
-    edo_frame();
-    edo_args();
+async_test(the_first_failure_ends_the_rest,
     struct member *members; // on the heap as well
-    int i;
-};
-
-edo_test(the_first_failure_ends_the_rest)
+    int i;)
 {
     edo_body {
         int rc;
@@ -56,14 +43,7 @@ edo_test(the_first_failure_ends_the_rest)
     }
 }
 
-struct the_first_of_an_array_wins {
-    edo_frame();
-    edo_args();
-    edo_op sleeps[MANY];
-    int first;
-};
-
-edo_test(the_first_of_an_array_wins)
+async_test(the_first_of_an_array_wins, edo_op sleeps[MANY]; int first;)
 {
     edo_body {
         int which;
@@ -89,15 +69,7 @@ edo_test(the_first_of_an_array_wins)
 }
 
 /* Each round hands over what is left: the winner's place is taken by the last. */
-struct any_of_an_array_keeps_the_rest {
-    edo_frame();
-    edo_args();
-    edo_op sleeps[4];
-    int64_t start;
-    int round;
-};
-
-edo_test(any_of_an_array_keeps_the_rest)
+async_test(any_of_an_array_keeps_the_rest, edo_op sleeps[4]; int64_t start; int round;)
 {
     edo_body {
         int which;
@@ -139,15 +111,7 @@ edo_async(waits_for_an_array)
     }
 }
 
-struct cancelled_all_of_an_array_end {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned ended;
-    int how;
-};
-
-edo_test(cancelled_all_of_an_array_end)
+async_test(cancelled_all_of_an_array_end, edo_task *task; unsigned ended; int how;)
 {
     edo_body {
         int rc;
@@ -187,21 +151,7 @@ static void run_on_the_stack(void *arg)
     exit(edo_run(array_on_the_stack));
 }
 
-static void an_array_on_the_stack_aborts(void **state)
+test(an_array_on_the_stack_aborts)
 {
-    (void)state;
     expect_abort(run_on_the_stack, NULL, "edo_sleep.*: .*future");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_of_an_array_end_test),
-        cmocka_unit_test(the_first_failure_ends_the_rest_test),
-        cmocka_unit_test(the_first_of_an_array_wins_test),
-        cmocka_unit_test(any_of_an_array_keeps_the_rest_test),
-        cmocka_unit_test(cancelled_all_of_an_array_end_test),
-        cmocka_unit_test(an_array_on_the_stack_aborts),
-    };
-    return RUN(tests);
 }

@@ -57,12 +57,7 @@ edo_async(in_a_switch)
     }
 }
 
-struct an_await_stands_in_a_switch {
-    edo_frame(struct in_a_switch in_a_switch;);
-    edo_args();
-};
-
-edo_test(an_await_stands_in_a_switch)
+async_test(an_await_stands_in_a_switch, edo_callees(struct in_a_switch in_a_switch;))
 {
     edo_body {
         int path;
@@ -79,13 +74,7 @@ edo_test(an_await_stands_in_a_switch)
 }
 
 /* A switch that jumps into the midst of a loop (Duff's device). */
-struct a_switch_jumps_into_a_loop_of_awaits {
-    edo_frame(struct give give;);
-    edo_args();
-    int left, sum;
-};
-
-edo_test(a_switch_jumps_into_a_loop_of_awaits)
+async_test(a_switch_jumps_into_a_loop_of_awaits, edo_callees(struct give give;) int left, sum;)
 {
     edo_body {
         int value;
@@ -114,13 +103,7 @@ edo_test(a_switch_jumps_into_a_loop_of_awaits)
 
 /* ---- loops ---- */
 
-struct awaits_stand_in_nested_loops {
-    edo_frame(struct give give;);
-    edo_args();
-    int i, j, sum;
-};
-
-edo_test(awaits_stand_in_nested_loops)
+async_test(awaits_stand_in_nested_loops, edo_callees(struct give give;) int i, j, sum;)
 {
     edo_body {
         int value;
@@ -141,13 +124,7 @@ edo_test(awaits_stand_in_nested_loops)
     }
 }
 
-struct an_await_stands_in_a_do_while {
-    edo_frame(struct give give;);
-    edo_args();
-    int count;
-};
-
-edo_test(an_await_stands_in_a_do_while)
+async_test(an_await_stands_in_a_do_while, edo_callees(struct give give;) int count;)
 {
     edo_body {
         int value;
@@ -160,13 +137,7 @@ edo_test(an_await_stands_in_a_do_while)
     }
 }
 
-struct a_goto_leads_across_awaits {
-    edo_frame(struct give give;);
-    edo_args();
-    int rounds;
-};
-
-edo_test(a_goto_leads_across_awaits)
+async_test(a_goto_leads_across_awaits, edo_callees(struct give give;) int rounds;)
 {
     edo_body {
         int value;
@@ -185,13 +156,7 @@ out:
 
 /* ---- short forms ---- */
 
-struct an_await_is_one_statement {
-    edo_frame(struct give give;);
-    edo_args();
-    int i;
-};
-
-edo_test(an_await_is_one_statement)
+async_test(an_await_is_one_statement, edo_callees(struct give give;) int i;)
 {
     edo_body {
         int value;
@@ -212,13 +177,7 @@ edo_test(an_await_is_one_statement)
     edo_call(value, give, .value = (n));                                                           \
     self->sum += value;
 
-struct several_awaits_stand_on_one_line {
-    edo_frame(struct give give;);
-    edo_args();
-    int sum;
-};
-
-edo_test(several_awaits_stand_on_one_line)
+async_test(several_awaits_stand_on_one_line, edo_callees(struct give give;) int sum;)
 {
     edo_body {
         int value;
@@ -237,13 +196,7 @@ edo_test(several_awaits_stand_on_one_line)
 #define HUNDRED  TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 #define THOUSAND HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED
 
-struct a_body_has_a_thousand_awaits {
-    edo_frame(struct give give;);
-    edo_args();
-    int sum;
-};
-
-edo_test(a_body_has_a_thousand_awaits)
+async_test(a_body_has_a_thousand_awaits, edo_callees(struct give give;) int sum;)
 {
     edo_body {
         int value;
@@ -254,16 +207,11 @@ edo_test(a_body_has_a_thousand_awaits)
     }
 }
 
-struct results_go_to_any_place {
-    edo_frame(struct give give;);
-    edo_args();
+async_test(results_go_to_any_place,
+    edo_callees(struct give give;)
     int array[4], i;
-    struct {
-        int64_t member;
-    } inner;
-};
-
-edo_test(results_go_to_any_place)
+    struct { int64_t member;
+    } inner;)
 {
     edo_body {
         for (self->i = 0; self->i < 4; self->i++)
@@ -276,14 +224,7 @@ edo_test(results_go_to_any_place)
 }
 
 /* Several calls of the same function at once have a body, but not a place in it, in common. */
-struct each_frame_has_its_own_place_in_the_body {
-    edo_frame();
-    edo_args();
-    struct in_a_switch calls[4];
-    int i;
-};
-
-edo_test(each_frame_has_its_own_place_in_the_body)
+async_test(each_frame_has_its_own_place_in_the_body, struct in_a_switch calls[4]; int i;)
 {
     edo_body {
         for (int i = 0; i < 4; i++)
@@ -300,14 +241,10 @@ edo_test(each_frame_has_its_own_place_in_the_body)
 
 /* ---- across files ---- */
 
-struct a_function_is_called_from_another_file {
-    edo_frame(struct far_sum far_sum;);
-    edo_args();
+async_test(a_function_is_called_from_another_file,
+    edo_callees(struct far_sum far_sum;)
     struct far_sum child;
-    edo_task *task;
-};
-
-edo_test(a_function_is_called_from_another_file)
+    edo_task *task;)
 {
     edo_body {
         int sum;
@@ -323,22 +260,4 @@ edo_test(a_function_is_called_from_another_file)
         assert_int_equal(sum, 6);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_await_stands_in_a_switch_test),
-        cmocka_unit_test(a_switch_jumps_into_a_loop_of_awaits_test),
-        cmocka_unit_test(awaits_stand_in_nested_loops_test),
-        cmocka_unit_test(an_await_stands_in_a_do_while_test),
-        cmocka_unit_test(a_goto_leads_across_awaits_test),
-        cmocka_unit_test(an_await_is_one_statement_test),
-        cmocka_unit_test(several_awaits_stand_on_one_line_test),
-        cmocka_unit_test(a_body_has_a_thousand_awaits_test),
-        cmocka_unit_test(results_go_to_any_place_test),
-        cmocka_unit_test(each_frame_has_its_own_place_in_the_body_test),
-        cmocka_unit_test(a_function_is_called_from_another_file_test),
-    };
-    return RUN(tests);
 }

@@ -34,12 +34,7 @@ edo_async(sum_tree)
     }
 }
 
-struct functions_recurse {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(functions_recurse)
+async_test(functions_recurse)
 {
     edo_body {
         int64_t sum;
@@ -68,14 +63,7 @@ edo_async(descend)
 
 enum { DEPTH = 1000 };
 
-struct recursion_waits_at_any_depth {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(recursion_waits_at_any_depth)
+async_test(recursion_waits_at_any_depth, struct gate gate; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -87,14 +75,7 @@ edo_test(recursion_waits_at_any_depth)
     }
 }
 
-struct cancellation_reaches_any_depth {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(cancellation_reaches_any_depth)
+async_test(cancellation_reaches_any_depth, struct gate gate; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -108,7 +89,7 @@ edo_test(cancellation_reaches_any_depth)
     }
 }
 
-static void boxes_are_given_back(void **state)
+test(boxes_are_given_back)
 {
     test_allocator_install();
     functions_recurse_test(state);
@@ -133,13 +114,7 @@ edo_async(owner)
     }
 }
 
-struct no_memory_for_a_box {
-    edo_frame();
-    edo_args();
-    bool owned;
-};
-
-edo_test(no_memory_for_a_box)
+edo_async_test(no_memory_for_a_box, bool owned;)
 {
     edo_body {
         int rc;
@@ -156,7 +131,7 @@ edo_test(no_memory_for_a_box)
     }
 }
 
-static void without_memory_the_arguments_stay_the_callers(void **state)
+test(without_memory_the_arguments_stay_the_callers)
 {
     test_allocator_install();
     no_memory_for_a_box_test(state);
@@ -173,9 +148,8 @@ static void sum_with_failures(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void recursion_survives_each_allocation_that_fails(void **state)
+test(recursion_survives_each_allocation_that_fails)
 {
-    (void)state;
     assert_true(with_each_allocation_failing(sum_with_failures, NULL) >= 10);
 }
 
@@ -224,9 +198,8 @@ static void sink_for_ever(void *arg)
     log_release();
 }
 
-static void recursion_ends_with_the_stack(void **state)
+test(recursion_ends_with_the_stack)
 {
-    (void)state;
     edo_config current = { .name = "current" };
     edo_config small = { .workers = 1, .max_spare = -1, .stack_size = 128 << 10 };
     edo_config workers = { .workers = 1, .max_spare = -1 };
@@ -237,18 +210,4 @@ static void recursion_ends_with_the_stack(void **state)
 #else
     (void)current, (void)workers;
 #endif
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(functions_recurse_test),
-        cmocka_unit_test(recursion_waits_at_any_depth_test),
-        cmocka_unit_test(cancellation_reaches_any_depth_test),
-        cmocka_unit_test(boxes_are_given_back),
-        cmocka_unit_test(without_memory_the_arguments_stay_the_callers),
-        cmocka_unit_test(recursion_survives_each_allocation_that_fails),
-        cmocka_unit_test(recursion_ends_with_the_stack),
-    };
-    return RUN(tests);
 }

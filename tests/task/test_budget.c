@@ -141,9 +141,9 @@ static unsigned most_in_a_poll(const edo_config *config, enum kind kind)
     return most;
 }
 
-static void each_operation_uses_one_unit(void **state)
+one_worker_only("a watcher takes turns with the busy task")
+test(each_operation_uses_one_unit)
 {
-    (void)state;
     for (enum kind kind = 0; kind < KINDS; kind++) {
         unsigned most = most_in_a_poll(
             &(edo_config){ .budget = BUDGET, .time_slice = EDO_NEVER, .test_clock = true }, kind);
@@ -154,16 +154,16 @@ static void each_operation_uses_one_unit(void **state)
     }
 }
 
-static void by_default_there_are_128_units(void **state)
+one_worker_only("a watcher takes turns with the busy task")
+test(by_default_there_are_128_units)
 {
-    (void)state;
     assert_int_equal(
         most_in_a_poll(&(edo_config){ .time_slice = EDO_NEVER, .test_clock = true }, SLEEP), 128);
 }
 
-static void a_budget_of_one_still_makes_progress(void **state)
+one_worker_only("a watcher takes turns with the busy task")
+test(a_budget_of_one_still_makes_progress)
 {
-    (void)state;
     assert_int_equal(
         most_in_a_poll(&(edo_config){ .budget = 1, .time_slice = EDO_NEVER, .test_clock = true },
                        SLEEP),
@@ -212,9 +212,8 @@ edo_async(charges_all_it_can)
     }
 }
 
-static void charging_ends_with_the_budget_and_the_task_is_queued(void **state)
+test(charging_ends_with_the_budget_and_the_task_is_queued)
 {
-    (void)state;
     run_unhurried(charges_all_it_can);
 }
 
@@ -278,11 +277,11 @@ edo_async(watch_slice)
 static const edo_config short_slices = { .budget = 1024, .time_slice = SLICE };
 
 /* The first look begins the slice, the second finds it used up; it has budget for all. */
-static void slow_operations_end_with_the_slice(void **state)
+current_thread_only("a watcher takes turns with the busy task, and no helper comes")
+test(slow_operations_end_with_the_slice)
 {
     edo_runtime *runtime;
     unsigned most;
-    (void)state;
     assert_int_equal(create_runtime(&short_slices, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, watch_slice, .ret_most = &most), 0);
     assert_int_equal(most, 2 * SLICE_CHECKS);
@@ -311,10 +310,10 @@ edo_async(sleeps_beside_a_slow_one)
     }
 }
 
-static void behind_a_spent_slice_the_runtime_looks_at_its_timers(void **state)
+current_thread_only("helpers come to the rest of a slow worker")
+test(behind_a_spent_slice_the_runtime_looks_at_its_timers)
 {
     edo_runtime *runtime;
-    (void)state;
     assert_int_equal(create_runtime(&short_slices, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, sleeps_beside_a_slow_one), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -385,9 +384,8 @@ edo_async(limits_a_busy_one)
     }
 }
 
-static void a_limit_is_not_starved(void **state)
+test(a_limit_is_not_starved)
 {
-    (void)state;
     run_unhurried(limits_a_busy_one);
 }
 
@@ -424,9 +422,9 @@ edo_async(compares_busy_tasks)
     }
 }
 
-static void tasks_that_are_busy_get_the_same(void **state)
+one_worker_only("rounds are those of one queue")
+test(tasks_that_are_busy_get_the_same)
 {
-    (void)state;
     run_unhurried(compares_busy_tasks);
 }
 
@@ -448,14 +446,8 @@ edo_async(notes_its_turn)
     }
 }
 
-struct to_yield_is_to_go_behind_the_others {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    char log[32];
-};
-
-edo_test(to_yield_is_to_go_behind_the_others)
+current_thread_only("the order in one queue")
+async_test(to_yield_is_to_go_behind_the_others, edo_scope scope; char log[32];)
 {
     edo_body {
         int rc;
@@ -472,13 +464,7 @@ edo_test(to_yield_is_to_go_behind_the_others)
 }
 
 /* Polled again in the same poll of its task, as a combinator may, it still waits. */
-struct a_yield_waits_for_another_poll_of_its_task {
-    edo_frame();
-    edo_args();
-    edo_op yield;
-};
-
-edo_test(a_yield_waits_for_another_poll_of_its_task)
+async_test(a_yield_waits_for_another_poll_of_its_task, edo_op yield;)
 {
     edo_body {
         int rc;
@@ -543,9 +529,8 @@ edo_async(timers_fire_while_tasks_are_busy)
     }
 }
 
-static void timers_fire_while_all_are_busy(void **state)
+test(timers_fire_while_all_are_busy)
 {
-    (void)state;
     assert_int_equal(edo_run(timers_fire_while_tasks_are_busy), 0);
 }
 
@@ -590,11 +575,10 @@ edo_async(reads_beside_spinners)
     }
 }
 
-static void input_comes_in_while_a_task_is_busy(void **state)
+test(input_comes_in_while_a_task_is_busy)
 {
     int fds[2];
     edo_io *io;
-    (void)state;
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(edo_io_from_fd(fds[0], &io), 0);
     assert_int_equal(edo_run(reads_beside_spinners, .io = io, .fd = fds[1]), 0);
@@ -636,13 +620,12 @@ static void *spawn_from_a_thread(void *arg)
     return (void *)(intptr_t)rc;
 }
 
-static void spawns_from_a_thread_come_in_while_a_task_is_busy(void **state)
+test(spawns_from_a_thread_come_in_while_a_task_is_busy)
 {
     struct handed_over over = { 0 };
     edo_runtime *runtime;
     pthread_t thread;
     void *rc;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &runtime), 0);
     over.runtime = edo_runtime_ref(runtime);
     assert_int_equal(pthread_create(&thread, NULL, spawn_from_a_thread, &over), 0);
@@ -650,31 +633,4 @@ static void spawns_from_a_thread_come_in_while_a_task_is_busy(void **state)
     assert_int_equal(pthread_join(thread, &rc), 0);
     assert_null(rc);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        one_worker("a watcher takes turns with the busy task",
-                   cmocka_unit_test(each_operation_uses_one_unit)),
-        one_worker("a watcher takes turns with the busy task",
-                   cmocka_unit_test(by_default_there_are_128_units)),
-        one_worker("a watcher takes turns with the busy task",
-                   cmocka_unit_test(a_budget_of_one_still_makes_progress)),
-        cmocka_unit_test(charging_ends_with_the_budget_and_the_task_is_queued),
-        current_thread("a watcher takes turns with the busy task, and no helper comes",
-                       cmocka_unit_test(slow_operations_end_with_the_slice)),
-        current_thread("helpers come to the rest of a slow worker",
-                       cmocka_unit_test(behind_a_spent_slice_the_runtime_looks_at_its_timers)),
-        cmocka_unit_test(a_limit_is_not_starved),
-        one_worker("rounds are those of one queue",
-                   cmocka_unit_test(tasks_that_are_busy_get_the_same)),
-        current_thread("the order in one queue",
-                       cmocka_unit_test(to_yield_is_to_go_behind_the_others_test)),
-        cmocka_unit_test(a_yield_waits_for_another_poll_of_its_task_test),
-        cmocka_unit_test(timers_fire_while_all_are_busy),
-        cmocka_unit_test(input_comes_in_while_a_task_is_busy),
-        cmocka_unit_test(spawns_from_a_thread_come_in_while_a_task_is_busy),
-    };
-    return RUN(tests);
 }

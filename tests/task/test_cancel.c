@@ -5,15 +5,10 @@
 
 /* ---- leaves ---- */
 
-struct a_waiting_leaf_answers_that_it_was_cancelled {
-    edo_frame();
-    edo_args();
+async_test(a_waiting_leaf_answers_that_it_was_cancelled,
     struct gate gate;
     edo_op sleep, yield, join;
-    edo_task *task;
-};
-
-edo_test(a_waiting_leaf_answers_that_it_was_cancelled)
+    edo_task *task;)
 {
     edo_body {
         int rc;
@@ -36,15 +31,10 @@ edo_test(a_waiting_leaf_answers_that_it_was_cancelled)
     }
 }
 
-struct a_leaf_with_a_result_answers_the_result {
-    edo_frame();
-    edo_args();
+async_test(a_leaf_with_a_result_answers_the_result,
     struct gate gate, open;
     edo_op sleep, join;
-    edo_task *task;
-};
-
-edo_test(a_leaf_with_a_result_answers_the_result)
+    edo_task *task;)
 {
     edo_body {
         int rc;
@@ -70,14 +60,7 @@ edo_test(a_leaf_with_a_result_answers_the_result)
     }
 }
 
-struct a_leaf_that_cannot_end_at_once_stays_pending {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    int64_t start;
-};
-
-edo_test(a_leaf_that_cannot_end_at_once_stays_pending)
+async_test(a_leaf_that_cannot_end_at_once_stays_pending, struct gate gate; int64_t start;)
 {
     edo_body {
         int64_t result;
@@ -93,15 +76,10 @@ edo_test(a_leaf_that_cannot_end_at_once_stays_pending)
 
 /* ---- twice, too late ---- */
 
-struct to_cancel_twice_is_to_cancel_once {
-    edo_frame();
-    edo_args();
+async_test(to_cancel_twice_is_to_cancel_once,
     struct gate gate;
     struct passer child;
-    unsigned ended;
-};
-
-edo_test(to_cancel_twice_is_to_cancel_once)
+    unsigned ended;)
 {
     edo_body {
         self->gate = gate_make();
@@ -117,15 +95,10 @@ edo_test(to_cancel_twice_is_to_cancel_once)
     }
 }
 
-struct to_cancel_what_is_done_changes_nothing {
-    edo_frame();
-    edo_args();
+async_test(to_cancel_what_is_done_changes_nothing,
     struct gate gate;
     struct passer child;
-    edo_task *task;
-};
-
-edo_test(to_cancel_what_is_done_changes_nothing)
+    edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -148,13 +121,7 @@ edo_test(to_cancel_what_is_done_changes_nothing)
     }
 }
 
-struct a_cancel_after_an_abort_takes_nothing_back {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(a_cancel_after_an_abort_takes_nothing_back)
+async_test(a_cancel_after_an_abort_takes_nothing_back, struct gate gate;)
 {
     edo_body {
         self->gate = gate_make_stubborn();
@@ -191,17 +158,12 @@ edo_async(tries_again)
     }
 }
 
-struct every_further_await_answers_that_it_was_cancelled {
-    edo_frame();
-    edo_args();
+async_test(every_further_await_answers_that_it_was_cancelled,
     struct gate gate;
     struct tries_again child;
     edo_task *task;
     unsigned cancels;
-    int64_t start;
-};
-
-edo_test(every_further_await_answers_that_it_was_cancelled)
+    int64_t start;)
 {
     edo_body {
         int rc;
@@ -250,14 +212,7 @@ edo_async(a_fate_that_was_seen_stays)
     }
 }
 
-struct a_fate_stays_with_those_who_saw_it {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_fate_stays_with_those_who_saw_it)
+async_test(a_fate_stays_with_those_who_saw_it, struct gate gate; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -321,14 +276,7 @@ edo_async(hands_over_while_cancelled)
     }
 }
 
-struct calls_of_a_cancelled_function_run {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned held;
-};
-
-edo_test(calls_of_a_cancelled_function_run)
+async_test(calls_of_a_cancelled_function_run, edo_task *task; unsigned held;)
 {
     edo_body {
         int64_t result;
@@ -343,15 +291,10 @@ edo_test(calls_of_a_cancelled_function_run)
     }
 }
 
-struct cancelled_before_its_first_poll_it_runs_once {
-    edo_frame();
-    edo_args();
+async_test(cancelled_before_its_first_poll_it_runs_once,
     struct releases child;
     edo_task *task;
-    unsigned held;
-};
-
-edo_test(cancelled_before_its_first_poll_it_runs_once)
+    unsigned held;)
 {
     edo_body {
         int64_t result;
@@ -501,15 +444,11 @@ edo_async(cancel_at)
     }
 }
 
-struct clean_up_is_done_wherever_the_cancellation_comes {
-    edo_frame(struct cancel_at cancel_at;);
-    edo_args();
+async_test(clean_up_is_done_wherever_the_cancellation_comes,
+    edo_callees(struct cancel_at cancel_at;)
     struct ledger ledger;
     int n;
-    enum way way;
-};
-
-edo_test(clean_up_is_done_wherever_the_cancellation_comes)
+    enum way way;)
 {
     edo_body {
         int64_t result;
@@ -528,14 +467,10 @@ edo_test(clean_up_is_done_wherever_the_cancellation_comes)
 }
 
 /* Behind the last await the clean-up has begun: the work counts as done. */
-struct cancelled_in_its_clean_up_it_answers_its_result {
-    edo_frame(struct cancel_at cancel_at;);
-    edo_args();
+async_test(cancelled_in_its_clean_up_it_answers_its_result,
+    edo_callees(struct cancel_at cancel_at;)
     struct ledger ledger;
-    enum way way;
-};
-
-edo_test(cancelled_in_its_clean_up_it_answers_its_result)
+    enum way way;)
 {
     edo_body {
         int64_t result;
@@ -594,9 +529,9 @@ edo_async(retries_beside_another)
     }
 }
 
-static void a_careless_retry_loop_starves_nobody(void **state)
+one_worker_only("another task takes turns with it")
+test(a_careless_retry_loop_starves_nobody)
 {
-    (void)state;
     run_unhurried(retries_beside_another);
 }
 
@@ -617,14 +552,7 @@ edo_async(computes)
     }
 }
 
-struct a_loop_that_computes_may_ask {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int i;
-};
-
-edo_test(a_loop_that_computes_may_ask)
+async_test(a_loop_that_computes_may_ask, edo_task *task; int i;)
 {
     edo_body {
         int slices;
@@ -655,14 +583,7 @@ edo_async(cancels_itself)
     }
 }
 
-struct a_task_may_cancel_itself {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_task_may_cancel_itself)
+async_test(a_task_may_cancel_itself, edo_task *task; int64_t start;)
 {
     edo_body {
         int64_t result;
@@ -673,27 +594,4 @@ edo_test(a_task_may_cancel_itself)
         assert_int_equal(edo_now(), self->start);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_waiting_leaf_answers_that_it_was_cancelled_test),
-        cmocka_unit_test(a_leaf_with_a_result_answers_the_result_test),
-        cmocka_unit_test(a_leaf_that_cannot_end_at_once_stays_pending_test),
-        cmocka_unit_test(to_cancel_twice_is_to_cancel_once_test),
-        cmocka_unit_test(to_cancel_what_is_done_changes_nothing_test),
-        cmocka_unit_test(a_cancel_after_an_abort_takes_nothing_back_test),
-        cmocka_unit_test(every_further_await_answers_that_it_was_cancelled_test),
-        cmocka_unit_test(a_fate_stays_with_those_who_saw_it_test),
-        cmocka_unit_test(calls_of_a_cancelled_function_run_test),
-        cmocka_unit_test(cancelled_before_its_first_poll_it_runs_once_test),
-        cmocka_unit_test(clean_up_is_done_wherever_the_cancellation_comes_test),
-        cmocka_unit_test(cancelled_in_its_clean_up_it_answers_its_result_test),
-        one_worker("another task takes turns with it",
-                   cmocka_unit_test(a_careless_retry_loop_starves_nobody)),
-        cmocka_unit_test(a_loop_that_computes_may_ask_test),
-        cmocka_unit_test(a_task_may_cancel_itself_test),
-    };
-    return RUN(tests);
 }

@@ -234,18 +234,6 @@ static struct combination combination_of(unsigned number)
 static struct combination current;
 static bool is_under_way;
 
-static void all_combinations(void **state)
-{
-    enum { COUNT = HANDLES * MOMENTS * MOMENTS * BODIES * WAKERS };
-    (void)state;
-    for (unsigned number = 0; number < COUNT; number++) {
-        current = combination_of(number);
-        is_under_way = true;
-        if (makes_sense(&current)) run_combination(&current);
-        is_under_way = false;
-    }
-}
-
 static int tell_where_it_failed(void **state)
 {
     (void)state;
@@ -255,9 +243,14 @@ static int tell_where_it_failed(void **state)
     return 0;
 }
 
-int main(void)
+fixture(NULL, tell_where_it_failed)
+test(all_combinations)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test_teardown(all_combinations,
-                                                                  tell_where_it_failed) };
-    return RUN(tests);
+    enum { COUNT = HANDLES * MOMENTS * MOMENTS * BODIES * WAKERS };
+    for (unsigned number = 0; number < COUNT; number++) {
+        current = combination_of(number);
+        is_under_way = true;
+        if (makes_sense(&current)) run_combination(&current);
+        is_under_way = false;
+    }
 }

@@ -11,10 +11,9 @@ static edo_context *context_with_user(void *user)
     return context;
 }
 
-static void a_context_holds_its_values(void **state)
+test(a_context_holds_its_values)
 {
     int user;
-    (void)state;
     test_allocator_install();
     edo_context *context = context_with_user(&user);
     const edo_context_values *values = edo_context_values_of(context);
@@ -31,10 +30,9 @@ static void a_context_holds_its_values(void **state)
     test_allocator_remove();
 }
 
-static void without_memory_there_is_no_context(void **state)
+test(without_memory_there_is_no_context)
 {
     edo_context *context = NULL;
-    (void)state;
     test_allocator_install();
     test_allocator_fail_at(1);
     assert_int_equal(edo_context_create(&(edo_context_values){ .priority = 1 }, &context), -ENOMEM);
@@ -133,9 +131,8 @@ static int64_t run_counted(const edo_site *site)
     return result;
 }
 
-static void tasks_inherit_or_are_told_otherwise(void **state)
+test(tasks_inherit_or_are_told_otherwise)
 {
-    (void)state;
     assert_int_equal(run_counted(edo__site_of(tasks_inherit)), 0);
 }
 
@@ -174,9 +171,8 @@ edo_async(replaces)
     }
 }
 
-static void a_task_may_replace_its_context(void **state)
+test(a_task_may_replace_its_context)
 {
-    (void)state;
     assert_int_equal(run_counted(edo__site_of(replaces)), 0);
 }
 
@@ -186,9 +182,8 @@ static void set_outside(void *arg)
     edo_set_context(NULL);
 }
 
-static void outside_of_tasks_there_is_none(void **state)
+test(outside_of_tasks_there_is_none)
 {
-    (void)state;
     assert_null(edo_current_context());
     expect_abort(set_outside, NULL, "edo_set_context: called outside of a task");
 }
@@ -221,14 +216,7 @@ edo_async(long_work)
     }
 }
 
-struct the_deadline_cancels_the_task {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start, ended_at;
-};
-
-edo_test(the_deadline_cancels_the_task)
+async_test(the_deadline_cancels_the_task, edo_task *task; int64_t start, ended_at;)
 {
     edo_body {
         int rc;
@@ -245,14 +233,7 @@ edo_test(the_deadline_cancels_the_task)
     }
 }
 
-struct clean_up_goes_on_behind_the_deadline {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start, ended_at;
-};
-
-edo_test(clean_up_goes_on_behind_the_deadline)
+async_test(clean_up_goes_on_behind_the_deadline, edo_task *task; int64_t start, ended_at;)
 {
     edo_body {
         int rc;
@@ -271,14 +252,7 @@ edo_test(clean_up_goes_on_behind_the_deadline)
 }
 
 /* It still runs, as every function that was handed over. */
-struct a_deadline_that_has_passed_cancels_at_once {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start, ended_at;
-};
-
-edo_test(a_deadline_that_has_passed_cancels_at_once)
+async_test(a_deadline_that_has_passed_cancels_at_once, edo_task *task; int64_t start, ended_at;)
 {
     edo_body {
         int rc;
@@ -312,14 +286,7 @@ edo_async(sets_its_deadline)
     }
 }
 
-struct a_task_may_set_its_own_deadline {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_task_may_set_its_own_deadline)
+async_test(a_task_may_set_its_own_deadline, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -334,14 +301,7 @@ edo_test(a_task_may_set_its_own_deadline)
     }
 }
 
-struct the_earlier_of_limit_and_deadline_counts {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(the_earlier_of_limit_and_deadline_counts)
+async_test(the_earlier_of_limit_and_deadline_counts, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -379,14 +339,7 @@ edo_async(spawns_under_a_deadline)
     }
 }
 
-struct the_deadline_is_inherited {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start, ended_at;
-};
-
-edo_test(the_deadline_is_inherited)
+async_test(the_deadline_is_inherited, edo_task *task; int64_t start, ended_at;)
 {
     edo_body {
         int rc;
@@ -402,22 +355,4 @@ edo_test(the_deadline_is_inherited)
         assert_int_equal(self->ended_at - self->start, edo_ms(10));
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_context_holds_its_values),
-        cmocka_unit_test(without_memory_there_is_no_context),
-        cmocka_unit_test(tasks_inherit_or_are_told_otherwise),
-        cmocka_unit_test(a_task_may_replace_its_context),
-        cmocka_unit_test(outside_of_tasks_there_is_none),
-        cmocka_unit_test(the_deadline_cancels_the_task_test),
-        cmocka_unit_test(clean_up_goes_on_behind_the_deadline_test),
-        cmocka_unit_test(a_deadline_that_has_passed_cancels_at_once_test),
-        cmocka_unit_test(a_task_may_set_its_own_deadline_test),
-        cmocka_unit_test(the_earlier_of_limit_and_deadline_counts_test),
-        cmocka_unit_test(the_deadline_is_inherited_test),
-    };
-    return RUN(tests);
 }

@@ -16,14 +16,7 @@ edo_async(count_up)
     }
 }
 
-struct nothing_happens_before_the_first_poll {
-    edo_frame();
-    edo_args();
-    struct count_up child;
-    int counter;
-};
-
-edo_test(nothing_happens_before_the_first_poll)
+async_test(nothing_happens_before_the_first_poll, struct count_up child; int counter;)
 {
     edo_body {
         self->counter = 0;
@@ -37,14 +30,7 @@ edo_test(nothing_happens_before_the_first_poll)
     }
 }
 
-struct a_future_that_is_never_polled_does_nothing {
-    edo_frame();
-    edo_args();
-    struct count_up child;
-    int counter;
-};
-
-edo_test(a_future_that_is_never_polled_does_nothing)
+async_test(a_future_that_is_never_polled_does_nothing, struct count_up child; int counter;)
 {
     edo_body {
         self->counter = 0;
@@ -54,14 +40,8 @@ edo_test(a_future_that_is_never_polled_does_nothing)
     }
 }
 
-struct a_spawned_function_runs_only_when_its_spawner_waits {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int counter;
-};
-
-edo_test(a_spawned_function_runs_only_when_its_spawner_waits)
+current_thread_only("another worker may run it meanwhile")
+async_test(a_spawned_function_runs_only_when_its_spawner_waits, edo_task *task; int counter;)
 {
     edo_body {
         int rc;
@@ -74,14 +54,7 @@ edo_test(a_spawned_function_runs_only_when_its_spawner_waits)
     }
 }
 
-struct a_future_that_is_done_is_not_polled_again {
-    edo_frame();
-    edo_args();
-    struct count_up child;
-    int counter;
-};
-
-edo_test(a_future_that_is_done_is_not_polled_again)
+async_test(a_future_that_is_done_is_not_polled_again, struct count_up child; int counter;)
 {
     edo_body {
         self->counter = 0;
@@ -114,13 +87,7 @@ static const int64_t all_kinds[] = {
     0, 1, -1, -ENOMEM, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 };
 
-struct results_of_all_kinds_come_back {
-    edo_frame(struct echo_value echo_value;);
-    edo_args();
-    size_t i;
-};
-
-edo_test(results_of_all_kinds_come_back)
+async_test(results_of_all_kinds_come_back, edo_callees(struct echo_value echo_value;) size_t i;)
 {
     edo_body {
         int64_t result;
@@ -134,12 +101,8 @@ edo_test(results_of_all_kinds_come_back)
     }
 }
 
-struct results_are_converted_to_the_type_that_takes_them {
-    edo_frame(struct echo_value echo_value;);
-    edo_args();
-};
-
-edo_test(results_are_converted_to_the_type_that_takes_them)
+async_test(results_are_converted_to_the_type_that_takes_them,
+    edo_callees(struct echo_value echo_value;))
 {
     edo_body {
         short small;
@@ -167,13 +130,9 @@ edo_async(output)
     }
 }
 
-struct what_is_no_number_goes_to_an_output {
-    edo_frame(struct output output;);
-    edo_args();
-    const char *text;
-};
-
-edo_test(what_is_no_number_goes_to_an_output)
+async_test(what_is_no_number_goes_to_an_output,
+    edo_callees(struct output output;)
+    const char *text;)
 {
     edo_body {
         int rc;
@@ -211,12 +170,7 @@ edo_async(level_two)
     }
 }
 
-struct calls_nest {
-    edo_frame(struct level_two level_two;);
-    edo_args();
-};
-
-edo_test(calls_nest)
+async_test(calls_nest, edo_callees(struct level_two level_two;))
 {
     edo_body {
         int digits;
@@ -248,12 +202,7 @@ edo_async(locals)
     }
 }
 
-struct callees_share_a_slot_and_locals_stay {
-    edo_frame(struct locals locals;);
-    edo_args();
-};
-
-edo_test(callees_share_a_slot_and_locals_stay)
+async_test(callees_share_a_slot_and_locals_stay, edo_callees(struct locals locals;))
 {
     edo_body {
         int64_t sum;
@@ -275,14 +224,10 @@ edo_async(without_arguments)
     }
 }
 
-struct a_function_may_have_no_arguments {
-    edo_frame(struct without_arguments without_arguments;);
-    edo_args();
+async_test(a_function_may_have_no_arguments,
+    edo_callees(struct without_arguments without_arguments;)
     struct without_arguments child;
-    edo_task *task;
-};
-
-edo_test(a_function_may_have_no_arguments)
+    edo_task *task;)
 {
     edo_body {
         int value;
@@ -324,13 +269,9 @@ edo_async(big)
     }
 }
 
-struct a_call_initialises_only_head_and_arguments {
-    edo_frame(struct big big;);
-    edo_args();
-    struct big child;
-};
-
-edo_test(a_call_initialises_only_head_and_arguments)
+async_test(a_call_initialises_only_head_and_arguments,
+    edo_callees(struct big big;)
+    struct big child;)
 {
     edo_body {
         int found;
@@ -346,13 +287,7 @@ edo_test(a_call_initialises_only_head_and_arguments)
     }
 }
 
-struct spawn_big {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(spawn_big)
+edo_async_test(spawn_big, edo_task *task;)
 {
     edo_body {
         int found;
@@ -365,7 +300,7 @@ edo_test(spawn_big)
     }
 }
 
-static void spawns_and_boxes_initialise_only_head_and_arguments(void **state)
+test(spawns_and_boxes_initialise_only_head_and_arguments)
 {
     test_allocator_install();
     spawn_big_test(state);
@@ -385,13 +320,7 @@ edo_async(aligned)
     }
 }
 
-struct frames_are_aligned_for_any_type {
-    edo_frame(struct aligned aligned;);
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(frames_are_aligned_for_any_type)
+async_test(frames_are_aligned_for_any_type, edo_callees(struct aligned aligned;) edo_task *task;)
 {
     edo_body {
         int off;
@@ -451,40 +380,15 @@ static void move_a_cancelled_frame(void *arg)
     move_a_frame(true, true);
 }
 
-static void a_frame_that_moved_after_its_first_poll_aborts(void **state)
+test(a_frame_that_moved_after_its_first_poll_aborts)
 {
-    (void)state;
     const char *rule = "passer: the frame was moved or copied after its first poll";
     expect_abort(move_a_polled_frame, NULL, rule);
     expect_abort(move_a_cancelled_frame, NULL, rule);
 }
 
-static void a_frame_may_move_before_its_first_poll(void **state)
+test(a_frame_may_move_before_its_first_poll)
 {
-    (void)state;
     move_a_frame(false, false);
     move_a_frame(false, true);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_happens_before_the_first_poll_test),
-        cmocka_unit_test(a_future_that_is_never_polled_does_nothing_test),
-        current_thread("another worker may run it meanwhile",
-                       cmocka_unit_test(a_spawned_function_runs_only_when_its_spawner_waits_test)),
-        cmocka_unit_test(a_future_that_is_done_is_not_polled_again_test),
-        cmocka_unit_test(results_of_all_kinds_come_back_test),
-        cmocka_unit_test(results_are_converted_to_the_type_that_takes_them_test),
-        cmocka_unit_test(what_is_no_number_goes_to_an_output_test),
-        cmocka_unit_test(calls_nest_test),
-        cmocka_unit_test(callees_share_a_slot_and_locals_stay_test),
-        cmocka_unit_test(a_function_may_have_no_arguments_test),
-        cmocka_unit_test(a_call_initialises_only_head_and_arguments_test),
-        cmocka_unit_test(spawns_and_boxes_initialise_only_head_and_arguments),
-        cmocka_unit_test(frames_are_aligned_for_any_type_test),
-        cmocka_unit_test(a_frame_that_moved_after_its_first_poll_aborts),
-        cmocka_unit_test(a_frame_may_move_before_its_first_poll),
-    };
-    return RUN(tests);
 }

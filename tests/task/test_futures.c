@@ -3,15 +3,9 @@
 
 /* ---- a leaf ---- */
 
-struct awaited_on_wherever_it_lies {
-    edo_frame();
-    edo_args();
-    struct gate mine, *elsewhere;
-};
-
 static struct gate static_gate;
 
-edo_test(awaited_on_wherever_it_lies)
+async_test(awaited_on_wherever_it_lies, struct gate mine, *elsewhere;)
 {
     edo_body {
         int64_t value;
@@ -27,13 +21,7 @@ edo_test(awaited_on_wherever_it_lies)
     }
 }
 
-struct awaited_on_again_it_answers_the_same_at_once {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(awaited_on_again_it_answers_the_same_at_once)
+async_test(awaited_on_again_it_answers_the_same_at_once, struct gate gate;)
 {
     edo_body {
         int64_t value;
@@ -47,14 +35,7 @@ edo_test(awaited_on_again_it_answers_the_same_at_once)
     }
 }
 
-struct an_operation_may_be_a_member_of_the_frame {
-    edo_frame();
-    edo_args();
-    edo_op first, second;
-    int64_t start;
-};
-
-edo_test(an_operation_may_be_a_member_of_the_frame)
+async_test(an_operation_may_be_a_member_of_the_frame, edo_op first, second; int64_t start;)
 {
     edo_body {
         int rc;
@@ -70,13 +51,7 @@ edo_test(an_operation_may_be_a_member_of_the_frame)
     }
 }
 
-struct its_states_are_new_waiting_done {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(its_states_are_new_waiting_done)
+async_test(its_states_are_new_waiting_done, struct gate gate;)
 {
     edo_body {
         self->gate = gate_make();
@@ -91,14 +66,7 @@ edo_test(its_states_are_new_waiting_done)
     }
 }
 
-struct a_poll_without_a_wake_changes_nothing {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    int i;
-};
-
-edo_test(a_poll_without_a_wake_changes_nothing)
+async_test(a_poll_without_a_wake_changes_nothing, struct gate gate; int i;)
 {
     edo_body {
         self->gate = gate_make();
@@ -131,13 +99,7 @@ static edo_poll countdown_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops countdown_ops = { .name = "countdown", .poll = countdown_poll };
 
-struct it_may_wake_its_task_while_it_is_polled {
-    edo_frame();
-    edo_args();
-    struct countdown countdown;
-};
-
-edo_test(it_may_wake_its_task_while_it_is_polled)
+async_test(it_may_wake_its_task_while_it_is_polled, struct countdown countdown;)
 {
     edo_body {
         int rc;
@@ -170,13 +132,7 @@ static edo_poll alarm_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops alarm_ops = { .name = "alarm", .poll = alarm_poll };
 
-struct it_may_ask_for_a_poll_at_a_moment {
-    edo_frame();
-    edo_args();
-    struct alarm alarm;
-};
-
-edo_test(it_may_ask_for_a_poll_at_a_moment)
+async_test(it_may_ask_for_a_poll_at_a_moment, struct alarm alarm;)
 {
     edo_body {
         int rc;
@@ -188,14 +144,7 @@ edo_test(it_may_ask_for_a_poll_at_a_moment)
     }
 }
 
-struct it_sees_the_fate_of_who_polls_it {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    struct passer child;
-};
-
-edo_test(it_sees_the_fate_of_who_polls_it)
+async_test(it_sees_the_fate_of_who_polls_it, struct gate gate; struct passer child;)
 {
     edo_body {
         self->gate = gate_make_stubborn();
@@ -235,14 +184,7 @@ static edo_poll both_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops both_ops = { .name = "both", .poll = both_poll };
 
-struct it_may_poll_others {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-    struct both both;
-};
-
-edo_test(it_may_poll_others)
+async_test(it_may_poll_others, struct gate a, b; struct both both;)
 {
     edo_body {
         int64_t sum;
@@ -257,14 +199,7 @@ edo_test(it_may_poll_others)
     }
 }
 
-struct its_cancellation_reaches_those_that_it_polls {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-    struct both both;
-};
-
-edo_test(its_cancellation_reaches_those_that_it_polls)
+async_test(its_cancellation_reaches_those_that_it_polls, struct gate a, b; struct both both;)
 {
     edo_body {
         self->a = gate_make();
@@ -289,13 +224,7 @@ static edo_poll inquisitive_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops inquisitive_ops = { .name = "inquisitive", .poll = inquisitive_poll };
 
-struct it_may_ask_where_it_runs {
-    edo_frame();
-    edo_args();
-    edo_future future;
-};
-
-edo_test(it_may_ask_where_it_runs)
+async_test(it_may_ask_where_it_runs, edo_future future;)
 {
     edo_body {
         int rc;
@@ -303,22 +232,4 @@ edo_test(it_may_ask_where_it_runs)
         edo_await_on(rc, &self->future);
         edo_return(rc);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(awaited_on_wherever_it_lies_test),
-        cmocka_unit_test(awaited_on_again_it_answers_the_same_at_once_test),
-        cmocka_unit_test(an_operation_may_be_a_member_of_the_frame_test),
-        cmocka_unit_test(its_states_are_new_waiting_done_test),
-        cmocka_unit_test(a_poll_without_a_wake_changes_nothing_test),
-        cmocka_unit_test(it_may_wake_its_task_while_it_is_polled_test),
-        cmocka_unit_test(it_may_ask_for_a_poll_at_a_moment_test),
-        cmocka_unit_test(it_sees_the_fate_of_who_polls_it_test),
-        cmocka_unit_test(it_may_poll_others_test),
-        cmocka_unit_test(its_cancellation_reaches_those_that_it_polls_test),
-        cmocka_unit_test(it_may_ask_where_it_runs_test),
-    };
-    return RUN(tests);
 }

@@ -96,49 +96,38 @@ static void expect_stale(enum misuse misuse, const char *pattern)
     assert_non_null(strstr(text, "heap-use-after-free"));
 }
 
-static void test_join_twice(void **state)
+test(join_twice)
 {
-    (void)state;
     expect_stale(JOIN_TWICE, GIVEN_BACK("edo_join"));
 }
 
-static void test_detach_twice(void **state)
+test(detach_twice)
 {
-    (void)state;
     expect_stale(DETACH_TWICE, GIVEN_BACK("edo_detach"));
 }
 
-static void test_cancel_after_detach(void **state)
+test(cancel_after_detach)
 {
-    (void)state;
     expect_stale(CANCEL_AFTER_DETACH, GIVEN_BACK("edo_task_cancel"));
 }
 
-static void test_abort_after_join(void **state)
+test(abort_after_join)
 {
-    (void)state;
     expect_stale(ABORT_AFTER_JOIN, GIVEN_BACK("edo_task_abort"));
 }
 
-static void test_ask_after_join(void **state)
+test(ask_after_join)
 {
-    (void)state;
     expect_stale(ASK_AFTER_JOIN, GIVEN_BACK("edo_task_is_done"));
 }
 
-static void test_name_after_join(void **state)
+test(name_after_join)
 {
-    (void)state;
     expect_stale(NAME_AFTER_JOIN, GIVEN_BACK("edo_task_name"));
 }
 
 /* What a task does with itself needs no handle. */
-struct asks_itself {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(asks_itself)
+async_test(asks_itself)
 {
     edo_body {
         int rc;
@@ -197,9 +186,8 @@ static void leak_handles(bool report)
         edo_detach(tasks[i]);
 }
 
-static void test_leaked_handles_are_named(void **state)
+test(leaked_handles_are_named)
 {
-    (void)state;
     char line[128];
     log_capture();
     leak_handles(true);
@@ -212,9 +200,8 @@ static void test_leaked_handles_are_named(void **state)
     log_release();
 }
 
-static void test_leaked_handles_are_not_named_unasked(void **state)
+test(leaked_handles_are_not_named_unasked)
 {
-    (void)state;
     log_capture();
     leak_handles(false);
     if (EDO_DEBUG && !EDO__TSAN)
@@ -275,29 +262,11 @@ static void run_reads_ended(void *arg)
     edo_block_on(runtime, reads_ended);
 }
 
-static void test_ended_frame(void **state)
+test(ended_frame)
 {
-    (void)state;
     if (!EDO_DEBUG || EDO__TSAN) skip(); // nothing checks it
     char text[4096];
     int status = run_in_child(run_reads_ended, NULL, text, sizeof text);
     assert_int_not_equal(status, 0);
     if (EDO__ASAN) assert_non_null(strstr(text, "heap-use-after-free"));
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join_twice),
-        cmocka_unit_test(test_detach_twice),
-        cmocka_unit_test(test_cancel_after_detach),
-        cmocka_unit_test(test_abort_after_join),
-        cmocka_unit_test(test_ask_after_join),
-        cmocka_unit_test(test_name_after_join),
-        cmocka_unit_test(asks_itself_test),
-        cmocka_unit_test(test_leaked_handles_are_named),
-        cmocka_unit_test(test_leaked_handles_are_not_named_unasked),
-        cmocka_unit_test(test_ended_frame),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,14 +24,7 @@ edo_async(result_of)
 
 static const int64_t results[] = { 0, 1, -EIO, -ECANCELED, INT64_MAX, INT64_MIN };
 
-struct join_answers_the_result {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    size_t i;
-};
-
-edo_test(join_answers_the_result)
+async_test(join_answers_the_result, edo_task *task; size_t i;)
 {
     edo_body {
         int64_t result;
@@ -46,16 +39,11 @@ edo_test(join_answers_the_result)
 }
 
 /* At once: in the same poll, which is one of this worker. */
-struct a_task_that_has_ended_is_joined_at_once {
-    edo_frame();
-    edo_args();
+async_test(a_task_that_has_ended_is_joined_at_once,
     struct gate gate;
     edo_task *task;
     const edo_cx *cx;
-    uint64_t polls;
-};
-
-edo_test(a_task_that_has_ended_is_joined_at_once)
+    uint64_t polls;)
 {
     edo_body {
         int rc;
@@ -76,12 +64,7 @@ edo_test(a_task_that_has_ended_is_joined_at_once)
     }
 }
 
-struct nonsense_is_refused {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(nonsense_is_refused)
+async_test(nonsense_is_refused)
 {
     edo_body {
         int rc;
@@ -95,17 +78,12 @@ edo_test(nonsense_is_refused)
 
 /* ---- the handle ---- */
 
-struct a_cancelled_join_leaves_the_handle {
-    edo_frame();
-    edo_args();
+async_test(a_cancelled_join_leaves_the_handle,
     struct gate gate;
     edo_task *task;
     edo_op sleep, join;
     unsigned ended;
-    int i;
-};
-
-edo_test(a_cancelled_join_leaves_the_handle)
+    int i;)
 {
     edo_body {
         int rc;
@@ -130,15 +108,10 @@ edo_test(a_cancelled_join_leaves_the_handle)
 }
 
 /* The task ends in the same round in which the join is cancelled. */
-struct a_join_that_is_cancelled_at_the_end_answers_the_result {
-    edo_frame();
-    edo_args();
+async_test(a_join_that_is_cancelled_at_the_end_answers_the_result,
     struct gate gate;
     edo_task *task;
-    edo_op join;
-};
-
-edo_test(a_join_that_is_cancelled_at_the_end_answers_the_result)
+    edo_op join;)
 {
     edo_body {
         int rc;
@@ -156,15 +129,7 @@ edo_test(a_join_that_is_cancelled_at_the_end_answers_the_result)
     }
 }
 
-struct a_join_may_be_kept_and_polled_often {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    edo_op join, sleep;
-    int i;
-};
-
-edo_test(a_join_may_be_kept_and_polled_often)
+async_test(a_join_may_be_kept_and_polled_often, edo_task *task; edo_op join, sleep; int i;)
 {
     edo_body {
         int rc;
@@ -249,11 +214,10 @@ edo_async(until_done)
     }
 }
 
-static void the_function_has_ended_and_what_it_did_is_seen(void **state)
+test(the_function_has_ended_and_what_it_did_is_seen)
 {
     struct theatre theatre = { 0 };
     pthread_t thread;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &theatre.runtime), 0);
     assert_int_equal(pthread_create(&thread, NULL, join_rounds, &theatre), 0);
     assert_int_equal(edo_block_on(theatre.runtime, until_done, .done = &theatre.done), 0);
@@ -281,13 +245,7 @@ edo_async(joins_the_next)
     }
 }
 
-struct joins_make_chains {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(joins_make_chains)
+async_test(joins_make_chains, edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -296,19 +254,4 @@ edo_test(joins_make_chains)
         assert_int_equal(result, 1000);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(join_answers_the_result_test),
-        cmocka_unit_test(a_task_that_has_ended_is_joined_at_once_test),
-        cmocka_unit_test(nonsense_is_refused_test),
-        cmocka_unit_test(a_cancelled_join_leaves_the_handle_test),
-        cmocka_unit_test(a_join_that_is_cancelled_at_the_end_answers_the_result_test),
-        cmocka_unit_test(a_join_may_be_kept_and_polled_often_test),
-        cmocka_unit_test(the_function_has_ended_and_what_it_did_is_seen),
-        cmocka_unit_test(joins_make_chains_test),
-    };
-    return RUN(tests);
 }

@@ -19,13 +19,7 @@ edo_async(answer)
     }
 }
 
-struct own_answer {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(own_answer)
+async_test(own_answer, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -37,13 +31,7 @@ edo_test(own_answer)
     }
 }
 
-struct limited_join {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(limited_join)
+async_test(limited_join, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -58,14 +46,7 @@ edo_test(limited_join)
 }
 
 /* Cancelled before its first poll, joins a task that has ended: the handle stays. */
-struct late_join {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    edo_op join;
-};
-
-edo_test(late_join)
+async_test(late_join, edo_task *task; edo_op join;)
 {
     edo_body {
         int rc;
@@ -82,14 +63,4 @@ edo_test(late_join)
         assert_int_equal(edo_op_progress(edo_last_op()), 1);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(own_answer_test),
-        cmocka_unit_test(limited_join_test),
-        cmocka_unit_test(late_join_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

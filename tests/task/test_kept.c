@@ -59,10 +59,9 @@ edo_async(beside)
     }
 }
 
-static void another_task_looks_at_it(void **state)
+test(another_task_looks_at_it)
 {
     edo_runtime *runtime;
-    (void)state;
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, beside), -ECANCELED);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -84,12 +83,11 @@ edo_async(brief)
     }
 }
 
-static void its_owner_looks_at_it_between_turns(void **state)
+test(its_owner_looks_at_it_between_turns)
 {
     edo_runtime *runtime;
     edo_task *task;
     bool stop = false;
-    (void)state;
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, brief, .ret_task = &task, .stop = &stop), 0);
     assert_int_equal(look(task), 0);
@@ -126,10 +124,9 @@ edo_async(waker)
     }
 }
 
-static void it_is_woken(void **state)
+test(it_is_woken)
 {
     edo_runtime *runtime;
-    (void)state;
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, waker), 0);
     assert_int_equal(edo_runtime_task_count(runtime), 0);
@@ -167,12 +164,11 @@ static void *run_show(void *other)
 }
 
 /* It is turned away at first, but not for ever. */
-static void another_thread_looks_at_it(void **state)
+test(another_thread_looks_at_it)
 {
     struct other other = { .stop = false };
     pthread_t thread;
     void *status;
-    (void)state;
     sem_init(&other.spawned, 0, 0);
     assert_int_equal(pthread_create(&thread, NULL, run_show, &other), 0);
     sem_wait(&other.spawned);
@@ -234,23 +230,10 @@ edo_async(latecomer)
     }
 }
 
-static void it_waits_for_who_was_turned_away(void **state)
+test(it_waits_for_who_was_turned_away)
 {
     edo_runtime *runtime;
-    (void)state;
     assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, latecomer), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(another_task_looks_at_it),
-        cmocka_unit_test(its_owner_looks_at_it_between_turns),
-        cmocka_unit_test(it_is_woken),
-        cmocka_unit_test(another_thread_looks_at_it),
-        cmocka_unit_test(it_waits_for_who_was_turned_away),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

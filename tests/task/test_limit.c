@@ -2,13 +2,7 @@
  * that passes after a cancellation changes nothing. */
 #include "task/probe.h"
 
-struct a_limit_passes {
-    edo_frame();
-    edo_args();
-    int64_t start;
-};
-
-edo_test(a_limit_passes)
+async_test(a_limit_passes, int64_t start;)
 {
     edo_body {
         int rc;
@@ -21,13 +15,7 @@ edo_test(a_limit_passes)
     }
 }
 
-struct an_operation_within_its_limit_is_not_touched {
-    edo_frame();
-    edo_args();
-    int64_t start;
-};
-
-edo_test(an_operation_within_its_limit_is_not_touched)
+async_test(an_operation_within_its_limit_is_not_touched, int64_t start;)
 {
     edo_body {
         int rc;
@@ -62,9 +50,8 @@ edo_async(never_early_on_the_real_clock)
     }
 }
 
-static void a_limit_is_never_early(void **state)
+test(a_limit_is_never_early)
 {
-    (void)state;
     assert_int_equal(edo_run(never_early_on_the_real_clock), 0);
 }
 
@@ -83,14 +70,7 @@ edo_async(limited_sleep)
     }
 }
 
-struct not_a_nanosecond_early {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(not_a_nanosecond_early)
+async_test(not_a_nanosecond_early, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -112,13 +92,7 @@ edo_test(not_a_nanosecond_early)
 
 /* ---- what is ready wins ---- */
 
-struct what_is_ready_wins {
-    edo_frame(struct passer passer;);
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(what_is_ready_wins)
+async_test(what_is_ready_wins, edo_callees(struct passer passer;) struct gate gate;)
 {
     edo_body {
         int64_t result;
@@ -137,13 +111,7 @@ edo_test(what_is_ready_wins)
     }
 }
 
-struct a_limit_that_has_passed_ends_what_is_not_ready {
-    edo_frame();
-    edo_args();
-    int64_t start;
-};
-
-edo_test(a_limit_that_has_passed_ends_what_is_not_ready)
+async_test(a_limit_that_has_passed_ends_what_is_not_ready, int64_t start;)
 {
     edo_body {
         int rc;
@@ -157,12 +125,7 @@ edo_test(a_limit_that_has_passed_ends_what_is_not_ready)
     }
 }
 
-struct a_limit_may_be_endless {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(a_limit_may_be_endless)
+async_test(a_limit_may_be_endless)
 {
     edo_body {
         int rc;
@@ -195,14 +158,10 @@ edo_async(lasting)
     }
 }
 
-struct a_limited_call_has_ended_its_clean_up_too {
-    edo_frame(struct lasting lasting;);
-    edo_args();
+async_test(a_limited_call_has_ended_its_clean_up_too,
+    edo_callees(struct lasting lasting;)
     int64_t start;
-    unsigned ended;
-};
-
-edo_test(a_limited_call_has_ended_its_clean_up_too)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -217,13 +176,9 @@ edo_test(a_limited_call_has_ended_its_clean_up_too)
     }
 }
 
-struct a_limit_that_passes_in_the_clean_up_changes_nothing {
-    edo_frame(struct lasting lasting;);
-    edo_args();
-    int64_t start;
-};
-
-edo_test(a_limit_that_passes_in_the_clean_up_changes_nothing)
+async_test(a_limit_that_passes_in_the_clean_up_changes_nothing,
+    edo_callees(struct lasting lasting;)
+    int64_t start;)
 {
     edo_body {
         int rc;
@@ -235,12 +190,7 @@ edo_test(a_limit_that_passes_in_the_clean_up_changes_nothing)
     }
 }
 
-struct a_call_that_answers_otherwise_shows_its_answer {
-    edo_frame(struct lasting lasting;);
-    edo_args();
-};
-
-edo_test(a_call_that_answers_otherwise_shows_its_answer)
+async_test(a_call_that_answers_otherwise_shows_its_answer, edo_callees(struct lasting lasting;))
 {
     edo_body {
         int rc;
@@ -254,14 +204,10 @@ edo_test(a_call_that_answers_otherwise_shows_its_answer)
     }
 }
 
-struct a_limit_waits_for_what_cannot_end_at_once {
-    edo_frame(struct passer passer;);
-    edo_args();
+async_test(a_limit_waits_for_what_cannot_end_at_once,
+    edo_callees(struct passer passer;)
     struct gate gate;
-    int64_t start;
-};
-
-edo_test(a_limit_waits_for_what_cannot_end_at_once)
+    int64_t start;)
 {
     edo_body {
         int64_t result;
@@ -290,13 +236,9 @@ edo_async(inner_limit)
     }
 }
 
-struct of_nested_limits_the_earliest_counts {
-    edo_frame(struct inner_limit inner_limit;);
-    edo_args();
-    int64_t start, inner_result;
-};
-
-edo_test(of_nested_limits_the_earliest_counts)
+async_test(of_nested_limits_the_earliest_counts,
+    edo_callees(struct inner_limit inner_limit;)
+    int64_t start, inner_result;)
 {
     edo_body {
         int rc;
@@ -316,14 +258,7 @@ edo_test(of_nested_limits_the_earliest_counts)
     }
 }
 
-struct a_limit_may_be_renewed {
-    edo_frame();
-    edo_args();
-    int64_t start;
-    int i;
-};
-
-edo_test(a_limit_may_be_renewed)
+async_test(a_limit_may_be_renewed, int64_t start; int i;)
 {
     edo_body {
         int rc;
@@ -356,14 +291,7 @@ edo_async(limited)
     }
 }
 
-struct a_limit_that_passes_after_a_cancellation_changes_nothing {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_limit_that_passes_after_a_cancellation_changes_nothing)
+async_test(a_limit_that_passes_after_a_cancellation_changes_nothing, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -379,13 +307,7 @@ edo_test(a_limit_that_passes_after_a_cancellation_changes_nothing)
     }
 }
 
-struct a_cancellation_after_the_limit_leaves_it_at_that {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(a_cancellation_after_the_limit_leaves_it_at_that)
+async_test(a_cancellation_after_the_limit_leaves_it_at_that, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -416,13 +338,7 @@ edo_async(limits_while_cancelled)
     }
 }
 
-struct in_a_cancelled_function_a_limit_changes_nothing {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(in_a_cancelled_function_a_limit_changes_nothing)
+async_test(in_a_cancelled_function_a_limit_changes_nothing, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -433,27 +349,4 @@ edo_test(in_a_cancelled_function_a_limit_changes_nothing)
         assert_int_equal(rc, -ECANCELED);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_limit_passes_test),
-        cmocka_unit_test(an_operation_within_its_limit_is_not_touched_test),
-        cmocka_unit_test(a_limit_is_never_early),
-        cmocka_unit_test(not_a_nanosecond_early_test),
-        cmocka_unit_test(what_is_ready_wins_test),
-        cmocka_unit_test(a_limit_that_has_passed_ends_what_is_not_ready_test),
-        cmocka_unit_test(a_limit_may_be_endless_test),
-        cmocka_unit_test(a_limited_call_has_ended_its_clean_up_too_test),
-        cmocka_unit_test(a_limit_that_passes_in_the_clean_up_changes_nothing_test),
-        cmocka_unit_test(a_call_that_answers_otherwise_shows_its_answer_test),
-        cmocka_unit_test(a_limit_waits_for_what_cannot_end_at_once_test),
-        cmocka_unit_test(of_nested_limits_the_earliest_counts_test),
-        cmocka_unit_test(a_limit_may_be_renewed_test),
-        cmocka_unit_test(a_limit_that_passes_after_a_cancellation_changes_nothing_test),
-        cmocka_unit_test(a_cancellation_after_the_limit_leaves_it_at_that_test),
-        cmocka_unit_test(in_a_cancelled_function_a_limit_changes_nothing_test),
-    };
-    return RUN(tests);
 }

@@ -88,9 +88,8 @@ static void run_root(void *arg)
     edo_run(root, .how = how, .waits = waits);
 }
 
-static void an_abort_of_a_constructor_names_the_innermost_await(void **state)
+test(an_abort_of_a_constructor_names_the_innermost_await)
 {
-    (void)state;
     for (how = ALONE; how <= KEPT; how++)
         for (int i = 0; i < 2; i++) {
             waits = i;
@@ -157,9 +156,8 @@ static void run_polls(void *arg)
     edo_block_on(runtime, passer, .gate = &(struct gate){ .base.ops = &gate_ops }); // for ever
 }
 
-static void an_abort_in_a_poll_names_the_await_too(void **state)
+test(an_abort_in_a_poll_names_the_await_too)
 {
-    (void)state;
     expect_place(run_polls, "polls_misuse", POLL_LINE);
 }
 
@@ -183,18 +181,7 @@ static void run_hasty(void *arg)
     edo_run(hasty);
 }
 
-static void before_the_first_await_there_is_no_line(void **state)
+test(before_the_first_await_there_is_no_line)
 {
-    (void)state;
     expect_abort(run_hasty, NULL, "in 'hasty' \\(.*test_places.c\\) before its first await\\]$");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_abort_of_a_constructor_names_the_innermost_await),
-        cmocka_unit_test(an_abort_in_a_poll_names_the_await_too),
-        cmocka_unit_test(before_the_first_await_there_is_no_line),
-    };
-    return RUN(tests);
 }

@@ -41,15 +41,7 @@ edo_async(pair)
     }
 }
 
-struct a_sibling_that_was_polled_already_sees_it {
-    edo_frame();
-    edo_args();
-    gate gate;
-    edo_task *task;
-    int abort;
-};
-
-edo_test(a_sibling_that_was_polled_already_sees_it)
+async_test(a_sibling_that_was_polled_already_sees_it, gate gate; edo_task *task; int abort;)
 {
     edo_body {
         int rc;
@@ -87,14 +79,7 @@ edo_async(keeper)
     }
 }
 
-struct a_kept_branch_sees_it {
-    edo_frame();
-    edo_args();
-    gate kept, rest;
-    edo_task *task;
-};
-
-edo_test(a_kept_branch_sees_it)
+async_test(a_kept_branch_sees_it, gate kept, rest; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -129,14 +114,7 @@ edo_async(quitter)
     }
 }
 
-struct a_function_sees_its_own {
-    edo_frame();
-    edo_args();
-    gate gate;
-    edo_task *task;
-};
-
-edo_test(a_function_sees_its_own)
+async_test(a_function_sees_its_own, gate gate; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -171,15 +149,7 @@ edo_async(hurried)
     }
 }
 
-struct the_deadline_of_a_new_context_is_met {
-    edo_frame();
-    edo_args();
-    gate gate;
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(the_deadline_of_a_new_context_is_met)
+async_test(the_deadline_of_a_new_context_is_met, gate gate; edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -194,15 +164,4 @@ edo_test(the_deadline_of_a_new_context_is_met)
         assert_int_equal(rc, -ECANCELED);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_sibling_that_was_polled_already_sees_it_test),
-        cmocka_unit_test(a_kept_branch_sees_it_test),
-        cmocka_unit_test(a_function_sees_its_own_test),
-        cmocka_unit_test(the_deadline_of_a_new_context_is_met_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,14 +28,9 @@ edo_async(owner)
     }
 }
 
-struct an_abort_of_the_joiner_aborts_members_that_were_never_cancelled {
-    edo_frame();
-    edo_args();
+async_test(an_abort_of_the_joiner_aborts_members_that_were_never_cancelled,
     gate work, cleanup;
-    edo_task *task;
-};
-
-edo_test(an_abort_of_the_joiner_aborts_members_that_were_never_cancelled)
+    edo_task *task;)
 {
     edo_body {
         int rc;
@@ -56,16 +51,11 @@ edo_test(an_abort_of_the_joiner_aborts_members_that_were_never_cancelled)
 
 /* ---- results ---- */
 
-struct a_join_keeps_the_results_of_members {
-    edo_frame();
-    edo_args();
+async_test(a_join_keeps_the_results_of_members,
     edo_scope scope;
     edo_member member;
     gate open;
-    int sum, i;
-};
-
-edo_test(a_join_keeps_the_results_of_members)
+    int sum, i;)
 {
     edo_body {
         int rc;
@@ -84,13 +74,4 @@ edo_test(a_join_keeps_the_results_of_members)
         assert_int_equal(self->sum, 21);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_abort_of_the_joiner_aborts_members_that_were_never_cancelled_test),
-        cmocka_unit_test(a_join_keeps_the_results_of_members_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

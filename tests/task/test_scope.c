@@ -6,15 +6,7 @@
 
 /* ---- join ---- */
 
-struct join_waits_for_all {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    int64_t start;
-    unsigned ended;
-};
-
-edo_test(join_waits_for_all)
+async_test(join_waits_for_all, edo_scope scope; int64_t start; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -35,14 +27,7 @@ edo_test(join_waits_for_all)
     }
 }
 
-struct an_empty_scope_is_joined_at_once {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    int64_t start;
-};
-
-edo_test(an_empty_scope_is_joined_at_once)
+async_test(an_empty_scope_is_joined_at_once, edo_scope scope; int64_t start;)
 {
     edo_body {
         int rc;
@@ -58,15 +43,7 @@ edo_test(an_empty_scope_is_joined_at_once)
     }
 }
 
-struct a_joined_scope_takes_members_again {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    unsigned ended;
-    int round;
-};
-
-edo_test(a_joined_scope_takes_members_again)
+async_test(a_joined_scope_takes_members_again, edo_scope scope; unsigned ended; int round;)
 {
     edo_body {
         int rc;
@@ -82,15 +59,10 @@ edo_test(a_joined_scope_takes_members_again)
     }
 }
 
-struct a_scope_may_be_opened_again_in_a_loop {
-    edo_frame();
-    edo_args();
+async_test(a_scope_may_be_opened_again_in_a_loop,
     edo_scope outer, scope;
     unsigned ended;
-    int round;
-};
-
-edo_test(a_scope_may_be_opened_again_in_a_loop)
+    int round;)
 {
     edo_body {
         int rc;
@@ -110,14 +82,7 @@ edo_test(a_scope_may_be_opened_again_in_a_loop)
 
 /* ---- failures ---- */
 
-struct the_first_failure_is_answered_and_the_rest_go_on {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    unsigned ended;
-};
-
-edo_test(the_first_failure_is_answered_and_the_rest_go_on)
+async_test(the_first_failure_is_answered_and_the_rest_go_on, edo_scope scope; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -138,16 +103,11 @@ edo_test(the_first_failure_is_answered_and_the_rest_go_on)
     }
 }
 
-struct fail_fast_cancels_the_rest {
-    edo_frame();
-    edo_args();
+async_test(fail_fast_cancels_the_rest,
     edo_scope scope;
     struct gate work, cleanup;
     int64_t start;
-    unsigned ended;
-};
-
-edo_test(fail_fast_cancels_the_rest)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -175,14 +135,7 @@ edo_test(fail_fast_cancels_the_rest)
 }
 
 /* Under a cancelled scope, that is no failure. */
-struct members_that_were_cancelled_have_not_failed {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    unsigned ended;
-};
-
-edo_test(members_that_were_cancelled_have_not_failed)
+async_test(members_that_were_cancelled_have_not_failed, edo_scope scope; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -202,13 +155,7 @@ edo_test(members_that_were_cancelled_have_not_failed)
     }
 }
 
-struct a_member_that_ends_as_cancelled_by_itself_has_failed {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-};
-
-edo_test(a_member_that_ends_as_cancelled_by_itself_has_failed)
+async_test(a_member_that_ends_as_cancelled_by_itself_has_failed, edo_scope scope;)
 {
     edo_body {
         int rc;
@@ -222,17 +169,12 @@ edo_test(a_member_that_ends_as_cancelled_by_itself_has_failed)
 
 /* ---- cancellation ---- */
 
-struct cancel_ends_all_and_takes_no_more {
-    edo_frame();
-    edo_args();
+async_test(cancel_ends_all_and_takes_no_more,
     edo_scope scope;
     edo_member member;
     unsigned ended;
     int i;
-    int64_t start;
-};
-
-edo_test(cancel_ends_all_and_takes_no_more)
+    int64_t start;)
 {
     edo_body {
         int rc;
@@ -314,12 +256,7 @@ edo_async(join_test)
     }
 }
 
-struct a_cancelled_join_cancels_and_waits {
-    edo_frame(struct join_test join_test;);
-    edo_args();
-};
-
-edo_test(a_cancelled_join_cancels_and_waits)
+async_test(a_cancelled_join_cancels_and_waits, edo_callees(struct join_test join_test;))
 {
     edo_body {
         int rc;
@@ -333,15 +270,7 @@ edo_test(a_cancelled_join_cancels_and_waits)
     }
 }
 
-struct a_limited_join_has_ended_the_members {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    unsigned ended;
-    int64_t start;
-};
-
-edo_test(a_limited_join_has_ended_the_members)
+async_test(a_limited_join_has_ended_the_members, edo_scope scope; unsigned ended; int64_t start;)
 {
     edo_body {
         int rc;
@@ -359,14 +288,7 @@ edo_test(a_limited_join_has_ended_the_members)
 }
 
 /* All had ended before the cancellation: that is its result. */
-struct a_cancelled_join_with_a_result_answers_it {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    edo_op join;
-};
-
-edo_test(a_cancelled_join_with_a_result_answers_it)
+async_test(a_cancelled_join_with_a_result_answers_it, edo_scope scope; edo_op join;)
 {
     edo_body {
         int rc;
@@ -384,15 +306,10 @@ edo_test(a_cancelled_join_with_a_result_answers_it)
     }
 }
 
-struct an_aborted_join_aborts_the_members {
-    edo_frame();
-    edo_args();
+async_test(an_aborted_join_aborts_the_members,
     struct gate work, cleanup;
     edo_task *task;
-    unsigned ended;
-};
-
-edo_test(an_aborted_join_aborts_the_members)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -465,15 +382,7 @@ static void run_opens_again_early(void *arg)
 
 /* ---- failures that nobody wants to know ---- */
 
-struct a_scope_may_ignore_failures {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    edo_member member;
-    unsigned ended;
-};
-
-edo_test(a_scope_may_ignore_failures)
+async_test(a_scope_may_ignore_failures, edo_scope scope; edo_member member; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -513,17 +422,15 @@ static void run_contradiction(void *arg)
     exit(edo_run(contradicts_itself));
 }
 
-static void contradicting_flags_abort(void **state)
+test(contradicting_flags_abort)
 {
-    (void)state;
     expect_abort(run_contradiction, NULL,
                  "edo_scope_open: EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST");
 }
 
-static void leaving_early_aborts_with_the_names(void **state)
+test(leaving_early_aborts_with_the_names)
 {
     int two = 2, many = 1000;
-    (void)state;
     expect_abort(run_leaves_early, &two,
                  "leaves_early: it returned while its scope had 2 live members: "
                  "'member' #[0-9]+, 'named' #[0-9]+");
@@ -532,13 +439,9 @@ static void leaving_early_aborts_with_the_names(void **state)
     expect_abort(run_opens_again_early, NULL, "opens_again_early: .* 1 live members: 'member' #");
 }
 
-struct a_scope_of_ended_members_may_be_left {
-    edo_frame(struct member member;);
-    edo_args();
-    edo_scope scope;
-};
-
-edo_test(a_scope_of_ended_members_may_be_left)
+async_test(a_scope_of_ended_members_may_be_left,
+    edo_callees(struct member member;)
+    edo_scope scope;)
 {
     edo_body {
         int rc;
@@ -547,28 +450,4 @@ edo_test(a_scope_of_ended_members_may_be_left)
         edo_await(rc, edo_sleep(edo_ms(1)));
         edo_return(rc); // a result that nobody asked for is dropped
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(join_waits_for_all_test),
-        cmocka_unit_test(an_empty_scope_is_joined_at_once_test),
-        cmocka_unit_test(a_joined_scope_takes_members_again_test),
-        cmocka_unit_test(a_scope_may_be_opened_again_in_a_loop_test),
-        cmocka_unit_test(the_first_failure_is_answered_and_the_rest_go_on_test),
-        cmocka_unit_test(fail_fast_cancels_the_rest_test),
-        cmocka_unit_test(members_that_were_cancelled_have_not_failed_test),
-        cmocka_unit_test(a_member_that_ends_as_cancelled_by_itself_has_failed_test),
-        cmocka_unit_test(cancel_ends_all_and_takes_no_more_test),
-        cmocka_unit_test(a_cancelled_join_cancels_and_waits_test),
-        cmocka_unit_test(a_limited_join_has_ended_the_members_test),
-        cmocka_unit_test(a_cancelled_join_with_a_result_answers_it_test),
-        cmocka_unit_test(an_aborted_join_aborts_the_members_test),
-        cmocka_unit_test(leaving_early_aborts_with_the_names),
-        cmocka_unit_test(a_scope_may_ignore_failures_test),
-        cmocka_unit_test(contradicting_flags_abort),
-        cmocka_unit_test(a_scope_of_ended_members_may_be_left_test),
-    };
-    return RUN(tests);
 }

@@ -5,17 +5,12 @@
 
 /* ---- next ---- */
 
-struct next_answers_in_the_order_of_ends {
-    edo_frame();
-    edo_args();
+async_test(next_answers_in_the_order_of_ends,
     edo_scope scope;
     edo_member member;
     int i, user;
     uint64_t last_id;
-    int64_t start;
-};
-
-edo_test(next_answers_in_the_order_of_ends)
+    int64_t start;)
 {
     edo_body {
         int rc;
@@ -51,15 +46,7 @@ edo_test(next_answers_in_the_order_of_ends)
     }
 }
 
-struct several_ended_members_wait_for_next {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    edo_member member;
-    int i;
-};
-
-edo_test(several_ended_members_wait_for_next)
+async_test(several_ended_members_wait_for_next, edo_scope scope; edo_member member; int i;)
 {
     edo_body {
         int rc;
@@ -80,15 +67,10 @@ edo_test(several_ended_members_wait_for_next)
     }
 }
 
-struct a_cancelled_next_takes_no_member {
-    edo_frame();
-    edo_args();
+async_test(a_cancelled_next_takes_no_member,
     edo_scope scope;
     edo_member member;
-    edo_op next, sleep;
-};
-
-edo_test(a_cancelled_next_takes_no_member)
+    edo_op next, sleep;)
 {
     edo_body {
         int rc;
@@ -108,15 +90,10 @@ edo_test(a_cancelled_next_takes_no_member)
     }
 }
 
-struct a_cancelled_next_answers_a_member_that_has_ended {
-    edo_frame();
-    edo_args();
+async_test(a_cancelled_next_answers_a_member_that_has_ended,
     edo_scope scope;
     edo_member member;
-    edo_op next;
-};
-
-edo_test(a_cancelled_next_answers_a_member_that_has_ended)
+    edo_op next;)
 {
     edo_body {
         int rc;
@@ -156,24 +133,18 @@ static void run_next_without_results(void *arg)
     edo_run(next_without_results);
 }
 
-static void next_needs_results(void **state)
+test(next_needs_results)
 {
-    (void)state;
     expect_abort(run_next_without_results, NULL,
                  "edo_scope_next: the scope was opened without EDO_SCOPE_RESULTS");
 }
 
 /* ---- one waits at a time ---- */
 
-struct a_second_one_that_waits_is_refused {
-    edo_frame();
-    edo_args();
+async_test(a_second_one_that_waits_is_refused,
     edo_scope scope;
     edo_member member;
-    edo_op join, second_join, next;
-};
-
-edo_test(a_second_one_that_waits_is_refused)
+    edo_op join, second_join, next;)
 {
     edo_body {
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
@@ -209,15 +180,10 @@ edo_async(spawns_into)
     }
 }
 
-struct members_may_spawn_members_while_it_is_joined {
-    edo_frame();
-    edo_args();
+async_test(members_may_spawn_members_while_it_is_joined,
     edo_scope scope;
     unsigned ended;
-    int64_t start;
-};
-
-edo_test(members_may_spawn_members_while_it_is_joined)
+    int64_t start;)
 {
     edo_body {
         int rc;
@@ -235,15 +201,7 @@ edo_test(members_may_spawn_members_while_it_is_joined)
     }
 }
 
-struct other_tasks_may_spawn_members {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    edo_task *task;
-    unsigned ended;
-};
-
-edo_test(other_tasks_may_spawn_members)
+async_test(other_tasks_may_spawn_members, edo_scope scope; edo_task *task; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -290,15 +248,7 @@ edo_async(nested)
     }
 }
 
-struct a_cancellation_goes_down_nested_scopes {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned ended;
-    int64_t start;
-};
-
-edo_test(a_cancellation_goes_down_nested_scopes)
+async_test(a_cancellation_goes_down_nested_scopes, edo_task *task; unsigned ended; int64_t start;)
 {
     edo_body {
         int rc;
@@ -338,13 +288,9 @@ edo_async(two_scopes)
     }
 }
 
-struct a_function_may_have_several_scopes {
-    edo_frame(struct two_scopes two_scopes;);
-    edo_args();
-    unsigned ended;
-};
-
-edo_test(a_function_may_have_several_scopes)
+async_test(a_function_may_have_several_scopes,
+    edo_callees(struct two_scopes two_scopes;)
+    unsigned ended;)
 {
     edo_body {
         int rc;
@@ -389,10 +335,9 @@ edo_async(thousands)
     }
 }
 
-static void thousands_of_members_leave_no_memory(void **state)
+test(thousands_of_members_leave_no_memory)
 {
     edo_runtime *runtime;
-    (void)state;
     test_allocator_install();
     assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, thousands, .flags = 0), 0);
@@ -401,13 +346,6 @@ static void thousands_of_members_leave_no_memory(void **state)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     test_allocator_remove();
 }
-
-struct no_memory_for_a_member {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    char *argument;
-};
 
 struct large_member {
     edo_frame();
@@ -423,7 +361,7 @@ edo_async(large_member)
     }
 }
 
-edo_test(no_memory_for_a_member)
+edo_async_test(no_memory_for_a_member, edo_scope scope; char *argument;)
 {
     edo_body {
         int rc;
@@ -440,7 +378,7 @@ edo_test(no_memory_for_a_member)
     }
 }
 
-static void without_memory_the_arguments_stay_the_callers(void **state)
+test(without_memory_the_arguments_stay_the_callers)
 {
     test_allocator_install();
     no_memory_for_a_member_test(state);
@@ -451,17 +389,12 @@ static void without_memory_the_arguments_stay_the_callers(void **state)
 
 enum { CANCEL_MEMBERS = 9 };
 
-struct one_member_is_cancelled {
-    edo_frame();
-    edo_args();
+async_test(one_member_is_cancelled,
     edo_scope scope;
     edo_member member;
     uint64_t ids[CANCEL_MEMBERS];
     int64_t start;
-    int i;
-};
-
-edo_test(one_member_is_cancelled)
+    int i;)
 {
     edo_body {
         int rc;
@@ -487,14 +420,7 @@ edo_test(one_member_is_cancelled)
     }
 }
 
-struct ids_of_other_scopes_are_unknown {
-    edo_frame();
-    edo_args();
-    edo_scope a, b;
-    uint64_t id;
-};
-
-edo_test(ids_of_other_scopes_are_unknown)
+async_test(ids_of_other_scopes_are_unknown, edo_scope a, b; uint64_t id;)
 {
     edo_body {
         int rc;
@@ -551,31 +477,8 @@ edo_async(members_race_with_their_cancellation)
     }
 }
 
-static void members_race_on_workers(void **state)
+test(members_race_on_workers)
 {
-    (void)state;
     edo_config config = { .workers = 3 };
     assert_int_equal(edo_run_with(&config, members_race_with_their_cancellation), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(next_answers_in_the_order_of_ends_test),
-        cmocka_unit_test(several_ended_members_wait_for_next_test),
-        cmocka_unit_test(a_cancelled_next_takes_no_member_test),
-        cmocka_unit_test(a_cancelled_next_answers_a_member_that_has_ended_test),
-        cmocka_unit_test(next_needs_results),
-        cmocka_unit_test(a_second_one_that_waits_is_refused_test),
-        cmocka_unit_test(members_may_spawn_members_while_it_is_joined_test),
-        cmocka_unit_test(other_tasks_may_spawn_members_test),
-        cmocka_unit_test(a_cancellation_goes_down_nested_scopes_test),
-        cmocka_unit_test(a_function_may_have_several_scopes_test),
-        cmocka_unit_test(thousands_of_members_leave_no_memory),
-        cmocka_unit_test(without_memory_the_arguments_stay_the_callers),
-        cmocka_unit_test(one_member_is_cancelled_test),
-        cmocka_unit_test(ids_of_other_scopes_are_unknown_test),
-        cmocka_unit_test(members_race_on_workers),
-    };
-    return RUN(tests);
 }

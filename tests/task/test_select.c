@@ -3,14 +3,7 @@
 
 /* ---- the winner ---- */
 
-struct the_winner_is_told_by_its_position {
-    edo_frame();
-    edo_args();
-    struct gate gates[4];
-    int i, round;
-};
-
-edo_test(the_winner_is_told_by_its_position)
+async_test(the_winner_is_told_by_its_position, struct gate gates[4]; int i, round;)
 {
     edo_body {
         int which;
@@ -36,13 +29,7 @@ edo_test(the_winner_is_told_by_its_position)
     }
 }
 
-struct a_failure_wins_as_well {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-};
-
-edo_test(a_failure_wins_as_well)
+async_test(a_failure_wins_as_well, struct gate a, b;)
 {
     edo_body {
         int which;
@@ -56,13 +43,7 @@ edo_test(a_failure_wins_as_well)
 }
 
 /* Nobody cancelled the function: so this -ECANCELED is an answer as any other. */
-struct an_answer_of_cancelled_wins_too {
-    edo_frame();
-    edo_args();
-    struct gate a, b;
-};
-
-edo_test(an_answer_of_cancelled_wins_too)
+async_test(an_answer_of_cancelled_wins_too, struct gate a, b;)
 {
     edo_body {
         int which;
@@ -74,13 +55,7 @@ edo_test(an_answer_of_cancelled_wins_too)
     }
 }
 
-struct a_select_of_one_is_an_await {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(a_select_of_one_is_an_await)
+async_test(a_select_of_one_is_an_await, struct gate gate;)
 {
     edo_body {
         int which;
@@ -93,14 +68,7 @@ edo_test(a_select_of_one_is_an_await)
     }
 }
 
-struct the_first_of_two_deadlines_wins {
-    edo_frame();
-    edo_args();
-    edo_op late, early;
-    int64_t start;
-};
-
-edo_test(the_first_of_two_deadlines_wins)
+async_test(the_first_of_two_deadlines_wins, edo_op late, early; int64_t start;)
 {
     edo_body {
         int which;
@@ -117,15 +85,10 @@ edo_test(the_first_of_two_deadlines_wins)
 
 /* ---- the losers ---- */
 
-struct losers_have_ended_their_clean_up {
-    edo_frame();
-    edo_args();
+async_test(losers_have_ended_their_clean_up,
     struct gate signal, work, cleanup;
     struct cleaner loser;
-    unsigned ended;
-};
-
-edo_test(losers_have_ended_their_clean_up)
+    unsigned ended;)
 {
     edo_body {
         int which;
@@ -147,13 +110,7 @@ edo_test(losers_have_ended_their_clean_up)
 }
 
 /* The cancellation came too late: what it did is not lost. */
-struct a_loser_that_finished_anyway_shows_its_result {
-    edo_frame();
-    edo_args();
-    struct gate signal, stubborn;
-};
-
-edo_test(a_loser_that_finished_anyway_shows_its_result)
+async_test(a_loser_that_finished_anyway_shows_its_result, struct gate signal, stubborn;)
 {
     edo_body {
         int which;
@@ -170,13 +127,7 @@ edo_test(a_loser_that_finished_anyway_shows_its_result)
 }
 
 /* The winner stays who won first, whatever the losers answer. */
-struct losers_that_finish_do_not_win {
-    edo_frame();
-    edo_args();
-    struct gate gates[3];
-};
-
-edo_test(losers_that_finish_do_not_win)
+async_test(losers_that_finish_do_not_win, struct gate gates[3];)
 {
     edo_body {
         int which;
@@ -194,14 +145,9 @@ edo_test(losers_that_finish_do_not_win)
 
 /* ---- messages ---- */
 
-struct of_two_messages_that_are_ready_one_is_taken {
-    edo_frame();
-    edo_args();
+async_test(of_two_messages_that_are_ready_one_is_taken,
     int first, second, round;
-    struct receive a, b;
-};
-
-edo_test(of_two_messages_that_are_ready_one_is_taken)
+    struct receive a, b;)
 {
     edo_body {
         int which;
@@ -237,16 +183,11 @@ edo_async(counts_its_run)
     }
 }
 
-struct a_function_that_had_not_begun_runs_as_cancelled {
-    edo_frame();
-    edo_args();
+async_test(a_function_that_had_not_begun_runs_as_cancelled,
     struct gate open;
     struct counts_its_run child;
     int runs;
-    int64_t start;
-};
-
-edo_test(a_function_that_had_not_begun_runs_as_cancelled)
+    int64_t start;)
 {
     edo_body {
         int which;
@@ -265,14 +206,7 @@ edo_test(a_function_that_had_not_begun_runs_as_cancelled)
 
 /* ---- the order ---- */
 
-struct biased_goes_from_left_to_right {
-    edo_frame();
-    edo_args();
-    struct gate gates[3];
-    int round;
-};
-
-edo_test(biased_goes_from_left_to_right)
+async_test(biased_goes_from_left_to_right, struct gate gates[3]; int round;)
 {
     edo_body {
         int which;
@@ -328,11 +262,10 @@ static void draw_with_seed(uint64_t seed, unsigned *counts, unsigned char *seque
 }
 
 /* Standard deviation of a count: sqrt(4000 x 1/4 x 3/4) = 27; six of them each way. */
-static void each_of_those_that_are_ready_wins_as_often(void **state)
+test(each_of_those_that_are_ready_wins_as_often)
 {
     unsigned counts[CHOICES];
     unsigned char sequence[DRAWS];
-    (void)state;
     for (uint64_t seed = 1; seed <= 10; seed++) {
         draw_with_seed(seed * 0x9e3779b97f4a7c15, counts, sequence);
         for (int i = 0; i < CHOICES; i++)
@@ -340,11 +273,11 @@ static void each_of_those_that_are_ready_wins_as_often(void **state)
     }
 }
 
-static void the_seed_decides_the_choices(void **state)
+current_thread_only("each worker draws for itself")
+test(the_seed_decides_the_choices)
 {
     unsigned counts[CHOICES];
     unsigned char first[DRAWS], same[DRAWS], other[DRAWS];
-    (void)state;
     draw_with_seed(12345, counts, first);
     draw_with_seed(12345, counts, same);
     draw_with_seed(54321, counts, other);
@@ -367,15 +300,10 @@ edo_async(selects)
     }
 }
 
-struct cancelled_with_all_its_children_it_answers_so {
-    edo_frame();
-    edo_args();
+async_test(cancelled_with_all_its_children_it_answers_so,
     struct gate a, b;
     struct selects child;
-    int which;
-};
-
-edo_test(cancelled_with_all_its_children_it_answers_so)
+    int which;)
 {
     edo_body {
         self->a = gate_make();
@@ -392,15 +320,10 @@ edo_test(cancelled_with_all_its_children_it_answers_so)
     }
 }
 
-struct cancelled_but_for_one_that_one_wins {
-    edo_frame();
-    edo_args();
+async_test(cancelled_but_for_one_that_one_wins,
     struct gate a, stubborn;
     struct selects child;
-    int which, round;
-};
-
-edo_test(cancelled_but_for_one_that_one_wins)
+    int which, round;)
 {
     edo_body {
         for (self->round = 0; self->round < 20; self->round++) {
@@ -419,17 +342,12 @@ edo_test(cancelled_but_for_one_that_one_wins)
     }
 }
 
-struct cancelled_while_the_losers_clean_up {
-    edo_frame();
-    edo_args();
+async_test(cancelled_while_the_losers_clean_up,
     struct gate signal, work, cleanup;
     struct cleaner loser;
     struct selects child;
     unsigned ended;
-    int which;
-};
-
-edo_test(cancelled_while_the_losers_clean_up)
+    int which;)
 {
     edo_body {
         self->signal = gate_make_open(3);
@@ -473,13 +391,7 @@ edo_async(selects_in_clean_up)
     }
 }
 
-struct behind_a_shield_it_waits_as_usual {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(behind_a_shield_it_waits_as_usual)
+async_test(behind_a_shield_it_waits_as_usual, edo_task *task;)
 {
     edo_body {
         int which;
@@ -494,15 +406,10 @@ edo_test(behind_a_shield_it_waits_as_usual)
 
 /* ---- nested, in loops ---- */
 
-struct the_cancellation_goes_through_nested_selects {
-    edo_frame();
-    edo_args();
+async_test(the_cancellation_goes_through_nested_selects,
     struct gate a, b, signal;
     struct selects child;
-    int which;
-};
-
-edo_test(the_cancellation_goes_through_nested_selects)
+    int which;)
 {
     edo_body {
         int which;
@@ -519,15 +426,7 @@ edo_test(the_cancellation_goes_through_nested_selects)
     }
 }
 
-struct a_select_in_a_loop_builds_its_children_anew {
-    edo_frame();
-    edo_args();
-    edo_op tick, end;
-    int ticks;
-    int64_t until;
-};
-
-edo_test(a_select_in_a_loop_builds_its_children_anew)
+async_test(a_select_in_a_loop_builds_its_children_anew, edo_op tick, end; int ticks; int64_t until;)
 {
     edo_body {
         int which;
@@ -544,31 +443,4 @@ edo_test(a_select_in_a_loop_builds_its_children_anew)
         assert_int_equal(edo_now(), self->until);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_winner_is_told_by_its_position_test),
-        cmocka_unit_test(a_failure_wins_as_well_test),
-        cmocka_unit_test(an_answer_of_cancelled_wins_too_test),
-        cmocka_unit_test(a_select_of_one_is_an_await_test),
-        cmocka_unit_test(the_first_of_two_deadlines_wins_test),
-        cmocka_unit_test(losers_have_ended_their_clean_up_test),
-        cmocka_unit_test(a_loser_that_finished_anyway_shows_its_result_test),
-        cmocka_unit_test(losers_that_finish_do_not_win_test),
-        cmocka_unit_test(of_two_messages_that_are_ready_one_is_taken_test),
-        cmocka_unit_test(a_function_that_had_not_begun_runs_as_cancelled_test),
-        cmocka_unit_test(biased_goes_from_left_to_right_test),
-        cmocka_unit_test(each_of_those_that_are_ready_wins_as_often),
-        current_thread("each worker draws for itself",
-                       cmocka_unit_test(the_seed_decides_the_choices)),
-        cmocka_unit_test(cancelled_with_all_its_children_it_answers_so_test),
-        cmocka_unit_test(cancelled_but_for_one_that_one_wins_test),
-        cmocka_unit_test(cancelled_while_the_losers_clean_up_test),
-        cmocka_unit_test(behind_a_shield_it_waits_as_usual_test),
-        cmocka_unit_test(the_cancellation_goes_through_nested_selects_test),
-        cmocka_unit_test(a_select_in_a_loop_builds_its_children_anew_test),
-    };
-    return RUN(tests);
 }

@@ -21,13 +21,7 @@ edo_async(cleans_up)
     }
 }
 
-struct a_shield_lets_clean_up_wait {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(a_shield_lets_clean_up_wait)
+async_test(a_shield_lets_clean_up_wait, edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -40,13 +34,7 @@ edo_test(a_shield_lets_clean_up_wait)
     }
 }
 
-struct without_a_shield_clean_up_is_cancelled {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(without_a_shield_clean_up_is_cancelled)
+async_test(without_a_shield_clean_up_is_cancelled, edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -86,14 +74,7 @@ edo_async(two_children)
     }
 }
 
-struct it_covers_what_is_first_polled_after_it {
-    edo_frame();
-    edo_args();
-    struct gate before, after;
-    edo_task *task;
-};
-
-edo_test(it_covers_what_is_first_polled_after_it)
+async_test(it_covers_what_is_first_polled_after_it, struct gate before, after; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -135,15 +116,7 @@ edo_async(shields_early)
     }
 }
 
-struct a_cancellation_that_comes_later_is_held_off {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-    int wait;
-};
-
-edo_test(a_cancellation_that_comes_later_is_held_off)
+async_test(a_cancellation_that_comes_later_is_held_off, struct gate gate; edo_task *task; int wait;)
 {
     edo_body {
         int64_t result;
@@ -198,13 +171,7 @@ edo_async(calls_a_shielded_one)
     }
 }
 
-struct a_callees_shield_ends_with_it {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(a_callees_shield_ends_with_it)
+async_test(a_callees_shield_ends_with_it, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -249,14 +216,7 @@ edo_async(polls_behind_a_shielded_one)
     }
 }
 
-struct a_callees_shield_covers_nothing_of_its_callers {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_callees_shield_covers_nothing_of_its_callers)
+async_test(a_callees_shield_covers_nothing_of_its_callers, struct gate gate; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -314,14 +274,7 @@ edo_async(calls_in_its_clean_up)
     }
 }
 
-struct a_shield_covers_all_that_the_clean_up_calls {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_shield_covers_all_that_the_clean_up_calls)
+async_test(a_shield_covers_all_that_the_clean_up_calls, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -365,13 +318,7 @@ edo_async(limits_its_clean_up)
     }
 }
 
-struct limits_and_selects_work_behind_a_shield {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(limits_and_selects_work_behind_a_shield)
+async_test(limits_and_selects_work_behind_a_shield, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -386,15 +333,10 @@ edo_test(limits_and_selects_work_behind_a_shield)
 
 /* ---- abort ---- */
 
-struct an_abort_goes_through_a_shield {
-    edo_frame();
-    edo_args();
+async_test(an_abort_goes_through_a_shield,
     struct gate work, cleanup;
     edo_task *task;
-    unsigned ended;
-};
-
-edo_test(an_abort_goes_through_a_shield)
+    unsigned ended;)
 {
     edo_body {
         int64_t result;
@@ -434,15 +376,10 @@ edo_async(calls_cleaner)
     }
 }
 
-struct an_abort_goes_through_nested_shields {
-    edo_frame();
-    edo_args();
+async_test(an_abort_goes_through_nested_shields,
     struct gate work, cleanup;
     struct calls_cleaner child;
-    unsigned ended;
-};
-
-edo_test(an_abort_goes_through_nested_shields)
+    unsigned ended;)
 {
     edo_body {
         self->work = gate_make();
@@ -481,14 +418,7 @@ edo_async(shields_after_an_abort)
     }
 }
 
-struct a_shield_holds_no_abort_off {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_shield_holds_no_abort_off)
+async_test(a_shield_holds_no_abort_off, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -537,14 +467,7 @@ edo_async(wraps_in_its_clean_up)
     }
 }
 
-struct a_shield_covers_what_a_users_combinator_polls {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_shield_covers_what_a_users_combinator_polls)
+async_test(a_shield_covers_what_a_users_combinator_polls, struct gate gate; edo_task *task;)
 {
     edo_body {
         int64_t result;
@@ -559,23 +482,4 @@ edo_test(a_shield_covers_what_a_users_combinator_polls)
         assert_int_equal(result, 4);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_shield_lets_clean_up_wait_test),
-        cmocka_unit_test(without_a_shield_clean_up_is_cancelled_test),
-        cmocka_unit_test(it_covers_what_is_first_polled_after_it_test),
-        cmocka_unit_test(a_cancellation_that_comes_later_is_held_off_test),
-        cmocka_unit_test(a_callees_shield_ends_with_it_test),
-        cmocka_unit_test(a_callees_shield_covers_nothing_of_its_callers_test),
-        cmocka_unit_test(a_shield_covers_all_that_the_clean_up_calls_test),
-        cmocka_unit_test(limits_and_selects_work_behind_a_shield_test),
-        cmocka_unit_test(an_abort_goes_through_a_shield_test),
-        cmocka_unit_test(an_abort_goes_through_nested_shields_test),
-        cmocka_unit_test(a_shield_holds_no_abort_off_test),
-        cmocka_unit_test(a_shield_covers_what_a_users_combinator_polls_test),
-    };
-    return RUN(tests);
 }

@@ -18,14 +18,7 @@ edo_async(nothing)
     }
 }
 
-struct a_task_tells_name_site_and_user {
-    edo_frame();
-    edo_args();
-    edo_task *plain, *told;
-    int line;
-};
-
-edo_test(a_task_tells_name_site_and_user)
+async_test(a_task_tells_name_site_and_user, edo_task *plain, *told; int line;)
 {
     edo_body {
         int rc;
@@ -61,14 +54,10 @@ edo_async(tells_itself)
     }
 }
 
-struct the_current_task_is_the_one_that_is_polled {
-    edo_frame(struct tells_itself tells_itself;);
-    edo_args();
+async_test(the_current_task_is_the_one_that_is_polled,
+    edo_callees(struct tells_itself tells_itself;)
     edo_task *task;
-    uint64_t mine, id, called;
-};
-
-edo_test(the_current_task_is_the_one_that_is_polled)
+    uint64_t mine, id, called;)
 {
     edo_body {
         int rc;
@@ -87,9 +76,8 @@ edo_test(the_current_task_is_the_one_that_is_polled)
     }
 }
 
-static void outside_of_tasks_there_is_no_current_one(void **state)
+test(outside_of_tasks_there_is_no_current_one)
 {
-    (void)state;
     assert_null(edo_current_task());
     assert_null(edo_current_runtime());
 }
@@ -108,14 +96,8 @@ edo_async(notes)
     }
 }
 
-struct tasks_run_in_the_order_of_their_spawns {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-    int next;
-};
-
-edo_test(tasks_run_in_the_order_of_their_spawns)
+current_thread_only("the order in one queue")
+async_test(tasks_run_in_the_order_of_their_spawns, edo_scope scope; int next;)
 {
     edo_body {
         int rc;
@@ -132,15 +114,7 @@ edo_test(tasks_run_in_the_order_of_their_spawns)
 
 /* ---- detached ---- */
 
-struct detached_tasks_go_on_alone {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-    unsigned ended;
-};
-
-edo_test(detached_tasks_go_on_alone)
+async_test(detached_tasks_go_on_alone, struct gate gate; edo_task *task; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -178,20 +152,18 @@ edo_test(detached_tasks_go_on_alone)
 
 /* ---- failures ---- */
 
-static void outside_of_a_runtime_nothing_is_spawned(void **state)
+test(outside_of_a_runtime_nothing_is_spawned)
 {
     edo_task *task = (edo_task *)(uintptr_t)1;
-    (void)state;
     assert_int_equal(edo_go(nothing), -EINVAL);
     assert_int_equal(edo_spawn(&task, nothing), -EINVAL);
     assert_int_equal(edo_spawn_with(&task, &(edo_spawn_options){ .name = "x" }, nothing), -EINVAL);
     assert_ptr_equal(task, (edo_task *)(uintptr_t)1); // untouched
 }
 
-static void after_the_runtimes_end_nothing_is_spawned(void **state)
+test(after_the_runtimes_end_nothing_is_spawned)
 {
     edo_runtime *runtime;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &runtime), 0);
     edo_runtime_ref(runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -262,9 +234,8 @@ static void spawn_with_failures(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void when_memory_is_out_the_arguments_stay_the_callers(void **state)
+test(when_memory_is_out_the_arguments_stay_the_callers)
 {
-    (void)state;
     assert_true(with_each_allocation_failing(spawn_with_failures, NULL) >= 4);
 }
 
@@ -304,9 +275,8 @@ static void run_with_failures(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void a_task_survives_that_memory_is_out(void **state)
+test(a_task_survives_that_memory_is_out)
 {
-    (void)state;
     assert_true(with_each_allocation_failing(run_with_failures, NULL) >= 4);
 }
 
@@ -353,10 +323,9 @@ edo_async(many)
     }
 }
 
-static void thousands_of_tasks_leave_no_memory(void **state)
+test(thousands_of_tasks_leave_no_memory)
 {
     edo_runtime *runtime;
-    (void)state;
     test_allocator_install();
     assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, many), 0);
@@ -434,11 +403,10 @@ static int compare_ids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void any_thread_may_spawn_and_ids_are_unique(void **state)
+test(any_thread_may_spawn_and_ids_are_unique)
 {
     static struct field field;
     pthread_t thread;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &field.runtime), 0);
     assert_int_equal(pthread_create(&thread, NULL, spawn_from_threads, &field), 0);
     assert_int_equal(edo_block_on(field.runtime, waits_for_field, .field = &field), 0);
@@ -467,12 +435,11 @@ edo_async(spawns_onto)
     }
 }
 
-static void a_task_may_spawn_onto_another_runtime(void **state)
+test(a_task_may_spawn_onto_another_runtime)
 {
     edo_runtime *here, *there;
     edo_task *task;
     uint64_t id = 0;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &here), 0);
     assert_int_equal(create_runtime(NULL, &there), 0);
     assert_int_equal(
@@ -484,24 +451,4 @@ static void a_task_may_spawn_onto_another_runtime(void **state)
     assert_int_equal(edo_wait(edo_join(task)), 0);
     assert_int_equal(edo_runtime_destroy(here), 0);
     assert_int_equal(edo_runtime_destroy(there), 0);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_task_tells_name_site_and_user_test),
-        cmocka_unit_test(the_current_task_is_the_one_that_is_polled_test),
-        cmocka_unit_test(outside_of_tasks_there_is_no_current_one),
-        current_thread("the order in one queue",
-                       cmocka_unit_test(tasks_run_in_the_order_of_their_spawns_test)),
-        cmocka_unit_test(detached_tasks_go_on_alone_test),
-        cmocka_unit_test(outside_of_a_runtime_nothing_is_spawned),
-        cmocka_unit_test(after_the_runtimes_end_nothing_is_spawned),
-        cmocka_unit_test(when_memory_is_out_the_arguments_stay_the_callers),
-        cmocka_unit_test(a_task_survives_that_memory_is_out),
-        cmocka_unit_test(thousands_of_tasks_leave_no_memory),
-        cmocka_unit_test(any_thread_may_spawn_and_ids_are_unique),
-        cmocka_unit_test(a_task_may_spawn_onto_another_runtime),
-    };
-    return RUN(tests);
 }

@@ -200,28 +200,24 @@ static void expect_all_abort(child_fn *run)
     }
 }
 
-static void each_constructor_aborts_for_the_stack_of_the_poll(void **state)
+test(each_constructor_aborts_for_the_stack_of_the_poll)
 {
-    (void)state;
     expect_all_abort(run_on_the_poll_stack);
 }
 
-static void each_constructor_aborts_for_the_stack_of_a_helper(void **state)
+test(each_constructor_aborts_for_the_stack_of_a_helper)
 {
-    (void)state;
     expect_all_abort(run_on_the_stack_of_a_helper);
 }
 
-static void each_constructor_aborts_in_a_callee_and_later_polls(void **state)
+test(each_constructor_aborts_in_a_callee_and_later_polls)
 {
-    (void)state;
     expect_all_abort(run_a_call);
 }
 
-static void the_line_names_the_task(void **state)
+test(the_line_names_the_task)
 {
     constructor *build = read_into;
-    (void)state;
     expect_abort(run_on_the_poll_stack, &build,
                  "edo_read: .*\\[task 'on_the_poll_stack' #[0-9]+, spawned at .*test_stack\\.c");
 }
@@ -296,9 +292,8 @@ static void run_scope(void *arg)
     edo_run(opens_a_scope_on_the_stack);
 }
 
-static void futures_and_scopes_on_the_stack_abort(void **state)
+test(futures_and_scopes_on_the_stack_abort)
 {
-    (void)state;
     expect_abort(run_await_on, NULL, "gate: the future lies on the stack");
     expect_abort(run_select, NULL, "gate: the future lies on the stack");
     expect_abort(run_scope, NULL, "edo_scope_open: the scope lies on the stack");
@@ -329,12 +324,11 @@ static void run_build_all(void *memory)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void memory_that_outlives_the_poll_is_all_right(void **state)
+test(memory_that_outlives_the_poll_is_all_right)
 {
     static max_align_t static_room[ROOM / sizeof(max_align_t)];
     max_align_t stack_further_up[ROOM / sizeof(max_align_t)];
     void *heap = malloc(ROOM);
-    (void)state;
     run_build_all(NULL); // in the frame
     run_build_all(static_room);
     run_build_all(stack_further_up);
@@ -342,20 +336,18 @@ static void memory_that_outlives_the_poll_is_all_right(void **state)
     free(heap);
 }
 
-static void outside_of_tasks_any_stack_is_all_right(void **state)
+test(outside_of_tasks_any_stack_is_all_right)
 {
     max_align_t local[ROOM / sizeof(max_align_t)];
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(constructors); i++)
         constructors[i].build(local);
 }
 
-static void an_operation_from_a_plain_thread_may_use_its_stack(void **state)
+test(an_operation_from_a_plain_thread_may_use_its_stack)
 {
     int fds[2];
     char byte = 0;
     edo_io *io;
-    (void)state;
     assert_int_equal(pipe(fds), 0);
     assert_int_equal(write(fds[1], "x", 1), 1);
     assert_int_equal(edo_io_from_fd(fds[0], &io), 0);
@@ -363,19 +355,4 @@ static void an_operation_from_a_plain_thread_may_use_its_stack(void **state)
     assert_int_equal(byte, 'x');
     edo_close(io);
     close(fds[1]);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_constructor_aborts_for_the_stack_of_the_poll),
-        cmocka_unit_test(each_constructor_aborts_for_the_stack_of_a_helper),
-        cmocka_unit_test(each_constructor_aborts_in_a_callee_and_later_polls),
-        cmocka_unit_test(the_line_names_the_task),
-        cmocka_unit_test(futures_and_scopes_on_the_stack_abort),
-        cmocka_unit_test(memory_that_outlives_the_poll_is_all_right),
-        cmocka_unit_test(outside_of_tasks_any_stack_is_all_right),
-        cmocka_unit_test(an_operation_from_a_plain_thread_may_use_its_stack),
-    };
-    return RUN(tests);
 }

@@ -179,9 +179,8 @@ static const struct transition {
     { "abort again", abort_, EDO__ABORTED, EDO__ABORTED, false },
 };
 
-static void each_transition_does_what_its_table_says(void **state)
+test(each_transition_does_what_its_table_says)
 {
-    (void)state;
     for (size_t i = 0; i < ARRAY_LENGTH(transitions); i++) {
         const struct transition *t = &transitions[i];
         uint64_t word = t->from | KEPT;
@@ -192,10 +191,9 @@ static void each_transition_does_what_its_table_says(void **state)
     }
 }
 
-static void a_wanted_one_is_let_go_until_it_is_looked_at(void **state)
+test(a_wanted_one_is_let_go_until_it_is_looked_at)
 {
     uint64_t word = RUNNING;
-    (void)state;
     edo__state_want(&word);
     for (int round = 0; round < 3; round++) {
         assert_false(edo__state_keep(&word));
@@ -413,10 +411,9 @@ static void play_all_rounds(unsigned index, void *arg)
         play(index, &cells[round]);
 }
 
-static void no_wake_is_lost_and_one_holds_the_task_at_a_time(void **state)
+test(no_wake_is_lost_and_one_holds_the_task_at_a_time)
 {
     unsigned polls = 0;
-    (void)state;
     for (int round = 0; round < ROUNDS; round++)
         cells[round].state = EDO__REF;
     run_threads(THREADS, play_all_rounds, NULL);
@@ -428,14 +425,4 @@ static void no_wake_is_lost_and_one_holds_the_task_at_a_time(void **state)
         polls += cell->polls;
     }
     assert_true(polls >= ROUNDS);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_transition_does_what_its_table_says),
-        cmocka_unit_test(a_wanted_one_is_let_go_until_it_is_looked_at),
-        cmocka_unit_test(no_wake_is_lost_and_one_holds_the_task_at_a_time),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

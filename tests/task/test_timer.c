@@ -11,13 +11,9 @@ static const edo__timer *my_timer(void)
 
 /* ---- what never touches the wheel ---- */
 
-struct a_limit_on_what_is_ready_arms_no_timer {
-    edo_frame(struct passer passer;);
-    edo_args();
-    struct gate gate;
-};
-
-edo_test(a_limit_on_what_is_ready_arms_no_timer)
+async_test(a_limit_on_what_is_ready_arms_no_timer,
+    edo_callees(struct passer passer;)
+    struct gate gate;)
 {
     edo_body {
         int rc;
@@ -37,15 +33,11 @@ edo_test(a_limit_on_what_is_ready_arms_no_timer)
  * once in a period of the limit, not once per request. */
 enum { REQUESTS = 1000 };
 
-struct a_limit_that_is_renewed_leaves_the_timer_alone {
-    edo_frame(struct passer passer;);
-    edo_args();
+async_test(a_limit_that_is_renewed_leaves_the_timer_alone,
+    edo_callees(struct passer passer;)
     struct gate gate;
     int64_t first;
-    int i;
-};
-
-edo_test(a_limit_that_is_renewed_leaves_the_timer_alone)
+    int i;)
 {
     edo_body {
         int rc;
@@ -80,17 +72,13 @@ edo_async(sleeper)
     }
 }
 
-struct polls_that_repeat_a_deadline_leave_the_timer_alone {
-    edo_frame();
-    edo_args();
+current_thread_only("it looks at the order in one wheel")
+async_test(polls_that_repeat_a_deadline_leave_the_timer_alone,
     edo_scope scope;
     const edo__timer *first, *second;
     edo_wakeable *first_waker, *second_waker;
     int64_t until;
-    int i;
-};
-
-edo_test(polls_that_repeat_a_deadline_leave_the_timer_alone)
+    int i;)
 {
     edo_body {
         int rc;
@@ -120,14 +108,7 @@ edo_test(polls_that_repeat_a_deadline_leave_the_timer_alone)
 
 /* ---- what moves it ---- */
 
-struct the_timer_moves_to_what_is_earlier {
-    edo_frame();
-    edo_args();
-    edo_op late, early, soon;
-    int64_t start;
-};
-
-edo_test(the_timer_moves_to_what_is_earlier)
+async_test(the_timer_moves_to_what_is_earlier, edo_op late, early, soon; int64_t start;)
 {
     edo_body {
         int which;
@@ -193,14 +174,10 @@ static const struct case_of cases[] = {
     { 2000, 2000, 2000, 2000, 2000, 0 }, // what is ready wins
 };
 
-struct the_earliest_of_all_deadlines_fires {
-    edo_frame(struct two_within two_within;);
-    edo_args();
+async_test(the_earliest_of_all_deadlines_fires,
+    edo_callees(struct two_within two_within;)
     int64_t start;
-    size_t i;
-};
-
-edo_test(the_earliest_of_all_deadlines_fires)
+    size_t i;)
 {
     edo_body {
         int rc;
@@ -216,15 +193,10 @@ edo_test(the_earliest_of_all_deadlines_fires)
     }
 }
 
-struct side_by_side_each_deadline_is_met {
-    edo_frame();
-    edo_args();
+async_test(side_by_side_each_deadline_is_met,
     struct waits_within children[4];
     edo_op sleep;
-    int64_t start;
-};
-
-edo_test(side_by_side_each_deadline_is_met)
+    int64_t start;)
 {
     edo_body {
         int which;
@@ -250,14 +222,6 @@ edo_test(side_by_side_each_deadline_is_met)
 
 /* ---- the end ---- */
 
-struct a_task_that_ends_takes_its_timer_along {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-    int64_t start;
-};
-
 struct ends_before_its_limit {
     edo_frame(struct passer passer;);
     edo_args(struct gate *gate;);
@@ -272,7 +236,7 @@ edo_async(ends_before_its_limit)
     }
 }
 
-edo_test(a_task_that_ends_takes_its_timer_along)
+async_test(a_task_that_ends_takes_its_timer_along, struct gate gate; edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -290,19 +254,4 @@ edo_test(a_task_that_ends_takes_its_timer_along)
         assert_int_equal(edo_now() - self->start, edo_s(200));
         edo_return(rc);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_limit_on_what_is_ready_arms_no_timer_test),
-        cmocka_unit_test(a_limit_that_is_renewed_leaves_the_timer_alone_test),
-        current_thread("it looks at the order in one wheel",
-                       cmocka_unit_test(polls_that_repeat_a_deadline_leave_the_timer_alone_test)),
-        cmocka_unit_test(the_timer_moves_to_what_is_earlier_test),
-        cmocka_unit_test(the_earliest_of_all_deadlines_fires_test),
-        cmocka_unit_test(side_by_side_each_deadline_is_met_test),
-        cmocka_unit_test(a_task_that_ends_takes_its_timer_along_test),
-    };
-    return RUN(tests);
 }

@@ -64,13 +64,7 @@ edo_async(outermost)
     }
 }
 
-struct it_leads_through_frames_to_the_leaf {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(it_leads_through_frames_to_the_leaf)
+async_test(it_leads_through_frames_to_the_leaf, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -85,13 +79,8 @@ edo_test(it_leads_through_frames_to_the_leaf)
     }
 }
 
-struct it_shows_what_has_not_begun {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(it_shows_what_has_not_begun)
+one_worker_only("another one may run it meanwhile")
+async_test(it_shows_what_has_not_begun, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -112,14 +101,7 @@ static void check_place(void *context, const edo_trace_line *line)
     if (strcmp(line->name, "edo_sleep") == 0) assert_int_equal(line->line, 0);
 }
 
-struct it_tells_file_and_line {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int found;
-};
-
-edo_test(it_tells_file_and_line)
+async_test(it_tells_file_and_line, edo_task *task; int found;)
 {
     edo_body {
         int rc;
@@ -151,14 +133,7 @@ edo_async(waits_for_three)
     }
 }
 
-struct it_shows_all_siblings_that_wait {
-    edo_frame();
-    edo_args();
-    struct gate a, b, c;
-    edo_task *task;
-};
-
-edo_test(it_shows_all_siblings_that_wait)
+async_test(it_shows_all_siblings_that_wait, struct gate a, b, c; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -205,14 +180,7 @@ edo_async(keeps)
     }
 }
 
-struct it_shows_what_is_kept {
-    edo_frame();
-    edo_args();
-    struct gate kept, open;
-    edo_task *task;
-};
-
-edo_test(it_shows_what_is_kept)
+async_test(it_shows_what_is_kept, struct gate kept, open; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -237,14 +205,7 @@ edo_test(it_shows_what_is_kept)
 
 /* ---- futures ---- */
 
-struct a_future_shows_itself_inside_its_task {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    struct passer child;
-};
-
-edo_test(a_future_shows_itself_inside_its_task)
+async_test(a_future_shows_itself_inside_its_task, struct gate gate; struct passer child;)
 {
     edo_body {
         self->gate = gate_make();
@@ -276,14 +237,7 @@ static void look_again(void *context, const edo_trace_line *line)
     assert_int_equal(edo_task_trace(context, ignore_line, NULL), -EBUSY);
 }
 
-struct one_looks_at_a_time {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(one_looks_at_a_time)
+async_test(one_looks_at_a_time, struct gate gate; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -298,12 +252,7 @@ edo_test(one_looks_at_a_time)
     }
 }
 
-struct a_task_that_runs_is_busy {
-    edo_frame();
-    edo_args();
-};
-
-edo_test(a_task_that_runs_is_busy)
+async_test(a_task_that_runs_is_busy)
 {
     edo_body {
         int rc = edo_task_trace(edo_current_task(), ignore_line, NULL);
@@ -312,14 +261,7 @@ edo_test(a_task_that_runs_is_busy)
     }
 }
 
-struct a_task_that_has_ended_is_gone {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_task_that_has_ended_is_gone)
+async_test(a_task_that_has_ended_is_gone, struct gate gate; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -339,14 +281,7 @@ static void wake_it(void *context, const edo_trace_line *line)
     gate_open(context, 8);
 }
 
-struct a_wake_meanwhile_is_not_lost {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_wake_meanwhile_is_not_lost)
+async_test(a_wake_meanwhile_is_not_lost, struct gate gate; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -361,14 +296,8 @@ edo_test(a_wake_meanwhile_is_not_lost)
 }
 
 /* Has a queue entry already: a wake meanwhile must not make a second one. */
-struct a_queued_task_is_looked_at_and_runs_once {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task;
-};
-
-edo_test(a_queued_task_is_looked_at_and_runs_once)
+one_worker_only("another one may run it meanwhile")
+async_test(a_queued_task_is_looked_at_and_runs_once, struct gate gate; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -411,11 +340,11 @@ static void turn_meanwhile(void *context, const edo_trace_line *line)
     assert_false(onlooker->has_run);
 }
 
-static void a_task_that_is_looked_at_does_not_run(void **state)
+current_thread_only("it turns the runtime")
+test(a_task_that_is_looked_at_does_not_run)
 {
     struct onlooker onlooker = { 0 };
     edo_task *task;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &onlooker.runtime), 0);
     edo_spawn_options options = { .runtime = onlooker.runtime };
     assert_int_equal(edo_spawn_with(&task, &options, sets, .flag = &onlooker.has_run), 0);
@@ -523,9 +452,8 @@ static void look_for_a_while(void *context, const edo_trace_line *line)
     assert_false(edo_task_is_done(stage.task));
 }
 
-static void another_thread_looks_at_a_task_that_waits(void **state)
+test(another_thread_looks_at_a_task_that_waits)
 {
-    (void)state;
     pthread_t thread = raise_curtain(false);
     text[0] = '\0';
     int rc = edo_task_trace(stage.task, look_for_a_while, text);
@@ -534,35 +462,10 @@ static void another_thread_looks_at_a_task_that_waits(void **state)
     close_curtain(thread);
 }
 
-static void another_thread_cannot_look_at_a_task_that_runs(void **state)
+test(another_thread_cannot_look_at_a_task_that_runs)
 {
-    (void)state;
     pthread_t thread = raise_curtain(true);
     assert_int_equal(edo_task_trace(stage.task, ignore_line, NULL), -EBUSY);
     sem_post(&stage.looked);
     close_curtain(thread);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_leads_through_frames_to_the_leaf_test),
-        one_worker("another one may run it meanwhile",
-                   cmocka_unit_test(it_shows_what_has_not_begun_test)),
-        cmocka_unit_test(it_tells_file_and_line_test),
-        cmocka_unit_test(it_shows_all_siblings_that_wait_test),
-        cmocka_unit_test(it_shows_what_is_kept_test),
-        cmocka_unit_test(a_future_shows_itself_inside_its_task_test),
-        cmocka_unit_test(one_looks_at_a_time_test),
-        cmocka_unit_test(a_task_that_runs_is_busy_test),
-        cmocka_unit_test(a_task_that_has_ended_is_gone_test),
-        cmocka_unit_test(a_wake_meanwhile_is_not_lost_test),
-        one_worker("another one may run it meanwhile",
-                   cmocka_unit_test(a_queued_task_is_looked_at_and_runs_once_test)),
-        current_thread("it turns the runtime",
-                       cmocka_unit_test(a_task_that_is_looked_at_does_not_run)),
-        cmocka_unit_test(another_thread_looks_at_a_task_that_waits),
-        cmocka_unit_test(another_thread_cannot_look_at_a_task_that_runs),
-    };
-    return RUN(tests);
 }

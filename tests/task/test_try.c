@@ -41,13 +41,7 @@ edo_async(tries)
     }
 }
 
-struct a_failure_is_the_functions {
-    edo_frame(struct tries tries;);
-    edo_args();
-    int64_t got;
-};
-
-edo_test(a_failure_is_the_functions)
+async_test(a_failure_is_the_functions, edo_callees(struct tries tries;) int64_t got;)
 {
     edo_body {
         int rc;
@@ -59,13 +53,7 @@ edo_test(a_failure_is_the_functions)
     }
 }
 
-struct a_success_goes_on {
-    edo_frame(struct tries tries;);
-    edo_args();
-    int64_t got;
-};
-
-edo_test(a_success_goes_on)
+async_test(a_success_goes_on, edo_callees(struct tries tries;) int64_t got;)
 {
     edo_body {
         int rc;
@@ -115,13 +103,9 @@ out:
     }
 }
 
-struct a_failure_waits_for_the_cleanup {
-    edo_frame(struct cleans_up cleans_up;);
-    edo_args();
-    unsigned cleaned;
-};
-
-edo_test(a_failure_waits_for_the_cleanup)
+async_test(a_failure_waits_for_the_cleanup,
+    edo_callees(struct cleans_up cleans_up;)
+    unsigned cleaned;)
 {
     edo_body {
         int rc;
@@ -139,14 +123,7 @@ edo_test(a_failure_waits_for_the_cleanup)
     }
 }
 
-struct cancelled_anywhere_it_cleans_up {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned cleaned, i;
-};
-
-edo_test(cancelled_anywhere_it_cleans_up)
+async_test(cancelled_anywhere_it_cleans_up, edo_task *task; unsigned cleaned, i;)
 {
     edo_body {
         int rc;
@@ -165,15 +142,7 @@ edo_test(cancelled_anywhere_it_cleans_up)
 }
 
 /* On failure the left side keeps what it had. */
-struct the_left_side_is_written_on_success {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    edo_op op;
-    size_t n;
-};
-
-edo_test(the_left_side_is_written_on_success)
+async_test(the_left_side_is_written_on_success, edo_task *task; edo_op op; size_t n;)
 {
     edo_body {
         self->n = 42;
@@ -188,13 +157,7 @@ out:
     }
 }
 
-struct results_may_be_dropped {
-    edo_frame(struct answer answer;);
-    edo_args();
-    int64_t start;
-};
-
-edo_test(results_may_be_dropped)
+async_test(results_may_be_dropped, edo_callees(struct answer answer;) int64_t start;)
 {
     edo_body {
         self->start = edo_now();
@@ -204,17 +167,4 @@ edo_test(results_may_be_dropped)
         edo_call_void(answer, .answer = -EIO);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_failure_is_the_functions_test),
-        cmocka_unit_test(a_success_goes_on_test),
-        cmocka_unit_test(a_failure_waits_for_the_cleanup_test),
-        cmocka_unit_test(cancelled_anywhere_it_cleans_up_test),
-        cmocka_unit_test(the_left_side_is_written_on_success_test),
-        cmocka_unit_test(results_may_be_dropped_test),
-    };
-    return RUN(tests);
 }

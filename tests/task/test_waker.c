@@ -49,14 +49,8 @@ edo_async(listens)
 
 /* ---- one poll for many wakes ---- */
 
-struct many_wakes_make_one_poll {
-    edo_frame();
-    edo_args();
-    signal_future signal;
-    edo_task *task;
-};
-
-edo_test(many_wakes_make_one_poll)
+one_worker_only("another one may poll it between two wakes")
+async_test(many_wakes_make_one_poll, signal_future signal; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -101,15 +95,7 @@ edo_async(wakes_itself)
     }
 }
 
-struct a_wake_while_it_runs_makes_one_more_poll {
-    edo_frame();
-    edo_args();
-    signal_future signal;
-    edo_task *task;
-    int i;
-};
-
-edo_test(a_wake_while_it_runs_makes_one_more_poll)
+async_test(a_wake_while_it_runs_makes_one_more_poll, signal_future signal; edo_task *task; int i;)
 {
     edo_body {
         int rc;
@@ -178,15 +164,7 @@ edo_async(pesters)
     }
 }
 
-struct spurious_wakes_change_nothing {
-    edo_frame();
-    edo_args();
-    struct gate gate;
-    edo_task *task, *other;
-    unsigned wakes;
-};
-
-edo_test(spurious_wakes_change_nothing)
+async_test(spurious_wakes_change_nothing, struct gate gate; edo_task *task, *other; unsigned wakes;)
 {
     edo_body {
         int rc;
@@ -258,13 +236,12 @@ static void *pong(void *arg)
     return NULL;
 }
 
-static void a_wake_from_another_thread_is_never_lost(void **state)
+test(a_wake_from_another_thread_is_never_lost)
 {
     struct ping_pong game = { 0 };
     edo_runtime *runtime;
     edo_task *task;
     pthread_t thread;
-    (void)state;
     assert_int_equal(create_runtime(NULL, &runtime), 0);
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(&task, &options, pings, .game = &game), 0);
@@ -280,15 +257,10 @@ static void a_wake_from_another_thread_is_never_lost(void **state)
 
 /* ---- after the end ---- */
 
-struct a_counted_waker_may_be_woken_after_the_end {
-    edo_frame();
-    edo_args();
+async_test(a_counted_waker_may_be_woken_after_the_end,
     signal_future signal;
     edo_task *task;
-    edo_wakeable *waker;
-};
-
-edo_test(a_counted_waker_may_be_woken_after_the_end)
+    edo_wakeable *waker;)
 {
     edo_body {
         int rc;
@@ -310,12 +282,11 @@ edo_test(a_counted_waker_may_be_woken_after_the_end)
     }
 }
 
-static void the_last_waker_frees_the_task_even_after_its_runtime(void **state)
+test(the_last_waker_frees_the_task_even_after_its_runtime)
 {
     edo_runtime *runtime;
     edo_wakeable *waker;
     signal_future signal = signal_make();
-    (void)state;
     signal.value = 1;
     test_allocator_install();
     for (int large = 0; large < 2; large++) {
@@ -347,12 +318,11 @@ edo_async(leaves_a_waker)
     }
 }
 
-static void a_waker_keeps_its_block_of_a_closed_heap(void **state)
+test(a_waker_keeps_its_block_of_a_closed_heap)
 {
     edo_runtime *runtime;
     edo_wakeable *waker;
     signal_future signal = signal_make();
-    (void)state;
     signal.value = 1;
     test_allocator_install();
     assert_int_equal(create_runtime(NULL, &runtime), 0);
@@ -448,11 +418,10 @@ edo_async(victims)
     }
 }
 
-static void wakes_may_come_while_tasks_end(void **state)
+test(wakes_may_come_while_tasks_end)
 {
     struct storm storm = { .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t thread;
-    (void)state;
     test_allocator_install();
     assert_int_equal(create_runtime(NULL, &storm.runtime), 0);
     assert_int_equal(pthread_create(&thread, NULL, blow_all, &storm), 0);
@@ -475,10 +444,9 @@ static void post_one(edo_user_wakeable *wakeable)
     ((struct post *)(void *)wakeable)->posts++;
 }
 
-static void a_users_wakeable_is_told_each_time(void **state)
+test(a_users_wakeable_is_told_each_time)
 {
     struct post post = { .posts = 0 };
-    (void)state;
     edo_user_wakeable_init(&post.wakeable, post_one);
     edo_wake(&post.wakeable.head);
     edo_wakeable *counted = edo_waker_ref(&post.wakeable.head);
@@ -486,21 +454,4 @@ static void a_users_wakeable_is_told_each_time(void **state)
     edo_wake(counted);
     edo_waker_unref(counted);
     assert_int_equal(post.posts, 2);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        one_worker("another one may poll it between two wakes",
-                   cmocka_unit_test(many_wakes_make_one_poll_test)),
-        cmocka_unit_test(a_wake_while_it_runs_makes_one_more_poll_test),
-        cmocka_unit_test(spurious_wakes_change_nothing_test),
-        cmocka_unit_test(a_wake_from_another_thread_is_never_lost),
-        cmocka_unit_test(a_counted_waker_may_be_woken_after_the_end_test),
-        cmocka_unit_test(the_last_waker_frees_the_task_even_after_its_runtime),
-        cmocka_unit_test(a_waker_keeps_its_block_of_a_closed_heap),
-        cmocka_unit_test(wakes_may_come_while_tasks_end),
-        cmocka_unit_test(a_users_wakeable_is_told_each_time),
-    };
-    return RUN(tests);
 }

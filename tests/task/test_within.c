@@ -24,15 +24,7 @@ edo_async(step)
     }
 }
 
-struct the_limit_goes_for_the_sum {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    int64_t start;
-    int i;
-};
-
-edo_test(the_limit_goes_for_the_sum)
+async_test(the_limit_goes_for_the_sum, edo_limit limit; int64_t start; int i;)
 {
     edo_body {
         int rc;
@@ -57,14 +49,7 @@ edo_test(the_limit_goes_for_the_sum)
     }
 }
 
-struct a_block_in_time_leaves_nothing {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    int64_t start;
-};
-
-edo_test(a_block_in_time_leaves_nothing)
+async_test(a_block_in_time_leaves_nothing, edo_limit limit; int64_t start;)
 {
     edo_body {
         int rc;
@@ -83,14 +68,7 @@ edo_test(a_block_in_time_leaves_nothing)
 
 /* ---- ways out ---- */
 
-struct break_and_continue_end_the_block {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    int round;
-};
-
-edo_test(break_and_continue_end_the_block)
+async_test(break_and_continue_end_the_block, edo_limit limit; int round;)
 {
     edo_body {
         int rc, inside = 0, behind = 0;
@@ -128,12 +106,8 @@ edo_async(returns_from_the_block)
     }
 }
 
-struct a_return_ends_the_block {
-    edo_frame(struct returns_from_the_block returns_from_the_block;);
-    edo_args();
-};
-
-edo_test(a_return_ends_the_block)
+async_test(a_return_ends_the_block,
+    edo_callees(struct returns_from_the_block returns_from_the_block;))
 {
     edo_body {
         int rc;
@@ -167,12 +141,7 @@ out:
     }
 }
 
-struct a_goto_takes_the_limit_along {
-    edo_frame(struct goes_out goes_out;);
-    edo_args();
-};
-
-edo_test(a_goto_takes_the_limit_along)
+async_test(a_goto_takes_the_limit_along, edo_callees(struct goes_out goes_out;))
 {
     edo_body {
         int rc;
@@ -184,14 +153,7 @@ edo_test(a_goto_takes_the_limit_along)
     }
 }
 
-struct a_goto_may_lead_back_to_the_block {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    int round;
-};
-
-edo_test(a_goto_may_lead_back_to_the_block)
+async_test(a_goto_may_lead_back_to_the_block, edo_limit limit; int round;)
 {
     edo_body {
         int rc;
@@ -210,14 +172,7 @@ again:
 
 /* ---- what is awaited in the block ---- */
 
-struct a_ready_operation_wins {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    struct gate gate;
-};
-
-edo_test(a_ready_operation_wins)
+async_test(a_ready_operation_wins, edo_limit limit; struct gate gate;)
 {
     edo_body {
         int rc;
@@ -257,9 +212,8 @@ edo_async(a_ready_operation_wins_without_budget)
     }
 }
 
-static void budget_does_not_decide(void **state)
+test(budget_does_not_decide)
 {
-    (void)state;
     run_unhurried(a_ready_operation_wins_without_budget);
 }
 
@@ -289,20 +243,12 @@ edo_async(ready_for_ever)
     }
 }
 
-static void a_fast_peer_does_not_hold_off_the_limit(void **state)
+test(a_fast_peer_does_not_hold_off_the_limit)
 {
-    (void)state;
     run_unhurried(ready_for_ever);
 }
 
-struct what_is_ended_has_ended {
-    edo_frame(struct step step;);
-    edo_args();
-    edo_limit limit;
-    int64_t start;
-};
-
-edo_test(what_is_ended_has_ended)
+async_test(what_is_ended_has_ended, edo_callees(struct step step;) edo_limit limit; int64_t start;)
 {
     edo_body {
         int rc;
@@ -320,14 +266,7 @@ edo_test(what_is_ended_has_ended)
     }
 }
 
-struct combinators_end_too {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    edo_op a, b;
-};
-
-edo_test(combinators_end_too)
+async_test(combinators_end_too, edo_limit limit; edo_op a, b;)
 {
     edo_body {
         int rc;
@@ -356,14 +295,7 @@ edo_test(combinators_end_too)
     }
 }
 
-struct two_limits_the_earlier_ends {
-    edo_frame();
-    edo_args();
-    edo_limit outer, inner;
-    int64_t start;
-};
-
-edo_test(two_limits_the_earlier_ends)
+async_test(two_limits_the_earlier_ends, edo_limit outer, inner; int64_t start;)
 {
     edo_body {
         int rc;
@@ -390,15 +322,7 @@ edo_test(two_limits_the_earlier_ends)
     }
 }
 
-struct a_scope_is_left_in_time {
-    edo_frame();
-    edo_args();
-    edo_limit limit;
-    edo_scope scope;
-    unsigned ended;
-};
-
-edo_test(a_scope_is_left_in_time)
+async_test(a_scope_is_left_in_time, edo_limit limit; edo_scope scope; unsigned ended;)
 {
     edo_body {
         int rc;
@@ -416,14 +340,10 @@ edo_test(a_scope_is_left_in_time)
 }
 
 /* Kept from before; not awaited in the block. */
-struct what_any_keeps_is_not_limited {
-    edo_frame(struct step step;);
-    edo_args();
+async_test(what_any_keeps_is_not_limited,
+    edo_callees(struct step step;)
     edo_limit limit;
-    edo_op kept, tick;
-};
-
-edo_test(what_any_keeps_is_not_limited)
+    edo_op kept, tick;)
 {
     edo_body {
         int rc;
@@ -474,14 +394,7 @@ edo_async(victim)
 }
 
 /* The task is cancelled at every millisecond of its life, with limits before and after that. */
-struct cancelled_at_every_point {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t at, limit;
-};
-
-edo_test(cancelled_at_every_point)
+async_test(cancelled_at_every_point, edo_task *task; int64_t at, limit;)
 {
     edo_body {
         int rc;
@@ -519,14 +432,7 @@ edo_async(cleans_up_in_time)
     }
 }
 
-struct a_limit_does_not_hold_off_an_abort {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t start;
-};
-
-edo_test(a_limit_does_not_hold_off_an_abort)
+async_test(a_limit_does_not_hold_off_an_abort, edo_task *task; int64_t start;)
 {
     edo_body {
         int rc;
@@ -591,34 +497,9 @@ static void run_on_the_stack(void *arg)
     exit(edo_run(a_limit_on_the_stack));
 }
 
-static void misuse_aborts(void **state)
+test(misuse_aborts)
 {
-    (void)state;
     expect_abort(run_nested, NULL,
                  "edo_within: line [0-9]+ begins with a limit that line [0-9]+ has open");
     expect_abort(run_on_the_stack, NULL, "edo_within: .*limit");
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_limit_goes_for_the_sum_test),
-        cmocka_unit_test(a_block_in_time_leaves_nothing_test),
-        cmocka_unit_test(break_and_continue_end_the_block_test),
-        cmocka_unit_test(a_return_ends_the_block_test),
-        cmocka_unit_test(a_goto_takes_the_limit_along_test),
-        cmocka_unit_test(a_goto_may_lead_back_to_the_block_test),
-        cmocka_unit_test(a_ready_operation_wins_test),
-        cmocka_unit_test(budget_does_not_decide),
-        cmocka_unit_test(a_fast_peer_does_not_hold_off_the_limit),
-        cmocka_unit_test(what_is_ended_has_ended_test),
-        cmocka_unit_test(combinators_end_too_test),
-        cmocka_unit_test(two_limits_the_earlier_ends_test),
-        cmocka_unit_test(a_scope_is_left_in_time_test),
-        cmocka_unit_test(what_any_keeps_is_not_limited_test),
-        cmocka_unit_test(cancelled_at_every_point_test),
-        cmocka_unit_test(a_limit_does_not_hold_off_an_abort_test),
-        cmocka_unit_test(misuse_aborts),
-    };
-    return RUN(tests);
 }

@@ -44,14 +44,7 @@ edo_async(sleeper)
 
 /* ---- by itself ---- */
 
-struct goes_on_when_idle {
-    edo_frame();
-    edo_args();
-    int64_t began;
-    unsigned i;
-};
-
-edo_test(goes_on_when_idle)
+async_test(goes_on_when_idle, int64_t began; unsigned i;)
 {
     edo_body {
         int rc;
@@ -69,15 +62,7 @@ edo_test(goes_on_when_idle)
     }
 }
 
-struct stands_while_busy {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    int64_t began;
-    unsigned i;
-};
-
-edo_test(stands_while_busy)
+async_test(stands_while_busy, edo_task *task; int64_t began; unsigned i;)
 {
     edo_body {
         int rc;
@@ -95,13 +80,7 @@ edo_test(stands_while_busy)
     }
 }
 
-struct in_order {
-    edo_frame();
-    edo_args();
-    edo_scope scope;
-};
-
-edo_test(in_order)
+async_test(in_order, edo_scope scope;)
 {
     edo_body {
         int rc;
@@ -127,13 +106,8 @@ edo_test(in_order)
 
 /* ---- advanced ---- */
 
-struct advanced_over_several {
-    edo_frame();
-    edo_args();
-    edo_task *a, *b, *c;
-};
-
-edo_test(advanced_over_several)
+one_worker_only("others walk the clock on while a task is about to run")
+async_test(advanced_over_several, edo_task *a, *b, *c;)
 {
     edo_body {
         int rc;
@@ -178,14 +152,8 @@ edo_async(periodic)
     }
 }
 
-struct advanced_past_a_period {
-    edo_frame();
-    edo_args();
-    unsigned ticks;
-    edo_task *task;
-};
-
-edo_test(advanced_past_a_period)
+one_worker_only("others walk the clock on while a task is about to run")
+async_test(advanced_past_a_period, unsigned ticks; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -204,13 +172,7 @@ edo_test(advanced_past_a_period)
     }
 }
 
-struct advanced_too_far {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(advanced_too_far)
+async_test(advanced_too_far, edo_task *task;)
 {
     edo_body {
         int rc;
@@ -229,14 +191,7 @@ edo_test(advanced_too_far)
 
 /* ---- paused and resumed ---- */
 
-struct paused_and_resumed {
-    edo_frame();
-    edo_args();
-    int64_t stood;
-    edo_task *task;
-};
-
-edo_test(paused_and_resumed)
+async_test(paused_and_resumed, int64_t stood; edo_task *task;)
 {
     edo_body {
         int rc;
@@ -269,13 +224,7 @@ edo_test(paused_and_resumed)
 }
 
 /* What was advanced but not yet walked is not lost by a resume. */
-struct resumed_while_advancing {
-    edo_frame();
-    edo_args();
-    int64_t began;
-};
-
-edo_test(resumed_while_advancing)
+async_test(resumed_while_advancing, int64_t began;)
 {
     edo_body {
         self->began = edo_now();
@@ -303,9 +252,8 @@ edo_async(clock_stands)
     }
 }
 
-static void test_no_auto_advance(void **state)
+test(no_auto_advance)
 {
-    (void)state;
     edo_runtime *runtime;
     edo_task *task;
     assert_int_equal(create_runtime(&(edo_config){ .test_clock = true }, &runtime), 0);
@@ -323,13 +271,7 @@ static void test_no_auto_advance(void **state)
 
 /* ---- limits ---- */
 
-struct limited {
-    edo_frame();
-    edo_args();
-    int64_t began;
-};
-
-edo_test(limited)
+async_test(limited, int64_t began;)
 {
     edo_body {
         int rc;
@@ -372,14 +314,7 @@ edo_async(inner_limit)
     }
 }
 
-struct nested_limits {
-    edo_frame(struct inner_limit inner;);
-    edo_args();
-    int inner_rc;
-    int64_t began;
-};
-
-edo_test(nested_limits)
+async_test(nested_limits, edo_callees(struct inner_limit inner;) int inner_rc; int64_t began;)
 {
     edo_body {
         int rc;
@@ -411,16 +346,10 @@ edo_async(bystander)
     }
 }
 
-struct passed_moments {
-    edo_frame();
-    edo_args();
-    bool ran;
-    unsigned i;
-};
-
 static const int64_t passed[] = { 0, -1, INT64_MIN, INT64_MIN + 1, -1000000 };
 
-edo_test(passed_moments)
+current_thread_only("the other is not to run meanwhile")
+async_test(passed_moments, bool ran; unsigned i;)
 {
     edo_body {
         int rc;
@@ -457,15 +386,7 @@ static edo_poll asks_for_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops asks_for_ops = { .name = "asks_for", .poll = asks_for_poll };
 
-struct any_moment {
-    edo_frame();
-    edo_args();
-    struct asks_for future;
-    int64_t began;
-    unsigned i;
-};
-
-edo_test(any_moment)
+async_test(any_moment, struct asks_for future; int64_t began; unsigned i;)
 {
     edo_body {
         int rc;
@@ -496,16 +417,12 @@ edo_async(limited_read)
     }
 }
 
-struct ready_input {
-    edo_frame(struct limited_read a;);
-    edo_args();
+async_test(ready_input,
+    edo_callees(struct limited_read a;)
     int fds[2];
     edo_io *io;
     edo_task *task;
-    int64_t began;
-};
-
-edo_test(ready_input)
+    int64_t began;)
 {
     edo_body {
         int rc;
@@ -525,27 +442,4 @@ edo_test(ready_input)
         close(self->fds[1]);
         edo_return(0);
     }
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(goes_on_when_idle_test),
-        cmocka_unit_test(stands_while_busy_test),
-        cmocka_unit_test(in_order_test),
-        one_worker("others walk the clock on while a task is about to run",
-                   cmocka_unit_test(advanced_over_several_test)),
-        one_worker("others walk the clock on while a task is about to run",
-                   cmocka_unit_test(advanced_past_a_period_test)),
-        cmocka_unit_test(advanced_too_far_test),
-        cmocka_unit_test(paused_and_resumed_test),
-        cmocka_unit_test(resumed_while_advancing_test),
-        cmocka_unit_test(test_no_auto_advance),
-        cmocka_unit_test(limited_test),
-        cmocka_unit_test(nested_limits_test),
-        current_thread("the other is not to run meanwhile", cmocka_unit_test(passed_moments_test)),
-        cmocka_unit_test(any_moment_test),
-        cmocka_unit_test(ready_input_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

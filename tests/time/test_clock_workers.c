@@ -85,9 +85,8 @@ edo_async(root)
     }
 }
 
-static void test_resume_wakes_who_sleeps(void **state)
+test(resume_wakes_who_sleeps)
 {
-    (void)state;
     edo_runtime *runtime;
     const edo_hooks hooks = { .park = count_park };
     const edo_config config = { .workers = 2, .test_clock = true, .hooks = &hooks };
@@ -182,9 +181,8 @@ edo_async(late_root)
     }
 }
 
-static void test_timer_behind_the_clock_fires(void **state)
+test(timer_behind_the_clock_fires)
 {
-    (void)state;
     edo_runtime *runtime;
     const edo_config config = { .workers = 2, .max_spare = -1, .test_clock = true };
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
@@ -291,9 +289,8 @@ edo_async(events_root)
 }
 
 /* A limit passes only when all have come. */
-static void test_events_come_before_limits(void **state)
+test(events_come_before_limits)
 {
-    (void)state;
     edo_runtime *runtime;
     const edo_config config = { .workers = 3, .max_spare = -1, .test_clock = true };
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
@@ -359,31 +356,17 @@ static void expect_end_by(int (*change)(bool), bool starts_paused)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-static void test_pause_from_outside(void **state)
+test(pause_from_outside)
 {
-    (void)state;
     expect_end_by(pause_clock, false);
 }
 
-static void test_auto_advance_from_outside(void **state)
+test(auto_advance_from_outside)
 {
-    (void)state;
     expect_end_by(edo_clock_auto_advance, true);
 }
 
-static void test_advance_from_outside(void **state)
+test(advance_from_outside)
 {
-    (void)state;
     expect_end_by(advance, true);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_resume_wakes_who_sleeps),
-                                        cmocka_unit_test(test_timer_behind_the_clock_fires),
-                                        cmocka_unit_test(test_events_come_before_limits),
-                                        cmocka_unit_test(test_pause_from_outside),
-                                        cmocka_unit_test(test_auto_advance_from_outside),
-                                        cmocka_unit_test(test_advance_from_outside) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,8 @@
 
 #include <edo/edo.h>
 
-static void test_units(void **state)
+test(units)
 {
-    (void)state;
     assert_int_equal(edo_ns(7), 7);
     assert_int_equal(edo_us(7), 7000);
     assert_int_equal(edo_ms(7), 7000000);
@@ -17,9 +16,8 @@ static void test_units(void **state)
     assert_int_equal(edo_s(0), 0);
 }
 
-static void test_units_saturate(void **state)
+test(units_saturate)
 {
-    (void)state;
     static int64_t (*const units[])(int64_t) = { edo_us, edo_ms, edo_s, edo_minutes };
     assert_int_equal(edo_ns(INT64_MAX), INT64_MAX);
     assert_int_equal(edo_ns(INT64_MIN), INT64_MIN);
@@ -39,16 +37,14 @@ static int64_t monotonic(void)
     return edo_s(now.tv_sec) + now.tv_nsec;
 }
 
-static void test_now_is_monotonic_time(void **state)
+test(now_is_monotonic_time)
 {
-    (void)state;
     int64_t before = monotonic(), now = edo_now(), after = monotonic();
     assert_in_range(now, before, after);
 }
 
-static void test_deadlines_saturate(void **state)
+test(deadlines_saturate)
 {
-    (void)state;
     assert_int_equal(edo__deadline_after(EDO_NEVER), EDO_NEVER);
     assert_int_equal(edo__deadline_after(EDO_NEVER - 1), EDO_NEVER);
     assert_int_equal(edo__deadline_after(INT64_MIN), 0); // the beginning
@@ -57,23 +53,10 @@ static void test_deadlines_saturate(void **state)
     assert_in_range(deadline, before + edo_s(5), after + edo_s(5));
 }
 
-static void test_clock_functions_need_a_runtime(void **state)
+test(clock_functions_need_a_runtime)
 {
-    (void)state;
     assert_int_equal(edo_clock_pause(), -EINVAL);
     assert_int_equal(edo_clock_resume(), -EINVAL);
     assert_int_equal(edo_clock_advance(0), -EINVAL);
     assert_int_equal(edo_clock_auto_advance(true), -EINVAL);
-}
-
-int main(void)
-{
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_units),
-        cmocka_unit_test(test_units_saturate),
-        cmocka_unit_test(test_now_is_monotonic_time),
-        cmocka_unit_test(test_deadlines_saturate),
-        cmocka_unit_test(test_clock_functions_need_a_runtime),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
 }

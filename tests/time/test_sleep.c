@@ -34,9 +34,8 @@ static edo_runtime *make_runtime(void)
     return runtime;
 }
 
-static void test_never_early(void **state)
+test(never_early)
 {
-    (void)state;
     enum { TRIES = 10 };
     static const int64_t durations[] = { 0,      1,      999,     1000,    65535,   65536,  65537,
                                          100000, 999999, 1000000, 1000001, 4194304, 5000000 };
@@ -48,9 +47,8 @@ static void test_never_early(void **state)
 }
 
 /* The quickest of many: a busy machine spoils some, a clock of whole milliseconds all. */
-static void test_less_than_a_millisecond(void **state)
+test(less_than_a_millisecond)
 {
-    (void)state;
     enum { TRIES = 2000 };
     edo_runtime *runtime = make_runtime();
     int64_t quickest = INT64_MAX;
@@ -61,15 +59,6 @@ static void test_less_than_a_millisecond(void **state)
     }
     assert_true(quickest < edo_us(500));
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-}
-
-static void test_from_a_plain_thread(void **state)
-{
-    (void)state;
-    int64_t began = edo_now();
-    assert_int_equal(edo_wait(edo_sleep(edo_ms(2))), 0);
-    assert_true(edo_now() - began >= edo_ms(2));
-    assert_int_equal(edo_wait(edo_sleep_until(began)), 0);
 }
 
 /* ---- many tasks ---- */
@@ -114,9 +103,8 @@ edo_async(many_naps)
     }
 }
 
-static void test_many_tasks(void **state)
+test(many_tasks)
 {
-    (void)state;
     edo_runtime *runtime = make_runtime();
     assert_int_equal(edo_block_on(runtime, many_naps), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -172,9 +160,9 @@ static bool run_dense(edo_metrics *ret_metrics)
 
 /* Timers are gathered that are dense by the clock, so what is promised is for a thread that runs: a
  * run that others have interrupted says nothing, and is repeated. */
-static void test_dense_timers_fire_together(void **state)
+current_thread_only("workers sleep for other reasons, too")
+test(dense_timers_fire_together)
 {
-    (void)state;
     edo_metrics metrics;
     while (!run_dense(&metrics))
         continue;
@@ -183,16 +171,9 @@ static void test_dense_timers_fire_together(void **state)
 
 /* ---- cancellation ---- */
 
-struct sleep_cancelled {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-    unsigned i;
-};
-
 static const int64_t far_off[] = { EDO_NEVER, EDO_NEVER - 1, INT64_MAX / 2, 3600000000000 };
 
-edo_test(sleep_cancelled)
+async_test(sleep_cancelled, edo_task *task; unsigned i;)
 {
     edo_body {
         int64_t rc;
@@ -211,13 +192,7 @@ edo_test(sleep_cancelled)
 }
 
 /* Its moment and its cancellation come together: the moment has come, so it is no -ECANCELED. */
-struct sleep_over_when_cancelled {
-    edo_frame();
-    edo_args();
-    edo_task *task;
-};
-
-edo_test(sleep_over_when_cancelled)
+async_test(sleep_over_when_cancelled, edo_task *task;)
 {
     edo_body {
         int64_t rc;
@@ -233,14 +208,7 @@ edo_test(sleep_over_when_cancelled)
 
 /* ---- one timer per task: it moves when it must fire earlier, and ends with the task ---- */
 
-struct renewed {
-    edo_frame();
-    edo_args();
-    int64_t began;
-    unsigned i;
-};
-
-edo_test(renewed)
+async_test(renewed, int64_t began; unsigned i;)
 {
     edo_body {
         int rc;
@@ -272,9 +240,8 @@ edo_async(ends_armed)
     }
 }
 
-static void test_ends_with_its_timer_armed(void **state)
+test(ends_with_its_timer_armed)
 {
-    (void)state;
     enum { TASKS = 50 };
     test_allocator_install(); // spoils memory that is given back
     edo_runtime *runtime = make_runtime();
@@ -308,9 +275,8 @@ edo_async(ends_late)
     }
 }
 
-static void test_ends_long_after_its_limit(void **state)
+test(ends_long_after_its_limit)
 {
-    (void)state;
     test_allocator_install();
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime };
@@ -320,20 +286,11 @@ static void test_ends_long_after_its_limit(void **state)
     test_allocator_remove();
 }
 
-int main(void)
+/* Last: this thread keeps the runtime of edo_wait(). */
+test(from_a_plain_thread)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends_with_its_timer_armed),
-        cmocka_unit_test(test_ends_long_after_its_limit),
-        cmocka_unit_test(test_never_early),
-        cmocka_unit_test(test_less_than_a_millisecond),
-        cmocka_unit_test(test_from_a_plain_thread),
-        cmocka_unit_test(test_many_tasks),
-        current_thread("workers sleep for other reasons, too",
-                       cmocka_unit_test(test_dense_timers_fire_together)),
-        cmocka_unit_test(renewed_test),
-        cmocka_unit_test(sleep_cancelled_test),
-        cmocka_unit_test(sleep_over_when_cancelled_test),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int64_t began = edo_now();
+    assert_int_equal(edo_wait(edo_sleep(edo_ms(2))), 0);
+    assert_true(edo_now() - began >= edo_ms(2));
+    assert_int_equal(edo_wait(edo_sleep_until(began)), 0);
 }
