@@ -339,3 +339,48 @@ clean_test(bad_numbers)
     edo_pool *pool;
     assert_int_equal(edo_pool_create(&(edo_pool_config){ .keep_alive = -1 }, &pool), -EINVAL);
 }
+
+/* ---- settings that mean "without limit" ---- */
+
+/* Ready at once: 0 if it could charge that much in one poll. */
+static edo_poll charge_poll(edo_future *future, edo_cx *cx)
+{
+    bool all = true;
+    for (int i = 0; i < 100; i++)
+        all &= edo_cx_charge(cx);
+    future->result = all ? 0 : -EAGAIN;
+    return EDO_READY;
+}
+
+static const edo_future_ops charge_ops = { .name = "charge", .poll = charge_poll };
+
+struct charger {
+    edo_frame();
+    edo_args();
+    edo_future charge;
+};
+
+edo_async(charger)
+{
+    edo_body {
+        int rc;
+        self->charge = (edo_future){ .ops = &charge_ops };
+        edo_await_on(rc, &self->charge);
+        edo_return(rc);
+    }
+}
+
+clean_test(budget_without_limit)
+{
+    edo_runtime *runtime = make_runtime_with(
+        &(edo_config){ .budget = UINT32_MAX, .time_slice = EDO_NEVER });
+    assert_int_equal(edo_block_on(runtime, charger), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+clean_test(time_slice_without_limit)
+{
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .time_slice = EDO_NEVER });
+    assert_int_equal(edo_block_on(runtime, charger), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}

@@ -585,3 +585,51 @@ test(join_from_outside)
     for (int i = 0; i < 5; i++)
         expect_success_in_child(join_while_given_up, NULL);
 }
+
+/* ---- without limit ---- */
+
+/* Yields several times. */
+struct yielder {
+    edo_frame();
+    edo_args(int times;);
+};
+
+edo_async(yielder)
+{
+    edo_body {
+        int rc = 0;
+        for (; self->times > 0 && rc == 0; self->times--)
+            edo_await(rc, edo_yield());
+        edo_return(self->times == 0 ? 0 : -ECANCELED);
+    }
+}
+
+/* Cleans up for a while when it is cancelled. */
+struct slow_to_end {
+    edo_frame(struct yielder yielder;);
+    edo_args(int *ret_rc;);
+};
+
+edo_async(slow_to_end)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        edo_shield();
+        edo_call(rc, yielder, .times = 1000);
+        *self->ret_rc = rc;
+        edo_return(rc);
+    }
+}
+
+current_thread_only("it turns the runtime")
+clean_test(drain_without_limit)
+{
+    edo_runtime *runtime = make_runtime_with(&(edo_config){ .drain_limit = EDO_NEVER });
+    edo_spawn_options options = { .runtime = runtime };
+    int rc = 1;
+    assert_int_equal(edo_spawn_with(NULL, &options, slow_to_end, .ret_rc = &rc), 0);
+    assert_int_equal(edo_turn(runtime, 0), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(rc, 0);
+}

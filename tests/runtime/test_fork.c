@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <semaphore.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 /* ---- a runtime with a bit of everything that the child inherits ---- */
 
@@ -356,5 +357,41 @@ clean_test(wakes_nobody)
     expect_success_in_child(cancel_inherited, task);
     assert_false(is_readable(fd));
     edo_detach(task);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- a fork inside of a task ---- */
+
+static int run_in_forked_child(void)
+{
+    edo_runtime *runtime;
+    if (create_runtime(NULL, &runtime) < 0) return 1;
+    if (edo_block_on(runtime, answer, 3) != 3) return 2;
+    if (edo_wait(edo_sleep(0)) != 0) return 3;
+    return edo_runtime_destroy(runtime) == 0 ? 0 : 4;
+}
+
+struct forker {
+    edo_frame();
+    edo_args(int *ret_status;);
+};
+
+edo_async(forker)
+{
+    edo_body {
+        pid_t child = fork();
+        if (child == 0) _exit(run_in_forked_child());
+        waitpid(child, self->ret_status, 0);
+        edo_return(0);
+    }
+}
+
+clean_test(child_of_a_fork_in_a_task_has_its_own)
+{
+    int status = -1;
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_block_on(runtime, forker, .ret_status = &status), 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

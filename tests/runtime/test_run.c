@@ -698,3 +698,28 @@ test(child_of_a_program)
 {
     expect_exit(forks_twice, EXIT_SUCCESS, "");
 }
+
+/* ---- a program inside of a task ---- */
+
+struct nested_program {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(nested_program)
+{
+    edo_body {
+        edo_return(edo_run(answer, 0));
+    }
+}
+
+static void run_nested(void *arg)
+{
+    (void)arg;
+    edo_run(nested_program);
+}
+
+clean_test(program_inside_of_a_task_aborts)
+{
+    expect_abort(run_nested, NULL, "edo_run: .*nested_program");
+}

@@ -434,3 +434,102 @@ clean_test(no_descriptor)
 {
     expect_success_in_child(ask_without_descriptors, NULL);
 }
+
+clean_test(negative_timeout_does_not_wait)
+{
+    edo_runtime *runtime = make_runtime();
+    assert_int_equal(edo_turn(runtime, -1), 0);
+    assert_int_equal(edo_turn(runtime, INT64_MIN), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- a foreign loop that goes on ---- */
+
+enum { LOOP_WAIT = 30000 }; // milliseconds that a descriptor may take; only a failure waits so long
+
+static void turn_until_quiet(edo_runtime *runtime, int fd)
+{
+    while (edo_turn(runtime, 0) == 1 || is_readable(fd, 0))
+        continue;
+}
+
+static edo_runtime *make_turned_by_a_loop(int *ret_fd)
+{
+    edo_runtime *runtime = make_runtime();
+    *ret_fd = edo_runtime_fd(runtime);
+    assert_true(*ret_fd >= 0);
+    turn_until_quiet(runtime, *ret_fd);
+    return runtime;
+}
+
+struct napper {
+    edo_frame();
+    edo_args(int64_t duration; bool *ret_woke;);
+};
+
+edo_async(napper)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(self->duration));
+        *self->ret_woke = rc == 0;
+        edo_return(rc);
+    }
+}
+
+/* Turns only when the descriptor says so. */
+static void loop_until(edo_runtime *runtime, int fd, const bool *done)
+{
+    while (!*done) {
+        assert_true(is_readable(fd, LOOP_WAIT));
+        edo_turn(runtime, 0);
+    }
+}
+
+clean_test(loop_goes_on_after_block_on)
+{
+    int fd;
+    bool first = false, second = false;
+    edo_runtime *runtime = make_turned_by_a_loop(&fd);
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(
+        edo_spawn_with(NULL, &options, napper, .duration = edo_ms(1), .ret_woke = &first), 0);
+    assert_int_equal(edo_block_on(runtime, answer, 0), 0);
+    loop_until(runtime, fd, &first); // a timer, or what was left in the queue
+    turn_until_quiet(runtime, fd);
+    assert_int_equal(edo_block_on(runtime, answer, 0), 0);
+    while (is_readable(fd, 0))
+        edo_turn(runtime, 0);
+    assert_int_equal(edo_block_on(runtime, answer, 0), 0);
+    assert_int_equal(edo_spawn_with(NULL, &options, napper, .ret_woke = &second), 0);
+    loop_until(runtime, fd, &second); // a push from outside of turns
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* Moves the clock on by an hour, and lets it go on from there. */
+struct shifter {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(shifter)
+{
+    edo_body {
+        edo_clock_pause();
+        edo_clock_advance(edo_s(3600));
+        edo_return(edo_clock_resume());
+    }
+}
+
+clean_test(loop_with_a_shifted_clock)
+{
+    int fd;
+    bool woke = false;
+    edo_runtime *runtime = make_turned_by_a_loop(&fd);
+    edo_spawn_options options = { .runtime = runtime };
+    assert_int_equal(edo_block_on(runtime, shifter), 0);
+    assert_int_equal(
+        edo_spawn_with(NULL, &options, napper, .duration = edo_ms(1), .ret_woke = &woke), 0);
+    loop_until(runtime, fd, &woke);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
