@@ -141,7 +141,7 @@ static unsigned most_in_a_poll(const edo_config *config, enum kind kind)
     return most;
 }
 
-one_worker_only("a watcher takes turns with the busy task")
+current_thread_only("a watcher takes turns with the busy task; workers queue long polls apart")
 test(each_operation_uses_one_unit)
 {
     for (enum kind kind = 0; kind < KINDS; kind++) {
@@ -154,14 +154,14 @@ test(each_operation_uses_one_unit)
     }
 }
 
-one_worker_only("a watcher takes turns with the busy task")
+current_thread_only("a watcher takes turns with the busy task; workers queue long polls apart")
 test(by_default_there_are_128_units)
 {
     assert_int_equal(
         most_in_a_poll(&(edo_config){ .time_slice = EDO_NEVER, .test_clock = true }, SLEEP), 128);
 }
 
-one_worker_only("a watcher takes turns with the busy task")
+current_thread_only("a watcher takes turns with the busy task; workers queue long polls apart")
 test(a_budget_of_one_still_makes_progress)
 {
     assert_int_equal(
@@ -422,7 +422,7 @@ edo_async(compares_busy_tasks)
     }
 }
 
-one_worker_only("rounds are those of one queue")
+current_thread_only("rounds are those of one queue; workers queue long polls apart")
 test(tasks_that_are_busy_get_the_same)
 {
     run_unhurried(compares_busy_tasks);

@@ -529,7 +529,7 @@ edo_async(retries_beside_another)
     }
 }
 
-one_worker_only("another task takes turns with it")
+current_thread_only("another task takes turns with it; workers queue long polls apart")
 test(a_careless_retry_loop_starves_nobody)
 {
     run_unhurried(retries_beside_another);
