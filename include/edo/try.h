@@ -39,7 +39,7 @@
     } while (0)
 
 #define edo__checked(name, ...)                                                                    \
-    __auto_type name = (__VA_ARGS__);                                                              \
+    __extension__ __auto_type name = (__VA_ARGS__);                                                \
     _Static_assert((__typeof__(name))-1 < 1, "a failure is negative: this value is unsigned")
 
 /* The failure that the last edo_..._or() has left for its label; 0 if none has failed. */

@@ -15,7 +15,9 @@
 #include <edo/task.h>
 #include <edo/test.h>
 #include <edo/time.h>
+#include <edo/try.h>
 #include <edo/version.h>
+#include <edo/within.h>
 
 struct none {
     edo_frame();
@@ -80,11 +82,53 @@ edo_async(waits)
     }
 }
 
+struct tries {
+    edo_frame(struct none none; struct leaf leaf;);
+    edo_args(edo_io *io;);
+    edo_limit limit;
+    struct leaf leaves[3];
+    char buffer[16];
+};
+
+edo_async(tries)
+{
+    edo_body {
+        int rc;
+        size_t count;
+        edo_try(edo_sleep(1));
+        edo_try(count, edo_read(self->io, self->buffer, sizeof self->buffer));
+        edo_try_call(none);
+        edo_try_call(leaf, .n = 1, .text = "");
+        edo_await_void(edo_yield());
+        edo_call_void(none);
+        edo_call_void(leaf, .n = 1);
+        edo_within(&self->limit, edo_ms(1)) {
+            edo_try_or(out, edo_sleep(1));
+            edo_try_or(out, count, edo_read(self->io, self->buffer, sizeof self->buffer));
+            edo_try_call_or(out, none);
+            edo_try_call_or(out, leaf, .n = 1);
+            edo_check_or(out, edo_go(none));
+        }
+        edo_within_until(&self->limit, edo_now()) {
+            edo_check(edo_go(leaf, .n = 2));
+        }
+        edo_all_of(self->leaves, 3);
+        edo_try_all_of(rc, self->leaves, 3);
+        edo_select_of(rc, self->leaves, 3);
+        edo_select_biased_of(rc, self->leaves, 3);
+        edo_any_of(rc, self->leaves, 3);
+        edo_return(rc);
+out:
+        edo_return(edo_failure());
+    }
+}
+
 struct spawns {
     edo_frame();
     edo_args();
     edo_scope scope;
     edo_task *task;
+    uint64_t id;
 };
 
 static int64_t job(void *arg)
@@ -112,6 +156,8 @@ edo_async(spawns)
         if (rc == 0) rc = edo_scope_spawn(&self->scope, leaf, .n = 1);
         if (rc == 0) rc = edo_scope_spawn_with(&self->scope, NULL, none);
         if (rc == 0) rc = edo_scope_spawn_with(&self->scope, NULL, leaf, .n = 1);
+        if (rc == 0) rc = edo_scope_spawn_member(&self->id, &self->scope, none);
+        if (rc == 0) rc = edo_scope_spawn_member(&self->id, &self->scope, leaf, .n = 1);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);
     }
@@ -129,12 +175,21 @@ edo_test(trial)
     }
 }
 
+edo_async_test(trial_of_its_own, int i;)
+{
+    edo_body {
+        edo_return(self->i);
+    }
+}
+
 int64_t enter(edo_runtime *runtime);
 int64_t enter(edo_runtime *runtime)
 {
     trial_test(NULL);
+    trial_of_its_own_test(NULL);
     int64_t result = edo_wait(edo_sleep(1));
-    result += edo_block_on(runtime, none) + edo_block_on(runtime, leaf, .n = 1);
+    result += edo_block_on(runtime, none) + edo_block_on(runtime, tries, .io = NULL);
+    result += edo_block_on(runtime, leaf, .n = 1);
     result += edo_run(spawns) + edo_run(leaf, .n = 1);
     return result + edo_run_with(NULL, none) + edo_run_with(NULL, leaf, .n = 1);
 }
