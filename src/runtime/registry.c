@@ -44,7 +44,7 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
 {
     if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
     edo__worker *seat = edo__seat_in(runtime);
-    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->worker_count];
+    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->base.worker_count];
     int rc = enlist(seat, task);
     if (rc < 0) return rc;
     edo__hooks_spawn(runtime, task);

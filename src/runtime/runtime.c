@@ -81,7 +81,7 @@ static int settle_metrics(edo_runtime *runtime)
     if (!config) return 0;
     int rc = edo__scale_init(&runtime->scales[EDO_POLL_TIME], &config->poll_time);
     if (rc < 0) return rc;
-    runtime->counts_tasks = config->tasks || config->schedule_latency.scale;
+    runtime->base.counts_tasks = config->tasks || config->schedule_latency.scale;
     return edo__scale_init(&runtime->scales[EDO_SCHEDULE_LATENCY], &config->schedule_latency);
 }
 
@@ -109,7 +109,7 @@ static void free_seats(edo_runtime *runtime)
 static int make_seats(edo_runtime *runtime)
 {
     int rc = 0;
-    for (uint32_t i = 0; i < runtime->worker_count && rc == 0; i++) {
+    for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0; i++) {
         edo__worker *seat;
         rc = edo__worker_create(runtime, i, &seat);
         if (rc == 0) edo__runtime_add_seat(runtime, seat);
@@ -160,8 +160,14 @@ static void init(edo_runtime *runtime)
     const edo_config *config = &runtime->config;
     set_defaults(&runtime->config);
     runtime->has_threads = config->workers > 0;
-    runtime->worker_count = config->workers > 0 ? (uint32_t)config->workers : 1;
-    runtime->seat_limit = runtime->worker_count;
+    runtime->base = (edo__executor){ .name = config->name,
+                                     .time_slice = config->time_slice,
+                                     .budget = config->budget,
+                                     .worker_count = config->workers > 0 ? (uint32_t)config->workers
+                                                                         : 1,
+                                     .counts_tasks = runtime->base.counts_tasks,
+                                     .tracks_handles = config->report_leaks };
+    runtime->seat_limit = runtime->base.worker_count;
     if (runtime->has_threads && config->max_spare > 0)
         runtime->seat_limit += (uint32_t)config->max_spare;
     runtime->timer_fd = -1;
@@ -222,7 +228,7 @@ const char *edo_runtime_driver(const edo_runtime *runtime)
 
 unsigned edo_runtime_workers(const edo_runtime *runtime)
 {
-    return runtime->has_threads ? runtime->worker_count : 0;
+    return runtime->has_threads ? runtime->base.worker_count : 0;
 }
 
 edo_runtime *edo_runtime_enter(edo_runtime *runtime)

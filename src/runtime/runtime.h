@@ -3,11 +3,13 @@
 
 #include <edo/runtime.h>
 
+#include "base/duration.h"
 #include "runtime/pool/blocking.h"
 #include "runtime/inspect/histogram.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/worker.h"
 #include "sys/sys.h"
+#include "task/executor.h"
 #include "task/task.h"
 
 /* While it is paused a test clock stands at `frozen`, and goes to `target` from deadline to deadline.
@@ -22,12 +24,12 @@ typedef struct edo__clock {
 typedef struct edo__monitor edo__monitor;
 
 struct edo_runtime {
+    edo__executor base;
     edo_config config;
     const edo_driver_ops *driver_ops; // of all seats: see drivers.c
     char *driver_argument;            // to open one, or NULL
     edo_driver *kept_driver;          // for the first helper, until it is made
     const char *driver_refusal;       // why the last one was not to be had; of who makes seats
-    uint32_t worker_count;            // seats that take part; 1 without threads
     uint32_t seat_limit;              // with the spare ones
     edo_atomic(uint32_t) seat_count;  // seats that are there: release, after the seat was written
     edo__worker **seats;
@@ -56,7 +58,6 @@ struct edo_runtime {
     edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a seat
     edo__lock driver_lock;               // the ends of drivers, and who reads their counters
     edo__scale scales[EDO__HISTOGRAMS];  // fixed
-    bool counts_tasks;                   // each has an edo__task_counts; fixed
 };
 
 static inline uint32_t edo__seat_count(const edo_runtime *runtime)
@@ -86,15 +87,8 @@ void edo__drivers_free(edo_runtime *runtime);
 
 /* ---- registry.c ---- */
 
-/* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; then it is still the
- * caller's. Any thread. */
-int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
-
 /* A task has ended: takes it out. */
 void edo__runtime_dismiss(edo_task *task);
-
-/* An id for a task. Any thread. */
-uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
 /* Cancels or aborts every task. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
@@ -113,28 +107,10 @@ int64_t edo__runtime_give_up(edo_runtime *runtime);
 
 /* ---- for tasks ---- */
 
-/* Commits a wake. Any thread. */
-void edo__runtime_push(edo_runtime *runtime, edo_task *task);
-
-/* The same, async-signal-safe. */
+/* As edo__runtime_push(), async-signal-safe. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task);
 
 /* ---- clock.c ---- */
-
-int64_t edo__runtime_now(const edo_runtime *runtime);
-
-/* moment + duration; saturates. */
-static inline int64_t edo__later(int64_t moment, int64_t duration)
-{
-    int64_t later;
-    if (!__builtin_add_overflow(moment, duration, &later)) return later;
-    return duration < 0 ? INT64_MIN : INT64_MAX;
-}
-
-static inline int64_t edo__clamp(int64_t value, int64_t low, int64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
 
 static inline bool edo__clock_is_paused(const edo_runtime *runtime)
 {
@@ -180,9 +156,6 @@ void edo__timers_restart(edo__worker *of);
 int64_t edo__timers_next(edo__worker *of);
 
 /* ---- runtime.c ---- */
-
-/* Whether the fork that this process came from was after the runtime's making. */
-bool edo__runtime_is_stale(const edo_runtime *runtime);
 
 /* Whether this thread polls a task. The child of a fork that a task made does not: it only has the
  * memory of it. */

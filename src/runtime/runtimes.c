@@ -4,13 +4,13 @@ edo__runtimes_list edo__runtimes = { .list = { &edo__runtimes.list, &edo__runtim
 
 /* In the child of a fork the list, which holds the parent's runtimes, perhaps half linked, begins
  * anew. */
-void edo__runtimes_lock(void)
+bool edo__runtimes_lock(void)
 {
     uint32_t mine = edo__sys_fork_generation();
     edo__lock_take(&edo__runtimes.lock);
-    if (edo__runtimes.generation == mine) return;
+    if (edo__runtimes.generation != mine) edo__list_init(&edo__runtimes.list);
     edo__runtimes.generation = mine;
-    edo__list_init(&edo__runtimes.list);
+    return !edo__list_is_empty(&edo__runtimes.list);
 }
 
 void edo__runtimes_unlock(void)

@@ -5,18 +5,13 @@
 
 /* The list holds no references: a runtime leaves it before its own goes. */
 typedef struct edo__runtimes_list {
-    edo__lock lock;
+    edo__lock lock;      // edo__runtimes_lock()
     uint32_t generation; // of the process that filled the list
     uint64_t last_serial;
     edo__node list; // through edo_runtime.all
 } edo__runtimes_list;
 
 extern edo__runtimes_list edo__runtimes;
-
-/* Guards the list, and what else a process has once for all its runtimes (quit.c). Its holder may
- * start a thread, but waits for nothing else. */
-void edo__runtimes_lock(void);
-void edo__runtimes_unlock(void);
 
 void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);

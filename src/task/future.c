@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
+#include "task/executor.h"
 #include "task/op.h"
 
 #ifndef EDO_MODEL
@@ -190,8 +190,9 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
     if (edo_or_relaxed(&cx->task->state, EDO__IGNORES) & EDO__IGNORES) return;
     edo__log(EDO_LOG_WARN,
              "%s: task '%s' #%llu%s ignores its cancellation: %u times -ECANCELED did not end it",
-             cx->runtime->config.name, edo_task_name(cx->task), (unsigned long long)cx->task->id,
-             edo__describe_place(cx->task, where), cx->refusals.count);
+             edo__executor_of(cx->runtime)->name, edo_task_name(cx->task),
+             (unsigned long long)cx->task->id, edo__describe_place(cx->task, where),
+             cx->refusals.count);
 }
 
 /* A loop builds its operation in the same place again and again. So the first place of a poll is
@@ -204,7 +205,7 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
         cx->refusals.count = 0;
     }
     if (cx->refusals.place != future) return;
-    uint32_t budget = cx->runtime->config.budget;
+    uint32_t budget = edo__executor_of(cx->runtime)->budget;
     uint32_t many = budget < MANY_REFUSALS ? budget : MANY_REFUSALS;
     if (++cx->refusals.count == many) report_refusals(cx);
 }

@@ -28,12 +28,19 @@ static inline bool edo__has_budget(edo_cx *cx)
     return false;
 }
 
-enum { EDO__SLICE_CHECK = 16 }; // operations between two looks at the clock
+enum {
+    EDO__SLICE_CHECK = 16, // operations between two reads of the clock
+    EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used its time up
+};
+
+/* ---- budget.c ---- */
 
 void edo__check_time_slice(edo_cx *cx);
 
 /* This poll has used its time up: driver and timers come first now. */
 void edo__spend_slice(edo_cx *cx);
+
+/* ---- budget and end ---- */
 
 /* Uses one unit of the budget, of operations or of time, whichever ends first. */
 static inline void edo__use_budget(edo_cx *cx)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/lock.h"
-#include "runtime/runtime.h"
+#include "task/executor.h"
 #include "task/op.h"
 
 enum {
@@ -130,7 +130,8 @@ int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_
                             const edo_site *site, const void *args)
 {
     edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
-    if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
+    if (!runtime || (options && options->pinned > edo__executor_of(runtime)->worker_count))
+        return -EINVAL;
     bool results = scope->flags & EDO_SCOPE_RESULTS;
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;

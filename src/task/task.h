@@ -224,6 +224,8 @@ struct edo_cx {
     int64_t slice_end;     // of the time slice; 0: not measured so far
     edo_runtime *runtime;
     struct edo__worker *worker; // whose cx it is
+    struct edo__heap *heap;     // of tasks; the worker's thread
+    size_t heap_max;            // largest block that is taken from it
     edo_task *task;
     edo_wakeable *waker;
     uint64_t polls;  // of tasks, in all
@@ -247,7 +249,7 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
 /* What this thread is doing. */
 struct edo__thread {
     edo_runtime *runtime;       // whose turn it runs, or that it has entered
-    struct edo__worker *worker; // the seat that it has, of that runtime
+    struct edo__worker *worker; // the seat that it has, of that runtime; begins with its edo_cx
     edo_cx *cx;                 // of the poll in progress
     uintptr_t stack;            // of the frame that polls; 0 outside of polls
     const edo_runtime
@@ -261,6 +263,12 @@ void *model_self_memory(void); // the checker's threads are coroutines of one th
 #else
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
 #endif
+
+/* The edo_cx of this thread's worker, or NULL. */
+static inline const edo_cx *edo__worker_cx(void)
+{
+    return (const edo_cx *)(const void *)edo__self.worker;
+}
 
 static inline void edo__raise_fate(edo_future *future, edo_fate fate)
 {

@@ -133,7 +133,7 @@ static bool is_help_under_way(edo__monitor *monitor)
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
-    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++) {
         edo__worker *spare = runtime->seats[i];
         if (!is_healthy(spare)) continue;
         any = true;

@@ -119,7 +119,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 int edo__threads_start(edo_runtime *runtime)
 {
     int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
-    for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
+    for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->seats[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {
         rc = edo__quit_enter();

@@ -4,7 +4,6 @@
 #include "task/op.h"
 
 enum {
-    SLICE_SPENT = -1,     // edo_cx.slice_end, behind a poll that took all its time
     LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
     MANY_TIMERS = 32,     // that fire within GATHER_TIME
 };
@@ -157,23 +156,6 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
 }
 
-void edo__check_time_slice(edo_cx *cx)
-{
-    int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
-    if (!cx->slice_end) {
-        cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
-    } else if (now >= cx->slice_end) {
-        edo__spend_slice(cx);
-    }
-}
-
-void edo__spend_slice(edo_cx *cx)
-{
-    cx->slice_end = SLICE_SPENT;
-    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
-    cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
-}
-
 /* popped: of the tasks of this turn. */
 static void publish(edo__worker *worker, uint32_t popped)
 {
@@ -195,7 +177,7 @@ static bool run_ready(edo__worker *worker)
         if (!task) break;
         popped++;
         edo__poll_task(worker, task);
-        if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
+        if (edo__unlikely(worker->cx.slice_end == EDO__SLICE_SPENT)) break;
         if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
     }
     publish(worker, popped);

@@ -200,7 +200,7 @@ void edo__worker_take_injected(edo__worker *worker)
 {
     uint64_t there = edo_load_relaxed(&worker->runtime->idle.injected.count);
     if (!there) return;
-    uint64_t share = share_of(worker, there, worker->runtime->worker_count);
+    uint64_t share = share_of(worker, there, worker->runtime->base.worker_count);
     uint64_t room = edo__queue_room(&worker->queue);
     if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;
     edo__inject_take(worker, share < room ? share : room);

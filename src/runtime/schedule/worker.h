@@ -73,8 +73,6 @@ typedef struct edo__worker {
     edo_cx cx;
     edo_runtime *runtime;
     edo_driver *driver;
-    edo__heap *heap;
-    size_t heap_max; // largest block that is taken from it
     uint32_t index;
     bool is_shared;     // one of several, which help each other
     bool is_spare;      // takes part only while somebody is stuck
@@ -141,6 +139,8 @@ typedef struct edo__worker {
     edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
     edo__queue queue;
 } edo__worker;
+
+_Static_assert(offsetof(edo__worker, cx) == 0, "edo__worker_cx()");
 
 /* Its tasks in ring and overflow, at this moment. Any thread. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
