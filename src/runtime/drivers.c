@@ -12,6 +12,7 @@
  * start and the join of that thread order them. */
 #include <string.h>
 
+#include "runtime/drivers.h"
 #include "driver/drivers.h"
 #include "runtime/runtime.h"
 

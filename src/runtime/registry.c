@@ -1,4 +1,5 @@
 /* The tasks of a runtime: a shard per worker, with a lock of its own. */
+#include "runtime/registry.h"
 #include "runtime/hooks.h"
 
 enum { ID_BLOCK = 1024 }; // task ids taken at a time

@@ -20,8 +20,6 @@ void edo__runtimes_unlock(void)
 
 void edo__runtimes_add(edo_runtime *runtime)
 {
-    edo__dump_read_environment();
-    edo_store_relaxed(&edo__at_misuse, edo__dump_at_abort); // by any thread, always the same
     edo__runtimes_lock();
     runtime->serial = ++edo__runtimes.last_serial;
     edo__list_push(&edo__runtimes.list, &runtime->all);

@@ -19,17 +19,3 @@ void edo__runtimes_remove(edo_runtime *runtime);
 /* The one that was made next after *serial (0: the first of all), with a reference for the caller,
  * or NULL. *serial becomes its own. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);
-
-/* ---- dump.c ---- */
-
-/* For edo__misuse(): dumps all runtimes to stderr, whatever locks this thread may hold. */
-void edo__dump_at_abort(void);
-
-/* Reads whether the environment wants that. */
-void edo__dump_read_environment(void);
-
-/* ---- quit.c ---- */
-
-/* From now on SIGQUIT dumps all runtimes with dump_on_quit. Returns: 0 or -EAGAIN. */
-int edo__quit_enter(void);
-void edo__quit_leave(void);

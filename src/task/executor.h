@@ -2,7 +2,7 @@
  * so that no file here includes one of there. */
 #pragma once
 
-#include <edo/task.h>
+#include "task/task.h"
 
 /* Settings that tasks need; every edo_runtime begins with them. Fixed once it is made. */
 typedef struct edo__executor {
@@ -33,6 +33,13 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 
 /* Whether the process was forked after the runtime was made. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
+
+/* Whether this thread polls a task. The child of a fork that a task made does not: it only has the
+ * memory of it. */
+static inline bool edo__in_task(void)
+{
+    return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
+}
 
 /* The time of the runtime's clock, in nanoseconds. Any thread. */
 int64_t edo__runtime_now(const edo_runtime *runtime);

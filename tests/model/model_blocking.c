@@ -2,7 +2,7 @@
  * have models of their own (model_pool.c).
  *
  * model-sources: @runtime runtime/pool/blocking.c runtime/pool/pool.c runtime/pool/pool_thread.c
- * model-sources: runtime/schedule/threads.c time/sleep.c
+ * model-sources: runtime/schedule/help.c runtime/schedule/threads.c time/sleep.c
  */
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include <edo/time.h>
 
 #include "model/fake_sys.h"
+#include "runtime/run.h"
 
 enum { SAMPLES = 10000 };
 

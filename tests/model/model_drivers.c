@@ -7,7 +7,10 @@
 
 #include "model/fake_sys.h"
 
+#include "driver/drivers.h"
+#include "runtime/runtime.h"
 #include "runtime/schedule/monitor.c"
+#include "runtime/schedule/threads.h"
 
 /* ---- two kinds: the first may be refused, the fallback never is ---- */
 

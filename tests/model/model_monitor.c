@@ -1,7 +1,7 @@
 /* The monitor and the workers: who sleeps when, who is stuck, who helps. The figures that the monitor
  * goes by are steps here.
  *
- * model-sources: @runtime time/sleep.c
+ * model-sources: @runtime runtime/schedule/in_place.c time/sleep.c
  * model-flags: -DEDO_MODEL_FIGURES
  */
 #include <string.h>
@@ -10,8 +10,14 @@
 
 #define edo__threads_start real_threads_start
 #define edo__threads_stop  real_threads_stop
+#include "runtime/schedule/help.c"
 #include "runtime/schedule/monitor.c"
+#include "runtime/schedule/monitor.h"
 #include "runtime/schedule/threads.c"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/turn.h"
+#include "runtime/schedule/watch.h"
+#include "runtime/schedule/worker.h"
 #undef edo__threads_start
 #undef edo__threads_stop
 

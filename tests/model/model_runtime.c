@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "model/fake_sys.h"
+#include "runtime/push.h"
+#include "task/state.h"
 
 static struct {
     edo_runtime *runtime, *other;

@@ -1,11 +1,12 @@
 /* Runtimes whose workers have threads, as a whole: from create to destroy, by whole turns. There is
  * no monitor; model_monitor.c has that.
  *
- * model-sources: @runtime runtime/schedule/threads.c
+ * model-sources: @runtime runtime/schedule/help.c runtime/schedule/threads.c
  */
 #include <string.h>
 
 #include "model/fake_sys.h"
+#include "runtime/run.h"
 
 enum { SAMPLES = 10000 };
 

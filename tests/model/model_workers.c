@@ -10,7 +10,20 @@
 /* The help of threads.c, without its threads. */
 #define edo__threads_start threads_start
 #define edo__threads_stop  threads_stop
+#include "runtime/registry.h"
+#include "runtime/run.h"
+#include "runtime/runtime.h"
+#include "runtime/schedule/help.c"
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.c"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/turn.h"
+#include "runtime/schedule/work.h"
+#include "runtime/schedule/worker.h"
+#include "runtime/schedule/workers.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
 #undef edo__threads_start
 #undef edo__threads_stop
 

@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtimes.h"
+#include "runtime/inspect/dump.h"
+#include "base/duration.h"
 #include "runtime/inspect/tell.h"
+#include "runtime/runtimes.h"
 
 enum {
     BATCH = 64, // tasks at a time, without memory for a list
@@ -217,16 +219,17 @@ static void write_to_stderr(void *context, const char *line)
 
 static edo_atomic(bool) dumps_at_abort;
 
-void edo__dump_read_environment(void)
-{
-    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
-    edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
-}
-
 /* Once: a misuse that the dump itself meets ends the process without another one. */
-void edo__dump_at_abort(void)
+static void dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;
     if (!edo_load_relaxed(&dumps_at_abort)) return;
     if (!edo_swap_acq_rel(&has_begun, true)) dump_all(write_to_stderr, NULL, true);
+}
+
+void edo__dump_prepare(void)
+{
+    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
+    edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
+    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // by any thread, always the same
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/pool/blocking.h"
 #include "runtime/runtime.h"
 
 /* The caller's struct may be an older, shorter one, or a newer one. */

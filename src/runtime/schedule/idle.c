@@ -1,6 +1,7 @@
 #include "runtime/schedule/idle.h"
 
 #include "runtime/runtime.h"
+#include "runtime/time/clock.h"
 
 /* ---- sleepers; under the lock ---- */
 

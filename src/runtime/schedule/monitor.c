@@ -14,8 +14,13 @@
  */
 #include <string.h>
 
+#include "runtime/schedule/monitor.h"
 #include "runtime/hooks.h"
 #include "runtime/inspect/stall.h"
+#include "runtime/registry.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/workers.h"
 
 enum {
 #ifdef EDO_MODEL

@@ -1,6 +1,16 @@
 /* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
+#include "runtime/schedule/turn.h"
+#include "base/duration.h"
 #include "runtime/hooks.h"
 #include "runtime/inspect/observe.h"
+#include "runtime/registry.h"
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/watch.h"
+#include "runtime/schedule/work.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
 #include "task/op.h"
 
 enum {

@@ -1,5 +1,7 @@
 /* A seat: its making, with a driver of its own, and its end. */
+#include "runtime/schedule/workers.h"
 #include "driver/drivers.h"
+#include "runtime/drivers.h"
 #include "runtime/runtime.h"
 
 /* ---- making and ending ---- */
@@ -65,14 +67,32 @@ static void close_driver(edo__worker *worker)
     driver->ops->close(driver);
 }
 
-void edo__worker_close(edo__worker *worker)
+static void close_worker(edo__worker *worker)
 {
     close_driver(worker);
     edo__heap_close(worker->cx.heap);
 }
 
-void edo__worker_free(edo__worker *worker)
+static void free_worker(edo__worker *worker)
 {
     edo__histograms_free(worker->runtime->scales, worker->histograms);
     edo__free(worker, sizeof *worker);
+}
+
+void edo__workers_close(edo_runtime *runtime)
+{
+    edo__drivers_close(runtime);
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        close_worker(runtime->seats[i]);
+}
+
+void edo__workers_free(edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        free_worker(runtime->seats[i]);
+}
+
+int edo_worker_index(void)
+{
+    return edo__self.worker ? (int)edo__self.worker->index : -1;
 }
