@@ -14,6 +14,7 @@
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/workers.h"
 #include "task/handle.h"
+#include "task/trace.h"
 
 enum {
     DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number

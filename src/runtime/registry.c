@@ -1,6 +1,8 @@
 /* The tasks of a runtime: a shard per worker, with a lock of its own. */
 #include "runtime/registry.h"
 #include "runtime/hooks.h"
+#include "task/end.h"
+#include "task/trace.h"
 
 enum { ID_BLOCK = 1024 }; // task ids taken at a time
 

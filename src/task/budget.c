@@ -1,7 +1,9 @@
 /* The time slice of a poll. */
+#include "task/budget.h"
+
 #include "base/duration.h"
+#include "sys/sys.h"
 #include "task/executor.h"
-#include "task/op.h"
 
 void edo__check_time_slice(edo_cx *cx)
 {

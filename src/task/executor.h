@@ -2,7 +2,7 @@
  * so that no file here includes one of there. */
 #pragma once
 
-#include "task/task.h"
+#include "task/cx.h"
 
 /* Settings that tasks need; every edo_runtime begins with them. Fixed once it is made. */
 typedef struct edo__executor {

@@ -9,9 +9,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "driver/drivers.h"
 #include "io/io.h"
 #include "model/fake_sys.h"
-#include "driver/drivers.h"
+#include "task/future.h"
 
 /* ---- the kernel; its lock orders what it does, as a real one's does ---- */
 

@@ -1,7 +1,7 @@
 /* The wait list: a wake against a cancellation, hand-overs, and an owner that ends with its last
  * waiter.
  *
- * model-sources: @runtime task/wait_list.c
+ * model-sources: @runtime
  */
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Backtraces of tasks. */
 #include "runtime/runtime.h"
 #include "task/handle.h"
+#include "task/trace.h"
 
 /* Has a kept task requeued, so that it can be inspected: at once, if this thread is its only poller
  * and does not poll it, or in its next yields. A hook may inspect while its task is in hand. */

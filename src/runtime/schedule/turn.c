@@ -11,6 +11,8 @@
 #include "runtime/schedule/work.h"
 #include "runtime/time/clock.h"
 #include "runtime/time/timers.h"
+#include "task/end.h"
+#include "task/future.h"
 #include "task/op.h"
 
 enum {
