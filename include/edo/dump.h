@@ -20,8 +20,8 @@
  * yields all the time is asked to hold still, several times; one that does not is named without its
  * frames. Tasks that begin or end during the dump may be in it or not.
  *
- * A dump needs memory for a list of the tasks; without any it is slower, but as complete, except
- * that long backtraces are cut, and say so.
+ * A dump needs memory for a list of the tasks of each worker. Without any it has what the workers run,
+ * and answers -ENOMEM.
  *
  * Without a line of code: edo_config.dump_on_quit has SIGQUIT dump the runtime to the log and the
  * program go on; EDO_DUMP_ON_ABORT=1 in the environment has misuse, which ends the process, dump all
@@ -39,7 +39,7 @@ typedef void edo_dump_fn(void *context, const char *line);
 
 /* Dumps all tasks of a runtime. write == NULL: to the log, as warnings. Several dumps may be made at
  * once.
- * Returns: 0; -ENOMEM when backtraces were cut; -ESTALE in the child of a fork.
+ * Returns: 0; -ENOMEM when tasks are missing or backtraces were cut; -ESTALE in the child of a fork.
  * Thread: any that holds the runtime or a reference, inside of tasks or not; also while the runtime
  * is being destroyed, with a reference. */
 EDO_API int edo_dump(edo_runtime *runtime, edo_dump_fn *write, void *context);

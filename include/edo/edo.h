@@ -7,6 +7,7 @@
 #include <edo/base.h>
 #include <edo/blocking.h>
 #include <edo/dump.h>
+#include <edo/future.h>
 #include <edo/metrics.h>
 #include <edo/runtime.h>
 #include <edo/scope.h>

@@ -32,7 +32,7 @@ typedef struct edo_scope {
     } live, ended;
     uint64_t count;  // members alive
     int64_t failure; // the first one, or 0
-    edo_op *waiter;
+    edo_op *waiters; // the first
     bool cancelled;
     uint64_t reserved[2];
 } edo_scope;

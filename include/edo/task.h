@@ -1,190 +1,15 @@
-/* Futures, operations and tasks.
- *
- * A future is plain data that somebody polls. It begins with an edo_future, lies where its owner
- * puts it, does nothing before its first poll and does not move after it. A poll answers
- * EDO_PENDING, and then a wake has been arranged, or EDO_READY, and then the result stands in the
- * future: one int64_t, >= 0 or a negative errno.
- *
- * An operation (edo_op) is a leaf: a future of the library's, of fixed size, returned by value by
- * its constructor (edo_read(), edo_sleep(), edo_join()). What it is given by pointer (buffers,
- * ret_*) must outlive it: it belongs in the frame.
- *
- * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
- * else -ECANCELED, and then it has had no effect. In a cancelled function a new operation answers
- * -ECANCELED at once, whatever is ready. Async functions always run to their own end.
+/* Tasks.
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
  * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
  * polled by one thread at a time, in a runtime with workers perhaps by another one each time; what
  * one poll did is visible to the next.
- *
- * The async functions themselves (edo_async, edo_await, ...) are in edo/async.h.
  */
 #pragma once
 
-#include <edo/base.h>
+#include <edo/future.h>
 
 EDO_BEGIN_DECLS
-
-typedef struct edo_future edo_future;
-typedef struct edo_cx edo_cx; // what a poll is given; valid during that poll only
-typedef struct edo_task edo_task;
-typedef struct edo_runtime edo_runtime;
-typedef struct edo_context edo_context;
-typedef struct edo_wakeable edo_wakeable;
-
-typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
-
-/* How far a future has been asked to end. A shield holds off the second, not the third. */
-typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
-
-typedef enum edo_kind {
-    EDO_KIND_LEAF,  // an operation: in a cancelled function it ends without its first poll
-    EDO_KIND_ASYNC, // an async function: an edo_any_frame
-    EDO_KIND_SCOPE, // a scope, linked into its owner's frame
-    EDO_KIND_LIMIT, // that of edo_within(), likewise
-    EDO_KIND_OWNER, // always polled at least once: it polls others, or has something to give back
-} edo_kind;
-
-/* One static table per kind of future. */
-typedef struct edo_future_ops {
-    const char *name; // shown in backtraces
-    const char *file; // of an async function; else NULL
-    edo_poll (*poll)(edo_future *, edo_cx *);
-    edo_kind kind;
-    uint32_t size;        // of the frame
-    uint32_t args_offset; // where the arguments lie in it
-    uint32_t args_size;
-    const void *reserved[2];
-} edo_future_ops;
-
-enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
-
-struct edo_future {
-    const edo_future_ops *ops;
-    edo_future *next; // sibling, while several are awaited or kept
-    int64_t result;   // once EDO_DONE: >= 0, or a negative errno
-    uint32_t line; // where an async function waits; of a kept operation: its place, see EDO__KEPT
-    uint8_t state; // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
-    uint8_t fate;  // asked of this future: edo_fate; only ever rises
-    uint8_t flags; // EDO__SHIELD, ...
-    uint8_t reserved;
-};
-
-/* A leaf operation. All but the result is private. */
-typedef struct edo_op {
-    edo_future base;
-    void *object; // what it works on: an edo_io, a task, a scope
-    void *data;   // buffer or ret_*
-    uint64_t length;
-    uint64_t progress;
-    union {
-        struct {
-            void *next, *prev; // wait node, while it is in a list
-        } node;
-        struct {
-            void *driver, *extra; // the driver that it went to, and what that one needs
-        } at;
-    } link;
-    edo_wakeable *waker; // who is told, while it waits
-    uint32_t word;       // atomic: where it stands, see src/task/op.h
-    uint32_t detail;
-} edo_op;
-
-#ifdef __cplusplus
-static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
-#else
-_Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
-#endif
-
-/* How constructors build an operation. The short ones are inline and each member is set by itself:
- * so an await builds its operation where it is to lie, without a copy. */
-static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *object, void *data,
-                                          uint64_t length, uint32_t detail)
-{
-    edo_op op;
-    op.base.ops = ops;
-    op.base.next = NULL;
-    op.base.result = 0;
-    op.base.line = 0;
-    op.base.state = EDO_NEW;
-    op.base.fate = EDO_LIVE;
-    op.base.flags = op.base.reserved = 0;
-    op.object = object;
-    op.data = data;
-    op.length = length;
-    op.progress = 0;
-    op.link.node.next = op.link.node.prev = NULL;
-    op.waker = NULL;
-    op.word = 0;
-    op.detail = detail;
-    return op;
-}
-
-/* ---- polling: for those who write their own futures or executors ---- */
-
-/* Polls a future: brings the fate of the scope that polls to it, keeps its state. A new EDO_KIND_LEAF
- * whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
- * Returns: EDO_READY when it has ended, also when it already had.
- * Thread: inside a poll. */
-EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
-
-/* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To
- * cancel twice, or something that is done, does nothing. One that is being waited for is polled
- * again soon.
- * Thread: inside the task that polls the future. */
-EDO_API void edo_cancel(edo_future *future);
-
-/* The same, at the second level: no shield holds it off.
- * Thread: inside the task that polls the future. */
-EDO_API void edo_abort(edo_future *future);
-
-/* The fate under which this poll runs: a leaf that is not EDO_LIVE answers its result or
- * -ECANCELED. */
-EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
-
-/* The task's waker; edo_wake() on it has the task polled again. Valid until the poll that arranged
- * the wake is followed by one that takes it back; who keeps it longer takes edo_waker_ref(). */
-EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
-
-/* Asks for a poll at a moment of edo_now()'s clock; called on every poll that still wants it. */
-EDO_API void edo_cx_deadline(edo_cx *cx, int64_t when);
-
-/* Uses one unit of the task's budget. Every leaf that is about to answer EDO_READY calls it.
- * Returns: false when nothing is left: answer EDO_PENDING; the task is queued again behind the
- * others. */
-EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
-
-/* ---- wakers ---- */
-
-typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_wakeable_kind;
-
-/* What can be woken: the head of a task, or a user's own object that begins with it. */
-struct edo_wakeable {
-    uint8_t kind; // edo_wakeable_kind
-    uint8_t flags;
-    uint16_t private_[3];
-};
-
-/* A wakeable of a user's own, for example one that posts to a foreign event loop. wake is called on
- * any thread, perhaps several times, with a lock of the library held: it must be brief, and call
- * nothing of edo but edo_wake(). The object may go as soon as nothing waits with it any more. */
-typedef struct edo_user_wakeable {
-    edo_wakeable head;
-    void (*wake)(struct edo_user_wakeable *);
-} edo_user_wakeable;
-
-EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
-
-/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did
- * before is visible to that poll.
- * Thread: any, but no signal handler; after the task's end only through a counted waker. */
-EDO_API void edo_wake(edo_wakeable *waker);
-
-/* Counts a waker, so that it may be kept and woken even after its task has ended.
- * Returns: waker. Thread: any that may use it now. */
-EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
-EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored
 
 /* ---- tasks ---- */
 
@@ -285,12 +110,6 @@ EDO_API void edo_set_context(edo_context *context);
 
 /* ---- backtraces ---- */
 
-typedef struct edo_trace_line {
-    int depth;               // 0 for the task's function
-    const char *name, *file; // of the function or operation; file may be NULL
-    uint32_t line;           // where it waits; 0 for a leaf
-} edo_trace_line;
-
 /* Calls visit for every frame and operation that the task waits in, outermost first.
  * Returns: 0; -EBUSY while it is being polled or looked at by another, and at first for one that
  * yields all the time (but not on the owner of a current-thread runtime): ask again; -ESRCH once it
@@ -298,23 +117,6 @@ typedef struct edo_trace_line {
  * Thread: any that holds the handle; the task is not run meanwhile, so visit must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);
-
-/* The same for a future that the caller owns; outside of its polls or inside its task. */
-EDO_API void edo_future_trace(const edo_future *future,
-                              void (*visit)(void *context, const edo_trace_line *), void *context);
-
-/* ---- operations ---- */
-
-/* Bytes that an operation had moved when it ended, also when it failed or was cancelled. */
-static inline uint64_t edo_op_progress(const edo_op *op)
-{
-    return op->progress;
-}
-
-/* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: its result; without a runtime for this thread, why there is none, as
- * edo_runtime_create() tells it. Thread: any that is not inside a task (aborts there). */
-EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- what the macros call ---- */
 

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include <edo/task.h>
+#include <edo/future.h>
 
 #define EDO_NEVER INT64_MAX
 

@@ -14,7 +14,6 @@
 
 #define edo_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
 #define edo_load_acquire(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
-#define edo_load_seq_cst(p)     __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #define edo_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define edo_store_release(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define edo_swap_relaxed(p, v)  __atomic_exchange_n((p), (v), __ATOMIC_RELAXED)
@@ -33,7 +32,6 @@
 #define edo_and_relaxed(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELAXED)
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
-#define edo_xor_acq_rel(p, v)   __atomic_fetch_xor((p), (v), __ATOMIC_ACQ_REL)
 
 /* A word that this thread alone writes, read by it. The checker knows its value: no step. */
 #define edo_load_own(p)         edo_load_relaxed(p)

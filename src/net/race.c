@@ -17,6 +17,7 @@
 #include <edo/time.h>
 
 #include "net/connect.h"
+#include "task/future.h"
 #include "task/op.h"
 
 typedef struct attempt {

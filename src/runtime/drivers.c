@@ -12,6 +12,7 @@
  * start and the join of that thread order them. */
 #include <string.h>
 
+#include "runtime/drivers.h"
 #include "driver/drivers.h"
 #include "runtime/runtime.h"
 
@@ -95,7 +96,7 @@ int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver)
 
 int edo__drivers_keep_one(edo_runtime *runtime)
 {
-    if (runtime->seat_limit == runtime->worker_count) return 0;
+    if (runtime->seat_limit == runtime->base.worker_count) return 0;
     return open_one(runtime, &runtime->kept_driver);
 }
 

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "runtime/push.h"
+#include "runtime/run.h"
 #include "runtime/runtime.h"
+#include "runtime/time/clock.h"
 #include "sys/sys.h"
 
 #include <edo/test.h>

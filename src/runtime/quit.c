@@ -1,5 +1,6 @@
 /* SIGQUIT: a thread, one for the process, dumps the runtimes that asked for it. The handler only
  * wakes it. */
+#include "runtime/quit.h"
 #include "runtime/runtimes.h"
 
 #include <edo/dump.h>

@@ -1,5 +1,8 @@
 /* The tasks of a runtime: a shard per worker, with a lock of its own. */
+#include "runtime/registry.h"
 #include "runtime/hooks.h"
+#include "task/end.h"
+#include "task/trace.h"
 
 enum { ID_BLOCK = 1024 }; // task ids taken at a time
 
@@ -44,7 +47,7 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
 {
     if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
     edo__worker *seat = edo__seat_in(runtime);
-    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->worker_count];
+    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->base.worker_count];
     int rc = enlist(seat, task);
     if (rc < 0) return rc;
     edo__hooks_spawn(runtime, task);

@@ -1,6 +1,11 @@
 /* Running a runtime from outside: turns, by the thread that owns it or under a foreign loop, and
  * until a task has ended. */
+#include "runtime/run.h"
+#include "base/duration.h"
 #include "runtime/runtime.h"
+#include "runtime/schedule/turn.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
 
 /* ---- turns ---- */
 

@@ -4,13 +4,13 @@ edo__runtimes_list edo__runtimes = { .list = { &edo__runtimes.list, &edo__runtim
 
 /* In the child of a fork the list, which holds the parent's runtimes, perhaps half linked, begins
  * anew. */
-void edo__runtimes_lock(void)
+bool edo__runtimes_lock(void)
 {
     uint32_t mine = edo__sys_fork_generation();
     edo__lock_take(&edo__runtimes.lock);
-    if (edo__runtimes.generation == mine) return;
+    if (edo__runtimes.generation != mine) edo__list_init(&edo__runtimes.list);
     edo__runtimes.generation = mine;
-    edo__list_init(&edo__runtimes.list);
+    return !edo__list_is_empty(&edo__runtimes.list);
 }
 
 void edo__runtimes_unlock(void)
@@ -20,8 +20,6 @@ void edo__runtimes_unlock(void)
 
 void edo__runtimes_add(edo_runtime *runtime)
 {
-    edo__dump_read_environment();
-    edo_store_relaxed(&edo__at_misuse, edo__dump_at_abort); // by any thread, always the same
     edo__runtimes_lock();
     runtime->serial = ++edo__runtimes.last_serial;
     edo__list_push(&edo__runtimes.list, &runtime->all);

@@ -5,7 +5,7 @@
 
 /* The list holds no references: a runtime leaves it before its own goes. */
 typedef struct edo__runtimes_list {
-    edo__lock lock;
+    edo__lock lock;      // edo__runtimes_lock()
     uint32_t generation; // of the process that filled the list
     uint64_t last_serial;
     edo__node list; // through edo_runtime.all
@@ -13,28 +13,9 @@ typedef struct edo__runtimes_list {
 
 extern edo__runtimes_list edo__runtimes;
 
-/* Guards the list, and what else a process has once for all its runtimes (quit.c). Its holder may
- * start a thread, but waits for nothing else. */
-void edo__runtimes_lock(void);
-void edo__runtimes_unlock(void);
-
 void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);
 
 /* The one that was made next after *serial (0: the first of all), with a reference for the caller,
  * or NULL. *serial becomes its own. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);
-
-/* ---- dump.c ---- */
-
-/* For edo__misuse(): dumps all runtimes to stderr, whatever locks this thread may hold. */
-void edo__dump_at_abort(void);
-
-/* Reads whether the environment wants that. */
-void edo__dump_read_environment(void);
-
-/* ---- quit.c ---- */
-
-/* From now on SIGQUIT dumps all runtimes with dump_on_quit. Returns: 0 or -EAGAIN. */
-int edo__quit_enter(void);
-void edo__quit_leave(void);

@@ -1,5 +1,6 @@
 /* Several futures at once: linked below the frame, so that a backtrace sees them all. The
  * children stay in the order of the arguments; winner is a position among them. */
+#include "task/future.h"
 #include "task/op.h"
 
 /* One that was built anew, or lies elsewhere than when it was kept, ends the process here. */

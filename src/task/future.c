@@ -2,8 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/runtime.h"
+#include "task/future.h"
+#include "task/executor.h"
 #include "task/op.h"
+#include "task/scope.h"
+#include "task/trace.h"
+#include "task/within.h"
 
 #ifndef EDO_MODEL
 _Thread_local struct edo__thread edo__self;
@@ -190,8 +194,9 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
     if (edo_or_relaxed(&cx->task->state, EDO__IGNORES) & EDO__IGNORES) return;
     edo__log(EDO_LOG_WARN,
              "%s: task '%s' #%llu%s ignores its cancellation: %u times -ECANCELED did not end it",
-             cx->runtime->config.name, edo_task_name(cx->task), (unsigned long long)cx->task->id,
-             edo__describe_place(cx->task, where), cx->refusals.count);
+             edo__executor_of(cx->runtime)->name, edo_task_name(cx->task),
+             (unsigned long long)cx->task->id, edo__describe_place(cx->task, where),
+             cx->refusals.count);
 }
 
 /* A loop builds its operation in the same place again and again. So the first place of a poll is
@@ -204,7 +209,7 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
         cx->refusals.count = 0;
     }
     if (cx->refusals.place != future) return;
-    uint32_t budget = cx->runtime->config.budget;
+    uint32_t budget = edo__executor_of(cx->runtime)->budget;
     uint32_t many = budget < MANY_REFUSALS ? budget : MANY_REFUSALS;
     if (++cx->refusals.count == many) report_refusals(cx);
 }
@@ -286,174 +291,4 @@ bool edo_cx_charge(edo_cx *cx)
     if (!edo__has_budget(cx)) return false;
     edo__use_budget(cx);
     return true;
-}
-
-/* ---- frames ---- */
-
-void edo__frame_init(void *memory, const edo_future_ops *ops)
-{
-    struct edo_any_frame *frame = memory;
-    frame->base = (edo_future){ .ops = ops };
-    frame->edo_head.awaiting = NULL;
-    frame->edo_head.kept = NULL;
-    frame->edo_head.home = NULL; // not polled yet
-    frame->edo_head.resume = 0;
-}
-
-static void write_args(void *frame, const edo_future_ops *ops, const void *args)
-{
-    memcpy((char *)frame + ops->args_offset, args, ops->args_size);
-}
-
-void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
-{
-    edo__frame_init(memory, ops);
-    write_args(memory, ops, args);
-}
-
-/* Each boxed call is polled inside of its caller's poll: so recursion goes as deep as the stack. */
-static bool has_stack_for(const edo_future_ops *ops)
-{
-    if (edo__likely(edo__sys_stack_room() > 0)) return true;
-    edo__log(
-        EDO_LOG_ERROR,
-        "edo_call_boxed: -ENOMEM: the stack of this thread has no room for one more call of '%s'",
-        ops->name);
-    return false;
-}
-
-edo_future *edo__box(const edo_future_ops *ops, const void *args)
-{
-    void *frame = has_stack_for(ops) ? edo__alloc(ops->size) : NULL;
-    if (frame) edo__frame_build(frame, ops, args);
-    return frame;
-}
-
-void edo__unbox(edo_future *boxed)
-{
-    edo__free(boxed, boxed->ops->size);
-}
-
-/* ---- backtraces ---- */
-
-static void trace_children(const edo_future *first, int depth,
-                           void (*visit)(void *, const edo_trace_line *), void *context)
-{
-    for (const edo_future *child = first; child; child = child->next)
-        edo__trace_future(child, depth, visit, context);
-}
-
-/* Returns: what it awaits, if that is all: so a deep recursion takes no stack. */
-static const edo_future *trace_one(const edo_future *future, int depth,
-                                   void (*visit)(void *, const edo_trace_line *), void *context)
-{
-    if (future->state == EDO_DONE) return NULL;
-    bool is_async = future->ops->kind == EDO_KIND_ASYNC;
-    visit(context, &(edo_trace_line){ .depth = depth,
-                                      .name = future->ops->name,
-                                      .file = future->ops->file,
-                                      .line = is_async ? future->line : 0 });
-    if (!is_async)
-        return NULL; // of a function in its first poll there may be more, although it is new
-    const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
-    const edo_future *awaiting = frame->edo_head.awaiting;
-    if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
-    trace_children(awaiting, depth + 1, visit, context);
-    trace_children(frame->edo_head.kept, depth + 1, visit, context);
-    return NULL;
-}
-
-void edo__trace_future(const edo_future *future, int depth,
-                       void (*visit)(void *, const edo_trace_line *), void *context)
-{
-    for (; future; depth++)
-        future = trace_one(future, depth, visit, context);
-}
-
-void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_trace_line *),
-                      void *context)
-{
-    edo__trace_future(future, 0, visit, context);
-}
-
-/* ---- where a task is, for lines of the log and of aborts ---- */
-
-static const struct edo_any_frame *const_frame_of(const edo_future *future)
-{
-    return (const struct edo_any_frame *)(const void *)future;
-}
-
-/* A function that was polled and has not ended. */
-static bool is_begun(const edo_future *future)
-{
-    return future->state != EDO_DONE && future->ops->kind == EDO_KIND_ASYNC &&
-           const_frame_of(future)->edo_head.home == future;
-}
-
-/* Its body runs right now: between two awaits there is nothing that it awaits. */
-static bool is_running(const edo_future *function)
-{
-    return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
-}
-
-/* An operation of it is in its first poll. */
-static bool is_trying(const edo_future *function)
-{
-    const edo_future *child = const_frame_of(function)->edo_head.awaiting;
-    while (child && (child->state != EDO_NEW || child->ops->kind == EDO_KIND_ASYNC))
-        child = child->next;
-    return child;
-}
-
-/* A link of what is kept can be trusted while it is what was kept there. */
-static bool is_intact(const edo_future *kept)
-{
-    return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
-}
-
-/* The first function that fits, from the outside in. Only siblings nest calls: recursion by
- * edo_call_boxed may be deep. */
-static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
-{
-    while (is_begun(function)) {
-        if (fits(function)) return function;
-        const edo_frame_head *head = &const_frame_of(function)->edo_head;
-        const edo_future *first = head->awaiting, *found = NULL;
-        for (const edo_future *child = head->kept; child && is_intact(child) && !found;
-             child = child->next)
-            found = find_function(child, fits);
-        for (const edo_future *child = first ? first->next : NULL; child && !found;
-             child = child->next)
-            found = find_function(child, fits);
-        if (found || !first) return found;
-        function = first;
-    }
-    return NULL;
-}
-
-/* The innermost function on the only way down; of siblings it may be any. */
-static const edo_future *last_function(const edo_future *function)
-{
-    if (!is_begun(function)) return NULL;
-    for (;;) {
-        const edo_future *child = const_frame_of(function)->edo_head.awaiting;
-        if (!child || child->next || !is_begun(child)) return function;
-        function = child;
-    }
-}
-
-const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE])
-{
-    const edo_future *root = edo__task_frame(task);
-    const edo_future *function = find_function(root, is_running);
-    if (!function) function = find_function(root, is_trying);
-    if (!function) function = last_function(root);
-    text[0] = '\0';
-    if (function && function->line)
-        snprintf(text, EDO__PLACE_SIZE, ", in '%s' at %s:%u", function->ops->name,
-                 function->ops->file, function->line);
-    else if (function)
-        snprintf(text, EDO__PLACE_SIZE, ", in '%s' (%s) before its first await",
-                 function->ops->name, function->ops->file);
-    return text;
 }

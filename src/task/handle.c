@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "runtime/runtimes.h"
+#include "task/executor.h"
 
 /* ---- stale handles ---- */
 
@@ -16,7 +16,7 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
                 task->site->line);
 }
 
-/* Guarded by the lock of edo__runtimes, which the child of a fork can take. */
+/* Guarded by edo__runtimes_lock(). */
 enum {
     QUARANTINE_TASKS = 512,
     QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger ones go at once
@@ -31,8 +31,7 @@ edo_task *edo__quarantine_put(edo_task *task)
     uint32_t size = task->site->ops->size;
     if (size > QUARANTINE_LARGEST) return task;
     memset(edo__task_frame(task), ENDED_BYTE, size);
-    edo__runtimes_lock();
-    if (!edo__list_is_empty(&edo__runtimes.list)) {
+    if (edo__runtimes_lock()) {
         edo_task **place = &quarantine[quarantine_next++ % QUARANTINE_TASKS];
         edo_task *oldest = *place;
         *place = task;
@@ -117,7 +116,7 @@ static void name_leak(const edo_runtime *runtime, const edo_task *task)
 {
     edo__log(EDO_LOG_WARN,
              "%s: the handle of task '%s' #%llu, spawned at %s:%u, was neither joined nor detached",
-             runtime->config.name, edo__task_name(task), (unsigned long long)task->id,
+             edo__executor_of(runtime)->name, edo__task_name(task), (unsigned long long)task->id,
              task->site->file, task->site->line);
 }
 
@@ -130,5 +129,5 @@ void edo__handles_report(const edo_runtime *runtime)
     }
     if (count > NAMED_LEAKS)
         edo__log(EDO_LOG_WARN, "%s: %u more handles were neither joined nor detached",
-                 runtime->config.name, count - NAMED_LEAKS);
+                 edo__executor_of(runtime)->name, count - NAMED_LEAKS);
 }

@@ -1,5 +1,4 @@
 /* Waiting for the end of a task, and letting others run. */
-#include "runtime/runtime.h"
 #include "sys/sys.h"
 #include "task/handle.h"
 #include "task/op.h"

@@ -1,9 +1,12 @@
-/* Scopes: members are tasks; the lock guards lists, count, failure and the waiter. */
+/* Scopes: members are tasks; the lock guards lists, count, failure and the waiters. */
 #include <stdio.h>
 
+#include "task/scope.h"
 #include "base/lock.h"
-#include "runtime/runtime.h"
+#include "task/executor.h"
+#include "task/future.h"
 #include "task/op.h"
+#include "task/wait_list.h"
 
 enum {
     MAX_NAMES = 8,      // members named when a scope is left early
@@ -18,6 +21,11 @@ static edo__node *live_of(edo_scope *scope)
 static edo__node *ended_of(edo_scope *scope)
 {
     return (edo__node *)(void *)&scope->ended;
+}
+
+static edo__wait_list *waiters_of(edo_scope *scope)
+{
+    return (edo__wait_list *)(void *)&scope->waiters;
 }
 
 static edo__task_extra *member_of(edo__node *node)
@@ -90,10 +98,11 @@ static void add_to_count(edo_scope *scope, int64_t change)
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
 }
 
-static edo_wakeable *prepare_waiter(edo_scope *scope)
+/* Under the lock. */
+static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 {
-    bool wanted = scope->waiter && (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS));
-    return wanted ? edo__wake_prepare(scope->waiter->waker) : NULL;
+    if (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS))
+        edo__wait_wake_all(waiters_of(scope), wakes);
 }
 
 static int enter(edo_scope *scope, edo_task *task)
@@ -111,12 +120,13 @@ static int enter(edo_scope *scope, edo_task *task)
 /* The last other member may have ended meanwhile, and have left the waiter to this one. */
 static void leave(edo_scope *scope, edo_task *task)
 {
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&scope->lock);
     edo__list_remove(&edo__task_extra_of(task)->scope_link);
     add_to_count(scope, -1);
-    edo_wakeable *wake = prepare_waiter(scope);
+    wake_waiters(scope, &wakes);
     edo__lock_give(&scope->lock);
-    edo__wake_commit(wake);
+    edo__wakes_commit(&wakes);
 }
 
 int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
@@ -129,8 +139,8 @@ int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const e
 int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_options *options,
                             const edo_site *site, const void *args)
 {
-    edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
-    if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
+    edo_runtime *runtime = edo__spawn_runtime(options);
+    if (!runtime) return -EINVAL;
     bool results = scope->flags & EDO_SCOPE_RESULTS;
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;
@@ -166,6 +176,7 @@ void edo__scope_member_ended(edo_task *task)
     edo_scope *scope = extra->scope;
     int64_t result = edo__task_frame(task)->result;
     edo_task *chain = NULL;
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&scope->lock);
     edo__list_remove(&extra->scope_link);
     add_to_count(scope, -1);
@@ -174,9 +185,9 @@ void edo__scope_member_ended(edo_task *task)
         if (scope->failure == 0) scope->failure = result;
         if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = end_all(scope, EDO__CANCELLED);
     }
-    edo_wakeable *wake = prepare_waiter(scope);
+    wake_waiters(scope, &wakes);
     edo__lock_give(&scope->lock);
-    edo__wake_commit(wake);
+    edo__wakes_commit(&wakes);
     edo__task_push_chain(chain);
 }
 
@@ -197,15 +208,16 @@ static void drop_ended(edo_scope *scope)
 
 /* ---- joining ---- */
 
-static bool is_taken(const edo_scope *scope, const edo_op *op)
+/* One waiter is served at a time; one that was woken is the one that waited. */
+static bool is_taken(edo_scope *scope, const edo_op *op)
 {
-    return scope->waiter && scope->waiter != op;
+    return edo_load_relaxed(&op->word) == EDO__OP_IDLE &&
+           !edo__wait_list_is_empty(waiters_of(scope));
 }
 
 static edo_poll wait_here(edo_scope *scope, edo_op *op, edo_cx *cx)
 {
-    scope->waiter = op;
-    op->waker = cx->waker;
+    if (!edo__wait_goes_on(op, cx->waker)) edo__wait_enqueue(waiters_of(scope), op, cx->waker);
     return EDO_PENDING;
 }
 
@@ -227,7 +239,7 @@ static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **r
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
     if (scope->count == 0) {
-        scope->waiter = NULL;
+        edo__wait_leave(waiters_of(scope), op);
         return answer(op, join_result(scope, op));
     }
     if (cx->fate != EDO_LIVE) op->detail = JOIN_CUT_SHORT;
@@ -243,7 +255,7 @@ static edo_poll poll_next(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **r
     if (is_taken(scope, op)) return answer(op, -EBUSY);
     *ret_task = pop_ended(scope);
     if (!*ret_task && scope->count && cx->fate == EDO_LIVE) return wait_here(scope, op, cx);
-    scope->waiter = NULL;
+    edo__wait_leave(waiters_of(scope), op);
     return answer(op, *ret_task ? 1 : scope->count ? -ECANCELED : 0);
 }
 

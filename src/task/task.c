@@ -2,8 +2,9 @@
 #include "task/task.h"
 
 #include "base/heap.h"
-#include "runtime/runtime.h"
 #include "sys/sys.h"
+#include "task/executor.h"
+#include "task/frame.h"
 #include "task/handle.h"
 
 /* ---- memory ---- */
@@ -16,17 +17,17 @@ static size_t whole_size(const edo_task *task)
 /* From the heap of this thread's seat, if it has one in the runtime and the task is small. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
-    edo__worker *worker = edo__seat_in(runtime);
-    if (!worker || size > worker->heap_max) return edo__alloc(size);
+    const edo_cx *cx = edo__worker_cx();
+    if (!cx || cx->runtime != runtime || size > cx->heap_max) return edo__alloc(size);
     *ret_flags |= EDO__TASK_IN_HEAP;
-    return edo__heap_alloc(worker->heap, size);
+    return edo__heap_alloc(cx->heap, size);
 }
 
 void edo__task_free(edo_task *task)
 {
     void *memory = (char *)task - edo__task_prefix_size(task->head.flags);
     if (task->head.flags & EDO__TASK_IN_HEAP)
-        edo__heap_free(edo__self.worker ? edo__self.worker->heap : NULL, memory);
+        edo__heap_free(edo__self.worker ? edo__worker_cx()->heap : NULL, memory);
     else
         edo__free(memory, whole_size(task));
 }
@@ -39,13 +40,12 @@ static void release_memory(edo_task *task)
 
 /* ---- making ---- */
 
-/* Returns: how many prefixes, see EDO__TASK_EXTRA. */
 static uint8_t flags_for(const edo_runtime *runtime, const edo_spawn_options *options,
                          const edo_scope *scope)
 {
-    if (edo__unlikely(runtime->counts_tasks) || (options && options->metrics))
-        return EDO__TASK_COUNTED;
-    return scope || (options && (options->name || options->user));
+    if (edo__unlikely(edo__executor_of(runtime)->counts_tasks) || (options && options->metrics))
+        return EDO__TASK_EXTRA | EDO__TASK_COUNTED;
+    return scope || (options && (options->name || options->user)) ? EDO__TASK_EXTRA : 0;
 }
 
 static void init_extra(edo_task *task, const edo_spawn_options *options, edo_scope *scope)
@@ -108,19 +108,21 @@ void edo__task_discard(edo_task *task)
     edo__task_free(task);
 }
 
-static edo_runtime *runtime_for(const edo_spawn_options *options)
+edo_runtime *edo__spawn_runtime(const edo_spawn_options *options)
 {
-    return options && options->runtime ? options->runtime : edo__self.runtime;
+    edo_runtime *runtime = options && options->runtime ? options->runtime : edo__self.runtime;
+    if (!runtime || !options) return runtime;
+    return options->pinned <= edo__executor_of(runtime)->worker_count ? runtime : NULL;
 }
 
 int edo__spawn(edo_task **ret_task, const edo_spawn_options *options, const edo_site *site,
                const void *args)
 {
-    edo_runtime *runtime = runtime_for(options);
-    if (!runtime || (options && options->pinned > runtime->worker_count)) return -EINVAL;
+    edo_runtime *runtime = edo__spawn_runtime(options);
+    if (!runtime) return -EINVAL;
     edo_task *task = edo__task_create(runtime, options, site, args, ret_task != NULL, NULL);
     if (!task) return -ENOMEM;
-    if (ret_task && edo__unlikely(runtime->config.report_leaks))
+    if (ret_task && edo__unlikely(edo__executor_of(runtime)->tracks_handles))
         task->head.flags |= EDO__TASK_TRACKED;
     int rc = edo__runtime_adopt(runtime, task);
     if (rc < 0) {
@@ -260,44 +262,7 @@ void edo_detach(edo_task *task)
     edo__task_give_back(task);
 }
 
-/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
- * wake is prepared before, and committed after. */
-static edo_wakeable *prepare_joiner(edo_task *task)
-{
-    edo_plain_read(&task->join_waker);
-    edo_wakeable *wake = edo__wake_prepare(task->join_waker);
-    edo__state_joiner_told(&task->state);
-    return wake;
-}
-
-static void complete(edo_task *task)
-{
-    edo_wakeable *wake = NULL;
-    if (edo__state_complete(&task->state)) wake = prepare_joiner(task);
-    edo__wake_commit(wake);
-}
-
-void edo__task_finish(edo_task *task)
-{
-    edo_context_unref(task->context);
-    task->context = NULL;
-    edo__task_extra *extra = edo__task_extra_of(task);
-    edo_scope *scope = extra ? extra->scope : NULL;
-    edo_plain_write(&edo__task_frame(task)->result);
-    bool tracked = task->head.flags & EDO__TASK_TRACKED;
-    if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };
-    complete(task);
-    if (edo__unlikely(tracked)) edo__handle_task_ended(task);
-    if (scope) edo__scope_member_ended(task);
-    edo__task_unref(task);
-}
-
-void edo__task_give_up(edo_task *task)
-{
-    if (edo__state_give_up(&task->state)) edo__wake_commit(prepare_joiner(task));
-}
-
-/* ---- looking ---- */
+/* ---- what never changes ---- */
 
 bool edo_task_is_done(const edo_task *task)
 {
@@ -333,28 +298,4 @@ void *edo_task_user(const edo_task *task)
 edo_task *edo_current_task(void)
 {
     return edo__current_task();
-}
-
-/* If the poller of its runtime is here, and there is no other, another task that is RUNNING is
- * kept; but for the one in hand, when a hook looks. */
-static void let_go_if_kept(edo_task *task)
-{
-    if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;
-    const edo__worker *worker = edo__seat_in(task->runtime);
-    if (!worker || worker->is_shared)
-        edo__state_want(&task->state);
-    else if (edo__current_task() != task && worker->in_hand != task)
-        edo__state_requeue(&task->state);
-}
-
-int edo_task_trace(edo_task *task, void (*visit)(void *, const edo_trace_line *), void *context)
-{
-    edo__check_task("edo_task_trace", task);
-    let_go_if_kept(task);
-    uint64_t before = edo__state_inspect(&task->state);
-    if (before & EDO__COMPLETE) return -ESRCH;
-    if (before & (EDO__RUNNING | EDO__INSPECTED)) return -EBUSY;
-    edo__trace_future(edo__task_frame(task), 0, visit, context);
-    if (edo__state_release(&task->state, before)) edo__runtime_push(task->runtime, task);
-    return 0;
 }

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "sys/sys.h"
+#include "task/cx.h"
 #include "task/state.h"
 
 /* A deadline in a wheel, whose lock guards it. */
@@ -49,8 +50,8 @@ typedef struct edo__task_counts {
 } edo__task_counts;
 
 enum {
-    EDO__TASK_EXTRA = 3,   // how many prefixes there are: an edo__task_extra before the header,
-    EDO__TASK_COUNTED = 2, // and an edo__task_counts before that
+    EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header,
+    EDO__TASK_COUNTED = 2, // and an edo__task_counts before that; only with an extra
     EDO__TASK_IN_HEAP = 4, // from a worker's heap, else from the hooks
     EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
 };
@@ -65,7 +66,7 @@ enum {
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
 _Static_assert(sizeof(edo_task) + sizeof(struct edo_any_frame) <= 288, "a sleeping task");
 _Static_assert(sizeof(edo_task) % 16 == 0 && sizeof(edo__task_extra) % 16 == 0 &&
-                   sizeof(edo__task_counts) == sizeof(edo__task_extra),
+                   sizeof(edo__task_counts) % 16 == 0,
                "frames are aligned for any type");
 
 static inline edo_future *edo__task_frame(const edo_task *task)
@@ -108,7 +109,8 @@ static inline const char *edo__task_name(const edo_task *task)
 
 static inline size_t edo__task_prefix_size(uint8_t flags)
 {
-    return (flags & EDO__TASK_EXTRA) * sizeof(edo__task_extra);
+    if (edo__likely(!(flags & EDO__TASK_EXTRA))) return 0;
+    return sizeof(edo__task_extra) + (flags & EDO__TASK_COUNTED ? sizeof(edo__task_counts) : 0);
 }
 
 /* The task is EDO__TASK_COUNTED. */
@@ -158,6 +160,9 @@ static inline void edo__task_note_queued(edo_task *task)
 
 /* ---- life ---- */
 
+/* The runtime that a spawn goes to. Returns: NULL if there is none, or no such worker in it. */
+edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
+
 /* Makes a task that is in no runtime yet: QUEUED, with one reference for the runtime, and one for a
  * handle if wanted. NULL: out of memory. Any thread. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
@@ -166,23 +171,13 @@ edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *option
 /* Frees a task that was never registered; its arguments are the caller's again. */
 void edo__task_discard(edo_task *task);
 
-/* The end of the function, by the poller: wakes the joiner, tells the scope, drops the
- * reference. */
-void edo__task_finish(edo_task *task);
-
 /* Gives a handle back. */
 void edo__task_give_back(edo_task *task);
-
-/* Gives up a task that cannot be ended: joins answer -ESHUTDOWN. */
-void edo__task_give_up(edo_task *task);
 
 void edo__task_unref(edo_task *task);
 
 /* Frees the memory of a task without references. */
 void edo__task_free(edo_task *task);
-
-/* Tells the scope of an ended member, and wakes who waits there. */
-void edo__scope_member_ended(edo_task *task);
 
 /* Cancels or aborts. Returns: whether the caller owns a queue entry, which it must push. */
 bool edo__task_ask(edo_task *task, uint64_t fate);
@@ -191,125 +186,3 @@ bool edo__task_ask(edo_task *task, uint64_t fate);
  * Returns: the chain. */
 edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
 void edo__task_push_chain(edo_task *chain);
-
-/* ---- futures ---- */
-
-enum {
-    EDO__SHIELD = 1,    // this function cleans up
-    EDO__COVERED = 2,   // first polled behind a shield
-    EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the list of what its frame keeps; a leaf's place is in its line
-    EDO__OVERDUE = 16,  // a limit of this function's, of edo_within(), has passed
-    EDO__RESPITE = 32,  // its limit passed while no budget was left
-};
-
-/* Which of a poll's fates come of a limit alone. */
-enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
-
-/* What a poll is given. One per worker; the poller's. */
-struct edo_cx {
-    union {
-        struct {
-            uint8_t fate;    // of what is first polled now: edo_fate
-            uint8_t bare;    // the same without the shield of the function that polls
-            bool shielded;   // that function has a shield
-            uint8_t overdue; // EDO__BARE_OVERDUE, ...
-        };
-        uint32_t asked; // all four: 0 in most polls, where nobody has asked for an end
-    };
-    bool requeue;          // queue the task again, behind the others
-    int32_t budget;        // units left
-    int64_t next_deadline; // the earliest one met in this poll
-    int64_t now;           // of the runtime's clock, when it last looked
-    int64_t slice_end;     // of the time slice; 0: not measured so far
-    edo_runtime *runtime;
-    struct edo__worker *worker; // whose cx it is
-    edo_task *task;
-    edo_wakeable *waker;
-    uint64_t polls;  // of tasks, in all
-    uint64_t random; // xorshift64
-    struct {
-        uint64_t polls; // the poll that they belong to
-        const edo_future *place;
-        uint32_t count;
-    } refusals; // of operations at one place, begun by a cancelled function
-};
-
-/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
-static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
-{
-    cx->random ^= cx->random << 13;
-    cx->random ^= cx->random >> 7;
-    cx->random ^= cx->random << 17;
-    return (uint32_t)((cx->random >> 32) * limit >> 32);
-}
-
-/* What this thread is doing. */
-struct edo__thread {
-    edo_runtime *runtime;       // whose turn it runs, or that it has entered
-    struct edo__worker *worker; // the seat that it has, of that runtime
-    edo_cx *cx;                 // of the poll in progress
-    uintptr_t stack;            // of the frame that polls; 0 outside of polls
-    const edo_runtime
-        *serves; // it calls a job, a hook or a blocking function for that runtime, which
-                 // cannot end before the call does
-};
-
-#ifdef EDO_MODEL
-void *model_self_memory(void); // the checker's threads are coroutines of one thread
-#define edo__self (*(struct edo__thread *)model_self_memory())
-#else
-extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
-#endif
-
-static inline void edo__raise_fate(edo_future *future, edo_fate fate)
-{
-    if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
-}
-
-static inline edo_task *edo__current_task(void)
-{
-    return edo__self.cx ? edo__self.cx->task : NULL;
-}
-
-/* A frame with its arguments. */
-void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);
-
-void edo__trace_future(const edo_future *future, int depth,
-                       void (*visit)(void *context, const edo_trace_line *), void *context);
-
-/* Aborts if a scope of the frame has live members, else unlinks it. */
-void edo__scope_leave(edo_future *scope);
-
-/* Sets what a function hands down: its fate, its shield, its limits. In a poll of it. */
-void edo__give_fates(const edo_future *function, edo_cx *cx);
-
-/* The part of its limits. */
-void edo__give_limits(const edo_future *function, edo_cx *cx);
-
-/* The function waits: its limits that have passed take effect, the others have the task polled in
- * time. Returns: whether one has passed now, so that the body is to be polled again. */
-bool edo__limits_pass(edo_future *function, edo_cx *cx);
-
-enum { EDO__PLACE_SIZE = 256 };
-
-/* ", in 'function' at file:line": the function of the task that runs, however deep, and the line of
- * its last await; "" for a task without one. The task's poller, or who inspects it. Returns: text. */
-const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]);
-
-/* Aborts when a future that is linked as kept is no longer the one that was kept there. */
-void edo__check_kept(const edo_future *future);
-
-/* Low bits of where it lies, in units of its alignment. */
-static inline uint32_t edo__place_of(const edo_future *future)
-{
-    return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
-}
-
-/* Whether a future that is kept lies elsewhere than when edo_any began to keep it. */
-static inline bool edo__has_moved(const edo_future *future)
-{
-    if (future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT) return false;
-    if (future->ops->kind != EDO_KIND_ASYNC) return future->line != edo__place_of(future);
-    return ((const struct edo_any_frame *)(const void *)future)->edo_head.home != future;
-}

@@ -11,6 +11,8 @@
  * in it; the others are held off by the shield, as a cancellation is. */
 #include <edo/within.h>
 
+#include "task/within.h"
+#include "task/future.h"
 #include "task/op.h"
 
 enum { OPEN, TRIED, PASSED };

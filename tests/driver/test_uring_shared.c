@@ -41,7 +41,7 @@ static void insist_at(bool condition, int line)
 
 /* ---- drivers ---- */
 
-static edo_runtime with_workers = { .has_threads = true, .worker_count = 2 };
+static edo_runtime with_workers = { .has_threads = true, .base.worker_count = 2 };
 static edo_runtime without_workers;
 
 static edo_driver *open_for(edo_runtime *runtime)

@@ -1,8 +1,15 @@
 /* The driver of modelled runtimes: it only sleeps and is woken. */
 #include "model/fake_sys.h"
 
-#include "runtime/runtimes.h"
+#include "base/duration.h"
 #include "runtime/inspect/stall.h"
+#include "runtime/inspect/dump.h"
+#include "runtime/pool/blocking.h"
+#include "runtime/quit.h"
+#include "runtime/runtimes.h"
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/threads.h"
 
 typedef struct fake_driver {
     edo_driver base;
@@ -113,6 +120,8 @@ WEAK void edo__blocking_close(edo_runtime *runtime)
 }
 
 /* ---- dumps: nobody makes one ---- */
+
+WEAK void edo__dump_prepare(void) {}
 
 WEAK void edo__runtimes_add(edo_runtime *runtime)
 {

@@ -1,13 +1,8 @@
 /* Blocking work of a runtime: its pools come with the first job and go with the runtime. The pools
  * have models of their own (model_pool.c).
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
- * model-sources: runtime/time/clock.c runtime/pool/blocking.c runtime/pool/pool.c runtime/pool/pool_thread.c
- * model-sources: runtime/schedule/threads.c time/sleep.c base/heap.c
+ * model-sources: @runtime runtime/pool/blocking.c runtime/pool/pool.c runtime/pool/pool_thread.c
+ * model-sources: runtime/schedule/help.c runtime/schedule/threads.c time/sleep.c
  */
 #include <string.h>
 
@@ -15,6 +10,7 @@
 #include <edo/time.h>
 
 #include "model/fake_sys.h"
+#include "runtime/run.h"
 
 enum { SAMPLES = 10000 };
 

@@ -1,18 +1,16 @@
 /* One kind of driver per runtime: whichever requests for a driver the system refuses, and whenever a
  * helper is made, no operation is polled on another kind than the one that it waits on.
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/context.c task/future.c task/within.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
- * model-sources: runtime/time/clock.c time/sleep.c base/heap.c
+ * model-sources: @runtime time/sleep.c
  */
 #include <string.h>
 
 #include "model/fake_sys.h"
 
+#include "driver/drivers.h"
+#include "runtime/runtime.h"
 #include "runtime/schedule/monitor.c"
+#include "runtime/schedule/threads.h"
 
 /* ---- two kinds: the first may be refused, the fallback never is ---- */
 

@@ -2,21 +2,17 @@
  * the real code; the kernel is the one below: a socket that bytes may come into, or that has room
  * again for those that go out, and an epoll that tells of it by edges.
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/time/clock.c base/heap.c io/fd.c io/io.c io/source.c
- * model-sources: driver/parked.c driver/epoll/epoll.c driver/epoll/epoll_source.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
+ * model-sources: @runtime io/fd.c io/io.c io/source.c driver/parked.c driver/epoll/epoll.c
+ * model-sources: driver/epoll/epoll_source.c
  */
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include "driver/drivers.h"
 #include "io/io.h"
 #include "model/fake_sys.h"
-#include "driver/drivers.h"
+#include "task/future.h"
 
 /* ---- the kernel; its lock orders what it does, as a real one's does ---- */
 

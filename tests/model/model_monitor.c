@@ -1,12 +1,7 @@
 /* The monitor and the workers: who sleeps when, who is stuck, who helps. The figures that the monitor
  * goes by are steps here.
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
- * model-sources: runtime/time/clock.c time/sleep.c base/heap.c
+ * model-sources: @runtime runtime/schedule/in_place.c time/sleep.c
  * model-flags: -DEDO_MODEL_FIGURES
  */
 #include <string.h>
@@ -15,8 +10,14 @@
 
 #define edo__threads_start real_threads_start
 #define edo__threads_stop  real_threads_stop
+#include "runtime/schedule/help.c"
 #include "runtime/schedule/monitor.c"
+#include "runtime/schedule/monitor.h"
 #include "runtime/schedule/threads.c"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/turn.h"
+#include "runtime/schedule/watch.h"
+#include "runtime/schedule/worker.h"
 #undef edo__threads_start
 #undef edo__threads_stop
 

@@ -1,16 +1,12 @@
 /* Runtimes whose workers have threads, as a whole: from create to destroy, by whole turns. There is
  * no monitor; model_monitor.c has that.
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
- * model-sources: runtime/time/clock.c runtime/schedule/threads.c base/heap.c
+ * model-sources: @runtime runtime/schedule/help.c runtime/schedule/threads.c
  */
 #include <string.h>
 
 #include "model/fake_sys.h"
+#include "runtime/run.h"
 
 enum { SAMPLES = 10000 };
 

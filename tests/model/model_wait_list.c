@@ -1,12 +1,7 @@
 /* The wait list: a wake against a cancellation, hand-overs, and an owner that ends with its last
  * waiter.
  *
- * model-sources: task/wait_list.c task/check.c task/combine.c task/context.c task/future.c task/within.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/run.c runtime/runtime.c runtime/registry.c
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c
- * model-sources: runtime/schedule/turn.c runtime/schedule/watch.c runtime/schedule/worker.c runtime/drivers.c runtime/time/timers.c
- * model-sources: runtime/time/wheel.c runtime/time/clock.c base/heap.c runtime/inspect/observe.c
- * model-sources: runtime/inspect/histogram.c
+ * model-sources: @runtime
  */
 #include <string.h>
 

@@ -1,12 +1,7 @@
 /* Workers that share a runtime: how tasks get from one to the other, and who wakes whom. The models
  * call the parts of a turn by themselves; model_threads.c has whole turns.
  *
- * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
- * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
- * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
- * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
- * model-sources: runtime/time/clock.c base/heap.c
+ * model-sources: @runtime
  */
 #include <string.h>
 
@@ -15,7 +10,20 @@
 /* The help of threads.c, without its threads. */
 #define edo__threads_start threads_start
 #define edo__threads_stop  threads_stop
+#include "runtime/registry.h"
+#include "runtime/run.h"
+#include "runtime/runtime.h"
+#include "runtime/schedule/help.c"
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.c"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/turn.h"
+#include "runtime/schedule/work.h"
+#include "runtime/schedule/worker.h"
+#include "runtime/schedule/workers.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
 #undef edo__threads_start
 #undef edo__threads_stop
 

@@ -189,16 +189,7 @@ clean_test(the_task_in_hand_is_let_be)
 
 enum { MANY = 500 };
 
-static void expect_each_once(const text *t, edo_task **tasks, size_t count)
-{
-    char line[64];
-    for (size_t i = 0; i < count; i++) {
-        snprintf(line, sizeof line, "' #%llu waits, ", (unsigned long long)edo_task_id(tasks[i]));
-        expect(t, line, 1);
-    }
-}
-
-clean_test(without_memory_no_task_is_missing)
+clean_test(without_memory_it_says_so)
 {
     edo_runtime *runtime = make_runtime();
     edo_task *tasks[MANY];
@@ -206,11 +197,10 @@ clean_test(without_memory_no_task_is_missing)
         spawn_to(runtime, &tasks[i], wait_forever);
     turn_all(runtime);
     test_allocator_fail_from(1);
-    text t = dump_of(runtime);
-    assert_true(test_allocator_has_failed());
+    text t = text_make();
+    assert_int_equal(edo_dump(runtime, append, &t), -ENOMEM);
     test_allocator_fail_from(0);
-    expect(&t, "task 'wait_forever' #", MANY);
-    expect_each_once(&t, tasks, MANY);
+    expect(&t, "task 'wait_forever' #", 0);
     text_free(&t);
     for (size_t i = 0; i < MANY; i++)
         edo_detach(tasks[i]);
@@ -225,7 +215,7 @@ clean_test(without_memory_long_ones_are_cut_and_say_so)
     spawn_to(runtime, NULL, descend, .depth = DEPTH, .flag = &f);
     turn_all(runtime);
     text t = text_make();
-    test_allocator_fail_from(1);
+    test_allocator_fail_from(2); // the first one is the list of tasks
     assert_int_equal(edo_dump(runtime, append, &t), -ENOMEM);
     test_allocator_fail_from(0);
     size_t shown = count_of(&t, " descend ("), rest = DEPTH + 2 - shown; // and the flag

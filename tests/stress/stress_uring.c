@@ -69,7 +69,7 @@ static struct {
     place streams[STREAMS], listeners[LISTENERS];
     edo_atomic(uint32_t) calm, stopped, meddling;
     edo_atomic(uint64_t) reads, accepts, cancels;
-} world = { .runtime = { .has_threads = true, .worker_count = WORKERS } };
+} world = { .runtime = { .has_threads = true, .base.worker_count = WORKERS } };
 
 static bool is_stream(const place *p)
 {

@@ -27,7 +27,8 @@ int turn_runtime(edo_runtime *runtime, int64_t timeout)
     if (!edo_runtime_workers(runtime)) return edo_turn(runtime, timeout);
     sched_yield();
     edo__lock_take(&runtime->idle.lock);
-    bool wait = runtime->idle.sleeping == runtime->worker_count && !runtime->idle.injected.first;
+    bool wait = runtime->idle.sleeping == runtime->base.worker_count &&
+                !runtime->idle.injected.first;
     edo__lock_give(&runtime->idle.lock);
     return !wait;
 }

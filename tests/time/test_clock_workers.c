@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/runtime.h"
+#include "runtime/time/timers.h"
 
 enum { ROUNDS = 20 };
 

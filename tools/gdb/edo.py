@@ -112,7 +112,7 @@ class Runtime:
         return {seat.polled(): seat for seat in self.seats() if seat.polled()}
 
     def title(self):
-        workers = int(self.value["worker_count"]) if self.value["has_threads"] else 0
+        workers = int(self.value["base"]["worker_count"]) if self.value["has_threads"] else 0
         kind = f"{workers} workers" if workers else "current-thread"
         count = sum(1 for _ in self.tasks())
         return (f"'{text_of(self.value['config']['name'])}' on "

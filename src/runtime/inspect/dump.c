@@ -13,11 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/runtimes.h"
+#include "runtime/inspect/dump.h"
+#include "base/duration.h"
 #include "runtime/inspect/tell.h"
+#include "runtime/runtimes.h"
 
 enum {
-    BATCH = 64, // tasks at a time, without memory for a list
     SPARE = 64, // places in a list for tasks that come while it is made
 };
 
@@ -93,77 +94,25 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
     return count;
 }
 
-/* A sorted array of those with the lowest ids. */
-static size_t insert(edo_task **tasks, size_t count, edo_task *task)
-{
-    if (count == BATCH && tasks[count - 1]->id < task->id) return count;
-    if (count < BATCH) count++;
-    size_t at = count - 1;
-    for (; at > 0 && tasks[at - 1]->id > task->id; at--)
-        tasks[at] = tasks[at - 1];
-    tasks[at] = task;
-    return count;
-}
-
-/* The next BATCH tasks, by their ids, up to `last`. Returns: how many. Under the lock. */
-static size_t take_batch(edo__shard *shard, uint64_t after, uint64_t last, edo_task **tasks)
-{
-    size_t count = 0;
-    edo__list_each(&shard->tasks, node) {
-        edo_task *task = edo__container(node, edo_task, registry);
-        if (task->id > after && task->id <= last) count = insert(tasks, count, task);
-    }
-    for (size_t i = 0; i < count; i++)
-        take(tasks[i]);
-    return count;
-}
-
-/* Without memory: slow, for each batch goes through all. last: of those that were there at first. */
-static void tell_in_batches(dump *d, edo__shard *shard, uint64_t last)
-{
-    edo_task *tasks[BATCH];
-    uint64_t after = 0;
-    size_t count = 0;
-    do {
-        if (!lock_shard(d, shard)) return;
-        count = take_batch(shard, after, last, tasks);
-        edo__lock_give(&shard->lock);
-        if (count) after = tasks[count - 1]->id;
-        tell_tasks(d, tasks, count);
-    } while (count);
-}
-
-/* Under the lock. Returns: 0 when there are none. */
-static uint64_t highest_id(const edo__shard *shard)
-{
-    uint64_t highest = 0;
-    edo__list_each(&shard->tasks, node) {
-        const edo_task *task = edo__container(node, edo_task, registry);
-        if (task->id > highest) highest = task->id;
-    }
-    return highest;
-}
-
-static void tell_shard(dump *d, edo__worker *seat)
+/* Returns: 0; -ENOMEM when there was no memory for a list of the tasks. */
+static int tell_shard(dump *d, edo__worker *seat)
 {
     edo__shard *shard = &seat->shard;
     size_t expected = edo__shard_count(shard), capacity = expected + expected / 2 + SPARE;
     edo_task **tasks = edo__alloc(capacity * sizeof *tasks);
-    size_t count = 0;
-    uint64_t last = 0;
+    if (!tasks) return -ENOMEM;
+    size_t count = 0, there = 0;
     if (lock_shard(d, shard)) {
-        if (tasks) count = take_all(shard, tasks, capacity);
-        if (count == 0) last = highest_id(shard);
+        there = edo__shard_count(shard);
+        count = take_all(shard, tasks, capacity);
         edo__lock_give(&shard->lock);
     } else {
-        edo__say(&d->teller, "the tasks of worker %u cannot be looked at: this thread changes them",
+        edo__say(&d->teller, "the tasks of worker %u cannot be inspected: this thread changes them",
                  seat->index);
     }
-    if (count)
-        tell_tasks(d, tasks, count);
-    else if (last)
-        tell_in_batches(d, shard, last);
+    tell_tasks(d, tasks, count);
     edo__free(tasks, capacity * sizeof *tasks);
+    return count < there ? -ENOMEM : 0;
 }
 
 /* ---- a dump ---- */
@@ -182,9 +131,11 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
     edo__tell_runtime(&d.teller);
     edo__tell_workers(&d.teller, NULL, 0);
     d.deadline = edo__later(edo__sys_now(), PATIENCE);
+    int rc = 0;
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        tell_shard(&d, runtime->seats[i]);
-    return edo__teller_deinit(&d.teller);
+        if (tell_shard(&d, runtime->seats[i]) < 0) rc = -ENOMEM;
+    int cut = edo__teller_deinit(&d.teller);
+    return rc < 0 ? rc : cut;
 }
 
 int edo_dump(edo_runtime *runtime, edo_dump_fn *write, void *context)
@@ -217,16 +168,17 @@ static void write_to_stderr(void *context, const char *line)
 
 static edo_atomic(bool) dumps_at_abort;
 
-void edo__dump_read_environment(void)
-{
-    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
-    edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
-}
-
 /* Once: a misuse that the dump itself meets ends the process without another one. */
-void edo__dump_at_abort(void)
+static void dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;
     if (!edo_load_relaxed(&dumps_at_abort)) return;
     if (!edo_swap_acq_rel(&has_begun, true)) dump_all(write_to_stderr, NULL, true);
+}
+
+void edo__dump_prepare(void)
+{
+    const char *wanted = getenv("EDO_DUMP_ON_ABORT");
+    edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
+    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // by any thread, always the same
 }

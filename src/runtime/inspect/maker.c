@@ -125,8 +125,7 @@ void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };
     if (EDO__KEEPS_CLOSED) {
-        edo__runtimes_lock();
-        if (!edo__list_is_empty(&edo__runtimes.list)) exchange(&one, quarantine_next++);
+        if (edo__runtimes_lock()) exchange(&one, quarantine_next++);
         edo__runtimes_unlock();
     }
     edo__free(one.memory, one.size);

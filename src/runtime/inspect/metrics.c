@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/pool/blocking.h"
 #include "runtime/runtime.h"
 
 /* The caller's struct may be an older, shorter one, or a newer one. */
@@ -109,7 +110,8 @@ int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t siz
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
     uint32_t seats = edo__seat_count(runtime);
-    edo_metrics sum = { .workers = runtime->worker_count, .spares = seats - runtime->worker_count };
+    edo_metrics sum = { .workers = runtime->base.worker_count,
+                        .spares = seats - runtime->base.worker_count };
     sum.inject_depth = edo_load_figure(&runtime->idle.injected.count);
     sum.remote_schedules = edo_load_figure(&runtime->foreign_pushes);
     for (uint32_t i = 0; i < seats; i++)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sys/sys.h"
+#include "task/trace.h"
 
 enum {
     OWN_FRAMES = 2,   // on top of the stack: capture() and what it calls

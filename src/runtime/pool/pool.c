@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "runtime/pool/pool_thread.h"
 #include "task/op.h"
 
 enum { DEFAULT_MAX_THREADS = 512, DEFAULT_MAX_QUEUE = 1024 };

@@ -83,8 +83,6 @@ typedef struct edo__after {
     bool start;
 } edo__after;
 
-/* ---- pool.c ---- */
-
 /* Returns: 0, -EINVAL or -ENOMEM. runtime: whose own it is, or NULL. */
 int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_pool **ret_pool);
 
@@ -125,11 +123,3 @@ void edo__pool_after(edo_pool *pool, edo__after *after);
 
 /* Ends all jobs that have not begun, in a pool that is closed or has no thread. */
 void edo__pool_fail_jobs(edo_pool *pool, int64_t error);
-
-/* ---- pool_thread.c ---- */
-
-/* Starts the thread that edo__pool_call() has counted. */
-void edo__pool_start_thread(edo_pool *pool);
-
-/* Waits for the end of all threads but those let go. */
-void edo__pool_end_threads(edo_pool *pool, bool wait);

@@ -1,6 +1,7 @@
 /* The threads of a pool: started on need, idle for a while, joined by the next that ends. */
 #include "runtime/pool/pool.h"
 
+#include "runtime/pool/pool_thread.h"
 #include "base/base.h"
 #include "task/task.h"
 

@@ -1,6 +1,7 @@
 #include "runtime/schedule/idle.h"
 
 #include "runtime/runtime.h"
+#include "runtime/time/clock.h"
 
 /* ---- sleepers; under the lock ---- */
 
@@ -173,7 +174,7 @@ void edo__idle_leave(edo__worker *worker)
 
 static edo__worker *spare_behind(edo_runtime *runtime)
 {
-    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++) {
         edo__worker *spare = runtime->seats[i];
         if (spare->is_started && spare->idle_round != runtime->idle.round) return spare;
     }
@@ -195,7 +196,7 @@ static edo__worker *take_behind(edo_runtime *runtime)
 
 static bool do_spares_rest(const edo_runtime *runtime)
 {
-    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++)
+    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++)
         if (!runtime->seats[i]->rests) return false;
     return true;
 }
@@ -236,7 +237,7 @@ bool edo__idle_skip_clock(edo__worker *worker)
     edo__idle *idle = &runtime->idle;
     edo__worker *other = NULL;
     edo__lock_take(&idle->lock);
-    bool all = idle->sleeping == runtime->worker_count && do_spares_rest(runtime) &&
+    bool all = idle->sleeping == runtime->base.worker_count && do_spares_rest(runtime) &&
                !is_anything_handed_over(runtime);
     if (all) other = take_behind(runtime);
     if (all && !other && begin_second_look(idle)) other = take_behind(runtime);
@@ -255,7 +256,7 @@ bool edo__idle_begin_search(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     if (worker->is_searching) return true;
     uint32_t searching = edo_load_relaxed(&runtime->idle.searching);
-    if (searching && 2 * (searching + 1) > runtime->worker_count) return false;
+    if (searching && 2 * (searching + 1) > runtime->base.worker_count) return false;
     edo_add_relaxed(&runtime->idle.searching, 1);
     worker->is_searching = true;
     return true;

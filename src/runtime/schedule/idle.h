@@ -14,16 +14,7 @@
  * was pushed while it searched is found by it, or wakes it. */
 #pragma once
 
-#include "runtime/schedule/worker.h"
-
-typedef struct edo__idle {
-    edo__lock lock;
-    edo__backlog injected;         // the inject queue; the lock
-    edo__worker *sleepers;         // the last to sleep first: its caches are warm; the lock
-    edo_atomic(uint32_t) sleeping; // their number; changed under the lock
-    edo_atomic(uint32_t) searching;
-    uint64_t round, second_look; // see edo__idle_skip_clock; the lock
-} edo__idle;
+#include "runtime/runtime.h"
 
 /* Appends tasks, linked through queue_next, and wakes a worker for them. Any thread. */
 void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count);

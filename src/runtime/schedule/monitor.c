@@ -14,8 +14,13 @@
  */
 #include <string.h>
 
+#include "runtime/schedule/monitor.h"
 #include "runtime/hooks.h"
 #include "runtime/inspect/stall.h"
+#include "runtime/registry.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/workers.h"
 
 enum {
 #ifdef EDO_MODEL
@@ -133,7 +138,7 @@ static bool is_help_under_way(edo__monitor *monitor)
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
-    for (uint32_t i = runtime->worker_count; i < edo__seat_count(runtime); i++) {
+    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++) {
         edo__worker *spare = runtime->seats[i];
         if (!is_healthy(spare)) continue;
         any = true;

@@ -1,10 +1,14 @@
 /* The threads of a runtime with workers: their start, their loop, their end; and the help that one
  * gives to another. */
-#include <sched.h>
 #include <stdio.h>
 
+#include "runtime/schedule/threads.h"
 #include "runtime/hooks.h"
+#include "runtime/quit.h"
 #include "runtime/runtimes.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/turn.h"
 
 /* ---- the loop ---- */
 
@@ -42,30 +46,6 @@ int edo__worker_start(edo__worker *worker)
                                    &worker->thread);
     worker->has_thread = rc == 0;
     return rc;
-}
-
-/* ---- help ---- */
-
-/* The owner may be back at any moment: it waits for this batch of its driver, and of its wheel. */
-static void help(edo__worker *worker, edo__worker *victim)
-{
-    if (edo__lock_try(&victim->turn_lock)) {
-        victim->driver->ops->turn(victim->driver, 0);
-        edo__lock_give(&victim->turn_lock);
-    }
-    edo__fire_timers(worker, victim);
-    edo__worker_rob(worker, victim);
-}
-
-void edo__worker_help(edo__worker *worker)
-{
-    const edo_runtime *runtime = worker->runtime;
-    worker->owes_help = false;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        edo__worker *other = runtime->seats[i];
-        if (other != worker && edo__worker_is_stuck(other)) help(worker, other);
-    }
-    if (edo_load_relaxed(&runtime->idle.injected.count)) edo__worker_take_injected(worker);
 }
 
 /* ---- start and stop ---- */
@@ -119,7 +99,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 int edo__threads_start(edo_runtime *runtime)
 {
     int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
-    for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
+    for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->seats[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {
         rc = edo__quit_enter();
@@ -129,27 +109,4 @@ int edo__threads_start(edo_runtime *runtime)
     edo__threads_stop(runtime, INT64_MAX);
     edo__monitor_free(runtime);
     return rc;
-}
-
-/* ---- for users ---- */
-
-int edo_worker_index(void)
-{
-    return edo__self.worker ? (int)edo__self.worker->index : -1;
-}
-
-int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
-{
-    edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
-    if (!worker || !worker->is_shared) return fn(arg);
-    struct edo__thread outer = edo__self;
-    edo__self = (struct edo__thread){ // not inside a task, nor a worker
-                                      .runtime = outer.runtime,
-                                      .serves = outer.runtime
-    };
-    edo__monitor_hand_over(worker);
-    int64_t result = fn(arg);
-    edo__monitor_take_back(worker);
-    edo__self = outer;
-    return result;
 }

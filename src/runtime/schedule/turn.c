@@ -1,10 +1,21 @@
 /* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
+#include "runtime/schedule/turn.h"
+#include "base/duration.h"
 #include "runtime/hooks.h"
 #include "runtime/inspect/observe.h"
+#include "runtime/registry.h"
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/watch.h"
+#include "runtime/schedule/work.h"
+#include "runtime/time/clock.h"
+#include "runtime/time/timers.h"
+#include "task/end.h"
+#include "task/future.h"
 #include "task/op.h"
 
 enum {
-    SLICE_SPENT = -1,     // edo_cx.slice_end, behind a poll that took all its time
     LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
     MANY_TIMERS = 32,     // that fire within GATHER_TIME
 };
@@ -157,23 +168,6 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
 }
 
-void edo__check_time_slice(edo_cx *cx)
-{
-    int64_t now = edo__sys_now(); // also under a test clock: it is computing that is limited
-    if (!cx->slice_end) {
-        cx->slice_end = edo__later(now, cx->runtime->config.time_slice);
-    } else if (now >= cx->slice_end) {
-        edo__spend_slice(cx);
-    }
-}
-
-void edo__spend_slice(edo_cx *cx)
-{
-    cx->slice_end = SLICE_SPENT;
-    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
-    cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
-}
-
 /* popped: of the tasks of this turn. */
 static void publish(edo__worker *worker, uint32_t popped)
 {
@@ -195,7 +189,7 @@ static bool run_ready(edo__worker *worker)
         if (!task) break;
         popped++;
         edo__poll_task(worker, task);
-        if (edo__unlikely(worker->cx.slice_end == SLICE_SPENT)) break;
+        if (edo__unlikely(worker->cx.slice_end == EDO__SLICE_SPENT)) break;
         if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
     }
     publish(worker, popped);

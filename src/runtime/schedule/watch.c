@@ -14,7 +14,10 @@
  * One worker at a time watches: the one that has taken has_watcher. All words here are figures: they
  * hand nothing over, and an old one makes help late, or helps a worker that needs none.
  */
+#include "runtime/schedule/watch.h"
 #include "runtime/runtime.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/monitor.h"
 
 /* A turn that takes so long has had a long poll: twice what turns are tuned to. */
 #define LONG_TURN edo_ms(1)

@@ -1,6 +1,8 @@
 /* Which task a worker runs next, and where it gets it from. */
-#include "runtime/schedule/idle.h"
+#include "runtime/schedule/work.h"
+#include "base/duration.h"
 #include "runtime/runtime.h"
+#include "runtime/schedule/idle.h"
 
 enum {
     LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
@@ -200,7 +202,7 @@ void edo__worker_take_injected(edo__worker *worker)
 {
     uint64_t there = edo_load_relaxed(&worker->runtime->idle.injected.count);
     if (!there) return;
-    uint64_t share = share_of(worker, there, worker->runtime->worker_count);
+    uint64_t share = share_of(worker, there, worker->runtime->base.worker_count);
     uint64_t room = edo__queue_room(&worker->queue);
     if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;
     edo__inject_take(worker, share < room ? share : room);
@@ -271,12 +273,6 @@ bool edo__worker_search(edo__worker *worker)
 }
 
 /* ---- from other threads ---- */
-
-void edo__worker_notify(edo__worker *worker)
-{
-    if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
-        worker->driver->ops->unpark(worker->driver);
-}
 
 /* Release: what the pusher did comes before the poll. Partner: the swap in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)

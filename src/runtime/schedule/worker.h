@@ -73,8 +73,6 @@ typedef struct edo__worker {
     edo_cx cx;
     edo_runtime *runtime;
     edo_driver *driver;
-    edo__heap *heap;
-    size_t heap_max; // largest block that is taken from it
     uint32_t index;
     bool is_shared;     // one of several, which help each other
     bool is_spare;      // takes part only while somebody is stuck
@@ -142,6 +140,8 @@ typedef struct edo__worker {
     edo__queue queue;
 } edo__worker;
 
+_Static_assert(offsetof(edo__worker, cx) == 0, "edo__worker_cx()");
+
 /* Its tasks in ring and overflow, at this moment. Any thread. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
@@ -171,120 +171,9 @@ static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
-/* ---- worker.c ---- */
-
-/* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
-int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
-
-/* Ends driver and heap; the rest of the seat stays for those who hold a reference to the runtime,
- * until the last of them frees it. */
-void edo__worker_close(edo__worker *worker);
-void edo__worker_free(edo__worker *worker);
-
-/* ---- work.c: which task is next ---- */
-
-/* Queues a task. Owner. */
-void edo__worker_push(edo__worker *worker, edo_task *task);
-
-/* Queues a task that only this seat runs. Owner. */
-static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
-{
-    task->queue_next = NULL;
-    *worker->local.end = task;
-    worker->local.end = &task->queue_next;
-    worker->local.count++;
-}
-
-/* Queues a task where others find it too. Owner. */
-void edo__worker_push_shared(edo__worker *worker, edo_task *task);
-
-/* Queues a task that is ready again right after a long poll: behind those that are woken until its
- * turn comes. Owner. */
-void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
-
-/* Queues a task behind the others. Owner. */
-static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
-{
-    if (!worker->is_shared || edo__task_home(task))
-        edo__worker_push_local(worker, task);
-    else
-        edo__worker_push_shared(worker, task);
-}
-
-/* The caller lessens the count: where all tasks come from here, once per turn. */
-static inline edo_task *edo__worker_pop_local(edo__worker *worker)
-{
-    edo_task *task = worker->local.first;
-    if (!task) return NULL;
-    worker->local.first = task->queue_next;
-    if (!worker->local.first) worker->local.end = &worker->local.first;
-    return task;
-}
-
-edo_task *edo__worker_pop_shared(edo__worker *worker);
-
-/* The next task of the seat's own, or NULL. Owner. */
-static inline edo_task *edo__worker_pop(edo__worker *worker)
-{
-    return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
-}
-
-/* Whether it has tasks of its own. Owner. */
-bool edo__worker_has_tasks(const edo__worker *worker);
-
-/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
- * one. */
-bool edo__worker_search(edo__worker *worker);
-
-/* Wakes another worker if what waits here is worth it. Owner. */
-void edo__worker_consider_waking(edo__worker *worker);
-
-/* Takes one of those that yielded after a long poll. Owner. */
-void edo__worker_take_yielded(edo__worker *worker);
-
-/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
-void edo__worker_take_overflow(edo__worker *worker, int64_t now);
-
-/* Takes a share of the runtime's inject queue. Owner. */
-void edo__worker_take_injected(edo__worker *worker);
-
-/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
- * of `worker`. */
-void edo__worker_rob(edo__worker *worker, edo__worker *victim);
-
-/* Takes the tasks of the seat's inject stack. Owner. */
-void edo__worker_drain_inject(edo__worker *worker);
-
-/* Hands a task to a seat. Any thread; async-signal-safe. */
-void edo__worker_push_foreign(edo__worker *worker, edo_task *task);
-
 /* Ends its sleep, or the next one. Any thread; async-signal-safe. */
-void edo__worker_notify(edo__worker *worker);
-
-/* ---- turn.c ---- */
-
-/* Polls a task whose queue entry was popped. Owner. */
-void edo__poll_task(edo__worker *worker, edo_task *task);
-
-/* The calling thread is the one of the seat from now on, and no longer. Its own time is accounted
- * in between. */
-void edo__worker_begin(edo__worker *worker);
-void edo__worker_pause(edo__worker *worker);
-
-/* Runs a whole turn of the one seat of a runtime without threads. Returns: whether more is
- * ready. */
-int edo__turn(edo__worker *worker, int64_t timeout);
-
-/* The same for a worker among others, on its thread. */
-void edo__worker_turn(edo__worker *worker);
-
-/* Fires what is due in a seat's wheel; the tasks are queued with `worker`, whose thread calls. */
-void edo__fire_timers(edo__worker *worker, edo__worker *of);
-
-/* ---- threads.c ---- */
-
-/* Starts the thread of a seat. Returns: 0, or a negative errno. */
-int edo__worker_start(edo__worker *worker);
-
-/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
-void edo__worker_help(edo__worker *worker);
+static inline void edo__worker_notify(edo__worker *worker)
+{
+    if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
+        worker->driver->ops->unpark(worker->driver);
+}

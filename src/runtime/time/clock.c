@@ -1,5 +1,8 @@
 /* The clock of a runtime: the monotonic one, or a test clock that stands still. */
+#include "runtime/time/clock.h"
+#include "base/duration.h"
 #include "runtime/runtime.h"
+#include "runtime/time/timers.h"
 
 int64_t edo__runtime_now(const edo_runtime *runtime)
 {

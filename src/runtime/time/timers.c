@@ -9,6 +9,7 @@
  * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
  * any more, and may end the task; unless the wake owns the queue entry, and then the task cannot
  * end before it was queued. */
+#include "runtime/time/timers.h"
 #include "runtime/runtime.h"
 
 enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls by default

@@ -1,5 +1,7 @@
 /* A seat: its making, with a driver of its own, and its end. */
+#include "runtime/schedule/workers.h"
 #include "driver/drivers.h"
+#include "runtime/drivers.h"
 #include "runtime/runtime.h"
 
 /* ---- making and ending ---- */
@@ -11,7 +13,7 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
     worker->runtime = runtime;
     worker->index = index;
     worker->is_shared = worker->keeps_yielded = runtime->has_threads;
-    worker->is_spare = worker->rests = index >= runtime->worker_count;
+    worker->is_spare = worker->rests = index >= runtime->base.worker_count;
     if (runtime->config.hooks || runtime->scales[EDO_POLL_TIME].buckets)
         worker->observed = EDO__POLL_COUNTED;
     worker->interval = runtime->config.event_interval;
@@ -36,16 +38,16 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
     int rc = edo__histograms_create(runtime->scales, worker->histograms);
     if (rc < 0) goto fail_histograms;
     rc = -ENOMEM;
-    worker->heap = edo__heap_create();
-    if (!worker->heap) goto fail_heap;
-    worker->heap_max = edo__heap_max();
+    worker->cx.heap = edo__heap_create();
+    if (!worker->cx.heap) goto fail_heap;
+    worker->cx.heap_max = edo__heap_max();
     rc = edo__drivers_open(runtime, &worker->driver);
     if (rc < 0) goto fail_driver;
     *ret_worker = worker;
     return 0;
 
 fail_driver:
-    edo__heap_close(worker->heap);
+    edo__heap_close(worker->cx.heap);
 fail_heap:
     edo__histograms_free(runtime->scales, worker->histograms);
 fail_histograms:
@@ -65,14 +67,32 @@ static void close_driver(edo__worker *worker)
     driver->ops->close(driver);
 }
 
-void edo__worker_close(edo__worker *worker)
+static void close_worker(edo__worker *worker)
 {
     close_driver(worker);
-    edo__heap_close(worker->heap);
+    edo__heap_close(worker->cx.heap);
 }
 
-void edo__worker_free(edo__worker *worker)
+static void free_worker(edo__worker *worker)
 {
     edo__histograms_free(worker->runtime->scales, worker->histograms);
     edo__free(worker, sizeof *worker);
+}
+
+void edo__workers_close(edo_runtime *runtime)
+{
+    edo__drivers_close(runtime);
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        close_worker(runtime->seats[i]);
+}
+
+void edo__workers_free(edo_runtime *runtime)
+{
+    for (uint32_t i = 0; i < runtime->seat_count; i++)
+        free_worker(runtime->seats[i]);
+}
+
+int edo_worker_index(void)
+{
+    return edo__self.worker ? (int)edo__self.worker->index : -1;
 }

@@ -1,0 +1,104 @@
+/* The end of a runtime: its tasks are cancelled, then aborted, then given up. */
+#include "base/duration.h"
+#include "runtime/drivers.h"
+#include "runtime/inspect/maker.h"
+#include "runtime/pool/blocking.h"
+#include "runtime/registry.h"
+#include "runtime/run.h"
+#include "runtime/runtime.h"
+#include "runtime/runtimes.h"
+#include "runtime/schedule/monitor.h"
+#include "runtime/schedule/threads.h"
+#include "runtime/schedule/workers.h"
+#include "task/handle.h"
+
+/* Waits for the ends of tasks that others run. The count is read before the registry: an end that
+ * comes after changes it. */
+static void wait_for_end(edo_runtime *runtime, int64_t deadline)
+{
+    uint32_t count = edo_load_acquire(&runtime->end_count);
+    if (!edo__runtime_is_empty(runtime))
+        edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
+}
+
+/* The program's function was waited for before, and no other task is left. */
+static bool is_root_left_alone(const edo_runtime *runtime)
+{
+    return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
+}
+
+/* The limit is one of real time, also under a test clock: nobody advances that one here. */
+static void drain_until(edo_runtime *runtime, int64_t limit)
+{
+    int64_t deadline = edo__later(edo__sys_now(), limit);
+    while (!edo__runtime_is_empty(runtime) && !is_root_left_alone(runtime)) {
+        int64_t left = deadline - edo__sys_now();
+        if (left <= 0) return;
+        if (runtime->has_threads)
+            wait_for_end(runtime, deadline);
+        else
+            edo__turn_once(runtime->seats[0], left);
+    }
+}
+
+/* The rest of a push from another thread is a few instructions long. */
+static void wait_for_visitors(edo_runtime *runtime)
+{
+    uint32_t tries = 0;
+    while (edo_load_acquire(&runtime->visitors))
+        edo__sys_wait_briefly(&tries);
+}
+
+static void release(edo_runtime *runtime)
+{
+    if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
+    edo__runtimes_remove(runtime);
+    edo__quarantine_empty();
+    edo__monitor_free(runtime);
+    edo__workers_close(runtime);
+    edo__free_all_closed();
+    edo_runtime_unref(runtime);
+}
+
+/* In the child of a fork: the tasks are the parent's, and stay in the memory copied from it. Wakes
+ * of them, as by the close of a stream, must not reach for the drivers' descriptors any more. */
+static int destroy_inherited(edo_runtime *runtime)
+{
+    edo_store_relaxed(&runtime->is_closed, true);
+    if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
+    edo__drivers_close(runtime);
+    for (uint32_t i = 0; i < runtime->seat_count; i++) {
+        edo__worker *seat = runtime->seats[i];
+        edo_store_relaxed(&seat->park, EDO__NOTIFIED_PARK);
+        seat->driver->ops->close(seat->driver);
+    }
+    return 0;
+}
+
+/* Seats and runtime stay when a task does, for it uses them. */
+int edo_runtime_destroy(edo_runtime *runtime)
+{
+    if (!runtime) return 0;
+    int rc = edo__runtime_check_owner(runtime);
+    if (rc == -ESTALE) return destroy_inherited(runtime);
+    if (rc == 0 && edo__self.serves == runtime) rc = -EBUSY;
+    if (rc < 0) return rc;
+    edo__runtime_close(runtime);
+    edo__runtime_ask_all(runtime, EDO__CANCELLED);
+    drain_until(runtime, runtime->config.drain_limit);
+    edo__runtime_ask_all(runtime, EDO__ABORTED);
+    drain_until(runtime, runtime->config.abort_limit);
+    wait_for_visitors(runtime);
+    int64_t lost = edo__runtime_give_up(runtime);
+    bool all_left = edo__threads_stop(runtime, 0);
+    edo__blocking_close(runtime);
+    if (runtime->config.report_leaks) {
+        edo__handles_report(runtime);
+        edo__makers_report(runtime);
+    }
+    edo__quarantine_empty();
+    edo__free_all_closed();
+    if (lost || !all_left) return -ETIMEDOUT;
+    release(runtime);
+    return 0;
+}

@@ -1,0 +1,10 @@
+/* The threads of a pool. */
+#pragma once
+
+#include "runtime/pool/pool.h"
+
+/* Starts the thread that edo__pool_call() has counted. */
+void edo__pool_start_thread(edo_pool *pool);
+
+/* Waits for the end of all threads but those let go. */
+void edo__pool_end_threads(edo_pool *pool, bool wait);

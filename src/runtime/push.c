@@ -1,0 +1,40 @@
+/* Queueing of tasks, from any thread. */
+#include "runtime/push.h"
+#include "runtime/schedule/idle.h"
+#include "runtime/schedule/work.h"
+
+/* From a thread without a seat, or for another seat. In the child of a fork nobody runs the tasks,
+ * and a lock may have been held by a thread that is not there. */
+static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
+{
+    uint32_t home = edo__task_home(task);
+    if (runtime->has_threads && edo__runtime_is_stale(runtime)) return;
+    edo_add_relaxed(&runtime->visitors, 1);
+    if (!runtime->has_threads || home) {
+        edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+    } else {
+        edo_add_figure(&runtime->foreign_pushes, 1);
+        edo__inject_push(runtime, task, task, 1);
+    }
+    edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
+}
+
+void edo__runtime_push(edo_runtime *runtime, edo_task *task)
+{
+    edo__worker *worker = edo__seat_in(runtime);
+    uint32_t home = edo__task_home(task);
+    if (edo__likely(worker && (!home || home == worker->index + 1)))
+        edo__worker_push(worker, task);
+    else
+        push_from_afar(runtime, task);
+}
+
+/* The first seat's stack takes any task; the inject queue has a lock, which no signal handler may
+ * take. The visit keeps the runtime from going before the last touch. */
+void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
+{
+    uint32_t home = edo__task_home(task);
+    edo_add_relaxed(&runtime->visitors, 1);
+    edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+    edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
+}

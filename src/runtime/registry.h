@@ -1,0 +1,22 @@
+/* The tasks of a runtime, from their spawn to their end. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* A task has ended: takes it out. */
+void edo__runtime_dismiss(edo_task *task);
+
+/* Cancels or aborts every task. */
+void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
+
+/* Adds a seat behind the others. One thread at a time. */
+void edo__runtime_add_seat(edo_runtime *runtime, edo__worker *seat);
+
+/* Refuses all further tasks. */
+void edo__runtime_close(edo_runtime *runtime);
+
+/* Whether no task is left. */
+bool edo__runtime_is_empty(edo_runtime *runtime);
+
+/* Gives up what is left. Returns: how many. */
+int64_t edo__runtime_give_up(edo_runtime *runtime);

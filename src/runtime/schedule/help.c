@@ -1,0 +1,26 @@
+/* Help: a worker serves the seats of others that are stuck. */
+#include "runtime/schedule/help.h"
+#include "runtime/schedule/work.h"
+#include "runtime/time/timers.h"
+
+/* The owner may be back at any moment: it waits for this batch of its driver, and of its wheel. */
+static void help(edo__worker *worker, edo__worker *victim)
+{
+    if (edo__lock_try(&victim->turn_lock)) {
+        victim->driver->ops->turn(victim->driver, 0);
+        edo__lock_give(&victim->turn_lock);
+    }
+    edo__fire_timers(worker, victim);
+    edo__worker_rob(worker, victim);
+}
+
+void edo__worker_help(edo__worker *worker)
+{
+    const edo_runtime *runtime = worker->runtime;
+    worker->owes_help = false;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        edo__worker *other = runtime->seats[i];
+        if (other != worker && edo__worker_is_stuck(other)) help(worker, other);
+    }
+    if (edo_load_relaxed(&runtime->idle.injected.count)) edo__worker_take_injected(worker);
+}

@@ -1,0 +1,7 @@
+/* The help that one worker gives to others. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
+void edo__worker_help(edo__worker *worker);

@@ -1,0 +1,21 @@
+/* Blocking work on the thread of a worker, which hands over what it has meanwhile. */
+#include <edo/blocking.h>
+
+#include "runtime/runtime.h"
+#include "runtime/schedule/monitor.h"
+
+int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
+{
+    edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
+    if (!worker || !worker->is_shared) return fn(arg);
+    struct edo__thread outer = edo__self;
+    edo__self = (struct edo__thread){ // not inside a task, nor a worker
+                                      .runtime = outer.runtime,
+                                      .serves = outer.runtime
+    };
+    edo__monitor_hand_over(worker);
+    int64_t result = fn(arg);
+    edo__monitor_take_back(worker);
+    edo__self = outer;
+    return result;
+}

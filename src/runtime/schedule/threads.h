@@ -1,0 +1,11 @@
+/* The threads of a runtime with workers. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* Starts workers and monitor, or stops them: false when some are stuck, and were left alone. */
+int edo__threads_start(edo_runtime *runtime);
+bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
+
+/* Starts the thread of a seat. Returns: 0, or a negative errno. */
+int edo__worker_start(edo__worker *worker);

@@ -1,0 +1,79 @@
+/* Which task a worker runs next. */
+#pragma once
+
+#include "runtime/runtime.h"
+
+/* Queues a task. Owner. */
+void edo__worker_push(edo__worker *worker, edo_task *task);
+
+/* Queues a task that only this seat runs. Owner. */
+static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
+{
+    task->queue_next = NULL;
+    *worker->local.end = task;
+    worker->local.end = &task->queue_next;
+    worker->local.count++;
+}
+
+/* Queues a task where others find it too. Owner. */
+void edo__worker_push_shared(edo__worker *worker, edo_task *task);
+
+/* Queues a task that is ready again right after a long poll: behind those that are woken until its
+ * turn comes. Owner. */
+void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
+
+/* Queues a task behind the others. Owner. */
+static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
+{
+    if (!worker->is_shared || edo__task_home(task))
+        edo__worker_push_local(worker, task);
+    else
+        edo__worker_push_shared(worker, task);
+}
+
+/* The caller lessens the count: where all tasks come from here, once per turn. */
+static inline edo_task *edo__worker_pop_local(edo__worker *worker)
+{
+    edo_task *task = worker->local.first;
+    if (!task) return NULL;
+    worker->local.first = task->queue_next;
+    if (!worker->local.first) worker->local.end = &worker->local.first;
+    return task;
+}
+
+edo_task *edo__worker_pop_shared(edo__worker *worker);
+
+/* The next task of the seat's own, or NULL. Owner. */
+static inline edo_task *edo__worker_pop(edo__worker *worker)
+{
+    return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
+}
+
+/* Whether it has tasks of its own. Owner. */
+bool edo__worker_has_tasks(const edo__worker *worker);
+
+/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
+ * one. */
+bool edo__worker_search(edo__worker *worker);
+
+/* Wakes another worker if what waits here is worth it. Owner. */
+void edo__worker_consider_waking(edo__worker *worker);
+
+/* Takes one of those that yielded after a long poll. Owner. */
+void edo__worker_take_yielded(edo__worker *worker);
+
+/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
+void edo__worker_take_overflow(edo__worker *worker, int64_t now);
+
+/* Takes a share of the runtime's inject queue. Owner. */
+void edo__worker_take_injected(edo__worker *worker);
+
+/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
+ * of `worker`. */
+void edo__worker_rob(edo__worker *worker, edo__worker *victim);
+
+/* Takes the tasks of the seat's inject stack. Owner. */
+void edo__worker_drain_inject(edo__worker *worker);
+
+/* Hands a task to a seat. Any thread; async-signal-safe. */
+void edo__worker_push_foreign(edo__worker *worker, edo_task *task);

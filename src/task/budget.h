@@ -1,0 +1,49 @@
+/* The budget of a poll: operations and time, whichever ends first. The poller. */
+#pragma once
+
+#include "task/cx.h"
+
+/* Whether a leaf may answer EDO_READY in this poll; if not, the task is queued again. */
+static inline bool edo__has_budget(edo_cx *cx)
+{
+    if (edo__likely(cx->budget > 0)) return true;
+    cx->requeue = true;
+    return false;
+}
+
+enum {
+    EDO__SLICE_CHECK = 16, // operations between two reads of the clock
+    EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used its time up
+};
+
+/* Reads the clock: the poll may have used its time up. */
+void edo__check_time_slice(edo_cx *cx);
+
+/* This poll has used its time up: driver and timers come first now. */
+void edo__spend_slice(edo_cx *cx);
+
+/* Uses one unit of the budget, of operations or of time, whichever ends first. */
+static inline void edo__use_budget(edo_cx *cx)
+{
+    if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
+}
+
+/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up that
+ * awaits some of them goes on in the same poll; a loop that repeats one is requeued. */
+enum { EDO__OVERDRAFT = 16 };
+
+/* As edo__has_budget(), for such an answer. */
+static inline bool edo__has_overdraft(edo_cx *cx)
+{
+    if (edo__likely(cx->budget > -EDO__OVERDRAFT)) return true;
+    cx->requeue = true;
+    return false;
+}
+
+/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll: it answers for itself when it begins
+ * too late. */
+static inline bool edo__owner_has_budget(const edo_future *future, edo_cx *cx)
+{
+    bool too_late = future->state == EDO_NEW && cx->fate != EDO_LIVE;
+    return too_late ? edo__has_overdraft(cx) : edo__has_budget(cx);
+}

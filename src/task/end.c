@@ -1,0 +1,42 @@
+/* The end of a task: its joiner, its scope, its handle. */
+#include "task/end.h"
+
+#include "task/handle.h"
+#include "task/scope.h"
+
+/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
+ * wake is prepared before, and committed after. */
+static edo_wakeable *prepare_joiner(edo_task *task)
+{
+    edo_plain_read(&task->join_waker);
+    edo_wakeable *wake = edo__wake_prepare(task->join_waker);
+    edo__state_joiner_told(&task->state);
+    return wake;
+}
+
+static void complete(edo_task *task)
+{
+    edo_wakeable *wake = NULL;
+    if (edo__state_complete(&task->state)) wake = prepare_joiner(task);
+    edo__wake_commit(wake);
+}
+
+void edo__task_finish(edo_task *task)
+{
+    edo_context_unref(task->context);
+    task->context = NULL;
+    edo__task_extra *extra = edo__task_extra_of(task);
+    edo_scope *scope = extra ? extra->scope : NULL;
+    edo_plain_write(&edo__task_frame(task)->result);
+    bool tracked = task->head.flags & EDO__TASK_TRACKED;
+    if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };
+    complete(task);
+    if (edo__unlikely(tracked)) edo__handle_task_ended(task);
+    if (scope) edo__scope_member_ended(task);
+    edo__task_unref(task);
+}
+
+void edo__task_give_up(edo_task *task)
+{
+    if (edo__state_give_up(&task->state)) edo__wake_commit(prepare_joiner(task));
+}

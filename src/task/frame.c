@@ -1,0 +1,51 @@
+/* Frames of async functions: their making, and those that lie in memory of their own. */
+#include "task/frame.h"
+
+#include <string.h>
+
+#include "base/base.h"
+#include "sys/sys.h"
+
+void edo__frame_init(void *memory, const edo_future_ops *ops)
+{
+    struct edo_any_frame *frame = memory;
+    frame->base = (edo_future){ .ops = ops };
+    frame->edo_head.awaiting = NULL;
+    frame->edo_head.kept = NULL;
+    frame->edo_head.home = NULL; // not polled yet
+    frame->edo_head.resume = 0;
+}
+
+static void write_args(void *frame, const edo_future_ops *ops, const void *args)
+{
+    memcpy((char *)frame + ops->args_offset, args, ops->args_size);
+}
+
+void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
+{
+    edo__frame_init(memory, ops);
+    write_args(memory, ops, args);
+}
+
+/* Each boxed call is polled inside of its caller's poll: so recursion goes as deep as the stack. */
+static bool has_stack_for(const edo_future_ops *ops)
+{
+    if (edo__likely(edo__sys_stack_room() > 0)) return true;
+    edo__log(
+        EDO_LOG_ERROR,
+        "edo_call_boxed: -ENOMEM: the stack of this thread has no room for one more call of '%s'",
+        ops->name);
+    return false;
+}
+
+edo_future *edo__box(const edo_future_ops *ops, const void *args)
+{
+    void *frame = has_stack_for(ops) ? edo__alloc(ops->size) : NULL;
+    if (frame) edo__frame_build(frame, ops, args);
+    return frame;
+}
+
+void edo__unbox(edo_future *boxed)
+{
+    edo__free(boxed, boxed->ops->size);
+}

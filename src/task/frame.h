@@ -1,0 +1,7 @@
+/* Frames of async functions, and their memory. */
+#pragma once
+
+#include <edo/async.h>
+
+/* A frame with its arguments. */
+void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);

@@ -1,0 +1,29 @@
+/* Futures: their fate, and what their frames keep. In a poll, unless a function says otherwise. */
+#pragma once
+
+#include "task/cx.h"
+
+static inline void edo__raise_fate(edo_future *future, edo_fate fate)
+{
+    if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
+}
+
+/* Sets what a function hands down: its fate, its shield, its limits. In a poll of it. */
+void edo__give_fates(const edo_future *function, edo_cx *cx);
+
+/* Aborts when a future that is linked as kept is no longer the one that was kept there. */
+void edo__check_kept(const edo_future *future);
+
+/* Low bits of where it lies, in units of its alignment. */
+static inline uint32_t edo__place_of(const edo_future *future)
+{
+    return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
+}
+
+/* Whether a future that is kept lies elsewhere than when edo_any began to keep it. */
+static inline bool edo__has_moved(const edo_future *future)
+{
+    if (future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT) return false;
+    if (future->ops->kind != EDO_KIND_ASYNC) return future->line != edo__place_of(future);
+    return ((const struct edo_any_frame *)(const void *)future)->edo_head.home != future;
+}

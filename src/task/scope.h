@@ -1,0 +1,10 @@
+/* Scopes, as tasks and frames see them. */
+#pragma once
+
+#include <edo/scope.h>
+
+/* Tells the scope of an ended member, and wakes who waits there. */
+void edo__scope_member_ended(edo_task *task);
+
+/* Aborts if a scope of the frame has live members, else unlinks it. */
+void edo__scope_leave(edo_future *scope);

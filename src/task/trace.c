@@ -1,0 +1,129 @@
+/* Backtraces of futures, and where a task is. */
+#include "task/trace.h"
+#include "task/cx.h"
+#include "task/future.h"
+#include "task/task.h"
+
+#include <stdio.h>
+
+static void trace_children(const edo_future *first, int depth,
+                           void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    for (const edo_future *child = first; child; child = child->next)
+        edo__trace_future(child, depth, visit, context);
+}
+
+/* Returns: what it awaits, if that is all: so a deep recursion takes no stack. */
+static const edo_future *trace_one(const edo_future *future, int depth,
+                                   void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    if (future->state == EDO_DONE) return NULL;
+    bool is_async = future->ops->kind == EDO_KIND_ASYNC;
+    visit(context, &(edo_trace_line){ .depth = depth,
+                                      .name = future->ops->name,
+                                      .file = future->ops->file,
+                                      .line = is_async ? future->line : 0 });
+    if (!is_async)
+        return NULL; // of a function in its first poll there may be more, although it is new
+    const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
+    const edo_future *awaiting = frame->edo_head.awaiting;
+    if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
+    trace_children(awaiting, depth + 1, visit, context);
+    trace_children(frame->edo_head.kept, depth + 1, visit, context);
+    return NULL;
+}
+
+void edo__trace_future(const edo_future *future, int depth,
+                       void (*visit)(void *, const edo_trace_line *), void *context)
+{
+    for (; future; depth++)
+        future = trace_one(future, depth, visit, context);
+}
+
+void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_trace_line *),
+                      void *context)
+{
+    edo__trace_future(future, 0, visit, context);
+}
+
+/* ---- where a task is, for lines of the log and of aborts ---- */
+
+static const struct edo_any_frame *const_frame_of(const edo_future *future)
+{
+    return (const struct edo_any_frame *)(const void *)future;
+}
+
+/* A function that was polled and has not ended. */
+static bool is_begun(const edo_future *future)
+{
+    return future->state != EDO_DONE && future->ops->kind == EDO_KIND_ASYNC &&
+           const_frame_of(future)->edo_head.home == future;
+}
+
+/* Its body runs right now: between two awaits there is nothing that it awaits. */
+static bool is_running(const edo_future *function)
+{
+    return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
+}
+
+/* An operation of it is in its first poll. */
+static bool is_trying(const edo_future *function)
+{
+    const edo_future *child = const_frame_of(function)->edo_head.awaiting;
+    while (child && (child->state != EDO_NEW || child->ops->kind == EDO_KIND_ASYNC))
+        child = child->next;
+    return child;
+}
+
+/* A link of what is kept can be trusted while it is what was kept there. */
+static bool is_intact(const edo_future *kept)
+{
+    return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
+}
+
+/* The first function that fits, from the outside in. Only siblings nest calls: recursion by
+ * edo_call_boxed may be deep. */
+static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
+{
+    while (is_begun(function)) {
+        if (fits(function)) return function;
+        const edo_frame_head *head = &const_frame_of(function)->edo_head;
+        const edo_future *first = head->awaiting, *found = NULL;
+        for (const edo_future *child = head->kept; child && is_intact(child) && !found;
+             child = child->next)
+            found = find_function(child, fits);
+        for (const edo_future *child = first ? first->next : NULL; child && !found;
+             child = child->next)
+            found = find_function(child, fits);
+        if (found || !first) return found;
+        function = first;
+    }
+    return NULL;
+}
+
+/* The innermost function on the only way down; of siblings it may be any. */
+static const edo_future *last_function(const edo_future *function)
+{
+    if (!is_begun(function)) return NULL;
+    for (;;) {
+        const edo_future *child = const_frame_of(function)->edo_head.awaiting;
+        if (!child || child->next || !is_begun(child)) return function;
+        function = child;
+    }
+}
+
+const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE])
+{
+    const edo_future *root = edo__task_frame(task);
+    const edo_future *function = find_function(root, is_running);
+    if (!function) function = find_function(root, is_trying);
+    if (!function) function = last_function(root);
+    text[0] = '\0';
+    if (function && function->line)
+        snprintf(text, EDO__PLACE_SIZE, ", in '%s' at %s:%u", function->ops->name,
+                 function->ops->file, function->line);
+    else if (function)
+        snprintf(text, EDO__PLACE_SIZE, ", in '%s' (%s) before its first await",
+                 function->ops->name, function->ops->file);
+    return text;
+}

@@ -1,0 +1,13 @@
+/* Backtraces of futures, and the place of a task for lines of the log and of aborts. */
+#pragma once
+
+#include <edo/task.h>
+
+void edo__trace_future(const edo_future *future, int depth,
+                       void (*visit)(void *context, const edo_trace_line *), void *context);
+
+enum { EDO__PLACE_SIZE = 256 };
+
+/* ", in 'function' at file:line": the function of the task that runs, however deep, and the line of
+ * its last await; "" for a task without one. The task's poller, or who inspects it. Returns: text. */
+const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]);
