@@ -19,115 +19,16 @@ static void release(edo__source *source)
     edo__free_closed(fd_io, sizeof *fd_io);
 }
 
-/* ---- transfers ---- */
+/* ---- one step ---- */
 
-static uint32_t claim_of(const edo_op *op)
+static edo_poll fd_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
-    return edo__side_of(op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
+    return edo__source_drive(&fd_io_of(io)->source, op, cx);
 }
-
-static edo_poll leave(edo__source *source, edo_op *op, edo_cx *cx, int64_t result)
-{
-    if (op->detail & EDO__DETAIL_CLAIMED) {
-        op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
-        edo__source_leave(source, claim_of(op));
-    }
-    return edo__op_finish(op, cx, result);
-}
-
-/* Before the first try. Returns: 0, or why there is none. */
-static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
-{
-    if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int rc = edo__source_claim(source, claim_of(op));
-    if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
-    if (rc == -ECANCELED) edo__source_check(source, op->base.ops->name);
-    return rc;
-}
-
-/* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
-static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
-{
-    if (n > 0) op->progress += (uint64_t)n;
-    *ret_result = n;
-    if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
-    if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
-        *ret_result = -EDO_EOF;
-    else if (op->progress == op->length)
-        *ret_result = (int64_t)op->length;
-    else
-        return false;
-    return true;
-}
-
-/* How many bytes one unit of the budget stands for: to copy them takes some microseconds, as other
- * operations do. The poll that has used its budget up by them ends the turn's round of tasks, or
- * timers and sockets would wait for many such polls. */
-enum { BYTES_PER_UNIT = 16 * 1024 };
-
-static void use_work(edo_cx *cx, int64_t n)
-{
-    if (n < BYTES_PER_UNIT) return;
-    for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
-        edo__use_budget(cx);
-    if (cx->budget <= 0) edo__spend_slice(cx);
-}
-
-static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
-{
-    edo__source *source = &fd_io_of(io)->source;
-    int64_t result;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = enter(source, op, cx);
-        if (rc < 0 || op->length == 0) return leave(source, op, cx, rc);
-    }
-    while (edo__source_drive(source, op, cx) == EDO_READY) {
-        use_work(cx, op->base.result);
-        if (advance(op, op->base.result, &result)) return leave(source, op, cx, result);
-        edo__use_budget(cx);
-        if (!edo__has_budget(cx)) break;
-    }
-    return EDO_PENDING;
-}
-
-/* ---- ends ---- */
 
 static int fd_shutdown_write(edo_io *io)
 {
-    edo__source *source = &fd_io_of(io)->source;
-    if (!(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
-    int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
-    if (rc == -ECANCELED) edo__source_check(source, "edo_shutdown_write");
-    if (rc < 0) return rc;
-    rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
-    edo__source_leave(source, EDO__SOURCE_WRITING);
-    return rc;
-}
-
-static void fd_close(edo_io *io)
-{
-    edo__source_close(&fd_io_of(io)->source);
-}
-
-enum { BOTH_SIDES = EDO__SOURCE_READING | EDO__SOURCE_WRITING };
-
-static edo_poll end_finish(edo__source *source, edo_op *op, edo_cx *cx, int64_t result)
-{
-    edo__source_close(source);
-    if (op->detail & EDO__DETAIL_CLAIMED) edo__source_leave(source, BOTH_SIDES);
-    return edo__op_finish(op, cx, result);
-}
-
-static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
-{
-    if (cx->fate != EDO_LIVE) return -ECANCELED;
-    edo__source_check(source, op->base.ops->name);
-    int rc = edo__source_claim(source, BOTH_SIDES);
-    if (rc < 0) return rc;
-    op->detail |= EDO__DETAIL_CLAIMED;
-    if (!(source->traits & EDO__SOURCE_SOCKET)) return 0;
-    return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
+    return shutdown(fd_io_of(io)->source.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
 /* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
@@ -143,28 +44,29 @@ static int64_t drop_some(edo__source *source)
     return n != 0;
 }
 
-/* The operation waits for readability by a poll request, so that all drivers do it alike. A peer
- * that never stops sending holds up neither other tasks nor a cancellation. */
-static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
+/* The operation waits for readability by a poll request, so that all drivers do it alike. */
+static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (!edo__owner_has_budget(&op->base, cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = begin_finish(source, op, cx);
-        if (rc <= 0) return end_finish(source, op, cx, rc);
-    }
-    while (edo__has_budget(cx)) {
-        bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && cx->fate == EDO_LIVE &&
-                     !edo__source_is_closed(source);
-        int64_t n = drops ? drop_some(source) : -EAGAIN;
-        if (n == -EAGAIN) {
-            if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
-            n = op->base.result;
-        }
-        if (n <= 0) return end_finish(source, op, cx, n);
-        edo__use_budget(cx);
-    }
-    return EDO_PENDING;
+    bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && !edo__io_is_ending(io, cx);
+    int64_t n = drops ? drop_some(source) : -EAGAIN;
+    if (n == -EAGAIN) return edo__source_drive(source, op, cx);
+    op->base.result = n;
+    return EDO_READY;
+}
+
+/* ---- ends ---- */
+
+/* Claims of a closed stream only fall, so a side that is free here stays so. */
+static void fd_hang_up(edo_io *io)
+{
+    edo__source *source = &fd_io_of(io)->source;
+    if (edo_load_relaxed(&source->state) & EDO__BOTH_SIDES) edo__source_hang_up(source);
+}
+
+static void fd_release(edo_io *io)
+{
+    edo__source_end(&fd_io_of(io)->source);
 }
 
 static edo__source *fd_source(edo_io *io)
@@ -172,12 +74,23 @@ static edo__source *fd_source(edo_io *io)
     return &fd_io_of(io)->source;
 }
 
-static const edo__io_ops fd_io_ops = {
+static const edo__io_ops socket_ops = {
     .name = "descriptor",
-    .transfer = fd_transfer,
-    .finish = fd_finish,
+    .claims = offsetof(edo__fd_io, source.state),
+    .step = fd_step,
+    .drop = fd_drop,
     .shutdown_write = fd_shutdown_write,
-    .close = fd_close,
+    .hang_up = fd_hang_up,
+    .release = fd_release,
+    .source = fd_source,
+};
+
+static const edo__io_ops plain_ops = {
+    .name = "descriptor",
+    .claims = offsetof(edo__fd_io, source.state),
+    .step = fd_step,
+    .hang_up = fd_hang_up,
+    .release = fd_release,
     .source = fd_source,
 };
 
@@ -187,7 +100,7 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
     if (!fd_io) return NULL;
-    fd_io->io.ops = &fd_io_ops;
+    fd_io->io.ops = traits & EDO__SOURCE_SOCKET ? &socket_ops : &plain_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
     fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;
@@ -252,13 +165,13 @@ int edo_io_into_fd(edo_io *io)
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
     edo__source_check(source, "edo_io_into_fd");
-    int rc = edo__source_claim(source, BOTH_SIDES);
+    int rc = edo__source_claim(source, EDO__BOTH_SIDES);
     if (rc < 0) return rc;
     int fd = source->fd;
     edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
-    edo__source_leave(source, BOTH_SIDES);
+    edo__source_leave(source, EDO__BOTH_SIDES);
     return fd;
 }
 
@@ -281,7 +194,7 @@ static int begin_wait(edo_op *op)
     edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
     op->object = source;
     op->data = NULL;
-    return edo__source_claim(source, BOTH_SIDES);
+    return edo__source_claim(source, EDO__BOTH_SIDES);
 }
 
 static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
@@ -289,7 +202,7 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
     edo__source *source = op->object;
     if (source) {
         edo__source_close(source);
-        edo__source_leave(source, BOTH_SIDES);
+        edo__source_leave(source, EDO__BOTH_SIDES);
     }
     return edo__op_finish(op, cx, result);
 }
