@@ -149,7 +149,7 @@ edo_op edo_writev(edo_io *io, const struct iovec *vector, int count)
 
 /* ---- the end of writing ---- */
 
-static int shut_down(edo_io *io, const char *call)
+int edo__io_shutdown_write(edo_io *io, const char *call)
 {
     if (!io->ops->shutdown_write) return -ENOTSUP;
     int rc = claim(io, EDO__SOURCE_WRITING, call);
@@ -164,7 +164,8 @@ static edo_poll shutdown_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     bool is_live = cx->fate == EDO_LIVE;
-    return edo__op_finish(op, cx, is_live ? shut_down(op->object, op->base.ops->name) : -ECANCELED);
+    return edo__op_finish(
+        op, cx, is_live ? edo__io_shutdown_write(op->object, op->base.ops->name) : -ECANCELED);
 }
 
 static const edo_future_ops shutdown_ops = { .name = "edo_shutdown_write", .poll = shutdown_poll };
@@ -192,6 +193,7 @@ static int begin_finish(edo_io *io, edo_op *op, const edo_cx *cx)
     int rc = enter(io, op, cx, EDO__BOTH_SIDES);
     if (rc < 0 || !io->ops->shutdown_write) return rc;
     rc = io->ops->shutdown_write(io);
+    if (rc == -ENOTSUP) return 0;
     return rc < 0 && rc != -ENOTCONN ? rc : 1;
 }
 

@@ -28,8 +28,8 @@ typedef struct edo__io_ops {
      * more; the rest as for step. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* The peer's input ends. Returns: 0, or a negative errno. NULL, and drop too: this kind has no
-     * such notion. */
+    /* The peer's input ends. Returns: 0, or a negative errno. -ENOTSUP, or NULL: it has no such
+     * notion, and is dropped from no more; drop may be NULL, too, then. */
     int (*shutdown_write)(edo_io *io);
 
     /* The stream was closed: parked steps are woken. Called once, before release. */
@@ -56,6 +56,9 @@ static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
 {
     return cx->fate != EDO_LIVE || (edo_load_acquire(edo__io_claims(io)) & EDO__SOURCE_CLOSED);
 }
+
+/* As edo_shutdown_write(), at once. call: for a mistake, as the user knows it. */
+int edo__io_shutdown_write(edo_io *io, const char *call);
 
 /* A close in two steps, for a wrapper that still uses the stream while it ends itself: nothing
  * starts on the stream any more, and operations in flight end; then it may go. call: as the user
