@@ -24,20 +24,20 @@ static limited *limited_of(const edo_io *io)
 /* Whole, or a part of its first buffer. */
 static edo_op begin_writev(limited *self, const edo_op *op)
 {
-    const struct iovec *vector = op->data, *first = NULL;
+    const struct iovec *vector = edo__transfer_of(op)->vector, *first = NULL;
     uint64_t sum = 0, left = self->left[EDO__WRITE_SIDE];
-    for (uint64_t i = 0; i < op->length; i++) {
+    for (uint64_t i = 0; i < edo__transfer_of(op)->length; i++) {
         if (!first && vector[i].iov_len) first = &vector[i];
         sum += vector[i].iov_len;
     }
-    if (sum <= left) return edo_writev(self->inner, vector, (int)op->length);
+    if (sum <= left) return edo_writev(self->inner, vector, (int)edo__transfer_of(op)->length);
     return edo_write(self->inner, first->iov_base, first->iov_len < left ? first->iov_len : left);
 }
 
 static edo_op begin(limited *self, const edo_op *op)
 {
     uint64_t size = edo__asked(op), left = self->left[edo__side_of(op)];
-    char *data = (char *)op->data + op->progress;
+    char *data = edo__rest_of(op);
     if (size > left) size = left;
     switch (edo__request_of(op)) {
     case EDO__READ: return edo_read(self->inner, data, size);

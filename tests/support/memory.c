@@ -61,9 +61,9 @@ static int64_t put(direction *out, const void *data, size_t size, edo__wakes *wa
 
 static int64_t put_vector(direction *out, const edo_op *op, edo__wakes *wakes)
 {
-    const struct iovec *vector = op->data;
+    const struct iovec *vector = edo__transfer_of(op)->vector;
     int64_t sum = 0, n = 0;
-    for (uint64_t i = 0; i < op->length && n >= 0; i++) {
+    for (uint64_t i = 0; i < edo__transfer_of(op)->length && n >= 0; i++) {
         n = put(out, vector[i].iov_base, vector[i].iov_len, wakes);
         if (n > 0) sum += n;
     }
@@ -72,7 +72,7 @@ static int64_t put_vector(direction *out, const edo_op *op, edo__wakes *wakes)
 
 static int64_t attempt(end *self, const edo_op *op, edo__wakes *wakes)
 {
-    char *data = (char *)op->data + op->progress;
+    char *data = edo__rest_of(op);
     switch (edo__request_of(op)) {
     case EDO__READ: return take(self->in, data, edo__asked(op), wakes);
     case EDO__WRITE: return put(self->out, data, edo__asked(op), wakes);
@@ -175,12 +175,12 @@ static size_t move(end *self, const void *data, void *buffer, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
-size_t memory_put(edo_io *io, const void *data, size_t size)
+size_t memory_put(const edo_io *io, const void *data, size_t size)
 {
     return move(end_of(io), data, NULL, size);
 }
 
-size_t memory_take(edo_io *io, void *buffer, size_t size)
+size_t memory_take(const edo_io *io, void *buffer, size_t size)
 {
     return move(end_of(io), NULL, buffer, size);
 }

@@ -12,7 +12,7 @@
 int memory_pipe_open(size_t capacity, edo_io *ret_ends[2]);
 
 /* Without waiting, for tests that play the peer. Returns: bytes moved, perhaps none. */
-size_t memory_put(edo_io *end, const void *data, size_t size);
-size_t memory_take(edo_io *end, void *buffer, size_t size);
+size_t memory_put(const edo_io *end, const void *data, size_t size);
+size_t memory_take(const edo_io *end, void *buffer, size_t size);
 
 bool is_memory(const edo_io *io);

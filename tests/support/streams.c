@@ -80,8 +80,10 @@ void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
         open_descriptors_as(kind, ret_reader, ret_writer);
         return;
     }
-    if (kind == MEMORY_STREAM) assert_int_equal(memory_pipe_open(MEMORY_SIZE, ends), 0);
-    if (kind == LIMITED_STREAM) open_descriptors_as(UNIX_STREAM, &ends[0], &ends[1]);
+    if (kind == LIMITED_STREAM && !driver_is("chaos")) // which takes long to move bulk
+        open_descriptors_as(UNIX_STREAM, &ends[0], &ends[1]);
+    else
+        assert_int_equal(memory_pipe_open(MEMORY_SIZE, ends), 0);
     *ret_reader = kind == LIMITED_STREAM ? limited_open(ends[0], UINT64_MAX) : ends[0];
     *ret_writer = kind == LIMITED_STREAM ? limited_open(ends[1], UINT64_MAX) : ends[1];
 }
@@ -136,36 +138,40 @@ void peer_close(int peer)
 
 /* ---- streams, without operations ---- */
 
-static int descriptor_of(const edo_io *io)
+static const edo_io *innermost(const edo_io *io)
 {
     const edo_io *inner = limited_inner(io);
-    return edo_io_fd(inner ? inner : io);
+    return inner ? inner : io;
 }
 
 void stream_read_all(edo_io *io, void *buffer, size_t size)
 {
-    if (is_memory(io))
-        assert_int_equal(memory_take(io, buffer, size), size);
+    const edo_io *inner = innermost(io);
+    if (is_memory(inner))
+        assert_int_equal(memory_take(inner, buffer, size), size);
     else
-        fd_read_all(descriptor_of(io), buffer, size);
+        fd_read_all(edo_io_fd(inner), buffer, size);
 }
 
 size_t stream_read_to_end(edo_io *io)
 {
     char buffer[MEMORY_SIZE];
-    return is_memory(io) ? memory_take(io, buffer, sizeof buffer)
-                         : fd_read_to_end(descriptor_of(io));
+    const edo_io *inner = innermost(io);
+    return is_memory(inner) ? memory_take(inner, buffer, sizeof buffer)
+                            : fd_read_to_end(edo_io_fd(inner));
 }
 
 size_t stream_fill(edo_io *io)
 {
     static const char zeros[MEMORY_SIZE];
-    return is_memory(io) ? memory_put(io, zeros, sizeof zeros) : fd_fill(descriptor_of(io));
+    const edo_io *inner = innermost(io);
+    return is_memory(inner) ? memory_put(inner, zeros, sizeof zeros) : fd_fill(edo_io_fd(inner));
 }
 
 void shrink_stream(edo_io *io)
 {
-    if (!is_memory(io)) shrink_buffer(descriptor_of(io));
+    const edo_io *inner = innermost(io);
+    if (!is_memory(inner)) shrink_buffer(edo_io_fd(inner));
 }
 
 /* ---- bare descriptors ---- */
