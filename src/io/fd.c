@@ -175,31 +175,48 @@ int edo_io_into_fd(edo_io *io)
     return fd;
 }
 
-/* ---- edo_wait_fd: a source of its own for each wait; object is NULL until there is one ---- */
+/* ---- edo_wait_fd: a source of its own for each wait ---- */
+
+/* An edo__poll_op. */
+typedef struct EDO__OVERLAY wait_op {
+    edo_future base;
+    edo__source *source; // NULL until it has begun
+    int64_t fd;
+    uint64_t interest; // the events of the poll
+    uint64_t progress;
+    edo__op_wait wait;
+} wait_op;
+
+EDO__OVERLAY_FITS(wait_op);
+_Static_assert(offsetof(wait_op, interest) == offsetof(edo__poll_op, events), "it is a poll");
+
+static wait_op *wait_op_of(const edo_op *op)
+{
+    return (wait_op *)(uintptr_t)op;
+}
 
 static void release_wait(edo__source *source)
 {
     edo__free(source, sizeof *source);
 }
 
-static int begin_wait(edo_op *op)
+static int begin_wait(wait_op *op)
 {
     mode_t mode;
-    int fd = (int)(intptr_t)op->data;
+    int fd = (int)op->fd;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
     uint32_t latched = S_ISREG(mode) ? EDO__SOURCE_LATCHED : 0;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
-    op->object = source;
-    op->data = NULL;
+    op->source = source;
     return edo__source_claim(source, EDO__BOTH_SIDES);
 }
 
 static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 {
-    edo__source *source = op->object;
+    edo__source *source = wait_op_of(op)->source;
     if (source) {
         edo__source_close(source);
         edo__source_leave(source, EDO__BOTH_SIDES);
@@ -212,22 +229,24 @@ enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values a
 /* A hang-up or an error counts as all that was asked for. */
 static int64_t answer_of(const edo_op *op)
 {
-    int64_t events = op->base.result;
-    if (events > 0 && (events & ~(int64_t)INTERESTS)) return (int64_t)op->length;
-    return events > 0 ? events & (int64_t)op->length : events;
+    int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;
+    if (events > 0 && (events & ~(int64_t)INTERESTS)) return interest;
+    return events > 0 ? events & interest : events;
 }
 
 static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!op->object) {
+    wait_op *wait = wait_op_of(op);
+    if (!wait->source) {
+        uint64_t interest = wait->interest;
         if (cx->fate != EDO_LIVE) return end_wait(op, cx, -ECANCELED);
-        if (!op->length || (op->length & ~(uint64_t)INTERESTS)) return end_wait(op, cx, -EINVAL);
-        int rc = begin_wait(op);
+        if (!interest || (interest & ~(uint64_t)INTERESTS)) return end_wait(op, cx, -EINVAL);
+        int rc = begin_wait(wait);
         if (rc < 0) return end_wait(op, cx, rc);
     }
-    if (edo__source_drive(op->object, op, cx) == EDO_PENDING) return EDO_PENDING;
+    if (edo__source_drive(wait->source, op, cx) == EDO_PENDING) return EDO_PENDING;
     return end_wait(op, cx, answer_of(op));
 }
 
@@ -238,8 +257,8 @@ edo_op edo_wait_fd(int fd, int interest)
     bool reads = interest & (EDO_READABLE | EDO_PRIORITY), writes = interest & EDO_WRITABLE;
     uint32_t detail = EDO__POLL;
     if (writes) detail |= reads ? EDO__DETAIL_BOTH_SIDES : EDO__DETAIL_WRITE_SIDE;
-    return (edo_op){ .base.ops = &wait_ops,
-                     .length = (uint32_t)interest,
-                     .data = (void *)(intptr_t)fd, // until there is a source
-                     .detail = detail };
+    edo_op op = edo__op(&wait_ops, NULL, NULL, 0, detail);
+    wait_op_of(&op)->fd = fd;
+    wait_op_of(&op)->interest = (uint32_t)interest;
+    return op;
 }

@@ -56,13 +56,14 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 /* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
-    if (n > 0) op->progress += (uint64_t)n;
+    edo__transfer_op *transfer = edo__transfer_of(op);
+    if (n > 0) transfer->progress += (uint64_t)n;
     *ret_result = n;
     if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
     if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
         *ret_result = -EDO_EOF;
-    else if (op->progress == op->length)
-        *ret_result = (int64_t)op->length;
+    else if (transfer->progress == transfer->length)
+        *ret_result = (int64_t)transfer->length;
     else
         return false;
     return true;
@@ -84,12 +85,12 @@ static void use_work(edo_cx *cx, int64_t n)
 static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_io *io = op->object;
+    edo_io *io = edo__transfer_of(op)->io;
     int64_t result;
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(io, op, cx, side_of(op));
-        if (rc < 0 || op->length == 0) return end_transfer(io, op, cx, rc);
+        if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
     }
     while (io->ops->step(io, op, cx) == EDO_READY) {
         use_work(cx, op->base.result);
@@ -106,6 +107,7 @@ static const edo_future_ops write_ops = { .name = "edo_write", .poll = transfer_
 static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = transfer_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
 
+/* object, data and length of an edo_op are io, data and length of an edo__transfer_op. */
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
                        uint32_t detail)
 {
@@ -220,7 +222,7 @@ static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };
 
-/* length: events that the poll requests of a descriptor's finish ask for. */
+/* An edo__poll_op: a descriptor's finish waits for input by polls. */
 edo_op edo_finish(edo_io *io)
 {
     return transfer(&finish_ops, io, NULL, EDO_READABLE, EDO__POLL);
