@@ -31,8 +31,8 @@ static int fd_shutdown_write(edo_io *io)
     return shutdown(fd_io_of(io)->source.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
- * 0 at the end, -EAGAIN, or an error. */
+/* One read whose bytes are dropped; TCP does it without a copy, with MSG_TRUNC. Returns: 1 when there
+ * may be more, 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
@@ -44,7 +44,7 @@ static int64_t drop_some(edo__source *source)
     return n != 0;
 }
 
-/* The operation waits for readability by a poll request, so that all drivers do it alike. */
+/* One step of edo_finish(). A poll request waits for input, so that all drivers do it alike. */
 static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -123,8 +123,8 @@ static uint32_t traits_of(int fd, mode_t mode)
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 
-/* Files of /proc and /sys, some of which tell of changes, are regular ones by their mode. Returns: the
- * file's mode as *ret_mode; -EPERM for what cannot be polled. */
+/* Files of /proc and /sys are regular ones by their mode, although some can be polled for changes.
+ * Returns: 0 with *ret_mode, the file's mode; -EPERM for a file that cannot be polled. */
 static int check_pollable(int fd, mode_t *ret_mode)
 {
     struct stat file;
@@ -226,7 +226,7 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 
 enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
-/* A hang-up or an error counts as all that was asked for. */
+/* Events of the interest that hold; all of it after a hang-up or an error. */
 static int64_t answer_of(const edo_op *op)
 {
     int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;

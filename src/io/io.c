@@ -33,7 +33,7 @@ static void leave(edo_io *io, uint32_t sides)
     if (edo__claims_leave(edo__io_claims(io), sides)) io->ops->release(io);
 }
 
-/* Of an operation, before its first step. Returns: 0, or why there is none. */
+/* Claims the sides of an operation before its first step. Returns: 0, or the error that ends it. */
 static int enter(edo_io *io, edo_op *op, const edo_cx *cx, uint32_t sides)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
@@ -53,7 +53,7 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
+/* Adds a step's result. Returns: whether the operation is done, with *ret_result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
     edo__transfer_op *transfer = edo__transfer_of(op);
@@ -69,9 +69,9 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
-/* Bytes that one unit of the budget stands for: a copy of them takes some microseconds, as other
- * operations do. The poll that has used its budget up by them ends the turn's round of tasks, or
- * timers and sockets would wait for many such polls. */
+/* Bytes that one unit of the budget stands for. A copy of them takes some microseconds, as other
+ * operations do. A poll that has spent its budget by bytes ends the turn's round of tasks: timers
+ * and sockets would wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
 static void use_work(edo_cx *cx, int64_t n)
@@ -217,7 +217,7 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* In a cancelled function, too, it closes the stream. */
+/* An owner: it closes the stream in a cancelled function, too. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };

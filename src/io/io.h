@@ -72,7 +72,7 @@ typedef struct edo__fd_io {
     edo__source source;
 } edo__fd_io;
 
-/* Wraps a descriptor without a look at it. traits: EDO__SOURCE_*. NULL: out of memory. */
+/* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. NULL: out of memory. */
 edo_io *edo__fd_io_create(int fd, uint32_t traits);
 
 /* The source behind a stream, or NULL. */
@@ -86,14 +86,14 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
  * Returns: 0; -EBUSY; -ECANCELED when the source was closed. */
 int edo__source_claim(edo__source *source, uint32_t sides);
 
-/* Ends the process if the source was closed and nothing is in flight on it: it is gone, and this is a
- * use of its memory. (While something is in flight, a claim answers -ECANCELED.) */
+/* Ends the process if the source was closed and nothing is in flight on it: the call uses freed
+ * memory. (While an operation is in flight, a claim answers -ECANCELED.) */
 void edo__source_check(const edo__source *source, const char *call);
 
-/* Gives it back. If the source was closed meanwhile, the last one to leave ends it. */
+/* Releases a claim. The last one to leave a closed source ends it. */
 void edo__source_leave(edo__source *source, uint32_t sides);
 
-/* Closes: parked operations are hung up; ends it when none is in flight. */
+/* Closes a source: hangs up parked operations; the end comes when none is in flight. */
 void edo__source_close(edo__source *source);
 
 /* The parts of a close, for a stream whose claims are the source's: wakes the operations parked at a
@@ -101,8 +101,8 @@ void edo__source_close(edo__source *source);
 void edo__source_hang_up(edo__source *source);
 void edo__source_end(edo__source *source);
 
-/* One step of an operation that has a claim: EDO_READY with base.result. Ends it when the source
- * was closed or the operation cancelled. */
+/* One step of an operation that has a claim: EDO_READY with base.result. The operation ends early
+ * when the source was closed or the operation cancelled. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 static inline bool edo__source_is_closed(const edo__source *source)

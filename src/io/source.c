@@ -7,10 +7,10 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        source->sides[side].ready = EDO__READY_NOW; // unknown: a call will tell
+        source->sides[side].ready = EDO__READY_NOW; // unknown: the first call shows
 }
 
-/* The runtime that it was used with last may be ending: its driver lets go of sources under their
+/* The runtime of the source's last operation may be ending: its driver releases sources under their
  * locks, and waits for pins. */
 static edo_driver *pin_driver(edo__source *source)
 {
@@ -81,7 +81,7 @@ void edo__source_close(edo__source *source)
     edo__source_leave(source, EDO__SOURCE_CLOSING);
 }
 
-/* It begins with the driver of the seat that polls it. */
+/* A new operation goes to the driver of the worker that polls it. */
 static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
 {
     edo_driver *driver = cx->worker->driver;
