@@ -26,12 +26,50 @@ typedef struct edo__source edo__source;
 
 /* What an operation asks of a driver: the low byte of edo_op.detail. */
 typedef enum edo__request {
-    EDO__READ, // data, length: from progress on
+    EDO__READ, // an edo__transfer_op, from progress on
     EDO__WRITE,
-    EDO__WRITEV, // data: struct iovec[length]
+    EDO__WRITEV,
     EDO__ACCEPT, // result: a descriptor, close-on-exec
-    EDO__POLL,   // length: events asked for; result: those that hold
+    EDO__POLL,   // an edo__poll_op; result: the events that hold
 } edo__request;
+
+struct iovec;
+
+/* A read, a write or a writev. */
+typedef struct EDO__OVERLAY edo__transfer_op {
+    edo_future base;
+    struct edo_io *io; // the stream; not the driver's matter
+    union {
+        char *data;
+        const struct iovec *vector; // of a writev
+    };
+    uint64_t length;   // bytes; of a writev: buffers
+    uint64_t progress; // bytes
+    edo__op_wait wait;
+} edo__transfer_op;
+
+EDO__OVERLAY_FITS(edo__transfer_op);
+
+static inline edo__transfer_op *edo__transfer_of(const edo_op *op)
+{
+    return (edo__transfer_op *)(uintptr_t)op;
+}
+
+/* A poll. */
+typedef struct EDO__OVERLAY edo__poll_op {
+    edo_future base;
+    void *own[2];    // the operation's; not the driver's matter
+    uint64_t events; // those asked for, of poll(2)
+    uint64_t progress;
+    edo__op_wait wait;
+} edo__poll_op;
+
+EDO__OVERLAY_FITS(edo__poll_op);
+
+static inline edo__poll_op *edo__poll_of(const edo_op *op)
+{
+    return (edo__poll_op *)(uintptr_t)op;
+}
 
 enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 
@@ -212,10 +250,17 @@ int64_t edo__try(edo__source *source, edo_op *op);
  * limit a call of gigabytes keeps the thread for hundreds of milliseconds. */
 enum { EDO__MAX_TRANSFER = 256 * 1024 };
 
-/* How many bytes the next call of a read or a write asks for. */
+/* Where the next call of a read or a write begins. */
+static inline char *edo__rest_of(const edo_op *op)
+{
+    return edo__transfer_of(op)->data + edo__transfer_of(op)->progress;
+}
+
+/* How many bytes it asks for. */
 static inline size_t edo__asked(const edo_op *op)
 {
-    uint64_t rest = op->length - op->progress;
+    const edo__transfer_op *transfer = edo__transfer_of(op);
+    uint64_t rest = transfer->length - transfer->progress;
     return rest < EDO__MAX_TRANSFER ? (size_t)rest : EDO__MAX_TRANSFER;
 }
 

@@ -68,7 +68,7 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
 
 static ssize_t try_transfer(edo__source *source, const edo_op *op)
 {
-    char *data = (char *)op->data + op->progress;
+    char *data = edo__rest_of(op);
     size_t size = edo__asked(op);
     if (!(source->traits & EDO__SOURCE_SOCKET))
         return try_plain(source, op, &(struct iovec){ data, size }, 1);
@@ -89,12 +89,12 @@ static ssize_t write_vector(edo__source *source, const edo_op *op, const struct 
 /* As many of the buffers as fit into one call, or a part of the first that is not empty. */
 static ssize_t try_writev(edo__source *source, const edo_op *op)
 {
-    const struct iovec *vector = op->data;
+    const struct iovec *vector = edo__transfer_of(op)->vector;
+    uint64_t count = 0, buffers = edo__transfer_of(op)->length;
     size_t size = 0;
-    uint64_t count = 0;
-    for (; count < op->length; size += vector[count++].iov_len)
+    for (; count < buffers; size += vector[count++].iov_len)
         if (vector[count].iov_len > EDO__MAX_TRANSFER - size) break;
-    if (size == 0 && count < op->length)
+    if (size == 0 && count < buffers)
         return write_vector(source, op,
                             &(struct iovec){ vector[count].iov_base, EDO__MAX_TRANSFER }, 1);
     return write_vector(source, op, vector, (int)count);
@@ -102,7 +102,7 @@ static ssize_t try_writev(edo__source *source, const edo_op *op)
 
 static ssize_t try_poll(const edo__source *source, const edo_op *op)
 {
-    struct pollfd fd = { .fd = source->fd, .events = (short)op->length };
+    struct pollfd fd = { .fd = source->fd, .events = (short)edo__poll_of(op)->events };
     int n = poll(&fd, 1, 0);
     if (n > 0) return fd.revents;
     if (n == 0) errno = EAGAIN;

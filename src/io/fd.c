@@ -19,119 +19,20 @@ static void release(edo__source *source)
     edo__free_closed(fd_io, sizeof *fd_io);
 }
 
-/* ---- transfers ---- */
+/* ---- one step ---- */
 
-static uint32_t claim_of(const edo_op *op)
+static edo_poll fd_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
-    return edo__side_of(op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
+    return edo__source_drive(&fd_io_of(io)->source, op, cx);
 }
-
-static edo_poll leave(edo__source *source, edo_op *op, edo_cx *cx, int64_t result)
-{
-    if (op->detail & EDO__DETAIL_CLAIMED) {
-        op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
-        edo__source_leave(source, claim_of(op));
-    }
-    return edo__op_finish(op, cx, result);
-}
-
-/* Before the first try. Returns: 0, or why there is none. */
-static int enter(edo__source *source, edo_op *op, const edo_cx *cx)
-{
-    if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int rc = edo__source_claim(source, claim_of(op));
-    if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
-    if (rc == -ECANCELED) edo__source_check(source, op->base.ops->name);
-    return rc;
-}
-
-/* Takes a step's result in. Returns: whether the operation is done, with *ret_result. */
-static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
-{
-    if (n > 0) op->progress += (uint64_t)n;
-    *ret_result = n;
-    if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
-    if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
-        *ret_result = -EDO_EOF;
-    else if (op->progress == op->length)
-        *ret_result = (int64_t)op->length;
-    else
-        return false;
-    return true;
-}
-
-/* How many bytes one unit of the budget stands for: to copy them takes some microseconds, as other
- * operations do. The poll that has used its budget up by them ends the turn's round of tasks, or
- * timers and sockets would wait for many such polls. */
-enum { BYTES_PER_UNIT = 16 * 1024 };
-
-static void use_work(edo_cx *cx, int64_t n)
-{
-    if (n < BYTES_PER_UNIT) return;
-    for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
-        edo__use_budget(cx);
-    if (cx->budget <= 0) edo__spend_slice(cx);
-}
-
-static edo_poll fd_transfer(edo_io *io, edo_op *op, edo_cx *cx)
-{
-    edo__source *source = &fd_io_of(io)->source;
-    int64_t result;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = enter(source, op, cx);
-        if (rc < 0 || op->length == 0) return leave(source, op, cx, rc);
-    }
-    while (edo__source_drive(source, op, cx) == EDO_READY) {
-        use_work(cx, op->base.result);
-        if (advance(op, op->base.result, &result)) return leave(source, op, cx, result);
-        edo__use_budget(cx);
-        if (!edo__has_budget(cx)) break;
-    }
-    return EDO_PENDING;
-}
-
-/* ---- ends ---- */
 
 static int fd_shutdown_write(edo_io *io)
 {
-    edo__source *source = &fd_io_of(io)->source;
-    if (!(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
-    int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
-    if (rc == -ECANCELED) edo__source_check(source, "edo_shutdown_write");
-    if (rc < 0) return rc;
-    rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
-    edo__source_leave(source, EDO__SOURCE_WRITING);
-    return rc;
+    return shutdown(fd_io_of(io)->source.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-static void fd_close(edo_io *io)
-{
-    edo__source_close(&fd_io_of(io)->source);
-}
-
-enum { BOTH_SIDES = EDO__SOURCE_READING | EDO__SOURCE_WRITING };
-
-static edo_poll end_finish(edo__source *source, edo_op *op, edo_cx *cx, int64_t result)
-{
-    edo__source_close(source);
-    if (op->detail & EDO__DETAIL_CLAIMED) edo__source_leave(source, BOTH_SIDES);
-    return edo__op_finish(op, cx, result);
-}
-
-static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
-{
-    if (cx->fate != EDO_LIVE) return -ECANCELED;
-    edo__source_check(source, op->base.ops->name);
-    int rc = edo__source_claim(source, BOTH_SIDES);
-    if (rc < 0) return rc;
-    op->detail |= EDO__DETAIL_CLAIMED;
-    if (!(source->traits & EDO__SOURCE_SOCKET)) return 0;
-    return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
-}
-
-/* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
- * 0 at the end, -EAGAIN, or an error. */
+/* One read whose bytes are dropped; TCP does it without a copy, with MSG_TRUNC. Returns: 1 when there
+ * may be more, 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };
@@ -143,28 +44,29 @@ static int64_t drop_some(edo__source *source)
     return n != 0;
 }
 
-/* The operation waits for readability by a poll request, so that all drivers do it alike. A peer
- * that never stops sending holds up neither other tasks nor a cancellation. */
-static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
+/* One step of edo_finish(). A poll request waits for input, so that all drivers do it alike. */
+static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (!edo__owner_has_budget(&op->base, cx)) return EDO_PENDING;
-    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = begin_finish(source, op, cx);
-        if (rc <= 0) return end_finish(source, op, cx, rc);
-    }
-    while (edo__has_budget(cx)) {
-        bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && cx->fate == EDO_LIVE &&
-                     !edo__source_is_closed(source);
-        int64_t n = drops ? drop_some(source) : -EAGAIN;
-        if (n == -EAGAIN) {
-            if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
-            n = op->base.result;
-        }
-        if (n <= 0) return end_finish(source, op, cx, n);
-        edo__use_budget(cx);
-    }
-    return EDO_PENDING;
+    bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && !edo__io_is_ending(io, cx);
+    int64_t n = drops ? drop_some(source) : -EAGAIN;
+    if (n == -EAGAIN) return edo__source_drive(source, op, cx);
+    op->base.result = n;
+    return EDO_READY;
+}
+
+/* ---- ends ---- */
+
+/* Claims of a closed stream only fall, so a side that is free here stays so. */
+static void fd_hang_up(edo_io *io)
+{
+    edo__source *source = &fd_io_of(io)->source;
+    if (edo_load_relaxed(&source->state) & EDO__BOTH_SIDES) edo__source_hang_up(source);
+}
+
+static void fd_release(edo_io *io)
+{
+    edo__source_end(&fd_io_of(io)->source);
 }
 
 static edo__source *fd_source(edo_io *io)
@@ -172,12 +74,23 @@ static edo__source *fd_source(edo_io *io)
     return &fd_io_of(io)->source;
 }
 
-static const edo__io_ops fd_io_ops = {
+static const edo__io_ops socket_ops = {
     .name = "descriptor",
-    .transfer = fd_transfer,
-    .finish = fd_finish,
+    .claims = offsetof(edo__fd_io, source.state),
+    .step = fd_step,
+    .drop = fd_drop,
     .shutdown_write = fd_shutdown_write,
-    .close = fd_close,
+    .hang_up = fd_hang_up,
+    .release = fd_release,
+    .source = fd_source,
+};
+
+static const edo__io_ops plain_ops = {
+    .name = "descriptor",
+    .claims = offsetof(edo__fd_io, source.state),
+    .step = fd_step,
+    .hang_up = fd_hang_up,
+    .release = fd_release,
     .source = fd_source,
 };
 
@@ -187,7 +100,7 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
     if (!fd_io) return NULL;
-    fd_io->io.ops = &fd_io_ops;
+    fd_io->io.ops = traits & EDO__SOURCE_SOCKET ? &socket_ops : &plain_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
     fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;
@@ -210,8 +123,8 @@ static uint32_t traits_of(int fd, mode_t mode)
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 
-/* Files of /proc and /sys, some of which tell of changes, are regular ones by their mode. Returns: the
- * file's mode as *ret_mode; -EPERM for what cannot be polled. */
+/* Files of /proc and /sys are regular ones by their mode, although some can be polled for changes.
+ * Returns: 0 with *ret_mode, the file's mode; -EPERM for a file that cannot be polled. */
 static int check_pollable(int fd, mode_t *ret_mode)
 {
     struct stat file;
@@ -252,69 +165,88 @@ int edo_io_into_fd(edo_io *io)
     edo__source *source = edo__io_source(io);
     if (!source) return -ENOTSUP;
     edo__source_check(source, "edo_io_into_fd");
-    int rc = edo__source_claim(source, BOTH_SIDES);
+    int rc = edo__source_claim(source, EDO__BOTH_SIDES);
     if (rc < 0) return rc;
     int fd = source->fd;
     edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
-    edo__source_leave(source, BOTH_SIDES);
+    edo__source_leave(source, EDO__BOTH_SIDES);
     return fd;
 }
 
-/* ---- edo_wait_fd: a source of its own for each wait; object is NULL until there is one ---- */
+/* ---- edo_wait_fd: a source of its own for each wait ---- */
+
+/* An edo__poll_op. */
+typedef struct EDO__OVERLAY wait_op {
+    edo_future base;
+    edo__source *source; // NULL until it has begun
+    int64_t fd;
+    uint64_t interest; // the events of the poll
+    uint64_t progress;
+    edo__op_wait wait;
+} wait_op;
+
+EDO__OVERLAY_FITS(wait_op);
+_Static_assert(offsetof(wait_op, interest) == offsetof(edo__poll_op, events), "it is a poll");
+
+static wait_op *wait_op_of(const edo_op *op)
+{
+    return (wait_op *)(uintptr_t)op;
+}
 
 static void release_wait(edo__source *source)
 {
     edo__free(source, sizeof *source);
 }
 
-static int begin_wait(edo_op *op)
+static int begin_wait(wait_op *op)
 {
     mode_t mode;
-    int fd = (int)(intptr_t)op->data;
+    int fd = (int)op->fd;
     int rc = check_pollable(fd, &mode);
     if (rc < 0) return rc;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
     uint32_t latched = S_ISREG(mode) ? EDO__SOURCE_LATCHED : 0;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
-    op->object = source;
-    op->data = NULL;
-    return edo__source_claim(source, BOTH_SIDES);
+    op->source = source;
+    return edo__source_claim(source, EDO__BOTH_SIDES);
 }
 
 static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 {
-    edo__source *source = op->object;
+    edo__source *source = wait_op_of(op)->source;
     if (source) {
         edo__source_close(source);
-        edo__source_leave(source, BOTH_SIDES);
+        edo__source_leave(source, EDO__BOTH_SIDES);
     }
     return edo__op_finish(op, cx, result);
 }
 
 enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
-/* A hang-up or an error counts as all that was asked for. */
+/* Events of the interest that hold; all of it after a hang-up or an error. */
 static int64_t answer_of(const edo_op *op)
 {
-    int64_t events = op->base.result;
-    if (events > 0 && (events & ~(int64_t)INTERESTS)) return (int64_t)op->length;
-    return events > 0 ? events & (int64_t)op->length : events;
+    int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;
+    if (events > 0 && (events & ~(int64_t)INTERESTS)) return interest;
+    return events > 0 ? events & interest : events;
 }
 
 static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!op->object) {
+    wait_op *wait = wait_op_of(op);
+    if (!wait->source) {
+        uint64_t interest = wait->interest;
         if (cx->fate != EDO_LIVE) return end_wait(op, cx, -ECANCELED);
-        if (!op->length || (op->length & ~(uint64_t)INTERESTS)) return end_wait(op, cx, -EINVAL);
-        int rc = begin_wait(op);
+        if (!interest || (interest & ~(uint64_t)INTERESTS)) return end_wait(op, cx, -EINVAL);
+        int rc = begin_wait(wait);
         if (rc < 0) return end_wait(op, cx, rc);
     }
-    if (edo__source_drive(op->object, op, cx) == EDO_PENDING) return EDO_PENDING;
+    if (edo__source_drive(wait->source, op, cx) == EDO_PENDING) return EDO_PENDING;
     return end_wait(op, cx, answer_of(op));
 }
 
@@ -325,8 +257,8 @@ edo_op edo_wait_fd(int fd, int interest)
     bool reads = interest & (EDO_READABLE | EDO_PRIORITY), writes = interest & EDO_WRITABLE;
     uint32_t detail = EDO__POLL;
     if (writes) detail |= reads ? EDO__DETAIL_BOTH_SIDES : EDO__DETAIL_WRITE_SIDE;
-    return (edo_op){ .base.ops = &wait_ops,
-                     .length = (uint32_t)interest,
-                     .data = (void *)(intptr_t)fd, // until there is a source
-                     .detail = detail };
+    edo_op op = edo__op(&wait_ops, NULL, NULL, 0, detail);
+    wait_op_of(&op)->fd = fd;
+    wait_op_of(&op)->interest = (uint32_t)interest;
+    return op;
 }

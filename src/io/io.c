@@ -5,14 +5,100 @@ enum { MAX_VECTOR = 1024 }; // IOV_MAX of Linux
 
 edo__source *edo__io_source(const edo_io *io)
 {
-    return io->ops->source((edo_io *)(uintptr_t)io);
+    return io->ops->source ? io->ops->source((edo_io *)(uintptr_t)io) : NULL;
+}
+
+/* ---- claims ---- */
+
+static _Noreturn void misuse_closed(const char *call)
+{
+    edo__misuse(call, "the stream was closed before: a close is the last use of it");
+}
+
+static uint32_t side_of(const edo_op *op)
+{
+    return edo__side_of(op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
+}
+
+static int claim(edo_io *io, uint32_t sides, const char *call)
+{
+    edo_atomic(uint32_t) *claims = edo__io_claims(io);
+    int rc = edo__claims_take(claims, sides);
+    if (rc == -ECANCELED && edo__claims_are_over(claims)) misuse_closed(call);
+    return rc;
+}
+
+static void leave(edo_io *io, uint32_t sides)
+{
+    if (edo__claims_leave(edo__io_claims(io), sides)) io->ops->release(io);
+}
+
+/* Claims the sides of an operation before its first step. Returns: 0, or the error that ends it. */
+static int enter(edo_io *io, edo_op *op, const edo_cx *cx, uint32_t sides)
+{
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
+    int rc = claim(io, sides, op->base.ops->name);
+    if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
+    return rc;
+}
+
+/* ---- transfers ---- */
+
+static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
+{
+    if (op->detail & EDO__DETAIL_CLAIMED) {
+        op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
+        leave(io, side_of(op));
+    }
+    return edo__op_finish(op, cx, result);
+}
+
+/* Adds a step's result. Returns: whether the operation is done, with *ret_result. */
+static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
+{
+    edo__transfer_op *transfer = edo__transfer_of(op);
+    if (n > 0) transfer->progress += (uint64_t)n;
+    *ret_result = n;
+    if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
+    if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
+        *ret_result = -EDO_EOF;
+    else if (transfer->progress == transfer->length)
+        *ret_result = (int64_t)transfer->length;
+    else
+        return false;
+    return true;
+}
+
+/* Bytes that one unit of the budget stands for. A copy of them takes some microseconds, as other
+ * operations do. A poll that has spent its budget by bytes ends the turn's round of tasks: timers
+ * and sockets would wait for many such polls. */
+enum { BYTES_PER_UNIT = 16 * 1024 };
+
+static void use_work(edo_cx *cx, int64_t n)
+{
+    if (n < BYTES_PER_UNIT) return;
+    for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
+        edo__use_budget(cx);
+    if (cx->budget <= 0) edo__spend_slice(cx);
 }
 
 static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_io *io = op->object;
-    return io->ops->transfer(io, op, cx);
+    edo_io *io = edo__transfer_of(op)->io;
+    int64_t result;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
+        int rc = enter(io, op, cx, side_of(op));
+        if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
+    }
+    while (io->ops->step(io, op, cx) == EDO_READY) {
+        use_work(cx, op->base.result);
+        if (advance(op, op->base.result, &result)) return end_transfer(io, op, cx, result);
+        edo__use_budget(cx);
+        if (!edo__has_budget(cx)) break;
+    }
+    return EDO_PENDING;
 }
 
 static const edo_future_ops read_ops = { .name = "edo_read", .poll = transfer_poll };
@@ -21,6 +107,7 @@ static const edo_future_ops write_ops = { .name = "edo_write", .poll = transfer_
 static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = transfer_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
 
+/* object, data and length of an edo_op are io, data and length of an edo__transfer_op. */
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
                        uint32_t detail)
 {
@@ -62,14 +149,25 @@ edo_op edo_writev(edo_io *io, const struct iovec *vector, int count)
     return transfer(&writev_ops, io, vector, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
 }
 
-/* ---- ends ---- */
+/* ---- the end of writing ---- */
+
+int edo__io_shutdown_write(edo_io *io, const char *call)
+{
+    if (!io->ops->shutdown_write) return -ENOTSUP;
+    int rc = claim(io, EDO__SOURCE_WRITING, call);
+    if (rc < 0) return rc;
+    rc = io->ops->shutdown_write(io);
+    leave(io, EDO__SOURCE_WRITING);
+    return rc;
+}
 
 static edo_poll shutdown_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_io *io = op->object;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? io->ops->shutdown_write(io) : -ECANCELED);
+    bool is_live = cx->fate == EDO_LIVE;
+    return edo__op_finish(
+        op, cx, is_live ? edo__io_shutdown_write(op->object, op->base.ops->name) : -ECANCELED);
 }
 
 static const edo_future_ops shutdown_ops = { .name = "edo_shutdown_write", .poll = shutdown_poll };
@@ -79,25 +177,73 @@ edo_op edo_shutdown_write(edo_io *io)
     return transfer(&shutdown_ops, io, NULL, 0, 0);
 }
 
+/* ---- the graceful end ---- */
+
+static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
+{
+    edo__io_begin_close(io, op->base.ops->name);
+    edo__io_end_close(io);
+    if (op->detail & EDO__DETAIL_CLAIMED) leave(io, EDO__BOTH_SIDES);
+    return edo__op_finish(op, cx, result);
+}
+
+/* Returns: 1 when input is to be dropped; 0 when there is nothing to wait for; or an error. */
+static int begin_finish(edo_io *io, edo_op *op, const edo_cx *cx)
+{
+    if (cx->fate == EDO_LIVE && edo__claims_are_over(edo__io_claims(io)))
+        misuse_closed(op->base.ops->name);
+    int rc = enter(io, op, cx, EDO__BOTH_SIDES);
+    if (rc < 0 || !io->ops->shutdown_write) return rc;
+    rc = io->ops->shutdown_write(io);
+    if (rc == -ENOTSUP) return 0;
+    return rc < 0 && rc != -ENOTCONN ? rc : 1;
+}
+
+/* A peer that never stops sending holds up neither other tasks nor a cancellation. */
 static edo_poll finish_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_io *io = op->object;
-    return io->ops->finish(io, op, cx);
+    if (!edo__owner_has_budget(future, cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
+        int rc = begin_finish(io, op, cx);
+        if (rc <= 0) return end_finish(io, op, cx, rc);
+    }
+    while (edo__has_budget(cx)) {
+        if (io->ops->drop(io, op, cx) == EDO_PENDING) return EDO_PENDING;
+        if (op->base.result <= 0) return end_finish(io, op, cx, op->base.result);
+        edo__use_budget(cx);
+    }
+    return EDO_PENDING;
 }
 
-/* In a cancelled function, too, it closes the stream. */
+/* An owner: it closes the stream in a cancelled function, too. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };
 
-/* length: what the poll requests of a descriptor's finish ask for. */
+/* An edo__poll_op: a descriptor's finish waits for input by polls. */
 edo_op edo_finish(edo_io *io)
 {
     return transfer(&finish_ops, io, NULL, EDO_READABLE, EDO__POLL);
 }
 
+/* ---- the end at once ---- */
+
+void edo__io_begin_close(edo_io *io, const char *call)
+{
+    if (edo__claims_close(edo__io_claims(io)) & EDO__SOURCE_CLOSED) misuse_closed(call);
+    io->ops->hang_up(io);
+}
+
+void edo__io_end_close(edo_io *io)
+{
+    leave(io, EDO__SOURCE_CLOSING);
+}
+
 void edo_close(edo_io *io)
 {
-    if (io) io->ops->close(io);
+    if (!io) return;
+    edo__io_begin_close(io, "edo_close");
+    edo__io_end_close(io);
 }

@@ -1,10 +1,4 @@
-/* A descriptor and the operations in flight on it.
- *
- * state:  CLOSED is set once, by the owner. READING and WRITING are each set by the operation that
- * claims the side, and cleared when it leaves. Whoever brings the word to CLOSED alone - the closer
- * or the last to leave - ends the source; all are read-modify-writes of one word, so that is
- * exactly one. Acquire and release on all of them: what the operations did comes before the end.
- */
+/* A descriptor and the operations in flight on it; claims.h has the life of its state word. */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sys.h"
@@ -13,10 +7,10 @@ void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*relea
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        source->sides[side].ready = EDO__READY_NOW; // unknown: a call will tell
+        source->sides[side].ready = EDO__READY_NOW; // unknown: the first call shows
 }
 
-/* The runtime that it was used with last may be ending: its driver lets go of sources under their
+/* The runtime of the source's last operation may be ending: its driver releases sources under their
  * locks, and waits for pins. */
 static edo_driver *pin_driver(edo__source *source)
 {
@@ -27,7 +21,7 @@ static edo_driver *pin_driver(edo__source *source)
     return driver;
 }
 
-static void end(edo__source *source)
+void edo__source_end(edo__source *source)
 {
     edo__maker_destroy(source->maker);
     edo_driver *driver = pin_driver(source);
@@ -42,20 +36,15 @@ static void end(edo__source *source)
 
 int edo__source_claim(edo__source *source, uint32_t sides)
 {
-    uint32_t state = edo_load_relaxed(&source->state);
-    do {
-        if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
-        if (state & sides) return -EBUSY;
-    } while (!edo_cas_acquire(&source->state, &state, state | sides));
-    return 0;
+    return edo__claims_take(&source->state, sides);
 }
 
 void edo__source_leave(edo__source *source, uint32_t sides)
 {
-    if (edo_sub_acq_rel(&source->state, sides) == (EDO__SOURCE_CLOSED | sides)) end(source);
+    if (edo__claims_leave(&source->state, sides)) edo__source_end(source);
 }
 
-static void hang_up(edo__source *source)
+void edo__source_hang_up(edo__source *source)
 {
     edo_wakeable *wakes[EDO__SIDES] = { NULL, NULL };
     edo__lock_take(&source->lock);
@@ -79,24 +68,20 @@ static _Noreturn void misuse_closed(const edo__source *source, const char *call)
 
 void edo__source_check(const edo__source *source, const char *call)
 {
-    if (edo_load_relaxed(&source->state) == EDO__SOURCE_CLOSED) misuse_closed(source, call);
+    if (edo__claims_are_over(&source->state)) misuse_closed(source, call);
 }
-
-/* The closer holds both sides' worth of the source while it hangs up, so that it cannot end
- * meanwhile: it is in flight itself, as a third claim. */
-enum { CLOSING = 8 };
 
 void edo__source_close(edo__source *source)
 {
-    uint32_t before = edo_or_relaxed(&source->state, EDO__SOURCE_CLOSED | CLOSING);
+    uint32_t before = edo__claims_close(&source->state);
     if (before & EDO__SOURCE_CLOSED)
         misuse_closed(source,
                       source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
-    if (before) hang_up(source);
-    edo__source_leave(source, CLOSING);
+    if (before) edo__source_hang_up(source);
+    edo__source_leave(source, EDO__SOURCE_CLOSING);
 }
 
-/* It begins with the driver of the seat that polls it. */
+/* A new operation goes to the driver of the worker that polls it. */
 static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
 {
     edo_driver *driver = cx->worker->driver;

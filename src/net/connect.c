@@ -13,6 +13,37 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
+/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race of
+ * several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED), or a
+ * race (RACING). */
+typedef struct EDO__OVERLAY connect_op {
+    edo_future base;
+    union {
+        const void *address; // while it is new
+        edo_io *io;
+        edo__race *race;
+    };
+    edo_io **ret_conn;
+    union {
+        int64_t delay;   // ns, between the attempts of a race; while it is new
+        uint64_t events; // of the poll
+    };
+    uint64_t progress;
+    union {
+        const void *local; // while it is new; may be NULL
+        void *link[2];
+    };
+    edo__op_state state;
+} connect_op;
+
+EDO__OVERLAY_FITS(connect_op);
+_Static_assert(offsetof(connect_op, events) == offsetof(edo__poll_op, events), "it is a poll");
+
+static connect_op *connect_of(const edo_op *op)
+{
+    return (connect_op *)(uintptr_t)op;
+}
+
 static int open_socket(int family)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -36,7 +67,7 @@ static int start(int fd, const edo__address *address)
     return errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
 }
 
-/* From here on the operation's object is the stream that it will answer. local may be NULL. */
+/* local may be NULL. */
 static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
     int family = address->storage.ss_family, fd = open_socket(family);
@@ -48,8 +79,8 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
-    op->object = io;
-    op->length = POLLOUT;
+    connect_of(op)->io = io;
+    connect_of(op)->events = POLLOUT;
     op->detail |= EDO__DETAIL_CLAIMED;
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
@@ -79,21 +110,21 @@ static int refuse_itself(int fd)
 
 static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
 {
-    edo_io *io = op->object;
+    edo_io *io = connect_of(op)->io;
     edo__source *source = edo__io_source(io);
     if (result >= 0) result = socket_error(source->fd);
     if (result >= 0) result = refuse_itself(source->fd);
     if (result < 0)
         edo__source_close(source);
     else
-        *(edo_io **)op->data = io;
+        *connect_of(op)->ret_conn = io;
     edo__source_leave(source, EDO__SOURCE_WRITING);
     return edo__op_finish(op, cx, result);
 }
 
 static edo_poll go_on(edo_op *op, edo_cx *cx)
 {
-    edo__source *source = edo__io_source(op->object);
+    edo__source *source = edo__io_source(connect_of(op)->io);
     if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
     return end(op, cx, op->base.result);
 }
@@ -101,20 +132,21 @@ static edo_poll go_on(edo_op *op, edo_cx *cx)
 static edo_op make(const edo_future_ops *ops, const void *address, const void *local, int64_t delay,
                    edo_io **ret_conn)
 {
-    return (edo_op){ .base.ops = ops,
-                     .object = (void *)(uintptr_t)address,
-                     .data = ret_conn,
-                     .length = (uint64_t)delay,
-                     .link.node.next = (void *)(uintptr_t)local,
-                     .detail = EDO__POLL | EDO__DETAIL_WRITE_SIDE };
+    edo_op op = edo__op(ops, NULL, NULL, 0, EDO__POLL | EDO__DETAIL_WRITE_SIDE);
+    connect_op *connect = connect_of(&op);
+    connect->address = address;
+    connect->local = local;
+    connect->ret_conn = ret_conn;
+    connect->delay = delay;
+    return op;
 }
 
-/* ---- to one address; link.node.next is the local one, until it has begun ---- */
+/* ---- to one address ---- */
 
 static int begin_to(edo_op *op)
 {
-    edo__address address = edo__address_of(op->object);
-    return begin(op, &address, op->link.node.next);
+    edo__address address = edo__address_of(connect_of(op)->address);
+    return begin(op, &address, connect_of(op)->local);
 }
 
 static edo_poll connect_to_poll(edo_future *future, edo_cx *cx)
@@ -136,17 +168,15 @@ edo_op edo__connect_to(const struct sockaddr_storage *address, const edo__addres
     return make(&connect_to_ops, address, local, 0, ret_conn);
 }
 
-/* ---- to what a text says; link.node.next is the local address's text and length the delay of
- * ---- attempts, until it has begun: with a connection of its own (CLAIMED), or with a race, which
- * ---- is its object then ---- */
+/* ---- to an address or a name, given as text ---- */
 
 enum { RACING = 1 << 16 }; // in detail
 
 static int begin_race(edo_op *op, const edo__address *local)
 {
-    edo__race *race = edo__race_create(op->object, local, (int64_t)op->length);
+    edo__race *race = edo__race_create(connect_of(op)->address, local, connect_of(op)->delay);
     if (!race) return -ENOMEM;
-    op->object = race;
+    connect_of(op)->race = race;
     op->detail |= RACING;
     return 0;
 }
@@ -154,19 +184,20 @@ static int begin_race(edo_op *op, const edo__address *local)
 static int begin_text(edo_op *op)
 {
     edo__address address, local;
-    const char *local_text = op->link.node.next;
+    const char *text = connect_of(op)->address, *local_text = connect_of(op)->local;
     int rc = local_text ? edo__address_parse(local_text, &local) : 0;
     if (rc < 0) return rc;
-    if (edo__address_parse(op->object, &address) < 0)
-        return begin_race(op, local_text ? &local : NULL);
+    if (edo__address_parse(text, &address) < 0) return begin_race(op, local_text ? &local : NULL);
     return address.any ? -EINVAL : begin(op, &address, local_text ? &local : NULL);
 }
 
 static edo_poll race_on(edo_op *op, edo_cx *cx)
 {
     int64_t result;
-    if (edo__race_poll(op->object, cx, &result, op->data) == EDO_PENDING) return EDO_PENDING;
-    edo__race_destroy(op->object);
+    edo__race *race = connect_of(op)->race;
+    if (edo__race_poll(race, cx, &result, connect_of(op)->ret_conn) == EDO_PENDING)
+        return EDO_PENDING;
+    edo__race_destroy(race);
     return edo__op_finish(op, cx, result);
 }
 

@@ -86,22 +86,40 @@ static int open_socket(edo__address *address)
     return fd < 0 ? -errno : fd;
 }
 
-static int open_listener(edo_op *op, edo__address address)
+typedef struct EDO__OVERLAY listen_op {
+    edo_future base;
+    const char *address;
+    edo_listener **ret_listener;
+    int64_t backlog;
+    uint64_t progress;
+    struct naming *naming; // NULL unless the address is a name
+    void *reserved;
+    edo__op_state state;
+} listen_op;
+
+EDO__OVERLAY_FITS(listen_op);
+
+static listen_op *listen_of(const edo_op *op)
+{
+    return (listen_op *)(uintptr_t)op;
+}
+
+static int open_listener(const edo_op *op, edo__address address)
 {
     int fd = open_socket(&address);
     if (fd < 0) return fd;
     int rc = set_options(fd, &address, op->detail);
-    if (rc == 0) rc = bind_and_listen(fd, &address, (int)op->length);
+    if (rc == 0) rc = bind_and_listen(fd, &address, (int)listen_of(op)->backlog);
     edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
     if (!listener) {
         close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
-    *(edo_listener **)op->data = listener;
+    *listen_of(op)->ret_listener = listener;
     return 0;
 }
 
-/* What a name needs; in the operation's link.node.next. */
+/* The look-up of a name to listen at. */
 typedef struct naming {
     edo_op lookup;
     edo_addresses *found;
@@ -111,8 +129,8 @@ static int begin_naming(edo_op *op)
 {
     naming *name = edo__alloc_zeroed(sizeof *name);
     if (!name) return -ENOMEM;
-    name->lookup = edo__lookup(op->object, AF_UNSPEC, &name->found);
-    op->link.node.next = name;
+    name->lookup = edo__lookup(listen_of(op)->address, AF_UNSPEC, &name->found);
+    listen_of(op)->naming = name;
     return 0;
 }
 
@@ -127,7 +145,7 @@ static int listen_at_first(edo_op *op, const edo_addresses *addresses)
 
 static edo_poll go_on_naming(edo_op *op, edo_cx *cx)
 {
-    naming *name = op->link.node.next;
+    naming *name = listen_of(op)->naming;
     if (edo_poll_future(&name->lookup.base, cx) == EDO_PENDING) return EDO_PENDING;
     int rc = (int)name->lookup.base.result;
     if (rc == 0) rc = cx->fate == EDO_LIVE ? listen_at_first(op, name->found) : -ECANCELED;
@@ -141,9 +159,9 @@ static edo_poll listen_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo__address address;
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!op->link.node.next) {
+    if (!listen_of(op)->naming) {
         if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
-        if (edo__address_parse(op->object, &address) == 0)
+        if (edo__address_parse(listen_of(op)->address, &address) == 0)
             return edo__op_finish(op, cx, open_listener(op, address));
         int rc = begin_naming(op);
         if (rc < 0) return edo__op_finish(op, cx, rc);
@@ -159,13 +177,13 @@ edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
     edo__check_memory("edo_tcp_listen", address, "address");
     edo__check_memory("edo_tcp_listen", ret_listener, "output");
     if (!ret_listener) return edo__op_refuse(-EINVAL);
-    return (edo_op){ .base.ops = &listen_ops,
-                     .object = (void *)(uintptr_t)address,
-                     .data = ret_listener,
-                     .length = options.backlog > 0 ? (uint64_t)options.backlog : DEFAULT_BACKLOG,
-                     .detail = (options.no_reuse_address ? NO_REUSE_ADDRESS : 0u) |
-                               (options.reuse_port ? REUSE_PORT : 0u) |
-                               (options.only_v6 ? ONLY_V6 : 0u) };
+    uint32_t detail = (options.no_reuse_address ? NO_REUSE_ADDRESS : 0u) |
+                      (options.reuse_port ? REUSE_PORT : 0u) | (options.only_v6 ? ONLY_V6 : 0u);
+    edo_op op = edo__op(&listen_ops, NULL, NULL, 0, detail);
+    listen_of(&op)->address = address;
+    listen_of(&op)->ret_listener = ret_listener;
+    listen_of(&op)->backlog = options.backlog > 0 ? options.backlog : DEFAULT_BACKLOG;
+    return op;
 }
 
 edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
@@ -261,6 +279,22 @@ static bool is_broken_connection(int64_t error)
     }
 }
 
+typedef struct EDO__OVERLAY accept_op {
+    edo_future base;
+    edo_listener *listener;
+    edo_io **ret_conn;
+    int64_t paused_until; // ns of the runtime's clock; 0: it does not pause
+    uint64_t progress;
+    edo__op_wait wait;
+} accept_op;
+
+EDO__OVERLAY_FITS(accept_op);
+
+static accept_op *accept_of(const edo_op *op)
+{
+    return (accept_op *)(uintptr_t)op;
+}
+
 static void set_pausing(edo_listener *listener, edo_op *op, edo_wakeable *waker)
 {
     edo__lock_take(&listener->source.lock);
@@ -276,7 +310,7 @@ static void begin_pause(edo_listener *listener, edo_op *op)
                  edo_strerror(op->base.result));
     listener->pause = listener->pause ? listener->pause * 2 : FIRST_PAUSE;
     if (listener->pause > LAST_PAUSE) listener->pause = LAST_PAUSE;
-    op->length = (uint64_t)edo__deadline_after(listener->pause);
+    accept_of(op)->paused_until = edo__deadline_after(listener->pause);
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
@@ -294,7 +328,7 @@ static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, 
         return leave(listener, op, cx, -ENOMEM);
     }
     listener->pause = 0;
-    *(edo_io **)op->data = io;
+    *accept_of(op)->ret_conn = io;
     return leave(listener, op, cx, 0);
 }
 
@@ -310,7 +344,7 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
 /* The closer sets CLOSED before it looks for who pauses: either it finds us, or we find the bit. */
 static bool is_pausing(edo_listener *listener, edo_op *op, edo_cx *cx)
 {
-    int64_t until = (int64_t)op->length;
+    int64_t until = accept_of(op)->paused_until;
     if (until == 0) return false;
     set_pausing(listener, op, cx->waker);
     if (cx->fate == EDO_LIVE && cx->now < until && !edo__source_is_closed(&listener->source)) {
@@ -318,14 +352,14 @@ static bool is_pausing(edo_listener *listener, edo_op *op, edo_cx *cx)
         return true;
     }
     set_pausing(listener, NULL, NULL);
-    op->length = 0;
+    accept_of(op)->paused_until = 0;
     return false;
 }
 
 static edo_poll accept_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_listener *listener = op->object;
+    edo_listener *listener = accept_of(op)->listener;
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
         int rc = enter(listener, op, cx);

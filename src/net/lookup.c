@@ -80,21 +80,38 @@ static int find_here(const edo__address *address, edo_addresses **ret_addresses)
     return 0;
 }
 
+typedef struct EDO__OVERLAY lookup_op {
+    edo_future base;
+    const char *text;
+    edo_addresses **ret_addresses;
+    int64_t family;
+    uint64_t progress;
+    job *job; // NULL until it has begun
+    void *reserved;
+    edo__op_state state;
+} lookup_op;
+
+EDO__OVERLAY_FITS(lookup_op);
+
+static lookup_op *lookup_of(const edo_op *op)
+{
+    return (lookup_op *)(uintptr_t)op;
+}
+
 /* Returns: whether there is nothing to wait for, and then the result is in the operation. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;
     edo__name name;
-    job *j = NULL;
-    int rc = edo__address_parse(op->object, &address);
+    lookup_op *self = lookup_of(op);
+    int rc = edo__address_parse(self->text, &address);
     if (rc == 0) {
-        op->base.result = find_here(&address, op->data);
+        op->base.result = find_here(&address, self->ret_addresses);
         return true;
     }
-    rc = edo__name_parse(op->object, &name);
-    if (rc == 0) rc = create_job(cx->runtime, &name, (int)op->length, &j);
+    rc = edo__name_parse(self->text, &name);
+    if (rc == 0) rc = create_job(cx->runtime, &name, (int)self->family, &self->job);
     op->base.result = rc;
-    op->link.node.next = j;
     return rc < 0;
 }
 
@@ -103,7 +120,7 @@ static edo_poll finish(edo_op *op, edo_cx *cx, edo__detached *head, int64_t resu
     if (head) {
         job *j = job_of(head);
         if (result == 0) {
-            *(edo_addresses **)op->data = j->found;
+            *lookup_of(op)->ret_addresses = j->found;
             j->found = NULL;
         }
         release(head);
@@ -115,11 +132,11 @@ static edo_poll lookup_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!op->link.node.next) {
+    if (!lookup_of(op)->job) {
         if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
         if (is_answered_here(op, cx)) return edo__op_finish(op, cx, op->base.result);
     }
-    job *j = op->link.node.next;
+    job *j = lookup_of(op)->job;
     edo__detached *head = &j->head;
     int64_t result;
     if (edo__detached_poll(&head, j->pool, cx, &result) == EDO_PENDING) return EDO_PENDING;
@@ -130,7 +147,11 @@ static const edo_future_ops lookup_ops = { .name = "edo_lookup", .poll = lookup_
 
 edo_op edo__lookup(const char *text, int family, edo_addresses **ret_addresses)
 {
-    return edo__op(&lookup_ops, (void *)(uintptr_t)text, ret_addresses, (uint64_t)family, 0);
+    edo_op op = edo__op(&lookup_ops, NULL, NULL, 0, 0);
+    lookup_of(&op)->text = text;
+    lookup_of(&op)->ret_addresses = ret_addresses;
+    lookup_of(&op)->family = family;
+    return op;
 }
 
 edo_op edo_lookup(const char *address, edo_addresses **ret_addresses)

@@ -3,6 +3,21 @@
 #include "task/handle.h"
 #include "task/op.h"
 
+typedef struct EDO__OVERLAY join_op {
+    edo_future base;
+    edo_task *task;
+    uint64_t reserved[2];
+    uint64_t has_given_back; // 1: the handle, as edo_op_progress() says
+    edo__op_wait wait;
+} join_op;
+
+EDO__OVERLAY_FITS(join_op);
+
+static join_op *join_of(const edo_op *op)
+{
+    return (join_op *)(uintptr_t)op;
+}
+
 /* The task has completed; its poller may be between the wake of the joiner and the word that it is
  * told, which is a few instructions. */
 static void await_poller(const edo_task *task)
@@ -14,11 +29,11 @@ static void await_poller(const edo_task *task)
 
 static edo_poll take_result(edo_op *op, edo_cx *cx)
 {
-    edo_task *task = op->object;
+    edo_task *task = join_of(op)->task;
     await_poller(task);
     int64_t result = edo__task_result(task);
     op->word = EDO__OP_IDLE;
-    op->progress = 1; // the handle is given back
+    join_of(op)->has_given_back = 1;
     edo__task_give_back(task);
     return edo__op_finish(op, cx, result);
 }
@@ -26,7 +41,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
 /* Returns: false when the task has completed. */
 static bool park(edo_op *op, edo_cx *cx)
 {
-    edo_task *task = op->object;
+    edo_task *task = join_of(op)->task;
     if (op->word == EDO__OP_PARKED) {
         if (op->waker == cx->waker) return !(edo_load_relaxed(&task->state) & EDO__OVER);
         if (!edo__state_unset_joiner(&task->state)) return false;
@@ -42,7 +57,7 @@ static bool park(edo_op *op, edo_cx *cx)
 /* Returns: false when the task has completed. */
 static bool unpark(edo_op *op)
 {
-    edo_task *task = op->object;
+    edo_task *task = join_of(op)->task;
     if (op->word != EDO__OP_PARKED) return !(edo_load_relaxed(&task->state) & EDO__OVER);
     op->word = EDO__OP_IDLE;
     return edo__state_unset_joiner(&task->state);
@@ -52,9 +67,10 @@ static edo_poll join_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!op->object) return edo__op_finish(op, cx, -EINVAL);
-    edo__check_handle("edo_join", op->object);
-    if (op->object == cx->task) return edo__op_finish(op, cx, -EDEADLK);
+    edo_task *task = join_of(op)->task;
+    if (!task) return edo__op_finish(op, cx, -EINVAL);
+    edo__check_handle("edo_join", task);
+    if (task == cx->task) return edo__op_finish(op, cx, -EDEADLK);
     if (cx->fate != EDO_LIVE)
         return unpark(op) ? edo__op_finish(op, cx, -ECANCELED) : take_result(op, cx);
     return park(op, cx) ? EDO_PENDING : take_result(op, cx);
@@ -64,16 +80,32 @@ const edo_future_ops edo__join_ops = { .name = "edo_join", .poll = join_poll };
 
 /* ---- yield ---- */
 
-/* Ready in a later poll of the task than its first. progress: its worker's count of polls then; where
- * another one's is the same by chance, it is ready a poll later. */
+typedef struct EDO__OVERLAY yield_op {
+    edo_future base;
+    uint64_t reserved[2];
+    uint64_t polls; // the worker's count of polls at the first poll
+    uint64_t progress;
+    edo__op_wait wait;
+} yield_op;
+
+EDO__OVERLAY_FITS(yield_op);
+
+static yield_op *yield_of(const edo_op *op)
+{
+    return (yield_op *)(uintptr_t)op;
+}
+
+/* Ready in a later poll of the task than its first. Where the count of another worker is the same by
+ * chance, it is ready a poll later. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (cx->fate != EDO_LIVE)
         return edo__has_budget(cx) ? edo__op_finish(op, cx, -ECANCELED) : EDO_PENDING;
-    if (op->word == EDO__OP_PARKED && op->progress != cx->polls) return edo__op_finish(op, cx, 0);
+    if (op->word == EDO__OP_PARKED && yield_of(op)->polls != cx->polls)
+        return edo__op_finish(op, cx, 0);
     op->word = EDO__OP_PARKED;
-    op->progress = cx->polls;
+    yield_of(op)->polls = cx->polls;
     cx->requeue = true;
     return EDO_PENDING;
 }

@@ -12,11 +12,13 @@ static edo_poll refuse_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? (int64_t)op->length : -ECANCELED);
+    return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? op->base.result : -ECANCELED);
 }
 
 edo_op edo__op_refuse(int error)
 {
     static const edo_future_ops refuse_ops = { .name = "a refused operation", .poll = refuse_poll };
-    return (edo_op){ .base.ops = &refuse_ops, .length = (uint64_t)error };
+    edo_op op = edo__op(&refuse_ops, NULL, NULL, 0, 0);
+    op.base.result = error; // from the start
+    return op;
 }

@@ -16,6 +16,44 @@ enum {
     EDO__OP_WOKEN,  // may go on; the completer no longer touches it
 };
 
+/* ---- overlays ----
+ *
+ * An edo_op has four members for an operation's own, without names of their own. Each operation
+ * that keeps something there has a type that is laid over it, with named members, and one inline
+ * function that casts:
+ *
+ *     typedef struct EDO__OVERLAY sleep_op {
+ *         edo_future base;
+ *         uint64_t reserved[2];
+ *         int64_t when; // ns of the runtime's clock
+ *         uint64_t progress;
+ *         edo__op_wait wait;
+ *     } sleep_op;
+ *
+ *     EDO__OVERLAY_FITS(sleep_op);
+ *
+ * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and what
+ * is never parked may use the link. Larger things (message headers, addresses, a file's status) lie
+ * in a struct of the caller's, in the frame.
+ *
+ * may_alias: both types are used for one object. */
+#define EDO__OVERLAY __attribute__((may_alias))
+
+#define EDO__OVERLAY_FITS(type)                                                                    \
+    _Static_assert(sizeof(type) == sizeof(edo_op), #type " covers an operation")
+
+/* The part of an operation that is not its own: of one that is never parked, ... */
+typedef struct edo__op_state {
+    edo_wakeable *waker;
+    uint32_t word, detail;
+} edo__op_state;
+
+/* ... and of any other. */
+typedef struct edo__op_wait {
+    void *link[2];
+    edo__op_state state;
+} edo__op_wait;
+
 static inline edo_op *edo__op_of(edo_future *future)
 {
     return (edo_op *)(void *)future;

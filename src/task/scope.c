@@ -208,6 +208,22 @@ static void drop_ended(edo_scope *scope)
 
 /* ---- joining ---- */
 
+/* A join, or a wait for the next member that ends. */
+typedef struct EDO__OVERLAY scope_op {
+    edo_future base;
+    edo_scope *scope;
+    edo_member *ret_member; // of edo_scope_next()
+    uint64_t reserved, progress;
+    edo__op_wait wait;
+} scope_op;
+
+EDO__OVERLAY_FITS(scope_op);
+
+static scope_op *scope_op_of(const edo_op *op)
+{
+    return (scope_op *)(uintptr_t)op;
+}
+
 /* One waiter is served at a time; one that was woken is the one that waited. */
 static bool is_taken(edo_scope *scope, const edo_op *op)
 {
@@ -262,7 +278,7 @@ static edo_poll poll_next(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **r
 static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_scope *scope = op->object;
+    edo_scope *scope = scope_op_of(op)->scope;
     edo_task *chain = NULL;
     if (cx->fate != EDO_LIVE && future->state == EDO_NEW) op->detail = JOIN_CUT_SHORT;
     if (!edo__owner_has_budget(future, cx)) return EDO_PENDING;
@@ -295,13 +311,13 @@ static void tell_member(edo_task *task, edo_member *ret_member)
 static edo_poll scope_next_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
-    edo_scope *scope = op->object;
+    edo_scope *scope = scope_op_of(op)->scope;
     edo_task *task = NULL;
     if (!edo__has_budget(cx)) return EDO_PENDING;
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_next(scope, op, cx, &task);
     edo__lock_give(&scope->lock);
-    if (task) tell_member(task, op->data);
+    if (task) tell_member(task, scope_op_of(op)->ret_member);
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 

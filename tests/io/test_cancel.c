@@ -31,20 +31,20 @@ edo_async(read_timeout)
             assert_int_equal(edo_op_progress(edo_last_op()), 0);
             assert_true(edo_now() - self->before >= edo_s(3600));
         }
-        fd_write_all(self->peer, "complete", 8);
+        peer_write_all(self->peer, "complete", 8);
         edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 8);
         assert_int_equal(n, 8);
         assert_memory_equal(self->buffer, "complete", 8);
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(read_timeout)
+test_each_stream(read_timeout)
 
-/* The buffer of a read that was cancelled is left alone from then on. */
-struct buffer_is_free {
+    /* The buffer of a read that was cancelled is left alone from then on. */
+    struct buffer_is_free {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -60,21 +60,21 @@ edo_async(buffer_is_free)
         memcpy(self->abandoned, "....", 4);
         edo_await_for(n, edo_ms(1), edo_read(self->io, self->abandoned, 4));
         assert_int_equal(n, -ETIMEDOUT);
-        fd_write_all(self->peer, "data", 4);
+        peer_write_all(self->peer, "data", 4);
         settle();
         edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 4);
         assert_int_equal(n, 4);
         assert_memory_equal(self->buffer, "data", 4);
         assert_memory_equal(self->abandoned, "....", 4);
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(buffer_is_free)
+test_each_stream(buffer_is_free)
 
-struct exact_cancelled {
+    struct exact_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -87,26 +87,26 @@ edo_async(exact_cancelled)
     edo_body {
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
-        fd_write_all(self->peer, "abc", 3);
+        peer_write_all(self->peer, "abc", 3);
         edo_await_for(n, edo_ms(1), edo_read_exact(self->io, self->buffer, 8));
         assert_int_equal(n, -ETIMEDOUT); // never a short count
         assert_int_equal(edo_op_progress(edo_last_op()), 3);
         assert_memory_equal(self->buffer, "abc", 3);
-        fd_write_all(self->peer, "defgh", 5);
+        peer_write_all(self->peer, "defgh", 5);
         edo_await(n, edo_read_exact(self->io, self->buffer + 3, 5));
         assert_int_equal(n, 5);
         assert_memory_equal(self->buffer, "abcdefgh", 8);
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(exact_cancelled)
+test_each_stream(exact_cancelled)
 
-/* Data and cancellation come at the same time, in either order: whatever wins, each byte is
+    /* Data and cancellation come at the same time, in either order: whatever wins, each byte is
  * delivered once. */
-struct race {
+    struct race {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -136,7 +136,7 @@ edo_async(race)
             if (test_random_below(&self->random, 2)) settle();
             size = test_random_below(&self->random, 5); // perhaps none
             fill_pattern(self->out, size, 1, self->sent);
-            fd_write_all(self->peer, self->out, size);
+            peer_write_all(self->peer, self->out, size);
             self->sent += size;
             if (test_random_below(&self->random, 2)) edo_await(n, edo_yield());
             edo_task_cancel(self->reader);
@@ -147,7 +147,7 @@ edo_async(race)
             assert_true(is_pattern(self->in, (size_t)n, 1, self->got));
             self->got += (size_t)n;
         }
-        close(self->peer);
+        peer_close(self->peer);
         for (;;) {
             edo_await(n, edo_read(self->io, self->in, sizeof self->in));
             if (n <= 0) break;
@@ -161,12 +161,12 @@ edo_async(race)
     }
 }
 
-test_each_kind(race)
+test_each_stream(race)
 
-/* ---- writes ---- */
+    /* ---- writes ---- */
 
-/* Not on TCP, which empties its buffer in the background. */
-struct write_cancelled {
+    /* Not on TCP, which empties its buffer in the background. */
+    struct write_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -180,22 +180,22 @@ edo_async(write_cancelled)
         int64_t n;
         if (self->kind == TCP_STREAM) edo_return(0);
         open_streams(self->kind, &self->reader, &self->writer);
-        self->filled = fd_fill(edo_io_fd(self->writer));
+        self->filled = stream_fill(self->writer);
         edo_await_for(n, edo_ms(1), edo_write(self->writer, "x", 1));
         assert_int_equal(n, -ETIMEDOUT);
         self->vector = (struct iovec){ "y", 1 };
         edo_await_for(n, edo_ms(1), edo_writev(self->writer, &self->vector, 1));
         assert_int_equal(n, -ETIMEDOUT);
         edo_close(self->writer);
-        assert_int_equal(fd_read_to_end(edo_io_fd(self->reader)), self->filled); // nothing more
+        assert_int_equal(stream_read_to_end(self->reader), self->filled); // nothing more
         edo_close(self->reader);
         edo_return(0);
     }
 }
 
-test_each_kind(write_cancelled)
+test_each_stream(write_cancelled)
 
-struct write_all_cancelled {
+    struct write_all_cancelled {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -208,7 +208,7 @@ edo_async(write_all_cancelled)
     edo_body {
         int64_t n;
         open_streams(self->kind, &self->reader, &self->writer);
-        shrink_buffer(edo_io_fd(self->writer));
+        shrink_stream(self->writer);
         self->size = bulk_size();
         self->data = test_malloc(self->size);
         fill_pattern(self->data, self->size, 1, 0);
@@ -218,21 +218,21 @@ edo_async(write_all_cancelled)
         assert_in_range(self->written, 1, self->size - 1);
         edo_close(self->writer);
         memset(self->data, 0, self->size);
-        fd_read_all(edo_io_fd(self->reader), self->data, self->written);
+        stream_read_all(self->reader, self->data, self->written);
         assert_true(is_pattern(self->data, self->written, 1, 0));
-        assert_int_equal(fd_read_to_end(edo_io_fd(self->reader)), 0);
+        assert_int_equal(stream_read_to_end(self->reader), 0);
         edo_close(self->reader);
         test_free(self->data);
         edo_return(0);
     }
 }
 
-test_each_kind(write_all_cancelled)
+test_each_stream(write_all_cancelled)
 
-/* ---- the fate of a task ---- */
+    /* ---- the fate of a task ---- */
 
-/* Everything is ready, but the task was cancelled before. */
-struct cancelled_work {
+    /* Everything is ready, but the task was cancelled before. */
+    struct cancelled_work {
     edo_frame();
     edo_args(edo_io *io;);
     char buffer[4];
@@ -371,28 +371,28 @@ edo_async(choice)
         for (self->round = 0; self->round < 20; self->round++) {
             self->op[0] = edo_read_exact(self->io[0], self->in[0], 1);
             self->op[1] = edo_read_exact(self->io[1], self->in[1], 1);
-            fd_write_all(self->peer[self->round % 2], "x", 1);
+            peer_write_all(self->peer[self->round % 2], "x", 1);
             edo_select(which, &self->op[0].base, &self->op[1].base);
             assert_int_equal(which, self->round % 2);
             assert_int_equal(self->op[which].base.result, 1);
             assert_int_equal(self->op[1 - which].base.result, -ECANCELED);
         }
         for (self->round = 0; self->round < 2; self->round++) {
-            fd_write_all(self->peer[self->round], "abcd", 4);
+            peer_write_all(self->peer[self->round], "abcd", 4);
             edo_call(n, collect, .io = self->io[self->round], .buffer = self->in[0], .size = 4);
             assert_memory_equal(self->in[0], "abcd", 4);
             edo_close(self->io[self->round]);
-            close(self->peer[self->round]);
+            peer_close(self->peer[self->round]);
         }
         edo_return(0);
     }
 }
 
-test_each_kind(choice)
+test_each_stream(choice)
 
-/* ---- a limit that has passed, with what is ready, and budget or not ---- */
+    /* ---- a limit that has passed, with what is ready, and budget or not ---- */
 
-struct reads_twice {
+    struct reads_twice {
     edo_frame();
     edo_args(edo_io *io; char *buffer;);
 };

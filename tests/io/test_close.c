@@ -120,22 +120,22 @@ edo_async(close_under_exact)
         n = edo_spawn(&self->reader, run_op, .op = edo_read_exact(self->io, self->buffer, 8),
                       .ret_op = &self->op);
         assert_int_equal(n, 0);
-        fd_write_all(self->peer, "abc", 3);
+        peer_write_all(self->peer, "abc", 3);
         settle();
         edo_close(self->io);
         edo_await(n, edo_join(self->reader));
         assert_int_equal(n, -ECANCELED);
         assert_int_equal(edo_op_progress(&self->op), 3);
         assert_memory_equal(self->buffer, "abc", 3);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(close_under_exact)
+test_each_stream(close_under_exact)
 
-/* Two tasks: one waits, the other cancels it and closes, in the same turn and in both orders. */
-struct close_and_cancel {
+    /* Two tasks: one waits, the other cancels it and closes, in the same turn and in both orders. */
+    struct close_and_cancel {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -161,16 +161,16 @@ edo_async(close_and_cancel)
             assert_int_equal(n, -ECANCELED);
             settle();
             assert_false(fd_is_open(self->fd));
-            close(self->peer);
+            peer_close(self->peer);
         }
         edo_return(0);
     }
 }
 
-test_each_kind(close_and_cancel)
+test_each_stream(close_and_cancel)
 
-/* Data that came before the close may be delivered, or not; it must not be both. */
-struct close_with_data {
+    /* Data that came before the close may be delivered, or not; it must not be both. */
+    struct close_with_data {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -188,22 +188,22 @@ edo_async(close_with_data)
         n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
         assert_int_equal(n, 0);
         settle();
-        fd_write_all(self->peer, "x", 1);
+        peer_write_all(self->peer, "x", 1);
         edo_close(self->io);
         edo_await(n, edo_join(self->reader));
         assert_true(n == -ECANCELED || n == 1);
         assert_int_equal(self->byte, n == 1 ? 'x' : '.');
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(close_with_data)
+test_each_stream(close_with_data)
 
-/* ---- edo_finish ---- */
+    /* ---- edo_finish ---- */
 
-/* The peer answers after it has seen the end, with more than buffers hold, and then closes. */
-struct talkative {
+    /* The peer answers after it has seen the end, with more than buffers hold, and then closes. */
+    struct talkative {
     edo_frame();
     edo_args(edo_io *io; size_t size; edo_atomic(bool) *ret_done;);
     char buffer[1024];
@@ -284,12 +284,18 @@ edo_async(finish_cancelled)
     }
 }
 
-async_test(finish_of_sockets,
+async_test(finish_both_ways,
     edo_callees(struct finish finish; struct finish_cancelled finish_cancelled;))
 {
     edo_body {
         int rc;
         edo_call(rc, finish, .kind = UNIX_STREAM);
+        assert_int_equal(rc, 0);
+        edo_call(rc, finish, .kind = MEMORY_STREAM);
+        assert_int_equal(rc, 0);
+        edo_call(rc, finish, .kind = LIMITED_STREAM);
+        assert_int_equal(rc, 0);
+        edo_call(rc, finish_cancelled, .kind = LIMITED_STREAM);
         assert_int_equal(rc, 0);
         edo_call(rc, finish, .kind = TCP_STREAM);
         assert_int_equal(rc, 0);

@@ -28,32 +28,32 @@ edo_async(short_then_more)
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
         for (self->round = 0; self->round < 10; self->round++) {
-            fd_write_all(self->peer, "0123456789", 10);
+            peer_write_all(self->peer, "0123456789", 10);
             edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
             assert_in_range(n, 1, 10);
             edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = (size_t)(10 - n));
-            fd_write_all(self->peer, "x", 1);
+            peer_write_all(self->peer, "x", 1);
             edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
             assert_int_equal(n, 1);
             n = edo_spawn(&self->reader, run_op, .op = edo_read(self->io, &self->byte, 1));
             assert_int_equal(n, 0);
             settle();
-            fd_write_all(self->peer, "y", 1);
+            peer_write_all(self->peer, "y", 1);
             edo_await(n, edo_join(self->reader));
             assert_int_equal(n, 1);
             assert_int_equal(self->byte, 'y');
         }
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(short_then_more)
+test_each_stream(short_then_more)
 
-/* The same with the end of the input. when: 0: the end comes before the short read; 1: after it; 2:
+    /* The same with the end of the input. when: 0: the end comes before the short read; 1: after it; 2:
  * while the next read waits; 3: data and end come together while a read waits. */
-struct short_then_end {
+    struct short_then_end {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind; int when;);
     edo_io *io;
@@ -73,19 +73,19 @@ edo_async(short_then_end)
             assert_int_equal(n, 0);
             settle();
         }
-        fd_write_all(self->peer, "abc", 3);
-        if (self->when == 0 || self->when == 3) close(self->peer);
+        peer_write_all(self->peer, "abc", 3);
+        if (self->when == 0 || self->when == 3) peer_close(self->peer);
         if (self->when == 3)
             edo_await(n, edo_join(self->reader));
         else
             edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = 3);
         assert_int_equal(n, 3);
-        if (self->when == 1) close(self->peer);
+        if (self->when == 1) peer_close(self->peer);
         n = edo_spawn(&self->reader, run_op,
                       .op = edo_read(self->io, self->buffer, sizeof self->buffer));
         assert_int_equal(n, 0);
         settle();
-        if (self->when == 2) close(self->peer);
+        if (self->when == 2) peer_close(self->peer);
         edo_await(n, edo_join(self->reader));
         assert_int_equal(n, 0);
         edo_close(self->io);
@@ -111,11 +111,11 @@ edo_async(each_end)
     }
 }
 
-test_each_kind(each_end)
+test_each_stream(each_end)
 
-/* One big read asks for more than there is, and the end is there at once: the short read must not
+    /* One big read asks for more than there is, and the end is there at once: the short read must not
  * make the next one wait. */
-struct big_read_then_end {
+    struct big_read_then_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -135,8 +135,8 @@ edo_async(big_read_then_end)
                       .op = edo_read(self->io, self->buffer, sizeof self->buffer));
         assert_int_equal(n, 0);
         settle();
-        fd_write_all(self->peer, "abc", 3);
-        close(self->peer); // one event tells of both
+        peer_write_all(self->peer, "abc", 3);
+        peer_close(self->peer); // one event tells of both
         edo_await(n, edo_join(self->reader));
         while (n > 0) {
             self->got += (size_t)n;
@@ -149,10 +149,10 @@ edo_async(big_read_then_end)
     }
 }
 
-test_each_kind(big_read_then_end)
+test_each_stream(big_read_then_end)
 
-/* TCP stops a read at urgent data, so a short read does not mean that the buffer is empty. */
-struct urgent_mark {
+    /* TCP stops a read at urgent data, so a short read does not mean that the buffer is empty. */
+    struct urgent_mark {
     edo_frame(struct collect collect;);
     edo_args(bool waits;);
     edo_io *io;

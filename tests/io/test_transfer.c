@@ -24,23 +24,23 @@ edo_async(read_some)
     edo_body {
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
-        fd_write_all(self->peer, "hello", 5);
+        peer_write_all(self->peer, "hello", 5);
         edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
         assert_in_range(n, 1, 5);
         assert_int_equal(edo_op_progress(edo_last_op()), n);
         assert_memory_equal(self->buffer, "hello", (size_t)n);
-        fd_write_all(self->peer, "world", 5);
+        peer_write_all(self->peer, "world", 5);
         edo_call(n, collect, .io = self->io, .buffer = self->buffer, .size = (size_t)(10 - n));
         assert_memory_equal(self->buffer + n - 5, "world", 5);
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(read_some)
+test_each_stream(read_some)
 
-struct read_waits {
+    struct read_waits {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -58,20 +58,20 @@ edo_async(read_waits)
         assert_int_equal(n, 0);
         settle();
         assert_false(edo_task_is_done(self->reader));
-        fd_write_all(self->peer, "x", 1);
+        peer_write_all(self->peer, "x", 1);
         edo_await(n, edo_join(self->reader));
         assert_int_equal(n, 1);
         assert_int_equal(self->byte, 'x');
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(read_waits)
+test_each_stream(read_waits)
 
-/* The end of the input stays. */
-struct read_end {
+    /* The end of the input stays. */
+    struct read_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -84,7 +84,7 @@ edo_async(read_end)
     edo_body {
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
-        close(self->peer);
+        peer_close(self->peer);
         for (self->round = 0; self->round < 3; self->round++) {
             edo_await(n, edo_read(self->io, self->buffer, sizeof self->buffer));
             assert_int_equal(n, 0);
@@ -94,9 +94,9 @@ edo_async(read_end)
     }
 }
 
-test_each_kind(read_end)
+test_each_stream(read_end)
 
-struct exact {
+    struct exact {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -111,13 +111,13 @@ edo_async(exact)
     edo_body {
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
-        fd_write_all(self->peer, "abc", 3);
+        peer_write_all(self->peer, "abc", 3);
         n = edo_spawn(&self->reader, run_op, .op = edo_read_exact(self->io, self->buffer, 9),
                       .ret_op = &self->op);
         assert_int_equal(n, 0);
         settle();
         assert_false(edo_task_is_done(self->reader));
-        fd_write_all(self->peer, "defghi+", 7);
+        peer_write_all(self->peer, "defghi+", 7);
         edo_await(n, edo_join(self->reader));
         assert_int_equal(n, 9);
         assert_int_equal(edo_op_progress(&self->op), 9);
@@ -125,14 +125,14 @@ edo_async(exact)
         edo_await(n, edo_read_exact(self->io, self->buffer, 1)); // no more than asked was taken
         assert_int_equal(self->buffer[0], '+');
         edo_close(self->io);
-        close(self->peer);
+        peer_close(self->peer);
         edo_return(0);
     }
 }
 
-test_each_kind(exact)
+test_each_stream(exact)
 
-struct exact_end {
+    struct exact_end {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *io;
@@ -145,8 +145,8 @@ edo_async(exact_end)
     edo_body {
         int64_t n;
         self->io = open_stream(self->kind, &self->peer);
-        fd_write_all(self->peer, "abc", 3);
-        close(self->peer);
+        peer_write_all(self->peer, "abc", 3);
+        peer_close(self->peer);
         edo_await(n, edo_read_exact(self->io, self->buffer, sizeof self->buffer));
         assert_int_equal(n, -EDO_EOF);
         assert_int_equal(edo_op_progress(edo_last_op()), 3);
@@ -159,11 +159,11 @@ edo_async(exact_end)
     }
 }
 
-test_each_kind(exact_end)
+test_each_stream(exact_end)
 
-/* ---- writing ---- */
+    /* ---- writing ---- */
 
-struct write_some {
+    struct write_some {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -188,9 +188,11 @@ edo_async(write_some)
     }
 }
 
-test_each_kind(write_some)
+test_each_stream(write_some)
 
-enum { PAUSE_EVERY = 64 }; // bytes, where the count happens to meet it
+    enum {
+        PAUSE_EVERY = 64
+    }; // bytes, where the count happens to meet it
 
 /* More than the buffers between hold, to a reader that takes its time. */
 struct write_slowly {
@@ -208,7 +210,7 @@ edo_async(write_slowly)
     edo_body {
         int64_t n;
         open_streams(self->kind, &self->reader, &self->writer);
-        shrink_buffer(edo_io_fd(self->writer));
+        shrink_stream(self->writer);
         self->size = bulk_size();
         self->data = test_malloc(self->size);
         fill_pattern(self->data, self->size, 1, 0);
@@ -235,11 +237,11 @@ edo_async(write_slowly)
     }
 }
 
-test_each_kind(write_slowly)
+test_each_stream(write_slowly)
 
-/* ---- several buffers ---- */
+    /* ---- several buffers ---- */
 
-struct gather {
+    struct gather {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -269,9 +271,11 @@ edo_async(gather)
     }
 }
 
-test_each_kind(gather)
+test_each_stream(gather)
 
-enum { MAX_BUFFERS = 1024 };
+    enum {
+        MAX_BUFFERS = 1024
+    };
 
 struct gather_bounds {
     edo_frame();
@@ -297,7 +301,7 @@ edo_async(gather_bounds)
         assert_int_equal(n, -EINVAL);
         edo_await(n, edo_writev(self->writer, self->vector, MAX_BUFFERS));
         assert_in_range(n, 1, MAX_BUFFERS);
-        fd_read_all(edo_io_fd(self->reader), self->bytes, (size_t)n);
+        stream_read_all(self->reader, self->bytes, (size_t)n);
         assert_true(is_pattern(self->bytes, (size_t)n, 2, 0));
         edo_close(self->reader);
         edo_close(self->writer);
@@ -305,11 +309,11 @@ edo_async(gather_bounds)
     }
 }
 
-test_each_kind(gather_bounds)
+test_each_stream(gather_bounds)
 
-/* ---- nothing to move, nobody to read ---- */
+    /* ---- nothing to move, nobody to read ---- */
 
-struct zero {
+    struct zero {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -335,11 +339,11 @@ edo_async(zero)
     }
 }
 
-test_each_kind(zero)
+test_each_stream(zero)
 
-/* With the signal at its default, which would end this process. TCP learns it late, so there the
+    /* With the signal at its default, which would end this process. TCP learns it late, so there the
  * write side was shut down. */
-struct broken_pipe {
+    struct broken_pipe {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
@@ -369,9 +373,9 @@ edo_async(broken_pipe)
     }
 }
 
-test_each_kind(broken_pipe)
+test_each_stream(broken_pipe)
 
-static volatile sig_atomic_t signals_raised;
+    static volatile sig_atomic_t signals_raised;
 
 static void on_sigpipe(int number)
 {

@@ -6,7 +6,17 @@
 #include <edo/edo.h>
 #include <edo/test.h>
 
-typedef enum stream_kind { UNIX_STREAM, TCP_STREAM, PIPE_STREAM, STREAM_KINDS } stream_kind;
+/* The first ones are descriptors; what comes then is not: a pipe in memory, and a limit around a
+ * socket that is not reached. */
+typedef enum stream_kind {
+    UNIX_STREAM,
+    TCP_STREAM,
+    PIPE_STREAM,
+    STREAM_KINDS, // that are descriptors
+    MEMORY_STREAM = STREAM_KINDS,
+    LIMITED_STREAM,
+    ALL_STREAM_KINDS
+} stream_kind;
 
 /* Two connected descriptors, non-blocking and close-on-exec. A pipe is read from [0]. */
 void open_pair(stream_kind kind, int fds[2]);
@@ -14,8 +24,13 @@ void open_pair(stream_kind kind, int fds[2]);
 /* The same as streams. */
 void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer);
 
-/* A stream, and the bare descriptor of its peer. For PIPE_STREAM the stream reads. */
+/* A stream, and its peer: a bare descriptor, or for a pipe in memory a number that peer functions
+ * know. For PIPE_STREAM the stream reads. */
 edo_io *open_stream(stream_kind kind, int *ret_peer);
+
+/* As fd_write_all(). */
+void peer_write_all(int peer, const void *data, size_t size);
+void peer_close(int peer);
 
 /* Wraps a descriptor; it must work. */
 edo_io *wrap(int fd);
@@ -33,6 +48,13 @@ size_t fd_fill(int fd);
 /* Makes the buffer of what is sent, or of a pipe, as small as the system lets it be. Not that of
  * what TCP receives: with a tiny window it waits for timers. */
 void shrink_buffer(int fd);
+
+/* The same for streams of all kinds, without the library's operations. A pipe in memory is small as
+ * it is. */
+void stream_read_all(edo_io *io, void *buffer, size_t size);
+size_t stream_read_to_end(edo_io *io);
+size_t stream_fill(edo_io *io);
+void shrink_stream(edo_io *io);
 
 bool fd_is_open(int fd);
 
@@ -75,13 +97,18 @@ edo_declare_async(collect);
     } while (0)
 
 /* Defines fn_kinds, a test that calls the async function fn, which takes .kind, with each kind of
- * stream. */
-#define test_each_kind(fn)                                                                         \
+ * stream that is a descriptor. */
+#define test_each_kind(fn) test_kinds_(fn, STREAM_KINDS)
+
+/* The same with each kind of stream. */
+#define test_each_stream(fn) test_kinds_(fn, ALL_STREAM_KINDS)
+
+#define test_kinds_(fn, count)                                                                     \
     async_test(fn##_kinds, edo_callees(struct fn callee;) unsigned kind;)                          \
     {                                                                                              \
         edo_body {                                                                                 \
             int rc;                                                                                \
-            for (self->kind = 0; self->kind < STREAM_KINDS; self->kind++) {                        \
+            for (self->kind = 0; self->kind < (count); self->kind++) {                             \
                 edo_call(rc, fn, .kind = (stream_kind)self->kind);                                 \
                 assert_return_code(rc, -rc);                                                       \
             }                                                                                      \

@@ -157,7 +157,8 @@ static bool is_ours(const edo__epoll *driver, const edo_op *op)
  * operation's result. Under the lock. Returns: whether that is what it waits for. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
-    op->base.result = (int64_t)(events & ((uint32_t)op->length | EPOLLERR | EPOLLHUP));
+    op->base.result = (int64_t)(events &
+                                ((uint32_t)edo__poll_of(op)->events | EPOLLERR | EPOLLHUP));
     return op->base.result != 0;
 }
 

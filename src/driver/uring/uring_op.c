@@ -73,7 +73,7 @@ static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
 static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
-    char *data = (char *)op->data + op->progress;
+    char *data = edo__rest_of(op);
     if (edo__request_of(op) == EDO__ACCEPT) {
         edo__sqe_accept(sqe, source->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         return;
@@ -89,7 +89,8 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
  * data with POLLRDBAND as well, and never hold it. */
 static unsigned events_of(const edo_op *op)
 {
-    return (unsigned)op->length | (op->length & POLLPRI ? POLLRDBAND : 0);
+    unsigned events = (unsigned)edo__poll_of(op)->events;
+    return events | (events & POLLPRI ? POLLRDBAND : 0);
 }
 
 static void fill(const edo__uring *driver, const edo__source *source, edo_op *op,

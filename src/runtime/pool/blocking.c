@@ -163,7 +163,7 @@ static bool is_new(const edo_op *op)
 static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
 {
     bool gone;
-    edo_pool *pool = op->object;
+    edo_pool *pool = edo__job_of(op)->pool;
     if (edo__pool_poll(pool, op, cx, &gone) == EDO_PENDING) return EDO_PENDING;
     leave(op, pool, cx);
     return edo__op_finish(op, cx, op->base.result);
@@ -172,12 +172,12 @@ static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
 /* Returns: 0, or why the operation ends here. */
 static int begin(edo_op *op, edo_cx *cx)
 {
-    edo_pool *pool = op->object;
+    edo_pool *pool = edo__job_of(op)->pool;
     if (cx->fate != EDO_LIVE) return -ECANCELED;
-    if (!op->length) return -EINVAL;
+    if (!edo__job_of(op)->fn) return -EINVAL;
     int rc = pool ? 0 : user_pool(cx->runtime, &pool);
     if (rc < 0) return rc;
-    op->object = pool;
+    edo__job_of(op)->pool = pool;
     return bring(op, pool, cx);
 }
 
@@ -198,7 +198,8 @@ static edo_poll room_poll(edo_future *future, edo_cx *cx)
     if (is_new(op)) {
         int rc = cx->fate != EDO_LIVE ? -ECANCELED : -EINVAL;
         op->detail = EDO__JOB_ROOM;
-        if (cx->fate == EDO_LIVE && op->object) rc = bring(op, op->object, cx);
+        edo_pool *pool = edo__job_of(op)->pool;
+        if (cx->fate == EDO_LIVE && pool) rc = bring(op, pool, cx);
         if (rc < 0) return edo__op_finish(op, cx, rc);
     }
     return end_if_ended(op, cx);
@@ -206,6 +207,7 @@ static edo_poll room_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__pool_room_ops = { .name = "edo_pool_room", .poll = room_poll };
 
+/* object, data and length of an edo_op are pool, arg and fn of an edo__job_op. */
 static const edo_future_ops blocking_ops = { .name = "edo_blocking", .poll = edo__blocking_poll };
 
 edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg)

@@ -27,12 +27,12 @@ void edo__blocking_close(edo_runtime *runtime);
  *     {
  *         edo_op *op = edo__op_of(future);
  *         if (!edo__has_budget(cx)) return EDO_PENDING;
- *         if (op is new) {
+ *         if (lookup_of(op)->job is NULL) {
  *             if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
- *             op->link.node.next = make the job, edo__detached_init(&job->head, ...);
+ *             lookup_of(op)->job = make the job, edo__detached_init(&job->head, ...);
  *         }
  *         int64_t result;
- *         edo__detached *job = op->link.node.next;
+ *         edo__detached *job = lookup_of(op)->job;
  *         if (edo__detached_poll(&job, pool, cx, &result) == EDO_PENDING) return EDO_PENDING;
  *         if (job) { take what it found; free_lookup(job); }
  *         return edo__op_finish(op, cx, result);

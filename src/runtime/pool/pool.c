@@ -53,15 +53,9 @@ void edo__pool_unref(edo_pool *pool)
 
 /* ---- jobs in the lists; under the lock ---- */
 
-/* While a job is in a list, its link is the node. */
-static edo__node *node_of(edo_op *job)
-{
-    return (edo__node *)(void *)&job->link;
-}
-
 static edo_op *job_of(edo__node *node)
 {
-    return edo__container(node, edo_op, link);
+    return (edo_op *)(void *)edo__container(node, edo__job_op, node);
 }
 
 static uint32_t stage_of(const edo_op *job)
@@ -76,14 +70,14 @@ static void set_stage(edo_op *job, uint32_t stage)
 
 static void enqueue(edo_pool *pool, edo_op *job)
 {
-    edo__list_push(&pool->queue, node_of(job));
+    edo__list_push(&pool->queue, &edo__job_of(job)->node);
     pool->queued++;
     set_stage(job, EDO__JOB_QUEUED);
 }
 
 static void enqueue_waiting(edo_pool *pool, edo_op *job)
 {
-    edo__list_push(&pool->waiting, node_of(job));
+    edo__list_push(&pool->waiting, &edo__job_of(job)->node);
     pool->waiters++;
     set_stage(job, EDO__JOB_WAITING);
 }
@@ -91,7 +85,7 @@ static void enqueue_waiting(edo_pool *pool, edo_op *job)
 /* Takes a job that has not begun out of its list. */
 static void unlink_job(edo_pool *pool, edo_op *job)
 {
-    edo__list_remove(node_of(job));
+    edo__list_remove(&edo__job_of(job)->node);
     if (stage_of(job) == EDO__JOB_QUEUED)
         pool->queued--;
     else
@@ -172,7 +166,7 @@ static edo__detached *detached_of(edo_op *job)
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after)
 {
     pool->running--;
-    job->progress = 1; // it was run
+    edo__job_of(job)->progress = 1; // it was run
     if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
         after->abandoned = detached_of(job);
     else

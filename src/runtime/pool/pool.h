@@ -29,6 +29,7 @@
 #include "base/list.h"
 #include "runtime/pool/blocking.h"
 #include "sys/sys.h"
+#include "task/op.h"
 
 /* edo_op.detail of a job. The stages are the pool's lock's. */
 enum {
@@ -42,6 +43,26 @@ enum {
     EDO__JOB_DETACHED = 16, // part of an edo__detached
     EDO__JOB_COUNTED = 32,  // holds a reference to the pool
 };
+
+/* A job. progress is 1 once it was run; until it has ended, base.result is the runtime of the task
+ * that waits. */
+typedef struct EDO__OVERLAY edo__job_op {
+    edo_future base;
+    edo_pool *pool; // NULL: the runtime's for users, until it has begun
+    void *arg;
+    edo_blocking_fn fn;
+    uint64_t progress;
+    edo__node node; // of the queue, or of those that wait for a place
+    edo__op_state state;
+} edo__job_op;
+
+EDO__OVERLAY_FITS(edo__job_op);
+_Static_assert(offsetof(edo__job_op, node) == offsetof(edo_op, link), "the node is the link");
+
+static inline edo__job_op *edo__job_of(const edo_op *op)
+{
+    return (edo__job_op *)(uintptr_t)op;
+}
 
 typedef struct edo__pool_thread {
     edo_pool *pool;

@@ -138,8 +138,7 @@ static void leave_thread(edo__pool_thread *self)
 
 static int64_t run_job(const edo_op *job)
 {
-    edo_blocking_fn fn = (edo_blocking_fn)(uintptr_t)job->length;
-    return fn(job->data);
+    return edo__job_of(job)->fn(edo__job_of(job)->arg);
 }
 
 static void *run_thread(void *arg)
