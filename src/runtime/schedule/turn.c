@@ -4,9 +4,8 @@
 #include "task/op.h"
 
 enum {
-    SLICE_SPENT = -1,     // edo_cx.slice_end, behind a poll that took all its time
-    LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
-    MANY_TIMERS = 32,     // that fire within GATHER_TIME
+    SLICE_SPENT = -1, // edo_cx.slice_end, behind a poll that took all its time
+    MANY_TIMERS = 32, // that fire within GATHER_TIME
 };
 
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
@@ -15,11 +14,15 @@ enum {
 /* How late timers may be for others to be fired with them, where there are many. */
 #define GATHER_TIME edo_us(250)
 
-/* What another worker costs to be woken: less than that is not worth it. */
+/* Cost of waking a worker; no wake for less work than this. */
 #define WAKE_COST edo_us(20)
 
-/* What a task costs to be taken over by another core: some cache lines, to and fro. */
-#define MOVE_COST 1000 // nanoseconds
+/* Work that pays for a task's move to another core: twice the cost of the cache lines that follow
+ * it. */
+#define MOVE_WORTH edo_us(1)
+
+/* A length that no queue reaches. */
+#define NO_LENGTH UINT64_MAX
 
 /* The time of polls over which means are taken. */
 #define RECENT edo_ms(2)
@@ -393,17 +396,6 @@ static void fire(edo__worker *worker)
 
 /* ---- the turn ---- */
 
-/* Tasks that several workers have in their hands cost more: so what polls cost more than they did
- * before is not believed at once, unless it is more than that can explain. Else short tasks, once
- * stolen, would pass for ones that are worth stealing. */
-static void note_poll_cost(edo__worker *worker)
-{
-    int64_t dearer = worker->poll_cost + worker->poll_cost / 4 + 1;
-    int64_t cost = worker->mean_poll < dearer ? worker->mean_poll : dearer;
-    int64_t beyond_doubt = worker->mean_poll - MOVE_COST;
-    worker->poll_cost = cost > beyond_doubt ? cost : beyond_doubt;
-}
-
 static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
 {
     edo__recent *recent = &worker->recent;
@@ -412,21 +404,21 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended += (int64_t)ended;
     worker->mean_poll = recent->busy / (recent->polls + 1) + 1;
     if (recent->busy < RECENT) return;
-    note_poll_cost(worker);
     recent->busy /= 2;
     recent->polls /= 2;
     recent->ended /= 2;
 }
 
-/* How many that wait are worth another worker: at most a full ring. But more, and none is worth a
- * thief before, of tasks that end so soon that they hardly pay for the way. */
+/* Work that ends within MOVE_WORTH per task stays on its worker. Two workers that share it spend more
+ * per task, up to the cost of the moves. A task that costs less than MOVE_WORTH even then takes less
+ * time alone; so the test may be made with the figures of either state, and leads out of a wrong
+ * one. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
-    int64_t base = edo__clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
-    int64_t work = worker->poll_cost * (recent->polls + 1), moves = MOVE_COST * recent->ended;
-    worker->notify_at = (uint64_t)edo__clamp(base + base * moves / work, 1, LONGEST_QUEUE);
-    edo_store_figure(&worker->steal_at, moves > work ? worker->notify_at : 1);
+    bool shares = recent->busy >= MOVE_WORTH * recent->ended;
+    worker->notify_at = shares ? (uint64_t)(WAKE_COST / worker->mean_poll) : NO_LENGTH;
+    edo_store_figure(&worker->keeps_ready, !shares);
 }
 
 static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
