@@ -5,14 +5,10 @@
 
 enum {
     SLICE_SPENT = -1, // edo_cx.slice_end, behind a poll that took all its time
-    MANY_TIMERS = 32, // that fire within GATHER_TIME
 };
 
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
 #define TURN_TARGET edo_us(500)
-
-/* How late timers may be for others to be fired with them, where there are many. */
-#define GATHER_TIME edo_us(250)
 
 /* Cost of waking a worker; no wake for less work than this. */
 #define WAKE_COST edo_us(20)
@@ -222,21 +218,17 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Where timers are dense, to sleep until each next one would cost more than to fire it: several are
- * gathered. Timers that are further apart are not made late. */
-static bool gathers(const edo__worker *worker, int64_t now)
-{
-    return worker->fired > MANY_TIMERS * (1 + (now - worker->awake_from) / GATHER_TIME);
-}
-
-/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
+/* A sleep shorter than the slack costs more than the timers that it separates: those fire together.
+ *
+ * A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
  * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
     if (next <= now) return 0;
     if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
-    int64_t timeout = gathers(worker, now) && next - now < GATHER_TIME ? GATHER_TIME : next - now;
+    int64_t slack = worker->runtime->config.timer_slack;
+    int64_t timeout = next - now < slack ? slack : next - now;
     return timeout < limit ? timeout : limit;
 }
 
@@ -261,8 +253,6 @@ static void note_awake(edo__worker *worker)
 {
     worker->awake_since = edo__sys_now();
     edo_store_figure(&worker->turned_at, worker->awake_since);
-    worker->awake_from = edo__runtime_now(worker->runtime);
-    worker->fired = 0;
     edo_add_counter(&worker->counters.parks, 1);
 }
 

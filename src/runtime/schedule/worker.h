@@ -96,8 +96,6 @@ typedef struct edo__worker {
         int64_t at;
     } exchanged;               // when it last moved tasks between ring and overflow
     uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
-    int64_t fired;             // timers, since it last slept
-    int64_t awake_from;        // the end of that sleep, by the runtime's clock
     int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
     uint64_t next_id, last_id; // task ids in hand
     struct {
