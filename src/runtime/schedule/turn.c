@@ -272,7 +272,7 @@ static void sleep_watching(edo__worker *worker, int64_t timeout)
     do {
         edo__watch_look(worker, now);
         if (worker->owes_help) return;
-        period = edo__watch_period(worker, now);
+        period = edo__watch_period(worker);
         count = turn_driver(worker, period < end - now ? period : end - now);
         now = edo__sys_now();
     } while (count == 0 && now < end && sleeps_on(worker, now));

@@ -104,6 +104,8 @@ typedef struct edo__worker {
     } local;
     uint64_t local_pushes;                           // wakes and spawns by its own thread
     int64_t awake_since;                             // what is not in counters.busy yet
+    int64_t watch_period;                            // ns; time between two inspections of others
+    uint64_t watched_polls;                          // polls at the last inspection
     uint64_t parked_polls;                           // when it last went to sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
