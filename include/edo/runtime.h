@@ -104,18 +104,20 @@ typedef struct edo_config {
     uint32_t event_interval; // polls between two looks at the driver, at most; 0: 61
     uint32_t budget;         // operations per poll of a task; 0: 128
     int64_t time_slice;      // nanoseconds per poll, kept by operations; 0: 10 ms
+    int64_t timer_slack;     // nanoseconds that a sleep for a timer lasts at least, so that
+                             // timers close together fire at once; 0: 50 us; 1: as good as none
     int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
     int64_t abort_limit;     // ... and until they are given up; 0: 1 s
     uint64_t seed;           // of edo_select()'s choices; 0: random
     const struct edo_metrics_config *metrics; // what is measured beside the counters, see
                                               // edo/metrics.h; NULL: nothing
-    void *reserved[7];
+    void *reserved[6];
 } edo_config;
 
 /* Makes a runtime; with workers, their threads wait for tasks from then on.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
- * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit or a time slice
- * below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log says so), or
+ * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
+ * or a slack below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log says so), or
  * metrics that cannot be (edo/metrics.h); -EAGAIN without a thread for each worker, for the monitor
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
  * refuses is replaced by epoll, with a line in the log; later helpers have the same kind, or wait until

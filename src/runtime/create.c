@@ -28,6 +28,7 @@ enum {
 #define DEFAULT_DRAIN_LIMIT edo_s(10)
 #define DEFAULT_ABORT_LIMIT edo_s(1)
 #define DEFAULT_STALL_LIMIT edo_ms(100)
+#define DEFAULT_TIMER_SLACK edo_us(50) // as Linux gives the waits of threads
 
 /* ---- making ---- */
 
@@ -38,6 +39,7 @@ static void set_defaults(edo_config *config)
     if (!config->budget) config->budget = DEFAULT_BUDGET;
     if (config->budget > INT32_MAX) config->budget = INT32_MAX; // it is counted down below zero
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
+    if (!config->timer_slack) config->timer_slack = DEFAULT_TIMER_SLACK;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
@@ -53,7 +55,8 @@ static int check_numbers(const edo_config *config)
     bool has_seats = config->workers >= EDO_WORKERS_AUTO && config->workers <= MAX_WORKERS &&
                      config->max_spare >= NO_SPARE && config->max_spare <= MAX_WORKERS;
     bool has_times = config->stall_limit >= 0 && config->time_slice >= 0 &&
-                     config->drain_limit >= 0 && config->abort_limit >= 0;
+                     config->timer_slack >= 0 && config->drain_limit >= 0 &&
+                     config->abort_limit >= 0;
     bool has_cpus = config->cpus || !config->cpu_count;
     return has_seats && has_times && has_cpus ? 0 : -EINVAL;
 }

@@ -252,6 +252,30 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
     destroy();
 }
 
+MODEL(watcher_backs_off, "inspections in vain become rare; a poll or a timer's deadline ends that")
+{
+    set_up_watched();
+    edo__worker *watcher = s->runtime->seats[1];
+    watcher->cx.polls++;
+    int64_t first = edo__watch_period(watcher), last = first;
+    for (int i = 0; i < 8; i++) {
+        int64_t next = edo__watch_period(watcher);
+        model_assert(next >= last);
+        last = next;
+    }
+    model_assert(last >= 10 * first);
+    static edo__timer timer;
+    edo__wheel_arm(&s->seat->wheel, &timer, edo__runtime_now(s->runtime) + 2 * first);
+    model_assert(edo__watch_period(watcher) <= 2 * first); // the other worker's
+    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    model_assert(edo__watch_period(watcher) == last); // it wakes for that itself
+    edo_store_relaxed(&s->seat->park, EDO__AWAKE);
+    edo__wheel_disarm(&s->seat->wheel, &timer);
+    watcher->cx.polls++;
+    model_assert(edo__watch_period(watcher) == first);
+    destroy();
+}
+
 MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted right")
 {
     set_up_watched();

@@ -918,18 +918,12 @@ MODEL(overflow_is_seen, "who goes to sleep, or searches, sees what waits behind 
     tear_down();
 }
 
-/* ---- tasks that are worth a thief only where they are many ---- */
-
-static void set_up_threshold(uint64_t length)
-{
-    set_up(2);
-    s->seats[0]->notify_at = length;
-    edo_store_relaxed(&s->seats[0]->steal_at, length);
-}
+/* ---- tasks that are worth a wake only where they are many, or not at all ---- */
 
 MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
 {
-    set_up_threshold(2);
+    set_up(2);
+    s->seats[0]->notify_at = 2;
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
     edo__worker_push_back(s->seats[0], task(0));
@@ -938,9 +932,12 @@ MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
     tear_down();
 }
 
-MODEL(few_are_left_alone, "fewer are not stolen, and wake nobody; but who helps takes them")
+MODEL(short_ones_are_kept,
+      "tasks that end soon are not stolen, and wake nobody; a helper takes them")
 {
-    set_up_threshold(2);
+    set_up(2);
+    s->seats[0]->notify_at = UINT64_MAX;
+    edo_store_relaxed(&s->seats[0]->keeps_ready, true);
     fall_asleep(1);
     be(0);
     edo__worker_push_back(s->seats[0], task(0));

@@ -329,6 +329,7 @@ clean_test(bad_numbers)
         { .max_spare = INT32_MAX },
         { .stall_limit = -1 },
         { .time_slice = -1 },
+        { .timer_slack = -1 },
         { .drain_limit = INT64_MIN },
         { .abort_limit = -1 },
         { .workers = 1, .cpu_count = 1 },

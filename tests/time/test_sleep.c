@@ -2,7 +2,6 @@
 #include "support/support.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include <edo/edo.h>
 #include <edo/test.h>
@@ -59,6 +58,38 @@ test(less_than_a_millisecond)
     }
     assert_true(quickest < edo_us(500));
     assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+/* ---- timer_slack ---- */
+
+static int64_t shortest_nap(int64_t slack, int64_t enough)
+{
+    enum { TRIES = 2000 };
+    int64_t shortest = INT64_MAX;
+    edo_runtime *runtime;
+    assert_int_equal(create_runtime(&(edo_config){ .timer_slack = slack }, &runtime), 0);
+    for (unsigned i = 0; i < TRIES && shortest > enough; i++) {
+        int64_t slept = edo_block_on(runtime, nap, .duration = edo_us(200));
+        if (slept < shortest) shortest = slept;
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return shortest;
+}
+
+/* A slow machine may pass the moment before the sleep begins: hence the longest of several. */
+test(a_sleep_lasts_as_long_as_the_slack)
+{
+    enum { TRIES = 20 };
+    const int64_t slack = edo_ms(30);
+    int64_t longest = 0;
+    for (unsigned i = 0; i < TRIES && longest < slack; i++)
+        longest = shortest_nap(slack, INT64_MAX - 1);
+    assert_true(longest >= slack);
+}
+
+test(a_slack_of_nothing_adds_nothing)
+{
+    assert_true(shortest_nap(1, edo_ms(1)) < edo_ms(1));
 }
 
 /* ---- many tasks ---- */
@@ -138,35 +169,18 @@ edo_async(dense_naps)
     }
 }
 
-/* Without that, a machine that is quick enough sleeps some 400 times. */
-static int64_t processor_time(void)
-{
-    struct timespec time;
-    assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time), 0);
-    return edo_s(time.tv_sec) + time.tv_nsec;
-}
-
-/* Returns: whether this thread had a processor while it was awake, but for a tenth of that time. */
-static bool run_dense(edo_metrics *ret_metrics)
-{
-    edo_runtime *runtime = make_runtime();
-    int64_t before = processor_time();
-    assert_int_equal(edo_block_on(runtime, dense_naps), 0);
-    int64_t used = processor_time() - before;
-    assert_int_equal(edo_metrics_read(runtime, ret_metrics), 0);
-    assert_int_equal(edo_runtime_destroy(runtime), 0);
-    return used >= (int64_t)(ret_metrics->busy - ret_metrics->busy / 10);
-}
-
-/* Timers are gathered that are dense by the clock, so what is promised is for a thread that runs: a
- * run that others have interrupted says nothing, and is repeated. */
+/* Each sleep lasts the slack at least, however fast the machine is and whatever else it does. */
 current_thread_only("workers sleep for other reasons, too")
 test(dense_timers_fire_together)
 {
+    const int64_t slack = edo_us(500);
+    edo_runtime *runtime;
     edo_metrics metrics;
-    while (!run_dense(&metrics))
-        continue;
-    assert_true((int64_t)metrics.parks <= SPAN / edo_us(250) + 20); // some before the first one
+    assert_int_equal(create_runtime(&(edo_config){ .timer_slack = slack }, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, dense_naps), 0);
+    assert_int_equal(edo_metrics_read(runtime, &metrics), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_true((int64_t)metrics.parks <= SPAN / slack + 20); // some before the first one
 }
 
 /* ---- cancellation ---- */

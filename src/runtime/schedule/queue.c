@@ -63,7 +63,6 @@ uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t mos
         edo_task *task = backlog->first;
         edo_plain_read(&task->queue_next);
         backlog->first = task->queue_next;
-        edo__task_prefetch(task);
         edo__queue_push(mine, task);
         taken++;
     }

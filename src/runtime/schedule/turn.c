@@ -15,22 +15,19 @@
 #include "task/future.h"
 #include "task/op.h"
 
-enum {
-    LONGEST_QUEUE = 4096, // of tasks that end soon, for which nobody else is wanted
-    MANY_TIMERS = 32,     // that fire within GATHER_TIME
-};
 
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
 #define TURN_TARGET edo_us(500)
 
-/* How late timers may be for others to be fired with them, where there are many. */
-#define GATHER_TIME edo_us(250)
-
-/* What another worker costs to be woken: less than that is not worth it. */
+/* Cost of waking a worker; no wake for less work than this. */
 #define WAKE_COST edo_us(20)
 
-/* What a task costs to be taken over by another core: some cache lines, to and fro. */
-#define MOVE_COST 1000 // nanoseconds
+/* Work that pays for a task's move to another core: twice the cost of the cache lines that follow
+ * it. */
+#define MOVE_WORTH edo_us(1)
+
+/* A length that no queue reaches. */
+#define NO_LENGTH UINT64_MAX
 
 /* The time of polls over which means are taken. */
 #define RECENT edo_ms(2)
@@ -213,21 +210,17 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Where timers are dense, to sleep until each next one would cost more than to fire it: several are
- * gathered. Timers that are further apart are not made late. */
-static bool gathers(const edo__worker *worker, int64_t now)
-{
-    return worker->fired > MANY_TIMERS * (1 + (now - worker->awake_from) / GATHER_TIME);
-}
-
-/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
+/* A sleep shorter than the slack costs more than the timers that it separates: those fire together.
+ *
+ * A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
  * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
     if (next <= now) return 0;
     if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
-    int64_t timeout = gathers(worker, now) && next - now < GATHER_TIME ? GATHER_TIME : next - now;
+    int64_t slack = worker->runtime->config.timer_slack;
+    int64_t timeout = next - now < slack ? slack : next - now;
     return timeout < limit ? timeout : limit;
 }
 
@@ -252,8 +245,6 @@ static void note_awake(edo__worker *worker)
 {
     worker->awake_since = edo__sys_now();
     edo_store_figure(&worker->turned_at, worker->awake_since);
-    worker->awake_from = edo__runtime_now(worker->runtime);
-    worker->fired = 0;
     edo_add_counter(&worker->counters.parks, 1);
 }
 
@@ -273,7 +264,7 @@ static void sleep_watching(edo__worker *worker, int64_t timeout)
     do {
         edo__watch_look(worker, now);
         if (worker->owes_help) return;
-        period = edo__watch_period(worker, now);
+        period = edo__watch_period(worker);
         count = turn_driver(worker, period < end - now ? period : end - now);
         now = edo__sys_now();
     } while (count == 0 && now < end && sleeps_on(worker, now));
@@ -387,17 +378,6 @@ static void fire(edo__worker *worker)
 
 /* ---- the turn ---- */
 
-/* Tasks that several workers have in their hands cost more: so what polls cost more than they did
- * before is not believed at once, unless it is more than that can explain. Else short tasks, once
- * stolen, would pass for ones that are worth stealing. */
-static void note_poll_cost(edo__worker *worker)
-{
-    int64_t dearer = worker->poll_cost + worker->poll_cost / 4 + 1;
-    int64_t cost = worker->mean_poll < dearer ? worker->mean_poll : dearer;
-    int64_t beyond_doubt = worker->mean_poll - MOVE_COST;
-    worker->poll_cost = cost > beyond_doubt ? cost : beyond_doubt;
-}
-
 static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)
 {
     edo__recent *recent = &worker->recent;
@@ -406,21 +386,21 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended += (int64_t)ended;
     worker->mean_poll = recent->busy / (recent->polls + 1) + 1;
     if (recent->busy < RECENT) return;
-    note_poll_cost(worker);
     recent->busy /= 2;
     recent->polls /= 2;
     recent->ended /= 2;
 }
 
-/* How many that wait are worth another worker: at most a full ring. But more, and none is worth a
- * thief before, of tasks that end so soon that they hardly pay for the way. */
+/* Work that ends within MOVE_WORTH per task stays on its worker. Two workers that share it spend more
+ * per task, up to the cost of the moves. A task that costs less than MOVE_WORTH even then takes less
+ * time alone; so the test may be made with the figures of either state, and leads out of a wrong
+ * one. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
-    int64_t base = edo__clamp(WAKE_COST / worker->poll_cost, 1, EDO__QUEUE_SLOTS);
-    int64_t work = worker->poll_cost * (recent->polls + 1), moves = MOVE_COST * recent->ended;
-    worker->notify_at = (uint64_t)edo__clamp(base + base * moves / work, 1, LONGEST_QUEUE);
-    edo_store_figure(&worker->steal_at, moves > work ? worker->notify_at : 1);
+    bool shares = recent->busy >= MOVE_WORTH * recent->ended;
+    worker->notify_at = shares ? (uint64_t)(WAKE_COST / worker->mean_poll) : NO_LENGTH;
+    edo_store_figure(&worker->keeps_ready, !shares);
 }
 
 static void tune(edo__worker *worker, int64_t busy, uint64_t polls, uint64_t ended)

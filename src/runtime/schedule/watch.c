@@ -28,11 +28,12 @@
 /* How long watchers go on after a long poll: with some ten of them per second they always do. */
 #define LATELY edo_ms(100)
 
-/* Between two looks. A shorter one makes help earlier, and costs a wake of the thread each time. */
+/* Time between two inspections. A shorter one makes help earlier, and each costs a wake of the
+ * thread. */
 #define PERIOD edo_us(200)
 
-/* The same when somebody has been stuck for long, and no other long polls are about. */
-#define STUCK_PERIOD edo_ms(1)
+/* The same, after several that led to no poll. */
+#define MAX_PERIOD edo_ms(2)
 
 /* Nobody may be watching yet, or any more: a worker that sleeps has looked at watch_until before. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
@@ -44,10 +45,31 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Never for ever, even if nobody is stuck any more: the monitor counts on a watcher. */
-int64_t edo__watch_period(const edo__worker *worker, int64_t now)
+/* Time until the next timer of another worker that is awake: by then it may be stuck. Its owner or a
+ * helper serves one that is due already, or soon. */
+static int64_t until_timers(const edo__worker *worker)
 {
-    return edo__watch_is_close(worker->runtime, now) ? PERIOD : STUCK_PERIOD;
+    const edo_runtime *runtime = worker->runtime;
+    int64_t now = edo__runtime_now(runtime), least = MAX_PERIOD;
+    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
+        edo__worker *other = runtime->seats[i];
+        if (other == worker || edo_load_relaxed(&other->park) == EDO__PARKED) continue;
+        int64_t next = edo__timers_next(other);
+        if (next < now + least) least = next - now;
+    }
+    return least < PERIOD ? PERIOD : least;
+}
+
+/* Finite even if nobody is stuck any more: the monitor counts on a watcher. The period doubles while
+ * the watcher has polled nothing since the last one. A socket that has been quiet for long is served
+ * late, once; a timer is not. */
+int64_t edo__watch_period(edo__worker *worker)
+{
+    bool is_in_vain = worker->watched_polls == worker->cx.polls;
+    int64_t period = is_in_vain ? 2 * worker->watch_period : PERIOD, until = until_timers(worker);
+    worker->watched_polls = worker->cx.polls;
+    worker->watch_period = edo__clamp(period, PERIOD, MAX_PERIOD);
+    return worker->watch_period < until ? worker->watch_period : until;
 }
 
 bool edo__watch_begin(edo__worker *worker, int64_t now)

@@ -18,7 +18,7 @@ bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 
 /* How long the watcher may sleep until its next look. */
-int64_t edo__watch_period(const edo__worker *worker, int64_t now);
+int64_t edo__watch_period(edo__worker *worker);
 
 /* A look at the others: worker->owes_help is set if it finds one that is stuck. Its thread. */
 void edo__watch_look(edo__worker *worker, int64_t now);

@@ -5,9 +5,8 @@
 #include "runtime/schedule/idle.h"
 
 enum {
-    LONGEST_STREAK = 3,      // tasks of the slot in a row; Tokio's number
-    LEAST_SHARE = 8,         // of a turn, one in so many
-    MAX_NOTIFY_AT = 1 << 20, // as far as it doubles
+    LONGEST_STREAK = 3, // tasks of the slot in a row; Tokio's number
+    LEAST_SHARE = 8,    // of a turn, one in so many
 };
 
 /* Within which all that yields and does not fit into the ring gets its turns. */
@@ -58,12 +57,15 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* The fence is the partner of the one in edo__idle_enter: either who goes to sleep sees what was
- * pushed before, and what that is worth (steal_at), or it is seen here among the sleepers. */
+/* notify_at doubles until the end of the turn: one long queue does not wake all others at once.
+ *
+ * The fence is the partner of the one in edo__idle_enter. Either the worker that goes to sleep sees
+ * the tasks that were pushed before, and keeps_ready; or it is seen here among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
-    if (edo__worker_length(worker) < worker->notify_at) return;
-    if (worker->notify_at < MAX_NOTIFY_AT) worker->notify_at *= 2; // until it is tuned
+    uint64_t length = edo__worker_length(worker);
+    if (length == 0 || length < worker->notify_at) return;
+    worker->notify_at = 2 * length;
     edo_fence_seq_cst();
     edo__idle_wake_one(worker->runtime);
 }

@@ -84,9 +84,8 @@ typedef struct edo__worker {
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
-    uint64_t notify_at; // the length at which another worker is wanted
+    uint64_t notify_at; // length of its queue from which a wake of another worker pays
     int64_t mean_poll;  // nanoseconds
-    int64_t poll_cost;  // the same, as far as it is due to the tasks alone; see turn.c
     edo__recent recent;
     const edo_task *in_hand; // around a poll that is observed: while hooks are called for it
     uint64_t ended;          // tasks, in all
@@ -95,8 +94,6 @@ typedef struct edo__worker {
         int64_t at;
     } exchanged;               // when it last moved tasks between ring and overflow
     uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
-    int64_t fired;             // timers, since it last slept
-    int64_t awake_from;        // the end of that sleep, by the runtime's clock
     int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
     uint64_t next_id, last_id; // task ids in hand
     struct {
@@ -105,6 +102,8 @@ typedef struct edo__worker {
     } local;
     uint64_t local_pushes;                           // wakes and spawns by its own thread
     int64_t awake_since;                             // what is not in counters.busy yet
+    int64_t watch_period;                            // ns; time between two inspections of others
+    uint64_t watched_polls;                          // polls at the last inspection
     uint64_t parked_polls;                           // when it last went to sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
@@ -133,7 +132,7 @@ typedef struct edo__worker {
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*; 0: it is not
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
     edo_atomic(uint32_t) has_left;   // its thread ends; a futex
-    edo_atomic(uint64_t) steal_at;   // the length that is worth a thief; the owner writes
+    edo_atomic(bool) keeps_ready;    // its tasks end too soon to be worth a thief; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // what the ring has no room for
     edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
@@ -160,8 +159,8 @@ static inline bool edo__worker_is_stuck(const edo__worker *worker)
 
 static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
 {
-    return edo__worker_length(worker) >= edo_load_figure(&worker->steal_at) ||
-           edo_load_relaxed(&worker->yielded.count);
+    if (edo_load_relaxed(&worker->yielded.count)) return true;
+    return !edo_load_figure(&worker->keeps_ready) && edo__worker_length(worker);
 }
 
 /* The seat that this thread has in the runtime, or NULL. */

@@ -6,8 +6,6 @@
 
 /* ---- making and ending ---- */
 
-enum { CHEAP_POLL = 50 }; // nanoseconds: what a poll is taken to cost at first
-
 static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
 {
     worker->runtime = runtime;
@@ -18,8 +16,6 @@ static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
         worker->observed = EDO__POLL_COUNTED;
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
-    worker->poll_cost = CHEAP_POLL;
-    edo_store_relaxed(&worker->steal_at, 1);
     worker->local.end = &worker->local.first;
     edo__list_init(&worker->shard.tasks);
     worker->cx = (edo_cx){ .runtime = runtime,

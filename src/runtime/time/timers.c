@@ -100,15 +100,12 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
-/* Returns: how many. */
-static int64_t push_all(edo_runtime *runtime, edo_task *task)
+static void push_all(edo_runtime *runtime, edo_task *task)
 {
-    int64_t count = 0;
-    for (edo_task *next; task; task = next, count++) {
+    for (edo_task *next; task; task = next) {
         next = task->queue_next;
         edo__runtime_push(runtime, task);
     }
-    return count;
 }
 
 void edo__fire_timers(edo__worker *worker, edo__worker *of)
@@ -117,7 +114,7 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of)
     lock_wheel(of);
     edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
-    worker->fired += push_all(worker->runtime, task);
+    push_all(worker->runtime, task);
 }
 
 void edo__timers_restart(edo__worker *of)
