@@ -1,7 +1,8 @@
 /* A descriptor and the operations in flight on it.
  *
  * state:  CLOSED is set once, by the owner. READING and WRITING are each set by the operation that
- * claims the side, and cleared when it leaves. Whoever brings the word to CLOSED alone - the closer
+ * claims the side, and cleared when it leaves; of a source that takes several operations at once
+ * these are counted, in units of USER. Whoever brings the word to CLOSED alone - the closer
  * or the last to leave - ends the source; all are read-modify-writes of one word, so that is
  * exactly one. Acquire and release on all of them: what the operations did comes before the end.
  */
@@ -40,34 +41,40 @@ static void end(edo__source *source)
     source->release(source);
 }
 
+enum { BOTH_SIDES = EDO__SOURCE_READING | EDO__SOURCE_WRITING };
+
+/* Both sides of any source are claimed for an operation that tolerates no other. */
+static bool is_taken(const edo__source *source, uint32_t state, uint32_t sides)
+{
+    if (source->traits & EDO__SOURCE_SEVERAL)
+        return sides == BOTH_SIDES && state >= EDO__SOURCE_USER;
+    return state & sides;
+}
+
+static uint32_t weight(const edo__source *source, uint32_t sides)
+{
+    return source->traits & EDO__SOURCE_SEVERAL ? (uint32_t)EDO__SOURCE_USER : sides;
+}
+
 int edo__source_claim(edo__source *source, uint32_t sides)
 {
-    uint32_t state = edo_load_relaxed(&source->state);
+    uint32_t state = edo_load_relaxed(&source->state), claim = weight(source, sides);
     do {
         if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
-        if (state & sides) return -EBUSY;
-    } while (!edo_cas_acquire(&source->state, &state, state | sides));
+        if (is_taken(source, state, sides)) return -EBUSY;
+    } while (!edo_cas_acquire(&source->state, &state, state + claim));
     return 0;
+}
+
+/* Takes a claim out of the state; the last one of a closed source ends it. */
+static void leave(edo__source *source, uint32_t claim)
+{
+    if (edo_sub_acq_rel(&source->state, claim) == (EDO__SOURCE_CLOSED | claim)) end(source);
 }
 
 void edo__source_leave(edo__source *source, uint32_t sides)
 {
-    if (edo_sub_acq_rel(&source->state, sides) == (EDO__SOURCE_CLOSED | sides)) end(source);
-}
-
-static void hang_up(edo__source *source)
-{
-    edo_wakeable *wakes[EDO__SIDES] = { NULL, NULL };
-    edo__lock_take(&source->lock);
-    for (unsigned side = 0; side < EDO__SIDES; side++) {
-        edo_op *op = edo__side_waiter(&source->sides[side]);
-        if (!op) continue;
-        edo_driver *driver = op->link.at.driver;
-        wakes[side] = driver->ops->hang_up(driver, source, op);
-    }
-    edo__lock_give(&source->lock);
-    for (unsigned side = 0; side < EDO__SIDES; side++)
-        edo__wake_commit(wakes[side]);
+    leave(source, weight(source, sides));
 }
 
 static _Noreturn void misuse_closed(const edo__source *source, const char *call)
@@ -82,8 +89,8 @@ void edo__source_check(const edo__source *source, const char *call)
     if (edo_load_relaxed(&source->state) == EDO__SOURCE_CLOSED) misuse_closed(source, call);
 }
 
-/* The closer holds both sides' worth of the source while it hangs up, so that it cannot end
- * meanwhile: it is in flight itself, as a third claim. */
+/* The closer is in flight itself, as one more claim, so that the source cannot end while it has the
+ * waiters polled. Their polls find CLOSED and cancel them. */
 enum { CLOSING = 8 };
 
 void edo__source_close(edo__source *source)
@@ -92,28 +99,12 @@ void edo__source_close(edo__source *source)
     if (before & EDO__SOURCE_CLOSED)
         misuse_closed(source,
                       source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
-    if (before) hang_up(source);
-    edo__source_leave(source, CLOSING);
-}
-
-/* It begins with the driver of the seat that polls it. */
-static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
-{
-    edo_driver *driver = cx->worker->driver;
-    return driver->ops->drive(driver, source, op, cx->waker);
+    if (before) edo__source_repoll(source);
+    leave(source, CLOSING);
 }
 
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
 {
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-        if (ending) {
-            op->base.result = -ECANCELED;
-            return EDO_READY;
-        }
-        return begin(source, op, cx);
-    }
-    edo_driver *driver = op->link.at.driver;
-    return ending ? driver->ops->cancel(driver, source, op, cx->waker)
-                  : driver->ops->drive(driver, source, op, cx->waker);
+    return edo__op_step(source, op, cx->worker->driver, cx->waker, ending);
 }

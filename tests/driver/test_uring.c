@@ -149,7 +149,8 @@ static void lose_byte(other_thread *other, edo_runtime *here)
     assert_int_equal(edo_spawn_with(&task, &options, end_op, .op = &op), 0);
     edo_turn(here, 0);
     edo_turn(here, 0);
-    assert_ptr_equal(op.link.at.driver, here->seats[0]->driver);
+    edo_driver *waits_at = edo__io_source(io)->sides[EDO__READ_SIDE].driver;
+    assert_ptr_equal(waits_at, here->seats[0]->driver);
     fd_write_all(peer, "b", 1);
     while (!edo_task_is_done(task))
         edo_turn(here, EDO_NEVER);
