@@ -196,7 +196,8 @@ edo_async(not_asked)
         assert_int_equal(n, 0);
         settle();
         edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->seats[0]->driver)),
-                        edo__uring_tag(edo__io_source(self->io), EDO__TAG_READ));
+                        edo__uring_tag(edo__wait_first(
+                            &edo__io_source(self->io)->sides[EDO__READ_SIDE].waiters)));
         settle();
         assert_false(edo_task_is_done(self->task));
         fd_write_all(self->peer, "b", 1);
