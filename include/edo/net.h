@@ -44,12 +44,14 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_
 /* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
  * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections
  * that broke before they were taken are passed over.
- * Result: 0 with *ret_conn; -EBUSY while another accept waits on this listener; -ENOMEM when there
- * is no memory for the stream: that connection was reset, and the listener is as before.
+ * Several may wait on one listener, of one runtime; each takes one connection.
+ * Result: 0 with *ret_conn; -EXDEV when it would have to wait while accepts of another runtime wait
+ * on this listener; -ENOMEM when there is no memory for the stream: that connection was reset, and
+ * the listener is as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
-/* Ends the listener: an accept in flight answers -ECANCELED; connections not taken are reset. NULL
+/* Ends the listener: all accepts in flight answer -ECANCELED; connections not taken are reset. NULL
  * is ignored. Thread: any. */
 EDO_API void edo_listener_close(edo_listener *listener);
 

@@ -6,11 +6,14 @@
  * has ended. Readiness pollers (epoll, kqueue) start it by making the call, and park it when the
  * call would block; rings submit it.
  *
- * An operation is driven by the poll of its task, on the thread that polls. While it is parked it is
- * reachable from its source, and the driver may touch it: only under the source's lock. A completer
- * takes the lock, prepares the wake, stores EDO__OP_WOKEN (release), gives the lock, commits. A
- * poll that reads WOKEN (acquire) may end the operation; one that reads PARKED takes the lock to be
- * sure, so it cannot miss a wake that was prepared while it ran.
+ * An operation is driven by the poll of its task, on the thread that polls. While it is parked it
+ * stands in the wait list of its side, and the driver may touch it: only under the source's lock. A
+ * completer takes the lock, wakes the operation (task/wait_list.h), gives the lock, commits. A poll
+ * of an operation that is parked or woken takes the lock, so it misses no wake.
+ *
+ * All waiters of a side wait with one driver. A stream has at most one per side, and its two sides
+ * may belong to different runtimes. A source with EDO__SOURCE_SEVERAL belongs, while anything waits
+ * on it, to one runtime: an operation of a second one answers -EXDEV.
  */
 #pragma once
 
@@ -19,7 +22,7 @@
 #include "base/list.h"
 #include "base/lock.h"
 #include "sys/sys.h"
-#include "task/op.h"
+#include "task/wait_list.h"
 
 typedef struct edo_driver edo_driver;
 typedef struct edo__source edo__source;
@@ -85,15 +88,21 @@ typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
     uint16_t way;               // EDO__BY_*; the claim of the side
     edo_atomic(bool) is_shared; // of the read side: the descriptor was handed out
-    uint8_t mark;               // low bits of edo__lock_mark of the waiter's process; the lock
-    edo_op *waiter;             // the source's lock
+    uint8_t mark;               // low bits of edo__lock_mark of the waiters' process; the lock
+    edo_atomic(int) visit;      // a descriptor and 1: see epoll_source.c; or 0; the lock
+    edo__wait_list waiters;     // see edo__side_waiters; the lock
+    edo_driver *driver;         // where they wait, and what is visited; the lock
 } edo__side;
 
-/* The operation that waits at a side, of this process: one of a parent's before a fork may be half
- * written in its copy, and is not to be touched. Under the lock. */
-static inline edo_op *edo__side_waiter(const edo__side *side)
+/* The operations that wait on a side. Those of a parent before a fork may be half written in the
+ * child's copy: no link of theirs is followed. Under the source's lock. */
+static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
-    return side->mark == (uint8_t)edo__lock_mark ? side->waiter : NULL;
+    if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
+        side->mark = (uint8_t)edo__lock_mark;
+        side->waiters = (edo__wait_list){ NULL };
+    }
+    return &side->waiters;
 }
 
 /* How a call on a descriptor that is no socket is kept from blocking, and a write from raising
@@ -101,22 +110,24 @@ static inline edo_op *edo__side_waiter(const edo__side *side)
  * A side begins with the first, and goes on to the next when the kernel refuses it. */
 enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
-/* Bits of edo__source.state. The claims count operations in flight, one per side. */
+/* Bits of edo__source.state. The claims count operations in flight: one per side, or any number. */
 enum {
     EDO__SOURCE_CLOSED = 1,
     EDO__SOURCE_READING = 2,
     EDO__SOURCE_WRITING = 4,
+    EDO__SOURCE_USER = 16, // one operation of a source with EDO__SOURCE_SEVERAL; they are counted
 };
 
 /* Bits of edo__source.traits, fixed from its making on. */
 enum {
-    EDO__SOURCE_SOCKET = 1,   // recv and send, not read and write
-    EDO__SOURCE_LISTENER = 2, // it accepts
-    EDO__SOURCE_BORROWED = 4, // the descriptor is not ours to close
-    EDO__SOURCE_TCP = 8,      // has the options of TCP
-    EDO__SOURCE_MADE = 16,    // a TCP connection that this library made: see edo__has_met_end
-    EDO__SOURCE_WRAPPED = 32, // other processes may have the open file, and change its status
-    EDO__SOURCE_LATCHED = 64, // a poll takes the event away that it tells of
+    EDO__SOURCE_SOCKET = 1,    // recv and send, not read and write
+    EDO__SOURCE_LISTENER = 2,  // it accepts
+    EDO__SOURCE_BORROWED = 4,  // the descriptor is not ours to close
+    EDO__SOURCE_TCP = 8,       // has the options of TCP
+    EDO__SOURCE_MADE = 16,     // a TCP connection that this library made: see edo__has_met_end
+    EDO__SOURCE_WRAPPED = 32,  // other processes may have the open file, and change its status
+    EDO__SOURCE_LATCHED = 64,  // a poll takes the event away that it tells of
+    EDO__SOURCE_SEVERAL = 128, // takes several operations per side at once, first come first served
 };
 
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
@@ -174,22 +185,20 @@ typedef struct edo_driver_ops {
      * pins it. In the child of a fork it only closes descriptors. Owner. */
     void (*close)(edo_driver *driver);
 
-    /* Starts an operation, or goes on with it, inside a poll of its task: EDO_READY with
-     * base.result and word EDO__OP_IDLE, or EDO_PENDING, and then the waker will be woken. A parked
-     * operation is the waiter of its side and names its driver in link.at.driver; it is parked
-     * under the source's lock, and not once the source is closed. Fate and budget are the caller's
-     * matter. */
+    /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task: EDO_READY with
+     * base.result, or EDO_PENDING, and then the waker will be woken. It is parked under the
+     * source's lock, and not once the source is closed. Fate and budget are the caller's matter. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Asks a parked operation to end, inside a poll of its task: EDO_READY with base.result (its
-     * own, or -ECANCELED if it had no effect), or EDO_PENDING until the kernel lets go. May be
-     * asked again. */
-    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
+    /* Resumes an operation that the driver has woken, inside a poll of its task; its word is
+     * EDO__OP_IDLE again. base.result: its result, or -EAGAIN: it may try again. Answers as
+     * drive. */
+    edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* The source was closed under a parked operation, which is to end soon as if cancelled. Called
-     * under the source's lock. Returns: a prepared wake for the caller to commit, or NULL. Any
-     * thread. */
-    edo_wakeable *(*hang_up)(edo_driver *driver, edo__source *source, edo_op *op);
+    /* Asks an operation to end that is parked, or that the driver has woken (word and base.result
+     * as for resume), inside a poll of its task: EDO_READY with base.result (its own, or -ECANCELED
+     * if it had no effect), or EDO_PENDING until the kernel has released it. May be asked again. */
+    edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
     /* No operation refers to the source any more: closes the descriptor unless it is borrowed, and
      * calls source->release when no event can refer to it. Called, with the driver pinned, for
@@ -223,25 +232,29 @@ static inline void edo__source_close_fd(edo__source *source)
     source->fd = -1;
 }
 
-/* The operation becomes the waiter of its side, of a source that is not closed: the closer sets
- * CLOSED before it takes the lock to hang up, so either it finds the waiter, or who parks finds the
- * bit. Under the source's lock. */
+/* Where an operation of a driver's runtime would wait now. The closer sets CLOSED before it takes the
+ * lock to have the waiters polled: either it finds the waiter, or the poll that parks finds the bit.
+ * Under the source's lock.
+ * Returns: 0; -ECANCELED: the source is closed; -EXDEV: another runtime waits.
+ * *driver: this one, or the one of the same runtime where others wait. */
+int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
+
+/* Parks an operation. Under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
-/* Whether it is still parked; then this poll's waker is the one to be woken from now on. Inside a
- * poll. */
-bool edo__op_is_parked(edo__source *source, edo_op *op, edo_wakeable *waker);
+/* Ends the wait of a parked operation. Under the source's lock. */
+void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* Its wait is over. Returns: a prepared wake. Under the source's lock. */
-edo_wakeable *edo__op_wake(edo__source *source, edo_op *op);
+/* One poll of an operation; `here`: the driver that starts it. Inside a poll. */
+edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
+                      bool ending);
+
+/* Has all waiters of a source polled again. They stay parked. Any thread. */
+void edo__source_repoll(edo__source *source);
 
 /* There is something for the side, as a driver of readiness learns of it: one more event. Under the
  * source's lock. */
 void edo__note_ready(edo__side *side, uint32_t final);
-
-/* It is with nobody any more, and waits no longer if it did. Inside a poll, under the source's
- * lock. */
-void edo__op_leave(edo__source *source, edo_op *op);
 
 /* Makes the call that the operation asks for, once, without blocking. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
@@ -295,6 +308,12 @@ enum {
 static inline unsigned edo__side_of(const edo_op *op)
 {
     return op->detail >> 8 & 1;
+}
+
+/* The side in whose list an operation waits: that of reading, if it waits for both. */
+static inline edo__side *edo__op_place(edo__source *source, const edo_op *op)
+{
+    return &source->sides[edo__side_of(op)];
 }
 
 static inline edo__request edo__request_of(const edo_op *op)

@@ -2,45 +2,51 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-/* Under the lock. */
-static void set_waiter_of_side(edo__side *side, edo_op *waiter)
+/* ---- where ---- */
+
+/* Whether anything of another runtime waits on a side, or is registered for it. Under the lock. */
+static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
-    side->mark = (uint8_t)edo__lock_mark;
-    side->waiter = waiter;
+    bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;
+    return in_use && side->driver->runtime != driver->runtime;
 }
 
-/* Under the lock. */
-static void set_waiter(edo__source *source, const edo_op *op, edo_op *waiter)
+int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver)
 {
-    set_waiter_of_side(&source->sides[edo__side_of(op)], waiter);
-    if (op->detail & EDO__DETAIL_BOTH_SIDES)
-        set_waiter_of_side(&source->sides[EDO__WRITE_SIDE], waiter);
+    edo__side *side = edo__op_place(source, op);
+    if (edo_load_relaxed(&source->state) & EDO__SOURCE_CLOSED) return -ECANCELED;
+    if (!(source->traits & EDO__SOURCE_SEVERAL)) return 0;
+    for (unsigned i = 0; i < EDO__SIDES; i++)
+        if (is_foreign(&source->sides[i], *driver)) return -EXDEV;
+    if (!edo__wait_list_is_empty(&side->waiters)) *driver = side->driver;
+    return 0;
 }
 
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker)
 {
-    set_waiter(source, op, op);
-    op->waker = waker;
-    op->link.at.driver = driver;
-    edo_store_relaxed(&op->word, EDO__OP_PARKED);
+    edo__side *side = edo__op_place(source, op);
+    edo__wait_enqueue(edo__side_waiters(side), op, waker);
+    side->driver = driver;
 }
 
-bool edo__op_is_parked(edo__source *source, edo_op *op, edo_wakeable *waker)
+/* ---- waking ---- */
+
+/* The links are free from here on: they name the driver for the poll, which takes the lock. */
+void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
-    if (edo_load_acquire(&op->word) != EDO__OP_PARKED) return false;
+    edo__side *side = edo__op_place(source, op);
+    edo__wait_wake(&side->waiters, op, wakes);
+    op->link.at.driver = side->driver;
+}
+
+void edo__source_repoll(edo__source *source)
+{
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&source->lock);
-    bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
-    if (parked && source->sides[edo__side_of(op)].waiter != op)
-        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
-    if (parked) op->waker = waker;
+    for (unsigned side = 0; side < EDO__SIDES; side++)
+        edo__wait_repoll_all(edo__side_waiters(&source->sides[side]), &wakes);
     edo__lock_give(&source->lock);
-    return parked;
-}
-
-void edo__op_leave(edo__source *source, edo_op *op)
-{
-    if (edo_load_relaxed(&op->word) == EDO__OP_PARKED) set_waiter(source, op, NULL);
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    edo__wakes_commit(&wakes);
 }
 
 void edo__note_ready(edo__side *side, uint32_t final)
@@ -51,12 +57,34 @@ void edo__note_ready(edo__side *side, uint32_t final)
     } while (!edo_cas_relaxed(&side->ready, &word, news));
 }
 
-/* After the store the operation may be gone, but not before the lock is given: its poll reads the
- * word, and its task, if it was not running, cannot run before the commit. */
-edo_wakeable *edo__op_wake(edo__source *source, edo_op *op)
+/* ---- polling ---- */
+
+/* Whether an operation that has begun still waits, and with which driver; else which one has woken
+ * it. */
+static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
+                        edo_driver **ret_driver)
 {
-    edo_wakeable *prepared = edo__wake_prepare(op->waker);
-    set_waiter(source, op, NULL);
-    edo_store_release(&op->word, EDO__OP_WOKEN);
-    return prepared;
+    edo__lock_take(&source->lock);
+    bool waits = edo__wait_goes_on(op, waker);
+    *ret_driver = waits ? edo__op_place(source, op)->driver : op->link.at.driver;
+    edo__lock_give(&source->lock);
+    return waits;
+}
+
+static edo_poll start(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
+                      bool ending)
+{
+    if (!ending) return here->ops->drive(here, source, op, waker);
+    op->base.result = -ECANCELED;
+    return EDO_READY;
+}
+
+edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
+                      bool ending)
+{
+    edo_driver *there;
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) return start(source, op, here, waker, ending);
+    bool waits = still_waits(source, op, waker, &there);
+    if (ending) return there->ops->cancel(there, source, op, waker);
+    return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
 }

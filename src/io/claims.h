@@ -1,14 +1,15 @@
 /* Claims: which sides of a stream or a listener have an operation in flight, and its end.
  *
- * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*).
+ * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). A source that takes
+ * several operations per side counts them instead, in units of EDO__SOURCE_USER.
  *
  *     take   an operation, before its first try: sets the bits of its sides; -EBUSY if one is set
  *     leave  the operation, at its end: clears them
- *     close  the owner, once: sets CLOSED and CLOSING, hangs up parked operations, leaves CLOSING
+ *     close  the owner, once: sets CLOSED and CLOSING, has parked operations polled, leaves CLOSING
  *
  * The leave after which the word is CLOSED alone ends the object. All changes are
  * read-modify-writes of one word, so exactly one leave does. CLOSING keeps the object while the
- * closer still hangs up: else an operation that it wakes could leave first and end it.
+ * closer still wakes: else an operation that it wakes could leave first and end it.
  *
  * Order: a take acquires and a leave is acquire and release. So one operation's work on a side comes
  * before the next one's claim, and all of it before the end.

@@ -98,7 +98,6 @@ void edo__source_close(edo__source *source);
 
 /* The parts of a close, for a stream whose claims are the source's: wakes the operations parked at a
  * closed source; ends a source that nobody uses any more. */
-void edo__source_hang_up(edo__source *source);
 void edo__source_end(edo__source *source);
 
 /* One step of an operation that has a claim: EDO_READY with base.result. The operation ends early

@@ -34,29 +34,32 @@ void edo__source_end(edo__source *source)
     source->release(source);
 }
 
+/* One operation of a source that takes several at once; the bits of the sides of any other. */
+static uint32_t weight(const edo__source *source, uint32_t sides)
+{
+    return source->traits & EDO__SOURCE_SEVERAL ? (uint32_t)EDO__SOURCE_USER : sides;
+}
+
+/* A claim of both sides excludes all other operations. */
+static int claim_one_of_several(edo__source *source, uint32_t sides)
+{
+    uint32_t state = edo_load_relaxed(&source->state);
+    do {
+        if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
+        if (sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER) return -EBUSY;
+    } while (!edo_cas_acquire(&source->state, &state, state + EDO__SOURCE_USER));
+    return 0;
+}
+
 int edo__source_claim(edo__source *source, uint32_t sides)
 {
+    if (source->traits & EDO__SOURCE_SEVERAL) return claim_one_of_several(source, sides);
     return edo__claims_take(&source->state, sides);
 }
 
 void edo__source_leave(edo__source *source, uint32_t sides)
 {
-    if (edo__claims_leave(&source->state, sides)) edo__source_end(source);
-}
-
-void edo__source_hang_up(edo__source *source)
-{
-    edo_wakeable *wakes[EDO__SIDES] = { NULL, NULL };
-    edo__lock_take(&source->lock);
-    for (unsigned side = 0; side < EDO__SIDES; side++) {
-        edo_op *op = edo__side_waiter(&source->sides[side]);
-        if (!op) continue;
-        edo_driver *driver = op->link.at.driver;
-        wakes[side] = driver->ops->hang_up(driver, source, op);
-    }
-    edo__lock_give(&source->lock);
-    for (unsigned side = 0; side < EDO__SIDES; side++)
-        edo__wake_commit(wakes[side]);
+    if (edo__claims_leave(&source->state, weight(source, sides))) edo__source_end(source);
 }
 
 static _Noreturn void misuse_closed(const edo__source *source, const char *call)
@@ -77,28 +80,13 @@ void edo__source_close(edo__source *source)
     if (before & EDO__SOURCE_CLOSED)
         misuse_closed(source,
                       source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
-    if (before) edo__source_hang_up(source);
-    edo__source_leave(source, EDO__SOURCE_CLOSING);
+    if (before) edo__source_repoll(source);
+    if (edo__claims_leave(&source->state, EDO__SOURCE_CLOSING)) edo__source_end(source);
 }
 
 /* A new operation goes to the driver of the worker that polls it. */
-static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
-{
-    edo_driver *driver = cx->worker->driver;
-    return driver->ops->drive(driver, source, op, cx->waker);
-}
-
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
 {
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-        if (ending) {
-            op->base.result = -ECANCELED;
-            return EDO_READY;
-        }
-        return begin(source, op, cx);
-    }
-    edo_driver *driver = op->link.at.driver;
-    return ending ? driver->ops->cancel(driver, source, op, cx->waker)
-                  : driver->ops->drive(driver, source, op, cx->waker);
+    return edo__op_step(source, op, cx->worker->driver, cx->waker, ending);
 }

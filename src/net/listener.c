@@ -18,9 +18,9 @@ enum { DEFAULT_BACKLOG = 1024 };
 
 struct edo_listener {
     edo__source source;
-    int64_t pause;        // the last one, or 0; the claim of the read side
-    edo_op *pausing;      // the accept that pauses, for the closer; the source's lock
-    uint32_t conn_traits; // of its connections
+    edo_atomic(int64_t) pause; // ns, the last one; 0: none since the last connection
+    edo__wait_list pausing;    // accepts that pause; the source's lock
+    uint32_t conn_traits;      // of its connections
 };
 
 /* To a peer whose connection nobody will take: it learns. */
@@ -41,9 +41,10 @@ static edo_listener *create(int fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
-    edo__source_init(&listener->source, fd, EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER, release);
+    edo__source_init(&listener->source, fd,
+                     EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER | EDO__SOURCE_SEVERAL, release);
     listener->pause = 0;
-    listener->pausing = NULL;
+    listener->pausing = (edo__wait_list){ NULL };
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     listener->source.maker = edo__maker_create("listener", fd);
     return listener;
@@ -232,16 +233,16 @@ int edo_listener_address(const edo_listener *listener, char *buffer, size_t size
     return edo__address_of_socket(listener->source.fd, false, buffer, size);
 }
 
-static void wake_pausing(edo_listener *listener)
+static void repoll_pausing(edo_listener *listener)
 {
-    edo_wakeable *wake = NULL;
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&listener->source.lock);
-    if (listener->pausing) wake = edo__wake_prepare(listener->pausing->waker);
+    edo__wait_repoll_all(&listener->pausing, &wakes);
     edo__lock_give(&listener->source.lock);
-    edo__wake_commit(wake);
+    edo__wakes_commit(&wakes);
 }
 
-/* The claim of the write side, which nobody else makes, keeps the listener while it is closed. */
+/* A claim keeps the listener while it is closed. */
 void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
@@ -250,7 +251,7 @@ void edo_listener_close(edo_listener *listener)
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
     edo__source_close(source);
     if (rc < 0) return;
-    wake_pausing(listener);
+    repoll_pausing(listener);
     edo__source_leave(source, EDO__SOURCE_WRITING);
 }
 
@@ -295,22 +296,27 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-static void set_pausing(edo_listener *listener, edo_op *op, edo_wakeable *waker)
+/* While others pause it pauses as long as they do. Returns: whether this is the first pause since the
+ * last connection. Under the source's lock. */
+static bool lengthen_pause(edo_listener *listener)
 {
-    edo__lock_take(&listener->source.lock);
-    listener->pausing = op;
-    if (op) op->waker = waker;
-    edo__lock_give(&listener->source.lock);
+    int64_t pause = edo_load_relaxed(&listener->pause);
+    if (pause && !edo__wait_list_is_empty(&listener->pausing)) return false;
+    int64_t next = pause ? pause * 2 : FIRST_PAUSE;
+    edo_store_relaxed(&listener->pause, next < LAST_PAUSE ? next : LAST_PAUSE);
+    return !pause;
 }
 
-static void begin_pause(edo_listener *listener, edo_op *op)
+static void begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
 {
-    if (!listener->pause)
-        edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times",
-                 edo_strerror(op->base.result));
-    listener->pause = listener->pause ? listener->pause * 2 : FIRST_PAUSE;
-    if (listener->pause > LAST_PAUSE) listener->pause = LAST_PAUSE;
-    accept_of(op)->paused_until = edo__deadline_after(listener->pause);
+    int64_t error = op->base.result;
+    edo__lock_take(&listener->source.lock);
+    bool first = lengthen_pause(listener);
+    accept_of(op)->paused_until = edo__deadline_after(edo_load_relaxed(&listener->pause));
+    edo__wait_enqueue(&listener->pausing, op, waker);
+    edo__lock_give(&listener->source.lock);
+    if (first)
+        edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times", edo_strerror(error));
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
@@ -327,7 +333,7 @@ static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, 
         drop_connection(fd);
         return leave(listener, op, cx, -ENOMEM);
     }
-    listener->pause = 0;
+    if (edo_load_relaxed(&listener->pause)) edo_store_relaxed(&listener->pause, 0);
     *accept_of(op)->ret_conn = io;
     return leave(listener, op, cx, 0);
 }
@@ -341,17 +347,28 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-/* The closer sets CLOSED before it looks for who pauses: either it finds us, or we find the bit. */
+/* The closer sets CLOSED before it takes the lock to have them polled: either it finds the operation
+ * in the list, or the poll finds the bit. */
+static bool goes_on_pausing(edo_listener *listener, edo_op *op, const edo_cx *cx)
+{
+    edo__lock_take(&listener->source.lock);
+    bool pauses = cx->fate == EDO_LIVE && cx->now < accept_of(op)->paused_until &&
+                  !edo__source_is_closed(&listener->source);
+    if (pauses)
+        edo__wait_goes_on(op, cx->waker);
+    else
+        edo__wait_leave(&listener->pausing, op);
+    edo__lock_give(&listener->source.lock);
+    return pauses;
+}
+
 static bool is_pausing(edo_listener *listener, edo_op *op, edo_cx *cx)
 {
-    int64_t until = accept_of(op)->paused_until;
-    if (until == 0) return false;
-    set_pausing(listener, op, cx->waker);
-    if (cx->fate == EDO_LIVE && cx->now < until && !edo__source_is_closed(&listener->source)) {
-        edo_cx_deadline(cx, until);
+    if (accept_of(op)->paused_until == 0) return false;
+    if (goes_on_pausing(listener, op, cx)) {
+        edo_cx_deadline(cx, accept_of(op)->paused_until);
         return true;
     }
-    set_pausing(listener, NULL, NULL);
     accept_of(op)->paused_until = 0;
     return false;
 }
@@ -370,7 +387,7 @@ static edo_poll accept_poll(edo_future *future, edo_cx *cx)
         int64_t result = op->base.result;
         if (result >= 0) return take_connection(listener, op, cx, (int)result);
         if (is_shortage(result))
-            begin_pause(listener, op);
+            begin_pause(listener, op, cx->waker);
         else if (!is_broken_connection(result))
             return leave(listener, op, cx, result);
         edo__use_budget(cx);

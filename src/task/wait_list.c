@@ -79,6 +79,12 @@ void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes)
         edo__wait_wake(list, list->first, wakes);
 }
 
+void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes)
+{
+    for (edo_op *op = list->first; op; op = edo__wait_next(list, op))
+        add(wakes, edo__wake_prepare(op->waker));
+}
+
 void edo__wakes_commit(edo__wakes *wakes)
 {
     edo__task_push_chain(wakes->first);

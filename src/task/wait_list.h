@@ -61,6 +61,9 @@ void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 /* Wakes all. Under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
+/* Has the tasks of all polled again; the operations stay in the list. Under the lock. */
+void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
+
 /* The one that waits longest; NULL: none. Under the lock. */
 static inline edo_op *edo__wait_first(const edo__wait_list *list)
 {

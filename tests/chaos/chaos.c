@@ -1,16 +1,14 @@
 /* The chaos driver. Every source has a shadow in each chaos driver that it was used with: a source
- * of the inner epoll driver's on the same descriptor, with a seat for each side. An operation that
- * is driven takes the seat of its side and is parked there:
+ * of the inner epoll driver's on the same descriptor. An operation that is driven gets a seat there
+ * and is parked:
  *
- *     FREE ---- drive: parked, held back ------------------> HELD
- *     HELD ---- turn: due, and the inner driver is done ---> DONE (its task is woken)
+ *     drive: parked, held back ----------------------------> HELD
+ *     HELD ---- turn: due, and the inner driver is done ---> the task is woken, the seat is gone
  *     HELD ---- turn: due, but the call would block -------> INSIDE (parked in the inner driver)
  *     INSIDE -- the inner driver wakes the seat -----------> HELD
- *     HELD, INSIDE -- cancel ------------------------------> HELD (cancelling), then DONE
- *     DONE ---- drive or cancel: takes the result ---------> FREE
+ *     HELD, INSIDE -- cancel ------------------------------> HELD (cancelling)
  *
- * One lock guards all seats of the process. It is taken before a source's own; hang_up, which is
- * called under that one, touches no seat.
+ * One lock guards all seats of the process. It is taken before a source's own.
  */
 #include "chaos/chaos.h"
 
@@ -38,11 +36,12 @@ typedef struct chaos {
     edo__node shadows;
 } chaos;
 
-typedef enum seat_state { FREE, HELD, INSIDE, DONE } seat_state;
+typedef enum seat_state { NEW, HELD, INSIDE } seat_state;
 
 typedef struct chaos_seat {
     edo_user_wakeable waker; // what the inner driver wakes
     struct chaos_shadow *shadow;
+    edo__node mine; // among those of the shadow
     edo__node held;
     edo_op inner; // what the inner driver is given
     edo_op *op;
@@ -50,7 +49,6 @@ typedef struct chaos_seat {
     bool is_cancelling, is_to_fail;
     edo_atomic(bool) is_woken; // by the inner driver
     uint32_t turns_left;
-    int64_t result;
 } chaos_seat;
 
 typedef struct chaos_shadow {
@@ -60,7 +58,7 @@ typedef struct chaos_shadow {
     bool is_visit;             // for one operation, on a source that another kind of driver has
     chaos *driver;
     edo__node mine; // among those of the driver
-    chaos_seat seats[EDO__SIDES];
+    edo__node seats;
 } chaos_shadow;
 
 static pthread_mutex_t seats_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -93,12 +91,6 @@ static void hold(chaos_seat *seat)
     seat->state = HELD;
 }
 
-static void let_go(chaos_seat *seat, seat_state next)
-{
-    if (seat->state == HELD) edo__list_remove(&seat->held);
-    seat->state = next;
-}
-
 /* The inner driver says that the descriptor may be ready. By the thread that turns it, under the
  * lock of the inner source, which others take under ours: so the rest comes behind the turn. */
 static void on_inner_wake(edo_user_wakeable *waker)
@@ -116,8 +108,8 @@ static void hold_woken(chaos *driver)
     pthread_mutex_lock(&seats_lock);
     edo__list_each(&driver->shadows, node) {
         chaos_shadow *shadow = edo__container(node, chaos_shadow, mine);
-        for (unsigned side = 0; side < EDO__SIDES; side++) {
-            chaos_seat *seat = &shadow->seats[side];
+        edo__list_each(&shadow->seats, seat_node) {
+            chaos_seat *seat = edo__container(seat_node, chaos_seat, mine);
             if (edo_load_relaxed(&seat->is_woken) && seat->state == INSIDE) hold(seat);
             edo_store_relaxed(&seat->is_woken, false);
         }
@@ -186,10 +178,7 @@ static chaos_shadow *make_shadow(chaos *driver, edo__source *source)
                      release_shadow);
     made->outer = source;
     made->driver = driver;
-    for (unsigned side = 0; side < EDO__SIDES; side++) {
-        edo_user_wakeable_init(&made->seats[side].waker, on_inner_wake);
-        made->seats[side].shadow = made;
-    }
+    edo__list_init(&made->seats);
     edo__list_push(&driver->shadows, &made->mine);
     return made;
 }
@@ -260,17 +249,50 @@ static void unlock_both(edo__source *source)
 
 /* ---- operations; both locks are held ---- */
 
-/* Holds it back. A foreign loop may be asleep, or the worker whose driver it is. */
-static edo_poll park(chaos_seat *seat, edo_op *op, edo_wakeable *waker)
+static chaos_seat *add_seat(chaos_shadow *shadow, edo_op *op)
+{
+    chaos *driver = shadow->driver;
+    chaos_seat *seat = calloc(1, sizeof *seat);
+    if (!seat) return NULL;
+    edo_user_wakeable_init(&seat->waker, on_inner_wake);
+    seat->shadow = shadow;
+    seat->op = op;
+    seat->inner = inner_op(driver, op);
+    seat->is_to_fail = ++driver->started == driver->options.fault_at;
+    edo__list_push(&shadow->seats, &seat->mine);
+    return seat;
+}
+
+/* The operation has its result. */
+static void drop_seat(chaos_seat *seat)
+{
+    chaos_shadow *shadow = seat->shadow;
+    if (seat->state == HELD) edo__list_remove(&seat->held);
+    edo__list_remove(&seat->mine);
+    free(seat);
+    if (shadow->is_visit) drop_shadow(shadow);
+}
+
+/* The seat of an operation that is parked. */
+static chaos_seat *seat_of(chaos *driver, const edo_op *op)
+{
+    edo__list_each(&driver->shadows, node) {
+        chaos_shadow *shadow = edo__container(node, chaos_shadow, mine);
+        edo__list_each(&shadow->seats, seat_node) {
+            chaos_seat *seat = edo__container(seat_node, chaos_seat, mine);
+            if (seat->op == op) return seat;
+        }
+    }
+    abort();
+}
+
+/* A foreign loop may be asleep, or the worker whose driver it is. */
+static void hold_now(chaos_seat *seat)
 {
     chaos *driver = seat->shadow->driver;
     hold(seat);
-    seat->op = op;
-    op->link.at.extra = seat;
-    edo__op_park(seat->shadow->outer, op, &driver->base, waker);
     if (driver->is_watched || edo_runtime_workers(driver->base.runtime))
         driver->inner->ops->unpark(driver->inner);
-    return EDO_PENDING;
 }
 
 static edo_poll refuse(edo_op *op, int error)
@@ -279,88 +301,62 @@ static edo_poll refuse(edo_op *op, int error)
     return EDO_READY;
 }
 
-static edo_poll start(chaos *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+static edo_poll start(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (edo__source_is_closed(source)) return refuse(op, -ECANCELED);
-    chaos_shadow *shadow = shadow_of(driver, source);
-    if (!shadow) return refuse(op, -ENOMEM);
-    chaos_seat *seat = &shadow->seats[edo__side_of(op)];
-    if (seat->state != FREE) edo__misuse(op->base.ops->name, "its side of the stream is taken");
-    seat->inner = inner_op(driver, op);
-    seat->is_cancelling = false;
-    seat->is_to_fail = ++driver->started == driver->options.fault_at;
-    return park(seat, op, waker);
-}
-
-static edo_poll take_result(chaos_seat *seat, edo_op *op)
-{
-    let_go(seat, FREE);
-    op->word = EDO__OP_IDLE;
-    op->base.result = seat->result;
-    if (seat->shadow->is_visit) drop_shadow(seat->shadow);
-    return EDO_READY;
-}
-
-static void check_home(const edo__source *source, const edo_op *op)
-{
-    if (source->sides[edo__side_of(op)].waiter != op)
-        edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
-}
-
-static edo_poll go_on(edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    chaos_seat *seat = op->link.at.extra;
-    if (seat->state == DONE) return take_result(seat, op);
-    check_home(source, op);
-    op->waker = waker;
+    int rc = edo__op_may_park(source, op, &driver);
+    if (rc < 0) return refuse(op, rc);
+    chaos_shadow *shadow = shadow_of(chaos_of(driver), source);
+    chaos_seat *seat = shadow ? add_seat(shadow, op) : NULL;
+    if (!seat) return refuse(op, -ENOMEM);
+    edo__op_park(source, op, driver, waker);
+    hold_now(seat);
     return EDO_PENDING;
 }
 
 static edo_poll chaos_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     lock_both(source);
-    bool is_idle = op->word == EDO__OP_IDLE;
-    edo_poll poll = is_idle ? start(chaos_of(base), source, op, waker) : go_on(source, op, waker);
+    edo_poll poll = start(base, source, op, waker);
     unlock_both(source);
     return poll;
+}
+
+/* It is woken with its result only. */
+static edo_poll chaos_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    (void)base;
+    (void)source;
+    (void)op;
+    (void)waker;
+    return EDO_READY;
 }
 
 static void begin_cancel(chaos_seat *seat)
 {
     edo_driver *inner = seat->shadow->driver->inner;
-    if (seat->state == INSIDE)
+    if (edo_load_relaxed(&seat->inner.word) != EDO__OP_IDLE)
         inner->ops->cancel(inner, &seat->shadow->source, &seat->inner, &seat->waker.head);
     seat->is_cancelling = true;
-}
-
-/* After a hang-up it is parked again. */
-static edo_poll go_on_cancelling(edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    chaos_seat *seat = op->link.at.extra;
-    if (seat->state == DONE) return take_result(seat, op);
-    if (seat->is_cancelling) return go_on(source, op, waker);
-    begin_cancel(seat);
-    return park(seat, op, waker);
+    hold_now(seat);
 }
 
 static edo_poll chaos_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    (void)base;
     lock_both(source);
-    edo_poll poll = go_on_cancelling(source, op, waker);
+    bool waits = op->word == EDO__OP_PARKED && edo__wait_goes_on(op, waker);
+    if (waits) {
+        chaos_seat *seat = seat_of(chaos_of(base), op);
+        if (!seat->is_cancelling) begin_cancel(seat);
+    }
+    op->word = waits ? EDO__OP_PARKED : EDO__OP_IDLE;
     unlock_both(source);
-    return poll;
+    return waits ? EDO_PENDING : EDO_READY;
 }
 
 /* ---- completing ---- */
 
-static edo_wakeable *chaos_hang_up(edo_driver *base, edo__source *source, edo_op *op)
-{
-    (void)base;
-    return edo__op_wake(source, op);
-}
-
-/* A cancelled call may have been made before the cancellation came. */
+/* A cancelled call may have been made before the cancellation came. Nothing of the inner driver's is
+ * left then. */
 static edo_poll end_cancelled(chaos_seat *seat)
 {
     bool was_late = random_below(seat->shadow->driver, 2);
@@ -373,6 +369,8 @@ static edo_poll run_inner(chaos_seat *seat)
 {
     edo_driver *inner = seat->shadow->driver->inner;
     if (seat->is_cancelling) return end_cancelled(seat);
+    if (edo_load_relaxed(&seat->inner.word) != EDO__OP_IDLE)
+        return edo__op_step(&seat->shadow->source, &seat->inner, inner, &seat->waker.head, false);
     if (seat->is_to_fail) {
         seat->inner.base.result = -seat->shadow->driver->options.fault;
         return EDO_READY;
@@ -383,27 +381,25 @@ static edo_poll run_inner(chaos_seat *seat)
 static edo_wakeable *wake_for_nothing(chaos_seat *seat)
 {
     chaos *driver = seat->shadow->driver;
-    bool is_parked = seat->op->word == EDO__OP_PARKED;
-    if (!is_parked || !is_percent(driver, driver->options.spurious)) return NULL;
-    return edo__wake_prepare(seat->op->waker);
+    return is_percent(driver, driver->options.spurious) ? edo__wake_prepare(seat->op->waker) : NULL;
 }
 
-/* One turn of a seat that is held back. An operation that was hung up has left its place, and waits
- * for its task to cancel it. */
-static edo_wakeable *step(chaos_seat *seat)
+/* One turn of a seat that is held back. */
+static edo_wakeable *step(chaos_seat *seat, edo__wakes *wakes)
 {
-    if (seat->op->word != EDO__OP_PARKED) return NULL;
     if (seat->turns_left > 0) {
         seat->turns_left--;
         return wake_for_nothing(seat);
     }
     if (run_inner(seat) == EDO_PENDING) {
-        let_go(seat, INSIDE);
+        edo__list_remove(&seat->held);
+        seat->state = INSIDE;
         return wake_for_nothing(seat);
     }
-    seat->result = seat->inner.base.result;
-    let_go(seat, DONE);
-    return edo__op_wake(seat->shadow->outer, seat->op);
+    seat->op->base.result = seat->inner.base.result;
+    edo__op_wake(seat->shadow->outer, seat->op, wakes);
+    drop_seat(seat);
+    return NULL;
 }
 
 /* Returns: how many were looked at. */
@@ -415,10 +411,12 @@ static int step_all(chaos *driver)
         next = node->next;
         chaos_seat *held = edo__container(node, chaos_seat, held);
         edo__source *source = held->shadow->outer;
+        edo__wakes wakes = { NULL, NULL };
         edo__lock_take(&source->lock);
-        edo_wakeable *prepared = step(held);
+        edo_wakeable *prepared = step(held, &wakes);
         edo__lock_give(&source->lock);
         edo__wake_commit(prepared);
+        edo__wakes_commit(&wakes);
         count++;
     }
     pthread_mutex_unlock(&seats_lock);
@@ -540,8 +538,8 @@ const edo_driver_ops chaos_driver = {
     .open = chaos_open,
     .close = chaos_close,
     .drive = chaos_drive,
+    .resume = chaos_resume,
     .cancel = chaos_cancel,
-    .hang_up = chaos_hang_up,
     .forget = chaos_forget,
     .turn = chaos_turn,
     .unpark = chaos_unpark,

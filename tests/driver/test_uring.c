@@ -149,7 +149,8 @@ static void lose_byte(other_thread *other, edo_runtime *here)
     assert_int_equal(edo_spawn_with(&task, &options, end_op, .op = &op), 0);
     edo_turn(here, 0);
     edo_turn(here, 0);
-    assert_ptr_equal(op.link.at.driver, here->seats[0]->driver);
+    edo_driver *waits_at = edo__io_source(io)->sides[EDO__READ_SIDE].driver;
+    assert_ptr_equal(waits_at, here->seats[0]->driver);
     fd_write_all(peer, "b", 1);
     while (!edo_task_is_done(task))
         edo_turn(here, EDO_NEVER);
@@ -195,7 +196,8 @@ edo_async(not_asked)
         assert_int_equal(n, 0);
         settle();
         edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->seats[0]->driver)),
-                        edo__uring_tag(edo__io_source(self->io), EDO__TAG_READ));
+                        edo__uring_tag(edo__wait_first(
+                            &edo__io_source(self->io)->sides[EDO__READ_SIDE].waiters)));
         settle();
         assert_false(edo_task_is_done(self->task));
         fd_write_all(self->peer, "b", 1);

@@ -285,7 +285,7 @@ test(ends_elsewhere)
             edo_io *io = open_stream(kind, &peer);
             set_read(&read, io);
             assert_int_equal(chore_poll(&read, drivers[0], false), EDO_PENDING);
-            assert_ptr_equal(read.op.link.at.driver, drivers[0]);
+            assert_ptr_equal(read.source->sides[EDO__READ_SIDE].driver, drivers[0]);
             if (i % 2) await_sleep(drivers[0]);
             end_read(&read, drivers[1], io, peer, (ending)(i % ENDINGS));
         }

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "io/io.h"
+
 /* ---- a second operation on a side ---- */
 
 struct second_read {
@@ -269,6 +271,103 @@ async_test(shutdown_cancelled, edo_io *a, *b; edo_op op;)
         assert_int_equal(n, 1);
         edo_close(self->a);
         edo_close(self->b);
+        edo_return(0);
+    }
+}
+
+/* ---- a socket that takes several operations per side ---- */
+
+enum { SEVERAL = 3 };
+
+static edo_io *open_datagrams(int *ret_peer)
+{
+    int fds[2];
+    assert_return_code(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds),
+                       errno);
+    *ret_peer = fds[1];
+    edo_io *io = edo__fd_io_create(fds[0], EDO__SOURCE_SOCKET | EDO__SOURCE_SEVERAL);
+    assert_non_null(io);
+    return io;
+}
+
+struct several {
+    edo_task *tasks[SEVERAL];
+    char bytes[SEVERAL];
+};
+
+static void start_several(struct several *several, edo_io *io, bool writes)
+{
+    for (int i = 0; i < SEVERAL; i++) {
+        char *byte = &several->bytes[i];
+        edo_op op = writes ? edo_write(io, byte, 1) : edo_read(io, byte, 1);
+        assert_int_equal(edo_spawn(&several->tasks[i], run_op, .op = op), 0);
+    }
+}
+
+/* One event for two datagrams; the first reader is cancelled. */
+async_test(several_readers, edo_io *io; struct several several; int peer, i, sum;)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_datagrams(&self->peer);
+        start_several(&self->several, self->io, false);
+        settle();
+        edo_task_cancel(self->several.tasks[0]);
+        edo_await(n, edo_join(self->several.tasks[0]));
+        assert_int_equal(n, -ECANCELED);
+        fd_write_all(self->peer, "a", 1);
+        fd_write_all(self->peer, "b", 1);
+        self->sum = 0;
+        for (self->i = 1; self->i < SEVERAL; self->i++) {
+            edo_await(n, edo_join(self->several.tasks[self->i]));
+            assert_int_equal(n, 1);
+            self->sum += self->several.bytes[self->i];
+        }
+        assert_int_equal(self->sum, 'a' + 'b');
+        if (driver_is("epoll") && !test_workers()) assert_int_equal(self->several.bytes[1], 'a');
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+async_test(several_writers, edo_io *io; struct several several; int peer, i; size_t sent; char byte;)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_datagrams(&self->peer);
+        shrink_buffer(edo_io_fd(self->io));
+        for (self->sent = 0; write(edo_io_fd(self->io), "x", 1) == 1; self->sent++)
+            continue;
+        start_several(&self->several, self->io, true);
+        settle();
+        for (int i = 0; i < SEVERAL; i++)
+            assert_false(edo_task_is_done(self->several.tasks[i]));
+        for (; self->sent; self->sent--)
+            fd_read_all(self->peer, &self->byte, 1);
+        for (self->i = 0; self->i < SEVERAL; self->i++) {
+            edo_await(n, edo_join(self->several.tasks[self->i]));
+            assert_int_equal(n, 1);
+        }
+        edo_close(self->io);
+        close(self->peer);
+        edo_return(0);
+    }
+}
+
+async_test(close_under_several, edo_io *io; struct several several; int peer, i;)
+{
+    edo_body {
+        int64_t n;
+        self->io = open_datagrams(&self->peer);
+        start_several(&self->several, self->io, false);
+        settle();
+        edo_close(self->io);
+        for (self->i = 0; self->i < SEVERAL; self->i++) {
+            edo_await(n, edo_join(self->several.tasks[self->i]));
+            assert_int_equal(n, -ECANCELED);
+        }
+        close(self->peer);
         edo_return(0);
     }
 }

@@ -137,6 +137,35 @@ test(first_of_two_runtimes_ends)
     assert_int_equal(edo_runtime_destroy(second), 0);
 }
 
+/* ---- a listener takes several accepts, of one runtime at a time ---- */
+
+test(accepts_of_two_runtimes)
+{
+    edo_runtime *first = new_runtime(), *second = new_runtime();
+    edo_listener *listener;
+    assert_int_equal(edo_wait(edo_tcp_listen("127.0.0.1:0", &listener)), 0);
+    edo_io *conns[3] = { NULL, NULL, NULL };
+    edo_task *tasks[2];
+    for (int i = 0; i < 2; i++)
+        tasks[i] = start(first, edo_accept(listener, &conns[i]));
+    int64_t n = edo_block_on(second, run_op, .op = edo_accept(listener, &conns[2]));
+    assert_int_equal(n, -EXDEV);
+    int clients[3];
+    for (int i = 0; i < 3; i++)
+        clients[i] = connect_plainly(listener);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(finish_within(first, tasks[i], edo_s(20)), 0);
+    n = edo_block_on(second, run_op, .op = edo_accept(listener, &conns[2])); // nothing waits there
+    assert_int_equal(n, 0);
+    for (int i = 0; i < 3; i++) {
+        edo_close(conns[i]);
+        close(clients[i]);
+    }
+    edo_listener_close(listener);
+    assert_int_equal(edo_runtime_destroy(first), 0);
+    assert_int_equal(edo_runtime_destroy(second), 0);
+}
+
 /* ---- a stream that goes back and forth between threads that sleep in their drivers ---- */
 
 enum { LAPS = 3000, SPINS = 2000 };

@@ -466,6 +466,100 @@ MODEL(far_read_against_close,
     model_assert(far->results[0] == -ECANCELED);
 }
 
+/* ---- several waiters of one side ---- */
+
+static far_read *waiting[2];
+
+/* Both are parked, one byte each. */
+static void set_up_several(void)
+{
+    set_up_far(0);
+    edo__io_source(k->io)->traits |= EDO__SOURCE_SEVERAL;
+    for (unsigned i = 0; i < 2; i++) {
+        waiting[i] = far_read_create(k->runtime, i);
+        edo_poll poll = edo_poll_future(&waiting[i]->op.base, &waiting[i]->cx);
+        model_assert(poll == EDO_PENDING);
+    }
+}
+
+static void end_one(void)
+{
+    edo_add_acq_rel(&far->done, 1);
+    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
+}
+
+THREAD(end_first)
+{
+    far->results[0] = run_to_end(waiting[0]);
+    end_one();
+}
+
+THREAD(end_second)
+{
+    far->results[1] = run_to_end(waiting[1]);
+    end_one();
+}
+
+THREAD(cancel_first)
+{
+    edo__raise_fate(&waiting[0]->op.base, EDO_CANCELLED);
+    edo_poll poll = edo_poll_future(&waiting[0]->op.base, &waiting[0]->cx);
+    model_assert(poll == EDO_READY);
+    far->results[0] = waiting[0]->op.base.result;
+    model_free(waiting[0]);
+    end_one();
+}
+
+static void turn_until_both(int first, int second)
+{
+    edo_driver *driver = k->runtime->seats[0]->driver;
+    while (edo_load_acquire(&far->done) < 2)
+        driver->ops->turn(driver, EDO_NEVER);
+    model_join(first);
+    model_join(second);
+}
+
+static void end_several(void)
+{
+    edo_close(k->io);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_assert(!k->open);
+}
+
+MODEL(several_by_one_event, "one event for two bytes: the first waiter wakes the second")
+{
+    set_up_several();
+    deliver();
+    deliver();
+    int first = model_start(end_first, NULL), second = model_start(end_second, NULL);
+    turn_until_both(first, second);
+    model_assert(far->results[0] == 1 && far->results[1] == 1 && k->bytes == 0);
+    end_several();
+}
+
+MODEL(several_cancel_against_wake,
+      "a waiter that is cancelled, woken or not, leaves the byte to the next")
+{
+    set_up_several();
+    deliver();
+    int first = model_start(cancel_first, NULL), second = model_start(end_second, NULL);
+    turn_until_both(first, second);
+    model_assert(far->results[0] == -ECANCELED && far->results[1] == 1 && k->bytes == 0);
+    end_several();
+}
+
+MODEL(several_against_close, "closing wakes all waiters")
+{
+    set_up_several();
+    int first = model_start(end_first, NULL);
+    edo_close(k->io);
+    far->results[1] = run_to_end(waiting[1]);
+    model_join(first);
+    model_assert(far->results[0] == -ECANCELED && far->results[1] == -ECANCELED);
+    model_assert(edo_runtime_destroy(k->runtime) == 0);
+    model_assert(!k->open);
+}
+
 /* ---- claims ---- */
 
 THREAD(read_second)

@@ -160,36 +160,80 @@ async_test(race,
     }
 }
 
-/* ---- a second accept ---- */
+/* ---- several accepts at once ---- */
 
-async_test(second,
+enum { ACCEPTS = 4 };
+
+struct accepts {
+    edo_task *tasks[ACCEPTS];
+    edo_io *conns[ACCEPTS];
+};
+
+static void start_accepts(struct accepts *accepts, edo_listener *listener)
+{
+    for (int i = 0; i < ACCEPTS; i++) {
+        accepts->conns[i] = NULL;
+        int rc = edo_spawn(&accepts->tasks[i], run_op,
+                           .op = edo_accept(listener, &accepts->conns[i]));
+        assert_int_equal(rc, 0);
+    }
+}
+
+/* The connections come between two turns, so one event is for all; one accept is cancelled. */
+async_test(several,
     edo_listener *listener;
-    edo_task *accepter;
-    edo_io *conn, *other;
-    edo_op op;
-    int client;)
+    struct accepts accepts;
+    int clients[ACCEPTS], i;
+    bool seen[ACCEPTS];
+    char byte, expected;)
 {
     edo_body {
         int64_t n;
-        self->other = NULL;
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
-        n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, 0);
+        start_accepts(&self->accepts, self->listener);
         settle();
-        edo_await(n, edo_accept(self->listener, &self->other));
-        assert_int_equal(n, -EBUSY);
-        self->op = edo_accept(self->listener, &self->other);
-        edo_cancel(&self->op.base);
-        edo_await_on(n, &self->op.base);
-        assert_int_equal(n, -ECANCELED); // it did not come so far
-        assert_null(self->other);
-        self->client = connect_plainly(self->listener);
-        edo_await(n, edo_join(self->accepter));
-        assert_int_equal(n, 0);
-        edo_close(self->conn);
+        edo_task_cancel(self->accepts.tasks[1]);
+        edo_await(n, edo_join(self->accepts.tasks[1]));
+        assert_int_equal(n, -ECANCELED);
+        memset(self->seen, 0, sizeof self->seen);
+        for (char i = 0; i < ACCEPTS - 1; i++)
+            self->clients[(size_t)i] = connect_as(self->listener, i);
+        self->expected = 0;
+        for (self->i = 0; self->i < ACCEPTS; self->i++) {
+            if (self->i == 1) continue;
+            edo_await(n, edo_join(self->accepts.tasks[self->i]));
+            assert_int_equal(n, 0);
+            edo_await(n, edo_read(self->accepts.conns[self->i], &self->byte, 1));
+            assert_int_equal(n, 1);
+            assert_false(self->seen[(size_t)self->byte]);
+            self->seen[(size_t)self->byte] = true;
+            if (driver_is("epoll") && !test_workers()) // first come, first served
+                assert_int_equal(self->byte, self->expected++);
+            edo_close(self->accepts.conns[self->i]);
+        }
+        assert_null(self->accepts.conns[1]);
+        for (int i = 0; i < ACCEPTS - 1; i++)
+            close(self->clients[i]);
         edo_listener_close(self->listener);
-        close(self->client);
+        edo_return(0);
+    }
+}
+
+/* Closing ends all of them. */
+async_test(close_under_several, edo_listener *listener; struct accepts accepts; int i;)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
+        assert_int_equal(n, 0);
+        start_accepts(&self->accepts, self->listener);
+        settle();
+        edo_listener_close(self->listener);
+        for (self->i = 0; self->i < ACCEPTS; self->i++) {
+            edo_await(n, edo_join(self->accepts.tasks[self->i]));
+            assert_int_equal(n, -ECANCELED);
+        }
         edo_return(0);
     }
 }

@@ -15,19 +15,10 @@ void chore_set(chore *self, edo__source *source, edo_op op)
     edo_store_relaxed(&self->wakes, 0);
 }
 
-/* As edo__source_drive() does it. */
 static edo_poll drive(chore *self, edo_driver *here, bool cancelled)
 {
-    edo_op *op = &self->op;
     bool ending = cancelled || edo__source_is_closed(self->source);
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-        if (!ending) return here->ops->drive(here, self->source, op, &self->waker.head);
-        op->base.result = -ECANCELED;
-        return EDO_READY;
-    }
-    edo_driver *there = op->link.at.driver;
-    return ending ? there->ops->cancel(there, self->source, op, &self->waker.head)
-                  : there->ops->drive(there, self->source, op, &self->waker.head);
+    return edo__op_step(self->source, &self->op, here, &self->waker.head, ending);
 }
 
 edo_poll chore_poll(chore *self, edo_driver *here, bool cancelled)

@@ -6,6 +6,12 @@
  * does a read that has met the end of what is there (edo__has_met_end), which saves the call that
  * would say EAGAIN; not so once the peer has hung up, for then no further edge would come.
  *
+ * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
+ * the first waiter; an operation that ends, by a call or by its cancellation, and leaves its side
+ * ready wakes the next. So while a side is ready and operations are parked there, one is running
+ * that will take the readiness back or wake another: no readiness is left unused, and one event
+ * wakes one task.
+ *
  * Where a source is registered, and when it is freed, is in epoll_source.c.
  */
 #include "driver/epoll/epoll.h"
@@ -62,18 +68,25 @@ static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32
     if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
+/* Under the source's lock. *driver: where it is registered from now on. */
+static int find_place(edo_driver **driver, edo__source *source, const edo_op *op,
+                      edo__epoll **ret_left)
+{
+    int rc = edo__op_may_park(source, op, driver);
+    return rc < 0 ? rc : edo__epoll_register(driver, source, op, ret_left);
+}
+
 /* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look
  * again, or a negative errno. */
-static int park(edo__epoll *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
+static int park(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                 readiness seen)
 {
     edo__epoll *left = NULL;
     edo__lock_take(&source->lock);
-    bool closed = edo_load_relaxed(&source->state) & EDO__SOURCE_CLOSED;
-    int rc = closed ? -ECANCELED : edo__epoll_register(driver, source, op, &left);
+    int rc = find_place(&driver, source, op, &left);
     if (rc == 0 && !has_changed(source, op, seen)) {
         op->base.result = -EAGAIN;
-        edo__op_park(source, op, op->link.at.extra ? &driver->base : source->driver, waker);
+        edo__op_park(source, op, driver, waker);
         rc = 1;
     }
     edo__lock_give(&source->lock);
@@ -102,28 +115,53 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* Whether an operation that was woken has its result. */
-static bool has_latched(const edo__source *source, const edo_op *op)
+/* The first waiter of a side, if it is for this driver to wake; or NULL. Another kind of driver
+ * completes its operations itself. Under the source's lock. */
+static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
-    return (source->traits & EDO__SOURCE_LATCHED) && op->base.result > 0;
+    edo_op *op = edo__wait_first(edo__side_waiters(side));
+    return op && side->driver->ops == driver->ops ? op : NULL;
 }
 
-static edo_poll epoll_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+/* The operation has ended. What it leaves is the next one's. */
+static void pass_on(const edo_driver *driver, edo__source *source, const edo_op *op)
 {
-    if (edo__op_is_parked(source, op, waker)) return EDO_PENDING;
-    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    if (is_new) op->link.at.extra = NULL;
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    while (is_new || !has_latched(source, op)) {
-        readiness seen = look(source);
-        if (attempt(source, op, &seen)) break;
-        int rc = park(edo__epoll_of(base), source, op, waker, seen);
+    edo__side *side = edo__op_place(source, op);
+    edo__wakes wakes = { NULL, NULL };
+    if (!(source->traits & EDO__SOURCE_SEVERAL)) return;
+    edo__lock_take(&source->lock);
+    edo_op *next = first_waiter(driver, side);
+    bool ready = edo_load_relaxed(&side->ready) & (EDO__READY_NOW | EDO__READY_FINAL);
+    if (next && ready) edo__op_wake(source, next, &wakes);
+    edo__lock_give(&source->lock);
+    edo__wakes_commit(&wakes);
+}
+
+static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
+{
+    pass_on(driver, source, op);
+    edo__epoll_end_visit(source, op);
+    return EDO_READY;
+}
+
+static edo_poll epoll_drive(edo_driver *driver, edo__source *source, edo_op *op,
+                            edo_wakeable *waker)
+{
+    readiness seen;
+    while (seen = look(source), !attempt(source, op, &seen)) {
+        int rc = park(driver, source, op, waker, seen);
         if (rc > 0) return EDO_PENDING;
         op->base.result = rc;
         if (rc < 0) break;
     }
-    edo__epoll_end_visit(edo__epoll_of(base), source, op);
-    return EDO_READY;
+    return end(driver, source, op);
+}
+
+/* A result that it was woken with is an event that was latched. */
+static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op,
+                             edo_wakeable *waker)
+{
+    return op->base.result > 0 ? end(driver, source, op) : epoll_drive(driver, source, op, waker);
 }
 
 static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op,
@@ -131,26 +169,21 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 {
     (void)waker;
     edo__lock_take(&source->lock);
-    edo__op_leave(source, op);
+    edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
     edo__lock_give(&source->lock);
-    edo__epoll_end_visit(edo__epoll_of(driver), source, op);
     op->base.result = -ECANCELED;
-    return EDO_READY;
-}
-
-static edo_wakeable *epoll_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
-{
-    (void)driver;
-    return edo__op_wake(source, op);
+    return end(driver, source, op);
 }
 
 /* ---- events ---- */
 
-/* Another kind of driver completes its operations itself. */
-static bool is_ours(const edo__epoll *driver, const edo_op *op)
+/* The waiter of a side, which may be one for both. Under the lock. */
+static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
-    const edo_driver *other = op->link.at.driver;
-    return other->ops == driver->base.ops;
+    edo_op *op = first_waiter(driver, &source->sides[side]);
+    if (op || side == EDO__READ_SIDE) return op;
+    op = first_waiter(driver, &source->sides[EDO__READ_SIDE]);
+    return op && (op->detail & EDO__DETAIL_BOTH_SIDES) ? op : NULL;
 }
 
 /* What a poll of the descriptor would tell has been told to epoll, and is gone: so it is the
@@ -163,29 +196,27 @@ static bool is_latched_for(edo_op *op, uint32_t events)
 }
 
 /* Under the lock. */
-static edo_wakeable *note_event(edo__epoll *driver, edo__source *source, unsigned side, bool final,
-                                uint32_t events)
+static void note_event(const edo_driver *driver, edo__source *source, unsigned side, bool final,
+                       uint32_t events, edo__wakes *wakes)
 {
-    edo__side *s = &source->sides[side];
-    edo_op *op = edo__side_waiter(s);
-    edo__note_ready(s, final ? EDO__READY_FINAL : 0);
-    if (!op || !is_ours(driver, op)) return NULL;
+    edo_op *op = waiter_of(driver, source, side);
+    edo__note_ready(&source->sides[side], final ? EDO__READY_FINAL : 0);
+    if (!op) return;
     bool latched = source->traits & EDO__SOURCE_LATCHED;
-    return !latched || is_latched_for(op, events) ? edo__op_wake(source, op) : NULL;
+    if (!latched || is_latched_for(op, events)) edo__op_wake(source, op, wakes);
 }
 
-static void dispatch(edo__epoll *driver, edo__source *source, uint32_t events)
+static void dispatch(const edo_driver *driver, edo__source *source, uint32_t events)
 {
     bool read_final = events & READ_FINAL, write_final = events & WRITE_FINAL;
-    edo_wakeable *reader = NULL, *writer = NULL;
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&source->lock);
     if (events & READ_EVENTS)
-        reader = note_event(driver, source, EDO__READ_SIDE, read_final, events);
+        note_event(driver, source, EDO__READ_SIDE, read_final, events, &wakes);
     if (events & WRITE_EVENTS)
-        writer = note_event(driver, source, EDO__WRITE_SIDE, write_final, events);
+        note_event(driver, source, EDO__WRITE_SIDE, write_final, events, &wakes);
     edo__lock_give(&source->lock);
-    edo__wake_commit(reader);
-    edo__wake_commit(writer);
+    edo__wakes_commit(&wakes);
 }
 
 static int wait_in_ms(edo__epoll *driver, int64_t timeout)
@@ -220,7 +251,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
     uint64_t ready = 0;
     for (int i = 0; i < n; i++) {
         if (!driver->events[i].data.ptr) continue;
-        dispatch(driver, driver->events[i].data.ptr, driver->events[i].events);
+        dispatch(base, driver->events[i].data.ptr, driver->events[i].events);
         ready++;
     }
     edo__epoll_end_batch(driver);
@@ -306,8 +337,8 @@ const edo_driver_ops edo__epoll_driver = {
     .open = epoll_open,
     .close = epoll_close,
     .drive = epoll_drive,
+    .resume = epoll_resume,
     .cancel = epoll_cancel,
-    .hang_up = epoll_hang_up,
     .forget = edo__epoll_forget,
     .turn = epoll_turn,
     .unpark = epoll_unpark,

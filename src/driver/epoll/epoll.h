@@ -35,17 +35,19 @@ bool edo__epoll_is_inherited(const edo__epoll *driver);
 /* Registers a descriptor, for edges. Returns: 0 or a negative errno. */
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
-/* Has an operation's source registered with a driver of its runtime: with this one, if with none so
- * far. Under the source's lock. *ret_left: a driver that lost the source, pinned; to be left behind
- * once the lock is given. Returns: 0 or a negative errno. */
-int edo__epoll_register(edo__epoll *driver, edo__source *source, edo_op *op, edo__epoll **ret_left);
+/* Has an operation's source registered with a driver of the runtime of *driver: with that one, if
+ * with none yet. *driver: with which. *ret_left: a driver that lost the source, pinned; to be left
+ * behind once the lock is given. Under the source's lock.
+ * Returns: 0 or a negative errno. */
+int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
+                        edo__epoll **ret_left);
 
 /* Waits until its batch refers to the source no more, and unpins it. */
 void edo__epoll_leave_behind(edo__epoll *driver);
 
-/* The operation has ended: what was registered for it alone goes. Once this returns no batch refers
- * to the source by that; another thread may turn the driver. */
-void edo__epoll_end_visit(edo__epoll *driver, edo__source *source, edo_op *op);
+/* The operation has ended: what was registered for its side alone goes, unless others wait there.
+ * Once this returns no batch refers to the source by that; another thread may turn the driver. */
+void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
 /* Around each time that the driver may refer to sources. Owner. */
 void edo__epoll_begin_batch(edo__epoll *driver);

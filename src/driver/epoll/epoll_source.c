@@ -8,8 +8,9 @@
  *
  * A stream may go from runtime to runtime, and two may use a side each. The driver that has it
  * registered loses it to the next one that waits, unless an operation of its own is parked there;
- * then the other is a guest: it registers the descriptor for that wait only. So an operation always
- * waits on the driver of its own runtime, which is turned while it waits.
+ * then the other is a guest: it registers the descriptor for its side, until its operation there has
+ * ended. So an operation always waits on the driver of its own runtime, which is turned while it
+ * waits.
  *
  * Order of locks: a source's, then a driver's. Who takes a source from a driver pins that driver,
  * and keeps the source until that driver's batch has been dealt with, which may refer to it.
@@ -119,50 +120,75 @@ static void wait_for_batch(edo__epoll *driver)
 }
 
 /* Whether an operation waits for the driver that has the source registered. */
-static bool is_relied_on(const edo__source *source)
+static bool is_relied_on(edo__source *source)
 {
-    for (unsigned side = 0; side < EDO__SIDES; side++) {
-        const edo_op *waiter = edo__side_waiter(&source->sides[side]);
-        if (waiter && waiter->link.at.driver == source->driver) return true;
+    for (unsigned i = 0; i < EDO__SIDES; i++) {
+        edo__side *side = &source->sides[i];
+        bool waits = !edo__wait_list_is_empty(edo__side_waiters(side));
+        if (waits && side->driver == source->driver) return true;
     }
     return false;
 }
 
-/* Registers for this operation alone. */
-static int visit(edo__epoll *driver, edo__source *source, edo_op *op)
+/* Registers the descriptor with a driver of a second runtime, for a side: for that runtime's
+ * operations in flight there. */
+static int begin_visit(edo__epoll *driver, edo__source *source, edo__side *side)
 {
-    if (op->link.at.extra) return 0;
     int fd = add_source(driver, source);
     if (fd < 0) return fd;
-    op->link.at.extra = keep_fd(fd);
+    edo_store_relaxed(&side->visit, fd + 1);
+    side->driver = &driver->base;
     edo__lock_take(&driver->lock);
     edo_add_counter(&driver->base.counters.registered, 1);
     edo__lock_give(&driver->lock);
     return 0;
 }
 
-void edo__epoll_end_visit(edo__epoll *driver, edo__source *source, edo_op *op)
+static void end_visit(edo__epoll *driver, edo__source *source, int fd)
 {
-    if (!op->link.at.extra) return;
-    remove_source(driver, source, kept_fd(op->link.at.extra));
-    op->link.at.extra = NULL;
+    remove_source(driver, source, fd);
     edo__lock_take(&driver->lock);
     edo_add_counter(&driver->base.counters.deregistered, 1);
     edo__lock_give(&driver->lock);
     wait_for_batch(driver);
 }
 
-int edo__epoll_register(edo__epoll *driver, edo__source *source, edo_op *op, edo__epoll **ret_left)
+/* The look without the lock sees a visit that this operation has begun or goes on with; another one
+ * ends with its own operation. */
+void edo__epoll_end_visit(edo__source *source, const edo_op *op)
 {
-    if (source->driver && source->driver->runtime == driver->base.runtime) return 0;
+    edo__side *side = edo__op_place(source, op);
+    if (edo__likely(!edo_load_relaxed(&side->visit))) return;
+    edo__lock_take(&source->lock);
+    int kept = edo__wait_list_is_empty(edo__side_waiters(side)) ? side->visit : 0;
+    edo__epoll *driver = edo__epoll_of(side->driver);
+    if (kept) edo_store_relaxed(&side->visit, 0);
+    edo__lock_give(&source->lock);
+    if (kept) end_visit(driver, source, kept - 1);
+}
+
+static int enlist_anew(edo_driver **driver, edo__source *source, edo__epoll **ret_left)
+{
     if (source->driver) {
-        bool is_alike = source->driver->ops->turn == driver->base.ops->turn;
-        if (!is_alike || is_relied_on(source)) return visit(driver, source, op);
         *ret_left = edo__epoll_of(source->driver);
         edo_add_relaxed(&source->driver->pins, 1);
         delist(*ret_left, source);
     }
-    return enlist(driver, source);
+    return enlist(edo__epoll_of(*driver), source);
+}
+
+int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
+                        edo__epoll **ret_left)
+{
+    edo__side *side = edo__op_place(source, op);
+    edo_driver *registered = side->visit ? side->driver : source->driver;
+    if (registered && registered->runtime == (*driver)->runtime) {
+        *driver = registered;
+        return 0;
+    }
+    bool is_alike = !source->driver || source->driver->ops->turn == (*driver)->ops->turn;
+    if (!is_alike || is_relied_on(source)) return begin_visit(edo__epoll_of(*driver), source, side);
+    return enlist_anew(driver, source, ret_left);
 }
 
 void edo__epoll_leave_behind(edo__epoll *driver)

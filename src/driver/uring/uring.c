@@ -141,11 +141,11 @@ static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t
 static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
 {
     unsigned kind = tag & EDO__TAG_BITS;
-    edo__source *source = (edo__source *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
+    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else
-        edo__uring_complete(driver, source, kind - EDO__TAG_READ, result, flags);
+        edo__uring_complete(driver, op, result, flags);
 }
 
 /* Each completion is given back before it is handled, so that who handles one may reap, too. */
@@ -373,8 +373,8 @@ const edo_driver_ops edo__uring_driver = {
     .open = uring_open,
     .close = uring_close,
     .drive = edo__uring_drive,
+    .resume = edo__uring_resume,
     .cancel = edo__uring_cancel,
-    .hang_up = edo__uring_hang_up,
     .turn = uring_turn,
     .unpark = uring_unpark,
     .fd = uring_fd,

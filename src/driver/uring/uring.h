@@ -14,12 +14,11 @@ typedef struct edo__uring_watch {
     bool once;  // not multishot, and only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* What another thread wants of the owner: to cancel the operation on a side of a source. The driver's
- * lock, while it is listed. Shared rings need none. */
+/* A request of another thread to the owner: to cancel an operation. The driver's lock, while it is
+ * listed. Shared rings need none. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
-    edo__source *source;
-    unsigned side;
+    edo_op *op;
 } edo__uring_request;
 
 /* A ring is owned, by the thread that enabled it, or shared, by the threads of its runtime; which
@@ -53,38 +52,48 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* What a completion belongs to: the low bits of its tag. The rest is the source; of TAG_OWN the
- * watch, counted from 1, or 0 for what nobody waits for (cancels). */
+/* What a completion belongs to: the lowest bit of its tag. The rest is the operation; of TAG_OWN the
+ * watch, counted from 1, or 0 for completions without a waiter (those of cancels). */
 enum {
     EDO__TAG_OWN,
-    EDO__TAG_READ,
-    EDO__TAG_WRITE,
-    EDO__TAG_SHIFT = 2,
+    EDO__TAG_OP,
+    EDO__TAG_SHIFT = 1,
     EDO__TAG_BITS = (1 << EDO__TAG_SHIFT) - 1,
 };
 
-_Static_assert(_Alignof(edo__source) > EDO__TAG_BITS, "the tag's kind fits below the pointer");
-
-static inline uint64_t edo__uring_tag(const edo__source *source, unsigned kind)
+static inline uint64_t edo__uring_tag(const edo_op *op)
 {
-    return edo__sqe_ptr(source) | kind;
+    return edo__sqe_ptr(op) | EDO__TAG_OP;
 }
 
-/* Where a parked operation is: link.at.extra. The source's lock. */
+/* The stage of a parked operation. */
 typedef enum edo__uring_stage {
     EDO__IN_RING,    // the kernel has it
-    EDO__ASKED,      // it has it, and a request to cancel it is listed
-    EDO__CANCELLING, // it has been told
+    EDO__ASKED,      // the kernel has it, and a request to cancel it is listed
+    EDO__CANCELLING, // the kernel has the cancel, too
+    EDO__STAGE_BITS = 3,
 } edo__uring_stage;
+
+_Static_assert(_Alignof(edo_op) > EDO__TAG_BITS && _Alignof(edo__source) > EDO__STAGE_BITS,
+               "kinds and stages fit below the pointers");
+
+/* While an operation is parked its result is free for its source and stage. The stage is written
+ * under the source's lock; the source, which never changes, is read without it: so both are atomic. */
+static inline void edo__uring_set_stage(edo_op *op, const edo__source *source,
+                                        edo__uring_stage stage)
+{
+    edo_store_relaxed(&op->base.result, (int64_t)((uintptr_t)source | stage));
+}
 
 static inline edo__uring_stage edo__uring_stage_of(const edo_op *op)
 {
-    return (edo__uring_stage)(uintptr_t)op->link.at.extra;
+    return (edo__uring_stage)(edo_load_relaxed(&op->base.result) & EDO__STAGE_BITS);
 }
 
-static inline void edo__uring_set_stage(edo_op *op, edo__uring_stage stage)
+static inline edo__source *edo__uring_source_of(const edo_op *op)
 {
-    op->link.at.extra = (void *)(uintptr_t)stage;
+    int64_t word = edo_load_relaxed(&op->base.result) & ~(int64_t)EDO__STAGE_BITS;
+    return (edo__source *)(uintptr_t)word; // NOLINT: that is what it was
 }
 
 /* Whether the ring is this thread's alone. */
@@ -122,20 +131,18 @@ int edo__uring_reap(edo__uring *driver);
 
 /* ---- uring_op.c ---- */
 
-/* A completion of what waits on a side. Owner; who has `turning`. */
-void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
-                         uint32_t flags);
+/* The completion of an operation. Owner; who has `turning`. */
+void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags);
 
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
+edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 
 /* ---- uring_cancel.c ---- */
 
-/* Takes back the request to cancel what waits on a side. Returns: it. Owner. */
-edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
-                                           unsigned side);
+/* Takes back the request to cancel an operation. Returns: it. Owner. */
+edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);
 
 /* Does what was requested, as far as there are entries. Owner. */
 void edo__uring_serve_requests(edo__uring *driver);
 
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
-edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op);

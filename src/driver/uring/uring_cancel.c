@@ -32,32 +32,25 @@ static void drop_request(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-static edo__uring_request *request_of(edo__uring *driver, const edo__source *source, unsigned side)
-{
-    edo__uring_request *request = driver->requests;
-    while (request->source != source || request->side != side)
-        request = request->next;
-    return request;
-}
-
-edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo__source *source,
-                                           unsigned side)
+edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__lock_take(&driver->lock);
-    edo__uring_request *request = request_of(driver, source, side);
+    edo__uring_request *request = driver->requests;
+    while (request->op != op)
+        request = request->next;
     unlist(driver, request);
     edo__lock_give(&driver->lock);
     return request;
 }
 
-/* The entry follows that of the operation in the queue and precedes that of any later one on the
- * same side, so it means no other: the operation has not been completed. Returns: false when there
- * is no entry. Usable. */
-static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned side)
+/* The cancel follows the operation in the queue and precedes any later one at the same address, so
+ * it means no other: the operation has not been completed. Returns: false when the queue is full.
+ * Usable. */
+static bool submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
+    if (sqe) edo__sqe_cancel(sqe, edo__uring_tag(op));
     edo__uring_end(driver);
     return sqe;
 }
@@ -65,10 +58,10 @@ static bool tell_kernel(edo__uring *driver, const edo__source *source, unsigned 
 /* The operation is still in the ring: its completion would have taken the request back. */
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
-    edo__source *source = request->source;
-    if (!tell_kernel(driver, source, request->side)) return false;
+    edo__source *source = edo__uring_source_of(request->op);
+    if (!submit_cancel(driver, request->op)) return false;
     edo__lock_take(&source->lock);
-    edo__uring_set_stage(source->sides[request->side].waiter, EDO__CANCELLING);
+    edo__uring_set_stage(request->op, source, EDO__CANCELLING);
     drop_request(driver, request);
     edo__lock_give(&source->lock);
     edo__free(request, sizeof *request);
@@ -109,12 +102,12 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
     edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
     if (!request) return false;
-    *request = (edo__uring_request){ .source = source, .side = edo__side_of(op) };
+    request->op = op;
     edo__lock_take(&source->lock);
     bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (parked) {
         edo_add_relaxed(&driver->base.pins, 1);
-        edo__uring_set_stage(op, EDO__ASKED);
+        edo__uring_set_stage(op, source, EDO__ASKED);
         push_request(driver, request);
     }
     edo__lock_give(&source->lock);
@@ -128,15 +121,14 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 /* Under the lock. */
 static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
 {
-    if (!tell_kernel(driver, source, edo__side_of(op))) return false;
-    edo__uring_set_stage(op, EDO__CANCELLING);
+    if (!submit_cancel(driver, op)) return false;
+    edo__uring_set_stage(op, source, EDO__CANCELLING);
     return true;
 }
 
 static edo_poll end_cancelled(edo_op *op)
 {
-    bool has_result = edo_load_relaxed(&op->word) == EDO__OP_WOKEN && op->base.result != -EAGAIN;
-    if (!has_result) op->base.result = -ECANCELED;
+    if (op->base.result == -EAGAIN) op->base.result = -ECANCELED;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     return EDO_READY;
 }
@@ -158,12 +150,4 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     if (!usable) told = request_cancel(driver, source, op);
     if (!told) edo__wake_commit(edo__wake_prepare(waker));
     return EDO_PENDING;
-}
-
-/* Has the operation's task cancel it: so who may use the ring does, and the operation is there. */
-edo_wakeable *edo__uring_hang_up(edo_driver *driver, edo__source *source, edo_op *op)
-{
-    (void)driver;
-    (void)source;
-    return edo__wake_prepare(op->waker);
 }

@@ -5,8 +5,9 @@
  * alike on all kernels (pipes, terminals, writev) is tried, waits as a poll in the ring, and is
  * tried again.
  *
- * In the ring an operation is known by its source and side, whose waiter it is until its completion
- * was seen; so it stays where it is as long as the kernel may use it. A cancelled one does too.
+ * In the ring an operation is known by its address. It waits at its side until its completion was
+ * seen; so it stays where it is as long as the kernel may use it. A cancelled one does too. Several
+ * on one side are the kernel's to serve.
  */
 #include "driver/uring/uring.h"
 
@@ -18,15 +19,6 @@ enum {
 };
 
 /* ---- parking ---- */
-
-/* Under the source's lock. Returns: false when the source was closed. */
-static bool park(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
-{
-    if (edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED) return false;
-    edo__uring_set_stage(op, EDO__IN_RING);
-    edo__op_park(source, op, &driver->base, waker);
-    return true;
-}
 
 /* It starts anew with the next poll. Inside a poll. */
 static edo_poll start_later(edo_op *op, edo_wakeable *waker)
@@ -106,41 +98,50 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
         edo__sqe_poll(sqe, source->fd, events_of(op));
     else
         edo__sqe_poll(sqe, source->fd, side == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS);
-    edo__sqe_tag(sqe, edo__uring_tag(source, EDO__TAG_READ + side));
+    edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-typedef enum submission { SUBMITTED, NO_ENTRY, SOURCE_CLOSED } submission;
-
-/* Its completion may be there at once: it is handled under the source's lock. An entry that is not
- * filled in does nothing. */
-static submission try_submit(edo__uring *driver, edo__source *source, edo_op *op,
-                             edo_wakeable *waker)
+/* Under the source's lock: its completion may be there at once. Returns: 0, or -ENOSPC: the queue is
+ * full. */
+static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    edo__lock_take(&source->lock);
     edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
-    bool parked = sqe && park(driver, source, op, waker);
-    if (parked) fill(driver, source, op, sqe);
+    if (sqe) {
+        fill(driver, source, op, sqe);
+        edo__uring_set_stage(op, source, EDO__IN_RING);
+        edo__op_park(source, op, &driver->base, waker);
+    }
     edo__uring_end(driver);
+    return sqe ? 0 : -ENOSPC;
+}
+
+/* Returns: 0, -ENOSPC, or why it cannot wait. */
+static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo__lock_take(&source->lock);
+    int rc = edo__op_may_park(source, op, &driver);
+    if (rc == 0) rc = enqueue(edo__uring_of(driver), source, op, waker);
     edo__lock_give(&source->lock);
-    return parked ? SUBMITTED : sqe ? SOURCE_CLOSED : NO_ENTRY;
+    return rc;
 }
 
 /* Without an entry it tries again: completions that are reaped, by the turn or, if the ring is ours,
  * here, free some. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    submission done = try_submit(driver, source, op, waker);
-    if (done == NO_ENTRY && edo__uring_is_owner(driver) && edo__uring_reap(driver))
-        done = try_submit(driver, source, op, waker);
-    if (done == SUBMITTED) return EDO_PENDING;
-    if (done == NO_ENTRY) return start_later(op, waker);
-    op->base.result = -ECANCELED;
+    int rc = try_submit(&driver->base, source, op, waker);
+    if (rc == -ENOSPC && edo__uring_is_owner(driver) && edo__uring_reap(driver))
+        rc = try_submit(&driver->base, source, op, waker);
+    if (rc == 0) return EDO_PENDING;
+    if (rc == -ENOSPC) return start_later(op, waker);
+    op->base.result = rc;
     return EDO_READY;
 }
 
-static edo_poll start(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
+    edo__uring *driver = edo__uring_of(base);
     return attempt(driver, source, op) ? EDO_READY : submit(driver, source, op, waker);
 }
 
@@ -153,15 +154,11 @@ static bool is_at_home(const edo__uring *driver)
 
 /* An operation that was parked by another runtime's driver than the poller's starts anew on its
  * own. One that was parked by another worker's goes on there. */
-edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
+edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    edo__uring *driver = edo__uring_of(base);
-    if (edo__op_is_parked(source, op, waker)) return EDO_PENDING;
-    bool woken = edo_load_relaxed(&op->word) == EDO__OP_WOKEN;
-    edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    if (woken && op->base.result != -EAGAIN) return EDO_READY;
-    if (woken && !is_at_home(driver)) return start_later(op, waker);
-    return start(driver, source, op, waker);
+    if (op->base.result != -EAGAIN) return EDO_READY;
+    if (!is_at_home(edo__uring_of(base))) return start_later(op, waker);
+    return edo__uring_drive(base, source, op, waker);
 }
 
 /* ---- completing ---- */
@@ -191,18 +188,17 @@ static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 }
 
 /* A request to cancel what has completed goes with it. */
-void edo__uring_complete(edo__uring *driver, edo__source *source, unsigned side, int result,
-                         uint32_t flags)
+void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags)
 {
     edo__uring_request *request = NULL;
+    edo__wakes wakes = { NULL, NULL };
+    edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
-    edo_op *op = source->sides[side].waiter;
-    if (edo__uring_stage_of(op) == EDO__ASKED)
-        request = edo__uring_take_cancel(driver, source, side);
-    op->base.result = answer_of(driver, op, result);
+    if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
+    edo_store_relaxed(&op->base.result, answer_of(driver, op, result));
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
-    edo_wakeable *waker = edo__op_wake(source, op);
+    edo__op_wake(source, op, &wakes);
     edo__lock_give(&source->lock);
-    edo__wake_commit(waker);
+    edo__wakes_commit(&wakes);
     edo__free(request, sizeof *request);
 }
