@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <edo/version.h>
 
@@ -34,6 +33,9 @@
 #define EDO_EOF ENODATA
 
 EDO_BEGIN_DECLS
+
+/* A descriptor of the system, or a negative errno where a call answers one. */
+typedef int edo_fd;
 
 /* The version that runs, as EDO_VERSION.
  * Thread: any. */

@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/lock.h"
+#include "sys/sockets.h"
 #include "sys/sys.h"
 #include "task/op.h"
 

@@ -1,12 +1,7 @@
 /* Streams that are descriptors. */
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
-#include "sys/sys.h"
+#include "sys/sockets.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
 {
@@ -100,7 +95,7 @@ static int fd_shutdown_write(edo_io *io)
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
     if (rc == -ECANCELED) edo__source_check(source, "edo_shutdown_write");
     if (rc < 0) return rc;
-    rc = shutdown(source->fd, SHUT_WR) < 0 ? -errno : 0;
+    rc = edo__socket_shutdown_write(source->fd);
     edo__source_leave(source, EDO__SOURCE_WRITING);
     return rc;
 }
@@ -127,20 +122,13 @@ static int begin_finish(edo__source *source, edo_op *op, const edo_cx *cx)
     if (rc < 0) return rc;
     op->detail |= EDO__DETAIL_CLAIMED;
     if (!(source->traits & EDO__SOURCE_SOCKET)) return 0;
-    return shutdown(source->fd, SHUT_WR) < 0 && errno != ENOTCONN ? -errno : 1;
+    rc = edo__socket_shutdown_write(source->fd);
+    return rc < 0 && rc != -ENOTCONN ? rc : 1;
 }
 
-/* One read into nowhere; TCP drops without a copy, with MSG_TRUNC. Returns: 1 when there may be more,
- * 0 at the end, -EAGAIN, or an error. */
-static int64_t drop_some(edo__source *source)
+static int64_t drop_input(const edo__source *source)
 {
-    enum { DROP_BUFFER = 4096 };
-    char buffer[DROP_BUFFER];
-    bool tcp = source->traits & EDO__SOURCE_TCP;
-    ssize_t n = tcp ? recv(source->fd, NULL, EDO__MAX_TRANSFER, MSG_DONTWAIT | MSG_TRUNC)
-                    : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (n < 0 && errno != EINTR) return -errno;
-    return n != 0;
+    return edo__socket_drop_input(source->fd, source->traits & EDO__SOURCE_TCP);
 }
 
 /* The operation waits for readability by a poll request, so that all drivers do it alike. A peer
@@ -156,7 +144,7 @@ static edo_poll fd_finish(edo_io *io, edo_op *op, edo_cx *cx)
     while (edo__has_budget(cx)) {
         bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && cx->fate == EDO_LIVE &&
                      !edo__source_is_closed(source);
-        int64_t n = drops ? drop_some(source) : -EAGAIN;
+        int64_t n = drops ? drop_input(source) : -EAGAIN;
         if (n == -EAGAIN) {
             if (edo__source_drive(source, op, cx) == EDO_PENDING) return EDO_PENDING;
             n = op->base.result;
@@ -193,45 +181,22 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
     return &fd_io->io;
 }
 
-static int socket_option(int fd, int option)
+static uint32_t traits_of(edo_fd fd, int file_kind)
 {
-    int value = 0;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
-}
-
-static uint32_t traits_of(int fd, mode_t mode)
-{
-    if (!S_ISSOCK(mode)) return 0;
-    int domain = socket_option(fd, SO_DOMAIN);
-    bool inet = domain == AF_INET || domain == AF_INET6;
-    int protocol = inet ? socket_option(fd, SO_PROTOCOL) : 0; // SCTP has streams, too
-    bool tcp = protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+    edo__socket_kind kind;
+    if (file_kind != EDO__FILE_SOCKET) return 0;
+    bool tcp = edo__socket_describe(fd, &kind) == 0 && kind.is_tcp;
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
-}
-
-/* Files of /proc and /sys, some of which tell of changes, are regular ones by their mode. Returns: the
- * file's mode as *ret_mode; -EPERM for what cannot be polled. */
-static int check_pollable(int fd, mode_t *ret_mode)
-{
-    struct stat file;
-    if (fstat(fd, &file) < 0) return -errno;
-    bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
-    int rc = is_file ? edo__sys_is_pollable(fd) : 0;
-    if (rc < 0) return rc;
-    *ret_mode = file.st_mode;
-    return 0;
 }
 
 int edo_io_from_fd(int fd, edo_io **ret_io)
 {
-    mode_t mode;
     if (!ret_io) return -EINVAL;
-    int rc = check_pollable(fd, &mode);
-    if (rc < 0) return rc;
-    edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
+    int kind = edo__sys_pollable_kind(fd);
+    if (kind < 0) return kind;
+    edo_io *io = edo__fd_io_create(fd, traits_of(fd, kind));
     if (!io) return -ENOMEM;
-    edo__sys_make_private(fd, mode);
+    edo__sys_make_private(fd, (edo__file_kind)kind);
     *ret_io = io;
     return 0;
 }
@@ -271,13 +236,12 @@ static void release_wait(edo__source *source)
 
 static int begin_wait(edo_op *op)
 {
-    mode_t mode;
-    int fd = (int)(intptr_t)op->data;
-    int rc = check_pollable(fd, &mode);
-    if (rc < 0) return rc;
+    edo_fd fd = (edo_fd)(intptr_t)op->data;
+    int kind = edo__sys_pollable_kind(fd);
+    if (kind < 0) return kind;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
-    uint32_t latched = S_ISREG(mode) ? EDO__SOURCE_LATCHED : 0;
+    uint32_t latched = kind == EDO__FILE_REGULAR ? EDO__SOURCE_LATCHED : 0;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
     op->object = source;
     op->data = NULL;

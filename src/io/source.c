@@ -7,7 +7,6 @@
  */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
-#include "sys/sys.h"
 
 void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))
 {

@@ -1,8 +1,6 @@
 /* Whole programs, tests, and operations from plain threads. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "runtime/runtime.h"
 #include "sys/sys.h"
@@ -80,7 +78,7 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
-        _exit(EXIT_FAILURE); // what is leaked must not be torn down under its users
+        edo__sys_exit_now(EXIT_FAILURE); // what is leaked must not be torn down under its users
     }
     return status;
 }
@@ -130,7 +128,7 @@ edo_async(wait)
     }
 }
 
-static edo_atomic(uint32_t) waiter_key; // a pthread_key_t and 1; 0: there is none so far
+static edo_atomic(uint32_t) waiter_key; // a key and 1; 0: there is none yet
 
 static void destroy_waiter(void *runtime)
 {
@@ -140,15 +138,14 @@ static void destroy_waiter(void *runtime)
 /* Once; but as often as it fails. */
 static int make_waiter_key(void)
 {
-    pthread_key_t key;
-    uint32_t none = 0;
+    uint32_t key, none = 0;
     if (edo_load_relaxed(&waiter_key)) return 0;
-    int rc = -pthread_key_create(&key, destroy_waiter);
-    if (rc == 0 && !edo_cas_relaxed(&waiter_key, &none, key + 1)) pthread_key_delete(key);
+    int rc = edo__sys_key_create(&key, destroy_waiter);
+    if (rc == 0 && !edo_cas_relaxed(&waiter_key, &none, key + 1)) edo__sys_key_destroy(key);
     return rc;
 }
 
-static pthread_key_t key_of_waiters(void)
+static uint32_t key_of_waiters(void)
 {
     return edo_load_relaxed(&waiter_key) - 1;
 }
@@ -158,7 +155,7 @@ static int waiter_create(edo_runtime **ret_runtime)
     edo_runtime *runtime;
     int rc = edo_runtime_create(&(edo_config){ .name = "edo_wait" }, &runtime);
     if (rc < 0) return rc;
-    rc = -pthread_setspecific(key_of_waiters(), runtime);
+    rc = edo__sys_key_set(key_of_waiters(), runtime);
     if (rc < 0)
         edo_runtime_destroy(runtime);
     else
@@ -170,7 +167,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
 {
     int rc = make_waiter_key();
     if (rc < 0) return rc;
-    edo_runtime *runtime = pthread_getspecific(key_of_waiters());
+    edo_runtime *runtime = edo__sys_key_get(key_of_waiters());
     if (runtime && !edo__runtime_is_stale(runtime)) {
         *ret_runtime = runtime;
         return 0;

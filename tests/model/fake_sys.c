@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "sys/sockets.h"
 #include "sys/sys.h"
 
 #define WEAK __attribute__((weak)) // some models bring their own
@@ -129,10 +130,10 @@ WEAK void edo__sys_put_back_status(int fd)
     (void)fd;
 }
 
-WEAK void edo__sys_make_private(int fd, unsigned mode)
+WEAK void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {
     (void)fd;
-    (void)mode;
+    (void)kind;
 }
 
 WEAK void edo__sys_close(int fd)

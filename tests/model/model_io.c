@@ -9,6 +9,7 @@
  * model-sources: runtime/time/clock.c base/heap.c io/fd.c io/io.c io/source.c
  * model-sources: driver/parked.c driver/epoll/epoll.c driver/epoll/epoll_source.c
  * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
+ * model-sources: sys/linux/sockets.c sys/linux/address.c
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -122,10 +123,10 @@ void edo__sys_wait_failed(const char *call, int error)
     model_fail("%s: %d", call, error);
 }
 
-int edo__sys_is_pollable(int fd)
+int edo__sys_pollable_kind(edo_fd fd)
 {
     (void)fd;
-    return 0;
+    return EDO__FILE_SOCKET;
 }
 
 int64_t edo__try(edo__source *source, edo_op *op)

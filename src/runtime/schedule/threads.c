@@ -1,6 +1,5 @@
 /* The threads of a runtime with workers: their start, their loop, their end; and the help that one
  * gives to another. */
-#include <sched.h>
 #include <stdio.h>
 
 #include "runtime/hooks.h"

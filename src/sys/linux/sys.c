@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -94,20 +94,19 @@ void edo__sys_wait_briefly(uint32_t *tries)
     edo__sys_futex_wait_until(&nobody, 0, edo__sys_now() + pause);
 }
 
-void edo__sys_close(int fd)
+void edo__sys_close(edo_fd fd)
 {
     if (fd >= 0) close(fd);
 }
 
-/* epoll alone says so: poll(2) takes all else for ready. */
-int edo__sys_is_pollable(int fd)
+const char *edo__sys_error_text(int error)
 {
-    struct epoll_event event = { .events = EPOLLET };
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0) return -errno;
-    int rc = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-    close(epoll);
-    return rc;
+    return strerrordesc_np(error);
+}
+
+void edo__sys_exit_now(int status)
+{
+    _exit(status);
 }
 
 void *edo__sys_alloc(size_t size, size_t align)
@@ -201,6 +200,30 @@ void edo__sys_thread_name(const char *name)
     char cut[THREAD_NAME_SIZE];
     snprintf(cut, sizeof cut, "%s", name);
     pthread_setname_np(pthread_self(), cut);
+}
+
+/* ---- slots per thread ---- */
+
+_Static_assert(sizeof(pthread_key_t) == sizeof(uint32_t), "a key is a number");
+
+int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value))
+{
+    return -pthread_key_create(ret_key, destroy);
+}
+
+void edo__sys_key_destroy(uint32_t key)
+{
+    pthread_key_delete(key);
+}
+
+int edo__sys_key_set(uint32_t key, void *value)
+{
+    return -pthread_setspecific(key, value);
+}
+
+void *edo__sys_key_get(uint32_t key)
+{
+    return pthread_getspecific(key);
 }
 
 /* ---- signals ---- */
