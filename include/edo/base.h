@@ -34,8 +34,14 @@
 
 EDO_BEGIN_DECLS
 
-/* A descriptor of the system, or a negative errno where a call answers one. */
+/* A descriptor of the system, or a negative errno where a call answers one. On POSIX an int. */
 typedef int edo_fd;
+
+/* A piece of memory: struct iovec, where the system has one. */
+typedef struct edo_slice {
+    void *data;
+    size_t size;
+} edo_slice;
 
 /* The version that runs, as EDO_VERSION.
  * Thread: any. */

@@ -202,7 +202,7 @@ EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
  * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
  * -EOPNOTSUPP for a driver without one, and with workers.
  * Thread: the owner. */
-EDO_API int edo_runtime_fd(edo_runtime *runtime);
+EDO_API edo_fd edo_runtime_fd(edo_runtime *runtime);
 
 /* ---- whole programs ---- */
 

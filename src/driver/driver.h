@@ -29,7 +29,7 @@ typedef struct edo__source edo__source;
 typedef enum edo__request {
     EDO__READ, // data, length: from progress on
     EDO__WRITE,
-    EDO__WRITEV, // data: struct iovec[length]
+    EDO__WRITEV, // data: edo_slice[length]
     EDO__ACCEPT, // result: a descriptor, close-on-exec
     EDO__POLL,   // length: events asked for; result: those that hold
 } edo__request;
@@ -85,7 +85,7 @@ enum {
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
  * waiters and registration. */
 struct edo__source {
-    int fd;
+    edo_fd fd;
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
@@ -168,10 +168,10 @@ typedef struct edo_driver_ops {
     void (*unpark)(edo_driver *driver);
 
     /* A descriptor that is readable when turn would find something; -EOPNOTSUPP. Owner. */
-    int (*fd)(edo_driver *driver);
+    edo_fd (*fd)(edo_driver *driver);
 
     /* Adds a descriptor of the runtime's own to what makes fd() readable. Owner. */
-    int (*watch)(edo_driver *driver, int fd);
+    int (*watch)(edo_driver *driver, edo_fd fd);
 } edo_driver_ops;
 
 /* ---- what drivers share ---- */

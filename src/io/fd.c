@@ -171,7 +171,7 @@ static const edo__io_ops fd_io_ops = {
 
 /* ---- wrapping ---- */
 
-edo_io *edo__fd_io_create(int fd, uint32_t traits)
+edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
     if (!fd_io) return NULL;
@@ -189,7 +189,7 @@ static uint32_t traits_of(edo_fd fd, int file_kind)
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 
-int edo_io_from_fd(int fd, edo_io **ret_io)
+int edo_io_from_fd(edo_fd fd, edo_io **ret_io)
 {
     if (!ret_io) return -EINVAL;
     int kind = edo__sys_pollable_kind(fd);
@@ -201,7 +201,7 @@ int edo_io_from_fd(int fd, edo_io **ret_io)
     return 0;
 }
 
-int edo_io_fd(const edo_io *io)
+edo_fd edo_io_fd(const edo_io *io)
 {
     if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
@@ -211,7 +211,7 @@ int edo_io_fd(const edo_io *io)
     return source->fd;
 }
 
-int edo_io_into_fd(edo_io *io)
+edo_fd edo_io_into_fd(edo_io *io)
 {
     if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
@@ -219,7 +219,7 @@ int edo_io_into_fd(edo_io *io)
     edo__source_check(source, "edo_io_into_fd");
     int rc = edo__source_claim(source, BOTH_SIDES);
     if (rc < 0) return rc;
-    int fd = source->fd;
+    edo_fd fd = source->fd;
     edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
@@ -284,7 +284,7 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops wait_ops = { .name = "edo_wait_fd", .poll = wait_poll };
 
-edo_op edo_wait_fd(int fd, int interest)
+edo_op edo_wait_fd(edo_fd fd, int interest)
 {
     bool reads = interest & (EDO_READABLE | EDO_PRIORITY), writes = interest & EDO_WRITABLE;
     uint32_t detail = EDO__POLL;

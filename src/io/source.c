@@ -8,7 +8,8 @@
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 
-void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))
+void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
+                      void (*release)(edo__source *))
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     for (unsigned side = 0; side < EDO__SIDES; side++)

@@ -20,7 +20,7 @@ struct edo_listener {
 };
 
 /* To a peer whose connection nobody will take: it learns. */
-static void drop_connection(int fd)
+static void drop_connection(edo_fd fd)
 {
     edo__socket_reset_at_close(fd);
     edo__sys_close(fd);
@@ -32,7 +32,7 @@ static void release(edo__source *source)
     edo__free_closed(listener, sizeof *listener);
 }
 
-static edo_listener *create(int fd, uint32_t conn_traits)
+static edo_listener *create(edo_fd fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
@@ -176,7 +176,7 @@ int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
     return 0;
 }
 
-int edo_listener_fd(const edo_listener *listener)
+edo_fd edo_listener_fd(const edo_listener *listener)
 {
     if (!listener) return -EINVAL;
     edo__source_check(&listener->source, "edo_listener_fd");
@@ -262,7 +262,7 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
 }
 
 /* Without memory for the stream the connection is lost. */
-static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, int fd)
+static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, edo_fd fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);
     if (!io) {

@@ -28,7 +28,7 @@ static int get(const edo_io *conn, edo__socket_option option)
 
 static int address_of(const edo_io *conn, bool peer, char *buffer, size_t size)
 {
-    int fd = socket_of(conn);
+    edo_fd fd = socket_of(conn);
     return fd < 0 ? fd : edo__address_of_socket(fd, peer, buffer, size);
 }
 

@@ -110,8 +110,8 @@ _Noreturn void edo__sys_exit_now(int status);
 void *edo__sys_alloc(size_t size, size_t align);
 
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
-int edo__sys_timer_open(void);
-void edo__sys_timer_set(int fd, int64_t when);
+edo_fd edo__sys_timer_open(void);
+void edo__sys_timer_set(edo_fd fd, int64_t when);
 
 void edo__sys_close(edo_fd fd); // a negative one is ignored
 
@@ -120,7 +120,7 @@ void edo__sys_close(edo_fd fd); // a negative one is ignored
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
-void edo__sys_event_set(int event);
+void edo__sys_event_set(edo_fd event);
 
 /* Makes an eventfd, or a timer descriptor, unreadable if it is readable. */
-void edo__sys_event_clear(int event);
+void edo__sys_event_clear(edo_fd event);
