@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "runtime/runtime.h"
+#include "sys/signals.h"
 #include "sys/sys.h"
 
 #include <edo/test.h>
@@ -13,7 +14,9 @@
  * write their own word, then read the other's, with a fence between: so one of them cancels it. */
 typedef struct program {
     edo_atomic(edo_task *) root;
-    edo__waiter waiter; // its word says whether a signal came
+    edo__waiter waiter;        // its word says whether a signal came
+    edo_atomic(bool) is_asked; // a handler has run
+    edo__signal_subscriber signals[2];
 } program;
 
 static bool is_interrupted(const program *p)
@@ -23,15 +26,45 @@ static bool is_interrupted(const program *p)
 
 /* In a signal handler. The thread that turns the runtime is to look at the limits before it sleeps,
  * also when the root was queued already. */
-static void interrupt(void *context)
+static void cancel_root(program *p)
 {
-    program *p = context;
     edo__waiter_interrupt(&p->waiter);
     edo_fence_seq_cst();
     edo_task *root = edo_load_acquire(&p->root);
     if (!root) return;
     if (edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->seats[0]);
+}
+
+/* The second signal, of either kind, ends the process. */
+static edo__signal_answer interrupt(void *context)
+{
+    program *p = context;
+    if (edo_swap_acq_rel(&p->is_asked, true)) return EDO__SIGNAL_DEFAULT;
+    cancel_root(p);
+    return EDO__SIGNAL_TAKEN;
+}
+
+static int subscribe(program *p)
+{
+    static const edo__signal kinds[] = { EDO__SIGNAL_INTERRUPT, EDO__SIGNAL_TERMINATE };
+    int rc = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        p->signals[i] = (edo__signal_subscriber){
+            .signal = kinds[i],
+            .flags = EDO__SIGNAL_ALONE | EDO__SIGNAL_UNLESS_IGNORED,
+            .notify = interrupt,
+            .context = p,
+        };
+        if (rc == 0) rc = edo__signal_subscribe(&p->signals[i]);
+    }
+    return rc;
+}
+
+static void unsubscribe(program *p)
+{
+    for (unsigned i = 0; i < 2; i++)
+        edo__signal_unsubscribe(&p->signals[i]);
 }
 
 static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)
@@ -48,11 +81,11 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
 {
     edo_task *root = NULL;
     bool signals = !runtime->config.ignore_signals;
-    int rc = signals ? edo__sys_take_signals(interrupt, p) : 0;
-    if (rc < 0) return rc;
-    int64_t result = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
+    int64_t result = signals ? subscribe(p) : 0;
+    if (result == 0)
+        result = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (result == 0) result = run_until_end(runtime, p, root);
-    if (signals) edo__sys_release_signals();
+    if (signals) unsubscribe(p);
     edo_detach(root);
     return result;
 }

@@ -82,17 +82,6 @@ uint32_t edo__sys_fork_generation(void);
  * reader that is behind. Returns: whether it was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
-/* SIGINT and SIGTERM call notify(context) on some thread until they are released; a second one ends
- * the process. One that the process ignores stays ignored. notify is async-signal-safe. -EBUSY: taken
- * already. */
-int edo__sys_take_signals(void (*notify)(void *context), void *context);
-void edo__sys_release_signals(void);
-
-/* From now on SIGQUIT calls notify() on some thread, which must be async-signal-safe. In the child of
- * a fork it does what it did before. One taker at a time. */
-void edo__sys_take_quit(void (*notify)(void));
-void edo__sys_release_quit(void);
-
 /* A slot per thread. destroy: called at the end of a thread with its value, unless that is NULL.
  * Returns: 0, or why there is none: -EAGAIN, -ENOMEM. */
 int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value));
