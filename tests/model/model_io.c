@@ -206,7 +206,8 @@ static void set_up_stream(void)
     k = model_alloc_static(sizeof *k);
     memset(k, 0, sizeof *k);
     k->open = true;
-    edo_config config = { .driver_ops = &edo__epoll_driver };
+    edo_config config = { 0 };
+    fake_driver_ops = &edo__epoll_driver;
     model_assert(edo_runtime_create(&config, &k->runtime) == 0);
     k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
 }
@@ -569,7 +570,8 @@ static void false_alarm(void)
 static void set_up_two(void)
 {
     set_up_far(0);
-    edo_config config = { .driver_ops = &edo__epoll_driver };
+    edo_config config = { 0 };
+    fake_driver_ops = &edo__epoll_driver;
     model_assert(edo_runtime_create(&config, &k->other) == 0);
 }
 
