@@ -97,7 +97,7 @@ struct answer {
 edo_async(answer)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->conn, self->message, MESSAGE));
             if (n <= 0) break;

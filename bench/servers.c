@@ -66,7 +66,7 @@ struct echo {
 edo_async(echo)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->conn, self->buffer, sizeof self->buffer));
             if (n <= 0) break;
@@ -101,7 +101,7 @@ struct small_echo {
 edo_async(small_echo)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->conn, self->buffer, sizeof self->buffer));
             if (n <= 0) break;
@@ -135,7 +135,7 @@ struct pump {
 edo_async(pump)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->from, self->buffer, self->size));
             if (n <= 0) break;

@@ -55,7 +55,7 @@ struct stall_echo {
 edo_async(stall_echo)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->conn, &self->byte, 1));
             if (n <= 0) break;

@@ -13,7 +13,7 @@ struct echo {
 edo_async(echo)
 {
     edo_body {
-        ssize_t n; // scratch: set and used between two awaits
+        int64_t n; // scratch: set and used between two awaits
         for (;;) {
             edo_await(n, edo_read(self->conn, self->buf, sizeof self->buf));
             if (n <= 0) break; // 0: the peer closed; < 0: -errno, also -ECANCELED

@@ -19,7 +19,7 @@ struct copy {
 edo_async(copy)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(self->from, self->buf, sizeof self->buf));
             if (n <= 0) break;

@@ -15,7 +15,7 @@ struct answer {
 edo_async(answer)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         self->length = 0;
         do {
             edo_try_or(close, n,
@@ -62,14 +62,14 @@ struct ask {
 edo_async(ask)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         edo_await_for(n, edo_s(5), edo_tcp_connect(self->address, &self->conn));
         edo_check(n);
         edo_check_or(close, edo_tcp_set_nodelay(self->conn, true));
         edo_try_or(close, edo_write_all(self->conn, self->question, strlen(self->question)));
         edo_try_or(close, edo_shutdown_write(self->conn)); // no more questions
         edo_await(n, edo_read_exact(self->conn, self->reply, sizeof self->reply));
-        if (n == -EDO_EOF) n = (ssize_t)edo_op_progress(edo_last_op());
+        if (n == -EDO_EOF) n = (int64_t)edo_op_progress(edo_last_op());
         edo_check_or(close, n);
         printf("%.*s\n", (int)n, self->reply);
 close:

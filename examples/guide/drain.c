@@ -41,7 +41,7 @@ struct connection {
 edo_async(connection)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await_for(n, edo_s(60), edo_read(self->conn, self->line, sizeof self->line));
             edo_check_or(close, n);

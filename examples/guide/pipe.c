@@ -12,7 +12,7 @@ struct talk {
 edo_async(talk)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         edo_await(n, edo_write_all(self->out, "through a pipe\n", 15));
         edo_close(self->out); // the reader sees the end
         edo_return(n);
@@ -49,7 +49,7 @@ struct listen_to {
 edo_async(listen_to)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         n = open_pipe(&self->in, &self->out);
         if (n < 0) edo_return(n);
         n = edo_go(talk, .out = self->out);

@@ -9,7 +9,7 @@
  *     edo_async(echo)
  *     {
  *         edo_body {
- *             ssize_t n;                        // scratch: set and used between two awaits
+ *             int64_t n;                        // scratch: set and used between two awaits
  *             edo_await(n, edo_read(self->conn, self->buf, sizeof self->buf));
  *             edo_close(self->conn);
  *             edo_return(n);

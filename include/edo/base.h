@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <edo/version.h>
 
@@ -34,6 +33,15 @@
 #define EDO_EOF ENODATA
 
 EDO_BEGIN_DECLS
+
+/* A descriptor of the system, or a negative errno where a call answers one. On POSIX an int. */
+typedef int edo_fd;
+
+/* A piece of memory: struct iovec, where the system has one. */
+typedef struct edo_slice {
+    void *data;
+    size_t size;
+} edo_slice;
 
 /* The version that runs, as EDO_VERSION.
  * Thread: any. */

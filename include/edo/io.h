@@ -23,8 +23,6 @@
  */
 #pragma once
 
-#include <sys/uio.h>
-
 #include <edo/task.h>
 
 EDO_BEGIN_DECLS
@@ -51,11 +49,11 @@ EDO_API EDO_MUST_USE edo_op edo_write(edo_io *io, const void *data, size_t size)
  * Cancel: waits; edo_op_progress() bytes were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t size);
 
-/* Writes from several buffers, in their order; vector and buffers outlive the operation.
+/* Writes from several buffers, in their order; slices and buffers outlive the operation.
  * count: 1 to 1024, else -EINVAL.
  * Result: bytes written, perhaps fewer than all.
  * Cancel: waits; nothing was written. */
-EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const struct iovec *vector, int count);
+EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
 /* Tells the peer that nothing more will be written; reading goes on.
  * Result: 0; -ENOTSUP for a stream that has no such notion.
@@ -82,16 +80,16 @@ EDO_API void edo_close(edo_io *io);
  * Returns: 0; -EBADF; -EPERM for what the kernel cannot poll, as a regular file or a directory
  * (but it can some of /proc and /sys); -EINVAL for NULL; -ENOMEM. On failure it is still the caller's.
  * Thread: any. */
-EDO_API EDO_MUST_USE int edo_io_from_fd(int fd, edo_io **ret_io);
+EDO_API EDO_MUST_USE int edo_io_from_fd(edo_fd fd, edo_io **ret_io);
 
 /* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. (From then on reads of
  * a TCP connection may need one more system call to find that there is nothing left.) */
-EDO_API int edo_io_fd(const edo_io *io);
+EDO_API edo_fd edo_io_fd(const edo_io *io);
 
 /* Takes the descriptor out and ends the stream. Terminals and named pipes are non-blocking then.
  * Returns: the descriptor, now the caller's; -EBUSY with an operation in flight; -ENOTSUP.
  * Thread: the holder. */
-EDO_API int edo_io_into_fd(edo_io *io);
+EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
@@ -102,6 +100,6 @@ enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
  * -EPERM for what the kernel cannot poll, as a regular file or a directory; -EINVAL for no or unknown
  * interest; -ENOMEM. Files of /proc and /sys that tell of changes do it as EDO_PRIORITY.
  * Cancel: waits; no effect. */
-EDO_API EDO_MUST_USE edo_op edo_wait_fd(int fd, int interest);
+EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 
 EDO_END_DECLS

@@ -58,8 +58,8 @@ EDO_API void edo_listener_close(edo_listener *listener);
 /* Wraps a listening socket, which belongs to the listener from then on.
  * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the
  * caller's. */
-EDO_API EDO_MUST_USE int edo_listener_from_fd(int fd, edo_listener **ret_listener);
-EDO_API int edo_listener_fd(const edo_listener *listener);
+EDO_API EDO_MUST_USE int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener);
+EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
 
 /* The address it listens on, as text into a buffer of EDO_ADDRESS_SIZE.
  * Returns: the length, or a negative errno (-ENOSPC for a buffer that is too small). */

@@ -28,8 +28,6 @@
 
 EDO_BEGIN_DECLS
 
-struct edo_driver_ops;
-
 /* A task that has kept its worker for long. Valid during the hook. */
 typedef struct edo_stall {
     const char *runtime;
@@ -80,15 +78,14 @@ enum { EDO_WORKERS_AUTO = -1 };
 
 /* Zeroed is the default. */
 typedef struct edo_config {
-    const char *name;   // shown in the log; not copied. NULL: "edo"
-    const char *driver; // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
-    const struct edo_driver_ops *driver_ops; // a driver of one's own, see docs/internals/sys.md
-    bool test_clock;                         // starts with its clock paused
-    bool ignore_signals;                     // edo_run(): leave SIGINT and SIGTERM alone
-    bool dump_on_quit;                       // SIGQUIT dumps all tasks to the log, see edo/dump.h
-    bool report_leaks;                       // edo_runtime_destroy() logs what its tasks made and
-                                             // nobody ended by then: handles of tasks, streams,
-                                             // listeners; in debug builds of edo it always does
+    const char *name;        // shown in the log; not copied. NULL: "edo"
+    const char *driver;      // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
+    bool test_clock;         // starts with its clock paused
+    bool ignore_signals;     // edo_run(): leave SIGINT and SIGTERM alone
+    bool dump_on_quit;       // SIGQUIT dumps all tasks to the log, see edo/dump.h
+    bool report_leaks;       // edo_runtime_destroy() logs what its tasks made and
+                             // nobody ended by then: handles of tasks, streams,
+                             // listeners; in debug builds of edo it always does
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
                              // as many as the environment's EDO_WORKER_THREADS says, else
                              // one per processor that the process may use
@@ -204,7 +201,7 @@ EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
  * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
  * -EOPNOTSUPP for a driver without one, and with workers.
  * Thread: the owner. */
-EDO_API int edo_runtime_fd(edo_runtime *runtime);
+EDO_API edo_fd edo_runtime_fd(edo_runtime *runtime);
 
 /* ---- whole programs ---- */
 

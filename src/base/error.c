@@ -1,7 +1,6 @@
 /* Texts of errors, and the version. */
-#include <string.h>
-
 #include "base/base.h"
+#include "sys/sys.h"
 
 const char *edo_strerror(int64_t error)
 {
@@ -9,7 +8,7 @@ const char *edo_strerror(int64_t error)
     uint64_t code = error < 0 ? -(uint64_t)error : (uint64_t)error;
     if (code == EDO_EOF) return "end of input";
     if (code == ECANCELED) return "cancelled";
-    const char *text = code <= INT32_MAX ? strerrordesc_np((int)code) : NULL;
+    const char *text = code <= INT32_MAX ? edo__sys_error_text((int)code) : NULL;
     return text ? text : "unknown error";
 }
 

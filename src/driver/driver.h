@@ -21,6 +21,7 @@
 
 #include "base/list.h"
 #include "base/lock.h"
+#include "sys/sockets.h"
 #include "sys/sys.h"
 #include "task/wait_list.h"
 
@@ -36,17 +37,15 @@ typedef enum edo__request {
     EDO__POLL,   // an edo__poll_op; result: the events that hold
 } edo__request;
 
-struct iovec;
-
 /* A read, a write or a writev. */
 typedef struct EDO__OVERLAY edo__transfer_op {
     edo_future base;
     struct edo_io *io; // the stream; not the driver's matter
     union {
         char *data;
-        const struct iovec *vector; // of a writev
+        const edo_slice *slices; // of a writev
     };
-    uint64_t length;   // bytes; of a writev: buffers
+    uint64_t length;   // bytes; of a writev: slices
     uint64_t progress; // bytes
     edo__op_wait wait;
 } edo__transfer_op;
@@ -133,7 +132,7 @@ enum {
 /* A descriptor as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
  * waiters and registration. */
 struct edo__source {
-    int fd;
+    edo_fd fd;
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
@@ -214,10 +213,10 @@ typedef struct edo_driver_ops {
     void (*unpark)(edo_driver *driver);
 
     /* A descriptor that is readable when turn would find something; -EOPNOTSUPP. Owner. */
-    int (*fd)(edo_driver *driver);
+    edo_fd (*fd)(edo_driver *driver);
 
     /* Adds a descriptor of the runtime's own to what makes fd() readable. Owner. */
-    int (*watch)(edo_driver *driver, int fd);
+    int (*watch)(edo_driver *driver, edo_fd fd);
 } edo_driver_ops;
 
 /* ---- what drivers share ---- */

@@ -77,6 +77,11 @@ static ssize_t try_transfer(edo__source *source, const edo_op *op)
                : send(source->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+_Static_assert(sizeof(edo_slice) == sizeof(struct iovec) &&
+                   offsetof(edo_slice, data) == offsetof(struct iovec, iov_base) &&
+                   offsetof(edo_slice, size) == offsetof(struct iovec, iov_len),
+               "slices are handed to the kernel as they are");
+
 static ssize_t write_vector(edo__source *source, const edo_op *op, const struct iovec *vector,
                             int count)
 {
@@ -89,15 +94,15 @@ static ssize_t write_vector(edo__source *source, const edo_op *op, const struct 
 /* As many of the buffers as fit into one call, or a part of the first that is not empty. */
 static ssize_t try_writev(edo__source *source, const edo_op *op)
 {
-    const struct iovec *vector = edo__transfer_of(op)->vector;
-    uint64_t count = 0, buffers = edo__transfer_of(op)->length;
+    const edo_slice *slices = edo__transfer_of(op)->slices;
+    uint64_t count = 0, all = edo__transfer_of(op)->length;
     size_t size = 0;
-    for (; count < buffers; size += vector[count++].iov_len)
-        if (vector[count].iov_len > EDO__MAX_TRANSFER - size) break;
-    if (size == 0 && count < buffers)
-        return write_vector(source, op,
-                            &(struct iovec){ vector[count].iov_base, EDO__MAX_TRANSFER }, 1);
-    return write_vector(source, op, vector, (int)count);
+    for (; count < all; size += slices[count++].size)
+        if (slices[count].size > EDO__MAX_TRANSFER - size) break;
+    if (size == 0 && count < all)
+        return write_vector(source, op, &(struct iovec){ slices[count].data, EDO__MAX_TRANSFER },
+                            1);
+    return write_vector(source, op, (const struct iovec *)(const void *)slices, (int)count);
 }
 
 static ssize_t try_poll(const edo__source *source, const edo_op *op)

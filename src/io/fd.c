@@ -1,12 +1,7 @@
 /* Streams that are descriptors. */
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
-#include "sys/sys.h"
+#include "sys/sockets.h"
 
 static edo__fd_io *fd_io_of(edo_io *io)
 {
@@ -28,20 +23,12 @@ static edo_poll fd_step(edo_io *io, edo_op *op, edo_cx *cx)
 
 static int fd_shutdown_write(edo_io *io)
 {
-    return shutdown(fd_io_of(io)->source.fd, SHUT_WR) < 0 ? -errno : 0;
+    return edo__socket_shutdown_write(fd_io_of(io)->source.fd);
 }
 
-/* One read whose bytes are dropped; TCP does it without a copy, with MSG_TRUNC. Returns: 1 when there
- * may be more, 0 at the end, -EAGAIN, or an error. */
-static int64_t drop_some(edo__source *source)
+static int64_t drop_input(const edo__source *source)
 {
-    enum { DROP_BUFFER = 4096 };
-    char buffer[DROP_BUFFER];
-    bool tcp = source->traits & EDO__SOURCE_TCP;
-    ssize_t n = tcp ? recv(source->fd, NULL, EDO__MAX_TRANSFER, MSG_DONTWAIT | MSG_TRUNC)
-                    : recv(source->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (n < 0 && errno != EINTR) return -errno;
-    return n != 0;
+    return edo__socket_drop_input(source->fd, source->traits & EDO__SOURCE_TCP);
 }
 
 /* One step of edo_finish(). A poll request waits for input, so that all drivers do it alike. */
@@ -49,7 +36,7 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
     bool drops = edo_load_relaxed(&op->word) == EDO__OP_IDLE && !edo__io_is_ending(io, cx);
-    int64_t n = drops ? drop_some(source) : -EAGAIN;
+    int64_t n = drops ? drop_input(source) : -EAGAIN;
     if (n == -EAGAIN) return edo__source_drive(source, op, cx);
     op->base.result = n;
     return EDO_READY;
@@ -96,7 +83,7 @@ static const edo__io_ops plain_ops = {
 
 /* ---- wrapping ---- */
 
-edo_io *edo__fd_io_create(int fd, uint32_t traits)
+edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
     if (!fd_io) return NULL;
@@ -106,50 +93,27 @@ edo_io *edo__fd_io_create(int fd, uint32_t traits)
     return &fd_io->io;
 }
 
-static int socket_option(int fd, int option)
+static uint32_t traits_of(edo_fd fd, int file_kind)
 {
-    int value = 0;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, option, &value, &size) < 0 ? -errno : value;
-}
-
-static uint32_t traits_of(int fd, mode_t mode)
-{
-    if (!S_ISSOCK(mode)) return 0;
-    int domain = socket_option(fd, SO_DOMAIN);
-    bool inet = domain == AF_INET || domain == AF_INET6;
-    int protocol = inet ? socket_option(fd, SO_PROTOCOL) : 0; // SCTP has streams, too
-    bool tcp = protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP;
+    edo__socket_kind kind;
+    if (file_kind != EDO__FILE_SOCKET) return 0;
+    bool tcp = edo__socket_describe(fd, &kind) == 0 && kind.is_tcp;
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
 }
 
-/* Files of /proc and /sys are regular ones by their mode, although some can be polled for changes.
- * Returns: 0 with *ret_mode, the file's mode; -EPERM for a file that cannot be polled. */
-static int check_pollable(int fd, mode_t *ret_mode)
+int edo_io_from_fd(edo_fd fd, edo_io **ret_io)
 {
-    struct stat file;
-    if (fstat(fd, &file) < 0) return -errno;
-    bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
-    int rc = is_file ? edo__sys_is_pollable(fd) : 0;
-    if (rc < 0) return rc;
-    *ret_mode = file.st_mode;
-    return 0;
-}
-
-int edo_io_from_fd(int fd, edo_io **ret_io)
-{
-    mode_t mode;
     if (!ret_io) return -EINVAL;
-    int rc = check_pollable(fd, &mode);
-    if (rc < 0) return rc;
-    edo_io *io = edo__fd_io_create(fd, traits_of(fd, mode));
+    int kind = edo__sys_pollable_kind(fd);
+    if (kind < 0) return kind;
+    edo_io *io = edo__fd_io_create(fd, traits_of(fd, kind));
     if (!io) return -ENOMEM;
-    edo__sys_make_private(fd, mode);
+    edo__sys_make_private(fd, (edo__file_kind)kind);
     *ret_io = io;
     return 0;
 }
 
-int edo_io_fd(const edo_io *io)
+edo_fd edo_io_fd(const edo_io *io)
 {
     if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
@@ -159,7 +123,7 @@ int edo_io_fd(const edo_io *io)
     return source->fd;
 }
 
-int edo_io_into_fd(edo_io *io)
+edo_fd edo_io_into_fd(edo_io *io)
 {
     if (!io) return -EINVAL;
     edo__source *source = edo__io_source(io);
@@ -167,7 +131,7 @@ int edo_io_into_fd(edo_io *io)
     edo__source_check(source, "edo_io_into_fd");
     int rc = edo__source_claim(source, EDO__BOTH_SIDES);
     if (rc < 0) return rc;
-    int fd = source->fd;
+    edo_fd fd = source->fd;
     edo__sys_put_back_status(fd);
     source->traits |= EDO__SOURCE_BORROWED;
     edo__source_close(source);
@@ -202,13 +166,12 @@ static void release_wait(edo__source *source)
 
 static int begin_wait(wait_op *op)
 {
-    mode_t mode;
-    int fd = (int)op->fd;
-    int rc = check_pollable(fd, &mode);
-    if (rc < 0) return rc;
+    edo_fd fd = (edo_fd)op->fd;
+    int kind = edo__sys_pollable_kind(fd);
+    if (kind < 0) return kind;
     edo__source *source = edo__alloc(sizeof *source);
     if (!source) return -ENOMEM;
-    uint32_t latched = S_ISREG(mode) ? EDO__SOURCE_LATCHED : 0;
+    uint32_t latched = kind == EDO__FILE_REGULAR ? EDO__SOURCE_LATCHED : 0;
     edo__source_init(source, fd, EDO__SOURCE_BORROWED | latched, release_wait);
     op->source = source;
     return edo__source_claim(source, EDO__BOTH_SIDES);
@@ -252,7 +215,7 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops wait_ops = { .name = "edo_wait_fd", .poll = wait_poll };
 
-edo_op edo_wait_fd(int fd, int interest)
+edo_op edo_wait_fd(edo_fd fd, int interest)
 {
     bool reads = interest & (EDO_READABLE | EDO_PRIORITY), writes = interest & EDO_WRITABLE;
     uint32_t detail = EDO__POLL;

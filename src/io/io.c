@@ -1,7 +1,7 @@
 /* Operations on streams of any kind. */
 #include "io/io.h"
 
-enum { MAX_VECTOR = 1024 }; // IOV_MAX of Linux
+enum { MAX_VECTOR = 1024 }; // as many as Linux takes
 
 edo__source *edo__io_source(const edo_io *io)
 {
@@ -140,13 +140,13 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
                     EDO__WRITE | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
-edo_op edo_writev(edo_io *io, const struct iovec *vector, int count)
+edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
 {
-    edo__check_memory("edo_writev", vector, "vector");
-    if (!vector || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
+    edo__check_memory("edo_writev", slices, "vector");
+    if (!slices || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
     for (int i = 0; i < count; i++)
-        edo__check_memory("edo_writev", vector[i].iov_base, "buffer");
-    return transfer(&writev_ops, io, vector, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
+        edo__check_memory("edo_writev", slices[i].data, "buffer");
+    return transfer(&writev_ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
 }
 
 /* ---- the end of writing ---- */

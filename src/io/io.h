@@ -73,14 +73,15 @@ typedef struct edo__fd_io {
 } edo__fd_io;
 
 /* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. NULL: out of memory. */
-edo_io *edo__fd_io_create(int fd, uint32_t traits);
+edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
 /* The source behind a stream, or NULL. */
 edo__source *edo__io_source(const edo_io *io);
 
 /* ---- sources ---- */
 
-void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *));
+void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
+                      void (*release)(edo__source *));
 
 /* Claims a side (EDO__SOURCE_READING, EDO__SOURCE_WRITING or both) for an operation.
  * Returns: 0; -EBUSY; -ECANCELED when the source was closed. */

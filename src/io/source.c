@@ -1,9 +1,9 @@
 /* A descriptor and the operations in flight on it; claims.h has the life of its state word. */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
-#include "sys/sys.h"
 
-void edo__source_init(edo__source *source, int fd, uint32_t traits, void (*release)(edo__source *))
+void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
+                      void (*release)(edo__source *))
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     for (unsigned side = 0; side < EDO__SIDES; side++)

@@ -1,10 +1,5 @@
 #include "net/address.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <net/if.h>
-#include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,23 +9,21 @@ enum { MAX_PORT = 65535, MAX_PORT_DIGITS = 5, MAX_ZONE_DIGITS = 10, DECIMAL = 10
 #define DIGITS  "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
-static int parse_port(const char *text, in_port_t *ret_port)
+static int parse_port(const char *text, uint16_t *ret_port)
 {
     size_t digits = strspn(text, DIGITS);
     if (!digits || digits > MAX_PORT_DIGITS || text[digits]) return -EINVAL;
     unsigned long port = strtoul(text, NULL, DECIMAL);
     if (port > MAX_PORT) return -EINVAL;
-    *ret_port = htons((uint16_t)port);
+    *ret_port = (uint16_t)port;
     return 0;
 }
 
-static int set_v4(const char *host, in_port_t port, edo__address *ret)
+static int set_v4(const char *host, uint16_t port, edo__address *ret)
 {
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = port };
-    if (inet_pton(AF_INET, host, &v4.sin_addr) != 1) return -EINVAL;
-    memcpy(&ret->storage, &v4, sizeof v4);
-    ret->size = sizeof v4;
-    return 0;
+    ret->family = EDO__FAMILY_V4;
+    ret->port = port;
+    return edo__ip_parse(host, EDO__FAMILY_V4, ret->ip);
 }
 
 /* Returns: 0 for what is no number of an interface. */
@@ -49,19 +42,17 @@ static int parse_zone(char *host, uint32_t *ret_zone)
     *ret_zone = 0;
     if (!percent) return 0;
     *percent = '\0';
-    *ret_zone = if_nametoindex(percent + 1);
+    *ret_zone = edo__interface_number(percent + 1);
     if (!*ret_zone) *ret_zone = interface_number(percent + 1);
     return *ret_zone ? 0 : -EINVAL;
 }
 
-static int set_v6(char *host, in_port_t port, edo__address *ret)
+static int set_v6(char *host, uint16_t port, edo__address *ret)
 {
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = port };
-    if (parse_zone(host, &v6.sin6_scope_id) < 0 || inet_pton(AF_INET6, host, &v6.sin6_addr) != 1)
-        return -EINVAL;
-    memcpy(&ret->storage, &v6, sizeof v6);
-    ret->size = sizeof v6;
-    return 0;
+    ret->family = EDO__FAMILY_V6;
+    ret->port = port;
+    int rc = parse_zone(host, &ret->zone);
+    return rc < 0 ? rc : edo__ip_parse(host, EDO__FAMILY_V6, ret->ip);
 }
 
 /* Splits "host:port" at the last colon; brackets around the host are taken off. */
@@ -83,7 +74,7 @@ static int split(const char *text, char host[EDO__HOST_SIZE], const char **ret_p
     return 0;
 }
 
-static int parse_host(char *host, bool brackets, in_port_t port, edo__address *ret)
+static int parse_host(char *host, bool brackets, uint16_t port, edo__address *ret)
 {
     ret->any = !*host && !brackets;
     if (ret->any) return set_v6(strcpy(host, "::"), port, ret);
@@ -95,7 +86,7 @@ int edo__address_parse(const char *text, edo__address *ret_address)
     char host[EDO__HOST_SIZE];
     const char *port_text;
     bool brackets;
-    in_port_t port;
+    uint16_t port;
     edo__address parsed = { .any = false };
     int rc = split(text, host, &port_text, &brackets);
     if (rc == 0) rc = parse_port(port_text, &port);
@@ -104,20 +95,9 @@ int edo__address_parse(const char *text, edo__address *ret_address)
     return rc;
 }
 
-edo__address edo__address_of(const struct sockaddr_storage *storage)
-{
-    bool v6 = storage->ss_family == AF_INET6;
-    return (edo__address){ .storage = *storage,
-                           .size = v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in) };
-}
-
 void edo__address_to_v4(edo__address *address)
 {
-    struct sockaddr_in6 v6;
-    memcpy(&v6, &address->storage, sizeof v6);
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = v6.sin6_port };
-    memcpy(&address->storage, &v4, sizeof v4);
-    address->size = sizeof v4;
+    *address = (edo__address){ .family = EDO__FAMILY_V4, .port = address->port };
 }
 
 /* ---- names ---- */
@@ -148,7 +128,7 @@ static bool is_host_name(const char *host)
 /* A port, or the name of a service: with a letter (RFC 6335). */
 static bool is_service(const char *text)
 {
-    in_port_t port;
+    uint16_t port;
     if (strspn(text, DIGITS) == strlen(text)) return parse_port(text, &port) == 0;
     return strpbrk(text, LETTERS) && strspn(text, LETTERS DIGITS "-_") == strlen(text) &&
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
@@ -185,41 +165,20 @@ static int checked_length(int n, size_t size)
     return (size_t)n < size ? n : -ENOSPC;
 }
 
-static int format_v4(const struct sockaddr_storage *storage, char *buffer, size_t size)
+int edo__address_format(const edo__address *address, char *buffer, size_t size)
 {
-    char host[INET_ADDRSTRLEN];
-    struct sockaddr_in v4;
-    memcpy(&v4, storage, sizeof v4);
-    inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
-    return checked_length(snprintf(buffer, size, "%s:%u", host, ntohs(v4.sin_port)), size);
-}
-
-static int format_v6(const struct sockaddr_storage *storage, char *buffer, size_t size)
-{
-    char host[INET6_ADDRSTRLEN], zone[16] = "";
-    struct sockaddr_in6 v6;
-    memcpy(&v6, storage, sizeof v6);
-    inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
-    if (v6.sin6_scope_id) snprintf(zone, sizeof zone, "%%%u", v6.sin6_scope_id);
-    return checked_length(snprintf(buffer, size, "[%s%s]:%u", host, zone, ntohs(v6.sin6_port)),
-                          size);
-}
-
-int edo__address_format(const struct sockaddr_storage *storage, char *buffer, size_t size)
-{
+    char ip[EDO__IP_TEXT_SIZE], zone[16] = "";
     if (!buffer && size) return -EINVAL;
-    switch (storage->ss_family) {
-    case AF_INET: return format_v4(storage, buffer, size);
-    case AF_INET6: return format_v6(storage, buffer, size);
-    default: return -EAFNOSUPPORT;
-    }
+    edo__ip_format(address, ip);
+    if (address->family == EDO__FAMILY_V4)
+        return checked_length(snprintf(buffer, size, "%s:%u", ip, address->port), size);
+    if (address->zone) snprintf(zone, sizeof zone, "%%%u", address->zone);
+    return checked_length(snprintf(buffer, size, "[%s%s]:%u", ip, zone, address->port), size);
 }
 
-int edo__address_of_socket(int fd, bool peer, char *buffer, size_t size)
+int edo__address_of_socket(edo_fd fd, bool peer, char *buffer, size_t size)
 {
-    struct sockaddr_storage storage = { 0 };
-    socklen_t length = sizeof storage;
-    int rc = peer ? getpeername(fd, (struct sockaddr *)&storage, &length)
-                  : getsockname(fd, (struct sockaddr *)&storage, &length);
-    return rc < 0 ? -errno : edo__address_format(&storage, buffer, size);
+    edo__address address;
+    int rc = peer ? edo__socket_peer(fd, &address) : edo__socket_local(fd, &address);
+    return rc < 0 ? rc : edo__address_format(&address, buffer, size);
 }

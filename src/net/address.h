@@ -1,21 +1,10 @@
 /* Addresses as text. Any thread. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <sys/socket.h>
-
-typedef struct edo__address {
-    struct sockaddr_storage storage;
-    socklen_t size;
-    bool any; // ":port": every address of the machine, both families
-} edo__address;
+#include "sys/sockets.h"
 
 /* "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80". Returns: 0 or -EINVAL. */
 int edo__address_parse(const char *text, edo__address *ret_address);
-
-/* One that the system told. */
-edo__address edo__address_of(const struct sockaddr_storage *storage);
 
 /* Makes "every address" of both families that of IPv4 alone. */
 void edo__address_to_v4(edo__address *address);
@@ -32,9 +21,9 @@ typedef struct edo__name {
 /* "example.com:80", "example.com:https", "127.0.0.1:https", ":https". Returns: 0 or -EINVAL. */
 int edo__name_parse(const char *text, edo__name *ret_name);
 
-/* Into a buffer, with the final NUL. Returns: the length, -ENOSPC or -EAFNOSUPPORT. */
-int edo__address_format(const struct sockaddr_storage *storage, char *buffer, size_t size);
+/* Into a buffer, with the final NUL. Returns: the length; -ENOSPC; -EINVAL for no buffer. */
+int edo__address_format(const edo__address *address, char *buffer, size_t size);
 
 /* The local address of a socket, or that of its peer, as text. Returns as above, or another
- * negative errno. */
-int edo__address_of_socket(int fd, bool peer, char *buffer, size_t size);
+ * negative errno: -EAFNOSUPPORT, -ENOTCONN. */
+int edo__address_of_socket(edo_fd fd, bool peer, char *buffer, size_t size);

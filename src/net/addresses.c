@@ -9,7 +9,7 @@ size_t edo_addresses_count(const edo_addresses *addresses)
 
 edo__address edo__addresses_at(const edo_addresses *addresses, size_t index)
 {
-    edo__address address = edo__address_of(&addresses->items[index]);
+    edo__address address = addresses->items[index];
     address.any = addresses->any;
     return address;
 }
@@ -29,17 +29,16 @@ void edo_addresses_destroy(edo_addresses *addresses)
 
 /* From `from` on, the first that is of that family, or of another. Returns: its index, or the
  * count. */
-static size_t find(const edo_addresses *addresses, size_t from, sa_family_t family, bool same)
+static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
-    while (from < addresses->count && (addresses->items[from].ss_family == family) != same)
+    while (from < addresses->count && (addresses->items[from].family == family) != same)
         from++;
     return from;
 }
 
-void edo__addresses_interleave(const edo_addresses *addresses,
-                               const struct sockaddr_storage **ret_order)
+void edo__addresses_interleave(const edo_addresses *addresses, const edo__address **ret_order)
 {
-    sa_family_t family = addresses->items[0].ss_family;
+    uint8_t family = addresses->items[0].family;
     size_t next[2] = { find(addresses, 0, family, false), 0 };
     bool same = true;
     for (size_t i = 0; i < addresses->count; i++) {

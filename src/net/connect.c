@@ -1,11 +1,5 @@
 /* Connecting: the call is made at once; what remains is to wait until the socket is writable, which
  * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
-#include <netinet/in.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <edo/time.h>
 
 #include "io/io.h"
@@ -44,67 +38,43 @@ static connect_op *connect_of(const edo_op *op)
     return (connect_op *)(uintptr_t)op;
 }
 
-static int open_socket(int family)
-{
-    int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
-}
-
 /* Any local address is one of the family in use. */
-static int bind_local(int fd, const edo__address *local, int family)
+static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
 {
     edo__address address = *local;
-    int on = 1;
-    if (address.any && family == AF_INET) edo__address_to_v4(&address);
-    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); // the port at connect
-    return bind(fd, (struct sockaddr *)&address.storage, address.size) < 0 ? -errno : 0;
-}
-
-/* Returns: 0, also when it is still in progress. */
-static int start(int fd, const edo__address *address)
-{
-    if (connect(fd, (const struct sockaddr *)&address->storage, address->size) == 0) return 0;
-    return errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
+    if (address.any && family == EDO__FAMILY_V4) edo__address_to_v4(&address);
+    return edo__socket_bind_local(fd, &address);
 }
 
 /* local may be NULL. */
 static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
-    int family = address->storage.ss_family, fd = open_socket(family);
+    edo__family family = (edo__family)address->family;
+    edo_fd fd = edo__socket_open(family);
     if (fd < 0) return fd;
     int rc = local ? bind_local(fd, local, family) : 0;
-    if (rc == 0) rc = start(fd, address);
+    if (rc == 0) rc = edo__socket_connect(fd, address);
     edo_io *io = rc == 0 ? edo__fd_io_create(fd, TRAITS) : NULL;
     if (!io) {
-        close(fd);
+        edo__sys_close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
     connect_of(op)->io = io;
-    connect_of(op)->events = POLLOUT;
+    connect_of(op)->events = EDO_WRITABLE;
     op->detail |= EDO__DETAIL_CLAIMED;
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
-}
-
-static int socket_error(int fd)
-{
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return -errno;
-    return -error;
 }
 
 /* A connect to a free port of this machine may be given that port as its own: the packets meet, and
  * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
  * the port from being held in TIME-WAIT. */
-static int refuse_itself(int fd)
+static int refuse_itself(edo_fd fd)
 {
-    edo__address local = { 0 }, peer = { 0 };
-    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-    local.size = peer.size = sizeof local.storage;
-    if (getsockname(fd, (struct sockaddr *)&local.storage, &local.size) < 0) return -errno;
-    if (getpeername(fd, (struct sockaddr *)&peer.storage, &peer.size) < 0) return -errno;
-    if (local.size != peer.size || memcmp(&local.storage, &peer.storage, local.size)) return 0;
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    edo__address local, peer;
+    int rc = edo__socket_local(fd, &local);
+    if (rc == 0) rc = edo__socket_peer(fd, &peer);
+    if (rc < 0 || !edo__address_equals(&local, &peer)) return rc;
+    edo__socket_reset_at_close(fd);
     return -ECONNREFUSED;
 }
 
@@ -112,7 +82,7 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo_io *io = connect_of(op)->io;
     edo__source *source = edo__io_source(io);
-    if (result >= 0) result = socket_error(source->fd);
+    if (result >= 0) result = edo__socket_error(source->fd);
     if (result >= 0) result = refuse_itself(source->fd);
     if (result < 0)
         edo__source_close(source);
@@ -145,8 +115,7 @@ static edo_op make(const edo_future_ops *ops, const void *address, const void *l
 
 static int begin_to(edo_op *op)
 {
-    edo__address address = edo__address_of(connect_of(op)->address);
-    return begin(op, &address, connect_of(op)->local);
+    return begin(op, connect_of(op)->address, connect_of(op)->local);
 }
 
 static edo_poll connect_to_poll(edo_future *future, edo_cx *cx)
@@ -162,8 +131,7 @@ static edo_poll connect_to_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_to_ops = { .name = "edo_tcp_connect", .poll = connect_to_poll };
 
-edo_op edo__connect_to(const struct sockaddr_storage *address, const edo__address *local,
-                       edo_io **ret_conn)
+edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn)
 {
     return make(&connect_to_ops, address, local, 0, ret_conn);
 }

@@ -5,8 +5,7 @@
 
 /* Connects to one address. It and local, which may be NULL, must outlive the operation. Result and
  * Cancel as edo_tcp_connect(). */
-edo_op edo__connect_to(const struct sockaddr_storage *address, const edo__address *local,
-                       edo_io **ret_conn);
+edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn);
 
 /* ---- to a name: all of its addresses, the first to connect wins (happy eyeballs) ---- */
 

@@ -1,8 +1,4 @@
 /* Listening and accepting. */
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <edo/net.h>
 #include <edo/time.h>
 
@@ -24,11 +20,10 @@ struct edo_listener {
 };
 
 /* To a peer whose connection nobody will take: it learns. */
-static void drop_connection(int fd)
+static void drop_connection(edo_fd fd)
 {
-    struct linger reset = { .l_onoff = 1, .l_linger = 0 };
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    close(fd);
+    edo__socket_reset_at_close(fd);
+    edo__sys_close(fd);
 }
 
 static void release(edo__source *source)
@@ -37,7 +32,7 @@ static void release(edo__source *source)
     edo__free_closed(listener, sizeof *listener);
 }
 
-static edo_listener *create(int fd, uint32_t conn_traits)
+static edo_listener *create(edo_fd fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
@@ -54,37 +49,22 @@ static edo_listener *create(int fd, uint32_t conn_traits)
 
 enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
 
-static int set_flag(int fd, int level, int option, bool on)
+static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
 {
-    int value = on;
-    return setsockopt(fd, level, option, &value, sizeof value) < 0 ? -errno : 0;
-}
-
-static int set_options(int fd, const edo__address *address, uint32_t flags)
-{
-    int rc = set_flag(fd, SOL_SOCKET, SO_REUSEADDR, !(flags & NO_REUSE_ADDRESS));
-    if (rc == 0 && (flags & REUSE_PORT)) rc = set_flag(fd, SOL_SOCKET, SO_REUSEPORT, true);
-    if (rc == 0 && address->storage.ss_family == AF_INET6)
-        rc = set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, !address->any && (flags & ONLY_V6));
+    int rc = edo__socket_set(fd, EDO__SOCKET_REUSE_ADDRESS, !(flags & NO_REUSE_ADDRESS));
+    if (rc == 0 && (flags & REUSE_PORT)) rc = edo__socket_set(fd, EDO__SOCKET_REUSE_PORT, true);
+    if (rc == 0 && address->family == EDO__FAMILY_V6)
+        rc = edo__socket_set(fd, EDO__SOCKET_ONLY_V6, !address->any && (flags & ONLY_V6));
     return rc;
 }
 
-static int bind_and_listen(int fd, const edo__address *address, int backlog)
-{
-    if (bind(fd, (const struct sockaddr *)&address->storage, address->size) < 0) return -errno;
-    return listen(fd, backlog) < 0 ? -errno : 0;
-}
-
 /* A machine without IPv6 has ":port" as IPv4. */
-static int open_socket(edo__address *address)
+static edo_fd open_socket(edo__address *address)
 {
-    enum { TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC };
-    int fd = socket(address->storage.ss_family, TYPE, 0);
-    if (fd < 0 && errno == EAFNOSUPPORT && address->any) {
-        edo__address_to_v4(address);
-        fd = socket(AF_INET, TYPE, 0);
-    }
-    return fd < 0 ? -errno : fd;
+    edo_fd fd = edo__socket_open((edo__family)address->family);
+    if (fd != -EAFNOSUPPORT || !address->any) return fd;
+    edo__address_to_v4(address);
+    return edo__socket_open(EDO__FAMILY_V4);
 }
 
 typedef struct EDO__OVERLAY listen_op {
@@ -107,13 +87,14 @@ static listen_op *listen_of(const edo_op *op)
 
 static int open_listener(const edo_op *op, edo__address address)
 {
-    int fd = open_socket(&address);
+    edo_fd fd = open_socket(&address);
     if (fd < 0) return fd;
     int rc = set_options(fd, &address, op->detail);
-    if (rc == 0) rc = bind_and_listen(fd, &address, (int)listen_of(op)->backlog);
+    if (rc == 0) rc = edo__socket_bind(fd, &address);
+    if (rc == 0) rc = edo__socket_listen(fd, (int)listen_of(op)->backlog);
     edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
     if (!listener) {
-        close(fd);
+        edo__sys_close(fd);
         return rc < 0 ? rc : -ENOMEM;
     }
     *listen_of(op)->ret_listener = listener;
@@ -130,7 +111,7 @@ static int begin_naming(edo_op *op)
 {
     naming *name = edo__alloc_zeroed(sizeof *name);
     if (!name) return -ENOMEM;
-    name->lookup = edo__lookup(listen_of(op)->address, AF_UNSPEC, &name->found);
+    name->lookup = edo__lookup(listen_of(op)->address, EDO__FAMILY_ANY, &name->found);
     listen_of(op)->naming = name;
     return 0;
 }
@@ -192,34 +173,29 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-/* MPTCP has the options of TCP, but reads of its own. */
-static uint32_t conn_traits_of(int fd)
+/* Only TCP alone is as if made by this library: MPTCP reads in a way of its own. */
+static uint32_t conn_traits_of(const edo__socket_kind *kind)
 {
-    int domain = AF_UNSPEC, protocol = 0;
-    socklen_t size = sizeof domain;
-    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
-    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
-    if (domain != AF_INET && domain != AF_INET6) return 0;
-    if (protocol == IPPROTO_TCP) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
-    return protocol == IPPROTO_MPTCP ? EDO__SOURCE_TCP : 0;
+    if (kind->is_plain_tcp) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
+    return kind->is_tcp ? EDO__SOURCE_TCP : 0;
 }
 
 /* Another kind of socket that listens works too, but its connections are not TCP. */
-int edo_listener_from_fd(int fd, edo_listener **ret_listener)
+int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
 {
-    int listening = 0;
-    socklen_t size = sizeof listening;
+    edo__socket_kind kind;
     if (!ret_listener) return -EINVAL;
-    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0) return -errno;
-    if (!listening) return -EINVAL;
-    edo_listener *listener = create(fd, conn_traits_of(fd));
+    int rc = edo__socket_describe(fd, &kind);
+    if (rc < 0) return rc;
+    if (!kind.listens) return -EINVAL;
+    edo_listener *listener = create(fd, conn_traits_of(&kind));
     if (!listener) return -ENOMEM;
     listener->source.traits |= EDO__SOURCE_WRAPPED;
     *ret_listener = listener;
     return 0;
 }
 
-int edo_listener_fd(const edo_listener *listener)
+edo_fd edo_listener_fd(const edo_listener *listener)
 {
     if (!listener) return -EINVAL;
     edo__source_check(&listener->source, "edo_listener_fd");
@@ -326,7 +302,7 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
 }
 
 /* Without memory for the stream the connection is lost. */
-static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, int fd)
+static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, edo_fd fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);
     if (!io) {

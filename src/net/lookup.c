@@ -3,11 +3,9 @@
  * The job owns all that it touches, so a cancelled operation leaves it alone and is ready at once;
  * the thread frees it when the system has answered at last. */
 #include <string.h>
-#include <sys/socket.h>
 
 #include "net/lookup.h"
 #include "runtime/pool/blocking.h"
-#include "sys/sys.h"
 #include "task/op.h"
 
 /* A look-up with a thread; the operation's, or the thread's alone when it was abandoned. */
@@ -15,7 +13,7 @@ typedef struct job {
     edo__detached head;
     edo_pool *pool;
     edo__name name;
-    int family;
+    edo__family family;
     edo_addresses *found; // empty until it has run
 } job;
 
@@ -47,7 +45,8 @@ static edo_addresses *create_empty(bool any)
     return addresses;
 }
 
-static int create_job(edo_runtime *runtime, const edo__name *name, int family, job **ret_job)
+static int create_job(edo_runtime *runtime, const edo__name *name, edo__family family,
+                      job **ret_job)
 {
     edo_pool *pool;
     int rc = edo_runtime_pool(runtime, "dns", &pool);
@@ -68,12 +67,12 @@ static int create_job(edo_runtime *runtime, const edo__name *name, int family, j
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);
-    struct sockaddr_storage *item = found ? edo__alloc(sizeof *item) : NULL;
+    edo__address *item = found ? edo__alloc(sizeof *item) : NULL;
     if (!item) {
         edo_addresses_destroy(found);
         return -ENOMEM;
     }
-    *item = address->storage;
+    *item = *address;
     found->items = item;
     found->count = 1;
     *ret_addresses = found;
@@ -110,7 +109,7 @@ static bool is_answered_here(edo_op *op, edo_cx *cx)
         return true;
     }
     rc = edo__name_parse(self->text, &name);
-    if (rc == 0) rc = create_job(cx->runtime, &name, (int)self->family, &self->job);
+    if (rc == 0) rc = create_job(cx->runtime, &name, (edo__family)self->family, &self->job);
     op->base.result = rc;
     return rc < 0;
 }
@@ -145,7 +144,7 @@ static edo_poll lookup_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops lookup_ops = { .name = "edo_lookup", .poll = lookup_poll };
 
-edo_op edo__lookup(const char *text, int family, edo_addresses **ret_addresses)
+edo_op edo__lookup(const char *text, edo__family family, edo_addresses **ret_addresses)
 {
     edo_op op = edo__op(&lookup_ops, NULL, NULL, 0, 0);
     lookup_of(&op)->text = text;
@@ -159,5 +158,5 @@ edo_op edo_lookup(const char *address, edo_addresses **ret_addresses)
     edo__check_memory("edo_lookup", address, "address");
     edo__check_memory("edo_lookup", ret_addresses, "output");
     if (!ret_addresses) return edo__op_refuse(-EINVAL);
-    return edo__lookup(address, AF_UNSPEC, ret_addresses);
+    return edo__lookup(address, EDO__FAMILY_ANY, ret_addresses);
 }

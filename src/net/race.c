@@ -36,8 +36,8 @@ struct edo__race {
     int64_t next_start; // when the next attempt is due; 0: at once
     size_t started, running;
     edo_io *winner;
-    attempt *attempts;                     // found->count of them
-    const struct sockaddr_storage **order; // ... and their addresses
+    attempt *attempts;          // found->count of them
+    const edo__address **order; // ... and their addresses
 };
 
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay)
@@ -47,7 +47,7 @@ edo__race *edo__race_create(const char *text, const edo__address *local, int64_t
     if (local) race->local = *local;
     race->has_local = local;
     race->delay = delay;
-    int family = local && !local->any ? local->storage.ss_family : AF_UNSPEC;
+    edo__family family = local && !local->any ? (edo__family)local->family : EDO__FAMILY_ANY;
     race->lookup = edo__lookup(text, family, &race->found);
     return race;
 }

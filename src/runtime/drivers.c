@@ -51,8 +51,6 @@ static int copy_argument(edo_runtime *runtime, const char *argument)
 int edo__drivers_choose(edo_runtime *runtime, const char *wanted)
 {
     const edo_config *config = &runtime->config;
-    runtime->driver_ops = config->driver_ops;
-    if (runtime->driver_ops) return 0;
     const char *name = config->driver ? config->driver : wanted;
     if (!name || !*name) name = EDO__DEFAULT_DRIVER;
     const char *colon = strchr(name, ':');
@@ -65,8 +63,7 @@ int edo__drivers_choose(edo_runtime *runtime, const char *wanted)
 bool edo__drivers_fall_back(edo_runtime *runtime)
 {
     const edo_driver_ops *ops = runtime->driver_ops;
-    bool own = runtime->config.driver_ops;
-    if (!runtime->driver_refusal || own || !strcmp(ops->name, EDO__FALLBACK_DRIVER)) return false;
+    if (!runtime->driver_refusal || !strcmp(ops->name, EDO__FALLBACK_DRIVER)) return false;
     edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
              runtime->config.name, ops->name, runtime->driver_refusal, EDO__FALLBACK_DRIVER);
     forget_argument(runtime);

@@ -1,13 +1,12 @@
 /* Whole programs, tests, and operations from plain threads. */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "runtime/push.h"
 #include "runtime/run.h"
 #include "runtime/runtime.h"
 #include "runtime/time/clock.h"
+#include "sys/signals.h"
 #include "sys/sys.h"
 
 #include <edo/test.h>
@@ -18,7 +17,9 @@
  * write their own word, then read the other's, with a fence between: so one of them cancels it. */
 typedef struct program {
     edo_atomic(edo_task *) root;
-    edo__waiter waiter; // its word says whether a signal came
+    edo__waiter waiter;        // its word says whether a signal came
+    edo_atomic(bool) is_asked; // a handler has run
+    edo__signal_subscriber signals[2];
 } program;
 
 static bool is_interrupted(const program *p)
@@ -28,15 +29,45 @@ static bool is_interrupted(const program *p)
 
 /* In a signal handler. The thread that turns the runtime is to look at the limits before it sleeps,
  * also when the root was queued already. */
-static void interrupt(void *context)
+static void cancel_root(program *p)
 {
-    program *p = context;
     edo__waiter_interrupt(&p->waiter);
     edo_fence_seq_cst();
     edo_task *root = edo_load_acquire(&p->root);
     if (!root) return;
     if (edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->seats[0]);
+}
+
+/* The second signal, of either kind, ends the process. */
+static edo__signal_answer interrupt(void *context)
+{
+    program *p = context;
+    if (edo_swap_acq_rel(&p->is_asked, true)) return EDO__SIGNAL_DEFAULT;
+    cancel_root(p);
+    return EDO__SIGNAL_TAKEN;
+}
+
+static int subscribe(program *p)
+{
+    static const edo__signal kinds[] = { EDO__SIGNAL_INTERRUPT, EDO__SIGNAL_TERMINATE };
+    int rc = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        p->signals[i] = (edo__signal_subscriber){
+            .signal = kinds[i],
+            .flags = EDO__SIGNAL_ALONE | EDO__SIGNAL_UNLESS_IGNORED,
+            .notify = interrupt,
+            .context = p,
+        };
+        if (rc == 0) rc = edo__signal_subscribe(&p->signals[i]);
+    }
+    return rc;
+}
+
+static void unsubscribe(program *p)
+{
+    for (unsigned i = 0; i < 2; i++)
+        edo__signal_unsubscribe(&p->signals[i]);
 }
 
 static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)
@@ -53,11 +84,11 @@ static int64_t run_root(edo_runtime *runtime, const edo_site *site, const void *
 {
     edo_task *root = NULL;
     bool signals = !runtime->config.ignore_signals;
-    int rc = signals ? edo__sys_take_signals(interrupt, p) : 0;
-    if (rc < 0) return rc;
-    int64_t result = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
+    int64_t result = signals ? subscribe(p) : 0;
+    if (result == 0)
+        result = edo__spawn(&root, &(edo_spawn_options){ .runtime = runtime }, site, args);
     if (result == 0) result = run_until_end(runtime, p, root);
-    if (signals) edo__sys_release_signals();
+    if (signals) unsubscribe(p);
     edo_detach(root);
     return result;
 }
@@ -83,7 +114,7 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
-        _exit(EXIT_FAILURE); // what is leaked must not be torn down under its users
+        edo__sys_exit_now(EXIT_FAILURE); // what is leaked must not be torn down under its users
     }
     return status;
 }
@@ -133,7 +164,7 @@ edo_async(wait)
     }
 }
 
-static edo_atomic(uint32_t) waiter_key; // a pthread_key_t and 1; 0: there is none so far
+static edo_atomic(uint32_t) waiter_key; // a key and 1; 0: there is none yet
 
 static void destroy_waiter(void *runtime)
 {
@@ -143,15 +174,14 @@ static void destroy_waiter(void *runtime)
 /* Once; but as often as it fails. */
 static int make_waiter_key(void)
 {
-    pthread_key_t key;
-    uint32_t none = 0;
+    uint32_t key, none = 0;
     if (edo_load_relaxed(&waiter_key)) return 0;
-    int rc = -pthread_key_create(&key, destroy_waiter);
-    if (rc == 0 && !edo_cas_relaxed(&waiter_key, &none, key + 1)) pthread_key_delete(key);
+    int rc = edo__sys_key_create(&key, destroy_waiter);
+    if (rc == 0 && !edo_cas_relaxed(&waiter_key, &none, key + 1)) edo__sys_key_destroy(key);
     return rc;
 }
 
-static pthread_key_t key_of_waiters(void)
+static uint32_t key_of_waiters(void)
 {
     return edo_load_relaxed(&waiter_key) - 1;
 }
@@ -161,7 +191,7 @@ static int waiter_create(edo_runtime **ret_runtime)
     edo_runtime *runtime;
     int rc = edo_runtime_create(&(edo_config){ .name = "edo_wait" }, &runtime);
     if (rc < 0) return rc;
-    rc = -pthread_setspecific(key_of_waiters(), runtime);
+    rc = edo__sys_key_set(key_of_waiters(), runtime);
     if (rc < 0)
         edo_runtime_destroy(runtime);
     else
@@ -173,7 +203,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
 {
     int rc = make_waiter_key();
     if (rc < 0) return rc;
-    edo_runtime *runtime = pthread_getspecific(key_of_waiters());
+    edo_runtime *runtime = edo__sys_key_get(key_of_waiters());
     if (runtime && !edo__runtime_is_stale(runtime)) {
         *ret_runtime = runtime;
         return 0;

@@ -2,6 +2,7 @@
  * wakes it. */
 #include "runtime/quit.h"
 #include "runtime/runtimes.h"
+#include "sys/signals.h"
 
 #include <edo/dump.h>
 
@@ -16,11 +17,15 @@ static struct {
 } quit;
 
 /* In a signal handler. */
-static void ask(void)
+static edo__signal_answer ask(void *context)
 {
-    edo_add_acq_rel(&quit.requests, 1); // release, for the stop: it is seen by who sees this
+    (void)context;
+    edo_add_acq_rel(&quit.requests, 1); // release, for the stop: a reader of this reads that
     edo__sys_futex_wake(&quit.requests);
+    return EDO__SIGNAL_TAKEN;
 }
+
+static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_QUIT, .notify = ask };
 
 static void dump_those_that_want(void)
 {
@@ -50,8 +55,10 @@ static int start(void)
 {
     void *seen = (void *)(uintptr_t)edo_load_relaxed(&quit.requests);
     edo_store_relaxed(&quit.stops, false);
-    int rc = edo__sys_thread_start(run, seen, 0, &quit.thread);
-    if (rc == 0) edo__sys_take_quit(ask);
+    int rc = edo__signal_subscribe(&subscriber);
+    if (rc < 0) return rc;
+    rc = edo__sys_thread_start(run, seen, 0, &quit.thread);
+    if (rc < 0) edo__signal_unsubscribe(&subscriber);
     return rc;
 }
 
@@ -90,9 +97,9 @@ void edo__quit_leave(void)
     bool last = quit.is_ending;
     edo__runtimes_unlock();
     if (!last) return;
-    edo__sys_release_quit();
+    edo__signal_unsubscribe(&subscriber);
     edo_store_relaxed(&quit.stops, true);
-    ask();
+    ask(NULL);
     edo__sys_thread_join(quit.thread);
     edo__runtimes_lock();
     quit.is_ending = false;

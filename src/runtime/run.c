@@ -58,12 +58,12 @@ int edo_turn(edo_runtime *runtime, int64_t timeout)
     return more;
 }
 
-int edo_runtime_fd(edo_runtime *runtime)
+edo_fd edo_runtime_fd(edo_runtime *runtime)
 {
     if (runtime->has_threads) return -EOPNOTSUPP;
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
     edo_driver *driver = runtime->seats[0]->driver;
-    int fd = driver->ops->fd(driver);
+    edo_fd fd = driver->ops->fd(driver);
     if (fd < 0 || runtime->timer_fd >= 0) return fd;
     int timer = edo__sys_timer_open();
     if (timer < 0) return timer;

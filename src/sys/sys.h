@@ -6,9 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-struct sockaddr_storage;
+#include <edo/base.h>
 
 /* Nanoseconds of the monotonic clock. */
 int64_t edo__sys_now(void);
@@ -83,58 +82,34 @@ uint32_t edo__sys_fork_generation(void);
  * reader that is behind. Returns: whether it was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
-/* SIGINT and SIGTERM call notify(context) on some thread until they are released; a second one ends
- * the process. One that the process ignores stays ignored. notify is async-signal-safe. -EBUSY: taken
- * already. */
-int edo__sys_take_signals(void (*notify)(void *context), void *context);
-void edo__sys_release_signals(void);
+/* A slot per thread. destroy: called at the end of a thread with its value, unless that is NULL.
+ * Returns: 0, or why there is none: -EAGAIN, -ENOMEM. */
+int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value));
+void edo__sys_key_destroy(uint32_t key);
+int edo__sys_key_set(uint32_t key, void *value); // 0; -ENOMEM
+void *edo__sys_key_get(uint32_t key);            // NULL: not set
 
-/* From now on SIGQUIT calls notify() on some thread, which must be async-signal-safe. In the child of
- * a fork it does what it did before. One taker at a time. */
-void edo__sys_take_quit(void (*notify)(void));
-void edo__sys_release_quit(void);
+/* The text of an errno, in static storage; NULL for an unknown one. */
+const char *edo__sys_error_text(int error);
+
+/* Ends the process at once: neither its exit handlers nor its destructors run. */
+_Noreturn void edo__sys_exit_now(int status);
 
 /* Memory from the C library; NULL when there is none. */
 void *edo__sys_alloc(size_t size, size_t align);
 
 /* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
-int edo__sys_timer_open(void);
-void edo__sys_timer_set(int fd, int64_t when);
+edo_fd edo__sys_timer_open(void);
+void edo__sys_timer_set(edo_fd fd, int64_t when);
 
-/* The addresses of a host: as many as there are, in the order in which they should be tried. Blocks
- * for as long as the system likes. service: a port or a name. family: AF_INET, AF_INET6 or
- * AF_UNSPEC. The memory of the array is edo__alloc()'s.
- * Returns: how many, at least 1; a negative errno, see edo_lookup(). */
-int edo__sys_resolve(const char *host, const char *service, int family,
-                     struct sockaddr_storage **ret_addresses);
-
-/* Has another function stand in for it; NULL sets the system's back. While nobody resolves. For
- * tests. */
-typedef int edo__resolve_fn(const char *host, const char *service, int family,
-                            struct sockaddr_storage **ret_addresses);
-void edo__sys_set_resolver(edo__resolve_fn *resolver);
-
-void edo__sys_close(int fd); // a negative one is ignored
-
-/* Gives a descriptor that may share its open file with other processes one of its own, non-blocking,
- * under the same number: terminals and named pipes. Where that cannot be had it stays as it is. Only
- * for a descriptor that no driver has met. mode: of its file. */
-void edo__sys_make_private(int fd, unsigned mode);
-
-/* A descriptor is not used any more: if its open file was made non-blocking for a call, that is
- * undone. */
-void edo__sys_put_back_status(int fd);
-
-/* Whether the kernel tells when the descriptor is ready. Returns: 0; -EPERM: it does not; -EBADF; an
- * error of the question itself, as -EMFILE. */
-int edo__sys_is_pollable(int fd);
+void edo__sys_close(edo_fd fd); // a negative one is ignored
 
 /* Ends the process with one line: the call that waits, or that ends a wait, fails for good. Nobody
  * would ever wake up, or sleep, again. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
-void edo__sys_event_set(int event);
+void edo__sys_event_set(edo_fd event);
 
 /* Makes an eventfd, or a timer descriptor, unreadable if it is readable. */
-void edo__sys_event_clear(int event);
+void edo__sys_event_clear(edo_fd event);

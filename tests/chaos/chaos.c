@@ -126,14 +126,14 @@ static uint64_t limited(const chaos *driver, uint64_t length)
 /* The first byte of several buffers is a plain write. */
 static void limit_vector(const chaos *driver, edo_op *inner)
 {
-    const struct iovec *vector = inner->data;
+    const edo_slice *vector = inner->data;
     uint64_t i = 0;
-    while (i < inner->length && !vector[i].iov_len)
+    while (i < inner->length && !vector[i].size)
         i++;
     if (i == inner->length || !driver->options.bytes) return;
     inner->detail = EDO__WRITE | EDO__DETAIL_WRITE_SIDE;
-    inner->data = vector[i].iov_base;
-    inner->length = limited(driver, vector[i].iov_len);
+    inner->data = vector[i].data;
+    inner->length = limited(driver, vector[i].size);
 }
 
 static edo_op inner_op(const chaos *driver, const edo_op *op)

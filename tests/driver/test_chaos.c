@@ -93,7 +93,7 @@ struct moves_three {
     edo_io *io;
     int peer;
     char buffer[16];
-    struct iovec vector[2];
+    edo_slice vector[2];
 };
 
 edo_async(moves_three)
@@ -108,8 +108,8 @@ edo_async(moves_three)
         assert_int_equal(n, 7);
         edo_await(n, edo_write(self->io, "0123456789", 10));
         assert_int_equal(n, 3);
-        self->vector[0] = (struct iovec){ "", 0 };
-        self->vector[1] = (struct iovec){ "0123456789", 10 };
+        self->vector[0] = (edo_slice){ "", 0 };
+        self->vector[1] = (edo_slice){ "0123456789", 10 };
         edo_await(n, edo_writev(self->io, self->vector, 2));
         assert_int_equal(n, 3);
         edo_close(self->io);

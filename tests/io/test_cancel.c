@@ -170,7 +170,7 @@ test_each_stream(race)
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
-    struct iovec vector;
+    edo_slice vector;
     size_t filled;
 };
 
@@ -183,7 +183,7 @@ edo_async(write_cancelled)
         self->filled = stream_fill(self->writer);
         edo_await_for(n, edo_ms(1), edo_write(self->writer, "x", 1));
         assert_int_equal(n, -ETIMEDOUT);
-        self->vector = (struct iovec){ "y", 1 };
+        self->vector = (edo_slice){ "y", 1 };
         edo_await_for(n, edo_ms(1), edo_writev(self->writer, &self->vector, 1));
         assert_int_equal(n, -ETIMEDOUT);
         edo_close(self->writer);
@@ -326,7 +326,7 @@ async_test(aborted, edo_io *io; edo_task *task; int peer; char byte;)
 async_test(cancelled_at_once,
     edo_io *io;
     edo_op ops[3];
-    struct iovec vector;
+    edo_slice vector;
     int peer;
     unsigned i;
     char byte;)
@@ -334,7 +334,7 @@ async_test(cancelled_at_once,
     edo_body {
         int64_t n;
         self->io = open_stream(UNIX_STREAM, &self->peer);
-        self->vector = (struct iovec){ "x", 1 };
+        self->vector = (edo_slice){ "x", 1 };
         self->ops[0] = edo_read(self->io, &self->byte, 0);
         self->ops[1] = edo_writev(self->io, &self->vector, 0);
         self->ops[2] = edo_wait_fd(-1, EDO_READABLE);

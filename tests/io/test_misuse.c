@@ -40,15 +40,15 @@ static edo_op write_all_from_stack(void)
 
 static edo_op writev_vector_on_stack(void)
 {
-    struct iovec vector = { "abc", 3 };
+    edo_slice vector = { "abc", 3 };
     return edo_writev(a_stream, &vector, 1);
 }
 
 static edo_op writev_buffer_on_stack(void)
 {
-    static struct iovec vector;
+    static edo_slice vector;
     char data[4] = "abc";
-    vector = (struct iovec){ data, sizeof data };
+    vector = (edo_slice){ data, sizeof data };
     return edo_writev(a_stream, &vector, 1);
 }
 
@@ -400,7 +400,7 @@ struct null_ops {
     edo_args();
     edo_listener *listener;
     edo_op ops[16];
-    struct iovec vector;
+    edo_slice vector;
     edo_addresses *found;
     size_t i, count;
 };
@@ -408,7 +408,7 @@ struct null_ops {
 static size_t make_null_ops(struct null_ops *self)
 {
     edo_op *op = self->ops;
-    self->vector = (struct iovec){ "x", 1 };
+    self->vector = (edo_slice){ "x", 1 };
     *op++ = edo_read(NULL, &a_byte, 1);
     *op++ = edo_read_exact(NULL, &a_byte, 1);
     *op++ = edo_write(NULL, "x", 1);

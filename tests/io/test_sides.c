@@ -53,7 +53,7 @@ test_each_stream(second_read)
     edo_io *reader, *writer;
     edo_task *task;
     edo_op op;
-    struct iovec vector;
+    edo_slice vector;
     char *data;
 };
 
@@ -73,7 +73,7 @@ edo_async(second_write)
         assert_int_equal(n, -EBUSY);
         edo_await(n, edo_write_all(self->writer, "y", 1));
         assert_int_equal(n, -EBUSY);
-        self->vector = (struct iovec){ "y", 1 };
+        self->vector = (edo_slice){ "y", 1 };
         edo_await(n, edo_writev(self->writer, &self->vector, 1));
         assert_int_equal(n, -EBUSY);
         edo_await(n, edo_shutdown_write(self->writer));

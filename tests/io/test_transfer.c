@@ -245,7 +245,7 @@ test_each_stream(write_slowly)
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
-    struct iovec vector[4];
+    edo_slice vector[4];
     int64_t written;
     char buffer[16];
 };
@@ -255,10 +255,10 @@ edo_async(gather)
     edo_body {
         int64_t n;
         open_streams(self->kind, &self->reader, &self->writer);
-        self->vector[0] = (struct iovec){ "", 0 };
-        self->vector[1] = (struct iovec){ "ab", 2 };
-        self->vector[2] = (struct iovec){ "", 0 };
-        self->vector[3] = (struct iovec){ "cdefg", 5 };
+        self->vector[0] = (edo_slice){ "", 0 };
+        self->vector[1] = (edo_slice){ "ab", 2 };
+        self->vector[2] = (edo_slice){ "", 0 };
+        self->vector[3] = (edo_slice){ "cdefg", 5 };
         edo_await(self->written, edo_writev(self->writer, self->vector, 4));
         assert_in_range(self->written, 1, 7);
         assert_int_equal(edo_op_progress(edo_last_op()), self->written);
@@ -281,7 +281,7 @@ struct gather_bounds {
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
-    struct iovec vector[MAX_BUFFERS + 1];
+    edo_slice vector[MAX_BUFFERS + 1];
     char bytes[MAX_BUFFERS + 1];
 };
 
@@ -292,7 +292,7 @@ edo_async(gather_bounds)
         open_streams(self->kind, &self->reader, &self->writer);
         fill_pattern(self->bytes, sizeof self->bytes, 2, 0);
         for (size_t i = 0; i <= MAX_BUFFERS; i++)
-            self->vector[i] = (struct iovec){ &self->bytes[i], 1 };
+            self->vector[i] = (edo_slice){ &self->bytes[i], 1 };
         edo_await(n, edo_writev(self->writer, self->vector, 0));
         assert_int_equal(n, -EINVAL);
         edo_await(n, edo_writev(self->writer, self->vector, -1));
@@ -347,7 +347,7 @@ test_each_stream(zero)
     edo_frame();
     edo_args(stream_kind kind;);
     edo_io *reader, *writer;
-    struct iovec vector;
+    edo_slice vector;
 };
 
 edo_async(broken_pipe)
@@ -365,7 +365,7 @@ edo_async(broken_pipe)
         edo_await(n, edo_write_all(self->writer, "x", 1));
         assert_int_equal(n, -EPIPE);
         assert_int_equal(edo_op_progress(edo_last_op()), 0);
-        self->vector = (struct iovec){ "x", 1 };
+        self->vector = (edo_slice){ "x", 1 };
         edo_await(n, edo_writev(self->writer, &self->vector, 1));
         assert_int_equal(n, -EPIPE);
         edo_close(self->writer);
@@ -384,7 +384,7 @@ static void on_sigpipe(int number)
 }
 
 /* Also a program's own handler is not called for sockets. */
-async_test(no_signal, edo_io *reader, *writer; struct iovec vector; uint16_t round;)
+async_test(no_signal, edo_io *reader, *writer; edo_slice vector; uint16_t round;)
 {
     edo_body {
         int64_t n;
@@ -397,7 +397,7 @@ async_test(no_signal, edo_io *reader, *writer; struct iovec vector; uint16_t rou
             edo_close(self->reader);
             edo_await(n, edo_write(self->writer, "x", 1));
             assert_int_equal(n, -EPIPE);
-            self->vector = (struct iovec){ "x", 1 };
+            self->vector = (edo_slice){ "x", 1 };
             edo_await(n, edo_writev(self->writer, &self->vector, 1));
             assert_int_equal(n, -EPIPE);
             edo_close(self->writer);
@@ -413,7 +413,7 @@ async_test(no_signal, edo_io *reader, *writer; struct iovec vector; uint16_t rou
 enum { BULK = 64 << 20, MOST_AT_ONCE = 1 << 20 };
 
 /* One call moves a limited part, however much could be moved at once. */
-async_test(big_call, edo_io *io; struct iovec vector[3]; char *buffer;)
+async_test(big_call, edo_io *io; edo_slice vector[3]; char *buffer;)
 {
     edo_body {
         int64_t n;
@@ -424,12 +424,12 @@ async_test(big_call, edo_io *io; struct iovec vector[3]; char *buffer;)
         assert_in_range(n, 1, MOST_AT_ONCE);
         edo_await(n, edo_write(self->io, self->buffer, BULK));
         assert_in_range(n, 1, MOST_AT_ONCE);
-        self->vector[0] = (struct iovec){ NULL, 0 };
-        self->vector[1] = (struct iovec){ self->buffer, BULK };
-        self->vector[2] = (struct iovec){ self->buffer, 1 };
+        self->vector[0] = (edo_slice){ NULL, 0 };
+        self->vector[1] = (edo_slice){ self->buffer, BULK };
+        self->vector[2] = (edo_slice){ self->buffer, 1 };
         edo_await(n, edo_writev(self->io, self->vector, 3));
         assert_in_range(n, 1, MOST_AT_ONCE);
-        self->vector[0] = (struct iovec){ self->buffer, 10 };
+        self->vector[0] = (edo_slice){ self->buffer, 10 };
         edo_await(n, edo_writev(self->io, self->vector, 3));
         assert_in_range(n, 10, MOST_AT_ONCE);
         edo_close(self->io);

@@ -13,7 +13,7 @@ edo_async_extern(copy)
     int total = 0;
     edo_io *const conn = self->from;
     edo_body {
-        ssize_t n;
+        int64_t n;
         for (;;) {
             edo_await(n, edo_read(conn, self->buf, sizeof self->buf));
             if (n <= 0) break;

@@ -18,7 +18,7 @@ struct pair {
 edo_async_extern(pump)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         struct pair pair;
         struct timespec now;
         char digits[8];

@@ -10,9 +10,9 @@ struct send {
 edo_async_extern(send)
 {
     edo_body {
-        ssize_t n;
+        int64_t n;
         size_t length = self->size / 2;
         edo_await(n, edo_write_all(self->conn, self->text, length));
-        edo_return(n < 0 ? n : (ssize_t)(self->size - length));
+        edo_return(n < 0 ? n : (int64_t)(self->size - length));
     }
 }

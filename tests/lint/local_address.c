@@ -21,7 +21,7 @@ edo_async_extern(ask)
             char bytes[4];
         } header;
         int limit = 3;
-        ssize_t n;
+        int64_t n;
         edo_await(n, edo_read(self->conn, small, sizeof small));
         edo_await(n, edo_read_exact(self->conn, &header.bytes[1], 3));
         edo_op op = edo_yield();

@@ -23,7 +23,7 @@ edo_async_extern(copies)
     edo_body {
         char text[] = "a=b", part[] = "c", first[] = "d", second[] = "e";
         struct span span, other, *at = &other;
-        ssize_t n;
+        int64_t n;
         edo_await(n, edo_write_all(self->conn, strchr(text, 'b'), 1));
         edo_await(n, span_write(self->conn, span_of(part)));
         span.start = first;

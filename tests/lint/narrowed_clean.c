@@ -15,7 +15,7 @@ edo_async_extern(f)
     edo_body {
         int rc;
         int64_t n;
-        ssize_t m;
+        int64_t m;
         edo_await(n, edo_read(self->io, self->bytes, self->size));
         if (n < 0) edo_return(n);
         edo_await(m, edo_write(self->io, self->bytes, self->size));

@@ -103,7 +103,7 @@ edo_runtime *fake_runtime_with(const edo_config *options)
     edo_config config = *options;
     fake_unparks = 0;
     fake_now = 0;
-    config.driver_ops = &fake_ops;
+    fake_driver_ops = &fake_ops;
     if (!config.drain_limit) config.drain_limit = EDO_NEVER;
     if (!config.abort_limit) config.abort_limit = EDO_NEVER;
     if (edo_runtime_create(&config, &runtime) < 0) model_fail("no runtime");

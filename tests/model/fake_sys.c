@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "sys/sockets.h"
 #include "sys/sys.h"
 
 #define WEAK __attribute__((weak)) // some models bring their own
@@ -129,10 +130,10 @@ WEAK void edo__sys_put_back_status(int fd)
     (void)fd;
 }
 
-WEAK void edo__sys_make_private(int fd, unsigned mode)
+WEAK void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {
     (void)fd;
-    (void)mode;
+    (void)kind;
 }
 
 WEAK void edo__sys_close(int fd)
@@ -146,10 +147,12 @@ void *edo__sys_alloc(size_t size, size_t align)
     return model_alloc(size);
 }
 
+const edo_driver_ops *fake_driver_ops;
+
 WEAK const edo_driver_ops *edo__driver_named(const char *name)
 {
     (void)name;
-    return NULL;
+    return fake_driver_ops;
 }
 
 /* ---- memory: the hooks, without their count, which would order what is not ordered ---- */

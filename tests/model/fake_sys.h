@@ -30,6 +30,9 @@ void fake_wait_readable(edo_runtime *runtime);
 /* No thread can be started. Whoever sets it takes it back. */
 extern bool fake_no_threads;
 
+/* The driver of every name. */
+extern const struct edo_driver_ops *fake_driver_ops;
+
 /* How often the driver was woken in this execution. */
 extern unsigned fake_unparks;
 

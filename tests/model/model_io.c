@@ -4,6 +4,7 @@
  *
  * model-sources: @runtime io/fd.c io/io.c io/source.c driver/parked.c driver/epoll/epoll.c
  * model-sources: driver/epoll/epoll_source.c
+ * model-sources: sys/linux/sockets.c sys/linux/address.c
  */
 #include <string.h>
 #include <sys/epoll.h>
@@ -118,10 +119,10 @@ void edo__sys_wait_failed(const char *call, int error)
     model_fail("%s: %d", call, error);
 }
 
-int edo__sys_is_pollable(int fd)
+int edo__sys_pollable_kind(edo_fd fd)
 {
     (void)fd;
-    return 0;
+    return EDO__FILE_SOCKET;
 }
 
 int64_t edo__try(edo__source *source, edo_op *op)
@@ -201,7 +202,8 @@ static void set_up_stream(void)
     k = model_alloc_static(sizeof *k);
     memset(k, 0, sizeof *k);
     k->open = true;
-    edo_config config = { .driver_ops = &edo__epoll_driver };
+    edo_config config = { 0 };
+    fake_driver_ops = &edo__epoll_driver;
     model_assert(edo_runtime_create(&config, &k->runtime) == 0);
     k->io = edo__fd_io_create(SOCKET, EDO__SOURCE_SOCKET | EDO__SOURCE_TCP);
 }
@@ -658,7 +660,8 @@ static void false_alarm(void)
 static void set_up_two(void)
 {
     set_up_far(0);
-    edo_config config = { .driver_ops = &edo__epoll_driver };
+    edo_config config = { 0 };
+    fake_driver_ops = &edo__epoll_driver;
     model_assert(edo_runtime_create(&config, &k->other) == 0);
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 struct ends_at_once {
@@ -31,7 +30,7 @@ struct first_polls {
     edo_task *task;
     edo_scope scope, empty_scope;
     edo_member member;
-    struct iovec vector;
+    edo_slice vector;
     char byte;
     bool has_blocked;
     edo_op op;
@@ -236,7 +235,7 @@ static void make_streams(fixture *f)
     f->writer = open_stream(UNIX_STREAM, &f->writer_peer);
     f->finished = open_stream(UNIX_STREAM, &f->finished_peer);
     fd_write_all(f->reader_peer, "x", 1);
-    f->vector = (struct iovec){ &f->byte, 1 };
+    f->vector = (edo_slice){ &f->byte, 1 };
     f->byte = 'y';
 }
 

@@ -18,16 +18,16 @@
 /* Each letter is an address: 4 or 6. */
 static void expect_order(const char *given, const char *expected)
 {
-    struct sockaddr_storage items[8] = { 0 };
-    const struct sockaddr_storage *order[8];
+    edo__address items[8] = { 0 };
+    const edo__address *order[8];
     bool seen[8] = { false };
     size_t count = strlen(given);
     for (size_t i = 0; i < count; i++)
-        items[i].ss_family = given[i] == '4' ? AF_INET : AF_INET6;
+        items[i].family = given[i] == '4' ? EDO__FAMILY_V4 : EDO__FAMILY_V6;
     edo__addresses_interleave(&(edo_addresses){ .items = items, .count = count }, order);
-    const struct sockaddr_storage *last[2] = { NULL, NULL };
+    const edo__address *last[2] = { NULL, NULL };
     for (size_t i = 0; i < count; i++) {
-        bool v4 = order[i]->ss_family == AF_INET;
+        bool v4 = order[i]->family == EDO__FAMILY_V4;
         assert_int_equal(v4 ? '4' : '6', expected[i]);
         assert_false(seen[order[i] - items]);
         seen[order[i] - items] = true;
@@ -476,13 +476,13 @@ async_test(from,
         names_add("both.test", self->world.text);
         edo_await(rc, edo_tcp_connect_from("127.0.0.2:0", "both.test:80", &self->conn));
         assert_int_equal(rc, 0);
-        assert_int_equal(names_last_family(), AF_INET);
+        assert_int_equal(names_last_family(), EDO__FAMILY_V4);
         edo_tcp_local_address(self->conn, self->local, sizeof self->local);
         assert_int_equal(strncmp(self->local, "127.0.0.2:", 10), 0);
         edo_close(self->conn);
         edo_await(rc, edo_tcp_connect_from(":0", "both.test:80", &self->conn));
         assert_int_equal(rc, 0);
-        assert_int_equal(names_last_family(), AF_UNSPEC);
+        assert_int_equal(names_last_family(), EDO__FAMILY_ANY);
         edo_close(self->conn);
         edo_await(rc, edo_tcp_connect_from(":0", self->world.text, &self->conn));
         assert_int_equal(rc, 0);

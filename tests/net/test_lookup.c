@@ -74,7 +74,7 @@ async_test(found, edo_addresses *addresses; char text[EDO_ADDRESS_SIZE];)
         edo_addresses_destroy(self->addresses);
         assert_string_equal(names_last_host(), "host.test");
         assert_string_equal(names_last_service(), "http");
-        assert_int_equal(names_last_family(), AF_UNSPEC);
+        assert_int_equal(names_last_family(), EDO__FAMILY_ANY);
         assert_int_equal(names_calls(), 1);
         names_remove();
         edo_return(0);

@@ -4,7 +4,7 @@
 #include <edo/features.h>
 #include <string.h>
 
-#include "driver/drivers.h"
+#include "runtime/own_driver.h"
 
 /* ---- which driver ---- */
 
@@ -92,13 +92,6 @@ clean_test(fallback)
     assert_int_equal(log_lines("epoll"), 1);
 }
 
-clean_test(own_driver_has_no_fallback)
-{
-    char driver[16] = "";
-    refused_error = -EPERM;
-    assert_int_equal(create_and_end(&(edo_config){ .driver_ops = &refused_ops }, driver), -EPERM);
-}
-
 /* ---- a driver of one's own: epoll, but counting ---- */
 
 static const edo_driver_ops *epoll_ops;
@@ -132,11 +125,8 @@ static const edo_driver_ops *counting_driver(void)
 
 clean_test(own_driver)
 {
-    char driver[16] = "";
-    edo_config config = { .driver_ops = counting_driver(), .driver = "none such" };
-    assert_int_equal(create_and_end(&config, driver), 0);
-    assert_string_equal(driver, "counting");
-    edo_runtime *runtime = make_runtime_with(&config);
+    edo_runtime *runtime = make_runtime_on(counting_driver(), (edo_config){ 0 });
+    assert_string_equal(edo_runtime_driver(runtime), "counting");
     assert_int_equal(edo_turn(runtime, 0), 0);
     assert_true(turns > 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -164,8 +154,8 @@ edo_async(yielder)
 static unsigned polls_of_one_turn(uint32_t interval)
 {
     unsigned polls = 0;
-    edo_runtime *runtime = make_runtime_with(
-        &(edo_config){ .event_interval = interval, .driver_ops = counting_driver() });
+    edo_runtime *runtime = make_runtime_on(counting_driver(),
+                                           (edo_config){ .event_interval = interval });
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(NULL, &options, yielder, .polls = &polls), 0);
     assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // never waits, for more is ready

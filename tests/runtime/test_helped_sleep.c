@@ -6,7 +6,7 @@
 #include <sched.h>
 
 #include "runtime/runtime.h"
-#include "driver/drivers.h"
+#include "runtime/own_driver.h"
 
 enum { VICTIM = 1 };
 
@@ -85,10 +85,10 @@ edo_async(block)
 clean_test(wake_is_not_slept_over)
 {
     ops = edo__epoll_driver;
+    ops.name = "helped";
     ops.open = open_it;
     ops.turn = turn;
-    const edo_config config = { .workers = 2, .max_spare = -1, .driver_ops = &ops };
-    edo_runtime *runtime = make_runtime_with(&config);
+    edo_runtime *runtime = make_runtime_on(&ops, (edo_config){ .workers = 2, .max_spare = -1 });
     const edo_spawn_options options = { .runtime = runtime, .pinned = VICTIM + 1 };
     assert_int_equal(edo_spawn_with(NULL, &options, block), 0);
     while (!edo_load_acquire(&world.ended)) // nobody else's wake is to help

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "driver/drivers.h"
+#include "runtime/own_driver.h"
 
 static edo_task *spawn_answer(edo_runtime *runtime, int64_t result)
 {
@@ -121,9 +121,10 @@ clean_test(nested)
 {
     epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
+    own_ops.name = "own";
     own_ops.open = own_open;
     own_ops.turn = nesting_turn;
-    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &own_ops });
+    edo_runtime *runtime = make_runtime_on(&own_ops, (edo_config){ 0 });
     assert_int_equal(edo_turn(runtime, 0), 0);
     assert_true(has_nested);
     assert_int_equal(nested_turn, -EBUSY);
@@ -150,9 +151,10 @@ clean_test(refused_descriptor)
 {
     epoll_ops = edo__driver_named("epoll");
     own_ops = *epoll_ops;
+    own_ops.name = "own";
     own_ops.open = own_open;
     own_ops.watch = refuse_watch;
-    edo_runtime *runtime = make_runtime_with(&(edo_config){ .driver_ops = &own_ops });
+    edo_runtime *runtime = make_runtime_on(&own_ops, (edo_config){ 0 });
     size_t before = open_descriptors();
     assert_int_equal(edo_runtime_fd(runtime), -ENOMEM);
     assert_int_equal(open_descriptors(), before);

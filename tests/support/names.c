@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 #include "net/address.h"
-#include "sys/sys.h"
+#include "sys/sockets.h"
 
 enum { MAX_NAMES = 32 };
 
@@ -25,10 +25,10 @@ static struct {
     bool hold;
     unsigned calls, held;
     char host[EDO__HOST_SIZE], service[EDO__SERVICE_SIZE];
-    int family;
+    edo__family family;
 } names = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-static void note(const char *host, const char *service, int family)
+static void note(const char *host, const char *service, edo__family family)
 {
     names.calls++;
     snprintf(names.host, sizeof names.host, "%s", host);
@@ -44,28 +44,28 @@ static void wait_while_held(void)
     names.held--;
 }
 
-static bool fits(size_t i, const char *host, int family)
+static bool fits(size_t i, const char *host, edo__family family)
 {
     return strcmp(names.known[i].host, host) == 0 &&
-           (family == AF_UNSPEC || names.known[i].address.storage.ss_family == family);
+           (family == EDO__FAMILY_ANY || names.known[i].address.family == family);
 }
 
-static int find(const char *host, int family, struct sockaddr_storage **ret_addresses)
+static int find(const char *host, edo__family family, edo__address **ret_addresses)
 {
     size_t count = 0;
     for (size_t i = 0; i < names.count; i++)
         count += fits(i, host, family);
     if (count == 0) return -ENOENT;
-    struct sockaddr_storage *next = edo__alloc(count * sizeof *next);
+    edo__address *next = edo__alloc(count * sizeof *next);
     if (!next) return -ENOMEM;
     *ret_addresses = next;
     for (size_t i = 0; i < names.count; i++)
-        if (fits(i, host, family)) *next++ = names.known[i].address.storage;
+        if (fits(i, host, family)) *next++ = names.known[i].address;
     return (int)count;
 }
 
-static int resolve(const char *host, const char *service, int family,
-                   struct sockaddr_storage **ret_addresses)
+static int resolve(const char *host, const char *service, edo__family family,
+                   edo__address **ret_addresses)
 {
     pthread_mutex_lock(&names.lock);
     note(host, service, family);
@@ -150,7 +150,7 @@ const char *names_last_service(void)
     return names.service;
 }
 
-int names_last_family(void)
+edo__family names_last_family(void)
 {
     return names.family;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "support/streams.h"
+#include "sys/sockets.h"
 
 /* Nobody is known at first. */
 void names_install(void);
@@ -35,7 +36,7 @@ bool names_are_held(unsigned count); // at least so many
 unsigned names_calls(void);
 const char *names_last_host(void);
 const char *names_last_service(void);
-int names_last_family(void);
+edo__family names_last_family(void);
 
 /* The runtime's pool for look-ups. */
 edo_pool *names_pool(void);

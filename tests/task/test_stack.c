@@ -34,14 +34,14 @@ static void write_all_from(void *memory)
 
 static void writev_vector(void *memory)
 {
-    *(struct iovec *)memory = (struct iovec){ 0 };
+    *(edo_slice *)memory = (edo_slice){ 0 };
     sink = edo_writev(NULL, memory, 1);
 }
 
 static void writev_buffer(void *memory)
 {
-    static struct iovec vector[2];
-    vector[1] = (struct iovec){ memory, 1 };
+    static edo_slice vector[2];
+    vector[1] = (edo_slice){ memory, 1 };
     sink = edo_writev(NULL, vector, 2);
 }
 

@@ -105,7 +105,7 @@ def narrowed(node):
         left, right = children(part)
         if strip(right).get("name") == "result" and not is_wide(type_of(left)):
             yield finding(part, "edo-narrowed", f"the byte count of {callee_of(call)} goes into "
-                          f"'{type_of(left)}'; use int64_t or ssize_t")
+                          f"'{type_of(left)}'; use int64_t")
 
 
 def is_slot(node):

@@ -3,18 +3,16 @@
 #include <execinfo.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/atomic.h"
 #include "base/base.h"
 #include "base/lock.h"
+#include "sys/signals.h"
 #include "sys/sys.h"
 
-/* SIGURG: by default it is ignored, few programs use it, and debuggers pass it on. (Go has chosen it
- * for the same reasons.) */
-#define SIGNAL SIGURG
+/* The signal is SIGURG: by default it is ignored, few programs use it, and debuggers pass it on. (Go has
+ * chosen it for the same reasons.) */
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
@@ -27,31 +25,18 @@ static struct {
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
     void (*call)(void *);
     void *context;
-    struct sigaction old;
+    uint32_t generation; // of the process that has subscribed, or 0; the lock
 } request;
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void pass_on(int number, siginfo_t *info, void *context)
+static edo__signal_answer on_signal(void *context)
 {
-    if (request.old.sa_flags & SA_SIGINFO)
-        request.old.sa_sigaction(number, info, context);
-    else if (request.old.sa_handler != SIG_DFL && request.old.sa_handler != SIG_IGN)
-        request.old.sa_handler(number);
-}
-
-static void on_signal(int number, siginfo_t *info, void *context)
-{
-    int saved = errno;
+    (void)context;
     uint32_t mine = edo__sys_thread_id() * STEPS, asked = mine + ASKED;
-    if (edo_cas_acquire(&request.state, &asked, mine + RUNNING)) {
-        request.call(request.context);
-        edo_store_release(&request.state, mine + DONE);
-        edo__sys_futex_wake(&request.state);
-    } else {
-        pass_on(number, info, context);
-    }
-    errno = saved;
+    if (!edo_cas_acquire(&request.state, &asked, mine + RUNNING)) return EDO__SIGNAL_PASSED;
+    request.call(request.context);
+    edo_store_release(&request.state, mine + DONE);
+    edo__sys_futex_wake(&request.state);
+    return EDO__SIGNAL_TAKEN;
 }
 
 void edo__sys_forget_interrupt(void)
@@ -59,14 +44,18 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-/* The first backtrace loads a library, which no handler may do. */
-static void set_up(void)
+static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT, .notify = on_signal };
+
+/* Once per process, under the lock. The first backtrace loads a library, which no handler may do. */
+static int set_up(void)
 {
     void *stack[1];
-    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
-    sigemptyset(&action.sa_mask);
+    uint32_t generation = edo__sys_fork_generation();
+    if (request.generation == generation) return generation ? 0 : -ENOMEM;
     backtrace(stack, 1);
-    sigaction(SIGNAL, &action, &request.old);
+    int rc = edo__signal_subscribe(&subscriber);
+    if (rc == 0) request.generation = generation;
+    return rc;
 }
 
 static int await(uint32_t thread, int64_t deadline)
@@ -87,26 +76,31 @@ static int await(uint32_t thread, int64_t deadline)
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
-    struct sigaction now = { 0 };
-    sigaction(SIGNAL, NULL, &now);
-    bool is_other = !(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != on_signal;
+    bool is_other = !edo__signal_is_caught(EDO__SIGNAL_URGENT);
     if (edo_swap_relaxed(&said, is_other) || !is_other) return;
     edo__log(EDO_LOG_WARN,
              "SIGURG: the program has set a handler that does not call the one before "
              "it; dumps and stall reports cannot show what running tasks do");
 }
 
-int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
-                       int64_t deadline)
+/* Under the lock. */
+static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
-    if (edo__sys_fork_generation() == 0) return -ENOMEM; // nobody would forget it
-    pthread_once(&once, set_up);
-    edo__lock_take(&request.lock);
     request.call = call;
     request.context = context;
     edo_store_release(&request.state, thread * STEPS + ASKED);
-    int rc = tgkill(getpid(), (pid_t)thread, SIGNAL) == 0 ? await(thread, deadline) : -errno;
+    int rc = edo__signal_send(EDO__SIGNAL_URGENT, thread);
+    if (rc == 0) rc = await(thread, deadline);
     edo_store_relaxed(&request.state, FREE);
+    return rc;
+}
+
+int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
+                       int64_t deadline)
+{
+    edo__lock_take(&request.lock);
+    int rc = set_up();
+    if (rc == 0) rc = ask(thread, call, context, deadline);
     edo__lock_give(&request.lock);
     if (rc == -ETIMEDOUT) note_other_handler();
     return rc;

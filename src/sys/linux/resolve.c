@@ -4,11 +4,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/atomic.h"
 #include "base/base.h"
-#include "sys/sys.h"
+#include "sys/linux/address.h"
 
 static edo_atomic(edo__resolve_fn *) stand_in;
 
@@ -50,23 +49,33 @@ static int count_inet(const struct addrinfo *list)
     return count;
 }
 
-static int copy(const struct addrinfo *list, struct sockaddr_storage **ret_addresses)
+static edo__address address_of(const struct addrinfo *info)
+{
+    struct sockaddr_storage storage = { 0 };
+    edo__address address = { .any = false };
+    memcpy(&storage, info->ai_addr, info->ai_addrlen);
+    edo__address_from_sockaddr(&storage, &address);
+    return address;
+}
+
+static int copy(const struct addrinfo *list, edo__address **ret_addresses)
 {
     int count = count_inet(list);
     if (count == 0) return -ENOENT;
-    struct sockaddr_storage *next = edo__alloc_zeroed((size_t)count * sizeof *next);
+    edo__address *next = edo__alloc_zeroed((size_t)count * sizeof *next);
     if (!next) return -ENOMEM;
     *ret_addresses = next;
     for (const struct addrinfo *info = list; info; info = info->ai_next)
-        if (is_inet(info)) memcpy(next++, info->ai_addr, info->ai_addrlen);
+        if (is_inet(info)) *next++ = address_of(info);
     return count;
 }
 
-static int resolve(const char *host, const char *service, int family,
-                   struct sockaddr_storage **ret_addresses)
+static int resolve(const char *host, const char *service, edo__family family,
+                   edo__address **ret_addresses)
 {
     /* The type: else each address comes once per type. */
-    struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM }, *list = NULL;
+    struct addrinfo hints = { .ai_family = edo__family_to_af(family), .ai_socktype = SOCK_STREAM },
+                    *list = NULL;
     errno = 0;
     int rc = getaddrinfo(host, service, &hints, &list);
     if (rc != 0) return errno_of(rc, errno);
@@ -75,8 +84,8 @@ static int resolve(const char *host, const char *service, int family,
     return rc;
 }
 
-int edo__sys_resolve(const char *host, const char *service, int family,
-                     struct sockaddr_storage **ret_addresses)
+int edo__sys_resolve(const char *host, const char *service, edo__family family,
+                     edo__address **ret_addresses)
 {
     edo__resolve_fn *other = edo_load_acquire(&stand_in);
     return (other ? other : resolve)(host, service, family, ret_addresses);

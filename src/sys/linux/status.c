@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -19,7 +20,7 @@
 
 #include "base/base.h"
 #include "base/lock.h"
-#include "sys/sys.h"
+#include "sys/sockets.h"
 
 /* ---- what was changed ---- */
 
@@ -78,7 +79,7 @@ int edo__status_set_nonblocking(int fd)
 
 /* The count is read without the lock: what changed the status of this descriptor was an operation on
  * its source, which has ended. */
-void edo__sys_put_back_status(int fd)
+void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
     edo__lock_take(&changes.lock);
@@ -97,28 +98,62 @@ void edo__status_forget(void)
     edo_store_relaxed(&changes.count, 0);
 }
 
+/* ---- what a file is ---- */
+
+static edo__file_kind kind_of(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFSOCK: return EDO__FILE_SOCKET;
+    case S_IFIFO: return EDO__FILE_PIPE;
+    case S_IFCHR: return EDO__FILE_CHARACTER;
+    case S_IFREG: return EDO__FILE_REGULAR;
+    default: return EDO__FILE_OTHER;
+    }
+}
+
+/* epoll alone says so: poll(2) takes all else for ready. */
+static int check_pollable(int fd)
+{
+    struct epoll_event event = { .events = EPOLLET };
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll < 0) return -errno;
+    int rc = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    close(epoll);
+    return rc;
+}
+
+/* Files of /proc and /sys, some of which report changes, are regular ones by their mode. */
+int edo__sys_pollable_kind(edo_fd fd)
+{
+    struct stat file;
+    if (fstat(fd, &file) < 0) return -errno;
+    bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
+    int rc = is_file ? check_pollable(fd) : 0;
+    return rc < 0 ? rc : (int)kind_of(file.st_mode);
+}
+
 /* ---- an open file of one's own ---- */
 
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
 /* A pipe without a name takes flags of calls; to open it anew needs rights that its heirs may lack. */
-static bool is_named_pipe(int fd, mode_t mode)
+static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
-    return S_ISFIFO(mode) && fstatfs(fd, &file_system) == 0 && file_system.f_type != PIPEFS;
+    return kind == EDO__FILE_PIPE && fstatfs(fd, &file_system) == 0 && file_system.f_type != PIPEFS;
 }
 
 /* To open the master of a terminal makes another terminal. Only a master has a number to ask for. */
-static bool is_terminal(int fd, mode_t mode)
+static bool is_terminal(int fd, edo__file_kind kind)
 {
     unsigned number;
-    return S_ISCHR(mode) && isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0;
+    return kind == EDO__FILE_CHARACTER && isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0;
 }
 
-void edo__sys_make_private(int fd, unsigned mode)
+void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {
     char path[PATH_SIZE];
-    if (!is_named_pipe(fd, mode) && !is_terminal(fd, mode)) return;
+    if (!is_named_pipe(fd, kind) && !is_terminal(fd, kind)) return;
     int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
     if (status < 0 || flags < 0) return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

@@ -4,10 +4,9 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -18,6 +17,7 @@
 #include "base/base.h"
 #include "base/lock.h"
 #include "sys/linux/status.h"
+#include "sys/signals.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -94,20 +94,19 @@ void edo__sys_wait_briefly(uint32_t *tries)
     edo__sys_futex_wait_until(&nobody, 0, edo__sys_now() + pause);
 }
 
-void edo__sys_close(int fd)
+void edo__sys_close(edo_fd fd)
 {
     if (fd >= 0) close(fd);
 }
 
-/* epoll alone says so: poll(2) takes all else for ready. */
-int edo__sys_is_pollable(int fd)
+const char *edo__sys_error_text(int error)
 {
-    struct epoll_event event = { .events = EPOLLET };
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0) return -errno;
-    int rc = epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-    close(epoll);
-    return rc;
+    return strerrordesc_np(error);
+}
+
+void edo__sys_exit_now(int status)
+{
+    _exit(status);
 }
 
 void *edo__sys_alloc(size_t size, size_t align)
@@ -203,124 +202,28 @@ void edo__sys_thread_name(const char *name)
     pthread_setname_np(pthread_self(), cut);
 }
 
-/* ---- signals ---- */
+/* ---- slots per thread ---- */
 
-/* state: whether the signals are taken, whether handlers may use notify and context, and how many
- * handlers run, on any threads. A handler enters and looks in one step, so the release, which takes
- * OPEN away in one step, knows of all that saw it. */
-enum { TAKEN = 1, OPEN = 2, HANDLER = 4 };
+_Static_assert(sizeof(pthread_key_t) == sizeof(uint32_t), "a key is a number");
 
-static struct {
-    edo_atomic(uint32_t) state, seen; // seen: one has come
-    void (*notify)(void *context);
-    void *context;
-    struct sigaction old_int, old_term;
-} signals;
-
-/* The second one, of either kind, ends the process: raised again it is pending until we return, and
- * SA_RESETHAND has put the default back. */
-static void on_signal(int number)
+int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value))
 {
-    int saved = errno;
-    if (edo_add_acq_rel(&signals.state, HANDLER) & OPEN) {
-        if (edo_swap_acq_rel(&signals.seen, 1))
-            raise(number);
-        else
-            signals.notify(signals.context);
-    }
-    edo_sub_acq_rel(&signals.state, HANDLER); // partner: the wait in edo__sys_release_signals
-    errno = saved;
+    return -pthread_key_create(ret_key, destroy);
 }
 
-/* A shell has its background jobs ignore SIGINT, as nohup does with SIGHUP: what is ignored is not
- * meant for this process. */
-static void take_unless_ignored(int number, const struct sigaction *action, struct sigaction *old)
+void edo__sys_key_destroy(uint32_t key)
 {
-    if (sigaction(number, NULL, old) == 0 && old->sa_handler != SIG_IGN)
-        sigaction(number, action, NULL);
+    pthread_key_delete(key);
 }
 
-static void put_back(int number, const struct sigaction *old)
+int edo__sys_key_set(uint32_t key, void *value)
 {
-    if (old->sa_handler != SIG_IGN) sigaction(number, old, NULL);
+    return -pthread_setspecific(key, value);
 }
 
-int edo__sys_take_signals(void (*notify)(void *), void *context)
+void *edo__sys_key_get(uint32_t key)
 {
-    if (edo_or_acq_rel(&signals.state, TAKEN) & TAKEN) return -EBUSY;
-    signals.seen = 0;
-    signals.notify = notify;
-    signals.context = context;
-    edo_or_acq_rel(&signals.state, OPEN);
-    struct sigaction action = { .sa_handler = on_signal,
-                                .sa_flags = SA_RESTART | (int)SA_RESETHAND };
-    sigemptyset(&action.sa_mask);
-    sigaddset(&action.sa_mask, SIGINT);
-    sigaddset(&action.sa_mask, SIGTERM);
-    take_unless_ignored(SIGINT, &action, &signals.old_int);
-    take_unless_ignored(SIGTERM, &action, &signals.old_term);
-    return 0;
-}
-
-/* What notify uses may go once this returns. */
-void edo__sys_release_signals(void)
-{
-    uint32_t tries = 0;
-    edo_and_acq_rel(&signals.state, ~(uint32_t)OPEN);
-    while (edo_load_acquire(&signals.state) >= HANDLER)
-        edo__sys_wait_briefly(&tries);
-    put_back(SIGINT, &signals.old_int);
-    put_back(SIGTERM, &signals.old_term);
-    edo_and_acq_rel(&signals.state, ~(uint32_t)TAKEN);
-}
-
-/* In the child of a fork: the program that they interrupt is the parent's. */
-static void leave_signals(void)
-{
-    uint32_t state = edo_swap_acq_rel(&signals.state, 0);
-    if (!(state & OPEN)) return;
-    put_back(SIGINT, &signals.old_int);
-    put_back(SIGTERM, &signals.old_term);
-}
-
-static struct {
-    edo_atomic(uint32_t) generation; // of the process that has taken it
-    void (*notify)(void);
-    struct sigaction old;
-} quit;
-
-static void on_quit(int number)
-{
-    int saved = errno;
-    if (edo_load_acquire(&quit.generation) == edo__sys_fork_generation()) {
-        quit.notify();
-    } else { // the taker is the parent: raised again for what was there before
-        sigaction(SIGQUIT, &quit.old, NULL);
-        raise(number);
-    }
-    errno = saved;
-}
-
-static bool is_quit_taken(struct sigaction *ret_now)
-{
-    return sigaction(SIGQUIT, NULL, ret_now) == 0 && ret_now->sa_handler == on_quit;
-}
-
-/* In the child of a fork ours may be in force already. */
-void edo__sys_take_quit(void (*notify)(void))
-{
-    struct sigaction now = { 0 }, action = { .sa_handler = on_quit, .sa_flags = SA_RESTART };
-    sigemptyset(&action.sa_mask);
-    if (!is_quit_taken(&now)) quit.old = now;
-    quit.notify = notify;
-    edo_store_release(&quit.generation, edo__sys_fork_generation());
-    sigaction(SIGQUIT, &action, NULL);
-}
-
-void edo__sys_release_quit(void)
-{
-    struct sigaction now = { 0 };
-    if (is_quit_taken(&now)) sigaction(SIGQUIT, &quit.old, NULL); // else somebody has it now
+    return pthread_getspecific(key);
 }
 
 /* ---- fork ---- */
@@ -332,7 +235,7 @@ static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
 static void count_fork(void)
 {
     thread_id = 0; // the child's is another
-    leave_signals();
+    edo__signals_leave_parent();
     edo__sys_forget_interrupt();
     edo__locks_leave_parent();
     edo__status_forget();

@@ -1,0 +1,213 @@
+/* The dispatcher of sys/signals.h.
+ *
+ * Each signal has a list of subscribers and a count of the handlers that run, on any threads. A handler
+ * takes no lock:
+ *
+ *     handler                               unsubscriber
+ *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
+ *     walks the list    (acquire)           handlers += 0           (acquire, release)
+ *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
+ *
+ * The two additions are read-modify-writes of one word, so one comes first. If the handler's does, the
+ * unsubscriber reads a count above 0 and waits for the subtraction, which releases all that the handler
+ * did with the subscriber. If the unsubscriber's does, the handler acquires the unlinking and does not
+ * find the subscriber. An unlinked subscriber keeps its `next`, so a handler that stands on it goes on
+ * to those behind; one of these cannot go away either, because its unsubscriber waits for the same count.
+ *
+ * A link is stored with release and read with acquire, so a handler that finds a subscriber finds it
+ * whole, also by a link that an unlinking has changed.
+ *
+ * Each link is changed by one store, so the list of a process that forks at any moment is whole in the
+ * child. The child drops all lists all the same: its subscribers belong to threads of the parent. */
+#include "sys/signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "sys/sys.h"
+
+typedef void plain_handler(int number);
+typedef void info_handler(int number, siginfo_t *info, void *context);
+
+/* At most one of plain and with_info is set. A handler may read them while a subscriber writes them: it
+ * then calls the handler before or after, or none, as if the signal had come at another moment. */
+typedef struct slot {
+    edo_atomic(edo__signal_subscriber *) first; // changed under the lock
+    edo_atomic(uint32_t) handlers;
+    edo_atomic(plain_handler *) plain;    // earlier handler that is a function
+    edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
+    struct sigaction earlier;             // the lock
+    bool is_installed;                    // the lock; set before the handler is
+} slot;
+
+static const int numbers[EDO__SIGNALS] = {
+    [EDO__SIGNAL_INTERRUPT] = SIGINT,
+    [EDO__SIGNAL_TERMINATE] = SIGTERM,
+    [EDO__SIGNAL_QUIT] = SIGQUIT,
+    [EDO__SIGNAL_URGENT] = SIGURG,
+};
+
+static edo__lock lock;
+static slot slots[EDO__SIGNALS];
+
+/* ---- the handler ---- */
+
+static slot *slot_of_number(int number)
+{
+    size_t i = 0;
+    while (numbers[i] != number)
+        i++;
+    return &slots[i];
+}
+
+static edo__signal_answer ask(slot *s)
+{
+    edo__signal_answer answer = EDO__SIGNAL_PASSED;
+    edo__signal_subscriber *one = edo_load_acquire(&s->first);
+    for (; one; one = edo_load_acquire(&one->next)) {
+        edo__signal_answer its = one->is_deaf ? EDO__SIGNAL_PASSED : one->notify(one->context);
+        if (its > answer) answer = its;
+    }
+    return answer;
+}
+
+static void pass_on(slot *s, int number, siginfo_t *info, void *context)
+{
+    info_handler *with_info = edo_load_acquire(&s->with_info);
+    plain_handler *plain = edo_load_acquire(&s->plain);
+    if (with_info)
+        with_info(number, info, context);
+    else if (plain)
+        plain(number);
+}
+
+/* The raised signal is pending until the handler returns. */
+static void act_as_default(int number)
+{
+    struct sigaction action = { .sa_handler = SIG_DFL };
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+    raise(number);
+}
+
+/* The earlier handler runs outside of the count, for it may jump away. */
+static void on_signal(int number, siginfo_t *info, void *context)
+{
+    int saved = errno;
+    slot *s = slot_of_number(number);
+    edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
+    edo__signal_answer answer = ask(s);
+    edo_sub_release(&s->handlers, 1); // partner: the wait there
+    if (answer == EDO__SIGNAL_PASSED) pass_on(s, number, info, context);
+    if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
+    errno = saved;
+}
+
+/* ---- installing; under the lock ---- */
+
+static bool is_ours(const struct sigaction *action)
+{
+    return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == on_signal;
+}
+
+static void note_earlier(slot *s, const struct sigaction *action)
+{
+    bool with_info = action->sa_flags & SA_SIGINFO;
+    bool is_function = action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+    s->earlier = *action;
+    edo_store_release(&s->with_info, with_info ? action->sa_sigaction : NULL);
+    edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
+}
+
+/* The signals of the dispatcher wait for each other. */
+static void install(slot *s, int number, const struct sigaction *now)
+{
+    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < EDO__SIGNALS; i++)
+        sigaddset(&action.sa_mask, numbers[i]);
+    note_earlier(s, now);
+    s->is_installed = true;
+    sigaction(number, &action, NULL);
+}
+
+static void put_back(slot *s, int number)
+{
+    struct sigaction now = { 0 };
+    if (!s->is_installed) return;
+    if (sigaction(number, NULL, &now) == 0 && is_ours(&now)) sigaction(number, &s->earlier, NULL);
+    s->is_installed = false;
+}
+
+/* ---- subscribers ---- */
+
+/* A shell has its background jobs ignore SIGINT, as nohup does with SIGHUP: what is ignored is not meant
+ * for this process. */
+static void link_in(slot *s, edo__signal_subscriber *subscriber)
+{
+    struct sigaction now = { 0 };
+    int number = numbers[subscriber->signal];
+    sigaction(number, NULL, &now);
+    bool is_ignored = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
+    subscriber->is_deaf = is_ignored && (subscriber->flags & EDO__SIGNAL_UNLESS_IGNORED);
+    edo_store_relaxed(&subscriber->next, edo_load_relaxed(&s->first));
+    edo_store_release(&s->first, subscriber);
+    if (!subscriber->is_deaf && !s->is_installed) install(s, number, &now);
+}
+
+int edo__signal_subscribe(edo__signal_subscriber *subscriber)
+{
+    slot *s = &slots[subscriber->signal];
+    if (edo__sys_fork_generation() == 0) return -ENOMEM; // no handler would be put back in a child
+    edo__lock_take(&lock);
+    bool is_busy = (subscriber->flags & EDO__SIGNAL_ALONE) && edo_load_relaxed(&s->first);
+    if (!is_busy) link_in(s, subscriber);
+    edo__lock_give(&lock);
+    return is_busy ? -EBUSY : 0;
+}
+
+/* Under the lock. Returns: whether it was in the list. */
+static bool unlink_from(slot *s, edo__signal_subscriber *subscriber)
+{
+    edo__signal_subscriber **link = &s->first;
+    while (edo_load_relaxed(link) && edo_load_relaxed(link) != subscriber)
+        link = &edo_load_relaxed(link)->next;
+    if (!edo_load_relaxed(link)) return false;
+    edo_store_release(link, edo_load_relaxed(&subscriber->next));
+    return true;
+}
+
+void edo__signal_unsubscribe(edo__signal_subscriber *subscriber)
+{
+    uint32_t tries = 0;
+    slot *s = &slots[subscriber->signal];
+    edo__lock_take(&lock);
+    bool was_linked = unlink_from(s, subscriber);
+    edo_add_acq_rel(&s->handlers, 0); // partner: the addition in on_signal
+    if (was_linked && !edo_load_relaxed(&s->first)) put_back(s, numbers[subscriber->signal]);
+    edo__lock_give(&lock);
+    while (was_linked && edo_load_acquire(&s->handlers))
+        edo__sys_wait_briefly(&tries);
+}
+
+bool edo__signal_is_caught(edo__signal signal)
+{
+    struct sigaction now = { 0 };
+    return sigaction(numbers[signal], NULL, &now) == 0 && is_ours(&now);
+}
+
+int edo__signal_send(edo__signal signal, uint32_t thread)
+{
+    return tgkill(getpid(), (pid_t)thread, numbers[signal]) == 0 ? 0 : -errno;
+}
+
+void edo__signals_leave_parent(void)
+{
+    for (size_t i = 0; i < EDO__SIGNALS; i++) {
+        edo_store_relaxed(&slots[i].first, NULL);
+        edo_store_relaxed(&slots[i].handlers, 0);
+        put_back(&slots[i], numbers[i]);
+    }
+}

@@ -1,0 +1,173 @@
+/* The sockets of sys/sockets.h on Linux. */
+#include "sys/sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include "sys/linux/address.h"
+
+/* ---- life ---- */
+
+edo_fd edo__socket_open(edo__family family)
+{
+    int fd = socket(edo__family_to_af(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int edo__socket_bind(edo_fd fd, const edo__address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = edo__address_to_sockaddr(address, &storage);
+    return bind(fd, (const struct sockaddr *)&storage, size) < 0 ? -errno : 0;
+}
+
+int edo__socket_bind_local(edo_fd fd, const edo__address *address)
+{
+    int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return edo__socket_bind(fd, address);
+}
+
+int edo__socket_listen(edo_fd fd, int backlog)
+{
+    return listen(fd, backlog) < 0 ? -errno : 0;
+}
+
+int edo__socket_connect(edo_fd fd, const edo__address *address)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = edo__address_to_sockaddr(address, &storage);
+    if (connect(fd, (const struct sockaddr *)&storage, size) == 0) return 0;
+    return errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
+}
+
+int edo__socket_shutdown_write(edo_fd fd)
+{
+    return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
+}
+
+/* One call without a copy may drop a lot: as much as one transfer moves. */
+enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
+
+int edo__socket_drop_input(edo_fd fd, bool tcp)
+{
+    char buffer[DROP_BUFFER];
+    ssize_t n = tcp ? recv(fd, NULL, MOST_DROPPED, MSG_DONTWAIT | MSG_TRUNC)
+                    : recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    if (n < 0 && errno != EINTR) return -errno;
+    return n != 0;
+}
+
+/* ---- names ---- */
+
+int edo__socket_local(edo_fd fd, edo__address *ret_address)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t size = sizeof storage;
+    if (getsockname(fd, (struct sockaddr *)&storage, &size) < 0) return -errno;
+    return edo__address_from_sockaddr(&storage, ret_address);
+}
+
+int edo__socket_peer(edo_fd fd, edo__address *ret_address)
+{
+    struct sockaddr_storage storage = { 0 };
+    socklen_t size = sizeof storage;
+    if (getpeername(fd, (struct sockaddr *)&storage, &size) < 0) return -errno;
+    return edo__address_from_sockaddr(&storage, ret_address);
+}
+
+/* ---- options ---- */
+
+static int set(edo_fd fd, int level, int option, const void *value, socklen_t size)
+{
+    return setsockopt(fd, level, option, value, size) < 0 ? -errno : 0;
+}
+
+static int get(edo_fd fd, int level, int option, void *value, socklen_t size)
+{
+    return getsockopt(fd, level, option, value, &size) < 0 ? -errno : 0;
+}
+
+/* The value, or a negative errno. */
+static int get_int(edo_fd fd, int level, int option)
+{
+    int value = 0;
+    int rc = get(fd, level, option, &value, sizeof value);
+    return rc < 0 ? rc : value;
+}
+
+static const struct {
+    int level, option;
+} options[] = {
+    [EDO__SOCKET_REUSE_ADDRESS] = { SOL_SOCKET, SO_REUSEADDR },
+    [EDO__SOCKET_REUSE_PORT] = { SOL_SOCKET, SO_REUSEPORT },
+    [EDO__SOCKET_ONLY_V6] = { IPPROTO_IPV6, IPV6_V6ONLY },
+    [EDO__SOCKET_NODELAY] = { IPPROTO_TCP, TCP_NODELAY },
+    [EDO__SOCKET_KEEPALIVE] = { SOL_SOCKET, SO_KEEPALIVE },
+    [EDO__SOCKET_KEEPALIVE_IDLE] = { IPPROTO_TCP, TCP_KEEPIDLE },
+    [EDO__SOCKET_KEEPALIVE_INTERVAL] = { IPPROTO_TCP, TCP_KEEPINTVL },
+    [EDO__SOCKET_KEEPALIVE_COUNT] = { IPPROTO_TCP, TCP_KEEPCNT },
+    [EDO__SOCKET_SEND_BUFFER] = { SOL_SOCKET, SO_SNDBUF },
+    [EDO__SOCKET_RECV_BUFFER] = { SOL_SOCKET, SO_RCVBUF },
+    [EDO__SOCKET_TTL_V4] = { IPPROTO_IP, IP_TTL },
+    [EDO__SOCKET_TTL_V6] = { IPPROTO_IPV6, IPV6_UNICAST_HOPS },
+    [EDO__SOCKET_TOS_V4] = { IPPROTO_IP, IP_TOS },
+    [EDO__SOCKET_TOS_V6] = { IPPROTO_IPV6, IPV6_TCLASS },
+};
+
+int edo__socket_set(edo_fd fd, edo__socket_option option, int value)
+{
+    return set(fd, options[option].level, options[option].option, &value, sizeof value);
+}
+
+int edo__socket_get(edo_fd fd, edo__socket_option option)
+{
+    return get_int(fd, options[option].level, options[option].option);
+}
+
+int edo__socket_error(edo_fd fd)
+{
+    int error = get_int(fd, SOL_SOCKET, SO_ERROR);
+    return error > 0 ? -error : error;
+}
+
+int edo__socket_set_linger(edo_fd fd, int seconds)
+{
+    struct linger linger = { .l_onoff = seconds >= 0, .l_linger = seconds > 0 ? seconds : 0 };
+    return set(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+int edo__socket_linger(edo_fd fd, int *ret_seconds)
+{
+    struct linger linger = { 0 };
+    int rc = get(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    if (rc == 0) *ret_seconds = linger.l_onoff ? linger.l_linger : -1;
+    return rc;
+}
+
+void edo__socket_reset_at_close(edo_fd fd)
+{
+    edo__socket_set_linger(fd, 0);
+}
+
+/* ---- kinds ---- */
+
+static edo__family family_of(int domain)
+{
+    if (domain == AF_INET) return EDO__FAMILY_V4;
+    return domain == AF_INET6 ? EDO__FAMILY_V6 : EDO__FAMILY_ANY;
+}
+
+/* The protocol: SCTP has streams, too. MPTCP has the options of TCP, but reads of its own. */
+int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
+{
+    int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);
+    if (domain < 0) return domain;
+    edo__socket_kind kind = { .family = family_of(domain),
+                              .listens = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0 };
+    int protocol = kind.family != EDO__FAMILY_ANY ? get_int(fd, SOL_SOCKET, SO_PROTOCOL) : 0;
+    kind.is_plain_tcp = protocol == IPPROTO_TCP;
+    kind.is_tcp = kind.is_plain_tcp || protocol == IPPROTO_MPTCP;
+    *ret_kind = kind;
+    return 0;
+}

@@ -1,0 +1,55 @@
+/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner; the first
+ * one of a signal installs the handler, and the last one puts the earlier handler back, unless the
+ * program has set another one meanwhile. In the child of a fork all earlier handlers are put back, and
+ * no subscriber is left. */
+#pragma once
+
+#include "base/atomic.h"
+
+#include <edo/base.h>
+
+typedef enum edo__signal {
+    EDO__SIGNAL_INTERRUPT, // SIGINT
+    EDO__SIGNAL_TERMINATE, // SIGTERM
+    EDO__SIGNAL_QUIT,      // SIGQUIT
+    EDO__SIGNAL_URGENT,    // SIGURG: requests to other threads, see edo__sys_interrupt()
+    EDO__SIGNALS
+} edo__signal;
+
+typedef enum edo__signal_answer {
+    EDO__SIGNAL_PASSED,  // the earlier handler runs, if every subscriber answers this
+    EDO__SIGNAL_TAKEN,   // the earlier handler does not run
+    EDO__SIGNAL_DEFAULT, // the system's default follows: the end of the process, mostly
+} edo__signal_answer;
+
+enum {
+    EDO__SIGNAL_ALONE = 1,          // -EBUSY when the signal has a subscriber
+    EDO__SIGNAL_UNLESS_IGNORED = 2, // no call, and no handler, where the process ignores the signal
+};
+
+typedef struct edo__signal_subscriber {
+    /* Owner's, before it subscribes. notify runs in a signal handler, on any thread. */
+    edo__signal signal;
+    uint32_t flags;
+    edo__signal_answer (*notify)(void *context);
+    void *context;
+
+    edo_atomic(struct edo__signal_subscriber *) next; // changed under the dispatcher's lock
+    bool is_deaf; // the process ignores the signal; fixed while subscribed
+} edo__signal_subscriber;
+
+/* Returns: 0; -EBUSY; -ENOMEM: there is no memory to notice forks. Any thread. */
+int edo__signal_subscribe(edo__signal_subscriber *subscriber);
+
+/* After the return no handler uses the subscriber. One that is not subscribed, as in the child of a
+ * fork, is ignored. Any thread; not in notify. */
+void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
+
+/* Whether the dispatcher's handler is in force. */
+bool edo__signal_is_caught(edo__signal signal);
+
+/* Sends the signal to one thread of this process. Returns: 0; -ESRCH. */
+int edo__signal_send(edo__signal signal, uint32_t thread);
+
+/* In the child of a fork, before it has a second thread. */
+void edo__signals_leave_parent(void);

@@ -1,0 +1,141 @@
+/* Sockets, the files behind descriptors, and network addresses, as the system has them. Every call is
+ * for any thread; results are 0 (or as said), or a negative errno. */
+#pragma once
+
+#include <edo/base.h>
+
+/* ---- addresses ---- */
+
+typedef enum edo__family {
+    EDO__FAMILY_ANY, // of a look-up: both
+    EDO__FAMILY_V4,
+    EDO__FAMILY_V6,
+} edo__family;
+
+/* Address and port of one end. A plain value. */
+typedef struct edo__address {
+    uint8_t ip[16]; // network order; IPv4: the first four, the others 0
+    uint32_t zone;  // number of the interface of a link-local IPv6 address, or 0
+    uint16_t port;  // host order
+    uint8_t family; // edo__family, not ANY
+    bool any;       // ":port": every address of the machine, both families
+} edo__address;
+
+/* Both ends are the same; `any` does not count. */
+bool edo__address_equals(const edo__address *a, const edo__address *b);
+
+/* The IPv4 address inside an IPv6 one ("::ffff:1.2.3.4"). */
+bool edo__address_is_v4_mapped(const edo__address *address);
+
+/* Reads the numbers of an IP address, without zone and brackets, into an address of that family.
+ * Returns: 0; -EINVAL. */
+int edo__ip_parse(const char *text, edo__family family, uint8_t ret_ip[16]);
+
+enum { EDO__IP_TEXT_SIZE = 46 }; // with the final NUL
+
+/* Writes an IP address as numbers. */
+void edo__ip_format(const edo__address *address, char text[EDO__IP_TEXT_SIZE]);
+
+/* Number of a network interface. Returns: 0 when there is none of that name. */
+uint32_t edo__interface_number(const char *name);
+
+/* The addresses of a host: as many as there are, in the order in which they should be tried. Blocks
+ * for as long as the system likes. service: a port or a name. family: of the addresses, or ANY. The
+ * memory of the array is edo__alloc()'s.
+ * Returns: how many, at least 1; a negative errno, see edo_lookup(). */
+int edo__sys_resolve(const char *host, const char *service, edo__family family,
+                     edo__address **ret_addresses);
+
+/* Replaces it by another function; NULL sets the system's back. While nobody resolves. For tests. */
+typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
+                            edo__address **ret_addresses);
+void edo__sys_set_resolver(edo__resolve_fn *resolver);
+
+/* ---- sockets ---- */
+
+/* Makes a TCP socket, non-blocking and closed by exec. Returns: its descriptor. */
+edo_fd edo__socket_open(edo__family family);
+
+int edo__socket_bind(edo_fd fd, const edo__address *address);
+
+/* The same before a connect: the system chooses a port 0 when it knows the peer. */
+int edo__socket_bind_local(edo_fd fd, const edo__address *address);
+int edo__socket_listen(edo_fd fd, int backlog);
+
+/* Begins to connect; the socket is writable when that has ended, and edo__socket_error() says how.
+ * Returns: 0, also when it has ended already. */
+int edo__socket_connect(edo_fd fd, const edo__address *address);
+
+/* The address of a socket, and of its peer. -EAFNOSUPPORT for sockets of other families. */
+int edo__socket_local(edo_fd fd, edo__address *ret_address);
+int edo__socket_peer(edo_fd fd, edo__address *ret_address);
+
+/* Takes the pending error. Returns: 0, or that error as a negative errno. */
+int edo__socket_error(edo_fd fd);
+
+int edo__socket_shutdown_write(edo_fd fd);
+
+/* Reads once and drops what was read, without blocking. tcp: the kernel drops it without a copy.
+ * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
+int edo__socket_drop_input(edo_fd fd, bool tcp);
+
+/* Makes the close of a connection reset it. */
+void edo__socket_reset_at_close(edo_fd fd);
+
+typedef struct edo__socket_kind {
+    edo__family family; // ANY: neither IPv4 nor IPv6
+    bool is_tcp;        // options of TCP: TCP and MPTCP
+    bool is_plain_tcp;  // TCP alone
+    bool listens;
+} edo__socket_kind;
+
+int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind); // -ENOTSOCK, -EBADF
+
+/* Options whose value is a number; flags are 0 or 1. */
+typedef enum edo__socket_option {
+    EDO__SOCKET_REUSE_ADDRESS,
+    EDO__SOCKET_REUSE_PORT,
+    EDO__SOCKET_ONLY_V6,
+    EDO__SOCKET_NODELAY,
+    EDO__SOCKET_KEEPALIVE,
+    EDO__SOCKET_KEEPALIVE_IDLE,     // seconds
+    EDO__SOCKET_KEEPALIVE_INTERVAL, // seconds
+    EDO__SOCKET_KEEPALIVE_COUNT,
+    EDO__SOCKET_SEND_BUFFER, // bytes
+    EDO__SOCKET_RECV_BUFFER, // bytes
+    EDO__SOCKET_TTL_V4,
+    EDO__SOCKET_TTL_V6,
+    EDO__SOCKET_TOS_V4,
+    EDO__SOCKET_TOS_V6,
+} edo__socket_option;
+
+int edo__socket_set(edo_fd fd, edo__socket_option option, int value);
+int edo__socket_get(edo_fd fd, edo__socket_option option); // the value, >= 0
+
+/* seconds: -1: off. */
+int edo__socket_set_linger(edo_fd fd, int seconds);
+int edo__socket_linger(edo_fd fd, int *ret_seconds);
+
+/* ---- descriptors of any kind ---- */
+
+typedef enum edo__file_kind {
+    EDO__FILE_SOCKET,
+    EDO__FILE_PIPE,
+    EDO__FILE_CHARACTER, // a terminal, a device
+    EDO__FILE_REGULAR,   // some of /proc and /sys can be polled
+    EDO__FILE_OTHER,
+} edo__file_kind;
+
+/* The kind of file behind a descriptor that can be polled.
+ * Returns: an edo__file_kind; -EPERM when the kernel does not report when it is ready; -EBADF; an
+ * error of the question itself, as -EMFILE. */
+int edo__sys_pollable_kind(edo_fd fd);
+
+/* Gives a descriptor that may share its open file with other processes one of its own, non-blocking,
+ * under the same number: terminals and named pipes. Where that cannot be had it stays as it is. Only
+ * for a descriptor that no driver has met. */
+void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
+
+/* Undoes that the open file of a descriptor was made non-blocking for a call. When it is not used any
+ * more. */
+void edo__sys_put_back_status(edo_fd fd);
