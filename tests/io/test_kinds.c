@@ -260,7 +260,7 @@ test_each_stream(lets_others_run)
 
     async_test(limit_is_reached,
     edo_io *ends[2], *limited;
-    struct iovec vector[2];
+    edo_slice vector[2];
     char in[ROOM];)
 {
     edo_body {
@@ -275,8 +275,8 @@ test_each_stream(lets_others_run)
         assert_memory_equal(self->in, "12345", 5);
         edo_await(n, edo_read(self->limited, self->in, 1));
         assert_int_equal(n, 0);
-        self->vector[0] = (struct iovec){ "ab", 2 };
-        self->vector[1] = (struct iovec){ "cdef", 4 };
+        self->vector[0] = (edo_slice){ "ab", 2 };
+        self->vector[1] = (edo_slice){ "cdef", 4 };
         edo_await(n, edo_writev(self->limited, self->vector, 2));
         assert_int_equal(n, 2); // the part that is allowed
         edo_await(n, edo_write_all(self->limited, "cdef", 4));

@@ -24,14 +24,14 @@ static limited *limited_of(const edo_io *io)
 /* Whole, or a part of its first buffer. */
 static edo_op begin_writev(limited *self, const edo_op *op)
 {
-    const struct iovec *vector = edo__transfer_of(op)->vector, *first = NULL;
+    const edo_slice *slices = edo__transfer_of(op)->slices, *first = NULL;
     uint64_t sum = 0, left = self->left[EDO__WRITE_SIDE];
     for (uint64_t i = 0; i < edo__transfer_of(op)->length; i++) {
-        if (!first && vector[i].iov_len) first = &vector[i];
-        sum += vector[i].iov_len;
+        if (!first && slices[i].size) first = &slices[i];
+        sum += slices[i].size;
     }
-    if (sum <= left) return edo_writev(self->inner, vector, (int)edo__transfer_of(op)->length);
-    return edo_write(self->inner, first->iov_base, first->iov_len < left ? first->iov_len : left);
+    if (sum <= left) return edo_writev(self->inner, slices, (int)edo__transfer_of(op)->length);
+    return edo_write(self->inner, first->data, first->size < left ? first->size : left);
 }
 
 static edo_op begin(limited *self, const edo_op *op)

@@ -61,10 +61,10 @@ static int64_t put(direction *out, const void *data, size_t size, edo__wakes *wa
 
 static int64_t put_vector(direction *out, const edo_op *op, edo__wakes *wakes)
 {
-    const struct iovec *vector = edo__transfer_of(op)->vector;
+    const edo_slice *vector = edo__transfer_of(op)->slices;
     int64_t sum = 0, n = 0;
     for (uint64_t i = 0; i < edo__transfer_of(op)->length && n >= 0; i++) {
-        n = put(out, vector[i].iov_base, vector[i].iov_len, wakes);
+        n = put(out, vector[i].data, vector[i].size, wakes);
         if (n > 0) sum += n;
     }
     return sum ? sum : n;

@@ -15,7 +15,6 @@
 #include "task/future.h"
 #include "task/op.h"
 
-
 /* A turn is to take so long at most, so that sockets and timers are looked at again. */
 #define TURN_TARGET edo_us(500)
 

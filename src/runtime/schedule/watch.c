@@ -15,9 +15,11 @@
  * hand nothing over, and an old one makes help late, or helps a worker that needs none.
  */
 #include "runtime/schedule/watch.h"
+#include "base/duration.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/monitor.h"
+#include "runtime/time/timers.h"
 
 /* A turn that takes so long has had a long poll: twice what turns are tuned to. */
 #define LONG_TURN edo_ms(1)
