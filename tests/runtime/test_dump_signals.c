@@ -317,5 +317,5 @@ static void misuse_under_lock(void *arg)
 
 test(a_lock_of_its_own_is_no_deadlock)
 {
-    expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be looked at");
+    expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be inspected");
 }
