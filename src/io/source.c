@@ -96,7 +96,7 @@ void edo__source_close(edo__source *source)
     edo__source_leave(source, CLOSING);
 }
 
-/* It begins with the driver of the seat that polls it. */
+/* It begins with the driver of the worker that polls it. */
 static edo_poll begin(edo__source *source, edo_op *op, edo_cx *cx)
 {
     edo_driver *driver = cx->worker->driver;

@@ -36,7 +36,7 @@ static void interrupt(void *context)
     edo_task *root = edo_load_acquire(&p->root);
     if (!root) return;
     if (edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
-    if (!root->runtime->has_threads) edo__worker_notify(root->runtime->seats[0]);
+    if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
 static int64_t run_until_end(edo_runtime *runtime, program *p, edo_task *root)

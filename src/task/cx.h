@@ -59,10 +59,11 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
 
 /* What this thread is doing. */
 struct edo__thread {
-    edo_runtime *runtime;       // whose turn it runs, or that it has entered
-    struct edo__worker *worker; // the seat that it has, of that runtime; begins with its edo_cx
-    edo_cx *cx;                 // of the poll in progress
-    uintptr_t stack;            // of the frame that polls; 0 outside of polls
+    edo_runtime *runtime; // whose turn it runs, or that it has entered
+    struct edo__worker
+        *worker;     // the worker whose thread it is, of that runtime; begins with its edo_cx
+    edo_cx *cx;      // of the poll in progress
+    uintptr_t stack; // of the frame that polls; 0 outside of polls
     const edo_runtime
         *serves; // it calls a job, a hook or a blocking function for that runtime, which
                  // cannot end before the call does

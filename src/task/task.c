@@ -14,7 +14,7 @@ static size_t whole_size(const edo_task *task)
     return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
 }
 
-/* From the heap of this thread's seat, if it has one in the runtime and the task is small. */
+/* From the heap of this thread's worker, if it has one in the runtime and the task is small. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
     const edo_cx *cx = edo__worker_cx();
@@ -74,7 +74,7 @@ static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_opti
                       const edo_site *site, uint8_t flags, bool handle)
 {
     task->head = (edo_wakeable){ .kind = EDO_WAKEABLE_TASK, .flags = flags };
-    if (options) task->head.private_[EDO__SEAT_HOME] = (uint16_t)options->pinned;
+    if (options) task->head.private_[EDO__WORKER_HOME] = (uint16_t)options->pinned;
     task->state = EDO__NOTIFIED + EDO__REF;
     if (handle) task->state += EDO__JOIN_INTEREST + EDO__REF;
     task->queue_next = NULL;

@@ -19,7 +19,7 @@ typedef struct edo__timer {
 } edo__timer;
 
 struct edo_task {
-    edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__SEAT_*, below
+    edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__WORKER_*, below
     edo_atomic(uint64_t) state;
     edo_task *queue_next; // whoever owns the queue entry
     edo_runtime *runtime;
@@ -56,11 +56,11 @@ enum {
     EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
 };
 
-/* Which seats (runtime/schedule/worker.h) a task has to do with: indices in head.private_. */
+/* Which workers (runtime/schedule/worker.h) a task has to do with: indices in head.private_. */
 enum {
-    EDO__SEAT_SHARD, // in whose registry it is; fixed
-    EDO__SEAT_WHEEL, // in whose wheel its timer is; the poller
-    EDO__SEAT_HOME,  // 1 + the only one that may poll it, or 0; fixed
+    EDO__WORKER_SHARD, // in whose registry it is; fixed
+    EDO__WORKER_WHEEL, // in whose wheel its timer is; the poller
+    EDO__WORKER_HOME,  // 1 + the only one that may poll it, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -90,10 +90,10 @@ static inline void edo__task_prefetch_neighbours(const edo_task *task)
     __builtin_prefetch(edo_load_figure(&task->registry.prev), 1);
 }
 
-/* 1 + the seat that alone may poll it, or 0. */
+/* 1 + the worker that alone may poll it, or 0. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {
-    return task->head.private_[EDO__SEAT_HOME];
+    return task->head.private_[EDO__WORKER_HOME];
 }
 
 static inline edo__task_extra *edo__task_extra_of(const edo_task *task)

@@ -311,7 +311,7 @@ static void misuse_under_lock(void *arg)
     (void)arg;
     setenv("EDO_DUMP_ON_ABORT", "1", 1);
     edo_runtime *runtime = make_runtime();
-    edo__lock_take(&runtime->seats[0]->shard.lock);
+    edo__lock_take(&runtime->workers[0]->shard.lock);
     edo__misuse("test", "with a lock");
 }
 

@@ -95,9 +95,9 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 }
 
 /* Returns: 0; -ENOMEM when there was no memory for a list of the tasks. */
-static int tell_shard(dump *d, edo__worker *seat)
+static int tell_shard(dump *d, edo__worker *worker)
 {
-    edo__shard *shard = &seat->shard;
+    edo__shard *shard = &worker->shard;
     size_t expected = edo__shard_count(shard), capacity = expected + expected / 2 + SPARE;
     edo_task **tasks = edo__alloc(capacity * sizeof *tasks);
     if (!tasks) return -ENOMEM;
@@ -108,7 +108,7 @@ static int tell_shard(dump *d, edo__worker *seat)
         edo__lock_give(&shard->lock);
     } else {
         edo__say(&d->teller, "the tasks of worker %u cannot be inspected: this thread changes them",
-                 seat->index);
+                 worker->index);
     }
     tell_tasks(d, tasks, count);
     edo__free(tasks, capacity * sizeof *tasks);
@@ -132,8 +132,8 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
     edo__tell_workers(&d.teller, NULL, 0);
     d.deadline = edo__later(edo__sys_now(), PATIENCE);
     int rc = 0;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (tell_shard(&d, runtime->seats[i]) < 0) rc = -ENOMEM;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (tell_shard(&d, runtime->workers[i]) < 0) rc = -ENOMEM;
     int cut = edo__teller_deinit(&d.teller);
     return rc < 0 ? rc : cut;
 }

@@ -54,7 +54,7 @@ static long long milliseconds_since(const edo__teller *t, int64_t moment)
     return passed > 0 ? passed / edo_ms(1) : 0;
 }
 
-/* ---- the seats, and the tasks that run ---- */
+/* ---- the workers, and the tasks that run ---- */
 
 static bool is_told(const edo__teller *t, uint64_t id)
 {
@@ -94,8 +94,8 @@ static bool is_among(uint64_t id, edo_task *const *tasks, size_t count)
 void edo__tell_workers(edo__teller *t, edo_task *const *tasks, size_t count)
 {
     const edo__snapshot *s = &t->snapshot;
-    for (uint32_t i = 0; i < edo__seat_count(t->runtime); i++) {
-        edo__worker *worker = t->runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(t->runtime); i++) {
+        edo__worker *worker = t->runtime->workers[i];
         if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
         if (edo__snapshot_take(&t->snapshot, worker) < 0)
             edo__say(t, "worker %u runs a task, and its thread does not say which", i);
@@ -107,12 +107,12 @@ void edo__tell_workers(edo__teller *t, edo_task *const *tasks, size_t count)
 void edo__tell_runtime(edo__teller *t)
 {
     const edo_runtime *runtime = t->runtime;
-    unsigned seats = edo__seat_count(runtime), asleep = 0;
-    for (uint32_t i = 0; i < seats; i++)
-        asleep += edo_load_relaxed(&runtime->seats[i]->park) == EDO__PARKED;
+    unsigned workers = edo__worker_total(runtime), asleep = 0;
+    for (uint32_t i = 0; i < workers; i++)
+        asleep += edo_load_relaxed(&runtime->workers[i]->park) == EDO__PARKED;
     edo__say(t, "runtime '%s' on %s: %zu tasks; %u %s, %u of them asleep, %u stuck",
              runtime->config.name, runtime->driver_ops->name, edo_runtime_task_count(runtime),
-             seats, runtime->has_threads ? "workers" : "thread", asleep,
+             workers, runtime->has_threads ? "workers" : "thread", asleep,
              (unsigned)edo_load_relaxed(&runtime->stuck_count));
 }
 
