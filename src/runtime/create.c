@@ -17,7 +17,7 @@
 #include "task/trace.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; Tokio's and Go's number
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
@@ -79,7 +79,7 @@ static int settle_workers(edo_config *config)
     return 0;
 }
 
-/* What the pointer leads to need not outlive this. */
+/* Copies the settings: the pointer need not stay valid. */
 static int settle_metrics(edo_runtime *runtime)
 {
     const edo_metrics_config *config = runtime->config.metrics;

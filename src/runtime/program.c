@@ -26,7 +26,7 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* In a signal handler. The thread that turns the runtime is to look at the limits before it sleeps,
+/* In a signal handler. The thread that turns the runtime checks the limits before it sleeps,
  * also when the root was queued already. */
 static void interrupt(void *context)
 {
@@ -133,7 +133,7 @@ edo_async(wait)
     }
 }
 
-static edo_atomic(uint32_t) waiter_key; // a pthread_key_t and 1; 0: there is none so far
+static edo_atomic(uint32_t) waiter_key; // a pthread_key_t and 1; 0: none yet
 
 static void destroy_waiter(void *runtime)
 {

@@ -18,7 +18,7 @@ static struct {
 /* In a signal handler. */
 static void ask(void)
 {
-    edo_add_acq_rel(&quit.requests, 1); // release, for the stop: it is seen by who sees this
+    edo_add_acq_rel(&quit.requests, 1); // release, for the stop: a reader of this sees it
     edo__sys_futex_wake(&quit.requests);
 }
 

@@ -55,8 +55,8 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* Closed is read under the lock under which it was set: so either the drain sees the task gone, or
- * it is told. */
+/* Closed is read under the lock under which it was set. So either the drain finds the task gone, or
+ * this wakes it. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -135,7 +135,7 @@ bool edo__runtime_is_empty(edo_runtime *runtime)
     return empty;
 }
 
-/* Where it waits is told unless it runs. */
+/* The place of a task that runs is not known. */
 static void name_lost(edo_task *task)
 {
     char place[EDO__PLACE_SIZE] = "";

@@ -79,8 +79,8 @@ int edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Between turns the owner may look at any task, and cannot be turned away. */
-static void let_go_of_kept(edo__worker *worker)
+/* Between turns the owner may inspect any task: none is kept. */
+static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
@@ -119,14 +119,14 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     }
     worker->keeps_yielded = false;
     edo__worker_pause(worker);
-    let_go_of_kept(worker);
+    requeue_kept(worker);
     return more;
 }
 
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
-    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter looks at the task's state for
+    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter reads the task's state for
     edo__sys_futex_wake(&waiter->word);               // all else
     edo_plain_read(&waiter->base);                    // for the checker: here it was still there
 }

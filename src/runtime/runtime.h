@@ -20,7 +20,7 @@ typedef struct edo__clock {
     edo_atomic(int64_t) frozen, target;
 } edo__clock;
 
-/* What the workers of a runtime share, see schedule/idle.h. */
+/* State shared by the workers of a runtime, see schedule/idle.h. */
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; the lock
@@ -38,7 +38,7 @@ struct edo_runtime {
     const edo_driver_ops *driver_ops;  // of all workers: see drivers.c
     char *driver_argument;             // to open one, or NULL
     edo_driver *kept_driver;           // for the first helper, until it is made
-    const char *driver_refusal;        // why the last one was not to be had; of who makes workers
+    const char *driver_refusal;        // reason of the last refusal; the maker of workers
     uint32_t worker_limit;             // with the spare ones
     edo_atomic(uint32_t) worker_total; // with those; release, after the worker was written
     edo__worker **workers;
@@ -65,7 +65,7 @@ struct edo_runtime {
     edo_atomic(uint32_t) has_watcher;    // one that sleeps watches the others
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
     edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a worker
-    edo__lock driver_lock;               // the ends of drivers, and who reads their counters
+    edo__lock driver_lock;               // ends of drivers against readers of their counters
     edo__scale scales[EDO__HISTOGRAMS];  // fixed
 };
 

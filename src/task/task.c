@@ -32,7 +32,7 @@ void edo__task_free(edo_task *task)
         edo__free(memory, whole_size(task));
 }
 
-static void release_memory(edo_task *task)
+void edo__task_release(edo_task *task)
 {
     if (EDO__QUARANTINE) task = edo__quarantine_put(task);
     if (task) edo__task_free(task);
@@ -233,26 +233,14 @@ void edo_task_abort(edo_task *task)
 
 /* ---- the end ---- */
 
-/* Acquire on the last reference: what the other holders did comes before the memory's next use. */
-static void drop(edo_task *task, uint64_t what)
-{
-    uint64_t old = edo_sub_acq_rel(&task->state, what);
-    if (old / EDO__REF == 1) release_memory(task);
-}
-
-void edo__task_unref(edo_task *task)
-{
-    drop(task, EDO__REF);
-}
-
 void edo__task_give_back(edo_task *task)
 {
     if (edo__likely(!(task->head.flags & EDO__TASK_TRACKED))) {
-        drop(task, EDO__REF + EDO__JOIN_INTEREST);
+        edo__task_drop(task, EDO__REF + EDO__JOIN_INTEREST);
         return;
     }
     edo__handle_returned(task);
-    drop(task, EDO__REF);
+    edo__task_unref(task);
 }
 
 void edo_detach(edo_task *task)

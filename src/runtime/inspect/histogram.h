@@ -27,7 +27,7 @@ int edo__scale_init(edo__scale *scale, const edo_histogram_config *config);
 /* The bucket of a value. */
 uint32_t edo__scale_bucket(const edo__scale *scale, int64_t value);
 
-/* Where a bucket begins; the last one ends at INT64_MAX. */
+/* Lowest value of a bucket; the last one ends at INT64_MAX. */
 int64_t edo__scale_start(const edo__scale *scale, uint32_t bucket);
 
 /* The counts of a worker, for each scale that is on. Returns: 0 or -ENOMEM. */

@@ -65,7 +65,7 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 
 /* ---- the runtime ---- */
 
-/* What was handed to a worker and not taken so far. Nothing orders the two counts. */
+/* Tasks handed to a worker and not taken yet. Nothing orders the two counts. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);

@@ -77,7 +77,7 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
         edo__timer *next = timer->next;
         edo_task *task = edo__container(timer, edo_task, timer);
         bool owned = edo__task_prepare(task);
-        edo__timer_let_go(timer);
+        edo__timer_release(timer);
         if (owned) {
             edo__task_prefetch(task);
             edo__task_prefetch_neighbours(task);
