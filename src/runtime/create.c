@@ -17,11 +17,11 @@
 #include "task/trace.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61, // polls between two looks at the driver; Tokio's and Go's number
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; Tokio's and Go's number
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
-    MAX_WORKERS = 10000, // and as many spare ones: seats are numbered in 16 bits
+    MAX_WORKERS = 10000, // and as many spare ones: workers are numbered in 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
@@ -52,13 +52,13 @@ static void set_defaults(edo_config *config)
 
 static int check_numbers(const edo_config *config)
 {
-    bool has_seats = config->workers >= EDO_WORKERS_AUTO && config->workers <= MAX_WORKERS &&
-                     config->max_spare >= NO_SPARE && config->max_spare <= MAX_WORKERS;
+    bool has_workers = config->workers >= EDO_WORKERS_AUTO && config->workers <= MAX_WORKERS &&
+                       config->max_spare >= NO_SPARE && config->max_spare <= MAX_WORKERS;
     bool has_times = config->stall_limit >= 0 && config->time_slice >= 0 &&
                      config->timer_slack >= 0 && config->drain_limit >= 0 &&
                      config->abort_limit >= 0;
     bool has_cpus = config->cpus || !config->cpu_count;
-    return has_seats && has_times && has_cpus ? 0 : -EINVAL;
+    return has_workers && has_times && has_cpus ? 0 : -EINVAL;
 }
 
 static int parse_workers(const char *text, int32_t *ret_workers)
@@ -82,7 +82,7 @@ static int settle_workers(edo_config *config)
     return 0;
 }
 
-/* What the pointer leads to need not outlive this. */
+/* Copies the settings: the pointer need not stay valid. */
 static int settle_metrics(edo_runtime *runtime)
 {
     const edo_metrics_config *config = runtime->config.metrics;
@@ -94,39 +94,39 @@ static int settle_metrics(edo_runtime *runtime)
     return edo__scale_init(&runtime->scales[EDO_SCHEDULE_LATENCY], &config->schedule_latency);
 }
 
-/* ---- seats ---- */
+/* ---- workers ---- */
 
-static size_t size_of_seats(const edo_runtime *runtime)
+static size_t size_of_workers(const edo_runtime *runtime)
 {
-    return runtime->seat_limit * sizeof(edo__worker *);
+    return runtime->worker_limit * sizeof(edo__worker *);
 }
 
-static int make_seats(edo_runtime *runtime)
+static int make_workers(edo_runtime *runtime)
 {
     int rc = 0;
     for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0; i++) {
-        edo__worker *seat;
-        rc = edo__worker_create(runtime, i, &seat);
-        if (rc == 0) edo__runtime_add_seat(runtime, seat);
+        edo__worker *worker;
+        rc = edo__worker_create(runtime, i, &worker);
+        if (rc == 0) edo__runtime_add_worker(runtime, worker);
     }
     return rc < 0 ? rc : edo__drivers_keep_one(runtime);
 }
 
-static void unmake_seats(edo_runtime *runtime)
+static void unmake_workers(edo_runtime *runtime)
 {
     edo__workers_close(runtime);
     edo__workers_free(runtime);
-    edo_store_relaxed(&runtime->seat_count, 0);
+    edo_store_relaxed(&runtime->worker_total, 0);
 }
 
-static int create_seats(edo_runtime *runtime)
+static int create_workers(edo_runtime *runtime)
 {
-    runtime->seats = edo__alloc_zeroed(size_of_seats(runtime));
-    if (!runtime->seats) return -ENOMEM;
-    int rc = make_seats(runtime);
+    runtime->workers = edo__alloc_zeroed(size_of_workers(runtime));
+    if (!runtime->workers) return -ENOMEM;
+    int rc = make_workers(runtime);
     if (rc == 0) return 0;
-    unmake_seats(runtime);
-    if (edo__drivers_fall_back(runtime)) rc = make_seats(runtime);
+    unmake_workers(runtime);
+    if (edo__drivers_fall_back(runtime)) rc = make_workers(runtime);
     return rc;
 }
 
@@ -161,9 +161,9 @@ static void init(edo_runtime *runtime)
                                                                          : 1,
                                      .counts_tasks = runtime->base.counts_tasks,
                                      .tracks_handles = config->report_leaks };
-    runtime->seat_limit = runtime->base.worker_count;
+    runtime->worker_limit = runtime->base.worker_count;
     if (runtime->has_threads && config->max_spare > 0)
-        runtime->seat_limit += (uint32_t)config->max_spare;
+        runtime->worker_limit += (uint32_t)config->max_spare;
     runtime->timer_fd = -1;
     runtime->fork_generation = edo__sys_fork_generation();
     init_clock(runtime);
@@ -181,17 +181,17 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     if (rc == 0) rc = settle_workers(&runtime->config);
     if (rc == 0) rc = settle_metrics(runtime);
     if (rc == 0) rc = edo__drivers_choose(runtime, getenv("EDO_DRIVER"));
-    if (rc < 0) goto fail_seats;
+    if (rc < 0) goto fail_workers;
     init(runtime);
-    rc = runtime->fork_generation ? create_seats(runtime) : -ENOMEM;
+    rc = runtime->fork_generation ? create_workers(runtime) : -ENOMEM;
     if (rc == 0) rc = edo__threads_start(runtime);
-    if (rc < 0) goto fail_seats;
+    if (rc < 0) goto fail_workers;
     edo__dump_prepare();
     edo__runtimes_add(runtime);
     *ret_runtime = runtime;
     return 0;
 
-fail_seats:
+fail_workers:
     edo__workers_close(runtime);
     edo_runtime_unref(runtime);
     return rc;
@@ -207,7 +207,7 @@ void edo_runtime_unref(edo_runtime *runtime)
 {
     if (!runtime || edo_sub_acq_rel(&runtime->refs, 1) != 1) return;
     edo__workers_free(runtime);
-    edo__free(runtime->seats, size_of_seats(runtime));
+    edo__free(runtime->workers, size_of_workers(runtime));
     edo__drivers_free(runtime);
     edo__free(runtime, sizeof *runtime);
 }

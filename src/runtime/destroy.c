@@ -37,7 +37,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
         if (runtime->has_threads)
             wait_for_end(runtime, deadline);
         else
-            edo__turn_once(runtime->seats[0], left);
+            edo__turn_once(runtime->workers[0], left);
     }
 }
 
@@ -67,15 +67,15 @@ static int destroy_inherited(edo_runtime *runtime)
     edo_store_relaxed(&runtime->is_closed, true);
     if (runtime->timer_fd >= 0) edo__sys_close(runtime->timer_fd);
     edo__drivers_close(runtime);
-    for (uint32_t i = 0; i < runtime->seat_count; i++) {
-        edo__worker *seat = runtime->seats[i];
-        edo_store_relaxed(&seat->park, EDO__NOTIFIED_PARK);
-        seat->driver->ops->close(seat->driver);
+    for (uint32_t i = 0; i < runtime->worker_total; i++) {
+        edo__worker *worker = runtime->workers[i];
+        edo_store_relaxed(&worker->park, EDO__NOTIFIED_PARK);
+        worker->driver->ops->close(worker->driver);
     }
     return 0;
 }
 
-/* Seats and runtime stay when a task does, for it uses them. */
+/* Workers and runtime stay when a task does, for it uses them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

@@ -1,10 +1,10 @@
-/* The kind of driver of a runtime: chosen once, by edo_runtime_create, for all seats that it will
+/* The kind of driver of a runtime: chosen once, by edo_runtime_create, for all workers that it will
  * ever have.
  *
- *     by config or EDO_DRIVER -- the system refuses one to any of the first seats --> the fallback
+ *     by config or EDO_DRIVER -- the system refuses one to any of the first workers --> the fallback
  *
- * Only create makes that step, before any thread of the runtime runs, and with all seats anew: an
- * operation that parked on one kind of driver is unknown to the other. A later seat, of a helper,
+ * Only create makes that step, before any thread of the runtime runs, and with all workers anew: an
+ * operation that parked on one kind of driver is unknown to the other. A later worker, of a helper,
  * has the same kind or is not made; the monitor asks for it again with its next look.
  *
  * The driver of the first helper is opened by create and kept: descriptors may be short just when a
@@ -93,7 +93,7 @@ int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver)
 
 int edo__drivers_keep_one(edo_runtime *runtime)
 {
-    if (runtime->seat_limit == runtime->base.worker_count) return 0;
+    if (runtime->worker_limit == runtime->base.worker_count) return 0;
     return open_one(runtime, &runtime->kept_driver);
 }
 

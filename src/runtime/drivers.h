@@ -1,4 +1,4 @@
-/* The kind of driver of a runtime, and the drivers of its seats. */
+/* The kind of driver of a runtime, and the drivers of its workers. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -7,11 +7,11 @@
  * Returns: 0, -EINVAL, -ENOMEM. */
 int edo__drivers_choose(edo_runtime *runtime, const char *wanted);
 
-/* A seat could not be made. Returns: whether all are to be made anew, with the fallback; false if
- * it was not for the driver, or there is none. Without seats, before create has ended. */
+/* A worker could not be made. Returns: whether all are to be made anew, with the fallback; false if
+ * it was not for the driver, or there is none. Without workers, before create has ended. */
 bool edo__drivers_fall_back(edo_runtime *runtime);
 
-/* Opens a driver for a seat. Who makes seats. Returns: 0 or a negative errno. */
+/* Opens a driver for a worker. Who makes workers. Returns: 0 or a negative errno. */
 int edo__drivers_open(edo_runtime *runtime, edo_driver **ret_driver);
 
 /* Opens the one for the first helper ahead, if there may be helpers. */

@@ -27,7 +27,7 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* In a signal handler. The thread that turns the runtime is to look at the limits before it sleeps,
+/* In a signal handler. The thread that turns the runtime checks the limits before it sleeps,
  * also when the root was queued already. */
 static void cancel_root(program *p)
 {
@@ -36,7 +36,7 @@ static void cancel_root(program *p)
     edo_task *root = edo_load_acquire(&p->root);
     if (!root) return;
     if (edo__task_ask(root, EDO__CANCELLED)) edo__runtime_push_foreign(root->runtime, root);
-    if (!root->runtime->has_threads) edo__worker_notify(root->runtime->seats[0]);
+    if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
 /* The second signal, of either kind, ends the process. */

@@ -3,7 +3,7 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"
 
-/* From a thread without a seat, or for another seat. In the child of a fork nobody runs the tasks,
+/* From a thread without a worker, or for another worker. In the child of a fork nobody runs the tasks,
  * and a lock may have been held by a thread that is not there. */
 static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
@@ -11,7 +11,7 @@ static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_t
     if (runtime->has_threads && edo__runtime_is_stale(runtime)) return;
     edo_add_relaxed(&runtime->visitors, 1);
     if (!runtime->has_threads || home) {
-        edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+        edo__worker_push_foreign(runtime->workers[home ? home - 1 : 0], task);
     } else {
         edo_add_figure(&runtime->foreign_pushes, 1);
         edo__inject_push(runtime, task, task, 1);
@@ -21,7 +21,7 @@ static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_t
 
 void edo__runtime_push(edo_runtime *runtime, edo_task *task)
 {
-    edo__worker *worker = edo__seat_in(runtime);
+    edo__worker *worker = edo__worker_in(runtime);
     uint32_t home = edo__task_home(task);
     if (edo__likely(worker && (!home || home == worker->index + 1)))
         edo__worker_push(worker, task);
@@ -29,12 +29,12 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
         push_from_afar(runtime, task);
 }
 
-/* The first seat's stack takes any task; the inject queue has a lock, which no signal handler may
+/* The first worker's stack takes any task; the inject queue has a lock, which no signal handler may
  * take. The visit keeps the runtime from going before the last touch. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
     edo_add_relaxed(&runtime->visitors, 1);
-    edo__worker_push_foreign(runtime->seats[home ? home - 1 : 0], task);
+    edo__worker_push_foreign(runtime->workers[home ? home - 1 : 0], task);
     edo_sub_release(&runtime->visitors, 1); // partner: wait_for_visitors
 }

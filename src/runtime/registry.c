@@ -10,7 +10,7 @@ static edo_atomic(uint64_t) id_blocks = 1;
 
 uint64_t edo__runtime_new_id(edo_runtime *runtime)
 {
-    edo__worker *worker = edo__seat_in(runtime);
+    edo__worker *worker = edo__worker_in(runtime);
     if (!worker) return edo_add_relaxed(&id_blocks, ID_BLOCK);
     if (worker->next_id == worker->last_id) {
         worker->next_id = edo_add_relaxed(&id_blocks, ID_BLOCK);
@@ -21,18 +21,18 @@ uint64_t edo__runtime_new_id(edo_runtime *runtime)
 
 static edo__shard *shard_of(const edo_task *task)
 {
-    return &task->runtime->seats[task->head.private_[EDO__SEAT_SHARD]]->shard;
+    return &task->runtime->workers[task->head.private_[EDO__WORKER_SHARD]]->shard;
 }
 
 /* ---- entering and leaving ---- */
 
 /* Either the closing comes first, and the task is refused; or the task is in the registry when the
- * drain begins, and the runtime cannot end before it was polled. The lock orders them. A seat's
+ * drain begins, and the runtime cannot end before it was polled. The lock orders them. A worker's
  * memory stays as long as there are references to the runtime. */
-static int enlist(edo__worker *seat, edo_task *task)
+static int enlist(edo__worker *worker, edo_task *task)
 {
-    edo__shard *shard = &seat->shard;
-    task->head.private_[EDO__SEAT_SHARD] = (uint16_t)seat->index;
+    edo__shard *shard = &worker->shard;
+    task->head.private_[EDO__WORKER_SHARD] = (uint16_t)worker->index;
     edo__lock_take(&shard->lock);
     bool closed = shard->closed;
     if (!closed) {
@@ -46,17 +46,17 @@ static int enlist(edo__worker *seat, edo_task *task)
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
 {
     if (edo__unlikely(edo__runtime_is_stale(runtime))) return -ESTALE;
-    edo__worker *seat = edo__seat_in(runtime);
-    if (!seat) seat = runtime->seats[task->id / ID_BLOCK % runtime->base.worker_count];
-    int rc = enlist(seat, task);
+    edo__worker *worker = edo__worker_in(runtime);
+    if (!worker) worker = runtime->workers[task->id / ID_BLOCK % runtime->base.worker_count];
+    int rc = enlist(worker, task);
     if (rc < 0) return rc;
     edo__hooks_spawn(runtime, task);
     edo__runtime_push(runtime, task);
     return 0;
 }
 
-/* Closed is read under the lock under which it was set: so either the drain sees the task gone, or
- * it is told. */
+/* Closed is read under the lock under which it was set. So either the drain finds the task gone, or
+ * this wakes it. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -74,8 +74,8 @@ void edo__runtime_dismiss(edo_task *task)
 size_t edo_runtime_task_count(const edo_runtime *runtime)
 {
     size_t count = 0;
-    for (uint32_t i = 0, seats = edo__seat_count(runtime); i < seats; i++)
-        count += edo__shard_count(&runtime->seats[i]->shard);
+    for (uint32_t i = 0, workers = edo__worker_total(runtime); i < workers; i++)
+        count += edo__shard_count(&runtime->workers[i]->shard);
     return count;
 }
 
@@ -93,8 +93,8 @@ static edo_task *ask_shard(edo__shard *shard, uint64_t fate, edo_task *chain)
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
 {
     edo_task *chain = NULL;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        chain = ask_shard(&runtime->seats[i]->shard, fate, chain);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        chain = ask_shard(&runtime->workers[i]->shard, fate, chain);
     edo__task_push_chain(chain);
 }
 
@@ -105,29 +105,29 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* A seat may be added meanwhile. Each side writes its own word, then reads the other's, with a fence
- * between: so either we see the seat, or edo__runtime_add_seat sees that it is closed. */
+/* A worker may be added meanwhile. Each side writes its own word, then reads the other's, with a fence
+ * between: so either we see the worker, or edo__runtime_add_worker sees that it is closed. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
     edo_fence_seq_cst();
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        close_shard(&runtime->seats[i]->shard);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        close_shard(&runtime->workers[i]->shard);
 }
 
-void edo__runtime_add_seat(edo_runtime *runtime, edo__worker *seat)
+void edo__runtime_add_worker(edo_runtime *runtime, edo__worker *worker)
 {
-    runtime->seats[seat->index] = seat;
-    edo_store_release(&runtime->seat_count, seat->index + 1);
+    runtime->workers[worker->index] = worker;
+    edo_store_release(&runtime->worker_total, worker->index + 1);
     edo_fence_seq_cst();
-    if (edo_load_relaxed(&runtime->is_closed)) close_shard(&seat->shard);
+    if (edo_load_relaxed(&runtime->is_closed)) close_shard(&worker->shard);
 }
 
 bool edo__runtime_is_empty(edo_runtime *runtime)
 {
     bool empty = true;
-    for (uint32_t i = 0; i < edo__seat_count(runtime) && empty; i++) {
-        edo__shard *shard = &runtime->seats[i]->shard;
+    for (uint32_t i = 0; i < edo__worker_total(runtime) && empty; i++) {
+        edo__shard *shard = &runtime->workers[i]->shard;
         edo__lock_take(&shard->lock);
         empty = edo__list_is_empty(&shard->tasks);
         edo__lock_give(&shard->lock);
@@ -135,7 +135,7 @@ bool edo__runtime_is_empty(edo_runtime *runtime)
     return empty;
 }
 
-/* Where it waits is told unless it runs. */
+/* The place of a task that runs is not known. */
 static void name_lost(edo_task *task)
 {
     char place[EDO__PLACE_SIZE] = "";
@@ -169,7 +169,7 @@ static int64_t give_up_shard(edo__shard *shard)
 int64_t edo__runtime_give_up(edo_runtime *runtime)
 {
     int64_t count = 0;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        count += give_up_shard(&runtime->seats[i]->shard);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        count += give_up_shard(&runtime->workers[i]->shard);
     return count;
 }

@@ -9,8 +9,8 @@ void edo__runtime_dismiss(edo_task *task);
 /* Cancels or aborts every task. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
 
-/* Adds a seat behind the others. One thread at a time. */
-void edo__runtime_add_seat(edo_runtime *runtime, edo__worker *seat);
+/* Adds a worker behind the others. One thread at a time. */
+void edo__runtime_add_worker(edo_runtime *runtime, edo__worker *worker);
 
 /* Refuses all further tasks. */
 void edo__runtime_close(edo_runtime *runtime);

@@ -12,7 +12,7 @@
 int edo__runtime_check_owner(const edo_runtime *runtime)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    bool inside = runtime->has_threads && edo__seat_in(runtime);
+    bool inside = runtime->has_threads && edo__worker_in(runtime);
     return runtime->turning || inside || edo__in_task() ? -EBUSY : 0;
 }
 
@@ -25,7 +25,7 @@ static int check_turn(const edo_runtime *runtime)
 /* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
 static int64_t next_timer_of_system(const edo_runtime *runtime)
 {
-    int64_t next = edo__timers_next(runtime->seats[0]);
+    int64_t next = edo__timers_next(runtime->workers[0]);
     if (next == EDO_NEVER || edo__clock_is_paused(runtime)) return EDO_NEVER;
     return edo__later(next, -runtime->clock.offset);
 }
@@ -34,18 +34,18 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
  * what is ready now makes the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
-    edo__worker *seat = runtime->seats[0];
+    edo__worker *worker = runtime->workers[0];
     edo__sys_timer_set(runtime->timer_fd, next_timer_of_system(runtime));
     uint32_t awake = EDO__AWAKE;
-    bool parked = edo_cas_relaxed(&seat->park, &awake, EDO__PARKED);
-    if (more || !parked) seat->driver->ops->unpark(seat->driver);
+    bool parked = edo_cas_relaxed(&worker->park, &awake, EDO__PARKED);
+    if (more || !parked) worker->driver->ops->unpark(worker->driver);
 }
 
-int edo__turn_once(edo__worker *seat, int64_t timeout)
+int edo__turn_once(edo__worker *worker, int64_t timeout)
 {
-    edo__worker_begin(seat);
-    int more = edo__turn(seat, timeout);
-    edo__worker_pause(seat);
+    edo__worker_begin(worker);
+    int more = edo__turn(worker, timeout);
+    edo__worker_pause(worker);
     return more;
 }
 
@@ -53,7 +53,7 @@ int edo_turn(edo_runtime *runtime, int64_t timeout)
 {
     int rc = check_turn(runtime);
     if (rc < 0) return rc;
-    int more = edo__turn_once(runtime->seats[0], timeout > 0 ? timeout : 0);
+    int more = edo__turn_once(runtime->workers[0], timeout > 0 ? timeout : 0);
     if (runtime->timer_fd >= 0) arm_foreign_loop(runtime, more);
     return more;
 }
@@ -62,7 +62,7 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 {
     if (runtime->has_threads) return -EOPNOTSUPP;
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    edo_driver *driver = runtime->seats[0]->driver;
+    edo_driver *driver = runtime->workers[0]->driver;
     edo_fd fd = driver->ops->fd(driver);
     if (fd < 0 || runtime->timer_fd >= 0) return fd;
     int timer = edo__sys_timer_open();
@@ -79,8 +79,8 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Between turns the owner may look at any task, and cannot be turned away. */
-static void let_go_of_kept(edo__worker *worker)
+/* Between turns the owner may inspect any task: none is kept. */
+static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
@@ -119,14 +119,14 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     }
     worker->keeps_yielded = false;
     edo__worker_pause(worker);
-    let_go_of_kept(worker);
+    requeue_kept(worker);
     return more;
 }
 
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
-    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter looks at the task's state for
+    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter reads the task's state for
     edo__sys_futex_wake(&waiter->word);               // all else
     edo_plain_read(&waiter->base);                    // for the checker: here it was still there
 }
@@ -175,7 +175,7 @@ static int wait_for(edo_task *task, edo__waiter *waiter)
 
 int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter)
 {
-    if (!runtime->has_threads) return turn_until(runtime->seats[0], task, waiter);
+    if (!runtime->has_threads) return turn_until(runtime->workers[0], task, waiter);
     return wait_for(task, waiter);
 }
 

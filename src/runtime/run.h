@@ -6,8 +6,8 @@
 /* Whether this thread may turn or end the runtime. Returns: 0, -EBUSY or -ESTALE. */
 int edo__runtime_check_owner(const edo_runtime *runtime);
 
-/* A turn of the seat of a runtime without threads, from outside. Returns: whether more is ready. */
-int edo__turn_once(edo__worker *seat, int64_t timeout);
+/* A turn of the worker of a runtime without threads, from outside. Returns: whether more is ready. */
+int edo__turn_once(edo__worker *worker, int64_t timeout);
 
 /* A plain thread that waits for a task. A signal handler interrupts the wait of a program for its
  * function: that is aborted a drain limit later, and given up an abort limit after that. */

@@ -1,4 +1,4 @@
-/* The structure of a runtime: its seats (worker.h), and what they share. The functions are declared
+/* The structure of a runtime: its workers (worker.h), and what they share. The functions are declared
  * beside their sources. */
 #pragma once
 
@@ -20,7 +20,7 @@ typedef struct edo__clock {
     edo_atomic(int64_t) frozen, target;
 } edo__clock;
 
-/* What the workers of a runtime share, see schedule/idle.h. */
+/* State shared by the workers of a runtime, see schedule/idle.h. */
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; the lock
@@ -35,13 +35,13 @@ typedef struct edo__monitor edo__monitor;
 struct edo_runtime {
     edo__executor base;
     edo_config config;
-    const edo_driver_ops *driver_ops; // of all seats: see drivers.c
-    char *driver_argument;            // to open one, or NULL
-    edo_driver *kept_driver;          // for the first helper, until it is made
-    const char *driver_refusal;       // why the last one was not to be had; of who makes seats
-    uint32_t seat_limit;              // with the spare ones
-    edo_atomic(uint32_t) seat_count;  // seats that are there: release, after the seat was written
-    edo__worker **seats;
+    const edo_driver_ops *driver_ops;  // of all workers: see drivers.c
+    char *driver_argument;             // to open one, or NULL
+    edo_driver *kept_driver;           // for the first helper, until it is made
+    const char *driver_refusal;        // reason of the last refusal; the maker of workers
+    uint32_t worker_limit;             // with the spare ones
+    edo_atomic(uint32_t) worker_total; // with those; release, after the worker was written
+    edo__worker **workers;
     bool has_threads; // else it is the thread's that turns it
     bool turning;     // edo_turn is on the stack
     int timer_fd;     // -1 until edo_runtime_fd
@@ -61,15 +61,15 @@ struct edo_runtime {
     edo_atomic(uint32_t) visitors; // threads between a foreign push and their last touch
     edo_atomic(uint32_t) refs;
     edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
-    edo_atomic(uint32_t) stuck_count;    // seats whose worker is stuck
+    edo_atomic(uint32_t) stuck_count;    // workers that are stuck
     edo_atomic(uint32_t) has_watcher;    // one that sleeps watches the others
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
-    edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a seat
-    edo__lock driver_lock;               // the ends of drivers, and who reads their counters
+    edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a worker
+    edo__lock driver_lock;               // ends of drivers against readers of their counters
     edo__scale scales[EDO__HISTOGRAMS];  // fixed
 };
 
-static inline uint32_t edo__seat_count(const edo_runtime *runtime)
+static inline uint32_t edo__worker_total(const edo_runtime *runtime)
 {
-    return edo_load_acquire(&runtime->seat_count);
+    return edo_load_acquire(&runtime->worker_total);
 }

@@ -1,4 +1,4 @@
-/* What spawned tasks inherit: immutable, counted. Any thread. */
+/* Contexts, which spawned tasks inherit: immutable, counted. Any thread. */
 #include "task/task.h"
 
 struct edo_context {
@@ -46,6 +46,6 @@ void edo_set_context(edo_context *context)
     edo_context *old = task->context;
     task->context = context ? edo_context_ref(context) : NULL;
     int64_t deadline = context ? context->values.deadline : 0;
-    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the next poll looks at it
+    if (deadline) edo_cx_deadline(edo__self.cx, deadline); // the next poll reads it
     edo_context_unref(old);
 }

@@ -1,4 +1,4 @@
-/* What a poll is given, and what a thread is doing; the marks of futures. */
+/* The context of a poll, the state of a thread, the marks of futures. */
 #pragma once
 
 #include <edo/async.h>
@@ -14,10 +14,10 @@ enum {
     EDO__RESPITE = 32,  // its limit passed while no budget was left
 };
 
-/* Which of a poll's fates come of a limit alone. */
+/* Fates of a poll that come of a limit alone. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
-/* What a poll is given. One per worker; the poller's. */
+/* Context of a poll. One per worker; the poller's. */
 struct edo_cx {
     union {
         struct {
@@ -32,7 +32,7 @@ struct edo_cx {
     int32_t budget;        // units left
     int64_t next_deadline; // the earliest one met in this poll
     int64_t now;           // of the runtime's clock, when it last looked
-    int64_t slice_end;     // of the time slice; 0: not measured so far
+    int64_t slice_end;     // of the time slice; 0: not measured yet
     edo_runtime *runtime;
     struct edo__worker *worker; // whose cx it is
     struct edo__heap *heap;     // of tasks; the worker's thread
@@ -57,12 +57,13 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
     return (uint32_t)((cx->random >> 32) * limit >> 32);
 }
 
-/* What this thread is doing. */
+/* State of this thread. */
 struct edo__thread {
-    edo_runtime *runtime;       // whose turn it runs, or that it has entered
-    struct edo__worker *worker; // the seat that it has, of that runtime; begins with its edo_cx
-    edo_cx *cx;                 // of the poll in progress
-    uintptr_t stack;            // of the frame that polls; 0 outside of polls
+    edo_runtime *runtime; // whose turn it runs, or that it has entered
+    struct edo__worker
+        *worker;     // the worker whose thread it is, of that runtime; begins with its edo_cx
+    edo_cx *cx;      // of the poll in progress
+    uintptr_t stack; // of the frame that polls; 0 outside of polls
     const edo_runtime
         *serves; // it calls a job, a hook or a blocking function for that runtime, which
                  // cannot end before the call does

@@ -10,7 +10,7 @@ static edo_wakeable *prepare_joiner(edo_task *task)
 {
     edo_plain_read(&task->join_waker);
     edo_wakeable *wake = edo__wake_prepare(task->join_waker);
-    edo__state_joiner_told(&task->state);
+    edo__state_joiner_woken(&task->state);
     return wake;
 }
 

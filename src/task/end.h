@@ -3,7 +3,7 @@
 
 #include "task/task.h"
 
-/* The end of the function, by the poller: wakes the joiner, tells the scope, drops the
+/* The end of the function, by the poller: wakes the joiner, leaves the scope, drops the
  * reference. */
 void edo__task_finish(edo_task *task);
 

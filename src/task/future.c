@@ -128,7 +128,7 @@ static void check_home(edo_future *future)
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
-/* What a function hands down: `bare` to those that it polled before its shield, `fate` to the
+/* Fates that a function hands down: `bare` to those that it polled before its shield, `fate` to the
  * rest. One that ends because of a limit alone remembers it. Returns: what it was handed. */
 static edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
@@ -249,7 +249,7 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
     return is_too_late(future) ? poll : settle(future, poll);
 }
 
-/* Where nothing was asked, neither of the future nor of those that poll it, there is nothing to
+/* If nothing was asked, neither of the future nor of those that poll it, there is nothing to
  * bring down: the usual case, and the short way. */
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {

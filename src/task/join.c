@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* The task has completed; its poller may be between the wake of the joiner and the word that it is
- * told, which is a few instructions. */
+/* The task has completed; its poller may be between the wake of the joiner and the reset of
+ * EDO__JOIN_WAKER, which is a few instructions. */
 static void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;

@@ -1,4 +1,4 @@
-/* What constructors of operations check: memory handed to one must outlive it. */
+/* Checks of constructors: memory handed to an operation must outlive it. */
 #include "task/op.h"
 
 void edo__check_memory_slow(const char *call, const void *memory, const char *what)

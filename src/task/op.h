@@ -1,15 +1,15 @@
 /* Leaf operations: what their polls have in common.
  *
  * An operation is built complete and inert by its constructor. Its first poll tries; each poll that
- * answers EDO_READY has used one unit of the budget. `word` (EDO__OP_*) says where it stands with
- * whoever completes it: the completer stores it with release, the poll reads it with acquire.
+ * answers EDO_READY has used one unit of the budget. `word` (EDO__OP_*) is its stage towards its
+ * completer: the completer stores it with release, the poll reads it with acquire.
  */
 #pragma once
 
 #include "task/budget.h"
 #include "task/task.h"
 
-/* Where an operation stands: edo_op.word. */
+/* Stages of an operation: edo_op.word. */
 enum {
     EDO__OP_IDLE,   // with nobody
     EDO__OP_PARKED, // waits: in a list, in a side of a source, in a ring
@@ -74,7 +74,7 @@ edo_op edo__op_refuse(int error);
  * caller's frame and the poll loop's. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
-/* Where memory is on the stack. AddressSanitizer puts locals elsewhere, into a fake stack, and can
+/* Place of memory on the stack. AddressSanitizer puts locals elsewhere, into a fake stack, and can
  * say near which place of the real one their frame was entered. Below that of the poll loop it is
  * one of the poll in progress. */
 #if EDO__ASAN

@@ -299,7 +299,7 @@ edo_op edo_scope_join(edo_scope *scope)
     return edo__op(&scope_join_ops, scope, NULL, 0, 0);
 }
 
-static void tell_member(edo_task *task, edo_member *ret_member)
+static void fill_member(edo_task *task, edo_member *ret_member)
 {
     *ret_member = (edo_member){ .id = task->id,
                                 .result = edo__task_frame(task)->result,
@@ -317,7 +317,7 @@ static edo_poll scope_next_poll(edo_future *future, edo_cx *cx)
     edo__lock_take(&scope->lock);
     edo_poll poll = poll_next(scope, op, cx, &task);
     edo__lock_give(&scope->lock);
-    if (task) tell_member(task, scope_op_of(op)->ret_member);
+    if (task) fill_member(task, scope_op_of(op)->ret_member);
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
@@ -349,7 +349,7 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
 }
 
 /* A member leaves the list, under the lock, before its task can be gone: so what is found there is
- * alive, and whoever owns its queue entry keeps it until it was polled. */
+ * alive, and the owner of its queue entry keeps it until it was polled. */
 int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
 {
     edo_task *chain = NULL;

@@ -3,7 +3,7 @@
 
 #include <edo/scope.h>
 
-/* Tells the scope of an ended member, and wakes who waits there. */
+/* Takes an ended member out of its scope, and wakes the waiters there. */
 void edo__scope_member_ended(edo_task *task);
 
 /* Aborts if a scope of the frame has live members, else unlinks it. */

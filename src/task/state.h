@@ -1,22 +1,21 @@
-/* The state word of a task, and who may move it where. Any thread, unless a function says
- * otherwise.
+/* The state word of a task, and its transitions. Any thread, unless a function says otherwise.
  *
  *     IDLE --------- prepare: sets NOTIFIED, owns the queue entry --> QUEUED
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
  *     RUNNING ------ pause: pending, nobody woke it ----------------> IDLE
  *     RUNNING ------ pause: woken meanwhile; or requeue ------------> QUEUED (the poller pushes)
- *     RUNNING ------ keep: it yields, and nobody asked to look at it -> KEPT (the poller pushes)
+ *     RUNNING ------ keep: it yields, and is not WANTED ------------> KEPT (the poller pushes)
  *     KEPT --------- start -----------------------------------------> RUNNING
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
- *     IDLE, QUEUED - inspect .. release: looked at, not run meanwhile
+ *     IDLE, QUEUED - inspect .. release: inspected, not run meanwhile
  *
  * KEPT is RUNNING with an entry in the queue: a task that yields again and again needs no
- * read-modify-write, which would be half of what a yield costs. To all others it runs. Who wants to
- * look at it is turned away, and sets WANTED: so from one of its next two yields on it is let go by
- * each, for a round of the queue, until somebody has looked at it, who takes WANTED off. One round
- * alone would not do: on the same processor it may pass many times before who looks runs again. Who
- * gives up looking takes WANTED back, or the task pays for each yield as if there were no KEPT; no
- * more than that.
+ * read-modify-write, which would be half of what a yield costs. To all others it runs. An
+ * inspector of a KEPT task fails and sets WANTED. From one of its next two yields on, each yield
+ * requeues the task as QUEUED for a round of the queue, until an inspection succeeds and clears
+ * WANTED. One round alone would not do: on the same processor it may pass many times before the
+ * inspector runs again. An inspector that gives up clears WANTED; otherwise each yield would cost as
+ * much as without KEPT.
  *
  * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
  * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,
@@ -42,11 +41,11 @@ enum {
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists
-    EDO__JOIN_WAKER = 128,   // join_waker is set; whoever clears the bit owns the field
-    EDO__WANTED = 256,       // somebody wanted to look at it while it ran
+    EDO__JOIN_WAKER = 128,   // join_waker is set; the clearer of the bit owns the field
+    EDO__WANTED = 256,       // an inspection failed while it ran
     EDO__GIVEN_UP = 512,     // its runtime ended, and it could not be ended
     EDO__IGNORES = 1024,     // the log has named it: it goes on in spite of its cancellation
-    EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // for those who join
+    EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join answers
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
 
@@ -60,7 +59,7 @@ static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 }
 
 /* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. A wake that comes too late for
- * this look at a kept task finds it running. A fate must be acquired when it is seen, also before
+ * this load of a kept task finds it running. A fate must be acquired when it is seen, also before
  * the wake that follows it.
  * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
  * owns the entry. Nothing to release: the poller has done nothing to the task yet, and what wakers
@@ -83,14 +82,14 @@ static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING -> KEPT, by the poller, which must push an entry.
- * Returns: false when somebody wants to look at it: then it is to be requeued instead. */
+ * Returns: false when it is WANTED: then it is to be requeued instead. */
 static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
 {
     return !(edo_load_relaxed(state) & EDO__WANTED);
 }
 
 /* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless it was kept. WANTED
- * stays: nobody has looked so far. */
+ * stays: no inspection has succeeded yet. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -100,7 +99,7 @@ static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 
 /* RUNNING -> COMPLETE, by the poller.
  * Returns: whether the poller owns join_waker now: it prepares the wake, then calls
- * edo__state_joiner_told, then commits. */
+ * edo__state_joiner_woken, then commits. */
 static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_add_acq_rel(state, EDO__COMPLETE - EDO__RUNNING);
@@ -116,7 +115,7 @@ static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
     return (old & EDO__JOIN_WAKER) && !(old & EDO__COMPLETE);
 }
 
-static inline void edo__state_joiner_told(edo_atomic(uint64_t) *state)
+static inline void edo__state_joiner_woken(edo_atomic(uint64_t) *state)
 {
     edo_and_release(state, ~(uint64_t)EDO__JOIN_WAKER);
 }
@@ -143,8 +142,8 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
     return true;
 }
 
-/* Takes the task to look at its frames, unless it is running, ended or taken. Others that want it
- * say so again when they are turned away again.
+/* Takes the task to inspect its frames, unless it is running, ended or taken. Clears WANTED: other
+ * inspectors set it again when they fail again.
  * Returns: the state before; the caller has the task if none of RUNNING, COMPLETE, INSPECTED is in
  * it. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
@@ -155,13 +154,13 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
     return old;
 }
 
-/* The task runs, or is kept: its next yields are to let it go, until it is looked at. */
+/* The task runs, or is kept: its next yields requeue it, until it is inspected. */
 static inline void edo__state_want(edo_atomic(uint64_t) *state)
 {
     edo_or_relaxed(state, EDO__WANTED);
 }
 
-/* Who wanted to look at it will not. */
+/* Takes a failed inspection's WANTED back. */
 static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
 {
     edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);

@@ -14,7 +14,7 @@ static size_t whole_size(const edo_task *task)
     return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
 }
 
-/* From the heap of this thread's seat, if it has one in the runtime and the task is small. */
+/* From the heap of this thread's worker, if it has one in the runtime and the task is small. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
     const edo_cx *cx = edo__worker_cx();
@@ -32,7 +32,7 @@ void edo__task_free(edo_task *task)
         edo__free(memory, whole_size(task));
 }
 
-static void release_memory(edo_task *task)
+void edo__task_release(edo_task *task)
 {
     if (EDO__QUARANTINE) task = edo__quarantine_put(task);
     if (task) edo__task_free(task);
@@ -74,7 +74,7 @@ static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_opti
                       const edo_site *site, uint8_t flags, bool handle)
 {
     task->head = (edo_wakeable){ .kind = EDO_WAKEABLE_TASK, .flags = flags };
-    if (options) task->head.private_[EDO__SEAT_HOME] = (uint16_t)options->pinned;
+    if (options) task->head.private_[EDO__WORKER_HOME] = (uint16_t)options->pinned;
     task->state = EDO__NOTIFIED + EDO__REF;
     if (handle) task->state += EDO__JOIN_INTEREST + EDO__REF;
     task->queue_next = NULL;
@@ -233,26 +233,14 @@ void edo_task_abort(edo_task *task)
 
 /* ---- the end ---- */
 
-/* Acquire on the last reference: what the other holders did comes before the memory's next use. */
-static void drop(edo_task *task, uint64_t what)
-{
-    uint64_t old = edo_sub_acq_rel(&task->state, what);
-    if (old / EDO__REF == 1) release_memory(task);
-}
-
-void edo__task_unref(edo_task *task)
-{
-    drop(task, EDO__REF);
-}
-
 void edo__task_give_back(edo_task *task)
 {
     if (edo__likely(!(task->head.flags & EDO__TASK_TRACKED))) {
-        drop(task, EDO__REF + EDO__JOIN_INTEREST);
+        edo__task_drop(task, EDO__REF + EDO__JOIN_INTEREST);
         return;
     }
     edo__handle_returned(task);
-    drop(task, EDO__REF);
+    edo__task_unref(task);
 }
 
 void edo_detach(edo_task *task)

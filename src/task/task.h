@@ -19,9 +19,9 @@ typedef struct edo__timer {
 } edo__timer;
 
 struct edo_task {
-    edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__SEAT_*, below
+    edo_wakeable head; // flags: EDO__TASK_*, private_: EDO__WORKER_*, below
     edo_atomic(uint64_t) state;
-    edo_task *queue_next; // whoever owns the queue entry
+    edo_task *queue_next; // owner of the queue entry
     edo_runtime *runtime;
     edo__node registry;       // the lock of its shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
@@ -32,7 +32,7 @@ struct edo_task {
     edo_atomic(int64_t) poll_start; // of the last poll, of the runtime's clock; 0 before
 };
 
-/* What only some tasks need; lies before the header. */
+/* Members that only some tasks need; before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
@@ -41,12 +41,12 @@ typedef struct edo__task_extra {
     void *reserved;
 } edo__task_extra;
 
-/* What is counted of a task, where that was asked for; lies before the extra. Others read it. */
+/* Counts of a task that is counted; before the extra. Any thread reads. */
 typedef struct edo__task_counts {
     edo_atomic(uint64_t) wakes; // any thread
     edo_atomic(uint64_t) polls; // this and the times, in nanoseconds: the poller
     edo_atomic(int64_t) busy, longest_poll, scheduled;
-    int64_t queued_at; // whoever owns the queue entry; 0: not known
+    int64_t queued_at; // owner of the queue entry; 0: not known
 } edo__task_counts;
 
 enum {
@@ -56,11 +56,11 @@ enum {
     EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
 };
 
-/* Which seats (runtime/schedule/worker.h) a task has to do with: indices in head.private_. */
+/* Workers of a task (runtime/schedule/worker.h), by their numbers: indices in head.private_. */
 enum {
-    EDO__SEAT_SHARD, // in whose registry it is; fixed
-    EDO__SEAT_WHEEL, // in whose wheel its timer is; the poller
-    EDO__SEAT_HOME,  // 1 + the only one that may poll it, or 0; fixed
+    EDO__WORKER_SHARD, // in whose registry it is; fixed
+    EDO__WORKER_WHEEL, // in whose wheel its timer is; the poller
+    EDO__WORKER_HOME,  // 1 + the only one that may poll it, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -74,7 +74,7 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
-/* It is about to be polled: has its frame fetched, which else is a cache miss. */
+/* Fetches the frame before a poll, which else is a cache miss. */
 static inline void edo__task_prefetch(const edo_task *task)
 {
     const char *frame = (const char *)(task + 1);
@@ -82,18 +82,18 @@ static inline void edo__task_prefetch(const edo_task *task)
     __builtin_prefetch(frame + 64); // the next line
 }
 
-/* What its end will write, under the lock, where to wait for it would have others wait. Read without:
- * an old neighbour is fetched in vain, no more. */
+/* Fetches the neighbours in the registry, which the end writes under the lock of the shard. The read is
+ * without the lock: an old neighbour is fetched in vain, no more. */
 static inline void edo__task_prefetch_neighbours(const edo_task *task)
 {
     __builtin_prefetch(edo_load_figure(&task->registry.next), 1);
     __builtin_prefetch(edo_load_figure(&task->registry.prev), 1);
 }
 
-/* 1 + the seat that alone may poll it, or 0. */
+/* 1 + the worker that alone may poll it, or 0. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {
-    return task->head.private_[EDO__SEAT_HOME];
+    return task->head.private_[EDO__WORKER_HOME];
 }
 
 static inline edo__task_extra *edo__task_extra_of(const edo_task *task)
@@ -125,7 +125,7 @@ static inline bool edo__task_is_joinable(const edo_task *task)
     return (state & EDO__OVER) && !(state & EDO__JOIN_WAKER);
 }
 
-/* What a join answers. The task is over. Acquire: one that was given up may have ended since. */
+/* Result of a join. The task is over. Acquire: one that was given up may have ended since. */
 static inline int64_t edo__task_result(const edo_task *task)
 {
     if (!(edo_load_acquire(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
@@ -174,7 +174,21 @@ void edo__task_discard(edo_task *task);
 /* Gives a handle back. */
 void edo__task_give_back(edo_task *task);
 
-void edo__task_unref(edo_task *task);
+/* Frees the memory of a task without references, perhaps later. */
+void edo__task_release(edo_task *task);
+
+/* Drops a reference, and state bits with it. Acquire on the last reference: what the other holders did
+ * comes before the memory's next use. */
+static inline void edo__task_drop(edo_task *task, uint64_t what)
+{
+    uint64_t old = edo_sub_acq_rel(&task->state, what);
+    if (old / EDO__REF == 1) edo__task_release(task);
+}
+
+static inline void edo__task_unref(edo_task *task)
+{
+    edo__task_drop(task, EDO__REF);
+}
 
 /* Frees the memory of a task without references. */
 void edo__task_free(edo_task *task);

@@ -10,7 +10,7 @@
  *     PARKED -- wake, by any thread, under the lock: unlinks ----------------> WOKEN
  *     WOKEN --- the poll sees it: it has been served, or may try again ------> IDLE
  *
- * Whoever of leave and wake takes the lock first decides, so a cancelled operation knows whether it
+ * Of leave and wake, the first under the lock decides. So a cancelled operation knows whether it
  * was served: one that was served and does not want it hands it on, under the same lock.
  *
  * A hand-over. The waker writes what it hands over into the operation (its result, its output)

@@ -34,7 +34,7 @@ static inline edo_runtime *new_ring(void)
 
 static inline const struct edo__ring *ring_of(const edo_runtime *runtime)
 {
-    return &edo__uring_of(runtime->seats[0]->driver)->ring;
+    return &edo__uring_of(runtime->workers[0]->driver)->ring;
 }
 
 /* Skips the test where the kernel lacks something optional. */

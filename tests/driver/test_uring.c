@@ -150,7 +150,7 @@ static void lose_byte(other_thread *other, edo_runtime *here)
     edo_turn(here, 0);
     edo_turn(here, 0);
     edo_driver *waits_at = edo__io_source(io)->sides[EDO__READ_SIDE].driver;
-    assert_ptr_equal(waits_at, here->seats[0]->driver);
+    assert_ptr_equal(waits_at, here->workers[0]->driver);
     fd_write_all(peer, "b", 1);
     while (!edo_task_is_done(task))
         edo_turn(here, EDO_NEVER);
@@ -195,7 +195,7 @@ edo_async(not_asked)
         n = edo_spawn(&self->task, run_op, .op = edo_read(self->io, &self->byte, 1));
         assert_int_equal(n, 0);
         settle();
-        edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->seats[0]->driver)),
+        edo__sqe_cancel(edo__uring_sqe(edo__uring_of(edo_current_runtime()->workers[0]->driver)),
                         edo__uring_tag(edo__wait_first(
                             &edo__io_source(self->io)->sides[EDO__READ_SIDE].waiters)));
         settle();
@@ -281,7 +281,7 @@ typedef struct too_late {
 static edo_poll too_late_poll(edo_future *future, edo_cx *cx)
 {
     too_late *self = (too_late *)(void *)future;
-    edo_driver *driver = edo_current_runtime()->seats[0]->driver;
+    edo_driver *driver = edo_current_runtime()->workers[0]->driver;
     assert_int_equal(driver->ops->drive(driver, self->source, self->op, edo_cx_waker(cx)),
                      EDO_READY);
     future->result = self->op->base.result;
@@ -381,14 +381,14 @@ static struct edo__ring broken;
 /* Every system call on the ring fails. */
 static void break_ring(void)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->seats[0]->driver)->ring;
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
     broken = *ring;
     ring->fd = ring->registered = -1;
 }
 
 static void mend_ring(void)
 {
-    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->seats[0]->driver)->ring;
+    struct edo__ring *ring = &edo__uring_of(edo_current_runtime()->workers[0]->driver)->ring;
     ring->fd = broken.fd;
     ring->registered = broken.registered;
 }
@@ -501,7 +501,7 @@ test(descriptor_tells_the_rest)
 {
     int event = eventfd(0, EFD_NONBLOCK), seen = 0;
     edo_runtime *runtime = new_ring();
-    edo_driver *driver = runtime->seats[0]->driver;
+    edo_driver *driver = runtime->workers[0]->driver;
     int fd = edo_runtime_fd(runtime);
     while (is_readable(fd))
         edo_turn(runtime, 0);
@@ -600,7 +600,7 @@ test(turned_by_another_thread)
     for (int i = 0; i < 20; i++) {
         pthread_t thread;
         edo_runtime *runtime = new_ring();
-        runtime->seats[0]->driver->ops->unpark(runtime->seats[0]->driver);
+        runtime->workers[0]->driver->ops->unpark(runtime->workers[0]->driver);
         assert_int_equal(pthread_create(&thread, NULL, live, runtime), 0);
         assert_int_equal(pthread_join(thread, NULL), 0);
     }

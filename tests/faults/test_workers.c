@@ -1,4 +1,4 @@
-/* Runtimes with workers, with each request failing: their threads, seats and drivers, and the
+/* Runtimes with workers, with each request failing: their threads and drivers, and the
  * helpers of those that are stuck. */
 #include "faults/sweep.h"
 

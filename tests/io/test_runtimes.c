@@ -171,10 +171,10 @@ test(wait_on_plain_thread)
 }
 
 /* Threads that feed each other in a ring; each has a runtime of its own by edo_wait. */
-enum { SEATS = 4, LAPS = 200 };
+enum { ALL_WORKERS = 4, LAPS = 200 };
 
 struct ring {
-    edo_io *in[SEATS], *out[SEATS];
+    edo_io *in[ALL_WORKERS], *out[ALL_WORKERS];
 };
 
 static void check(bool condition)
@@ -197,10 +197,10 @@ static void pass_on(unsigned index, void *arg)
 test(threads_in_a_ring)
 {
     struct ring ring;
-    for (unsigned i = 0; i < SEATS; i++)
-        open_streams(PIPE_STREAM, &ring.in[(i + 1) % SEATS], &ring.out[i]);
-    run_threads(SEATS, pass_on, &ring);
-    for (unsigned i = 0; i < SEATS; i++) {
+    for (unsigned i = 0; i < ALL_WORKERS; i++)
+        open_streams(PIPE_STREAM, &ring.in[(i + 1) % ALL_WORKERS], &ring.out[i]);
+    run_threads(ALL_WORKERS, pass_on, &ring);
+    for (unsigned i = 0; i < ALL_WORKERS; i++) {
         edo_close(ring.in[i]);
         edo_close(ring.out[i]);
     }

@@ -66,7 +66,7 @@ static int fake_watch(edo_driver *driver, int fd)
 
 void fake_wait_readable(edo_runtime *runtime)
 {
-    model_event *unparked = &((fake_driver *)(void *)runtime->seats[0]->driver)->unparked;
+    model_event *unparked = &((fake_driver *)(void *)runtime->workers[0]->driver)->unparked;
     model_wait(unparked);
     model_post(unparked); // it stays readable until the turn
 }

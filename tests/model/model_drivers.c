@@ -73,7 +73,7 @@ const edo_driver_ops *edo__driver_named(const char *name)
     return NULL;
 }
 
-/* ---- runtimes; helpers have seats only ---- */
+/* ---- runtimes; helpers have workers only ---- */
 
 int edo__worker_start(edo__worker *worker)
 {
@@ -105,13 +105,13 @@ static void destroy(void)
         model_assert(s->kinds[i].open == 0);
 }
 
-/* An operation that waits on the first seat's driver is polled wherever its task is. */
+/* An operation that waits on the first worker's driver is polled wherever its task is. */
 static void expect_one_kind(void)
 {
-    const edo_driver_ops *ops = s->runtime->seats[0]->driver->ops;
+    const edo_driver_ops *ops = s->runtime->workers[0]->driver->ops;
     model_assert(!strcmp(edo_runtime_driver(s->runtime), ops->name));
-    for (uint32_t i = 0; i < edo__seat_count(s->runtime); i++)
-        model_assert(s->runtime->seats[i]->driver->ops == ops);
+    for (uint32_t i = 0; i < edo__worker_total(s->runtime); i++)
+        model_assert(s->runtime->workers[i]->driver->ops == ops);
 }
 
 MODEL(one_kind_at_create, "one refusal, at any driver of create, is one of all")
@@ -140,7 +140,7 @@ MODEL(one_kind_of_helpers,
     expect_one_kind();
     model_join(monitor);
     expect_one_kind();
-    uint32_t made = edo__seat_count(s->runtime);
+    uint32_t made = edo__worker_total(s->runtime);
     model_assert(made == (s->refusals ? 3 : 2)); // the first one's driver was kept for it
     destroy();
 }
@@ -154,6 +154,6 @@ MODEL(one_kind_after_fallback, "nor does a helper bring back what was refused at
     expect_one_kind();
     model_join(monitor);
     expect_one_kind();
-    model_assert(!refused || edo__seat_count(s->runtime) == 3);
+    model_assert(!refused || edo__worker_total(s->runtime) == 3);
     destroy();
 }

@@ -357,7 +357,7 @@ static far_read *far_read_create(edo_runtime *runtime, unsigned at)
     memset(read, 0, sizeof *read);
     edo_user_wakeable_init(&read->wakeable, wake_far);
     read->cx = (edo_cx){ .runtime = runtime,
-                         .worker = runtime->seats[0],
+                         .worker = runtime->workers[0],
                          .waker = &read->wakeable.head,
                          .budget = 100 };
     read->op = edo_read(k->io, &k->buffer[at], 1);
@@ -385,7 +385,7 @@ static void end_far(void)
 {
     edo_close(k->io);
     edo_store_release(&far->done, 1);
-    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
+    k->runtime->workers[0]->driver->ops->unpark(k->runtime->workers[0]->driver);
 }
 
 static void set_up_far(unsigned bytes)
@@ -400,7 +400,7 @@ static void set_up_far(unsigned bytes)
 static void turn_far(int first, int second)
 {
     while (!edo_load_acquire(&far->done))
-        k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, EDO_NEVER);
+        k->runtime->workers[0]->driver->ops->turn(k->runtime->workers[0]->driver, EDO_NEVER);
     model_join(first);
     if (second) model_join(second);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
@@ -446,7 +446,7 @@ THREAD(read_closed)
 {
     far->results[0] = read_to_end(0);
     edo_store_release(&far->done, 1);
-    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
+    k->runtime->workers[0]->driver->ops->unpark(k->runtime->workers[0]->driver);
 }
 
 /* The closer waits until the read is in flight: nothing may start on a closed stream. */
@@ -685,8 +685,8 @@ MODEL(move_against_batch,
 {
     set_up_move();
     int taker = model_start(take_over_and_close, NULL);
-    k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, EDO_NEVER);
-    k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, 0);
+    k->runtime->workers[0]->driver->ops->turn(k->runtime->workers[0]->driver, EDO_NEVER);
+    k->runtime->workers[0]->driver->ops->turn(k->runtime->workers[0]->driver, 0);
     model_join(taker);
     model_assert(edo_runtime_destroy(k->runtime) == 0);
 }
@@ -706,7 +706,7 @@ THREAD(write_as_guest)
     write->op = edo_write(k->io, k->buffer, 1);
     far->results[0] = run_to_end(write);
     edo_store_release(&far->done, 1);
-    k->other->seats[0]->driver->ops->unpark(k->other->seats[0]->driver);
+    k->other->workers[0]->driver->ops->unpark(k->other->workers[0]->driver);
 }
 
 MODEL(
@@ -718,7 +718,7 @@ MODEL(
     far_read *read = begin_read(k->runtime);
     int writer = model_start(write_as_guest, NULL), peer = model_start(take_out, NULL);
     while (!edo_load_acquire(&far->done))
-        k->other->seats[0]->driver->ops->turn(k->other->seats[0]->driver, EDO_NEVER);
+        k->other->workers[0]->driver->ops->turn(k->other->workers[0]->driver, EDO_NEVER);
     model_join(writer);
     model_join(peer);
     model_assert(far->results[0] == 1 && !k->epolls[1].registered);

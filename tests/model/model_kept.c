@@ -295,7 +295,7 @@ edo_async(opener)
 MODEL(kept_after_block_on, "no task is kept between turns: the owner gets to look at each")
 {
     set_up();
-    s->runtime->seats[0]->interval = 2; // the yielder and the opener, which ends the turn
+    s->runtime->workers[0]->interval = 2; // the yielder and the opener, which ends the turn
     spawn_yielder(1);
     s->others[0] = tell;
     model_assert(edo_block_on(s->runtime, opener, .unused = 0) == 0);

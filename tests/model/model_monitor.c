@@ -25,7 +25,7 @@ enum { SAMPLES = 10000 };
 
 static struct {
     edo_runtime *runtime;
-    edo__worker *seat;
+    edo__worker *worker;
     edo__monitor *monitor;
     bool has_threads; // the runtime has them; else models play them
     model_event met;
@@ -48,7 +48,7 @@ static void set_up(const edo_config *config, bool has_threads)
     memset(s, 0, sizeof *s);
     s->has_threads = has_threads;
     s->runtime = fake_runtime_with(config);
-    s->seat = s->runtime->seats[0];
+    s->worker = s->runtime->workers[0];
 }
 
 static const edo_config one = { .workers = 1, .max_spare = 1 };
@@ -84,9 +84,9 @@ THREAD(fall_asleep)
 MODEL(monitor_wakes_with_worker, "the monitor does not sleep on while a worker is awake")
 {
     set_up_played();
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL);
-    edo_swap_acquire(&s->seat->park, EDO__AWAKE);
+    edo_swap_acquire(&s->worker->park, EDO__AWAKE);
     edo__monitor_note_awake(s->runtime);
     model_join(monitor); // else a deadlock
     destroy();
@@ -96,16 +96,16 @@ MODEL(monitor_wakes_with_turn,
       "the same when a thread begins to turn it that a foreign loop had asleep")
 {
     set_up_played();
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL);
-    edo__worker_begin(s->seat);
+    edo__worker_begin(s->worker);
     model_join(monitor);
     destroy();
 }
 
 THREAD(wake_too)
 {
-    edo_swap_acquire(&s->runtime->seats[1]->park, EDO__AWAKE);
+    edo_swap_acquire(&s->runtime->workers[1]->park, EDO__AWAKE);
     edo__monitor_note_awake(s->runtime);
 }
 
@@ -113,9 +113,9 @@ MODEL(monitor_woken_by_two, "the same when two workers wake at once")
 {
     set_up_played_with(&two);
     for (int i = 0; i < 2; i++)
-        edo_store_relaxed(&s->runtime->seats[i]->park, EDO__PARKED);
+        edo_store_relaxed(&s->runtime->workers[i]->park, EDO__PARKED);
     int monitor = model_start(fall_asleep, NULL), other = model_start(wake_too, NULL);
-    edo_swap_acquire(&s->seat->park, EDO__AWAKE);
+    edo_swap_acquire(&s->worker->park, EDO__AWAKE);
     edo__monitor_note_awake(s->runtime);
     model_join(other);
     model_join(monitor);
@@ -126,40 +126,40 @@ MODEL(monitor_woken_by_two, "the same when two workers wake at once")
 
 THREAD(look_twice)
 {
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
 }
 
 MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at is counted right")
 {
     set_up_played();
-    edo_store_figure(&s->seat->beat, 1); // in a poll
+    edo_store_figure(&s->worker->beat, 1); // in a poll
     int monitor = model_start(look_twice, NULL);
-    edo__monitor_hand_over(s->seat);
-    edo__monitor_take_back(s->seat);
+    edo__monitor_hand_over(s->worker);
+    edo__monitor_take_back(s->worker);
     model_join(monitor);
-    bool stuck = edo_load_relaxed(&s->seat->stuck);
+    bool stuck = edo_load_relaxed(&s->worker->stuck);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
-    edo_store_figure(&s->seat->beat, 2); // the poll has ended, and its turn
-    edo_store_figure(&s->seat->turns, 1);
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    edo_store_figure(&s->worker->beat, 2); // the poll has ended, and its turn
+    edo_store_figure(&s->worker->turns, 1);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
 
 THREAD(look_once)
 {
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
 }
 
 MODEL(hand_over_is_not_undone, "a look that was under way before does not take a hand-over back")
 {
     set_up_played();
     int monitor = model_start(look_once, NULL);
-    edo__monitor_hand_over(s->seat);
+    edo__monitor_hand_over(s->worker);
     model_join(monitor);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
-    edo__monitor_take_back(s->seat);
+    edo__monitor_take_back(s->worker);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
@@ -167,19 +167,19 @@ MODEL(hand_over_is_not_undone, "a look that was under way before does not take a
 MODEL(take_back_is_at_once, "a worker is healthy from the end of its blocking work on")
 {
     set_up_played();
-    edo__monitor_hand_over(s->seat);
+    edo__monitor_hand_over(s->worker);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
-    edo__monitor_take_back(s->seat);
+    edo__monitor_take_back(s->worker);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
-    model_assert(!edo_load_relaxed(&s->seat->stuck));
+    model_assert(!edo_load_relaxed(&s->worker->stuck));
     destroy();
 }
 
 /* ---- how long it was stuck ---- */
 
-static void look_at_seat(int64_t now)
+static void look_at_worker(int64_t now)
 {
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], now);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], now);
     s->monitor->looked_at = now;
 }
 
@@ -187,18 +187,18 @@ MODEL(in_place_is_not_counted, "time in blocking work is none that a poll keeps 
 {
     set_up_played();
     const seen *found = &s->monitor->seen[0];
-    edo_store_figure(&s->seat->beat, 1); // in a poll, until the end
-    look_at_seat(0);
-    edo__monitor_hand_over(s->seat);
+    edo_store_figure(&s->worker->beat, 1); // in a poll, until the end
+    look_at_worker(0);
+    edo__monitor_hand_over(s->worker);
     for (int64_t now = PERIOD; now <= 100 * PERIOD; now += PERIOD)
-        look_at_seat(now);
-    edo__monitor_take_back(s->seat);
+        look_at_worker(now);
+    edo__monitor_take_back(s->worker);
     model_assert(found->held == 0);
-    look_at_seat(101 * PERIOD);
-    look_at_seat(102 * PERIOD);
+    look_at_worker(101 * PERIOD);
+    look_at_worker(102 * PERIOD);
     model_assert(found->held == 2 * PERIOD);
-    edo_store_figure(&s->seat->beat, 2);
-    look_at_seat(103 * PERIOD);
+    edo_store_figure(&s->worker->beat, 2);
+    look_at_worker(103 * PERIOD);
     model_assert(found->held == 0);
     destroy();
 }
@@ -206,12 +206,12 @@ MODEL(in_place_is_not_counted, "time in blocking work is none that a poll keeps 
 MODEL(stopped_is_not_counted, "nor is the time in which the whole process was stopped")
 {
     set_up_played();
-    edo_store_figure(&s->seat->beat, 1);
-    look_at_seat(0);
-    look_at_seat(edo_s(2));
+    edo_store_figure(&s->worker->beat, 1);
+    look_at_worker(0);
+    look_at_worker(edo_s(2));
     model_assert(s->monitor->seen[0].held <= 4 * PERIOD);
-    edo_store_figure(&s->seat->beat, 2);
-    look_at_seat(edo_s(2));
+    edo_store_figure(&s->worker->beat, 2);
+    look_at_worker(edo_s(2));
     destroy();
 }
 
@@ -219,34 +219,34 @@ MODEL(stopped_is_not_counted, "nor is the time in which the whole process was st
 
 THREAD(end_turn)
 {
-    edo_store_figure(&s->seat->turns, s->seat->turns + 1);
-    edo__monitor_unmark_long(s->seat);
+    edo_store_figure(&s->worker->turns, s->worker->turns + 1);
+    edo__monitor_unmark_long(s->worker);
 }
 
 static void set_up_watched(void)
 {
     set_up_played_with(&two);
-    edo_store_figure(&s->seat->thread_id, 1);
+    edo_store_figure(&s->worker->thread_id, 1);
 }
 
 MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for a while, is found")
 {
     set_up_watched();
-    edo__worker *watcher = s->runtime->seats[1];
+    edo__worker *watcher = s->runtime->workers[1];
     edo__watch_look(watcher, edo_us(10));
     model_assert(!watcher->owes_help);
     edo__watch_look(watcher, edo_ms(1));
     model_assert(watcher->owes_help);
-    model_assert(edo__worker_is_stuck(s->seat));
-    model_assert(edo_load_figure(&s->seat->is_hurried));
+    model_assert(edo__worker_is_stuck(s->worker));
+    model_assert(edo_load_figure(&s->worker->is_hurried));
     watcher->owes_help = false;
     edo__watch_look(watcher, edo_ms(2));
     model_assert(!watcher->owes_help); // known already
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
     model_join(model_start(end_turn, NULL));
-    model_assert(!edo__worker_is_stuck(s->seat));
+    model_assert(!edo__worker_is_stuck(s->worker));
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     edo__watch_look(watcher, edo_ms(3));
     model_assert(!watcher->owes_help);
     destroy();
@@ -280,9 +280,9 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
 {
     set_up_watched();
     int owner = model_start(end_turn, NULL);
-    edo__watch_look(s->runtime->seats[1], edo_ms(1));
+    edo__watch_look(s->runtime->workers[1], edo_ms(1));
     model_join(owner);
-    edo__monitor_unmark_long(s->seat); // its next turn
+    edo__monitor_unmark_long(s->worker); // its next turn
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
@@ -290,10 +290,10 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
 MODEL(mark_of_sleeper, "a worker that fell asleep as it was marked does not stay marked")
 {
     set_up_watched();
-    edo__watch_look(s->runtime->seats[1], edo_ms(1));
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
-    look_at_seat(0);
-    look_at_seat(PERIOD);
+    edo__watch_look(s->runtime->workers[1], edo_ms(1));
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
+    look_at_worker(0);
+    look_at_worker(PERIOD);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
@@ -301,7 +301,7 @@ MODEL(mark_of_sleeper, "a worker that fell asleep as it was marked does not stay
 MODEL(watches_after_long_turns, "one at a time watches, and only after long turns")
 {
     set_up_watched();
-    edo__worker *first = s->seat, *second = s->runtime->seats[1];
+    edo__worker *first = s->worker, *second = s->runtime->workers[1];
     model_assert(!edo__watch_begin(first, 0));
     edo__watch_note_turn(first, edo_us(500), 0);
     model_assert(!edo__watch_begin(first, 0));
@@ -319,24 +319,24 @@ MODEL(help_only_where_needed,
 {
     set_up_played();
     see_to_help(s->monitor);
-    model_assert(edo__seat_count(s->runtime) == 1);
-    mark(s->seat, EDO__STUCK_LONG);
+    model_assert(edo__worker_total(s->runtime) == 1);
+    mark(s->worker, EDO__STUCK_LONG);
     edo_store_relaxed(&s->runtime->has_watcher, 1);
     see_to_help(s->monitor);
-    model_assert(edo__seat_count(s->runtime) == 1);
-    unmark(s->seat, EDO__STUCK_LONG);
+    model_assert(edo__worker_total(s->runtime) == 1);
+    unmark(s->worker, EDO__STUCK_LONG);
     destroy();
 }
 
 MODEL(help_of_notified, "nor while a worker turns that was told of something meanwhile")
 {
     set_up_played_with(&two);
-    mark(s->seat, EDO__STUCK_LONG);
+    mark(s->worker, EDO__STUCK_LONG);
     s->monitor->seen[1].turned = true;
-    edo__worker_notify(s->runtime->seats[1]);
+    edo__worker_notify(s->runtime->workers[1]);
     see_to_help(s->monitor);
-    model_assert(edo__seat_count(s->runtime) == 2);
-    unmark(s->seat, EDO__STUCK_LONG);
+    model_assert(edo__worker_total(s->runtime) == 2);
+    unmark(s->worker, EDO__STUCK_LONG);
     destroy();
 }
 
@@ -344,15 +344,15 @@ MODEL(spare_without_thread,
       "a spare one without a thread is no reason for another, nor to stay awake")
 {
     set_up_played_with(&(edo_config){ .workers = 1, .max_spare = 2 });
-    mark(s->seat, EDO__STUCK_LONG);
+    mark(s->worker, EDO__STUCK_LONG);
     fake_no_threads = true;
     for (int i = 0; i < 2; i++) {
         see_to_help(s->monitor);
-        model_assert(edo__seat_count(s->runtime) == 2);
+        model_assert(edo__worker_total(s->runtime) == 2);
     }
     fake_no_threads = false;
-    unmark(s->seat, EDO__STUCK_LONG);
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    unmark(s->worker, EDO__STUCK_LONG);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     model_assert(do_all_sleep(s->runtime));
     destroy();
 }
@@ -360,10 +360,10 @@ MODEL(spare_without_thread,
 MODEL(hurried, "a worker that polls, but does not look at its driver, is told to")
 {
     set_up_played();
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
-    edo_store_figure(&s->seat->beat, 2);
-    look_at(s->monitor, s->seat, &s->monitor->seen[0], 0);
-    model_assert(edo_load_figure(&s->seat->is_hurried));
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    edo_store_figure(&s->worker->beat, 2);
+    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    model_assert(edo_load_figure(&s->worker->is_hurried));
     destroy();
 }
 
@@ -380,22 +380,22 @@ MODEL(hand_over_is_seen, "the monitor that sleeps is told of a worker that goes 
 {
     set_up_played();
     int monitor = model_start(see_hand_over, NULL);
-    edo__monitor_hand_over(s->seat);
+    edo__monitor_hand_over(s->worker);
     model_join(monitor);
-    edo__monitor_take_back(s->seat);
+    edo__monitor_take_back(s->worker);
     destroy();
 }
 
 THREAD(hand_over)
 {
-    edo__monitor_hand_over(s->seat);
-    edo__monitor_take_back(s->seat);
+    edo__monitor_hand_over(s->worker);
+    edo__monitor_take_back(s->worker);
 }
 
 MODEL_SAMPLED(monitor_stops, "the monitor ends when it is told, whatever it is doing", SAMPLES)
 {
     set_up(&(edo_config){ .workers = 1, .max_spare = -1 }, false);
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     model_assert(edo__monitor_start(s->runtime) == 0);
     int worker = model_start(hand_over, NULL);
     model_join(worker);

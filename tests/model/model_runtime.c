@@ -293,7 +293,7 @@ MODEL(hurried_turn,
     set_up();
     s->flag = 1;
     model_assert(spawn_told(s->runtime, NULL) == 0);
-    s->runtime->seats[0]->is_hurried = true;
+    s->runtime->workers[0]->is_hurried = true;
     edo_turn(s->runtime, 0);
     model_assert(s->polls == 1);
     edo_turn(s->runtime, 0);

@@ -36,7 +36,7 @@ enum {
 
 static struct {
     edo_runtime *runtime;
-    edo__worker *seats[WORKERS];
+    edo__worker *workers[WORKERS];
     edo_task tasks[TASKS]; // nobody polls them: they only go through queues
     unsigned taken[TASKS];
     bool sleeps[WORKERS];
@@ -57,7 +57,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 static void be(unsigned index)
 {
-    edo__self = (struct edo__thread){ .runtime = s->runtime, .worker = s->seats[index] };
+    edo__self = (struct edo__thread){ .runtime = s->runtime, .worker = s->workers[index] };
 }
 
 static void set_up(int workers)
@@ -66,7 +66,7 @@ static void set_up(int workers)
     memset(s, 0, sizeof *s);
     s->runtime = fake_runtime_with(&(edo_config){ .workers = workers });
     for (int i = 0; i < workers; i++)
-        s->seats[i] = s->runtime->seats[i];
+        s->workers[i] = s->runtime->workers[i];
     for (int i = 0; i < TASKS; i++)
         s->tasks[i].runtime = s->runtime;
 }
@@ -87,8 +87,8 @@ static edo_task *task(unsigned i)
 static unsigned take_all(unsigned index)
 {
     unsigned count = 0;
-    edo__worker *seat = s->seats[index];
-    for (edo_task *t; (t = edo__worker_pop(seat)); count++) {
+    edo__worker *worker = s->workers[index];
+    for (edo_task *t; (t = edo__worker_pop(worker)); count++) {
         edo_plain_write(&t->id);
         s->taken[t - s->tasks]++;
     }
@@ -103,20 +103,20 @@ static void check_taken(unsigned count)
 
 static bool is_notified(unsigned index)
 {
-    return edo_load_relaxed(&s->seats[index]->park) == EDO__NOTIFIED_PARK;
+    return edo_load_relaxed(&s->workers[index]->park) == EDO__NOTIFIED_PARK;
 }
 
 /* ---- going to sleep, against work that comes ---- */
 
 static void search_from_the_start(unsigned index)
 {
-    model_assert(edo__idle_begin_search(s->seats[index]));
+    model_assert(edo__idle_begin_search(s->workers[index]));
 }
 
 static void fall_asleep(unsigned index)
 {
     be(index);
-    s->sleeps[index] = edo__idle_enter(s->seats[index]);
+    s->sleeps[index] = edo__idle_enter(s->workers[index]);
 }
 
 THREAD(first_sleeps)
@@ -136,16 +136,16 @@ MODEL(sleep_against_push, "who goes to sleep finds what is pushed meanwhile, or 
     set_up(2);
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->workers[0], task(0));
     check_sleeper(sleeper);
-    edo__idle_leave(s->seats[1]);
+    edo__idle_leave(s->workers[1]);
     tear_down();
 }
 
 static void push_from_task(unsigned index, edo_task *pushed)
 {
-    edo__self.cx = &s->seats[index]->cx; // as inside of a poll
-    edo__worker_push(s->seats[index], pushed);
+    edo__self.cx = &s->workers[index]->cx; // as inside of a poll
+    edo__worker_push(s->workers[index], pushed);
     edo__self.cx = NULL;
 }
 
@@ -168,7 +168,7 @@ MODEL(searcher_sleeps_against_push,
     search_from_the_start(1);
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->workers[0], task(0));
     check_sleeper(sleeper);
     tear_down();
 }
@@ -182,7 +182,7 @@ MODEL(last_searcher_sleeps, "while one searches nobody is woken, but the last on
     fall_asleep(2);
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->workers[0], task(0));
     model_join(sleeper);
     model_assert(!s->sleeps[1] || is_notified(1) || is_notified(2));
     take_all(0);
@@ -198,7 +198,7 @@ THREAD(inject)
 static void take_injected(unsigned index)
 {
     be(index);
-    model_assert(edo__inject_take(s->seats[index], TASKS) == 1);
+    model_assert(edo__inject_take(s->workers[index], TASKS) == 1);
     model_assert(take_all(index) == 1);
     check_taken(1);
 }
@@ -209,9 +209,9 @@ MODEL(sleep_against_inject,
     set_up(1);
     int pusher = model_start(inject, NULL);
     be(0);
-    bool sleeps = edo__idle_enter(s->seats[0]);
+    bool sleeps = edo__idle_enter(s->workers[0]);
     model_join(pusher);
-    model_assert(!sleeps || (is_notified(0) && s->seats[0]->is_searching));
+    model_assert(!sleeps || (is_notified(0) && s->workers[0]->is_searching));
     take_injected(0);
     tear_down();
 }
@@ -238,13 +238,13 @@ MODEL(park_against_inject, "a worker that sleeps in its driver, or is about to, 
     set_up(1);
     int pusher = model_start(inject, NULL);
     be(0);
-    bool sleeps = edo__idle_enter(s->seats[0]);
+    bool sleeps = edo__idle_enter(s->workers[0]);
     uint32_t park = EDO__AWAKE;
-    if (sleeps && edo_cas_relaxed(&s->seats[0]->park, &park, EDO__PARKED))
-        s->seats[0]->driver->ops->turn(s->seats[0]->driver, EDO_NEVER);
-    edo_swap_acquire(&s->seats[0]->park, EDO__AWAKE);
-    edo__idle_leave(s->seats[0]);
-    model_assert(edo__inject_take(s->seats[0], TASKS) == 1);
+    if (sleeps && edo_cas_relaxed(&s->workers[0]->park, &park, EDO__PARKED))
+        s->workers[0]->driver->ops->turn(s->workers[0]->driver, EDO_NEVER);
+    edo_swap_acquire(&s->workers[0]->park, EDO__AWAKE);
+    edo__idle_leave(s->workers[0]);
+    model_assert(edo__inject_take(s->workers[0], TASKS) == 1);
     model_join(pusher);
     take_all(0);
     check_taken(1);
@@ -254,9 +254,9 @@ MODEL(park_against_inject, "a worker that sleeps in its driver, or is about to, 
 THREAD(second_leaves)
 {
     be(1);
-    edo__idle_leave(s->seats[1]);
-    s->rc = s->seats[1]->is_searching;
-    edo__idle_end_search(s->seats[1]);
+    edo__idle_leave(s->workers[1]);
+    s->rc = s->workers[1]->is_searching;
+    edo__idle_end_search(s->workers[1]);
 }
 
 MODEL(wake_against_leave, "a sleeper that wakes by itself while it is woken is counted once")
@@ -276,11 +276,11 @@ MODEL(wake_against_leave, "a sleeper that wakes by itself while it is woken is c
 THREAD(second_searches)
 {
     be(1);
-    if (edo__worker_search(s->seats[1]))
+    if (edo__worker_search(s->workers[1]))
         take_all(1);
     else
         fall_asleep(1);
-    edo__idle_end_search(s->seats[1]);
+    edo__idle_end_search(s->workers[1]);
 }
 
 MODEL(search_against_inject, "what is injected while one searches is found, or another is woken")
@@ -305,7 +305,7 @@ MODEL(woken_is_taken_out, "who is woken is no sleeper any more, and searches")
     fall_asleep(1);
     be(0);
     edo__idle_wake_one(s->runtime);
-    model_assert(is_notified(1) && s->seats[1]->is_searching);
+    model_assert(is_notified(1) && s->workers[1]->is_searching);
     model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
     tear_down();
 }
@@ -324,10 +324,10 @@ MODEL(search_passes_on, "who has found tasks has another one look for the rest")
     search_while_one_sleeps();
     be(0);
     for (unsigned i = 0; i < 3; i++)
-        edo__worker_push_back(s->seats[0], task(i));
+        edo__worker_push_back(s->workers[0], task(i));
     model_assert(!is_notified(2));
     be(1);
-    model_assert(edo__worker_search(s->seats[1]));
+    model_assert(edo__worker_search(s->workers[1]));
     model_assert(is_notified(2));
     take_all(1);
     take_all(0);
@@ -340,13 +340,13 @@ MODEL(last_search_passes_on, "the last one that stops searching has another one 
     search_while_one_sleeps();
     inject(NULL);
     model_assert(!is_notified(2));
-    edo__idle_end_search(s->seats[1]);
+    edo__idle_end_search(s->workers[1]);
     model_assert(is_notified(2));
     take_injected(1);
     tear_down();
 }
 
-/* The clock stands still; what a seat waits for is a deadline ahead of it. */
+/* The clock stands still; what a worker waits for is a deadline ahead of it. */
 static void set_up_paused(void)
 {
     set_up(2);
@@ -354,7 +354,7 @@ static void set_up_paused(void)
     edo_store_relaxed(&clock->paused, true);
     edo_store_relaxed(&clock->frozen, 0);
     edo_store_relaxed(&clock->target, 0);
-    edo__timer_set(s->seats[0], &s->tasks[0], SOON);
+    edo__timer_set(s->workers[0], &s->tasks[0], SOON);
 }
 
 static void tear_down_paused(void)
@@ -370,9 +370,9 @@ MODEL(quiet_asks_others,
 {
     set_up_paused();
     fall_asleep(1);
-    s->seats[0]->cx.polls++;
+    s->workers[0]->cx.polls++;
     fall_asleep(0);
-    model_assert(!edo__idle_skip_clock(s->seats[0]));
+    model_assert(!edo__idle_skip_clock(s->workers[0]));
     model_assert(is_notified(1));
     model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 1);
     tear_down_paused();
@@ -381,20 +381,20 @@ MODEL(quiet_asks_others,
 MODEL(quiet_looks_twice, "nor before they have done so again: what one brings may be another's")
 {
     set_up_paused();
-    s->seats[0]->cx.polls++;
+    s->workers[0]->cx.polls++;
     fall_asleep(0);
     be(1);
-    edo__idle_begin_look(s->seats[1]);
+    edo__idle_begin_look(s->workers[1]);
     fall_asleep(1);
-    model_assert(!edo__idle_skip_clock(s->seats[1]));
+    model_assert(!edo__idle_skip_clock(s->workers[1]));
     model_assert(is_notified(0) || is_notified(1));
     for (unsigned i = 0; i < 2; i++) {
         be(i);
-        edo__idle_leave(s->seats[i]);
-        edo__idle_begin_look(s->seats[i]);
+        edo__idle_leave(s->workers[i]);
+        edo__idle_begin_look(s->workers[i]);
         fall_asleep(i);
     }
-    model_assert(edo__idle_skip_clock(s->seats[1]));
+    model_assert(edo__idle_skip_clock(s->workers[1]));
     tear_down_paused();
 }
 
@@ -403,10 +403,10 @@ MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker wait
     set_up_paused();
     fall_asleep(1);
     fall_asleep(0);
-    edo__worker_push_foreign(s->seats[1], task(0));
-    model_assert(!edo__idle_skip_clock(s->seats[0]));
+    edo__worker_push_foreign(s->workers[1], task(0));
+    model_assert(!edo__idle_skip_clock(s->workers[0]));
     be(1);
-    edo__worker_drain_inject(s->seats[1]);
+    edo__worker_drain_inject(s->workers[1]);
     take_all(1);
     tear_down_paused();
 }
@@ -414,19 +414,19 @@ MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker wait
 /* Who moves the clock leaves the list, and polls what is due: that waits for a later deadline. */
 static void skip_and_poll(unsigned index)
 {
-    edo__worker *seat = s->seats[index];
+    edo__worker *worker = s->workers[index];
     be(index);
-    model_assert(edo__idle_skip_clock(seat));
-    edo__idle_leave(seat);
+    model_assert(edo__idle_skip_clock(worker));
+    edo__idle_leave(worker);
     edo__clock_step(s->runtime);
     edo__timer_cancel(&s->tasks[0]);
-    edo__timer_set(seat, &s->tasks[1], LATER);
+    edo__timer_set(worker, &s->tasks[1], LATER);
 }
 
 THREAD(second_skips)
 {
     be(1);
-    edo__idle_skip_clock(s->seats[1]);
+    edo__idle_skip_clock(s->workers[1]);
 }
 
 MODEL(quiet_for_two,
@@ -439,7 +439,7 @@ MODEL(quiet_for_two,
     skip_and_poll(0);
     model_join(second);
     model_assert(edo_load_relaxed(&s->runtime->clock.target) == SOON);
-    edo__idle_leave(s->seats[1]);
+    edo__idle_leave(s->workers[1]);
     tear_down_paused();
 }
 
@@ -449,7 +449,7 @@ MODEL(quiet_fires_all, "who moves a test clock fires the timers of those who sle
     fall_asleep(0);
     edo_store_relaxed(&s->runtime->clock.target, SOON);
     be(1);
-    edo__worker_turn(s->seats[1]);
+    edo__worker_turn(s->workers[1]);
     model_assert(take_all(1) == 1);
     check_taken(1);
     tear_down_paused();
@@ -518,13 +518,13 @@ MODEL(two_advance, "of two that advance it at once neither is lost")
     tear_down_paused();
 }
 
-MODEL(stack_is_work, "a seat that was handed a task has work")
+MODEL(stack_is_work, "a worker that was handed a task has work")
 {
     set_up(1);
-    edo__worker_push_foreign(s->seats[0], task(0));
+    edo__worker_push_foreign(s->workers[0], task(0));
     be(0);
-    model_assert(edo__worker_has_tasks(s->seats[0]));
-    edo__worker_drain_inject(s->seats[0]);
+    model_assert(edo__worker_has_tasks(s->workers[0]));
+    edo__worker_drain_inject(s->workers[0]);
     take_all(0);
     tear_down();
 }
@@ -534,7 +534,7 @@ MODEL(help_takes_injected, "who helps also takes what was injected")
     set_up(2);
     inject(NULL);
     be(1);
-    edo__worker_help(s->seats[1]);
+    edo__worker_help(s->workers[1]);
     model_assert(take_all(1) == 1);
     check_taken(1);
     tear_down();
@@ -545,14 +545,14 @@ MODEL(help_takes_injected, "who helps also takes what was injected")
 static void take_overflow(unsigned index)
 {
     be(index);
-    for (edo__worker_take_overflow(s->seats[index], INT64_MAX); take_all(index);)
-        edo__worker_take_overflow(s->seats[index], INT64_MAX);
+    for (edo__worker_take_overflow(s->workers[index], INT64_MAX); take_all(index);)
+        edo__worker_take_overflow(s->workers[index], INT64_MAX);
 }
 
 THREAD(rob_first)
 {
     be(1);
-    edo__worker_rob(s->seats[1], s->seats[0]);
+    edo__worker_rob(s->workers[1], s->workers[0]);
     take_all(1);
     take_overflow(1);
 }
@@ -590,40 +590,41 @@ MODEL(slot_lets_others, "after three tasks in a row from the slot the ring is ne
 {
     set_up(2);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->workers[0], task(0));
     for (int i = 1; i <= 3; i++) {
         push_from_task(0, task((unsigned)i));
-        model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[i]);
+        model_assert(edo__worker_pop(s->workers[0]) == &s->tasks[i]);
     }
     push_from_task(0, task(4));
-    model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[0]);
-    model_assert(edo__worker_pop(s->seats[0]) == &s->tasks[4]);
+    model_assert(edo__worker_pop(s->workers[0]) == &s->tasks[0]);
+    model_assert(edo__worker_pop(s->workers[0]) == &s->tasks[4]);
     tear_down();
 }
 
-/* ---- the stack of a seat ---- */
+/* ---- the stack of a worker ---- */
 
 THREAD(push_foreign)
 {
-    edo__worker_push_foreign(s->seats[0], task(0));
+    edo__worker_push_foreign(s->workers[0], task(0));
 }
 
 THREAD(push_pinned)
 {
-    s->tasks[1].head.private_[EDO__SEAT_HOME] = 1;
-    edo__worker_push_foreign(s->seats[0], task(1));
+    s->tasks[1].head.private_[EDO__WORKER_HOME] = 1;
+    edo__worker_push_foreign(s->workers[0], task(1));
 }
 
-MODEL(stack_against_robber, "what is handed to a seat is run once, by its owner or by who helps it")
+MODEL(stack_against_robber,
+      "what is handed to a worker is run once, by its owner or by who helps it")
 {
     set_up(2);
     int pusher = model_start(push_foreign, NULL), thief = model_start(rob_first, NULL);
     be(0);
-    edo__worker_drain_inject(s->seats[0]);
+    edo__worker_drain_inject(s->workers[0]);
     take_all(0);
     model_join(pusher);
     model_join(thief);
-    edo__worker_drain_inject(s->seats[0]);
+    edo__worker_drain_inject(s->workers[0]);
     take_all(0);
     check_taken(1);
     model_assert(is_notified(0));
@@ -635,13 +636,13 @@ MODEL(stack_of_pinned, "what is pinned to a stuck worker stays with it, whoever 
     set_up(2);
     int pusher = model_start(push_pinned, NULL), other = model_start(push_foreign, NULL);
     be(1);
-    edo__worker_rob(s->seats[1], s->seats[0]);
+    edo__worker_rob(s->workers[1], s->workers[0]);
     take_all(1);
     model_assert(s->taken[1] == 0);
     model_join(pusher);
     model_join(other);
     be(0);
-    edo__worker_drain_inject(s->seats[0]);
+    edo__worker_drain_inject(s->workers[0]);
     take_all(0);
     check_taken(2);
     tear_down();
@@ -656,35 +657,35 @@ MODEL(inject_takes_share, "what is taken from the inject queue is taken once, an
     }
     int other = model_start(second_searches, NULL);
     be(0);
-    edo__worker_take_injected(s->seats[0]);
+    edo__worker_take_injected(s->workers[0]);
     take_all(0);
     model_join(other);
     be(0);
-    while (edo__inject_take(s->seats[0], 1))
+    while (edo__inject_take(s->workers[0], 1))
         take_all(0);
     check_taken(3);
     tear_down();
 }
 
-/* ---- a queued task is polled within so many polls of its seat ---- */
+/* ---- a queued task is polled within so many polls of its worker ---- */
 
 static void be_stuck(unsigned index)
 {
-    edo_store_figure(&s->seats[index]->stuck_turn, s->seats[index]->turns);
-    edo_store_relaxed(&s->seats[index]->stuck, EDO__STUCK_LONG);
+    edo_store_figure(&s->workers[index]->stuck_turn, s->workers[index]->turns);
+    edo_store_relaxed(&s->workers[index]->stuck, EDO__STUCK_LONG);
 }
 
 /* Its long poll has ended; but its mark is still there. It polls one task, and is stuck in that.
  * Returns: which. */
 static unsigned come_back(unsigned index)
 {
-    edo__worker *seat = s->seats[index];
+    edo__worker *worker = s->workers[index];
     be(index);
-    edo_store_figure(&seat->turns, seat->turns + 1);
-    edo__worker_help(seat);
-    edo__worker_take_overflow(seat, 0);
-    edo__worker_take_yielded(seat);
-    edo_task *polled = edo__worker_pop(seat);
+    edo_store_figure(&worker->turns, worker->turns + 1);
+    edo__worker_help(worker);
+    edo__worker_take_overflow(worker, 0);
+    edo__worker_take_yielded(worker);
+    edo_task *polled = edo__worker_pop(worker);
     if (!polled) return TASKS;
     edo_plain_write(&polled->id);
     unsigned i = (unsigned)(polled - s->tasks);
@@ -701,9 +702,9 @@ THREAD(first_comes_back)
 MODEL(loot_is_polled, "whoever robs a task polls it before another one can rob it of it")
 {
     set_up(3);
-    edo__worker_push_yielded(s->seats[1], task(1)); // what they come back from
-    edo__worker_push_yielded(s->seats[2], task(2));
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_yielded(s->workers[1], task(1)); // what they come back from
+    edo__worker_push_yielded(s->workers[2], task(2));
+    edo__worker_push_back(s->workers[0], task(0));
     for (unsigned i = 0; i < 3; i++)
         be_stuck(i);
     int other = model_start(first_comes_back, NULL);
@@ -711,7 +712,7 @@ MODEL(loot_is_polled, "whoever robs a task polls it before another one can rob i
     model_join(other);
     model_assert(s->taken[0] == 1);
     for (unsigned i = 0; i < 3; i++)
-        take_all(i), edo__worker_take_yielded(s->seats[i]), take_all(i);
+        take_all(i), edo__worker_take_yielded(s->workers[i]), take_all(i);
     check_taken(3);
     tear_down();
 }
@@ -721,9 +722,9 @@ static unsigned polls_until(unsigned wanted)
 {
     unsigned polls = 0, polled;
     do {
-        unsigned seat = 1 + polls++ % 2;
-        polled = come_back(seat);
-        if (polled == 3 || polled == 4) edo__worker_push_yielded(s->seats[seat], task(polled));
+        unsigned worker = 1 + polls++ % 2;
+        polled = come_back(worker);
+        if (polled == 3 || polled == 4) edo__worker_push_yielded(s->workers[worker], task(polled));
     } while (polled != wanted && polls < 100);
     return polls;
 }
@@ -732,15 +733,15 @@ static void robbed_in_turns(unsigned wanted)
 {
     set_up(3);
     for (unsigned i = 0; i < 3; i++)
-        edo__worker_push_back(s->seats[0], task(i));
-    edo__worker_push_back(s->seats[1], task(3));
-    edo__worker_push_back(s->seats[2], task(4));
+        edo__worker_push_back(s->workers[0], task(i));
+    edo__worker_push_back(s->workers[1], task(3));
+    edo__worker_push_back(s->workers[2], task(4));
     for (unsigned i = 0; i < 3; i++)
         be_stuck(i);
-    model_assert(polls_until(wanted) <= 2 * (wanted + 2)); // of two seats; and what is before it
+    model_assert(polls_until(wanted) <= 2 * (wanted + 2)); // of two workers; and what is before it
     for (unsigned i = 0; i < 3; i++)
-        for (take_all(i); edo__worker_has_tasks(s->seats[i]); take_all(i))
-            edo__worker_take_yielded(s->seats[i]);
+        for (take_all(i); edo__worker_has_tasks(s->workers[i]); take_all(i))
+            edo__worker_take_yielded(s->workers[i]);
     tear_down();
 }
 
@@ -760,25 +761,25 @@ MODEL(woken_before_yielded,
       "what is woken goes before what yields after a long poll, but not for ever")
 {
     set_up(2);
-    edo__worker *seat = s->seats[0];
+    edo__worker *worker = s->workers[0];
     be(0);
-    edo__worker_push_yielded(seat, task(0));
-    edo__worker_push_yielded(seat, task(1));
-    edo__worker_push_back(seat, task(2));
+    edo__worker_push_yielded(worker, task(0));
+    edo__worker_push_yielded(worker, task(1));
+    edo__worker_push_back(worker, task(2));
     unsigned turns = 0;
     while (!s->taken[0] && turns++ < 100) {
-        edo__worker_take_yielded(seat);
-        edo_task *first = edo__worker_pop(seat);
+        edo__worker_take_yielded(worker);
+        edo_task *first = edo__worker_pop(worker);
         model_assert(turns > 1 || first == &s->tasks[2]);
         if (first == &s->tasks[2])
-            edo__worker_push_back(seat, first); // it is always ready again
+            edo__worker_push_back(worker, first); // it is always ready again
         else
             s->taken[first - s->tasks]++;
     }
     model_assert(turns < 20);
-    edo__worker_take_yielded(seat);
+    edo__worker_take_yielded(worker);
     take_all(0);
-    edo__worker_take_yielded(seat);
+    edo__worker_take_yielded(worker);
     take_all(0);
     check_taken(3);
     tear_down();
@@ -787,8 +788,8 @@ MODEL(woken_before_yielded,
 THREAD(steals_first)
 {
     be(1);
-    edo__worker_search(s->seats[1]);
-    edo__idle_end_search(s->seats[1]);
+    edo__worker_search(s->workers[1]);
+    edo__idle_end_search(s->workers[1]);
 }
 
 MODEL(yielded_against_thief, "what yields after a long poll can be stolen, and nothing is lost")
@@ -796,14 +797,14 @@ MODEL(yielded_against_thief, "what yields after a long poll can be stolen, and n
     set_up(2);
     be(0);
     for (unsigned i = 0; i < 2; i++)
-        edo__worker_push_yielded(s->seats[0], task(i));
+        edo__worker_push_yielded(s->workers[0], task(i));
     int thief = model_start(steals_first, NULL);
-    edo__worker_take_yielded(s->seats[0]);
+    edo__worker_take_yielded(s->workers[0]);
     take_all(0);
     model_join(thief);
     for (unsigned i = 0; i < 2; i++)
-        for (take_all(i); edo__worker_has_tasks(s->seats[i]); take_all(i))
-            edo__worker_take_yielded(s->seats[i]);
+        for (take_all(i); edo__worker_has_tasks(s->workers[i]); take_all(i))
+            edo__worker_take_yielded(s->workers[i]);
     check_taken(2);
     tear_down();
 }
@@ -813,11 +814,11 @@ MODEL(sleep_against_yielded, "who goes to sleep finds what yields meanwhile, or 
     set_up(2);
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
-    edo__worker_push_yielded(s->seats[0], task(0));
+    edo__worker_push_yielded(s->workers[0], task(0));
     check_sleeper(sleeper);
-    edo__worker_take_yielded(s->seats[0]);
+    edo__worker_take_yielded(s->workers[0]);
     take_all(0);
-    edo__idle_leave(s->seats[1]);
+    edo__idle_leave(s->workers[1]);
     tear_down();
 }
 
@@ -828,7 +829,7 @@ static void overflow_first(void)
     set_up(2);
     be(0);
     for (unsigned i = 0; i < TASKS; i++)
-        edo__worker_push_back(s->seats[0], task(i));
+        edo__worker_push_back(s->workers[0], task(i));
 }
 
 MODEL(overflow_against_thief, "what does not fit into a ring waits behind it, and nothing is lost")
@@ -849,7 +850,7 @@ MODEL(overflow_against_rob, "the same while the ring overflows")
     int thief = model_start(rob_first, NULL);
     be(0);
     for (unsigned i = 0; i < TASKS; i++)
-        edo__worker_push_back(s->seats[0], task(i));
+        edo__worker_push_back(s->workers[0], task(i));
     take_all(0);
     take_overflow(0);
     model_join(thief);
@@ -861,14 +862,14 @@ MODEL(overflow_after_help, "a ring overflows again when a helper has taken all")
 {
     overflow_first();
     be(1);
-    edo__worker_rob(s->seats[1], s->seats[0]);
+    edo__worker_rob(s->workers[1], s->workers[0]);
     take_all(1);
     take_overflow(1);
     be(0);
     take_all(0);
     check_taken(TASKS);
     for (unsigned i = 0; i < TASKS; i++)
-        edo__worker_push_back(s->seats[0], task(i));
+        edo__worker_push_back(s->workers[0], task(i));
     take_all(0);
     take_overflow(0);
     for (unsigned i = 0; i < TASKS; i++)
@@ -879,19 +880,19 @@ MODEL(overflow_after_help, "a ring overflows again when a helper has taken all")
 MODEL(overflow_of_full_ring, "what waits behind a ring that stays full gets in")
 {
     overflow_first(); // three in the ring, three behind it
-    edo__worker *seat = s->seats[0];
-    edo__worker_take_overflow(seat, 0);
-    model_assert(edo__queue_room(&seat->queue) == 0);
-    uint64_t behind = edo_load_relaxed(&seat->overflow.count);
-    edo_task *next = seat->overflow.first;
-    edo__worker_take_overflow(seat, INT64_MAX); // nobody in the ring was polled
-    model_assert(seat->overflow.first == next);
-    seat->cx.polls += EDO__QUEUE_SLOTS;
-    edo__worker_take_overflow(seat, 0); // nor so soon
-    model_assert(seat->overflow.first == next);
-    edo__worker_take_overflow(seat, INT64_MAX);
-    model_assert(seat->overflow.first != next);
-    model_assert(edo_load_relaxed(&seat->overflow.count) == behind);
+    edo__worker *worker = s->workers[0];
+    edo__worker_take_overflow(worker, 0);
+    model_assert(edo__queue_room(&worker->queue) == 0);
+    uint64_t behind = edo_load_relaxed(&worker->overflow.count);
+    edo_task *next = worker->overflow.first;
+    edo__worker_take_overflow(worker, INT64_MAX); // nobody in the ring was polled
+    model_assert(worker->overflow.first == next);
+    worker->cx.polls += EDO__QUEUE_SLOTS;
+    edo__worker_take_overflow(worker, 0); // nor so soon
+    model_assert(worker->overflow.first == next);
+    edo__worker_take_overflow(worker, INT64_MAX);
+    model_assert(worker->overflow.first != next);
+    model_assert(edo_load_relaxed(&worker->overflow.count) == behind);
     take_all(0);
     take_overflow(0);
     check_taken(TASKS);
@@ -900,7 +901,7 @@ MODEL(overflow_of_full_ring, "what waits behind a ring that stays full gets in")
 
 static void empty_ring(unsigned index)
 {
-    for (edo_task *next; (next = edo__queue_pop(&s->seats[index]->queue));)
+    for (edo_task *next; (next = edo__queue_pop(&s->workers[index]->queue));)
         s->taken[next - s->tasks]++;
 }
 
@@ -908,10 +909,10 @@ MODEL(overflow_is_seen, "who goes to sleep, or searches, sees what waits behind 
 {
     overflow_first();
     empty_ring(0);
-    model_assert(edo__worker_has_tasks(s->seats[0]));
+    model_assert(edo__worker_has_tasks(s->workers[0]));
     be(1);
-    model_assert(!edo__idle_enter(s->seats[1]));
-    model_assert(edo__worker_search(s->seats[1]));
+    model_assert(!edo__idle_enter(s->workers[1]));
+    model_assert(edo__worker_search(s->workers[1]));
     take_all(1);
     take_overflow(0);
     check_taken(TASKS);
@@ -923,11 +924,11 @@ MODEL(overflow_is_seen, "who goes to sleep, or searches, sees what waits behind 
 MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
 {
     set_up(2);
-    s->seats[0]->notify_at = 2;
+    s->workers[0]->notify_at = 2;
     int sleeper = model_start(first_sleeps, NULL);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
-    edo__worker_push_back(s->seats[0], task(1));
+    edo__worker_push_back(s->workers[0], task(0));
+    edo__worker_push_back(s->workers[0], task(1));
     check_sleeper(sleeper);
     tear_down();
 }
@@ -936,15 +937,15 @@ MODEL(short_ones_are_kept,
       "tasks that end soon are not stolen, and wake nobody; a helper takes them")
 {
     set_up(2);
-    s->seats[0]->notify_at = UINT64_MAX;
-    edo_store_relaxed(&s->seats[0]->keeps_ready, true);
+    s->workers[0]->notify_at = UINT64_MAX;
+    edo_store_relaxed(&s->workers[0]->keeps_ready, true);
     fall_asleep(1);
     be(0);
-    edo__worker_push_back(s->seats[0], task(0));
+    edo__worker_push_back(s->workers[0], task(0));
     model_assert(!is_notified(1));
     be(1);
-    model_assert(!edo__worker_search(s->seats[1]));
-    edo__worker_rob(s->seats[1], s->seats[0]);
+    model_assert(!edo__worker_search(s->workers[1]));
+    edo__worker_rob(s->workers[1], s->workers[0]);
     take_all(1);
     check_taken(1);
     tear_down();
@@ -955,7 +956,7 @@ MODEL(short_ones_are_kept,
 THREAD(help_first)
 {
     be(1);
-    edo__worker_help(s->seats[1]);
+    edo__worker_help(s->workers[1]);
     take_all(1);
 }
 
@@ -964,10 +965,10 @@ MODEL(help_against_return, "a helper turns the driver only while the owner does 
     set_up(2);
     be(0);
     push_from_task(0, task(0));
-    edo_store_relaxed(&s->seats[0]->stuck, EDO__STUCK_LONG);
+    edo_store_relaxed(&s->workers[0]->stuck, EDO__STUCK_LONG);
     int helper = model_start(help_first, NULL);
     take_all(0);
-    edo__worker *mine = s->seats[0];
+    edo__worker *mine = s->workers[0];
     edo__lock_take(&mine->turn_lock);
     mine->driver->ops->turn(mine->driver, 0);
     edo__lock_give(&mine->turn_lock);
@@ -979,16 +980,16 @@ MODEL(help_against_return, "a helper turns the driver only while the owner does 
 
 THREAD(notify_first)
 {
-    edo__worker_notify(s->seats[0]);
+    edo__worker_notify(s->workers[0]);
 }
 
 MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken by a late helper")
 {
     set_up(2);
-    edo_store_relaxed(&s->seats[0]->stuck, EDO__STUCK_LONG);
+    edo_store_relaxed(&s->workers[0]->stuck, EDO__STUCK_LONG);
     int helper = model_start(help_first, NULL), waker = model_start(notify_first, NULL);
     be(0);
-    edo__worker_turn(s->seats[0]); // ends, or is a deadlock
+    edo__worker_turn(s->workers[0]); // ends, or is a deadlock
     model_join(helper);
     model_join(waker);
     tear_down();
@@ -1022,10 +1023,10 @@ POLLED(limited);
 static void poll_all(unsigned index)
 {
     be(index);
-    edo__worker *seat = s->seats[index];
-    edo__worker_drain_inject(seat);
-    for (edo_task *t; (t = edo__worker_pop(seat));)
-        edo__poll_task(seat, t);
+    edo__worker *worker = s->workers[index];
+    edo__worker_drain_inject(worker);
+    for (edo_task *t; (t = edo__worker_pop(worker));)
+        edo__poll_task(worker, t);
 }
 
 static void spawn_limited(edo_task **ret_task, uint32_t pinned, int polls)
@@ -1034,7 +1035,7 @@ static void spawn_limited(edo_task **ret_task, uint32_t pinned, int polls)
     model_assert(edo_spawn_with(ret_task, &options, limited, .polls = polls) == 0);
 }
 
-/* It waits in the wheel of the first seat. */
+/* It waits in the wheel of the first worker. */
 static void arm(int workers, int polls)
 {
     set_up(workers);
@@ -1047,7 +1048,7 @@ static void arm(int workers, int polls)
 static void fire_first(unsigned by)
 {
     be(by);
-    edo__fire_timers(s->seats[by], s->seats[0]);
+    edo__fire_timers(s->workers[by], s->workers[0]);
     poll_all(by);
 }
 
@@ -1125,7 +1126,7 @@ MODEL(timer_again, "a timer that has fired is armed anew, also for later")
 MODEL(timer_ends_sleep, "a worker that wakes by itself is none of those who sleep any more")
 {
     arm(1, 1);
-    edo__worker_turn(s->seats[0]);
+    edo__worker_turn(s->workers[0]);
     model_assert(edo_load_relaxed(&s->runtime->idle.sleeping) == 0);
     edo_detach(s->task);
     check_ended();
@@ -1138,7 +1139,7 @@ MODEL(timer_moves, "a task that another worker polls takes an earlier timer to i
     fire_first(0);
     model_join(poller);
     be(1);
-    edo__fire_timers(s->seats[1], s->seats[1]);
+    edo__fire_timers(s->workers[1], s->workers[1]);
     poll_all(1);
     fire_first(0);
     check_ended();
@@ -1168,7 +1169,7 @@ MODEL(turn_takes_handed, "a turn runs what was handed to its worker")
     be(0);
     spawn_limited(NULL, 2, 0);
     be(1);
-    edo__worker_turn(s->seats[1]);
+    edo__worker_turn(s->workers[1]);
     model_assert(s->ends == 1);
     tear_down();
 }
@@ -1197,14 +1198,14 @@ THREAD(close_runtime)
     edo__runtime_close(s->runtime);
 }
 
-MODEL(close_against_new_seat, "a seat that is added while the runtime closes is closed too")
+MODEL(close_against_new_worker, "a worker that is added while the runtime closes is closed too")
 {
     set_up(1);
     edo__worker *spare;
     model_assert(edo__worker_create(s->runtime, 1, &spare) == 0);
-    s->seats[1] = spare;
+    s->workers[1] = spare;
     int closer = model_start(close_runtime, NULL);
-    edo__runtime_add_seat(s->runtime, spare);
+    edo__runtime_add_worker(s->runtime, spare);
     model_join(closer);
     spawn_there(NULL);
     model_assert(s->rc == -ESHUTDOWN);

@@ -30,8 +30,8 @@ static uint64_t polls(void)
 {
     const edo_runtime *runtime = edo_current_runtime();
     uint64_t beats = 0;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        beats += edo_load_relaxed(&runtime->seats[i]->beat);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        beats += edo_load_relaxed(&runtime->workers[i]->beat);
     return beats / 2;
 }
 

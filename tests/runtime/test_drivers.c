@@ -132,8 +132,8 @@ static void end_stuck(stuck *s)
 static void expect_one_kind(const edo_runtime *runtime, const char *name)
 {
     assert_string_equal(edo_runtime_driver(runtime), name);
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        assert_string_equal(runtime->seats[i]->driver->ops->name, name);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        assert_string_equal(runtime->workers[i]->driver->ops->name, name);
 }
 
 /* ---- when a runtime is made ---- */

@@ -45,7 +45,7 @@ clean_test(it_tells_what_has_not_begun)
     edo_runtime *runtime = make_runtime();
     spawn_to(runtime, NULL, outer, .flag = &f);
     text t = dump_of(runtime);
-    expect(&t, " is ready, not polled so far, spawned by ", 1);
+    expect(&t, " is ready, not polled yet, spawned by ", 1);
     expect(&t, "\n  outer (", 1);
     expect(&t, "inner", 0);
     text_free(&t);

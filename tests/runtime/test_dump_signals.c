@@ -311,11 +311,11 @@ static void misuse_under_lock(void *arg)
     (void)arg;
     setenv("EDO_DUMP_ON_ABORT", "1", 1);
     edo_runtime *runtime = make_runtime();
-    edo__lock_take(&runtime->seats[0]->shard.lock);
+    edo__lock_take(&runtime->workers[0]->shard.lock);
     edo__misuse("test", "with a lock");
 }
 
 test(a_lock_of_its_own_is_no_deadlock)
 {
-    expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be looked at");
+    expect_abort(misuse_under_lock, NULL, "the tasks of worker 0 cannot be inspected");
 }

@@ -98,7 +98,7 @@ clean_test(stuck_workers_are_no_hindrance)
     expect(&t, "\n  stuck (", 2);
     expect(&t, "\n  its thread is in\n", 2);
     expect(&t, "task 'outer' #", 1);
-    expect(&t, " is ready, not polled so far, ", 1);
+    expect(&t, " is ready, not polled yet, ", 1);
     text_free(&t);
     flag_set(&f);
     for (int i = 0; i < 2; i++)

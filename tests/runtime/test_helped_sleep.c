@@ -35,7 +35,7 @@ edo_async(end)
 static void meet_owner(void)
 {
     const edo_spawn_options options = { .runtime = world.runtime, .pinned = VICTIM + 1 };
-    const edo__worker *owner = world.runtime->seats[VICTIM];
+    const edo__worker *owner = world.runtime->workers[VICTIM];
     edo_store_release(&world.begun, true);
     while (edo_load_acquire(&owner->park) == EDO__AWAKE)
         sched_yield();
@@ -45,7 +45,7 @@ static void meet_owner(void)
 static int turn(edo_driver *driver, int64_t timeout)
 {
     const edo__worker *here = edo__self.worker;
-    bool helps = here->driver != driver && driver == world.runtime->seats[VICTIM]->driver;
+    bool helps = here->driver != driver && driver == world.runtime->workers[VICTIM]->driver;
     if (helps && edo_swap_acq_rel(&world.wanted, false)) meet_owner();
     return edo__epoll_driver.turn(driver, timeout);
 }

@@ -24,7 +24,7 @@ test(create)
     size_t descriptors = open_descriptors();
     log_capture(); // a driver that has no memory is replaced
     assert_true(with_each_allocation_failing(create, NULL) >=
-                5); // runtime, seats, seat, heap, driver
+                5); // runtime, workers, worker, heap, driver
     edo_config epoll = { .driver = "epoll" };
     assert_int_equal(with_each_allocation_failing(create, &epoll), 5);
     log_release();

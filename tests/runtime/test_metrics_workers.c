@@ -44,7 +44,7 @@ clean_test(asleep)
     edo_runtime *runtime = make_workers(WORKERS, -1);
     await_true(do_all_sleep(runtime)); // and the counts say so
     edo_worker_metrics before = read_one(runtime, 0);
-    edo__worker_notify(runtime->seats[0]); // for nothing
+    edo__worker_notify(runtime->workers[0]); // for nothing
     await_true(read_one(runtime, 0).noops > before.noops);
     await_true(read_one(runtime, 0).park_unparks % 2 == 1);
     edo_worker_metrics after = read_one(runtime, 0);

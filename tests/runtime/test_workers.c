@@ -502,11 +502,11 @@ edo_async(forks)
             edo_await(rc, edo_yield());
         while (!all_others_sleep(&edo__self.worker->runtime->idle))
             edo_await(rc, edo_yield());
-        edo__worker *seat = edo__self.worker;
-        edo__lock_take(&seat->overflow_lock);
+        edo__worker *worker = edo__self.worker;
+        edo__lock_take(&worker->overflow_lock);
         expect_success_in_child(wake_in_child, self->tasks);
-        edo__lock_give(&seat->overflow_lock);
-        edo__lock_give(&seat->runtime->idle.lock);
+        edo__lock_give(&worker->overflow_lock);
+        edo__lock_give(&worker->runtime->idle.lock);
         wake_in_child(self->tasks);
         for (self->i = 0; self->i < WOKEN; self->i++)
             edo_await(rc, edo_join(self->tasks[self->i]));

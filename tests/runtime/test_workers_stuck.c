@@ -313,22 +313,22 @@ clean_test(a_helper_may_be_kept_too)
 }
 
 /* So many and no more; who lets go first serves the rest. */
-static void expect_limit(int32_t max_spare, uint32_t seats)
+static void expect_limit(int32_t max_spare, uint32_t workers)
 {
     world w;
     edo_task *tasks[4];
     edo_config config = two_workers;
     config.max_spare = max_spare;
     open_world(&w, &config);
-    for (unsigned i = 0; i < seats; i++)
+    for (unsigned i = 0; i < workers; i++)
         tasks[i] = start_spinner(&w, i, NULL);
     spawn_quick(&w);
     stop(&w, 0);
     join(&w, tasks[0]);
     await_count(&w.quick, 1);
-    assert_int_equal(w.spinning, seats - 1);
-    assert_int_equal(edo__seat_count(w.runtime), seats);
-    for (unsigned i = 1; i < seats; i++) {
+    assert_int_equal(w.spinning, workers - 1);
+    assert_int_equal(edo__worker_total(w.runtime), workers);
+    for (unsigned i = 1; i < workers; i++) {
         stop(&w, i);
         join(&w, tasks[i]);
     }

@@ -65,7 +65,7 @@ typedef struct place {
 static struct {
     edo_runtime runtime;
     edo_driver *drivers[WORKERS];
-    pthread_mutex_t seats[WORKERS]; // around each turn
+    pthread_mutex_t workers[WORKERS]; // around each turn
     place streams[STREAMS], listeners[LISTENERS];
     edo_atomic(uint32_t) calm, stopped, meddling;
     edo_atomic(uint64_t) reads, accepts, cancels;
@@ -212,38 +212,38 @@ static place *choose(test_random *random)
 
 /* ---- workers ---- */
 
-static void work_seat(unsigned seat, int64_t timeout)
+static void work_worker(unsigned worker, int64_t timeout)
 {
-    edo_driver *driver = world.drivers[seat];
-    pthread_mutex_lock(&world.seats[seat]);
+    edo_driver *driver = world.drivers[worker];
+    pthread_mutex_lock(&world.workers[worker]);
     driver->ops->turn(driver, timeout);
-    pthread_mutex_unlock(&world.seats[seat]);
+    pthread_mutex_unlock(&world.workers[worker]);
 }
 
-static void be_calm(unsigned seat)
+static void be_calm(unsigned worker)
 {
     bool any;
     do {
-        any = visit_calmly(world.streams, STREAMS, world.drivers[seat]);
-        any |= visit_calmly(world.listeners, LISTENERS, world.drivers[seat]);
+        any = visit_calmly(world.streams, STREAMS, world.drivers[worker]);
+        any |= visit_calmly(world.listeners, LISTENERS, world.drivers[worker]);
     } while (any);
-    if (!edo_load_acquire(&world.stopped)) work_seat(seat, INT64_MAX);
+    if (!edo_load_acquire(&world.stopped)) work_worker(worker, INT64_MAX);
 }
 
-static void be_busy(unsigned seat, test_random *random)
+static void be_busy(unsigned worker, test_random *random)
 {
     for (unsigned i = 0; i < POLLS_PER_TURN; i++)
-        visit(choose(random), world.drivers[seat], random);
-    work_seat(seat, below(random, 3) ? 0 : INT64_MAX);
+        visit(choose(random), world.drivers[worker], random);
+    work_worker(worker, below(random, 3) ? 0 : INT64_MAX);
 }
 
-static void work(unsigned seat, test_random *random)
+static void work(unsigned worker, test_random *random)
 {
     while (!edo_load_acquire(&world.stopped))
         if (edo_load_acquire(&world.calm))
-            be_calm(seat);
+            be_calm(worker);
         else
-            be_busy(seat, random);
+            be_busy(worker, random);
 }
 
 /* ---- meddlers ---- */
@@ -276,25 +276,25 @@ static void feed(place *p, size_t size)
     pthread_mutex_unlock(&p->holding);
 }
 
-static void help_out(unsigned seat, int64_t timeout)
+static void help_out(unsigned worker, int64_t timeout)
 {
-    if (pthread_mutex_trylock(&world.seats[seat]) != 0) return;
-    world.drivers[seat]->ops->turn(world.drivers[seat], timeout);
-    pthread_mutex_unlock(&world.seats[seat]);
+    if (pthread_mutex_trylock(&world.workers[worker]) != 0) return;
+    world.drivers[worker]->ops->turn(world.drivers[worker], timeout);
+    pthread_mutex_unlock(&world.workers[worker]);
 }
 
 static void meddle(test_random *random)
 {
     for (unsigned i = 0; i < STEPS; i++) {
-        unsigned seat = below(random, WORKERS), dice = below(random, 100);
+        unsigned worker = below(random, WORKERS), dice = below(random, 100);
         if (dice < 50)
             feed(choose(random), 1 + below(random, CHUNK));
         else if (dice < 54)
             close_handle(choose(random));
         else if (dice < 80)
-            help_out(seat, dice < 60 ? SHORT_NAP : 0);
+            help_out(worker, dice < 60 ? SHORT_NAP : 0);
         else
-            world.drivers[seat]->ops->unpark(world.drivers[seat]);
+            world.drivers[worker]->ops->unpark(world.drivers[worker]);
     }
 }
 
@@ -422,7 +422,7 @@ static void init_world(void)
     init_places(world.streams, STREAMS);
     init_places(world.listeners, LISTENERS);
     for (unsigned i = 0; i < WORKERS; i++)
-        pthread_mutex_init(&world.seats[i], NULL);
+        pthread_mutex_init(&world.workers[i], NULL);
 }
 
 int main(int argc, char **argv)

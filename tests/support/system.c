@@ -107,7 +107,7 @@ bool has_ipv6(void)
 
 /* ---- threads ---- */
 
-struct seat {
+struct worker {
     pthread_t thread;
     unsigned index;
     void (*body)(unsigned, void *);
@@ -115,26 +115,26 @@ struct seat {
     pthread_barrier_t *start;
 };
 
-static void *run_seat(void *arg)
+static void *run_worker(void *arg)
 {
-    struct seat *seat = arg;
-    pthread_barrier_wait(seat->start);
-    seat->body(seat->index, seat->arg);
+    struct worker *worker = arg;
+    pthread_barrier_wait(worker->start);
+    worker->body(worker->index, worker->arg);
     return NULL;
 }
 
 void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg)
 {
     pthread_barrier_t start;
-    struct seat *seats = calloc(count, sizeof *seats);
-    assert_non_null(seats);
+    struct worker *workers = calloc(count, sizeof *workers);
+    assert_non_null(workers);
     assert_int_equal(pthread_barrier_init(&start, NULL, count), 0);
     for (unsigned i = 0; i < count; i++) {
-        seats[i] = (struct seat){ .index = i, .body = body, .arg = arg, .start = &start };
-        assert_int_equal(pthread_create(&seats[i].thread, NULL, run_seat, &seats[i]), 0);
+        workers[i] = (struct worker){ .index = i, .body = body, .arg = arg, .start = &start };
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, run_worker, &workers[i]), 0);
     }
     for (unsigned i = 0; i < count; i++)
-        assert_int_equal(pthread_join(seats[i].thread, NULL), 0);
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
     pthread_barrier_destroy(&start);
-    free(seats);
+    free(workers);
 }

@@ -30,7 +30,7 @@ struct reads_with_limit {
 
 static void await_parked(const edo_runtime *runtime)
 {
-    while (edo_load_acquire(&runtime->seats[0]->park) != EDO__PARKED)
+    while (edo_load_acquire(&runtime->workers[0]->park) != EDO__PARKED)
         sched_yield();
 }
 

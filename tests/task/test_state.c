@@ -65,7 +65,7 @@ static uint64_t complete(uint64_t *state)
 
 static uint64_t joiner_told(uint64_t *state)
 {
-    edo__state_joiner_told(state);
+    edo__state_joiner_woken(state);
     return 0;
 }
 
@@ -277,7 +277,7 @@ static void finish(struct cell *cell)
     cell->result = 42;
     if (edo__state_complete(&cell->state)) {
         check(cell->join_waker == 1, "the poller reads another waker");
-        edo__state_joiner_told(&cell->state);
+        edo__state_joiner_woken(&cell->state);
     }
 }
 

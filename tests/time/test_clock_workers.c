@@ -109,7 +109,7 @@ static atomic_bool late_is_polled;
 
 static bool is_asleep(unsigned worker)
 {
-    return edo_load_relaxed(&edo_current_runtime()->seats[worker]->park) == EDO__PARKED;
+    return edo_load_relaxed(&edo_current_runtime()->workers[worker]->park) == EDO__PARKED;
 }
 
 static edo_poll late_poll(edo_future *future, edo_cx *cx)
@@ -317,8 +317,8 @@ edo_async(long_nap)
 
 static bool all_sleep(const edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (edo_load_relaxed(&runtime->seats[i]->park) != EDO__PARKED) return false;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (edo_load_relaxed(&runtime->workers[i]->park) != EDO__PARKED) return false;
     return true;
 }
 
@@ -344,8 +344,8 @@ static void expect_end_by(int (*change)(bool), bool starts_paused)
     edo_runtime *before = edo_runtime_enter(runtime);
     assert_int_equal(edo_clock_auto_advance(!starts_paused), 0);
     assert_int_equal(edo_spawn(&task, long_nap), 0);
-    while (edo__timers_next(runtime->seats[0]) == EDO_NEVER &&
-           edo__timers_next(runtime->seats[1]) == EDO_NEVER)
+    while (edo__timers_next(runtime->workers[0]) == EDO_NEVER &&
+           edo__timers_next(runtime->workers[1]) == EDO_NEVER)
         sched_yield();
     while (!all_sleep(runtime))
         sched_yield();

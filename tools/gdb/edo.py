@@ -74,7 +74,7 @@ def text_of(pointer):
         return "?"
 
 
-class Seat:
+class Worker:
     """A worker's, or that of a current-thread runtime (src/runtime/schedule/worker.h)."""
 
     def __init__(self, value):
@@ -100,16 +100,16 @@ class Runtime:
         return [Runtime(container(node, "edo_runtime", "all"))
                 for node in each_node(runtimes["list"])]
 
-    def seats(self):
-        return [Seat(self.value["seats"][i]) for i in range(int(self.value["seat_count"]))]
+    def workers(self):
+        return [Worker(self.value["workers"][i]) for i in range(int(self.value["worker_total"]))]
 
     def tasks(self):
-        for seat in self.seats():
-            yield from seat.tasks()
+        for worker in self.workers():
+            yield from worker.tasks()
 
     def running(self):
-        """Seats by the addresses of the tasks that they poll."""
-        return {seat.polled(): seat for seat in self.seats() if seat.polled()}
+        """Workers by the addresses of the tasks that they poll."""
+        return {worker.polled(): worker for worker in self.workers() if worker.polled()}
 
     def title(self):
         workers = int(self.value["base"]["worker_count"]) if self.value["has_threads"] else 0
@@ -143,12 +143,12 @@ class Task:
         return any(self.state & constant("EDO__" + bit) for bit in bits)
 
     def state_text(self, running):
-        seat = running.get(self.address)
+        worker = running.get(self.address)
         if self.has("COMPLETE"):
             text = "has ended"
-        elif seat:
-            thread = int(seat.value["thread_id"])
-            text = f"runs on worker {seat.index} (LWP {thread})"
+        elif worker:
+            thread = int(worker.value["thread_id"])
+            text = f"runs on worker {worker.index} (LWP {thread})"
         elif self.has("GIVEN_UP"):
             text = "was given up"
         elif self.has("NOTIFIED", "RUNNING"):  # kept ones have the second

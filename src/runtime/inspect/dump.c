@@ -1,12 +1,12 @@
-/* Dumps: what all tasks do, as text (tell.h).
+/* Dumps: all tasks as text (report.h).
  *
- * A shard is locked only to take references to its tasks; then each is looked at without (task.h,
- * edo_task_trace), and told of once it has been given back. So no lock is held, and no task waits,
+ * A shard is locked only to take references to its tasks; then each is inspected without
+ * the lock (edo_task_trace), and reported once it has been released. So no lock is held, and no task waits,
  * while the user's function runs.
  *
- * Tasks that run are told of by their threads, before the others. One that ran when it was to be
- * looked at, and was not among them, has just begun, or yields all the time and is kept (state.h): it
- * is asked to hold still, and looked at again until patience ends. */
+ * Threads report the tasks that they run, before the others. A running task that no thread reported
+ * has just begun, or yields all the time and is kept (state.h). It is marked WANTED, and inspected
+ * again until patience ends. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -15,49 +15,49 @@
 
 #include "runtime/inspect/dump.h"
 #include "base/duration.h"
-#include "runtime/inspect/tell.h"
+#include "runtime/inspect/report.h"
 #include "runtime/runtimes.h"
 
 enum {
     SPARE = 64, // places in a list for tasks that come while it is made
 };
 
-#define PATIENCE edo_ms(50)  // for tasks that run whenever they are looked at
+#define PATIENCE edo_ms(50)  // for tasks that run at each inspection
 #define SPIN     edo_us(200) // of it, between two times that the processor is offered to others
 
 typedef struct dump {
-    edo__teller teller;
+    edo__reporter reporter;
     bool is_abort; // this thread may hold any lock
     int64_t deadline;
 } dump;
 
 /* ---- tasks, by references ---- */
 
-static size_t tell_each(dump *d, edo_task **tasks, size_t count)
+static size_t report_each(dump *d, edo_task **tasks, size_t count)
 {
     size_t left = 0;
     for (size_t i = 0; i < count; i++)
-        if (!edo__tell_task(&d->teller, tasks[i])) tasks[left++] = tasks[i];
+        if (!edo__report_task(&d->reporter, tasks[i])) tasks[left++] = tasks[i];
     return left;
 }
 
 /* One that holds still does so for rounds of its queue, some microseconds each: so it is not yielded
  * all the time here. */
-static void tell_tasks(dump *d, edo_task **tasks, size_t count)
+static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
-    count = tell_each(d, tasks, count);
+    count = report_each(d, tasks, count);
     uint32_t tries = 0;
     for (int64_t now = edo__sys_now(), since = now; count && now < d->deadline;) {
-        count = tell_each(d, tasks, count);
+        count = report_each(d, tasks, count);
         now = edo__sys_now();
         if (now - since < SPIN) continue;
         edo__sys_wait_briefly(&tries);
         since = edo__sys_now();
     }
     /* Some of them may run for long, since the threads were asked first. */
-    if (count) edo__tell_workers(&d->teller, tasks, count);
+    if (count) edo__report_workers(&d->reporter, tasks, count);
     for (size_t i = 0; i < count; i++)
-        edo__tell_restless(&d->teller, tasks[i]);
+        edo__report_restless(&d->reporter, tasks[i]);
 }
 
 /* At an abort the lock may be this thread's own, and is not worth more than a wait. */
@@ -75,8 +75,8 @@ static bool lock_shard(const dump *d, edo__shard *shard)
     return true;
 }
 
-/* Under the lock. A task that yields all the time is asked to hold still: until it has been told of
- * (tell.c), in whichever way. */
+/* Under the lock. A task that yields all the time is marked WANTED until it is reported
+ * (report.c). */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);
@@ -95,9 +95,9 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 }
 
 /* Returns: 0; -ENOMEM when there was no memory for a list of the tasks. */
-static int tell_shard(dump *d, edo__worker *seat)
+static int report_shard(dump *d, edo__worker *worker)
 {
-    edo__shard *shard = &seat->shard;
+    edo__shard *shard = &worker->shard;
     size_t expected = edo__shard_count(shard), capacity = expected + expected / 2 + SPARE;
     edo_task **tasks = edo__alloc(capacity * sizeof *tasks);
     if (!tasks) return -ENOMEM;
@@ -107,10 +107,11 @@ static int tell_shard(dump *d, edo__worker *seat)
         count = take_all(shard, tasks, capacity);
         edo__lock_give(&shard->lock);
     } else {
-        edo__say(&d->teller, "the tasks of worker %u cannot be inspected: this thread changes them",
-                 seat->index);
+        edo__say(&d->reporter,
+                 "the tasks of worker %u cannot be inspected: this thread changes them",
+                 worker->index);
     }
-    tell_tasks(d, tasks, count);
+    report_tasks(d, tasks, count);
     edo__free(tasks, capacity * sizeof *tasks);
     return count < there ? -ENOMEM : 0;
 }
@@ -127,14 +128,14 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
     dump d = { .is_abort = is_abort };
-    edo__teller_init(&d.teller, runtime, write ? write : write_to_log, context);
-    edo__tell_runtime(&d.teller);
-    edo__tell_workers(&d.teller, NULL, 0);
+    edo__reporter_init(&d.reporter, runtime, write ? write : write_to_log, context);
+    edo__report_runtime(&d.reporter);
+    edo__report_workers(&d.reporter, NULL, 0);
     d.deadline = edo__later(edo__sys_now(), PATIENCE);
     int rc = 0;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (tell_shard(&d, runtime->seats[i]) < 0) rc = -ENOMEM;
-    int cut = edo__teller_deinit(&d.teller);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (report_shard(&d, runtime->workers[i]) < 0) rc = -ENOMEM;
+    int cut = edo__reporter_deinit(&d.reporter);
     return rc < 0 ? rc : cut;
 }
 

@@ -1,4 +1,4 @@
-/* Histograms of durations: how values are put into buckets, and the counts of one seat. */
+/* Histograms of durations: how values are put into buckets, and the counts of one worker. */
 #pragma once
 
 #include <edo/metrics.h>
@@ -27,9 +27,9 @@ int edo__scale_init(edo__scale *scale, const edo_histogram_config *config);
 /* The bucket of a value. */
 uint32_t edo__scale_bucket(const edo__scale *scale, int64_t value);
 
-/* Where a bucket begins; the last one ends at INT64_MAX. */
+/* Lowest value of a bucket; the last one ends at INT64_MAX. */
 int64_t edo__scale_start(const edo__scale *scale, uint32_t bucket);
 
-/* The counts of a seat, for each scale that is on. Returns: 0 or -ENOMEM. */
+/* The counts of a worker, for each scale that is on. Returns: 0 or -ENOMEM. */
 int edo__histograms_create(const edo__scale *scales, edo_atomic(uint64_t) **histograms);
 void edo__histograms_free(const edo__scale *scales, edo_atomic(uint64_t) **histograms);

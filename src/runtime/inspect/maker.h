@@ -1,5 +1,5 @@
-/* Who made a stream or a listener, and its memory after its end: for what debug builds and
- * edo_config.report_leaks say about mistakes. Any thread.
+/* Makers of streams and listeners, and their memory after the end: for the reports of debug builds
+ * and of edo_config.report_leaks. Any thread.
  *
  * A pointer to a closed stream may point to memory of another stream by then, and would act on that
  * one. So in debug builds the memory is not used again soon: it lies in a quarantine, where the word
@@ -43,7 +43,7 @@ static inline void edo__free_all_closed(void) {}
 
 #else
 
-/* What is being made by the task that is polled here. kind: "stream" or "listener". NULL outside of
+/* Notes the stream or listener that the current task makes. kind: "stream" or "listener". NULL outside of
  * tasks, without report_leaks and without memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 

@@ -57,15 +57,15 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
                              size_t size)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    if (worker >= edo__seat_count(runtime)) return -EINVAL;
-    edo_worker_metrics metrics = read_worker(runtime->seats[worker]);
+    if (worker >= edo__worker_total(runtime)) return -EINVAL;
+    edo_worker_metrics metrics = read_worker(runtime->workers[worker]);
     copy_out(ret_metrics, size, &metrics, sizeof metrics);
     return 0;
 }
 
 /* ---- the runtime ---- */
 
-/* What was handed to a seat and not taken so far. Nothing orders the two counts. */
+/* Tasks handed to a worker and not taken yet. Nothing orders the two counts. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
@@ -109,13 +109,13 @@ static void add_pools(edo_metrics *sum, edo_runtime *runtime)
 int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t size)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    uint32_t seats = edo__seat_count(runtime);
+    uint32_t workers = edo__worker_total(runtime);
     edo_metrics sum = { .workers = runtime->base.worker_count,
-                        .spares = seats - runtime->base.worker_count };
+                        .spares = workers - runtime->base.worker_count };
     sum.inject_depth = edo_load_figure(&runtime->idle.injected.count);
     sum.remote_schedules = edo_load_figure(&runtime->foreign_pushes);
-    for (uint32_t i = 0; i < seats; i++)
-        add_worker(&sum, runtime->seats[i]);
+    for (uint32_t i = 0; i < workers; i++)
+        add_worker(&sum, runtime->workers[i]);
     add_pools(&sum, runtime);
     copy_out(ret_metrics, size, &sum, sizeof sum);
     return 0;
@@ -156,13 +156,14 @@ int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int 
                        uint64_t *ret_counts, uint32_t count)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
-    uint32_t seats = edo__seat_count(runtime), there = edo_histogram_buckets(runtime, histogram);
-    if (worker < EDO_ALL_WORKERS || (worker >= 0 && (uint32_t)worker >= seats)) return -EINVAL;
+    uint32_t workers = edo__worker_total(runtime),
+             there = edo_histogram_buckets(runtime, histogram);
+    if (worker < EDO_ALL_WORKERS || (worker >= 0 && (uint32_t)worker >= workers)) return -EINVAL;
     if (!there) return -ENODATA;
-    uint32_t first = worker < 0 ? 0 : (uint32_t)worker, end = worker < 0 ? seats : first + 1;
+    uint32_t first = worker < 0 ? 0 : (uint32_t)worker, end = worker < 0 ? workers : first + 1;
     memset(ret_counts, 0, count * sizeof *ret_counts);
     for (uint32_t i = first; i < end; i++)
-        add_counts(runtime->seats[i], histogram, ret_counts, count < there ? count : there);
+        add_counts(runtime->workers[i], histogram, ret_counts, count < there ? count : there);
     return 0;
 }
 

@@ -10,7 +10,7 @@ static void record(edo__worker *worker, unsigned kind, int64_t duration)
     edo_add_counter(&histogram[bucket], 1);
 }
 
-/* What was queued while somebody looked at the task has no known moment. */
+/* A wake during an inspection leaves no moment of queueing. */
 static void note_begin(edo__worker *worker, edo__task_counts *counts, int64_t start)
 {
     edo_add_counter(&counts->polls, 1);

@@ -1,4 +1,4 @@
-/* What is measured of single polls: hooks, histograms, the counts of tasks that have some. All
+/* Measurements of single polls: hooks, histograms, counts of tasks. All
  * else takes none of this. */
 #pragma once
 

@@ -23,7 +23,7 @@ static void note_line(void *context, const edo_trace_line *line)
         s->more_lines++;
 }
 
-/* In edo_block_in_place the thread has laid down its seat, but the task is the seat's all the
+/* In edo_block_in_place the thread has laid down its worker, but the task is the worker's all the
  * same. */
 static const edo_task *task_here(const edo__worker *worker)
 {
@@ -40,7 +40,7 @@ static void drop_own_frames(edo__snapshot *s)
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
 
-/* On the seat's thread; perhaps in a signal handler. */
+/* On the worker's thread; perhaps in a signal handler. */
 static void capture(void *context)
 {
     edo__snapshot *s = context;

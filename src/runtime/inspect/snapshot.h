@@ -1,6 +1,6 @@
-/* What the thread of a seat does at this moment, in its own words: only the thread that polls a task
- * may look at its frames, and at its own stack. So it is interrupted by a signal, whose handler
- * writes down what it sees. */
+/* Snapshots: the task that a worker polls at this moment, and its stack. Only the thread that polls a task
+ * may read its frames, and its own stack. So it is interrupted by a signal, whose handler
+ * fills the snapshot. */
 #pragma once
 
 #include "runtime/schedule/worker.h"
@@ -26,7 +26,7 @@ typedef struct edo__snapshot {
     void *stack[EDO__SNAPSHOT_STACK];
 } edo__snapshot;
 
-/* Any thread, also that of the seat.
+/* Any thread, also that of the worker.
  * Returns: 0; -ETIMEDOUT or -ESRCH when its thread does not answer, or is none. */
 int edo__snapshot_take(edo__snapshot *snapshot, edo__worker *worker);
 

@@ -8,7 +8,7 @@
 static void requeue_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;
-    const edo__worker *worker = edo__seat_in(task->runtime);
+    const edo__worker *worker = edo__worker_in(task->runtime);
     if (!worker || worker->is_shared)
         edo__state_want(&task->state);
     else if (edo__current_task() != task && worker->in_hand != task)

@@ -1,4 +1,4 @@
-/* Help: a worker serves the seats of others that are stuck. */
+/* Help: a worker serves others that are stuck. */
 #include "runtime/schedule/help.h"
 #include "runtime/schedule/work.h"
 #include "runtime/time/timers.h"
@@ -18,8 +18,8 @@ void edo__worker_help(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
     worker->owes_help = false;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        edo__worker *other = runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
+        edo__worker *other = runtime->workers[i];
         if (other != worker && edo__worker_is_stuck(other)) help(worker, other);
     }
     if (edo_load_relaxed(&runtime->idle.injected.count)) edo__worker_take_injected(worker);

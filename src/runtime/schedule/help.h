@@ -3,5 +3,5 @@
 
 #include "runtime/runtime.h"
 
-/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
+/* Serves the workers that are stuck, as far as nobody else does. Owner of `worker`. */
 void edo__worker_help(edo__worker *worker);

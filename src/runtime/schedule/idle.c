@@ -106,9 +106,9 @@ void edo__idle_begin_look(edo__worker *worker)
 static bool is_work_elsewhere(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
-    uint32_t count = edo__seat_count(runtime);
+    uint32_t count = edo__worker_total(runtime);
     for (uint32_t i = 0; i < count; i++) {
-        const edo__worker *other = runtime->seats[i];
+        const edo__worker *other = runtime->workers[i];
         if (other != worker && edo__worker_is_worth_stealing(other)) return true;
     }
     return false;
@@ -174,8 +174,8 @@ void edo__idle_leave(edo__worker *worker)
 
 static edo__worker *spare_behind(edo_runtime *runtime)
 {
-    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++) {
-        edo__worker *spare = runtime->seats[i];
+    for (uint32_t i = runtime->base.worker_count; i < edo__worker_total(runtime); i++) {
+        edo__worker *spare = runtime->workers[i];
         if (spare->is_started && spare->idle_round != runtime->idle.round) return spare;
     }
     return NULL;
@@ -196,16 +196,16 @@ static edo__worker *take_behind(edo_runtime *runtime)
 
 static bool do_spares_rest(const edo_runtime *runtime)
 {
-    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++)
-        if (!runtime->seats[i]->rests) return false;
+    for (uint32_t i = runtime->base.worker_count; i < edo__worker_total(runtime); i++)
+        if (!runtime->workers[i]->rests) return false;
     return true;
 }
 
 /* Pinned tasks whose worker has not come to take them: it is in the list until it has woken up. */
 static bool is_anything_handed_over(const edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (edo_load_relaxed(&runtime->seats[i]->inject)) return true;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (edo_load_relaxed(&runtime->workers[i]->inject)) return true;
     return false;
 }
 

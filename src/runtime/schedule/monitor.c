@@ -1,11 +1,11 @@
 /* The monitor: one thread per runtime with workers, which sees to it that no task keeps the others
  * waiting.
  *
- * It looks at every seat once per period. A worker says by two counters what it does: `beat` is odd
- * while it polls a task, `turns` counts the turns of its driver. A seat whose beat has not moved
+ * It looks at every worker once per period. A worker says by two counters what it does: `beat` is odd
+ * while it polls a task, `turns` counts the turns of its driver. A worker whose beat has not moved
  * since the last look, and is odd, is stuck: so a poll of more than two periods is always found, and
  * others are told to help (edo__worker_help): workers that are awake do it with their next turn,
- * one that sleeps is woken, and if there is none, a spare one is made. A seat that polls one task
+ * one that sleeps is woken, and if there is none, a spare one is made. A worker that polls one task
  * after the other without a look at its driver is only hurried.
  *
  * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
@@ -50,7 +50,7 @@ struct edo__monitor {
     edo_atomic(bool) stops;
     uint32_t idle_looks;
     int64_t looked_at; // ns of edo__sys_now(); the last look
-    seen seen[];       // one per seat
+    seen seen[];       // one per worker
 };
 
 /* ---- stuck, and no longer ---- */
@@ -118,14 +118,14 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether somebody looks after stuck seats without being told: a worker that turns, or one that
+/* Whether somebody looks after stuck workers without being told: a worker that turns, or one that
  * watches. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
     if (edo_load_relaxed(&runtime->has_watcher)) return true;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        const edo__worker *worker = runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
+        const edo__worker *worker = runtime->workers[i];
         if (is_healthy(worker) && monitor->seen[i].turned &&
             edo_load_relaxed(&worker->park) != EDO__PARKED)
             return true;
@@ -138,8 +138,8 @@ static bool is_help_under_way(edo__monitor *monitor)
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
-    for (uint32_t i = runtime->base.worker_count; i < edo__seat_count(runtime); i++) {
-        edo__worker *spare = runtime->seats[i];
+    for (uint32_t i = runtime->base.worker_count; i < edo__worker_total(runtime); i++) {
+        edo__worker *spare = runtime->workers[i];
         if (!is_healthy(spare)) continue;
         any = true;
         if (!spare->has_thread && edo__worker_start(spare) < 0) continue;
@@ -151,11 +151,11 @@ static bool wake_spare(edo_runtime *runtime)
 
 static void make_spare(edo_runtime *runtime)
 {
-    uint32_t index = edo__seat_count(runtime);
+    uint32_t index = edo__worker_total(runtime);
     edo__worker *spare;
-    if (index == runtime->seat_limit) return;
+    if (index == runtime->worker_limit) return;
     if (edo__worker_create(runtime, index, &spare) < 0) return;
-    edo__runtime_add_seat(runtime, spare);
+    edo__runtime_add_worker(runtime, spare);
     if (edo__worker_start(spare) < 0)
         edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
 }
@@ -222,8 +222,8 @@ static void look(edo__monitor *monitor)
     edo_runtime *runtime = monitor->runtime;
     int64_t now = edo__sys_now();
     bool moved = false;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (look_at(monitor, runtime->seats[i], &monitor->seen[i], now)) moved = true;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (look_at(monitor, runtime->workers[i], &monitor->seen[i], now)) moved = true;
     monitor->looked_at = now;
     monitor->idle_looks = moved ? 0 : monitor->idle_looks + 1;
     see_to_help(monitor);
@@ -240,8 +240,8 @@ static bool sleeps(const edo__worker *worker)
 
 static bool do_all_sleep(const edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (!sleeps(runtime->seats[i])) return false;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (!sleeps(runtime->workers[i])) return false;
     return true;
 }
 
@@ -272,7 +272,7 @@ static void *run_monitor(void *argument)
 
 static size_t size_of(const edo_runtime *runtime)
 {
-    return sizeof(edo__monitor) + runtime->seat_limit * sizeof(seen);
+    return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
 /* A runtime without threads has one only to report who is stuck, if that was asked for. */

@@ -57,8 +57,8 @@ static void tell_to_leave(edo_runtime *runtime)
     edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
     edo_store_relaxed(&runtime->is_stopping, true);
     edo__lock_give(&runtime->idle.lock);
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        edo__worker_notify(runtime->seats[i]);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        edo__worker_notify(runtime->workers[i]);
 }
 
 /* Only a worker that is stuck in user code does not leave: it may yet enter that, so it is looked at
@@ -89,10 +89,10 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     bool all = true;
     if (runtime->is_on_quit) edo__quit_leave();
-    edo__monitor_stop(runtime); // so no seat is added any more
+    edo__monitor_stop(runtime); // so no worker is added any more
     tell_to_leave(runtime);
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        if (!join_one(runtime->seats[i], deadline)) all = false;
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        if (!join_one(runtime->workers[i], deadline)) all = false;
     return all;
 }
 
@@ -100,7 +100,7 @@ int edo__threads_start(edo_runtime *runtime)
 {
     int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
     for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
-        rc = edo__worker_start(runtime->seats[i]);
+        rc = edo__worker_start(runtime->workers[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {
         rc = edo__quit_enter();
         runtime->is_on_quit = rc == 0;

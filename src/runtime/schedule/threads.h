@@ -7,5 +7,5 @@
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 
-/* Starts the thread of a seat. Returns: 0, or a negative errno. */
+/* Starts the thread of a worker. Returns: 0, or a negative errno. */
 int edo__worker_start(edo__worker *worker);

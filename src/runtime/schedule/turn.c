@@ -1,4 +1,4 @@
-/* A turn of a seat: ready tasks, the driver, timers, and the way to sleep. */
+/* A turn of a worker: ready tasks, the driver, timers, and the way to sleep. */
 #include "runtime/schedule/turn.h"
 #include "base/duration.h"
 #include "runtime/hooks.h"
@@ -371,8 +371,8 @@ static void fire(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     edo__fire_timers(worker, worker);
     if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) // nobody else wakes for them
-        edo__fire_timers(worker, runtime->seats[i]);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // nobody else wakes for them
+        edo__fire_timers(worker, runtime->workers[i]);
 }
 
 /* ---- the turn ---- */
@@ -453,7 +453,7 @@ static void turn_alone(edo__worker *worker, int64_t timeout)
     wait_alone(worker, ended ? 0 : timeout);
 }
 
-static bool turn_seat(edo__worker *worker, int64_t timeout)
+static bool turn_worker(edo__worker *worker, int64_t timeout)
 {
     if (worker->is_shared)
         turn_shared(worker);
@@ -484,7 +484,7 @@ int edo__turn(edo__worker *worker, int64_t timeout)
     edo__self.worker = worker;
     edo_store_relaxed(&worker->thread_id, edo__sys_thread_id());
     worker->runtime->turning = true;
-    bool more = turn_seat(worker, timeout);
+    bool more = turn_worker(worker, timeout);
     worker->runtime->turning = false;
     edo__self.runtime = outer.runtime;
     edo__self.worker = outer.worker;
@@ -493,5 +493,5 @@ int edo__turn(edo__worker *worker, int64_t timeout)
 
 void edo__worker_turn(edo__worker *worker)
 {
-    turn_seat(worker, EDO_NEVER);
+    turn_worker(worker, EDO_NEVER);
 }

@@ -1,6 +1,6 @@
 /* The watcher: a worker that sleeps, and inspects those that are awake.
  *
- * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, for each look at all seats costs
+ * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, for each look at all workers costs
  * a wake of its thread. Where polls of some milliseconds are frequent that is too late: each of them
  * holds up the sockets and timers of one worker for its whole length while another may be idle. So
  * while long polls were seen lately (watch_until), one idle worker sleeps for at most PERIOD at a
@@ -100,8 +100,8 @@ static bool is_late(const edo__worker *worker, int64_t now)
 void edo__watch_look(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        edo__worker *other = runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
+        edo__worker *other = runtime->workers[i];
         uint64_t turns = edo_load_figure(&other->turns);
         if (other != worker && edo_load_relaxed(&other->thread_id) && is_late(other, now) &&
             edo__monitor_mark_long(other, turns))

@@ -252,10 +252,10 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
-    uint32_t count = edo__seat_count(runtime);
+    uint32_t count = edo__worker_total(runtime);
     uint32_t start = edo__random_below(&worker->cx, count);
     for (uint32_t i = 0; i < count; i++) {
-        edo__worker *victim = runtime->seats[(start + i) % count];
+        edo__worker *victim = runtime->workers[(start + i) % count];
         if (victim == worker || !edo__worker_is_worth_stealing(victim)) continue;
         if (steal_from(worker, victim)) return true;
     }
@@ -293,7 +293,7 @@ void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
     hand_to(worker, task);
 }
 
-/* Returns: what was handed to a seat, the oldest first. */
+/* Returns: what was handed to a worker, the oldest first. */
 static edo_task *take_inject(edo__worker *of)
 {
     if (!edo_load_relaxed(&of->inject)) return NULL;
@@ -321,7 +321,7 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a worker that is stuck ----
  *
- * Each task that is queued is polled within so many polls of its seats as there were tasks before it,
+ * Each task that is queued is polled within so many polls of its workers as there were tasks before it,
  * also when it is robbed again and again. For a robber takes a ring only while it has none of its own
  * to run, and so leaves the tasks in their order and none further behind; and it polls the first of
  * them before it can be found stuck. (If it queued the loot behind a task that keeps it for long, it

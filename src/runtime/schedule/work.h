@@ -6,7 +6,7 @@
 /* Queues a task. Owner. */
 void edo__worker_push(edo__worker *worker, edo_task *task);
 
-/* Queues a task that only this seat runs. Owner. */
+/* Queues a task that only this worker runs. Owner. */
 static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 {
     task->queue_next = NULL;
@@ -43,7 +43,7 @@ static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 
 edo_task *edo__worker_pop_shared(edo__worker *worker);
 
-/* The next task of the seat's own, or NULL. Owner. */
+/* The next task of the worker's own, or NULL. Owner. */
 static inline edo_task *edo__worker_pop(edo__worker *worker)
 {
     return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
@@ -72,8 +72,8 @@ void edo__worker_take_injected(edo__worker *worker);
  * of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 
-/* Takes the tasks of the seat's inject stack. Owner. */
+/* Takes the tasks of the worker's inject stack. Owner. */
 void edo__worker_drain_inject(edo__worker *worker);
 
-/* Hands a task to a seat. Any thread; async-signal-safe. */
+/* Hands a task to a worker. Any thread; async-signal-safe. */
 void edo__worker_push_foreign(edo__worker *worker, edo_task *task);

@@ -1,7 +1,7 @@
-/* A seat: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
+/* A worker: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
  * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
  *
- * The seat's thread is the owner of all of it; what other threads touch is marked. */
+ * The worker's thread is the owner of all of it; what other threads touch is marked. */
 #pragma once
 
 #include <edo/runtime.h>
@@ -25,7 +25,7 @@
  * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* The tasks that a seat has entered, until they end. The lock. */
+/* The tasks that a worker has entered, until they end. The lock. */
 typedef struct edo__shard {
     edo__lock lock;
     bool closed; // no more
@@ -50,7 +50,7 @@ typedef struct edo__counters {
     edo_atomic(int64_t) mean_poll;
 } edo__counters;
 
-/* Why a worker does not serve its seat. */
+/* Why a worker is stuck: bits of edo__worker.stuck. 0: it is not. */
 enum {
     EDO__STUCK_LONG = 1,     // in the turn `stuck_turn`, for long; any thread sets it
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
@@ -114,12 +114,12 @@ typedef struct edo__worker {
     bool has_thread;
 
     /* any thread */
-    edo_atomic(uint32_t) thread_id; // who has the seat, or had it last; 0: nobody so far
+    edo_atomic(uint32_t) thread_id; // who has the worker, or had it last; 0: nobody so far
     edo__shard shard;
-    edo__lock wheel_lock; // of wheel, where the seat is shared
+    edo__lock wheel_lock; // of wheel, where the worker is shared
     edo__wheel wheel;
-    edo__lock turn_lock;           // of the driver's turns, where the seat is shared
-    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
+    edo__lock turn_lock;           // of the driver's turns, where the worker is shared
+    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this worker
     edo_atomic(uint64_t) handed;   // tasks pushed there by others; and taken from there
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
@@ -163,8 +163,8 @@ static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
     return !edo_load_figure(&worker->keeps_ready) && edo__worker_length(worker);
 }
 
-/* The seat that this thread has in the runtime, or NULL. */
-static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
+/* The worker that this thread has in the runtime, or NULL. */
+static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
 {
     edo__worker *worker = edo__self.worker;
     return worker && worker->runtime == runtime ? worker : NULL;

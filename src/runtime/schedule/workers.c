@@ -1,4 +1,4 @@
-/* A seat: its making, with a driver of its own, and its end. */
+/* A worker: its making, with a driver of its own, and its end. */
 #include "runtime/schedule/workers.h"
 #include "driver/drivers.h"
 #include "runtime/drivers.h"
@@ -6,7 +6,7 @@
 
 /* ---- making and ending ---- */
 
-static void init_seat(edo__worker *worker, edo_runtime *runtime, uint32_t index)
+static void init_worker(edo__worker *worker, edo_runtime *runtime, uint32_t index)
 {
     worker->runtime = runtime;
     worker->index = index;
@@ -30,7 +30,7 @@ int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_w
 {
     edo__worker *worker = edo__alloc_zeroed(sizeof *worker);
     if (!worker) return -ENOMEM;
-    init_seat(worker, runtime, index);
+    init_worker(worker, runtime, index);
     int rc = edo__histograms_create(runtime->scales, worker->histograms);
     if (rc < 0) goto fail_histograms;
     rc = -ENOMEM;
@@ -51,7 +51,7 @@ fail_histograms:
     return rc;
 }
 
-/* Its counters stay with the seat. */
+/* Its counters stay with the worker. */
 static void close_driver(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -78,14 +78,14 @@ static void free_worker(edo__worker *worker)
 void edo__workers_close(edo_runtime *runtime)
 {
     edo__drivers_close(runtime);
-    for (uint32_t i = 0; i < runtime->seat_count; i++)
-        close_worker(runtime->seats[i]);
+    for (uint32_t i = 0; i < runtime->worker_total; i++)
+        close_worker(runtime->workers[i]);
 }
 
 void edo__workers_free(edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < runtime->seat_count; i++)
-        free_worker(runtime->seats[i]);
+    for (uint32_t i = 0; i < runtime->worker_total; i++)
+        free_worker(runtime->workers[i]);
 }
 
 int edo_worker_index(void)

@@ -35,8 +35,8 @@ bool edo__clock_is_moving(const edo_runtime *runtime)
 static int64_t next_deadline(edo_runtime *runtime)
 {
     int64_t next = EDO_NEVER;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        int64_t when = edo__timers_next(runtime->seats[i]);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
+        int64_t when = edo__timers_next(runtime->workers[i]);
         if (when < next) next = when;
     }
     return next;
@@ -82,7 +82,7 @@ void edo__clock_follow(edo_runtime *runtime)
     int64_t offset = offset_of_thread();
     if (edo__likely(offset == edo_load_relaxed(&runtime->clock.offset))) return;
     edo_store_relaxed(&runtime->clock.offset, offset);
-    edo__timers_restart(runtime->seats[0]);
+    edo__timers_restart(runtime->workers[0]);
 }
 
 /* ---- for users ---- */
@@ -121,8 +121,8 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
  * idle, or has been advanced; the timers of one that goes on were left out of regard. */
 static void wake_all(edo_runtime *runtime)
 {
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
-        edo__worker_notify(runtime->seats[i]);
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
+        edo__worker_notify(runtime->workers[i]);
 }
 
 int edo_clock_pause(void)
@@ -148,7 +148,7 @@ int edo_clock_advance(int64_t duration)
     bool paused = clock->paused;
     if (paused) edo_store_relaxed(&clock->target, edo__later(clock->target, duration));
     edo__lock_give(&clock->lock);
-    if (paused && !edo__seat_in(runtime)) wake_all(runtime);
+    if (paused && !edo__worker_in(runtime)) wake_all(runtime);
     return paused ? 0 : -EINVAL;
 }
 

@@ -1,7 +1,7 @@
 /* The one timer of each task.
  *
- * It lies in the wheel of the seat that armed it, which the task remembers (EDO__SEAT_WHEEL). Only
- * the task's poller arms and disarms it; the thread of any seat may fire it, for helpers fire the
+ * It lies in the wheel of the worker that armed it, which the task remembers (EDO__WORKER_WHEEL). Only
+ * the task's poller arms and disarms it; the thread of any worker may fire it, for helpers fire the
  * wheels of workers that are stuck, and under a test clock whoever is awake fires all. A wheel's
  * lock guards its links; without one, where there is one thread only.
  *
@@ -24,16 +24,16 @@ static void unlock_wheel(edo__worker *of)
     if (of->is_shared) edo__lock_give(&of->wheel_lock);
 }
 
-static edo__worker *seat_of_wheel(const edo_task *task)
+static edo__worker *worker_of_wheel(const edo_task *task)
 {
-    return task->runtime->seats[task->head.private_[EDO__SEAT_WHEEL]];
+    return task->runtime->workers[task->head.private_[EDO__WORKER_WHEEL]];
 }
 
 /* Returns: whether it stays armed, early enough. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
     if (!edo__timer_is_armed(&task->timer)) return false;
-    edo__worker *of = seat_of_wheel(task);
+    edo__worker *of = worker_of_wheel(task);
     lock_wheel(of);
     bool armed = edo__timer_is_armed(&task->timer);
     bool stays = armed && task->timer.when <= deadline;
@@ -49,7 +49,7 @@ void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN is for take_out
     if (take_out(task, deadline)) return;
-    task->head.private_[EDO__SEAT_WHEEL] = (uint16_t)worker->index;
+    task->head.private_[EDO__WORKER_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);
     edo__wheel_arm(&worker->wheel, &task->timer, deadline);
     unlock_wheel(worker);
@@ -77,7 +77,7 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
         edo__timer *next = timer->next;
         edo_task *task = edo__container(timer, edo_task, timer);
         bool owned = edo__task_prepare(task);
-        edo__timer_let_go(timer);
+        edo__timer_release(timer);
         if (owned) {
             edo__task_prefetch(task);
             edo__task_prefetch_neighbours(task);

@@ -43,7 +43,7 @@ static inline bool edo__timer_is_armed(const edo__timer *timer)
 }
 
 /* Ends the firing of a timer, which has left the wheel; it may go now. */
-static inline void edo__timer_let_go(edo__timer *timer)
+static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
@@ -53,6 +53,6 @@ static inline void edo__timer_let_go(edo__timer *timer)
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
 /* Takes timers out that are due, until there are `most` or more; the last tick is taken whole, and
- * all later ones stay due. They count as armed until edo__timer_let_go().
+ * all later ones stay due. They count as armed until edo__timer_release().
  * Returns: a list through next, in the order of their ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most);

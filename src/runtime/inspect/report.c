@@ -1,28 +1,28 @@
-#include "runtime/inspect/tell.h"
+#include "runtime/inspect/report.h"
 
 #include <stdio.h>
 
 enum { LINE_SIZE = 512 };
 
-void edo__teller_init(edo__teller *t, edo_runtime *runtime, edo_dump_fn *write, void *context)
+void edo__reporter_init(edo__reporter *t, edo_runtime *runtime, edo_dump_fn *write, void *context)
 {
     t->runtime = runtime;
     t->write = write;
     t->context = context;
     t->rc = 0;
-    t->told_count = 0;
+    t->seen_count = 0;
     t->lines = t->few;
-    t->line_capacity = EDO__TELLER_LINES;
+    t->line_capacity = EDO__REPORTER_LINES;
 }
 
-static void drop_lines(edo__teller *t)
+static void drop_lines(edo__reporter *t)
 {
     if (t->lines != t->few) edo__free(t->lines, t->line_capacity * sizeof *t->lines);
     t->lines = t->few;
-    t->line_capacity = EDO__TELLER_LINES;
+    t->line_capacity = EDO__REPORTER_LINES;
 }
 
-int edo__teller_deinit(edo__teller *t)
+int edo__reporter_deinit(edo__reporter *t)
 {
     drop_lines(t);
     return t->rc;
@@ -30,7 +30,7 @@ int edo__teller_deinit(edo__teller *t)
 
 /* ---- text ---- */
 
-void edo__say(edo__teller *t, const char *format, ...)
+void edo__say(edo__reporter *t, const char *format, ...)
 {
     char line[LINE_SIZE];
     va_list args;
@@ -40,7 +40,7 @@ void edo__say(edo__teller *t, const char *format, ...)
     t->write(t->context, line);
 }
 
-static void say_trace(edo__teller *t, const edo_trace_line *lines, size_t count, size_t more)
+static void say_trace(edo__reporter *t, const edo_trace_line *lines, size_t count, size_t more)
 {
     char where[EDO__WHERE_SIZE];
     for (size_t i = 0; i < count; i++)
@@ -48,22 +48,22 @@ static void say_trace(edo__teller *t, const edo_trace_line *lines, size_t count,
     if (more) edo__say(t, "  ... and %zu more", more);
 }
 
-static long long milliseconds_since(const edo__teller *t, int64_t moment)
+static long long milliseconds_since(const edo__reporter *t, int64_t moment)
 {
     int64_t passed = edo__runtime_now(t->runtime) - moment;
     return passed > 0 ? passed / edo_ms(1) : 0;
 }
 
-/* ---- the seats, and the tasks that run ---- */
+/* ---- the workers, and the tasks that run ---- */
 
-static bool is_told(const edo__teller *t, uint64_t id)
+static bool is_told(const edo__reporter *t, uint64_t id)
 {
-    for (size_t i = 0; i < t->told_count; i++)
-        if (t->told[i] == id) return true;
+    for (size_t i = 0; i < t->seen_count; i++)
+        if (t->seen[i] == id) return true;
     return false;
 }
 
-static void tell_stack(edo__teller *t)
+static void tell_stack(edo__reporter *t)
 {
     char where[EDO__WHERE_SIZE];
     edo__say(t, "  its thread is in");
@@ -73,10 +73,10 @@ static void tell_stack(edo__teller *t)
     }
 }
 
-static void tell_running(edo__teller *t, const edo__worker *worker)
+static void tell_running(edo__reporter *t, const edo__worker *worker)
 {
     const edo__snapshot *s = &t->snapshot;
-    if (t->told_count < EDO__TELLER_TOLD) t->told[t->told_count++] = s->id;
+    if (t->seen_count < EDO__REPORTER_SEEN) t->seen[t->seen_count++] = s->id;
     edo__say(t, "worker %u runs task '%s' #%llu, since %lld ms, spawned by %s at %s:%u",
              worker->index, s->name, (unsigned long long)s->id,
              milliseconds_since(t, s->poll_start), s->site->function, s->site->file, s->site->line);
@@ -91,11 +91,11 @@ static bool is_among(uint64_t id, edo_task *const *tasks, size_t count)
     return false;
 }
 
-void edo__tell_workers(edo__teller *t, edo_task *const *tasks, size_t count)
+void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count)
 {
     const edo__snapshot *s = &t->snapshot;
-    for (uint32_t i = 0; i < edo__seat_count(t->runtime); i++) {
-        edo__worker *worker = t->runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(t->runtime); i++) {
+        edo__worker *worker = t->runtime->workers[i];
         if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
         if (edo__snapshot_take(&t->snapshot, worker) < 0)
             edo__say(t, "worker %u runs a task, and its thread does not say which", i);
@@ -104,22 +104,22 @@ void edo__tell_workers(edo__teller *t, edo_task *const *tasks, size_t count)
     }
 }
 
-void edo__tell_runtime(edo__teller *t)
+void edo__report_runtime(edo__reporter *t)
 {
     const edo_runtime *runtime = t->runtime;
-    unsigned seats = edo__seat_count(runtime), asleep = 0;
-    for (uint32_t i = 0; i < seats; i++)
-        asleep += edo_load_relaxed(&runtime->seats[i]->park) == EDO__PARKED;
+    unsigned workers = edo__worker_total(runtime), asleep = 0;
+    for (uint32_t i = 0; i < workers; i++)
+        asleep += edo_load_relaxed(&runtime->workers[i]->park) == EDO__PARKED;
     edo__say(t, "runtime '%s' on %s: %zu tasks; %u %s, %u of them asleep, %u stuck",
              runtime->config.name, runtime->driver_ops->name, edo_runtime_task_count(runtime),
-             seats, runtime->has_threads ? "workers" : "thread", asleep,
+             workers, runtime->has_threads ? "workers" : "thread", asleep,
              (unsigned)edo_load_relaxed(&runtime->stuck_count));
 }
 
 /* ---- one task that does not run ---- */
 
 /* Returns: whether there is room now for as many lines as there were. */
-static bool make_room(edo__teller *t)
+static bool make_room(edo__reporter *t)
 {
     size_t capacity = 2 * t->line_count; // it may grow until the next look
     edo_trace_line *lines = edo__alloc(capacity * sizeof *lines);
@@ -134,15 +134,15 @@ static bool make_room(edo__teller *t)
 }
 
 typedef struct look {
-    edo__teller *teller;
+    edo__reporter *reporter;
     const edo_task *task;
 } look;
 
-/* While the task is looked at. */
+/* While the task is inspected. */
 static void note(void *context, const edo_trace_line *line)
 {
     look *l = context;
-    edo__teller *t = l->teller;
+    edo__reporter *t = l->reporter;
     if (t->line_count == 0) {
         t->state = edo_load_relaxed(&l->task->state);
         t->poll_start = edo_load_relaxed(&l->task->poll_start);
@@ -153,9 +153,9 @@ static void note(void *context, const edo_trace_line *line)
 }
 
 /* Returns: as edo_task_trace(). */
-static int look_at(edo__teller *t, edo_task *task)
+static int look_at(edo__reporter *t, edo_task *task)
 {
-    look l = { .teller = t, .task = task };
+    look l = { .reporter = t, .task = task };
     for (;;) {
         t->line_count = 0;
         int rc = edo_task_trace(task, note, &l);
@@ -176,9 +176,9 @@ static const char *fate_text(uint64_t state)
     return state & EDO__CANCELLED ? ", cancelled" : "";
 }
 
-static void tell_seen(edo__teller *t, const edo_task *task)
+static void tell_seen(edo__reporter *t, const edo_task *task)
 {
-    char when[64] = "not polled so far";
+    char when[64] = "not polled yet";
     if (t->poll_start)
         snprintf(when, sizeof when, "last polled %lld ms ago",
                  milliseconds_since(t, t->poll_start));
@@ -189,14 +189,14 @@ static void tell_seen(edo__teller *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
-/* It may be wanted, and nobody has looked at it. */
+/* The task may be WANTED, without an inspection. */
 static void leave(edo_task *task)
 {
     edo__state_unwant(&task->state);
     edo__task_unref(task);
 }
 
-bool edo__tell_task(edo__teller *t, edo_task *task)
+bool edo__report_task(edo__reporter *t, edo_task *task)
 {
     if (is_told(t, task->id)) {
         leave(task);
@@ -210,10 +210,10 @@ bool edo__tell_task(edo__teller *t, edo_task *task)
 }
 
 /* By the function, not by its name, which may be gone. */
-void edo__tell_restless(edo__teller *t, edo_task *task)
+void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_told(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))
-        edo__say(t, "task %s #%llu runs whenever it is looked at, spawned by %s at %s:%u",
+        edo__say(t, "task %s #%llu runs at each inspection, spawned by %s at %s:%u",
                  task->site->ops->name, (unsigned long long)task->id, task->site->function,
                  task->site->file, task->site->line);
     leave(task);
