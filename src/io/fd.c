@@ -31,8 +31,8 @@ static int fd_shutdown_write(edo_io *io)
     return shutdown(fd_io_of(io)->source.fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* One read whose bytes are dropped; TCP does it without a copy, with MSG_TRUNC. Returns: 1 when there
- * may be more, 0 at the end, -EAGAIN, or an error. */
+/* One read whose bytes are dropped; TCP does it without a copy, with MSG_TRUNC. Returns: 1 when
+ * there may be more, 0 at the end, -EAGAIN, or an error. */
 static int64_t drop_some(edo__source *source)
 {
     enum { DROP_BUFFER = 4096 };

@@ -8,7 +8,8 @@
 #include "task/op.h"
 
 /* A kind of stream implements one step; claims, budget, progress, whole transfers and the two ends
- * stand in io.c, once for all kinds. A wrapper keeps the operations on the wrapped stream in itself.
+ * stand in io.c, once for all kinds. A wrapper keeps the operations on the wrapped stream in
+ * itself.
  *
  * Every call gets the stream. step, drop and shutdown_write hold the sides that they work on, so
  * there is one caller per side, and the stream cannot end under it. */
@@ -96,8 +97,8 @@ void edo__source_leave(edo__source *source, uint32_t sides);
 /* Closes a source: hangs up parked operations; the end comes when none is in flight. */
 void edo__source_close(edo__source *source);
 
-/* The parts of a close, for a stream whose claims are the source's: wakes the operations parked at a
- * closed source; ends a source that nobody uses any more. */
+/* The parts of a close, for a stream whose claims are the source's: wakes the operations parked at
+ * a closed source; ends a source that nobody uses any more. */
 void edo__source_hang_up(edo__source *source);
 void edo__source_end(edo__source *source);
 

@@ -13,9 +13,9 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race of
- * several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED), or a
- * race (RACING). */
+/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race
+ * of several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED),
+ * or a race (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
@@ -94,8 +94,8 @@ static int socket_error(int fd)
 }
 
 /* A connect to a free port of this machine may be given that port as its own: the packets meet, and
- * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
- * the port from being held in TIME-WAIT. */
+ * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset
+ * keeps the port from being held in TIME-WAIT. */
 static int refuse_itself(int fd)
 {
     edo__address local = { 0 }, peer = { 0 };

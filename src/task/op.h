@@ -31,9 +31,9 @@ enum {
  *
  *     EDO__OVERLAY_FITS(sleep_op);
  *
- * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and what
- * is never parked may use the link. Larger things (message headers, addresses, a file's status) lie
- * in a struct of the caller's, in the frame.
+ * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and
+ * what is never parked may use the link. Larger things (message headers, addresses, a file's
+ * status) lie in a struct of the caller's, in the frame.
  *
  * may_alias: both types are used for one object. */
 #define EDO__OVERLAY __attribute__((may_alias))
@@ -79,8 +79,8 @@ static inline void edo__use_budget(edo_cx *cx)
     if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
 }
 
-/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up that
- * awaits some of them goes on in the same poll; a loop that repeats one is requeued. */
+/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up
+ * that awaits some of them goes on in the same poll; a loop that repeats one is requeued. */
 enum { EDO__OVERDRAFT = 16 };
 
 /* As edo__has_budget(), for such an answer. */
