@@ -2,14 +2,14 @@
  *
  * A moment is an int64_t of nanoseconds of the monotonic clock; a duration is one of nanoseconds.
  * Both saturate: a deadline too far off is EDO_NEVER. Deadlines are never early: the clock is read
- * when a deadline is made. They are late by what the kernel adds (some 50 us); and where more than
- * 32 fire per 250 us, by up to 250 us more, for they fire together.
+ * when a deadline is made. They are late by some 50 us, which the kernel adds. Where more than 32
+ * fire per 250 us, they fire together, up to 250 us later still.
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
  * until every task waits; then it goes on to the next deadline by itself
- * (edo_clock_auto_advance()). With workers that is when all of them have nothing to do: so what a
- * deadline sets off is done before the next one is met, but tasks that are ready together run at
- * the same time, in no order.
+ * (edo_clock_auto_advance()). With workers that is when all of them are idle: so the work after a
+ * deadline is done before the next one is met, but tasks that are ready together run at the same
+ * time, in no order.
  */
 #pragma once
 
