@@ -1,17 +1,17 @@
 /* Futures, operations and tasks.
  *
- * A future is plain data that somebody polls. It begins with an edo_future, lies where its owner
+ * A future is plain data that its owner polls. It begins with an edo_future, lies where its owner
  * puts it, does nothing before its first poll and does not move after it. A poll answers
  * EDO_PENDING, and then a wake has been arranged, or EDO_READY, and then the result stands in the
  * future: one int64_t, >= 0 or a negative errno.
  *
  * An operation (edo_op) is a leaf: a future of the library's, of fixed size, returned by value by
- * its constructor (edo_read(), edo_sleep(), edo_join()). What it is given by pointer (buffers,
- * ret_*) must outlive it: it belongs in the frame.
+ * its constructor (edo_read(), edo_sleep(), edo_join()). Memory that it gets by pointer (buffers,
+ * ret_*) must outlive it: such memory belongs in the frame.
  *
  * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
  * else -ECANCELED, and then it has had no effect. In a cancelled function a new operation answers
- * -ECANCELED at once, whatever is ready. Async functions always run to their own end.
+ * -ECANCELED at once, ready or not. Async functions always run to their own end.
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
  * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
@@ -27,7 +27,7 @@
 EDO_BEGIN_DECLS
 
 typedef struct edo_future edo_future;
-typedef struct edo_cx edo_cx; // what a poll is given; valid during that poll only
+typedef struct edo_cx edo_cx; // context of one poll; valid during that poll only
 typedef struct edo_task edo_task;
 typedef struct edo_runtime edo_runtime;
 typedef struct edo_context edo_context;
@@ -74,7 +74,7 @@ struct edo_future {
 /* A leaf operation. All but the result is private. */
 typedef struct edo_op {
     edo_future base;
-    void *object; // what it works on: an edo_io, a task, a scope
+    void *object; // an edo_io, a task, a scope
     void *data;   // buffer or ret_*
     uint64_t length;
     uint64_t progress;
@@ -83,10 +83,10 @@ typedef struct edo_op {
             void *next, *prev; // wait node, while it is in a list
         } node;
         struct {
-            void *driver, *extra; // the driver that it went to, and what that one needs
+            void *driver, *extra; // driver that has it, and a word of that driver's
         } at;
     } link;
-    edo_wakeable *waker; // who is told, while it waits
+    edo_wakeable *waker; // woken at its end, while it waits
     uint32_t word;       // atomic: where it stands, see src/task/op.h
     uint32_t detail;
 } edo_op;
@@ -121,7 +121,7 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
     return op;
 }
 
-/* ---- polling: for those who write their own futures or executors ---- */
+/* ---- polling: for futures and executors of one's own ---- */
 
 /* Polls a future: brings the fate of the scope that polls to it, keeps its state. A new EDO_KIND_LEAF
  * whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
@@ -144,7 +144,7 @@ EDO_API void edo_abort(edo_future *future);
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
 /* The task's waker; edo_wake() on it has the task polled again. Valid until the poll that arranged
- * the wake is followed by one that takes it back; who keeps it longer takes edo_waker_ref(). */
+ * the wake is followed by one that takes it back; to keep it longer, edo_waker_ref(). */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
 /* Asks for a poll at a moment of edo_now()'s clock; called on every poll that still wants it. */
@@ -159,7 +159,7 @@ EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
 
 typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_wakeable_kind;
 
-/* What can be woken: the head of a task, or a user's own object that begins with it. */
+/* Target of a wake: the head of a task, or a user's own object that begins with it. */
 struct edo_wakeable {
     uint8_t kind; // edo_wakeable_kind
     uint8_t flags;
@@ -176,8 +176,8 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did
- * before is visible to that poll.
+/* Has the task polled again, soon. Cheap when it is to be polled already. Writes of the
+ * caller before it are visible to that poll.
  * Thread: any, but no signal handler; after the task's end only through a counted waker. */
 EDO_API void edo_wake(edo_wakeable *waker);
 
@@ -195,7 +195,7 @@ typedef struct edo_site {
     uint32_t line, reserved;
 } edo_site;
 
-/* What a spawn may be told beside the function and its arguments; zeroed is the default. */
+/* Options of a spawn, beside the function and its arguments; zeroed is the default. */
 typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's; not copied
     void *user;           // edo_task_user()
@@ -211,7 +211,7 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 /* Waits for a task's end and gives the handle back.
  * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
  * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
- * handle was given back, which tells a task that answered -ECANCELED from a join that did. -EINVAL
+ * handle was given back: so a task that answered -ECANCELED differs from a join that did. -EINVAL
  * for NULL; -EDEADLK for the task that waits.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
@@ -240,7 +240,7 @@ EDO_API bool edo_task_is_done(const edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* What never changes: a number that is unique in the process and never used again; the name of
+/* Constants of a task: a number that is unique in the process and never used again; the name of
  * edo_spawn_options, or the function's; where it was spawned; the user's pointer.
  * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
@@ -258,10 +258,10 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
     return edo__op(&edo__yield_ops, NULL, NULL, 0, 0);
 }
 
-/* ---- what spawned tasks inherit ---- */
+/* ---- inherited by spawned tasks ---- */
 
 /* Immutable and counted, so any thread may hold it; every task spawned by a task has the same one
- * unless told otherwise. */
+ * unless its options name another. */
 typedef struct edo_context_values {
     int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
     uint64_t trace[2];
@@ -279,7 +279,7 @@ EDO_API const edo_context_values *edo_context_values_of(const edo_context *conte
 /* The current task's, or NULL. */
 EDO_API edo_context *edo_current_context(void);
 
-/* From here on the current task, and what it spawns, has this context (counted; NULL for none).
+/* From here on the current task, and tasks that it spawns, have this context (counted; NULL: none).
  * Thread: inside a task. */
 EDO_API void edo_set_context(edo_context *context);
 
@@ -312,11 +312,11 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 }
 
 /* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: its result; without a runtime for this thread, why there is none, as
- * edo_runtime_create() tells it. Thread: any that is not inside a task (aborts there). */
+ * Returns: its result; without a runtime for this thread, the error of edo_runtime_create().
+ * Thread: any that is not inside a task (aborts there). */
 EDO_API int64_t edo__wait(edo_op *op);
 
-/* ---- what the macros call ---- */
+/* ---- called by the macros ---- */
 
 EDO_API EDO_MUST_USE int edo__spawn(edo_task **ret_task, const edo_spawn_options *options,
                                     const edo_site *site, const void *args);
