@@ -17,8 +17,9 @@
  *     }
  *
  * The body is an ordinary function that is entered again where it left. So locals declared in it
- * are lost at every await: what lives across one belongs in the frame. Compilers report most
- * violations (-Wall -O2 of gcc, -Wconditional-uninitialized of clang), tools/edo-lint the rest.
+ * are lost at every await: a value that lives across one belongs in the frame. Compilers report
+ * most violations (-Wall -O2 of gcc, -Wconditional-uninitialized of clang), tools/edo-lint the
+ * rest.
  *
  * Rules for the caller: a frame does not move once it was polled; pointers handed to an operation
  * point into a frame, the heap or static memory; an async function that was handed over owns its
@@ -38,15 +39,16 @@
 #endif
 #endif
 
-/* Macros that take a function and its arguments pass both on as __VA_ARGS__, with a comma behind: so
- * there is always one for the `...` of the next, as ISO C wants it. __extension__ is for the rest. */
+/* Macros that take a function and its arguments pass both on as __VA_ARGS__, with a comma behind:
+ * so there is always one for the `...` of the next, as ISO C wants it. __extension__ is for the
+ * rest. */
 
 /* ---- the frame ---- */
 
-/* What a frame keeps for the library; its members are private. */
+/* The library's part of a frame; its members are private. */
 typedef struct edo_frame_head {
-    edo_future *awaiting; // what it waits for: one future, or linked siblings
-    edo_future *kept;     // what edo_any() left running, and open scopes
+    edo_future *awaiting; // one future that it waits for, or linked siblings
+    edo_future *kept;     // futures that edo_any() left running, and open scopes
     const void *home;     // where it was first polled
     union {
         int64_t deadline; // of edo_await_for()
@@ -84,7 +86,7 @@ typedef struct edo_frame_head {
 #define EDO__NO_ARGS
 #endif
 
-/* What every frame begins with. */
+/* The head of every frame. */
 struct edo_any_frame {
     edo_frame();
 };
@@ -188,9 +190,9 @@ label:                                                                          
     _Static_assert((__typeof__(lhs))-1 < (__typeof__(lhs))1,                                       \
                    "the result is negative on error: \"" #lhs "\" is to be of a signed type")
 
-/* A signal handler may look at the frame between any two instructions (see edo/dump.h). So what it
- * awaits is whole before it is linked, and is unlinked before it goes; the compiler keeps to that
- * order here, and the processor does anyway, for a handler on its own thread. */
+/* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
+ * awaited future is whole before it is linked, and is unlinked before it goes. The compiler keeps
+ * to that order here; the processor does anyway, for a handler on its own thread. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -264,8 +266,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__await_slot(lhs);                                                                      \
     } while (0)
 
-/* The same with a time limit: its function sees -ECANCELED then, and -ETIMEDOUT is answered if that
- * is what it returned. */
+/* The same with a time limit: the function sees -ECANCELED then, and -ETIMEDOUT is answered if it
+ * returned that. */
 #define edo_call_for(lhs, duration, ...)                                                           \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
@@ -283,9 +285,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
- * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack of
- * the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as well, and
- * the log says so. */
+ * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack
+ * of the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as
+ * well, and the log says so. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -330,7 +332,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
  * winner's position from 0, or -ECANCELED if the function was cancelled and so were all (-ETIMEDOUT
- * if edo_within() was over). The first to be polled is chosen at random; edo_select_biased goes from left to right. */
+ * if edo_within() was over). The first to be polled is chosen at random; edo_select_biased goes
+ * from left to right. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
@@ -386,8 +389,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Whether this function was asked to end; for loops that compute. A shield hides it. */
 #define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
 
-/* From here on, clean-up: what is first polled after it works although the function was cancelled
- * (but not when it was aborted). */
+/* From here on, clean-up: futures that are first polled after it work although the function was
+ * cancelled (except when it was aborted). */
 #define edo_shield() edo__shield(&self->base, cx)
 
 /* ---- tasks and entry points ---- */
@@ -438,7 +441,7 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* An operation as an expression, from a plain thread, which it blocks:
- * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is the one
+ * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is that
  * of edo_now() on this thread; a test clock that stands goes on for it in real time. */
 #define edo_wait(...)                                                                              \
     (__extension__({                                                                               \

@@ -1,4 +1,4 @@
-/* What every part of edo shares: visibility, errors, memory, the log.
+/* Shared by every part of edo: visibility, errors, memory, the log.
  *
  * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
  * text. Outputs are called ret_* and are untouched on failure. Misuse that no error can report
@@ -86,8 +86,8 @@ typedef enum edo_log_level {
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
 /* Sends edo's log to fn; NULL sets the default back: errors and warnings on stderr (EDO_LOG=error,
- * warn, info or debug changes what is shown). A line that stderr has no room for is dropped, and the
- * next tells how many were: the log holds nobody up.
+ * warn, info or debug sets the least level). A line that stderr has no room for is dropped, and the
+ * next one has the number of dropped lines: the log never blocks.
  * Thread: any, but not while another thread is in edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 

@@ -10,8 +10,8 @@
  *
  * A pool is a bounded queue and threads that are started on need, at most max_threads, and end when
  * they had nothing to do for keep_alive. Jobs start in the order of their coming. Beyond max_queue
- * they wait for a place in the queue, in the same order; who makes jobs without awaiting them one
- * by one (edo_spawn_blocking) awaits edo_pool_room() between them.
+ * they wait for a place in the queue, in the same order. A task that makes jobs without awaiting
+ * them one by one (edo_spawn_blocking) awaits edo_pool_room() between them.
  *
  * Each runtime has pools of its own, made when they are first asked for, so that slow work of one
  * kind does not keep another kind waiting: "user" (edo_blocking), "files" and "dns", and those
@@ -27,7 +27,7 @@
 
 EDO_BEGIN_DECLS
 
-/* What a job does, on a thread of the pool. Returns: the operation's result. */
+/* The function of a job, on a thread of the pool. Returns: the operation's result. */
 typedef int64_t (*edo_blocking_fn)(void *arg);
 
 typedef struct edo_pool edo_pool;
@@ -105,8 +105,8 @@ EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
 
-/* Waits until the queue of a pool has a free place, behind all who wait for one: back-pressure for
- * those who spawn jobs. The place is not held: it is the next job's to come.
+/* Waits until the queue of a pool has a free place, behind earlier waiters: back-pressure for tasks
+ * that spawn jobs. The place is not held: the next job to come has it.
  * Result: 0; -EINVAL for NULL; else without a place as edo_blocking(). Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_pool_room(edo_pool *pool)
 {

@@ -1,4 +1,4 @@
-/* Seeing what all tasks do: a dump is text, one line at a time, for people.
+/* Dumps of all tasks: text, one line at a time, for people.
  *
  *     runtime 'edo' on epoll: 2 tasks; 2 workers, 1 of them asleep, 1 stuck
  *     worker 0 runs task 'crunch' #1025, since 512 ms, spawned by serve at server.c:71
@@ -12,20 +12,21 @@
  *
  * First come the tasks that run, each with its worker and the stack of its thread; a line of a
  * running function is where it last waited. Then come all others with what they await, outermost
- * first: in a function at which line, in the end an operation.
+ * first: functions with their lines, in the end an operation.
  *
- * A task that waits is looked at while it is kept from running, for some microseconds. A thread that
- * runs one is interrupted by SIGURG and tells itself: so a dump also works while all workers are
- * stuck. (As with any signal, system calls that are not restarted answer EINTR there.) A task that
- * yields all the time is asked to hold still, several times; one that does not is named without its
- * frames. Tasks that begin or end during the dump may be in it or not.
+ * A task that waits is inspected while it is kept from running, for some microseconds. A thread
+ * that runs a task is interrupted by SIGURG and reports itself: so a dump also works while all
+ * workers are stuck. (As with any signal, system calls that are not restarted answer EINTR there.)
+ * A task that yields all the time is asked to hold still, several times; if it does not, the dump
+ * has its name without its frames. Tasks that begin or end during the dump may be missing.
  *
  * A dump needs memory for a list of the tasks of each worker. Without any it has what the workers run,
  * and answers -ENOMEM.
  *
  * Without a line of code: edo_config.dump_on_quit has SIGQUIT dump the runtime to the log and the
- * program go on; EDO_DUMP_ON_ABORT=1 in the environment has misuse, which ends the process, dump all
- * runtimes to stderr before. tools/gdb/edo.py shows the same in a debugger, also of a core file.
+ * program go on; EDO_DUMP_ON_ABORT=1 in the environment has misuse, which ends the process, dump
+ * all runtimes to stderr before. tools/gdb/edo.py shows the same in a debugger, also of a core
+ * file.
  */
 #pragma once
 
@@ -33,8 +34,8 @@
 
 EDO_BEGIN_DECLS
 
-/* One line without its newline, valid during the call. Called on the thread that asked for the dump;
- * it may take its time and call anything: no task waits for it. */
+/* One line without its newline, valid during the call. Called on the thread that asked for the
+ * dump; it may take its time and call anything: no task waits for it. */
 typedef void edo_dump_fn(void *context, const char *line);
 
 /* Dumps all tasks of a runtime. write == NULL: to the log, as warnings. Several dumps may be made at

@@ -1,25 +1,25 @@
 /* Byte streams.
  *
- * An edo_io is a stream of bytes, whatever is behind it: TCP, a pipe, a terminal, any descriptor
- * that can be polled. It has a read side and a write side; each has at most one operation in flight
- * (-EBUSY for a second one), perhaps of two tasks. Whoever holds the pointer owns the stream and
- * ends it by edo_close() or edo_finish(). Its operations may be awaited by any task, on any worker,
- * and in another runtime the next time.
+ * An edo_io is a stream of bytes: TCP, a pipe, a terminal, any descriptor that can be polled. A
+ * stream has a read side and a write side. Each side has at most one operation in flight (-EBUSY
+ * for a second one); the two may belong to two tasks. The holder of the pointer owns the stream and
+ * ends it by edo_close() or edo_finish(). Operations of a stream may be awaited by any task, on any
+ * worker, and in another runtime the next time.
  *
- * A buffer that an operation was given belongs to it until it is ready, on every driver. So a
- * cancelled operation may be pending a moment longer: the kernel may still own the buffer.
+ * A buffer belongs to its operation until the operation is ready, on every driver. So a cancelled
+ * operation may be pending a moment longer: the kernel may still own the buffer.
  *
  * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
  * -EINVAL for NULL in place of a stream, -ECANCELED when the operation was cancelled (also by a
- * runtime that ends) or the stream closed under it. SIGPIPE is never raised, whatever the program
- * does about it. A use of a stream after its end is a mistake: the process ends with one line, for
- * sure in debug builds of edo.
+ * runtime that ends) or the stream closed under it. SIGPIPE is never raised, with or without a
+ * handler of the program. A use of a stream after its end is a mistake: the process ends with one
+ * line, always in debug builds of edo.
  *
  * One call moves 256 KiB at most, and a transfer of any size lets others run meanwhile.
  *
- * Files (also "< file" and "> file" of a shell) are always ready as the system sees it, though their
- * disk is not: they are no streams (-EPERM). Until edo has files of its own, read and write them
- * with read(2) and write(2) in edo_blocking(), or have "cat file |" make a pipe of one.
+ * Files (also "< file" and "> file" of a shell) are always ready as the system sees it, though
+ * their disk is not: they are no streams (-EPERM). Until edo has files of its own, read and write
+ * them with read(2) and write(2) in edo_blocking(), or have "cat file |" make a pipe of one.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ typedef struct edo_io edo_io;
 EDO_API EDO_MUST_USE edo_op edo_read(edo_io *io, void *buffer, size_t size);
 
 /* Reads exactly size bytes.
- * Result: size; -EDO_EOF when the input ends before; edo_op_progress() tells how far it got.
+ * Result: size; -EDO_EOF when the input ends before; edo_op_progress() has the bytes read.
  * Cancel: waits; the bytes read so far are in the buffer. */
 EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size);
 
@@ -45,7 +45,7 @@ EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size
 EDO_API EDO_MUST_USE edo_op edo_write(edo_io *io, const void *data, size_t size);
 
 /* Writes all of it.
- * Result: size; on failure edo_op_progress() tells how far it got.
+ * Result: size; on failure edo_op_progress() has the bytes written.
  * Cancel: waits; edo_op_progress() bytes were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t size);
 
@@ -55,30 +55,31 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Tells the peer that nothing more will be written; reading goes on.
- * Result: 0; -ENOTSUP for a stream that has no such notion.
+/* Ends the write side: the peer reads the end of its input. Reading goes on.
+ * Result: 0; -ENOTSUP for a stream without that notion, as a pipe.
  * Cancel: prompt; not done. */
 EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
 
-/* The graceful end: shuts down the write side, reads and drops what the peer still sends until it
- * closes, then closes the stream. The stream is gone when this is ready, whatever its result.
+/* The graceful end: shuts down the write side, reads and drops input until the peer closes, then
+ * closes the stream. The stream is gone when this is ready, with any result.
  * Result: 0, or the error met.
  * Cancel: waits; closes at once and answers -ECANCELED. */
 EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 
-/* Ends the stream at once: operations in flight answer -ECANCELED, or what they have done; the
- * descriptor goes when the last has ended. Unsent data still goes out as the system sees fit.
- * NULL is ignored.
+/* Ends the stream at once. Operations in flight answer -ECANCELED, or their result if they have
+ * one; the descriptor is closed when the last of them has ended. The system still sends unsent
+ * data. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
-/* Wraps a descriptor, which belongs to the stream from then on. Whether it blocks does not matter,
- * neither now nor later: its open file may be shared with other processes, so O_NONBLOCK is not
- * relied on, and left as it is. A terminal and a named pipe get an open file of their own under the
- * same number. Where the kernel has no other way (RWF_NOWAIT) the flag is set for the calls, and put
- * back when the stream ends or the process exits.
- * Returns: 0; -EBADF; -EPERM for what the kernel cannot poll, as a regular file or a directory
- * (but it can some of /proc and /sys); -EINVAL for NULL; -ENOMEM. On failure it is still the caller's.
+/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK does not matter, neither
+ * now nor later: the open file may be shared with other processes, so its flag is left as it is. A
+ * terminal and a named pipe get an open file of their own under the same number. Where the kernel
+ * has no other way (RWF_NOWAIT) the flag is set for the calls, and put back when the stream ends or
+ * the process exits.
+ * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, as a regular file or a
+ * directory (except some of /proc and /sys); -EINVAL for NULL; -ENOMEM. On failure the descriptor
+ * is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(edo_fd fd, edo_io **ret_io);
 
@@ -93,12 +94,12 @@ EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until any descriptor that can be polled is ready; level-triggered. It stays the caller's
- * and must stay open meanwhile.
+/* Waits until any descriptor that can be polled is ready; level-triggered. The descriptor stays the
+ * caller's and must stay open meanwhile.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
- * Result: what is ready, or'ed; a hang-up or an error counts as all that was asked for. -EBADF;
- * -EPERM for what the kernel cannot poll, as a regular file or a directory; -EINVAL for no or unknown
- * interest; -ENOMEM. Files of /proc and /sys that tell of changes do it as EDO_PRIORITY.
+ * Result: the interests that are ready, or'ed; all of them after a hang-up or an error. -EBADF;
+ * -EPERM for a file that the kernel cannot poll, as a regular file or a directory; -EINVAL for no
+ * or unknown interest; -ENOMEM. Changes of files of /proc and /sys are EDO_PRIORITY.
  * Cancel: waits; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 

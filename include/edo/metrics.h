@@ -1,4 +1,4 @@
-/* Metrics: what a runtime, its workers and its tasks have done and are doing, in numbers.
+/* Metrics: counters and times of a runtime, its workers and its tasks.
  *
  *     edo_metrics m;
  *     if (edo_metrics_read(runtime, &m) == 0)
@@ -8,7 +8,7 @@
  * instruction or two, and publishes them once per turn. Reading costs the workers nothing. Counts
  * only grow, until their runtime ends; those of a worker may be behind by the polls of one turn (at
  * most edo_config.event_interval), its times by one turn. Numbers that are read at once were not
- * taken at the same instant: they may differ by what happened meanwhile.
+ * taken at the same instant: they may differ by the events between.
  *
  * Two things cost more and are off unless edo_config.metrics asks for them. A histogram reads the
  * clock twice per poll (some 50 ns in all). The counts of a task take 48 to 96 bytes of it, and
@@ -24,7 +24,7 @@
 
 EDO_BEGIN_DECLS
 
-/* ---- what is measured beside the counters ---- */
+/* ---- measurements beside the counters ---- */
 
 typedef enum edo_histogram {
     EDO_POLL_TIME,        // of each poll of a task
@@ -43,7 +43,7 @@ typedef struct edo_histogram_config {
     edo_histogram_scale scale;
     uint32_t buckets; // linear: how many; 0: 10. log: how many there may be; 0: any number
     int64_t width;    // linear: of a bucket; 0: 100 us
-    int64_t min, max; // log: of what is told apart; 0: 100 ns, and 60 s
+    int64_t min, max; // log: ns of the least and the greatest bucket; 0: 100 ns, and 60 s
     uint32_t steps;   // log: buckets per power of two, which is 1/error: a power of two up to 1024;
                       // 0: 4
     void *reserved[2];
@@ -66,7 +66,7 @@ typedef struct edo_metrics {
 
     uint64_t spawned_tasks;
     uint64_t alive_tasks;  // have not ended
-    uint64_t inject_depth; // tasks handed in by other threads that no worker has taken so far
+    uint64_t inject_depth; // tasks injected by other threads that no worker has taken yet
     uint64_t local_depth;  // tasks in the workers' own queues
 
     uint64_t polls;
@@ -96,7 +96,7 @@ static inline int edo_metrics_read(edo_runtime *runtime, edo_metrics *ret_metric
 /* ---- a worker ---- */
 
 typedef struct edo_worker_metrics {
-    uint64_t thread_id;     // of the system, as in top -H; 0: it has had none so far
+    uint64_t thread_id;     // of the system, as in top -H; 0: no thread yet
     uint64_t local_depth;   // tasks in its queue, without the next-task slot
     uint64_t polls;         // of tasks
     int64_t mean_poll_time; // of its last turns, nanoseconds; 0 for a current-thread runtime
@@ -126,8 +126,8 @@ EDO_API int edo_histogram_range(const edo_runtime *runtime, edo_histogram histog
 
 enum { EDO_ALL_WORKERS = -1 };
 
-/* How many values each bucket has had, of one worker or of EDO_ALL_WORKERS.
- * ret_counts: room for `count` buckets; what is beyond those there are is set to 0.
+/* Counts of values per bucket, of one worker or of EDO_ALL_WORKERS.
+ * ret_counts: room for `count` buckets; those beyond the last one are set to 0.
  * Returns: 0; -ENODATA: it is off; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int worker,
@@ -148,9 +148,9 @@ typedef struct edo_task_metrics {
  * Thread: any that holds the handle, also after the task's end; the task itself. */
 static inline int edo_task_metrics_read(const edo_task *task, edo_task_metrics *ret_metrics);
 
-/* ---- what these call: structs may grow at their ends ---- */
+/* ---- called by these: structs may grow at their ends ---- */
 
-/* size: of the caller's struct. What the library does not know of it is set to 0. */
+/* size: of the caller's struct. Members that the library does not know are set to 0. */
 EDO_API int edo__metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics, size_t size);
 EDO_API int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker,
                                      edo_worker_metrics *ret_metrics, size_t size);

@@ -4,11 +4,11 @@
  * families), "example.com:8080". Port 0 lets the system choose; services have names too
  * ("example.com:https").
  *
- * An address in numbers is used at once. A name is looked up first, which is a matter of the system
- * (its hosts file, its name servers) and blocks: a thread of the runtime's pool "dns" does it. What
- * "localhost" stands for is told by the hosts file as well.
+ * An address in numbers is used at once. A name is looked up first, by the system (its hosts file,
+ * its name servers). That blocks: a thread of the runtime's pool "dns" does it. "localhost" is a
+ * name of the hosts file as well.
  *
- * A connection is an edo_io; what only TCP has is set by the edo_tcp_* calls, which answer -ENOTSUP
+ * A connection is an edo_io; options of TCP are set by the edo_tcp_* calls, which answer -ENOTSUP
  * for streams of another kind. These calls are quick system calls, not operations. NULL in place of
  * a connection, a listener, an address or an output is -EINVAL.
  */
@@ -73,10 +73,10 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
  * ended when the operation is ready.
  *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
- * for a socket that has met itself, on a free port of this machine), -ETIMEDOUT, ... If all addresses of a name fail: the first error, but a shortage (-EMFILE,
- * -ENFILE, -ENOBUFS, -ENOMEM) goes before others, and those that tell only that there is no way
- * from here (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT) go behind. If the name
- * cannot be looked up, as edo_lookup().
+ * for a socket that has met itself, on a free port of this machine), -ETIMEDOUT, ... If all
+ * addresses of a name fail: the first error, except that a shortage (-EMFILE, -ENFILE, -ENOBUFS,
+ * -ENOMEM) goes before others, and a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
+ * -EAFNOSUPPORT) behind. If the name cannot be looked up, as edo_lookup().
  * Cancel: waits; no connection is left. (During the look-up it is prompt.) */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
@@ -98,7 +98,7 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 
 /* ---- names ---- */
 
-/* What a look-up found: at least one address. Immutable, so any thread may read it. */
+/* Addresses that a look-up found: at least one. Immutable, so any thread may read them. */
 typedef struct edo_addresses edo_addresses;
 
 /* Looks up an address as the calls above take it; the text must outlive the operation. One in
@@ -110,9 +110,9 @@ typedef struct edo_addresses edo_addresses;
  *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
- *     -ENOMEM; -EMFILE and whatever else stopped the system's look-up (EAI_SYSTEM, EAI_MEMORY)
- * and what edo_blocking_on() answers without having run the function.
- * Cancel: detaches; the thread finishes its work and drops what it finds. */
+ *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
+ * and the errors of edo_blocking_on() that did not run the function.
+ * Cancel: detaches; the thread finishes its work and drops its result. */
 EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
 
 EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
@@ -144,8 +144,8 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* What edo_close() does with unsent data: -1: sends it in the background (the default); 0: drops it
- * and resets the connection; > 0 seconds: the kernel keeps trying that long. */
+/* Unsent data at edo_close(): -1: sent in the background (the default); 0: dropped, and the
+ * connection reset; > 0: seconds that the kernel keeps trying. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 
@@ -156,7 +156,7 @@ EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
 /* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. A socket for
- * both families has them in both; what is read is that of the family of the peer. */
+ * both families has them in both; a read answers the value of the peer's family. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);

@@ -1,4 +1,4 @@
-/* Runtimes: what tasks run on.
+/* Runtimes, on which tasks run.
  *
  * A current-thread runtime (the default) polls its tasks on the thread that turns it:
  * edo_block_on() turns it until a function has ended, edo_turn() turns it once for a foreign event
@@ -6,21 +6,21 @@
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which take tasks from each
  * other: a task may go on on another thread after every await, and tasks run at the same time.
- * edo_block_on() only waits. A task that computes for long keeps nobody waiting but itself, and
- * those that are pinned to the same worker: within some 10 ms others serve what its worker should
- * (sockets, timers, queued tasks), if need be spare threads.
+ * edo_block_on() only waits. A task that computes for long delays only tasks that are pinned to the
+ * same worker: within some 10 ms other workers, or spare threads, serve the sockets, timers and
+ * queued tasks of that worker.
  *
  * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
  * from any thread.
  *
  * "The owner", below, is the thread that turns a current-thread runtime. It may be another one
- * after each turn, but one at a time, and what they did before must be visible to the next (as by a
- * lock or a join). With io_uring it stays the one that turned it first.
+ * after each turn, but one at a time, and the work of one must be visible to the next (as by a lock
+ * or a join). With io_uring the owner stays the thread of the first turn.
  *
  * Most programs need one call:  int main(void) { return edo_run(serve, .address = ":8080"); }
  *
  * After fork() the child must not use a runtime of its parent (calls answer -ESTALE there, and
- * edo_runtime_destroy() only closes what it inherited); it may create its own.
+ * edo_runtime_destroy() only closes inherited descriptors); it may create its own.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ EDO_BEGIN_DECLS
 typedef struct edo_stall {
     const char *runtime;
     unsigned worker;
-    int64_t duration; // nanoseconds, so far
+    int64_t duration; // nanoseconds, until now
     const char *task_name;
     uint64_t task_id;
     const edo_site *task_site;
@@ -43,22 +43,22 @@ typedef struct edo_stall {
     void *reserved[4];
 } edo_stall;
 
-/* What a program may be told by a runtime; each may be NULL. They are called outside of polls
- * (edo_current_task() is NULL there, except for spawn in a task that spawns), with workers on
+/* Events of a runtime that a program may see; each hook may be NULL. Hooks are called outside of
+ * polls (edo_current_task() is NULL there, except for spawn in a task that spawns), with workers on
  * several threads at a time, and must be brief. Several lists may be chained; all of them must
  * outlive the runtime.
  *
  * thread_start, thread_stop: on the thread of each worker, and of each spare one, before its first
  * and after its last work. (The threads of pools and the monitor do not call.)
- * park, unpark: on a worker that has nothing to run, before and after it looks for events and
+ * park, unpark: on a worker that has nothing to run, before and after it polls its driver and
  * perhaps sleeps; park may spawn and wake. A current-thread runtime does not call them.
  * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
- * poll. end: behind the last of them, when the function has ended, before anybody who waits for the
- * task is woken. All four must not keep the task's handle.
- * stall: when a poll passes stall_limit, once for that poll, if its thread tells what it runs (else
- * the log says so, and it is asked again later). Time in edo_block_in_place() is not counted, nor
- * more than some milliseconds of the time in which the process was stopped. On the runtime's
- * monitor, which looks after nothing else meanwhile. */
+ * poll. end: behind the last of them, when the function has ended, before waiters for the task are
+ * woken. All four must not keep the task's handle.
+ * stall: when a poll passes stall_limit, once for that poll, if its thread reports its task (else
+ * the log says so, and the thread is asked again later). Time in edo_block_in_place() is not
+ * counted, nor more than some milliseconds of the time in which the process was stopped. On the
+ * runtime's monitor, which does nothing else meanwhile. */
 typedef struct edo_hooks {
     void *user;
     void (*thread_start)(void *user, const char *runtime);
@@ -98,7 +98,7 @@ typedef struct edo_config {
     const edo_hooks *hooks;  // not copied
     int64_t stall_limit;     // nanoseconds of one poll until it is reported; 0: 100 ms
                              // with workers, never without; EDO_NEVER: never
-    uint32_t event_interval; // polls between two looks at the driver, at most; 0: 61
+    uint32_t event_interval; // polls between two turns of the driver, at most; 0: 61
     uint32_t budget;         // operations per poll of a task; 0: 128
     int64_t time_slice;      // nanoseconds per poll, kept by operations; 0: 10 ms
     int64_t timer_slack;     // nanoseconds that a sleep for a timer lasts at least, so that
@@ -106,7 +106,7 @@ typedef struct edo_config {
     int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
     int64_t abort_limit;     // ... and until they are given up; 0: 1 s
     uint64_t seed;           // of edo_select()'s choices; 0: random
-    const struct edo_metrics_config *metrics; // what is measured beside the counters, see
+    const struct edo_metrics_config *metrics; // measurements beside the counters, see
                                               // edo/metrics.h; NULL: nothing
     void *reserved[6];
 } edo_config;
@@ -117,21 +117,21 @@ typedef struct edo_config {
  * or a slack below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log says so), or
  * metrics that cannot be (edo/metrics.h); -EAGAIN without a thread for each worker, for the monitor
  * or for dump_on_quit; -EMFILE, -ENFILE and other errors of the driver. A driver that the kernel
- * refuses is replaced by epoll, with a line in the log; later helpers have the same kind, or wait until
- * they can. The descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG,
- * EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and by the system's name look-ups, not later. The
- * runtime's descriptors must stay open: a wait that fails ends the process.
+ * refuses is replaced by epoll, with a line in the log; later helpers have the same kind, or wait
+ * until they can. The descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG,
+ * EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and by the system's name look-ups, not
+ * later. The runtime's descriptors must stay open: a wait that fails ends the process.
  * Thread: any; it need not be the one that turns it. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
  * waits abort_limit. NULL is ignored.
- * Returns: 0 when all tasks have ended and all memory is given back, but for what a look-up that
- * was cancelled holds until its thread is through; -ETIMEDOUT when some could not be ended: they
- * are named in the log and leaked, with what they use; joins of them answer -ESHUTDOWN; memory
- * given to their operations stays untouchable until the process ends. -EBUSY inside of any task, of
- * a turn, or on one of its workers, and inside of what the runtime waits for: a job or an
- * edo_block_in_place() of one of its tasks, one of its hooks. Nothing was done then.
+ * Returns: 0 when all tasks have ended and all memory is given back, except memory of a cancelled
+ * look-up, until its thread is through; -ETIMEDOUT when some tasks could not be ended: the log
+ * names them, and they are leaked with all they use; joins of them answer -ESHUTDOWN; memory given
+ * to their operations stays untouchable until the process ends. -EBUSY, and nothing was done,
+ * inside of any task, of a turn, on one of its workers, and inside of a job, an
+ * edo_block_in_place() or a hook that the runtime waits for.
  * Thread: the owner; with workers, any but them. The handle is gone, except for references
  * (edo_runtime_ref). */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
@@ -146,7 +146,7 @@ EDO_API edo_runtime *edo_current_runtime(void);
 
 /* From now on spawns of this plain thread go to the runtime, as if it ran here, until
  * edo_runtime_leave(), which ends the last enter.
- * Returns: what to give to edo_runtime_leave(): the runtime entered before, or NULL.
+ * Returns: the argument of edo_runtime_leave(): the runtime entered before, or NULL.
  * Thread: any that polls no task (aborts there). */
 EDO_API edo_runtime *edo_runtime_enter(edo_runtime *runtime);
 EDO_API void edo_runtime_leave(edo_runtime *before);
@@ -159,12 +159,12 @@ EDO_API unsigned edo_runtime_workers(const edo_runtime *runtime);
  * task it may be another one after each await. */
 EDO_API int edo_worker_index(void);
 
-/* Calls fn(arg), which may block or compute for long, at once and on this thread; other workers are
- * told at once to take over what this one has to do, except for tasks that are pinned to it. All of
- * the calling task waits, with every branch of a select or limit in it, and cannot be cancelled
+/* Calls fn(arg), which may block or compute for long, at once and on this thread. Other workers get
+ * the queued tasks, sockets and timers of this one at once, except tasks that are pinned to it. All
+ * of the calling task waits, with every branch of a select or limit in it, and cannot be cancelled
  * meanwhile. To fn this is a plain thread that has entered the runtime: it may spawn there, and use
  * edo_wait(). In a current-thread runtime, and outside of tasks, it is a plain call.
- * Returns: what fn does. Thread: any. */
+ * Returns: the result of fn. Thread: any. */
 EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);
 
 /* "epoll", "io_uring", or the name of a driver of one's own. */
@@ -186,10 +186,9 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
 #define edo_block_on(runtime, ...)                                                                 \
     edo__block_on((runtime), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* One turn: runs ready tasks (at most one event interval of them), looks at the driver, fires
- * timers.
+/* One turn: runs ready tasks (at most one event interval of them), turns the driver, fires timers.
  * timeout: nanoseconds to wait if nothing is ready; 0 or less: none; EDO_NEVER: until something is.
- * A turn in which a task has ended does not wait, so that a loop around it can look.
+ * A turn in which a task has ended does not wait, so that a loop around it can check.
  * Returns: 1 when more is ready now, 0 when the runtime waits, or -ESTALE, -EBUSY (inside a task),
  * -EOPNOTSUPP with workers, which turn it themselves.
  * Thread: the owner. */
@@ -208,10 +207,10 @@ EDO_API edo_fd edo_runtime_fd(edo_runtime *runtime);
 EDO_API int edo__run(const edo_config *config, const edo_site *site, const void *args);
 
 /* Runs an async function on a runtime of its own, as a program: cancels it on SIGINT and SIGTERM (a
- * second one kills; one that the process ignores stays ignored), then ends the runtime. After such a
- * signal the function has drain_limit until it is aborted, then abort_limit until it is given up.
- * edo_run() has the default, a current-thread runtime;
- * edo_run_with() takes a pointer to an edo_config.
+ * second one kills; one that the process ignores stays ignored), then ends the runtime. After such
+ * a signal the function has drain_limit until it is aborted, then abort_limit until it is given up.
+ * edo_run() has the default, a current-thread runtime; edo_run_with() takes a pointer to an
+ * edo_config.
  * Returns: a program's exit status: 0 for a result >= 0 or that cancellation, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
  * Thread: one at a time in the process, when signals are not ignored; outside of tasks (else it

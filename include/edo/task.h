@@ -20,7 +20,7 @@ typedef struct edo_site {
     uint32_t line, reserved;
 } edo_site;
 
-/* What a spawn may be told beside the function and its arguments; zeroed is the default. */
+/* Options of a spawn, beside the function and its arguments; zeroed is the default. */
 typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's; not copied
     void *user;           // edo_task_user()
@@ -36,7 +36,7 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 /* Waits for a task's end and gives the handle back.
  * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
  * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
- * handle was given back, which tells a task that answered -ECANCELED from a join that did. -EINVAL
+ * handle was given back: so a task that answered -ECANCELED differs from a join that did. -EINVAL
  * for NULL; -EDEADLK for the task that waits.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
@@ -65,7 +65,7 @@ EDO_API bool edo_task_is_done(const edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* What never changes: a number that is unique in the process and never used again; the name of
+/* Constants of a task: a number that is unique in the process and never used again; the name of
  * edo_spawn_options, or the function's; where it was spawned; the user's pointer.
  * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
@@ -83,10 +83,10 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
     return edo__op(&edo__yield_ops, NULL, NULL, 0, 0);
 }
 
-/* ---- what spawned tasks inherit ---- */
+/* ---- inherited by spawned tasks ---- */
 
 /* Immutable and counted, so any thread may hold it; every task spawned by a task has the same one
- * unless told otherwise. */
+ * unless its options name another. */
 typedef struct edo_context_values {
     int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
     uint64_t trace[2];
@@ -104,7 +104,7 @@ EDO_API const edo_context_values *edo_context_values_of(const edo_context *conte
 /* The current task's, or NULL. */
 EDO_API edo_context *edo_current_context(void);
 
-/* From here on the current task, and what it spawns, has this context (counted; NULL for none).
+/* From here on the current task, and tasks that it spawns, have this context (counted; NULL: none).
  * Thread: inside a task. */
 EDO_API void edo_set_context(edo_context *context);
 

@@ -7,9 +7,9 @@
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
  * until every task waits; then it goes on to the next deadline by itself
- * (edo_clock_auto_advance()). With workers that is when all of them have nothing to do: so what a
- * deadline sets off is done before the next one is met, but tasks that are ready together run at
- * the same time, in no order.
+ * (edo_clock_auto_advance()). With workers that is when all of them are idle: so the work after a
+ * deadline is done before the next one is met, but tasks that are ready together run at the same
+ * time, in no order.
  */
 #pragma once
 

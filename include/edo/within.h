@@ -9,18 +9,18 @@
  * block ends: the operation that waits ends, and every further await of the block answers at once;
  * they say -ETIMEDOUT instead of -ECANCELED. So do edo_select() and the others that wait for
  * several. A function that is called from the block sees -ECANCELED, cleans up and returns. As with
- * edo_await_for(), what is ready wins, and what was cancelled has ended when it answers.
+ * edo_await_for(), a ready result wins, and a cancelled operation has ended when it answers.
  *
  * Blocks may be nested; each ends by its own time, so the earlier one ends the inner awaits. A
  * function that is cancelled itself answers -ECANCELED, in blocks too. A block that begins behind
  * edo_shield() bounds the clean-up; the limits of earlier blocks are held off by the shield.
  *
- * Ways out: the end of the block, break and continue, which both mean its end (the block is a loop of
- * one round, and ends before the loop around it); edo_return. A goto, also that of edo_try_or(), to a
- * label outside takes the limit along until the function returns: it leads to clean-up, which is so
- * limited as well, or shields. To go on with the function, use break.
+ * Ways out: the end of the block, break and continue, which both mean its end (the block is a loop
+ * of one round, and ends before the loop around it); edo_return. A goto, also that of edo_try_or(),
+ * to a label outside takes the limit along until the function returns: it leads to clean-up, which
+ * is so limited as well, or shields. To go on with the function, use break.
  *
- * What edo_any() has kept is not limited while the block waits for other things.
+ * Futures that edo_any() has kept are not limited while the block waits for others.
  */
 #pragma once
 
@@ -48,8 +48,8 @@ EDO_END_DECLS
 #define edo_within(limit, duration)   edo_within_until(limit, edo__deadline_after(duration))
 #define edo_within_until(limit, when) edo__within(EDO__CAT(edo_end_, __COUNTER__), (limit), (when))
 
-/* No loop here has a condition, so compilers see that the block always runs: what it sets may be
- * used behind it. `break` leaves the inner loop, and the outer one's step ends the block. */
+/* No loop here has a condition, so compilers see that the block always runs: variables that it sets
+ * may be used behind it. `break` leaves the inner loop, and the outer one's step ends the block. */
 #define edo__within(end, limit, when)                                                              \
     if (0)                                                                                         \
 end:;                                                                                              \

@@ -11,8 +11,8 @@
  * read-modify-writes of one word, so exactly one leave does. CLOSING keeps the object while the
  * closer still wakes: else an operation that it wakes could leave first and end it.
  *
- * Order: a take acquires and a leave is acquire and release. So one operation's work on a side comes
- * before the next one's claim, and all of it before the end.
+ * Order: a take acquires and a leave is acquire and release. So one operation's work on a side
+ * comes before the next one's claim, and all of it before the end.
  */
 #pragma once
 
@@ -42,7 +42,7 @@ static inline bool edo__claims_leave(edo_atomic(uint32_t) *claims, uint32_t side
     return edo_sub_acq_rel(claims, sides) == (EDO__SOURCE_CLOSED | sides);
 }
 
-/* The caller holds CLOSING then. Returns: the word before; CLOSED in it is a mistake of the user. */
+/* The caller holds CLOSING then. Returns: the word before; CLOSED in it is a mistake. */
 static inline uint32_t edo__claims_close(edo_atomic(uint32_t) *claims)
 {
     return edo_or_relaxed(claims, EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING);

@@ -8,7 +8,8 @@
 #include "task/op.h"
 
 /* A kind of stream implements one step; claims, budget, progress, whole transfers and the two ends
- * stand in io.c, once for all kinds. A wrapper keeps the operations on the wrapped stream in itself.
+ * stand in io.c, once for all kinds. A wrapper keeps the operations on the wrapped stream in
+ * itself.
  *
  * Every call gets the stream. step, drop and shutdown_write hold the sides that they work on, so
  * there is one caller per side, and the stream cannot end under it. */

@@ -7,9 +7,9 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race of
- * several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED), or a
- * race (RACING). */
+/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race
+ * of several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED),
+ * or a race (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {

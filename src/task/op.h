@@ -32,9 +32,9 @@ enum {
  *
  *     EDO__OVERLAY_FITS(sleep_op);
  *
- * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and what
- * is never parked may use the link. Larger things (message headers, addresses, a file's status) lie
- * in a struct of the caller's, in the frame.
+ * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and
+ * what is never parked may use the link. Larger things (message headers, addresses, a file's
+ * status) lie in a struct of the caller's, in the frame.
  *
  * may_alias: both types are used for one object. */
 #define EDO__OVERLAY __attribute__((may_alias))
