@@ -2,7 +2,7 @@
  * have models of their own (model_pool.c).
  *
  * model-sources: runtime/schedule/queue.c runtime/schedule/work.c runtime/schedule/idle.c runtime/registry.c runtime/time/timers.c
- * model-sources: task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
+ * model-sources: task/wait_list.c task/check.c task/combine.c task/within.c task/context.c task/future.c task/join.c
  * model-sources: task/scope.c task/task.c runtime/schedule/turn.c runtime/schedule/watch.c runtime/run.c runtime/runtime.c
  * model-sources: runtime/schedule/worker.c runtime/drivers.c runtime/time/wheel.c
  * model-sources: runtime/inspect/observe.c runtime/inspect/histogram.c
