@@ -74,10 +74,6 @@ static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending)
 {
     edo_driver *there;
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) {
-        op->base.result = -ECANCELED;
-        return EDO_READY;
-    }
     bool waits = still_waits(source, op, waker, &there);
     if (ending) return there->ops->cancel(there, source, op, waker);
     return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);
