@@ -244,9 +244,19 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* Ends the wait of a parked operation. Under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
+/* One poll of an operation that has begun. Inside a poll. */
+edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
+
 /* One poll of an operation; `here`: the driver that starts it. Inside a poll. */
-edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
-                      bool ending);
+static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
+                                    edo_wakeable *waker, bool ending)
+{
+    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+    if (!is_new) return edo__op_go_on(source, op, waker, ending);
+    if (!ending) return here->ops->drive(here, source, op, waker);
+    op->base.result = -ECANCELED;
+    return EDO_READY;
+}
 
 /* Has all waiters of a source polled again. They stay parked. Any thread. */
 void edo__source_repoll(edo__source *source);

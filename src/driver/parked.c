@@ -71,19 +71,9 @@ static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
     return waits;
 }
 
-static edo_poll start(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
-                      bool ending)
-{
-    if (!ending) return here->ops->drive(here, source, op, waker);
-    op->base.result = -ECANCELED;
-    return EDO_READY;
-}
-
-edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here, edo_wakeable *waker,
-                      bool ending)
+edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending)
 {
     edo_driver *there;
-    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) return start(source, op, here, waker, ending);
     bool waits = still_waits(source, op, waker, &there);
     if (ending) return there->ops->cancel(there, source, op, waker);
     return waits ? EDO_PENDING : there->ops->resume(there, source, op, waker);

@@ -2,7 +2,7 @@
 
 #include "base/base.h"
 
-void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker)
+void edo__wait_append(edo__wait_list *list, edo_op *op)
 {
     edo_op *first = list->first ? list->first : op, *last = list->first ? edo__wait_last(list) : op;
     op->link.node.next = first;
@@ -10,6 +10,11 @@ void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker)
     last->link.node.next = op;
     first->link.node.prev = op;
     list->first = first;
+}
+
+void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker)
+{
+    edo__wait_append(list, op);
     op->waker = waker;
     edo_store_relaxed(&op->word, EDO__OP_PARKED);
 }
@@ -21,7 +26,7 @@ static void check_place(const edo_op *op)
         edo__misuse(op->base.ops->name, "the operation was moved after its first poll");
 }
 
-static void unlink_op(edo__wait_list *list, edo_op *op)
+void edo__wait_unlink(edo__wait_list *list, edo_op *op)
 {
     edo_op *next = op->link.node.next, *prev = op->link.node.prev;
     next->link.node.prev = prev;
@@ -35,7 +40,7 @@ bool edo__wait_leave(edo__wait_list *list, edo_op *op)
     bool parked = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
     if (parked) {
         check_place(op);
-        unlink_op(list, op);
+        edo__wait_unlink(list, op);
     }
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
     return parked;
@@ -52,7 +57,7 @@ bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker)
     return true;
 }
 
-static void add(edo__wakes *wakes, edo_wakeable *prepared)
+void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
 {
     edo_task *task = (edo_task *)(void *)prepared;
     if (!task) return;
@@ -68,8 +73,8 @@ static void add(edo__wakes *wakes, edo_wakeable *prepared)
  * already, may end that task, and its waker with it. Relaxed: the poll takes the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
-    unlink_op(list, op);
-    add(wakes, edo__wake_prepare(op->waker));
+    edo__wait_unlink(list, op);
+    edo__wakes_add(wakes, edo__wake_prepare(op->waker));
     edo_store_relaxed(&op->word, EDO__OP_WOKEN);
 }
 
@@ -82,7 +87,7 @@ void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes)
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes)
 {
     for (edo_op *op = list->first; op; op = edo__wait_next(list, op))
-        add(wakes, edo__wake_prepare(op->waker));
+        edo__wakes_add(wakes, edo__wake_prepare(op->waker));
 }
 
 void edo__wakes_commit(edo__wakes *wakes)

@@ -83,5 +83,13 @@ static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *o
     return next == list->first ? NULL : next;
 }
 
+/* The links alone, for owners whose operations leave the list before their wait is over, as jobs do
+ * that a thread runs: the word stays PARKED. Under the lock. */
+void edo__wait_append(edo__wait_list *list, edo_op *op);
+void edo__wait_unlink(edo__wait_list *list, edo_op *op);
+
+/* Adds a prepared wake to the tasks to push; NULL is ignored. */
+void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared);
+
 /* Pushes the tasks. Without the lock. */
 void edo__wakes_commit(edo__wakes *wakes);

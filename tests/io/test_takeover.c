@@ -115,7 +115,7 @@ static int64_t finish_within(edo_runtime *runtime, edo_task *task, int64_t limit
 test(first_of_two_runtimes_ends)
 {
     enum { SIZE = 64 << 10 };
-    char *data = calloc(1, SIZE), byte;
+    char *data = calloc(1, SIZE), *sink = malloc(SIZE), byte;
     int peer;
     edo_io *io = open_stream(UNIX_STREAM, &peer);
     shrink_buffer(edo_io_fd(io));
@@ -126,7 +126,7 @@ test(first_of_two_runtimes_ends)
     assert_int_equal(finish_within(first, reader, edo_s(20)), 1);
     assert_int_equal(edo_runtime_destroy(first), 0);
     while (!edo_task_is_done(writer)) {
-        while (read(peer, data, SIZE) > 0)
+        while (read(peer, sink, SIZE) > 0)
             continue;
         turn_runtime(second, edo_ms(10));
     }
@@ -134,6 +134,7 @@ test(first_of_two_runtimes_ends)
     edo_close(io);
     close(peer);
     free(data);
+    free(sink);
     assert_int_equal(edo_runtime_destroy(second), 0);
 }
 

@@ -2,7 +2,7 @@
  * real code; tasks are threads of the model that sleep on an event, and a wait with an end times out
  * whenever the checker likes.
  *
- * model-sources: runtime/pool/pool.c
+ * model-sources: runtime/pool/pool.c task/wait_list.c
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@
 enum { JOBS = 3 };
 
 typedef struct waiter {
-    edo_wakeable head;
+    edo_task task; // its head is the waker; wakes are chained through it
     model_event event;
 } waiter;
 
@@ -109,6 +109,15 @@ void edo__wake_commit(edo_wakeable *waker)
     if (waker) model_post(&((waiter *)(void *)waker)->event);
 }
 
+void edo__task_push_chain(edo_task *chain)
+{
+    while (chain) {
+        edo_task *next = chain->queue_next;
+        edo__wake_commit(&chain->head);
+        chain = next;
+    }
+}
+
 static void set_up(const edo_pool_config *config)
 {
     s = model_alloc_static(sizeof *s);
@@ -127,7 +136,7 @@ static int64_t run(void *arg)
 static int submit_fn(int i, edo_blocking_fn fn)
 {
     s->jobs[i] = edo__op(NULL, s->pool, (void *)(intptr_t)i, (uintptr_t)fn, EDO__JOB_NEW);
-    return edo__pool_submit(s->pool, &s->jobs[i], &s->waiters[i].head);
+    return edo__pool_submit(s->pool, &s->jobs[i], &s->waiters[i].task.head);
 }
 
 static int submit(int i)
@@ -137,7 +146,7 @@ static int submit(int i)
 
 static edo_cx cx_of(int i, edo_fate fate)
 {
-    return (edo_cx){ .fate = (uint8_t)fate, .waker = &s->waiters[i].head };
+    return (edo_cx){ .fate = (uint8_t)fate, .waker = &s->waiters[i].task.head };
 }
 
 /* The first poll has that fate, and the rest, for it stays. */
@@ -200,7 +209,7 @@ MODEL(queue_at_the_limit, "nor where some wait for a place in the queue")
 static int submit_room(int i)
 {
     s->jobs[i] = edo__op(NULL, s->pool, NULL, 0, EDO__JOB_ROOM);
-    return edo__pool_submit(s->pool, &s->jobs[i], &s->waiters[i].head);
+    return edo__pool_submit(s->pool, &s->jobs[i], &s->waiters[i].task.head);
 }
 
 MODEL(room_in_line,
@@ -348,7 +357,7 @@ MODEL(detached_against_end, "an abandoned job is freed once, when it has ended o
     detached *job = edo__alloc(sizeof *job);
     *job = (detached){ .head.release = release };
     job->head.op = edo__op(NULL, NULL, job, (uintptr_t)find, EDO__JOB_DETACHED);
-    model_assert(edo__pool_submit(s->pool, &job->head.op, &s->waiters[0].head) == 0);
+    model_assert(edo__pool_submit(s->pool, &job->head.op, &s->waiters[0].task.head) == 0);
     edo_cx cx = cx_of(0, EDO_CANCELLED);
     model_assert(edo__pool_poll(s->pool, &job->head.op, &cx, &gone) == EDO_READY);
     if (!gone) release(&job->head);

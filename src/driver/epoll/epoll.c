@@ -124,11 +124,11 @@ static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 }
 
 /* The operation has ended. What it leaves is the next one's. */
-static void pass_on(const edo_driver *driver, edo__source *source, const edo_op *op)
+static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__source *source,
+                                              const edo_op *op)
 {
     edo__side *side = edo__op_place(source, op);
     edo__wakes wakes = { NULL, NULL };
-    if (!(source->traits & EDO__SOURCE_SEVERAL)) return;
     edo__lock_take(&source->lock);
     edo_op *next = first_waiter(driver, side);
     bool ready = edo_load_relaxed(&side->ready) & (EDO__READY_NOW | EDO__READY_FINAL);
@@ -137,10 +137,13 @@ static void pass_on(const edo_driver *driver, edo__source *source, const edo_op 
     edo__wakes_commit(&wakes);
 }
 
+/* The load without the lock sees a visit that this operation has begun or has used; any other visit
+ * ends with an operation of its own. */
 static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
 {
-    pass_on(driver, source, op);
-    edo__epoll_end_visit(source, op);
+    if (source->traits & EDO__SOURCE_SEVERAL) pass_on(driver, source, op);
+    if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->visit) != 0))
+        edo__epoll_end_visit(source, op);
     return EDO_READY;
 }
 

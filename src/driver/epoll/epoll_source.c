@@ -153,12 +153,9 @@ static void end_visit(edo__epoll *driver, edo__source *source, int fd)
     wait_for_batch(driver);
 }
 
-/* The look without the lock sees a visit that this operation has begun or goes on with; another one
- * ends with its own operation. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op)
 {
     edo__side *side = edo__op_place(source, op);
-    if (edo__likely(!edo_load_relaxed(&side->visit))) return;
     edo__lock_take(&source->lock);
     int kept = edo__wait_list_is_empty(edo__side_waiters(side)) ? side->visit : 0;
     edo__epoll *driver = edo__epoll_of(side->driver);

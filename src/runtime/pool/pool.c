@@ -33,8 +33,6 @@ int edo__pool_create(const edo_pool_config *config, edo_runtime *runtime, edo_po
     pool->runtime = runtime;
     pool->fork_generation = fork_generation;
     pool->refs = 1;
-    edo__list_init(&pool->queue);
-    edo__list_init(&pool->waiting);
     edo__list_init(&pool->threads);
     edo__list_init(&pool->idle);
     *ret_pool = pool;
@@ -53,11 +51,6 @@ void edo__pool_unref(edo_pool *pool)
 
 /* ---- jobs in the lists; under the lock ---- */
 
-static edo_op *job_of(edo__node *node)
-{
-    return (edo_op *)(void *)edo__container(node, edo__job_op, node);
-}
-
 static uint32_t stage_of(const edo_op *job)
 {
     return job->detail & EDO__JOB_STAGE;
@@ -70,14 +63,14 @@ static void set_stage(edo_op *job, uint32_t stage)
 
 static void enqueue(edo_pool *pool, edo_op *job)
 {
-    edo__list_push(&pool->queue, &edo__job_of(job)->node);
+    edo__wait_append(&pool->queue, job);
     pool->queued++;
     set_stage(job, EDO__JOB_QUEUED);
 }
 
 static void enqueue_waiting(edo_pool *pool, edo_op *job)
 {
-    edo__list_push(&pool->waiting, &edo__job_of(job)->node);
+    edo__wait_append(&pool->waiting, job);
     pool->waiters++;
     set_stage(job, EDO__JOB_WAITING);
 }
@@ -85,22 +78,22 @@ static void enqueue_waiting(edo_pool *pool, edo_op *job)
 /* Takes a job that has not begun out of its list. */
 static void unlink_job(edo_pool *pool, edo_op *job)
 {
-    edo__list_remove(&edo__job_of(job)->node);
-    if (stage_of(job) == EDO__JOB_QUEUED)
+    bool queued = stage_of(job) == EDO__JOB_QUEUED;
+    edo__wait_unlink(queued ? &pool->queue : &pool->waiting, job);
+    if (queued)
         pool->queued--;
     else
         pool->waiters--;
 }
 
 /* The result is the poll's from the store on. Release: partner of the load in edo__pool_poll. */
-static edo_wakeable *end_job(edo_op *job, int64_t result)
+static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
     job->base.result = result;
     set_stage(job, EDO__JOB_ENDED);
-    edo_wakeable *wake = edo__wake_prepare(job->waker);
+    edo__wakes_add(wakes, edo__wake_prepare(job->waker));
     edo_store_release(&job->word, EDO__OP_WOKEN);
-    return wake;
 }
 
 static bool has_place(const edo_pool *pool)
@@ -109,17 +102,19 @@ static bool has_place(const edo_pool *pool)
 }
 
 /* Fills the queue from those that wait for a place. One edo_pool_room() at a time: it holds no
- * place, so the next is let go when one more job has left the queue.
- * Returns: a wake to be committed, or NULL. */
-static edo_wakeable *promote(edo_pool *pool)
+ * place, so the next one ends when one more job has left the queue. */
+static void promote(edo_pool *pool, edo__wakes *wakes)
 {
-    while (pool->waiters && has_place(pool)) {
-        edo_op *job = job_of(pool->waiting.next);
+    bool found_room = false;
+    while (!found_room && pool->waiters && has_place(pool)) {
+        edo_op *job = edo__wait_first(&pool->waiting);
         unlink_job(pool, job);
-        if (job->detail & EDO__JOB_ROOM) return end_job(job, 0);
-        enqueue(pool, job);
+        found_room = job->detail & EDO__JOB_ROOM;
+        if (found_room)
+            end_job(job, 0, wakes);
+        else
+            enqueue(pool, job);
     }
-    return NULL;
 }
 
 /* ---- what threads do with them; under the lock ---- */
@@ -148,12 +143,12 @@ edo_op *edo__pool_take(edo_pool *pool, edo__after *after)
 {
     edo_op *job = NULL;
     if (pool->queued) {
-        job = job_of(pool->queue.next);
+        job = edo__wait_first(&pool->queue);
         unlink_job(pool, job);
         set_stage(job, EDO__JOB_RUNNING);
         pool->running++;
     }
-    after->wakes[0] = promote(pool);
+    promote(pool, &after->wakes);
     if (job) edo__pool_call(pool, after);
     return job;
 }
@@ -170,15 +165,14 @@ void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *a
     if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
         after->abandoned = detached_of(job);
     else
-        after->wakes[1] = end_job(job, result);
+        end_job(job, result, &after->wakes);
 }
 
 /* ---- without the lock ---- */
 
 void edo__pool_after(edo_pool *pool, edo__after *after)
 {
-    edo__wake_commit(after->wakes[0]);
-    edo__wake_commit(after->wakes[1]);
+    edo__wakes_commit(&after->wakes);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
         edo_plain_read(&after->called->pool); // for the checker: the call has touched the thread
@@ -190,17 +184,15 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
 
 void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 {
+    edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&pool->lock);
     while (edo__pool_has_work(pool) && (pool->closed || !pool->thread_count)) {
-        edo__node *list = pool->queued ? &pool->queue : &pool->waiting;
-        edo_op *job = job_of(list->next);
+        edo_op *job = edo__wait_first(pool->queued ? &pool->queue : &pool->waiting);
         unlink_job(pool, job);
-        edo_wakeable *wake = end_job(job, error);
-        edo__lock_give(&pool->lock);
-        edo__wake_commit(wake);
-        edo__lock_take(&pool->lock);
+        end_job(job, error, &wakes);
     }
     edo__lock_give(&pool->lock);
+    edo__wakes_commit(&wakes);
 }
 
 /* ---- what polls do with them ---- */
@@ -242,7 +234,7 @@ static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_go
         unlink_job(pool, job);
         set_stage(job, EDO__JOB_NEW);
         job->base.result = -ECANCELED;
-        after->wakes[0] = promote(pool);
+        promote(pool, &after->wakes);
         if (job->detail & EDO__JOB_DETACHED) after->abandoned = detached_of(job);
     } else if (job->detail & EDO__JOB_DETACHED) {
         detached_of(job)->is_abandoned = true;

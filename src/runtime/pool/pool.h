@@ -30,6 +30,7 @@
 #include "runtime/pool/blocking.h"
 #include "sys/sys.h"
 #include "task/op.h"
+#include "task/wait_list.h"
 
 /* edo_op.detail of a job. The stages are the pool's lock's. */
 enum {
@@ -88,7 +89,7 @@ struct edo_pool {
     bool refused;  // the system had no more threads, when one was last wanted
     bool starting; // a thread has been asked for and has not come
     uint32_t coming;
-    edo__node queue, waiting;
+    edo__wait_list queue, waiting;
     uint32_t queued, waiters, running;
     edo__node threads, idle;
     uint32_t thread_count, idle_count;
@@ -98,7 +99,7 @@ struct edo_pool {
 
 /* What is left to do when the lock is gone. */
 typedef struct edo__after {
-    edo_wakeable *wakes[2];
+    edo__wakes wakes;
     edo__detached *abandoned;
     edo__pool_thread *called;
     bool start;
