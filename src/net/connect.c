@@ -1,5 +1,5 @@
-/* Connecting: the call is made at once; what remains is to wait until the socket is writable, which
- * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
+/* Connecting. An operation makes the call at once and waits until the socket is writable, by a poll
+ * request, alike on all drivers. A connect to a name is a race (race.c) of such operations. */
 #include <edo/time.h>
 
 #include "io/io.h"
@@ -7,7 +7,7 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Any local address is one of the family in use. */
+/* "Every address" becomes that of the family in use. */
 static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
 {
     edo__address address = *local;
@@ -15,7 +15,7 @@ static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
     return edo__socket_bind_local(fd, &address);
 }
 
-/* From here on the operation's object is the stream that it will answer. local may be NULL. */
+/* Makes the stream of the operation's result its object. local may be NULL. */
 static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
     edo__family family = (edo__family)address->family;
@@ -34,9 +34,9 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* A connect to a free port of this machine may be given that port as its own: the packets meet, and
- * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
- * the port from being held in TIME-WAIT. */
+/* The system may choose the free port of this machine that a socket connects to as the socket's
+ * own. Then TCP connects the socket with itself (RFC 9293, section 3.5), though no listener is
+ * there. The reset avoids TIME-WAIT, which would hold the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;
@@ -79,7 +79,7 @@ static edo_op make(const edo_future_ops *ops, const void *address, const void *l
                      .detail = EDO__POLL | EDO__DETAIL_WRITE_SIDE };
 }
 
-/* ---- to one address; link.node.next is the local one, until it has begun ---- */
+/* ---- to one address; link.node.next: the local one, before the first poll ---- */
 
 static int begin_to(edo_op *op)
 {
@@ -104,9 +104,9 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local, e
     return make(&connect_to_ops, address, local, 0, ret_conn);
 }
 
-/* ---- to what a text says; link.node.next is the local address's text and length the delay of
- * ---- attempts, until it has begun: with a connection of its own (CLAIMED), or with a race, which
- * ---- is its object then ---- */
+/* ---- to a text. Before the first poll link.node.next is the text of the local address, and length
+ * the ---- delay of attempts. Then the operation has a connection of its own (CLAIMED), or a race
+ * as its ---- object (RACING) ---- */
 
 enum { RACING = 1 << 16 }; // in detail
 
@@ -151,8 +151,7 @@ static edo_poll connect_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_ops = { .name = "edo_tcp_connect", .poll = connect_poll };
 
-/* RFC 8305, section 5: a delay of 250 ms is recommended; less than 10 ms must not be, and more than
- * 2 s should not be. */
+/* RFC 8305, section 5: 250 ms recommended, at least 10 ms, at most 2 s. */
 #define DEFAULT_DELAY  edo_ms(250)
 #define SHORTEST_DELAY edo_ms(10)
 #define LONGEST_DELAY  edo_s(2)

@@ -19,7 +19,7 @@ struct edo_listener {
     uint32_t conn_traits; // of its connections
 };
 
-/* To a peer whose connection nobody will take: it learns. */
+/* Resets a connection that cannot be accepted, so that the peer learns of it. */
 static void drop_connection(edo_fd fd)
 {
     edo__socket_reset_at_close(fd);
@@ -82,7 +82,7 @@ static int open_listener(edo_op *op, edo__address address)
     return 0;
 }
 
-/* What a name needs; in the operation's link.node.next. */
+/* State of a listen by name; in the operation's link.node.next. */
 typedef struct naming {
     edo_op lookup;
     edo_addresses *found;
@@ -199,7 +199,8 @@ static void wake_pausing(edo_listener *listener)
     edo__wake_commit(wake);
 }
 
-/* The claim of the write side, which nobody else makes, keeps the listener while it is closed. */
+/* The claim of the write side, which no other operation makes, keeps the listener alive
+ * meanwhile. */
 void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
@@ -219,7 +220,7 @@ static bool is_shortage(int64_t error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Errors of a connection that broke in the queue; accept(2) says to try again. */
+/* Errors of a connection that broke in the queue; accept(2) asks to retry. */
 static bool is_broken_connection(int64_t error)
 {
     switch (-error) {
