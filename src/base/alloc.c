@@ -1,4 +1,4 @@
-/* The memory hooks, and a count of what is held through them. */
+/* Memory hooks, and a count of the bytes that are held through them. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -36,14 +36,14 @@
 /* A word that this thread alone writes, read by it. The checker knows its value: no step. */
 #define edo_load_own(p)         edo_load_relaxed(p)
 
-/* Figures: what is counted for those who look on, and hints of when to look. Nothing is handed over
- * by them, and whoever reads an old one is late, no more. So the checker makes no steps of them but
- * in models of who goes by them, which are built with EDO_MODEL_FIGURES. */
+/* Figures: counters for inspection, and hints. They publish no memory, and a reader of an old value
+ * is late, no more. So the checker makes no steps of them, except in models of their readers, which
+ * are built with EDO_MODEL_FIGURES. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
 
-/* Compare and swap: on failure *expected holds what was found, read with acquire by _acq_rel, else
+/* Compare and swap: on failure *expected holds the value found, read with acquire by _acq_rel, else
  * relaxed. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)

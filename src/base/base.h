@@ -14,29 +14,31 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* The same for a line of many that somebody asked for: on stderr it may wait for a slow reader. */
+/* The same for one of the lines that a caller has asked for. On stderr it may wait for a slow
+ * reader. */
 void edo__log_patiently(edo_log_level level, const char *line);
 
-/* A line on stderr, now or after a wait of at most a second; else it is dropped. */
+/* Writes a line to stderr. Waits for room for at most a second, then drops the line. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
-/* Reads which levels of the log the environment wants on stderr. Without it the first line does. */
+/* Reads the least level of lines on stderr from the environment. Without this call the first line
+ * does. */
 void edo__log_read_environment(void);
 
 /* Ends the process for a misuse that no error can report: one line that names the call, the rule
  * and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* Set by the runtime: what this thread polls, as text. */
+/* Describes the task that the calling thread polls. Set by the runtime. */
 extern const char *(*edo__describe_current)(char *buffer, size_t size);
 
-/* Set by the runtime: what is to be done before a misuse ends the process. */
+/* Last act before a misuse ends the process. Set by the runtime. */
 extern void (*edo__at_misuse)(void);
 
 #define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 
-/* Debug builds check what costs something to check. */
+/* 1 in debug builds, which make checks that cost time. */
 #if defined NDEBUG || defined EDO_MODEL
 #define EDO_DEBUG 0
 #else

@@ -14,7 +14,7 @@ typedef struct slab {
     edo__node all;  // in all slabs of the heap
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity; // blocks; those from fresh on were never handed out
+    uint32_t used, fresh, capacity; // blocks; the ones from fresh on were never in use
     uint32_t size_class;
     bool listed;
 } slab;
@@ -26,13 +26,13 @@ struct edo__heap {
     edo__node slabs;                      // all of them, also full ones
     edo_atomic(block *) remote;           // freed by other threads; CLOSED when the owner has left
     edo_atomic(int64_t) orphans;          // blocks alive after the close; see edo__heap_close
-    size_t used;                          // blocks handed out and not yet back; owner only
+    size_t used;                          // blocks in use; owner only
 };
 
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* There in a program with AddressSanitizer, also where the library is built without. */
+/* Present in a program with AddressSanitizer, also if the library is built without. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -121,7 +121,7 @@ static void put_back(edo__heap *heap, block *b)
     slab_put(slab_of(b), b);
 }
 
-/* Acquire: what the freeing threads did to their blocks comes before their next use. Partner: the
+/* Acquire: the uses of a block by the freeing thread come before its next use. Partner: the
  * release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
@@ -154,14 +154,14 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* After the close nobody owns the slabs: an orphan is only counted, and all memory goes at once
- * with the last one. */
+/* After the close the slabs have no owner: orphans are only counted, and the last one frees all
+ * memory at once. */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
-/* Release: what this thread did to the block comes before its next use. */
+/* Release: the uses of the block by this thread come before its next use. */
 static void free_remote(edo__heap *heap, block *b)
 {
     block *head = edo_load_relaxed(&heap->remote);
@@ -184,9 +184,9 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(heap, memory);
 }
 
-/* States of `orphans`: 0 while open. Frees after CLOSED count it down, below zero if they come
- * first; the close adds the blocks in use. So exactly one side brings it to zero, and that one
- * frees all. */
+/* States of `orphans`: 0 while open. Each free after CLOSED subtracts one, perhaps before the close
+ * adds the number of blocks in use. So exactly one of them brings the sum to zero, and frees
+ * all. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

@@ -1,13 +1,12 @@
 /* Memory for tasks: blocks of size classes, cut from slabs.
  *
  * A heap is owned by one thread, which allocates; any thread may free. A block freed by another
- * thread goes onto a lock-free stack that the owner empties. A slab is given back when its last
- * block is free, but for one per class. Blocks may outlive the owner: the last to be freed after
+ * thread goes onto a lock-free stack that the owner empties. A slab is released when its last block
+ * is free, except one per class. Blocks may outlive the owner: the last free after
  * edo__heap_close() frees the heap.
  *
- * Slabs are aligned to a power of two that is just larger, so that a block's slab, and so its heap,
- * is found from its address.
- */
+ * Slabs are aligned to the next power of two, so that the address of a block gives its slab and
+ * heap. / */
 #pragma once
 
 #include "base/list.h"
@@ -16,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-    EDO__HEAP_GRAIN = 16, // what every block is aligned to: max_align_t
+    EDO__HEAP_GRAIN = 16, // alignment of every block: max_align_t
     EDO__HEAP_MAX = 1024, // larger blocks come from the hooks one by one
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
 #ifdef EDO_MODEL
@@ -42,5 +41,5 @@ void *edo__heap_alloc(edo__heap *heap, size_t size);
 /* Any thread. mine: the heap that the caller's thread owns, or NULL. */
 void edo__heap_free(edo__heap *mine, void *block);
 
-/* The owner leaves; blocks in use stay valid until they are freed. */
+/* Ends the ownership; blocks in use stay valid until they are freed. */
 void edo__heap_close(edo__heap *heap);

@@ -1,6 +1,6 @@
-/* Intrusive circular lists. A node belongs to one list at a time, and whoever owns the list (its
- * lock or its thread) owns the links of its nodes. Links are written whole: others may read them,
- * to fetch a neighbour ahead of time, and for nothing else. */
+/* Intrusive circular lists. A node belongs to one list at a time. The owner of the list (its lock
+ * or its thread) owns the links of its nodes. Links are written whole: other threads may read them
+ * to prefetch a neighbour, and for nothing else. */
 #pragma once
 
 #include "base/atomic.h"

@@ -4,7 +4,7 @@
 
 uint32_t edo__lock_mark = EDO__LOCK_NEXT_MARK;
 
-/* Another process' mark: its holder is not here, and the lock is ours by the swap. */
+/* A mark of another process: the holder does not exist here, and the swap has taken the lock. */
 static bool is_held_here(uint32_t word)
 {
     return (word & ~(uint32_t)EDO__LOCK_CONTENDED) == edo__lock_mark;

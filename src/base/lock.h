@@ -1,15 +1,14 @@
-/* A lock of four bytes for short critical sections. No user code runs under it, but for a user's own
- * wakeable and the log of the very end (docs/internals/base.md). Under a source's, drivers may make
- * quick system calls and take their own. Any thread.
+/* A lock of four bytes for short critical sections. No user code runs under it, except a user's own
+ * wakeable and the last lines of the log (docs/internals/base.md). Under the lock of a source,
+ * drivers may make quick system calls and take their own lock. Any thread.
  *
- * States: 0 free; MARK taken; MARK + CONTENDED taken, and somebody may sleep (Drepper, "Futexes Are
+ * States: 0 free; MARK taken; MARK + CONTENDED taken, and a thread may sleep (Drepper, "Futexes Are
  * Tricky", mutex 3). Taking acquires what giving released: the partner of each is the other.
  *
- * Forks. MARK is another number in every child of a fork. A lock that a thread of the parent held when
- * it forked has the parent's mark in the child, where that thread does not exist: so it counts as free
- * there. What it guards may be half changed; so code that runs in a child follows no link of its
- * parent's (docs/internals/runtime.md). A lock that is only tried is not the child's to have.
- */
+ * Forks. MARK is another number in every child of a fork. A lock that a thread of the parent held
+ * at the fork has the parent's mark in the child, where that thread does not exist, and counts as
+ * free there. The data under it may be half changed, so code in a child follows no link of its
+ * parent's (docs/internals/runtime.md). edo__lock_try() fails in the child for such a lock. / */
 #pragma once
 
 #include "base/atomic.h"

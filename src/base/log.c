@@ -1,4 +1,4 @@
-/* The log, and the end for misuse. */
+/* The log, and the end of the process for misuse. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 
 enum {
     LINE_SIZE = 512,              // a line of the log; longer ones are cut
-    PRINTED_SIZE = 3 * LINE_SIZE, // one on stderr: a misuse's rule and task, and what stands around
-    PATIENCE = 1000000000,        // nanoseconds, of what was asked for, or is the last line
+    PRINTED_SIZE = 3 * LINE_SIZE, // a line on stderr: rule and task of a misuse, and their frame
+    PATIENCE = 1000000000,        // ns of waiting for room, for lines on request and last lines
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -28,7 +28,7 @@ static edo_log_level wanted_level(void)
     return EDO_LOG_WARN;
 }
 
-/* A later getenv() could meet a setenv() of the program's. */
+/* Early, because a later getenv() could race with a setenv() of the program. */
 void edo__log_read_environment(void)
 {
     edo_store_relaxed(&shown_level, (int)wanted_level());
@@ -36,11 +36,11 @@ void edo__log_read_environment(void)
 
 /* ---- lines on stderr ---- */
 
-/* Lines that did not fit since the last that did. */
+/* Number of lines dropped since the last one that was written. */
 static edo_atomic(uint32_t) dropped;
 
-/* A line waits for a reader that is behind, but only one at a time: after one that waited in vain the
- * next do not. Those that were dropped are counted in front of the next that fits. */
+/* A line waits for a slow reader. After one that has waited in vain the next lines do not wait. The
+ * next line that fits begins with the number of dropped ones. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

@@ -26,7 +26,7 @@ static int set_v4(const char *host, uint16_t port, edo__address *ret)
     return edo__ip_parse(host, EDO__FAMILY_V4, ret->ip);
 }
 
-/* Returns: 0 for what is no number of an interface. */
+/* Returns: 0 for a text that is no number of an interface. */
 static uint32_t interface_number(const char *text)
 {
     size_t digits = strspn(text, DIGITS);
@@ -55,7 +55,7 @@ static int set_v6(char *host, uint16_t port, edo__address *ret)
     return rc < 0 ? rc : edo__ip_parse(host, EDO__FAMILY_V6, ret->ip);
 }
 
-/* Splits "host:port" at the last colon; brackets around the host are taken off. */
+/* Splits "host:port" at the last colon, and removes brackets around the host. */
 static int split(const char *text, char host[EDO__HOST_SIZE], const char **ret_port,
                  bool *ret_brackets)
 {
@@ -104,8 +104,8 @@ void edo__address_to_v4(edo__address *address)
 
 enum { MAX_LABEL = 63 }; // RFC 1035
 
-/* No top-level domain is a number, but inet_aton(3), which getaddrinfo(3) asks first, takes
- * "127.1" and "0x7f.1" for addresses, and so a slip of the pen for another machine. */
+/* No top-level domain is a number. But getaddrinfo(3) asks inet_aton(3) first, which accepts
+ * "127.1" and "0x7f.1" as addresses, so a mistyped address would reach another machine. */
 static bool is_number(const char *label, size_t length)
 {
     if (strspn(label, DIGITS) >= length) return true;
@@ -134,7 +134,7 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* An address is fine as a host: then it is the service that has a name. */
+/* The host may be an address: then only the service is a name. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

@@ -11,7 +11,7 @@ void edo__address_to_v4(edo__address *address);
 
 enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
 
-/* What the system is asked for when a text is no address. */
+/* Host and service to look up, when a text is no address. */
 typedef struct edo__name {
     char host[EDO__HOST_SIZE];
     char service[EDO__SERVICE_SIZE];

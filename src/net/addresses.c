@@ -1,4 +1,4 @@
-/* What a look-up found. */
+/* Addresses that a look-up has found. */
 #include "base/base.h"
 #include "net/lookup.h"
 
@@ -27,8 +27,8 @@ void edo_addresses_destroy(edo_addresses *addresses)
     edo__free(addresses, sizeof *addresses);
 }
 
-/* From `from` on, the first that is of that family, or of another. Returns: its index, or the
- * count. */
+/* Finds the first address from `from` on of that family (same), or of the other one. Returns: its
+ * index, or the count. */
 static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
     while (from < addresses->count && (addresses->items[from].family == family) != same)

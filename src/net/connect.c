@@ -1,5 +1,5 @@
-/* Connecting: the call is made at once; what remains is to wait until the socket is writable, which
- * is a poll request, alike on all drivers. A name is a race (race.c) of such operations. */
+/* Connecting. An operation makes the call at once and waits until the socket is writable, by a poll
+ * request, alike on all drivers. A connect to a name is a race (race.c) of such operations. */
 #include <edo/time.h>
 
 #include "io/io.h"
@@ -65,9 +65,9 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* A connect to a free port of this machine may be given that port as its own: the packets meet, and
- * TCP connects the socket with itself (RFC 9293, section 3.5). Nobody listens there. The reset keeps
- * the port from being held in TIME-WAIT. */
+/* The system may choose the free port of this machine that a socket connects to as the socket's
+ * own. Then TCP connects the socket with itself (RFC 9293, section 3.5), though no listener is
+ * there. The reset avoids TIME-WAIT, which would hold the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;
@@ -182,8 +182,7 @@ static edo_poll connect_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_ops = { .name = "edo_tcp_connect", .poll = connect_poll };
 
-/* RFC 8305, section 5: a delay of 250 ms is recommended; less than 10 ms must not be, and more than
- * 2 s should not be. */
+/* RFC 8305, section 5: 250 ms recommended, at least 10 ms, at most 2 s. */
 #define DEFAULT_DELAY  edo_ms(250)
 #define SHORTEST_DELAY edo_ms(10)
 #define LONGEST_DELAY  edo_s(2)

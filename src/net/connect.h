@@ -15,9 +15,9 @@ typedef struct edo__race edo__race;
  * memory. */
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay);
 
-/* Polled like a leaf, under the fate of the operation that it is part of.
+/* Polls the race like a leaf, under the fate of its operation.
  * Result, once it is EDO_READY: 0 with *ret_conn, or a negative errno. */
 edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn);
 
-/* One that is ready. */
+/* Only of a race that is ready. */
 void edo__race_destroy(edo__race *race);

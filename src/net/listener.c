@@ -19,7 +19,7 @@ struct edo_listener {
     uint32_t conn_traits;      // of its connections
 };
 
-/* To a peer whose connection nobody will take: it learns. */
+/* Resets a connection that cannot be accepted, so that the peer learns of it. */
 static void drop_connection(edo_fd fd)
 {
     edo__socket_reset_at_close(fd);
@@ -238,7 +238,7 @@ static bool is_shortage(int64_t error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Errors of a connection that broke in the queue; accept(2) says to try again. */
+/* Errors of a connection that broke in the queue; accept(2) asks to retry. */
 static bool is_broken_connection(int64_t error)
 {
     switch (-error) {

@@ -1,20 +1,20 @@
-/* Looking up names: in place what is an address already, else on the runtime's pool "dns".
+/* Look-ups of names. An address is answered in place; a name goes to the runtime's pool "dns".
  *
- * The job owns all that it touches, so a cancelled operation leaves it alone and is ready at once;
- * the thread frees it when the system has answered at last. */
+ * The job owns all memory that its thread uses. So a cancelled operation abandons the job and is
+ * ready at once; the thread frees the job when the system has answered. */
 #include <string.h>
 
 #include "net/lookup.h"
 #include "runtime/pool/blocking.h"
 #include "task/op.h"
 
-/* A look-up with a thread; the operation's, or the thread's alone when it was abandoned. */
+/* Look-up on a thread. Belongs to the operation; once abandoned, to the thread. */
 typedef struct job {
     edo__detached head;
     edo_pool *pool;
     edo__name name;
     edo__family family;
-    edo_addresses *found; // empty until it has run
+    edo_addresses *found; // empty until the job has run
 } job;
 
 static job *job_of(edo__detached *head)
@@ -63,7 +63,7 @@ static int create_job(edo_runtime *runtime, const edo__name *name, edo__family f
     return 0;
 }
 
-/* An address is its own look-up. */
+/* Answers an address by itself. */
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);

@@ -5,7 +5,7 @@
 
 #include "net/address.h"
 
-/* Immutable once it was handed out. */
+/* Immutable after the look-up. */
 struct edo_addresses {
     edo__address *items; // edo__alloc()'s
     size_t count;        // at least 1
@@ -19,7 +19,6 @@ edo_op edo__lookup(const char *text, edo__family family, edo_addresses **ret_add
 /* The address at a place below count. */
 edo__address edo__addresses_at(const edo_addresses *addresses, size_t index);
 
-/* The order in which to try them: the families take turns, beginning with that of the first
- * address; within a family they stay as they are (RFC 8305, section 4). ret_order has room for
- * all. */
+/* Order of attempts: families alternate, beginning with that of the first address; the order within
+ * a family stays (RFC 8305, section 4). ret_order has room for all addresses. */
 void edo__addresses_interleave(const edo_addresses *addresses, const edo__address **ret_order);

@@ -4,7 +4,7 @@
 #include "io/io.h"
 #include "net/address.h"
 
-/* Or a negative errno. */
+/* Returns: the descriptor, or a negative errno. */
 static edo_fd socket_of(const edo_io *conn)
 {
     if (!conn) return -EINVAL;
@@ -119,8 +119,8 @@ int edo_tcp_recv_buffer(const edo_io *conn)
 
 /* ---- IP: the options depend on the family ---- */
 
-/* The packets of a socket for both families have the options of the family that they are sent in:
- * IPv4, once it is connected to a peer of IPv4. */
+/* Packets have the options of the family in which they are sent. A socket for both families sends
+ * in IPv4 once it is connected to a peer of IPv4. */
 typedef enum address_families {
     ONLY_V4,
     ONLY_V6,
@@ -143,7 +143,7 @@ static address_families families_of(const edo_io *conn)
     return edo__socket_get(fd, EDO__SOCKET_ONLY_V6) ? ONLY_V6 : BOTH_SENDING_V6;
 }
 
-/* Not by halves: what is not taken in one family is put back in the other. */
+/* Sets both families or none: a failure in IPv4 restores the value in IPv6. */
 static int set_in_families(edo_io *conn, edo__socket_option v4_option, edo__socket_option v6_option,
                            int value)
 {

@@ -1,19 +1,19 @@
-/* Connecting to a name: look-up, then happy eyeballs (RFC 8305).
+/* Connects to names: look-up, then happy eyeballs (RFC 8305).
  *
  *     LOOKING UP --- no address ---------------------------------> ready: its error
  *     LOOKING UP --- addresses, their order fixed ---------------> RACING
  *     RACING ------- an attempt is due, some are left -----------> RACING: one more runs
  *     RACING ------- an attempt failed: the next is due at once -> RACING
  *     RACING ------- a winner -----------------------------------> ENDING: the others are cancelled
- *     RACING ------- none runs, none is left --------------------> ready: what they failed with
+ *     RACING ------- none runs, none is left --------------------> ready: their error
  *     ENDING ------- none runs ----------------------------------> ready: the winner
  *
- * A cancelled operation brings its fate down to the look-up and to every attempt, so it needs no
+ * The fate of a cancelled operation reaches the look-up and every attempt, so cancellation needs no
  * state of its own: all end, and a winner among them is still the result.
  *
- * All of it belongs to the operation; its task is the waker of every attempt. The look-up answers
+ * The race belongs to the operation, whose task is the waker of every attempt. The look-up answers
  * for both families at once, so there is no waiting for the second answer (RFC 8305, section 3).
- */
+ * / */
 #include <edo/time.h>
 
 #include "net/connect.h"
@@ -31,7 +31,7 @@ struct edo__race {
     edo__address local;
     bool has_local;
     bool abandoned; // an attempt was cancelled
-    int error;      // the first of those that tell most, or 0
+    int error;      // first error of the greatest weight, or 0
     int64_t delay;
     int64_t next_start; // when the next attempt is due; 0: at once
     size_t started, running;
@@ -64,7 +64,7 @@ void edo__race_destroy(edo__race *race)
 static int line_up(edo__race *race)
 {
     if (race->lookup.base.result < 0) return (int)race->lookup.base.result;
-    if (race->found->any) return -EINVAL; // everywhere is nowhere
+    if (race->found->any) return -EINVAL; // ":port" names no host to connect to
     race->attempts = edo__alloc(race->found->count * sizeof *race->attempts);
     race->order = edo__alloc(race->found->count * sizeof *race->order);
     if (!race->attempts || !race->order) return -ENOMEM;
@@ -72,8 +72,8 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* How much an error tells. That there is no way from here: nothing about the host. A shortage: the
- * address that failed by it was not even tried. */
+/* Weight of an error in the result. "No route" says nothing about the host. A shortage weighs most:
+ * the address was not even tried. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
 
 static int weight(int error)
@@ -109,7 +109,7 @@ static void poll_attempt(edo__race *race, attempt *one, edo_cx *cx)
     if (one->op.base.result < 0)
         take_failure(race, (int)one->op.base.result);
     else if (race->winner)
-        edo_close(one->conn); // it came in second
+        edo_close(one->conn); // second to connect
     else
         race->winner = one->conn;
 }
@@ -125,7 +125,8 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Under a cancelled operation an attempt fails at once, without effect; and the next is due. */
+/* Under a cancelled operation each attempt fails at once, without effect, so that all get
+ * started. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {
@@ -139,7 +140,7 @@ static void start_due(edo__race *race, edo_cx *cx)
     }
 }
 
-/* Those that stay pending wake the task when they have ended. */
+/* Attempts that stay pending wake the task at their end. */
 static void end_attempts(edo__race *race, edo_cx *cx)
 {
     for (size_t i = 0; i < race->started; i++)

@@ -13,8 +13,9 @@
 
 /* ---- edo_run ---- */
 
-/* Signals are taken before the root is spawned, for workers run it at once. Handler and spawner each
- * write their own word, then read the other's, with a fence between: so one of them cancels it. */
+/* Signals are taken before the root is spawned, for workers run it at once. Handler and spawner
+ * each write their own word, then read the other's, with a fence between: so one of them cancels
+ * it. */
 typedef struct program {
     edo_atomic(edo_task *) root;
     edo__waiter waiter;        // its word says whether a signal came

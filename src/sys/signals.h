@@ -1,7 +1,7 @@
-/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner; the first
- * one of a signal installs the handler, and the last one puts the earlier handler back, unless the
- * program has set another one meanwhile. In the child of a fork all earlier handlers are put back, and
- * no subscriber is left. */
+/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner; the
+ * first one of a signal installs the handler, and the last one puts the earlier handler back,
+ * unless the program has set another one meanwhile. In the child of a fork all earlier handlers are
+ * put back, and no subscriber is left. */
 #pragma once
 
 #include "base/atomic.h"

@@ -1,5 +1,6 @@
-/* Sockets, the files behind descriptors, and network addresses, as the system has them. Every call is
- * for any thread; results are 0 (or as said), or a negative errno. */
+/* Contract with the operating system: sockets, network addresses, and the files behind descriptors.
+ * Every call is for any thread. Results are 0, except where a comment says otherwise, or a negative
+ * errno. */
 #pragma once
 
 #include <edo/base.h>
@@ -7,7 +8,7 @@
 /* ---- addresses ---- */
 
 typedef enum edo__family {
-    EDO__FAMILY_ANY, // of a look-up: both
+    EDO__FAMILY_ANY, // both, in a look-up
     EDO__FAMILY_V4,
     EDO__FAMILY_V6,
 } edo__family;
@@ -21,10 +22,10 @@ typedef struct edo__address {
     bool any;       // ":port": every address of the machine, both families
 } edo__address;
 
-/* Both ends are the same; `any` does not count. */
+/* Compares two addresses, without `any`. */
 bool edo__address_equals(const edo__address *a, const edo__address *b);
 
-/* The IPv4 address inside an IPv6 one ("::ffff:1.2.3.4"). */
+/* Whether an IPv6 address holds an IPv4 one ("::ffff:1.2.3.4"). */
 bool edo__address_is_v4_mapped(const edo__address *address);
 
 /* Reads the numbers of an IP address, without zone and brackets, into an address of that family.
@@ -39,14 +40,14 @@ void edo__ip_format(const edo__address *address, char text[EDO__IP_TEXT_SIZE]);
 /* Number of a network interface. Returns: 0 when there is none of that name. */
 uint32_t edo__interface_number(const char *name);
 
-/* The addresses of a host: as many as there are, in the order in which they should be tried. Blocks
- * for as long as the system likes. service: a port or a name. family: of the addresses, or ANY. The
- * memory of the array is edo__alloc()'s.
- * Returns: how many, at least 1; a negative errno, see edo_lookup(). */
+/* Looks up all addresses of a host, in the order in which to try them. Blocks without limit.
+ * service: a port or a name. family: of the addresses, or ANY. The array comes from edo__alloc().
+ * Returns: their number, at least 1; a negative errno, see edo_lookup(). */
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
-/* Replaces it by another function; NULL sets the system's back. While nobody resolves. For tests. */
+/* Replaces edo__sys_resolve()'s work by another function; NULL: the system's again. Not during a
+ * look-up. For tests. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -62,8 +63,9 @@ int edo__socket_bind(edo_fd fd, const edo__address *address);
 int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
-/* Begins to connect; the socket is writable when that has ended, and edo__socket_error() says how.
- * Returns: 0, also when it has ended already. */
+/* Begins to connect. The socket becomes writable at the end, and edo__socket_error() answers the
+ * result.
+ * Returns: 0, also when the end has come already. */
 int edo__socket_connect(edo_fd fd, const edo__address *address);
 
 /* The address of a socket, and of its peer. -EAFNOSUPPORT for sockets of other families. */
@@ -75,7 +77,7 @@ int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
 
-/* Reads once and drops what was read, without blocking. tcp: the kernel drops it without a copy.
+/* Reads once, without blocking, and drops the bytes. tcp: the kernel drops them without a copy.
  * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
@@ -131,11 +133,10 @@ typedef enum edo__file_kind {
  * error of the question itself, as -EMFILE. */
 int edo__sys_pollable_kind(edo_fd fd);
 
-/* Gives a descriptor that may share its open file with other processes one of its own, non-blocking,
- * under the same number: terminals and named pipes. Where that cannot be had it stays as it is. Only
- * for a descriptor that no driver has met. */
+/* Replaces the open file of a terminal or a named pipe, which other processes may share, by a
+ * non-blocking one of its own under the same number. No effect on other kinds, nor where opening
+ * fails. Only before the first use of the descriptor by a driver. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Undoes that the open file of a descriptor was made non-blocking for a call. When it is not used any
- * more. */
+/* Clears O_NONBLOCK if edo has set it on the open file of a descriptor. After the last use. */
 void edo__sys_put_back_status(edo_fd fd);

@@ -1,6 +1,6 @@
-/* The contract with the operating system: what edo asks of it beside its drivers (driver/driver.h).
- * One folder beside this file implements it. Every call is for any thread unless it says
- * otherwise. */
+/* Contract with the operating system: time, threads, memory, forks. Others are sockets.h, signals.h
+ * and driver/driver.h. One folder per system implements them. Every call is for any thread, except
+ * where its comment names one. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,22 +19,23 @@ uint64_t edo__sys_random(void);
 void edo__sys_futex_wait(uint32_t *word, uint32_t value);
 void edo__sys_futex_wake(uint32_t *word); // one sleeper
 
-/* The same until a moment of edo__sys_now(); INT64_MAX: for ever. */
+/* The same, at most until a moment of edo__sys_now(); INT64_MAX: no limit. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-/* One try more of a loop that waits for a few instructions of another thread: offers the processor,
- * and from the EDO__BRIEF_TRIES-th on sleeps, each time for longer, at most a millisecond. A thread of
- * a higher priority than the other one, on the same processor, would else keep it from ever coming to
- * these instructions. *tries: of this loop; begins at 0. */
+/* Body of a loop that waits for a few instructions of another thread. It yields the processor; from
+ * the EDO__BRIEF_TRIES-th call on it sleeps, each time for longer, at most a millisecond. Without
+ * the sleep a waiter of higher priority on the same processor would keep the other thread from
+ * running.
+ * *tries: number of calls in this loop; begins at 0. */
 void edo__sys_wait_briefly(uint32_t *tries);
 
 enum { EDO__BRIEF_TRIES = 8 };
 
 typedef uintptr_t edo__sys_thread;
 
-/* Starts a thread that runs run(arg) and must be joined or detached.
- * stack_size: at least so many bytes; 0: the system's default. *ret_thread may be written after the
- * thread has begun to run; it has edo__sys_thread_self(). Returns: 0, or why not: -EAGAIN. */
+/* Starts a thread that runs run(arg). It must be joined or detached.
+ * stack_size: bytes, at least; 0: the system's default. *ret_thread may be written after the thread
+ * has begun to run; the thread itself calls edo__sys_thread_self(). Returns: 0; -EAGAIN. */
 int edo__sys_thread_start(void *(*run)(void *arg), void *arg, size_t stack_size,
                           edo__sys_thread *ret_thread);
 edo__sys_thread edo__sys_thread_self(void);
@@ -42,44 +43,44 @@ edo__sys_thread edo__sys_thread_self(void);
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
-/* Bytes of the calling thread's stack that may still be used; SIZE_MAX where it is not known, as on a
- * stack that the program has made itself. A share is kept for signal handlers, and for functions that
- * do not ask. */
+/* Bytes left on the calling thread's stack, without a reserve for signal handlers and for functions
+ * that do not check. SIZE_MAX where the stack is unknown, such as one that the program has made. */
 size_t edo__sys_stack_room(void);
 
-/* The calling thread's number, as the system and debuggers have it; never 0. Async-signal-safe. */
+/* Number of the calling thread, as debuggers show it; never 0. Async-signal-safe. */
 uint32_t edo__sys_thread_id(void);
 
-/* Names the calling thread, for debuggers and lists of threads; cut to what the system takes. */
+/* Names the calling thread, for debuggers and lists of threads. Long names are cut. */
 void edo__sys_thread_name(const char *name);
 
-/* Has the calling thread run on one processor only, if it is there. */
+/* Binds the calling thread to one processor. No effect if the processor does not exist. */
 void edo__sys_thread_pin(int cpu);
 
 /* Processors that this process may use. */
 uint32_t edo__sys_cpu_count(void);
 
-/* Has the thread of that number run call(context) in a signal handler, and waits for it. Not for the
- * calling thread.
- * Returns: 0; -ETIMEDOUT: it did not get to it, and will not any more; -ESRCH: it has ended;
- * -ENOMEM. */
+/* Makes another thread, named by its number, run call(context) in a signal handler, and waits for
+ * the end of that call.
+ * Returns: 0; -ETIMEDOUT: the call has not begun by the deadline, and never will; -ESRCH: the
+ * thread has ended; -ENOMEM. */
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline);
 
-/* In the child of a fork: who had asked, and who was asked, are not there. */
+/* Drops a request of the parent's. In the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
-/* The return addresses on this thread's stack. Also in edo__sys_interrupt's call. */
+/* Return addresses on the calling thread's stack. Also inside of edo__sys_interrupt()'s call. */
 size_t edo__sys_backtrace(void **stack, size_t max);
 
 /* "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Grows in every child of fork(). 0: there is no memory to notice forks. */
+/* Number that grows in every child of fork(). 0: out of memory, forks go unnoticed. */
 uint32_t edo__sys_fork_generation(void);
 
-/* Writes a line to stderr, without blocking and without SIGPIPE. patience: nanoseconds to wait for a
- * reader that is behind. Returns: whether it was written. */
+/* Writes a line to stderr, without SIGPIPE, waiting at most `patience` nanoseconds for a slow
+ * reader.
+ * Returns: whether the line was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
 /* A slot per thread. destroy: called at the end of a thread with its value, unless that is NULL.
@@ -98,18 +99,18 @@ _Noreturn void edo__sys_exit_now(int status);
 /* Memory from the C library; NULL when there is none. */
 void *edo__sys_alloc(size_t size, size_t align);
 
-/* A timer descriptor that becomes readable at a moment; when == INT64_MAX disarms it. */
+/* Timer descriptor: readable from a moment on; when == INT64_MAX: never. */
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
 
 void edo__sys_close(edo_fd fd); // a negative one is ignored
 
-/* Ends the process with one line: the call that waits, or that ends a wait, fails for good. Nobody
- * would ever wake up, or sleep, again. */
+/* Ends the process with one line. For a call that waits, or that ends a wait, and fails for good:
+ * no thread could sleep or be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 
-/* Makes an eventfd, or a timer descriptor, unreadable if it is readable. */
+/* Reads an eventfd or a timer descriptor empty, if it is readable. */
 void edo__sys_event_clear(edo_fd event);

@@ -387,7 +387,7 @@ edo_async_test(cancelled, struct world world; edo_op op; edo_task *task; edo_io 
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
-        names_let_go();
+        names_release();
         names_settle();
 
         for (self->i = 0; self->i < ARRAY_LENGTH(limits); self->i++) {
@@ -441,7 +441,7 @@ async_test(too_late,
             rc = edo_spawn(&self->task, run_op, .op = self->ops[self->i]);
             assert_int_equal(rc, 0);
             names_await_held(self->task, 1);
-            names_let_go();
+            names_release();
             names_await_end();
             edo_task_cancel(self->task);
             edo_await(rc, edo_join(self->task));
@@ -544,7 +544,7 @@ async_test(listening,
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
-        names_let_go();
+        names_release();
         names_settle();
         settle();
         assert_null(self->listener);

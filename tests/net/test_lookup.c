@@ -187,7 +187,7 @@ edo_async_test(stuck, edo_task *task; edo_addresses *addresses; int64_t began; c
         assert_int_equal(rc, -ETIMEDOUT);
         assert_int_equal(edo_now() - self->began, edo_s(5));
         assert_int_equal(names_running(), 1); // still
-        names_let_go();
+        names_release();
         names_settle();
         assert_null(self->addresses);
         edo_await(rc, edo_lookup("host.test:80", &self->addresses)); // the pool goes on
@@ -224,7 +224,7 @@ async_test(queued, edo_task *first, *second; edo_addresses *addresses, *dropped;
         edo_task_cancel(self->second);
         edo_await(rc, edo_join(self->second));
         assert_int_equal(rc, -ECANCELED);
-        names_let_go();
+        names_release();
         edo_await(rc, edo_join(self->first));
         assert_int_equal(rc, 0);
         assert_int_equal(names_calls(), 1);

@@ -77,7 +77,7 @@ static int resolve(const char *host, const char *service, edo__family family,
 
 void names_install(void)
 {
-    names_let_go();
+    names_release();
     pthread_mutex_lock(&names.lock);
     names.count = 0;
     names.error = 0;
@@ -88,7 +88,7 @@ void names_install(void)
 
 void names_remove(void)
 {
-    names_let_go();
+    names_release();
     edo__sys_set_resolver(NULL);
 }
 
@@ -116,7 +116,7 @@ void names_hold(void)
     pthread_mutex_unlock(&names.lock);
 }
 
-void names_let_go(void)
+void names_release(void)
 {
     pthread_mutex_lock(&names.lock);
     names.hold = false;

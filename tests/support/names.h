@@ -16,9 +16,9 @@ void names_add(const char *host, const char *address);
 /* From now on every look-up fails; 0: no more. */
 void names_fail(int error);
 
-/* From now on look-ups wait until they are let go. */
+/* From now on look-ups wait until names_release(). */
 void names_hold(void);
-void names_let_go(void);
+void names_release(void);
 
 bool names_are_held(unsigned count); // at least so many
 

@@ -1,6 +1,6 @@
 /* edo-test: once */
-/* The dispatcher of signals: who is called, what becomes of the earlier handler, the child of a fork, and
- * subscribers that leave while handlers run. */
+/* The dispatcher of signals: who is called, what becomes of the earlier handler, the child of a
+ * fork, and subscribers that leave while handlers run. */
 #include "runtime/fixture.h"
 
 #include <sched.h>

@@ -1,4 +1,4 @@
-/* What ends a wait, and waits that fail. */
+/* Eventfds, which end waits; and waits that fail. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Having another thread run a function now, in a signal handler; and stacks. */
+/* Functions run on another thread, in a signal handler; and stacks. */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,15 +11,15 @@
 #include "sys/signals.h"
 #include "sys/sys.h"
 
-/* The signal is SIGURG: by default it is ignored, few programs use it, and debuggers pass it on. (Go has
- * chosen it for the same reasons.) */
+/* The signal is SIGURG: by default it is ignored, few programs use it, and debuggers pass it on.
+ * (Go has chosen it for the same reasons.) */
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
-/* One request at a time. FREE -> ASKED -> RUNNING (the handler, by compare-and-swap) -> DONE; or
- * ASKED -> FREE when time is up: whichever comes first, so a handler that comes late runs nothing.
- * The word has the thread in it, so one that comes even later does not take another's request for
- * its own. (Linux has no thread numbers above 2^22.) */
+/* The one request. FREE -> ASKED -> RUNNING (the handler) -> DONE; or ASKED -> FREE at the
+ * deadline. Both steps from ASKED are compare-and-swaps, so a handler that comes after the deadline
+ * runs nothing. The word holds the thread's number, so a handler that comes during the next
+ * request, for another thread, runs nothing either. (Linux has no thread numbers above 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -46,7 +46,8 @@ void edo__sys_forget_interrupt(void)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT, .notify = on_signal };
 
-/* Once per process, under the lock. The first backtrace loads a library, which no handler may do. */
+/* Once per process, under the lock. The first backtrace loads a library, which no handler may
+ * do. */
 static int set_up(void)
 {
     void *stack[1];
@@ -71,8 +72,8 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* The program may have set a handler of its own since, which calls ours, or does not. Said once, and
- * again after ours was in force in between. */
+/* Warns that the program has set a handler of its own, which may not call the dispatcher's. Once,
+ * and again after the dispatcher's was in force in between. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
@@ -130,7 +131,7 @@ void edo__sys_thread_pin(int cpu)
     cpu_set_t set;
     CPU_ZERO(&set);
     if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET((size_t)cpu, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // one that is not there: no pinning
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // may fail: then it is not bound
 }
 
 uint32_t edo__sys_cpu_count(void)

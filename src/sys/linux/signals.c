@@ -1,24 +1,26 @@
 /* The dispatcher of sys/signals.h.
  *
- * Each signal has a list of subscribers and a count of the handlers that run, on any threads. A handler
- * takes no lock:
+ * Each signal has a list of subscribers and a count of the handlers that run, on any threads. A
+ * handler takes no lock:
  *
  *     handler                               unsubscriber
  *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
  *     walks the list    (acquire)           handlers += 0           (acquire, release)
  *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
  *
- * The two additions are read-modify-writes of one word, so one comes first. If the handler's does, the
- * unsubscriber reads a count above 0 and waits for the subtraction, which releases all that the handler
- * did with the subscriber. If the unsubscriber's does, the handler acquires the unlinking and does not
- * find the subscriber. An unlinked subscriber keeps its `next`, so a handler that stands on it goes on
- * to those behind; one of these cannot go away either, because its unsubscriber waits for the same count.
+ * The two additions are read-modify-writes of one word, so one comes first. If the handler's does,
+ * the unsubscriber reads a count above 0 and waits for the subtraction, which releases all that the
+ * handler did with the subscriber. If the unsubscriber's does, the handler acquires the unlinking
+ * and does not find the subscriber. An unlinked subscriber keeps its `next`, so a handler that
+ * stands on it goes on to those behind; one of these cannot go away either, because its
+ * unsubscriber waits for the same count.
  *
- * A link is stored with release and read with acquire, so a handler that finds a subscriber finds it
- * whole, also by a link that an unlinking has changed.
+ * A link is stored with release and read with acquire, so a handler that finds a subscriber finds
+ * it whole, also by a link that an unlinking has changed.
  *
- * Each link is changed by one store, so the list of a process that forks at any moment is whole in the
- * child. The child drops all lists all the same: its subscribers belong to threads of the parent. */
+ * Each link is changed by one store, so the list of a process that forks at any moment is whole in
+ * the child. The child drops all lists all the same: its subscribers belong to threads of the
+ * parent. */
 #include "sys/signals.h"
 
 #include <signal.h>
@@ -31,8 +33,9 @@
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
-/* At most one of plain and with_info is set. A handler may read them while a subscriber writes them: it
- * then calls the handler before or after, or none, as if the signal had come at another moment. */
+/* At most one of plain and with_info is set. A handler may read both while a subscriber writes
+ * them. It then calls the previous, the next or no earlier handler, as if the signal had come at
+ * another moment. */
 typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
@@ -121,7 +124,7 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* The signals of the dispatcher wait for each other. */
+/* No signal of the dispatcher interrupts the handler of another one. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
@@ -143,8 +146,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* A shell has its background jobs ignore SIGINT, as nohup does with SIGHUP: what is ignored is not meant
- * for this process. */
+/* Background jobs of a shell ignore SIGINT, and programs under nohup SIGHUP: an ignored signal is
+ * not meant for this process. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };

@@ -1,11 +1,11 @@
-/* The status of open files. O_NONBLOCK belongs to the open file, not to the descriptor: a shell and
- * the programs that it starts have one for their terminal. So it is changed only where nothing else
- * keeps a call from blocking; it is looked at before every call that relies on it, because others
- * may clear it; and it is put back.
+/* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor: a shell and the
+ * programs that it starts share one for their terminal. So the flag is set only where nothing else
+ * keeps a call from blocking. It is checked before every such call, because other processes may
+ * clear it, and restored at the end.
  *
- * Another process that clears it between the look and the call makes the call block. Nothing in
- * Linux closes that gap for such files. Terminals and named pipes, where it matters, are opened
- * anew instead (edo__sys_make_private). */
+ * Another process that clears the flag between the check and the call makes the call block. Linux
+ * has no remedy for such files. Terminals and named pipes, where this matters, are opened anew
+ * instead (edo__sys_make_private). */
 #include "sys/linux/status.h"
 
 #include <fcntl.h>
@@ -22,9 +22,9 @@
 #include "base/lock.h"
 #include "sys/sockets.h"
 
-/* ---- what was changed ---- */
+/* ---- changes ---- */
 
-enum { MOST_CHANGES = 256 }; // those beyond are not put back
+enum { MOST_CHANGES = 256 }; // changes beyond are not undone
 
 static struct {
     edo__lock lock;
@@ -39,7 +39,7 @@ static void clear_flag(int fd)
     if (status >= 0) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-/* Under the lock. Returns: its index, or the count. */
+/* Under the lock. Returns: the index, or the count. */
 static unsigned find(int fd)
 {
     unsigned i = 0;
@@ -77,8 +77,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* The count is read without the lock: what changed the status of this descriptor was an operation on
- * its source, which has ended. */
+/* The count is read without the lock: an operation on the descriptor's source, which has ended,
+ * made the change. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -92,13 +92,14 @@ void edo__sys_put_back_status(edo_fd fd)
     if (i < count) clear_flag(fd);
 }
 
-/* They are the parent's to put back. The lock may have been taken by a thread that is not there. */
+/* The parent undoes its changes itself. No lock is taken: a thread of the parent may have held
+ * it. */
 void edo__status_forget(void)
 {
     edo_store_relaxed(&changes.count, 0);
 }
 
-/* ---- what a file is ---- */
+/* ---- kinds of files ---- */
 
 static edo__file_kind kind_of(mode_t mode)
 {
@@ -111,7 +112,7 @@ static edo__file_kind kind_of(mode_t mode)
     }
 }
 
-/* epoll alone says so: poll(2) takes all else for ready. */
+/* Asks epoll: poll(2) reports files that cannot be polled as ready. */
 static int check_pollable(int fd)
 {
     struct epoll_event event = { .events = EPOLLET };
@@ -136,14 +137,16 @@ int edo__sys_pollable_kind(edo_fd fd)
 
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
-/* A pipe without a name takes flags of calls; to open it anew needs rights that its heirs may lack. */
+/* An unnamed pipe needs no file of its own, because it accepts RWF_NOWAIT. Opening it anew could
+ * fail for lack of rights. */
 static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
     return kind == EDO__FILE_PIPE && fstatfs(fd, &file_system) == 0 && file_system.f_type != PIPEFS;
 }
 
-/* To open the master of a terminal makes another terminal. Only a master has a number to ask for. */
+/* The master of a pseudo-terminal is excluded: opening it makes another terminal. Only a master
+ * answers TIOCGPTN. */
 static bool is_terminal(int fd, edo__file_kind kind)
 {
     unsigned number;
@@ -179,8 +182,8 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
     ret_masked->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-/* The kernel sends it to the thread that writes, which is this one. One that was pending before is
- * the program's, and takes up ours. */
+/* The kernel sends the signal to the thread that writes: this one. A signal that was pending before
+ * is the program's, and ours has merged with it. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {
     int saved = errno;

@@ -4,15 +4,15 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Makes the open file non-blocking, where it is not. What was changed is put back by
- * edo__sys_put_back_status(), or when the process exits. Returns: 0, or -1 and errno. */
+/* Makes an open file non-blocking. edo__sys_put_back_status(), or the exit of the process, undoes
+ * the change. Returns: 0, or -1 and errno. */
 int edo__status_set_nonblocking(int fd);
 
 /* In the child of a fork, before it has other threads. */
 void edo__status_forget(void);
 
-/* The calling thread's SIGPIPE is blocked from the first to the second; one that was raised between
- * them (`raised`) is taken back. */
+/* Mask and unmask block SIGPIPE in the calling thread between them. raised: a call between them has
+ * raised the signal; unmask consumes it. */
 typedef struct edo__masked_sigpipe {
     sigset_t before;
     bool was_pending;

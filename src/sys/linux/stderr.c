@@ -1,5 +1,5 @@
-/* Lines on stderr that hold nobody up. The descriptor is shared with the program, and often with other
- * processes, so its flags are not ours to change. */
+/* Lines on stderr that do not block. The descriptor is shared with the program, and often with
+ * other processes, so its flags stay as they are. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,8 +19,8 @@ static bool is_writable(int64_t patience)
     return n == 1 && fd.revents == POLLOUT;
 }
 
-/* Another writer may have filled a pipe or a socket since it was asked; then the call blocks, unless
- * it is told not to. A file knows no such call, or refuses it now and then without being full. */
+/* RWF_NOWAIT: another writer may have filled the pipe or socket since the poll, and a plain write
+ * would block. Regular files reject the flag, or answer EAGAIN without being full. */
 static ssize_t write_now(const char *text, size_t size)
 {
     struct stat status;
@@ -40,8 +40,8 @@ static sigset_t set_of_sigpipe(void)
     return set;
 }
 
-/* The reader may go between the look and the write. SIGPIPE is sent to the thread that writes, which
- * takes it back, unless one of the program's was pending before. */
+/* The reader may close between the poll and the write. The writing thread receives SIGPIPE and
+ * consumes it, unless a SIGPIPE of the program's was pending before. */
 static ssize_t write_without_signal(const char *text, size_t size)
 {
     sigset_t pipe = set_of_sigpipe(), before, pending;

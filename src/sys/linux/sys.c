@@ -1,4 +1,4 @@
-/* The contract of sys/sys.h on Linux, but for the drivers. */
+/* Contract of sys/sys.h on Linux: the larger part. */
 #include "sys/sys.h"
 
 #include <linux/futex.h>
@@ -36,7 +36,7 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
-/* A wait that fails for good would be called again at once, for ever. */
+/* Callers repeat a wait that has returned, so one that fails for good would spin. */
 static void check_futex(long rc)
 {
     if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
@@ -50,8 +50,8 @@ static void check_futex(long rc)
 #endif
 
 #ifdef __SANITIZE_THREAD__
-/* ThreadSanitizer only notes a signal, and has its handler run in the next call that it knows. It
- * does not know syscall(): so a sleeping thread makes another one from time to time. */
+/* ThreadSanitizer defers the handler of a signal to the next call that it intercepts. It does not
+ * intercept syscall(), so a sleeping thread makes another call from time to time. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 {
     const struct timespec a_while = { .tv_nsec = NANOSECONDS / 10 }, none = { 0 };
@@ -70,7 +70,7 @@ void edo__sys_futex_wake(uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* A wait with an absolute moment is the bitset kind; all bits: any wake. */
+/* The bitset kind of wait takes an absolute moment; all bits match any wake. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
@@ -81,7 +81,7 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 
 enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
 
-/* Nobody wakes the word: the wait ends with its time. */
+/* No thread wakes the word: the wait ends at its deadline. */
 void edo__sys_wait_briefly(uint32_t *tries)
 {
     uint32_t nobody = 0, sleeps = (*tries)++;
@@ -118,7 +118,7 @@ void *edo__sys_alloc(size_t size, size_t align)
 
 /* ---- threads ---- */
 
-/* The system refuses stacks below its minimum, and perhaps those that are not whole pages. */
+/* The system refuses stacks below its minimum; some refuse parts of pages. */
 static size_t rounded_stack(size_t size)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN), page = (size_t)sysconf(_SC_PAGESIZE);
@@ -155,10 +155,10 @@ void edo__sys_thread_detach(edo__sys_thread thread)
     pthread_detach((pthread_t)thread);
 }
 
-enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // a quarter of a small one is kept
+enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // reserve of a small stack: a quarter
 
 typedef struct stack {
-    uintptr_t first, size; // 0: not asked so far
+    uintptr_t first, size; // 0: not known yet
 } stack;
 
 static _Thread_local stack own_stack __attribute__((tls_model("initial-exec")));
@@ -234,7 +234,7 @@ static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
 
 static void count_fork(void)
 {
-    thread_id = 0; // the child's is another
+    thread_id = 0; // the child has another number
     edo__signals_leave_parent();
     edo__sys_forget_interrupt();
     edo__locks_leave_parent();
@@ -242,7 +242,8 @@ static void count_fork(void)
     edo_add_relaxed(&fork_generation, 1);
 }
 
-/* Two threads at a time may both set the handler: a fork counts twice then, which tells as much. */
+/* Two threads at a time may both register the handler. A fork then counts twice, which does no
+ * harm. */
 static uint32_t watch_forks(void)
 {
     uint32_t generation = NOT_WATCHED;
