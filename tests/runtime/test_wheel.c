@@ -38,7 +38,7 @@ static unsigned expire_some(int64_t now, size_t most)
     for (edo__timer *timer = edo__wheel_expire(&wheel, now, most); timer; timer = next, count++) {
         next = timer->next;
         assert_true(edo__timer_is_armed(timer)); // until its firing is over
-        edo__timer_let_go(timer);
+        edo__timer_release(timer);
         assert_true(timer->when <= now); // never early
     }
     return count;

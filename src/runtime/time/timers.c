@@ -1,17 +1,16 @@
 /* The one timer of each task.
  *
- * It lies in the wheel of the seat that armed it, which the task remembers (EDO__SEAT_WHEEL). Only
- * the task's poller arms and disarms it; the thread of any seat may fire it, for helpers fire the
- * wheels of workers that are stuck, and under a test clock whoever is awake fires all. A wheel's
- * lock guards its links; without one, where there is one thread only.
+ * It lies in the wheel of the seat that armed it, whose index the task stores (EDO__SEAT_WHEEL). Only
+ * the task's poller arms and disarms it. The thread of any seat may fire it: helpers fire the wheels
+ * of workers that are stuck, and under a test clock every worker that is awake fires all. A wheel's
+ * lock guards its links; a current-thread runtime needs none.
  *
- * Firing prepares the task's wake under the lock, and only then lets the timer go (release on
- * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
- * any more, and may end the task; unless the wake owns the queue entry, and then the task cannot
- * end before it was queued. */
+ * Firing prepares the task's wake under the lock, and only then releases the timer (a store to pprev
+ * with release). A poller that finds pprev cleared (acquire) knows that the firing is done with the
+ * task, and may end it. If the wake owns the queue entry, the task cannot end before it is queued. */
 #include "runtime/runtime.h"
 
-enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls by default
+enum { LEAST_FIRED = 64 }; // per firing: more than a turn polls by default
 
 static void lock_wheel(edo__worker *of)
 {
@@ -28,7 +27,7 @@ static edo__worker *seat_of_wheel(const edo_task *task)
     return task->runtime->seats[task->head.private_[EDO__SEAT_WHEEL]];
 }
 
-/* Returns: whether it stays armed, early enough. */
+/* Disarms the timer unless it is early enough. Returns: whether it stays armed. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
     if (!edo__timer_is_armed(&task->timer)) return false;
@@ -41,9 +40,9 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* The task's timer moves only when it must fire earlier: one that fires too early costs a poll, one
- * per period of a limit that is always renewed. It goes to the poller's own wheel, whose thread is
- * awake: so no wait has to be cut short. */
+/* The timer moves only when it must fire earlier. A timer that fires too early costs one poll per period
+ * of a limit that is always renewed. It goes into the poller's own wheel, whose thread is awake: no
+ * wait needs to be cut short. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN is for take_out
@@ -67,7 +66,7 @@ int64_t edo__timers_next(edo__worker *of)
     return next;
 }
 
-/* Under the lock. Returns: a list of tasks whose queue entries are ours. */
+/* Under the lock. Returns: a list of tasks whose queue entries the caller owns. */
 static edo_task *expire(edo__worker *of, int64_t now, size_t most)
 {
     edo_task *first = NULL, **end = &first;
@@ -76,7 +75,7 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
         edo__timer *next = timer->next;
         edo_task *task = edo__container(timer, edo_task, timer);
         bool owned = edo__task_prepare(task);
-        edo__timer_let_go(timer);
+        edo__timer_release(timer);
         if (owned) {
             edo__task_prefetch(task);
             edo__task_prefetch_neighbours(task);
@@ -89,9 +88,9 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     return first;
 }
 
-/* What does not fit into the ring stays in the wheel, in its order, rather than to queue behind all
- * that is ready in the whole runtime. But some always fire, so that a full ring cannot hold timers
- * up. They are few enough to stay in the caches until they are polled. */
+/* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
+ * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
+ * to stay in the caches until their tasks are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;
