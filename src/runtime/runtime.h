@@ -239,11 +239,11 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 
-/* How long the watcher may sleep until its next look. */
+/* Time that the watcher may sleep until its next inspection. */
 int64_t edo__watch_period(edo__worker *worker);
 
-/* A look at the others: worker->owes_help is set if it finds one that is stuck. Its thread. */
-void edo__watch_look(edo__worker *worker, int64_t now);
+/* Inspects the others: sets worker->owes_help if one is stuck. Its thread. */
+void edo__watch_inspect(edo__worker *worker, int64_t now);
 
 /* ---- monitor.c ---- */
 

@@ -1,5 +1,4 @@
-/* The threads of a runtime with workers: their start, their loop, their end; and the help that one
- * gives to another. */
+/* The threads of a runtime with workers: start, loop, end, and help for stuck workers. */
 #include <sched.h>
 #include <stdio.h>
 
@@ -28,7 +27,7 @@ static void *run_worker(void *argument)
     settle_in(worker);
     if (worker->is_spare) edo__idle_arrive(worker);
     edo__hooks_thread(runtime, true);
-    while (!edo_load_relaxed(&runtime->is_stopping)) // who stops them joins them
+    while (!edo_load_relaxed(&runtime->is_stopping)) // the join orders
         edo__worker_turn(worker);
     edo__hooks_thread(runtime, false);
     edo_store_relaxed(&worker->has_left, 1); // the join orders
@@ -46,7 +45,7 @@ int edo__worker_start(edo__worker *worker)
 
 /* ---- help ---- */
 
-/* The owner may be back at any moment: it waits for this batch of its driver, and of its wheel. */
+/* The owner may return at any moment. It waits for this batch of its driver and of its wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {
@@ -72,17 +71,17 @@ void edo__worker_help(edo__worker *worker)
 
 #define LEAVE_CHECK edo_ms(1)
 
-static void tell_to_leave(edo_runtime *runtime)
+static void ask_to_leave(edo_runtime *runtime)
 {
-    edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
+    edo__lock_take(&runtime->idle.lock); // closes the list of sleepers
     edo_store_relaxed(&runtime->is_stopping, true);
     edo__lock_give(&runtime->idle.lock);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         edo__worker_notify(runtime->seats[i]);
 }
 
-/* Only a worker that is stuck in user code does not leave: it may yet enter that, so it is looked at
- * from time to time. */
+/* Only a worker that is stuck in user code does not leave. A worker may still enter such code, so it is
+ * inspected from time to time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {
@@ -109,8 +108,8 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     bool all = true;
     if (runtime->is_on_quit) edo__quit_leave();
-    edo__monitor_stop(runtime); // so no seat is added any more
-    tell_to_leave(runtime);
+    edo__monitor_stop(runtime); // no seat is added after this
+    ask_to_leave(runtime);
     for (uint32_t i = 0; i < edo__seat_count(runtime); i++)
         if (!join_one(runtime->seats[i], deadline)) all = false;
     return all;
@@ -118,7 +117,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 int edo__threads_start(edo_runtime *runtime)
 {
-    int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
+    int rc = edo__monitor_start(runtime); // first: workers may need it at once
     for (uint32_t i = 0; i < runtime->worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->seats[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {
@@ -143,7 +142,7 @@ int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
     edo__worker *worker = edo__in_task() ? edo__self.worker : NULL;
     if (!worker || !worker->is_shared) return fn(arg);
     struct edo__thread outer = edo__self;
-    edo__self = (struct edo__thread){ // not inside a task, nor a worker
+    edo__self = (struct edo__thread){ // neither inside a task nor a worker
                                       .runtime = outer.runtime,
                                       .serves = outer.runtime
     };

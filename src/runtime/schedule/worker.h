@@ -1,7 +1,7 @@
 /* A seat: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
  * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
  *
- * The seat's thread is the owner of all of it; what other threads touch is marked. */
+ * The seat's thread owns all of it, except for the members under "any thread". */
 #pragma once
 
 #include <edo/runtime.h>
@@ -14,7 +14,7 @@
 #include "runtime/time/wheel.h"
 #include "sys/sys.h"
 
-/* Where the owner is, for wakes from other threads.
+/* State of the owner, for wakes from other threads.
  *
  *     AWAKE --- the owner is about to sleep: CAS --> PARKED
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
@@ -25,45 +25,45 @@
  * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* The tasks that a seat has entered, until they end. The lock. */
+/* The tasks that were spawned into a seat, until they end. Guarded by the lock. */
 typedef struct edo__shard {
     edo__lock lock;
-    bool closed; // no more
+    bool closed; // refuses tasks
     edo__node tasks;
     edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* The tasks in it, at this moment; exact under the lock. Any thread. */
+/* Number of tasks in it; exact under the lock. Any thread. */
 static inline size_t edo__shard_count(const edo__shard *shard)
 {
     uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* What metrics.c reads: the owner's alone to write. Those of the first line change with almost every
- * poll: the owner counts them in plain words, and publishes them once per turn. */
+/* Counters for metrics.c, written by the owner. Those of the first line change with almost every poll,
+ * so the owner counts them in plain words and publishes them once per turn. */
 typedef struct edo__counters {
     edo_atomic(uint64_t) polls, local_pushes, local_depth;
     edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
-    edo_atomic(uint64_t) parks; // into sleep, and out of it: odd while it sleeps
+    edo_atomic(uint64_t) parks; // entries into sleep and returns: odd while it sleeps
     edo_atomic(uint64_t) busy;  // nanoseconds awake
     edo_atomic(int64_t) mean_poll;
 } edo__counters;
 
-/* Why a worker does not serve its seat. */
+/* Reasons for which a worker does not serve its seat. */
 enum {
-    EDO__STUCK_LONG = 1,     // in the turn `stuck_turn`, for long; any thread sets it
+    EDO__STUCK_LONG = 1,     // its turn `stuck_turn` takes long; any thread sets it
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
 };
 
-/* Bits of edo__worker.observed: why polls take the slow way. The first one may be a task's own. */
+/* Bits of edo__worker.observed: reasons for the slow way of polls. The first may be a task's own. */
 enum {
-    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // hooks or histograms want all
-    EDO__POLL_TIMED = 8,                   // long ones were seen lately; fixed for a turn
+    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // for hooks or histograms
+    EDO__POLL_TIMED = 8,                   // long polls were seen lately; fixed for a turn
     EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
 };
 
-/* What a worker among others did in its last turns. */
+/* Sums over the last turns of a worker among others. */
 typedef struct edo__recent {
     int64_t busy; // nanoseconds
     int64_t polls, ended;
@@ -74,81 +74,81 @@ typedef struct edo__worker {
     edo_runtime *runtime;
     edo_driver *driver;
     edo__heap *heap;
-    size_t heap_max; // largest block that is taken from it
+    size_t heap_max; // bytes; largest block that comes from the heap
     uint32_t index;
-    bool is_shared;     // one of several, which help each other
-    bool is_spare;      // takes part only while somebody is stuck
+    bool is_shared;     // one of several workers
+    bool is_spare;      // works only while another worker is stuck
     bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;     // among the sleepers; the idle lock
-    bool rests;         // a spare one that sleeps, or has no thread yet; the idle lock
-    bool keeps_yielded; // tasks that yield are kept, see task/state.h
-    bool owes_help;     // it has found one that is stuck, and has not helped since
+    bool rests;         // a spare worker sleeps, or has no thread yet; the idle lock
+    bool keeps_yielded; // tasks that yield are kept; see task/state.h
+    bool owes_help;     // found a stuck worker, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
     uint64_t notify_at; // length of its queue from which a wake of another worker pays
     int64_t mean_poll;  // nanoseconds
     edo__recent recent;
-    const edo_task *in_hand; // around a poll that is observed: while hooks are called for it
+    const edo_task *in_hand; // of an observed poll, while hooks are called for it
     uint64_t ended;          // tasks, in all
     struct {
         uint64_t polls;
         int64_t at;
-    } exchanged;               // when it last moved tasks between ring and overflow
-    uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
-    int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
+    } exchanged;               // the last exchange of ring and overflow
+    uint32_t passed_over;      // turns since a task of `yielded` was last taken
+    int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
     uint64_t next_id, last_id; // task ids in hand
     struct {
-        edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
+        edo_task *first, **end; // all tasks of a current-thread runtime; else pinned ones
         size_t count;
     } local;
-    uint64_t local_pushes;                           // wakes and spawns by its own thread
-    int64_t awake_since;                             // what is not in counters.busy yet
-    int64_t watch_period;                            // ns; time between two inspections of others
-    uint64_t watched_polls;                          // polls at the last inspection
-    uint64_t parked_polls;                           // when it last went to sleep
+    uint64_t local_pushes;  // wakes and spawns by its own thread
+    int64_t awake_since;    // ns; start of the time that is not in counters.busy
+    int64_t watch_period;   // ns; time between two inspections of others
+    uint64_t watched_polls; // polls at the last inspection
+    uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
-    bool is_started;                                 // its thread has begun; the idle lock
+    bool is_started;                                 // its thread runs; the idle lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
-    edo__sys_thread thread;                            // to be joined, if has_thread
+    edo__sys_thread thread;                            // joined if has_thread
     bool has_thread;
 
     /* any thread */
-    edo_atomic(uint32_t) thread_id; // who has the seat, or had it last; 0: nobody so far
+    edo_atomic(uint32_t) thread_id; // of the last owner; 0: none yet
     edo__shard shard;
-    edo__lock wheel_lock; // of wheel, where the seat is shared
+    edo__lock wheel_lock; // guards wheel, if is_shared
     edo__wheel wheel;
-    edo__lock turn_lock;           // of the driver's turns, where the seat is shared
-    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this seat
-    edo_atomic(uint64_t) handed;   // tasks pushed there by others; and taken from there
+    edo__lock turn_lock;           // held during turns of the driver, if is_shared
+    edo_atomic(edo_task *) inject; // stack of tasks that others woke for this seat
+    edo_atomic(uint64_t) handed;   // tasks pushed there, and taken from there
     edo_atomic(uint64_t) taken;
-    edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
+    edo__io_counters past_io; // of its closed driver; the runtime's driver_lock
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next;     // the next-task slot: only the owner fills it
+    edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
     edo_atomic(uint64_t) turns;      // of its driver; the owner writes
-    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); when it was awake between two turns
-    edo_atomic(bool) is_hurried;     // its driver has waited too long: the monitor writes
-    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*; 0: it is not
+    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
+    edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
+    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
     edo_atomic(uint32_t) has_left;   // its thread ends; a futex
     edo_atomic(bool) keeps_ready;    // its tasks end too soon to be worth a thief; the owner writes
     edo__lock overflow_lock;
-    edo__backlog overflow; // what the ring has no room for
+    edo__backlog overflow; // tasks without room in the ring
     edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
     edo__queue queue;
 } edo__worker;
 
-/* Its tasks in ring and overflow, at this moment. Any thread. */
+/* Number of tasks in ring and overflow. Any thread. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
-/* Whether it is stuck right now. The mark alone does not say so: it is taken off a little after the turn
- * has ended. Any thread. */
+/* Whether it is stuck now. The mark alone is not enough, for it is cleared some time after the end of
+ * the turn. Any thread. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
@@ -163,7 +163,7 @@ static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
     return !edo_load_figure(&worker->keeps_ready) && edo__worker_length(worker);
 }
 
-/* The seat that this thread has in the runtime, or NULL. */
+/* The calling thread's seat in the runtime, or NULL. */
 static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
 {
     edo__worker *worker = edo__self.worker;
@@ -175,12 +175,12 @@ static inline edo__worker *edo__seat_in(const edo_runtime *runtime)
 /* Makes one, with its driver and heap. Returns: as edo_runtime_create(). */
 int edo__worker_create(edo_runtime *runtime, uint32_t index, edo__worker **ret_worker);
 
-/* Ends driver and heap; the rest of the seat stays for those who hold a reference to the runtime,
- * until the last of them frees it. */
+/* Closes driver and heap. The rest of the seat stays until the last reference to the runtime is
+ * released. */
 void edo__worker_close(edo__worker *worker);
 void edo__worker_free(edo__worker *worker);
 
-/* ---- work.c: which task is next ---- */
+/* ---- work.c: the queues ---- */
 
 /* Queues a task. Owner. */
 void edo__worker_push(edo__worker *worker, edo_task *task);
@@ -194,11 +194,11 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
     worker->local.count++;
 }
 
-/* Queues a task where others find it too. Owner. */
+/* Queues a task where thieves find it. Owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
-/* Queues a task that is ready again right after a long poll: behind those that are woken until its
- * turn comes. Owner. */
+/* Queues a task that is ready again right after a long poll, behind the tasks that are woken until its
+ * turn. Owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the others. Owner. */
@@ -210,7 +210,7 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* The caller lessens the count: where all tasks come from here, once per turn. */
+/* The caller decrements the count; a current-thread runtime once per turn. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -222,7 +222,7 @@ static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 
 edo_task *edo__worker_pop_shared(edo__worker *worker);
 
-/* The next task of the seat's own, or NULL. Owner. */
+/* Pops the next task of the seat, or NULL. Owner. */
 static inline edo_task *edo__worker_pop(edo__worker *worker)
 {
     return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
@@ -231,33 +231,33 @@ static inline edo_task *edo__worker_pop(edo__worker *worker)
 /* Whether it has tasks of its own. Owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
 
-/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
- * one. */
+/* Steals from the other workers, or takes from the inject queue. Owner. Returns: whether it has tasks
+ * now. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if what waits here is worth it. Owner. */
+/* Wakes another worker if the tasks that wait here are worth it. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Takes one of those that yielded after a long poll. Owner. */
+/* Moves a task that yielded after a long poll into the ring. Owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
-/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
+/* Moves a share of the overflow into the ring. now: ns of edo__sys_now(). Owner. */
 void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
-/* Takes a share of the runtime's inject queue. Owner. */
+/* Moves a share of the runtime's inject queue into the ring. Owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
-/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
- * of `worker`. */
+/* Takes the tasks of a stuck worker, except for pinned ones, into queues that are empty. Owner of
+ * `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 
-/* Takes the tasks of the seat's inject stack. Owner. */
+/* Queues the tasks of the seat's inject stack. Owner. */
 void edo__worker_drain_inject(edo__worker *worker);
 
-/* Hands a task to a seat. Any thread; async-signal-safe. */
+/* Pushes a task onto the inject stack of a seat. Any thread; async-signal-safe. */
 void edo__worker_push_foreign(edo__worker *worker, edo_task *task);
 
-/* Ends its sleep, or the next one. Any thread; async-signal-safe. */
+/* Ends the current sleep, or the next. Any thread; async-signal-safe. */
 void edo__worker_notify(edo__worker *worker);
 
 /* ---- turn.c ---- */
@@ -265,19 +265,18 @@ void edo__worker_notify(edo__worker *worker);
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
-/* The calling thread is the one of the seat from now on, and no longer. Its own time is accounted
- * in between. */
+/* The calling thread becomes the owner of the seat, and ceases to be it. Its busy time is counted in
+ * between. */
 void edo__worker_begin(edo__worker *worker);
 void edo__worker_pause(edo__worker *worker);
 
-/* Runs a whole turn of the one seat of a runtime without threads. Returns: whether more is
- * ready. */
+/* Runs a turn of the seat of a current-thread runtime. Returns: whether more is ready. */
 int edo__turn(edo__worker *worker, int64_t timeout);
 
-/* The same for a worker among others, on its thread. */
+/* Runs a turn of a worker among others, on its thread. */
 void edo__worker_turn(edo__worker *worker);
 
-/* Fires what is due in a seat's wheel; the tasks are queued with `worker`, whose thread calls. */
+/* Fires the due timers of a seat's wheel, and queues their tasks with `worker`. Owner of `worker`. */
 void edo__fire_timers(edo__worker *worker, edo__worker *of);
 
 /* ---- threads.c ---- */
@@ -285,5 +284,5 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of);
 /* Starts the thread of a seat. Returns: 0, or a negative errno. */
 int edo__worker_start(edo__worker *worker);
 
-/* Serves the seats that are stuck, as far as nobody else does. Owner of `worker`. */
+/* Serves the seats that are stuck, except for those that another helper serves. Owner of `worker`. */
 void edo__worker_help(edo__worker *worker);
