@@ -487,7 +487,7 @@ static void set_up_several(void)
 static void end_one(void)
 {
     edo_add_acq_rel(&far->done, 1);
-    k->runtime->seats[0]->driver->ops->unpark(k->runtime->seats[0]->driver);
+    k->runtime->workers[0]->driver->ops->unpark(k->runtime->workers[0]->driver);
 }
 
 THREAD(end_first)
@@ -520,7 +520,7 @@ THREAD(end_both)
 
 static void turn_until_both(void)
 {
-    edo_driver *driver = k->runtime->seats[0]->driver;
+    edo_driver *driver = k->runtime->workers[0]->driver;
     while (edo_load_acquire(&far->done) < 2)
         driver->ops->turn(driver, EDO_NEVER);
 }
@@ -550,7 +550,7 @@ MODEL(several_cancel_against_wake,
     set_up_several();
     deliver();
     int canceller = model_start(cancel_first, NULL);
-    k->runtime->seats[0]->driver->ops->turn(k->runtime->seats[0]->driver, EDO_NEVER);
+    k->runtime->workers[0]->driver->ops->turn(k->runtime->workers[0]->driver, EDO_NEVER);
     far->results[1] = run_to_end(waiting[1]);
     model_join(canceller);
     model_assert(far->results[0] == -ECANCELED && far->results[1] == 1 && k->bytes == 0);

@@ -235,12 +235,12 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
     edo__worker *watcher = s->runtime->workers[1];
     edo__watch_look(watcher, edo_us(10));
     model_assert(!watcher->owes_help);
-    edo__watch_look(watcher, edo_ms(1));
+    edo__watch_inspect(watcher, edo_ms(1));
     model_assert(watcher->owes_help);
     model_assert(edo__worker_is_stuck(s->worker));
     model_assert(edo_load_figure(&s->worker->is_hurried));
     watcher->owes_help = false;
-    edo__watch_look(watcher, edo_ms(2));
+    edo__watch_inspect(watcher, edo_ms(2));
     model_assert(!watcher->owes_help); // known already
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
     model_join(model_start(end_turn, NULL));
@@ -255,7 +255,7 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
 MODEL(watcher_backs_off, "inspections in vain become rare; a poll or a timer's deadline ends that")
 {
     set_up_watched();
-    edo__worker *watcher = s->runtime->seats[1];
+    edo__worker *watcher = s->runtime->workers[1];
     watcher->cx.polls++;
     int64_t first = edo__watch_period(watcher), last = first;
     for (int i = 0; i < 8; i++) {
@@ -265,12 +265,12 @@ MODEL(watcher_backs_off, "inspections in vain become rare; a poll or a timer's d
     }
     model_assert(last >= 10 * first);
     static edo__timer timer;
-    edo__wheel_arm(&s->seat->wheel, &timer, edo__runtime_now(s->runtime) + 2 * first);
+    edo__wheel_arm(&s->worker->wheel, &timer, edo__runtime_now(s->runtime) + 2 * first);
     model_assert(edo__watch_period(watcher) <= 2 * first); // the other worker's
-    edo_store_relaxed(&s->seat->park, EDO__PARKED);
+    edo_store_relaxed(&s->worker->park, EDO__PARKED);
     model_assert(edo__watch_period(watcher) == last); // it wakes for that itself
-    edo_store_relaxed(&s->seat->park, EDO__AWAKE);
-    edo__wheel_disarm(&s->seat->wheel, &timer);
+    edo_store_relaxed(&s->worker->park, EDO__AWAKE);
+    edo__wheel_disarm(&s->worker->wheel, &timer);
     watcher->cx.polls++;
     model_assert(edo__watch_period(watcher) == first);
     destroy();

@@ -53,12 +53,12 @@ typedef struct EDO__OVERLAY edo__job_op {
     void *arg;
     edo_blocking_fn fn;
     uint64_t progress;
-    edo__node node; // of the queue, or of those that wait for a place
+    void *link[2]; // of the queue, or of the jobs that wait for a place
     edo__op_state state;
 } edo__job_op;
 
 EDO__OVERLAY_FITS(edo__job_op);
-_Static_assert(offsetof(edo__job_op, node) == offsetof(edo_op, link), "the node is the link");
+_Static_assert(offsetof(edo__job_op, link) == offsetof(edo_op, link), "jobs wait in lists of operations");
 
 static inline edo__job_op *edo__job_of(const edo_op *op)
 {

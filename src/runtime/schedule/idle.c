@@ -26,7 +26,7 @@ static void delist(edo__idle *idle, edo__worker *worker)
     edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
 }
 
-/* It wakes as a searcher, so that nobody else is woken meanwhile. */
+/* The sleeper wakes as a searcher, so that no other is woken meanwhile. */
 static edo__worker *take_sleeper(edo__idle *idle)
 {
     edo__worker *worker = idle->sleepers;
@@ -37,7 +37,7 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* Relaxed: to miss a sleeper or a searcher here is a matter of speed; see edo__idle_enter. */
+/* Relaxed: a missed sleeper or searcher costs time, and no wake; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
@@ -129,7 +129,7 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* Spare ones are in no list: only a test clock asks for them. */
+/* Spare workers are in no list. Only a test clock reads `rests`. */
 static bool enter_rest(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
@@ -140,8 +140,8 @@ static bool enter_rest(edo__worker *worker)
     return true;
 }
 
-/* The fence is the partner of the one in work.c (consider_waking): either we see the task that was
- * pushed, or its pusher sees us among the sleepers, and no searcher. */
+/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the task
+ * that was pushed, or the pusher sees this worker among the sleepers, and no searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return enter_rest(worker);
@@ -250,7 +250,7 @@ bool edo__idle_skip_clock(edo__worker *worker)
 
 /* ---- searching ---- */
 
-/* At most half of the workers search, but always one may. */
+/* At most half of the workers search, and always one may. */
 bool edo__idle_begin_search(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -262,9 +262,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Pushes to the inject queue woke nobody while this one searched: so the last one that stops has
- * another one look for more. Under the lock, as a worker that goes to sleep does it: a push comes
- * before, and is seen, or after, and finds no searcher. */
+/* Pushes to the inject queue woke no worker during this search, so its end wakes one for what is left.
+ * Under the lock, like going to sleep: a push comes before, and is seen, or after, and finds no
+ * searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

@@ -1,17 +1,17 @@
-/* What the workers of a runtime share: the inject queue, and who sleeps.
+/* The inject queue of a runtime, and the list of its sleeping workers.
  *
- * One lock guards both, so that no wake is lost: a worker that is about to sleep looks at the queue
- * and enters the list of sleepers under it; who pushes a task takes a sleeper out under it. Either
- * the worker finds the task, or the pusher finds the worker. It is taken by pushes from foreign
- * threads, by workers that take a share of the queue, wake another one, go to sleep or have slept:
- * not by spawns, wakes and polls among workers.
+ * One lock guards both, so that no wake is lost. A worker that is about to sleep inspects the queue
+ * and enters the list under the lock; a pusher takes a sleeper out under it. Either the worker finds
+ * the task, or the pusher finds the worker. Pushes from foreign threads take the lock, and workers
+ * that take a share of the queue, wake another one, go to sleep or have slept. Spawns, wakes and polls
+ * among workers do not.
  *
- * Tasks in a worker's own queue need no wake of others to be run: their worker does not sleep
- * before. To wake others for them is a matter of speed (work.c), and of nothing else.
+ * Tasks in a worker's own queue need no wake of others, for their worker does not sleep before it has
+ * run them. Wakes for them are a matter of speed alone (work.c).
  *
- * While a worker searches nobody wakes another one. A worker that stops searching without having
- * found anything goes to sleep by way of the lock, and then looks at all queues once more: so what
- * was pushed while it searched is found by it, or wakes it. */
+ * No worker is woken while another one searches. A worker whose search has failed goes to sleep by way
+ * of the lock, and then inspects all queues once more. So a task that was pushed during the search is
+ * found, or wakes it. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -25,20 +25,20 @@ size_t edo__inject_take(edo__worker *worker, size_t most);
 /* Wakes a worker, unless one searches already or none sleeps. Any thread. */
 void edo__idle_wake_one(edo_runtime *runtime);
 
-/* Wakes a worker that sleeps, whether or not others search. Returns: whether one does. */
+/* Wakes a sleeping worker, also while others search. Returns: whether there was one. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
-/* Enters the worker into the list of sleepers; a spare one only says that it rests.
- * Returns: false when there is work: then it is not in it. Owner. */
+/* Enters the worker into the list of sleepers; a spare worker is only marked as resting.
+ * Returns: false when there is work; the worker is not in the list then. Owner. */
 bool edo__idle_enter(edo__worker *worker);
 
-/* A spare one's thread begins. Owner. */
+/* The thread of a spare worker has begun. Owner. */
 void edo__idle_arrive(edo__worker *worker);
 
-/* The worker is awake: takes it out, unless who woke it has. Owner. */
+/* The worker is awake: takes it out of the list, unless its waker has done so. Owner. */
 void edo__idle_leave(edo__worker *worker);
 
-/* Before a look at its driver under a paused test clock. Owner. */
+/* Notes the round, before the driver is inspected under a paused test clock. Owner. */
 void edo__idle_begin_look(edo__worker *worker);
 
 /* A paused test clock goes on to the next deadline (edo__clock_skip), on behalf of a worker that has
@@ -51,5 +51,5 @@ bool edo__idle_skip_clock(edo__worker *worker);
 /* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);
 
-/* It has found something, or will not go to sleep by way of the list. Owner. */
+/* Leaves the search: with a find, or without going to sleep by way of the list. Owner. */
 void edo__idle_end_search(edo__worker *worker);

@@ -1,16 +1,16 @@
-/* The monitor: one thread per runtime with workers, which sees to it that no task keeps the others
- * waiting.
+/* The monitor: one thread per runtime with workers. It finds workers that are stuck in a poll, and
+ * helpers for them.
  *
- * It looks at every worker once per period. A worker says by two counters what it does: `beat` is odd
- * while it polls a task, `turns` counts the turns of its driver. A worker whose beat has not moved
- * since the last look, and is odd, is stuck: so a poll of more than two periods is always found, and
- * others are told to help (edo__worker_help): workers that are awake do it with their next turn,
- * one that sleeps is woken, and if there is none, a spare one is made. A worker that polls one task
- * after the other without a look at its driver is only hurried.
+ * Every worker is inspected once per period. A worker reports by two counters: `beat` is odd while it
+ * polls a task, `turns` counts the turns of its driver. A worker is stuck if its beat is odd and has not
+ * moved since the last inspection. So a poll of more than two periods is always found. Workers that are
+ * awake help in their next turn (edo__worker_help). If there is none, a sleeping one is woken; else a
+ * spare worker is made. A worker that polls one task after the other without a turn of its driver is only
+ * hurried.
  *
- * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
- * own word, then reads the other's, with a fence between: so either the monitor sees the worker
- * awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
+ * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its own
+ * word, then reads the other's, with a fence between. Either the monitor sees the worker awake, or the
+ * worker sees the monitor asleep (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -24,22 +24,22 @@
 
 enum {
 #ifdef EDO_MODEL
-    IDLE_LOOKS = 1,
+    IDLE_ROUNDS = 1,
 #else
-    IDLE_LOOKS = 10, // without any change, until the monitor sleeps
+    IDLE_ROUNDS = 10, // inspections without any change, until the monitor sleeps
 #endif
 };
 
 #define PERIOD edo_ms(3)
 
-/* Of a poll's time, between two looks; see elapsed(). */
+/* Longest time that counts between two inspections; see elapsed(). */
 #define MOST_COUNTED (4 * PERIOD)
 
 typedef struct seen {
     uint64_t beat, turns;
-    int64_t held;         // ns that this poll has kept the worker, as far as it was seen
-    bool turned;          // its driver, between the last two looks
-    int64_t report_after; // so long of this poll
+    int64_t held;         // ns of this poll, as far as it was observed
+    bool turned;          // its driver, between the last two inspections
+    int64_t report_after; // ns; length of this poll at its next report
 } seen;
 
 struct edo__monitor {
@@ -53,10 +53,10 @@ struct edo__monitor {
     seen seen[];       // one per worker
 };
 
-/* ---- stuck, and no longer ---- */
+/* ---- marks ---- */
 
-/* Who sets the first bit or clears the last one counts: so each change from none to some and back is
- * counted once, whoever makes it. Orders nothing: who is woken for it acquires that with the wake. */
+/* The thread that sets the first bit or clears the last one counts. So each change from none to some
+ * and back is counted once. Orders nothing: a helper acquires with its wake. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -70,11 +70,11 @@ static void unmark(edo__worker *worker, uint32_t why)
 
 static void kick(edo__monitor *monitor)
 {
-    edo_add_release(&monitor->word, 1); // what there is to see
+    edo_add_release(&monitor->word, 1); // the mark
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* A reader of the new mark and an older turn leaves the worker alone until it looks again. */
+/* A reader of the new mark and an older turn does not help until its next inspection. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -108,7 +108,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // one of those who see it
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // once, if several see it
 }
 
 /* ---- helpers ---- */
@@ -118,8 +118,7 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether somebody looks after stuck workers without being told: a worker that turns, or one that
- * watches. */
+/* Whether stuck workers are served without a wake: by a worker that turns, or by the watcher. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -133,8 +132,8 @@ static bool is_help_under_way(edo__monitor *monitor)
     return false;
 }
 
-/* Returns: whether there is one that is not stuck itself. One without a thread is tried again with
- * the next look. */
+/* Wakes a spare worker; starts its thread if that has failed before. Returns: whether there is one that
+ * is not stuck itself. */
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
@@ -160,15 +159,15 @@ static void make_spare(edo_runtime *runtime)
         edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
 }
 
-/* Without memory or descriptors the next look tries again. */
-static void see_to_help(edo__monitor *monitor)
+/* Without memory or descriptors the next inspection tries again. */
+static void ensure_help(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
     if (!edo_load_relaxed(&runtime->stuck_count) || is_help_under_way(monitor)) return;
     if (!edo__idle_wake_any(runtime) && !wake_spare(runtime)) make_spare(runtime);
 }
 
-/* ---- looks ---- */
+/* ---- inspections ---- */
 
 static void report(edo__worker *worker, seen *before)
 {
@@ -177,8 +176,7 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* A mark of another worker's may be there: of this turn, or of one that has ended; or it came just as
- * the worker fell asleep. */
+/* The watcher may have left a mark: of this turn, of an ended one, or just as the worker fell asleep. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -188,16 +186,16 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* What counts of the time since the last look. The process may have been stopped, so no more than
- * some periods: if it was the monitor that had no time, stalls are found later than they might be. */
+/* The time since the last inspection, some periods at most, for the process may have been stopped. If
+ * the monitor alone had no processor, stalls are reported later than due. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
-    int64_t since = now - monitor->looked_at;
+    int64_t since = now - monitor->inspected_at;
     return since < MOST_COUNTED ? since : MOST_COUNTED;
 }
 
-/* Returns: whether it has moved. */
-static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
+/* Returns: whether the worker has moved, or is stuck. */
+static bool inspect(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
 {
     uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
     bool moved = beat != before->beat || turns != before->turns;
@@ -217,7 +215,7 @@ static bool look_at(edo__monitor *monitor, edo__worker *worker, seen *before, in
     return moved || stuck;
 }
 
-static void look(edo__monitor *monitor)
+static void inspect_all(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
     int64_t now = edo__sys_now();
@@ -231,7 +229,7 @@ static void look(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
-/* A spare one may have no thread: the monitor starts them, and may have failed to. */
+/* A spare worker may have no thread, if its start has failed. */
 static bool sleeps(const edo__worker *worker)
 {
     return (worker->is_spare && !worker->has_thread) ||
@@ -251,7 +249,7 @@ static void sleep_deeply(edo__monitor *monitor, uint32_t word)
     edo_fence_seq_cst();
     if (do_all_sleep(monitor->runtime)) edo__sys_futex_wait_until(&monitor->word, word, INT64_MAX);
     edo_store_relaxed(&monitor->asleep, false);
-    monitor->idle_looks = 0;
+    monitor->idle_rounds = 0;
 }
 
 static void *run_monitor(void *argument)
@@ -260,10 +258,11 @@ static void *run_monitor(void *argument)
     edo__sys_thread_name("edo-monitor");
     edo__self.serves = monitor->runtime; // in its hooks
     for (;;) {
-        uint32_t word = edo_load_acquire(&monitor->word); // before the look: a kick is not lost
+        uint32_t word = edo_load_acquire(
+            &monitor->word); // before the inspection: a kick is not lost
         if (edo_load_relaxed(&monitor->stops)) return NULL;
-        look(monitor);
-        if (monitor->idle_looks >= IDLE_LOOKS && do_all_sleep(monitor->runtime))
+        inspect_all(monitor);
+        if (monitor->idle_rounds >= IDLE_ROUNDS && do_all_sleep(monitor->runtime))
             sleep_deeply(monitor, word);
         else
             edo__sys_futex_wait_until(&monitor->word, word, edo__sys_now() + PERIOD);
@@ -275,7 +274,7 @@ static size_t size_of(const edo_runtime *runtime)
     return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
-/* A runtime without threads has one only to report who is stuck, if that was asked for. */
+/* A current-thread runtime has a monitor only for stall reports, if they are configured. */
 int edo__monitor_start(edo_runtime *runtime)
 {
     if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;

@@ -1,8 +1,8 @@
 #include "runtime/schedule/queue.h"
 
-/* The head first: it only grows, so the tail read after it is not below it. It may be more than a
- * ring above it when the head is old: then the compare-and-swap would fail. */
-static uint64_t look(edo__queue *queue, uint64_t *ret_head)
+/* The head is read first. It only grows, so the tail read after it is not below it. A tail more than a
+ * ring above means a stale head, whose compare-and-swap would fail. */
+static uint64_t snapshot(edo__queue *queue, uint64_t *ret_head)
 {
     *ret_head = edo_load_acquire(&queue->head);
     uint64_t count = edo_load_acquire(&queue->tail) - *ret_head;
@@ -11,7 +11,7 @@ static uint64_t look(edo__queue *queue, uint64_t *ret_head)
 
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine)
 {
-    uint64_t head, count = look(victim, &head), room = edo__queue_room(mine);
+    uint64_t head, count = snapshot(victim, &head), room = edo__queue_room(mine);
     count -= count / 2;
     if (count > room) count = room;
     if (count == 0) return 0;
@@ -31,7 +31,7 @@ uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **re
     if (edo_load_own(&queue->tail) - head != EDO__QUEUE_SLOTS) return 0;
     if (!edo_cas_release(&queue->head, &head, head + EDO__QUEUE_HALF)) return 0;
     edo_task *next = NULL;
-    for (uint64_t i = EDO__QUEUE_HALF; i-- > 0;) { // ours alone: the tail is ours too
+    for (uint64_t i = EDO__QUEUE_HALF; i-- > 0;) { // slots of the owner now, who alone fills them
         edo_task *task = edo_load_relaxed(&queue->slots[(head + i) % EDO__QUEUE_SLOTS]);
         if (i == EDO__QUEUE_HALF - 1) *ret_last = task;
         edo_plain_write(&task->queue_next);

@@ -2,15 +2,15 @@
  * thieves take from the head. (The algorithm is that of Go's scheduler, with indices that never
  * wrap.)
  *
- * tail: written by the owner alone, with release: whoever reads it with acquire sees the slots below
- * it, and what was done to the tasks in them.
- * head: who moves it, by compare-and-swap, has taken what lay between. Release: the slots were read
- * before. The owner reads it with acquire before it fills a slot anew: so no slot is overwritten
- * that somebody still reads and gets. A thief that reads one in vain fails its compare-and-swap,
- * for the head has moved: as indices never wrap, it cannot have come back.
+ * tail: written by the owner alone, with release. A reader that acquires it sees the slots below it,
+ * and the state of the tasks in them.
+ * head: moved by compare-and-swap, which takes the entries that it passes. Release: the slots were
+ * read before. The owner reads the head with acquire before it fills a slot anew. So no slot is
+ * overwritten while a thief that will succeed reads it. A thief that has read an overwritten slot
+ * fails its compare-and-swap, for the head has moved, and indices never wrap.
  *
- * A task in the ring may be RUNNING: it yielded, and was kept (task/state.h). Whoever takes the
- * entry has the task. */
+ * A task in the ring may be RUNNING: it yielded, and was kept (task/state.h). The taker of the entry
+ * has the task. */
 #pragma once
 
 #include "task/task.h"
@@ -21,7 +21,7 @@ enum {
 #else
     EDO__QUEUE_SLOTS = 256,
 #endif
-    EDO__QUEUE_HALF = EDO__QUEUE_SLOTS / 2, // what is stolen, or spilled, at most
+    EDO__QUEUE_HALF = EDO__QUEUE_SLOTS / 2, // most tasks of a theft or a spill
     EDO__CACHE_LINE = 64,
 };
 
@@ -32,7 +32,7 @@ typedef struct edo__queue {
     edo_atomic(edo_task *) slots[EDO__QUEUE_SLOTS];
 } edo__queue;
 
-/* Entries, at this moment. Any thread. */
+/* Number of entries. Any thread. */
 static inline uint64_t edo__queue_length(const edo__queue *queue)
 {
     uint64_t head = edo_load_acquire(&queue->head);
@@ -40,7 +40,7 @@ static inline uint64_t edo__queue_length(const edo__queue *queue)
     return tail - head;
 }
 
-/* How many fit. Owner. */
+/* Number of free slots. Owner. */
 static inline uint64_t edo__queue_room(const edo__queue *queue)
 {
     return EDO__QUEUE_SLOTS - (edo_load_own(&queue->tail) - edo_load_acquire(&queue->head));
@@ -67,8 +67,8 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
-/* Tasks in a list, through queue_next: what did not fit into a ring, or comes from elsewhere. Its
- * user's lock. */
+/* A list of tasks through queue_next: an overflow, a yielded list, or the inject queue. Guarded by a lock
+ * of its user. */
 typedef struct edo__backlog {
     edo_task *first, *last;     // NULL when it is empty
     edo_atomic(uint64_t) count; // changed under the lock
@@ -77,15 +77,15 @@ typedef struct edo__backlog {
 /* Appends a list. */
 void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
 
-/* Moves the oldest, at most `most`, to `mine`, which has room for them, and whose owner calls.
- * Returns: how many. */
+/* Moves the oldest, at most `most`, to `mine`, which has room for them. Owner of `mine`. Returns: their
+ * number. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
-/* Takes the oldest out of it, at most `most`. Returns: them. */
+/* Removes the oldest, at most `most`. Returns: the list of them. */
 edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
-/* Moves half of another queue, rounded up, but no more than fit, to `mine`, whose owner calls.
- * Returns: how many; 0 when there was none, or others were faster. */
+/* Moves half of another queue, rounded up, to `mine`, as far as there is room. Owner of `mine`.
+ * Returns: their number; 0 when there was none, or others were faster. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
 
 /* Takes the older half out of a full queue, as a list through queue_next. Owner.

@@ -32,7 +32,7 @@ static void *run_worker(void *argument)
     settle_in(worker);
     if (worker->is_spare) edo__idle_arrive(worker);
     edo__hooks_thread(runtime, true);
-    while (!edo_load_relaxed(&runtime->is_stopping)) // who stops them joins them
+    while (!edo_load_relaxed(&runtime->is_stopping)) // the join orders
         edo__worker_turn(worker);
     edo__hooks_thread(runtime, false);
     edo_store_relaxed(&worker->has_left, 1); // the join orders
@@ -52,17 +52,17 @@ int edo__worker_start(edo__worker *worker)
 
 #define LEAVE_CHECK edo_ms(1)
 
-static void tell_to_leave(edo_runtime *runtime)
+static void ask_to_leave(edo_runtime *runtime)
 {
-    edo__lock_take(&runtime->idle.lock); // nobody enters the list of sleepers after this
+    edo__lock_take(&runtime->idle.lock); // closes the list of sleepers
     edo_store_relaxed(&runtime->is_stopping, true);
     edo__lock_give(&runtime->idle.lock);
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         edo__worker_notify(runtime->workers[i]);
 }
 
-/* Only a worker that is stuck in user code does not leave: it may yet enter that, so it is looked at
- * from time to time. */
+/* Only a worker that is stuck in user code does not leave. A worker may still enter such code, so it is
+ * inspected from time to time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {

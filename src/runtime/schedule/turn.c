@@ -28,15 +28,15 @@
 /* A length that no queue reaches. */
 #define NO_LENGTH UINT64_MAX
 
-/* The time of polls over which means are taken. */
+/* Time of polls over which means are taken. */
 #define RECENT edo_ms(2)
 
 /* ---- one poll ---- */
 
-/* What follows is inlined into poll_observed as well, so that other polls pay one test for it. */
+/* Inlined into poll_observed as well: other polls pay one test for observation. */
 #define always_inline inline __attribute__((always_inline))
 
-/* The fate that was asked of the task, and the deadline of its context. */
+/* Applies a requested fate, and the deadline of the task's context. */
 static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
@@ -100,7 +100,7 @@ static always_inline void requeue(edo__worker *worker, edo_task *task,
     push(worker, task);
 }
 
-/* It was woken while it was polled. */
+/* Requeues a task that was woken during its poll. */
 static always_inline void push_again(edo__worker *worker, edo_task *task,
                                      void (*push)(edo__worker *, edo_task *))
 {
@@ -108,7 +108,7 @@ static always_inline void push_again(edo__worker *worker, edo_task *task,
     push(worker, task);
 }
 
-/* push: of a task that is ready again. */
+/* push: queues a task that is ready again. */
 static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
                                  void (*push)(edo__worker *, edo_task *))
 {
@@ -123,8 +123,8 @@ static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll p
         push_again(worker, task, push);
 }
 
-/* A look at the clock per poll costs as much as a short poll: so only while long ones are about. Returns:
- * whether it was long; then its turn ends. */
+/* A clock read per poll costs as much as a short poll. So polls are timed only while long ones were
+ * seen lately. Returns: whether the poll was long; its turn ends then. */
 static bool was_long(edo__worker *worker)
 {
     if (!(worker->observed & EDO__POLL_TIMED)) return false;
@@ -135,8 +135,8 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* A task that is ready again right after a long poll goes behind those that events and timers are
- * about to make ready: else each of these would wait for a poll of every such task. */
+/* A task that is ready again right after a long poll goes behind the tasks that events and timers are
+ * about to make ready. Each of those would else wait for one poll of every such task. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {
@@ -152,8 +152,8 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // a sleep: the turns are a loop, too
-        edo__worker_push_back(worker, task); // an inspector has it, briefly
+        uint32_t tries = EDO__BRIEF_TRIES;   // sleeps at once: the turns are the loop
+        edo__worker_push_back(worker, task); // an inspector holds it, briefly
         edo__sys_wait_briefly(&tries);
         return;
     }
@@ -174,8 +174,8 @@ static void publish(edo__worker *worker, uint32_t popped)
     edo_store_figure(&counters->local_depth, worker->local.count);
 }
 
-/* One interval of tasks, or less when one took all its time: driver and timers have waited.
- * Returns: whether one has ended, which its owner may be turning for. */
+/* Polls one interval of tasks, or fewer after a poll that used up its slice: driver and timers have
+ * waited. Returns: whether a task has ended; the caller of the turn may be waiting for that. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -194,8 +194,8 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
-/* A helper may turn it right now: then we wait, and the helper may have met the event of a wake that
- * was meant for our sleep. So that is not slept over, the word is looked at once more. */
+/* A helper may be turning the driver. The owner waits then, and the helper may consume the event of a
+ * wake that was sent to end the owner's sleep. The second read of the park word finds such a wake. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -229,7 +229,7 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* A worker among others has just looked at the clock. */
+/* A worker among others has just read the clock, in its turn. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -247,7 +247,7 @@ static void note_awake(edo__worker *worker)
     edo_add_counter(&worker->counters.parks, 1);
 }
 
-/* Nothing happened, so the sleep may go on. */
+/* Whether nothing has happened that ends the sleep. */
 static bool sleeps_on(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) == EDO__PARKED &&
@@ -255,13 +255,13 @@ static bool sleeps_on(const edo__worker *worker, int64_t now)
            edo__watch_is_close(worker->runtime, now);
 }
 
-/* A sleep in pieces, with a look at the other workers before each. */
+/* Sleeps in pieces, and inspects the other workers before each. */
 static void sleep_watching(edo__worker *worker, int64_t timeout)
 {
     int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
     int count = 0;
     do {
-        edo__watch_look(worker, now);
+        edo__watch_inspect(worker, now);
         if (worker->owes_help) return;
         period = edo__watch_period(worker);
         count = turn_driver(worker, period < end - now ? period : end - now);
@@ -284,14 +284,14 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
     edo__monitor_note_awake(worker->runtime);
 }
 
-/* ---- a thread of its own, or none: how it waits ---- */
+/* ---- waiting, alone or among others ---- */
 
 static bool is_anything_ready(const edo__worker *worker)
 {
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* When all is idle a test clock goes on to the next deadline, instead of a sleep. */
+/* A test clock skips to the next deadline when all is idle, instead of a sleep. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
@@ -338,7 +338,7 @@ static void park(edo__worker *worker)
     edo__hooks_park(worker, false);
 }
 
-/* A spare one looks for tasks of others only while somebody needs help. */
+/* A spare worker searches only while a worker is stuck. */
 static bool search(edo__worker *worker)
 {
     if (!worker->is_spare) return edo__worker_search(worker);
@@ -348,14 +348,14 @@ static bool search(edo__worker *worker)
     return found;
 }
 
-/* A test clock must not go on while there is something to do. */
+/* A test clock must not skip while there is an event to serve. */
 static bool finds_events(edo__worker *worker)
 {
     edo__idle_begin_look(worker);
     return turn_driver(worker, 0) > 0;
 }
 
-/* A worker among others: it first looks for tasks of theirs. */
+/* A worker among others searches their queues first. */
 static void wait_among_others(edo__worker *worker)
 {
     if (is_anything_ready(worker) || search(worker))

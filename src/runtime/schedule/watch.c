@@ -1,18 +1,17 @@
-/* The watcher: a worker that sleeps, and inspects those that are awake.
+/* The watcher: an idle worker that inspects the busy ones.
  *
- * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, for each look at all workers costs
- * a wake of its thread. Where polls of some milliseconds are frequent that is too late: each of them
- * holds up the sockets and timers of one worker for its whole length while another may be idle. So
- * while long polls were seen lately (watch_until), one idle worker sleeps for at most PERIOD at a
- * time, and in between inspects the others. One that is awake and has not turned its driver for
- * LONG_POLL is marked as stuck, as the monitor does it later; and the watcher helps it
- * (edo__worker_help) in the turn that follows.
+ * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, since each inspection of all workers
+ * costs a wake of its thread. That is too late where polls of some milliseconds are frequent: each of
+ * them holds up the sockets and timers of one worker while another may be idle. So while long polls
+ * were seen lately (watch_until), one idle worker sleeps in pieces, and inspects the others between
+ * them. A worker that is awake and has not turned its driver for LONG_POLL is marked as stuck. The
+ * monitor would set the same mark later. The watcher helps (edo__worker_help) in its next turn.
  *
- * The cost is that of idle workers. A busy one only notes the end of each long turn. Without long polls
- * for LATELY nobody watches, and an idle runtime has no timer running.
+ * Idle workers pay for it. A busy one only notes the end of each long turn. Without long polls for
+ * LATELY no worker watches, and an idle runtime has no timer running.
  *
- * One worker at a time watches: the one that has taken has_watcher. All words here are figures: they
- * hand nothing over, and an old one makes help late, or helps a worker that needs none.
+ * One worker at a time watches: the one that has set has_watcher. All words here are figures and order
+ * nothing. A stale one makes help late, or helps a worker that needs none.
  */
 #include "runtime/schedule/watch.h"
 #include "base/duration.h"
@@ -21,13 +20,13 @@
 #include "runtime/schedule/monitor.h"
 #include "runtime/time/timers.h"
 
-/* A turn that takes so long has had a long poll: twice what turns are tuned to. */
+/* Shortest turn that counts as one with a long poll: twice the time that turns are tuned to. */
 #define LONG_TURN edo_ms(1)
 
-/* A poll that takes so long is helped: some times the cost of the help. */
+/* Time without a driver's turn from which a worker is helped: some times the cost of the help. */
 #define LONG_POLL edo_us(100)
 
-/* How long watchers go on after a long poll: with some ten of them per second they always do. */
+/* Time of watching after a long poll. Ten long polls per second keep it up. */
 #define LATELY edo_ms(100)
 
 /* Time between two inspections. A shorter one makes help earlier, and each costs a wake of the
@@ -37,13 +36,13 @@
 /* The same, after several that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* Nobody may be watching yet, or any more: a worker that sleeps has looked at watch_until before. */
+/* A sleeper read watch_until before it slept, so none may be watching. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
     if (edo__likely(duration < LONG_TURN)) return;
     edo_store_figure(&runtime->watch_until, now + LATELY);
-    edo__watch_look(worker, now); // others may have been in long ones meanwhile
+    edo__watch_inspect(worker, now); // others may have been in long polls meanwhile
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
@@ -53,8 +52,8 @@ static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
     int64_t now = edo__runtime_now(runtime), least = MAX_PERIOD;
-    for (uint32_t i = 0; i < edo__seat_count(runtime); i++) {
-        edo__worker *other = runtime->seats[i];
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
+        edo__worker *other = runtime->workers[i];
         if (other == worker || edo_load_relaxed(&other->park) == EDO__PARKED) continue;
         int64_t next = edo__timers_next(other);
         if (next < now + least) least = next - now;
@@ -88,16 +87,16 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Its driver has waited too long, whatever it does: whether in one poll, in many that were longer than
- * those before, or on no processor. */
+/* Whether the driver has waited too long: behind one poll, behind many that were longer than those
+ * before, or for a processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) != EDO__PARKED &&
            now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
 }
 
-/* `turns` first: if the turn ends in between, the mark is one of a turn that has ended. */
-void edo__watch_look(edo__worker *worker, int64_t now)
+/* `turns` is read first: a turn that ends in between leaves a mark of an ended turn. */
+void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {

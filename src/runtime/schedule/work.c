@@ -6,13 +6,13 @@
 
 enum {
     LONGEST_STREAK = 3, // tasks of the slot in a row; Tokio's number
-    LEAST_SHARE = 8,    // of a turn, one in so many
+    LEAST_SHARE = 8,    // smallest share of a turn: one poll in so many
 };
 
-/* Within which all that yields and does not fit into the ring gets its turns. */
+/* Time within which each task that yields and does not fit into the ring is polled. */
 #define ROUND edo_ms(10)
 
-/* Of that, between two exchanges: they cost time, and mix up what lies side by side in memory. */
+/* Time between two exchanges. Each costs time, and mixes tasks that lie side by side in memory. */
 #define MIN_STAY edo_us(128)
 #define MAX_STAY edo_ms(4)
 
@@ -33,8 +33,8 @@ static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_t
     edo__lock_give(&worker->overflow_lock);
 }
 
-/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false when
- * thieves have made room. */
+/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false if thieves
+ * have made room meanwhile. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
@@ -76,7 +76,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each is worth another worker. The fence: as in edo__worker_consider_waking. */
+/* Each such task is worth a wake. The fence: as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -88,11 +88,10 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
     edo__idle_wake_one(worker->runtime);
 }
 
-/* ---- the next-task slot: what a task woke or spawned last runs next, while it is in the caches
- * ---- */
+/* ---- the next-task slot: the task that was woken or spawned last runs next, from warm caches ---- */
 
-/* Only the owner fills the slot; others may empty it. Release: the partner is the acquire of who
- * takes it. */
+/* Only the owner fills the slot; others may empty it. Release: the partner is the acquire in
+ * take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -141,8 +140,8 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* How many of the tasks of a backlog this turn is to run: as many as it has room for beside those of
- * the ring, in proportion to their number; but always some, so that neither side starves. */
+/* Number of tasks of a backlog for this turn: its proportion of all, or the room that the ring's tasks
+ * leave. The least share keeps either side from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -161,9 +160,9 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-/* While the ring alone has enough for each turn, because its tasks yield, the older half of it goes
- * behind the overflow now and then, and others come in its place. But not before each task of the
- * ring was polled: so whoever gets in is polled before it may have to leave. */
+/* A ring whose tasks yield has enough for each turn by itself. Its older half then changes places with
+ * the head of the overflow from time to time. Each task of the ring is polled before the exchange, so
+ * a task that enters the ring is polled before it can leave. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -175,8 +174,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* One when nothing else is ready, else one per LEAST_SHARE turns; the turn ends after it, if it is as
- * long as before. So what becomes ready meanwhile waits for one of them, not for all. */
+/* Takes one task when nothing else is ready, else one per LEAST_SHARE turns. The turn ends after its
+ * poll, if that is long again. So a task that becomes ready meanwhile waits for one of them, not for
+ * all. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -218,7 +218,7 @@ static bool note_stolen(edo__worker *worker, uint64_t count)
     return true;
 }
 
-/* Moves tasks between the lists of two workers, of which `to` is the caller's. Returns: how many. */
+/* Moves tasks from a list of another worker to one of the caller's. Returns: their number. */
 static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
                      uint64_t most)
 {
@@ -236,7 +236,7 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Half of its ring, and some of its lists: the way through them is under their lock. */
+/* Steals half of the ring, and at most half a ring of each list, whose lock is held for the walk. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -248,7 +248,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* From a random one on, so that thieves do not all come to the same. */
+/* Begins at a random worker, so that thieves spread over the victims. */
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -293,12 +293,12 @@ void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
     hand_to(worker, task);
 }
 
-/* Returns: what was handed to a worker, the oldest first. */
+/* Empties the inject stack of a worker. Returns: its tasks, the oldest first. */
 static edo_task *take_inject(edo__worker *of)
 {
     if (!edo_load_relaxed(&of->inject)) return NULL;
     edo_task *stack = edo_swap_acquire(&of->inject, NULL), *queue = NULL;
-    while (stack) { // the last pushed lies on top: turn it around
+    while (stack) { // newest first: reversed here
         edo_plain_write(&stack->queue_next);
         edo_task *next = stack->queue_next;
         stack->queue_next = queue;
@@ -321,22 +321,21 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a worker that is stuck ----
  *
- * Each task that is queued is polled within so many polls of its workers as there were tasks before it,
- * also when it is robbed again and again. For a robber takes a ring only while it has none of its own
- * to run, and so leaves the tasks in their order and none further behind; and it polls the first of
- * them before it can be found stuck. (If it queued the loot behind a task that keeps it for long, it
- * would be robbed of it before it has run any, as would the next one, for ever.) The lists behind it
- * likewise. What a mark of old says does not count: edo__worker_is_stuck(). */
+ * A queued task is polled within as many polls of its workers as there were tasks before it, also when it
+ * is robbed again and again. A robber takes a ring only into an empty one. So the tasks keep their
+ * order, none falls behind, and the robber polls the first one before it can be found stuck. Loot
+ * behind a long task of the robber's would be robbed in turn before any of it has run, and so on for
+ * ever. The same holds for the lists. A mark of an earlier turn does not count:
+ * edo__worker_is_stuck(). */
 
-/* All of a list, unless the robber has one of its own. */
+/* Takes all of a list, unless the robber has such a list of its own. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
 {
     if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Half of its ring, what is behind it, its slot, and what others handed to it; but what is pinned to
- * it stays. */
+/* Takes half of the ring, its lists, the slot, and the inject stack except for pinned tasks. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

@@ -1,7 +1,7 @@
 /* A worker: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
  * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
  *
- * The worker's thread is the owner of all of it; what other threads touch is marked. */
+ * The worker's thread owns all of it, except for the members under "any thread". */
 #pragma once
 
 #include <edo/runtime.h>
@@ -14,7 +14,7 @@
 #include "runtime/time/wheel.h"
 #include "sys/sys.h"
 
-/* Where the owner is, for wakes from other threads.
+/* State of the owner, for wakes from other threads.
  *
  *     AWAKE --- the owner is about to sleep: CAS --> PARKED
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
@@ -25,45 +25,45 @@
  * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* The tasks that a worker has entered, until they end. The lock. */
+/* The tasks that were spawned into a worker, until they end. Guarded by the lock. */
 typedef struct edo__shard {
     edo__lock lock;
-    bool closed; // no more
+    bool closed; // refuses tasks
     edo__node tasks;
     edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* The tasks in it, at this moment; exact under the lock. Any thread. */
+/* Number of tasks in it; exact under the lock. Any thread. */
 static inline size_t edo__shard_count(const edo__shard *shard)
 {
     uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* What metrics.c reads: the owner's alone to write. Those of the first line change with almost every
- * poll: the owner counts them in plain words, and publishes them once per turn. */
+/* Counters for metrics.c, written by the owner. Those of the first line change with almost every poll,
+ * so the owner counts them in plain words and publishes them once per turn. */
 typedef struct edo__counters {
     edo_atomic(uint64_t) polls, local_pushes, local_depth;
     edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
-    edo_atomic(uint64_t) parks; // into sleep, and out of it: odd while it sleeps
+    edo_atomic(uint64_t) parks; // entries into sleep and returns: odd while it sleeps
     edo_atomic(uint64_t) busy;  // nanoseconds awake
     edo_atomic(int64_t) mean_poll;
 } edo__counters;
 
-/* Why a worker is stuck: bits of edo__worker.stuck. 0: it is not. */
+/* Reasons for which a worker does not serve its worker. */
 enum {
-    EDO__STUCK_LONG = 1,     // in the turn `stuck_turn`, for long; any thread sets it
+    EDO__STUCK_LONG = 1,     // its turn `stuck_turn` takes long; any thread sets it
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
 };
 
-/* Bits of edo__worker.observed: why polls take the slow way. The first one may be a task's own. */
+/* Bits of edo__worker.observed: reasons for the slow way of polls. The first may be a task's own. */
 enum {
-    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // hooks or histograms want all
-    EDO__POLL_TIMED = 8,                   // long ones were seen lately; fixed for a turn
+    EDO__POLL_COUNTED = EDO__TASK_COUNTED, // for hooks or histograms
+    EDO__POLL_TIMED = 8,                   // long polls were seen lately; fixed for a turn
     EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
 };
 
-/* What a worker among others did in its last turns. */
+/* Sums over the last turns of a worker among others. */
 typedef struct edo__recent {
     int64_t busy; // nanoseconds
     int64_t polls, ended;
@@ -74,67 +74,67 @@ typedef struct edo__worker {
     edo_runtime *runtime;
     edo_driver *driver;
     uint32_t index;
-    bool is_shared;     // one of several, which help each other
-    bool is_spare;      // takes part only while somebody is stuck
+    bool is_shared;     // one of several workers
+    bool is_spare;      // works only while another worker is stuck
     bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;     // among the sleepers; the idle lock
-    bool rests;         // a spare one that sleeps, or has no thread yet; the idle lock
-    bool keeps_yielded; // tasks that yield are kept, see task/state.h
-    bool owes_help;     // it has found one that is stuck, and has not helped since
+    bool rests;         // a spare worker sleeps, or has no thread yet; the idle lock
+    bool keeps_yielded; // tasks that yield are kept; see task/state.h
+    bool owes_help;     // found a stuck worker, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
     uint64_t notify_at; // length of its queue from which a wake of another worker pays
     int64_t mean_poll;  // nanoseconds
     edo__recent recent;
-    const edo_task *in_hand; // around a poll that is observed: while hooks are called for it
+    const edo_task *in_hand; // of an observed poll, while hooks are called for it
     uint64_t ended;          // tasks, in all
     struct {
         uint64_t polls;
         int64_t at;
-    } exchanged;               // when it last moved tasks between ring and overflow
-    uint32_t passed_over;      // turns since it last took one of `yielded`, while there are some
-    int64_t polled_at;         // ns of edo__sys_now(); the end of the last poll that was timed
+    } exchanged;               // the last exchange of ring and overflow
+    uint32_t passed_over;      // turns since a task of `yielded` was last taken
+    int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
     uint64_t next_id, last_id; // task ids in hand
     struct {
-        edo_task *first, **end; // a current-thread runtime's tasks; else pinned ones
+        edo_task *first, **end; // all tasks of a current-thread runtime; else pinned ones
         size_t count;
     } local;
-    uint64_t local_pushes;                           // wakes and spawns by its own thread
-    int64_t awake_since;                             // what is not in counters.busy yet
-    int64_t watch_period;                            // ns; time between two inspections of others
-    uint64_t watched_polls;                          // polls at the last inspection
-    uint64_t parked_polls;                           // when it last went to sleep
+    uint64_t local_pushes;  // wakes and spawns by its own thread
+    int64_t awake_since;    // ns; start of the time that is not in counters.busy
+    int64_t watch_period;   // ns; time between two inspections of others
+    uint64_t watched_polls; // polls at the last inspection
+    uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
     uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
-    bool is_started;                                 // its thread has begun; the idle lock
+    bool is_started;                                 // its thread runs; the idle lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
-    edo__sys_thread thread;                            // to be joined, if has_thread
+    edo__sys_thread thread;                            // joined if has_thread
     bool has_thread;
 
     /* any thread */
-    edo_atomic(uint32_t) thread_id; // who has the worker, or had it last; 0: nobody so far
+    edo_atomic(uint32_t) thread_id; // of the last owner; 0: none yet
     edo__shard shard;
-    edo__lock wheel_lock; // of wheel, where the worker is shared
+    edo__lock wheel_lock; // guards wheel, if is_shared
     edo__wheel wheel;
-    edo__lock turn_lock;           // of the driver's turns, where the worker is shared
-    edo_atomic(edo_task *) inject; // stack of woken tasks that are for this worker
-    edo_atomic(uint64_t) handed;   // tasks pushed there by others; and taken from there
+    edo__lock turn_lock;           // held during turns of the driver, if is_shared
+    edo_atomic(edo_task *) inject; // stack of tasks that others woke for this worker
+    edo_atomic(uint64_t) handed;   // tasks pushed there, and taken from there
     edo_atomic(uint64_t) taken;
-    edo__io_counters past_io; // of its driver, once that is gone; the runtime's driver_lock
+    edo__io_counters past_io; // of its closed driver; the runtime's driver_lock
     edo_atomic(uint32_t) park;
-    edo_atomic(edo_task *) next;     // the next-task slot: only the owner fills it
+    edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
     edo_atomic(uint64_t) turns;      // of its driver; the owner writes
-    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); when it was awake between two turns
-    edo_atomic(bool) is_hurried;     // its driver has waited too long: the monitor writes
-    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*; 0: it is not
+    edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
+    edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
+    edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
     edo_atomic(uint32_t) has_left;   // its thread ends; a futex
     edo_atomic(bool) keeps_ready;    // its tasks end too soon to be worth a thief; the owner writes
     edo__lock overflow_lock;
-    edo__backlog overflow; // what the ring has no room for
+    edo__backlog overflow; // tasks without room in the ring
     edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
     edo__queue queue;
 } edo__worker;
@@ -147,8 +147,8 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
-/* Whether it is stuck right now. The mark alone does not say so: it is taken off a little after the turn
- * has ended. Any thread. */
+/* Whether it is stuck now. The mark alone is not enough, for it is cleared some time after the end of
+ * the turn. Any thread. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
@@ -163,7 +163,7 @@ static inline bool edo__worker_is_worth_stealing(const edo__worker *worker)
     return !edo_load_figure(&worker->keeps_ready) && edo__worker_length(worker);
 }
 
-/* The worker that this thread has in the runtime, or NULL. */
+/* The calling thread's worker in the runtime, or NULL. */
 static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
 {
     edo__worker *worker = edo__self.worker;

@@ -68,7 +68,7 @@ bool edo__clock_skip(edo_runtime *runtime)
 
 /* ---- following another one ---- */
 
-/* From the monotonic clock to that of the runtime which this thread has entered, now. */
+/* Offset between the monotonic clock and that of the runtime that this thread has entered. */
 static int64_t offset_of_thread(void)
 {
     const edo_runtime *runtime = edo__self.runtime;
@@ -117,8 +117,8 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
     return rc;
 }
 
-/* Workers that sleep did not know of the change: a clock that is paused may go on at once when all is
- * idle, or has been advanced; the timers of one that goes on were left out of regard. */
+/* Wakes all workers after a change of the clock. A paused clock may skip at once when all is idle, or has
+ * been advanced. Sleepers have disregarded the timers of a clock that resumes. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)

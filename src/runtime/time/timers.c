@@ -12,7 +12,7 @@
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
 
-enum { LEAST_FIRED = 64 }; // at a look: more than a turn polls by default
+enum { LEAST_FIRED = 64 }; // per firing: more than a turn polls by default
 
 static void lock_wheel(edo__worker *of)
 {
@@ -29,7 +29,7 @@ static edo__worker *worker_of_wheel(const edo_task *task)
     return task->runtime->workers[task->head.private_[EDO__WORKER_WHEEL]];
 }
 
-/* Returns: whether it stays armed, early enough. */
+/* Disarms the timer unless it is early enough. Returns: whether it stays armed. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
     if (!edo__timer_is_armed(&task->timer)) return false;
@@ -42,9 +42,9 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* The task's timer moves only when it must fire earlier: one that fires too early costs a poll, one
- * per period of a limit that is always renewed. It goes to the poller's own wheel, whose thread is
- * awake: so no wait has to be cut short. */
+/* The timer moves only when it must fire earlier. A timer that fires too early costs one poll per period
+ * of a limit that is always renewed. It goes into the poller's own wheel, whose thread is awake: no
+ * wait needs to be cut short. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN is for take_out
@@ -68,7 +68,7 @@ int64_t edo__timers_next(edo__worker *of)
     return next;
 }
 
-/* Under the lock. Returns: a list of tasks whose queue entries are ours. */
+/* Under the lock. Returns: a list of tasks whose queue entries the caller owns. */
 static edo_task *expire(edo__worker *of, int64_t now, size_t most)
 {
     edo_task *first = NULL, **end = &first;
@@ -90,9 +90,9 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     return first;
 }
 
-/* What does not fit into the ring stays in the wheel, in its order, rather than to queue behind all
- * that is ready in the whole runtime. But some always fire, so that a full ring cannot hold timers
- * up. They are few enough to stay in the caches until they are polled. */
+/* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
+ * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
+ * to stay in the caches until their tasks are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;

@@ -28,7 +28,7 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-/* Which of a slot's lists it is in: any choice that scatters them will do. */
+/* The timer's list in its slot. Any function that scatters timers will do. */
 static unsigned list_of(const edo__timer *timer)
 {
     return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
@@ -37,7 +37,7 @@ static unsigned list_of(const edo__timer *timer)
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
-    if (tick < wheel->tick) tick = wheel->tick; // overdue: in the slot that is looked at next
+    if (tick < wheel->tick) tick = wheel->tick; // overdue: into the slot of the next expiry
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
@@ -103,8 +103,7 @@ static int first_occupied(const uint64_t *words, unsigned from)
     return (int)(i * WORD_BITS) + __builtin_ctzll(word);
 }
 
-/* The occupied slot that comes first in time, which is in the lowest occupied level; *ret_tick is
- * when it begins. */
+/* The first occupied slot in time, which lies in the lowest occupied level. *ret_tick: its beginning. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
@@ -127,7 +126,7 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Exact in the lowest level; above it the slot's beginning, when it is to be spread below. */
+/* Exact in the lowest level. Above it: the slot's beginning, at which it is spread. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -137,7 +136,7 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
-/* Takes one of each list. Returns: false when all are empty. */
+/* Takes one timer of each list. Returns: false when all are empty. */
 static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
 {
     bool any = false;
@@ -146,7 +145,7 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
         if (!timer) continue;
         any = true;
         lists[i] = timer->next;
-        __builtin_prefetch(timer->next); // comes while the other lists have their turns
+        __builtin_prefetch(timer->next); // arrives during the turns of the other lists
         if (timer->when > until) {
             put(wheel, timer);
         } else {
@@ -157,8 +156,8 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
     return any;
 }
 
-/* Spreads a slot whose time has come: due timers of the lowest level go to *due, the others back into
- * the wheel. What is due in a higher one goes by way of the lower ones, which sorts it. */
+/* Spreads a slot whose time has come. Due timers of the lowest level go to *due, the others back into
+ * the wheel. Due timers of higher levels go through the lower ones, which sorts them. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];
@@ -181,7 +180,7 @@ edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most)
         for (; *end; end = &(*end)->next)
             if (most > 0) most--;
         if (slot < EDO__WHEEL_SLOTS && tick == last)
-            break; // what was put back is due later in this very tick
+            break; // timers that were put back are due later in this tick
     }
     if (last > wheel->tick) wheel->tick = last;
     return due;

@@ -1,10 +1,10 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
  * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
- * moments in nanoseconds, and a timer fires at the first look at or after its moment, never before.
+ * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never before.
  *
- * Every level that a timer comes through is a cache miss, where there are many. So slots are many:
- * the second level reaches 4.3 s. And a slot has several lists, which are spread side by side, so
- * that several misses are under way at once.
+ * Among many timers, each level on a timer's way costs a cache miss. So slots are many: the second
+ * level reaches 4.3 s. A slot has several lists, which are spread side by side, so that several misses
+ * are under way at once.
  *
  * One thread at a time: see timers.c. Arming and disarming take constant time and allocate nothing. */
 #pragma once
@@ -25,7 +25,7 @@ enum {
 };
 
 typedef struct edo__wheel {
-    uint64_t tick;                                          // all earlier ones have been dealt with
+    uint64_t tick; // all timers of earlier ticks have fired
     uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // a bit per slot
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS][EDO__WHEEL_LISTS];
 } edo__wheel;
@@ -36,20 +36,19 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now);
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // also one that is not armed
 
-/* Whether it is in a wheel. Without the wheel's lock: to say no acquires what the firing did. */
+/* Whether it is in a wheel. Needs no lock; the answer no acquires the writes of the firing. */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return edo_load_acquire(&timer->pprev) != NULL;
 }
 
-/* Ends the firing of a timer, which has left the wheel; it may go now. */
+/* Ends the firing of a timer that has left the wheel. Its task may end from now on. */
 static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
 
-/* The moment of the next look that is needed: not after the first deadline. INT64_MAX when
- * empty. */
+/* The moment of the next expiry that is needed, not after the first deadline. INT64_MAX when empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
 /* Takes timers out that are due, until there are `most` or more; the last tick is taken whole, and
