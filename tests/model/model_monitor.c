@@ -126,8 +126,8 @@ MODEL(monitor_woken_by_two, "the same when two workers wake at once")
 
 THREAD(look_twice)
 {
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
 }
 
 MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at is counted right")
@@ -142,14 +142,14 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
     edo_store_figure(&s->worker->beat, 2); // the poll has ended, and its turn
     edo_store_figure(&s->worker->turns, 1);
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
 
 THREAD(look_once)
 {
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
 }
 
 MODEL(hand_over_is_not_undone, "a look that was under way before does not take a hand-over back")
@@ -179,8 +179,8 @@ MODEL(take_back_is_at_once, "a worker is healthy from the end of its blocking wo
 
 static void look_at_worker(int64_t now)
 {
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], now);
-    s->monitor->looked_at = now;
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], now);
+    s->monitor->inspected_at = now;
 }
 
 MODEL(in_place_is_not_counted, "time in blocking work is none that a poll keeps its worker")
@@ -233,7 +233,7 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
 {
     set_up_watched();
     edo__worker *watcher = s->runtime->workers[1];
-    edo__watch_look(watcher, edo_us(10));
+    edo__watch_inspect(watcher, edo_us(10));
     model_assert(!watcher->owes_help);
     edo__watch_inspect(watcher, edo_ms(1));
     model_assert(watcher->owes_help);
@@ -247,7 +247,7 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
     model_assert(!edo__worker_is_stuck(s->worker));
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     edo_store_relaxed(&s->worker->park, EDO__PARKED);
-    edo__watch_look(watcher, edo_ms(3));
+    edo__watch_inspect(watcher, edo_ms(3));
     model_assert(!watcher->owes_help);
     destroy();
 }
@@ -280,7 +280,7 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
 {
     set_up_watched();
     int owner = model_start(end_turn, NULL);
-    edo__watch_look(s->runtime->workers[1], edo_ms(1));
+    edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
     model_join(owner);
     edo__monitor_unmark_long(s->worker); // its next turn
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
@@ -290,7 +290,7 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
 MODEL(mark_of_sleeper, "a worker that fell asleep as it was marked does not stay marked")
 {
     set_up_watched();
-    edo__watch_look(s->runtime->workers[1], edo_ms(1));
+    edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
     edo_store_relaxed(&s->worker->park, EDO__PARKED);
     look_at_worker(0);
     look_at_worker(PERIOD);
@@ -318,11 +318,11 @@ MODEL(help_only_where_needed,
       "no spare one is made while nobody is stuck, or somebody looks after it")
 {
     set_up_played();
-    see_to_help(s->monitor);
+    ensure_help(s->monitor);
     model_assert(edo__worker_total(s->runtime) == 1);
     mark(s->worker, EDO__STUCK_LONG);
     edo_store_relaxed(&s->runtime->has_watcher, 1);
-    see_to_help(s->monitor);
+    ensure_help(s->monitor);
     model_assert(edo__worker_total(s->runtime) == 1);
     unmark(s->worker, EDO__STUCK_LONG);
     destroy();
@@ -334,7 +334,7 @@ MODEL(help_of_notified, "nor while a worker turns that was told of something mea
     mark(s->worker, EDO__STUCK_LONG);
     s->monitor->seen[1].turned = true;
     edo__worker_notify(s->runtime->workers[1]);
-    see_to_help(s->monitor);
+    ensure_help(s->monitor);
     model_assert(edo__worker_total(s->runtime) == 2);
     unmark(s->worker, EDO__STUCK_LONG);
     destroy();
@@ -347,7 +347,7 @@ MODEL(spare_without_thread,
     mark(s->worker, EDO__STUCK_LONG);
     fake_no_threads = true;
     for (int i = 0; i < 2; i++) {
-        see_to_help(s->monitor);
+        ensure_help(s->monitor);
         model_assert(edo__worker_total(s->runtime) == 2);
     }
     fake_no_threads = false;
@@ -360,9 +360,9 @@ MODEL(spare_without_thread,
 MODEL(hurried, "a worker that polls, but does not look at its driver, is told to")
 {
     set_up_played();
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
     edo_store_figure(&s->worker->beat, 2);
-    look_at(s->monitor, s->worker, &s->monitor->seen[0], 0);
+    inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
     model_assert(edo_load_figure(&s->worker->is_hurried));
     destroy();
 }

@@ -48,8 +48,8 @@ struct edo__monitor {
     edo_atomic(uint32_t) word; // a futex: grows to wake it
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
-    uint32_t idle_looks;
-    int64_t looked_at; // ns of edo__sys_now(); the last look
+    uint32_t idle_rounds;
+    int64_t inspected_at; // ns of edo__sys_now(); the last look
     seen seen[];       // one per worker
 };
 
@@ -221,10 +221,10 @@ static void inspect_all(edo__monitor *monitor)
     int64_t now = edo__sys_now();
     bool moved = false;
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
-        if (look_at(monitor, runtime->workers[i], &monitor->seen[i], now)) moved = true;
-    monitor->looked_at = now;
-    monitor->idle_looks = moved ? 0 : monitor->idle_looks + 1;
-    see_to_help(monitor);
+        if (inspect(monitor, runtime->workers[i], &monitor->seen[i], now)) moved = true;
+    monitor->inspected_at = now;
+    monitor->idle_rounds = moved ? 0 : monitor->idle_rounds + 1;
+    ensure_help(monitor);
 }
 
 /* ---- the thread ---- */

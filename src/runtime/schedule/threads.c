@@ -90,7 +90,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
     bool all = true;
     if (runtime->is_on_quit) edo__quit_leave();
     edo__monitor_stop(runtime); // so no worker is added any more
-    tell_to_leave(runtime);
+    ask_to_leave(runtime);
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         if (!join_one(runtime->workers[i], deadline)) all = false;
     return all;

@@ -21,4 +21,4 @@ void edo__watch_end(edo__worker *worker);
 int64_t edo__watch_period(edo__worker *worker);
 
 /* A look at the others: worker->owes_help is set if it finds one that is stuck. Its thread. */
-void edo__watch_look(edo__worker *worker, int64_t now);
+void edo__watch_inspect(edo__worker *worker, int64_t now);
