@@ -114,7 +114,8 @@ enum {
     EDO__SOURCE_CLOSED = 1,
     EDO__SOURCE_READING = 2,
     EDO__SOURCE_WRITING = 4,
-    EDO__SOURCE_USER = 16, // one operation of a source with EDO__SOURCE_SEVERAL; they are counted
+    EDO__SOURCE_COUNTS = 16, // operations are counted, in units of USER; see EDO__SOURCE_SEVERAL
+    EDO__SOURCE_USER = 32,
 };
 
 /* Bits of edo__source.traits, fixed from its making on. */

@@ -1,7 +1,8 @@
 /* Claims: which sides of a stream or a listener have an operation in flight, and its end.
  *
  * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). A source that takes
- * several operations per side counts them instead, in units of EDO__SOURCE_USER.
+ * several operations per side has COUNTS in its word from the start, and counts them instead, in units
+ * of USER.
  *
  *     take   an operation, before its first try: sets the bits of its sides; -EBUSY if one is set
  *     leave  the operation, at its end: clears them
@@ -25,31 +26,64 @@ enum {
     EDO__SOURCE_CLOSING = 8, // the closer's own claim
 };
 
+/* What a claim of the sides adds to the word. Whether operations are counted never changes. */
+static inline uint32_t edo__claims_weight(const edo_atomic(uint32_t) *claims, uint32_t sides)
+{
+    bool counts = edo_load_relaxed(claims) & EDO__SOURCE_COUNTS;
+    return counts ? (uint32_t)EDO__SOURCE_USER : sides;
+}
+
+/* Where operations are counted only a claim of both sides excludes all others. */
+static inline bool edo__claims_exclude(uint32_t state, uint32_t sides)
+{
+    if (state & EDO__SOURCE_COUNTS) return sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER;
+    return state & sides;
+}
+
 /* Returns: 0; -EBUSY; -ECANCELED when closed. */
 static inline int edo__claims_take(edo_atomic(uint32_t) *claims, uint32_t sides)
 {
-    uint32_t state = edo_load_relaxed(claims);
+    uint32_t state = edo_load_relaxed(claims), claim = edo__claims_weight(claims, sides);
     do {
         if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
-        if (state & sides) return -EBUSY;
-    } while (!edo_cas_acquire(claims, &state, state | sides));
+        if (edo__claims_exclude(state, sides)) return -EBUSY;
+    } while (!edo_cas_acquire(claims, &state, state + claim));
     return 0;
+}
+
+/* Takes a claim out of the word. Returns: whether it was the last one of a closed object. */
+static inline bool edo__claims_drop(edo_atomic(uint32_t) *claims, uint32_t claim)
+{
+    uint32_t before = edo_sub_acq_rel(claims, claim) & ~(uint32_t)EDO__SOURCE_COUNTS;
+    return before == (EDO__SOURCE_CLOSED | claim);
 }
 
 /* Returns: whether the caller is the last one of a closed object, and so ends it. */
 static inline bool edo__claims_leave(edo_atomic(uint32_t) *claims, uint32_t sides)
 {
-    return edo_sub_acq_rel(claims, sides) == (EDO__SOURCE_CLOSED | sides);
+    return edo__claims_drop(claims, edo__claims_weight(claims, sides));
 }
 
-/* The caller holds CLOSING then. Returns: the word before; CLOSED in it is a mistake. */
+/* The caller holds CLOSING then. Returns: the word before; CLOSED in it is a mistake of the user. */
 static inline uint32_t edo__claims_close(edo_atomic(uint32_t) *claims)
 {
     return edo_or_relaxed(claims, EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING);
 }
 
+/* The closer leaves. Returns: as edo__claims_leave(). */
+static inline bool edo__claims_end_close(edo_atomic(uint32_t) *claims)
+{
+    return edo__claims_drop(claims, EDO__SOURCE_CLOSING);
+}
+
+/* Whether operations are in flight. */
+static inline bool edo__claims_any(uint32_t state)
+{
+    return state & ~(uint32_t)(EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING | EDO__SOURCE_COUNTS);
+}
+
 /* Whether the object was closed and nothing is in flight: its memory is no longer in use. */
 static inline bool edo__claims_are_over(const edo_atomic(uint32_t) *claims)
 {
-    return edo_load_relaxed(claims) == EDO__SOURCE_CLOSED;
+    return (edo_load_relaxed(claims) & ~(uint32_t)EDO__SOURCE_COUNTS) == EDO__SOURCE_CLOSED;
 }

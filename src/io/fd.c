@@ -48,7 +48,7 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
-    if (edo_load_relaxed(&source->state) & EDO__BOTH_SIDES) edo__source_repoll(source);
+    if (edo__claims_any(edo_load_relaxed(&source->state))) edo__source_repoll(source);
 }
 
 static void fd_release(edo_io *io)

@@ -238,7 +238,7 @@ void edo__io_begin_close(edo_io *io, const char *call)
 
 void edo__io_end_close(edo_io *io)
 {
-    leave(io, EDO__SOURCE_CLOSING);
+    if (edo__claims_end_close(edo__io_claims(io))) io->ops->release(io);
 }
 
 void edo_close(edo_io *io)

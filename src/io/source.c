@@ -6,6 +6,7 @@ void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
                       void (*release)(edo__source *))
 {
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
+    if (traits & EDO__SOURCE_SEVERAL) source->state = EDO__SOURCE_COUNTS;
     for (unsigned side = 0; side < EDO__SIDES; side++)
         source->sides[side].ready = EDO__READY_NOW; // unknown: the first call shows
 }
@@ -34,32 +35,14 @@ void edo__source_end(edo__source *source)
     source->release(source);
 }
 
-/* One operation of a source that takes several at once; the bits of the sides of any other. */
-static uint32_t weight(const edo__source *source, uint32_t sides)
-{
-    return source->traits & EDO__SOURCE_SEVERAL ? (uint32_t)EDO__SOURCE_USER : sides;
-}
-
-/* A claim of both sides excludes all other operations. */
-static int claim_one_of_several(edo__source *source, uint32_t sides)
-{
-    uint32_t state = edo_load_relaxed(&source->state);
-    do {
-        if (state & EDO__SOURCE_CLOSED) return -ECANCELED;
-        if (sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER) return -EBUSY;
-    } while (!edo_cas_acquire(&source->state, &state, state + EDO__SOURCE_USER));
-    return 0;
-}
-
 int edo__source_claim(edo__source *source, uint32_t sides)
 {
-    if (source->traits & EDO__SOURCE_SEVERAL) return claim_one_of_several(source, sides);
     return edo__claims_take(&source->state, sides);
 }
 
 void edo__source_leave(edo__source *source, uint32_t sides)
 {
-    if (edo__claims_leave(&source->state, weight(source, sides))) edo__source_end(source);
+    if (edo__claims_leave(&source->state, sides)) edo__source_end(source);
 }
 
 static _Noreturn void misuse_closed(const edo__source *source, const char *call)
@@ -80,8 +63,8 @@ void edo__source_close(edo__source *source)
     if (before & EDO__SOURCE_CLOSED)
         misuse_closed(source,
                       source->traits & EDO__SOURCE_LISTENER ? "edo_listener_close" : "edo_close");
-    if (before) edo__source_repoll(source);
-    if (edo__claims_leave(&source->state, EDO__SOURCE_CLOSING)) edo__source_end(source);
+    if (edo__claims_any(before)) edo__source_repoll(source);
+    if (edo__claims_end_close(&source->state)) edo__source_end(source);
 }
 
 /* A new operation goes to the driver of the worker that polls it. */

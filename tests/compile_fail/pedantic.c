@@ -59,7 +59,7 @@ edo_async(waits)
 {
     edo_body {
         int rc;
-        ssize_t count;
+        int64_t count;
         edo_await(count, edo_read(self->io, self->buffer, sizeof self->buffer));
         if (count < 0) edo_return(count + (int64_t)edo_op_progress(edo_last_op()));
         edo_await_for(rc, edo_ms(1), edo_sleep(edo_s(1)));

@@ -58,7 +58,8 @@ typedef struct EDO__OVERLAY edo__job_op {
 } edo__job_op;
 
 EDO__OVERLAY_FITS(edo__job_op);
-_Static_assert(offsetof(edo__job_op, link) == offsetof(edo_op, link), "jobs wait in lists of operations");
+_Static_assert(offsetof(edo__job_op, link) == offsetof(edo_op, link),
+               "jobs wait in lists of operations");
 
 static inline edo__job_op *edo__job_of(const edo_op *op)
 {

@@ -50,7 +50,7 @@ struct edo__monitor {
     edo_atomic(bool) stops;
     uint32_t idle_rounds;
     int64_t inspected_at; // ns of edo__sys_now(); the last look
-    seen seen[];       // one per worker
+    seen seen[];          // one per worker
 };
 
 /* ---- marks ---- */
