@@ -477,6 +477,7 @@ static void set_up_several(void)
 {
     set_up_far(0);
     edo__io_source(k->io)->traits |= EDO__SOURCE_SEVERAL;
+    edo__io_source(k->io)->state = EDO__SOURCE_COUNTS;
     for (unsigned i = 0; i < 2; i++) {
         waiting[i] = far_read_create(k->runtime, i);
         edo_poll poll = edo_poll_future(&waiting[i]->op.base, &waiting[i]->cx);

@@ -2,6 +2,7 @@
 #include "support/streams.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -206,11 +207,29 @@ static packet catch_packet(int raw, int family, uint16_t from)
     }
 }
 
-/* Sees the packets to one address of this machine; -1 without the right to. */
-static int open_raw(int family, const struct sockaddr *address, socklen_t size)
+/* The kernel drops the packets of other ports: those of other tests would fill the buffer. A packet of
+ * IPv4 begins with its IP header, one of IPv6 behind it. */
+static void keep_packets_from(int raw, int family, uint16_t port)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), // the length of the IP header
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),  // the port behind it
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+    };
+    if (family == AF_INET6) code[0] = (struct sock_filter)BPF_STMT(BPF_LDX | BPF_IMM, 0);
+    struct sock_fprog program = { ARRAY_LENGTH(code), code };
+    assert_return_code(setsockopt(raw, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
+                       errno);
+}
+
+/* Sees the packets from a port to one address of this machine; -1 without the right to. */
+static int open_raw(int family, const struct sockaddr *address, socklen_t size, uint16_t from)
 {
     int on = 1, raw = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
     if (raw < 0) return -1;
+    keep_packets_from(raw, family, from);
     assert_return_code(bind(raw, address, size), errno);
     if (family == AF_INET) return raw;
     setsockopt(raw, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &on, sizeof on);
@@ -255,11 +274,16 @@ edo_async(packets_to)
     edo_body {
         int64_t n;
         struct sockaddr_storage address;
-        socklen_t size = loopback(self->family, 0, &address);
-        self->raw = open_raw(self->family, (struct sockaddr *)&address, size);
-        if (self->raw < 0) edo_return(0);
+        socklen_t size;
         edo_await(n, edo_tcp_listen(":0", &self->listener));
         assert_int_equal(n, 0);
+        size = loopback(self->family, 0, &address);
+        self->raw = open_raw(self->family, (struct sockaddr *)&address, size,
+                             port_of(self->listener));
+        if (self->raw < 0) {
+            edo_listener_close(self->listener);
+            edo_return(0);
+        }
         size = loopback(self->family, port_of(self->listener), &address);
         self->client = socket(self->family, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_return_code(connect(self->client, (struct sockaddr *)&address, size), errno);
