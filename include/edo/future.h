@@ -155,7 +155,7 @@ EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
 
 typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_wakeable_kind;
 
-/* What can be woken: the head of a task, or a user's own object that begins with it. */
+/* Head of a wakeable object: of a task, or of a user's own object that begins with it. */
 struct edo_wakeable {
     uint8_t kind; // edo_wakeable_kind
     uint8_t flags;

@@ -28,7 +28,7 @@
 typedef struct edo_driver edo_driver;
 typedef struct edo__source edo__source;
 
-/* What an operation asks of a driver: the low byte of edo_op.detail. */
+/* Request of an operation to a driver: the low byte of edo_op.detail. */
 typedef enum edo__request {
     EDO__READ, // an edo__transfer_op, from progress on
     EDO__WRITE,
@@ -148,7 +148,7 @@ struct edo__source {
     void (*release)(edo__source *); // frees what the source is part of
 };
 
-/* What a driver has done. Written by one thread at a time, read by any. */
+/* Counts of a driver's work. Written by one thread at a time, read by any. */
 typedef struct edo__io_counters {
     edo_atomic(uint64_t) registered, deregistered; // descriptors, with the kernel, until further
                                                    // notice
@@ -269,8 +269,8 @@ void edo__note_ready(edo__side *side, uint32_t final);
 /* Makes the call that the operation asks for, once, without blocking. Returns: its result, or -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
-/* What one call moves at most. The kernel goes on for as long as the peer is fast, so without a
- * limit a call of gigabytes keeps the thread for hundreds of milliseconds. */
+/* Most bytes of one call. The kernel goes on for as long as the peer is fast, so without a limit
+ * a call of gigabytes keeps the thread for hundreds of milliseconds. */
 enum { EDO__MAX_TRANSFER = 256 * 1024 };
 
 /* Where the next call of a read or a write begins. */

@@ -189,8 +189,8 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
     return op && (op->detail & EDO__DETAIL_BOTH_SIDES) ? op : NULL;
 }
 
-/* What a poll of the descriptor would tell has been told to epoll, and is gone: so it is the
- * operation's result. Under the lock. Returns: whether that is what it waits for. */
+/* epoll has consumed the event that a poll of the descriptor would report, so the event is the
+ * operation's result. Under the lock. Returns: whether the operation waits for it. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -231,8 +231,8 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     return n;
 }
 
-/* Whatever epoll_pwait2() says, but for a signal: filters of containers deny calls that are newer than
- * they are, each with an error of its own. What is wrong with the descriptor epoll_wait() says too. */
+/* Every error of epoll_pwait2() except EINTR falls back to epoll_wait(): filters of containers deny
+ * newer calls, each with an error of its own. epoll_wait() reports a bad descriptor as well. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)

@@ -52,7 +52,7 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* What a completion belongs to: the lowest bit of its tag. The rest is the operation; of TAG_OWN the
+/* Owner of a completion: the lowest bit of its tag. The rest is the operation; of TAG_OWN the
  * watch, counted from 1, or 0 for completions without a waiter (those of cancels). */
 enum {
     EDO__TAG_OWN,
@@ -115,7 +115,7 @@ static inline void edo__uring_begin(edo__uring *driver)
     if (driver->shared) edo__lock_take(&driver->lock);
 }
 
-/* What was prepared is submitted by the next turn; at once, if one sleeps in the ring meanwhile. */
+/* The prepared SQEs are submitted at once for a turn that sleeps in the ring, else by the next turn. */
 void edo__uring_end_shared(edo__uring *driver);
 
 static inline void edo__uring_end(edo__uring *driver)
