@@ -222,6 +222,8 @@ static void keep_packets_from(int raw, int family, uint16_t port)
     struct sock_fprog program = { ARRAY_LENGTH(code), code };
     assert_return_code(setsockopt(raw, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
                        errno);
+    // Packets of before the filter may have filled the buffer.
+    while (recv(raw, &(char){ 0 }, 1, MSG_DONTWAIT) >= 0) {}
 }
 
 /* Sees the packets from a port to one address of this machine; -1 without the right to. */
