@@ -511,12 +511,15 @@ static void drop_all_shadows(chaos *driver)
 static void chaos_close(edo_driver *base)
 {
     chaos *driver = chaos_of(base);
-    bool is_inherited = edo__runtime_is_stale(base->runtime); // registrations are the parent's
-    if (!is_inherited) drop_all_shadows(driver);
+    if (edo__runtime_is_stale(base->runtime)) { // registrations are the parent's, as are pins
+        driver->inner->ops->close(driver->inner);
+        return;
+    }
+    drop_all_shadows(driver);
     while (edo_load_acquire(&base->pins))
         sched_yield();
     driver->inner->ops->close(driver->inner);
-    if (!is_inherited) free(driver);
+    free(driver);
 }
 
 static int chaos_fd(edo_driver *base)

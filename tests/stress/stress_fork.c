@@ -2,21 +2,9 @@
  * usage: stress_fork --seconds N --seed S */
 #include "runtime/fork_load.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "stress/options.h"
 
-enum { SKIPPED = 77 };
-
 static unsigned seconds;
-
-/* The chaos driver is one of the tests, and its close knows nothing of forks. */
-static bool is_chaos(void)
-{
-    const char *driver = getenv("EDO_DRIVER");
-    return driver && !strncmp(driver, "chaos", strlen("chaos"));
-}
 
 clean_test(forks)
 {
@@ -32,7 +20,6 @@ clean_test(forks)
 int main(int argc, char **argv)
 {
     seconds = read_options(argc, argv, NULL, NULL);
-    if (is_chaos()) return SKIPPED;
     expect_end_within(seconds + CHILD_PATIENCE + 60);
     return run_all_tests();
 }
