@@ -18,12 +18,18 @@ static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
     child->flags &= (uint8_t)~EDO__KEPT;
 }
 
-/* One that is to be awaited. */
-static void hand_over(struct edo_any_frame *frame, edo_future *child)
+static __attribute__((noinline)) void hand_over_kept(struct edo_any_frame *frame, edo_future *child)
+{
+    if (child->flags & EDO__KEPT && edo__has_moved(child)) edo__check_kept(child);
+    unlink_kept(frame, child);
+}
+
+/* One that is to be awaited. Most frames keep nothing. */
+static inline void hand_over(struct edo_any_frame *frame, edo_future *child)
 {
     edo__check_memory(child->ops->name, child, "future");
-    if (child->flags & EDO__KEPT && edo__has_moved(child)) edo__check_kept(child);
-    if (frame->edo_head.kept || child->flags & EDO__KEPT) unlink_kept(frame, child);
+    if (edo__unlikely(frame->edo_head.kept || child->flags & EDO__KEPT))
+        hand_over_kept(frame, child);
 }
 
 edo_future *edo__link(void *frame, size_t count, edo_future *const *children)

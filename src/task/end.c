@@ -16,14 +16,12 @@ static edo_wakeable *prepare_joiner(edo_task *task)
 
 static void complete(edo_task *task)
 {
-    edo_wakeable *wake = NULL;
-    if (edo__state_complete(&task->state)) wake = prepare_joiner(task);
-    edo__wake_commit(wake);
+    if (edo__state_complete(&task->state)) edo__wake_commit(prepare_joiner(task));
 }
 
 void edo__task_finish(edo_task *task)
 {
-    edo_context_unref(task->context);
+    if (task->context) edo_context_unref(task->context);
     task->context = NULL;
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;

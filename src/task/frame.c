@@ -6,14 +6,13 @@
 #include "base/base.h"
 #include "sys/sys.h"
 
+/* One memset is fewer instructions than a store per member. A frame without a home has not been
+ * polled. */
 void edo__frame_init(void *memory, const edo_future_ops *ops)
 {
     struct edo_any_frame *frame = memory;
-    frame->base = (edo_future){ .ops = ops };
-    frame->edo_head.awaiting = NULL;
-    frame->edo_head.kept = NULL;
-    frame->edo_head.home = NULL; // not polled yet
-    frame->edo_head.resume = 0;
+    memset(frame, 0, offsetof(struct edo_any_frame, edo_slot));
+    frame->base.ops = ops;
 }
 
 static void write_args(void *frame, const edo_future_ops *ops, const void *args)

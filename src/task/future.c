@@ -128,14 +128,20 @@ static void check_home(edo_future *future)
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
-/* Fates that a function hands down: `bare` to those that it polled before its shield, `fate` to the
- * rest. One that ends because of a limit alone remembers it. Returns: what it was handed. */
-static edo_fate take_fate(edo_future *future, const edo_cx *cx)
+/* A limit alone ends the future, which remembers it: its function passes on that one has passed. */
+static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx *cx)
 {
     bool covered = future->flags & EDO__COVERED;
     uint8_t overdue = covered ? EDO__FATE_OVERDUE : EDO__BARE_OVERDUE;
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
-    edo_fate given = covered ? cx->fate : cx->bare;
+}
+
+/* Fates that a function hands down: `bare` to those that it polled before its shield, `fate` to the
+ * rest. Returns: what the future was handed. */
+static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
+{
+    if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
+    edo_fate given = future->flags & EDO__COVERED ? cx->fate : cx->bare;
     edo__raise_fate(future, given); // a fate that was seen stays
     return given;
 }
@@ -160,7 +166,7 @@ void edo__give_fates(const edo_future *function, edo_cx *cx)
     edo__give_limits(function, cx);
 }
 
-static edo_poll poll_function(edo_future *future, edo_cx *cx)
+static __attribute__((noinline)) edo_poll poll_function(edo_future *future, edo_cx *cx)
 {
     check_home(future);
     give_own_fates(future, cx);
@@ -215,20 +221,22 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
 }
 
 /* An operation that begins too late. Without budget it stays new, so that whatever becomes ready
- * until the next poll does not change the answer. */
-static edo_poll refuse(edo_future *future, edo_cx *cx, edo_fate given)
+ * until the next poll does not change the answer. Not inlined: other polls need no room for it. */
+static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
+                                                       edo_fate given)
 {
-    if (given != EDO_LIVE && !(future->flags & EDO__TIMED_OUT)) note_refusal(future, cx);
+    bool timed_out = future->flags & EDO__TIMED_OUT;
+    if (given != EDO_LIVE && !timed_out) note_refusal(future, cx);
     if (!edo__has_overdraft(cx)) return EDO_PENDING;
     edo__use_budget(cx);
-    future->result = -ECANCELED;
+    future->result = timed_out ? -ETIMEDOUT : -ECANCELED;
     future->state = EDO_DONE;
     return EDO_READY;
 }
 
-static bool is_too_late(const edo_future *future)
+static inline bool is_too_late(const edo_future *future)
 {
-    return future->fate != EDO_LIVE && future->state == EDO_NEW &&
+    return future->state == EDO_NEW && future->fate != EDO_LIVE &&
            future->ops->kind == EDO_KIND_LEAF;
 }
 
@@ -239,14 +247,16 @@ static edo_poll poll_kind(edo_future *future, edo_cx *cx)
 
 static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx *cx)
 {
-    uint32_t asked = cx->asked;
     if (future->state == EDO_NEW && cx->shielded) future->flags |= EDO__COVERED;
     edo_fate given = take_fate(future, cx);
-    edo_poll poll = is_too_late(future) ? refuse(future, cx, given) : poll_kind(future, cx);
+    if (edo__unlikely(is_too_late(future))) return refuse(future, cx, given);
+    uint32_t asked = cx->asked;
+    edo_poll poll = poll_kind(future, cx);
     cx->asked = asked;
-    if (poll == EDO_READY && (future->flags & EDO__TIMED_OUT) && future->result == -ECANCELED)
+    if (edo__unlikely(future->flags & EDO__TIMED_OUT) && poll == EDO_READY &&
+        future->result == -ECANCELED)
         future->result = -ETIMEDOUT;
-    return is_too_late(future) ? poll : settle(future, poll);
+    return settle(future, poll);
 }
 
 /* If nothing was asked, neither of the future nor of those that poll it, there is nothing to

@@ -18,9 +18,9 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* The task has completed; its poller may be between the wake of the joiner and the reset of
- * EDO__JOIN_WAKER, which is a few instructions. */
-static void await_poller(const edo_task *task)
+/* The task's poller is between the wake of the joiner and the reset of EDO__JOIN_WAKER, which is a few
+ * instructions. */
+static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
     while (!edo__task_is_joinable(task))
@@ -30,7 +30,7 @@ static void await_poller(const edo_task *task)
 static edo_poll take_result(edo_op *op, edo_cx *cx)
 {
     edo_task *task = join_of(op)->task;
-    await_poller(task);
+    if (edo__unlikely(!edo__task_is_joinable(task))) await_poller(task);
     int64_t result = edo__task_result(task);
     op->word = EDO__OP_IDLE;
     join_of(op)->has_given_back = 1;

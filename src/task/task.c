@@ -233,14 +233,18 @@ void edo_task_abort(edo_task *task)
 
 /* ---- the end ---- */
 
-void edo__task_give_back(edo_task *task)
+static __attribute__((cold, noinline)) void give_back_tracked(edo_task *task)
 {
-    if (edo__likely(!(task->head.flags & EDO__TASK_TRACKED))) {
-        edo__task_drop(task, EDO__REF + EDO__JOIN_INTEREST);
-        return;
-    }
     edo__handle_returned(task);
     edo__task_unref(task);
+}
+
+void edo__task_give_back(edo_task *task)
+{
+    if (edo__likely(!(task->head.flags & EDO__TASK_TRACKED)))
+        edo__task_drop(task, EDO__REF + EDO__JOIN_INTEREST);
+    else
+        give_back_tracked(task);
 }
 
 void edo_detach(edo_task *task)

@@ -82,7 +82,7 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     return poll;
 }
 
-static void end_task(edo__worker *worker, edo_task *task)
+static always_inline void end_task(edo__worker *worker, edo_task *task)
 {
     worker->ended++;
     edo__timer_cancel(task);
