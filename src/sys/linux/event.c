@@ -1,4 +1,4 @@
-/* Eventfds, which end waits; and waits that fail. */
+/* Eventfds, which end waits, and the end of the process for waits that fail. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +14,8 @@ void edo__sys_wait_failed(const char *call, int error)
                 edo_strerror(error));
 }
 
-/* In a signal handler nothing can be formatted. A full counter is set. */
+/* The abort line is constant, because a signal handler cannot format text. EAGAIN: the counter is
+ * full, so the event is set. */
 void edo__sys_event_set(int event)
 {
     static const char line[] = "edo: eventfd: a runtime cannot be woken any more; its descriptors "
