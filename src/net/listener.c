@@ -293,7 +293,7 @@ static void begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
     edo__wait_enqueue(&listener->pausing, op, waker);
     edo__lock_give(&listener->source.lock);
     if (first)
-        edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times", edo_strerror(error));
+        edo__log(EDO_LOG_WARN, "edo_accept: %s; retrying after a pause", edo_strerror(error));
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
