@@ -301,7 +301,7 @@ static inline size_t edo__asked(const edo_op *op)
  * accessed. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
-    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // no read, or WHOLE
+    enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // not a read, or WHOLE
     return (source->traits & EDO__SOURCE_MADE) && !(op->detail & NO_PROOF) && op->base.result > 0 &&
            (uint64_t)op->base.result < edo__asked(op) &&
            !edo_load_relaxed(&source->sides[EDO__READ_SIDE].is_shared);

@@ -13,7 +13,7 @@ static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
     }
     if (*link) edo__check_kept(child);
     if (!*link && !(child->flags & EDO__KEPT)) return;
-    if (!*link) edo__misuse(child->ops->name, "it is kept by another function's edo_any");
+    if (!*link) edo__misuse(child->ops->name, "kept by the edo_any of another function");
     *link = child->next;
     child->flags &= (uint8_t)~EDO__KEPT;
 }

@@ -67,7 +67,7 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
     edo__check_memory("edo_scope_open", scope, "scope");
     if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_FAIL_FAST))
-        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST, in '%s'",
+        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_FAIL_FAST, in '%s'",
                     owner->ops->name);
     leave_earlier(scope, frame);
     *scope = (edo_scope){
@@ -382,7 +382,7 @@ static void abort_with_names(edo_scope *scope)
                          edo_task_name(task), (unsigned long long)task->id);
         used += n > 0 ? (size_t)n : 0;
     }
-    edo__misuse(scope->owner->ops->name, "it returned while its scope had %llu live members: %s",
+    edo__misuse(scope->owner->ops->name, "returned while its scope had %llu live members: %s",
                 (unsigned long long)scope->count, names);
 }
 

@@ -74,8 +74,8 @@ static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;
     if (limit->base.line != line)
-        edo__misuse("edo_within", "line %u begins with a limit that line %u has open, in '%s'",
-                    line, limit->base.line, function->ops->name);
+        edo__misuse("edo_within", "line %u opens a limit that line %u has open, in '%s'", line,
+                    limit->base.line, function->ops->name);
 }
 
 void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t deadline,
