@@ -16,16 +16,17 @@
  *         }
  *     }
  *
- * The body is an ordinary function that is entered again where it left. So locals declared in it
- * are lost at every await: a value that lives across one belongs in the frame. Compilers report
- * most violations (-Wall -O2 of gcc, -Wconditional-uninitialized of clang), tools/edo-lint the
- * rest.
+ * The body is an ordinary function that returns at an await and later resumes there. So its locals
+ * are lost at every await: a value that lives across an await belongs in the frame. Compilers
+ * report most violations (gcc with -Wall -O2, clang with -Wconditional-uninitialized),
+ * tools/edo-lint reports the rest.
  *
- * Rules for the caller: a frame does not move once it was polled; pointers handed to an operation
- * point into a frame, the heap or static memory; an async function that was handed over owns its
- * arguments and always runs to its own end, also when cancelled.
+ * Rules for the caller: a frame does not move after its first poll; pointers given to an operation
+ * point into a frame, the heap or static memory; an async function owns its arguments once it is
+ * called or spawned, and always runs to its own end, also when cancelled.
  *
- * Bodies need GNU C (gcc, clang). C++17 may include this header, and call, spawn and run.
+ * Bodies need GNU C (gcc, clang). C++17 code may include this header, and call, spawn and run async
+ * functions.
  */
 #pragma once
 
@@ -39,27 +40,27 @@
 #endif
 #endif
 
-/* Macros that take a function and its arguments pass both on as __VA_ARGS__, with a comma behind:
- * so there is always one for the `...` of the next, as ISO C wants it. __extension__ is for the
- * rest. */
+/* Macros that take a function and its arguments pass both on as __VA_ARGS__ with a comma behind. So
+ * the `...` of the next macro always gets at least one argument, as ISO C demands. __extension__
+ * silences -pedantic about the GNU extensions. */
 
 /* ---- the frame ---- */
 
 /* The library's part of a frame; its members are private. */
 typedef struct edo_frame_head {
-    edo_future *awaiting; // one future that it waits for, or linked siblings
-    edo_future *kept;     // futures that edo_any() left running, and open scopes
-    const void *home;     // where it was first polled
+    edo_future *awaiting; // the awaited future, or several linked siblings
+    edo_future *kept;     // futures that edo_any() left running, open scopes and limits
+    const void *home;     // address of this frame at its first poll
     union {
         int64_t deadline; // of edo_await_for()
-        int64_t failure;  // the first one of edo_try_all()
+        int64_t failure;  // the first failure in edo_try_all()
     };
-    int32_t resume; // label to go on at, as a distance from the start
-    int32_t winner; // of edo_select() and its like
+    int32_t resume; // label to resume at, as a distance from the start
+    int32_t winner; // index; of edo_select(), edo_any() and their variants
 } edo_frame_head;
 
-/* Head of a frame. The async functions that it calls with edo_call() are named as members, for they
- * share one slot with its operations: edo_frame(struct head head; struct body body;). */
+/* Head of a frame. The async functions called with edo_call() are named as members, because they
+ * share one slot with the operations: edo_frame(struct head head; struct body body;). */
 #define edo_frame(...)                                                                             \
     edo_future base;                                                                               \
     edo_frame_head edo_head;                                                                       \
@@ -68,8 +69,9 @@ typedef struct edo_frame_head {
         __VA_ARGS__                                                                                \
     } edo_slot
 
-/* The arguments, as struct members. Only these and the head are initialised by a call. (One named
- * as its typedef needs the tag for clang: edo_args(struct flag *flag;).) */
+/* The arguments, as struct members. Only these and the head are initialised by a call. (For clang,
+ * a member with the name of its own typedef is declared with the tag: edo_args(struct flag
+ * *flag;).) */
 #define edo_args(...)                                                                              \
     __extension__ union {                                                                          \
         struct {                                                                                   \
@@ -81,7 +83,7 @@ typedef struct edo_frame_head {
     }
 
 #if defined __cplusplus && defined __clang__
-#define EDO__NO_ARGS char edo_no_args_[0]; // a struct without a member declares nothing, it says
+#define EDO__NO_ARGS char edo_no_args_[0]; // clang++: a struct without members declares nothing
 #else
 #define EDO__NO_ARGS
 #endif
@@ -106,7 +108,7 @@ EDO_API void edo__unbox(edo_future *boxed);
 EDO_API void edo__shield(edo_future *function, edo_cx *cx);
 EDO_END_DECLS
 
-/* Makes a callee ready to run beside others: edo_init(&self->child, fetch, .url = url). */
+/* Initialises a callee that is to run beside others: edo_init(&self->child, fetch, .url = url). */
 #define edo_init(frame, ...) edo__init((frame), __VA_ARGS__, )
 #define edo__init(frame, fn, ...)                                                                  \
     ((frame)->args = __extension__(__typeof__((frame)->args)){ __VA_ARGS__ },                      \
@@ -120,14 +122,14 @@ EDO_END_DECLS
 #define EDO__ASYNC_BODY __attribute__((noinline, noclone))
 #endif
 
-/* Defines the async function of struct fn; for this file only. */
+/* Defines the async function of struct fn, static to this file. */
 #define edo_async(fn) edo__async(static, fn)
 
-/* The same for other files, which use edo_declare_async(fn). */
+/* The same, with external linkage; other files use edo_declare_async(fn). */
 #define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
-/* Type of a body's own answer. No number converts to it, so that `return rc` does not compile. */
+/* Return type of a body. No number converts to it, so `return rc` does not compile. */
 typedef struct edo__end_with_edo_return {
     edo_poll poll;
 } edo__end_with_edo_return;
@@ -155,15 +157,15 @@ typedef struct edo__end_with_edo_return {
 
 #define edo__label_address(label) (__extension__((const char *)(&&label)))
 
-/* Head of the body; its braces hold all of it. */
+/* Head of the body; all statements of the function stand in its braces. */
 #define edo_body                                                                                   \
     (void)cx;                                                                                      \
 edo_start_:                                                                                        \
     if (self->edo_head.resume)                                                                     \
         __extension__({ goto *(edo__label_address(edo_start_) + self->edo_head.resume); });
 
-/* Ends the function with a result: >= 0 or a negative errno. To fall off the end, and a `return` by
- * hand, are errors of the compiler. */
+/* Ends the function with a result: >= 0 or a negative errno. Falling off the end, or a plain
+ * `return`, is a compile-time error. */
 #define edo_return(...)                                                                            \
     do {                                                                                           \
         self->base.result = (__VA_ARGS__);                                                         \
@@ -185,14 +187,14 @@ label:                                                                          
  * constructor names this line. */
 #define edo__note_line() (self->base.line = __LINE__)
 
-/* Refuses a variable in which an error would look like a large result. */
+/* Rejects an unsigned variable, in which an error would look like a large result. */
 #define edo__check_signed(lhs)                                                                     \
     _Static_assert((__typeof__(lhs))-1 < (__typeof__(lhs))1,                                       \
                    "the result is negative on error: \"" #lhs "\" is to be of a signed type")
 
 /* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
- * awaited future is whole before it is linked, and is unlinked before it goes. The compiler keeps
- * to that order here; the processor does anyway, for a handler on its own thread. */
+ * awaited future is complete before it is linked, and unlinked before it is reused. The fences keep
+ * the compiler to that order; the processor keeps to it anyway for a handler on the same thread. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -215,7 +217,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* ---- waiting for one ---- */
 
-/* Waits for an operation, built in the frame's slot, and takes its result. */
+/* Waits for an operation, which is built in the frame's slot, and stores its result in lhs. */
 #define edo_await(lhs, ...)                                                                        \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -239,8 +241,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* With a time limit (nanoseconds; edo_ms(5)): -ETIMEDOUT, and then the operation has ended. One
- * that is ready wins over a limit that has passed. */
+/* With a time limit (nanoseconds; edo_ms(5)). The result is -ETIMEDOUT when the limit has passed;
+ * the operation has ended by then. A ready operation wins over a limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -256,18 +258,18 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* The operation of the last edo_await(), until the next: edo_op_progress(edo_last_op()). */
+/* The operation of the last edo_await(), valid until the next: edo_op_progress(edo_last_op()). */
 #define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
-/* Calls an async function and waits for it; no allocation. Its frame lies in the slot. */
+/* Calls an async function and waits for it; no allocation. The callee's frame lies in the slot. */
 #define edo_call(lhs, ...)                                                                         \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
         edo__await_slot(lhs);                                                                      \
     } while (0)
 
-/* The same with a time limit: the function sees -ECANCELED then, and -ETIMEDOUT is answered if it
- * returned that. */
+/* The same with a time limit. When the limit passes, the callee sees -ECANCELED at its awaits. If
+ * the callee then returns -ECANCELED, lhs is -ETIMEDOUT. */
 #define edo_call_for(lhs, duration, ...)                                                           \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
@@ -284,10 +286,10 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                          \
     } while (0)
 
-/* The same with the frame on the heap, for recursion. -ENOMEM: not called, the arguments are still
- * the caller's. The calls are polled one inside the other, so recursion may go as deep as the stack
- * of the thread: tens of thousands of calls with 8 MiB. One that is too deep answers -ENOMEM as
- * well, and the log says so. */
+/* The same with the frame on the heap, for recursion. -ENOMEM: not called; the arguments are still
+ * the caller's. The calls are polled one inside the other, so the thread's stack limits the depth
+ * of a recursion: tens of thousands of calls with 8 MiB. A recursion that is too deep answers
+ * -ENOMEM as well, with a line in the log. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -318,10 +320,11 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
-/* Runs all to their ends: edo_all(&self->a.base, &self->b.base). The results stand in them. */
+/* Runs all futures to their ends: edo_all(&self->a.base, &self->b.base). Each result stands in its
+ * future. */
 #define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
 
-/* The same, but the first failure cancels the rest. rc: 0, or that failure. */
+/* The same, except that the first failure cancels the rest. rc: 0, or that failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
         self->edo_head.failure = 0;                                                                \
@@ -331,14 +334,14 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
- * winner's position from 0, or -ECANCELED if the function was cancelled and so were all (-ETIMEDOUT
- * if edo_within() was over). The first to be polled is chosen at random; edo_select_biased goes
- * from left to right. */
+ * winner's position from 0. If the function was cancelled, and with it every future: -ECANCELED, or
+ * -ETIMEDOUT when the time of edo_within() was over. The first future to be polled is chosen at
+ * random; edo_select_biased polls from left to right. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* The first to be ready; the rest are kept: they go on at every await of this function, until they
- * have ended or the function returns, which cancels them and waits for their end. */
+/* The first to be ready wins; the rest are kept, which means they are polled at every await of this
+ * function. When the function returns, kept futures are cancelled and waited for. */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -348,7 +351,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         which = (__typeof__(which))self->edo_head.winner;                                          \
     } while (0)
 
-/* ---- as many as an array has ---- */
+/* ---- the elements of an array ---- */
 
 #define edo__together_of(poll, array, count)                                                       \
     do {                                                                                           \
@@ -360,7 +363,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
     } while (0)
 
 /* The same for the first `count` elements of an array of frames or operations, which lies in the
- * frame or on the heap: edo_all_of(self->fetches, self->count). None at all is at once ready. */
+ * frame or on the heap: edo_all_of(self->fetches, self->count). A count of 0 is ready at once. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -371,7 +374,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* which: the winner's index; -EINVAL if there is none to wait for. */
+/* which: the winner's index; -EINVAL for a count of 0. */
 #define edo_select_of(which, array, count) edo__choose_of(which, edo__poll_select, array, count)
 #define edo_select_biased_of(which, array, count)                                                  \
     edo__choose_of(which, edo__poll_select_biased, array, count)
@@ -386,11 +389,11 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 
 /* ---- cancellation ---- */
 
-/* Whether this function was asked to end; for loops that compute. A shield hides it. */
+/* Whether this function was cancelled; for loops that compute. A shield hides the cancellation. */
 #define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
 
-/* From here on, clean-up: futures that are first polled after it work although the function was
- * cancelled (except when it was aborted). */
+/* Begins clean-up: futures that are first polled after this work although the function was
+ * cancelled. An abort still reaches them. */
 #define edo_shield() edo__shield(&self->base, cx)
 
 /* ---- tasks and entry points ---- */
@@ -417,22 +420,21 @@ template <class Args> const void *edo__address(const Args &args)
 /* Starts a task: edo_spawn(&self->task, fetch, .url = url). The handle goes to edo_join() or
  * edo_detach().
  * Returns: 0; -ENOMEM; -ESHUTDOWN when the runtime is ending; -EINVAL without a current runtime;
- * -ESTALE in one that was made before fork(). On failure the arguments are still the caller's.
- * Thread: inside a task, or one that has entered a runtime; elsewhere edo_spawn_with() and a
- * runtime. */
+ * -ESTALE for a runtime made before fork(). On failure the arguments are still the caller's.
+ * Thread: inside a task, or any thread that has entered a runtime; other threads use
+ * edo_spawn_with() and name a runtime. */
 #define edo_spawn(ret_task, ...)                                                                   \
     edo__spawn((ret_task), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* The same with options (a pointer to edo_spawn_options); -EINVAL if they pin it to a worker that
- * there is not.
+/* The same with options (a pointer to edo_spawn_options); -EINVAL if they pin the task to a worker
+ * that does not exist.
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* Starts a task that only one worker runs (as edo_worker_index() numbers them), and no helper. So
- * tasks that are pinned to the same worker never run at the same time, and wait when one of them
- * computes for long.
- * Worker 0 of a current-thread runtime is the thread that turns it.
+/* Starts a task that only one worker runs (numbered as by edo_worker_index()), never a helper. So
+ * tasks pinned to the same worker never run at the same time, and they all wait while one of them
+ * computes for long. Worker 0 of a current-thread runtime is the thread that turns it.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
@@ -440,9 +442,9 @@ template <class Args> const void *edo__address(const Args &args)
 /* Starts a detached task. Returns and Thread as edo_spawn(). */
 #define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* An operation as an expression, from a plain thread, which it blocks:
- * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is that
- * of edo_now() on this thread; a test clock that stands goes on for it in real time. */
+/* Runs an operation on a plain thread, which blocks until the operation is ready: int64_t n =
+ * edo_wait(edo_read(io, buf, sizeof buf)). Aborts inside a task. The clock is that of edo_now() on
+ * this thread; a paused test clock runs in real time meanwhile. */
 #define edo_wait(...)                                                                              \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \

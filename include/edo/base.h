@@ -1,8 +1,8 @@
 /* Shared by every part of edo: visibility, errors, memory, the log.
  *
  * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
- * text. Outputs are called ret_* and are untouched on failure. Misuse that no error can report
- * (a buffer that would dangle, a scope left early) ends the process with one line on stderr.
+ * text. Outputs are called ret_* and are untouched on failure. Misuse that no return value can
+ * report (a buffer that would dangle, a scope left early) ends the process with one line on stderr.
  *
  * Memory. All memory of edo comes from one pair of hooks; the default is the C library. Running out
  * of memory is an error (-ENOMEM), never an abort.
@@ -29,26 +29,26 @@
 #define EDO_PRINTF(format_at, args_at) __attribute__((__format__(__printf__, format_at, args_at)))
 #define EDO_MUST_USE                   __attribute__((warn_unused_result))
 
-/* The input ended inside edo_read_exact(). */
+/* -EDO_EOF is the result of edo_read_exact() when the input ends too early. */
 #define EDO_EOF ENODATA
 
 EDO_BEGIN_DECLS
 
-/* A descriptor of the system, or a negative errno where a call answers one. On POSIX an int. */
+/* A file descriptor of the system. A call that answers one answers a negative errno on failure. */
 typedef int edo_fd;
 
-/* A piece of memory: struct iovec, where the system has one. */
+/* A piece of memory; laid out as struct iovec where the system has one. */
 typedef struct edo_slice {
     void *data;
     size_t size;
 } edo_slice;
 
-/* The version that runs, as EDO_VERSION.
+/* Version of the library that runs, in the form of EDO_VERSION.
  * Thread: any. */
 EDO_API uint32_t edo_version(void);
 
 /* The text of an error.
- * error: a negative errno (the sign is ignored); 0 is "success".
+ * error: a negative errno (the sign is ignored); the text of 0 is "success".
  * Returns: a string of static storage, never NULL.
  * Thread: any. */
 EDO_API const char *edo_strerror(int64_t error);
@@ -56,20 +56,20 @@ EDO_API const char *edo_strerror(int64_t error);
 /* ---- memory ---- */
 
 typedef struct edo_allocator {
-    /* size > 0, align a power of two. Returns NULL when there is no memory. */
+    /* size is above 0, align a power of two. Returns NULL when there is no memory. */
     void *(*alloc)(void *context, size_t size, size_t align);
-    /* The size and alignment are those that alloc was given. */
+    /* size and align are the values that alloc was called with. */
     void (*free)(void *context, void *memory, size_t size, size_t align);
     void *context;
 } edo_allocator;
 
-/* Sets the hooks for all memory of edo; NULL sets the default back. The hooks are called from any
+/* Sets the hooks for all memory of edo; NULL restores the default. The hooks are called from any
  * thread.
- * Returns: 0; -EBUSY while memory from the hooks in force is in use; -EINVAL if a hook is missing.
+ * Returns: 0; -EBUSY while memory from the current hooks is in use; -EINVAL if a hook is missing.
  * Thread: any. */
 EDO_API int edo_set_allocator(const edo_allocator *allocator);
 
-/* Bytes that edo holds at the moment from the hooks.
+/* Bytes that edo currently holds from the hooks.
  * Thread: any; a snapshot. */
 EDO_API size_t edo_memory_in_use(void);
 
@@ -85,10 +85,11 @@ typedef enum edo_log_level {
 /* One line without its newline. Called on any thread; must not call edo. */
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
-/* Sends edo's log to fn; NULL sets the default back: errors and warnings on stderr (EDO_LOG=error,
- * warn, info or debug sets the least level). A line that stderr has no room for is dropped, and the
- * next one has the number of dropped lines: the log never blocks.
- * Thread: any, but not while another thread is in edo. */
+/* Sends edo's log to fn; NULL restores the default, errors and warnings on stderr. EDO_LOG=error,
+ * warn, info or debug in the environment sets the lowest level that is logged. The log never
+ * blocks: a line that stderr has no room for is dropped, and the next line names the number of
+ * dropped ones.
+ * Thread: any, except while another thread is in edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 
 EDO_END_DECLS

@@ -1,4 +1,4 @@
-/* All of edo. The modules that were built are told by edo/features.h. */
+/* All of edo. edo/features.h lists the modules that were built. */
 #pragma once
 
 #include <edo/features.h>

@@ -1,17 +1,18 @@
 /* Futures, operations and wakers.
  *
- * A future is plain data that somebody polls. It begins with an edo_future, lies where its owner
- * puts it, does nothing before its first poll and does not move after it. A poll answers
- * EDO_PENDING, and then a wake has been arranged, or EDO_READY, and then the result stands in the
- * future: one int64_t, >= 0 or a negative errno.
+ * A future is plain data that is polled until it is ready. The data begins with an edo_future and
+ * lies where the owner puts it. A future does nothing before its first poll and does not move after
+ * it. A poll answers EDO_PENDING when a wake has been arranged, or EDO_READY when the result stands
+ * in the future: one int64_t, >= 0 or a negative errno.
  *
  * An operation (edo_op) is a leaf: a future of the library's, of fixed size, returned by value by
- * its constructor (edo_read(), edo_sleep(), edo_join()). What it is given by pointer (buffers,
- * ret_*) must outlive it: it belongs in the frame.
+ * its constructor (edo_read(), edo_sleep(), edo_join()). Memory passed by pointer (buffers, ret_*)
+ * must outlive the operation: it belongs in the frame.
  *
- * Cancellation is something that a poll sees. A waiting operation answers its result if it has one,
- * else -ECANCELED, and then it has had no effect. In a cancelled function a new operation answers
- * -ECANCELED at once, whatever is ready. Async functions always run to their own end.
+ * Cancellation is seen by the next poll. A waiting operation answers its result if it has one, else
+ * -ECANCELED; an operation that answers -ECANCELED has had no effect. In a cancelled function a new
+ * operation answers -ECANCELED at once, even if it could be ready. Async functions always run to
+ * their own end.
  *
  * Tasks are in edo/task.h, the async functions themselves (edo_async, edo_await, ...) in
  * edo/async.h.
@@ -23,7 +24,7 @@
 EDO_BEGIN_DECLS
 
 typedef struct edo_future edo_future;
-typedef struct edo_cx edo_cx; // what a poll is given; valid during that poll only
+typedef struct edo_cx edo_cx; // context of a poll; valid during that poll only
 typedef struct edo_task edo_task;
 typedef struct edo_runtime edo_runtime;
 typedef struct edo_context edo_context;
@@ -31,15 +32,15 @@ typedef struct edo_wakeable edo_wakeable;
 
 typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
 
-/* How far a future has been asked to end. A shield holds off the second, not the third. */
+/* Request to a future to end. A shield holds off EDO_CANCELLED, not EDO_ABORTED. */
 typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
 
 typedef enum edo_kind {
     EDO_KIND_LEAF,  // an operation: in a cancelled function it ends without its first poll
     EDO_KIND_ASYNC, // an async function: an edo_any_frame
     EDO_KIND_SCOPE, // a scope, linked into its owner's frame
-    EDO_KIND_LIMIT, // that of edo_within(), likewise
-    EDO_KIND_OWNER, // always polled at least once: it polls others, or has something to give back
+    EDO_KIND_LIMIT, // the limit of an edo_within() block, likewise
+    EDO_KIND_OWNER, // always polled at least once: polls others, or has something to release
 } edo_kind;
 
 /* One static table per kind of future. */
@@ -49,7 +50,7 @@ typedef struct edo_future_ops {
     edo_poll (*poll)(edo_future *, edo_cx *);
     edo_kind kind;
     uint32_t size;        // of the frame
-    uint32_t args_offset; // where the arguments lie in it
+    uint32_t args_offset; // of the arguments in the frame
     uint32_t args_size;
     const void *reserved[2];
 } edo_future_ops;
@@ -60,17 +61,17 @@ struct edo_future {
     const edo_future_ops *ops;
     edo_future *next; // sibling, while several are awaited or kept
     int64_t result;   // once EDO_DONE: >= 0, or a negative errno
-    uint32_t line; // where an async function waits; of a kept operation: its place, see EDO__KEPT
-    uint8_t state; // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
-    uint8_t fate;  // asked of this future: edo_fate; only ever rises
-    uint8_t flags; // EDO__SHIELD, ...
+    uint32_t line;    // of an async function: its await; of a kept operation: see EDO__KEPT
+    uint8_t state;    // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
+    uint8_t fate;     // edo_fate requested of this future; only rises
+    uint8_t flags;    // EDO__SHIELD, ...
     uint8_t reserved;
 };
 
 /* A leaf operation. All but the result is private. */
 typedef struct edo_op {
     edo_future base;
-    void *object; // what it works on: an edo_io, a task, a scope
+    void *object; // object of the operation: an edo_io, a task, a scope
     void *data;   // buffer or ret_*
     uint64_t length;
     uint64_t progress;
@@ -79,11 +80,11 @@ typedef struct edo_op {
             void *next, *prev; // wait node, while it is in a list
         } node;
         struct {
-            void *driver, *extra; // the driver that it went to, and what that one needs
+            void *driver, *extra; // driver of the operation, and the driver's data
         } at;
     } link;
-    edo_wakeable *waker; // who is told, while it waits
-    uint32_t word;       // atomic: where it stands, see src/task/op.h
+    edo_wakeable *waker; // woken when the operation is ready; while it waits
+    uint32_t word;       // atomic: state, see src/task/op.h
     uint32_t detail;
 } edo_op;
 
@@ -93,8 +94,8 @@ static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts 
 _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
 #endif
 
-/* How constructors build an operation. The short ones are inline and each member is set by itself:
- * so an await builds its operation where it is to lie, without a copy. */
+/* Builds an operation, for constructors. Short constructors are inline, and each member is assigned
+ * separately: so an await builds its operation in place, without a copy. */
 static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *object, void *data,
                                           uint64_t length, uint32_t detail)
 {
@@ -117,17 +118,17 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
     return op;
 }
 
-/* ---- polling: for those who write their own futures or executors ---- */
+/* ---- polling: for authors of futures and executors ---- */
 
-/* Polls a future: brings the fate of the scope that polls to it, keeps its state. A new EDO_KIND_LEAF
- * whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
- * Returns: EDO_READY when it has ended, also when it already had.
+/* Polls a future: passes on the fate of the polling function, and updates the future's state. A new
+ * EDO_KIND_LEAF whose fate is not EDO_LIVE is not polled: it answers -ECANCELED.
+ * Returns: EDO_READY when the future has ended, now or earlier.
  * Thread: inside a poll. */
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
-/* Asks a future to end: its next poll sees it. It stays with the caller until it is ready. To
- * cancel twice, or something that is done, does nothing. One that is being waited for is polled
- * again soon.
+/* Asks a future to end: its next poll sees the request. The future stays the caller's until it is
+ * ready. A second call does nothing, nor does one for a future that has ended. A future that is
+ * awaited is polled again soon.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
@@ -135,20 +136,21 @@ EDO_API void edo_cancel(edo_future *future);
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 
-/* The fate under which this poll runs: a leaf that is not EDO_LIVE answers its result or
- * -ECANCELED. */
+/* The fate of this poll: a leaf that is polled with another fate than EDO_LIVE answers its result
+ * or -ECANCELED. */
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
-/* The task's waker; edo_wake() on it has the task polled again. Valid until the poll that arranged
- * the wake is followed by one that takes it back; who keeps it longer takes edo_waker_ref(). */
+/* The task's waker: edo_wake() has the task polled again. Valid until a later poll of the same
+ * future withdraws the wake; edo_waker_ref() keeps the waker for longer. */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
-/* Asks for a poll at a moment of edo_now()'s clock; called on every poll that still wants it. */
+/* Asks for a poll at a moment of edo_now()'s clock. The request holds for one poll: each later poll
+ * that still waits for the moment repeats it. */
 EDO_API void edo_cx_deadline(edo_cx *cx, int64_t when);
 
 /* Uses one unit of the task's budget. Every leaf that is about to answer EDO_READY calls it.
- * Returns: false when nothing is left: answer EDO_PENDING; the task is queued again behind the
- * others. */
+ * Returns: false when the budget is used up. The leaf then answers EDO_PENDING; the task has been
+ * queued again, behind the others. */
 EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
 
 /* ---- wakers ---- */
@@ -162,9 +164,9 @@ struct edo_wakeable {
     uint16_t private_[3];
 };
 
-/* A wakeable of a user's own, for example one that posts to a foreign event loop. wake is called on
- * any thread, perhaps several times, with a lock of the library held: it must be brief, and call
- * nothing of edo but edo_wake(). The object may go as soon as nothing waits with it any more. */
+/* A user's own wakeable, for example one that posts to a foreign event loop. wake is called on any
+ * thread, perhaps several times, with a lock of the library held: it must be brief, and call
+ * nothing of edo except edo_wake(). The object may be freed once no operation waits with it. */
 typedef struct edo_user_wakeable {
     edo_wakeable head;
     void (*wake)(struct edo_user_wakeable *);
@@ -172,27 +174,28 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Has the task polled again, soon. Cheap when it is to be polled already. What the caller did
- * before is visible to that poll.
- * Thread: any, but no signal handler; after the task's end only through a counted waker. */
+/* Has the task polled again, soon. Cheap for a task that is already queued. All that the caller did
+ * before the call is visible to that poll.
+ * Thread: any; not in a signal handler; after the task's end only through a counted waker. */
 EDO_API void edo_wake(edo_wakeable *waker);
 
-/* Counts a waker, so that it may be kept and woken even after its task has ended.
- * Returns: waker. Thread: any that may use it now. */
+/* Takes a counted reference: the waker stays valid even after its task has ended.
+ * Returns: waker. Thread: any for which the waker is valid now. */
 EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
 EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored
 
 /* ---- results ---- */
 
-/* Bytes that an operation had moved when it ended, also when it failed or was cancelled. */
+/* Bytes moved by an operation that has ended, also by one that failed or was cancelled. */
 static inline uint64_t edo_op_progress(const edo_op *op)
 {
     return op->progress;
 }
 
 /* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: its result; without a runtime for this thread, why there is none, as
- * edo_runtime_create() tells it. Thread: any that is not inside a task (aborts there). */
+ * Returns: the operation's result; if the runtime of this thread could not be made, an error of
+ * edo_runtime_create().
+ * Thread: any that is not inside a task (aborts there). */
 EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- backtraces ---- */
@@ -200,11 +203,11 @@ EDO_API int64_t edo__wait(edo_op *op);
 typedef struct edo_trace_line {
     int depth;               // 0 for the task's function
     const char *name, *file; // of the function or operation; file may be NULL
-    uint32_t line;           // where it waits; 0 for a leaf
+    uint32_t line;           // of its await; 0 for a leaf
 } edo_trace_line;
 
-/* Calls visit for every frame and operation that a future waits in, outermost first. The future is
- * the caller's: outside of its polls, or inside its task. */
+/* Calls visit for the future and every frame and operation that it waits for, outermost first.
+ * Thread: any while the future is not being polled, or inside its task. */
 EDO_API void edo_future_trace(const edo_future *future,
                               void (*visit)(void *context, const edo_trace_line *), void *context);
 

@@ -4,22 +4,22 @@
  * stream has a read side and a write side. Each side has at most one operation in flight (-EBUSY
  * for a second one); the two may belong to two tasks. The holder of the pointer owns the stream and
  * ends it by edo_close() or edo_finish(). Operations of a stream may be awaited by any task, on any
- * worker, and in another runtime the next time.
+ * worker, and by tasks of several runtimes in turn.
  *
  * A buffer belongs to its operation until the operation is ready, on every driver. So a cancelled
- * operation may be pending a moment longer: the kernel may still own the buffer.
+ * operation may stay pending for a moment, while the kernel still owns the buffer.
  *
  * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
  * -EINVAL for NULL in place of a stream, -ECANCELED when the operation was cancelled (also by a
- * runtime that ends) or the stream closed under it. SIGPIPE is never raised, with or without a
- * handler of the program. A use of a stream after its end is a mistake: the process ends with one
- * line, always in debug builds of edo.
+ * runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without a
+ * handler of the program. A use of a stream after its end is a mistake: it ends the process with
+ * one line, always in debug builds of edo.
  *
- * One call moves 256 KiB at most, and a transfer of any size lets others run meanwhile.
+ * One system call moves at most 256 KiB, and other tasks run in the course of a long transfer.
  *
- * Files (also "< file" and "> file" of a shell) are always ready as the system sees it, though
- * their disk is not: they are no streams (-EPERM). Until edo has files of its own, read and write
- * them with read(2) and write(2) in edo_blocking(), or have "cat file |" make a pipe of one.
+ * Files (also "< file" and "> file" of a shell) are no streams (-EPERM): the system calls them
+ * always ready, but reading them waits for the disk. Until edo has files of its own, read and write
+ * them with read(2) and write(2) in edo_blocking(), or use a pipe ("cat file |").
  */
 #pragma once
 
@@ -35,7 +35,7 @@ typedef struct edo_io edo_io;
 EDO_API EDO_MUST_USE edo_op edo_read(edo_io *io, void *buffer, size_t size);
 
 /* Reads exactly size bytes.
- * Result: size; -EDO_EOF when the input ends before; edo_op_progress() has the bytes read.
+ * Result: size; -EDO_EOF when the input ends earlier. edo_op_progress() has the bytes read.
  * Cancel: waits; the bytes read so far are in the buffer. */
 EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size);
 
@@ -49,57 +49,60 @@ EDO_API EDO_MUST_USE edo_op edo_write(edo_io *io, const void *data, size_t size)
  * Cancel: waits; edo_op_progress() bytes were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t size);
 
-/* Writes from several buffers, in their order; slices and buffers outlive the operation.
+/* Writes from several buffers, in their order; slices and buffers must outlive the operation.
  * count: 1 to 1024, else -EINVAL.
  * Result: bytes written, perhaps fewer than all.
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Ends the write side: the peer reads the end of its input. Reading goes on.
- * Result: 0; -ENOTSUP for a stream without that notion, as a pipe.
- * Cancel: prompt; not done. */
+/* Ends the write side: the peer then reads the end of its input. The read side stays open.
+ * Result: 0; -ENOTSUP for a stream without such an end, as a pipe.
+ * Cancel: prompt; the write side stays open. */
 EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
 
-/* The graceful end: shuts down the write side, reads and drops input until the peer closes, then
- * closes the stream. The stream is gone when this is ready, with any result.
- * Result: 0, or the error met.
- * Cancel: waits; closes at once and answers -ECANCELED. */
+/* Ends the stream gracefully: shuts down the write side, reads and drops input until the peer
+ * closes, then closes the stream. The stream is gone when the operation is ready, whatever the
+ * result.
+ * Result: 0, or the first error.
+ * Cancel: waits; closes the stream at once and answers -ECANCELED. */
 EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 
 /* Ends the stream at once. Operations in flight answer -ECANCELED, or their result if they have
- * one; the descriptor is closed when the last of them has ended. The system still sends unsent
- * data. NULL is ignored.
+ * one; the descriptor is closed when the last of these operations has ended. The system still sends
+ * unsent data. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_close(edo_io *io);
 
-/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK does not matter, neither
- * now nor later: the open file may be shared with other processes, so its flag is left as it is. A
- * terminal and a named pipe get an open file of their own under the same number. Where the kernel
- * has no other way (RWF_NOWAIT) the flag is set for the calls, and put back when the stream ends or
- * the process exits.
- * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, as a regular file or a
- * directory (except some of /proc and /sys); -EINVAL for NULL; -ENOMEM. On failure the descriptor
- * is still the caller's.
+/* Wraps a descriptor, which belongs to the stream from then on. O_NONBLOCK may be set or not, and
+ * is left as it is, because the open file may be shared with other processes. A terminal or a named
+ * pipe gets an open file description of its own under the same number. Where the kernel has no
+ * RWF_NOWAIT for the descriptor, O_NONBLOCK is set, and restored when the stream ends or the
+ * process exits.
+ * Returns: 0; -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a
+ * directory (some files of /proc and /sys can be polled); -EINVAL for NULL; -ENOMEM. On failure the
+ * descriptor is still the caller's.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(edo_fd fd, edo_io **ret_io);
 
-/* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. (From then on reads of
- * a TCP connection may need one more system call to find that there is nothing left.) */
+/* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. After this call, a
+ * read of a TCP connection may need one more system call to find the input empty. */
 EDO_API edo_fd edo_io_fd(const edo_io *io);
 
-/* Takes the descriptor out and ends the stream. Terminals and named pipes are non-blocking then.
+/* Ends the stream and hands its descriptor to the caller. The descriptor of a terminal or a named
+ * pipe is non-blocking then.
  * Returns: the descriptor, now the caller's; -EBUSY with an operation in flight; -ENOTSUP.
  * Thread: the holder. */
 EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until any descriptor that can be polled is ready; level-triggered. The descriptor stays the
- * caller's and must stay open meanwhile.
+/* Waits until a descriptor is ready; level-triggered. Any descriptor that can be polled will do. It
+ * stays the caller's and must stay open until the operation is ready.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
- * Result: the interests that are ready, or'ed; all of them after a hang-up or an error. -EBADF;
- * -EPERM for a file that the kernel cannot poll, as a regular file or a directory; -EINVAL for no
- * or unknown interest; -ENOMEM. Changes of files of /proc and /sys are EDO_PRIORITY.
+ * Result: the interests that are ready, or'ed; all requested ones after a hang-up or an error.
+ * -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a directory;
+ * -EINVAL for no interest or an unknown one; -ENOMEM. A changed file of /proc or /sys reports
+ * EDO_PRIORITY.
  * Cancel: waits; no effect. */
 EDO_API EDO_MUST_USE edo_op edo_wait_fd(edo_fd fd, int interest);
 

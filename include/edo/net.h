@@ -4,13 +4,13 @@
  * families), "example.com:8080". Port 0 lets the system choose; services have names too
  * ("example.com:https").
  *
- * An address in numbers is used at once. A name is looked up first, by the system (its hosts file,
- * its name servers). That blocks: a thread of the runtime's pool "dns" does it. "localhost" is a
- * name of the hosts file as well.
+ * A numeric address is used at once. A name is first looked up by the system (hosts file, name
+ * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is a
+ * name too, usually one of the hosts file.
  *
- * A connection is an edo_io; options of TCP are set by the edo_tcp_* calls, which answer -ENOTSUP
- * for streams of another kind. These calls are quick system calls, not operations. NULL in place of
- * a connection, a listener, an address or an output is -EINVAL.
+ * A connection is an edo_io; the edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
+ * streams. These calls are quick system calls, not operations. NULL in place of a connection, a
+ * listener, an address or an output is -EINVAL.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ EDO_BEGIN_DECLS
 
 typedef struct edo_listener edo_listener;
 
-/* Long enough for any address in text, with its port and the final NUL. */
+/* Bytes for any address as text, with its port and the final NUL. */
 #define EDO_ADDRESS_SIZE 72
 
 /* Zeroed is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
@@ -28,36 +28,36 @@ typedef struct edo_listen_options {
     int backlog; // 0: 1024
     bool no_reuse_address;
     bool reuse_port; // several listeners share the address (SO_REUSEPORT)
-    bool only_v6;    // "[::]:port" takes no IPv4
+    bool only_v6;    // "[::]:port" accepts no IPv4 connections
     bool reserved[5];
 } edo_listen_options;
 
-/* Listens on an address; the text must outlive the operation. Of a name it takes the first address
- * that works.
+/* Listens on an address; the text must outlive the operation. For a name, the first of its
+ * addresses that works.
  * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...; for
- * a name that of the last address, or that of edo_lookup().
+ * a name the error of its last address, or an error of edo_lookup().
  * Cancel: prompt; not listening. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener);
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
                                                 edo_listener **ret_listener);
 
-/* Takes the next connection. Out of descriptors (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) it does not
- * fail: it logs it once and tries again after a pause that grows from 10 ms to 1 s. Connections
- * that broke before they were taken are passed over.
- * Several may wait on one listener, of one runtime; each takes one connection.
- * Result: 0 with *ret_conn; -EXDEV when it would have to wait while accepts of another runtime wait
- * on this listener; -ENOMEM when there is no memory for the stream: that connection was reset, and
- * the listener is as before.
+/* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is no failure: it
+ * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s. Connections
+ * that broke before they were accepted are skipped. Several accepts of one runtime may wait on one
+ * listener; each takes one connection.
+ * Result: 0 with *ret_conn; -EXDEV when no connection is pending and accepts of another runtime
+ * wait on this listener; -ENOMEM when there is no memory for the stream: the connection was reset,
+ * and the listener can be used as before.
  * Cancel: waits; no connection is lost. */
 EDO_API EDO_MUST_USE edo_op edo_accept(edo_listener *listener, edo_io **ret_conn);
 
-/* Ends the listener: all accepts in flight answer -ECANCELED; connections not taken are reset. NULL
- * is ignored. Thread: any. */
+/* Ends the listener: all accepts in flight answer -ECANCELED; connections that were not accepted
+ * are reset. NULL is ignored. Thread: any. */
 EDO_API void edo_listener_close(edo_listener *listener);
 
 /* Wraps a listening socket, which belongs to the listener from then on.
- * Returns: 0; -EINVAL if it does not listen; -ENOTSOCK, -EBADF, -ENOMEM; then it is still the
- * caller's. */
+ * Returns: 0; -EINVAL if the socket does not listen; -ENOTSOCK; -EBADF; -ENOMEM. On failure the
+ * socket is still the caller's. */
 EDO_API EDO_MUST_USE int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener);
 EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
 
@@ -67,28 +67,28 @@ EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, siz
 
 /* Connects to an address; the text must outlive the operation.
  *
- * A name is connected to as RFC 8305 ("happy eyeballs") has it: its addresses are tried in the
- * order of the look-up, but the families take turns; the next attempt begins 250 ms after the last,
- * or at once when one fails, and those before it go on. The first to connect wins; the others have
- * ended when the operation is ready.
+ * A name is connected to by RFC 8305 ("happy eyeballs"): its addresses are tried in the order of
+ * the look-up, with alternating families. An attempt begins 250 ms after the one before, or at once
+ * when an attempt fails; earlier attempts go on meanwhile. The first to connect wins; the others
+ * have ended when the operation is ready.
  *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
- * for a socket that has met itself, on a free port of this machine), -ETIMEDOUT, ... If all
+ * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
  * addresses of a name fail: the first error, except that a shortage (-EMFILE, -ENFILE, -ENOBUFS,
- * -ENOMEM) goes before others, and a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
- * -EAFNOSUPPORT) behind. If the name cannot be looked up, as edo_lookup().
+ * -ENOMEM) precedes other errors, and a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
+ * -EAFNOSUPPORT) comes last. If the name cannot be looked up: as edo_lookup().
  * Cancel: waits; no connection is left. (During the look-up it is prompt.) */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
-/* The same from a local address in numbers (port 0: any); of a name only those of its family are
- * tried. */
+/* The same from a numeric local address (port 0: any). Of a name's addresses only those of the
+ * local address's family are tried. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
                                                  edo_io **ret_conn);
 
 /* Zeroed is the default. */
 typedef struct edo_connect_options {
     const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
-    int64_t attempt_delay; // nanoseconds between the attempts for a name, taken as at least 10 ms
+    int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to at least 10 ms
                            // and at most 2 s; 0: 250 ms
     void *reserved[2];
 } edo_connect_options;
@@ -101,11 +101,11 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 /* Addresses that a look-up found: at least one. Immutable, so any thread may read them. */
 typedef struct edo_addresses edo_addresses;
 
-/* Looks up an address as the calls above take it; the text must outlive the operation. One in
- * numbers is answered at once, without a thread.
- * Result: 0 with *ret_addresses, to be ended by edo_addresses_destroy(): all there are, in the
+/* Looks up an address as the calls above take it; the text must outlive the operation. A numeric
+ * address is answered at once, without a thread.
+ * Result: 0 with *ret_addresses, to be freed by edo_addresses_destroy(): all addresses, in the
  * order of getaddrinfo(3). Else
- *     -EINVAL       not an address, or the service is unknown
+ *     -EINVAL       not an address, or an unknown service
  *     -ENOENT       there is no such host, or it has no address   (EAI_NONAME, EAI_NODATA)
  *     -EAGAIN       no name server has answered; perhaps later    (EAI_AGAIN)
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
@@ -117,7 +117,8 @@ EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_
 
 EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
 
-/* One of them as text into a buffer of EDO_ADDRESS_SIZE, fit for edo_tcp_connect().
+/* One of the addresses as text into a buffer of EDO_ADDRESS_SIZE, in a form that edo_tcp_connect()
+ * takes.
  * Returns: the length; -EINVAL for no such index; -ENOSPC for a buffer that is too small. */
 EDO_API int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer,
                                size_t size);
@@ -128,15 +129,15 @@ EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 EDO_API int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
 
-/* Options of a connection. Setters answer 0 or a negative errno; getters the value (>= 0) or a
+/* Options of a connection. Setters answer 0 or a negative errno, getters the value (>= 0) or a
  * negative errno. */
 
 /* TCP_NODELAY: small writes go out at once. */
 EDO_API int edo_tcp_set_nodelay(edo_io *conn, bool on);
 EDO_API int edo_tcp_nodelay(const edo_io *conn);
 
-/* Keep-alive probes: after idle seconds of silence, every interval seconds, count of them
- * unanswered end the connection. Zero leaves the system's value. */
+/* Keep-alive probes: the first after `idle` seconds of silence, the next every `interval` seconds;
+ * `count` unanswered probes end the connection. Zero leaves the system's value. */
 typedef struct edo_keepalive {
     int idle, interval, count;
 } edo_keepalive;
@@ -144,8 +145,8 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* Unsent data at edo_close(): -1: sent in the background (the default); 0: dropped, and the
- * connection reset; > 0: seconds that the kernel keeps trying. */
+/* Fate of unsent data at edo_close(). -1 (the default): sent in the background; 0: dropped, and the
+ * connection is reset; above 0: seconds for which the kernel keeps trying to send. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 
@@ -156,13 +157,13 @@ EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_recv_buffer(const edo_io *conn);
 
 /* Time to live (hop limit), 1 to 255, and type of service (traffic class), 0 to 255. A socket for
- * both families has them in both; a read answers the value of the peer's family. */
+ * both families has the option in both; a getter answers the value of the peer's family. */
 EDO_API int edo_tcp_set_ttl(edo_io *conn, int ttl);
 EDO_API int edo_tcp_ttl(const edo_io *conn);
 EDO_API int edo_tcp_set_tos(edo_io *conn, int tos);
 EDO_API int edo_tcp_tos(const edo_io *conn);
 
-/* The pending error of the socket, taken (SO_ERROR): 0 or a negative errno. */
+/* Takes the socket's pending error (SO_ERROR): 0 or a negative errno. */
 EDO_API int edo_tcp_take_error(edo_io *conn);
 
 EDO_END_DECLS

@@ -1,14 +1,14 @@
 /* A scope: tasks that their owner cannot leave before they have ended.
  *
- * It is a join set, a task tracker and a nursery in one. It lies in the frame of its owner:
+ * A scope serves as join set, task tracker and nursery. It lies in the frame of its owner:
  *
  *     edo_scope_open(&self->scope, EDO_SCOPE_FAIL_FAST);
  *     rc = edo_scope_spawn(&self->scope, fetch, .url = self->url);
  *     edo_await(rc, edo_scope_join(&self->scope));
  *
- * An async function that returns while its scope has members aborts the process with their names.
- * Members are tasks: they may run on any worker, and end on their own. A scope that is cancelled
- * while it is joined cancels its members and waits for their ends.
+ * An async function that returns while its scope has members aborts the process; the abort line
+ * names them. Members are tasks: they may run on any worker, and each ends by itself. A cancelled
+ * edo_scope_join() cancels the members and waits for their ends.
  */
 #pragma once
 
@@ -18,8 +18,8 @@ EDO_BEGIN_DECLS
 
 enum {
     EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
-    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also by a join
-    EDO_SCOPE_IGNORE = 4,    // failures of members are their own matter: a join answers 0
+    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also during a join
+    EDO_SCOPE_IGNORE = 4,    // failures of members do not matter: a join answers 0
 };
 
 /* All private. */
@@ -30,9 +30,9 @@ typedef struct edo_scope {
     struct {
         void *next, *prev;
     } live, ended;
-    uint64_t count;  // members alive
-    int64_t failure; // the first one, or 0
-    edo_op *waiters; // the first
+    uint64_t count;  // members that have not ended
+    int64_t failure; // first failure of a member, or 0
+    edo_op *waiters; // first of the waiting operations
     bool cancelled;
     uint64_t reserved[2];
 } edo_scope;
@@ -42,7 +42,7 @@ typedef struct edo_member {
     uint64_t id; // edo_task_id()
     int64_t result;
     const char *name;
-    void *user; // of its edo_spawn_options
+    void *user; // edo_spawn_options.user
 } edo_member;
 
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
@@ -52,44 +52,47 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *sc
                                                  const edo_spawn_options *options,
                                                  const edo_site *site, const void *args);
 
-/* Opens an empty scope in the frame of the function that calls it. EDO_SCOPE_IGNORE with
- * EDO_SCOPE_FAIL_FAST, which contradict each other, abort. */
+/* Opens an empty scope in the frame of the calling function. Aborts for EDO_SCOPE_IGNORE together
+ * with EDO_SCOPE_FAIL_FAST, which contradict each other. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
  * Returns: as edo_spawn(), and -ECANCELED when the scope was cancelled. On failure the arguments
  * are still the caller's.
- * Thread: inside any task of the scope's runtime, while the owner has not left: its own, or one
- * that it waits for. */
+ * Thread: inside a task of the scope's runtime, while the owner's function cannot return: the
+ * owner's task, or a task that the owner waits for. */
 #define edo_scope_spawn(scope, ...)                                                                \
     edo__scope_spawn((scope), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_scope_spawn_with(scope, options, ...)                                                  \
     edo__scope_spawn((scope), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* The same, and *ret_id is the member's edo_task_id(), for edo_scope_cancel_member(). It is never
- * used again, so it may be kept for as long as one likes. Written before this returns; the member
- * may run before. */
+/* The same, and *ret_id is the member's edo_task_id(), for edo_scope_cancel_member(). An id is
+ * never used again, so it may be kept beyond the member's end. *ret_id is written before this
+ * returns, but the member may run even earlier. */
 #define edo_scope_spawn_member(ret_id, scope, ...)                                                 \
     edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
                             edo__args_of(__VA_ARGS__, ))
 
 /* Waits until no member is left.
- * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE: 0).
- * That a member answered -ECANCELED because it was cancelled is no failure.
- * Cancel: waits: cancels the members, and answers -ECANCELED (or the failure that came before) when
- * they have ended. At most one join or next waits on a scope; a second answers -EBUSY. */
+ * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE:
+ * 0). -ECANCELED of a cancelled member is no failure. -EBUSY: another join or next already waits on
+ * the scope.
+ * Cancel: waits; cancels the members, and answers -ECANCELED (or an earlier failure) when they have
+ * ended. */
 EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
 
-/* Waits for the next member to end, in the order of their ends. Needs EDO_SCOPE_RESULTS.
- * Result: 1 with *ret_member; 0 when the scope has no member left.
+/* Waits for the next member to end; members are reported in the order of their ends. Needs
+ * EDO_SCOPE_RESULTS.
+ * Result: 1 with *ret_member; 0 when the scope has no member left; -EBUSY as edo_scope_join().
  * Cancel: prompt; no member is taken. */
 EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 
-/* Cancels all members; none can be added any more.
+/* Cancels all members; the scope takes no further ones.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_cancel(edo_scope *scope);
 
-/* Cancels one member; it ends by itself. Costs a walk through the members, under the scope's lock.
+/* Cancels one member, without waiting for its end. Cost: a walk through the members, under the
+ * scope's lock.
  * Returns: 0; -ESRCH when the scope has no such member any more.
  * Thread: inside any task of the scope's runtime. */
 EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);

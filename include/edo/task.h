@@ -2,8 +2,8 @@
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
  * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
- * polled by one thread at a time, in a runtime with workers perhaps by another one each time; what
- * one poll did is visible to the next.
+ * polled by one thread at a time; in a runtime with workers the thread may differ from poll to
+ * poll. All effects of one poll are visible to the next.
  */
 #pragma once
 
@@ -13,7 +13,7 @@ EDO_BEGIN_DECLS
 
 /* ---- tasks ---- */
 
-/* Where a task was spawned: static, made by edo_spawn() and its like. */
+/* Place of a spawn: static, made by edo_spawn() and its variants. */
 typedef struct edo_site {
     const edo_future_ops *ops;
     const char *function, *file;
@@ -26,30 +26,31 @@ typedef struct edo_spawn_options {
     void *user;           // edo_task_user()
     edo_context *context; // counted by the task; NULL: that of the spawning task
     edo_runtime *runtime; // NULL: edo_current_runtime()
-    uint32_t pinned;      // 1 + the worker that alone may run it; 0: any; see edo_spawn_on()
-    bool metrics;         // it is counted: edo_task_metrics_read()
+    uint32_t
+        pinned;   // 1 + number of the only worker that may run the task; 0: any; see edo_spawn_on()
+    bool metrics; // counts polls and times: edo_task_metrics_read()
     void *reserved[4];
 } edo_spawn_options;
 
 EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 
 /* Waits for a task's end and gives the handle back.
- * Result: the task's, or -ESHUTDOWN if its runtime was destroyed while it could not end. The
- * function has ended by then and its frame is no longer in use. edo_op_progress() is 1 once the
- * handle was given back: so a task that answered -ECANCELED differs from a join that did. -EINVAL
- * for NULL; -EDEADLK for the task that waits.
+ * Result: the task's result, when its function has ended and its frame is no longer in use.
+ * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for the
+ * task that waits. edo_op_progress() is 1 if the handle was given back: this tells a task that
+ * answered -ECANCELED from a cancelled join.
  * Cancel: prompt; the task goes on and the handle stays the caller's. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {
     return edo__op(&edo__join_ops, task, NULL, 0, 0);
 }
 
-/* Gives the handle back; the task goes on alone. NULL is ignored.
+/* Gives the handle back; the task goes on. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_detach(edo_task *task);
 
-/* Asks a task to end: its function sees -ECANCELED at its next await. Twice, or after its end, it
- * does nothing.
+/* Asks a task to end: its function sees -ECANCELED at its next await. A second call does nothing,
+ * nor does one after the task's end.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_cancel(edo_task *task);
 
@@ -65,18 +66,18 @@ EDO_API bool edo_task_is_done(const edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
-/* Constants of a task: a number that is unique in the process and never used again; the name of
- * edo_spawn_options, or the function's; where it was spawned; the user's pointer.
+/* Constants of a task: an id that is unique in the process and never used again; the name, from
+ * edo_spawn_options or the function; the place of its spawn; the user's pointer.
  * Thread: any that holds the handle. */
 EDO_API uint64_t edo_task_id(const edo_task *task);
 EDO_API const char *edo_task_name(const edo_task *task);
 EDO_API const edo_site *edo_task_site(const edo_task *task);
 EDO_API void *edo_task_user(const edo_task *task);
 
-/* The task that this thread polls at the moment, or NULL. No handle: valid during this poll. */
+/* The task that this thread is polling, or NULL. Valid during this poll; not a handle. */
 EDO_API edo_task *edo_current_task(void);
 
-/* Lets others run first: queued again behind them.
+/* Queues the task again, behind all other ready tasks.
  * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_yield(void)
 {
@@ -85,8 +86,8 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
 
 /* ---- inherited by spawned tasks ---- */
 
-/* Immutable and counted, so any thread may hold it; every task spawned by a task has the same one
- * unless its options name another. */
+/* Values of a context. A context is immutable and counted, so any thread may hold a reference. A
+ * task spawned by a task inherits the context unless its options name another. */
 typedef struct edo_context_values {
     int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
     uint64_t trace[2];
@@ -101,20 +102,21 @@ EDO_API edo_context *edo_context_ref(edo_context *context);
 EDO_API void edo_context_unref(edo_context *context); // NULL is ignored
 EDO_API const edo_context_values *edo_context_values_of(const edo_context *context);
 
-/* The current task's, or NULL. */
+/* The current task's context, or NULL. */
 EDO_API edo_context *edo_current_context(void);
 
-/* From here on the current task, and tasks that it spawns, have this context (counted; NULL: none).
+/* Sets the context of the current task, and of tasks that it spawns from now on (counted; NULL:
+ * none).
  * Thread: inside a task. */
 EDO_API void edo_set_context(edo_context *context);
 
 /* ---- backtraces ---- */
 
 /* Calls visit for every frame and operation that the task waits in, outermost first.
- * Returns: 0; -EBUSY while it is being polled or looked at by another, and at first for one that
- * yields all the time (but not on the owner of a current-thread runtime): ask again; -ESRCH once it
- * has ended.
- * Thread: any that holds the handle; the task is not run meanwhile, so visit must be brief. */
+ * Returns: 0; -ESRCH when the task has ended; -EBUSY while the task is being polled or inspected:
+ * try again. A task that yields all the time answers -EBUSY at first, except on the owner of a
+ * current-thread runtime.
+ * Thread: any that holds the handle; the task cannot run meanwhile, so visit must be brief. */
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);
 

@@ -4,8 +4,7 @@
  * function name_test(void **state) that runs it on a fresh runtime with the test clock (time.h);
  * the signature is that of cmocka's tests, and fits others. A result below 0, or a task that could
  * not be ended, prints one line and aborts. With EDO_TEST_WORKERS=N in the environment the runtime
- * has so many workers, and no spare ones (one worker runs one task at a time); else it is a
- * current-thread one.
+ * has N workers and no spare ones; else it is a current-thread runtime.
  *
  *     struct nap {
  *         edo_frame();
@@ -38,14 +37,14 @@ EDO_END_DECLS
     }                                                                                              \
     edo_async(name)
 
-/* The same with its frame, whose members are given; there may be none:
+/* The same with a frame of the given members, if any:
  *
  *     edo_async_test(nap, int64_t began; int rounds;)
  *     {
  *         edo_body {
  *             ...
  *
- * The functions that it calls come first, as edo_frame() takes them:
+ * The functions called by the test are named first, as in edo_frame():
  *
  *     edo_async_test(fetches_twice, edo_callees(struct fetch fetch;) int64_t sum;) */
 #define edo_async_test(name, ...)                                                                  \

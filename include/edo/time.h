@@ -1,15 +1,15 @@
 /* Clocks and durations.
  *
- * A moment is an int64_t of nanoseconds of the monotonic clock; a duration is one of nanoseconds.
- * Both saturate: a deadline too far off is EDO_NEVER. Deadlines are never early: the clock is read
- * when a deadline is made. They are late by what the kernel adds (some 50 us); and by
- * edo_config.timer_slack (50 us) at most where a runtime goes to sleep just before them.
+ * A moment is an int64_t, nanoseconds of the monotonic clock; a duration is an int64_t of
+ * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early: the
+ * clock is read when a deadline is made. They fire late by the delay of the kernel (about 50 us),
+ * and by at most edo_config.timer_slack (50 us) when a runtime goes to sleep just before a
+ * deadline.
  *
- * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
- * until every task waits; then it goes on to the next deadline by itself
- * (edo_clock_auto_advance()). With workers that is when all of them are idle: so the work after a
- * deadline is done before the next one is met, but tasks that are ready together run at the same
- * time, in no order.
+ * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced.
+ * When every task waits, it advances to the next deadline by itself (edo_clock_auto_advance()).
+ * With workers, all of them must be idle for that: so all work after one deadline is done before
+ * the next, but tasks that are ready together run at the same time, in no order.
  */
 #pragma once
 
@@ -26,7 +26,7 @@ static inline int64_t edo__scaled(int64_t count, int64_t unit)
     return count < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* Durations in nanoseconds. Saturate. */
+/* Durations in nanoseconds. They saturate. */
 static inline int64_t edo_ns(int64_t count)
 {
     return count;
@@ -48,15 +48,15 @@ static inline int64_t edo_minutes(int64_t count)
     return edo__scaled(count, 60000000000);
 }
 
-/* This moment: of the clock of the runtime that runs on this thread, or that it has entered, else
- * of the monotonic clock.
+/* The current moment, by the clock of the runtime that runs on this thread or was entered by it;
+ * without a runtime, by the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
 EDO_API extern const edo_future_ops edo__sleep_ops;
 EDO_API int64_t edo__deadline_after(int64_t duration);
 
-/* Waits for a duration, counted from now, or until a moment; not for one that has passed.
+/* Waits for a duration from now, or until a moment. Ready at once if the moment has passed.
  * Result: 0.
  * Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_sleep_until(int64_t when)
@@ -70,23 +70,25 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 
 /* ---- the test clock of a runtime ---- */
 
-/* Stops the clock of the current runtime (edo_current_runtime()) for all of its tasks, or lets it
- * go on from where it stands.
- * Returns: 0; -EALREADY when it is so already; -EINVAL without a current runtime.
+/* Pauses the clock of the current runtime (edo_current_runtime()) for all of its tasks, or resumes
+ * it from the moment at which it stands.
+ * Returns: 0; -EALREADY when it is already so; -EINVAL without a current runtime.
  * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
-/* Moves a paused clock on, once the task waits: from one deadline to the next, so that each is met
- * in its order and edo_now() is its moment then. Several add up. With workers it moves at once, and
- * from one deadline to the next without waiting for the tasks that run on others.
- * Returns: 0; -EINVAL when it is not paused or duration < 0.
- * Thread: inside a task of that runtime, or one that has entered it: then it moves at once, too. */
+/* Advances a paused clock, as soon as the task waits: from deadline to deadline, so that timers
+ * fire in order and edo_now() is the deadline of each when it fires. Several calls add up. With
+ * workers, and on a thread that has entered the runtime, the clock advances at once, and does not
+ * wait for tasks that are running.
+ * Returns: 0; -EINVAL when the clock is not paused or duration < 0.
+ * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_advance(int64_t duration);
 
-/* Whether a paused clock goes on by itself when all is idle: no task ready, no event to be had, no
- * job of the runtime's in a pool. On at first.
- * Returns: 0; -EINVAL without a current runtime. Thread: as edo_clock_pause(). */
+/* Sets whether a paused clock advances by itself when the runtime is idle: no ready task, no
+ * pending event, no job of the runtime in a pool. On by default.
+ * Returns: 0; -EINVAL without a current runtime.
+ * Thread: as edo_clock_pause(). */
 EDO_API int edo_clock_auto_advance(bool on);
 
 EDO_END_DECLS

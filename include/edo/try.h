@@ -1,19 +1,20 @@
-/* Less ceremony in async functions: awaits that hand failures on, and awaits without a result.
+/* Shorthand for async functions: awaits that pass failures on, and awaits without a result.
  *
  *     edo_body {
  *         size_t n;
- *         edo_try(edo_tcp_connect(self->address, &self->conn));  // a failure: returned
+ *         edo_try(edo_tcp_connect(self->address, &self->conn));  // returns a failure
  *         edo_try_or(close, n, edo_read(self->conn, self->buf, sizeof self->buf));
  *         edo_check_or(close, n == 0 ? -EPROTO : 0);             // the same for any value
- *     close:                                                     // a failure: goes here
+ *     close:                                                     // a failure jumps here
  *         edo_close(self->conn);
  *         edo_return(edo_failure());                             // that failure, or 0
  *     }
  *
- * As everywhere in C: before there is anything to clean up a failure returns, afterwards it goes to
- * a label. The line says which. The failure waits in the frame, so clean-up may await.
+ * The usual pattern of C: a failure returns while there is nothing to clean up, and jumps to a
+ * label later. The name of the macro says which. The failure is stored in the frame, so clean-up
+ * may await.
  *
- * The left side of an await with edo_try is written on success only, so it may be unsigned.
+ * The variable of edo_try is written on success only, so it may be unsigned.
  */
 #pragma once
 
@@ -28,7 +29,8 @@
         if (edo_checked_ < 0) edo_return(edo_checked_);                                            \
     } while (0)
 
-/* The same, but goes to a label of the function, where edo_failure() is that value. */
+/* The same, except that a negative value jumps to a label of the function, where edo_failure() is
+ * that value. */
 #define edo_check_or(label, ...)                                                                   \
     do {                                                                                           \
         edo__checked(edo_checked_, __VA_ARGS__);                                                   \
@@ -42,18 +44,19 @@
     __extension__ __auto_type name = (__VA_ARGS__);                                                \
     _Static_assert((__typeof__(name))-1 < 1, "a failure is negative: this value is unsigned")
 
-/* The failure that the last edo_..._or() has left for its label; 0 if none has failed. */
+/* The failure with which the last edo_..._or() jumped to its label; 0 if none has failed. */
 #define edo_failure() (self->base.result)
 
 /* ---- awaits ---- */
 
-/* Waits for an operation: edo_try(op), or edo_try(lhs, op) for its result. A negative one is
- * returned from the function, and lhs stays as it was. */
+/* Waits for an operation: edo_try(op), or edo_try(lhs, op) for its result. A negative result is
+ * returned from the function, and lhs is unchanged. */
 #define edo_try(...)                                                                               \
     edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get, edo__try_op,            \
                   0)(__VA_ARGS__)
 
-/* The same, but a failure goes to a label: edo_try_or(close, op), edo_try_or(close, lhs, op). */
+/* The same, except that a failure jumps to a label: edo_try_or(close, op), edo_try_or(close, lhs,
+ * op). */
 #define edo_try_or(label, ...)                                                                     \
     edo__by_count(__VA_ARGS__, edo__try_many, edo__try_many, edo__try_get_or, edo__try_op_or,      \
                   0)(label, __VA_ARGS__)
@@ -92,7 +95,7 @@
         lhs = (__typeof__(lhs))edo_tried_;                                                         \
     } while (0)
 
-/* Calls an async function, as edo_call(), and returns a negative result of it. */
+/* Calls an async function, as edo_call(), and returns its result if that is negative. */
 #define edo_try_call(...)                                                                          \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \
@@ -100,7 +103,7 @@
         edo_check(edo_tried_);                                                                     \
     } while (0)
 
-/* The same, but a failure goes to a label. */
+/* The same, except that a failure jumps to a label. */
 #define edo_try_call_or(label, ...)                                                                \
     do {                                                                                           \
         int64_t edo_tried_;                                                                        \
@@ -108,7 +111,7 @@
         edo_check_or(label, edo_tried_);                                                           \
     } while (0)
 
-/* Waits for an operation whose result does not matter: a farewell, a pause. */
+/* Waits for an operation whose result does not matter, such as a last message or a pause. */
 #define edo_await_void(...)                                                                        \
     do {                                                                                           \
         int64_t edo_dropped_;                                                                      \

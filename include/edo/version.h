@@ -1,4 +1,4 @@
-/* The version of edo, at build time; edo_version() answers that of the library that runs. */
+/* Version of edo at build time; edo_version() answers the version of the library that runs. */
 #pragma once
 
 #define EDO_VERSION_MAJOR 0

@@ -5,22 +5,23 @@
  *         edo_try_or(close, n, edo_read(self->conn, self->line, sizeof self->line));
  *     }
  *
- * The block runs once. When its time is over it is as if the function had been cancelled, until the
- * block ends: the operation that waits ends, and every further await of the block answers at once;
- * they say -ETIMEDOUT instead of -ECANCELED. So do edo_select() and the others that wait for
- * several. A function that is called from the block sees -ECANCELED, cleans up and returns. As with
- * edo_await_for(), a ready result wins, and a cancelled operation has ended when it answers.
+ * The block runs once. When its time is over, the rest of the block behaves as in a cancelled
+ * function, with -ETIMEDOUT instead of -ECANCELED: the waiting operation ends, and every further
+ * await of the block answers at once. edo_select() and the other macros that wait for several
+ * futures answer -ETIMEDOUT as well. An async function called in the block sees -ECANCELED, cleans
+ * up and returns. As with edo_await_for(), a ready result wins, and a cancelled operation has ended
+ * when it answers.
  *
- * Blocks may be nested; each ends by its own time, so the earlier one ends the inner awaits. A
- * function that is cancelled itself answers -ECANCELED, in blocks too. A block that begins behind
- * edo_shield() bounds the clean-up; the limits of earlier blocks are held off by the shield.
+ * Blocks may be nested; each has its own time, so the earlier limit ends the inner awaits. In a
+ * function that is itself cancelled, awaits answer -ECANCELED, also in blocks. A block that begins
+ * after edo_shield() bounds the clean-up; the shield holds off the limits of earlier blocks.
  *
- * Ways out: the end of the block, break and continue, which both mean its end (the block is a loop
- * of one round, and ends before the loop around it); edo_return. A goto, also that of edo_try_or(),
- * to a label outside takes the limit along until the function returns: it leads to clean-up, which
- * is so limited as well, or shields. To go on with the function, use break.
+ * Ways out: the end of the block; break and continue, which both end the block (a loop of one
+ * round), not the loop around it; edo_return. A goto to a label outside, also that of edo_try_or(),
+ * does not end the limit: it stays until the function returns, so clean-up behind the label is
+ * limited too, unless it begins with edo_shield(). Use break to go on with the function.
  *
- * Futures that edo_any() has kept are not limited while the block waits for others.
+ * Futures kept by edo_any() are not limited while the block waits for others.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ EDO_BEGIN_DECLS
 
 /* The limit of a block; in the frame, for one block at a time. All private. */
 typedef struct edo_limit {
-    edo_future base; // its place in the frame; line: of the block
+    edo_future base; // linked into the frame; line: of the block
     int64_t deadline;
     uint8_t state;
     bool is_cleanup;
@@ -43,13 +44,14 @@ EDO_API void edo__limit_close(edo_limit *limit, edo_future *function, edo_cx *cx
 
 EDO_END_DECLS
 
-/* Runs the block that follows under a limit: a duration in nanoseconds, or the moment when it is
- * over, of edo_now()'s clock. A limit that is open already, from another line, aborts. */
+/* Runs the following block under a limit: a duration in nanoseconds, or a moment of edo_now()'s
+ * clock. Aborts if the limit is already open, from another line. */
 #define edo_within(limit, duration)   edo_within_until(limit, edo__deadline_after(duration))
 #define edo_within_until(limit, when) edo__within(EDO__CAT(edo_end_, __COUNTER__), (limit), (when))
 
-/* No loop here has a condition, so compilers see that the block always runs: variables that it sets
- * may be used behind it. `break` leaves the inner loop, and the outer one's step ends the block. */
+/* Neither loop has a condition, so compilers see that the block always runs: variables that it sets
+ * may be used after it. `break` leaves the inner loop, and the step of the outer loop ends the
+ * block. */
 #define edo__within(end, limit, when)                                                              \
     if (0)                                                                                         \
 end:;                                                                                              \

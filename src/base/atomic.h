@@ -1,5 +1,5 @@
-/* Atomic operations, with the memory order in the name. The only place that touches atomics, so
- * that a model checker can stand in for it. Objects are plain integers and pointers marked
+/* Atomic operations, with the memory order in the name. All atomic accesses go through this file,
+ * so that the model checker can replace it. Objects are plain integers and pointers marked
  * edo_atomic(). */
 #pragma once
 
@@ -33,18 +33,19 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 
-/* A word that this thread alone writes, read by it. The checker knows its value: no step. */
+/* Load by the only thread that writes the word. The checker knows the value, so the load is no step
+ * of a model. */
 #define edo_load_own(p)         edo_load_relaxed(p)
 
-/* Figures: counters for inspection, and hints. They publish no memory, and a reader of an old value
- * is late, no more. So the checker makes no steps of them, except in models of their readers, which
- * are built with EDO_MODEL_FIGURES. */
+/* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
+ * harmless. So figures are no steps of a model, except in models of their readers, which are built
+ * with EDO_MODEL_FIGURES. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
 
-/* Compare and swap: on failure *expected holds the value found, read with acquire by _acq_rel, else
- * relaxed. */
+/* Compare and swap. On failure *expected is the value found; _acq_rel reads that value with
+ * acquire, the others relaxed. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define edo_cas_relaxed(p, expected, v)                                                            \
@@ -54,8 +55,8 @@
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
-/* gcc warns that ThreadSanitizer does not see fences. None of ours orders plain memory: each stands
- * between a store and a load of two words, of which two threads write one each. */
+/* gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory: each
+ * stands between a store of one word and a load of another, in two threads that do so crosswise. */
 static inline void edo_fence_seq_cst(void)
 {
 #if defined __GNUC__ && !defined __clang__
@@ -71,11 +72,11 @@ static inline void edo_fence_seq_cst(void)
 /* Between a thread and signal handlers that run on it. */
 #define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Plain memory that several threads touch, in turns that atomics order: marked for the checker. */
+/* Marks, for the checker, of accesses to plain memory that atomics order between threads. */
 #define edo_plain_read(p)  ((void)0)
 #define edo_plain_write(p) ((void)0)
 
 #endif
 
-/* A counter that one thread at a time adds to, and any may read. */
+/* Adds to a counter: one thread at a time adds, any thread reads. */
 #define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))

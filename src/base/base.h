@@ -14,15 +14,14 @@ void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* The same for one of the lines that a caller has asked for. On stderr it may wait for a slow
- * reader. */
+/* Logs one line of output that a caller requested. May wait for a slow reader of stderr. */
 void edo__log_patiently(edo_log_level level, const char *line);
 
 /* Writes a line to stderr. Waits for room for at most a second, then drops the line. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
-/* Reads the least level of lines on stderr from the environment. Without this call the first line
- * does. */
+/* Reads the lowest level of lines on stderr from the environment. Without this call, the first line
+ * reads it. */
 void edo__log_read_environment(void);
 
 /* Ends the process for a misuse that no error can report: one line that names the call, the rule
@@ -47,7 +46,7 @@ extern void (*edo__at_misuse)(void);
 
 /* Whether the library itself is built with a sanitizer. */
 #ifndef __has_feature
-#define __has_feature(feature) 0 // gcc has macros of its own
+#define __has_feature(feature) 0 // gcc has other macros
 #endif
 #if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
 #define EDO__ASAN 1

@@ -14,7 +14,7 @@ typedef struct slab {
     edo__node all;  // in all slabs of the heap
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity; // blocks; the ones from fresh on were never in use
+    uint32_t used, fresh, capacity; // blocks; those from `fresh` on were never used
     uint32_t size_class;
     bool listed;
 } slab;
@@ -23,16 +23,16 @@ enum { SLAB_HEADER = (sizeof(slab) + EDO__HEAP_GRAIN - 1) / EDO__HEAP_GRAIN * ED
 
 struct edo__heap {
     edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block
-    edo__node slabs;                      // all of them, also full ones
-    edo_atomic(block *) remote;           // freed by other threads; CLOSED when the owner has left
-    edo_atomic(int64_t) orphans;          // blocks alive after the close; see edo__heap_close
-    size_t used;                          // blocks in use; owner only
+    edo__node slabs;                      // all slabs, also full ones
+    edo_atomic(block *) remote;  // stack of blocks freed by other threads; CLOSED after the close
+    edo_atomic(int64_t) orphans; // blocks in use after the close; see edo__heap_close
+    size_t used;                 // blocks in use; owner only
 };
 
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* Present in a program with AddressSanitizer, also if the library is built without. */
+/* Present in a program with AddressSanitizer, even if the library is built without it. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -121,8 +121,8 @@ static void put_back(edo__heap *heap, block *b)
     slab_put(slab_of(b), b);
 }
 
-/* Acquire: the uses of a block by the freeing thread come before its next use. Partner: the
- * release in free_remote. */
+/* Acquire: all uses of a block by the freeing thread precede its next use. Partner: the release in
+ * free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acquire(&heap->remote, with);
@@ -161,7 +161,8 @@ static void free_orphan(edo__heap *heap)
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
-/* Release: the uses of the block by this thread come before its next use. */
+/* Release: all uses of the block by this thread precede its next use. Partner: the acquire in
+ * drain_remote. */
 static void free_remote(edo__heap *heap, block *b)
 {
     block *head = edo_load_relaxed(&heap->remote);
@@ -184,9 +185,9 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(heap, memory);
 }
 
-/* States of `orphans`: 0 while open. Each free after CLOSED subtracts one, perhaps before the close
- * adds the number of blocks in use. So exactly one of them brings the sum to zero, and frees
- * all. */
+/* `orphans` is 0 while the heap is open. Each free after CLOSED subtracts one, and the close adds
+ * the number of blocks in use, perhaps after some of the frees. So exactly one of these brings the
+ * sum to zero, and frees all memory. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

@@ -1,6 +1,6 @@
 /* Intrusive circular lists. A node belongs to one list at a time. The owner of the list (its lock
- * or its thread) owns the links of its nodes. Links are written whole: other threads may read them
- * to prefetch a neighbour, and for nothing else. */
+ * or its thread) owns the links of its nodes. Links are written atomically: other threads may read
+ * them to prefetch a neighbour, and for nothing else. */
 #pragma once
 
 #include "base/atomic.h"

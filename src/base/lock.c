@@ -4,7 +4,8 @@
 
 uint32_t edo__lock_mark = EDO__LOCK_NEXT_MARK;
 
-/* A mark of another process: the holder does not exist here, and the swap has taken the lock. */
+/* Whether a holder exists in this process. With another process's mark, the swap has taken the
+ * lock. */
 static bool is_held_here(uint32_t word)
 {
     return (word & ~(uint32_t)EDO__LOCK_CONTENDED) == edo__lock_mark;

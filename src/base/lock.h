@@ -1,14 +1,14 @@
-/* A lock of four bytes for short critical sections. No user code runs under it, except a user's own
- * wakeable and the last lines of the log (docs/internals/base.md). Under the lock of a source,
+/* A lock of four bytes for short critical sections. No user code runs under a lock, except a user's
+ * own wakeable and the last lines of the log (docs/internals/base.md). Under the lock of a source,
  * drivers may make quick system calls and take their own lock. Any thread.
  *
  * States: 0 free; MARK taken; MARK + CONTENDED taken, and a thread may sleep (Drepper, "Futexes Are
- * Tricky", mutex 3). Taking acquires what giving released: the partner of each is the other.
+ * Tricky", mutex 3). Taking acquires, giving releases; each is the partner of the other.
  *
- * Forks. MARK is another number in every child of a fork. A lock that a thread of the parent held
- * at the fork has the parent's mark in the child, where that thread does not exist, and counts as
- * free there. The data under it may be half changed, so code in a child follows no link of its
- * parent's (docs/internals/runtime.md). edo__lock_try() fails in the child for such a lock. / */
+ * Forks. Every child of a fork has another MARK. A lock that a thread of the parent held at the
+ * fork has the parent's mark; the child has no such thread, and treats the lock as free. The data
+ * under that lock may be half changed, so the child follows no link of its parent
+ * (docs/internals/runtime.md). edo__lock_try() fails for such a lock. */
 #pragma once
 
 #include "base/atomic.h"
@@ -19,7 +19,7 @@ enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 #if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
-/* One step each for the checker; the lock itself has a model of its own. */
+/* Each call is one step for the checker; the lock has a model of its own. */
 #define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
 #define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
@@ -28,10 +28,11 @@ enum { edo__lock_mark = EDO__LOCK_NEXT_MARK };
 
 #else
 
-/* Of this process; even. Changes in the child of a fork only, before it has a second thread. */
+/* MARK of this process; even. Changes only in the child of a fork, before the child has a second
+ * thread. */
 extern uint32_t edo__lock_mark;
 
-/* In the child of a fork. */
+/* Treats all locks held at the fork as free. In the child of a fork. */
 static inline void edo__locks_leave_parent(void)
 {
     edo__lock_mark += EDO__LOCK_NEXT_MARK;
@@ -46,7 +47,7 @@ static inline void edo__lock_take(edo__lock *lock)
     if (!edo_cas_acquire(lock, &expected, edo__lock_mark)) edo__lock_take_slow(lock);
 }
 
-/* Returns: whether it was free, and is the caller's now. */
+/* Takes a free lock. Returns: whether the lock was free. */
 static inline bool edo__lock_try(edo__lock *lock)
 {
     uint32_t expected = 0;

@@ -9,9 +9,9 @@
 #include "sys/sys.h"
 
 enum {
-    LINE_SIZE = 512,              // a line of the log; longer ones are cut
-    PRINTED_SIZE = 3 * LINE_SIZE, // a line on stderr: rule and task of a misuse, and their frame
-    PATIENCE = 1000000000,        // ns of waiting for room, for lines on request and last lines
+    LINE_SIZE = 512,              // bytes of a log line; longer lines are cut
+    PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr: rule, task and frame of a misuse
+    PATIENCE = 1000000000,        // ns of waiting for room; for requested lines and last lines
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -36,11 +36,11 @@ void edo__log_read_environment(void)
 
 /* ---- lines on stderr ---- */
 
-/* Number of lines dropped since the last one that was written. */
+/* Number of lines dropped since the last written line. */
 static edo_atomic(uint32_t) dropped;
 
-/* A line waits for a slow reader. After one that has waited in vain the next lines do not wait. The
- * next line that fits begins with the number of dropped ones. */
+/* Writes a line, waiting at most `patience` ns for a slow reader. After a dropped line, the next
+ * lines do not wait. The next line that fits begins with the number of dropped lines. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

@@ -1,10 +1,11 @@
-/* Operations that wait at their source: see driver.h. */
+/* Operations parked at their source: see driver.h. */
 #include "base/base.h"
 #include "driver/driver.h"
 
-/* ---- where ---- */
+/* ---- parking ---- */
 
-/* Whether anything of another runtime waits on a side, or is registered for it. Under the lock. */
+/* Whether another runtime has an operation waiting on a side, or a registration for it. Under the
+ * lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;
@@ -31,7 +32,8 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 
 /* ---- waking ---- */
 
-/* The links are free from here on: they name the driver for the poll, which takes the lock. */
+/* The links of a woken operation are free: they name the driver for the next poll, which takes the
+ * lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
@@ -59,8 +61,8 @@ void edo__note_ready(edo__side *side, uint32_t final)
 
 /* ---- polling ---- */
 
-/* Whether an operation that has begun still waits, and with which driver; else which one has woken
- * it. */
+/* Whether a started operation still waits. *ret_driver: the driver with which it waits, or which
+ * has woken it. */
 static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
                         edo_driver **ret_driver)
 {

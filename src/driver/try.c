@@ -1,8 +1,8 @@
 /* One non-blocking system call for an operation.
  *
- * Sockets are called with MSG_DONTWAIT and MSG_NOSIGNAL. Other descriptors are called with
- * RWF_NOWAIT and RWF_NOSIGNAL, as far as kernel and file know them. Their O_NONBLOCK is a last
- * resort: it belongs to the open file, which other processes may have too. */
+ * Calls on sockets have MSG_DONTWAIT and MSG_NOSIGNAL. Calls on other descriptors have RWF_NOWAIT
+ * and RWF_NOSIGNAL, where kernel and file support them. O_NONBLOCK is the last resort: it belongs
+ * to the open file, which other processes may share. */
 #include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -16,12 +16,12 @@
 #define RWF_NOSIGNAL 0x00000100 // Linux 6.18
 #endif
 
-enum { HERE = -1 }; // the offset that means "where the file stands"
+enum { HERE = -1 }; // offset: at the file's position
 
-/* ---- descriptors that are no sockets ---- */
+/* ---- descriptors other than sockets ---- */
 
-/* Whether the flags of a call were refused, by the kernel, the file, or a filter of system calls. A
- * call that is made again the next way meets an error of its own again. */
+/* Whether the kernel, the file or a filter of system calls refused the flags of a call. If the
+ * error has another cause, the call fails again when it is repeated the next way. */
 static bool is_refusal(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;
@@ -91,7 +91,7 @@ static ssize_t write_vector(edo__source *source, const edo_op *op, const struct 
     return sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* As many of the buffers as fit into one call, or a part of the first that is not empty. */
+/* Writes as many buffers as fit into one call, or a part of the first buffer that is not empty. */
 static ssize_t try_writev(edo__source *source, const edo_op *op)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices;
@@ -114,7 +114,8 @@ static ssize_t try_poll(const edo__source *source, const edo_op *op)
     return -1;
 }
 
-/* No flag of the call keeps it from blocking. */
+/* accept4() has no flag that keeps it from blocking, so the listening socket must be
+ * non-blocking. */
 static ssize_t try_accept(const edo__source *source)
 {
     if (source->traits & EDO__SOURCE_WRAPPED && edo__status_set_nonblocking(source->fd) < 0)

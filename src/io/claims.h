@@ -1,19 +1,19 @@
-/* Claims: which sides of a stream or a listener have an operation in flight, and its end.
+/* Claims: the sides of a stream or a listener that have an operation in flight, and its end.
  *
- * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). A source that takes
- * several operations per side has COUNTS in its word from the start, and counts them instead, in units
- * of USER.
+ * The word holds CLOSED, CLOSING and a bit for each claimed side (EDO__SOURCE_*). A source for
+ * several operations per side has COUNTS in its word from the start, and counts its operations in
+ * units of USER instead.
  *
  *     take   an operation, before its first try: sets the bits of its sides; -EBUSY if one is set
  *     leave  the operation, at its end: clears them
  *     close  the owner, once: sets CLOSED and CLOSING, has parked operations polled, leaves CLOSING
  *
- * The leave after which the word is CLOSED alone ends the object. All changes are
- * read-modify-writes of one word, so exactly one leave does. CLOSING keeps the object while the
- * closer still wakes: else an operation that it wakes could leave first and end it.
+ * The leave that makes the word CLOSED alone ends the object. All changes are read-modify-writes of
+ * one word, so there is exactly one such leave. CLOSING keeps the object while the closer still
+ * wakes operations: a woken operation could otherwise leave first and end it.
  *
- * Order: a take acquires and a leave is acquire and release. So one operation's work on a side
- * comes before the next one's claim, and all of it before the end.
+ * Order: a take acquires, a leave acquires and releases. So all work of an operation on a side
+ * precedes the next claim of that side, and all work of all operations precedes the end.
  */
 #pragma once
 
@@ -26,14 +26,15 @@ enum {
     EDO__SOURCE_CLOSING = 8, // the closer's own claim
 };
 
-/* What a claim of the sides adds to the word. Whether operations are counted never changes. */
+/* Amount that a claim of the sides adds to the word. COUNTS never changes. */
 static inline uint32_t edo__claims_weight(const edo_atomic(uint32_t) *claims, uint32_t sides)
 {
     bool counts = edo_load_relaxed(claims) & EDO__SOURCE_COUNTS;
     return counts ? (uint32_t)EDO__SOURCE_USER : sides;
 }
 
-/* Where operations are counted only a claim of both sides excludes all others. */
+/* Whether a claim of the sides has to fail. With COUNTS only a claim of both sides excludes
+ * others. */
 static inline bool edo__claims_exclude(uint32_t state, uint32_t sides)
 {
     if (state & EDO__SOURCE_COUNTS) return sides == EDO__BOTH_SIDES && state >= EDO__SOURCE_USER;
@@ -51,26 +52,27 @@ static inline int edo__claims_take(edo_atomic(uint32_t) *claims, uint32_t sides)
     return 0;
 }
 
-/* Takes a claim out of the word. Returns: whether it was the last one of a closed object. */
+/* Subtracts a claim from the word. Returns: whether it was the last claim on a closed object. */
 static inline bool edo__claims_drop(edo_atomic(uint32_t) *claims, uint32_t claim)
 {
     uint32_t before = edo_sub_acq_rel(claims, claim) & ~(uint32_t)EDO__SOURCE_COUNTS;
     return before == (EDO__SOURCE_CLOSED | claim);
 }
 
-/* Returns: whether the caller is the last one of a closed object, and so ends it. */
+/* Returns: whether this was the last claim on a closed object, which the caller must end. */
 static inline bool edo__claims_leave(edo_atomic(uint32_t) *claims, uint32_t sides)
 {
     return edo__claims_drop(claims, edo__claims_weight(claims, sides));
 }
 
-/* The caller holds CLOSING then. Returns: the word before; CLOSED in it is a mistake of the user. */
+/* Closes the object; the caller then holds CLOSING. Returns: the word before; CLOSED in it is
+ * misuse, a second close. */
 static inline uint32_t edo__claims_close(edo_atomic(uint32_t) *claims)
 {
     return edo_or_relaxed(claims, EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING);
 }
 
-/* The closer leaves. Returns: as edo__claims_leave(). */
+/* Releases CLOSING. Returns: as edo__claims_leave(). */
 static inline bool edo__claims_end_close(edo_atomic(uint32_t) *claims)
 {
     return edo__claims_drop(claims, EDO__SOURCE_CLOSING);
@@ -82,7 +84,7 @@ static inline bool edo__claims_any(uint32_t state)
     return state & ~(uint32_t)(EDO__SOURCE_CLOSED | EDO__SOURCE_CLOSING | EDO__SOURCE_COUNTS);
 }
 
-/* Whether the object was closed and nothing is in flight: its memory is no longer in use. */
+/* Whether the object was closed and has no operation in flight: its memory is no longer in use. */
 static inline bool edo__claims_are_over(const edo_atomic(uint32_t) *claims)
 {
     return (edo_load_relaxed(claims) & ~(uint32_t)EDO__SOURCE_COUNTS) == EDO__SOURCE_CLOSED;

@@ -31,7 +31,8 @@ static int64_t drop_input(const edo__source *source)
     return edo__socket_drop_input(source->fd, source->traits & EDO__SOURCE_TCP);
 }
 
-/* One step of edo_finish(). A poll request waits for input, so that all drivers do it alike. */
+/* One step of edo_finish(). The wait for input is a poll request, which works alike on all
+ * drivers. */
 static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -44,7 +45,7 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Claims of a closed stream only fall, so a side that is free here stays so. */
+/* The sides of a closed stream are only released, so a side that is free here stays free. */
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -141,10 +142,10 @@ edo_fd edo_io_into_fd(edo_io *io)
 
 /* ---- edo_wait_fd: a source of its own for each wait ---- */
 
-/* An edo__poll_op. */
+/* Laid over an edo__poll_op. */
 typedef struct EDO__OVERLAY wait_op {
     edo_future base;
-    edo__source *source; // NULL until it has begun
+    edo__source *source; // NULL until the wait has begun
     int64_t fd;
     uint64_t interest; // the events of the poll
     uint64_t progress;
@@ -152,7 +153,7 @@ typedef struct EDO__OVERLAY wait_op {
 } wait_op;
 
 EDO__OVERLAY_FITS(wait_op);
-_Static_assert(offsetof(wait_op, interest) == offsetof(edo__poll_op, events), "it is a poll");
+_Static_assert(offsetof(wait_op, interest) == offsetof(edo__poll_op, events), "an edo__poll_op");
 
 static wait_op *wait_op_of(const edo_op *op)
 {
@@ -189,7 +190,7 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 
 enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
-/* Events of the interest that hold; all of it after a hang-up or an error. */
+/* Interests that are ready; all requested ones after a hang-up or an error. */
 static int64_t answer_of(const edo_op *op)
 {
     int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;

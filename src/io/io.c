@@ -1,7 +1,7 @@
 /* Operations on streams of any kind. */
 #include "io/io.h"
 
-enum { MAX_VECTOR = 1024 }; // as many as Linux takes
+enum { MAX_VECTOR = 1024 }; // IOV_MAX of Linux
 
 edo__source *edo__io_source(const edo_io *io)
 {
@@ -33,7 +33,8 @@ static void leave(edo_io *io, uint32_t sides)
     if (edo__claims_leave(edo__io_claims(io), sides)) io->ops->release(io);
 }
 
-/* Claims the sides of an operation before its first step. Returns: 0, or the error that ends it. */
+/* Claims the sides of an operation before its first step. Returns: 0, or the error with which the
+ * operation ends. */
 static int enter(edo_io *io, edo_op *op, const edo_cx *cx, uint32_t sides)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
@@ -69,9 +70,9 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
-/* Bytes that one unit of the budget stands for. A copy of them takes some microseconds, as other
- * operations do. A poll that has spent its budget by bytes ends the turn's round of tasks: timers
- * and sockets would wait for many such polls. */
+/* Bytes per unit of the budget. A copy of so many bytes takes some microseconds, like other
+ * operations. A poll that has used up its budget by bytes also ends the turn's round of tasks:
+ * timers and sockets would otherwise wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
 static void use_work(edo_cx *cx, int64_t n)
@@ -187,7 +188,7 @@ static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Returns: 1 when input is to be dropped; 0 when there is nothing to wait for; or an error. */
+/* Returns: 1 when input has to be dropped; 0 when there is nothing to wait for; or an error. */
 static int begin_finish(edo_io *io, edo_op *op, const edo_cx *cx)
 {
     if (cx->fate == EDO_LIVE && edo__claims_are_over(edo__io_claims(io)))
@@ -217,12 +218,12 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* An owner: it closes the stream in a cancelled function, too. */
+/* EDO_KIND_OWNER: polled in a cancelled function too, where it closes the stream. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };
 
-/* An edo__poll_op: a descriptor's finish waits for input by polls. */
+/* Laid over an edo__poll_op: edo_finish() on a descriptor waits for input by poll requests. */
 edo_op edo_finish(edo_io *io)
 {
     return transfer(&finish_ops, io, NULL, EDO_READABLE, EDO__POLL);

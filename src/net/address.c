@@ -26,7 +26,7 @@ static int set_v4(const char *host, uint16_t port, edo__address *ret)
     return edo__ip_parse(host, EDO__FAMILY_V4, ret->ip);
 }
 
-/* Returns: 0 for a text that is no number of an interface. */
+/* Returns: 0 if the text is no number of an interface. */
 static uint32_t interface_number(const char *text)
 {
     size_t digits = strspn(text, DIGITS);
@@ -104,15 +104,16 @@ void edo__address_to_v4(edo__address *address)
 
 enum { MAX_LABEL = 63 }; // RFC 1035
 
-/* No top-level domain is a number. But getaddrinfo(3) asks inet_aton(3) first, which accepts
- * "127.1" and "0x7f.1" as addresses, so a mistyped address would reach another machine. */
+/* Whether a label is a number. No top-level domain is one, so such a name is a mistyped address.
+ * getaddrinfo(3) would hand it to inet_aton(3), which takes "127.1" and "0x7f.1" for addresses,
+ * perhaps of another machine. */
 static bool is_number(const char *label, size_t length)
 {
     if (strspn(label, DIGITS) >= length) return true;
     return length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
 }
 
-/* Labels with dots between them, perhaps one at the end. */
+/* Labels separated by dots; a dot may follow the last. */
 static bool is_host_name(const char *host)
 {
     for (;;) {
@@ -125,7 +126,7 @@ static bool is_host_name(const char *host)
     }
 }
 
-/* A port, or the name of a service: with a letter (RFC 6335). */
+/* A port, or the name of a service, which has at least one letter (RFC 6335). */
 static bool is_service(const char *text)
 {
     uint16_t port;
@@ -134,7 +135,7 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* The host may be an address: then only the service is a name. */
+/* Whether the host is an address or a name. With an address, only the service is a name. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

@@ -6,12 +6,12 @@
 /* "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80". Returns: 0 or -EINVAL. */
 int edo__address_parse(const char *text, edo__address *ret_address);
 
-/* Makes "every address" of both families that of IPv4 alone. */
+/* Replaces "every address of both families" by every address of IPv4. */
 void edo__address_to_v4(edo__address *address);
 
 enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
 
-/* Host and service to look up, when a text is no address. */
+/* Host and service to look up, from a text that is no address. */
 typedef struct edo__name {
     char host[EDO__HOST_SIZE];
     char service[EDO__SERVICE_SIZE];
@@ -21,9 +21,10 @@ typedef struct edo__name {
 /* "example.com:80", "example.com:https", "127.0.0.1:https", ":https". Returns: 0 or -EINVAL. */
 int edo__name_parse(const char *text, edo__name *ret_name);
 
-/* Into a buffer, with the final NUL. Returns: the length; -ENOSPC; -EINVAL for no buffer. */
+/* Writes an address as text, with the final NUL. Returns: the length; -ENOSPC; -EINVAL for no
+ * buffer. */
 int edo__address_format(const edo__address *address, char *buffer, size_t size);
 
-/* The local address of a socket, or that of its peer, as text. Returns as above, or another
- * negative errno: -EAFNOSUPPORT, -ENOTCONN. */
+/* The local address of a socket, or its peer's, as text. Returns: as above, or another negative
+ * errno: -EAFNOSUPPORT, -ENOTCONN. */
 int edo__address_of_socket(edo_fd fd, bool peer, char *buffer, size_t size);

@@ -1,4 +1,4 @@
-/* Addresses that a look-up has found. */
+/* Addresses found by a look-up. */
 #include "base/base.h"
 #include "net/lookup.h"
 
@@ -27,8 +27,8 @@ void edo_addresses_destroy(edo_addresses *addresses)
     edo__free(addresses, sizeof *addresses);
 }
 
-/* Finds the first address from `from` on of that family (same), or of the other one. Returns: its
- * index, or the count. */
+/* Finds the next address, beginning at index `from`: of the family if `same`, else of the other
+ * family. Returns: its index, or the count. */
 static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
     while (from < addresses->count && (addresses->items[from].family == family) != same)

@@ -1,5 +1,6 @@
-/* Connecting. An operation makes the call at once and waits until the socket is writable, by a poll
- * request, alike on all drivers. A connect to a name is a race (race.c) of such operations. */
+/* Connecting. An operation calls connect(2) at once, and waits by a poll request until the socket
+ * is writable; this works alike on all drivers. A connect to a name is a race (race.c) of such
+ * operations. */
 #include <edo/time.h>
 
 #include "io/io.h"
@@ -7,9 +8,9 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Has the place of an edo__poll_op's events. A new one knows addresses, as text or, within a race
- * of several, as socket addresses; then it has a stream, whose connection is on its way (CLAIMED),
- * or a race (RACING). */
+/* Laid over an edo__poll_op; `events` is at its place. A new operation has addresses: as text, or
+ * as edo__address inside a race. Later it has a stream that is being connected (CLAIMED), or a race
+ * (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
@@ -31,14 +32,14 @@ typedef struct EDO__OVERLAY connect_op {
 } connect_op;
 
 EDO__OVERLAY_FITS(connect_op);
-_Static_assert(offsetof(connect_op, events) == offsetof(edo__poll_op, events), "it is a poll");
+_Static_assert(offsetof(connect_op, events) == offsetof(edo__poll_op, events), "an edo__poll_op");
 
 static connect_op *connect_of(const edo_op *op)
 {
     return (connect_op *)(uintptr_t)op;
 }
 
-/* Any local address is one of the family in use. */
+/* Binds to a local address; "any address" is narrowed to the family in use. */
 static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
 {
     edo__address address = *local;
@@ -65,9 +66,10 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* The system may choose the free port of this machine that a socket connects to as the socket's
- * own. Then TCP connects the socket with itself (RFC 9293, section 3.5), though no listener is
- * there. The reset avoids TIME-WAIT, which would hold the port. */
+/* A socket may connect to itself. The target is a port of this machine without a listener, and the
+ * system happens to choose the same port as the socket's own: TCP then connects the two ends
+ * (simultaneous open, RFC 9293, section 3.5). The reset avoids TIME-WAIT, which would occupy the
+ * port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;
@@ -138,7 +140,7 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local, e
 
 /* ---- to an address or a name, given as text ---- */
 
-enum { RACING = 1 << 16 }; // in detail
+enum { RACING = 1 << 16 }; // edo_op.detail
 
 static int begin_race(edo_op *op, const edo__address *local)
 {

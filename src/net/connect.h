@@ -1,9 +1,9 @@
-/* Connecting from the inside. */
+/* Internals of connecting. */
 #pragma once
 
 #include "net/lookup.h"
 
-/* Connects to one address. It and local, which may be NULL, must outlive the operation. Result and
+/* Connects to one address. local may be NULL; both addresses must outlive the operation. Result and
  * Cancel as edo_tcp_connect(). */
 edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn);
 
@@ -11,13 +11,13 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local, e
 
 typedef struct edo__race edo__race;
 
-/* local may be NULL; delay: between two attempts. text must outlive the first poll. NULL: out of
- * memory. */
+/* local may be NULL; delay: ns between two attempts. text must outlive the first poll. Returns:
+ * NULL without memory. */
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay);
 
 /* Polls the race like a leaf, under the fate of its operation.
  * Result, once it is EDO_READY: 0 with *ret_conn, or a negative errno. */
 edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn);
 
-/* Only of a race that is ready. */
+/* Frees a race that is ready. */
 void edo__race_destroy(edo__race *race);

@@ -9,17 +9,17 @@
 
 enum { DEFAULT_BACKLOG = 1024 };
 
-#define FIRST_PAUSE edo_ms(10) // after running out of descriptors; doubles ...
+#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; doubles ...
 #define LAST_PAUSE  edo_s(1)   // ... up to this
 
 struct edo_listener {
     edo__source source;
-    edo_atomic(int64_t) pause; // ns, the last one; 0: none since the last connection
-    edo__wait_list pausing;    // accepts that pause; the source's lock
-    uint32_t conn_traits;      // of its connections
+    edo_atomic(int64_t) pause; // ns of the last pause; 0: none since the last connection
+    edo__wait_list pausing;    // accepts in a pause; the source's lock
+    uint32_t conn_traits;      // traits of the accepted connections
 };
 
-/* Resets a connection that cannot be accepted, so that the peer learns of it. */
+/* Resets a connection that cannot be used, so that the peer notices. */
 static void drop_connection(edo_fd fd)
 {
     edo__socket_reset_at_close(fd);
@@ -45,7 +45,7 @@ static edo_listener *create(edo_fd fd, uint32_t conn_traits)
     return listener;
 }
 
-/* ---- listening; the options lie in the operation's detail, the backlog in its length ---- */
+/* ---- listening; the options are in edo_op.detail ---- */
 
 enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
 
@@ -58,7 +58,7 @@ static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
     return rc;
 }
 
-/* A machine without IPv6 has ":port" as IPv4. */
+/* On a machine without IPv6, ":port" means IPv4. */
 static edo_fd open_socket(edo__address *address)
 {
     edo_fd fd = edo__socket_open((edo__family)address->family);
@@ -101,7 +101,7 @@ static int open_listener(const edo_op *op, edo__address address)
     return 0;
 }
 
-/* The look-up of a name to listen at. */
+/* Look-up of a name to listen on. */
 typedef struct naming {
     edo_op lookup;
     edo_addresses *found;
@@ -116,7 +116,7 @@ static int begin_naming(edo_op *op)
     return 0;
 }
 
-/* The first address that works. Returns: 0, or the last error. */
+/* Listens on the first address that works. Returns: 0, or the last error. */
 static int listen_at_first(edo_op *op, const edo_addresses *addresses)
 {
     int rc = -ENOENT;
@@ -173,14 +173,15 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-/* Only TCP alone is as if made by this library: MPTCP reads in a way of its own. */
+/* Connections of plain TCP are as those made by this library (MADE); MPTCP has read calls that
+ * behave differently. */
 static uint32_t conn_traits_of(const edo__socket_kind *kind)
 {
     if (kind->is_plain_tcp) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
     return kind->is_tcp ? EDO__SOURCE_TCP : 0;
 }
 
-/* Another kind of socket that listens works too, but its connections are not TCP. */
+/* Accepts any listening socket; options of TCP work only for connections of TCP. */
 int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
 {
     edo__socket_kind kind;
@@ -218,7 +219,7 @@ static void repoll_pausing(edo_listener *listener)
     edo__wakes_commit(&wakes);
 }
 
-/* A claim keeps the listener while it is closed. */
+/* A claim keeps the listener in memory during the close. */
 void edo_listener_close(edo_listener *listener)
 {
     if (!listener) return;
@@ -231,14 +232,14 @@ void edo_listener_close(edo_listener *listener)
     edo__source_leave(source, EDO__SOURCE_WRITING);
 }
 
-/* ---- accepting; while it pauses, length is when it goes on, else 0 ---- */
+/* ---- accepting ---- */
 
 static bool is_shortage(int64_t error)
 {
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Errors of a connection that broke in the queue; accept(2) asks to retry. */
+/* Errors of a connection that broke in the queue; for these accept(2) recommends a retry. */
 static bool is_broken_connection(int64_t error)
 {
     switch (-error) {
@@ -260,7 +261,7 @@ typedef struct EDO__OVERLAY accept_op {
     edo_future base;
     edo_listener *listener;
     edo_io **ret_conn;
-    int64_t paused_until; // ns of the runtime's clock; 0: it does not pause
+    int64_t paused_until; // ns of the runtime's clock; 0: not in a pause
     uint64_t progress;
     edo__op_wait wait;
 } accept_op;
@@ -272,8 +273,8 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-/* While others pause it pauses as long as they do. Returns: whether this is the first pause since the
- * last connection. Under the source's lock. */
+/* Sets the length of a pause: as long as that of other accepts in a pause, else twice the last.
+ * Returns: whether this is the first pause since the last connection. Under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);
@@ -292,7 +293,7 @@ static void begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
     edo__wait_enqueue(&listener->pausing, op, waker);
     edo__lock_give(&listener->source.lock);
     if (first)
-        edo__log(EDO_LOG_WARN, "edo_accept: %s; waiting for better times", edo_strerror(error));
+        edo__log(EDO_LOG_WARN, "edo_accept: %s; retrying after a pause", edo_strerror(error));
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
@@ -301,7 +302,7 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
     return edo__op_finish(op, cx, result);
 }
 
-/* Without memory for the stream the connection is lost. */
+/* Makes the stream; without memory for it the connection is reset. */
 static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, edo_fd fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);
@@ -323,8 +324,8 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-/* The closer sets CLOSED before it takes the lock to have them polled: either it finds the operation
- * in the list, or the poll finds the bit. */
+/* Whether the pause goes on. The closer sets CLOSED before it takes the lock to have the waiting
+ * tasks polled: either the closer finds this operation in the list, or this poll finds the bit. */
 static bool goes_on_pausing(edo_listener *listener, edo_op *op, const edo_cx *cx)
 {
     edo__lock_take(&listener->source.lock);

@@ -1,6 +1,7 @@
-/* Look-ups of names. An address is answered in place; a name goes to the runtime's pool "dns".
+/* Look-ups of names. An address is answered at once; a name is looked up by the runtime's pool
+ * "dns".
  *
- * The job owns all memory that its thread uses. So a cancelled operation abandons the job and is
+ * The job owns all memory that its thread uses. So a cancelled operation can abandon its job and is
  * ready at once; the thread frees the job when the system has answered. */
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #include "runtime/pool/blocking.h"
 #include "task/op.h"
 
-/* Look-up on a thread. Belongs to the operation; once abandoned, to the thread. */
+/* Look-up on a thread. Owned by the operation, and by the thread once it is abandoned. */
 typedef struct job {
     edo__detached head;
     edo_pool *pool;
@@ -63,7 +64,7 @@ static int create_job(edo_runtime *runtime, const edo__name *name, edo__family f
     return 0;
 }
 
-/* Answers an address by itself. */
+/* Answers a numeric address with itself. */
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);
@@ -85,7 +86,7 @@ typedef struct EDO__OVERLAY lookup_op {
     edo_addresses **ret_addresses;
     int64_t family;
     uint64_t progress;
-    job *job; // NULL until it has begun
+    job *job; // NULL until the look-up has begun
     void *reserved;
     edo__op_state state;
 } lookup_op;
@@ -97,7 +98,8 @@ static lookup_op *lookup_of(const edo_op *op)
     return (lookup_op *)(uintptr_t)op;
 }
 
-/* Returns: whether there is nothing to wait for, and then the result is in the operation. */
+/* Answers an address or an error at once, or creates the job. Returns: whether the result is in the
+ * operation, without a wait. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;

@@ -119,8 +119,8 @@ int edo_tcp_recv_buffer(const edo_io *conn)
 
 /* ---- IP: the options depend on the family ---- */
 
-/* Packets have the options of the family in which they are sent. A socket for both families sends
- * in IPv4 once it is connected to a peer of IPv4. */
+/* Families of a socket. A packet takes the options of the family in which it is sent. A socket for
+ * both families sends in IPv4 when its peer is one of IPv4. */
 typedef enum address_families {
     ONLY_V4,
     ONLY_V6,

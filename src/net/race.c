@@ -8,12 +8,12 @@
  *     RACING ------- none runs, none is left --------------------> ready: their error
  *     ENDING ------- none runs ----------------------------------> ready: the winner
  *
- * The fate of a cancelled operation reaches the look-up and every attempt, so cancellation needs no
- * state of its own: all end, and a winner among them is still the result.
+ * The fate of a cancelled operation reaches the look-up and every attempt. So cancellation needs no
+ * state of its own: all attempts end, and a winner among them is still the result.
  *
  * The race belongs to the operation, whose task is the waker of every attempt. The look-up answers
- * for both families at once, so there is no waiting for the second answer (RFC 8305, section 3).
- * / */
+ * both families at once, so the wait for the second answer (RFC 8305, section 3) does not arise.
+ */
 #include <edo/time.h>
 
 #include "net/connect.h"
@@ -33,11 +33,11 @@ struct edo__race {
     bool abandoned; // an attempt was cancelled
     int error;      // first error of the greatest weight, or 0
     int64_t delay;
-    int64_t next_start; // when the next attempt is due; 0: at once
+    int64_t next_start; // ns of the runtime's clock, of the next attempt; 0: at once
     size_t started, running;
     edo_io *winner;
-    attempt *attempts;          // found->count of them
-    const edo__address **order; // ... and their addresses
+    attempt *attempts;          // found->count attempts
+    const edo__address **order; // their addresses
 };
 
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay)
@@ -72,8 +72,8 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* Weight of an error in the result. "No route" says nothing about the host. A shortage weighs most:
- * the address was not even tried. */
+/* Weight of an error in the result. "No route" weighs least: it says nothing about the host. A
+ * shortage weighs most: the address was not even tried. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
 
 static int weight(int error)
@@ -125,8 +125,8 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Under a cancelled operation each attempt fails at once, without effect, so that all get
- * started. */
+/* Starts attempts that are due. In a cancelled operation each attempt fails at once, so all are
+ * started, without effect. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {

@@ -1,4 +1,4 @@
-/* The making of a runtime, and what it says of itself. */
+/* Creation of a runtime, and its simple properties. */
 #include "runtime/runtime.h"
 
 #include <stdio.h>
@@ -17,27 +17,27 @@
 #include "task/trace.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; Tokio's and Go's number
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; as in Tokio and Go
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
-    MAX_WORKERS = 10000, // and as many spare ones: workers are numbered in 16 bits
+    MAX_WORKERS = 10000, // and as many spare ones: numbers of workers have 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
 #define DEFAULT_DRAIN_LIMIT edo_s(10)
 #define DEFAULT_ABORT_LIMIT edo_s(1)
 #define DEFAULT_STALL_LIMIT edo_ms(100)
-#define DEFAULT_TIMER_SLACK edo_us(50) // as Linux gives the waits of threads
+#define DEFAULT_TIMER_SLACK edo_us(50) // as the timer slack of threads on Linux
 
-/* ---- making ---- */
+/* ---- settings ---- */
 
 static void set_defaults(edo_config *config)
 {
     if (!config->name) config->name = "edo";
     if (!config->event_interval) config->event_interval = DEFAULT_EVENT_INTERVAL;
     if (!config->budget) config->budget = DEFAULT_BUDGET;
-    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // it is counted down below zero
+    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // the count falls below zero
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
     if (!config->timer_slack) config->timer_slack = DEFAULT_TIMER_SLACK;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
@@ -66,7 +66,7 @@ static int parse_workers(const char *text, int32_t *ret_workers)
     char *end;
     long count = strtol(text, &end, 10);
     if (end == text || *end || count < 1 || count > MAX_WORKERS) {
-        edo__log(EDO_LOG_ERROR, "EDO_WORKER_THREADS=%s is no number of threads", text);
+        edo__log(EDO_LOG_ERROR, "EDO_WORKER_THREADS=%s: not a number of threads", text);
         return -EINVAL;
     }
     *ret_workers = (int32_t)count;
@@ -82,7 +82,7 @@ static int settle_workers(edo_config *config)
     return 0;
 }
 
-/* Copies the settings: the pointer need not stay valid. */
+/* Copies the settings, because the pointer need not stay valid. */
 static int settle_metrics(edo_runtime *runtime)
 {
     const edo_metrics_config *config = runtime->config.metrics;
@@ -171,7 +171,7 @@ static void init(edo_runtime *runtime)
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
-    edo_store_relaxed(&edo__describe_current, describe_current); // by any thread, always the same
+    edo_store_relaxed(&edo__describe_current, describe_current); // the same on every thread
     edo__log_read_environment();
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
@@ -219,7 +219,7 @@ edo_runtime *edo_current_runtime(void)
 
 const char *edo_runtime_driver(const edo_runtime *runtime)
 {
-    return runtime->driver_ops->name; // also after the driver's end, through a reference
+    return runtime->driver_ops->name; // valid also after the driver's end
 }
 
 unsigned edo_runtime_workers(const edo_runtime *runtime)
@@ -230,7 +230,7 @@ unsigned edo_runtime_workers(const edo_runtime *runtime)
 edo_runtime *edo_runtime_enter(edo_runtime *runtime)
 {
     if (edo__in_task())
-        edo__misuse("edo_runtime_enter", "a task has its runtime: spawn with edo_spawn_with()");
+        edo__misuse("edo_runtime_enter", "called inside a task; use edo_spawn_with()");
     edo_runtime *before = edo__self.runtime;
     edo__self.runtime = runtime;
     return before;

@@ -12,8 +12,8 @@
 #include "runtime/schedule/workers.h"
 #include "task/handle.h"
 
-/* Waits for the ends of tasks that others run. The count is read before the registry: an end that
- * comes after changes it. */
+/* Waits for ends of tasks that other threads run. The count is read before the registry: any later
+ * end changes it. */
 static void wait_for_end(edo_runtime *runtime, int64_t deadline)
 {
     uint32_t count = edo_load_acquire(&runtime->end_count);
@@ -21,13 +21,13 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
-/* The program's function was waited for before, and no other task is left. */
+/* Whether only the program's function is left, for which edo_run() has already waited in vain. */
 static bool is_root_left_alone(const edo_runtime *runtime)
 {
     return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
 }
 
-/* The limit is one of real time, also under a test clock: nobody advances that one here. */
+/* The limit is in real time, also under a test clock, which is not advanced here. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
     int64_t deadline = edo__later(edo__sys_now(), limit);
@@ -41,7 +41,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
     }
 }
 
-/* The rest of a push from another thread is a few instructions long. */
+/* Waits for pushes of other threads to finish, which takes a few instructions. */
 static void wait_for_visitors(edo_runtime *runtime)
 {
     uint32_t tries = 0;
@@ -60,8 +60,9 @@ static void release(edo_runtime *runtime)
     edo_runtime_unref(runtime);
 }
 
-/* In the child of a fork: the tasks are the parent's, and stay in the memory copied from it. Wakes
- * of them, as by the close of a stream, must not reach for the drivers' descriptors any more. */
+/* In the child of a fork. The tasks are the parent's, and their copies stay in memory. Wakes of
+ * these tasks, for example by the close of a stream, must no longer use the drivers'
+ * descriptors. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -75,7 +76,7 @@ static int destroy_inherited(edo_runtime *runtime)
     return 0;
 }
 
-/* Workers and runtime stay when a task does, for it uses them. */
+/* If a task could not be ended, workers and runtime stay in memory, because the task uses them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

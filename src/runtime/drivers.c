@@ -1,15 +1,15 @@
-/* The kind of driver of a runtime: chosen once, by edo_runtime_create, for all workers that it will
- * ever have.
+/* The kind of driver of a runtime: chosen once, by edo_runtime_create(), for all workers, also
+ * later ones.
  *
- *     by config or EDO_DRIVER -- the system refuses one to any of the first workers --> the fallback
+ *     by config or EDO_DRIVER -- refused to one of the first workers --> fallback
  *
- * Only create makes that step, before any thread of the runtime runs, and with all workers anew: an
- * operation that parked on one kind of driver is unknown to the other. A later worker, of a helper,
- * has the same kind or is not made; the monitor asks for it again with its next look.
+ * Only create makes that step, before any thread of the runtime runs, and makes all workers again:
+ * operations parked with one kind of driver are unknown to the other. A helper made later gets the
+ * same kind of driver or is not made; the monitor tries again at its next check.
  *
- * The driver of the first helper is opened by create and kept: descriptors may be short just when a
- * worker is stuck. Written by create, then by the monitor's thread alone, then by the release; the
- * start and the join of that thread order them. */
+ * Create also opens and keeps the driver of the first helper, because descriptors may be short just
+ * when a worker is stuck. These members are written by create, then only by the monitor's thread,
+ * then by the release; the start and the join of that thread order the writes. */
 #include <string.h>
 
 #include "runtime/drivers.h"
@@ -64,7 +64,7 @@ bool edo__drivers_fall_back(edo_runtime *runtime)
 {
     const edo_driver_ops *ops = runtime->driver_ops;
     if (!runtime->driver_refusal || !strcmp(ops->name, EDO__FALLBACK_DRIVER)) return false;
-    edo__log(EDO_LOG_WARN, "%s: the %s driver is not to be had (%s); using %s",
+    edo__log(EDO_LOG_WARN, "%s: the %s driver is not available (%s); using %s",
              runtime->config.name, ops->name, runtime->driver_refusal, EDO__FALLBACK_DRIVER);
     forget_argument(runtime);
     runtime->driver_refusal = NULL;

@@ -13,12 +13,12 @@
 
 /* ---- edo_run ---- */
 
-/* Signals are taken before the root is spawned, for workers run it at once. Handler and spawner
- * each write their own word, then read the other's, with a fence between: so one of them cancels
- * it. */
+/* The signals are subscribed before the root is spawned, because workers run the root at once.
+ * Handler and spawner each write their own word, then read the other's, with a fence between: so at
+ * least one of them cancels the root. */
 typedef struct program {
     edo_atomic(edo_task *) root;
-    edo__waiter waiter;        // its word says whether a signal came
+    edo__waiter waiter;        // its word shows whether a signal came
     edo_atomic(bool) is_asked; // a handler has run
     edo__signal_subscriber signals[2];
 } program;
@@ -28,8 +28,8 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* In a signal handler. The thread that turns the runtime checks the limits before it sleeps,
- * also when the root was queued already. */
+/* In a signal handler. The notify makes the thread that turns the runtime check the limits before
+ * it sleeps, also if the root was queued already. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -103,19 +103,17 @@ static int exit_status(const char *name, int64_t result, bool interrupted)
 
 int edo__run(const edo_config *config, const edo_site *site, const void *args)
 {
-    if (edo__in_task())
-        edo__misuse("edo_run", "it is a program of its own, so it is not for the inside of a task: "
-                               "spawn");
+    if (edo__in_task()) edo__misuse("edo_run", "called inside a task; spawn the function instead");
     edo_runtime *runtime;
     program p = { 0 };
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
-    int status = EXIT_FAILURE; // one that is lost is named when the runtime ends
+    int status = EXIT_FAILURE; // a lost root is named when the runtime ends
     if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
-        edo__sys_exit_now(EXIT_FAILURE); // what is leaked must not be torn down under its users
+        edo__sys_exit_now(EXIT_FAILURE); // exit handlers could free memory of leaked tasks
     }
     return status;
 }
@@ -140,16 +138,16 @@ void edo__run_test(const edo_site *site, const void *args)
     edo_config config = {
         .name = site->ops->name, .test_clock = true, .workers = test_workers(), .max_spare = -1
     };
-    edo__self = (struct edo__thread){ 0 }; // a test before may have left its poll by longjmp
+    edo__self = (struct edo__thread){ 0 }; // an earlier test may have left its poll by longjmp()
     int64_t rc = edo_runtime_create(&config, &runtime);
     if (rc < 0) fail_test(site, "no runtime", rc);
     rc = edo__block_on(runtime, site, args);
-    if (rc < 0) fail_test(site, "it answered", rc);
+    if (rc < 0) fail_test(site, "result", rc);
     rc = edo_runtime_destroy(runtime);
     if (rc < 0) fail_test(site, "its runtime could not be ended", rc);
 }
 
-/* ---- edo_wait: each plain thread that uses it has a runtime of its own ---- */
+/* ---- edo_wait: a runtime for each plain thread that uses it ---- */
 
 struct wait {
     edo_frame();
@@ -165,14 +163,14 @@ edo_async(wait)
     }
 }
 
-static edo_atomic(uint32_t) waiter_key; // a key and 1; 0: there is none yet
+static edo_atomic(uint32_t) waiter_key; // key + 1; 0: not made yet
 
 static void destroy_waiter(void *runtime)
 {
     edo_runtime_destroy(runtime);
 }
 
-/* Once; but as often as it fails. */
+/* Makes the key once; tries again after a failure. */
 static int make_waiter_key(void)
 {
     uint32_t key, none = 0;
@@ -210,18 +208,19 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
         return 0;
     }
     rc = waiter_create(ret_runtime);
-    if (rc == 0) edo_runtime_destroy(runtime); // one of the parent's before a fork, or NULL
+    if (rc == 0) edo_runtime_destroy(runtime); // a runtime inherited by a fork, or NULL
     return rc;
 }
 
 int64_t edo__wait(edo_op *op)
 {
     if (edo__in_task())
-        edo__misuse("edo_wait",
-                    "it blocks the thread, so it is not for the inside of a task: await");
+        edo__misuse(
+            "edo_wait",
+            "called inside a task, whose thread it would block; await the operation instead");
     edo_runtime *runtime;
     int rc = waiter_of_this_thread(&runtime);
     if (rc < 0) return rc;
-    edo__clock_follow(runtime); // the deadline was made by the clock of this thread
+    edo__clock_follow(runtime); // deadlines of the operation are of this thread's clock
     return edo_block_on(runtime, wait, .op = op);
 }

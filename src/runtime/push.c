@@ -3,8 +3,8 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"
 
-/* From a thread without a worker, or for another worker. In the child of a fork nobody runs the tasks,
- * and a lock may have been held by a thread that is not there. */
+/* A push from a thread without a worker, or to another worker. Dropped in the child of a fork,
+ * which does not run the parent's tasks. */
 static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
@@ -29,8 +29,9 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
         push_from_afar(runtime, task);
 }
 
-/* The first worker's stack takes any task; the inject queue has a lock, which no signal handler may
- * take. The visit keeps the runtime from going before the last touch. */
+/* Uses the stack of the task's own worker or of the first worker: the inject queue has a lock,
+ * which a signal handler must not take. The visit keeps the runtime in memory until the last
+ * access. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);

@@ -1,26 +1,26 @@
-/* SIGQUIT: a thread, one for the process, dumps the runtimes that asked for it. The handler only
- * wakes it. */
+/* SIGQUIT: one thread per process dumps the runtimes with dump_on_quit. The handler only wakes the
+ * thread. */
 #include "runtime/quit.h"
 #include "runtime/runtimes.h"
 #include "sys/signals.h"
 
 #include <edo/dump.h>
 
-/* The lock of the runtimes guards what no comment excepts. */
+/* Guarded by the lock of the runtimes, unless a comment says otherwise. */
 static struct {
-    uint32_t generation; // of the process that began
-    uint32_t users;      // runtimes
-    bool is_ending;      // the last user waits for the thread
+    uint32_t generation; // fork generation of the process that started the thread
+    uint32_t users;      // runtimes with dump_on_quit
+    bool is_ending;      // the last user is waiting for the thread's end
     edo__sys_thread thread;
-    edo_atomic(uint32_t) requests; // any thread; a futex, which grows
-    edo_atomic(bool) stops;        // the thread is to end
+    edo_atomic(uint32_t) requests; // any thread; a futex that counts requests
+    edo_atomic(bool) stops;        // the thread must end
 } quit;
 
 /* In a signal handler. */
 static edo__signal_answer ask(void *context)
 {
     (void)context;
-    edo_add_acq_rel(&quit.requests, 1); // release, for the stop: a reader of this reads that
+    edo_add_acq_rel(&quit.requests, 1); // release: a reader of this count also reads `stops`
     edo__sys_futex_wake(&quit.requests);
     return EDO__SIGNAL_TAKEN;
 }
@@ -62,7 +62,7 @@ static int start(void)
     return rc;
 }
 
-/* In the child of a fork the thread, and its users, are the parent's. */
+/* Forgets the thread and its users, in the child of a fork: they are the parent's. */
 static void forget_parent(void)
 {
     uint32_t mine = edo__sys_fork_generation();
@@ -89,7 +89,7 @@ int edo__quit_enter(void)
     return rc;
 }
 
-/* The thread takes the lock, so it is waited for without. */
+/* The thread takes the lock, so the join is made without it. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

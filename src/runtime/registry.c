@@ -1,10 +1,10 @@
-/* The tasks of a runtime: a shard per worker, with a lock of its own. */
+/* The tasks of a runtime: one shard per worker, each with its own lock. */
 #include "runtime/registry.h"
 #include "runtime/hooks.h"
 #include "task/end.h"
 #include "task/trace.h"
 
-enum { ID_BLOCK = 1024 }; // task ids taken at a time
+enum { ID_BLOCK = 1024 }; // task ids that a worker takes at a time
 
 static edo_atomic(uint64_t) id_blocks = 1;
 
@@ -26,9 +26,9 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* Either the closing comes first, and the task is refused; or the task is in the registry when the
- * drain begins, and the runtime cannot end before it was polled. The lock orders them. A worker's
- * memory stays as long as there are references to the runtime. */
+/* The lock orders this with the close of the shard. Either the close comes first, and the task is
+ * refused; or the task is in the registry when the drain begins, and the runtime cannot end before
+ * the task. The worker's memory stays as long as there are references to the runtime. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;
@@ -55,8 +55,8 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* Closed is read under the lock under which it was set. So either the drain finds the task gone, or
- * this wakes it. */
+/* `closed` is read under the lock under which it is set. So either the drain no longer finds the
+ * task, or this function wakes the drain. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -79,7 +79,7 @@ size_t edo_runtime_task_count(const edo_runtime *runtime)
     return count;
 }
 
-/* ---- all of them ---- */
+/* ---- all tasks ---- */
 
 static edo_task *ask_shard(edo__shard *shard, uint64_t fate, edo_task *chain)
 {
@@ -105,8 +105,9 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* A worker may be added meanwhile. Each side writes its own word, then reads the other's, with a fence
- * between: so either we see the worker, or edo__runtime_add_worker sees that it is closed. */
+/* A worker may be added meanwhile. Each side writes its own word, then reads the other's, with a
+ * fence between. So either this function sees the worker, or edo__runtime_add_worker() sees that
+ * the runtime is closed. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -135,7 +136,7 @@ bool edo__runtime_is_empty(edo_runtime *runtime)
     return empty;
 }
 
-/* The place of a task that runs is not known. */
+/* Logs a task that cannot be ended; without its place if it is running. */
 static void name_lost(edo_task *task)
 {
     char place[EDO__PLACE_SIZE] = "";
@@ -150,8 +151,8 @@ static void name_lost(edo_task *task)
              task->site->file, task->site->line, place);
 }
 
-/* They stay in the registry, and may even go on to their ends, if a worker comes back to them: the
- * runtime stays in memory. */
+/* The tasks stay in the registry. A task may even run to its end later, if its worker returns to
+ * it: so the runtime stays in memory. */
 static int64_t give_up_shard(edo__shard *shard)
 {
     int64_t count = 0;

@@ -3,7 +3,7 @@
 
 #include "runtime/runtime.h"
 
-/* A task has ended: takes it out. */
+/* Takes out a task that has ended. */
 void edo__runtime_dismiss(edo_task *task);
 
 /* Cancels or aborts every task. */
@@ -18,5 +18,5 @@ void edo__runtime_close(edo_runtime *runtime);
 /* Whether no task is left. */
 bool edo__runtime_is_empty(edo_runtime *runtime);
 
-/* Gives up what is left. Returns: how many. */
+/* Gives up all remaining tasks. Returns: their number. */
 int64_t edo__runtime_give_up(edo_runtime *runtime);

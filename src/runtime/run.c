@@ -1,4 +1,4 @@
-/* Running a runtime from outside: turns, by the thread that owns it or under a foreign loop, and
+/* Running a runtime from outside: single turns by the owner, also for a foreign loop, and turns
  * until a task has ended. */
 #include "runtime/run.h"
 #include "base/duration.h"
@@ -22,7 +22,7 @@ static int check_turn(const edo_runtime *runtime)
     return rc == 0 && runtime->has_threads ? -EOPNOTSUPP : rc;
 }
 
-/* When the next timer is due, by the monotonic clock; EDO_NEVER for one of a test clock. */
+/* Moment of the next timer, by the monotonic clock; EDO_NEVER under a paused test clock. */
 static int64_t next_timer_of_system(const edo_runtime *runtime)
 {
     int64_t next = edo__timers_next(runtime->workers[0]);
@@ -30,8 +30,8 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
     return edo__later(next, -runtime->clock.offset);
 }
 
-/* Outside of turns a foreign loop sleeps on our descriptor: so the runtime counts as parked, and
- * what is ready now makes the descriptor readable. */
+/* Outside of turns a foreign loop sleeps on the runtime's descriptor. So the worker counts as
+ * parked, and tasks that are ready now make the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     edo__worker *worker = runtime->workers[0];
@@ -79,15 +79,16 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Between turns the owner may inspect any task: none is kept. */
+/* Requeues KEPT tasks, because the owner may inspect any task between turns. */
 static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-/* The limits are those of real time, as when a runtime is drained. word: the waiter's.
- * Returns: until when to wait for the task; EDO_NEVER: no limit; 0: it is given up. */
+/* Limits of a wait after an interrupt, in real time as in a drain. word: of the waiter.
+ * Returns: the moment until which to wait for the task; EDO_NEVER: no limit; 0: the task is given
+ * up. */
 static int64_t next_limit(edo__waiter *waiter, uint32_t word, edo_task *task)
 {
     if (edo__likely(!(word & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
@@ -123,23 +124,25 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     return more;
 }
 
+/* Relaxed: the waiter then reads the state of the task with acquire. */
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
-    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN); // the waiter reads the task's state for
-    edo__sys_futex_wake(&waiter->word);               // all else
-    edo_plain_read(&waiter->base);                    // for the checker: here it was still there
+    edo_or_relaxed(&waiter->word, EDO__WAITER_WOKEN);
+    edo__sys_futex_wake(&waiter->word);
+    edo_plain_read(&waiter->base); // for the checker: the waiter still exists
 }
 
-/* Nothing to order: the waiter reads no more than the bit. */
+/* Relaxed: the bit publishes no other memory. */
 void edo__waiter_interrupt(edo__waiter *waiter)
 {
     edo_or_relaxed(&waiter->word, EDO__WAITER_INTERRUPTED);
     edo__sys_futex_wake(&waiter->word);
 }
 
-/* Returns: 0; -ETIMEDOUT when the limits have passed. The word is read before the limits are, so that
- * an interrupt between the two changes it, and the futex does not sleep. */
+/* The word is read before the limits: an interrupt in between changes the word, and the futex does
+ * not sleep.
+ * Returns: 0; -ETIMEDOUT when the limits have passed. */
 static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 {
     for (;;) {
@@ -153,12 +156,12 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
         else if (edo__state_unset_joiner(&task->state))
             return -ETIMEDOUT;
         else
-            return 0; // it has just ended
+            return 0; // the task has just ended
     }
 }
 
-/* The waiter may go only when the task's poller no longer touches it: when it is joinable, or the
- * waiter was taken back. */
+/* The waiter lies on the caller's stack, so this returns only when the task's poller no longer
+ * touches it: when the task is joinable, or join_waker was taken back. */
 static int wait_for(edo_task *task, edo__waiter *waiter)
 {
     int rc = 0;
@@ -169,7 +172,7 @@ static int wait_for(edo_task *task, edo__waiter *waiter)
     if (edo__state_set_joiner(&task->state)) rc = sleep_until_woken(waiter, task);
     while (rc == 0 && !edo__task_is_joinable(task))
         edo__sys_wait_briefly(&tries);
-    edo_plain_write(&waiter->base); // it is gone
+    edo_plain_write(&waiter->base); // for the checker: the waiter ends here
     return rc;
 }
 

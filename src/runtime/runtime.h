@@ -1,5 +1,5 @@
-/* The structure of a runtime: its workers (worker.h), and what they share. The functions are declared
- * beside their sources. */
+/* The struct of a runtime: its workers (worker.h), and the state that they share. Functions are
+ * declared in the header of their source file. */
 #pragma once
 
 #include <edo/runtime.h>
@@ -11,12 +11,12 @@
 #include "task/executor.h"
 #include "task/task.h"
 
-/* While it is paused a test clock stands at `frozen`, and goes to `target` from deadline to deadline.
- * The lock guards changes; any thread reads. */
+/* The clock of a runtime. A paused clock stands at `frozen`, and moves to `target` from deadline to
+ * deadline. The lock guards changes; any thread reads. */
 typedef struct edo__clock {
     edo__lock lock;
     edo_atomic(bool) paused, auto_advance;
-    edo_atomic(int64_t) offset; // to the monotonic clock, while it runs
+    edo_atomic(int64_t) offset; // ns from the monotonic clock, while the clock runs
     edo_atomic(int64_t) frozen, target;
 } edo__clock;
 
@@ -24,8 +24,8 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; the lock
-    edo__worker *sleepers;         // the last to sleep first: its caches are warm; the lock
-    edo_atomic(uint32_t) sleeping; // their number; changed under the lock
+    edo__worker *sleepers;         // the last to sleep comes first, with warm caches; the lock
+    edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
     uint64_t round, second_look; // see edo__idle_skip_clock; the lock
 } edo__idle;
@@ -35,38 +35,38 @@ typedef struct edo__monitor edo__monitor;
 struct edo_runtime {
     edo__executor base;
     edo_config config;
-    const edo_driver_ops *driver_ops;  // of all workers: see drivers.c
-    char *driver_argument;             // to open one, or NULL
-    edo_driver *kept_driver;           // for the first helper, until it is made
+    const edo_driver_ops *driver_ops;  // kind of all workers' drivers, see drivers.c
+    char *driver_argument;             // argument of its open(), or NULL
+    edo_driver *kept_driver;           // of the first helper, until that is made
     const char *driver_refusal;        // reason of the last refusal; the maker of workers
-    uint32_t worker_limit;             // with the spare ones
-    edo_atomic(uint32_t) worker_total; // with those; release, after the worker was written
+    uint32_t worker_limit;             // most workers, including spare ones
+    edo_atomic(uint32_t) worker_total; // workers made; release, after workers[] was written
     edo__worker **workers;
-    bool has_threads; // else it is the thread's that turns it
-    bool turning;     // edo_turn is on the stack
+    bool has_threads; // false: a current-thread runtime
+    bool turning;     // a turn is in progress
     int timer_fd;     // -1 until edo_runtime_fd
     uint32_t fork_generation;
     edo__monitor *monitor; // or NULL
-    bool is_on_quit;       // among those of quit.c
-    bool is_root_lost;     // the program's function has been waited for as long as the limits say
-    uint64_t serial;       // see runtimes.h
+    bool is_on_quit;       // counted among the users of quit.c
+    bool is_root_lost;     // edo_run() has waited for its function until the limits passed
+    uint64_t serial;       // number in the order of creation, see runtimes.h
     edo__node all;         // the lock of the runtimes
 
     /* any thread */
     edo__clock clock;
-    edo__blocking blocking; // its pools
+    edo__blocking blocking; // pools of the runtime
     edo__idle idle;
-    edo_atomic(bool) is_closed;    // no more tasks
-    edo_atomic(bool) is_stopping;  // the workers are to leave
-    edo_atomic(uint32_t) visitors; // threads between a foreign push and their last touch
+    edo_atomic(bool) is_closed;    // takes no more tasks
+    edo_atomic(bool) is_stopping;  // the workers must end
+    edo_atomic(uint32_t) visitors; // threads inside a push from outside
     edo_atomic(uint32_t) refs;
-    edo_atomic(uint32_t) end_count;      // of tasks, once it is closed: a futex of the drain
-    edo_atomic(uint32_t) stuck_count;    // workers that are stuck
-    edo_atomic(uint32_t) has_watcher;    // one that sleeps watches the others
+    edo_atomic(uint32_t) end_count;      // ended tasks since the close; futex of the drain
+    edo_atomic(uint32_t) stuck_count;    // stuck workers
+    edo_atomic(uint32_t) has_watcher;    // a sleeping worker is the watcher
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
-    edo_atomic(uint64_t) foreign_pushes; // to the inject queue, by threads without a worker
-    edo__lock driver_lock;               // ends of drivers against readers of their counters
-    edo__scale scales[EDO__HISTOGRAMS];  // fixed
+    edo_atomic(uint64_t) foreign_pushes; // pushes to the inject queue by threads without a worker
+    edo__lock driver_lock;               // guards the ends of drivers against readers of counters
+    edo__scale scales[EDO__HISTOGRAMS];  // constant
 };
 
 static inline uint32_t edo__worker_total(const edo_runtime *runtime)

@@ -2,8 +2,8 @@
 
 edo__runtimes_list edo__runtimes = { .list = { &edo__runtimes.list, &edo__runtimes.list } };
 
-/* In the child of a fork the list, which holds the parent's runtimes, perhaps half linked, begins
- * anew. */
+/* In the child of a fork the list begins empty: it held the parent's runtimes, and a link may be
+ * half written. */
 bool edo__runtimes_lock(void)
 {
     uint32_t mine = edo__sys_fork_generation();

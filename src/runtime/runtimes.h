@@ -3,10 +3,10 @@
 
 #include "runtime/runtime.h"
 
-/* The list holds no references: a runtime leaves it before its own goes. */
+/* The list holds no references: a runtime leaves it before its last reference is dropped. */
 typedef struct edo__runtimes_list {
     edo__lock lock;      // edo__runtimes_lock()
-    uint32_t generation; // of the process that filled the list
+    uint32_t generation; // fork generation of the process that filled the list
     uint64_t last_serial;
     edo__node list; // through edo_runtime.all
 } edo__runtimes_list;
@@ -16,6 +16,6 @@ extern edo__runtimes_list edo__runtimes;
 void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);
 
-/* The one that was made next after *serial (0: the first of all), with a reference for the caller,
- * or NULL. *serial becomes its own. */
+/* The next runtime by creation after the one with number *serial (0: the first), with a reference
+ * for the caller; or NULL. *serial becomes the number of that runtime. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);

@@ -1,7 +1,7 @@
-/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner; the
- * first one of a signal installs the handler, and the last one puts the earlier handler back,
- * unless the program has set another one meanwhile. In the child of a fork all earlier handlers are
- * put back, and no subscriber is left. */
+/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner. The
+ * first subscriber of a signal installs the dispatcher's handler; when the last one leaves, the
+ * earlier handler is restored, unless the program has set another one meanwhile. In the child of a
+ * fork all earlier handlers are restored, and there are no subscribers. */
 #pragma once
 
 #include "base/atomic.h"
@@ -19,37 +19,37 @@ typedef enum edo__signal {
 typedef enum edo__signal_answer {
     EDO__SIGNAL_PASSED,  // the earlier handler runs, if every subscriber answers this
     EDO__SIGNAL_TAKEN,   // the earlier handler does not run
-    EDO__SIGNAL_DEFAULT, // the system's default follows: the end of the process, mostly
+    EDO__SIGNAL_DEFAULT, // the system's default action follows, usually the end of the process
 } edo__signal_answer;
 
 enum {
     EDO__SIGNAL_ALONE = 1,          // -EBUSY when the signal has a subscriber
-    EDO__SIGNAL_UNLESS_IGNORED = 2, // no call, and no handler, where the process ignores the signal
+    EDO__SIGNAL_UNLESS_IGNORED = 2, // no call, and no handler, while the process ignores the signal
 };
 
 typedef struct edo__signal_subscriber {
-    /* Owner's, before it subscribes. notify runs in a signal handler, on any thread. */
+    /* Set by the owner before it subscribes. notify runs in a signal handler, on any thread. */
     edo__signal signal;
     uint32_t flags;
     edo__signal_answer (*notify)(void *context);
     void *context;
 
     edo_atomic(struct edo__signal_subscriber *) next; // changed under the dispatcher's lock
-    bool is_deaf; // the process ignores the signal; fixed while subscribed
+    bool is_deaf; // the process ignores the signal; constant while subscribed
 } edo__signal_subscriber;
 
-/* Returns: 0; -EBUSY; -ENOMEM: there is no memory to notice forks. Any thread. */
+/* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Any thread. */
 int edo__signal_subscribe(edo__signal_subscriber *subscriber);
 
-/* After the return no handler uses the subscriber. One that is not subscribed, as in the child of a
- * fork, is ignored. Any thread; not in notify. */
+/* Unsubscribes: after the return no handler uses the subscriber. A subscriber that is not
+ * subscribed, as in the child of a fork, is ignored. Any thread; not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
-/* Whether the dispatcher's handler is in force. */
+/* Whether the dispatcher's handler is installed. */
 bool edo__signal_is_caught(edo__signal signal);
 
 /* Sends the signal to one thread of this process. Returns: 0; -ESRCH. */
 int edo__signal_send(edo__signal signal, uint32_t thread);
 
-/* In the child of a fork, before it has a second thread. */
+/* Restores all earlier handlers. In the child of a fork, before it has a second thread. */
 void edo__signals_leave_parent(void);

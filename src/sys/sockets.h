@@ -1,6 +1,6 @@
 /* Contract with the operating system: sockets, network addresses, and the files behind descriptors.
- * Every call is for any thread. Results are 0, except where a comment says otherwise, or a negative
- * errno. */
+ * Any thread may make every call. Results are 0, except where a comment says otherwise, or a
+ * negative errno. */
 #pragma once
 
 #include <edo/base.h>
@@ -28,7 +28,7 @@ bool edo__address_equals(const edo__address *a, const edo__address *b);
 /* Whether an IPv6 address holds an IPv4 one ("::ffff:1.2.3.4"). */
 bool edo__address_is_v4_mapped(const edo__address *address);
 
-/* Reads the numbers of an IP address, without zone and brackets, into an address of that family.
+/* Parses a numeric IP address of a family, without zone and brackets.
  * Returns: 0; -EINVAL. */
 int edo__ip_parse(const char *text, edo__family family, uint8_t ret_ip[16]);
 
@@ -37,17 +37,18 @@ enum { EDO__IP_TEXT_SIZE = 46 }; // with the final NUL
 /* Writes an IP address as numbers. */
 void edo__ip_format(const edo__address *address, char text[EDO__IP_TEXT_SIZE]);
 
-/* Number of a network interface. Returns: 0 when there is none of that name. */
+/* Number of a network interface. Returns: 0 if the name is unknown. */
 uint32_t edo__interface_number(const char *name);
 
-/* Looks up all addresses of a host, in the order in which to try them. Blocks without limit.
+/* Looks up all addresses of a host, in the order in which they should be tried. Blocks without
+ * limit.
  * service: a port or a name. family: of the addresses, or ANY. The array comes from edo__alloc().
  * Returns: their number, at least 1; a negative errno, see edo_lookup(). */
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
-/* Replaces edo__sys_resolve()'s work by another function; NULL: the system's again. Not during a
- * look-up. For tests. */
+/* Has edo__sys_resolve() call another function, for tests; NULL restores the system's. Not during a
+ * look-up. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -59,13 +60,13 @@ edo_fd edo__socket_open(edo__family family);
 
 int edo__socket_bind(edo_fd fd, const edo__address *address);
 
-/* The same before a connect: the system chooses a port 0 when it knows the peer. */
+/* The same before a connect. With port 0, the system chooses the port when the peer is known. */
 int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
-/* Begins to connect. The socket becomes writable at the end, and edo__socket_error() answers the
- * result.
- * Returns: 0, also when the end has come already. */
+/* Begins to connect. The socket becomes writable when the attempt has ended; edo__socket_error()
+ * then answers its result.
+ * Returns: 0, also when the attempt has already ended. */
 int edo__socket_connect(edo_fd fd, const edo__address *address);
 
 /* The address of a socket, and of its peer. -EAFNOSUPPORT for sockets of other families. */
@@ -77,11 +78,12 @@ int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
 
-/* Reads once, without blocking, and drops the bytes. tcp: the kernel drops them without a copy.
+/* Reads once, without blocking, and drops the bytes. tcp: a TCP socket, where the kernel drops the
+ * bytes without a copy.
  * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
-/* Makes the close of a connection reset it. */
+/* Has the close of a connection reset it. */
 void edo__socket_reset_at_close(edo_fd fd);
 
 typedef struct edo__socket_kind {
@@ -129,14 +131,14 @@ typedef enum edo__file_kind {
 } edo__file_kind;
 
 /* The kind of file behind a descriptor that can be polled.
- * Returns: an edo__file_kind; -EPERM when the kernel does not report when it is ready; -EBADF; an
- * error of the question itself, as -EMFILE. */
+ * Returns: an edo__file_kind; -EPERM for a file that cannot be polled; -EBADF; an error of the
+ * check itself, such as -EMFILE. */
 int edo__sys_pollable_kind(edo_fd fd);
 
 /* Replaces the open file of a terminal or a named pipe, which other processes may share, by a
- * non-blocking one of its own under the same number. No effect on other kinds, nor where opening
- * fails. Only before the first use of the descriptor by a driver. */
+ * private non-blocking one under the same number. No effect on other kinds, or if opening fails.
+ * Only before the first use of the descriptor by a driver. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Clears O_NONBLOCK if edo has set it on the open file of a descriptor. After the last use. */
+/* Clears O_NONBLOCK on the open file of a descriptor if edo has set it. After the last use. */
 void edo__sys_put_back_status(edo_fd fd);

@@ -1,6 +1,6 @@
-/* Contract with the operating system: time, threads, memory, forks. Others are sockets.h, signals.h
- * and driver/driver.h. One folder per system implements them. Every call is for any thread, except
- * where its comment names one. */
+/* Contract with the operating system: time, threads, memory, forks. The other contracts are
+ * sockets.h, signals.h and driver/driver.h. One folder per system implements them. Any thread may
+ * make every call, except where a comment names the thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -44,7 +44,7 @@ void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
 /* Bytes left on the calling thread's stack, without a reserve for signal handlers and for functions
- * that do not check. SIZE_MAX where the stack is unknown, such as one that the program has made. */
+ * that do not check. SIZE_MAX for an unknown stack, such as one that the program has made. */
 size_t edo__sys_stack_room(void);
 
 /* Number of the calling thread, as debuggers show it; never 0. Async-signal-safe. */
@@ -66,7 +66,7 @@ uint32_t edo__sys_cpu_count(void);
 int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *context,
                        int64_t deadline);
 
-/* Drops a request of the parent's. In the child of a fork. */
+/* Drops a pending request of the parent. In the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
 /* Return addresses on the calling thread's stack. Also inside of edo__sys_interrupt()'s call. */
@@ -75,7 +75,7 @@ size_t edo__sys_backtrace(void **stack, size_t max);
 /* "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Number that grows in every child of fork(). 0: out of memory, forks go unnoticed. */
+/* Number that grows in every child of fork(). 0: forks go unnoticed for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
 /* Writes a line to stderr, without SIGPIPE, waiting at most `patience` nanoseconds for a slow
@@ -84,7 +84,7 @@ uint32_t edo__sys_fork_generation(void);
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
 /* A slot per thread. destroy: called at the end of a thread with its value, unless that is NULL.
- * Returns: 0, or why there is none: -EAGAIN, -ENOMEM. */
+ * Returns: 0; -EAGAIN; -ENOMEM. */
 int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value));
 void edo__sys_key_destroy(uint32_t key);
 int edo__sys_key_set(uint32_t key, void *value); // 0; -ENOMEM
@@ -99,18 +99,18 @@ _Noreturn void edo__sys_exit_now(int status);
 /* Memory from the C library; NULL when there is none. */
 void *edo__sys_alloc(size_t size, size_t align);
 
-/* Timer descriptor: readable from a moment on; when == INT64_MAX: never. */
+/* Timer descriptor. It becomes readable at the moment `when`; INT64_MAX: never. */
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
 
 void edo__sys_close(edo_fd fd); // a negative one is ignored
 
-/* Ends the process with one line. For a call that waits, or that ends a wait, and fails for good:
- * no thread could sleep or be woken any more. */
+/* Ends the process with one line. For a wait or wake that fails for good: no thread could sleep or
+ * be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 
-/* Reads an eventfd or a timer descriptor empty, if it is readable. */
+/* Resets an eventfd or a timer descriptor that is readable; no effect on others. */
 void edo__sys_event_clear(edo_fd event);

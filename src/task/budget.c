@@ -7,7 +7,7 @@
 
 void edo__check_time_slice(edo_cx *cx)
 {
-    int64_t now = edo__sys_now(); // also under a test clock: computing is limited
+    int64_t now = edo__sys_now(); // real time, also under a test clock: computing takes real time
     if (!cx->slice_end) {
         cx->slice_end = edo__later(now, edo__executor_of(cx->runtime)->time_slice);
     } else if (now >= cx->slice_end) {
@@ -18,6 +18,6 @@ void edo__check_time_slice(edo_cx *cx)
 void edo__spend_slice(edo_cx *cx)
 {
     cx->slice_end = EDO__SLICE_SPENT;
-    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays one
-    cx->now = edo__runtime_now(cx->runtime); // limits pass although the turn goes on
+    if (cx->budget > 0) cx->budget = 0;      // an overdraft stays
+    cx->now = edo__runtime_now(cx->runtime); // so that time limits pass within this turn
 }

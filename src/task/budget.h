@@ -13,13 +13,13 @@ static inline bool edo__has_budget(edo_cx *cx)
 
 enum {
     EDO__SLICE_CHECK = 16, // operations between two reads of the clock
-    EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used its time up
+    EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used up its time
 };
 
-/* Reads the clock: the poll may have used its time up. */
+/* Reads the clock, and spends the slice when the poll has used up its time. */
 void edo__check_time_slice(edo_cx *cx);
 
-/* This poll has used its time up: driver and timers come first now. */
+/* Ends the time of this poll: the driver and timers run before its task is polled again. */
 void edo__spend_slice(edo_cx *cx);
 
 /* Uses one unit of the budget, of operations or of time, whichever ends first. */
@@ -28,11 +28,11 @@ static inline void edo__use_budget(edo_cx *cx)
     if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
 }
 
-/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up that
- * awaits some of them goes on in the same poll; a loop that repeats one is requeued. */
+/* Units beyond the budget, for operations that answer -ECANCELED without having run. A clean-up
+ * that awaits a few such operations finishes in the same poll; a loop of them is requeued. */
 enum { EDO__OVERDRAFT = 16 };
 
-/* As edo__has_budget(), for such an answer. */
+/* As edo__has_budget(), for an operation that answers -ECANCELED without having run. */
 static inline bool edo__has_overdraft(edo_cx *cx)
 {
     if (edo__likely(cx->budget > -EDO__OVERDRAFT)) return true;
@@ -40,8 +40,8 @@ static inline bool edo__has_overdraft(edo_cx *cx)
     return false;
 }
 
-/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll: it answers for itself when it begins
- * too late. */
+/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll. One that is first polled in a
+ * cancelled function may use the overdraft. */
 static inline bool edo__owner_has_budget(const edo_future *future, edo_cx *cx)
 {
     bool too_late = future->state == EDO_NEW && cx->fate != EDO_LIVE;

@@ -1,9 +1,9 @@
-/* Several futures at once: linked below the frame, so that a backtrace sees them all. The
- * children stay in the order of the arguments; winner is a position among them. */
+/* Several futures at once: linked below the frame, so that a backtrace sees all of them. The
+ * children stay in the order of the arguments; winner is a position in that order. */
 #include "task/future.h"
 #include "task/op.h"
 
-/* One that was built anew, or lies elsewhere than when it was kept, ends the process here. */
+/* Takes a child out of the kept futures. Aborts for a kept future that was rebuilt or moved. */
 static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -13,7 +13,7 @@ static void unlink_kept(struct edo_any_frame *frame, edo_future *child)
     }
     if (*link) edo__check_kept(child);
     if (!*link && !(child->flags & EDO__KEPT)) return;
-    if (!*link) edo__misuse(child->ops->name, "it is kept by another function's edo_any");
+    if (!*link) edo__misuse(child->ops->name, "kept by the edo_any of another function");
     *link = child->next;
     child->flags &= (uint8_t)~EDO__KEPT;
 }
@@ -24,7 +24,7 @@ static __attribute__((noinline)) void hand_over_kept(struct edo_any_frame *frame
     unlink_kept(frame, child);
 }
 
-/* One that is to be awaited. Most frames keep nothing. */
+/* Checks and prepares a child that is to be awaited. Most frames keep nothing. */
 static inline void hand_over(struct edo_any_frame *frame, edo_future *child)
 {
     edo__check_memory(child->ops->name, child, "future");
@@ -41,7 +41,7 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
     return children[0];
 }
 
-/* Each is unlinked before it is linked anew, for a kept one lies in a list already. */
+/* Each child is unlinked before it is linked: a kept child is still in the list `kept`. */
 edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride)
 {
     edo_future *child = count ? first : NULL;
@@ -64,10 +64,11 @@ static void time_out(edo_future *future)
     future->flags |= EDO__TIMED_OUT;
 }
 
-/* Without budget an operation may not have tried, or a function not have come to what is ready. So
- * what is limited gets one more poll with budget when its limit passes in one without. Any further
- * one would have the limit of a function that is always ready never fire; but a poll that began
- * without budget is none. */
+/* Whether a future is polled once more although its limit has passed. Without budget an operation
+ * may not have tried, and a function may not have reached an operation that is ready. So a future
+ * whose limit passes in a poll without budget gets one more poll with budget. A second extra poll
+ * is not given: the limit of a function that is always ready would never fire. A poll that began
+ * without budget does not count as the extra one. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return false;
@@ -76,7 +77,8 @@ static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
     return first || !had_budget;
 }
 
-/* The operation is polled first: one that is ready wins over a limit that has passed. */
+/* The operation is polled before the limit is checked: a ready operation wins over a limit that has
+ * passed. */
 edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 {
     struct edo_any_frame *frame = memory;
@@ -96,7 +98,7 @@ edo_poll edo__poll_limited(void *memory, edo_cx *cx)
 
 /* ---- all ---- */
 
-/* Every child is polled at least once: a function that was handed over always runs. */
+/* Every child is polled, also in a cancelled function: an async function always runs to its end. */
 static bool poll_each(edo_future *first, edo_cx *cx)
 {
     bool all = true;
@@ -105,7 +107,7 @@ static bool poll_each(edo_future *first, edo_cx *cx)
     return all;
 }
 
-/* The caller polls it at once. */
+/* The caller polls the child at once. */
 static void cancel(edo_future *child)
 {
     if (child->state != EDO_DONE) edo__raise_fate(child, EDO_CANCELLED);
@@ -154,14 +156,14 @@ static bool has_timed_out(const edo_future *child)
     return (child->flags & EDO__TIMED_OUT) && child->result == -ETIMEDOUT;
 }
 
-/* Under a cancelled function an answer of -ECANCELED is that cancellation, not a victory; likewise
- * -ETIMEDOUT in an edo_within() that is over. */
+/* In a cancelled function a child's -ECANCELED is an effect of that cancellation, not a win;
+ * likewise -ETIMEDOUT after the time of an edo_within(). */
 static bool has_won(const edo_future *child, const edo_cx *cx)
 {
     return !(cx->fate != EDO_LIVE && (child->result == -ECANCELED || has_timed_out(child)));
 }
 
-/* All children have ended. Who has won, or why nobody has. */
+/* Sets the winner, or the reason why there is none, once all children have ended. */
 static edo_poll decide(struct edo_any_frame *frame)
 {
     if (frame->edo_head.winner >= 0) return EDO_READY;
@@ -171,10 +173,10 @@ static edo_poll decide(struct edo_any_frame *frame)
     return EDO_READY;
 }
 
-/* One pass over the children at positions from .. to - 1. None is skipped, for each has a deadline
- * to tell. exclusive: once one has won, the others are polled as cancelled, so that two messages
- * that are ready are not both taken.
- * Returns: whether all of them are ready. */
+/* Polls the children at positions from .. to - 1. None is skipped, because each poll renews the
+ * child's deadline. exclusive: once a child has won, the others are polled as cancelled, so that of
+ * two ready messages only one is taken.
+ * Returns: whether all of these children are ready. */
 static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
                  uint32_t to)
 {

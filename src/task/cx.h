@@ -9,43 +9,43 @@ enum {
     EDO__SHIELD = 1,    // this function cleans up
     EDO__COVERED = 2,   // first polled behind a shield
     EDO__TIMED_OUT = 4, // cancelled by a time limit
-    EDO__KEPT = 8,      // in the list of what its frame keeps; a leaf's place is in its line
-    EDO__OVERDUE = 16,  // a limit of this function's, of edo_within(), has passed
-    EDO__RESPITE = 32,  // its limit passed while no budget was left
+    EDO__KEPT = 8,      // in the frame's list `kept`; the line of a leaf holds edo__place_of()
+    EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
+    EDO__RESPITE = 32,  // its limit passed in a poll without budget
 };
 
-/* Fates of a poll that come of a limit alone. */
+/* Marks of edo_cx.overdue: fates that were set by a limit alone. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
 /* Context of a poll. One per worker; the poller's. */
 struct edo_cx {
     union {
         struct {
-            uint8_t fate;    // of what is first polled now: edo_fate
-            uint8_t bare;    // the same without the shield of the function that polls
-            bool shielded;   // that function has a shield
+            uint8_t fate;    // edo_fate of a future that is first polled now
+            uint8_t bare;    // the same without the shield of the polling function
+            bool shielded;   // the polling function has a shield
             uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all four: 0 in most polls, where nobody has asked for an end
+        uint32_t asked; // all four; 0 in most polls, which nothing has cancelled
     };
     bool requeue;          // queue the task again, behind the others
     int32_t budget;        // units left
-    int64_t next_deadline; // the earliest one met in this poll
-    int64_t now;           // of the runtime's clock, when it last looked
-    int64_t slice_end;     // of the time slice; 0: not measured yet
+    int64_t next_deadline; // ns; the earliest of this poll
+    int64_t now;           // ns of the runtime's clock, when it was last read
+    int64_t slice_end;     // ns of the system's clock; 0: not measured yet
     edo_runtime *runtime;
-    struct edo__worker *worker; // whose cx it is
-    struct edo__heap *heap;     // of tasks; the worker's thread
-    size_t heap_max;            // largest block that is taken from it
+    struct edo__worker *worker; // worker of this cx
+    struct edo__heap *heap;     // memory of tasks; the worker's thread
+    size_t heap_max;            // bytes; larger tasks come from the hooks
     edo_task *task;
     edo_wakeable *waker;
-    uint64_t polls;  // of tasks, in all
+    uint64_t polls;  // count of polls of tasks
     uint64_t random; // xorshift64
     struct {
-        uint64_t polls; // the poll that they belong to
+        uint64_t polls; // number of the poll in which they were counted
         const edo_future *place;
         uint32_t count;
-    } refusals; // of operations at one place, begun by a cancelled function
+    } refusals; // operations of one place, begun in a cancelled function
 };
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
@@ -59,14 +59,12 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
 
 /* State of this thread. */
 struct edo__thread {
-    edo_runtime *runtime; // whose turn it runs, or that it has entered
-    struct edo__worker
-        *worker;     // the worker whose thread it is, of that runtime; begins with its edo_cx
-    edo_cx *cx;      // of the poll in progress
-    uintptr_t stack; // of the frame that polls; 0 outside of polls
-    const edo_runtime
-        *serves; // it calls a job, a hook or a blocking function for that runtime, which
-                 // cannot end before the call does
+    edo_runtime *runtime;       // running on this thread, or entered by it
+    struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
+    edo_cx *cx;                 // of the poll in progress
+    uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
+    const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
+                                // thread; the runtime cannot end before that call returns
 };
 
 #ifdef EDO_MODEL

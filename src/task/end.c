@@ -4,8 +4,8 @@
 #include "task/handle.h"
 #include "task/scope.h"
 
-/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER gone; so its
- * wake is prepared before, and committed after. */
+/* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER clear. So the
+ * wake is prepared before the bit is cleared, and committed after. */
 static edo_wakeable *prepare_joiner(edo_task *task)
 {
     edo_plain_read(&task->join_waker);

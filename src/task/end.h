@@ -3,8 +3,8 @@
 
 #include "task/task.h"
 
-/* The end of the function, by the poller: wakes the joiner, leaves the scope, drops the
- * reference. */
+/* Ends a task whose function has ended: wakes the joiner, leaves the scope, drops the runtime's
+ * reference. Thread: the poller. */
 void edo__task_finish(edo_task *task);
 
 /* Gives up a task that cannot be ended: joins answer -ESHUTDOWN. */

@@ -1,16 +1,17 @@
-/* The executor of tasks, as this layer sees it: a runtime. The runtime layer implements all of it,
- * so that no file here includes one of there. */
+/* The executor of tasks, which is a runtime, as the task layer sees it. The runtime layer
+ * implements these functions, so that no file here includes a header of the runtime. */
 #pragma once
 
 #include "task/cx.h"
 
-/* Settings that tasks need; every edo_runtime begins with them. Fixed once it is made. */
+/* Settings that tasks need; every edo_runtime begins with them. Constant once the runtime is
+ * made. */
 typedef struct edo__executor {
     const char *name;
     int64_t time_slice;    // ns of one poll
     uint32_t budget;       // operations of one poll
     uint32_t worker_count; // workers that take part; 1 without threads
-    bool counts_tasks;     // each has an edo__task_counts
+    bool counts_tasks;     // every task has an edo__task_counts
     bool tracks_handles;   // see handle.h
 } edo__executor;
 
@@ -24,8 +25,8 @@ static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
 /* An id for a task. Any thread. */
 uint64_t edo__runtime_new_id(edo_runtime *runtime);
 
-/* Enters a new task and queues it. Returns: 0, -ESHUTDOWN or -ESTALE; the task is still the caller's
- * then. Any thread. */
+/* Adds a new task to the runtime and queues it. Returns: 0; -ESHUTDOWN or -ESTALE, and the task is
+ * still the caller's. Any thread. */
 int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
 /* Queues a task whose queue entry the caller owns. Any thread. */
@@ -34,8 +35,8 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 /* Whether the process was forked after the runtime was made. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
 
-/* Whether this thread polls a task. The child of a fork that a task made does not: it only has the
- * memory of it. */
+/* Whether this thread is polling a task. False in the child of a fork inside a task: the child has
+ * only a copy of that poll's memory. */
 static inline bool edo__in_task(void)
 {
     return edo__self.cx && !edo__runtime_is_stale(edo__self.cx->runtime);
@@ -46,7 +47,8 @@ int64_t edo__runtime_now(const edo_runtime *runtime);
 
 /* ---- the process ---- */
 
-/* Lock of the state that a process has once for all its runtimes; the child of a fork can take it.
- * Its holder may start a thread, but waits for nothing else. Returns: whether there is a runtime. */
+/* Takes the lock of the state that all runtimes of the process share. Usable in the child of a
+ * fork. The holder may start a thread, and waits for nothing else. Returns: whether a runtime
+ * exists. */
 bool edo__runtimes_lock(void);
 void edo__runtimes_unlock(void);

@@ -1,4 +1,4 @@
-/* Frames of async functions: their making, and those that lie in memory of their own. */
+/* Frames of async functions: initialisation, and frames in memory of their own. */
 #include "task/frame.h"
 
 #include <string.h>
@@ -26,7 +26,8 @@ void edo__frame_build(void *memory, const edo_future_ops *ops, const void *args)
     write_args(memory, ops, args);
 }
 
-/* Each boxed call is polled inside of its caller's poll: so recursion goes as deep as the stack. */
+/* Each boxed call is polled inside its caller's poll: so the stack limits the depth of a
+ * recursion. */
 static bool has_stack_for(const edo_future_ops *ops)
 {
     if (edo__likely(edo__sys_stack_room() > 0)) return true;

@@ -3,5 +3,5 @@
 
 #include <edo/async.h>
 
-/* A frame with its arguments. */
+/* Builds a frame with its arguments. */
 void edo__frame_build(void *frame, const edo_future_ops *ops, const void *args);

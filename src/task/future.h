@@ -1,4 +1,5 @@
-/* Futures: their fate, and what their frames keep. In a poll, unless a function says otherwise. */
+/* Futures: their fates, and the futures kept by their frames. In a poll, unless a function says
+ * otherwise. */
 #pragma once
 
 #include "task/cx.h"
@@ -8,19 +9,20 @@ static inline void edo__raise_fate(edo_future *future, edo_fate fate)
     if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
 }
 
-/* Sets what a function hands down: its fate, its shield, its limits. In a poll of it. */
+/* Sets the fate, shield and limits that a function passes to its children. In a poll of the
+ * function. */
 void edo__give_fates(const edo_future *function, edo_cx *cx);
 
-/* Aborts when a future that is linked as kept is no longer the one that was kept there. */
+/* Aborts when the memory of a kept future has been reused. */
 void edo__check_kept(const edo_future *future);
 
-/* Low bits of where it lies, in units of its alignment. */
+/* Low bits of the future's address, in units of its alignment. */
 static inline uint32_t edo__place_of(const edo_future *future)
 {
     return (uint32_t)((uintptr_t)future / _Alignof(edo_future));
 }
 
-/* Whether a future that is kept lies elsewhere than when edo_any began to keep it. */
+/* Whether a kept future has moved since edo_any() kept it. */
 static inline bool edo__has_moved(const edo_future *future)
 {
     if (future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT) return false;

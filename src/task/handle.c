@@ -1,4 +1,4 @@
-/* The quarantine of ended tasks, and the list of those whose handle nobody gave back. */
+/* The quarantine of ended tasks, and the list of ended tasks whose handle was not given back. */
 #include "task/handle.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
 {
     uint64_t state = edo_load_relaxed(&task->state);
     if (state >= EDO__REF && ((state & EDO__JOIN_INTEREST) || task == edo__current_task())) return;
-    edo__misuse(call, "the handle of task '%s' #%llu, spawned at %s:%u, was given back before",
+    edo__misuse(call, "the handle of task '%s' #%llu, spawned at %s:%u, was already given back",
                 edo__task_name(task), (unsigned long long)task->id, task->site->file,
                 task->site->line);
 }
@@ -19,13 +19,13 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
 /* Guarded by edo__runtimes_lock(). */
 enum {
     QUARANTINE_TASKS = 512,
-    QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger ones go at once
-    ENDED_BYTE = 0xdd,              // in the frame of a task that has ended
+    QUARANTINE_LARGEST = 16 * 1024, // bytes of a frame; larger tasks are freed at once
+    ENDED_BYTE = 0xdd,              // fills the frame of an ended task
 };
 static edo_task *quarantine[QUARANTINE_TASKS]; // a ring; NULL: free
 static uint32_t quarantine_next;
 
-/* Without a runtime nobody would empty it. */
+/* Used only while a runtime exists: the end of the last runtime empties the quarantine. */
 edo_task *edo__quarantine_put(edo_task *task)
 {
     uint32_t size = task->site->ops->size;
@@ -62,7 +62,8 @@ void edo__quarantine_empty(void)
 
 enum { NAMED_LEAKS = 16 }; // in lines of their own
 
-/* Tracked tasks that have ended and whose handle is out, through task->registry. The same lock. */
+/* Ended TRACKED tasks whose handle was not given back, linked through task->registry;
+ * edo__runtimes_lock(). */
 static edo__node leaks = { &leaks, &leaks };
 
 static edo_task *task_at(edo__node *node)
@@ -76,7 +77,8 @@ static void unlink_leak(edo_task *task)
     task->registry = (edo__node){ NULL, NULL };
 }
 
-/* The poller took the node from the registry before, and cleared it before the task was COMPLETE. */
+/* The node task->registry is free: the poller took the task out of the registry, and cleared the
+ * node before the task was COMPLETE. */
 void edo__handle_task_ended(edo_task *task)
 {
     edo__runtimes_lock();
@@ -85,9 +87,9 @@ void edo__handle_task_ended(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* Either this clears JOIN_INTEREST before edo__handle_task_ended reads it, or finds the task in the
- * list: the lock orders them. Acquire: the node is the poller's until it sets COMPLETE (release, in
- * edo__state_complete). */
+/* The lock orders this with edo__handle_task_ended(): either JOIN_INTEREST is cleared before that
+ * function reads it, or this function finds the task in the list. Acquire: the node belongs to the
+ * poller until COMPLETE is set (release, in edo__state_complete). */
 void edo__handle_returned(edo_task *task)
 {
     edo__runtimes_lock();
@@ -96,7 +98,7 @@ void edo__handle_returned(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* With a reference, since the handle may be given back meanwhile. */
+/* Takes a leak out of the list, with a reference: the handle may be given back meanwhile. */
 static edo_task *take_leak(const edo_runtime *runtime)
 {
     edo_task *found = NULL;

@@ -1,13 +1,13 @@
-/* Handles: what debug builds and report_leaks know about them. Any thread.
+/* Handles: the checks of debug builds and of report_leaks. Any thread.
  *
- * A handle is a pointer to its task. One that was given back may point to memory of another task
- * by then, and would act on that one. So in debug builds an ended task's memory is not used again
- * soon: it lies in a quarantine, with its frame overwritten, and a call with a stale handle finds a
- * task without references. Under a sanitizer nothing lies there: freed memory is the sanitizer's
- * matter, and the lock of the quarantine would hide races from it.
+ * A handle is a pointer to its task. A stale handle, given back earlier, may point to memory of
+ * another task, and a call would act on that task. So debug builds keep the memory of ended tasks
+ * in a quarantine for a while, with overwritten frames: a call with a stale handle then finds a
+ * task without references. Sanitizer builds have no quarantine: the sanitizer checks freed memory
+ * itself, and the quarantine's lock would hide races from it.
  *
- * With edo_config.report_leaks each task that has a handle is TRACKED: from its end until the handle
- * is given back it is in a list, which edo_runtime_destroy() reports.
+ * With edo_config.report_leaks each task with a handle is TRACKED: between its end and the return
+ * of its handle the task is in a list, which edo_runtime_destroy() reports.
  */
 #pragma once
 
@@ -32,7 +32,7 @@ static inline void edo__check_handle(const char *call, const edo_task *task)
 #endif
 }
 
-/* The same for calls that hooks make, and tasks on themselves: no handle, but a task. */
+/* The same for a task without a handle: calls by hooks, and by tasks on themselves. */
 static inline void edo__check_task(const char *call, const edo_task *task)
 {
 #if EDO_DEBUG
@@ -45,7 +45,7 @@ static inline void edo__check_task(const char *call, const edo_task *task)
 
 #ifdef EDO_MODEL
 
-/* Neither a quarantine nor tracked tasks. */
+/* The model checker has neither a quarantine nor tracked tasks. */
 static inline edo_task *edo__quarantine_put(edo_task *task)
 {
     return task;
@@ -70,16 +70,16 @@ static inline void edo__handles_report(const edo_runtime *runtime)
  * NULL. */
 edo_task *edo__quarantine_put(edo_task *task);
 
-/* Frees what lies there, of all runtimes. */
+/* Frees all memory in the quarantine, of all runtimes. */
 void edo__quarantine_empty(void);
 
-/* A TRACKED task has ended. Its poller, before it drops the runtime's reference. */
+/* Notes the end of a TRACKED task. Thread: its poller, before it drops the runtime's reference. */
 void edo__handle_task_ended(edo_task *task);
 
-/* The handle of a TRACKED task is given back: there is no JOIN_INTEREST any more. */
+/* Notes that the handle of a TRACKED task is given back: clears JOIN_INTEREST. */
 void edo__handle_returned(edo_task *task);
 
-/* Logs the handles of a runtime's tasks that were not given back, and forgets them. */
+/* Logs the leaked handles of a runtime's tasks, and empties the list. */
 void edo__handles_report(const edo_runtime *runtime);
 
 #endif

@@ -1,4 +1,4 @@
-/* Waiting for the end of a task, and letting others run. */
+/* Waiting for the end of a task, and yielding. */
 #include "sys/sys.h"
 #include "task/handle.h"
 #include "task/op.h"
@@ -7,7 +7,7 @@ typedef struct EDO__OVERLAY join_op {
     edo_future base;
     edo_task *task;
     uint64_t reserved[2];
-    uint64_t has_given_back; // 1: the handle, as edo_op_progress() says
+    uint64_t has_given_back; // 1: the handle was given back; edo_op_progress()
     edo__op_wait wait;
 } join_op;
 
@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* The task's poller is between the wake of the joiner and the reset of EDO__JOIN_WAKER, which is a few
- * instructions. */
+/* Waits for the poller of a task that is over. The poller may be between the joiner's wake and the
+ * reset of EDO__JOIN_WAKER, which is a few instructions. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -47,7 +47,7 @@ static bool park(edo_op *op, edo_cx *cx)
         if (!edo__state_unset_joiner(&task->state)) return false;
         op->word = EDO__OP_IDLE;
     }
-    edo_plain_write(&task->join_waker); // nobody reads it without the bit
+    edo_plain_write(&task->join_waker); // not read by others while the bit is clear
     op->waker = task->join_waker = cx->waker;
     if (!edo__state_set_joiner(&task->state)) return false;
     op->word = EDO__OP_PARKED;
@@ -95,8 +95,8 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* Ready in a later poll of the task than its first. Where the count of another worker is the same by
- * chance, it is ready a poll later. */
+/* Ready in a later poll of the task than its first. If the count of another worker is the same by
+ * chance, the yield is ready one poll later. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -1,8 +1,8 @@
-/* Leaf operations: what their polls have in common.
+/* Leaf operations: the parts common to their polls.
  *
- * An operation is built complete and inert by its constructor. Its first poll tries; each poll that
- * answers EDO_READY has used one unit of the budget. `word` (EDO__OP_*) is its stage towards its
- * completer: the completer stores it with release, the poll reads it with acquire.
+ * A constructor builds a complete, inert operation. The first poll tries the work; each poll that
+ * answers EDO_READY uses one unit of the budget. `word` (EDO__OP_*) is the stage of the operation:
+ * the completer stores it with release, the poll reads it with acquire.
  */
 #pragma once
 
@@ -11,15 +11,15 @@
 
 /* Stages of an operation: edo_op.word. */
 enum {
-    EDO__OP_IDLE,   // with nobody
-    EDO__OP_PARKED, // waits: in a list, in a side of a source, in a ring
-    EDO__OP_WOKEN,  // may go on; the completer no longer touches it
+    EDO__OP_IDLE,   // not waiting; only its poll touches it
+    EDO__OP_PARKED, // waits in a list, a side of a source, or a ring
+    EDO__OP_WOKEN,  // may go on; the completer touches it no more
 };
 
 /* ---- overlays ----
  *
- * An edo_op has four members for an operation's own, without names of their own. Each operation
- * that keeps something there has a type that is laid over it, with named members, and one inline
+ * An edo_op has four members for private data of its kind, with neutral names. A kind of operation
+ * that uses them has a type of its own, laid over the edo_op with descriptive names, and one inline
  * function that casts:
  *
  *     typedef struct EDO__OVERLAY sleep_op {
@@ -32,23 +32,23 @@ enum {
  *
  *     EDO__OVERLAY_FITS(sleep_op);
  *
- * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all, and
- * what is never parked may use the link. Larger things (message headers, addresses, a file's
- * status) lie in a struct of the caller's, in the frame.
+ * `progress` keeps its place, for edo_op_progress(). The last 16 bytes are the same in all types;
+ * an operation that is never parked may also use the link. Larger data (message headers, addresses,
+ * a file's status) lies in a struct of the caller, in the frame.
  *
- * may_alias: both types are used for one object. */
+ * may_alias: one object is accessed through both types. */
 #define EDO__OVERLAY __attribute__((may_alias))
 
 #define EDO__OVERLAY_FITS(type)                                                                    \
     _Static_assert(sizeof(type) == sizeof(edo_op), #type " covers an operation")
 
-/* The part of an operation that is not its own: of one that is never parked, ... */
+/* The common end of an operation that is never parked. */
 typedef struct edo__op_state {
     edo_wakeable *waker;
     uint32_t word, detail;
 } edo__op_state;
 
-/* ... and of any other. */
+/* The common end of any other operation. */
 typedef struct edo__op_wait {
     void *link[2];
     edo__op_state state;
@@ -59,7 +59,7 @@ static inline edo_op *edo__op_of(edo_future *future)
     return (edo_op *)(void *)future;
 }
 
-/* Ends an operation; edo__has_budget() was asked before. */
+/* Ends an operation; edo__has_budget() was checked before. */
 static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__use_budget(cx);
@@ -67,16 +67,16 @@ static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
     return EDO_READY;
 }
 
-/* An operation that answers an error known to its constructor, or -ECANCELED, by its first poll. */
+/* An operation whose first poll answers an error that its constructor found, or -ECANCELED. */
 edo_op edo__op_refuse(int error);
 
 /* Aborts when memory handed to an operation lies on the stack of the poll in progress: between the
  * caller's frame and the poll loop's. */
 void edo__check_memory_slow(const char *call, const void *memory, const char *what);
 
-/* Place of memory on the stack. AddressSanitizer puts locals elsewhere, into a fake stack, and can
- * say near which place of the real one their frame was entered. Below that of the poll loop it is
- * one of the poll in progress. */
+/* Address of memory on the stack. AddressSanitizer keeps locals on a fake stack, and reports the
+ * address on the real stack at which their function was entered. An address below the frame of the
+ * poll loop belongs to the poll in progress. */
 #if EDO__ASAN
 void *__asan_get_current_fake_stack(void);
 void *__asan_addr_is_in_fake_stack(void *fake_stack, void *memory, void **begin, void **end);

@@ -9,8 +9,8 @@
 #include "task/wait_list.h"
 
 enum {
-    MAX_NAMES = 8,      // members named when a scope is left early
-    JOIN_CUT_SHORT = 1, // in detail: cancelled while there were members
+    MAX_NAMES = 8,      // named in the abort line when a scope is left early
+    JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
 static edo__node *live_of(edo_scope *scope)
@@ -42,14 +42,14 @@ static edo_poll scope_poll(edo_future *future, edo_cx *cx)
 {
     (void)future;
     (void)cx;
-    return EDO_PENDING; // never polled: only its place in the frame counts
+    return EDO_PENDING; // never polled: serves only as a mark in the frame
 }
 
 static const edo_future_ops scope_ops = { .name = "scope",
                                           .poll = scope_poll,
                                           .kind = EDO_KIND_SCOPE };
 
-/* A scope that its frame opens again, as in a loop, is left first. */
+/* A scope that its frame opens again, as in a loop, is first left. */
 static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -67,7 +67,7 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
     edo__check_memory("edo_scope_open", scope, "scope");
     if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_FAIL_FAST))
-        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST, in '%s'",
+        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_FAIL_FAST, in '%s'",
                     owner->ops->name);
     leave_earlier(scope, frame);
     *scope = (edo_scope){
@@ -92,7 +92,7 @@ static edo_task *end_all(edo_scope *scope, uint64_t fate)
 
 /* ---- members ---- */
 
-/* Under the lock; edo_scope_count() reads it without. */
+/* Under the lock; atomic, because edo_scope_count() reads without the lock. */
 static void add_to_count(edo_scope *scope, int64_t change)
 {
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
@@ -117,7 +117,8 @@ static int enter(edo_scope *scope, edo_task *task)
     return cancelled ? -ECANCELED : 0;
 }
 
-/* The last other member may have ended meanwhile, and have left the waiter to this one. */
+/* Takes back an entered member that could not be spawned. The waiters are woken here too: the last
+ * other member may have ended meanwhile, when this one still counted. */
 static void leave(edo_scope *scope, edo_task *task)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -145,7 +146,7 @@ int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;
     uint64_t id = task->id;
-    int rc = enter(scope, task); // before it can end
+    int rc = enter(scope, task); // before the task can end
     if (rc == 0) {
         rc = edo__runtime_adopt(runtime, task);
         if (rc < 0) leave(scope, task);
@@ -157,7 +158,7 @@ int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_
     return rc;
 }
 
-/* Relaxed: the scope's lock orders this with a cancellation of the member, and with one of all. */
+/* Relaxed: the scope's lock orders this with a cancellation of this member or of all members. */
 static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
     return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
@@ -169,7 +170,7 @@ static bool is_failure(const edo_scope *scope, const edo_task *task, int64_t res
     return result != -ECANCELED || !was_cancelled(scope, task);
 }
 
-/* When the lock is given with no member left, the owner may leave, and the scope be gone. */
+/* Once the lock is released with no member left, the owner may return and the scope may be gone. */
 void edo__scope_member_ended(edo_task *task)
 {
     edo__task_extra *extra = edo__task_extra_of(task);
@@ -224,7 +225,8 @@ static scope_op *scope_op_of(const edo_op *op)
     return (scope_op *)(uintptr_t)op;
 }
 
-/* One waiter is served at a time; one that was woken is the one that waited. */
+/* Whether another operation waits: a scope serves one waiter at a time. An operation that was woken
+ * is that waiter. */
 static bool is_taken(edo_scope *scope, const edo_op *op)
 {
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE &&
@@ -249,8 +251,8 @@ static edo_poll answer(edo_op *op, int64_t result)
     return EDO_READY;
 }
 
-/* Under the lock. An abort comes through to the members even if no cancellation came before it.
- * *ret_chain: tasks to push once the lock is given. */
+/* Under the lock. An abort reaches the members even if no cancellation preceded it. *ret_chain:
+ * tasks to push once the lock is released. */
 static edo_poll poll_join(edo_scope *scope, edo_op *op, edo_cx *cx, edo_task **ret_chain)
 {
     if (is_taken(scope, op)) return answer(op, -EBUSY);
@@ -289,7 +291,7 @@ static edo_poll scope_join_poll(edo_future *future, edo_cx *cx)
     return poll == EDO_READY ? edo__op_finish(op, cx, op->base.result) : EDO_PENDING;
 }
 
-/* In a cancelled function, too, it has members to end. */
+/* EDO_KIND_OWNER: polled in a cancelled function too, where it has members to end. */
 static const edo_future_ops scope_join_ops = { .name = "edo_scope_join",
                                                .poll = scope_join_poll,
                                                .kind = EDO_KIND_OWNER };
@@ -348,8 +350,8 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
     return NULL;
 }
 
-/* A member leaves the list, under the lock, before its task can be gone: so what is found there is
- * alive, and the owner of its queue entry keeps it until it was polled. */
+/* A member leaves the list, under the lock, before its task is freed: so a task found in the list
+ * is alive. After the lock is released, the owned queue entry keeps the task until its poll. */
 int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
 {
     edo_task *chain = NULL;
@@ -380,7 +382,7 @@ static void abort_with_names(edo_scope *scope)
                          edo_task_name(task), (unsigned long long)task->id);
         used += n > 0 ? (size_t)n : 0;
     }
-    edo__misuse(scope->owner->ops->name, "it returned while its scope had %llu live members: %s",
+    edo__misuse(scope->owner->ops->name, "returned while its scope had %llu live members: %s",
                 (unsigned long long)scope->count, names);
 }
 
@@ -390,5 +392,5 @@ void edo__scope_leave(edo_future *future)
     edo__lock_take(&scope->lock);
     if (scope->count) abort_with_names(scope);
     edo__lock_give(&scope->lock);
-    drop_ended(scope); // nobody else comes any more
+    drop_ended(scope); // without the lock: no member is left to take it
 }

@@ -2,32 +2,32 @@
  *
  *     IDLE --------- prepare: sets NOTIFIED, owns the queue entry --> QUEUED
  *     QUEUED ------- start: the poller that popped the entry -------> RUNNING
- *     RUNNING ------ pause: pending, nobody woke it ----------------> IDLE
+ *     RUNNING ------ pause: pending, not woken meanwhile -----------> IDLE
  *     RUNNING ------ pause: woken meanwhile; or requeue ------------> QUEUED (the poller pushes)
  *     RUNNING ------ keep: it yields, and is not WANTED ------------> KEPT (the poller pushes)
  *     KEPT --------- start -----------------------------------------> RUNNING
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
  *     IDLE, QUEUED - inspect .. release: inspected, not run meanwhile
  *
- * KEPT is RUNNING with an entry in the queue: a task that yields again and again needs no
- * read-modify-write, which would be half of what a yield costs. To all others it runs. An
- * inspector of a KEPT task fails and sets WANTED. From one of its next two yields on, each yield
- * requeues the task as QUEUED for a round of the queue, until an inspection succeeds and clears
- * WANTED. One round alone would not do: on the same processor it may pass many times before the
- * inspector runs again. An inspector that gives up clears WANTED; otherwise each yield would cost as
- * much as without KEPT.
+ * KEPT is RUNNING with an entry in the queue. A task that yields again and again so needs no
+ * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
+ * running. An inspection of a KEPT task fails and sets WANTED. At the latest from its second yield
+ * on, each yield then requeues the task as QUEUED for a round of the queue, until an inspection
+ * succeeds and clears WANTED. A single round as QUEUED would not suffice: an inspector on the same
+ * processor may not run again for many rounds. An inspector that gives up clears WANTED; otherwise
+ * each yield would cost as much as without KEPT.
  *
- * NOTIFIED means: to be polled. At most one queue entry exists, and it exists, or is about to be
- * pushed, exactly while NOTIFIED is set and neither RUNNING nor, from before the wake on,
- * INSPECTED. A wake of a running or inspected task only sets NOTIFIED: the poller, or the
- * inspector, pushes.
+ * NOTIFIED means: to be polled. A task has at most one queue entry. The entry exists, or is about
+ * to be pushed, exactly while NOTIFIED is set, RUNNING is clear, and INSPECTED was not set before
+ * the wake. A wake of a running or inspected task only sets NOTIFIED: the poller, or the inspector,
+ * pushes the entry later.
  *
- * Orders. prepare releases what the waker did before it; start acquires it. A wake that finds
+ * Orders. prepare releases the waker's work before the wake; start acquires it. A wake that finds
  * NOTIFIED set must still be a read-modify-write, so that it joins the release sequence that start
- * reads from. pause, requeue and complete release what the poll did; start (on another thread),
- * inspect and join acquire it. ask releases what the asker did; start acquires it. release gives
- * the frames back to the next start. Where a step only takes its own back, or only learns of an end
- * that await_poller (join.c) acquires, it orders nothing.
+ * reads from. pause, requeue and complete release the work of the poll; start (on another thread),
+ * inspect and join acquire it. ask releases the work of its caller; start acquires it. release
+ * hands the frames back: the next start acquires it. A step is relaxed if it only takes back a bit
+ * of its own thread, or only learns of an end that await_poller (join.c) acquires.
  */
 #pragma once
 
@@ -37,38 +37,39 @@ enum {
     EDO__RUNNING = 1,
     EDO__NOTIFIED = 2,
     EDO__COMPLETE = 4,
-    EDO__CANCELLED = 8, // asked of the task; only ever set
+    EDO__CANCELLED = 8, // requested of the task; never cleared
     EDO__ABORTED = 16,
     EDO__INSPECTED = 32,
     EDO__JOIN_INTEREST = 64, // a handle exists
     EDO__JOIN_WAKER = 128,   // join_waker is set; the clearer of the bit owns the field
-    EDO__WANTED = 256,       // an inspection failed while it ran
-    EDO__GIVEN_UP = 512,     // its runtime ended, and it could not be ended
-    EDO__IGNORES = 1024,     // the log has named it: it goes on in spite of its cancellation
+    EDO__WANTED = 256,       // an inspection failed while the task ran
+    EDO__GIVEN_UP = 512,     // the runtime has ended, but the task could not be ended
+    EDO__IGNORES = 1024,     // the log has named this task, which runs on although cancelled
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join answers
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
 
 /* First step of a wake.
- * Returns: whether the caller owns a queue entry, which it must push; the task cannot end before.
- * Otherwise the task is not to be touched again. */
+ * Returns: whether the caller owns a queue entry, which it must push; the task cannot end before
+ * that push. If false, the caller must not touch the task again. */
 static inline bool edo__state_prepare(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__NOTIFIED);
     return !(old & (EDO__NOTIFIED | EDO__RUNNING | EDO__OVER | EDO__INSPECTED));
 }
 
-/* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. A wake that comes too late for
- * this load of a kept task finds it running. A fate must be acquired when it is seen, also before
- * the wake that follows it.
- * Returns: the state before; with EDO__INSPECTED in it nothing has changed, and the poller still
- * owns the entry. Nothing to release: the poller has done nothing to the task yet, and what wakers
- * released stays in the release sequence that this read-modify-write goes on with. */
+/* QUEUED or KEPT -> RUNNING, by the poller that popped the entry. The relaxed load may miss a wake
+ * of a KEPT task: that wake finds the task RUNNING, and only sets NOTIFIED. CANCELLED and ABORTED
+ * are acquired when they are seen, even if the wake that follows them has not arrived. No release:
+ * the poller has done nothing to the task yet, and this read-modify-write continues the release
+ * sequence of the wakers.
+ * Returns: the state before. With EDO__INSPECTED in it nothing has changed, and the poller still
+ * owns the entry. */
 static inline uint64_t edo__state_start(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
     const uint64_t news = EDO__NOTIFIED | EDO__CANCELLED | EDO__ABORTED;
-    if ((old & (EDO__RUNNING | news)) == EDO__RUNNING) return old; // kept, and nobody woke it
+    if ((old & (EDO__RUNNING | news)) == EDO__RUNNING) return old; // KEPT, and not woken
     while (!(old & EDO__INSPECTED))
         if (edo_cas_acquire(state, &old, (old & ~(uint64_t)EDO__NOTIFIED) | EDO__RUNNING)) break;
     return old;
@@ -82,13 +83,14 @@ static inline bool edo__state_pause(edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING -> KEPT, by the poller, which must push an entry.
- * Returns: false when it is WANTED: then it is to be requeued instead. */
+ * Returns: false when the task is WANTED: the poller must requeue it instead. */
 static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
 {
     return !(edo_load_relaxed(state) & EDO__WANTED);
 }
 
-/* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless it was kept. WANTED
+/* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless the task was KEPT.
+ * WANTED
  * stays: no inspection has succeeded yet. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
@@ -106,9 +108,10 @@ static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
     return (old & EDO__JOIN_WAKER) && !(old & EDO__GIVEN_UP);
 }
 
-/* The runtime ends without the task, which may even be running, and go on: joins answer at once,
- * and nobody queues it again.
- * Returns: whether the caller owns join_waker, as above: of this and complete, the first does. */
+/* The runtime ends without the task, which may even be running and run on. Joins answer at once,
+ * and the task is never queued again.
+ * Returns: whether the caller owns join_waker, as above: the first of give_up and complete owns
+ * it. */
 static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_or_acq_rel(state, EDO__GIVEN_UP);
@@ -121,7 +124,7 @@ static inline void edo__state_joiner_woken(edo_atomic(uint64_t) *state)
 }
 
 /* Publishes join_waker, which the joiner has written.
- * Returns: false when the task has completed: nobody will wake the joiner. */
+ * Returns: false when the task is over: no wake of the joiner will come. */
 static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -132,7 +135,7 @@ static inline bool edo__state_set_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Takes join_waker back.
- * Returns: false when the task has completed, and the poller may be waking the joiner right now. */
+ * Returns: false when the task is over; the poller may be waking the joiner at this moment. */
 static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -142,9 +145,9 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
     return true;
 }
 
-/* Takes the task to inspect its frames, unless it is running, ended or taken. Clears WANTED: other
- * inspectors set it again when they fail again.
- * Returns: the state before; the caller has the task if none of RUNNING, COMPLETE, INSPECTED is in
+/* Begins an inspection of the task's frames, unless the task is running, complete or being
+ * inspected. Clears WANTED; another inspector sets it again when it fails again.
+ * Returns: the state before. The inspection has begun if none of RUNNING, COMPLETE, INSPECTED is in
  * it. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
@@ -154,27 +157,27 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
     return old;
 }
 
-/* The task runs, or is kept: its next yields requeue it, until it is inspected. */
+/* Has the yields of a RUNNING or KEPT task requeue it, until it is inspected. */
 static inline void edo__state_want(edo_atomic(uint64_t) *state)
 {
     edo_or_relaxed(state, EDO__WANTED);
 }
 
-/* Takes a failed inspection's WANTED back. */
+/* Clears WANTED, for an inspector that gives up. */
 static inline void edo__state_unwant(edo_atomic(uint64_t) *state)
 {
     edo_and_relaxed(state, ~(uint64_t)EDO__WANTED);
 }
 
-/* Gives it back. before: what edo__state_inspect answered.
- * Returns: whether the caller owns a queue entry: it was woken meanwhile, and had no entry. */
+/* Ends an inspection. before: the answer of edo__state_inspect().
+ * Returns: whether the caller owns a queue entry: the task had none, and was woken meanwhile. */
 static inline bool edo__state_release(edo_atomic(uint64_t) *state, uint64_t before)
 {
     uint64_t old = edo_sub_release(state, EDO__INSPECTED);
     return (old & EDO__NOTIFIED) && !(before & EDO__NOTIFIED);
 }
 
-/* Asks the task to end. Returns: whether that is new. */
+/* Requests the task to end. Returns: whether this is the first such request. */
 static inline bool edo__state_ask(edo_atomic(uint64_t) *state, uint64_t fate)
 {
     return !(edo_or_release(state, fate) & (fate | EDO__COMPLETE));

@@ -1,4 +1,4 @@
-/* Tasks: their making, waking and end. */
+/* Tasks: creation, waking and end. */
 #include "task/task.h"
 
 #include "base/heap.h"
@@ -14,7 +14,8 @@ static size_t whole_size(const edo_task *task)
     return edo__task_prefix_size(task->head.flags) + sizeof *task + task->site->ops->size;
 }
 
-/* From the heap of this thread's worker, if it has one in the runtime and the task is small. */
+/* Memory from the heap of this thread's worker, if the worker belongs to the runtime and the task
+ * is small; else from the hooks. */
 static void *allocate(edo_runtime *runtime, size_t size, uint8_t *ret_flags)
 {
     const edo_cx *cx = edo__worker_cx();
@@ -69,7 +70,7 @@ static edo_context *context_for(const edo_spawn_options *options)
     return task && task->context ? edo_context_ref(task->context) : NULL;
 }
 
-/* Member by member: a literal of this size would be zeroed by a loop first. */
+/* Assigned member by member: compilers zero a literal of this size in a loop first. */
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {
@@ -151,7 +152,7 @@ void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_w
     *wakeable = (edo_user_wakeable){ .head = { .kind = EDO_WAKEABLE_USER }, .wake = wake };
 }
 
-/* The wake counts before the first step, behind which the task may be gone. */
+/* The wake is counted before the first step, after which the task may be freed. */
 bool edo__task_prepare_counted(edo_task *task)
 {
     edo_add_figure(&edo__task_counts_of(task)->wakes, 1);
@@ -160,7 +161,8 @@ bool edo__task_prepare_counted(edo_task *task)
     return owned;
 }
 
-/* A user's own wakeable has no state that would hold its wait: it is woken at once, under the lock. */
+/* A user's wakeable has no state that could keep it alive between the two steps: it is woken at
+ * once, under the lock. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker)
 {
     if (waker->kind == EDO_WAKEABLE_TASK) return edo__task_prepare(task_of(waker)) ? waker : NULL;
@@ -254,7 +256,7 @@ void edo_detach(edo_task *task)
     edo__task_give_back(task);
 }
 
-/* ---- what never changes ---- */
+/* ---- constants of a task ---- */
 
 bool edo_task_is_done(const edo_task *task)
 {

@@ -1,5 +1,5 @@
-/* The task: one allocation { [extra] header | frame }. The header may be touched by any thread as
- * state.h says; what belongs to the poller or to the runtime is marked. */
+/* The task: one allocation { [extra] header | frame }. Any thread may touch the header, by the
+ * rules of state.h; members of the poller or of the runtime are marked. */
 #pragma once
 
 #include <edo/scope.h>
@@ -11,10 +11,10 @@
 #include "task/cx.h"
 #include "task/state.h"
 
-/* A deadline in a wheel, whose lock guards it. */
+/* A deadline in a wheel; the wheel's lock. */
 typedef struct edo__timer {
     struct edo__timer *next;
-    edo_atomic(struct edo__timer **) pprev; // NULL while it is in no wheel
+    edo_atomic(struct edo__timer **) pprev; // NULL: in no wheel
     int64_t when;
 } edo__timer;
 
@@ -23,44 +23,45 @@ struct edo_task {
     edo_atomic(uint64_t) state;
     edo_task *queue_next; // owner of the queue entry
     edo_runtime *runtime;
-    edo__node registry;       // the lock of its shard
+    edo__node registry;       // the lock of the task's shard
     edo_wakeable *join_waker; // see EDO__JOIN_WAKER
-    edo__timer timer;         // the one timer, see runtime/time/timers.c
+    edo__timer timer;         // earliest deadline of the task, see runtime/time/timers.c
     uint64_t id;
     const edo_site *site;
-    edo_context *context;           // the poller
-    edo_atomic(int64_t) poll_start; // of the last poll, of the runtime's clock; 0 before
+    edo_context *context; // the poller
+    edo_atomic(int64_t)
+        poll_start; // ns of the runtime's clock, of the last poll; 0: not polled yet
 };
 
 /* Members that only some tasks need; before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
-    edo_scope *scope; // of which it is a member; the scope's lock
+    edo_scope *scope; // scope of which the task is a member; the scope's lock
     edo__node scope_link;
     void *reserved;
 } edo__task_extra;
 
-/* Counts of a task that is counted; before the extra. Any thread reads. */
+/* Counts of a COUNTED task; they lie before the extra. Any thread reads. */
 typedef struct edo__task_counts {
     edo_atomic(uint64_t) wakes; // any thread
-    edo_atomic(uint64_t) polls; // this and the times, in nanoseconds: the poller
+    edo_atomic(uint64_t) polls; // polls and times (ns); the poller
     edo_atomic(int64_t) busy, longest_poll, scheduled;
-    int64_t queued_at; // owner of the queue entry; 0: not known
+    int64_t queued_at; // ns; owner of the queue entry; 0: unknown
 } edo__task_counts;
 
 enum {
-    EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header,
-    EDO__TASK_COUNTED = 2, // and an edo__task_counts before that; only with an extra
-    EDO__TASK_IN_HEAP = 4, // from a worker's heap, else from the hooks
-    EDO__TASK_TRACKED = 8, // its handle is to be reported when it is leaked, see handle.h
+    EDO__TASK_EXTRA = 1,   // an edo__task_extra lies before the header
+    EDO__TASK_COUNTED = 2, // an edo__task_counts lies before the extra; only with an extra
+    EDO__TASK_IN_HEAP = 4, // memory from a worker's heap, else from the hooks
+    EDO__TASK_TRACKED = 8, // a leaked handle is reported, see handle.h
 };
 
 /* Workers of a task (runtime/schedule/worker.h), by their numbers: indices in head.private_. */
 enum {
-    EDO__WORKER_SHARD, // in whose registry it is; fixed
-    EDO__WORKER_WHEEL, // in whose wheel its timer is; the poller
-    EDO__WORKER_HOME,  // 1 + the only one that may poll it, or 0; fixed
+    EDO__WORKER_SHARD, // worker with the registry of the task; fixed
+    EDO__WORKER_WHEEL, // worker with the wheel of the task's timer; the poller
+    EDO__WORKER_HOME,  // 1 + the only worker that may poll the task, or 0; fixed
 };
 
 _Static_assert(sizeof(edo_task) <= 112, "the header of a task");
@@ -74,7 +75,7 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
-/* Fetches the frame before a poll, which else is a cache miss. */
+/* Prefetches the frame before a poll: without, its first access is a cache miss. */
 static inline void edo__task_prefetch(const edo_task *task)
 {
     const char *frame = (const char *)(task + 1);
@@ -82,15 +83,15 @@ static inline void edo__task_prefetch(const edo_task *task)
     __builtin_prefetch(frame + 64); // the next line
 }
 
-/* Fetches the neighbours in the registry, which the end writes under the lock of the shard. The read is
- * without the lock: an old neighbour is fetched in vain, no more. */
+/* Prefetches the neighbours in the registry, which the task's end writes under the lock of the
+ * shard. The links are read without that lock: a stale link costs only a useless prefetch. */
 static inline void edo__task_prefetch_neighbours(const edo_task *task)
 {
     __builtin_prefetch(edo_load_figure(&task->registry.next), 1);
     __builtin_prefetch(edo_load_figure(&task->registry.prev), 1);
 }
 
-/* 1 + the worker that alone may poll it, or 0. */
+/* 1 + the only worker that may poll the task, or 0. */
 static inline uint32_t edo__task_home(const edo_task *task)
 {
     return task->head.private_[EDO__WORKER_HOME];
@@ -125,7 +126,8 @@ static inline bool edo__task_is_joinable(const edo_task *task)
     return (state & EDO__OVER) && !(state & EDO__JOIN_WAKER);
 }
 
-/* Result of a join. The task is over. Acquire: one that was given up may have ended since. */
+/* Result of a join. The task is OVER. Acquire: a task that was given up may have completed
+ * since. */
 static inline int64_t edo__task_result(const edo_task *task)
 {
     if (!(edo_load_acquire(&task->state) & EDO__COMPLETE)) return -ESHUTDOWN; // given up
@@ -133,15 +135,15 @@ static inline int64_t edo__task_result(const edo_task *task)
     return edo__task_frame(task)->result;
 }
 
-/* ---- waking, in two steps: the first is made under the lock of what was waited for ---- */
+/* ---- waking, in two steps: the first under the lock of the wait list, the second without ---- */
 
-/* Step one. Returns: what to commit once the lock is gone, or NULL. Any thread. */
+/* Step one. Returns: the wakeable to commit once the lock is released, or NULL. Any thread. */
 edo_wakeable *edo__wake_prepare(edo_wakeable *waker);
 
 /* Step two; NULL is ignored. Any thread. */
 void edo__wake_commit(edo_wakeable *waker);
 
-/* As edo__task_prepare, of a task that is counted. */
+/* As edo__task_prepare(), for a COUNTED task. */
 bool edo__task_prepare_counted(edo_task *task);
 
 /* First step of a wake, see edo__state_prepare. Any thread. */
@@ -151,7 +153,7 @@ static inline bool edo__task_prepare(edo_task *task)
     return edo__state_prepare(&task->state);
 }
 
-/* The task is queued now. Whoever owns the queue entry. */
+/* Notes the time at which the task is queued. Thread: the owner of the queue entry. */
 static inline void edo__task_note_queued(edo_task *task)
 {
     if (edo__unlikely(task->head.flags & EDO__TASK_COUNTED))
@@ -160,11 +162,12 @@ static inline void edo__task_note_queued(edo_task *task)
 
 /* ---- life ---- */
 
-/* The runtime that a spawn goes to. Returns: NULL if there is none, or no such worker in it. */
+/* The runtime of a spawn. Returns: NULL if there is none, or if it has no worker of the pinned
+ * number. */
 edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
-/* Makes a task that is in no runtime yet: QUEUED, with one reference for the runtime, and one for a
- * handle if wanted. NULL: out of memory. Any thread. */
+/* Makes a task, not yet adopted by its runtime: QUEUED, with one reference for the runtime, and one
+ * more if there is to be a handle. Returns: NULL without memory. Any thread. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 
@@ -174,11 +177,12 @@ void edo__task_discard(edo_task *task);
 /* Gives a handle back. */
 void edo__task_give_back(edo_task *task);
 
-/* Frees the memory of a task without references, perhaps later. */
+/* Frees the memory of a task without references; in debug builds after its time in the
+ * quarantine. */
 void edo__task_release(edo_task *task);
 
-/* Drops a reference, and state bits with it. Acquire on the last reference: what the other holders did
- * comes before the memory's next use. */
+/* Drops a reference, and state bits with it. Release, and acquire on the last reference: everything
+ * that other holders did to the task precedes the next use of its memory. */
 static inline void edo__task_drop(edo_task *task, uint64_t what)
 {
     uint64_t old = edo_sub_acq_rel(&task->state, what);
@@ -193,10 +197,10 @@ static inline void edo__task_unref(edo_task *task)
 /* Frees the memory of a task without references. */
 void edo__task_free(edo_task *task);
 
-/* Cancels or aborts. Returns: whether the caller owns a queue entry, which it must push. */
+/* Cancels or aborts a task. Returns: whether the caller owns a queue entry, which it must push. */
 bool edo__task_ask(edo_task *task, uint64_t fate);
 
-/* The same for several tasks under a lock: those to be pushed are chained, and pushed without it.
- * Returns: the chain. */
+/* The same for several tasks under a lock: tasks to be pushed are chained, and pushed after the
+ * lock is released. Returns: the chain. */
 edo_task *edo__task_ask_chained(edo_task *task, uint64_t fate, edo_task *chain);
 void edo__task_push_chain(edo_task *chain);

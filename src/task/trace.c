@@ -1,4 +1,4 @@
-/* Backtraces of futures, and where a task is. */
+/* Backtraces of futures, and the place of a task. */
 #include "task/trace.h"
 #include "task/cx.h"
 #include "task/future.h"
@@ -13,7 +13,8 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Returns: what it awaits, if that is all: so a deep recursion takes no stack. */
+/* Visits one future. Returns: the next one to visit, if it is the only child: so a deep recursion
+ * of boxed calls takes no stack here. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {
@@ -24,7 +25,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
                                       .file = future->ops->file,
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
-        return NULL; // of a function in its first poll there may be more, although it is new
+        return NULL; // an EDO_NEW function goes on: its first poll may have begun children
     const struct edo_any_frame *frame = (const struct edo_any_frame *)(const void *)future;
     const edo_future *awaiting = frame->edo_head.awaiting;
     if (awaiting && !awaiting->next && !frame->edo_head.kept) return awaiting;
@@ -46,7 +47,7 @@ void edo_future_trace(const edo_future *future, void (*visit)(void *, const edo_
     edo__trace_future(future, 0, visit, context);
 }
 
-/* ---- where a task is, for lines of the log and of aborts ---- */
+/* ---- the place of a task, for lines of the log and of aborts ---- */
 
 static const struct edo_any_frame *const_frame_of(const edo_future *future)
 {
@@ -60,13 +61,13 @@ static bool is_begun(const edo_future *future)
            const_frame_of(future)->edo_head.home == future;
 }
 
-/* Its body runs right now: between two awaits there is nothing that it awaits. */
+/* The body of the function is running: between two awaits it awaits nothing. */
 static bool is_running(const edo_future *function)
 {
     return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
 }
 
-/* An operation of it is in its first poll. */
+/* An operation of the function is in its first poll. */
 static bool is_trying(const edo_future *function)
 {
     const edo_future *child = const_frame_of(function)->edo_head.awaiting;
@@ -75,14 +76,14 @@ static bool is_trying(const edo_future *function)
     return child;
 }
 
-/* A link of what is kept can be trusted while it is what was kept there. */
+/* The link of a kept future is valid while its memory has not been reused. */
 static bool is_intact(const edo_future *kept)
 {
     return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
 }
 
-/* The first function that fits, from the outside in. Only siblings nest calls: recursion by
- * edo_call_boxed may be deep. */
+/* The first function that fits, from the outside in. Recurses for siblings only, because a
+ * recursion by edo_call_boxed() may be deep. */
 static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
 {
     while (is_begun(function)) {
@@ -101,7 +102,7 @@ static const edo_future *find_function(const edo_future *function, bool (*fits)(
     return NULL;
 }
 
-/* The innermost function on the only way down; of siblings it may be any. */
+/* The innermost function that can be reached without a choice between siblings. */
 static const edo_future *last_function(const edo_future *function)
 {
     if (!is_begun(function)) return NULL;

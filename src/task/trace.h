@@ -8,6 +8,7 @@ void edo__trace_future(const edo_future *future, int depth,
 
 enum { EDO__PLACE_SIZE = 256 };
 
-/* ", in 'function' at file:line": the function of the task that runs, however deep, and the line of
- * its last await; "" for a task without one. The task's poller, or an inspector. Returns: text. */
+/* ", in 'function' at file:line": the innermost running function of the task, and the line of its
+ * last await; "" if no function has begun. Thread: the task's poller, or an inspector. Returns:
+ * text. */
 const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]);

@@ -69,8 +69,8 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
     wakes->last = task;
 }
 
-/* The wake is prepared before the word is stored: a poll that reads WOKEN, of a task that runs
- * already, may end that task, and its waker with it. Relaxed: the poll takes the lock. */
+/* The wake is prepared before the word is stored: the task may already be running, and a poll that
+ * reads WOKEN may end the task and so its waker. Relaxed: the poll takes the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
     edo__wait_unlink(list, op);

@@ -1,9 +1,9 @@
-/* Wait lists: operations that wait for something which a lock guards. Joins of scopes, pools,
- * listeners, streams, channels and locks all wait here.
+/* Wait lists: operations that wait for state guarded by a lock. Joins of scopes, pools, listeners,
+ * streams, channels and locks all wait here.
  *
- * The list belongs to its owner, and so does the lock; it is one pointer, and all zero is an empty
- * one. The operation itself is the node: it lies in the frame of the function that waits, and leaves
- * the list before that frame ends.
+ * List and lock belong to one owner. The list is a single pointer; NULL is an empty list. The
+ * operation itself is the node: it lies in the frame of the function that waits, and leaves the
+ * list before that frame ends.
  *
  *     IDLE ---- enqueue, by the poll of the operation, under the lock -------> PARKED
  *     PARKED -- leave, by the poll: cancelled, or tries again ---------------> IDLE
@@ -11,19 +11,19 @@
  *     WOKEN --- the poll sees it: it has been served, or may try again ------> IDLE
  *
  * Of leave and wake, the first under the lock decides. So a cancelled operation knows whether it
- * was served: one that was served and does not want it hands it on, under the same lock.
+ * was served. If it was, and cannot use what it was given, it hands that on under the same lock.
  *
  * A hand-over. The waker writes what it hands over into the operation (its result, its output)
  * before edo__wait_wake(), under the lock; the poll reads it after edo__wait_goes_on() answered
  * false.
  *
- * The owner may end as soon as its last waiter has seen the wake. So a poll that was woken takes the
- * lock once, however it learnt of the wake: by then the waker has left the critical section, and the
- * last thing that it touches of the owner is the lock's word.
+ * The owner may end as soon as its last waiter has seen the wake. So a woken poll takes the lock
+ * once, even if it learned of the wake without the lock. By then the waker has left the critical
+ * section; the lock's word was its last access to the owner.
  *
- * Wakes have two steps (task.h). The first is made under the lock; the queue entries that it yields
- * are chained through the tasks, so that any number of waiters is woken in one critical section, and
- * all are pushed after it.
+ * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries are
+ * chained through the tasks: so one critical section wakes any number of waiters, and all tasks are
+ * pushed after it.
  */
 #pragma once
 
@@ -31,10 +31,10 @@
 #include "task/op.h"
 
 typedef struct edo__wait_list {
-    edo_op *first; // of a ring of operations through link.node; NULL: empty; the lock
+    edo_op *first; // ring of operations through link.node; NULL: empty; the lock
 } edo__wait_list;
 
-/* Tasks to be pushed once the lock is given, in the order of their wakes. */
+/* Tasks to be pushed once the lock is released, in the order of their wakes. */
 typedef struct edo__wakes {
     edo_task *first, *last;
 } edo__wakes;
@@ -44,47 +44,47 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
     return !list->first;
 }
 
-/* Appends an operation; waker is the one of this poll. Under the lock, inside a poll. */
+/* Appends an operation; waker: of this poll. Under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
-/* Takes an operation out again. Returns: false when it was woken, and so served, before; then it is
- * the caller's to use or to hand on. Under the lock, inside a poll. */
+/* Takes an operation out again. Returns: false when it was woken, and so served, before; the caller
+ * then uses what it was given, or hands it on. Under the lock, inside a poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 
-/* Whether an operation still waits; then waker, the one of this poll, is woken from now on.
- * Under the lock, inside a poll. */
+/* Whether an operation still waits. If so, its waker is replaced by the one of this poll. Under the
+ * lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
-/* Wakes one of the list: unlinks it and adds it to the tasks to push. Under the lock. */
+/* Wakes one operation: unlinks it and adds its task to the tasks to push. Under the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 
-/* Wakes all. Under the lock. */
+/* Wakes all operations. Under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* Has the tasks of all polled again; the operations stay in the list. Under the lock. */
+/* Has the tasks of all operations polled again; the operations stay in the list. Under the lock. */
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* The one that waits longest; NULL: none. Under the lock. */
+/* The operation that has waited longest; NULL: none. Under the lock. */
 static inline edo_op *edo__wait_first(const edo__wait_list *list)
 {
     return list->first;
 }
 
-/* The one that came last; NULL: none. Under the lock. */
+/* The operation that was appended last; NULL: none. Under the lock. */
 static inline edo_op *edo__wait_last(const edo__wait_list *list)
 {
     return list->first ? list->first->link.node.prev : NULL;
 }
 
-/* The one behind it; NULL: it is the last. Under the lock. */
+/* The operation behind `op`; NULL: op is the last. Under the lock. */
 static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *op)
 {
     edo_op *next = op->link.node.next;
     return next == list->first ? NULL : next;
 }
 
-/* The links alone, for owners whose operations leave the list before their wait is over, as jobs do
- * that a thread runs: the word stays PARKED. Under the lock. */
+/* Link and unlink without a change of the word, which stays PARKED: for operations that leave the
+ * list before their wait is over, as a job does when a thread begins to run it. Under the lock. */
 void edo__wait_append(edo__wait_list *list, edo_op *op);
 void edo__wait_unlink(edo__wait_list *list, edo_op *op);
 

@@ -1,14 +1,15 @@
-/* The limit of a block of awaits. It is a marker in the list of what its frame keeps, and acts like
- * a cancellation of the function that lasts as long as the block:
+/* The limit of a block of awaits: a mark in the frame's list `kept`. A limit that has passed acts
+ * like a cancellation of the function until the block ends:
  *
- *     OPEN -> (TRIED ->) PASSED -> closed, by the block's end or the function's
+ *     OPEN -> (TRIED ->) PASSED -> closed, by the end of the block or of the function
  *
- * The body has been polled with all fates as they were when its limits are looked up, so what is
- * ready wins. Where it stopped because its budget was used up, something may be ready and not tried:
- * then the limit gives it one more poll (TRIED), not more, so that a fast peer cannot hold it off.
+ * The limits of a function are checked after its body was polled with the old fates, so a ready
+ * operation wins. A body that stopped for lack of budget may not have tried a ready operation: the
+ * limit then grants one more poll (TRIED). It grants no second one, so that a fast peer cannot hold
+ * off the limit.
  *
- * A limit that was opened behind the shield belongs to the clean-up and goes for all that is polled
- * in it; the others are held off by the shield, as a cancellation is. */
+ * A limit that was opened after edo_shield() belongs to the clean-up, and applies to all futures
+ * polled there. The shield holds off the other limits, like a cancellation. */
 #include <edo/within.h>
 
 #include "task/within.h"
@@ -21,7 +22,7 @@ static edo_poll limit_poll(edo_future *future, edo_cx *cx)
 {
     (void)future;
     (void)cx;
-    return EDO_PENDING; // never polled: only its place in the frame counts
+    return EDO_PENDING; // never polled: serves only as a mark in the frame
 }
 
 static const edo_future_ops limit_ops = { .name = "edo_within",
@@ -48,7 +49,7 @@ static edo_limit *limit_from(edo_future *kept)
     limit;                                                                                         \
     limit = limit_from(limit->base.next)
 
-/* Returns: whether it was in the list. */
+/* Returns: whether the limit was in the list. */
 static bool unlink_limit(edo_future *function, edo_limit *limit)
 {
     edo_future **link = &frame_of(function)->edo_head.kept;
@@ -68,13 +69,13 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* A block that was left by a goto has left its limit open; its own line may begin it again. */
+/* A goto out of a block leaves its limit open; the same block may open the limit again. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;
     if (limit->base.line != line)
-        edo__misuse("edo_within", "line %u begins with a limit that line %u has open, in '%s'",
-                    line, limit->base.line, function->ops->name);
+        edo__misuse("edo_within", "line %u opens a limit that line %u has open, in '%s'", line,
+                    limit->base.line, function->ops->name);
 }
 
 void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t deadline,
@@ -92,7 +93,7 @@ void edo__limit_open(edo_limit *limit, edo_future *function, edo_cx *cx, int64_t
         .state = OPEN,
         .is_cleanup = function->flags & EDO__SHIELD,
     };
-    __atomic_signal_fence(__ATOMIC_RELEASE); // a handler that dumps finds it whole
+    __atomic_signal_fence(__ATOMIC_RELEASE); // a signal handler that dumps finds the limit complete
     frame->edo_head.kept = &limit->base;
     note_overdue(function);
     edo__give_fates(function, cx);

@@ -1,11 +1,12 @@
-/* Limits of edo_within(), as functions hand them down. */
+/* Limits of edo_within(), as functions pass them to their children. */
 #pragma once
 
 #include "task/cx.h"
 
-/* The part of its limits. */
+/* The part of edo__give_fates() for the function's limits. */
 void edo__give_limits(const edo_future *function, edo_cx *cx);
 
-/* The function waits: its limits that have passed take effect, the others have the task polled in
- * time. Returns: whether one has passed now, so that the body is to be polled again. */
+/* Checks the limits of a function that waits: a limit that has passed takes effect, and any other
+ * sets the task's deadline. Returns: whether a limit has passed now, so that the body must be
+ * polled again. */
 bool edo__limits_pass(edo_future *function, edo_cx *cx);

@@ -102,7 +102,8 @@ static void destroy_of_runtime(void *arg)
 
 test(a_runtime_ends_its_own_pools)
 {
-    expect_abort(destroy_of_runtime, NULL, "edo_pool_destroy: the pool is its runtime's");
+    expect_abort(destroy_of_runtime, NULL,
+                 "edo_pool_destroy: the pool belongs to a runtime, which ends it");
 }
 
 /* ---- a runtime that is destroyed ---- */

@@ -271,7 +271,7 @@ static void misuse(void *arg)
 
 test(misuse_dumps_all_tasks)
 {
-    expect_abort(misuse, "1", "edo: edo_wait: it blocks");
+    expect_abort(misuse, "1", "edo: edo_wait: called inside a task");
     expect_abort(misuse, "1", "edo: runtime 'edo' on ");
     expect_abort(misuse, "1", "edo: worker [0-9] runs task 'misuses' #");
     expect_abort(misuse, "1", "edo: task 'wait_forever' #");
@@ -284,7 +284,7 @@ test(without_the_variable_it_does_not)
     for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
         int status = run_in_child(misuse, values[i], output, sizeof output);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-        assert_non_null(strstr(output, "edo: edo_wait: it blocks"));
+        assert_non_null(strstr(output, "edo: edo_wait: called inside a task"));
         assert_null(strstr(output, "runtime 'edo' on"));
     }
 }

@@ -47,8 +47,7 @@ static void without_memory(void **state)
 test(failures)
 {
     void (*fails)(void **) = answers_failure_test, (*starves)(void **) = without_memory;
-    expect_abort(run_one, &fails,
-                 "^edo: test answers_failure: it answered: No such file or directory$");
+    expect_abort(run_one, &fails, "^edo: test answers_failure: result: No such file or directory$");
     expect_abort(run_one, &starves, "^edo: test long_test: no runtime: Cannot allocate memory$");
 }
 

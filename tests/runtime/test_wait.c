@@ -168,7 +168,7 @@ test(misuse)
 {
     expect_abort(
         wait_inside, NULL,
-        "^edo: edo_wait: .*await \\[task 'waits_inside' #[0-9]+, spawned at .*:[0-9]+, in 'waits_inside' .*\\]$");
+        "^edo: edo_wait: .*await the operation instead \\[task 'waits_inside' #[0-9]+, spawned at .*:[0-9]+, in 'waits_inside' .*\\]$");
     expect_abort(set_context_outside, NULL, "^edo: edo_set_context: ");
 }
 

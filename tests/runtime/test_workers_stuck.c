@@ -486,7 +486,7 @@ clean_test(the_culprit_is_named_later)
     open_world(&w, &config);
     edo_spawn_options options = { .runtime = w.runtime };
     assert_int_equal(edo_spawn_with(&task, &options, hides, .world = &w, .shows = &shows), 0);
-    while (log_lines("its thread does not say which") == 0)
+    while (log_lines("its thread does not report which") == 0)
         sched_yield();
     assert_int_equal(log_lines("task 'hides' #"), 0);
     edo_store_release(&shows, true);

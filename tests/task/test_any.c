@@ -269,7 +269,7 @@ static void run_thief(void *arg)
 
 test(what_another_function_keeps_aborts)
 {
-    expect_abort(run_thief, NULL, "gate: it is kept by another function's edo_any");
+    expect_abort(run_thief, NULL, "gate: kept by the edo_any of another function");
 }
 
 /* ---- cancellation ---- */

@@ -425,17 +425,17 @@ static void run_contradiction(void *arg)
 test(contradicting_flags_abort)
 {
     expect_abort(run_contradiction, NULL,
-                 "edo_scope_open: EDO_SCOPE_IGNORE and EDO_SCOPE_FAIL_FAST");
+                 "edo_scope_open: EDO_SCOPE_IGNORE contradicts EDO_SCOPE_FAIL_FAST");
 }
 
 test(leaving_early_aborts_with_the_names)
 {
     int two = 2, many = 1000;
     expect_abort(run_leaves_early, &two,
-                 "leaves_early: it returned while its scope had 2 live members: "
+                 "leaves_early: returned while its scope had 2 live members: "
                  "'member' #[0-9]+, 'named' #[0-9]+");
     expect_abort(run_leaves_early, &many,
-                 "leaves_early: it returned while its scope had 1000 live members: 'member' #");
+                 "leaves_early: returned while its scope had 1000 live members: 'member' #");
     expect_abort(run_opens_again_early, NULL, "opens_again_early: .* 1 live members: 'member' #");
 }
 

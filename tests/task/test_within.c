@@ -500,6 +500,6 @@ static void run_on_the_stack(void *arg)
 test(misuse_aborts)
 {
     expect_abort(run_nested, NULL,
-                 "edo_within: line [0-9]+ begins with a limit that line [0-9]+ has open");
+                 "edo_within: line [0-9]+ opens a limit that line [0-9]+ has open");
     expect_abort(run_on_the_stack, NULL, "edo_within: .*limit");
 }

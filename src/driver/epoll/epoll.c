@@ -1,18 +1,18 @@
 /* The epoll driver: readiness, edge-triggered.
  *
- * A descriptor is registered when an operation on it first has to wait, once and for all events.
- * Events set the ready bits of its sides and count in the rest of those words; a call that finds
- * nothing takes the bits back only if no event came since it looked, so readiness is never lost. So
- * does a read that has met the end of what is there (edo__has_met_end), which saves the call that
- * would say EAGAIN; not so once the peer has hung up, for then no further edge would come.
+ * A descriptor is registered once, for all events, when an operation on it first has to wait. An
+ * event sets the ready bits of the sides and counts in the rest of their words. A call that would
+ * block clears the bits only if no event came since the word was read, so readiness is never lost.
+ * A read that has emptied the socket (edo__has_met_end) also clears the bits, which saves the call
+ * that would answer EAGAIN; not after the peer has hung up, because then no further edge comes.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
- * the first waiter; an operation that ends, by a call or by its cancellation, and leaves its side
- * ready wakes the next. So while a side is ready and operations are parked there, one is running
- * that will take the readiness back or wake another: no readiness is left unused, and one event
- * wakes one task.
+ * the first waiter. An operation that ends, by a call or by cancellation, wakes the next waiter if
+ * its side is still ready. So while a side is ready and has parked operations, a woken operation is
+ * under way that will either clear the readiness or wake the next waiter: no readiness is left
+ * unused, and one event wakes one task.
  *
- * Where a source is registered, and when it is freed, is in epoll_source.c.
+ * epoll_source.c holds the registration of sources, and their end.
  */
 #include "driver/epoll/epoll.h"
 
@@ -43,15 +43,16 @@ typedef struct readiness {
     uint32_t words[EDO__SIDES];
 } readiness;
 
-/* Relaxed: the words guard nothing. An old look only costs another one, for the look under the lock
- * before an operation parks is ordered with events by the lock. */
+/* Reads both words. Relaxed: the words guard no memory. A stale value only costs another round,
+ * because the words are read again before an operation parks, under the lock that events take
+ * too. */
 static readiness look(edo__source *source)
 {
     return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
                           edo_load_relaxed(&source->sides[EDO__WRITE_SIDE].ready) } };
 }
 
-/* Whether an event came since the look, on a side that matters. */
+/* Whether an event came since `seen`, on a side of the operation. */
 static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
 {
     readiness now = look(source);
@@ -60,15 +61,14 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
     return false;
 }
 
-/* Takes readiness back, unless an event came since. Returns: what a look would see now, if it was
- * taken. */
+/* Clears readiness, unless an event came since `*seen`, which is updated on success. */
 static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
 {
     uint32_t expected = *seen;
     if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
-/* Under the source's lock. *driver: where it is registered from now on. */
+/* Under the source's lock. *driver: on return, the driver with which the source is registered. */
 static int find_place(edo_driver **driver, edo__source *source, const edo_op *op,
                       edo__epoll **ret_left)
 {
@@ -76,8 +76,8 @@ static int find_place(edo_driver **driver, edo__source *source, const edo_op *op
     return rc < 0 ? rc : edo__epoll_register(driver, source, op, ret_left);
 }
 
-/* Parks the operation, unless an event came since the look. Returns: 1 parked, 0 look
- * again, or a negative errno. */
+/* Parks the operation, unless an event came since `seen`. Returns: 1 parked; 0 try again; or a
+ * negative errno. */
 static int park(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                 readiness seen)
 {
@@ -100,11 +100,11 @@ static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
         take_back(source, EDO__READ_SIDE, seen, EDO__READY_NOW);
 }
 
-/* Tries if the side may be ready. Returns: false when the call would block. */
+/* Makes the call if the side may be ready. Returns: false when the call would block. */
 static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 {
     uint32_t *word = &seen->words[edo__side_of(op)];
-    bool asks = edo__request_of(op) == EDO__POLL; // asks for readiness itself: the bits say nothing
+    bool asks = edo__request_of(op) == EDO__POLL; // a poll reads readiness itself, without the bits
     if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
@@ -115,15 +115,15 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* The first waiter of a side, if it is for this driver to wake; or NULL. Another kind of driver
- * completes its operations itself. Under the source's lock. */
+/* The first waiter of a side, if it waits with this kind of driver; else NULL: another kind of
+ * driver completes its operations itself. Under the source's lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
     return op && side->driver->ops == driver->ops ? op : NULL;
 }
 
-/* The operation has ended. What it leaves is the next one's. */
+/* Wakes the next waiter if the side of an operation that has ended is still ready. */
 static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__source *source,
                                               const edo_op *op)
 {
@@ -137,8 +137,8 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* The load without the lock sees a visit that this operation has begun or has used; any other visit
- * ends with an operation of its own. */
+/* The load without the lock sees every visit that this operation has begun or used; any other visit
+ * is ended by an operation that used it. */
 static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
 {
     if (source->traits & EDO__SOURCE_SEVERAL) pass_on(driver, source, op);
@@ -160,7 +160,7 @@ static edo_poll epoll_drive(edo_driver *driver, edo__source *source, edo_op *op,
     return end(driver, source, op);
 }
 
-/* A result that it was woken with is an event that was latched. */
+/* A positive result is that of an event on a LATCHED source. */
 static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {
@@ -180,7 +180,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 
 /* ---- events ---- */
 
-/* The waiter of a side, which may be one for both. Under the lock. */
+/* The first waiter of a side, also one that waits for both sides. Under the lock. */
 static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
     edo_op *op = first_waiter(driver, &source->sides[side]);
@@ -189,8 +189,8 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
     return op && (op->detail & EDO__DETAIL_BOTH_SIDES) ? op : NULL;
 }
 
-/* epoll has consumed the event that a poll of the descriptor would report, so the event is the
- * operation's result. Under the lock. Returns: whether the operation waits for it. */
+/* Stores the event as the operation's result: epoll has consumed the event that a poll of the
+ * descriptor would report. Under the lock. Returns: whether the operation waits for this event. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -232,7 +232,7 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
 }
 
 /* Every error of epoll_pwait2() except EINTR falls back to epoll_wait(): filters of containers deny
- * newer calls, each with an error of its own. epoll_wait() reports a bad descriptor as well. */
+ * newer calls, with various errors. epoll_wait() also reports a bad descriptor. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
@@ -244,7 +244,7 @@ static int wait_for_events(edo__epoll *driver, int64_t timeout)
     return wait_in_ms(driver, timeout);
 }
 
-/* Descriptors of our own carry no source: an event on them only ends the wait. */
+/* The runtime's own descriptors have no source: an event on them only ends the wait. */
 static int epoll_turn(edo_driver *base, int64_t timeout)
 {
     edo__epoll *driver = edo__epoll_of(base);
@@ -262,10 +262,10 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
     return n > 0 ? n : 0;
 }
 
-/* The counter is never read: each write is an edge. */
+/* The eventfd is never read: each write is an edge. */
 static void epoll_unpark(edo_driver *driver)
 {
-    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // what it would wake is the parent
+    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // would wake the parent
     edo__sys_event_set(edo__epoll_of(driver)->event);
 }
 
@@ -307,8 +307,8 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
-/* Streams that are still open lose their registration; another runtime may take them over. An
- * inherited driver stays in memory, where sources refer to it. */
+/* Streams that are still open lose their registration; another runtime may use them later. An
+ * inherited driver stays in memory, because sources refer to it. */
 static void epoll_close(edo_driver *base)
 {
     edo__epoll *driver = edo__epoll_of(base);

@@ -1,4 +1,4 @@
-/* The epoll driver from the inside: what its files share. */
+/* Internals of the epoll driver, for its files. */
 #pragma once
 
 #include <sys/epoll.h>
@@ -6,18 +6,18 @@
 #include "base/base.h"
 #include "driver/driver.h"
 
-enum { EDO__EPOLL_BATCH = 256 }; // events of a turn, 3 KiB; what is left comes with the next one
+enum { EDO__EPOLL_BATCH = 256 }; // events per turn, 3 KiB; further events come with the next turn
 
 typedef struct edo__epoll {
     edo_driver base;
     int epoll, event; // event: an eventfd that ends the wait
-    bool no_pwait2;   // epoll_pwait2 is not to be had: whole milliseconds
+    bool no_pwait2;   // epoll_pwait2() does not work: waits take whole milliseconds
     uint32_t fork_generation;
-    edo_atomic(uint32_t) turns; // odd while it may refer to sources: from before a wait until its
-                                // batch is dealt with
-    edo__lock lock;             // of the two lists, and of the counts of registrations
-    edo__node sources;          // registered here
-    edo__source *dead;          // forgotten, to be freed
+    edo_atomic(uint32_t) turns; // odd while the batch may refer to sources: from before
+                                // a wait until the batch is handled
+    edo__lock lock;             // guards the two lists, and the counts of registrations
+    edo__node sources;          // sources registered here
+    edo__source *dead;          // list of forgotten sources, to be freed
     unsigned dead_count;
     struct epoll_event events[EDO__EPOLL_BATCH];
 } edo__epoll;
@@ -27,37 +27,40 @@ static inline edo__epoll *edo__epoll_of(edo_driver *driver)
     return (edo__epoll *)(void *)driver;
 }
 
-/* ---- epoll_source.c: where a source is registered ---- */
+/* ---- epoll_source.c: registration of sources ---- */
 
-/* In the child of a fork: epoll and its registrations are the parent's, nobody turns this copy. */
+/* Whether this is the child of a fork: epoll and its registrations are the parent's, and this copy
+ * is never turned. */
 bool edo__epoll_is_inherited(const edo__epoll *driver);
 
 /* Registers a descriptor, for edges. Returns: 0 or a negative errno. */
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
-/* Has an operation's source registered with a driver of the runtime of *driver: with that one, if
- * with none yet. *driver: with which. *ret_left: a driver that lost the source, pinned; to be left
- * behind once the lock is given. Under the source's lock.
+/* Has an operation's source registered with a driver of the runtime of *driver. *driver: the driver
+ * of the poll; on return, the one of the same runtime that already has the source, if any.
+ * *ret_left: a pinned driver that lost the source; the caller passes it to
+ * edo__epoll_leave_behind() once the lock is released. Under the source's lock.
  * Returns: 0 or a negative errno. */
 int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *op,
                         edo__epoll **ret_left);
 
-/* Waits until its batch refers to the source no more, and unpins it. */
+/* Waits until the driver's batch no longer refers to sources that it has lost, and unpins the
+ * driver. */
 void edo__epoll_leave_behind(edo__epoll *driver);
 
-/* The operation has ended: what was registered for its side alone goes, unless others wait there.
- * Once this returns no batch refers to the source by that; another thread may turn the driver. */
+/* Ends the visit of an operation's side, unless other operations wait there. After the return no
+ * batch refers to the source by that visit; another thread may turn the driver meanwhile. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
-/* Around each time that the driver may refer to sources. Owner. */
+/* Called around each period in which the driver may refer to sources. Owner. */
 void edo__epoll_begin_batch(edo__epoll *driver);
 void edo__epoll_end_batch(edo__epoll *driver);
 
-/* Frees the sources that were forgotten. Owner, before it asks for events. */
+/* Frees the forgotten sources. Owner, before it fetches events. */
 void edo__epoll_free_dead(edo__epoll *driver);
 
 /* See edo_driver_ops. */
 void edo__epoll_forget(edo_driver *driver, edo__source *source);
 
-/* The driver closes: no source is registered any more. Owner. */
+/* Ends the registrations of all sources, for the close. Owner. */
 void edo__epoll_let_go(edo__epoll *driver);

@@ -1,19 +1,20 @@
-/* The epoll driver: where a source is registered, and when it is freed.
+/* The epoll driver: registration of sources, and their end.
  *
- * A source is freed by the thread that turns the driver, before it asks for new events: those of
- * the batch before have been dealt with by then, so none can refer to it.
+ * A source is freed by the thread that turns the driver, before it fetches new events. The batch
+ * before has been handled by then, so no event can refer to the source.
  *
- * Within a runtime a stream stays registered with the driver of the worker where it first waited,
- * whoever polls its operations later.
+ * Within a runtime a stream stays registered with the driver of the worker on which it first
+ * waited, even if other workers poll its operations later.
  *
- * A stream may go from runtime to runtime, and two may use a side each. The driver that has it
- * registered loses it to the next one that waits, unless an operation of its own is parked there;
- * then the other is a guest: it registers the descriptor for its side, until its operation there has
- * ended. So an operation always waits on the driver of its own runtime, which is turned while it
- * waits.
+ * A stream may move between runtimes, and two runtimes may use one side each. When an operation of
+ * another runtime has to wait, the registration moves to that runtime's driver, unless operations
+ * are still parked with the old driver. In that case the new driver is a visitor: it registers the
+ * descriptor additionally, for one side, until its operations there have ended. So an operation
+ * always waits with a driver of its own runtime, which is turned while it waits.
  *
- * Order of locks: a source's, then a driver's. Who takes a source from a driver pins that driver,
- * and keeps the source until that driver's batch has been dealt with, which may refer to it.
+ * Order of locks: a source's, then a driver's. A thread that takes a source from a driver pins the
+ * driver, and keeps the source until the driver's batch has been handled, because that batch may
+ * refer to the source.
  */
 #include "driver/epoll/epoll.h"
 
@@ -23,7 +24,7 @@
 #include "sys/sys.h"
 
 enum {
-    MANY_DEAD = 64, // sources to be freed, for which the driver is woken
+    MANY_DEAD = 64, // forgotten sources, at which the driver is woken to free them
     ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
 };
 
@@ -40,8 +41,8 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* epoll knows a descriptor once: a second registration is one of a duplicate. Returns: the
- * descriptor that is registered, or a negative errno. */
+/* epoll accepts a descriptor once: a second registration uses a duplicate. Returns: the registered
+ * descriptor, or a negative errno. */
 static int add_source(edo__epoll *driver, edo__source *source)
 {
     int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
@@ -54,14 +55,15 @@ static int add_source(edo__epoll *driver, edo__source *source)
     return rc;
 }
 
-/* The registration ends even if the system says no: the descriptor is on its way out. */
+/* Errors of the system are ignored: the registration ends at the latest when the descriptor is
+ * closed. */
 static void remove_source(edo__epoll *driver, edo__source *source, int fd)
 {
     if (!edo__epoll_is_inherited(driver)) epoll_ctl(driver->epoll, EPOLL_CTL_DEL, fd, NULL);
     if (fd != source->fd) close(fd);
 }
 
-/* A descriptor in the place of a pointer; NULL is none. */
+/* A descriptor, stored in a pointer; NULL: none. */
 static void *keep_fd(int fd)
 {
     return (void *)(intptr_t)(fd + 1);
@@ -85,7 +87,7 @@ static int enlist(edo__epoll *driver, edo__source *source)
     return 0;
 }
 
-/* In the child of a fork nobody walks the parent's list, and its lock may have been taken. */
+/* In the child of a fork the parent's list is never read, and stays as it is. */
 static void delist(edo__epoll *driver, edo__source *source)
 {
     remove_source(driver, source, kept_fd(source->extra));
@@ -108,8 +110,8 @@ void edo__epoll_end_batch(edo__epoll *driver)
     edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
 }
 
-/* Once this returns no batch of the driver refers to what was delisted before. Without the source's
- * lock, which the batch may need. */
+/* Waits until no batch of the driver can refer to sources that were delisted before. Without the
+ * source's lock, which the batch may need. */
 static void wait_for_batch(edo__epoll *driver)
 {
     uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
@@ -119,7 +121,7 @@ static void wait_for_batch(edo__epoll *driver)
         edo__sys_wait_briefly(&tries);
 }
 
-/* Whether an operation waits for the driver that has the source registered. */
+/* Whether an operation waits with the driver that has the source registered. */
 static bool is_relied_on(edo__source *source)
 {
     for (unsigned i = 0; i < EDO__SIDES; i++) {
@@ -130,8 +132,8 @@ static bool is_relied_on(edo__source *source)
     return false;
 }
 
-/* Registers the descriptor with a driver of a second runtime, for a side: for that runtime's
- * operations in flight there. */
+/* Registers the descriptor with a driver of a second runtime, for that runtime's operations on one
+ * side. */
 static int begin_visit(edo__epoll *driver, edo__source *source, edo__side *side)
 {
     int fd = add_source(driver, source);
@@ -211,7 +213,7 @@ void edo__epoll_free_dead(edo__epoll *driver)
     }
 }
 
-/* The driver may be closing, and have let go of the source. */
+/* The driver may be closing, and may already have delisted the source. */
 void edo__epoll_forget(edo_driver *base, edo__source *source)
 {
     edo__epoll *driver = edo__epoll_of(base);
@@ -243,8 +245,9 @@ static edo__source *first_source(edo__epoll *driver)
     return source;
 }
 
-/* Another driver may take the source meanwhile; it keeps the source until our batch, which this is,
- * has been dealt with. Returns: false when there was none. */
+/* Delists one source. Another driver may take the source meanwhile, and then keeps it until this
+ * driver's batch is handled: so this function counts as a batch. Returns: false when no source was
+ * left. */
 static bool let_go_of_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

@@ -1,5 +1,5 @@
-/* ring.c - set-up, end and the three system calls of an io_uring; the queues' daily use is inline
- * in ring.h. */
+/* ring.c - set-up, end and the three system calls of an io_uring; the frequent functions of the
+ * queues are inline in ring.h. */
 #include "driver/uring/ring.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Names that older kernel headers lack. The enumerators there cannot be tested with #ifdef, so
- * they have names of our own, and the kernel's values. */
+/* Names that older kernel headers lack. Enumerators cannot be tested with #ifdef, so those have
+ * names of this file, with the kernel's values. */
 #define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
 #define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
 #define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
@@ -29,21 +29,22 @@
 #define IORING_ENTER_NO_IOWAIT (1U << 7) // 6.15
 #endif
 
-/* The kernel's own default is twice. A server has many more operations waiting than it prepares in
- * one turn, and room for their completions costs 16 bytes each, an overflow an allocation. */
+/* Size of the CQ; the kernel's default factor is 2. A server has many more operations in flight
+ * than it prepares in one turn. Room for a completion costs 16 bytes, an overflow costs an
+ * allocation. */
 #define CQ_PER_SQ 4U
 
-/* How long to wait for something to be freed when the kernel does not take submissions. */
+/* ns to wait for the kernel to free resources when it takes no submissions. */
 #define RETRY_NS 10000000
 
 #define NS_PER_S 1000000000
 
-/* Wide enough for every opcode that existed when this was written; 256 is the call's limit. */
+/* Number of opcodes to probe: more than edo uses. The limit of the call is 256. */
 #define PROBE_OPS 64U
 
 #define ALWAYS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
 
-/* Sets of flags from best to none, each with the kernel that brought it. */
+/* Sets of flags from best to none, each with the kernel that introduced it. */
 static const unsigned setup_ladder[] = {
     IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
         IORING_SETUP_TASKRUN_FLAG, // 6.1
@@ -69,7 +70,7 @@ struct need {
 static const struct need needed_features[] = {
     NEED(IORING_FEAT_SINGLE_MMAP),   // both queues in one mapping
     NEED(IORING_FEAT_NODROP),        // completions that do not fit are kept
-    NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may go after submission
+    NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may be freed after submission
     NEED(IORING_FEAT_RW_CUR_POS),    // EDO__SQE_HERE
     NEED(IORING_FEAT_FAST_POLL),     // sockets wait without a kernel thread each
     NEED(IORING_FEAT_EXT_ARG),       // a time limit in io_uring_enter
@@ -98,7 +99,7 @@ static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
 }
 
 /* A number for the calling thread that no other thread of the process ever has, unlike a thread id
- * or the address of something thread-local. */
+ * or the address of a thread-local variable. */
 static uint64_t this_thread(void)
 {
     static edo_atomic(uint64_t) last;
@@ -118,8 +119,9 @@ static int failed(int rc, const char *what, const char **ret_reason)
     return rc;
 }
 
-/* Creates the ring with the best allowed set of flags that the kernel knows. EINVAL is all that an
- * unknown flag gets, so the last, bare attempt decides whether something else is wrong. */
+/* Creates the ring with the best allowed set of flags that the kernel knows. The kernel reports an
+ * unknown flag as EINVAL, like other mistakes; so the last attempt, without flags, shows whether
+ * something else is wrong. */
 static int create(unsigned entries, unsigned wanted, struct io_uring_params *params)
 {
     int fd = -EINVAL;
@@ -150,7 +152,8 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
     return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
 }
 
-/* Asks which operations the kernel has, which also tells what came together with one. */
+/* Probes the operations of the kernel. One that arrived together with an optional feature also
+ * reveals that feature. */
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
@@ -172,7 +175,7 @@ static int check_ops(struct edo__ring *ring, const char **ret_reason)
     return 0;
 }
 
-/* Maps a part of the ring, not to be inherited by fork: a child that wrote to the queues would
+/* Maps a part of the ring, without inheritance by fork: a child that wrote to the queues would
  * corrupt the parent's. */
 static int map_part(int fd, size_t size, uint64_t offset, void **ret_part)
 {
@@ -194,8 +197,8 @@ static void *field(const struct edo__ring *ring, uint32_t offset)
     return (char *)ring->map + offset;
 }
 
-/* Finds the fields in the mapping. The SQ's indirection array maps each slot to itself once and
- * for all. */
+/* Finds the fields in the mapping. The SQ's indirection array permanently maps each slot to
+ * itself. */
 static void find_fields(struct edo__ring *ring, const struct io_uring_params *params)
 {
     unsigned *array = field(ring, params->sq_off.array);
@@ -240,8 +243,8 @@ static void unmap_queues(struct edo__ring *ring)
     munmap(ring->map, ring->map_size);
 }
 
-/* Puts the ring into the calling thread's table of registered rings, which saves the look-up of
- * the descriptor in every io_uring_enter. Where that fails, the descriptor serves. */
+/* Registers the ring in the calling thread's table, which saves the look-up of the descriptor in
+ * every io_uring_enter. If that fails, calls use the descriptor. */
 static void adopt(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = UINT32_MAX, .data = (uint32_t)ring->fd };
@@ -256,7 +259,8 @@ static bool adopted_here(const struct edo__ring *ring)
     return ring->registered >= 0 && ring->owner == this_thread();
 }
 
-/* Undoes adopt(). In another thread's table the same index is another ring: left alone. */
+/* Undoes adopt(), on the same thread only: in another thread's table the same index is another
+ * ring. */
 static void disown(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
@@ -264,7 +268,7 @@ static void disown(struct edo__ring *ring)
     if (adopted_here(ring)) (void)sys_register(ring->fd, UNREGISTER_RING_FDS, &slot, 1);
 }
 
-/* The part of the set-up that follows the descriptor. */
+/* Completes the set-up once the ring has a descriptor. */
 static int build(struct edo__ring *ring, const struct io_uring_params *params,
                  const char **ret_reason)
 {
@@ -348,7 +352,7 @@ static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_n
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* Submits, waits and lets the kernel bring in what it holds back. */
+/* Submits, waits, and has the kernel deliver the completions that it holds back. */
 static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr,
                          int64_t timeout_ns)
 {
@@ -361,14 +365,15 @@ static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wa
     return sys_enter(ring, to_submit, wait_nr, ring->enter_flags | IORING_ENTER_EXT_ARG, &arg);
 }
 
-/* The release pairs with the kernel's acquire of sq_tail: the entries before it are filled in. */
+/* The release pairs with the kernel's acquire of sq_tail: the SQEs before it are filled in. */
 unsigned edo__ring_publish(struct edo__ring *ring)
 {
     edo_store_release(ring->sq_tail, ring->sq_next);
     return ring->sq_next;
 }
 
-/* How many entries before `end` the kernel has not taken; it may be beyond it. */
+/* Number of SQEs before `end` that the kernel has not taken. The kernel may already be beyond
+ * `end`. */
 static unsigned left_before(const struct edo__ring *ring, unsigned end)
 {
     int left = (int)(end - edo_load_acquire(ring->sq_head));
@@ -376,9 +381,9 @@ static unsigned left_before(const struct edo__ring *ring, unsigned end)
     return left > 0 ? (unsigned)left : 0;
 }
 
-/* The head of the queue tells what was taken, for another thread may submit at the same time, and
- * then a call finds less than it was told of. A kernel without SUBMIT_ALL stops behind each entry
- * that it refuses: as often as it takes. */
+/* The head of the queue shows how many SQEs were taken; the result of the call does not, because
+ * another thread may submit at the same time. The loop is for kernels without SUBMIT_ALL, which
+ * stop behind each SQE that they refuse. */
 int edo__ring_submit(struct edo__ring *ring)
 {
     unsigned end = edo__ring_publish(ring);
@@ -398,7 +403,7 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     struct io_uring_sqe *sqe;
 
     if (edo__ring_pending(ring) > ring->sq_mask) {
-        (void)edo__ring_submit(ring); // what counts is whether it made room
+        (void)edo__ring_submit(ring); // only the room in the queue matters
         if (edo__ring_pending(ring) > ring->sq_mask) return NULL;
     }
     sqe = &ring->sqes[ring->sq_next++ & ring->sq_mask];
@@ -406,8 +411,8 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     return sqe;
 }
 
-/* What a wait's result means to the caller. -EBUSY (older kernels): the CQ is full and more is kept
- * back, so there is something to reap. */
+/* Result of a wait for the caller. -EBUSY (older kernels): the CQ is full and the kernel holds back
+ * more, so there are completions to reap. */
 static int wait_result(int rc)
 {
     bool ended = rc >= 0 || rc == -EINTR || rc == -ETIME || rc == -EBUSY;
@@ -415,15 +420,16 @@ static int wait_result(int rc)
     return ended ? 0 : rc;
 }
 
-/* Whether the kernel could not take submissions but may later. It takes none while it holds back
- * completions (-EBUSY, older kernels) or finds no memory; and 0 makes no progress either. */
+/* Whether the kernel could not take submissions but may later. The kernel takes none while it holds
+ * back completions (-EBUSY, older kernels) or lacks memory. A result of 0 is no progress either. */
 static bool is_starved(int rc)
 {
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
 }
 
-/* The wait when submissions were not taken: what completes frees resources, so with something to
- * reap there is no wait, else a short one. Either way the caller comes again, and does not spin. */
+/* The wait after submissions that were not taken. Completions free resources: so there is no wait
+ * if there are some to reap, else a short one. Either way the caller tries again, and does not
+ * spin. */
 static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
@@ -441,8 +447,8 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A call that was not told the right number does not wait: with others at work, once more; on
- * kernels without SUBMIT_ALL, as often as it stopped behind a refused entry. */
+/* A call that submits fewer SQEs than it was told does not wait, so it is repeated: once when other
+ * threads submit too; on kernels without SUBMIT_ALL, once per refused SQE. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

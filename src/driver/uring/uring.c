@@ -1,32 +1,33 @@
 /* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
  * cancellation in uring_cancel.c.
  *
- * Entries are prepared while tasks are polled; the turn submits them all in one system call.
+ * SQEs are prepared while tasks are polled; the turn submits all of them in one system call.
  *
- * The ring of a current-thread runtime is owned by the thread that enables it, by the first poll or
- * turn: the kernel refuses all others. Only that thread prepares entries and sees completions, so
- * these need no lock. Others may close a source (which wakes the task of the operation, whose poll
- * cancels it) and poll an operation that was started on the ring's thread: they take its result, if
- * it has one, and else change its waker or request that it be cancelled. All this is ordered by the
- * source's lock.
+ * The ring of a current-thread runtime is owned by the thread that enables it, in its first poll or
+ * turn: the kernel refuses all other threads. Only the owner prepares SQEs and takes completions,
+ * so these need no lock. Another thread may close a source: that wakes the task of the operation,
+ * whose poll cancels the operation. Another thread may also poll an operation that was started by
+ * the owner: that poll takes the result, if there is one; otherwise it changes the waker or
+ * requests a cancellation. The source's lock orders all of this.
  *
- * A worker's ring is shared. Any thread prepares entries, under the driver's lock, so nobody
- * requests anything: a poll elsewhere cancels by itself. Completions are taken by one thread at a
- * time, the turner, who has `turning` from before it submits until it has handled what came.
+ * A worker's ring is shared. Any thread prepares SQEs, under the driver's lock, so there are no
+ * requests: any poll can cancel directly. One thread at a time, the turner, takes completions; it
+ * holds `turning` from before it submits until it has handled the completions.
  *
- *     who               does                                         under
+ *     thread            action                                       under
  *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
  *     the turner        arms watches, publishes, sets `asleep`       turning, driver's lock
- *                       submits what was published; sleeps           turning
+ *                       submits the published SQEs; sleeps           turning
  *                       clears `asleep`, takes completions           turning
  *                       handles one, may prepare                     turning, source's, driver's
  *
- * No entry is left behind: it is prepared before the turner publishes, and then submitted by it; or
- * after, while the turner sleeps, and then by its preparer; or while nobody sleeps, and then by the
- * next turn, for a worker turns its ring before it sleeps, and a helper does it for one that is
- * stuck. `asleep` is set under the lock, with the publishing; it is cleared without, for who sees it
- * too long makes a system call in vain. If the kernel takes nothing while the turner sleeps, it is
- * unparked, and tries again.
+ * Every SQE is submitted. An SQE prepared before the turner publishes is submitted by the turner.
+ * One prepared while the turner sleeps is submitted by the thread that prepared it. One prepared
+ * while no turner sleeps is submitted by the next turn: a worker turns its ring before it sleeps,
+ * and a helper turns the ring of a stuck worker. `asleep` is set under the lock, together with the
+ * publishing. It is cleared without the lock: a thread that still sees it set only makes a useless
+ * system call. If the kernel takes no SQE while the turner sleeps, the turner is unparked and tries
+ * again.
  */
 #include "driver/uring/uring.h"
 
@@ -36,12 +37,12 @@
 #include "driver/drivers.h"
 #include "sys/sys.h"
 
-/* 16 KiB, and as much for 1024 completions; a full queue costs a system call. */
+/* SQEs: 16 KiB, and as much again for 1024 completions. A full queue costs a system call. */
 enum { ENTRIES = 256 };
 
 /* ---- the owner ---- */
 
-/* An address that no other living thread has. */
+/* An identity of the thread: an address that no other living thread has. */
 static const void *this_thread(void)
 {
     static _Thread_local char here;
@@ -58,7 +59,7 @@ bool edo__uring_is_inherited(const edo__uring *driver)
     return driver->fork_generation != edo__sys_fork_generation();
 }
 
-/* ---- descriptors of the runtime's own ---- */
+/* ---- the runtime's own descriptors ---- */
 
 static void arm(edo__uring *driver, unsigned number)
 {
@@ -73,7 +74,7 @@ static void arm(edo__uring *driver, unsigned number)
     watch->armed = true;
 }
 
-/* Returns: whether all are armed; for some there may have been no entry. */
+/* Returns: whether all watches are armed; false if there was no SQE for one. */
 static bool arm_watches(edo__uring *driver, bool sleeps)
 {
     bool all = true;
@@ -103,7 +104,8 @@ static void be_enabled(edo__uring *driver)
     if (edo__unlikely(!edo_load_relaxed(&driver->owner))) enable(driver);
 }
 
-/* Returns: false when the kernel did not take all, and nobody would try again. */
+/* Submits for a turner that sleeps. Returns: false when the kernel did not take all SQEs, so that
+ * the turner must be woken to try again. */
 static bool submit_for_sleeper(edo__uring *driver)
 {
     if (!edo_load_relaxed(&driver->asleep) || !edo__ring_pending(&driver->ring)) return true;
@@ -125,8 +127,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* ---- completions ---- */
 
-/* A watch that ended is armed anew by the turn. What made its descriptor ready is taken, for that
- * would end it at once (a single poll, on kernels without others). */
+/* Notes the end of a watch, which the turn arms again. The event is consumed first: with a readable
+ * descriptor the new poll would end at once. (Watches end after each event on kernels without
+ * multishot polls.) */
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
@@ -141,14 +144,14 @@ static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t
 static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
 {
     unsigned kind = tag & EDO__TAG_BITS;
-    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: that is what it was
+    edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: made from this pointer
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
     else
         edo__uring_complete(driver, op, result, flags);
 }
 
-/* Each completion is given back before it is handled, so that who handles one may reap, too. */
+/* Each completion is given back before it is handled, so that the handler may itself reap. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -176,7 +179,7 @@ static _Noreturn void give_up(int error)
     edo__sys_wait_failed("io_uring", error);
 }
 
-/* Anything that the turn has not seen. What comes later raises the signal by itself. */
+/* Whether there is work that the turn has not seen. Later work raises the signal by itself. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -189,8 +192,8 @@ static void settle_signal(edo__uring *driver)
     if (is_more_to_do(driver)) edo__sys_event_set(driver->signal);
 }
 
-/* What was prepared while completions were handled is not left to the next turn, for which a
- * foreign loop may wait. */
+/* Submits SQEs that were prepared while completions were handled, because a foreign loop may wait
+ * before the next turn. */
 static void submit_rest(edo__uring *driver)
 {
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
@@ -201,7 +204,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
-    bool all_armed = arm_watches(driver, sleeps); // else an unpark would not end the wait
+    bool all_armed = arm_watches(driver,
+                                 sleeps); // without its watch an unpark would not end the wait
     int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);
@@ -212,8 +216,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Returns: where the entries end that this turn submits. Without a watch for an unpark it must not
- * sleep. */
+/* Publishes. Returns: the end of the SQEs that this turn submits. *sleeps: cleared if a watch is
+ * not armed, because an unpark would then not end the sleep. */
 static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);
@@ -225,8 +229,8 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
     return end;
 }
 
-/* What handling completions prepares, and watches that ended, are for the next turn: there is no
- * foreign loop that would wait before it. */
+/* SQEs prepared while completions are handled, and watches that ended, are left to the next turn:
+ * workers have no foreign loop that would wait before it. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
@@ -248,13 +252,13 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Each write is an edge, also before the poll is armed. The kernel signals the foreign loop late
- * when one eventfd leads to another, so that loop is told at once; if the owner sleeps in the ring
- * nevertheless, it polls that descriptor too. */
+/* Each write is an edge, also before the poll is armed. With a foreign loop, its eventfd `signal`
+ * is set directly, because a signal by way of `event` and the kernel would arrive late. If the
+ * owner sleeps in the ring nevertheless, a watch polls `signal` too. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
-    if (edo__uring_is_inherited(driver)) return; // what it would wake is the parent
+    if (edo__uring_is_inherited(driver)) return; // would wake the parent
     int signal = edo_load_relaxed(&driver->signal);
     edo__sys_event_set(signal >= 0 ? signal : driver->event);
 }
@@ -308,14 +312,15 @@ static void close_fds(edo__uring *driver)
     edo_store_relaxed(&driver->signal, -1);
 }
 
-/* In the child of a fork. The driver stays in memory, where sources and operations refer to it. */
+/* In the child of a fork. The driver stays in memory, because sources and operations refer to
+ * it. */
 static void close_inherited(edo__uring *driver)
 {
     edo__ring_forget(&driver->ring);
     close_fds(driver);
 }
 
-/* All operations have ended; what is left in the ring are polls, which use no memory of ours. */
+/* All operations have ended; the ring holds only polls, which use no memory of the program. */
 static void uring_close(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -345,8 +350,8 @@ static int open_signal(edo__uring *driver)
     return 0;
 }
 
-/* The polls of what ends a wait must be in the ring before a foreign loop sleeps. Workers turn
- * their rings themselves. */
+/* The watches must be submitted before a foreign loop sleeps. Workers turn their rings themselves,
+ * and have no descriptor for a loop. */
 static int uring_fd(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

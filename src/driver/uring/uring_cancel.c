@@ -1,5 +1,5 @@
-/* Cancelling on io_uring: at once by who may use the ring, by other threads through requests to its
- * owner. */
+/* Cancelling on io_uring: directly by threads that may use the ring, by request to its owner from
+ * others. */
 #include "driver/uring/uring.h"
 
 /* ---- requests to the owner ---- */
@@ -12,7 +12,7 @@ static void push_request(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-/* The head is read without the lock too. */
+/* Atomic stores to the head, because it is also read without the lock. */
 static void unlist(edo__uring *driver, edo__uring_request *request)
 {
     edo__uring_request *before = driver->requests;
@@ -43,9 +43,9 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* The cancel follows the operation in the queue and precedes any later one at the same address, so
- * it means no other: the operation has not been completed. Returns: false when the queue is full.
- * Usable. */
+/* Submits a cancel. It can only hit this operation, which has not completed: in the queue the
+ * cancel comes after the operation, and before any later operation at the same address. Returns:
+ * false when the queue is full. On a usable ring. */
 static bool submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
@@ -55,7 +55,7 @@ static bool submit_cancel(edo__uring *driver, const edo_op *op)
     return sqe;
 }
 
-/* The operation is still in the ring: its completion would have taken the request back. */
+/* The operation is still in the ring: its completion would have taken the request off the list. */
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
     edo__source *source = edo__uring_source_of(request->op);
@@ -68,7 +68,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* The last that came. Only the owner takes requests off, so it stays. */
+/* The latest request. It stays valid, because only the owner, this thread, takes requests off the
+ * list. */
 static edo__uring_request *look_at_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
@@ -77,7 +78,8 @@ static edo__uring_request *look_at_request(edo__uring *driver)
     return request;
 }
 
-/* The look without the lock may miss a request that comes now: its unpark brings the next look. */
+/* The load without the lock may miss a new request: the unpark that follows the request leads to
+ * another turn. */
 void edo__uring_serve_requests(edo__uring *driver)
 {
     bool served = true;
@@ -89,15 +91,15 @@ void edo__uring_serve_requests(edo__uring *driver)
 
 /* ---- cancelling ---- */
 
-/* Whoever pins a driver may use it although its runtime may end. */
+/* Unparks a driver that this thread has pinned: its runtime may be ending. */
 static void unpark_pinned(edo__uring *driver)
 {
     driver->base.ops->unpark(&driver->base);
     edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* From another thread than the owner's. The pin is taken while the operation, which keeps the
- * driver, is in its ring for sure. Returns: false without memory. */
+/* Requests a cancel, on another thread than the owner's. The pin is taken under the lock, while the
+ * parked operation still keeps the driver alive. Returns: false without memory. */
 static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
     edo__uring_request *request = edo__alloc_zeroed(sizeof *request);
@@ -133,8 +135,8 @@ static edo_poll end_cancelled(edo_op *op)
     return EDO_READY;
 }
 
-/* What the kernel has is pending until its completion; the rest ends here. What cannot be told to
- * the kernel now is tried again by the next poll. */
+/* A submitted operation is pending until its completion; any other ends here. A cancel that cannot
+ * be submitted or requested now is tried again in the next poll. */
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);

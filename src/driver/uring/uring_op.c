@@ -1,13 +1,13 @@
-/* Operations on io_uring: how they start, wait and complete.
+/* Operations on io_uring: start, wait and completion.
  *
- * An operation on a socket is tried at once when its side may be ready, and goes into the ring when
- * it is known not to be: after EAGAIN, and after a read that has met the end. What the ring does not do
- * alike on all kernels (pipes, terminals, writev) is tried, waits as a poll in the ring, and is
- * tried again.
+ * An operation on a socket is tried at once when its side may be ready. It goes into the ring when
+ * the side is known not to be: after EAGAIN, and after a read that has emptied the socket.
+ * Operations that the ring does not do alike on all kernels (pipes, terminals, writev) are tried,
+ * wait as a poll in the ring, and are tried again.
  *
- * In the ring an operation is known by its address. It waits at its side until its completion was
- * seen; so it stays where it is as long as the kernel may use it. A cancelled one does too. Several
- * on one side are the kernel's to serve.
+ * The ring identifies an operation by its address. The operation, also a cancelled one, stays
+ * parked until its completion is handled: so it does not move while the kernel may use it. The
+ * order of several operations on one side is the kernel's.
  */
 #include "driver/uring/uring.h"
 
@@ -20,7 +20,7 @@ enum {
 
 /* ---- parking ---- */
 
-/* It starts anew with the next poll. Inside a poll. */
+/* Has the operation start again in the next poll. Inside a poll. */
 static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 {
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
@@ -30,16 +30,17 @@ static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 
 /* ---- starting ---- */
 
-/* Whether the ring makes the call itself; else it only waits until one may succeed. An accept in
- * flight takes the one connection that it is for, and no more: others may accept on the socket. */
+/* Whether the ring makes the call itself; else the ring only waits until a call may succeed. An
+ * accept in the ring takes exactly one connection, so other processes may accept on the same
+ * socket. */
 static bool is_call(const edo__uring *driver, const edo__source *source, const edo_op *op)
 {
     if (edo__request_of(op) == EDO__ACCEPT) return edo_load_relaxed(&driver->accepts);
     return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
-/* Takes readiness back after a call, unless an event came since the look before it (only a driver
- * of readiness that the stream comes from counts events; it relies on these words). */
+/* Clears readiness after a call, unless an event came since `seen` was read. (Events are counted
+ * only by a readiness driver that used the stream earlier; that driver relies on these words.) */
 static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
 {
     uint32_t bits = 0;
@@ -61,7 +62,7 @@ static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
     return op->base.result != -EAGAIN;
 }
 
-/* The side is known not to be ready: the kernel need not try before it waits. */
+/* POLL_FIRST: the side is known not to be ready, so the kernel need not try before it waits. */
 static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
@@ -77,8 +78,8 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
-/* The kernel takes no event for a wake of a poll that has POLLPRI alone. Sockets wake for urgent
- * data with POLLRDBAND as well, and never hold it. */
+/* A poll for POLLPRI alone does not complete: the kernel ignores its wake. Sockets signal urgent
+ * data with POLLRDBAND as well, but never report that event, so it is added to the request. */
 static unsigned events_of(const edo_op *op)
 {
     unsigned events = (unsigned)edo__poll_of(op)->events;
@@ -101,8 +102,8 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-/* Under the source's lock: its completion may be there at once. Returns: 0, or -ENOSPC: the queue is
- * full. */
+/* Under the source's lock, because the completion may come at once. Returns: 0; -ENOSPC: the queue
+ * is full. */
 static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring_begin(driver);
@@ -116,7 +117,7 @@ static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wake
     return sqe ? 0 : -ENOSPC;
 }
 
-/* Returns: 0, -ENOSPC, or why it cannot wait. */
+/* Returns: 0; -ENOSPC; or another error, with which the operation ends. */
 static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__lock_take(&source->lock);
@@ -126,8 +127,8 @@ static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_w
     return rc;
 }
 
-/* Without an entry it tries again: completions that are reaped, by the turn or, if the ring is ours,
- * here, free some. */
+/* Without an SQE the operation tries again. Reaped completions free SQEs: the owner of the ring
+ * reaps here, other threads wait for the turn. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     int rc = try_submit(&driver->base, source, op, waker);
@@ -145,15 +146,15 @@ edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo
     return attempt(driver, source, op) ? EDO_READY : submit(driver, source, op, waker);
 }
 
-/* Whether this poll is one of the ring's runtime. */
+/* Whether this poll runs in the ring's runtime. */
 static bool is_at_home(const edo__uring *driver)
 {
     return driver->shared ? edo_current_runtime() == driver->base.runtime
                           : edo__uring_is_owner(driver);
 }
 
-/* An operation that was parked by another runtime's driver than the poller's starts anew on its
- * own. One that was parked by another worker's goes on there. */
+/* An operation parked with the driver of another runtime starts again with the poller's own driver.
+ * An operation parked with the driver of another worker goes on there. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return EDO_READY;
@@ -163,8 +164,9 @@ edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, ed
 
 /* ---- completing ---- */
 
-/* More to read, or room to write, after a completed transfer. While descriptors are short a call tells
- * so sooner than the ring. */
+/* Marks the side as ready if there may be more to read, or room to write, after a completed
+ * transfer. Also after a failed accept: in a shortage of descriptors, a direct call reports the
+ * error sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
@@ -173,9 +175,10 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
-/* A cancellation that nobody asked for is the kernel's (the thread that submitted it has ended):
- * tried again, as is what only waited. Older kernels do not wait for the connections of a socket that is
- * non-blocking: there the ring only polls it from then on. */
+/* Result for the operation. -EAGAIN starts it again: after a completed poll, and after a
+ * cancellation that was not requested, which the kernel makes when the submitting thread has ended.
+ * Older kernels do not wait for connections on a non-blocking socket: from their first EAGAIN on,
+ * the ring only polls the listener. */
 static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;
@@ -187,7 +190,7 @@ static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
     return events ? events : -EAGAIN;
 }
 
-/* A request to cancel what has completed goes with it. */
+/* The completion also frees a pending request to cancel the operation. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags)
 {
     edo__uring_request *request = NULL;

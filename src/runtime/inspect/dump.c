@@ -1,12 +1,12 @@
 /* Dumps: all tasks as text (report.h).
  *
- * A shard is locked only to take references to its tasks; then each is inspected without
- * the lock (edo_task_trace), and reported once it has been released. So no lock is held, and no task waits,
+ * A shard is locked only to take references to its tasks. Each task is then inspected without the
+ * lock (edo_task_trace), and reported after the inspection. So no lock is held, and no task waits,
  * while the user's function runs.
  *
- * Threads report the tasks that they run, before the others. A running task that no thread reported
- * has just begun, or yields all the time and is kept (state.h). It is marked WANTED, and inspected
- * again until patience ends. */
+ * Threads first report the tasks that they run. A running task that no thread has reported has just
+ * begun to run, or yields all the time and is KEPT (state.h). Such a task is marked WANTED, and
+ * inspected again and again for at most PATIENCE. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -19,15 +19,15 @@
 #include "runtime/runtimes.h"
 
 enum {
-    SPARE = 64, // places in a list for tasks that come while it is made
+    SPARE = 64, // room in a list for tasks spawned meanwhile
 };
 
-#define PATIENCE edo_ms(50)  // for tasks that run at each inspection
-#define SPIN     edo_us(200) // of it, between two times that the processor is offered to others
+#define PATIENCE edo_ms(50)  // for tasks that run at every inspection
+#define SPIN     edo_us(200) // of PATIENCE; then the processor is yielded once
 
 typedef struct dump {
     edo__reporter reporter;
-    bool is_abort; // this thread may hold any lock
+    bool is_abort; // this thread may be holding any lock
     int64_t deadline;
 } dump;
 
@@ -41,8 +41,8 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* One that holds still does so for rounds of its queue, some microseconds each: so it is not yielded
- * all the time here. */
+/* A WANTED task can be inspected for some rounds of its queue, of a few microseconds each. So this
+ * thread spins, and yields the processor only now and then. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = report_each(d, tasks, count);
@@ -54,13 +54,13 @@ static void report_tasks(dump *d, edo_task **tasks, size_t count)
         edo__sys_wait_briefly(&tries);
         since = edo__sys_now();
     }
-    /* Some of them may run for long, since the threads were asked first. */
+    /* Some tasks may have begun a long run since the threads reported. */
     if (count) edo__report_workers(&d->reporter, tasks, count);
     for (size_t i = 0; i < count; i++)
         edo__report_restless(&d->reporter, tasks[i]);
 }
 
-/* At an abort the lock may be this thread's own, and is not worth more than a wait. */
+/* At an abort this thread may hold the lock itself: so the wait has a limit. */
 static bool lock_shard(const dump *d, edo__shard *shard)
 {
     if (!d->is_abort) {
@@ -75,8 +75,8 @@ static bool lock_shard(const dump *d, edo__shard *shard)
     return true;
 }
 
-/* Under the lock. A task that yields all the time is marked WANTED until it is reported
- * (report.c). */
+/* Takes a reference. A running task, which may yield all the time, is marked WANTED until it is
+ * reported (report.c). Under the lock. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);
@@ -84,7 +84,7 @@ static edo_task *take(edo_task *task)
     return task;
 }
 
-/* Returns: how many; none when they do not fit. Under the lock. */
+/* Returns: the number of tasks; 0 when they do not fit. Under the lock. */
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;
@@ -94,7 +94,7 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
     return count;
 }
 
-/* Returns: 0; -ENOMEM when there was no memory for a list of the tasks. */
+/* Returns: 0; -ENOMEM without memory for a list of the tasks. */
 static int report_shard(dump *d, edo__worker *worker)
 {
     edo__shard *shard = &worker->shard;
@@ -169,7 +169,7 @@ static void write_to_stderr(void *context, const char *line)
 
 static edo_atomic(bool) dumps_at_abort;
 
-/* Once: a misuse that the dump itself meets ends the process without another one. */
+/* Dumps once: an abort during the dump makes no second one. */
 static void dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;
@@ -181,5 +181,5 @@ void edo__dump_prepare(void)
 {
     const char *wanted = getenv("EDO_DUMP_ON_ABORT");
     edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
-    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // by any thread, always the same
+    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // the same on every thread
 }

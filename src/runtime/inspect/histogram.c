@@ -3,9 +3,9 @@
 #include "base/base.h"
 
 enum {
-    DEFAULT_BUCKETS = 10,  // linear; this and the other defaults are Tokio's
-    DEFAULT_STEPS = 4,     // per power of two: values are known within a quarter
-    MAX_STEPS = 1024,      // as many as Tokio's
+    DEFAULT_BUCKETS = 10,  // linear; all defaults are those of Tokio
+    DEFAULT_STEPS = 4,     // per power of two: an error of at most a quarter
+    MAX_STEPS = 1024,      // as in Tokio
     MAX_BUCKETS = 1 << 16, // half a MiB per worker
 };
 
@@ -34,7 +34,7 @@ static uint64_t log_start(unsigned bits, uint32_t index)
     return ((1ULL << bits) + step) << (group - 1);
 }
 
-/* ---- either ---- */
+/* ---- both scales ---- */
 
 static int init_linear(edo__scale *scale, const edo_histogram_config *config)
 {

@@ -1,12 +1,12 @@
-/* Makers of streams and listeners, and the quarantine of the ended. All of it is guarded by the lock
- * of edo__runtimes, which the child of a fork can take. */
+/* Makers of streams and listeners, and the quarantine of ended ones. The lock of edo__runtimes,
+ * which the child of a fork can take, guards everything here. */
 #include "runtime/inspect/maker.h"
 
 #include "runtime/runtimes.h"
 
 /* ---- makers ---- */
 
-enum { NAMED_LEAKS = 16 }; // in lines of their own
+enum { NAMED_LEAKS = 16 }; // leaks logged in a line of their own
 
 struct edo__maker {
     edo__node node;
@@ -18,9 +18,9 @@ struct edo__maker {
 };
 
 static edo__node makers = { &makers, &makers };
-static uint32_t makers_generation; // of the process that filled the list
+static uint32_t makers_generation; // fork generation of the process that filled the list
 
-/* The lists of a parent may have been copied while they were changed. */
+/* Takes the lock. In the child of a fork the list, perhaps copied during a change, begins empty. */
 static void lock_makers(void)
 {
     edo__runtimes_lock();
@@ -29,8 +29,8 @@ static void lock_makers(void)
     makers_generation = generation;
 }
 
-/* The innermost async function in which the task is; of siblings, which it polls in turn, the one
- * that waits for them. */
+/* The innermost async function in which the task waits; if that is one of several siblings, the
+ * function that polls the siblings. */
 static const edo_future *innermost(const edo_future *future)
 {
     for (;;) {
@@ -70,7 +70,8 @@ void edo__maker_destroy(edo__maker *maker)
     edo__free(maker, sizeof *maker);
 }
 
-/* A copy, since it may be closed as soon as the lock is given. Returns: false when there is none. */
+/* Copies a leak, because the stream may be closed as soon as the lock is released. Returns: false
+ * when there is none. */
 static bool take_leak(const edo_runtime *runtime, edo__maker *ret_maker)
 {
     bool found = false;
@@ -120,7 +121,7 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Without a runtime nobody would empty it. */
+/* Used only while a runtime exists: the end of the last runtime empties the quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

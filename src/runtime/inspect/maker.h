@@ -1,10 +1,10 @@
-/* Makers of streams and listeners, and their memory after the end: for the reports of debug builds
- * and of edo_config.report_leaks. Any thread.
+/* Makers of streams and listeners, and the memory of ended ones: for debug builds and
+ * edo_config.report_leaks. A maker is the task, function and line that made the object. Any thread.
  *
- * A pointer to a closed stream may point to memory of another stream by then, and would act on that
- * one. So in debug builds the memory is not used again soon: it lies in a quarantine, where the word
- * of the source still says that it was closed. Under a sanitizer nothing lies there: freed memory is
- * the sanitizer's matter, and the lock of the quarantine would hide races from it.
+ * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
+ * that stream. So debug builds keep the memory of ended streams in a quarantine for a while, where
+ * the word of the source still shows that it was closed. Sanitizer builds have no quarantine: the
+ * sanitizer checks freed memory itself, and the quarantine's lock would hide races from it.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #define EDO__KEEPS_CLOSED 1
 #endif
 
-/* Of one stream or listener, from its making until its end; in the list of all. */
+/* Maker of one stream or listener, from its creation to its end; in the list of all makers. */
 typedef struct edo__maker edo__maker;
 
 #ifdef EDO_MODEL
@@ -43,20 +43,21 @@ static inline void edo__free_all_closed(void) {}
 
 #else
 
-/* Notes the stream or listener that the current task makes. kind: "stream" or "listener". NULL outside of
- * tasks, without report_leaks and without memory. */
+/* Notes the stream or listener that the current task makes. kind: "stream" or "listener". Returns:
+ * NULL outside of tasks, without report_leaks and without memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
-/* It has ended. NULL is ignored. */
+/* Ends the maker of an ended stream or listener. NULL is ignored. */
 void edo__maker_destroy(edo__maker *maker);
 
-/* Logs what a runtime's tasks made and nobody ended. */
+/* Logs the streams and listeners that tasks of a runtime have leaked. */
 void edo__makers_report(const edo_runtime *runtime);
 
-/* Frees the memory of a stream or a listener that has ended, perhaps later. */
+/* Frees the memory of an ended stream or listener; in debug builds after its time in the
+ * quarantine. */
 void edo__free_closed(void *memory, size_t size);
 
-/* Frees what waits for that, of all runtimes. */
+/* Frees all memory in the quarantine, of all runtimes. */
 void edo__free_all_closed(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reading what others count: worker.h, registry.c, the drivers, the pools, task.h. */
+/* Metrics: reads the counters of workers, registry, drivers, pools and tasks. */
 #include <edo/metrics.h>
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "runtime/pool/blocking.h"
 #include "runtime/runtime.h"
 
-/* The caller's struct may be an older, shorter one, or a newer one. */
+/* The caller's struct may be that of an older version, and shorter, or of a newer one. */
 static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_size)
 {
     size_t shared = ret_size < our_size ? ret_size : our_size;
@@ -16,7 +16,7 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
 
 /* ---- a worker ---- */
 
-/* A driver may end meanwhile. */
+/* Counters of a worker's driver, under the lock because the driver may end meanwhile. */
 static edo__io_counters io_of(edo__worker *worker)
 {
     edo__io_counters io;
@@ -65,14 +65,14 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 
 /* ---- the runtime ---- */
 
-/* Tasks handed to a worker and not taken yet. Nothing orders the two counts. */
+/* Number of tasks handed to a worker and not taken yet. The two counts are not ordered. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
     return handed > taken ? handed - taken : 0;
 }
 
-/* Alive before spawned, so that it is not more. */
+/* Alive tasks are read before spawned ones, so that they are never more. */
 static void add_worker(edo_metrics *sum, edo__worker *worker)
 {
     edo_worker_metrics metrics = read_worker(worker);

@@ -10,7 +10,7 @@ static void record(edo__worker *worker, unsigned kind, int64_t duration)
     edo_add_counter(&histogram[bucket], 1);
 }
 
-/* A wake during an inspection leaves no moment of queueing. */
+/* queued_at is 0 when the task was woken during an inspection. */
 static void note_begin(edo__worker *worker, edo__task_counts *counts, int64_t start)
 {
     edo_add_counter(&counts->polls, 1);
@@ -31,7 +31,7 @@ int64_t edo__observe_begin(edo__worker *worker, edo_task *task)
     return start;
 }
 
-/* One that yields is queued by its poller, from here on. */
+/* Notes the end of a poll. A task that yields is queued by its poller now. */
 static void note_end(const edo__worker *worker, edo__task_counts *counts, int64_t start,
                      int64_t end)
 {

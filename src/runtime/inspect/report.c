@@ -54,7 +54,7 @@ static long long milliseconds_since(const edo__reporter *t, int64_t moment)
     return passed > 0 ? passed / edo_ms(1) : 0;
 }
 
-/* ---- the workers, and the tasks that run ---- */
+/* ---- workers and running tasks ---- */
 
 static bool is_told(const edo__reporter *t, uint64_t id)
 {
@@ -98,7 +98,7 @@ void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count)
         edo__worker *worker = t->runtime->workers[i];
         if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
         if (edo__snapshot_take(&t->snapshot, worker) < 0)
-            edo__say(t, "worker %u runs a task, and its thread does not say which", i);
+            edo__say(t, "worker %u runs a task; its thread does not report which", i);
         else if (s->is_polling && !is_told(t, s->id) && (!tasks || is_among(s->id, tasks, count)))
             tell_running(t, worker);
     }
@@ -116,12 +116,12 @@ void edo__report_runtime(edo__reporter *t)
              (unsigned)edo_load_relaxed(&runtime->stuck_count));
 }
 
-/* ---- one task that does not run ---- */
+/* ---- one task that is not running ---- */
 
-/* Returns: whether there is room now for as many lines as there were. */
+/* Makes room for more lines than the last inspection had. Returns: whether there was memory. */
 static bool make_room(edo__reporter *t)
 {
-    size_t capacity = 2 * t->line_count; // it may grow until the next look
+    size_t capacity = 2 * t->line_count; // more than needed: the backtrace may have grown
     edo_trace_line *lines = edo__alloc(capacity * sizeof *lines);
     if (!lines) {
         t->rc = -ENOMEM;
@@ -138,7 +138,7 @@ typedef struct look {
     const edo_task *task;
 } look;
 
-/* While the task is inspected. */
+/* During the inspection of the task. */
 static void note(void *context, const edo_trace_line *line)
 {
     look *l = context;
@@ -189,7 +189,7 @@ static void tell_seen(edo__reporter *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
-/* The task may be WANTED, without an inspection. */
+/* Drops a task that was not inspected, and may still be WANTED. */
 static void leave(edo_task *task)
 {
     edo__state_unwant(&task->state);
@@ -209,7 +209,7 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
     return true;
 }
 
-/* By the function, not by its name, which may be gone. */
+/* Names the function instead of the task, whose name may no longer be valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_told(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))

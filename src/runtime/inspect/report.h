@@ -1,8 +1,8 @@
-/* The text of a dump: lines for a runtime, and for each of its tasks. dump.c has the order, and the
+/* The text of a dump: lines for a runtime, and for each of its tasks. dump.c has the order and the
  * locks.
  *
- * A task's memory stays by a reference; its name is the user's, and is read only while the task cannot
- * end. Threads report the tasks that they run (snapshot.h). */
+ * A reference keeps the memory of a task. The name belongs to the user, so it is read only while
+ * the task cannot end. Threads report the tasks that they run (snapshot.h). */
 #pragma once
 
 #include <edo/dump.h>
@@ -11,12 +11,11 @@
 #include "runtime/inspect/snapshot.h"
 
 enum {
-    EDO__REPORTER_LINES = 64, // of a backtrace, without more memory
-    EDO__REPORTER_SEEN =
-        256, // running tasks that are reported once; beyond that some are named twice
+    EDO__REPORTER_LINES = 64, // lines of a backtrace without allocated memory
+    EDO__REPORTER_SEEN = 256, // running tasks kept in mind; further ones may be named twice
 };
 
-/* One dump's; only its thread touches it. */
+/* State of one dump; only the dumping thread touches it. */
 typedef struct edo__reporter {
     edo_runtime *runtime;
     edo_dump_fn *write;
@@ -31,25 +30,25 @@ typedef struct edo__reporter {
     int64_t poll_start;
     char name[EDO__SNAPSHOT_NAME];
     edo_trace_line few[EDO__REPORTER_LINES], *lines;
-    size_t line_capacity, line_count; // the count may be larger: the rest was not kept
+    size_t line_capacity, line_count; // a count above the capacity: further lines were not kept
 } edo__reporter;
 
 void edo__reporter_init(edo__reporter *t, edo_runtime *runtime, edo_dump_fn *write, void *context);
 
-/* Returns: 0, or -ENOMEM when lines were not kept. */
+/* Returns: 0; -ENOMEM when lines were not kept. */
 int edo__reporter_deinit(edo__reporter *t);
 
-/* One line. */
+/* Writes one line. */
 void edo__say(edo__reporter *t, const char *format, ...) EDO_PRINTF(2, 3);
 
 void edo__report_runtime(edo__reporter *t);
 
-/* Tasks that workers run. tasks: the only ones to report; NULL: any. */
+/* Reports the tasks that workers run. tasks: the only tasks to report; NULL: any. */
 void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count);
 
-/* A task that does not run, with a reference.
- * Returns: false when it runs; else that is done with, and the reference given back. */
+/* Reports a task that is not running. Returns: false when it is running; else true, and the
+ * caller's reference is dropped. */
 bool edo__report_task(edo__reporter *t, edo_task *task);
 
-/* A task that runs at each inspection. Gives the reference back. */
+/* Reports a task that ran at every inspection. Drops the caller's reference. */
 void edo__report_restless(edo__reporter *t, edo_task *task);

@@ -7,9 +7,9 @@
 #include "task/trace.h"
 
 enum {
-    OWN_FRAMES = 2,   // on top of the stack: capture() and what it calls
-    HANDLER = 2,      // the handler below them, and the return from it
-    SHOWN_DEPTH = 40, // what is deeper is indented no more
+    OWN_FRAMES = 2,   // top of the stack: capture() and its callee
+    HANDLER = 2,      // below them: the handler and the return from it
+    SHOWN_DEPTH = 40, // deeper lines are not indented further
 };
 
 #define PATIENCE edo_ms(100) // for a thread that may be in a system call
@@ -23,8 +23,8 @@ static void note_line(void *context, const edo_trace_line *line)
         s->more_lines++;
 }
 
-/* In edo_block_in_place the thread has laid down its worker, but the task is the worker's all the
- * same. */
+/* The task that this thread is polling. In edo_block_in_place() the thread has left its worker, but
+ * the worker still has the task. */
 static const edo_task *task_here(const edo__worker *worker)
 {
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return worker->cx.task;

@@ -1,4 +1,4 @@
-/* A worker is stuck: which task it is, and where. */
+/* Reports of stalls: the task that occupies a worker, and its place. */
 #include "runtime/inspect/stall.h"
 
 #include "runtime/hooks.h"
@@ -37,15 +37,16 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
     edo__hooks_each(runtime, stall, &stall);
 }
 
-/* A thread that does not answer may do so later: on a busy machine it gets no time, and in a system
- * call that nothing interrupts it sees no signal. Each try keeps the monitor for a while, so they come
- * at ever longer intervals. One that is about to begin the poll is asked again at the next look. */
+/* A thread that does not respond may do so later: on a busy machine it gets no processor, and in an
+ * uninterruptible system call it sees no signal. Each attempt occupies the monitor for a while, so
+ * the intervals grow. A thread that is just about to poll is asked again at the monitor's next
+ * check. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;
     if (edo__snapshot_take(&s, worker) < 0) {
         edo__log(EDO_LOG_WARN,
-                 "%s: a task has kept worker %u for %lld ms; its thread does not say which",
+                 "%s: a task has kept worker %u for %lld ms; its thread does not report which",
                  worker->runtime->config.name, worker->index, (long long)(duration / edo_ms(1)));
         return 2 * duration;
     }

@@ -3,8 +3,9 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Has a kept task requeued, so that it can be inspected: at once, if this thread is its only poller
- * and does not poll it, or in its next yields. A hook may inspect while its task is in hand. */
+/* Has a KEPT task requeued, so that it can be inspected. If this thread is its only possible
+ * poller, and is not polling it, the task is requeued at once; otherwise by its next yields.
+ * (`in_hand`: a hook may inspect the very task that is about to be polled.) */
 static void requeue_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;

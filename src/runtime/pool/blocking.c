@@ -11,8 +11,8 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Files: more threads than a disk has use for, far fewer than would exhaust memory when a server
- * behind a network file system hangs. Look-ups: they wait for others, and are few. */
+/* Numbers of threads. Files: more than a disk can use, but far too few to exhaust memory when the
+ * server of a network file system hangs. Look-ups: they are few, and wait for servers. */
 static const edo_pool_config usual_pools[] = {
     { .name = "user" },
     { .name = "files", .max_threads = FILES_MAX_THREADS },
@@ -83,7 +83,7 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* They go only once it is closed, under the lock. */
+/* The pools are freed only after `closed` was set under the lock. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -108,7 +108,7 @@ void edo__blocking_close(edo_runtime *runtime)
     blocking->closed = true;
     edo_store_relaxed(&blocking->user, NULL);
     edo__lock_give(&blocking->lock);
-    bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use them
+    bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use the pools
     for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
         next = pool->next;
         edo__pool_close(pool, false);
@@ -123,9 +123,10 @@ static int user_pool(edo_runtime *runtime, edo_pool **ret_pool)
     return *ret_pool ? 0 : edo_runtime_pool(runtime, usual_pools[0].name, ret_pool);
 }
 
-/* ---- bringing a job, and taking it back ---- */
+/* ---- submitting a job, and leaving the pool ---- */
 
-/* A runtime outlives its operations, and so do its own pools. */
+/* Takes a reference to a pool of no runtime or another runtime. The runtime's own pools outlive its
+ * operations anyway. */
 static int hold_pool(edo_op *job, edo_pool *pool, const edo_cx *cx)
 {
     if (pool->runtime == cx->runtime) return 0;
@@ -147,7 +148,7 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     int rc = hold_pool(job, pool, cx);
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
-    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // for its thread
+    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // see pool.h
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;
@@ -169,7 +170,7 @@ static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
     return edo__op_finish(op, cx, op->base.result);
 }
 
-/* Returns: 0, or why the operation ends here. */
+/* Returns: 0, or the error with which the operation ends. */
 static int begin(edo_op *op, edo_cx *cx)
 {
     edo_pool *pool = edo__job_of(op)->pool;
@@ -230,7 +231,7 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
     return edo__spawn(ret_task, options, site, &op.object);
 }
 
-/* ---- jobs that detach ---- */
+/* ---- detached jobs ---- */
 
 void edo__detached_init(edo__detached *job, edo_blocking_fn run, void (*release)(edo__detached *))
 {

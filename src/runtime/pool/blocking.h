@@ -1,22 +1,23 @@
-/* Blocking work, as the rest of the library sees it: the pools of a runtime, and jobs that detach. */
+/* Blocking work, for the rest of the library: the pools of a runtime, and detached jobs. */
 #pragma once
 
 #include <edo/blocking.h>
 
 #include "runtime/pool/pools.h"
 
-/* What the runtime's pools do, in all. Any thread, also while they end, or have ended. */
+/* Sums of the statistics of the runtime's pools. Any thread, also during and after the pools'
+ * end. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
-/* Ends the pools of a runtime: all its tasks have ended, or were given up. Joins their threads, but
- * for those that are inside of a job: these end by themselves. */
+/* Ends the pools of a runtime whose tasks have ended or were given up. Joins their threads, except
+ * those that are running a job: these end by themselves. */
 void edo__blocking_close(edo_runtime *runtime);
 
-/* ---- jobs that detach ----
+/* ---- detached jobs ----
  *
- * For work without outside effect that may take long, such as looking up a name. The job owns all
- * that it reads and writes, on the heap. An operation that is cancelled leaves it to itself and
- * answers -ECANCELED at once, so a time limit on it holds.
+ * For long work without outside effects, such as a look-up of a name. The job lies on the heap and
+ * owns all that it reads and writes. A cancelled operation abandons its job and answers -ECANCELED
+ * at once, so a time limit on the operation holds.
  *
  *     struct lookup { edo__detached head; char name[...]; ... };
  *
@@ -34,23 +35,24 @@ void edo__blocking_close(edo_runtime *runtime);
  *         int64_t result;
  *         edo__detached *job = lookup_of(op)->job;
  *         if (edo__detached_poll(&job, pool, cx, &result) == EDO_PENDING) return EDO_PENDING;
- *         if (job) { take what it found; free_lookup(job); }
+ *         if (job) { take its result; free_lookup(job); }
  *         return edo__op_finish(op, cx, result);
  *     }
  */
 typedef struct edo__detached {
-    edo_op op; // with the pool; data: this
+    edo_op op; // submitted to the pool; arg: this struct
     void (*release)(struct edo__detached *);
-    uint8_t is_abandoned, reserved[7]; // the pool's lock
+    uint8_t is_abandoned, reserved[7]; // pool's lock
 } edo__detached;
 
-/* run(job) makes the result; its work must touch nothing but the job. release(job) frees an
- * abandoned one, on a thread of the pool or on that of the poll, without locks held. */
+/* Initialises a job. run(job) computes the result, and must touch no memory except the job's.
+ * release(job) frees an abandoned job, on a thread of the pool or on the polling thread, without
+ * locks held. */
 void edo__detached_init(edo__detached *job, edo_blocking_fn run,
                         void (*release)(edo__detached *job));
 
-/* Polls the job for the operation that made it: inside its poll, each time; uses no budget.
- * pool: one of the runtime's own, always the same.
- * Returns: EDO_READY with *ret_result. *job is untouched, and is the caller's to free; or it is set
- * to NULL: the poll was cancelled (-ECANCELED) before the job's end, which frees itself. */
+/* Polls the job, in every poll of the operation that made it; uses no budget. pool: a pool of the
+ * runtime, the same in all polls.
+ * Returns: EDO_READY with *ret_result, and the caller frees *job. If the operation was cancelled
+ * before the job's end (-ECANCELED), *job is set to NULL: the job frees itself. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

@@ -1,4 +1,4 @@
-/* The queue of a pool: jobs on their way to a thread and back. */
+/* The queue of a pool: jobs from their submission to their end. */
 #include "runtime/pool/pool.h"
 
 #include <stdio.h>
@@ -86,7 +86,8 @@ static void unlink_job(edo_pool *pool, edo_op *job)
         pool->waiters--;
 }
 
-/* The result is the poll's from the store on. Release: partner of the load in edo__pool_poll. */
+/* From the store on the job belongs to its poll. Release: the partner is the load in
+ * edo__pool_poll. */
 static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
@@ -101,8 +102,8 @@ static bool has_place(const edo_pool *pool)
     return pool->queued < pool->config.max_queue;
 }
 
-/* Fills the queue from those that wait for a place. One edo_pool_room() at a time: it holds no
- * place, so the next one ends when one more job has left the queue. */
+/* Fills the queue with jobs that wait for a place. Ends at most one edo_pool_room(), which takes no
+ * place: the next one ends when another job has left the queue. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;
@@ -117,7 +118,7 @@ static void promote(edo_pool *pool, edo__wakes *wakes)
     }
 }
 
-/* ---- what threads do with them; under the lock ---- */
+/* ---- jobs and threads; under the lock ---- */
 
 void edo__pool_call(edo_pool *pool, edo__after *after)
 {
@@ -127,7 +128,7 @@ void edo__pool_call(edo_pool *pool, edo__after *after)
         edo__list_remove(&thread->idle_link);
         pool->idle_count--;
         edo_add_relaxed(&thread->callers, 1);
-        edo_store_relaxed(&thread->called, 1); // the lock orders all that matters
+        edo_store_relaxed(&thread->called, 1); // relaxed: the lock orders it
         after->called = thread;
     } else if (pool->thread_count < pool->config.max_threads && !pool->refused) {
         pool->thread_count++;
@@ -161,7 +162,7 @@ static edo__detached *detached_of(edo_op *job)
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after)
 {
     pool->running--;
-    edo__job_of(job)->progress = 1; // it was run
+    edo__job_of(job)->progress = 1; // fn was run
     if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
         after->abandoned = detached_of(job);
     else
@@ -175,7 +176,7 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
     edo__wakes_commit(&after->wakes);
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
-        edo_plain_read(&after->called->pool); // for the checker: the call has touched the thread
+        edo_plain_read(&after->called->pool);        // for the checker: the last access
         edo_sub_release(&after->called->callers, 1); // partner: the load in join_thread
     }
     if (after->start) edo__pool_start_thread(pool);
@@ -195,9 +196,10 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
     edo__wakes_commit(&wakes);
 }
 
-/* ---- what polls do with them ---- */
+/* ---- jobs and polls ---- */
 
-/* A room that there is already needs no wait; the caller's poll sees it at once. */
+/* Puts a job into a list. An edo_pool_room() that finds a place ends at once: the caller's poll
+ * sees that. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;
@@ -220,14 +222,15 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
         return -ESHUTDOWN;
     }
     enter(pool, job);
-    pool->refused = false; // there may be threads again
+    pool->refused = false; // the system may have threads again
     edo__pool_call(pool, &after);
     edo__lock_give(&pool->lock);
     edo__pool_after(pool, &after);
     return 0;
 }
 
-/* Returns: whether the operation ends here. Under the lock. */
+/* Cancels a job. Returns: whether the operation ends here; else the running job is waited for.
+ * Under the lock. */
 static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
 {
     if (stage_of(job) != EDO__JOB_RUNNING) {
@@ -265,7 +268,7 @@ edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone)
     return ends ? EDO_READY : EDO_PENDING;
 }
 
-/* ---- ending, looking ---- */
+/* ---- the end, statistics ---- */
 
 static void check_not_mine(edo_pool *pool)
 {
@@ -294,7 +297,8 @@ int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool)
 void edo_pool_destroy(edo_pool *pool)
 {
     if (!pool || pool->fork_generation != edo__sys_fork_generation()) return;
-    if (pool->runtime) edo__misuse("edo_pool_destroy", "the pool is its runtime's");
+    if (pool->runtime)
+        edo__misuse("edo_pool_destroy", "the pool belongs to a runtime, which ends it");
     check_not_mine(pool);
     edo__pool_close(pool, true);
     edo__pool_unref(pool);

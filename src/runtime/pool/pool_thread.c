@@ -1,15 +1,16 @@
-/* The threads of a pool: started on need, idle for a while, joined by the next that ends. */
+/* The threads of a pool: started on demand, idle for a while, joined by the next thread that
+ * ends. */
 #include "runtime/pool/pool.h"
 
 #include "runtime/pool/pool_thread.h"
 #include "base/base.h"
 #include "task/task.h"
 
-/* ---- one step: the end of a job, the next one ---- */
+/* ---- one step: the end of a job, the begin of the next ---- */
 
 typedef enum step { RUN, AGAIN, SLEEP, END } step;
 
-/* Under the lock: a thread that was called, or is new, is here. */
+/* Notes the arrival of a thread that was called or is new. Under the lock. */
 static void arrive(edo__pool_thread *self)
 {
     if (!edo_load_relaxed(&self->called)) return;
@@ -17,18 +18,18 @@ static void arrive(edo__pool_thread *self)
     self->pool->coming--;
 }
 
-/* Under the lock. A room that was told has left the queue as it was: then there may be more. */
+/* Under the lock. AGAIN: the take has ended an edo_pool_room(), and there may be more of them. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
     if (edo__pool_has_work(pool)) return AGAIN;
     if (pool->closed) return END;
-    edo__list_push(pool->idle.next, &self->idle_link); // before the first: the last to sleep
+    edo__list_push(pool->idle.next, &self->idle_link); // at the front: called first
     pool->idle_count++;
     return SLEEP;
 }
 
-/* job: the one that has ended with that result, or NULL; then the one to run. */
+/* job: the job that has ended with `result`, or NULL; on return, the next job to run. */
 static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 {
     edo_pool *pool = self->pool;
@@ -47,7 +48,7 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 
 /* ---- sleeping ---- */
 
-/* Who has called it may not have left it so far; a few instructions. */
+/* Frees a thread once its callers have left it, which takes a few instructions. */
 static void free_thread(edo__pool_thread *thread)
 {
     uint32_t tries = 0;
@@ -63,8 +64,8 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* Under the lock: its time is over. Returns: END, and the thread that ended before it, to be joined;
- * AGAIN if work has come in this very moment. */
+/* Ends an idle thread after keep_alive; under the lock. Returns: END, with the thread that ended
+ * before, which is to be joined; AGAIN if work has just arrived. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
@@ -78,8 +79,8 @@ static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
     return END;
 }
 
-/* After a wait that may have ended for no reason; under the lock a call and the end of the time
- * cannot miss each other. */
+/* Decides after a wait, which may have ended spuriously. The lock orders a call and the end of the
+ * time: none misses the other. */
 static step look(edo__pool_thread *self, int64_t until)
 {
     edo__pool_thread *before = NULL;
@@ -109,7 +110,7 @@ static step sleep_until_called(edo__pool_thread *self)
 
 /* ---- a thread's life ---- */
 
-/* Where a runtime's hooks for the start and the stop of threads belong. */
+/* Lists the thread, and tells the pool's end that it has started. */
 static void enter_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -124,7 +125,7 @@ static void enter_thread(edo__pool_thread *self)
     if (closed) edo__sys_futex_wake(&pool->arrivals);
 }
 
-/* After this, unless it was let go, its joiner may free it. */
+/* Last step of a thread. Afterwards its joiner may free it; a detached thread frees itself. */
 static void leave_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -158,7 +159,7 @@ static void *run_thread(void *arg)
 
 /* ---- starting ---- */
 
-/* With other threads there, the jobs wait for those. */
+/* Notes a failed start. Jobs fail only if the pool has no other thread to wait for. */
 static void fail_start(edo_pool *pool, int error)
 {
     edo__lock_take(&pool->lock);
@@ -188,7 +189,7 @@ void edo__pool_start_thread(edo_pool *pool)
     fail_start(pool, rc);
 }
 
-/* ---- the end of all ---- */
+/* ---- the pool's end ---- */
 
 static void call_idle_threads(edo_pool *pool)
 {
@@ -202,7 +203,8 @@ static void call_idle_threads(edo_pool *pool)
     }
 }
 
-/* Under the lock, which it gives meanwhile. A thread that starts is in no list so far. */
+/* Waits for a thread that is being started, which is in no list yet. Under the lock, which is
+ * released meanwhile. */
 static void wait_for_starting(edo_pool *pool)
 {
     while (pool->starting) {
@@ -213,7 +215,8 @@ static void wait_for_starting(edo_pool *pool)
     }
 }
 
-/* Takes the first thread from the pool. Returns: it, to be joined, or NULL if it was let go. */
+/* Takes the first thread from the pool. Returns: the thread, to be joined, or NULL if it was
+ * detached. */
 static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
 {
     edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);

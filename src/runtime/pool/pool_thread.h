@@ -6,5 +6,5 @@
 /* Starts the thread that edo__pool_call() has counted. */
 void edo__pool_start_thread(edo_pool *pool);
 
-/* Waits for the end of all threads but those let go. */
+/* Ends all threads and waits for them; without `wait`, detaches threads that are running a job. */
 void edo__pool_end_threads(edo_pool *pool, bool wait);

@@ -1,4 +1,4 @@
-/* The pools of a runtime, as it keeps them. */
+/* The pools of a runtime: a part of the runtime's struct. */
 #pragma once
 
 #include <edo/blocking.h>
@@ -8,14 +8,14 @@
 
 /* Part of a runtime. Any thread. */
 typedef struct edo__blocking {
-    edo_atomic(uint32_t) jobs; // operations of the runtime's tasks that are with a pool
+    edo_atomic(uint32_t) jobs; // operations of the runtime's tasks that wait for a pool
     edo__lock lock;
     edo_pool *first;             // its pools; the lock
-    edo_atomic(edo_pool *) user; // the one called "user", once it exists
+    edo_atomic(edo_pool *) user; // the pool "user", once it exists
     bool closed;                 // the lock
 } edo__blocking;
 
-/* Whether a task of the runtime waits for a job, so that a test clock must not go on by itself. The
+/* Whether a task of the runtime waits for a job; a test clock must not advance by itself then. The
  * count falls only when the task has taken the result. */
 static inline bool edo__blocking_is_busy(const edo__blocking *blocking)
 {

@@ -1,4 +1,4 @@
-/* The clock of a runtime: the monotonic one, or a test clock that stands still. */
+/* The clock of a runtime: the monotonic clock, or a test clock that can be paused. */
 #include "runtime/time/clock.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
@@ -66,9 +66,9 @@ bool edo__clock_skip(edo_runtime *runtime)
     return true;
 }
 
-/* ---- following another one ---- */
+/* ---- following another clock ---- */
 
-/* Offset between the monotonic clock and that of the runtime that this thread has entered. */
+/* Offset of this thread's edo_now() from the monotonic clock. */
 static int64_t offset_of_thread(void)
 {
     const edo_runtime *runtime = edo__self.runtime;
@@ -117,8 +117,9 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
     return rc;
 }
 
-/* Wakes all workers after a change of the clock. A paused clock may skip at once when all is idle, or has
- * been advanced. Sleepers have disregarded the timers of a clock that resumes. */
+/* Wakes all workers after a change of the clock. A paused clock may have to skip at once, because
+ * the runtime is idle or the clock was advanced. After a resume, sleepers have to regard timers
+ * again, which they ignored while the clock was paused. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)

@@ -5,18 +5,20 @@
 
 static inline bool edo__clock_is_paused(const edo_runtime *runtime)
 {
-    return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // with what it stands at
+    return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // acquires `frozen`
 }
 
-/* Whether a paused clock has been advanced, and has not arrived yet. */
+/* Whether a paused clock was advanced and has not reached its target yet. */
 bool edo__clock_is_moving(const edo_runtime *runtime);
 
-/* One step towards where it is to go: so deadlines are met in their order. */
+/* Moves a paused clock one step towards its target, at most to the next deadline: so timers fire in
+ * order. */
 void edo__clock_step(edo_runtime *runtime);
 
-/* All is idle: a paused clock is to go on to the next deadline. Returns: whether there is one. */
+/* Sets the target of a paused clock to the next deadline, when the runtime is idle. Returns:
+ * whether there is a deadline. */
 bool edo__clock_skip(edo_runtime *runtime);
 
-/* Has the clock of a runtime without threads, which runs, go on from this thread's edo_now(). Its
- * owner, outside of turns. */
+/* Sets the running clock of a runtime without threads to this thread's edo_now(). The owner,
+ * outside of turns. */
 void edo__clock_follow(edo_runtime *runtime);

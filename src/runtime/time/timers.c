@@ -1,18 +1,17 @@
-/* The one timer of each task.
+/* Timers of tasks, one per task.
  *
- * It lies in the wheel of the worker that armed it, which the task remembers (EDO__WORKER_WHEEL). Only
- * the task's poller arms and disarms it; the thread of any worker may fire it, for helpers fire the
- * wheels of workers that are stuck, and under a test clock whoever is awake fires all. A wheel's
- * lock guards its links; without one, where there is one thread only.
+ * A timer lies in the wheel of the worker that armed it, whose number the task stores
+ * (EDO__WORKER_WHEEL). Only the task's poller arms and disarms the timer. The thread of any worker
+ * may fire it: helpers fire the wheels of stuck workers, and under a test clock any awake worker
+ * fires all wheels. The wheel's lock guards the links, except in a runtime with one thread.
  *
- * Firing prepares the task's wake under the lock, and only then lets the timer go (release on
- * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
- * any more, and may end the task; unless the wake owns the queue entry, and then the task cannot
- * end before it was queued. */
+ * Firing first prepares the task's wake, under the lock, and then clears pprev (release). A poller
+ * that finds pprev clear (acquire) knows that the timer is no longer used, and may end the task. If
+ * the wake owns the queue entry, the task cannot end before that entry is pushed and polled. */
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
 
-enum { LEAST_FIRED = 64 }; // per firing: more than a turn polls by default
+enum { LEAST_FIRED = 64 }; // timers per firing; more than the default polls of a turn
 
 static void lock_wheel(edo__worker *of)
 {
@@ -29,7 +28,8 @@ static edo__worker *worker_of_wheel(const edo_task *task)
     return task->runtime->workers[task->head.private_[EDO__WORKER_WHEEL]];
 }
 
-/* Disarms the timer unless it is early enough. Returns: whether it stays armed. */
+/* Disarms the timer, unless it fires at the deadline or before. Returns: whether the timer stays
+ * armed. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
     if (!edo__timer_is_armed(&task->timer)) return false;
@@ -42,12 +42,12 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* The timer moves only when it must fire earlier. A timer that fires too early costs one poll per period
- * of a limit that is always renewed. It goes into the poller's own wheel, whose thread is awake: no
- * wait needs to be cut short. */
+/* A timer is moved only if it has to fire earlier: a limit that is always renewed costs one useless
+ * poll per period. The timer moves into the wheel of the poller's worker, which is awake: no sleep
+ * has to be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
-    if (deadline < 0) deadline = 0; // long past; INT64_MIN is for take_out
+    if (deadline < 0) deadline = 0; // long past; INT64_MIN has a meaning for take_out
     if (take_out(task, deadline)) return;
     task->head.private_[EDO__WORKER_WHEEL] = (uint16_t)worker->index;
     lock_wheel(worker);
@@ -90,9 +90,10 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     return first;
 }
 
-/* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
- * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
- * to stay in the caches until their tasks are polled. */
+/* Number of timers that may fire now. Timers without room in the ring stay in the wheel, in their
+ * order, ahead of tasks that become ready in the meantime. LEAST_FIRED timers always fire, so that
+ * a full ring cannot delay timers for long; these are few enough to stay in the caches until their
+ * tasks are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;

@@ -1,11 +1,11 @@
-/* The one timer of each task. */
+/* Timers of tasks, one per task. */
 #pragma once
 
 #include "runtime/runtime.h"
 
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline);
 
-/* Makes the task's timer fire at the deadline, or before. The poller. */
+/* Has the task's timer fire at the deadline or before. The poller. */
 static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline != EDO_NEVER) edo__timer_set_slow(worker, task, deadline);
@@ -13,18 +13,19 @@ static inline void edo__timer_set(edo__worker *worker, edo_task *task, int64_t d
 
 void edo__timer_cancel_slow(edo_task *task);
 
-/* The task has ended. The poller. */
+/* Disarms the timer of a task that has ended. The poller. */
 static inline void edo__timer_cancel(edo_task *task)
 {
     if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
 }
 
-/* The clock of a worker without threads has jumped: each timer fires, and its task arms it anew.
- * Owner. */
+/* Fires all timers after a jump of the clock; their tasks arm them again. Only in a runtime without
+ * threads. Owner. */
 void edo__timers_restart(edo__worker *of);
 
-/* The next look that a worker's wheel needs; INT64_MAX: none. */
+/* Moment at which a worker's wheel has to be fired next; INT64_MAX: none. */
 int64_t edo__timers_next(edo__worker *of);
 
-/* Fires what is due in a worker's wheel; the tasks are queued with `worker`, whose thread calls. */
+/* Fires the due timers of a worker's wheel; the tasks are queued with `worker`, on whose thread
+ * this runs. */
 void edo__fire_timers(edo__worker *worker, edo__worker *of);

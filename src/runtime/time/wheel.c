@@ -15,8 +15,9 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* The highest group of eight bits in which the tick differs from now: the groups above it agree, so
- * in its level the timer's slot lies ahead of the wheel's, and no level wraps around. */
+/* Level of a timer: the highest group of eight bits in which its tick differs from now. The groups
+ * above agree, so in that level the timer's slot lies ahead of the wheel's, and no level wraps
+ * around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
     uint64_t differing = (now ^ tick) | SLOT_MASK;
@@ -28,7 +29,7 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-/* The timer's list in its slot. Any function that scatters timers will do. */
+/* The timer's list in its slot: any function that scatters timers. */
 static unsigned list_of(const edo__timer *timer)
 {
     return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
@@ -37,7 +38,7 @@ static unsigned list_of(const edo__timer *timer)
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
-    if (tick < wheel->tick) tick = wheel->tick; // overdue: into the slot of the next expiry
+    if (tick < wheel->tick) tick = wheel->tick; // overdue: goes into the slot of the next expiry
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
@@ -91,7 +92,7 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     edo_store_relaxed(&timer->pprev, NULL);
 }
 
-/* Returns: the first occupied slot of a level, from one on; or NO_SLOT. */
+/* First occupied slot of a level, beginning at slot `from`; or NO_SLOT. */
 static int first_occupied(const uint64_t *words, unsigned from)
 {
     unsigned i = from / WORD_BITS;
@@ -103,7 +104,8 @@ static int first_occupied(const uint64_t *words, unsigned from)
     return (int)(i * WORD_BITS) + __builtin_ctzll(word);
 }
 
-/* The first occupied slot in time, which lies in the lowest occupied level. *ret_tick: its beginning. */
+/* The earliest occupied slot, which lies in the lowest occupied level. *ret_tick: its first
+ * tick. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
@@ -126,7 +128,8 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Exact in the lowest level. Above it: the slot's beginning, at which it is spread. */
+/* Exact in the lowest level. In a higher level: the begin of the slot, at which the slot is
+ * spread. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -136,7 +139,7 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
-/* Takes one timer of each list. Returns: false when all are empty. */
+/* Spreads one timer of each list. Returns: false when all lists are empty. */
 static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
 {
     bool any = false;
@@ -145,7 +148,7 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
         if (!timer) continue;
         any = true;
         lists[i] = timer->next;
-        __builtin_prefetch(timer->next); // arrives during the turns of the other lists
+        __builtin_prefetch(timer->next); // arrives while the other lists are handled
         if (timer->when > until) {
             put(wheel, timer);
         } else {
@@ -156,8 +159,8 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
     return any;
 }
 
-/* Spreads a slot whose time has come. Due timers of the lowest level go to *due, the others back into
- * the wheel. Due timers of higher levels go through the lower ones, which sorts them. */
+/* Spreads a slot whose time has come. Due timers of the lowest level go to *due; all others go back
+ * into the wheel. Due timers of higher levels pass through the lower levels, which sorts them. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];
@@ -180,7 +183,7 @@ edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most)
         for (; *end; end = &(*end)->next)
             if (most > 0) most--;
         if (slot < EDO__WHEEL_SLOTS && tick == last)
-            break; // timers that were put back are due later in this tick
+            break; // timers that were put back are due later in the same tick
     }
     if (last > wheel->tick) wheel->tick = last;
     return due;

@@ -1,12 +1,14 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
- * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: a slot holds
- * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never before.
+ * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: timers hold
+ * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never
+ * before.
  *
- * Among many timers, each level on a timer's way costs a cache miss. So slots are many: the second
- * level reaches 4.3 s. A slot has several lists, which are spread side by side, so that several misses
- * are under way at once.
+ * With many timers, each level that a timer passes costs a cache miss. So a level has many slots:
+ * two levels reach 4.3 s. A slot has several lists, which are spread in parallel, so that several
+ * misses overlap.
  *
- * One thread at a time: see timers.c. Arming and disarming take constant time and allocate nothing. */
+ * One thread at a time: see timers.c. Arming and disarming take constant time and allocate
+ * nothing. */
 #pragma once
 
 #include "task/task.h"
@@ -15,7 +17,7 @@ enum {
     EDO__WHEEL_TICK_BITS = 16, // nanoseconds per tick: 2^16
     EDO__WHEEL_SLOT_BITS = 8,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
-    EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits: all of time
+    EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits: any moment
 #ifdef EDO_MODEL
     EDO__WHEEL_LISTS = 1, // in each slot
 #else
@@ -26,32 +28,33 @@ enum {
 
 typedef struct edo__wheel {
     uint64_t tick; // all timers of earlier ticks have fired
-    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // a bit per slot
+    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // bit set of slots
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS][EDO__WHEEL_LISTS];
 } edo__wheel;
 
 void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
-/* The timer is in no wheel. when < EDO_NEVER. */
+/* Arms a timer that is in no wheel. when < EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
-void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // also one that is not armed
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
-/* Whether it is in a wheel. Needs no lock; the answer no acquires the writes of the firing. */
+/* Whether the timer is in a wheel. Needs no lock; a false answer acquires the writes of the
+ * firing. */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return edo_load_acquire(&timer->pprev) != NULL;
 }
 
-/* Ends the firing of a timer that has left the wheel. Its task may end from now on. */
+/* Ends the firing of a timer that was taken out of the wheel. The task may end from now on. */
 static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
 
-/* The moment of the next expiry that is needed, not after the first deadline. INT64_MAX when empty. */
+/* Moment of the next necessary expiry, at the first deadline or before. INT64_MAX when empty. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes timers out that are due, until there are `most` or more; the last tick is taken whole, and
- * all later ones stay due. They count as armed until edo__timer_release().
- * Returns: a list through next, in the order of their ticks. */
+/* Takes due timers out, tick by tick, until there are `most` or more; timers of later ticks stay
+ * due. The timers count as armed until edo__timer_release().
+ * Returns: a list through next, in the order of the ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most);

@@ -1,4 +1,4 @@
-/* Addresses: between edo's values and the system's, and IP addresses as text. */
+/* Addresses: conversion between edo__address and struct sockaddr, and IP addresses as text. */
 #include "sys/linux/address.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* Addresses as Linux has them. */
+/* Conversion of addresses to and from those of Linux. */
 #pragma once
 
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-/* Eventfds, which end waits; and waits that fail. */
+/* Eventfds, which end waits, and the end of the process for waits that fail. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,16 +9,17 @@
 void edo__sys_wait_failed(const char *call, int error)
 {
     edo__misuse(call,
-                "%s: the runtime cannot wait any more; its descriptors must not be closed, nor "
-                "the call be denied",
+                "%s: the runtime can no longer wait; its descriptors must stay open, and the "
+                "call must be permitted",
                 edo_strerror(error));
 }
 
-/* In a signal handler nothing can be formatted. A full counter is set. */
+/* The abort line is constant, because a signal handler cannot format text. EAGAIN: the counter is
+ * full, so the event is set. */
 void edo__sys_event_set(int event)
 {
-    static const char line[] = "edo: eventfd: a runtime cannot be woken any more; its descriptors "
-                               "must not be closed\n";
+    static const char line[] = "edo: eventfd: a runtime can no longer be woken; its descriptors "
+                               "must stay open\n";
     uint64_t one = 1;
     ssize_t n;
     do {

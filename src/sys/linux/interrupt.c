@@ -1,4 +1,4 @@
-/* Functions run on another thread, in a signal handler; and stacks. */
+/* Calls on another thread, made in a signal handler there; and stacks. */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -11,21 +11,21 @@
 #include "sys/signals.h"
 #include "sys/sys.h"
 
-/* The signal is SIGURG: by default it is ignored, few programs use it, and debuggers pass it on.
- * (Go has chosen it for the same reasons.) */
+/* The signal is SIGURG: it is ignored by default, few programs use it, and debuggers pass it on.
+ * (Go uses it for the same reasons.) */
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
-/* The one request. FREE -> ASKED -> RUNNING (the handler) -> DONE; or ASKED -> FREE at the
- * deadline. Both steps from ASKED are compare-and-swaps, so a handler that comes after the deadline
- * runs nothing. The word holds the thread's number, so a handler that comes during the next
- * request, for another thread, runs nothing either. (Linux has no thread numbers above 2^22.) */
+/* The only request. FREE -> ASKED -> RUNNING (the handler) -> DONE; or ASKED -> FREE at the
+ * deadline. Both steps from ASKED are compare-and-swaps, so a handler that runs after the deadline
+ * makes no call. The word holds the thread's number, so a handler that runs late, during the next
+ * request for another thread, makes no call either. (Linux has no thread numbers above 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
     void (*call)(void *);
     void *context;
-    uint32_t generation; // of the process that has subscribed, or 0; the lock
+    uint32_t generation; // fork generation of the subscription, or 0; the lock
 } request;
 
 static edo__signal_answer on_signal(void *context)
@@ -46,8 +46,8 @@ void edo__sys_forget_interrupt(void)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT, .notify = on_signal };
 
-/* Once per process, under the lock. The first backtrace loads a library, which no handler may
- * do. */
+/* Subscribes, once per process; under the lock. The first backtrace() loads a library, which a
+ * signal handler must not do, so it is called here. */
 static int set_up(void)
 {
     void *stack[1];
@@ -72,8 +72,8 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns that the program has set a handler of its own, which may not call the dispatcher's. Once,
- * and again after the dispatcher's was in force in between. */
+/* Warns that the program has set a handler of its own, which perhaps does not call the
+ * dispatcher's. Warns once; again only if the dispatcher's handler was installed in between. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
@@ -131,7 +131,7 @@ void edo__sys_thread_pin(int cpu)
     cpu_set_t set;
     CPU_ZERO(&set);
     if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET((size_t)cpu, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // may fail: then it is not bound
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // on failure the thread is not bound
 }
 
 uint32_t edo__sys_cpu_count(void)

@@ -1,4 +1,4 @@
-/* Names of hosts, by the C library: the hosts file, the name servers and other sources of
+/* Look-ups of host names by the C library: hosts file, name servers and other sources of
  * nsswitch.conf. */
 #include <errno.h>
 #include <netdb.h>
@@ -73,7 +73,7 @@ static int copy(const struct addrinfo *list, edo__address **ret_addresses)
 static int resolve(const char *host, const char *service, edo__family family,
                    edo__address **ret_addresses)
 {
-    /* Without a type each address would come once per type. */
+    /* Without a socket type, each address would be listed once per type. */
     struct addrinfo hints = { .ai_family = edo__family_to_af(family), .ai_socktype = SOCK_STREAM },
                     *list = NULL;
     errno = 0;

@@ -1,7 +1,7 @@
 /* The dispatcher of sys/signals.h.
  *
- * Each signal has a list of subscribers and a count of the handlers that run, on any threads. A
- * handler takes no lock:
+ * Each signal has a list of subscribers and a count of running handlers, on all threads. A handler
+ * takes no lock:
  *
  *     handler                               unsubscriber
  *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
@@ -11,15 +11,15 @@
  * The two additions are read-modify-writes of one word, so one comes first. If the handler's does,
  * the unsubscriber reads a count above 0 and waits for the subtraction, which releases all that the
  * handler did with the subscriber. If the unsubscriber's does, the handler acquires the unlinking
- * and does not find the subscriber. An unlinked subscriber keeps its `next`, so a handler that
- * stands on it goes on to those behind; one of these cannot go away either, because its
+ * and does not find the subscriber. An unlinked subscriber keeps its `next`, so a handler that is
+ * reading it goes on to the subscribers behind. None of those can be freed either, because its
  * unsubscriber waits for the same count.
  *
  * A link is stored with release and read with acquire, so a handler that finds a subscriber finds
- * it whole, also by a link that an unlinking has changed.
+ * it complete, also by a link that an unlinking has changed.
  *
- * Each link is changed by one store, so the list of a process that forks at any moment is whole in
- * the child. The child drops all lists all the same: its subscribers belong to threads of the
+ * Each link is changed by one store, so a fork at any moment leaves an intact list in the child.
+ * The child drops all lists nevertheless, because the subscribers belong to threads of the
  * parent. */
 #include "sys/signals.h"
 
@@ -34,15 +34,15 @@ typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
 /* At most one of plain and with_info is set. A handler may read both while a subscriber writes
- * them. It then calls the previous, the next or no earlier handler, as if the signal had come at
+ * them. The handler then calls the old one, the new one or neither, as if the signal had arrived at
  * another moment. */
 typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
-    edo_atomic(plain_handler *) plain;    // earlier handler that is a function
+    edo_atomic(plain_handler *) plain;    // earlier handler of the program
     edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
     struct sigaction earlier;             // the lock
-    bool is_installed;                    // the lock; set before the handler is
+    bool is_installed;                    // the lock; set before the handler is installed
 } slot;
 
 static const int numbers[EDO__SIGNALS] = {
@@ -95,7 +95,7 @@ static void act_as_default(int number)
     raise(number);
 }
 
-/* The earlier handler runs outside of the count, for it may jump away. */
+/* The earlier handler runs after the count is released, because it may leave by longjmp(). */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -146,8 +146,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* Background jobs of a shell ignore SIGINT, and programs under nohup SIGHUP: an ignored signal is
- * not meant for this process. */
+/* A process that ignores a signal at this moment, as a background job of a shell ignores SIGINT, is
+ * not its target: UNLESS_IGNORED subscribers then stay deaf. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };
@@ -163,7 +163,7 @@ static void link_in(slot *s, edo__signal_subscriber *subscriber)
 int edo__signal_subscribe(edo__signal_subscriber *subscriber)
 {
     slot *s = &slots[subscriber->signal];
-    if (edo__sys_fork_generation() == 0) return -ENOMEM; // no handler would be put back in a child
+    if (edo__sys_fork_generation() == 0) return -ENOMEM; // else a child could not restore handlers
     edo__lock_take(&lock);
     bool is_busy = (subscriber->flags & EDO__SIGNAL_ALONE) && edo_load_relaxed(&s->first);
     if (!is_busy) link_in(s, subscriber);
@@ -171,7 +171,7 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber)
     return is_busy ? -EBUSY : 0;
 }
 
-/* Under the lock. Returns: whether it was in the list. */
+/* Under the lock. Returns: whether the subscriber was in the list. */
 static bool unlink_from(slot *s, edo__signal_subscriber *subscriber)
 {
     edo__signal_subscriber **link = &s->first;

@@ -46,7 +46,7 @@ int edo__socket_shutdown_write(edo_fd fd)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* One call without a copy may drop a lot: as much as one transfer moves. */
+/* Bytes dropped per call. Without a copy, as many as one transfer moves. */
 enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
 
 int edo__socket_drop_input(edo_fd fd, bool tcp)
@@ -158,7 +158,8 @@ static edo__family family_of(int domain)
     return domain == AF_INET6 ? EDO__FAMILY_V6 : EDO__FAMILY_ANY;
 }
 
-/* The protocol: SCTP has streams, too. MPTCP has the options of TCP, but reads of its own. */
+/* The kind is told by the protocol, because SCTP has stream sockets too. MPTCP has the options of
+ * TCP, but its reads behave differently. */
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
 {
     int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);

@@ -3,9 +3,9 @@
  * keeps a call from blocking. It is checked before every such call, because other processes may
  * clear it, and restored at the end.
  *
- * Another process that clears the flag between the check and the call makes the call block. Linux
- * has no remedy for such files. Terminals and named pipes, where this matters, are opened anew
- * instead (edo__sys_make_private). */
+ * If another process clears the flag between the check and the call, the call blocks. Linux has no
+ * remedy for such files. Terminals and named pipes, where this matters, are reopened instead
+ * (edo__sys_make_private). */
 #include "sys/linux/status.h"
 
 #include <fcntl.h>
@@ -24,7 +24,7 @@
 
 /* ---- changes ---- */
 
-enum { MOST_CHANGES = 256 }; // changes beyond are not undone
+enum { MOST_CHANGES = 256 }; // further changes are not undone
 
 static struct {
     edo__lock lock;
@@ -77,8 +77,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* The count is read without the lock: an operation on the descriptor's source, which has ended,
- * made the change. */
+/* The count is read without the lock: the change was made by an operation on the same source, which
+ * has ended. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -112,7 +112,7 @@ static edo__file_kind kind_of(mode_t mode)
     }
 }
 
-/* Asks epoll: poll(2) reports files that cannot be polled as ready. */
+/* Checks with epoll, because poll(2) reports files that cannot be polled as ready. */
 static int check_pollable(int fd)
 {
     struct epoll_event event = { .events = EPOLLET };
@@ -123,7 +123,8 @@ static int check_pollable(int fd)
     return rc;
 }
 
-/* Files of /proc and /sys, some of which report changes, are regular ones by their mode. */
+/* Files of /proc and /sys are regular by their mode, but some can be polled: they report
+ * changes. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;
@@ -133,12 +134,12 @@ int edo__sys_pollable_kind(edo_fd fd)
     return rc < 0 ? rc : (int)kind_of(file.st_mode);
 }
 
-/* ---- an open file of one's own ---- */
+/* ---- a private open file ---- */
 
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
-/* An unnamed pipe needs no file of its own, because it accepts RWF_NOWAIT. Opening it anew could
- * fail for lack of rights. */
+/* An unnamed pipe needs no private file, because it accepts RWF_NOWAIT. Reopening it could fail for
+ * lack of rights. */
 static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
@@ -182,8 +183,8 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
     ret_masked->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-/* The kernel sends the signal to the thread that writes: this one. A signal that was pending before
- * is the program's, and ours has merged with it. */
+/* The kernel has sent the signal to this thread, which wrote. A signal that was pending before is
+ * the program's; the new one has merged with it, and is not consumed. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {
     int saved = errno;

@@ -4,15 +4,15 @@
 #include <signal.h>
 #include <stdbool.h>
 
-/* Makes an open file non-blocking. edo__sys_put_back_status(), or the exit of the process, undoes
- * the change. Returns: 0, or -1 and errno. */
+/* Makes an open file non-blocking. edo__sys_put_back_status() or the exit of the process restores
+ * it. Returns: 0, or -1 and errno. */
 int edo__status_set_nonblocking(int fd);
 
-/* In the child of a fork, before it has other threads. */
+/* Forgets the changes of the parent. In the child of a fork, before it has other threads. */
 void edo__status_forget(void);
 
-/* Mask and unmask block SIGPIPE in the calling thread between them. raised: a call between them has
- * raised the signal; unmask consumes it. */
+/* Mask blocks SIGPIPE in the calling thread until unmask. raised: a call in between has raised the
+ * signal, and unmask consumes it. */
 typedef struct edo__masked_sigpipe {
     sigset_t before;
     bool was_pending;

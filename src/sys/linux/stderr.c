@@ -10,7 +10,7 @@
 
 #include "sys/sys.h"
 
-enum { NANOSECONDS_PER_MS = 1000000, HERE = -1 }; // HERE: no offset
+enum { NANOSECONDS_PER_MS = 1000000, HERE = -1 }; // HERE: at the file's position
 
 static bool is_writable(int64_t patience)
 {

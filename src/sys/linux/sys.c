@@ -1,4 +1,4 @@
-/* Contract of sys/sys.h on Linux: the larger part. */
+/* Most of sys/sys.h on Linux. */
 #include "sys/sys.h"
 
 #include <linux/futex.h>
@@ -36,7 +36,7 @@ uint64_t edo__sys_random(void)
     return bits;
 }
 
-/* Callers repeat a wait that has returned, so one that fails for good would spin. */
+/* Callers repeat a wait that has returned, so a wait that always fails would spin. */
 static void check_futex(long rc)
 {
     if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
@@ -45,7 +45,7 @@ static void check_futex(long rc)
 
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
-#define __SANITIZE_THREAD__ 1 // as gcc says it
+#define __SANITIZE_THREAD__ 1 // the macro of gcc
 #endif
 #endif
 
@@ -70,7 +70,7 @@ void edo__sys_futex_wake(uint32_t *word)
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/* The bitset kind of wait takes an absolute moment; all bits match any wake. */
+/* FUTEX_WAIT_BITSET takes an absolute moment; all bits match any wake. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
@@ -81,7 +81,7 @@ void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 
 enum { FIRST_PAUSE = 20000, LAST_PAUSE = 1000000 }; // nanoseconds
 
-/* No thread wakes the word: the wait ends at its deadline. */
+/* No thread wakes the word, so the wait ends at its deadline. */
 void edo__sys_wait_briefly(uint32_t *tries)
 {
     uint32_t nobody = 0, sleeps = (*tries)++;
@@ -118,7 +118,8 @@ void *edo__sys_alloc(size_t size, size_t align)
 
 /* ---- threads ---- */
 
-/* The system refuses stacks below its minimum; some refuse parts of pages. */
+/* The system rejects stacks below its minimum; some systems reject sizes that are no multiple of a
+ * page. */
 static size_t rounded_stack(size_t size)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN), page = (size_t)sysconf(_SC_PAGESIZE);
