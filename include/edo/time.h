@@ -2,8 +2,8 @@
  *
  * A moment is an int64_t of nanoseconds of the monotonic clock; a duration is one of nanoseconds.
  * Both saturate: a deadline too far off is EDO_NEVER. Deadlines are never early: the clock is read
- * when a deadline is made. They are late by what the kernel adds (some 50 us); and by
- * edo_config.timer_slack (50 us) at most where a runtime goes to sleep just before them.
+ * when a deadline is made. They are late by what the kernel adds (some 50 us); and where more than 32
+ * fall due within 250 us, by 250 us at most (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
  * until every task waits; then it goes on to the next deadline by itself
