@@ -2,9 +2,9 @@
  *
  * A moment is an int64_t, nanoseconds of the monotonic clock; a duration is an int64_t of
  * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early: the
- * clock is read when a deadline is made. They fire late by the delay of the kernel (about 50 us),
- * and by at most edo_config.timer_slack (50 us) when a runtime goes to sleep just before a
- * deadline.
+ * clock is read when a deadline is made. They fire late by the delay of the kernel (about 50 us).
+ * Where more than 32 fall due within 250 us they also fire late by at most 250 us
+ * (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced.
  * When every task waits, it advances to the next deadline by itself (edo_clock_auto_advance()).

@@ -28,7 +28,6 @@ enum {
 #define DEFAULT_DRAIN_LIMIT edo_s(10)
 #define DEFAULT_ABORT_LIMIT edo_s(1)
 #define DEFAULT_STALL_LIMIT edo_ms(100)
-#define DEFAULT_TIMER_SLACK edo_us(50) // as the timer slack of threads on Linux
 
 /* ---- settings ---- */
 
@@ -39,7 +38,6 @@ static void set_defaults(edo_config *config)
     if (!config->budget) config->budget = DEFAULT_BUDGET;
     if (config->budget > INT32_MAX) config->budget = INT32_MAX; // the count falls below zero
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
-    if (!config->timer_slack) config->timer_slack = DEFAULT_TIMER_SLACK;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
     if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero

@@ -314,6 +314,27 @@ MODEL(watches_after_long_turns, "one at a time watches, and only after long turn
     destroy();
 }
 
+MODEL(monitor_stands_in, "while long polls are frequent and no worker watches, the monitor does")
+{
+    set_up_watched();
+    edo__worker *watcher = s->runtime->workers[1];
+    model_assert(next_inspection(s->monitor, 0) == PERIOD);
+    edo__watch_note_turn(s->worker, edo_ms(3), 0);
+    model_assert(next_inspection(s->monitor, 0) == CLOSE_PERIOD);
+    model_assert(edo__watch_begin(watcher, 0));
+    model_assert(next_inspection(s->monitor, 0) == PERIOD);
+    edo__watch_end(watcher);
+    model_assert(next_inspection(s->monitor, edo_s(1)) == edo_s(1) + PERIOD);
+    edo_store_figure(&s->worker->beat, 1);
+    look_at_worker(0);
+    model_assert(!edo__worker_is_stuck(s->worker));
+    look_at_worker(CLOSE_PERIOD);
+    model_assert(edo__worker_is_stuck(s->worker)); // found within two inspections
+    edo_store_figure(&s->worker->beat, 2);
+    look_at_worker(PERIOD);
+    destroy();
+}
+
 MODEL(help_only_where_needed,
       "no spare one is made while nobody is stuck, or somebody looks after it")
 {

@@ -80,9 +80,15 @@ clean_test(in_place)
 
 static struct {
     edo_runtime *runtime;
-    sem_t called;
+    sem_t called, returned, answered;
     int rc;
 } hooked;
+
+static void await(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) < 0)
+        continue;
+}
 
 static void note_stall(void *user, const edo_stall *stall)
 {
@@ -107,8 +113,7 @@ struct stalls {
 edo_async(stalls)
 {
     edo_body {
-        while (sem_wait(&hooked.called) < 0)
-            continue;
+        await(&hooked.called);
         edo_return(hooked.rc);
     }
 }
@@ -123,6 +128,38 @@ clean_test(in_the_stall_hook)
         hooked.runtime = make_runtime_with(&config);
         sem_init(&hooked.called, 0, 0);
         assert_int_equal(edo_block_on(hooked.runtime, stalls), -EBUSY);
+        assert_int_equal(edo_runtime_destroy(hooked.runtime), 0);
+    }
+}
+
+/* The poll may have ended meanwhile. Then nobody turns a current-thread runtime, and only the hook holds
+ * it. */
+static void note_stall_that_ends(void *user, const edo_stall *stall)
+{
+    (void)user;
+    (void)stall;
+    hooked.rc = 0;
+    sem_post(&hooked.called);
+    await(&hooked.returned);
+    hooked.rc = edo_runtime_destroy(hooked.runtime);
+    sem_post(&hooked.answered);
+}
+
+clean_test(in_the_stall_hook_between_turns)
+{
+    const edo_hooks hooks = { .stall = note_stall_that_ends };
+    sem_init(&hooked.called, 0, 0);
+    sem_init(&hooked.returned, 0, 0);
+    sem_init(&hooked.answered, 0, 0);
+    for (int32_t workers = 0; workers < 2; workers++) {
+        edo_config config = config_of(workers);
+        config.hooks = &hooks;
+        config.stall_limit = edo_ms(1);
+        hooked.runtime = make_runtime_with(&config);
+        assert_int_equal(edo_block_on(hooked.runtime, stalls), 0);
+        sem_post(&hooked.returned);
+        await(&hooked.answered);
+        assert_int_equal(hooked.rc, -EBUSY);
         assert_int_equal(edo_runtime_destroy(hooked.runtime), 0);
     }
 }

@@ -1,12 +1,12 @@
 /* The monitor: one thread per runtime with workers. It finds workers that are stuck in a poll, and
  * helpers for them.
  *
- * Every worker is inspected once per period. A worker reports by two counters: `beat` is odd while it
- * polls a task, `turns` counts the turns of its driver. A worker is stuck if its beat is odd and has not
- * moved since the last inspection. So a poll of more than two periods is always found. Workers that are
- * awake help in their next turn (edo__worker_help). If there is none, a sleeping one is woken; else a
- * spare worker is made. A worker that polls one task after the other without a turn of its driver is only
- * hurried.
+ * Every worker is inspected once per period, which is short while long polls are frequent and no worker
+ * watches (watch.c). A worker reports by two counters: `beat` is odd while it polls a task, `turns`
+ * counts the turns of its driver. A worker is stuck if its beat is odd and has not moved since the last
+ * inspection. So a poll of more than two periods is always found. Workers that are awake help in their
+ * next turn (edo__worker_help). If there is none, a sleeping one is woken; else a spare worker is made.
+ * A worker that polls one task after the other without a turn of its driver is only hurried.
  *
  * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its own
  * word, then reads the other's, with a fence between. Either the monitor sees the worker awake, or the
@@ -20,6 +20,7 @@
 #include "runtime/registry.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.h"
+#include "runtime/schedule/watch.h"
 #include "runtime/schedule/workers.h"
 
 enum {
@@ -31,6 +32,10 @@ enum {
 };
 
 #define PERIOD edo_ms(3)
+
+/* The same while long polls were seen lately and no worker watches, for all have work. The monitor then
+ * wakes a spare worker for the first one that is stuck, and that one watches from then on. */
+#define CLOSE_PERIOD edo_us(500)
 
 /* Longest time that counts between two inspections; see elapsed(). */
 #define MOST_COUNTED (4 * PERIOD)
@@ -252,6 +257,13 @@ static void sleep_deeply(edo__monitor *monitor, uint32_t word)
     monitor->idle_rounds = 0;
 }
 
+static int64_t next_inspection(const edo__monitor *monitor, int64_t now)
+{
+    const edo_runtime *runtime = monitor->runtime;
+    bool is_close = edo__watch_is_close(runtime, now) && !edo_load_relaxed(&runtime->has_watcher);
+    return now + (is_close ? CLOSE_PERIOD : PERIOD);
+}
+
 static void *run_monitor(void *argument)
 {
     edo__monitor *monitor = argument;
@@ -265,7 +277,8 @@ static void *run_monitor(void *argument)
         if (monitor->idle_rounds >= IDLE_ROUNDS && do_all_sleep(monitor->runtime))
             sleep_deeply(monitor, word);
         else
-            edo__sys_futex_wait_until(&monitor->word, word, edo__sys_now() + PERIOD);
+            edo__sys_futex_wait_until(&monitor->word, word,
+                                      next_inspection(monitor, edo__sys_now()));
     }
 }
 

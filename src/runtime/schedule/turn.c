@@ -25,6 +25,11 @@
  * it. */
 #define MOVE_WORTH edo_us(1)
 
+/* Where more than DENSE timers fire per GATHER_TIME, a sleep before each would cost more than to fire
+ * it. They are late by so much at most, and fire together. */
+#define GATHER_TIME edo_us(250)
+enum { DENSE = 32 };
+
 /* A length that no queue reaches. */
 #define NO_LENGTH UINT64_MAX
 
@@ -209,16 +214,29 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* A sleep shorter than the slack costs more than the timers that it separates: those fire together.
- *
- * A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
+/* Whether timers have been dense since the last sleep. Most sleeps come after few. */
+static bool gathers(const edo__worker *worker)
+{
+    if (edo__likely(worker->fired <= DENSE)) return false;
+    int64_t awake = edo__sys_now() - worker->woke_at;
+    return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
+}
+
+/* Least length of a sleep for a timer: as configured, or by how dense the timers are. */
+static int64_t slack_of(const edo__worker *worker)
+{
+    int64_t slack = worker->runtime->config.timer_slack;
+    return slack || !gathers(worker) ? slack : GATHER_TIME;
+}
+
+/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
  * was armed too late for that worker to fire it. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
     if (next <= now) return 0;
     if (next == EDO_NEVER || edo__clock_is_paused(worker->runtime)) return limit;
-    int64_t slack = worker->runtime->config.timer_slack;
+    int64_t slack = slack_of(worker);
     int64_t timeout = next - now < slack ? slack : next - now;
     return timeout < limit ? timeout : limit;
 }
@@ -242,7 +260,8 @@ static void note_sleep(edo__worker *worker)
 
 static void note_awake(edo__worker *worker)
 {
-    worker->awake_since = edo__sys_now();
+    worker->awake_since = worker->woke_at = edo__sys_now();
+    worker->fired = 0;
     edo_store_figure(&worker->turned_at, worker->awake_since);
     edo_add_counter(&worker->counters.parks, 1);
 }

@@ -102,6 +102,8 @@ typedef struct edo__worker {
     } local;
     uint64_t local_pushes;  // wakes and spawns by its own thread
     int64_t awake_since;    // ns; start of the time that is not in counters.busy
+    int64_t woke_at;        // ns of edo__sys_now(); end of the last sleep
+    uint64_t fired;         // timers since then
     int64_t watch_period;   // ns; time between two inspections of others
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep

@@ -101,12 +101,16 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
-static void push_all(edo_runtime *runtime, edo_task *task)
+/* Returns: their number. */
+static uint64_t push_all(edo_runtime *runtime, edo_task *task)
 {
+    uint64_t count = 0;
     for (edo_task *next; task; task = next) {
         next = task->queue_next;
         edo__runtime_push(runtime, task);
+        count++;
     }
+    return count;
 }
 
 void edo__fire_timers(edo__worker *worker, edo__worker *of)
@@ -115,7 +119,7 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of)
     lock_wheel(of);
     edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
-    push_all(worker->runtime, task);
+    worker->fired += push_all(worker->runtime, task);
 }
 
 void edo__timers_restart(edo__worker *of)
