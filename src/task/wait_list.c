@@ -70,12 +70,12 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
 }
 
 /* The wake is prepared before the word is stored: a poll that reads WOKEN, of a task that runs
- * already, may end that task, and its waker with it. Relaxed: the poll takes the lock. */
+ * already, may end that task, and its waker with it. Release: what was handed over. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
     edo__wait_unlink(list, op);
     edo__wakes_add(wakes, edo__wake_prepare(op->waker));
-    edo_store_relaxed(&op->word, EDO__OP_WOKEN);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
 }
 
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes)

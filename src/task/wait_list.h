@@ -17,9 +17,11 @@
  * before edo__wait_wake(), under the lock; the poll reads it after edo__wait_goes_on() answered
  * false.
  *
- * The owner may end as soon as its last waiter has seen the wake. So a poll that was woken takes the
- * lock once, however it learnt of the wake: by then the waker has left the critical section, and the
- * last thing that it touches of the owner is the lock's word.
+ * The owner may end as soon as its last waiter has seen the wake, while the waker still holds the
+ * owner's lock. So a poll that was woken first sees that the waker has left: it takes the lock once,
+ * or reads its word as free (edo__wait_is_over). The word cannot be read as it was before the waker
+ * took the lock: that came before WOKEN, which was acquired. The waker touches nothing of the owner
+ * after it has given the lock.
  *
  * Wakes have two steps (task.h). The first is made under the lock; the queue entries that it yields
  * are chained through the tasks, so that any number of waiters is woken in one critical section, and
@@ -54,6 +56,15 @@ bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 /* Whether an operation still waits; then waker, the one of this poll, is woken from now on.
  * Under the lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
+
+/* Whether an operation was woken, and its waker has left; then it is IDLE. Without the lock, inside a
+ * poll; false says nothing. */
+static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
+{
+    if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return true;
+}
 
 /* Wakes one of the list: unlinks it and adds it to the tasks to push. Under the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);

@@ -1,0 +1,271 @@
+/* Locks for tasks: mutex, readers-writer lock, semaphore.
+ *
+ * They are plain structs that lie where their user puts them: all zero (EDO_MUTEX_INIT and its like) is
+ * a free one, nothing is allocated, and nothing need be done at the end. A lock may be held across
+ * awaits, and be given back by another task or thread than the one that took it. A task that waits
+ * for a lock is queued, and its worker goes on with others; to lock threads against each other for a
+ * few instructions, without awaits in between, the locks of edo/thread_locks.h are cheaper.
+ *
+ * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and edo_acquire()
+ * cost one atomic operation while nobody else is in the way; the operations behind them
+ * (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
+ *
+ *     edo_lock(rc, &self->room->mutex);
+ *     if (rc < 0) edo_return(rc);                       // cancelled: not locked
+ *     ...
+ *     edo_mutex_unlock(&self->room->mutex);
+ *
+ *     edo_await_for(rc, edo_s(1), edo_mutex_lock(&self->room->mutex));
+ *
+ * Who is served. Semaphore and readers-writer lock are first in, first out: a request is not
+ * overtaken, also one for many permits; readers that stand behind each other are let in together, and
+ * one that comes behind a waiting writer waits. The mutex lets a task that runs overtake one that
+ * would first have to be scheduled, but each that waits at most once: then it is handed the lock. So
+ * nobody starves.
+ *
+ * Cancellation. A request that is cancelled holds nothing: it leaves the queue without a trace, and
+ * what it may have been granted at that moment goes to the next in the queue.
+ */
+#pragma once
+
+#include <edo/task.h>
+
+#ifdef EDO_MODEL
+#include "base/atomic.h"
+#define edo__load_lock(p)            edo_load_relaxed(p)
+#define edo__load_seen(p)            edo_load_acquire(p)
+#define edo__cas_lock(p, old, value) edo_cas_acquire((p), (old), (value))
+#define edo__cas_unlock(p, old, value) edo_cas_release((p), (old), (value))
+#define edo__add_unlock(p, value)    edo_add_release((p), (value))
+#define edo__sub_unlock(p, value)    edo_sub_release((p), (value))
+#else
+#define edo__load_lock(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define edo__load_seen(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define edo__cas_lock(p, old, value)                                                               \
+    __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+#define edo__cas_unlock(p, old, value)                                                             \
+    __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define edo__add_unlock(p, value) __atomic_fetch_add((p), (value), __ATOMIC_RELEASE)
+#define edo__sub_unlock(p, value) __atomic_fetch_sub((p), (value), __ATOMIC_RELEASE)
+#endif
+
+EDO_BEGIN_DECLS
+
+/* ---- mutex ---- */
+
+/* All private. */
+typedef struct edo_mutex {
+    uint32_t word; // atomic: EDO__MUTEX_*
+    uint32_t lock; // of the waiters
+    void *waiters;
+} edo_mutex;
+
+#define EDO_MUTEX_INIT { 0, 0, NULL }
+
+enum {
+    EDO__MUTEX_LOCKED = 1,
+    EDO__MUTEX_WAITERS = 2, // the list of waiters is not empty
+    EDO__MUTEX_WOKEN = 4,   // one of them was woken and is on its way
+};
+
+EDO_API extern const edo_future_ops edo__mutex_lock_ops;
+EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
+
+/* Locks, if that needs no wait.
+ * Returns: 0, or -EAGAIN. Thread: any. */
+static inline int edo_mutex_try_lock(edo_mutex *mutex)
+{
+    uint32_t word = edo__load_lock(&mutex->word);
+    if (word & EDO__MUTEX_LOCKED) return -EAGAIN;
+    return edo__cas_lock(&mutex->word, &word, word | EDO__MUTEX_LOCKED) ? 0 : -EAGAIN;
+}
+
+/* Locks.
+ * Result: 0. Cancel: prompt; not locked. */
+static inline edo_op edo_mutex_lock(edo_mutex *mutex)
+{
+    return edo__op(&edo__mutex_lock_ops, mutex, NULL, 0, 0);
+}
+
+/* Gives the lock back; aborts when it is not locked.
+ * Thread: any. */
+static inline void edo_mutex_unlock(edo_mutex *mutex)
+{
+    uint32_t locked = EDO__MUTEX_LOCKED;
+    if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
+}
+
+/* ---- semaphore ---- */
+
+#define EDO_SEMAPHORE_MAX (UINT32_MAX >> 1) // permits
+
+/* All private. */
+typedef struct edo_semaphore {
+    uint64_t word; // atomic: permits, and EDO__SEMAPHORE_*
+    uint32_t lock; // of the waiters
+    uint32_t reserved;
+    void *waiters;
+} edo_semaphore;
+
+enum {
+    EDO__SEMAPHORE_WAITERS = 1, // the list of waiters is not empty
+    EDO__SEMAPHORE_CLOSED = 2,
+    EDO__SEMAPHORE_PERMIT = 4, // the rest of the word counts permits
+};
+
+#define EDO_SEMAPHORE_INIT(permits) { (uint64_t)(permits) * EDO__SEMAPHORE_PERMIT, 0, 0, NULL }
+
+EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
+EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore);
+EDO_API void edo__semaphore_overflow(const edo_semaphore *semaphore);
+
+/* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: one that alone uses it. */
+static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
+{
+    if (permits > EDO_SEMAPHORE_MAX) return -EINVAL;
+    semaphore->word = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    semaphore->lock = semaphore->reserved = 0;
+    semaphore->waiters = NULL;
+    return 0;
+}
+
+/* Takes permits, all or none, if that needs no wait.
+ * Returns: 0; -EAGAIN: there are not so many, or others wait for some; -EPIPE: it was closed.
+ * Thread: any. */
+static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t permits)
+{
+    uint64_t word = edo__load_lock(&semaphore->word);
+    uint64_t taken = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    do {
+        if (word & EDO__SEMAPHORE_CLOSED) return -EPIPE;
+        if ((word & EDO__SEMAPHORE_WAITERS) || word < taken) return -EAGAIN;
+    } while (!edo__cas_lock(&semaphore->word, &word, word - taken));
+    return 0;
+}
+
+/* Takes permits, all at once; 0 of them waits for its turn, no more.
+ * Result: 0; -EPIPE: it was closed; -EINVAL for more than EDO_SEMAPHORE_MAX.
+ * Cancel: prompt; no permit is held. */
+static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t permits)
+{
+    return edo__op(&edo__semaphore_acquire_ops, semaphore, NULL, permits, 0);
+}
+
+/* Gives permits back, or adds new ones; aborts beyond EDO_SEMAPHORE_MAX.
+ * Thread: any. */
+static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
+{
+    uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    uint64_t before = edo__add_unlock(&semaphore->word, given);
+    if (__builtin_expect(before + given >= (UINT64_C(1) << 33), 0))
+        edo__semaphore_overflow(semaphore);
+    if (__builtin_expect(before & EDO__SEMAPHORE_WAITERS, 0))
+        edo__semaphore_release_slow(semaphore);
+}
+
+/* Takes up to so many permits away for good, as they are at the moment.
+ * Returns: how many. Thread: any. */
+EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
+
+/* All that wait, and all that come, are answered -EPIPE. Permits may still be given back.
+ * Thread: any. */
+EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
+EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
+
+/* The permits that are there at the moment. Thread: any. */
+EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
+
+/* ---- readers-writer lock ---- */
+
+/* All private. */
+typedef struct edo_rwlock {
+    uint64_t word; // atomic: EDO__RWLOCK_*
+    uint32_t lock; // of the waiters
+    uint32_t reserved;
+    void *waiters;
+} edo_rwlock;
+
+#define EDO_RWLOCK_INIT { 0, 0, 0, NULL }
+
+enum {
+    EDO__RWLOCK_WRITER = 1,
+    EDO__RWLOCK_WAITERS = 2, // the list of waiters is not empty
+    EDO__RWLOCK_READER = 4,  // the rest of the word counts readers
+};
+
+EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
+EDO_API void edo__rwlock_readers_left(edo_rwlock *rwlock, uint64_t before);
+EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
+
+/* Returns: 0; -EAGAIN: a writer has it or waits. Thread: any. */
+static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
+{
+    uint64_t word = edo__load_lock(&rwlock->word);
+    do {
+        if (word & (EDO__RWLOCK_WRITER | EDO__RWLOCK_WAITERS)) return -EAGAIN;
+    } while (!edo__cas_lock(&rwlock->word, &word, word + EDO__RWLOCK_READER));
+    return 0;
+}
+
+/* Returns: 0; -EAGAIN: somebody has it. Thread: any. */
+static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
+{
+    uint64_t none = 0;
+    return edo__cas_lock(&rwlock->word, &none, EDO__RWLOCK_WRITER) ? 0 : -EAGAIN;
+}
+
+/* Locks for reading, together with other readers; or for writing, alone.
+ * Result: 0. Cancel: prompt; not locked.
+ * A task that reads and asks to read again behind a waiting writer waits for itself. */
+static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
+{
+    return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
+}
+static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
+{
+    return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
+}
+
+/* Give it back; abort when it is not held so.
+ * Thread: any. */
+static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
+{
+    uint64_t before = edo__sub_unlock(&rwlock->word, EDO__RWLOCK_READER);
+    if (__builtin_expect(before < EDO__RWLOCK_READER || (before & EDO__RWLOCK_WAITERS), 0))
+        edo__rwlock_readers_left(rwlock, before);
+}
+static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
+{
+    uint64_t writer = EDO__RWLOCK_WRITER;
+    if (!edo__cas_unlock(&rwlock->word, &writer, 0))
+        edo__rwlock_unlock_write_slow(rwlock);
+}
+
+/* A writer becomes a reader, without letting another writer in between; readers at the head of the
+ * queue come in.
+ * Thread: any. */
+EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
+
+EDO_END_DECLS
+
+/* ---- inside async functions: one atomic operation while nobody is in the way ---- */
+
+/* Awaits only if the attempt, an expression, is -EAGAIN. A cancelled function attempts nothing. */
+#define edo__attempt_or_await(lhs, attempt, ...)                                                   \
+    do {                                                                                           \
+        lhs = (__typeof__(lhs))(self->base.fate ? -EAGAIN : (attempt));                            \
+        if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
+    } while (0)
+
+/* rc: 0, or -ECANCELED, and then it is not locked. */
+#define edo_lock(rc, mutex)                                                                        \
+    edo__attempt_or_await(rc, edo_mutex_try_lock(mutex), edo_mutex_lock(mutex))
+#define edo_read_lock(rc, rwlock)                                                                  \
+    edo__attempt_or_await(rc, edo_rwlock_try_read(rwlock), edo_rwlock_read(rwlock))
+#define edo_write_lock(rc, rwlock)                                                                 \
+    edo__attempt_or_await(rc, edo_rwlock_try_write(rwlock), edo_rwlock_write(rwlock))
+
+/* rc: 0, or as edo_semaphore_acquire(). */
+#define edo_acquire(rc, semaphore, permits)                                                        \
+    edo__attempt_or_await(rc, edo_semaphore_try_acquire((semaphore), (permits)),                   \
+                          edo_semaphore_acquire((semaphore), (permits)))

@@ -1,0 +1,5 @@
+/* Channels and locks: all of them. */
+#pragma once
+
+#include <edo/locks.h>
+#include <edo/notify.h>

@@ -1,0 +1,41 @@
+#include "sync/queue.h"
+
+/* A cancelled request: leaves, or gives back what it was granted. Those behind it may go now. */
+static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op,
+                      edo__wakes *wakes)
+{
+    if (!edo__wait_leave(waiters, op)) {
+        if (op->base.result < 0) return op->base.result; // answered by a close
+        ops->give_back(op->object, op);
+    }
+    ops->serve(op->object, wakes);
+    return -ECANCELED;
+}
+
+/* Under the lock. Returns: the result, or -EAGAIN: it waits. */
+static int64_t step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
+                    edo__wakes *wakes)
+{
+    if (edo_load_relaxed(&op->word) != EDO__OP_IDLE) {
+        if (cx->fate != EDO_LIVE) return cancel(ops, waiters, op, wakes);
+        return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : op->base.result;
+    }
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
+    int64_t result = ops->begin(op->object, op);
+    if (result == -EAGAIN) edo__wait_enqueue(waiters, op, cx->waker);
+    return result;
+}
+
+edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
+                         edo_op *op, edo_cx *cx)
+{
+    edo__wakes wakes = { NULL, NULL };
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (cx->fate == EDO_LIVE && edo__wait_is_over(lock, op))
+        return edo__op_finish(op, cx, op->base.result);
+    edo__lock_take(lock);
+    int64_t result = step(ops, waiters, op, cx, &wakes);
+    edo__lock_give(lock);
+    edo__wakes_commit(&wakes);
+    return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
+}

@@ -1,0 +1,55 @@
+/* Requests that wait for a lock, a permit or a place: what their polls have in common.
+ *
+ * The object has a word that fast paths change without a lock, and a queue, which its lock guards. A
+ * request is enqueued under the lock only after the word was found to refuse it and to say, from the
+ * same read-modify-write on, that there are waiters. So either a release comes before that step, and
+ * the step fails and tries again; or it comes after it, sees the bit, and takes the lock to serve
+ * the queue.
+ */
+#pragma once
+
+#include "runtime/runtime.h"
+#include "task/wait_list.h"
+
+/* What an object does under its lock. */
+typedef struct edo__queue_ops {
+    /* A new request: takes what it asks for, or says that there are waiters (in the word).
+     * Returns: its result, or -EAGAIN, and then it is enqueued. */
+    int64_t (*begin)(void *object, edo_op *op);
+
+    /* A request that was granted is cancelled: gives back what it holds. NULL: nothing is granted. */
+    void (*give_back)(void *object, edo_op *op);
+
+    /* Serves those that now can be, and says in the word whether any are left. */
+    void (*serve)(void *object, edo__wakes *wakes);
+} edo__queue_ops;
+
+/* Polls a request. lock and waiters: those of the object. */
+edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
+                         edo_op *op, edo_cx *cx);
+
+/* The waiters of an object, whose public struct holds the list as a pointer. */
+static inline edo__wait_list *edo__waiters_of(void **waiters)
+{
+    _Static_assert(sizeof(edo__wait_list) == sizeof(void *), "a list is one pointer");
+    return (edo__wait_list *)(void *)waiters;
+}
+
+/* A holder on another processor is likely to be gone after so many looks, some 1 us: less than it
+ * costs to wait and be woken. */
+enum { EDO__SPINS = 4 };
+
+/* Whether to look again before a request waits: another worker may be the one in the way. */
+static inline bool edo__spins(const edo_cx *cx)
+{
+    return cx->worker && cx->worker->is_shared && cx->runtime->worker_count > 1;
+}
+
+static inline void edo__relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
