@@ -9,6 +9,7 @@
 #pragma once
 
 #include "runtime/runtime.h"
+#include "runtime/schedule/worker.h"
 #include "task/wait_list.h"
 
 /* What an object does under its lock. */
@@ -42,7 +43,7 @@ enum { EDO__SPINS = 4 };
 /* Whether to look again before a request waits: another worker may be the one in the way. */
 static inline bool edo__spins(const edo_cx *cx)
 {
-    return cx->worker && cx->worker->is_shared && cx->runtime->worker_count > 1;
+    return cx->worker && cx->worker->is_shared;
 }
 
 static inline void edo__relax(void)
