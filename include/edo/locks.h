@@ -1,10 +1,10 @@
 /* Locks for tasks: mutex, readers-writer lock, semaphore.
  *
  * They are plain structs that lie where their user puts them: all zero (EDO_MUTEX_INIT and its like) is
- * a free one, nothing is allocated, and nothing need be done at the end. A lock may be held across
- * awaits, and be given back by another task or thread than the one that took it. A task that waits
- * for a lock is queued, and its worker goes on with others; to lock threads against each other for a
- * few instructions, without awaits in between, the locks of edo/thread_locks.h are cheaper.
+ * a free one, and nothing is allocated. A lock may be held across awaits; the task, or plain thread,
+ * that took it gives it back. A task that waits for a lock is queued, and its worker goes on with
+ * others; to lock threads against each other for a few instructions, without awaits in between, the
+ * locks of edo/thread_locks.h are cheaper.
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and edo_acquire()
  * cost one atomic operation while nobody else is in the way; the operations behind them
@@ -17,7 +17,14 @@
  *
  *     edo_await_for(rc, edo_s(1), edo_mutex_lock(&self->room->mutex));
  *
- * Who is served. Semaphore and readers-writer lock are first in, first out: a request is not
+ * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that aborts.
+ *
+ * The end. Before the memory of one goes, its _deinit() is called: it aborts if somebody holds it or
+ * waits for it, and comes back when no other thread is still inside of a call that gave it back. So
+ * the last one that unlocks may free it. Where all calls are known to have returned, nothing need be
+ * done.
+ *
+ * Order of service. Semaphore and readers-writer lock are first in, first out: a request is not
  * overtaken, also one for many permits; readers that stand behind each other are let in together, and
  * one that comes behind a waiting writer waits. The mutex lets a task that runs overtake one that
  * would first have to be scheduled, but each that waits at most once: then it is handed the lock. So
@@ -32,12 +39,10 @@
 
 #ifdef EDO_MODEL
 #include "base/atomic.h"
-#define edo__load_lock(p)            edo_load_relaxed(p)
-#define edo__load_seen(p)            edo_load_acquire(p)
-#define edo__cas_lock(p, old, value) edo_cas_acquire((p), (old), (value))
+#define edo__load_lock(p)              edo_load_relaxed(p)
+#define edo__load_seen(p)              edo_load_acquire(p)
+#define edo__cas_lock(p, old, value)   edo_cas_acquire((p), (old), (value))
 #define edo__cas_unlock(p, old, value) edo_cas_release((p), (old), (value))
-#define edo__add_unlock(p, value)    edo_add_release((p), (value))
-#define edo__sub_unlock(p, value)    edo_sub_release((p), (value))
 #else
 #define edo__load_lock(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define edo__load_seen(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -45,8 +50,6 @@
     __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 #define edo__cas_unlock(p, old, value)                                                             \
     __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
-#define edo__add_unlock(p, value) __atomic_fetch_add((p), (value), __ATOMIC_RELEASE)
-#define edo__sub_unlock(p, value) __atomic_fetch_sub((p), (value), __ATOMIC_RELEASE)
 #endif
 
 EDO_BEGIN_DECLS
@@ -60,7 +63,10 @@ typedef struct edo_mutex {
     void *waiters;
 } edo_mutex;
 
-#define EDO_MUTEX_INIT { 0, 0, NULL }
+#define EDO_MUTEX_INIT                                                                             \
+    {                                                                                              \
+        0, 0, NULL                                                                                 \
+    }
 
 enum {
     EDO__MUTEX_LOCKED = 1,
@@ -76,8 +82,10 @@ EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
 static inline int edo_mutex_try_lock(edo_mutex *mutex)
 {
     uint32_t word = edo__load_lock(&mutex->word);
-    if (word & EDO__MUTEX_LOCKED) return -EAGAIN;
-    return edo__cas_lock(&mutex->word, &word, word | EDO__MUTEX_LOCKED) ? 0 : -EAGAIN;
+    do {
+        if (word & EDO__MUTEX_LOCKED) return -EAGAIN;
+    } while (!edo__cas_lock(&mutex->word, &word, word | EDO__MUTEX_LOCKED));
+    return 0;
 }
 
 /* Locks.
@@ -88,12 +96,15 @@ static inline edo_op edo_mutex_lock(edo_mutex *mutex)
 }
 
 /* Gives the lock back; aborts when it is not locked.
- * Thread: any. */
+ * Thread: that of the task that locked it, or the plain thread that did. */
 static inline void edo_mutex_unlock(edo_mutex *mutex)
 {
     uint32_t locked = EDO__MUTEX_LOCKED;
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
+
+/* Before its memory goes; aborts when it is locked or waited for. Thread: the last user's. */
+EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 /* ---- semaphore ---- */
 
@@ -113,11 +124,15 @@ enum {
     EDO__SEMAPHORE_PERMIT = 4, // the rest of the word counts permits
 };
 
-#define EDO_SEMAPHORE_INIT(permits) { (uint64_t)(permits) * EDO__SEMAPHORE_PERMIT, 0, 0, NULL }
+#define EDO__SEMAPHORE_END (((uint64_t)EDO_SEMAPHORE_MAX + 1) * EDO__SEMAPHORE_PERMIT)
+
+#define EDO_SEMAPHORE_INIT(permits)                                                                \
+    {                                                                                              \
+        (uint64_t)(permits) * EDO__SEMAPHORE_PERMIT, 0, 0, NULL                                    \
+    }
 
 EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
-EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore);
-EDO_API void edo__semaphore_overflow(const edo_semaphore *semaphore);
+EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits);
 
 /* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: one that alone uses it. */
 static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
@@ -156,11 +171,14 @@ static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t pe
 static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
 {
     uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
-    uint64_t before = edo__add_unlock(&semaphore->word, given);
-    if (__builtin_expect(before + given >= (UINT64_C(1) << 33), 0))
-        edo__semaphore_overflow(semaphore);
-    if (__builtin_expect(before & EDO__SEMAPHORE_WAITERS, 0))
-        edo__semaphore_release_slow(semaphore);
+    uint64_t word = edo__load_lock(&semaphore->word);
+    do {
+        if (__builtin_expect((word & EDO__SEMAPHORE_WAITERS) || word + given >= EDO__SEMAPHORE_END,
+                             0)) {
+            edo__semaphore_release_slow(semaphore, permits);
+            return;
+        }
+    } while (!edo__cas_unlock(&semaphore->word, &word, word + given));
 }
 
 /* Takes up to so many permits away for good, as they are at the moment.
@@ -175,6 +193,9 @@ EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
 /* The permits that are there at the moment. Thread: any. */
 EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
 
+/* Before its memory goes; aborts when it is waited for. Thread: the last user's. */
+EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
+
 /* ---- readers-writer lock ---- */
 
 /* All private. */
@@ -185,7 +206,10 @@ typedef struct edo_rwlock {
     void *waiters;
 } edo_rwlock;
 
-#define EDO_RWLOCK_INIT { 0, 0, 0, NULL }
+#define EDO_RWLOCK_INIT                                                                            \
+    {                                                                                              \
+        0, 0, 0, NULL                                                                              \
+    }
 
 enum {
     EDO__RWLOCK_WRITER = 1,
@@ -194,8 +218,15 @@ enum {
 };
 
 EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
-EDO_API void edo__rwlock_readers_left(edo_rwlock *rwlock, uint64_t before);
+EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
+
+/* Whether the last reader that leaves has others to serve; also when nobody reads. */
+static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
+{
+    if (word < EDO__RWLOCK_READER) return true;
+    return (word & EDO__RWLOCK_WAITERS) && word < 2 * EDO__RWLOCK_READER;
+}
 
 /* Returns: 0; -EAGAIN: a writer has it or waits. Thread: any. */
 static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
@@ -230,15 +261,18 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
  * Thread: any. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
-    uint64_t before = edo__sub_unlock(&rwlock->word, EDO__RWLOCK_READER);
-    if (__builtin_expect(before < EDO__RWLOCK_READER || (before & EDO__RWLOCK_WAITERS), 0))
-        edo__rwlock_readers_left(rwlock, before);
+    uint64_t word = edo__load_lock(&rwlock->word);
+    do {
+        if (__builtin_expect(edo__rwlock_is_last_of_readers(word), 0)) {
+            edo__rwlock_unlock_read_slow(rwlock);
+            return;
+        }
+    } while (!edo__cas_unlock(&rwlock->word, &word, word - EDO__RWLOCK_READER));
 }
 static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
 {
     uint64_t writer = EDO__RWLOCK_WRITER;
-    if (!edo__cas_unlock(&rwlock->word, &writer, 0))
-        edo__rwlock_unlock_write_slow(rwlock);
+    if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
 /* A writer becomes a reader, without letting another writer in between; readers at the head of the
@@ -246,14 +280,20 @@ static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
  * Thread: any. */
 EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
 
+/* Before its memory goes; aborts when it is held or waited for. Thread: the last user's. */
+EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
+
 EDO_END_DECLS
 
-/* ---- inside async functions: one atomic operation while nobody is in the way ---- */
+/* ---- inside async functions: one atomic operation while nobody is in the way ----
+ *
+ * The attempt uses no budget: to take a free lock is like computing. */
 
-/* Awaits only if the attempt, an expression, is -EAGAIN. A cancelled function attempts nothing. */
+/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was asked to end, or that has
+ * a limit behind it or a shield, attempts nothing: the operation knows what holds for it. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
-        lhs = (__typeof__(lhs))(self->base.fate ? -EAGAIN : (attempt));                            \
+        lhs = (__typeof__(lhs))(self->base.fate | self->base.flags ? -EAGAIN : (attempt));         \
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 

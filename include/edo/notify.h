@@ -9,8 +9,9 @@
  * edo_notify_waiters() reaches all operations that were made before it, also those that were not
  * polled yet, and none that are made after it; it keeps no permit.
  *
- * Cancellation. A waiter that was chosen by edo_notify_one() and is cancelled before it has run passes
- * the notification on to the next, or leaves it as the permit.
+ * Cancellation. A waiter that was chosen by edo_notify_one() or edo_notify_last() and is cancelled before
+ * it has run passes the notification on, to the first or the last of the others, or leaves it as the
+ * permit.
  */
 #pragma once
 
@@ -27,7 +28,10 @@ typedef struct edo_notify {
     void *waiters;
 } edo_notify;
 
-#define EDO_NOTIFY_INIT { 0, 0, 0, 0, NULL }
+#define EDO_NOTIFY_INIT                                                                            \
+    {                                                                                              \
+        0, 0, 0, 0, NULL                                                                           \
+    }
 
 enum {
     EDO__NOTIFY_PERMIT = 1,
@@ -55,7 +59,7 @@ static inline edo_op edo_notified(edo_notify *notify)
 static inline void edo__notify(edo_notify *notify, bool last)
 {
     uint32_t word = edo__load_lock(&notify->word);
-    if (word || !edo__cas_unlock(&notify->word, &word, EDO__NOTIFY_PERMIT))
+    if ((word & EDO__NOTIFY_WAITERS) || !edo__cas_unlock(&notify->word, &word, EDO__NOTIFY_PERMIT))
         edo__notify_slow(notify, last);
 }
 
@@ -74,6 +78,9 @@ static inline void edo_notify_last(edo_notify *notify)
 
 /* Notifies all operations that were made before. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);
+
+/* Before its memory goes, as edo/locks.h says; aborts when it is waited for. Thread: the last user's. */
+EDO_API void edo_notify_deinit(edo_notify *notify);
 
 EDO_END_DECLS
 

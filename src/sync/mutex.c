@@ -81,8 +81,7 @@ static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
 {
     if (edo__wait_leave(waiters_of(mutex), op)) {
-        if (waiters_bit(mutex) == 0)
-            edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WAITERS);
+        if (waiters_bit(mutex) == 0) edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WAITERS);
     } else if (op->base.result == GRANTED) {
         hand_on(mutex, wakes);
     } else {
@@ -157,4 +156,12 @@ void edo__mutex_unlock_slow(edo_mutex *mutex)
     hand_on(mutex, &wakes);
     edo__lock_give(&mutex->lock);
     edo__wakes_commit(&wakes);
+}
+
+_Static_assert(sizeof(edo_mutex) <= 16, "public layouts are fixed");
+
+void edo_mutex_deinit(edo_mutex *mutex)
+{
+    edo__queue_end(&mutex->lock, edo__waiters_of(&mutex->waiters),
+                   edo_load_relaxed(&mutex->word) != 0, "edo_mutex_deinit");
 }

@@ -39,3 +39,11 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
     edo__wakes_commit(&wakes);
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
+
+void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call)
+{
+    edo__lock_take(lock);
+    if (!edo__wait_list_is_empty(waiters)) edo__misuse(call, "it is waited for");
+    if (in_use) edo__misuse(call, "it is locked");
+    edo__lock_give(lock);
+}

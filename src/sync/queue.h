@@ -36,6 +36,11 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
     return (edo__wait_list *)(void *)waiters;
 }
 
+/* The object ends. Waits until no other thread is inside of a call that has served somebody. Everything
+ * such a call changes it changes under the lock, also the word: so one that made the caller the last
+ * user is seen here. Aborts, in the name of the call, if there are waiters or it is in use. */
+void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);
+
 /* A holder on another processor is likely to be gone after so many looks, some 1 us: less than it
  * costs to wait and be woken. */
 enum { EDO__SPINS = 4 };

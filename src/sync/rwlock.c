@@ -55,7 +55,7 @@ static int64_t begin(void *object, edo_op *op)
 static void give_back(void *object, edo_op *op)
 {
     edo_rwlock *rwlock = object;
-    edo_sub_release(&rwlock->word, op->length);
+    edo_sub_relaxed(&rwlock->word, op->length); // goes on with the sequence of its release
 }
 
 static const edo__queue_ops queue_ops = { begin, give_back, serve };
@@ -81,8 +81,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_rwlock *rwlock = op->object;
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    if (is_new && edo__has_budget(cx) && cx->fate == EDO_LIVE && edo__spins(cx) &&
-        spin(rwlock, op))
+    if (is_new && edo__has_budget(cx) && cx->fate == EDO_LIVE && edo__spins(cx) && spin(rwlock, op))
         return edo__op_finish(op, cx, 0);
     return edo__queue_poll(&queue_ops, &rwlock->lock, edo__waiters_of(&rwlock->waiters), op, cx);
 }
@@ -90,14 +89,14 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__rwlock_read_ops = { .name = "edo_rwlock_read", .poll = lock_poll };
 const edo_future_ops edo__rwlock_write_ops = { .name = "edo_rwlock_write", .poll = lock_poll };
 
-/* Some reader has left; before: what the word was. */
-void edo__rwlock_readers_left(edo_rwlock *rwlock, uint64_t before)
+/* The last reader leaves, and others wait; or nobody reads. */
+void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };
-    if (before < EDO__RWLOCK_READER)
-        edo__misuse("edo_rwlock_unlock_read", "the lock is not held for reading");
-    if (before >= 2 * EDO__RWLOCK_READER) return; // the last one serves
     edo__lock_take(&rwlock->lock);
+    if (edo_load_relaxed(&rwlock->word) < EDO__RWLOCK_READER)
+        edo__misuse("edo_rwlock_unlock_read", "the lock is not held for reading");
+    edo_sub_release(&rwlock->word, EDO__RWLOCK_READER);
     serve(rwlock, &wakes);
     edo__lock_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
@@ -125,4 +124,12 @@ void edo_rwlock_downgrade(edo_rwlock *rwlock)
     serve(rwlock, &wakes);
     edo__lock_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
+}
+
+_Static_assert(sizeof(edo_rwlock) <= 24, "public layouts are fixed");
+
+void edo_rwlock_deinit(edo_rwlock *rwlock)
+{
+    edo__queue_end(&rwlock->lock, edo__waiters_of(&rwlock->waiters),
+                   edo_load_relaxed(&rwlock->word) != 0, "edo_rwlock_deinit");
 }

@@ -13,19 +13,20 @@ static uint64_t wanted(const edo_op *op)
     return op->length * EDO__SEMAPHORE_PERMIT;
 }
 
-static void check_free_of_waiters(edo_semaphore *semaphore)
+static void note_no_waiters(edo_semaphore *semaphore)
 {
     if (edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters)))
         edo_and_relaxed(&semaphore->word, ~(uint64_t)EDO__SEMAPHORE_WAITERS);
 }
 
-/* Under the lock. Returns: whether so many were there. */
+/* Under the lock. Returns: whether so many were there. Relaxed: releases come here by the lock while
+ * there are waiters, and what came before was acquired by the request, when it said that it waits. */
 static bool take(edo_semaphore *semaphore, uint64_t permits)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
     do {
         if (word < permits) return false;
-    } while (!edo_cas_acquire(&semaphore->word, &word, word - permits));
+    } while (!edo_cas_relaxed(&semaphore->word, &word, word - permits));
     return true;
 }
 
@@ -39,7 +40,7 @@ static void serve(void *object, edo__wakes *wakes)
         op->base.result = 0;
         edo__wait_wake(waiters, op, wakes);
     }
-    check_free_of_waiters(semaphore);
+    note_no_waiters(semaphore);
 }
 
 static int64_t begin(void *object, edo_op *op)
@@ -58,7 +59,7 @@ static int64_t begin(void *object, edo_op *op)
 static void give_back(void *object, edo_op *op)
 {
     edo_semaphore *semaphore = object;
-    edo_add_release(&semaphore->word, wanted(op));
+    edo_add_relaxed(&semaphore->word, wanted(op)); // goes on with the sequence of its release
 }
 
 static const edo__queue_ops queue_ops = { begin, give_back, serve };
@@ -74,19 +75,27 @@ static edo_poll acquire_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__semaphore_acquire_ops = { .name = "edo_semaphore_acquire",
                                                     .poll = acquire_poll };
 
-void edo__semaphore_release_slow(edo_semaphore *semaphore)
+static void check_room(uint64_t word, uint64_t given)
 {
+    if (word + given >= EDO__SEMAPHORE_END)
+        edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
+}
+
+/* There are waiters, or were; or there would be too many permits. Only under the lock are permits
+ * added while there are waiters: so that the one who gets them knows, by the lock, when the releaser
+ * no longer touches the semaphore. */
+void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits)
+{
+    uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&semaphore->lock);
+    uint64_t word = edo_load_relaxed(&semaphore->word);
+    do {
+        check_room(word, given);
+    } while (!edo_cas_release(&semaphore->word, &word, word + given));
     serve(semaphore, &wakes);
     edo__lock_give(&semaphore->lock);
     edo__wakes_commit(&wakes);
-}
-
-void edo__semaphore_overflow(const edo_semaphore *semaphore)
-{
-    (void)semaphore;
-    edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
 }
 
 uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits)
@@ -104,12 +113,12 @@ void edo_semaphore_close(edo_semaphore *semaphore)
     edo__wait_list *waiters = edo__waiters_of(&semaphore->waiters);
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&semaphore->lock);
-    edo_or_acq_rel(&semaphore->word, EDO__SEMAPHORE_CLOSED);
+    edo_or_release(&semaphore->word, EDO__SEMAPHORE_CLOSED); // partner: edo_semaphore_is_closed()
     for (edo_op *op; (op = edo__wait_first(waiters));) {
         op->base.result = -EPIPE;
         edo__wait_wake(waiters, op, &wakes);
     }
-    check_free_of_waiters(semaphore);
+    note_no_waiters(semaphore);
     edo__lock_give(&semaphore->lock);
     edo__wakes_commit(&wakes);
 }
@@ -122,4 +131,12 @@ bool edo_semaphore_is_closed(const edo_semaphore *semaphore)
 uint32_t edo_semaphore_available(const edo_semaphore *semaphore)
 {
     return (uint32_t)(edo_load_relaxed(&semaphore->word) / EDO__SEMAPHORE_PERMIT);
+}
+
+_Static_assert(sizeof(edo_semaphore) <= 24, "public layouts are fixed");
+
+void edo_semaphore_deinit(edo_semaphore *semaphore)
+{
+    edo__queue_end(&semaphore->lock, edo__waiters_of(&semaphore->waiters), false,
+                   "edo_semaphore_deinit");
 }
