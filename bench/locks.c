@@ -161,7 +161,8 @@ edo_async(crowd)
 }
 
 /* ops: in all; writes: what the total must be. */
-static void run(edo_runtime *runtime, crowd_kind kind, int64_t ops, int64_t writes, double *ret_value)
+static void run(edo_runtime *runtime, crowd_kind kind, int64_t ops, int64_t writes,
+                double *ret_value)
 {
     world.total = 0;
     bench_require(edo_semaphore_init(&world.semaphore, PERMITS), "semaphore");

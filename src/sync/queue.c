@@ -4,11 +4,13 @@
 static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op,
                       edo__wakes *wakes)
 {
-    if (!edo__wait_leave(waiters, op)) {
-        if (op->base.result < 0) return op->base.result; // answered by a close
+    if (edo__wait_leave(waiters, op)) {
+        if (ops->left) ops->left(op->object, op);
+    } else {
+        if (op->base.result < 0 || !ops->give_back) return op->base.result;
         ops->give_back(op->object, op);
     }
-    ops->serve(op->object, wakes);
+    if (ops->serve) ops->serve(op->object, wakes);
     return -ECANCELED;
 }
 
@@ -21,7 +23,7 @@ static int64_t step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *
         return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : op->base.result;
     }
     if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int64_t result = ops->begin(op->object, op);
+    int64_t result = ops->begin(op->object, op, wakes);
     if (result == -EAGAIN) edo__wait_enqueue(waiters, op, cx->waker);
     return result;
 }

@@ -12,13 +12,17 @@
 #include "runtime/schedule/worker.h"
 #include "task/wait_list.h"
 
-/* What an object does under its lock. */
+/* What an object does under its lock; all but begin may be NULL. */
 typedef struct edo__queue_ops {
     /* A new request: takes what it asks for, or says that there are waiters (in the word).
      * Returns: its result, or -EAGAIN, and then it is enqueued. */
-    int64_t (*begin)(void *object, edo_op *op);
+    int64_t (*begin)(void *object, edo_op *op, edo__wakes *wakes);
 
-    /* A request that was granted is cancelled: gives back what it holds. NULL: nothing is granted. */
+    /* A request that was cancelled has left the queue. */
+    void (*left)(void *object, edo_op *op);
+
+    /* A request that was granted is cancelled: gives back what it holds. NULL: what was granted stays
+     * so, and is the answer. */
     void (*give_back)(void *object, edo_op *op);
 
     /* Serves those that now can be, and says in the word whether any are left. */

@@ -41,8 +41,9 @@ static void serve(void *object, edo__wakes *wakes)
         edo_and_relaxed(&rwlock->word, ~(uint64_t)EDO__RWLOCK_WAITERS);
 }
 
-static int64_t begin(void *object, edo_op *op)
+static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
+    (void)wakes;
     edo_rwlock *rwlock = object;
     uint64_t word = edo_load_relaxed(&rwlock->word);
     for (;;) {
@@ -58,7 +59,7 @@ static void give_back(void *object, edo_op *op)
     edo_sub_relaxed(&rwlock->word, op->length); // goes on with the sequence of its release
 }
 
-static const edo__queue_ops queue_ops = { begin, give_back, serve };
+static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };
 
 static int try(edo_rwlock *rwlock, const edo_op *op)
 {

@@ -43,8 +43,9 @@ static void serve(void *object, edo__wakes *wakes)
     note_no_waiters(semaphore);
 }
 
-static int64_t begin(void *object, edo_op *op)
+static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
+    (void)wakes;
     edo_semaphore *semaphore = object;
     uint64_t word = edo_load_relaxed(&semaphore->word);
     if (op->length > EDO_SEMAPHORE_MAX) return -EINVAL;
@@ -62,7 +63,7 @@ static void give_back(void *object, edo_op *op)
     edo_add_relaxed(&semaphore->word, wanted(op)); // goes on with the sequence of its release
 }
 
-static const edo__queue_ops queue_ops = { begin, give_back, serve };
+static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };
 
 static edo_poll acquire_poll(edo_future *future, edo_cx *cx)
 {
