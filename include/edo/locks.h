@@ -30,6 +30,14 @@
  * would first have to be scheduled, but each that waits at most once: then it is handed the lock. So
  * nobody starves.
  *
+ * Deadlocks. With EDO_LOCK_TRACE=1 in the environment when the first runtime is made, or a debug build
+ * of the library (EDO_LOCK_TRACE=0 turns it off there), every mutex, readers-writer lock and semaphore
+ * knows who holds it since which line, and who waits. edo_dump() shows them. A cycle is logged, with
+ * backtraces, by the request that closes it, if each of its tasks waits for nothing else; so is a task
+ * that ends and holds a lock, and a waiter that was woken and not polled for a second (another number
+ * of EDO_LOCK_TRACE is that limit in milliseconds). Another task that unlocks what one has locked
+ * aborts. Otherwise a lock costs one load and a branch for all this.
+ *
  * Cancellation. A request that is cancelled holds nothing: it leaves the queue without a trace, and
  * what it may have been granted at that moment goes to the next in the queue.
  */
@@ -53,6 +61,32 @@
 #endif
 
 EDO_BEGIN_DECLS
+
+/* ---- holders: noted only if that is wanted, see above ---- */
+
+enum { EDO__HELD_MUTEX, EDO__HELD_READ, EDO__HELD_WRITE, EDO__HELD_PERMITS };
+
+EDO_API extern uint32_t edo__locks_traced; // atomic
+EDO_API void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count);
+EDO_API void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count,
+                                  const char *call);
+
+#ifdef EDO_MODEL
+#define edo__note_taken(object, kind, count)       ((void)0)
+#define edo__note_given(object, kind, count, call) ((void)0)
+#else
+static inline void edo__note_taken(const void *object, uint32_t kind, uint32_t count)
+{
+    if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
+        edo__note_taken_slow(object, kind, count);
+}
+static inline void edo__note_given(const void *object, uint32_t kind, uint32_t count,
+                                   const char *call)
+{
+    if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
+        edo__note_given_slow(object, kind, count, call);
+}
+#endif
 
 /* ---- mutex ---- */
 
@@ -85,6 +119,7 @@ static inline int edo_mutex_try_lock(edo_mutex *mutex)
     do {
         if (word & EDO__MUTEX_LOCKED) return -EAGAIN;
     } while (!edo__cas_lock(&mutex->word, &word, word | EDO__MUTEX_LOCKED));
+    edo__note_taken(mutex, EDO__HELD_MUTEX, 1);
     return 0;
 }
 
@@ -100,6 +135,7 @@ static inline edo_op edo_mutex_lock(edo_mutex *mutex)
 static inline void edo_mutex_unlock(edo_mutex *mutex)
 {
     uint32_t locked = EDO__MUTEX_LOCKED;
+    edo__note_given(mutex, EDO__HELD_MUTEX, 1, "edo_mutex_unlock");
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
 
@@ -155,6 +191,7 @@ static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t p
         if (word & EDO__SEMAPHORE_CLOSED) return -EPIPE;
         if ((word & EDO__SEMAPHORE_WAITERS) || word < taken) return -EAGAIN;
     } while (!edo__cas_lock(&semaphore->word, &word, word - taken));
+    edo__note_taken(semaphore, EDO__HELD_PERMITS, permits);
     return 0;
 }
 
@@ -170,6 +207,7 @@ static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t pe
  * Thread: any. */
 static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
 {
+    edo__note_given(semaphore, EDO__HELD_PERMITS, permits, "edo_semaphore_release");
     uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
     uint64_t word = edo__load_lock(&semaphore->word);
     do {
@@ -235,6 +273,7 @@ static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
     do {
         if (word & (EDO__RWLOCK_WRITER | EDO__RWLOCK_WAITERS)) return -EAGAIN;
     } while (!edo__cas_lock(&rwlock->word, &word, word + EDO__RWLOCK_READER));
+    edo__note_taken(rwlock, EDO__HELD_READ, 1);
     return 0;
 }
 
@@ -242,7 +281,9 @@ static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
 static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
 {
     uint64_t none = 0;
-    return edo__cas_lock(&rwlock->word, &none, EDO__RWLOCK_WRITER) ? 0 : -EAGAIN;
+    if (!edo__cas_lock(&rwlock->word, &none, EDO__RWLOCK_WRITER)) return -EAGAIN;
+    edo__note_taken(rwlock, EDO__HELD_WRITE, 1);
+    return 0;
 }
 
 /* Locks for reading, together with other readers; or for writing, alone.
@@ -261,6 +302,7 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
  * Thread: any. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
+    edo__note_given(rwlock, EDO__HELD_READ, 1, "edo_rwlock_unlock_read");
     uint64_t word = edo__load_lock(&rwlock->word);
     do {
         if (__builtin_expect(edo__rwlock_is_last_of_readers(word), 0)) {
@@ -272,6 +314,7 @@ static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
 {
     uint64_t writer = EDO__RWLOCK_WRITER;
+    edo__note_given(rwlock, EDO__HELD_WRITE, 1, "edo_rwlock_unlock_write");
     if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
@@ -293,6 +336,7 @@ EDO_END_DECLS
  * a limit behind it or a shield, attempts nothing: the operation knows what holds for it. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
+        edo__note_line();                                                                          \
         lhs = (__typeof__(lhs))(self->base.fate | self->base.flags ? -EAGAIN : (attempt));         \
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)

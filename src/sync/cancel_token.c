@@ -132,6 +132,7 @@ static void cancel_one(edo_cancel_token *token, edo__wakes *wakes)
     if (edo_load_relaxed(&token->is_cancelled)) return;
     edo_store_release(&token->is_cancelled, true);
     edo__wait_wake_all(&token->waiters, wakes);
+    edo_plain_read(&token->bindings);
     for (edo_cancel_binding *binding = token->bindings; binding; binding = binding->next)
         edo_scope_cancel(binding->scope);
 }
@@ -179,6 +180,7 @@ void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
     edo__check_memory("edo_cancel_token_bind", binding, "binding");
     *binding = (edo_cancel_binding){ edo_cancel_token_ref(token), scope, NULL, &token->bindings };
     edo__lock_take(&token->tree->lock);
+    edo_plain_write(&token->bindings);
     binding->next = token->bindings;
     if (binding->next) binding->next->pprev = &binding->next;
     token->bindings = binding;
@@ -191,6 +193,7 @@ void edo_cancel_token_unbind(edo_cancel_binding *binding)
 {
     edo_cancel_token *token = binding->token;
     edo__lock_take(&token->tree->lock);
+    edo_plain_write(&token->bindings);
     *binding->pprev = binding->next;
     if (binding->next) binding->next->pprev = binding->pprev;
     edo__lock_give(&token->tree->lock);

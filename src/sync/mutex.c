@@ -49,6 +49,15 @@ static bool take(edo_mutex *mutex)
     return !(word & EDO__MUTEX_LOCKED);
 }
 
+/* As edo_mutex_try_lock(), which notes the holder. */
+static bool try(edo_mutex *mutex)
+{
+    uint32_t word = edo_load_relaxed(&mutex->word);
+    while (!(word & EDO__MUTEX_LOCKED))
+        if (edo_cas_acquire(&mutex->word, &word, word | EDO__MUTEX_LOCKED)) return true;
+    return false;
+}
+
 /* Under the lock, by the holder, or for a wake that is passed on. Returns: what WAITERS is to be. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
@@ -73,8 +82,7 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
-    if (!(word & EDO__MUTEX_LOCKED) && (word & EDO__MUTEX_WAITERS) &&
-        edo_mutex_try_lock(mutex) == 0)
+    if (!(word & EDO__MUTEX_LOCKED) && (word & EDO__MUTEX_WAITERS) && try(mutex))
         hand_on(mutex, wakes);
 }
 
@@ -124,15 +132,14 @@ static bool is_new(const edo_op *op)
 static bool spin(edo_mutex *mutex)
 {
     for (unsigned i = 0; i < EDO__SPINS; i++) {
-        if (edo_mutex_try_lock(mutex) == 0) return true;
+        if (try(mutex)) return true;
         edo__relax();
     }
     return false;
 }
 
-static edo_poll lock_poll(edo_future *future, edo_cx *cx)
+static edo_poll poll_lock(edo_op *op, edo_cx *cx)
 {
-    edo_op *op = edo__op_of(future);
     edo_mutex *mutex = op->object;
     edo__wakes wakes = { NULL, NULL };
     if (!edo__has_budget(cx)) return EDO_PENDING;
@@ -143,6 +150,12 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
     edo__lock_give(&mutex->lock);
     edo__wakes_commit(&wakes);
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
+}
+
+static edo_poll lock_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    return edo__queue_note(op, poll_lock(op, cx), EDO__HELD_MUTEX, 1);
 }
 
 const edo_future_ops edo__mutex_lock_ops = { .name = "edo_mutex_lock", .poll = lock_poll };
@@ -162,6 +175,7 @@ _Static_assert(sizeof(edo_mutex) <= 16, "public layouts are fixed");
 
 void edo_mutex_deinit(edo_mutex *mutex)
 {
+    edo__holders_forget(mutex);
     edo__queue_end(&mutex->lock, edo__waiters_of(&mutex->waiters),
                    edo_load_relaxed(&mutex->word) != 0, "edo_mutex_deinit");
 }

@@ -42,6 +42,19 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
 
+#ifndef EDO_MODEL
+/* One that has no budget waits for nothing yet. */
+void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
+{
+    if (poll == EDO_PENDING) {
+        if (edo_load_relaxed(&op->word) != EDO__OP_IDLE) edo__holders_wait(op->object, kind, op);
+        return;
+    }
+    edo__holders_wait_is_over(op);
+    if (op->base.result == 0) edo__note_taken(op->object, kind, count);
+}
+#endif
+
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call)
 {
     edo__lock_take(lock);

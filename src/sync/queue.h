@@ -10,6 +10,7 @@
 
 #include "runtime/runtime.h"
 #include "runtime/schedule/worker.h"
+#include "task/holders.h"
 #include "task/wait_list.h"
 
 /* What an object does under its lock; all but begin may be NULL. */
@@ -29,9 +30,25 @@ typedef struct edo__queue_ops {
     void (*serve)(void *object, edo__wakes *wakes);
 } edo__queue_ops;
 
+void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count);
+
 /* Polls a request. lock and waiters: those of the object. */
 edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
                          edo_op *op, edo_cx *cx);
+
+/* Notes, if that is wanted, how a poll has ended of an operation that takes so many of a kind.
+ * Returns: poll. */
+static inline edo_poll edo__queue_note(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
+{
+#ifdef EDO_MODEL
+    (void)op;
+    (void)kind;
+    (void)count;
+#else
+    if (edo__holders_are_wanted()) edo__queue_note_slow(op, poll, kind, count);
+#endif
+    return poll;
+}
 
 /* The waiters of an object, whose public struct holds the list as a pointer. */
 static inline edo__wait_list *edo__waiters_of(void **waiters)

@@ -69,8 +69,9 @@ static edo_poll acquire_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_semaphore *semaphore = op->object;
-    return edo__queue_poll(&queue_ops, &semaphore->lock, edo__waiters_of(&semaphore->waiters), op,
-                           cx);
+    edo_poll poll = edo__queue_poll(&queue_ops, &semaphore->lock,
+                                    edo__waiters_of(&semaphore->waiters), op, cx);
+    return edo__queue_note(op, poll, EDO__HELD_PERMITS, (uint32_t)op->length);
 }
 
 const edo_future_ops edo__semaphore_acquire_ops = { .name = "edo_semaphore_acquire",
@@ -138,6 +139,7 @@ _Static_assert(sizeof(edo_semaphore) <= 24, "public layouts are fixed");
 
 void edo_semaphore_deinit(edo_semaphore *semaphore)
 {
+    edo__holders_forget(semaphore);
     edo__queue_end(&semaphore->lock, edo__waiters_of(&semaphore->waiters), false,
                    "edo_semaphore_deinit");
 }

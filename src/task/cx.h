@@ -67,6 +67,7 @@ struct edo__thread {
     const edo_runtime
         *serves; // it calls a job, a hook or a blocking function for that runtime, which
                  // cannot end before the call does
+    bool waits;  // in edo_wait(): its tasks are the thread's
 };
 
 #ifdef EDO_MODEL

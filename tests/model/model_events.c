@@ -231,6 +231,15 @@ MODEL(event_void_set, "a set that finds it set brings what came before it too")
     tear_down();
 }
 
+MODEL(event_is_seen, "one that sees it set sees what came before")
+{
+    set_up();
+    int setter = model_start(set_event, NULL);
+    if (edo_event_is_set(s->event)) touch();
+    model_join(setter);
+    tear_down();
+}
+
 MODEL(event_cancel_against_set, "one that is let through and cancelled passes it on")
 {
     set_up_automatic();
@@ -323,6 +332,21 @@ MODEL(group_is_read, "a count of 0 shows what was done")
     edo_wait_group_add(s->group, 1);
     int worker = model_start(work_done, number(1));
     if (edo_wait_group_count(s->group) == 0) read_work(1);
+    model_join(worker);
+    tear_down();
+}
+
+MODEL(group_is_read_late, "the same when the last piece of work found a waiter, which gives up")
+{
+    set_up();
+    edo_wait_group_add(s->group, 1);
+    queue_up(0, edo_wait_group_wait(s->group));
+    int canceller = model_start(cancel_it, number(0));
+    int worker = model_start(work_done, number(1));
+    while (edo_wait_group_count(s->group))
+        model_yield(MODEL_HERE);
+    read_work(1);
+    model_join(canceller);
     model_join(worker);
     tear_down();
 }
@@ -574,6 +598,15 @@ MODEL(condvar_cancel_against_signal, "one that was signalled and is cancelled pa
     tear_down();
 }
 
+MODEL(condvar_cancel, "one that is cancelled leaves no trace")
+{
+    set_up();
+    wait_locked(0);
+    cancel_wait(number(0));
+    model_assert(s->condvar.word == 0 && !s->condvar.waiters);
+    tear_down();
+}
+
 THREAD(signal_only)
 {
     edo_condvar_signal(&s->condvar);
@@ -746,5 +779,34 @@ MODEL(token_wakes_task, "a cancellation has the task polled that waits")
 {
     set_up_tokens();
     serve_task(edo_cancel_token_wait(s->child), cancel_token, 0);
+    unref_both();
+}
+
+struct binds {
+    edo_frame();
+    edo_args(edo_cancel_token *token;);
+    edo_scope scope;
+    edo_cancel_binding binding;
+};
+
+edo_async(binds)
+{
+    edo_body {
+        edo_scope_open(&self->scope, 0);
+        edo_cancel_token_bind(self->token, &self->binding, &self->scope);
+        if (edo_cancel_token_is_cancelled(self->token)) s->results[0] = 1;
+        edo_cancel_token_unbind(&self->binding);
+        edo_return(0);
+    }
+}
+
+MODEL(token_bind_against_cancel, "a scope is bound and unbound while the token is cancelled")
+{
+    set_up_tokens();
+    edo_runtime *runtime = fake_runtime_create();
+    int canceller = model_start(cancel_only, NULL);
+    model_assert(edo_block_on(runtime, binds, s->child) == 0);
+    model_join(canceller);
+    model_assert(edo_runtime_destroy(runtime) == 0);
     unref_both();
 }
