@@ -16,6 +16,9 @@
 #include <edo/try.h>
 #include <edo/within.h>
 
+#if EDO_HAS_SYNC
+#include <edo/sync.h>
+#endif
 #if EDO_HAS_IO
 #include <edo/io.h>
 #endif

@@ -26,6 +26,13 @@ enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 enum { edo__lock_mark = EDO__LOCK_NEXT_MARK };
 
+static inline bool edo__lock_is_free(edo__lock *lock)
+{
+    bool is_free = edo__lock_try(lock);
+    if (is_free) edo__lock_give(lock);
+    return is_free;
+}
+
 #else
 
 /* MARK of this process; even. Changes only in the child of a fork, before the child has a second
@@ -52,6 +59,12 @@ static inline bool edo__lock_try(edo__lock *lock)
 {
     uint32_t expected = 0;
     return edo_cas_acquire(lock, &expected, edo__lock_mark);
+}
+
+/* Whether nobody has it; then what the last holder did is visible. */
+static inline bool edo__lock_is_free(const edo__lock *lock)
+{
+    return edo_load_acquire(lock) == 0;
 }
 
 static inline void edo__lock_give(edo__lock *lock)

@@ -13,6 +13,7 @@
 #include "runtime/runtimes.h"
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/workers.h"
+#include "task/holders.h"
 #include "task/handle.h"
 #include "task/trace.h"
 
@@ -171,6 +172,9 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
     edo_store_relaxed(&edo__describe_current, describe_current); // the same on every thread
     edo__log_read_environment();
+#ifndef EDO_MODEL
+    edo__holders_prepare();
+#endif
     edo_runtime *runtime = edo__alloc_zeroed(sizeof *runtime);
     if (!runtime) return -ENOMEM;
     if (config) runtime->config = *config;

@@ -222,5 +222,8 @@ int64_t edo__wait(edo_op *op)
     int rc = waiter_of_this_thread(&runtime);
     if (rc < 0) return rc;
     edo__clock_follow(runtime); // deadlines of the operation are of this thread's clock
-    return edo_block_on(runtime, wait, .op = op);
+    edo__self.waits = true;
+    int64_t result = edo_block_on(runtime, wait, .op = op);
+    edo__self.waits = false;
+    return result;
 }

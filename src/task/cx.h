@@ -65,6 +65,7 @@ struct edo__thread {
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
+    bool waits;                 // in edo_wait(): tasks of its runtime are this thread's
 };
 
 #ifdef EDO_MODEL

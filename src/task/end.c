@@ -2,6 +2,7 @@
 #include "task/end.h"
 
 #include "task/handle.h"
+#include "task/holders.h"
 #include "task/scope.h"
 
 /* The joiner's task may end as soon as it sees the task complete and EDO__JOIN_WAKER clear. So the
@@ -26,6 +27,7 @@ void edo__task_finish(edo_task *task)
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     edo_plain_write(&edo__task_frame(task)->result);
+    edo__holders_task_ended(task);
     bool tracked = task->head.flags & EDO__TASK_TRACKED;
     if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };
     complete(task);

@@ -113,12 +113,17 @@ static const edo_future *last_function(const edo_future *function)
     }
 }
 
-const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE])
+const edo_future *edo__function_of(const edo_task *task)
 {
     const edo_future *root = edo__task_frame(task);
     const edo_future *function = find_function(root, is_running);
     if (!function) function = find_function(root, is_trying);
-    if (!function) function = last_function(root);
+    return function ? function : last_function(root);
+}
+
+const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE])
+{
+    const edo_future *function = edo__function_of(task);
     text[0] = '\0';
     if (function && function->line)
         snprintf(text, EDO__PLACE_SIZE, ", in '%s' at %s:%u", function->ops->name,

@@ -6,6 +6,10 @@
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *context, const edo_trace_line *), void *context);
 
+/* The function of the task that runs, however deep, or else the innermost that waits; NULL: it has not
+ * begun. Its line is that of its last await. The task's poller, or an inspector. */
+const edo_future *edo__function_of(const edo_task *task);
+
 enum { EDO__PLACE_SIZE = 256 };
 
 /* ", in 'function' at file:line": the innermost running function of the task, and the line of its

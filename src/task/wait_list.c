@@ -70,12 +70,13 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
 }
 
 /* The wake is prepared before the word is stored: the task may already be running, and a poll that
- * reads WOKEN may end the task and so its waker. Relaxed: the poll takes the lock. */
+ * reads WOKEN may end the task and so its waker. Release: the poll may read what was handed over
+ * without the lock (edo__wait_is_over). */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {
     edo__wait_unlink(list, op);
     edo__wakes_add(wakes, edo__wake_prepare(op->waker));
-    edo_store_relaxed(&op->word, EDO__OP_WOKEN);
+    edo_store_release(&op->word, EDO__OP_WOKEN);
 }
 
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes)

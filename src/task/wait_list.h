@@ -17,9 +17,11 @@
  * before edo__wait_wake(), under the lock; the poll reads it after edo__wait_goes_on() answered
  * false.
  *
- * The owner may end as soon as its last waiter has seen the wake. So a woken poll takes the lock
- * once, even if it learned of the wake without the lock. By then the waker has left the critical
- * section; the lock's word was its last access to the owner.
+ * The owner may end as soon as its last waiter has seen the wake, while the waker still holds the
+ * owner's lock. So a woken poll first makes sure that the waker has left: it takes the lock once, or
+ * reads its word as free (edo__wait_is_over). That read cannot miss the waker's lock: it was taken
+ * before WOKEN was stored, and WOKEN was acquired. The waker accesses nothing of the owner after it
+ * has released the lock.
  *
  * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries are
  * chained through the tasks: so one critical section wakes any number of waiters, and all tasks are
@@ -54,6 +56,15 @@ bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 /* Whether an operation still waits. If so, its waker is replaced by the one of this poll. Under the
  * lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
+
+/* Whether an operation was woken, and its waker has left; then it is IDLE. Without the lock, inside a
+ * poll; false says nothing. */
+static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
+{
+    if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;
+    edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return true;
+}
 
 /* Wakes one operation: unlinks it and adds its task to the tasks to push. Under the lock. */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);

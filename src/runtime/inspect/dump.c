@@ -17,6 +17,7 @@
 #include "base/duration.h"
 #include "runtime/inspect/report.h"
 #include "runtime/runtimes.h"
+#include "task/holders.h"
 
 enum {
     SPARE = 64, // room in a list for tasks spawned meanwhile
@@ -124,6 +125,17 @@ static void write_to_log(void *context, const char *line)
     edo__log_patiently(EDO_LOG_WARN, line);
 }
 
+static void say_line(void *context, const char *line)
+{
+    edo__say(context, "%s", line);
+}
+
+static void report_locks(dump *d)
+{
+    edo__holders_check();
+    edo__holders_describe(d->reporter.runtime, say_line, &d->reporter);
+}
+
 static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context, bool is_abort)
 {
     if (edo__runtime_is_stale(runtime)) return -ESTALE;
@@ -135,6 +147,7 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
     int rc = 0;
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         if (report_shard(&d, runtime->workers[i]) < 0) rc = -ENOMEM;
+    if (!is_abort) report_locks(&d);
     int cut = edo__reporter_deinit(&d.reporter);
     return rc < 0 ? rc : cut;
 }

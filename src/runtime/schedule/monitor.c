@@ -22,6 +22,7 @@
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/watch.h"
 #include "runtime/schedule/workers.h"
+#include "task/holders.h"
 
 enum {
 #ifdef EDO_MODEL
@@ -230,6 +231,9 @@ static void inspect_all(edo__monitor *monitor)
     monitor->inspected_at = now;
     monitor->idle_rounds = moved ? 0 : monitor->idle_rounds + 1;
     ensure_help(monitor);
+#ifndef EDO_MODEL
+    edo__holders_check();
+#endif
 }
 
 /* ---- the thread ---- */

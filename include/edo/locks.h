@@ -1,0 +1,355 @@
+/* Locks for tasks: mutex, readers-writer lock, semaphore.
+ *
+ * They are plain structs that lie where their user puts them: all zero (EDO_MUTEX_INIT and its like) is
+ * a free one, and nothing is allocated. A lock may be held across awaits; the task, or plain thread,
+ * that took it gives it back. A task that waits for a lock is queued, and its worker goes on with
+ * others; to lock threads against each other for a few instructions, without awaits in between, the
+ * locks of edo/thread_locks.h are cheaper.
+ *
+ * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and edo_acquire()
+ * cost one atomic operation while nobody else is in the way; the operations behind them
+ * (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
+ *
+ *     edo_lock(rc, &self->room->mutex);
+ *     if (rc < 0) edo_return(rc);                       // cancelled: not locked
+ *     ...
+ *     edo_mutex_unlock(&self->room->mutex);
+ *
+ *     edo_await_for(rc, edo_s(1), edo_mutex_lock(&self->room->mutex));
+ *
+ * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that aborts.
+ *
+ * The end. Before the memory of one goes, its _deinit() is called: it aborts if somebody holds it or
+ * waits for it, and comes back when no other thread is still inside of a call that gave it back. So
+ * the last one that unlocks may free it. Where all calls are known to have returned, nothing need be
+ * done.
+ *
+ * Order of service. Semaphore and readers-writer lock are first in, first out: a request is not
+ * overtaken, also one for many permits; readers that stand behind each other are let in together, and
+ * one that comes behind a waiting writer waits. The mutex lets a task that runs overtake one that
+ * would first have to be scheduled, but each that waits at most once: then it is handed the lock. So
+ * nobody starves.
+ *
+ * Deadlocks. With EDO_LOCK_TRACE=1 in the environment when the first runtime is made, or a debug build
+ * of the library (EDO_LOCK_TRACE=0 turns it off there), every mutex, readers-writer lock and semaphore
+ * knows who holds it since which line, and who waits. edo_dump() shows them. A cycle is logged, with
+ * backtraces, by the request that closes it, if each of its tasks waits for nothing else; so is a task
+ * that ends and holds a lock, and a waiter that was woken and not polled for a second (another number
+ * of EDO_LOCK_TRACE is that limit in milliseconds). Another task that unlocks what one has locked
+ * aborts. Otherwise a lock costs one load and a branch for all this.
+ *
+ * Cancellation. A request that is cancelled holds nothing: it leaves the queue without a trace, and
+ * what it may have been granted at that moment goes to the next in the queue.
+ */
+#pragma once
+
+#include <edo/task.h>
+
+#ifdef EDO_MODEL
+#include "base/atomic.h"
+#define edo__load_lock(p)              edo_load_relaxed(p)
+#define edo__load_seen(p)              edo_load_acquire(p)
+#define edo__cas_lock(p, old, value)   edo_cas_acquire((p), (old), (value))
+#define edo__cas_unlock(p, old, value) edo_cas_release((p), (old), (value))
+#else
+#define edo__load_lock(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define edo__load_seen(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define edo__cas_lock(p, old, value)                                                               \
+    __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
+#define edo__cas_unlock(p, old, value)                                                             \
+    __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#endif
+
+EDO_BEGIN_DECLS
+
+/* ---- holders: noted only if that is wanted, see above ---- */
+
+enum { EDO__HELD_MUTEX, EDO__HELD_READ, EDO__HELD_WRITE, EDO__HELD_PERMITS };
+
+EDO_API extern uint32_t edo__locks_traced; // atomic
+EDO_API void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count);
+EDO_API void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count,
+                                  const char *call);
+
+#ifdef EDO_MODEL
+#define edo__note_taken(object, kind, count)       ((void)0)
+#define edo__note_given(object, kind, count, call) ((void)0)
+#else
+static inline void edo__note_taken(const void *object, uint32_t kind, uint32_t count)
+{
+    if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
+        edo__note_taken_slow(object, kind, count);
+}
+static inline void edo__note_given(const void *object, uint32_t kind, uint32_t count,
+                                   const char *call)
+{
+    if (__builtin_expect(edo__load_lock(&edo__locks_traced), 0))
+        edo__note_given_slow(object, kind, count, call);
+}
+#endif
+
+/* ---- mutex ---- */
+
+/* All private. */
+typedef struct edo_mutex {
+    uint32_t word; // atomic: EDO__MUTEX_*
+    uint32_t lock; // of the waiters
+    void *waiters;
+} edo_mutex;
+
+#define EDO_MUTEX_INIT                                                                             \
+    {                                                                                              \
+        0, 0, NULL                                                                                 \
+    }
+
+enum {
+    EDO__MUTEX_LOCKED = 1,
+    EDO__MUTEX_WAITERS = 2, // the list of waiters is not empty
+    EDO__MUTEX_WOKEN = 4,   // one of them was woken and is on its way
+};
+
+EDO_API extern const edo_future_ops edo__mutex_lock_ops;
+EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
+
+/* Locks, if that needs no wait.
+ * Returns: 0, or -EAGAIN. Thread: any. */
+static inline int edo_mutex_try_lock(edo_mutex *mutex)
+{
+    uint32_t word = edo__load_lock(&mutex->word);
+    do {
+        if (word & EDO__MUTEX_LOCKED) return -EAGAIN;
+    } while (!edo__cas_lock(&mutex->word, &word, word | EDO__MUTEX_LOCKED));
+    edo__note_taken(mutex, EDO__HELD_MUTEX, 1);
+    return 0;
+}
+
+/* Locks.
+ * Result: 0. Cancel: prompt; not locked. */
+static inline edo_op edo_mutex_lock(edo_mutex *mutex)
+{
+    return edo__op(&edo__mutex_lock_ops, mutex, NULL, 0, 0);
+}
+
+/* Gives the lock back; aborts when it is not locked.
+ * Thread: that of the task that locked it, or the plain thread that did. */
+static inline void edo_mutex_unlock(edo_mutex *mutex)
+{
+    uint32_t locked = EDO__MUTEX_LOCKED;
+    edo__note_given(mutex, EDO__HELD_MUTEX, 1, "edo_mutex_unlock");
+    if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
+}
+
+/* Before its memory goes; aborts when it is locked or waited for. Thread: the last user's. */
+EDO_API void edo_mutex_deinit(edo_mutex *mutex);
+
+/* ---- semaphore ---- */
+
+#define EDO_SEMAPHORE_MAX (UINT32_MAX >> 1) // permits
+
+/* All private. */
+typedef struct edo_semaphore {
+    uint64_t word; // atomic: permits, and EDO__SEMAPHORE_*
+    uint32_t lock; // of the waiters
+    uint32_t reserved;
+    void *waiters;
+} edo_semaphore;
+
+enum {
+    EDO__SEMAPHORE_WAITERS = 1, // the list of waiters is not empty
+    EDO__SEMAPHORE_CLOSED = 2,
+    EDO__SEMAPHORE_PERMIT = 4, // the rest of the word counts permits
+};
+
+#define EDO__SEMAPHORE_END (((uint64_t)EDO_SEMAPHORE_MAX + 1) * EDO__SEMAPHORE_PERMIT)
+
+#define EDO_SEMAPHORE_INIT(permits)                                                                \
+    {                                                                                              \
+        (uint64_t)(permits) * EDO__SEMAPHORE_PERMIT, 0, 0, NULL                                    \
+    }
+
+EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
+EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits);
+
+/* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: one that alone uses it. */
+static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
+{
+    if (permits > EDO_SEMAPHORE_MAX) return -EINVAL;
+    semaphore->word = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    semaphore->lock = semaphore->reserved = 0;
+    semaphore->waiters = NULL;
+    return 0;
+}
+
+/* Takes permits, all or none, if that needs no wait.
+ * Returns: 0; -EAGAIN: there are not so many, or others wait for some; -EPIPE: it was closed.
+ * Thread: any. */
+static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t permits)
+{
+    uint64_t word = edo__load_lock(&semaphore->word);
+    uint64_t taken = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    do {
+        if (word & EDO__SEMAPHORE_CLOSED) return -EPIPE;
+        if ((word & EDO__SEMAPHORE_WAITERS) || word < taken) return -EAGAIN;
+    } while (!edo__cas_lock(&semaphore->word, &word, word - taken));
+    edo__note_taken(semaphore, EDO__HELD_PERMITS, permits);
+    return 0;
+}
+
+/* Takes permits, all at once; 0 of them waits for its turn, no more.
+ * Result: 0; -EPIPE: it was closed; -EINVAL for more than EDO_SEMAPHORE_MAX.
+ * Cancel: prompt; no permit is held. */
+static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t permits)
+{
+    return edo__op(&edo__semaphore_acquire_ops, semaphore, NULL, permits, 0);
+}
+
+/* Gives permits back, or adds new ones; aborts beyond EDO_SEMAPHORE_MAX.
+ * Thread: any. */
+static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
+{
+    edo__note_given(semaphore, EDO__HELD_PERMITS, permits, "edo_semaphore_release");
+    uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
+    uint64_t word = edo__load_lock(&semaphore->word);
+    do {
+        if (__builtin_expect((word & EDO__SEMAPHORE_WAITERS) || word + given >= EDO__SEMAPHORE_END,
+                             0)) {
+            edo__semaphore_release_slow(semaphore, permits);
+            return;
+        }
+    } while (!edo__cas_unlock(&semaphore->word, &word, word + given));
+}
+
+/* Takes up to so many permits away for good, as they are at the moment.
+ * Returns: how many. Thread: any. */
+EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
+
+/* All that wait, and all that come, are answered -EPIPE. Permits may still be given back.
+ * Thread: any. */
+EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
+EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
+
+/* The permits that are there at the moment. Thread: any. */
+EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
+
+/* Before its memory goes; aborts when it is waited for. Thread: the last user's. */
+EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
+
+/* ---- readers-writer lock ---- */
+
+/* All private. */
+typedef struct edo_rwlock {
+    uint64_t word; // atomic: EDO__RWLOCK_*
+    uint32_t lock; // of the waiters
+    uint32_t reserved;
+    void *waiters;
+} edo_rwlock;
+
+#define EDO_RWLOCK_INIT                                                                            \
+    {                                                                                              \
+        0, 0, 0, NULL                                                                              \
+    }
+
+enum {
+    EDO__RWLOCK_WRITER = 1,
+    EDO__RWLOCK_WAITERS = 2, // the list of waiters is not empty
+    EDO__RWLOCK_READER = 4,  // the rest of the word counts readers
+};
+
+EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
+EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
+EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
+
+/* Whether the last reader that leaves has others to serve; also when nobody reads. */
+static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
+{
+    if (word < EDO__RWLOCK_READER) return true;
+    return (word & EDO__RWLOCK_WAITERS) && word < 2 * EDO__RWLOCK_READER;
+}
+
+/* Returns: 0; -EAGAIN: a writer has it or waits. Thread: any. */
+static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
+{
+    uint64_t word = edo__load_lock(&rwlock->word);
+    do {
+        if (word & (EDO__RWLOCK_WRITER | EDO__RWLOCK_WAITERS)) return -EAGAIN;
+    } while (!edo__cas_lock(&rwlock->word, &word, word + EDO__RWLOCK_READER));
+    edo__note_taken(rwlock, EDO__HELD_READ, 1);
+    return 0;
+}
+
+/* Returns: 0; -EAGAIN: somebody has it. Thread: any. */
+static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
+{
+    uint64_t none = 0;
+    if (!edo__cas_lock(&rwlock->word, &none, EDO__RWLOCK_WRITER)) return -EAGAIN;
+    edo__note_taken(rwlock, EDO__HELD_WRITE, 1);
+    return 0;
+}
+
+/* Locks for reading, together with other readers; or for writing, alone.
+ * Result: 0. Cancel: prompt; not locked.
+ * A task that reads and asks to read again behind a waiting writer waits for itself. */
+static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
+{
+    return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
+}
+static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
+{
+    return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
+}
+
+/* Give it back; abort when it is not held so.
+ * Thread: any. */
+static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
+{
+    edo__note_given(rwlock, EDO__HELD_READ, 1, "edo_rwlock_unlock_read");
+    uint64_t word = edo__load_lock(&rwlock->word);
+    do {
+        if (__builtin_expect(edo__rwlock_is_last_of_readers(word), 0)) {
+            edo__rwlock_unlock_read_slow(rwlock);
+            return;
+        }
+    } while (!edo__cas_unlock(&rwlock->word, &word, word - EDO__RWLOCK_READER));
+}
+static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
+{
+    uint64_t writer = EDO__RWLOCK_WRITER;
+    edo__note_given(rwlock, EDO__HELD_WRITE, 1, "edo_rwlock_unlock_write");
+    if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
+}
+
+/* A writer becomes a reader, without letting another writer in between; readers at the head of the
+ * queue come in.
+ * Thread: any. */
+EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
+
+/* Before its memory goes; aborts when it is held or waited for. Thread: the last user's. */
+EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
+
+EDO_END_DECLS
+
+/* ---- inside async functions: one atomic operation while nobody is in the way ----
+ *
+ * The attempt uses no budget: to take a free lock is like computing. */
+
+/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was asked to end, or that has
+ * a limit behind it or a shield, attempts nothing: the operation knows what holds for it. */
+#define edo__attempt_or_await(lhs, attempt, ...)                                                   \
+    do {                                                                                           \
+        edo__note_line();                                                                          \
+        lhs = (__typeof__(lhs))(self->base.fate | self->base.flags ? -EAGAIN : (attempt));         \
+        if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
+    } while (0)
+
+/* rc: 0, or -ECANCELED, and then it is not locked. */
+#define edo_lock(rc, mutex)                                                                        \
+    edo__attempt_or_await(rc, edo_mutex_try_lock(mutex), edo_mutex_lock(mutex))
+#define edo_read_lock(rc, rwlock)                                                                  \
+    edo__attempt_or_await(rc, edo_rwlock_try_read(rwlock), edo_rwlock_read(rwlock))
+#define edo_write_lock(rc, rwlock)                                                                 \
+    edo__attempt_or_await(rc, edo_rwlock_try_write(rwlock), edo_rwlock_write(rwlock))
+
+/* rc: 0, or as edo_semaphore_acquire(). */
+#define edo_acquire(rc, semaphore, permits)                                                        \
+    edo__attempt_or_await(rc, edo_semaphore_try_acquire((semaphore), (permits)),                   \
+                          edo_semaphore_acquire((semaphore), (permits)))

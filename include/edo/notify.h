@@ -1,0 +1,89 @@
+/* Notify: tells tasks that something has happened, without a value.
+ *
+ * A plain struct, all zero at the start (EDO_NOTIFY_INIT). It keeps at most one permit: a notification
+ * that finds nobody waiting is kept for the next who comes.
+ *
+ *     edo_await(rc, edo_notified(&self->ready));        // one task
+ *     edo_notify_one(&self->ready);                     // another
+ *
+ * edo_notify_waiters() reaches all operations that were made before it, also those that were not
+ * polled yet, and none that are made after it; it keeps no permit.
+ *
+ * Cancellation. A waiter that was chosen by edo_notify_one() or edo_notify_last() and is cancelled before
+ * it has run passes the notification on, to the first or the last of the others, or leaves it as the
+ * permit.
+ */
+#pragma once
+
+#include <edo/locks.h>
+
+EDO_BEGIN_DECLS
+
+/* All private. */
+typedef struct edo_notify {
+    uint32_t word;       // atomic: EDO__NOTIFY_*
+    uint32_t generation; // atomic: how often all were notified
+    uint32_t lock;       // of the waiters
+    uint32_t reserved;
+    void *waiters;
+} edo_notify;
+
+#define EDO_NOTIFY_INIT                                                                            \
+    {                                                                                              \
+        0, 0, 0, 0, NULL                                                                           \
+    }
+
+enum {
+    EDO__NOTIFY_PERMIT = 1,
+    EDO__NOTIFY_WAITERS = 2, // the list of waiters is not empty
+};
+
+EDO_API extern const edo_future_ops edo__notified_ops;
+EDO_API void edo__notify_slow(edo_notify *notify, bool last);
+
+/* Takes the permit, if there is one. Returns: 0, or -EAGAIN. Thread: any. */
+static inline int edo_try_notified(edo_notify *notify)
+{
+    uint32_t word = edo__load_lock(&notify->word);
+    if (word != EDO__NOTIFY_PERMIT) return -EAGAIN;
+    return edo__cas_lock(&notify->word, &word, 0) ? 0 : -EAGAIN;
+}
+
+/* Waits for a notification, first in, first out.
+ * Result: 0. Cancel: prompt; no notification is taken. */
+static inline edo_op edo_notified(edo_notify *notify)
+{
+    return edo__op(&edo__notified_ops, notify, NULL, edo__load_seen(&notify->generation), 0);
+}
+
+static inline void edo__notify(edo_notify *notify, bool last)
+{
+    uint32_t word = edo__load_lock(&notify->word);
+    if ((word & EDO__NOTIFY_WAITERS) || !edo__cas_unlock(&notify->word, &word, EDO__NOTIFY_PERMIT))
+        edo__notify_slow(notify, last);
+}
+
+/* Notifies the one that waits longest; if none waits, the next one that comes finds a permit.
+ * Thread: any. */
+static inline void edo_notify_one(edo_notify *notify)
+{
+    edo__notify(notify, false);
+}
+
+/* The same for the one that came last. */
+static inline void edo_notify_last(edo_notify *notify)
+{
+    edo__notify(notify, true);
+}
+
+/* Notifies all operations that were made before. Thread: any. */
+EDO_API void edo_notify_waiters(edo_notify *notify);
+
+/* Before its memory goes, as edo/locks.h says; aborts when it is waited for. Thread: the last user's. */
+EDO_API void edo_notify_deinit(edo_notify *notify);
+
+EDO_END_DECLS
+
+/* Inside an async function, with one atomic operation if there is a permit. rc: 0 or -ECANCELED. */
+#define edo_await_notified(rc, notify)                                                             \
+    edo__attempt_or_await(rc, edo_try_notified(notify), edo_notified(notify))

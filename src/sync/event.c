@@ -1,0 +1,112 @@
+/* Events: the word says whether it is set, whether anybody waits, and of which kind it is; see queue.h
+ * for how nobody is missed. An automatic one is set as a permit is: a set that finds waiters gives it
+ * to the first of them, under the lock.
+ *
+ * Orders. A set releases, also one that changes nothing; who goes through acquires.
+ */
+#include <edo/events.h>
+
+#include "base/base.h"
+#include "sync/queue.h"
+
+static bool is_automatic(uint32_t word)
+{
+    return word & EDO__EVENT_AUTOMATIC;
+}
+
+/* The word of one who has gone through; an automatic event is reset by that. */
+static uint32_t passed(uint32_t word)
+{
+    return is_automatic(word) ? word & ~(uint32_t)EDO__EVENT_SET : word;
+}
+
+int edo_event_try_wait(edo_event *event)
+{
+    uint32_t word = edo_load_acquire(&event->word);
+    do {
+        bool is_others = is_automatic(word) && (word & EDO__EVENT_WAITERS);
+        if (is_others || !(word & EDO__EVENT_SET)) return -EAGAIN;
+    } while (is_automatic(word) && !edo_cas_acquire(&event->word, &word, passed(word)));
+    return 0;
+}
+
+/* Under the lock. Returns: whether it was set. */
+static bool pass(edo_event *event)
+{
+    uint32_t word = edo_load_relaxed(&event->word);
+    while (word & EDO__EVENT_SET)
+        if (edo_cas_relaxed(&event->word, &word, passed(word))) return true;
+    return false;
+}
+
+static void serve(void *object, edo__wakes *wakes)
+{
+    edo_event *event = object;
+    edo__wait_list *waiters = edo__waiters_of(&event->waiters);
+    edo_op *op;
+    while ((op = edo__wait_first(waiters)) && pass(event))
+        edo__wait_wake(waiters, op, wakes);
+    if (!op) edo_and_relaxed(&event->word, ~(uint32_t)EDO__EVENT_WAITERS);
+}
+
+static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
+{
+    edo_event *event = object;
+    uint32_t word = edo_load_relaxed(&event->word), next;
+    (void)op;
+    (void)wakes;
+    do {
+        next = word & EDO__EVENT_SET ? passed(word) : word | EDO__EVENT_WAITERS;
+    } while (!edo_cas_acquire(&event->word, &word, next));
+    return word & EDO__EVENT_SET ? 0 : -EAGAIN;
+}
+
+/* What a manual event has let through took nothing. */
+static void give_back(void *object, edo_op *op)
+{
+    edo_event *event = object;
+    (void)op;
+    if (is_automatic(edo_load_relaxed(&event->word)))
+        edo_or_relaxed(&event->word, EDO__EVENT_SET); // goes on with the sequence of its release
+}
+
+static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };
+
+static edo_poll wait_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_event *event = op->object;
+    return edo__queue_poll(&queue_ops, &event->lock, edo__waiters_of(&event->waiters), op, cx);
+}
+
+const edo_future_ops edo__event_wait_ops = { .name = "edo_event_wait", .poll = wait_poll };
+
+void edo_event_set(edo_event *event)
+{
+    uint32_t word = edo_load_relaxed(&event->word);
+    edo__wakes wakes = { NULL, NULL };
+    while (!(word & EDO__EVENT_WAITERS))
+        if (edo_cas_release(&event->word, &word, word | EDO__EVENT_SET)) return;
+    edo__lock_take(&event->lock);
+    edo_or_release(&event->word, EDO__EVENT_SET);
+    serve(event, &wakes);
+    edo__lock_give(&event->lock);
+    edo__wakes_commit(&wakes);
+}
+
+void edo_event_reset(edo_event *event)
+{
+    edo_and_relaxed(&event->word, ~(uint32_t)EDO__EVENT_SET);
+}
+
+bool edo_event_is_set(const edo_event *event)
+{
+    return edo_load_acquire(&event->word) & EDO__EVENT_SET;
+}
+
+_Static_assert(sizeof(edo_event) <= 16, "public layouts are fixed");
+
+void edo_event_deinit(edo_event *event)
+{
+    edo__queue_end(&event->lock, edo__waiters_of(&event->waiters), false, "edo_event_deinit");
+}

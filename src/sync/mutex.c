@@ -1,0 +1,181 @@
+/* Mutexes.
+ *
+ *     0 ------------------- try, inline: CAS ----------------------------> LOCKED
+ *     LOCKED -------------- unlock, inline: CAS --------------------------> 0
+ *     LOCKED -------------- a request finds it locked: sets the bit ------> LOCKED, WAITERS
+ *     LOCKED, WAITERS ----- unlock, under the lock of the queue:
+ *                           the first waiter was overtaken once: handed --> LOCKED
+ *                           else it is woken to try, and the word is free > WOKEN [WAITERS]
+ *     WOKEN --------------- a task that runs overtakes it: CAS -----------> LOCKED, WOKEN
+ *     WOKEN --------------- the woken one takes it, under the lock -------> LOCKED
+ *     LOCKED, WOKEN ------- the woken one finds it locked: to the front --> LOCKED, WAITERS
+ *
+ * To hand the lock to a task that has yet to be scheduled leaves it idle for as long as that takes,
+ * and has every task that comes meanwhile wait too (a convoy). So the first time a waiter is only
+ * woken; who is overtaken then is handed the lock at the next unlock. A waiter is overtaken by what
+ * runs between its wake and its poll, and never again.
+ *
+ * WOKEN: at most one waiter is on its way; an unlock meanwhile wakes no other. It is cleared by that
+ * waiter's next poll, under the lock, which takes the mutex, goes back, or, cancelled, passes the
+ * wake on. While LOCKED or WOKEN is set no other thread clears a bit, except by the CAS of an inline
+ * unlock, which needs LOCKED alone.
+ *
+ * No wake is lost: a request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
+ * queue. The holder's inline unlock came before, and the CAS fails; or it comes later, fails, and
+ * takes the lock of the queue.
+ *
+ * Orders. Each unlock releases, each lock acquires, directly or through the lock of the queue.
+ */
+#include <edo/locks.h>
+
+#include "base/base.h"
+#include "sync/queue.h"
+
+enum { GRANTED = 0, TRY_AGAIN = 1 }; // base.result of a woken request
+enum { OVERTAKEN = 1 };              // edo_op.detail
+
+static edo__wait_list *waiters_of(edo_mutex *mutex)
+{
+    return edo__waiters_of(&mutex->waiters);
+}
+
+/* Under the lock. Takes the mutex; else there is a waiter from now on. Returns: whether. */
+static bool take(edo_mutex *mutex)
+{
+    uint32_t word = edo_load_relaxed(&mutex->word), next;
+    do {
+        next = word | (word & EDO__MUTEX_LOCKED ? EDO__MUTEX_WAITERS : EDO__MUTEX_LOCKED);
+    } while (!edo_cas_acquire(&mutex->word, &word, next));
+    return !(word & EDO__MUTEX_LOCKED);
+}
+
+/* As edo_mutex_try_lock(), which notes the holder. */
+static bool try(edo_mutex *mutex)
+{
+    uint32_t word = edo_load_relaxed(&mutex->word);
+    while (!(word & EDO__MUTEX_LOCKED))
+        if (edo_cas_acquire(&mutex->word, &word, word | EDO__MUTEX_LOCKED)) return true;
+    return false;
+}
+
+/* Under the lock, by the holder, or for a wake that is passed on. Returns: what WAITERS is to be. */
+static uint32_t waiters_bit(edo_mutex *mutex)
+{
+    return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
+}
+
+/* Under the lock; the mutex is the caller's to give. */
+static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
+{
+    uint32_t woken = edo_load_relaxed(&mutex->word) & EDO__MUTEX_WOKEN;
+    edo_op *op = edo__wait_first(waiters_of(mutex));
+    uint32_t locked = op && op->detail == OVERTAKEN ? EDO__MUTEX_LOCKED : 0;
+    if (op && (locked || !woken)) {
+        op->base.result = locked ? GRANTED : TRY_AGAIN;
+        edo__wait_wake(waiters_of(mutex), op, wakes);
+        if (!locked) woken = EDO__MUTEX_WOKEN;
+    }
+    edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
+}
+
+/* Under the lock: a waiter that was woken to try does not. If the mutex is free, the next is woken. */
+static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
+{
+    uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
+    if (!(word & EDO__MUTEX_LOCKED) && (word & EDO__MUTEX_WAITERS) && try(mutex))
+        hand_on(mutex, wakes);
+}
+
+static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
+{
+    if (edo__wait_leave(waiters_of(mutex), op)) {
+        if (waiters_bit(mutex) == 0) edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WAITERS);
+    } else if (op->base.result == GRANTED) {
+        hand_on(mutex, wakes);
+    } else {
+        pass_wake_on(mutex, wakes);
+    }
+    return -ECANCELED;
+}
+
+/* Under the lock. Returns: 0 or -EAGAIN, and then it waits. */
+static int64_t take_or_wait(edo_mutex *mutex, edo_op *op, edo_cx *cx)
+{
+    bool again = op->detail == OVERTAKEN;
+    if (take(mutex)) return 0;
+    edo__wait_enqueue(waiters_of(mutex), op, cx->waker);
+    if (again) waiters_of(mutex)->first = op; // of a ring: the last is before the first
+    return -EAGAIN;
+}
+
+static int64_t go_on(edo_mutex *mutex, edo_op *op, edo_cx *cx)
+{
+    if (edo__wait_goes_on(op, cx->waker)) return -EAGAIN;
+    if (op->base.result == GRANTED) return 0;
+    edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
+    op->detail = OVERTAKEN;
+    return take_or_wait(mutex, op, cx);
+}
+
+static int64_t step(edo_mutex *mutex, edo_op *op, edo_cx *cx, edo__wakes *wakes)
+{
+    if (edo_load_relaxed(&op->word) == EDO__OP_IDLE)
+        return cx->fate == EDO_LIVE ? take_or_wait(mutex, op, cx) : -ECANCELED;
+    return cx->fate == EDO_LIVE ? go_on(mutex, op, cx) : cancel(mutex, op, wakes);
+}
+
+static bool is_new(const edo_op *op)
+{
+    return edo_load_relaxed(&op->word) == EDO__OP_IDLE && !op->detail;
+}
+
+static bool spin(edo_mutex *mutex)
+{
+    for (unsigned i = 0; i < EDO__SPINS; i++) {
+        if (try(mutex)) return true;
+        edo__relax();
+    }
+    return false;
+}
+
+static edo_poll poll_lock(edo_op *op, edo_cx *cx)
+{
+    edo_mutex *mutex = op->object;
+    edo__wakes wakes = { NULL, NULL };
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (is_new(op) && cx->fate == EDO_LIVE && edo__spins(cx) && spin(mutex))
+        return edo__op_finish(op, cx, 0);
+    edo__lock_take(&mutex->lock);
+    int64_t result = step(mutex, op, cx, &wakes);
+    edo__lock_give(&mutex->lock);
+    edo__wakes_commit(&wakes);
+    return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
+}
+
+static edo_poll lock_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    return edo__queue_note(op, poll_lock(op, cx), EDO__HELD_MUTEX, 1);
+}
+
+const edo_future_ops edo__mutex_lock_ops = { .name = "edo_mutex_lock", .poll = lock_poll };
+
+void edo__mutex_unlock_slow(edo_mutex *mutex)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__lock_take(&mutex->lock);
+    if (!(edo_load_relaxed(&mutex->word) & EDO__MUTEX_LOCKED))
+        edo__misuse("edo_mutex_unlock", "the mutex is not locked");
+    hand_on(mutex, &wakes);
+    edo__lock_give(&mutex->lock);
+    edo__wakes_commit(&wakes);
+}
+
+_Static_assert(sizeof(edo_mutex) <= 16, "public layouts are fixed");
+
+void edo_mutex_deinit(edo_mutex *mutex)
+{
+    edo__holders_forget(mutex);
+    edo__queue_end(&mutex->lock, edo__waiters_of(&mutex->waiters),
+                   edo_load_relaxed(&mutex->word) != 0, "edo_mutex_deinit");
+}

@@ -1,0 +1,366 @@
+/* Who holds what, and who waits for it: see holders.h. */
+#include "task/records.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/lock.h"
+#include "task/future.h"
+#include "task/op.h"
+#include "task/trace.h"
+
+#define DEFAULT_LIMIT 1000000000 // ns from the wake of a waiter to its poll
+
+uint32_t edo__locks_traced; // atomic
+
+static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
+static edo__lock records_lock;
+static edo__record records[EDO__RECORDS];
+static size_t used; // the highest place in use, and 1; the lock
+
+/* Unset or empty: as the build has it; 0: off; 1: on; more: on, and the limit in milliseconds. */
+void edo__holders_prepare(void)
+{
+    const char *text = getenv("EDO_LOCK_TRACE");
+    if (!text || !*text) {
+        if (EDO_DEBUG) edo_store_relaxed(&edo__locks_traced, 1);
+        return;
+    }
+    long wanted = strtol(text, NULL, 10);
+    if (wanted > 1) edo_store_relaxed(&limit, edo_ms(wanted));
+    edo_store_relaxed(&edo__locks_traced, wanted > 0);
+}
+
+/* ---- records; under the lock ---- */
+
+edo__record *edo__record_next(edo__record *record)
+{
+    edo__record *next = record ? record + 1 : records;
+    while (next < records + used && !next->object)
+        next++;
+    return next < records + used ? next : NULL;
+}
+
+static void remove_record(edo__record *record)
+{
+    record->object = NULL;
+    while (used && !records[used - 1].object)
+        used--;
+}
+
+/* Returns: NULL when there is no room. */
+static edo__record *add_record(const edo__record *record)
+{
+    for (size_t i = 0; i < EDO__RECORDS; i++) {
+        if (records[i].object) continue;
+        if (i >= used) used = i + 1;
+        records[i] = *record;
+        return &records[i];
+    }
+    return NULL;
+}
+
+static edo__record *find_wait(const edo_op *op)
+{
+    for (edo__each_record(record))
+        if (record->op == op) return record;
+    return NULL;
+}
+
+/* id: 0: any. */
+static edo__record *find_holder(const void *object, uint32_t kind, uint64_t id)
+{
+    for (edo__each_record(record))
+        if (record->object == object && !record->op && record->kind == kind &&
+            (!id || record->id == id))
+            return record;
+    return NULL;
+}
+
+/* ---- this task or thread ---- */
+
+static edo_task *this_task(void)
+{
+    return edo__self.waits ? NULL : edo__current_task();
+}
+
+static uint64_t this_id(void)
+{
+    edo_task *task = this_task();
+    return task ? task->id : EDO__RECORD_THREAD | edo__sys_thread_id();
+}
+
+static edo__record describe(const void *object, uint32_t kind)
+{
+    edo_task *task = this_task();
+    const edo_future *function = task ? edo__function_of(task) : NULL;
+    edo__record record = { .object = object, .kind = kind, .since = edo__sys_now() };
+    record.id = this_id();
+    record.runtime = edo__self.cx ? edo__self.cx->runtime : NULL;
+    if (task) record.name = task->site->ops->name;
+    if (function) {
+        record.function = function->ops->name;
+        record.file = function->ops->file;
+        record.line = function->line;
+    }
+    return record;
+}
+
+/* ---- holders ---- */
+
+static bool is_exclusive(uint32_t kind)
+{
+    return kind == EDO__HELD_MUTEX || kind == EDO__HELD_WRITE;
+}
+
+/* One that holds what another takes alone has lost it with the memory. */
+static void drop_stale(const void *object, uint32_t kind)
+{
+    for (edo__each_record(record))
+        if (is_exclusive(kind) && record->object == object && !record->op) remove_record(record);
+}
+
+void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
+{
+    edo__record new = describe(object, kind);
+    new.count = count;
+    edo__lock_take(&records_lock);
+    drop_stale(object, kind);
+    edo__record *held = find_holder(object, kind, new.id);
+    if (held)
+        held->count += count;
+    else
+        add_record(&new);
+    edo__lock_give(&records_lock);
+}
+
+static _Noreturn void report_stranger(const edo__record *holder, const char *call)
+{
+    char who[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
+    edo__misuse(call, "it is held by another: %s%s", edo__record_describe_who(holder, who),
+                edo__record_describe_place(holder, where));
+}
+
+/* Permits may be given back by any. */
+void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
+{
+    edo__record stranger = { 0 };
+    edo__lock_take(&records_lock);
+    edo__record *held = find_holder(object, kind, this_id());
+    if (!held) held = find_holder(object, kind, 0);
+    if (held && held->id != this_id() && is_exclusive(kind)) stranger = *held;
+    if (held && !stranger.object) {
+        held->count -= held->count < count ? held->count : count;
+        if (!held->count) remove_record(held);
+    }
+    edo__lock_give(&records_lock);
+    if (stranger.object) report_stranger(&stranger, call);
+}
+
+void edo__holders_drop(const void *object)
+{
+    edo__lock_take(&records_lock);
+    for (edo__each_record(record))
+        if (record->object == object) remove_record(record);
+    edo__lock_give(&records_lock);
+}
+
+/* ---- waiters ---- */
+
+static bool is_marker(const edo_future *future)
+{
+    return future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT;
+}
+
+static bool keeps_futures(const edo_future *kept)
+{
+    while (kept && is_marker(kept))
+        kept = kept->next;
+    return kept;
+}
+
+/* Whether the task waits for nothing but this operation: no sibling of it can give back what the task
+ * holds. */
+static bool is_all_that_waits(const edo_task *task, const edo_op *op)
+{
+    const edo_future *future = edo__task_frame(task);
+    while (future != &op->base) {
+        if (future->ops->kind != EDO_KIND_ASYNC) return false;
+        const edo_frame_head *head =
+            &((const struct edo_any_frame *)(const void *)future)->edo_head;
+        if (!head->awaiting || head->awaiting->next || keeps_futures(head->kept)) return false;
+        future = head->awaiting;
+    }
+    return true;
+}
+
+static edo__record *find_stuck(uint64_t id)
+{
+    for (edo__each_record(record))
+        if (record->op && record->id == id && record->is_stuck) return record;
+    return NULL;
+}
+
+/* A semaphore blocks as long as none of its holders gives a permit back; so only one that a single
+ * task holds can be part of a cycle. */
+static bool is_held_by_one(const void *object)
+{
+    size_t holders = 0;
+    for (edo__each_record(record))
+        holders += record->object == object && !record->op;
+    return holders == 1;
+}
+
+static bool blocks(const edo__record *holder, const edo__record *waiter)
+{
+    if (holder->op || holder->object != waiter->object || holder->has_ended) return false;
+    return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
+}
+
+/* Returns: the length of a cycle through the first edge's waiter, or 0. edges[depth].waiter is set. */
+static size_t find_cycle(edo__record_edge *edges, size_t depth)
+{
+    for (edo__each_record(holder)) {
+        if (!blocks(holder, &edges[depth].waiter)) continue;
+        edges[depth].holder = *holder;
+        if (holder->id == edges[0].waiter.id) return depth + 1;
+        const edo__record *next = find_stuck(holder->id);
+        if (!next || depth + 1 == EDO__CYCLE) continue;
+        edges[depth + 1].waiter = *next;
+        size_t length = find_cycle(edges, depth + 1);
+        if (length) return length;
+    }
+    return 0;
+}
+
+static void count_tasks(edo__record_edge *edges, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        edo_waker_ref(&edges[i].waiter.task->head);
+}
+
+void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
+{
+    edo__record_edge edges[EDO__CYCLE];
+    edo__record new = describe(object, kind);
+    size_t length = 0;
+    edo_task *task = edo__current_task();
+    if (!task) return; // polled by a program of its own
+    new.op = op;
+    new.task = task;
+    new.is_stuck = is_all_that_waits(task, op);
+    edo__lock_take(&records_lock);
+    if (!find_wait(op) && add_record(&new) && new.is_stuck) {
+        edges[0].waiter = new;
+        length = find_cycle(edges, 0);
+        count_tasks(edges, length);
+    }
+    edo__lock_give(&records_lock);
+    if (length) edo__record_report_cycle(edges, length);
+    edo__holders_check();
+}
+
+void edo__holders_end_wait(const edo_op *op)
+{
+    edo__lock_take(&records_lock);
+    edo__record *record = find_wait(op);
+    if (record) remove_record(record);
+    edo__lock_give(&records_lock);
+}
+
+/* ---- for dumps ---- */
+
+size_t edo__records_of_holders(const void *object, edo__record *holders, size_t room)
+{
+    size_t count = 0;
+    edo__lock_take(&records_lock);
+    for (edo__each_record(record)) {
+        if (record->object != object || record->op) continue;
+        if (count < room) holders[count] = *record;
+        count++;
+    }
+    edo__lock_give(&records_lock);
+    return count;
+}
+
+bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__record *ret_waiter)
+{
+    bool found = false;
+    edo__lock_take(&records_lock);
+    for (; *at < used && !found; ++*at) {
+        const edo__record *record = &records[*at];
+        found = record->object && record->op && record->runtime == runtime;
+        if (found) *ret_waiter = *record;
+    }
+    edo__lock_give(&records_lock);
+    return found;
+}
+
+/* ---- what goes wrong without a cycle ---- */
+
+/* Under the lock. The operation is there as long as its record: its last poll removes it. */
+static bool is_overdue(edo__record *record, int64_t now)
+{
+    if (!record->op || record->is_reported) return false;
+    if (edo_load_acquire(&record->op->word) != EDO__OP_WOKEN) {
+        record->woken_at = 0;
+        return false;
+    }
+    if (!record->woken_at) record->woken_at = now;
+    record->is_reported = now - record->woken_at >= edo_load_relaxed(&limit);
+    return record->is_reported;
+}
+
+/* Returns: whether there is one. */
+static bool take_overdue(edo__record *ret_record, int64_t now)
+{
+    bool found = false;
+    edo__lock_take(&records_lock);
+    for (edo__each_record(record)) {
+        if (found || !is_overdue(record, now)) continue;
+        *ret_record = *record;
+        found = true;
+    }
+    edo__lock_give(&records_lock);
+    return found;
+}
+
+void edo__holders_check(void)
+{
+    if (!edo__holders_are_wanted()) return;
+    edo__record record;
+    char who[EDO__RECORD_TEXT], what[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
+    for (int64_t now = edo__sys_now(); take_overdue(&record, now);)
+        edo__log(EDO_LOG_ERROR,
+                 "%s was woken for %s %lld ms ago%s, and has not polled it: others wait",
+                 edo__record_describe_who(&record, who), edo__record_describe_object(&record, what),
+                 (long long)((now - record.woken_at) / edo_ms(1)),
+                 edo__record_describe_place(&record, where));
+}
+
+/* Permits may be meant for others to give back. Returns: whether there is one to report. */
+static bool take_left(edo__record *ret_record, uint64_t id)
+{
+    bool found = false;
+    edo__lock_take(&records_lock);
+    for (edo__each_record(record)) {
+        if (found || record->id != id || record->op || record->has_ended) continue;
+        found = record->kind != EDO__HELD_PERMITS;
+        record->has_ended = true;
+        *ret_record = *record;
+        if (!found) remove_record(record);
+    }
+    edo__lock_give(&records_lock);
+    return found;
+}
+
+void edo__holders_note_end(const edo_task *task)
+{
+    edo__record record;
+    char who[EDO__RECORD_TEXT], what[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
+    while (take_left(&record, task->id))
+        edo__log(EDO_LOG_ERROR, "%s has ended and holds %s%s",
+                 edo__record_describe_who(&record, who), edo__record_describe_object(&record, what),
+                 edo__record_describe_place(&record, where));
+}

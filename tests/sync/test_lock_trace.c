@@ -1,0 +1,377 @@
+/* Holders and waiters: deadlocks, locks of ended tasks, waiters that were woken in vain, strangers; and
+ * what dumps say. */
+#include "sync/steps.h"
+
+#include <edo/dump.h>
+#include <edo/events.h>
+
+#include "task/holders.h"
+
+enum { LIMIT = 2 }; // ms from a wake to a poll
+
+/* Before the first runtime. */
+__attribute__((constructor)) static void turn_on(void)
+{
+    setenv("EDO_LOCK_TRACE", "2", 1);
+}
+
+static int capture(void **state)
+{
+    (void)state;
+    log_capture();
+    return 0;
+}
+
+static int release(void **state)
+{
+    (void)state;
+    log_release();
+    return 0;
+}
+
+#define log_test(...)                                                                              \
+    fixture(capture, release)                                                                      \
+    async_test(__VA_ARGS__)
+
+/* ---- cycles ---- */
+
+/* Takes one, then, when the other has one as well, the other. */
+struct crosses {
+    edo_frame();
+    edo_args(edo_mutex *first, *second; edo_barrier *meeting; int64_t limit;);
+};
+
+edo_async(crosses)
+{
+    edo_body {
+        int rc;
+        edo_lock(rc, self->first);
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_barrier_wait(self->meeting));
+        assert_true(rc >= 0);
+        edo_await_for(rc, self->limit, edo_mutex_lock(self->second));
+        if (rc == 0) edo_mutex_unlock(self->second);
+        edo_mutex_unlock(self->first);
+        edo_return(0);
+    }
+}
+
+log_test(two_that_wait_for_each_other_are_reported, edo_mutex a, b; edo_barrier meeting;
+         edo_scope scope;)
+{
+    edo_body {
+        int rc;
+        self->a = self->b = (edo_mutex)EDO_MUTEX_INIT;
+        self->meeting = (edo_barrier)EDO_BARRIER_INIT(2);
+        edo_scope_open(&self->scope, 0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, crosses, &self->a, &self->b, &self->meeting, edo_ms(5)),
+            0);
+        assert_int_equal(
+            edo_scope_spawn(&self->scope, crosses, &self->b, &self->a, &self->meeting, edo_s(3600)),
+            0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(log_lines("deadlock: task 'crosses' #"), 2);
+        assert_true(log_lines("waits for mutex 0x") >= 2);
+        assert_true(log_lines("edo_mutex_lock") >= 2); // the ends of two backtraces
+        edo_return(0);
+    }
+}
+
+enum { RING = 5 };
+
+log_test(a_ring_of_five, edo_mutex mutexes[RING]; edo_barrier meeting; edo_scope scope; int i;)
+{
+    edo_body {
+        int rc;
+        memset(self->mutexes, 0, sizeof self->mutexes);
+        self->meeting = (edo_barrier)EDO_BARRIER_INIT(RING);
+        edo_scope_open(&self->scope, 0);
+        for (self->i = 0; self->i < RING; self->i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, crosses, &self->mutexes[self->i],
+                                             &self->mutexes[(self->i + 1) % RING], &self->meeting,
+                                             self->i ? edo_s(3600) : edo_ms(5)),
+                             0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(log_lines("deadlock: "), RING);
+        edo_return(0);
+    }
+}
+
+log_test(without_a_cycle_nothing_is_reported, edo_mutex a, b; edo_barrier meeting; edo_scope scope;)
+{
+    edo_body {
+        int rc;
+        self->a = self->b = (edo_mutex)EDO_MUTEX_INIT;
+        self->meeting = (edo_barrier)EDO_BARRIER_INIT(1);
+        edo_scope_open(&self->scope, 0);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, crosses, &self->a, &self->b,
+                                             &self->meeting, edo_s(3600)),
+                             0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        assert_int_equal(log_lines(NULL), 0);
+        edo_return(0);
+    }
+}
+
+log_test(one_that_locks_twice_is_reported, edo_mutex mutex;)
+{
+    edo_body {
+        int rc;
+        self->mutex = (edo_mutex)EDO_MUTEX_INIT;
+        edo_lock(rc, &self->mutex);
+        edo_await_for(rc, edo_ms(1), edo_mutex_lock(&self->mutex));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_mutex_unlock(&self->mutex);
+        assert_int_equal(log_lines("deadlock: task 'one_that_locks_twice_is_reported' #"), 1);
+        edo_return(0);
+    }
+}
+
+log_test(one_that_reads_twice_behind_a_writer_is_reported, edo_rwlock rwlock; edo_op write;)
+{
+    edo_body {
+        int rc;
+        self->rwlock = (edo_rwlock)EDO_RWLOCK_INIT;
+        edo_read_lock(rc, &self->rwlock);
+        self->write = edo_rwlock_write(&self->rwlock);
+        assert_waits(&self->write);
+        assert_int_equal(log_lines(NULL), 0); // this task does not wait for it
+        edo_await_for(rc, edo_ms(1), edo_rwlock_read(&self->rwlock));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines("deadlock: "), 1);
+        assert_cancelled(&self->write);
+        edo_rwlock_unlock_read(&self->rwlock);
+        edo_return(0);
+    }
+}
+
+struct locks_again {
+    edo_frame();
+    edo_args(edo_mutex *mutex; bool first;);
+};
+
+edo_async(locks_again)
+{
+    edo_body {
+        int rc;
+        edo_lock(rc, self->mutex);
+        assert_int_equal(rc, 0);
+        if (self->first) edo_await_void(edo_sleep(edo_ms(5)));
+        edo_mutex_unlock(self->mutex);
+        edo_return(0);
+    }
+}
+
+log_test(siblings_of_one_task_may_wait_for_each_other, edo_mutex mutex; struct locks_again a, b;)
+{
+    edo_body {
+        self->mutex = (edo_mutex)EDO_MUTEX_INIT;
+        edo_init(&self->a, locks_again, &self->mutex, true);
+        edo_init(&self->b, locks_again, &self->mutex, false);
+        edo_all(&self->a.base, &self->b.base);
+        assert_int_equal(log_lines(NULL), 0);
+        edo_return(0);
+    }
+}
+
+log_test(a_semaphore_that_one_task_holds, edo_semaphore semaphore;)
+{
+    edo_body {
+        int rc;
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+        edo_acquire(rc, &self->semaphore, 2);
+        edo_await_for(rc, edo_ms(1), edo_semaphore_acquire(&self->semaphore, 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(log_lines("deadlock: "), 1);
+        edo_semaphore_release(&self->semaphore, 2);
+        edo_return(0);
+    }
+}
+
+/* ---- without a cycle ---- */
+
+struct leaves_locked {
+    edo_frame();
+    edo_args(edo_mutex *mutex; edo_semaphore *semaphore;);
+};
+
+edo_async(leaves_locked)
+{
+    edo_body {
+        int rc;
+        edo_lock(rc, self->mutex);
+        edo_acquire(rc, self->semaphore, 1);
+        edo_return(rc);
+    }
+}
+
+static edo_mutex left = EDO_MUTEX_INIT; // locked for good
+
+log_test(a_lock_of_a_task_that_has_ended_is_reported, edo_semaphore semaphore; edo_task * task;)
+{
+    edo_body {
+        int rc;
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(1);
+        assert_int_equal(edo_spawn(&self->task, leaves_locked, &left, &self->semaphore), 0);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(log_lines("task 'leaves_locked' #"), 1);
+        assert_int_equal(log_lines("has ended and holds mutex 0x"), 1);
+        edo_semaphore_release(&self->semaphore, 1); // permits are anybody's to give
+        edo_return(0);
+    }
+}
+
+static void spin_for(int64_t time)
+{
+    for (int64_t end = edo__sys_now() + time; edo__sys_now() < end;)
+        continue;
+}
+
+log_test(a_waiter_that_is_woken_and_not_polled_is_reported, edo_mutex mutex; edo_op op;)
+{
+    edo_body {
+        self->mutex = (edo_mutex)EDO_MUTEX_INIT;
+        assert_int_equal(edo_mutex_try_lock(&self->mutex), 0);
+        self->op = edo_mutex_lock(&self->mutex);
+        assert_waits(&self->op);
+        spin_for(edo_ms(2 * LIMIT));
+        edo__holders_check();
+        assert_int_equal(log_lines(NULL), 0);
+        edo_mutex_unlock(&self->mutex);
+        edo__holders_check();
+        spin_for(edo_ms(2 * LIMIT));
+        edo__holders_check();
+        edo__holders_check();
+        assert_int_equal(log_lines("was woken for mutex 0x"), 1);
+        assert_ends(&self->op, 0);
+        edo_mutex_unlock(&self->mutex);
+        edo_return(0);
+    }
+}
+
+/* ---- dumps ---- */
+
+static void count_lines(void *context, const char *line)
+{
+    int *counts = context;
+    counts[0] += strstr(line, "waits since") && strstr(line, "for rwlock 0x") &&
+                 strstr(line, "task 'writes' #");
+    counts[1] += strstr(line, "task 'reads' #") && strstr(line, "has it since") &&
+                 strstr(line, "test_lock_trace.c:");
+}
+
+struct reads {
+    edo_frame();
+    edo_args(edo_rwlock *rwlock; edo_event *stop;);
+};
+
+edo_async(reads)
+{
+    edo_body {
+        int rc;
+        edo_read_lock(rc, self->rwlock);
+        edo_await(rc, edo_event_wait(self->stop));
+        edo_rwlock_unlock_read(self->rwlock);
+        edo_return(rc);
+    }
+}
+
+struct writes {
+    edo_frame();
+    edo_args(edo_rwlock *rwlock;);
+};
+
+edo_async(writes)
+{
+    edo_body {
+        int rc;
+        edo_write_lock(rc, self->rwlock);
+        edo_rwlock_unlock_write(self->rwlock);
+        edo_return(rc);
+    }
+}
+
+log_test(a_dump_shows_who_waits_for_whom, edo_rwlock rwlock; edo_event stop; edo_scope scope;
+         int counts[2];)
+{
+    edo_body {
+        int rc;
+        self->rwlock = (edo_rwlock)EDO_RWLOCK_INIT;
+        self->stop = (edo_event)EDO_EVENT_INIT;
+        edo_scope_open(&self->scope, 0);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, reads, &self->rwlock, &self->stop), 0);
+        edo_await(rc, edo_sleep(1));
+        assert_int_equal(edo_scope_spawn(&self->scope, writes, &self->rwlock), 0);
+        edo_await(rc, edo_sleep(1));
+        memset(self->counts, 0, sizeof self->counts);
+        assert_int_equal(edo_dump(edo_current_runtime(), count_lines, self->counts), 0);
+        assert_int_equal(self->counts[0], 1);
+        assert_int_equal(self->counts[1], 2);
+        edo_event_set(&self->stop);
+        edo_await(rc, edo_scope_join(&self->scope));
+        memset(self->counts, 0, sizeof self->counts);
+        assert_int_equal(edo_dump(edo_current_runtime(), count_lines, self->counts), 0);
+        assert_int_equal(self->counts[0] + self->counts[1], 0);
+        edo_return(0);
+    }
+}
+
+/* ---- strangers ---- */
+
+struct locks_and_sleeps {
+    edo_frame();
+    edo_args(edo_mutex *mutex; edo_rwlock *rwlock;);
+};
+
+edo_async(locks_and_sleeps)
+{
+    edo_body {
+        int rc;
+        if (self->mutex) edo_lock(rc, self->mutex);
+        if (self->rwlock) edo_write_lock(rc, self->rwlock);
+        edo_await(rc, edo_sleep(edo_s(3600)));
+        edo_return(rc);
+    }
+}
+
+struct unlocks {
+    edo_frame();
+    edo_args(bool mutex;);
+    edo_mutex locked;
+    edo_rwlock written;
+};
+
+edo_async(unlocks)
+{
+    edo_body {
+        int rc;
+        self->locked = (edo_mutex)EDO_MUTEX_INIT;
+        self->written = (edo_rwlock)EDO_RWLOCK_INIT;
+        insist(edo_go(locks_and_sleeps, self->mutex ? &self->locked : NULL,
+                      self->mutex ? NULL : &self->written) == 0);
+        edo_await(rc, edo_sleep(edo_ms(5)));
+        if (self->mutex)
+            edo_mutex_unlock(&self->locked);
+        else
+            edo_rwlock_unlock_write(&self->written);
+        edo_return(rc);
+    }
+}
+
+static void unlock_another(void *arg)
+{
+    edo_runtime *runtime;
+    insist(edo_runtime_create(NULL, &runtime) == 0);
+    edo_block_on(runtime, unlocks, .mutex = arg != NULL);
+}
+
+test(another_that_unlocks_aborts)
+{
+    expect_abort(unlock_another, "",
+                 "edo_mutex_unlock: it is held by another: task 'locks_and_sleeps'");
+    expect_abort(unlock_another, NULL,
+                 "edo_rwlock_unlock_write: it is held by another: task 'locks_and_sleeps'");
+}
