@@ -1,5 +1,6 @@
 /* Channels and locks: all of them. */
 #pragma once
 
+#include <edo/channels.h>
 #include <edo/locks.h>
 #include <edo/notify.h>

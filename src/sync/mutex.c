@@ -81,8 +81,7 @@ static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
 {
     if (edo__wait_leave(waiters_of(mutex), op)) {
-        if (waiters_bit(mutex) == 0)
-            edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WAITERS);
+        if (waiters_bit(mutex) == 0) edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WAITERS);
     } else if (op->base.result == GRANTED) {
         hand_on(mutex, wakes);
     } else {

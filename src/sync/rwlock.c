@@ -81,8 +81,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_rwlock *rwlock = op->object;
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    if (is_new && edo__has_budget(cx) && cx->fate == EDO_LIVE && edo__spins(cx) &&
-        spin(rwlock, op))
+    if (is_new && edo__has_budget(cx) && cx->fate == EDO_LIVE && edo__spins(cx) && spin(rwlock, op))
         return edo__op_finish(op, cx, 0);
     return edo__queue_poll(&queue_ops, &rwlock->lock, edo__waiters_of(&rwlock->waiters), op, cx);
 }
