@@ -31,6 +31,8 @@ bench_fn bench_mpsc_bounded_1p;
 bench_fn bench_mpsc_bounded_4p;
 bench_fn bench_mpsc_unbounded_1p;
 bench_fn bench_mpsc_unbounded_4p;
+bench_fn bench_oneshot_same;
+bench_fn bench_oneshot_pingpong;
 bench_fn bench_stall_lateness;
 bench_fn bench_mixed;
 bench_fn bench_saturate;

@@ -140,6 +140,117 @@ static void unbounded_4p(edo_runtime *runtime, double *ret_value)
     run_mpsc(runtime, MAX_PRODUCERS, 0, ret_value);
 }
 
+/* ---- oneshot ---- */
+
+typedef edo_oneshot_sender(uint64_t) word_reply;
+typedef edo_oneshot_receiver(uint64_t) word_answer;
+
+enum { ONESHOTS = 5000000, HOPS = 1000000 };
+
+struct oneshot_same {
+    edo_frame();
+    edo_args();
+    word_answer answer;
+    uint64_t i, value;
+};
+
+edo_async(oneshot_same)
+{
+    edo_body {
+        int rc;
+        for (self->i = 0; self->i < ONESHOTS; self->i++) {
+            word_reply reply = { NULL };
+            bench_require(edo_oneshot_create(&reply, &self->answer), "oneshot");
+            bench_require(edo_oneshot_send(&reply, &self->i), "send");
+            edo_await_oneshot(rc, &self->answer, &self->value);
+            bench_require(rc == 1 && self->value == self->i ? 0 : -EIO, "receive");
+        }
+        edo_return(0);
+    }
+}
+
+static void oneshot_same_once(edo_runtime *runtime, double *ret_value)
+{
+    int64_t start = bench_now();
+    bench_require(edo_block_on(runtime, oneshot_same), "oneshot_same");
+    *ret_value = (double)(bench_now() - start) / ONESHOTS;
+}
+
+/* A message, and where the reply goes to, which is another. */
+struct message {
+    edo_oneshot_sender(struct message) reply;
+    uint64_t number;
+};
+
+typedef edo_oneshot_receiver(struct message) message_receiver;
+
+struct pong {
+    edo_frame();
+    edo_args(message_receiver in; uint64_t begins;);
+    struct message got;
+    uint64_t i;
+};
+
+static void answer(struct pong *self)
+{
+    struct message next = { .number = self->got.number + 1 };
+    bench_require(edo_oneshot_create(&next.reply, &self->in), "oneshot");
+    bench_require(edo_oneshot_send(&self->got.reply, &next), "send");
+}
+
+edo_async(pong)
+{
+    edo_body {
+        int rc;
+        for (self->i = 0; self->i < HOPS; self->i++) {
+            edo_await_oneshot(rc, &self->in, &self->got);
+            bench_require(rc == 1 && self->got.number == 2 * self->i + self->begins ? 0 : -EIO,
+                          "receive");
+            if (self->got.number + 1 < 2 * HOPS) answer(self);
+        }
+        edo_return(0);
+    }
+}
+
+struct pingpong {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[2];
+    int i;
+};
+
+static void start_pingpong(struct pingpong *self)
+{
+    struct message start = { .number = 0 };
+    edo_oneshot_sender(struct message) first = { NULL };
+    message_receiver in_first = { NULL }, in_second = { NULL };
+    bench_require(edo_oneshot_create(&first, &in_first), "oneshot");
+    bench_require(edo_oneshot_create(&start.reply, &in_second), "oneshot");
+    bench_require(edo_oneshot_send(&first, &start), "send");
+    bench_require(edo_spawn(&self->tasks[0], pong, .in = in_first, .begins = 0), "spawn");
+    bench_require(edo_spawn(&self->tasks[1], pong, .in = in_second, .begins = 1), "spawn");
+}
+
+edo_async(pingpong)
+{
+    edo_body {
+        int rc;
+        start_pingpong(self);
+        for (self->i = 0; self->i < 2; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            bench_require(rc, "join");
+        }
+        edo_return(0);
+    }
+}
+
+static void oneshot_pingpong_once(edo_runtime *runtime, double *ret_value)
+{
+    int64_t start = bench_now();
+    bench_require(edo_block_on(runtime, pingpong), "oneshot_pingpong");
+    *ret_value = (double)(bench_now() - start) / (2.0 * HOPS);
+}
+
 /* ---- the workloads ---- */
 
 #define WORKLOAD(workload, once, unit)                                                             \
@@ -155,3 +266,5 @@ WORKLOAD(mpsc_bounded_1p, bounded_1p, "ns/msg")
 WORKLOAD(mpsc_bounded_4p, bounded_4p, "ns/msg")
 WORKLOAD(mpsc_unbounded_1p, unbounded_1p, "ns/msg")
 WORKLOAD(mpsc_unbounded_4p, unbounded_4p, "ns/msg")
+WORKLOAD(oneshot_same, oneshot_same_once, "ns/op")
+WORKLOAD(oneshot_pingpong, oneshot_pingpong_once, "ns/hop")

@@ -34,6 +34,8 @@ static const struct workload {
     { "mpsc_bounded_4p", bench_mpsc_bounded_4p },
     { "mpsc_unbounded_1p", bench_mpsc_unbounded_1p },
     { "mpsc_unbounded_4p", bench_mpsc_unbounded_4p },
+    { "oneshot_same", bench_oneshot_same },
+    { "oneshot_pingpong", bench_oneshot_pingpong },
     { "stall_lateness", bench_stall_lateness },
     { "mixed", bench_mixed },
     { "saturate", bench_saturate },

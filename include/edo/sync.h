@@ -4,3 +4,4 @@
 #include <edo/channels.h>
 #include <edo/locks.h>
 #include <edo/notify.h>
+#include <edo/oneshot.h>

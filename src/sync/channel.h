@@ -32,12 +32,11 @@
  * Life. holders counts all ends and permits; whoever takes it to 0 frees the channel. */
 #pragma once
 
-#include <string.h>
-
 #include <edo/channels.h>
 
 #include "base/base.h"
 #include "sync/brief.h"
+#include "sync/copy.h"
 #include "task/wait_list.h"
 
 /* Followed by the slots. */
@@ -91,17 +90,6 @@ static inline char *edo__block_slots(edo__block *block)
 static inline char *edo__block_end(const edo__channel *channel, edo__block *block)
 {
     return edo__block_slots(block) + channel->per_block * channel->size;
-}
-
-/* Words are the usual values, and a call of memcpy() costs as much as the rest of a send. */
-static inline void edo__copy_value(void *to, const void *from, size_t size)
-{
-    if (edo__likely(size == 8))
-        memcpy(to, from, 8);
-    else if (size == 16)
-        memcpy(to, from, 16);
-    else
-        memcpy(to, from, size);
 }
 
 /* ---- under the lock ---- */
