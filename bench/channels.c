@@ -251,6 +251,219 @@ static void oneshot_pingpong_once(edo_runtime *runtime, double *ret_value)
     *ret_value = (double)(bench_now() - start) / (2.0 * HOPS);
 }
 
+/* ---- broadcast ---- */
+
+typedef edo_broadcast_sender(uint64_t) word_broadcaster;
+typedef edo_broadcast_receiver(uint64_t) word_listener;
+
+enum { RECEIVERS = 4, BURST = 512, BURSTS = 1953, KEPT = 1024 };
+
+struct listener {
+    edo_frame();
+    edo_args(word_listener in; uint64_t *acks; edo_notify *all;);
+    uint64_t value, count;
+};
+
+edo_async(listener)
+{
+    edo_body {
+        int rc;
+        for (self->count = 0; self->count < (uint64_t)BURST * BURSTS; self->count++) {
+            edo_await_broadcast(rc, &self->in, &self->value);
+            bench_require(rc == 1 && self->value == self->count ? 0 : -EIO, "receive");
+            if ((self->count + 1) % BURST) continue;
+            if (__atomic_add_fetch(self->acks, 1, __ATOMIC_ACQ_REL) % RECEIVERS == 0)
+                edo_notify_one(self->all);
+        }
+        edo_broadcast_receiver_close(&self->in);
+        edo_return(0);
+    }
+}
+
+struct broadcast_4rx {
+    edo_frame();
+    edo_args();
+    word_broadcaster out;
+    edo_task *tasks[RECEIVERS];
+    edo_notify all;
+    uint64_t acks, sent;
+    int i;
+};
+
+static void start_listeners(struct broadcast_4rx *self)
+{
+    word_listener in = { NULL };
+    self->all = (edo_notify)EDO_NOTIFY_INIT;
+    self->acks = self->sent = 0;
+    bench_require(edo_broadcast_create(&self->out, &in, KEPT), "broadcast");
+    for (int i = 0; i < RECEIVERS; i++) {
+        word_listener next = in;
+        if (i) edo_broadcast_subscribe(&self->out, &next);
+        bench_require(
+            edo_spawn(&self->tasks[i], listener, .in = next, .acks = &self->acks, &self->all),
+            "spawn");
+    }
+}
+
+edo_async(broadcast_4rx)
+{
+    edo_body {
+        int rc;
+        start_listeners(self);
+        while (self->sent < (uint64_t)BURST * BURSTS) {
+            for (int i = 0; i < BURST; i++, self->sent++)
+                edo_broadcast_send(&self->out, &self->sent);
+            edo_await_notified(rc, &self->all);
+            bench_require(rc, "notified");
+        }
+        for (self->i = 0; self->i < RECEIVERS; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            bench_require(rc, "join");
+        }
+        edo_broadcast_sender_close(&self->out);
+        edo_return(0);
+    }
+}
+
+static void broadcast_once(edo_runtime *runtime, double *ret_value)
+{
+    int64_t start = bench_now();
+    bench_require(edo_block_on(runtime, broadcast_4rx), "broadcast_4rx");
+    *ret_value = (double)(bench_now() - start) / ((double)BURST * BURSTS);
+}
+
+/* ---- watch ---- */
+
+typedef edo_watch_sender(uint64_t) word_watched;
+typedef edo_watch_receiver(uint64_t) word_watcher;
+
+enum { VALUES = 1000000, VALUES_PER_YIELD = 64, ROUNDTRIPS = 500000 };
+
+struct watcher {
+    edo_frame();
+    edo_args(word_watcher in;);
+    uint64_t value;
+};
+
+edo_async(watcher)
+{
+    edo_body {
+        int rc;
+        for (self->value = 0; self->value != VALUES;) {
+            edo_await_watch(rc, &self->in, &self->value);
+            bench_require(rc == 1 ? 0 : -EIO, "receive");
+        }
+        edo_watch_receiver_close(&self->in);
+        edo_return(0);
+    }
+}
+
+struct watch_4rx {
+    edo_frame();
+    edo_args();
+    word_watched out;
+    edo_task *tasks[RECEIVERS];
+    uint64_t value;
+    int i;
+};
+
+static void start_watchers(struct watch_4rx *self)
+{
+    word_watcher in = { NULL };
+    self->value = 0;
+    bench_require(edo_watch_create(&self->out, &in, &self->value), "watch");
+    for (int i = 0; i < RECEIVERS; i++) {
+        word_watcher next = in;
+        if (i) edo_watch_subscribe(&self->out, &next);
+        bench_require(edo_spawn(&self->tasks[i], watcher, .in = next), "spawn");
+    }
+}
+
+edo_async(watch_4rx)
+{
+    edo_body {
+        int rc;
+        start_watchers(self);
+        for (self->value = 1; self->value <= VALUES; self->value++) {
+            edo_watch_send(&self->out, &self->value);
+            if (self->value % VALUES_PER_YIELD == 0) edo_await_void(edo_yield());
+        }
+        for (self->i = 0; self->i < RECEIVERS; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            bench_require(rc, "join");
+        }
+        edo_watch_sender_close(&self->out);
+        edo_return(0);
+    }
+}
+
+static void watch_once(edo_runtime *runtime, double *ret_value)
+{
+    int64_t start = bench_now();
+    bench_require(edo_block_on(runtime, watch_4rx), "watch_4rx");
+    *ret_value = (double)(bench_now() - start) / VALUES;
+}
+
+struct watch_pong {
+    edo_frame();
+    edo_args(word_watched out; word_watcher in; bool begins;);
+    uint64_t i, value;
+};
+
+edo_async(watch_pong)
+{
+    edo_body {
+        int rc;
+        for (self->i = 1; self->i <= ROUNDTRIPS; self->i++) {
+            if (self->begins) edo_watch_send(&self->out, &self->i);
+            edo_await_watch(rc, &self->in, &self->value);
+            bench_require(rc == 1 && self->value == self->i ? 0 : -EIO, "receive");
+            if (!self->begins) edo_watch_send(&self->out, &self->i);
+        }
+        edo_watch_sender_close(&self->out);
+        edo_watch_receiver_close(&self->in);
+        edo_return(0);
+    }
+}
+
+struct watch_pingpong {
+    edo_frame();
+    edo_args();
+    edo_task *tasks[2];
+    int i;
+};
+
+static void start_watch_pongs(edo_task **ret_tasks)
+{
+    word_watched there = { NULL }, back = { NULL };
+    word_watcher in_there = { NULL }, in_back = { NULL };
+    uint64_t zero = 0;
+    bench_require(edo_watch_create(&there, &in_there, &zero), "watch");
+    bench_require(edo_watch_create(&back, &in_back, &zero), "watch");
+    bench_require(edo_spawn(&ret_tasks[0], watch_pong, there, in_back, true), "spawn");
+    bench_require(edo_spawn(&ret_tasks[1], watch_pong, back, in_there, false), "spawn");
+}
+
+edo_async(watch_pingpong)
+{
+    edo_body {
+        int rc;
+        start_watch_pongs(self->tasks);
+        for (self->i = 0; self->i < 2; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            bench_require(rc, "join");
+        }
+        edo_return(0);
+    }
+}
+
+static void watch_pingpong_once(edo_runtime *runtime, double *ret_value)
+{
+    int64_t start = bench_now();
+    bench_require(edo_block_on(runtime, watch_pingpong), "watch_pingpong");
+    *ret_value = (double)(bench_now() - start) / ROUNDTRIPS;
+}
+
 /* ---- the workloads ---- */
 
 #define WORKLOAD(workload, once, unit)                                                             \
@@ -268,3 +481,6 @@ WORKLOAD(mpsc_unbounded_1p, unbounded_1p, "ns/msg")
 WORKLOAD(mpsc_unbounded_4p, unbounded_4p, "ns/msg")
 WORKLOAD(oneshot_same, oneshot_same_once, "ns/op")
 WORKLOAD(oneshot_pingpong, oneshot_pingpong_once, "ns/hop")
+WORKLOAD(broadcast_4rx, broadcast_once, "ns/send")
+WORKLOAD(watch_4rx, watch_once, "ns/send")
+WORKLOAD(watch_pingpong, watch_pingpong_once, "ns/roundtrip")

@@ -1,7 +1,9 @@
 /* Channels and locks: all of them. */
 #pragma once
 
+#include <edo/broadcast.h>
 #include <edo/channels.h>
 #include <edo/locks.h>
 #include <edo/notify.h>
 #include <edo/oneshot.h>
+#include <edo/watch.h>
