@@ -3,7 +3,7 @@
 #include "sync/queue.h"
 #include "sys/sys.h"
 
-#if !defined EDO_MODEL || defined EDO_MODEL_BRIEF
+#if !defined EDO_MODEL || defined EDO_MODEL_LOCKS
 
 /* Looks before a waiter yields the processor, some 1 us: a holder that runs is gone by then. */
 enum { LOOKS = 32 };

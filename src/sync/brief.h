@@ -11,7 +11,7 @@
 
 #include "base/lock.h"
 
-#if defined EDO_MODEL && !defined EDO_MODEL_BRIEF
+#if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
 #define edo__brief_take(lock) edo__lock_take(lock)
 #define edo__brief_give(lock) edo__lock_give(lock)

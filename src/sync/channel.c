@@ -150,7 +150,8 @@ void edo__channel_serve(edo__channel *channel)
 
 static uint32_t slots_per_block(size_t size)
 {
-    size_t slots = (EDO__BLOCK_BYTES - sizeof(edo__block)) / size;
+    size_t room = EDO__BLOCK_BYTES ? EDO__BLOCK_BYTES - sizeof(edo__block) : 0;
+    size_t slots = room / size;
     return slots < EDO__BLOCK_VALUES ? EDO__BLOCK_VALUES : (uint32_t)slots;
 }
 

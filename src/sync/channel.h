@@ -75,9 +75,15 @@ struct edo__channel {
 };
 
 enum {
+#ifdef EDO_MODEL
+    EDO__CHANNEL_SPARES = 1,
+    EDO__BLOCK_BYTES = 0, // two values
+    EDO__BLOCK_VALUES = 2,
+#else
     EDO__CHANNEL_SPARES = 2, // emptied blocks that are kept
     EDO__BLOCK_BYTES = 1024, // with its head; of few large values: more
     EDO__BLOCK_VALUES = 4,   // at least
+#endif
 };
 
 _Static_assert(sizeof(struct edo__channel) <= 256, "an empty channel of 128 words in 1.5 KiB");
