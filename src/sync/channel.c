@@ -101,7 +101,7 @@ static size_t take_run(edo__channel *channel, char *ret_values, size_t max, edo_
     edo_plain_read(channel->head_slot);
     edo__copy_value(ret_values, channel->head_slot, count * channel->size);
     channel->head_slot += count * channel->size;
-    edo_store_release(&channel->head, head + count); // partner: edo__channel_has_places
+    edo_store_relaxed(&channel->head, head + count); // the lock orders it
     return count;
 }
 

@@ -167,7 +167,7 @@ edo_channel_stats edo__channel_stats(edo__channel *channel)
 {
     edo__channel_of("edo_sender_stats", channel);
     edo__brief_take(&channel->lock);
-    size_t length = channel->tail - edo_load_acquire(&channel->head);
+    size_t length = channel->tail - edo_load_relaxed(&channel->head);
     edo_channel_stats stats = {
         .length = length,
         .capacity = channel->is_bounded ? channel->capacity : SIZE_MAX,

@@ -201,6 +201,21 @@ edo_async(reserves)
     }
 }
 
+struct sees_close {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(sees_close)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sender_closed(&s->in));
+        if (rc == 0) s->ended++;
+        edo_return(0);
+    }
+}
+
 #define spawn(ret_task, ...)                                                                       \
     do {                                                                                           \
         if (!s->runtime) s->runtime = fake_runtime_create();                                       \
@@ -523,6 +538,18 @@ MODEL(channel_shutdown_against_served_send,
     close_all();
 }
 
+MODEL(channel_shutdown_wakes, "a shutdown wakes a receiver and a sender that wait, or are about to")
+{
+    make(EDO__MPSC, 1);
+    spawn(&s->first_task, receives, .out = &s->out);
+    spawn(&s->second_task, sees_close);
+    int closer = model_start(shut_down, NULL);
+    run_out();
+    model_join(closer);
+    model_assert(s->ended == 2);
+    close_all();
+}
+
 MODEL(channel_last_permit,
       "the last permit that is given back wakes the receiver of a closed channel")
 {
@@ -584,21 +611,6 @@ MODEL(channel_upgrade_against_close, "a weak sender becomes one, or the channel 
     model_assert(edo_try_recv(&s->out, &value) == (s->rc == 0 ? -EAGAIN : 0));
     edo_weak_sender_close(&s->weak);
     close_all();
-}
-
-struct sees_close {
-    edo_frame();
-    edo_args();
-};
-
-edo_async(sees_close)
-{
-    edo_body {
-        int rc;
-        edo_await(rc, edo_sender_closed(&s->in));
-        if (rc == 0) s->ended++;
-        edo_return(0);
-    }
 }
 
 MODEL(channel_sender_sees_close, "a sender that waits for the close is woken by it")
