@@ -1,0 +1,180 @@
+/* Broadcasts: every value goes to every receiver. Events, log lines, the messages of a chat room.
+ *
+ *     typedef edo_broadcast_sender(struct event) event_sender;
+ *     typedef edo_broadcast_receiver(struct event) event_receiver;
+ *
+ *     rc = edo_broadcast_create(&self->events, &self->first, 256);
+ *     edo_broadcast_subscribe(&self->events, &self->second);
+ *     edo_broadcast_send(&self->events, &self->event);                 // never waits
+ *     edo_await_broadcast(rc, &self->second, &self->event);            // 1, EDO_LAGGED, or 0
+ *
+ * A receiver gets all values that are sent after its subscription, in one order, the same for all.
+ * The last `capacity` values are kept. A receiver that has not received one when it is overwritten
+ * has lagged: its next receive answers EDO_LAGGED, edo_broadcast_missed() being the number of values
+ * that it has missed, and the one after that is the oldest value that is kept. It is no end: that is
+ * answered as 0.
+ *
+ * Values are copied to each receiver, so what a pointer in them points to is nobody's in particular.
+ *
+ * Cancellation. A cancelled receive has taken nothing.
+ *
+ * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time, a
+ * receiver by one. */
+#pragma once
+
+#include <edo/ends.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo__broadcast edo__broadcast;
+
+/* A receiver. */
+typedef struct edo__listening {
+    edo__broadcast *broadcast;
+    uint64_t next;   // number of the value that it receives next
+    uint64_t missed; // at the last EDO_LAGGED
+} edo__listening;
+
+/* Result of a receive: values were missed. */
+enum { EDO_LAGGED = 2 };
+
+/* The most values that a broadcast keeps. */
+#define EDO_BROADCAST_MAX (UINT32_MAX >> 1)
+
+EDO_API extern const edo_future_ops edo__broadcast_recv_ops, edo__broadcast_closed_ops;
+
+EDO_API EDO_MUST_USE int edo__broadcast_create(edo__broadcast **ret_broadcast,
+                                               edo__listening *ret_receiver, size_t size,
+                                               size_t capacity);
+EDO_API uint32_t edo__broadcast_send(edo__broadcast *broadcast, const void *value);
+EDO_API void *edo__broadcast_sender_ref(edo__broadcast *broadcast);
+EDO_API void *edo__broadcast_downgrade(edo__broadcast *broadcast);
+EDO_API EDO_MUST_USE int edo__broadcast_upgrade(edo__broadcast *broadcast);
+EDO_API void edo__broadcast_sender_close(edo__broadcast *broadcast);
+EDO_API void edo__broadcast_weak_close(edo__broadcast *broadcast);
+EDO_API void edo__broadcast_subscribe(edo__broadcast *broadcast, edo__listening *ret_receiver);
+EDO_API void edo__broadcast_receiver_close(edo__listening *receiver);
+EDO_API uint32_t edo__broadcast_receivers(edo__broadcast *broadcast);
+EDO_API uint32_t edo__broadcast_senders(edo__broadcast *broadcast);
+EDO_API size_t edo__broadcast_capacity(const edo__broadcast *broadcast);
+EDO_API uint64_t edo__broadcast_length(const edo__listening *receiver);
+EDO_API EDO_MUST_USE int64_t edo__broadcast_try_recv(edo__listening *receiver, void *ret_value);
+EDO_API EDO_MUST_USE int64_t edo__broadcast_recv_now(edo_cx *cx, edo__listening *receiver,
+                                                     void *ret_value);
+
+static inline EDO_MUST_USE edo_op edo__broadcast_recv(edo__listening *receiver, void *ret_value)
+{
+    return edo__op(&edo__broadcast_recv_ops, receiver, ret_value, 0, 0);
+}
+static inline EDO_MUST_USE edo_op edo__broadcast_closed(edo__broadcast *broadcast)
+{
+    return edo__op(&edo__broadcast_closed_ops, broadcast, NULL, 0, 0);
+}
+
+EDO_END_DECLS
+
+/* Types of the ends. All members are private. A receiver with an operation that waits does not
+ * move. */
+#define edo_broadcast_sender(T)                                                                    \
+    union {                                                                                        \
+        void *edo_core;                                                                            \
+        edo__broadcast *edo_broadcast_tx;                                                          \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+#define edo_broadcast_weak_sender(T)                                                               \
+    union {                                                                                        \
+        void *edo_core;                                                                            \
+        edo__broadcast *edo_broadcast_weak;                                                        \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+#define edo_broadcast_receiver(T)                                                                  \
+    union {                                                                                        \
+        void *edo_core;                                                                            \
+        edo__listening edo_listening;                                                              \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+
+/* Makes a broadcast with one sender and one receiver.
+ * capacity: values that are kept, 1 .. EDO_BROADCAST_MAX; it is not rounded.
+ * Returns: 0; -EINVAL for another capacity; -ENOMEM. Thread: any. */
+#define edo_broadcast_create(ret_tx, ret_rx, capacity)                                             \
+    (edo__check_end(ret_tx, ret_rx),                                                               \
+     edo__broadcast_create(&(ret_tx)->edo_broadcast_tx, &(ret_rx)->edo_listening,                  \
+                           sizeof *(ret_tx)->edo_type, (capacity)))
+
+/* ---- senders ---- */
+
+/* Sends a value to all receivers.
+ * Returns: their number; 0: nobody listens, and nobody ever receives it. Thread: any. */
+#define edo_broadcast_send(tx, value)                                                              \
+    (edo__check_type(tx, value), edo__broadcast_send((tx)->edo_broadcast_tx, (value)))
+
+/* One more end, to be closed. Thread: any. */
+#define edo_broadcast_sender_clone(tx)                                                             \
+    (__extension__({                                                                               \
+        __typeof__(*(tx)) edo_end_ = { edo__broadcast_sender_ref((tx)->edo_broadcast_tx) };        \
+        edo_end_;                                                                                  \
+    }))
+#define edo_broadcast_sender_close(tx)                                                             \
+    (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
+
+/* A sender that does not keep the broadcast open, of one that does, which stays; and a sender of it,
+ * which stays. Returns of the second: 0; -EPIPE: the last sender was closed. Thread: any. */
+#define edo_broadcast_downgrade(tx, ret_weak)                                                      \
+    (edo__check_end(tx, ret_weak),                                                                 \
+     (void)((ret_weak)->edo_core = edo__broadcast_downgrade((tx)->edo_broadcast_tx)))
+#define edo_broadcast_upgrade(weak, ret_tx)                                                        \
+    (__extension__({                                                                               \
+        edo__check_end(weak, ret_tx);                                                              \
+        int edo_rc_ = edo__broadcast_upgrade((weak)->edo_broadcast_weak);                          \
+        if (edo_rc_ == 0) (ret_tx)->edo_core = (weak)->edo_core;                                   \
+        edo_rc_;                                                                                   \
+    }))
+#define edo_broadcast_weak_close(weak)                                                             \
+    (edo__broadcast_weak_close((weak)->edo_broadcast_weak), (void)((weak)->edo_core = NULL))
+
+/* One more receiver, of the values that are sent from now on. Thread: any. */
+#define edo_broadcast_subscribe(tx, ret_rx)                                                        \
+    (edo__check_end(tx, ret_rx),                                                                   \
+     edo__broadcast_subscribe((tx)->edo_broadcast_tx, &(ret_rx)->edo_listening))
+
+/* The same by a receiver. */
+#define edo_broadcast_resubscribe(rx, ret_rx)                                                      \
+    (edo__check_end(rx, ret_rx),                                                                   \
+     edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
+
+/* Waits until there is no receiver. Result: 0. Cancel: prompt. */
+#define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
+
+/* Numbers of ends; values that are kept. Thread: any; snapshots. */
+#define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
+#define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
+#define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)
+
+/* ---- receivers ---- */
+
+/* Waits for the next value.
+ * Result: 1 with *ret_value; EDO_LAGGED: some were missed, and *ret_value is none; 0: the last
+ * sender was closed, and all was received. Cancel: prompt; nothing was taken. */
+#define edo_broadcast_recv(rx, ret_value)                                                          \
+    (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
+
+/* The same in an async function, at once if there is one. */
+#define edo_await_broadcast(rc, rx, ret_value)                                                     \
+    edo__now_or_await(rc,                                                                          \
+                      (edo__check_type(rx, ret_value),                                             \
+                       edo__broadcast_recv_now(cx, &(rx)->edo_listening, (ret_value))),            \
+                      edo_broadcast_recv(rx, ret_value))
+
+/* Returns: as edo_broadcast_recv(), and -EAGAIN. Thread: one at a time. */
+#define edo_broadcast_try_recv(rx, ret_value)                                                      \
+    (edo__check_type(rx, ret_value), edo__broadcast_try_recv(&(rx)->edo_listening, (ret_value)))
+
+/* Values that the last EDO_LAGGED of this receiver stood for. */
+#define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
+
+/* Values that this receiver has yet to receive; more than the capacity: some are missed already.
+ * Thread: one at a time. */
+#define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)
+
+#define edo_broadcast_receiver_close(rx) edo__broadcast_receiver_close(&(rx)->edo_listening)

@@ -1,0 +1,73 @@
+/* Typed ends of channels.
+ *
+ *     typedef edo_sender(struct job) job_sender;
+ *     typedef edo_receiver(struct job) job_receiver;
+ *
+ * An end is a pointer to a channel that knows the size of its values, not their type. The macros compare
+ * types when they are compiled: a value of another type is a compiler's error. Values are copied by
+ * size, as memcpy() does: a structure, a number, a pointer. The typedef is made once for a program;
+ * each use of edo_sender() makes a new, unnamed type.
+ *
+ * All zero is no end. Closing an end makes it so, and closing it again does nothing. An end that was
+ * handed over (as an argument of edo_spawn()) is the receiver's of it: one end, one owner. More ends
+ * are made by clone.
+ */
+#pragma once
+
+#include <edo/async.h>
+
+/* The type of a value never aligns further than memory of malloc() does. */
+#ifdef __cplusplus
+
+template <class A, class B> struct edo__is_same {
+    enum { value = 0 };
+};
+template <class A> struct edo__is_same<A, A> {
+    enum { value = 1 };
+};
+template <class A> struct edo__is_same<A, const A> {
+    enum { value = 1 };
+};
+template <class A> struct edo__is_same<const A, A> {
+    enum { value = 1 };
+};
+
+template <class Type, class Value> inline void edo__check_types()
+{
+    static_assert(edo__is_same<Type, Value>::value,
+                  "the value is of another type than the channel");
+    static_assert(__is_trivially_copyable(Type), "a channel copies its values as memcpy() does");
+    static_assert(alignof(Type) <= alignof(max_align_t), "aligned further than malloc() does");
+}
+
+#define edo__check_type(end, value)                                                                \
+    edo__check_types<__typeof__(*(end)->edo_type), __typeof__(*(value))>()
+
+#else
+
+#define edo__check_type(end, value)                                                                \
+    (void)sizeof(struct {                                                                          \
+        int edo_checked_;                                                                          \
+        _Static_assert(                                                                            \
+            __builtin_types_compatible_p(__typeof__(*(value)), __typeof__(*(end)->edo_type)),      \
+            "the value is of another type than the channel");                                      \
+        _Static_assert(sizeof(*(value)) > 0, "a value without a size");                            \
+        _Static_assert(_Alignof(__typeof__(*(value))) <= _Alignof(max_align_t),                    \
+                       "aligned further than malloc() does");                                      \
+    })
+
+#endif
+
+/* The same for another end. */
+#define edo__check_end(end, other) edo__check_type(end, (other)->edo_type)
+
+/* Whether two ends of any kind belong to one channel. */
+#define edo_same_channel(end, other) ((end)->edo_core == (other)->edo_core)
+
+/* Awaits the operation only if the attempt, an expression, is -EAGAIN. */
+#define edo__now_or_await(lhs, attempt, ...)                                                       \
+    do {                                                                                           \
+        edo__check_signed(lhs);                                                                    \
+        lhs = (__typeof__(lhs))(attempt);                                                          \
+        if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
+    } while (0)

@@ -1,0 +1,177 @@
+/* Watches: the last value alone, for any number of receivers. A configuration, a state, a progress.
+ *
+ *     typedef edo_watch_sender(struct config) config_sender;
+ *     typedef edo_watch_receiver(struct config) config_receiver;
+ *
+ *     rc = edo_watch_create(&self->config, &self->first, &defaults);
+ *     edo_watch_send(&self->config, &self->read);                     // never waits
+ *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
+ *
+ * A value is stored also while nobody listens, and a later subscriber finds it. Each receiver remembers
+ * which value it has seen; the one that it begins with counts as seen. A receiver that is slow skips
+ * values, never the last one: it is received before the end is.
+ *
+ * Values are copied, in and out, and no lock is held while a user's code runs. To change a value that
+ * other senders change too, read it with its version, and store it if that is still the version:
+ *
+ *     do {
+ *         version = edo_watch_read(&self->config, &self->next);
+ *         self->next.level++;
+ *     } while (edo_watch_send_if(&self->config, &self->next, version) == -EAGAIN);
+ *
+ * Cancellation. A cancelled receive has seen nothing: the change is still there.
+ *
+ * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time, a
+ * receiver by one. */
+#pragma once
+
+#include <edo/ends.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo__watch edo__watch;
+
+/* A receiver. */
+typedef struct edo__watching {
+    edo__watch *watch;
+    uint64_t seen; // version
+} edo__watching;
+
+EDO_API extern const edo_future_ops edo__watch_recv_ops, edo__watch_closed_ops;
+
+EDO_API EDO_MUST_USE int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver,
+                                           size_t size, const void *value);
+EDO_API uint32_t edo__watch_send(edo__watch *watch, const void *value);
+EDO_API EDO_MUST_USE int64_t edo__watch_send_if(edo__watch *watch, const void *value,
+                                                uint64_t version);
+EDO_API uint32_t edo__watch_exchange(edo__watch *watch, void *value);
+EDO_API uint64_t edo__watch_read(edo__watch *watch, void *ret_value);
+EDO_API uint32_t edo__watch_receivers(edo__watch *watch);
+EDO_API uint32_t edo__watch_senders(edo__watch *watch);
+EDO_API void edo__watch_subscribe(edo__watch *watch, edo__watching *ret_receiver);
+EDO_API void *edo__watch_sender_ref(edo__watch *watch);
+EDO_API void edo__watch_sender_close(edo__watch *watch);
+EDO_API void edo__watch_receiver_ref(const edo__watching *receiver, edo__watching *ret_receiver);
+EDO_API void edo__watch_receiver_close(edo__watching *receiver);
+EDO_API int edo__watch_get(edo__watching *receiver, void *ret_value, bool marks);
+EDO_API int edo__watch_has_changed(const edo__watching *receiver);
+EDO_API void edo__watch_mark(edo__watching *receiver, bool changed);
+EDO_API EDO_MUST_USE int64_t edo__watch_try_recv(edo__watching *receiver, void *ret_value);
+EDO_API EDO_MUST_USE int64_t edo__watch_recv_now(edo_cx *cx, edo__watching *receiver,
+                                                 void *ret_value);
+
+static inline EDO_MUST_USE edo_op edo__watch_recv(edo__watching *receiver, void *ret_value)
+{
+    return edo__op(&edo__watch_recv_ops, receiver, ret_value, 0, 0);
+}
+static inline EDO_MUST_USE edo_op edo__watch_closed(edo__watch *watch)
+{
+    return edo__op(&edo__watch_closed_ops, watch, NULL, 0, 0);
+}
+
+EDO_END_DECLS
+
+/* Types of the ends. All members are private. A receiver with an operation that waits does not
+ * move. */
+#define edo_watch_sender(T)                                                                        \
+    union {                                                                                        \
+        void *edo_core;                                                                            \
+        edo__watch *edo_watch_tx;                                                                  \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+#define edo_watch_receiver(T)                                                                      \
+    union {                                                                                        \
+        void *edo_core;                                                                            \
+        edo__watching edo_watching;                                                                \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+
+/* Makes a watch with one sender and one receiver; value is a pointer to the first value.
+ * Returns: 0; -ENOMEM. Thread: any. */
+#define edo_watch_create(ret_tx, ret_rx, value)                                                    \
+    (edo__check_end(ret_tx, ret_rx), edo__check_type(ret_tx, value),                               \
+     edo__watch_create(&(ret_tx)->edo_watch_tx, &(ret_rx)->edo_watching,                           \
+                       sizeof *(ret_tx)->edo_type, (value)))
+
+/* ---- senders ---- */
+
+/* Stores a value and wakes the receivers.
+ * Returns: their number; 0: nobody listens. Thread: any. */
+#define edo_watch_send(tx, value)                                                                  \
+    (edo__check_type(tx, value), edo__watch_send((tx)->edo_watch_tx, (value)))
+
+/* The same if the version of the value is still that one.
+ * Returns: as edo_watch_send(); -EAGAIN: it was changed meanwhile. Thread: any. */
+#define edo_watch_send_if(tx, value, version)                                                      \
+    (edo__check_type(tx, value), edo__watch_send_if((tx)->edo_watch_tx, (value), (version)))
+
+/* Stores a value, and *value is the one before. Returns: as edo_watch_send(). Thread: any. */
+#define edo_watch_exchange(tx, value)                                                              \
+    (edo__check_type(tx, value), edo__watch_exchange((tx)->edo_watch_tx, (value)))
+
+/* Copies the value. Returns: its version. Thread: any. */
+#define edo_watch_read(tx, ret_value)                                                              \
+    (edo__check_type(tx, ret_value), edo__watch_read((tx)->edo_watch_tx, (ret_value)))
+
+/* One more end, to be closed. Thread: any. */
+#define edo_watch_sender_clone(tx)                                                                 \
+    (__extension__({                                                                               \
+        __typeof__(*(tx)) edo_end_ = { edo__watch_sender_ref((tx)->edo_watch_tx) };                \
+        edo_end_;                                                                                  \
+    }))
+#define edo_watch_sender_close(tx)                                                                 \
+    (edo__watch_sender_close((tx)->edo_watch_tx), (void)((tx)->edo_core = NULL))
+
+/* One more receiver, which has seen the present value. Thread: any. */
+#define edo_watch_subscribe(tx, ret_rx)                                                            \
+    (edo__check_end(tx, ret_rx), edo__watch_subscribe((tx)->edo_watch_tx, &(ret_rx)->edo_watching))
+
+/* Waits until there is no receiver. Result: 0. Cancel: prompt. */
+#define edo_watch_closed(tx) edo__watch_closed((tx)->edo_watch_tx)
+
+/* Numbers of ends. Thread: any; snapshots. */
+#define edo_watch_receivers(tx) edo__watch_receivers((tx)->edo_watch_tx)
+#define edo_watch_senders(tx)   edo__watch_senders((tx)->edo_watch_tx)
+
+/* ---- receivers ---- */
+
+/* Waits for a value that this receiver has not seen, and copies the last one.
+ * Result: 1 with *ret_value; 0: the last sender was closed, and all was seen.
+ * Cancel: prompt; nothing was seen. */
+#define edo_watch_recv(rx, ret_value)                                                              \
+    (edo__check_type(rx, ret_value), edo__watch_recv(&(rx)->edo_watching, (ret_value)))
+
+/* The same in an async function, at once if there is one. */
+#define edo_await_watch(rc, rx, ret_value)                                                         \
+    edo__now_or_await(rc,                                                                          \
+                      (edo__check_type(rx, ret_value),                                             \
+                       edo__watch_recv_now(cx, &(rx)->edo_watching, (ret_value))),                 \
+                      edo_watch_recv(rx, ret_value))
+
+/* Returns: as edo_watch_recv(), and -EAGAIN. Thread: one at a time. */
+#define edo_watch_try_recv(rx, ret_value)                                                          \
+    (edo__check_type(rx, ret_value), edo__watch_try_recv(&(rx)->edo_watching, (ret_value)))
+
+/* The same without the value, which counts as seen afterwards. */
+#define edo_watch_changed(rx) edo__watch_recv(&(rx)->edo_watching, NULL)
+
+/* Copy the last value, seen or not, also after the end. The first marks it as seen.
+ * Returns: 1: this receiver had not seen it; 0: it had. Thread: one at a time. */
+#define edo_watch_get(rx, ret_value)                                                               \
+    (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), true))
+#define edo_watch_peek(rx, ret_value)                                                              \
+    (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), false))
+
+/* Returns: 1: there is a value that was not seen; 0; -EPIPE: none, and no sender. Thread: one at a
+ * time. */
+#define edo_watch_has_changed(rx) edo__watch_has_changed(&(rx)->edo_watching)
+
+/* Has the value count as not seen, or as seen. Thread: one at a time. */
+#define edo_watch_mark_changed(rx)   edo__watch_mark(&(rx)->edo_watching, true)
+#define edo_watch_mark_unchanged(rx) edo__watch_mark(&(rx)->edo_watching, false)
+
+/* One more receiver, which has seen what this one has. Thread: one at a time. */
+#define edo_watch_receiver_clone(rx, ret_rx)                                                       \
+    (edo__check_end(rx, ret_rx),                                                                   \
+     edo__watch_receiver_ref(&(rx)->edo_watching, &(ret_rx)->edo_watching))
+#define edo_watch_receiver_close(rx) edo__watch_receiver_close(&(rx)->edo_watching)

@@ -1,0 +1,27 @@
+#include "sync/brief.h"
+
+#include "sync/queue.h"
+#include "sys/sys.h"
+
+#if !defined EDO_MODEL || defined EDO_MODEL_LOCKS
+
+/* Looks before a waiter yields the processor, some 1 us: a holder that runs is gone by then. */
+enum { LOOKS = 32 };
+
+static bool try_take(edo__lock *lock)
+{
+    uint32_t seen = edo_load_relaxed(lock);
+    return seen != edo__lock_mark && edo_cas_acquire(lock, &seen, edo__lock_mark);
+}
+
+void edo__brief_take_slow(edo__lock *lock)
+{
+    for (uint32_t looks = 1, tries = 0; !try_take(lock); looks++) {
+        if (looks % LOOKS)
+            edo__relax();
+        else
+            edo__sys_wait_briefly(&tries);
+    }
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* A lock of four bytes for a few dozen instructions: those of a channel. It costs one read-modify-write
+ * where edo__lock costs two, for to give it is a plain store. In return a waiter spins, and the
+ * holder makes no system call, allocates nothing and calls no user's code. Any thread.
+ *
+ * States: 0 free; the mark of this process (base/lock.h): held. A waiter yields the processor after a
+ * while, and later sleeps, for the holder may have been preempted. In the child of a fork a lock that
+ * was held by a thread of the parent counts as free.
+ *
+ * Orders. Taking acquires what giving released. */
+#pragma once
+
+#include "base/lock.h"
+
+#if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
+
+#define edo__brief_take(lock) edo__lock_take(lock)
+#define edo__brief_give(lock) edo__lock_give(lock)
+
+#else
+
+void edo__brief_take_slow(edo__lock *lock);
+
+static inline void edo__brief_take(edo__lock *lock)
+{
+    uint32_t expected = 0;
+    if (!edo_cas_acquire(lock, &expected, edo__lock_mark)) edo__brief_take_slow(lock);
+}
+
+static inline void edo__brief_give(edo__lock *lock)
+{
+    edo_store_release(lock, 0);
+}
+
+#endif

@@ -1,0 +1,190 @@
+/* Channels of values that go to one receiver each (edo/channels.h). One core for mpsc and mpmc,
+ * bounded and unbounded.
+ *
+ * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few that
+ * were emptied; a bounded one has a single block of as many slots as it has places, which follows
+ * itself. `tail` counts the values that were put in, `head` those that were taken out.
+ *
+ * The lock (brief.h) guards all but the receiver's part. The receivers of an mpmc channel take values
+ * under it. The one receiver of an mpsc channel claims a run of values under the lock, up to
+ * `claimed`, and then takes each without it:
+ *
+ *     put      tail++                  a sender, under the lock
+ *     claim    claimed = tail, or the end of the block     the receiver, under the lock
+ *     take     head++ <= claimed       the receiver
+ *
+ * A slot in [head, claimed) is read by the receiver only. A sender reuses it after it has read a later
+ * head (acquire; partner: the release of take()).
+ *
+ * Places. tail - head + permits <= capacity. A permit is a place that is reserved: by a user, or for
+ * a waiting send that was served and has yet to be polled. So a sender that is cancelled then gives
+ * back a place, and no value was moved.
+ *
+ * No sender sleeps beside a free place although the receiver takes values without the lock: a sender
+ * that finds no place sets senders_wait, then reads head again; the receiver advances head, then
+ * reads senders_wait. Each has a seq_cst fence between the two, so one of them sees the other. An
+ * unbounded channel has no waiting senders, and no fence.
+ *
+ * A receiver that waits is woken by a put, and then takes a value as any other: one that is cancelled
+ * has taken nothing, and passes the wake on. One whose value was taken by another meanwhile goes back
+ * to the front of the queue.
+ *
+ * Life. holders counts all ends and permits; whoever takes it to 0 frees the channel. */
+#pragma once
+
+#include <edo/channels.h>
+
+#include "base/base.h"
+#include "sync/brief.h"
+#include "sync/copy.h"
+#include "task/wait_list.h"
+
+/* Followed by the slots. */
+typedef struct edo__block {
+    struct edo__block *next; // NULL: the last; of a bounded channel: itself
+    uint64_t reserved;
+} edo__block;
+
+struct edo__channel {
+    edo__lock lock;
+    bool is_bounded, has_one_receiver;
+    bool is_shut;        // by a shutdown; the lock
+    uint32_t per_block;  // slots
+    uint64_t tail;       // the lock
+    uint64_t known_head; // head, when a sender last read it; the lock
+    edo__block *tail_block;
+    char *tail_slot, *tail_end; // slot that is filled next, and the end of its block; the lock
+    size_t size;                // of a value, bytes
+    size_t capacity;            // places
+    size_t permits;             // the lock
+    edo__wait_list receivers, senders, closed; // that wait; the lock
+    edo__block *spare;                         // emptied blocks; the lock
+    uint32_t spares;
+    uint32_t sender_count, weak_count, receiver_count, holders; // the lock
+    void (*drop)(void *value, void *context);
+    void *context;
+
+    /* the receiver of an mpsc channel; else the lock */
+    edo_atomic(uint64_t) head __attribute__((aligned(64)));
+    uint64_t claimed;
+    edo__block *head_block;
+    char *head_slot;  // that is taken next
+    uint64_t turn_at; // head, when it comes to the end of its block
+
+    edo_atomic(uint32_t) senders_wait; // whether senders is not empty; written under the lock
+};
+
+enum {
+#ifdef EDO_MODEL
+    EDO__CHANNEL_SPARES = 1,
+    EDO__BLOCK_BYTES = 0, // two values
+    EDO__BLOCK_VALUES = 2,
+#else
+    EDO__CHANNEL_SPARES = 2, // emptied blocks that are kept
+    EDO__BLOCK_BYTES = 1024, // with its head; of few large values: more
+    EDO__BLOCK_VALUES = 4,   // at least
+#endif
+};
+
+_Static_assert(sizeof(struct edo__channel) <= 256, "an empty channel of 128 words in 1.5 KiB");
+
+static inline char *edo__block_slots(edo__block *block)
+{
+    return (char *)(block + 1);
+}
+
+static inline char *edo__block_end(const edo__channel *channel, edo__block *block)
+{
+    return edo__block_slots(block) + channel->per_block * channel->size;
+}
+
+/* ---- under the lock ---- */
+
+static inline bool edo__channel_is_closed(const edo__channel *channel)
+{
+    return channel->is_shut || channel->receiver_count == 0;
+}
+
+/* Whether no value comes any more after those that are in it. */
+static inline bool edo__channel_is_over(const edo__channel *channel)
+{
+    return (channel->is_shut || channel->sender_count == 0) && channel->permits == 0;
+}
+
+static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
+{
+    uint64_t full = channel->capacity - channel->permits;
+    if (edo__likely(channel->tail - channel->known_head + count <= full)) return true;
+    channel->known_head = edo_load_acquire(&channel->head); // partner: edo__channel_take_one
+    return channel->tail - channel->known_head + count <= full;
+}
+
+/* Gives the tail another block. Returns: false: an unbounded channel needs one. */
+bool edo__channel_next_tail(edo__channel *channel);
+
+/* Has the head go on in the next block. Its receiver, under the lock or alone.
+ * Returns: the block that it leaves; NULL: it stays in use. */
+edo__block *edo__channel_next_head(edo__channel *channel);
+
+/* Puts a value into a place that is the caller's, and wakes a receiver.
+ * Returns: false: an unbounded channel needs another block. */
+static inline bool edo__channel_put(edo__channel *channel, const void *value, edo__wakes *wakes)
+{
+    if (edo__unlikely(channel->tail_slot == channel->tail_end) && !edo__channel_next_tail(channel))
+        return false;
+    edo_plain_write(channel->tail_slot);
+    edo__copy_value(channel->tail_slot, value, channel->size);
+    channel->tail_slot += channel->size;
+    channel->tail++;
+    edo_op *op = edo__wait_first(&channel->receivers);
+    if (edo__unlikely(op != NULL)) edo__wait_wake(&channel->receivers, op, wakes);
+    return true;
+}
+
+/* Serves the senders that there are places for, and has the receivers woken if that was the end.
+ * After each step that gives back places or ends. */
+void edo__channel_settle(edo__channel *channel, edo__wakes *wakes);
+
+/* Takes values, and claims more for the receiver of an mpsc channel. *garbage: blocks to be freed.
+ * Returns: their number; 0: it is over; -EAGAIN. */
+int64_t edo__channel_take(edo__channel *channel, void *ret_values, size_t max, edo__wakes *wakes,
+                          edo__block **garbage);
+
+/* Gives the lock and so many holders' shares of the memory, then pushes the woken tasks. */
+void edo__channel_leave(edo__channel *channel, uint32_t holders, edo__wakes *wakes);
+
+/* ---- without the lock ---- */
+
+/* Frees blocks that were taken out. */
+void edo__channel_free_blocks(edo__channel *channel, edo__block *garbage);
+
+/* Adds a spare block to an unbounded channel. Returns: 0; -ENOMEM. */
+int edo__channel_grow(edo__channel *channel);
+
+/* Serves senders, when some were waiting after the head was advanced. */
+void edo__channel_serve(edo__channel *channel);
+
+/* Takes a claimed value. The receiver of an mpsc channel.
+ * Returns: whether there was one. */
+static inline bool edo__channel_take_one(edo__channel *channel, void *ret_value)
+{
+    uint64_t head = edo_load_relaxed(&channel->head);
+    if (head == channel->claimed) return false;
+    edo_plain_read(channel->head_slot);
+    edo__copy_value(ret_value, channel->head_slot, channel->size);
+    channel->head_slot += channel->size;
+    edo_store_release(&channel->head, head + 1); // partner: edo__channel_has_places
+    if (!channel->is_bounded) return true;
+    edo_fence_seq_cst(); // partner: park in send.c
+    if (edo__unlikely(edo_load_relaxed(&channel->senders_wait))) edo__channel_serve(channel);
+    return true;
+}
+
+/* Aborts for an end that is none. */
+_Noreturn void edo__channel_no_end(const char *call);
+
+static inline edo__channel *edo__channel_of(const char *call, edo__channel *channel)
+{
+    if (edo__unlikely(!channel)) edo__channel_no_end(call);
+    return channel;
+}

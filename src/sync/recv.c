@@ -1,0 +1,102 @@
+/* Receiving from channels: see channel.h. */
+#include "sync/channel.h"
+
+#include "runtime/runtime.h"
+
+/* ---- attempts ---- */
+
+static int64_t take_locked(edo__channel *channel, void *ret_values, size_t max)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__block *garbage = NULL;
+    edo__brief_take(&channel->lock);
+    int64_t taken = edo__channel_take(channel, ret_values, max, &wakes, &garbage);
+    edo__brief_give(&channel->lock);
+    if (edo__unlikely(garbage)) edo__channel_free_blocks(channel, garbage);
+    if (edo__unlikely(wakes.first)) edo__wakes_commit(&wakes);
+    return taken;
+}
+
+static inline int64_t take(edo__channel *channel, void *ret_values, size_t max)
+{
+    bool one = max == 1 && channel->has_one_receiver && edo__channel_take_one(channel, ret_values);
+    return edo__likely(one) ? 1 : take_locked(channel, ret_values, max);
+}
+
+int64_t edo__try_recv(edo__channel *channel, void *ret_values, size_t max)
+{
+    return take(edo__channel_of("edo_try_recv", channel), ret_values, max);
+}
+
+int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
+{
+    if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
+    int64_t taken = take(edo__channel_of("edo_recv", channel), ret_value, 1);
+    if (taken != -EAGAIN) edo__use_budget(cx);
+    return taken;
+}
+
+/* ---- the operation, under the lock ---- */
+
+/* again: it was woken, and another took the value. */
+static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
+{
+    edo__wait_list *receivers = &channel->receivers;
+    if (channel->has_one_receiver && !edo__wait_list_is_empty(receivers))
+        edo__misuse("edo_recv", "a second receive at the receiver of an mpsc channel");
+    edo__wait_enqueue(receivers, op, cx->waker);
+    if (again) receivers->first = op; // of a ring: the last is before the first
+}
+
+/* It is cancelled. A wake that it does not use goes to the next. */
+static void give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
+{
+    if (edo__wait_leave(&channel->receivers, op)) return;
+    edo_op *next = edo__wait_first(&channel->receivers);
+    if (next && channel->tail != edo_load_relaxed(&channel->head))
+        edo__wait_wake(&channel->receivers, next, wakes);
+}
+
+static int64_t recv_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wakes *wakes,
+                         edo__block **garbage)
+{
+    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+    if (cx->fate != EDO_LIVE) {
+        if (!is_new) give_up(channel, op, wakes);
+        return -ECANCELED;
+    }
+    if (!is_new && edo__wait_goes_on(op, cx->waker)) return -EAGAIN;
+    int64_t taken = edo__channel_take(channel, op->data, op->length, wakes, garbage);
+    if (taken == -EAGAIN) park(channel, op, cx, !is_new);
+    return taken;
+}
+
+/* ---- the operation ---- */
+
+/* Whether it may try the claimed values: it is not in a queue, and wants one. */
+static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx *cx)
+{
+    return channel->has_one_receiver && op->length == 1 && cx->fate == EDO_LIVE &&
+           edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+}
+
+static edo_poll recv_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo__channel *channel = edo__channel_of("edo_recv", op->object);
+    edo__wakes wakes = { NULL, NULL };
+    edo__block *garbage = NULL;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (is_plain(channel, op, cx) && edo__channel_take_one(channel, op->data))
+        return edo__op_finish(op, cx, 1);
+    edo__brief_take(&channel->lock);
+    int64_t taken = recv_step(channel, op, cx, &wakes, &garbage);
+    edo__brief_give(&channel->lock);
+    edo__channel_free_blocks(channel, garbage);
+    edo__wakes_commit(&wakes);
+    if (taken != -EAGAIN) return edo__op_finish(op, cx, taken);
+    edo__check_memory("edo_recv", op->data, "place for the value");
+    return EDO_PENDING;
+}
+
+const edo_future_ops edo__recv_ops = { .name = "edo_recv", .poll = recv_poll };

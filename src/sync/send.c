@@ -1,0 +1,304 @@
+/* Sending into channels, and reserving places: see channel.h.
+ *
+ * A request for places (a send, a reserve) waits in one queue, `detail` of its operation being their
+ * number. It is served by whoever frees places: they become permits, and it is woken. Its poll then
+ * uses them, or, when it was cancelled, gives them back. */
+#include "sync/channel.h"
+
+#include "runtime/runtime.h"
+
+/* ---- under the lock ---- */
+
+/* Returns: 0: there are places, and nobody waits for some; -EAGAIN; -EPIPE. */
+static int check_places(edo__channel *channel, size_t count)
+{
+    if (edo__unlikely(edo__channel_is_closed(channel))) return -EPIPE;
+    if (edo__unlikely(!edo__wait_list_is_empty(&channel->senders))) return -EAGAIN;
+    return edo__likely(edo__channel_has_places(channel, count)) ? 0 : -EAGAIN;
+}
+
+/* Returns: the number sent, if any; else why there is none. -ENOBUFS: another block is needed. */
+static int64_t send_some(edo__channel *channel, const char *values, size_t count, edo__wakes *wakes)
+{
+    size_t sent = 0;
+    int rc = 0;
+    while (sent < count && (rc = check_places(channel, 1)) == 0) {
+        if (edo__unlikely(!edo__channel_put(channel, values + sent * channel->size, wakes))) {
+            rc = -ENOBUFS;
+            break;
+        }
+        sent++;
+    }
+    return sent ? (int64_t)sent : rc;
+}
+
+/* Waits for places: sees a receiver that takes values without the lock, or is seen by it.
+ * Returns: 0: there are some by now; -EAGAIN: it waits. */
+static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    edo_store_relaxed(&channel->senders_wait, 1);
+    edo_fence_seq_cst(); // partner: edo__channel_take_one
+    if (check_places(channel, op->detail) == 0) {
+        edo_store_relaxed(&channel->senders_wait, 0);
+        return 0;
+    }
+    edo__wait_enqueue(&channel->senders, op, cx->waker);
+    return -EAGAIN;
+}
+
+/* Returns: 0: the places that it asks for are permits now; -EAGAIN: it waits; why it failed. */
+static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    int rc = check_places(channel, op->detail);
+    if (rc == -EAGAIN) rc = park(channel, op, cx);
+    if (rc == 0) channel->permits += op->detail;
+    return rc;
+}
+
+/* It is cancelled. Others may be served now that it is gone. */
+static int give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
+{
+    if (!edo__wait_leave(&channel->senders, op)) {
+        if (op->base.result < 0) return (int)op->base.result; // answered by a close
+        channel->permits -= op->detail;
+    }
+    edo__channel_settle(channel, wakes);
+    return -ECANCELED;
+}
+
+static int places_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wakes *wakes)
+{
+    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+    if (cx->fate != EDO_LIVE) return is_new ? -ECANCELED : give_up(channel, op, wakes);
+    if (is_new) return get_places(channel, op, cx);
+    return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : (int)op->base.result;
+}
+
+/* Uses one permit. Returns: 0; -EPIPE: nobody receives any more. */
+static int use_permit(edo__channel *channel, const void *value, edo__wakes *wakes)
+{
+    bool alive = channel->receiver_count;
+    channel->permits--;
+    if (alive) edo__channel_put(channel, value, wakes); // bounded: never without a block
+    if (!alive || channel->is_shut) edo__channel_settle(channel, wakes);
+    return alive ? 0 : -EPIPE;
+}
+
+/* ---- attempts ---- */
+
+/* One critical section of an attempt. */
+static int64_t send_under_lock(edo__channel *channel, const char *values, size_t count)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__brief_take(&channel->lock);
+    int64_t sent = send_some(channel, values, count, &wakes);
+    edo__brief_give(&channel->lock);
+    if (edo__unlikely(wakes.first)) edo__wakes_commit(&wakes);
+    return sent;
+}
+
+/* Returns: the number sent, if any; else why there is none. */
+static int64_t try_send(edo__channel *channel, const char *values, size_t count)
+{
+    size_t sent = 0;
+    for (;;) {
+        int64_t rc = send_under_lock(channel, values + sent * channel->size, count - sent);
+        if (rc > 0) sent += (size_t)rc;
+        if (edo__likely(sent == count)) return (int64_t)sent;
+        if (rc == -ENOBUFS) rc = edo__channel_grow(channel);
+        if (rc < 0) return sent ? (int64_t)sent : rc;
+    }
+}
+
+int edo__try_send(edo__channel *channel, const void *value)
+{
+    int64_t sent = try_send(edo__channel_of("edo_try_send", channel), value, 1);
+    return sent < 0 ? (int)sent : 0;
+}
+
+int64_t edo__try_send_many(edo__channel *channel, const void *values, size_t count)
+{
+    return try_send(edo__channel_of("edo_try_send_many", channel), values, count);
+}
+
+int64_t edo__send_now(edo_cx *cx, edo__channel *channel, const void *value)
+{
+    if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
+    int rc = edo__try_send(channel, value);
+    if (rc != -EAGAIN) edo__use_budget(cx);
+    return rc;
+}
+
+int edo__try_reserve(edo__channel *channel, edo__permits *ret_permits, size_t count)
+{
+    edo__channel_of("edo_try_reserve", channel);
+    if (count == 0 || !channel->is_bounded || count > channel->capacity) return -EINVAL;
+    edo__brief_take(&channel->lock);
+    int rc = check_places(channel, count);
+    if (rc == 0) {
+        channel->permits += count;
+        channel->holders++;
+    }
+    edo__brief_give(&channel->lock);
+    if (rc == 0) *ret_permits = (edo__permits){ channel, count };
+    return rc;
+}
+
+/* ---- operations ---- */
+
+static bool is_new(const edo_op *op)
+{
+    return edo_load_relaxed(&op->word) == EDO__OP_IDLE;
+}
+
+static edo_poll end_or_wait(edo_op *op, edo_cx *cx, int64_t result)
+{
+    if (result != -EAGAIN) return edo__op_finish(op, cx, result);
+    edo__check_memory(op->base.ops->name, op->data, "value");
+    return EDO_PENDING;
+}
+
+/* One value, when the attempt of the first poll has failed. */
+static int64_t send_step(edo__channel *channel, edo_op *op, const void *value, edo_cx *cx)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__brief_take(&channel->lock);
+    int rc = places_step(channel, op, cx, &wakes);
+    if (rc == 0) rc = use_permit(channel, value, &wakes);
+    edo__brief_give(&channel->lock);
+    edo__wakes_commit(&wakes);
+    return rc;
+}
+
+static edo_poll send_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo__channel *channel = edo__channel_of("edo_send", op->object);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    int64_t rc = -EAGAIN;
+    if (cx->fate == EDO_LIVE && is_new(op)) rc = edo__try_send(channel, op->data);
+    if (rc == -EAGAIN) rc = send_step(channel, op, op->data, cx);
+    return end_or_wait(op, cx, rc);
+}
+
+const edo_future_ops edo__send_ops = { .name = "edo_send", .poll = send_poll };
+
+static bool is_sent(const edo_op *op)
+{
+    return op->progress == op->length;
+}
+
+static const void *next_value(const edo__channel *channel, const edo_op *op)
+{
+    return (const char *)op->data + op->progress * channel->size;
+}
+
+/* As many as there are places for, then one with a place that it waits for, and so on.
+ * Returns: 0: all were sent; -EAGAIN; why it failed. */
+static int64_t send_many_step(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    while (!is_sent(op)) {
+        int64_t sent = -EAGAIN;
+        if (cx->fate == EDO_LIVE && is_new(op))
+            sent = try_send(channel, next_value(channel, op), op->length - op->progress);
+        if (sent == -EAGAIN) {
+            int64_t rc = send_step(channel, op, next_value(channel, op), cx);
+            if (rc < 0) return rc;
+            sent = 1;
+        }
+        if (sent < 0) return sent;
+        op->progress += (uint64_t)sent;
+    }
+    return 0;
+}
+
+static edo_poll send_many_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo__channel *channel = edo__channel_of("edo_send_many", op->object);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    int64_t rc = send_many_step(channel, op, cx);
+    return end_or_wait(op, cx, rc == 0 ? (int64_t)op->length : rc);
+}
+
+const edo_future_ops edo__send_many_ops = { .name = "edo_send_many", .poll = send_many_poll };
+
+static int reserve_step(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    edo__wakes wakes = { NULL, NULL };
+    edo__brief_take(&channel->lock);
+    int rc = places_step(channel, op, cx, &wakes);
+    if (rc == 0) channel->holders++;
+    edo__brief_give(&channel->lock);
+    edo__wakes_commit(&wakes);
+    return rc;
+}
+
+static edo_poll reserve_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo__channel *channel = edo__channel_of("edo_reserve", op->object);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    bool valid = op->length && channel->is_bounded && op->length <= channel->capacity;
+    if (!valid) return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? -EINVAL : -ECANCELED);
+    int rc = reserve_step(channel, op, cx);
+    if (rc == 0) *(edo__permits *)op->data = (edo__permits){ channel, op->length };
+    return end_or_wait(op, cx, rc);
+}
+
+const edo_future_ops edo__reserve_ops = { .name = "edo_reserve", .poll = reserve_poll };
+
+/* ---- permits ---- */
+
+int edo__permits_send(edo__permits *permits, const void *value)
+{
+    edo__channel *channel = permits->channel;
+    edo__wakes wakes = { NULL, NULL };
+    if (!channel || !permits->count) return -EINVAL;
+    edo__brief_take(&channel->lock);
+    int rc = use_permit(channel, value, &wakes);
+    if (--permits->count == 0) permits->channel = NULL;
+    edo__channel_leave(channel, !permits->count, &wakes);
+    return rc;
+}
+
+void edo__permits_release(edo__permits *permits)
+{
+    edo__channel *channel = permits->channel;
+    edo__wakes wakes = { NULL, NULL };
+    if (!channel) return;
+    edo__brief_take(&channel->lock);
+    channel->permits -= permits->count;
+    edo__channel_settle(channel, &wakes);
+    *permits = (edo__permits){ NULL, 0 };
+    edo__channel_leave(channel, 1, &wakes);
+}
+
+/* ---- the end of the channel ---- */
+
+/* Returns: 0: it is closed; -EAGAIN: it waits. */
+static int closed_step(edo__channel *channel, edo_op *op, edo_cx *cx)
+{
+    bool new = is_new(op);
+    if (cx->fate != EDO_LIVE) {
+        bool was_woken = !new && !edo__wait_leave(&channel->closed, op);
+        return was_woken ? 0 : -ECANCELED;
+    }
+    if (!new) return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
+    if (edo__channel_is_closed(channel)) return 0;
+    edo__wait_enqueue(&channel->closed, op, cx->waker);
+    return -EAGAIN;
+}
+
+static edo_poll closed_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo__channel *channel = edo__channel_of("edo_sender_closed", op->object);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    edo__brief_take(&channel->lock);
+    int rc = closed_step(channel, op, cx);
+    edo__brief_give(&channel->lock);
+    return rc == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, rc);
+}
+
+const edo_future_ops edo__sender_closed_ops = { .name = "edo_sender_closed", .poll = closed_poll };

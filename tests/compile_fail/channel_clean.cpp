@@ -1,0 +1,36 @@
+// expect: ok
+// flags-gcc: -Wpedantic
+// flags-clang: -Wpedantic
+/* The same macros in C++. */
+#include <edo/channels.h>
+
+struct job {
+    int id;
+};
+typedef edo_sender(struct job) job_sender;
+typedef edo_receiver(struct job) job_receiver;
+typedef edo_weak_sender(struct job) job_weak;
+typedef edo_permits(struct job) job_permits;
+typedef edo_sender(job *) pointer_sender;
+
+
+int64_t use(job_sender *in, job_receiver *out, pointer_sender *pointers);
+int64_t use(job_sender *in, job_receiver *out, pointer_sender *pointers)
+{
+    static const struct job constant = { 1 };
+    static struct job jobs[3], *pointer = jobs;
+    job_weak weak;
+    job_permits permits;
+    edo_sender_downgrade(in, &weak);
+    int64_t rc = edo_try_send(in, &constant) + edo_try_send(pointers, &pointer);
+    rc += edo_try_recv(out, jobs);
+    rc += edo_try_send_many(in, jobs, 3) + edo_try_recv_many(out, jobs, 3);
+    rc += edo_try_reserve(in, &permits, 1) + edo_permits_send(&permits, &constant);
+    rc += edo_sender_upgrade(&weak, in) + edo_same_channel(in, out);
+    rc += edo_wait(edo_send(in, &constant)) + edo_wait(edo_recv(out, jobs));
+    edo_permits_release(&permits);
+    job_sender clone = edo_sender_clone(in);
+    edo_sender_close(&clone);
+    edo_receiver_close(out);
+    return rc;
+}

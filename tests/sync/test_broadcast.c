@@ -1,0 +1,603 @@
+/* Broadcasts: every value to every receiver, in one order; lag; the end. */
+#include "task/probe.h"
+
+#include <stdlib.h>
+
+typedef edo_broadcast_sender(int64_t) word_caster;
+typedef edo_broadcast_receiver(int64_t) word_listener;
+typedef edo_broadcast_weak_sender(int64_t) word_weak;
+
+typedef struct cast {
+    word_caster in;
+    word_listener out;
+} cast;
+
+static cast make_cast(size_t capacity)
+{
+    cast c = { { NULL }, { NULL } };
+    assert_int_equal(edo_broadcast_create(&c.in, &c.out, capacity), 0);
+    return c;
+}
+
+static void close_cast(cast *c)
+{
+    edo_broadcast_sender_close(&c->in);
+    edo_broadcast_receiver_close(&c->out);
+}
+
+static void put_range(cast *c, int64_t first, int64_t last)
+{
+    for (int64_t i = first; i <= last; i++)
+        edo_broadcast_send(&c->in, &i);
+}
+
+static void expect_of(word_listener *out, int64_t first, int64_t last)
+{
+    for (int64_t i = first, value; i <= last; i++) {
+        assert_int_equal(edo_broadcast_try_recv(out, &value), 1);
+        assert_int_equal(value, i);
+    }
+}
+
+static void expect_range(cast *c, int64_t first, int64_t last)
+{
+    expect_of(&c->out, first, last);
+}
+
+static void expect_none(cast *c, int64_t why)
+{
+    int64_t value;
+    assert_int_equal(edo_broadcast_try_recv(&c->out, &value), why);
+}
+
+static void expect_lag(cast *c, uint64_t missed)
+{
+    expect_none(c, EDO_LAGGED);
+    assert_int_equal(edo_broadcast_missed(&c->out), missed);
+}
+
+/* ---- memory: before edo_wait() makes a runtime for this thread ---- */
+
+static void create_one(void *arg)
+{
+    (void)arg;
+    cast c = { { NULL }, { NULL } };
+    int rc = edo_broadcast_create(&c.in, &c.out, 4);
+    assert_true(rc == 0 || (rc == -ENOMEM && !c.in.edo_core && !c.out.edo_core));
+    close_cast(&c);
+}
+
+test(creation_without_memory_leaves_nothing)
+{
+    assert_int_equal(with_each_allocation_failing(create_one, NULL), 1);
+}
+
+test(any_order_of_closes_frees_the_memory)
+{
+    test_allocator_install();
+    for (int order = 0; order < 2; order++) {
+        cast c = make_cast(4);
+        word_caster second = edo_broadcast_sender_clone(&c.in);
+        word_listener other = { NULL };
+        edo_broadcast_subscribe(&c.in, &other);
+        put_range(&c, 1, 3);
+        if (order) edo_broadcast_receiver_close(&other);
+        close_cast(&c);
+        close_cast(&c); // nothing
+        edo_broadcast_sender_close(&second);
+        if (!order) edo_broadcast_receiver_close(&other);
+        assert_int_equal(test_allocator_live_count(), 0);
+    }
+    test_allocator_remove();
+}
+
+test(a_capacity_of_0_is_refused)
+{
+    cast c = { { NULL }, { NULL } };
+    assert_int_equal(edo_broadcast_create(&c.in, &c.out, 0), -EINVAL);
+    assert_int_equal(edo_broadcast_create(&c.in, &c.out, (size_t)EDO_BROADCAST_MAX + 1), -EINVAL);
+}
+
+/* ---- values ---- */
+
+test(values_come_in_their_order)
+{
+    for (size_t capacity = 1; capacity < 10; capacity++) {
+        cast c = make_cast(capacity);
+        expect_none(&c, -EAGAIN);
+        for (int64_t i = 0; i < 50; i += (int64_t)capacity) {
+            put_range(&c, i, i + (int64_t)capacity - 1);
+            expect_range(&c, i, i + (int64_t)capacity - 1);
+        }
+        expect_none(&c, -EAGAIN);
+        close_cast(&c);
+    }
+}
+
+test(each_receiver_gets_each_value)
+{
+    cast c = make_cast(8);
+    word_listener others[3] = { { NULL }, { NULL }, { NULL } };
+    int64_t value = 1;
+    for (int i = 0; i < 3; i++)
+        edo_broadcast_subscribe(&c.in, &others[i]);
+    assert_int_equal(edo_broadcast_send(&c.in, &value), 4);
+    put_range(&c, 2, 5);
+    expect_range(&c, 1, 5);
+    for (int i = 0; i < 3; i++) {
+        expect_of(&others[i], 1, 5);
+        edo_broadcast_receiver_close(&others[i]);
+    }
+    assert_int_equal(edo_broadcast_send(&c.in, &value), 1);
+    close_cast(&c);
+}
+
+test(a_subscriber_gets_what_comes_later)
+{
+    cast c = make_cast(8);
+    word_listener late = { NULL }, later = { NULL };
+    put_range(&c, 1, 2);
+    edo_broadcast_subscribe(&c.in, &late);
+    put_range(&c, 3, 3);
+    edo_broadcast_resubscribe(&late, &later);
+    put_range(&c, 4, 4);
+    expect_range(&c, 1, 4);
+    expect_of(&late, 3, 4);
+    expect_of(&later, 4, 4);
+    assert_true(edo_same_channel(&c.in, &later));
+    assert_int_equal(edo_broadcast_receivers(&c.in), 3);
+    edo_broadcast_receiver_close(&late);
+    edo_broadcast_receiver_close(&later);
+    close_cast(&c);
+}
+
+test(nobody_listens)
+{
+    cast c = make_cast(2);
+    int64_t value = 1;
+    edo_broadcast_receiver_close(&c.out);
+    assert_int_equal(edo_broadcast_send(&c.in, &value), 0);
+    edo_broadcast_subscribe(&c.in, &c.out);
+    expect_none(&c, -EAGAIN);
+    put_range(&c, 2, 2);
+    expect_range(&c, 2, 2);
+    close_cast(&c);
+}
+
+typedef struct odd {
+    char bytes[13];
+} odd;
+typedef struct words {
+    int64_t words[8];
+} words;
+typedef struct large {
+    int64_t words[9];
+} large;
+
+#define SIZE_CASE(type)                                                                            \
+    do {                                                                                           \
+        edo_broadcast_sender(type) in = { NULL };                                                  \
+        edo_broadcast_receiver(type) out = { NULL };                                               \
+        type value, got;                                                                           \
+        assert_int_equal(edo_broadcast_create(&in, &out, 3), 0);                                   \
+        for (uint64_t i = 0; i < 30; i++) {                                                        \
+            fill_pattern(&value, sizeof value, i, 0);                                              \
+            edo_broadcast_send(&in, &value);                                                       \
+            assert_int_equal(edo_broadcast_try_recv(&out, &got), 1);                               \
+            assert_true(is_pattern(&got, sizeof got, i, 0));                                       \
+        }                                                                                          \
+        edo_broadcast_sender_close(&in);                                                           \
+        edo_broadcast_receiver_close(&out);                                                        \
+    } while (0)
+
+test(values_of_any_size_are_copied)
+{
+    SIZE_CASE(char);
+    SIZE_CASE(int32_t);
+    SIZE_CASE(odd);
+    SIZE_CASE(words);
+    SIZE_CASE(large);
+}
+
+/* ---- lag ---- */
+
+/* tokio#8239: as many as are kept are no lag; one more is. */
+test(a_full_ring_is_no_lag)
+{
+    for (int64_t capacity = 1; capacity < 10; capacity++) {
+        cast c = make_cast((size_t)capacity);
+        assert_int_equal(edo_broadcast_capacity(&c.in), capacity);
+        put_range(&c, 1, capacity);
+        assert_int_equal(edo_broadcast_length(&c.out), capacity);
+        expect_range(&c, 1, capacity);
+        put_range(&c, 1, capacity + 1);
+        assert_int_equal(edo_broadcast_length(&c.out), capacity + 1);
+        expect_lag(&c, 1);
+        assert_int_equal(edo_broadcast_length(&c.out), capacity);
+        expect_range(&c, 2, capacity + 1);
+        close_cast(&c);
+    }
+}
+
+test(a_lag_is_no_end)
+{
+    cast c = make_cast(4);
+    put_range(&c, 1, 10);
+    expect_lag(&c, 6);
+    expect_range(&c, 7, 10);
+    expect_none(&c, -EAGAIN);
+    put_range(&c, 11, 11);
+    expect_range(&c, 11, 11);
+    close_cast(&c);
+}
+
+test(a_receiver_may_lag_again_and_again)
+{
+    cast c = make_cast(2);
+    for (int64_t i = 0; i < 20; i++) {
+        put_range(&c, 1, 5);
+        expect_lag(&c, 3);
+        put_range(&c, 6, 6);
+        expect_lag(&c, 1);
+        expect_range(&c, 5, 6);
+    }
+    close_cast(&c);
+}
+
+test(one_lags_and_others_do_not)
+{
+    cast c = make_cast(2);
+    word_listener fast = { NULL };
+    edo_broadcast_subscribe(&c.in, &fast);
+    for (int64_t i = 1; i <= 5; i++) {
+        put_range(&c, i, i);
+        expect_of(&fast, i, i);
+    }
+    expect_lag(&c, 3);
+    expect_range(&c, 4, 5);
+    edo_broadcast_receiver_close(&fast);
+    close_cast(&c);
+}
+
+/* tokio#2425: the end takes no slot. */
+test(the_end_is_no_lag)
+{
+    cast c = make_cast(1);
+    put_range(&c, 1, 1);
+    edo_broadcast_sender_close(&c.in);
+    expect_range(&c, 1, 1);
+    expect_none(&c, 0);
+    edo_broadcast_receiver_close(&c.out);
+}
+
+test(a_lag_comes_before_the_end)
+{
+    cast c = make_cast(2);
+    put_range(&c, 1, 4);
+    edo_broadcast_sender_close(&c.in);
+    expect_lag(&c, 2);
+    expect_range(&c, 3, 4);
+    expect_none(&c, 0);
+    expect_none(&c, 0);
+    edo_broadcast_receiver_close(&c.out);
+}
+
+/* ---- the end ---- */
+
+test(a_broadcast_ends_with_its_last_sender)
+{
+    cast c = make_cast(2);
+    word_caster second = edo_broadcast_sender_clone(&c.in);
+    assert_int_equal(edo_broadcast_senders(&c.in), 2);
+    edo_broadcast_sender_close(&c.in);
+    expect_none(&c, -EAGAIN);
+    edo_broadcast_sender_close(&second);
+    expect_none(&c, 0);
+    edo_broadcast_receiver_close(&c.out);
+}
+
+test(a_weak_sender_keeps_nothing_open)
+{
+    cast c = make_cast(2);
+    word_weak weak = { NULL };
+    word_caster second = { NULL };
+    edo_broadcast_downgrade(&c.in, &weak);
+    assert_int_equal(edo_broadcast_upgrade(&weak, &second), 0);
+    edo_broadcast_sender_close(&c.in);
+    expect_none(&c, -EAGAIN);
+    edo_broadcast_send(&second, &(int64_t){ 4 });
+    edo_broadcast_sender_close(&second);
+    assert_int_equal(edo_broadcast_upgrade(&weak, &second), -EPIPE);
+    assert_null(second.edo_core);
+    expect_range(&c, 4, 4);
+    expect_none(&c, 0);
+    edo_broadcast_receiver_close(&c.out);
+    edo_broadcast_weak_close(&weak); // the last that holds it
+}
+
+test(a_subscriber_after_the_end)
+{
+    cast c = make_cast(2);
+    word_listener late = { NULL };
+    int64_t value;
+    edo_broadcast_sender_close(&c.in);
+    edo_broadcast_resubscribe(&c.out, &late);
+    assert_int_equal(edo_broadcast_try_recv(&late, &value), 0);
+    edo_broadcast_receiver_close(&late);
+    edo_broadcast_receiver_close(&c.out);
+}
+
+/* ---- waiting ---- */
+
+struct listens {
+    edo_frame();
+    edo_args(word_listener out;);
+    int64_t value;
+};
+
+edo_async(listens)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_broadcast_recv(&self->out, &self->value));
+        edo_broadcast_receiver_close(&self->out);
+        edo_return(rc == 1 ? self->value : rc);
+    }
+}
+
+async_test(a_value_wakes_all_that_wait,
+    cast c;
+    edo_task *tasks[5];
+    int i;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(2);
+        for (self->i = 0; self->i < 5; self->i++) {
+            word_listener out = { NULL };
+            edo_broadcast_subscribe(&self->c.in, &out);
+            assert_int_equal(edo_spawn(&self->tasks[self->i], listens, .out = out), 0);
+        }
+        edo_await(rc, settle());
+        assert_false(edo_task_is_done(self->tasks[0]));
+        put_range(&self->c, 9, 9);
+        for (self->i = 0; self->i < 5; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            assert_int_equal(rc, 9);
+        }
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(the_end_wakes_all_that_wait,
+    cast c;
+    edo_task *tasks[3];
+    int i;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(2);
+        for (self->i = 0; self->i < 3; self->i++) {
+            word_listener out = { NULL };
+            edo_broadcast_subscribe(&self->c.in, &out);
+            assert_int_equal(edo_spawn(&self->tasks[self->i], listens, .out = out), 0);
+        }
+        edo_await(rc, settle());
+        edo_broadcast_sender_close(&self->c.in);
+        for (self->i = 0; self->i < 3; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            assert_int_equal(rc, 0);
+        }
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_return(0);
+    }
+}
+
+async_test(a_waiting_receiver_may_lag,
+    cast c;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(2);
+        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        edo_await(rc, settle());
+        put_range(&self->c, 5, 5);
+        if (test_workers() == 0) put_range(&self->c, 6, 8);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, test_workers() == 0 ? EDO_LAGGED : 5);
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_receive_has_taken_nothing,
+    cast c;
+    int64_t value;)
+{
+    edo_body {
+        int rc;
+        self->c = make_cast(2);
+        edo_await_for(rc, edo_ms(1), edo_broadcast_recv(&self->c.out, &self->value));
+        assert_int_equal(rc, -ETIMEDOUT);
+        put_range(&self->c, 1, 2);
+        edo_await_broadcast(rc, &self->c.out, &self->value);
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->value, 1);
+        edo_await(rc, edo_broadcast_recv(&self->c.out, &self->value));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->value, 2);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(senders_wait_for_the_close,
+    cast c;
+    edo_op closed, sleep;)
+{
+    edo_body {
+        int rc;
+        self->c = make_cast(2);
+        self->closed = edo_broadcast_closed(&self->c.in);
+        self->sleep = edo_sleep(edo_ms(1));
+        edo_any(rc, &self->closed.base, &self->sleep.base);
+        assert_int_equal(rc, 1);
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_await_on(rc, &self->closed.base);
+        assert_int_equal(rc, 0);
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+/* ---- threads: no value is torn, and their order is one ---- */
+
+enum { SENDS = 30000, SENDERS = 2, THREADS = 5, WIDE = 8 };
+
+typedef struct wide {
+    int64_t sender, number, same[WIDE - 2];
+} wide;
+
+typedef edo_broadcast_sender(wide) wide_caster;
+typedef edo_broadcast_receiver(wide) wide_listener;
+
+static struct {
+    wide_caster in[SENDERS];
+    wide_listener out[THREADS];
+    int64_t missed[THREADS], got[THREADS];
+} shared;
+
+static void send_all(unsigned index)
+{
+    for (int64_t i = 0; i < SENDS; i++) {
+        wide value = { .sender = (int64_t)index, .number = i };
+        for (int k = 0; k < WIDE - 2; k++)
+            value.same[k] = i;
+        edo_broadcast_send(&shared.in[index], &value);
+    }
+    edo_broadcast_sender_close(&shared.in[index]);
+}
+
+static void check_value(const wide *value, int64_t *last)
+{
+    for (int k = 0; k < WIDE - 2; k++)
+        if (value->same[k] != value->number) abort();
+    if (value->number <= last[value->sender]) abort();
+    last[value->sender] = value->number;
+}
+
+static void listen_or_send(unsigned index, void *arg)
+{
+    (void)arg;
+    if (index < SENDERS) {
+        send_all(index);
+        return;
+    }
+    int64_t rc, last[SENDERS] = { -1, -1 };
+    wide value;
+    while ((rc = edo_wait(edo_broadcast_recv(&shared.out[index], &value))) > 0) {
+        if (rc == EDO_LAGGED) {
+            shared.missed[index] += (int64_t)edo_broadcast_missed(&shared.out[index]);
+            continue;
+        }
+        check_value(&value, last);
+        shared.got[index]++;
+        while (edo_broadcast_try_recv(&shared.out[index], &value) == 1) {
+            check_value(&value, last);
+            shared.got[index]++;
+        }
+    }
+    edo_broadcast_receiver_close(&shared.out[index]);
+}
+
+static void run_shared(size_t capacity)
+{
+    memset(&shared, 0, sizeof shared);
+    assert_int_equal(edo_broadcast_create(&shared.in[0], &shared.out[SENDERS], capacity), 0);
+    shared.in[1] = edo_broadcast_sender_clone(&shared.in[0]);
+    for (int i = SENDERS + 1; i < THREADS; i++)
+        edo_broadcast_subscribe(&shared.in[0], &shared.out[i]);
+    run_threads(THREADS, listen_or_send, NULL);
+    for (int i = SENDERS; i < THREADS; i++)
+        assert_in_range(shared.got[i] + shared.missed[i], 1, SENDS * SENDERS);
+}
+
+test(threads_get_whole_values)
+{
+    run_shared(1);
+    run_shared(2);
+    run_shared(3);
+    run_shared(64);
+}
+
+struct counts {
+    edo_frame();
+    edo_args(word_listener out;);
+    int64_t value, next;
+};
+
+edo_async(counts)
+{
+    edo_body {
+        int rc;
+        for (self->next = 1;;) {
+            edo_await_broadcast(rc, &self->out, &self->value);
+            if (rc == 0) break;
+            if (rc == EDO_LAGGED) {
+                self->next += (int64_t)edo_broadcast_missed(&self->out);
+                continue;
+            }
+            assert_int_equal(self->value, self->next);
+            self->next++;
+        }
+        edo_broadcast_receiver_close(&self->out);
+        edo_return(self->next - 1);
+    }
+}
+
+async_test(values_and_lags_add_up,
+    cast c;
+    edo_task *tasks[4];
+    int64_t i;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(3);
+        for (self->i = 0; self->i < 4; self->i++) {
+            word_listener out = { NULL };
+            edo_broadcast_subscribe(&self->c.in, &out);
+            assert_int_equal(edo_spawn(&self->tasks[self->i], counts, .out = out), 0);
+        }
+        for (self->i = 1; self->i <= SENDS; self->i++) {
+            put_range(&self->c, self->i, self->i);
+            if (self->i % 5 == 0) edo_await(rc, edo_yield());
+        }
+        close_cast(&self->c);
+        for (self->i = 0; self->i < 4; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            assert_int_equal(rc, SENDS);
+        }
+        edo_return(0);
+    }
+}
+
+/* ---- misuse ---- */
+
+static void run_closed_end(void *arg)
+{
+    cast c = make_cast(1);
+    int64_t value = 1;
+    close_cast(&c);
+    if (arg)
+        edo_broadcast_send(&c.in, &value);
+    else
+        (void)!edo_broadcast_try_recv(&c.out, &value);
+}
+
+test(misuse_aborts)
+{
+    expect_abort(run_closed_end, NULL, "edo_broadcast_try_recv: this end was closed");
+    expect_abort(run_closed_end, (void *)1, "edo_broadcast_send: this end was closed");
+}

@@ -1,0 +1,1273 @@
+/* Channels of both kinds, bounded and unbounded: values, ends, places, cancellation. */
+#include "sync/channels.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* ---- creation ---- */
+
+test(a_capacity_of_0_is_refused)
+{
+    word_sender in = { NULL };
+    word_receiver out = { NULL };
+    assert_int_equal(edo_mpsc_create(&in, &out, 0), -EINVAL);
+    assert_int_equal(edo_mpmc_create(&in, &out, 0), -EINVAL);
+    assert_int_equal(edo_mpsc_create(&in, &out, (size_t)EDO_CHANNEL_MAX + 1), -EINVAL);
+    assert_null(in.edo_core);
+    assert_null(out.edo_core);
+}
+
+typedef struct huge {
+    char bytes[1 << 30];
+} huge;
+
+test(what_no_memory_holds_is_refused)
+{
+    edo_sender(huge) in;
+    edo_receiver(huge) out;
+    assert_int_equal(edo_mpsc_create(&in, &out, EDO_CHANNEL_MAX), -ENOMEM);
+}
+
+static void create_all(void *arg)
+{
+    (void)arg;
+    words w = { { NULL }, { NULL } };
+    if (edo_mpsc_create(&w.in, &w.out, SMALL) == 0) close_words(&w);
+    if (edo_mpmc_create_unbounded(&w.in, &w.out) == 0) close_words(&w);
+}
+
+test(creation_without_memory_leaves_nothing)
+{
+    assert_int_equal(with_each_allocation_failing(create_all, NULL), 4);
+}
+
+test(an_empty_channel_of_128_words_is_small)
+{
+    test_allocator_install();
+    words w = make_words(MPSC, 128);
+    assert_in_range(test_allocator_live_bytes(), 128 * 8, 1536);
+    close_words(&w);
+    test_allocator_remove();
+}
+
+/* ---- memory: before edo_wait() makes a runtime for this thread ---- */
+
+enum { BURST = 100000 };
+
+test(a_burst_leaves_three_blocks)
+{
+    test_allocator_install();
+    words w = make_words(MPSC_UNBOUNDED, 0);
+    size_t empty = test_allocator_live_bytes();
+    put_range(&w, 1, BURST);
+    assert_true(test_allocator_live_bytes() > BURST * sizeof(int64_t));
+    expect_range(&w, 1, BURST);
+    expect_none(&w, -EAGAIN);
+    assert_in_range(test_allocator_live_bytes(), empty, empty + 2 * 1024);
+    put_range(&w, 1, BURST); // what is left at the end goes too
+    close_words(&w);
+    test_allocator_remove();
+}
+
+test(a_channel_that_is_kept_short_allocates_nothing)
+{
+    test_allocator_install();
+    words w = make_words(MPMC_UNBOUNDED, 0);
+    put_range(&w, 1, 200);
+    expect_range(&w, 1, 200);
+    uint64_t calls = test_allocator_calls();
+    for (int i = 0; i < 1000; i++) {
+        put_range(&w, 1, 100);
+        expect_range(&w, 1, 100);
+    }
+    assert_int_equal(test_allocator_calls(), calls);
+    close_words(&w);
+    test_allocator_remove();
+}
+
+static void send_many_without_memory(void *arg)
+{
+    (void)arg;
+    words w = { { NULL }, { NULL } };
+    if (edo_mpsc_create_unbounded(&w.in, &w.out) < 0) return;
+    int64_t sent = 0, value, got = 0;
+    for (int64_t i = 0; i < 400; i++) {
+        value = sent;
+        int rc = edo_try_send(&w.in, &value);
+        assert_true(rc == 0 || rc == -ENOMEM);
+        if (rc == 0) sent++;
+    }
+    for (; edo_try_recv(&w.out, &value) == 1; got++)
+        assert_int_equal(value, got);
+    assert_int_equal(got, sent);
+    close_words(&w);
+}
+
+test(a_send_without_memory_leaves_the_value)
+{
+    assert_true(with_each_allocation_failing(send_many_without_memory, NULL) >= 4);
+}
+
+struct waits_again_and_again {
+    edo_frame();
+    edo_args(words *w;);
+    int64_t value, i;
+    uint64_t before;
+};
+
+edo_async(waits_again_and_again)
+{
+    edo_body {
+        int rc;
+        self->value = 2;
+        edo_await_for(rc, 1, edo_send(&self->w->in, &self->value));
+        self->before = test_allocator_calls();
+        for (self->i = 0; self->i < 1000; self->i++) {
+            edo_await_for(rc, 1, edo_send(&self->w->in, &self->value));
+            assert_int_equal(rc, -ETIMEDOUT);
+        }
+        assert_int_equal(test_allocator_calls(), self->before);
+        edo_return(0);
+    }
+}
+
+/* Senders that wait lie in their own operations: their polls allocate nothing, nor does their end. */
+test(waiting_senders_allocate_nothing)
+{
+    test_allocator_install();
+    words w = make_words(MPSC, 1);
+    put_range(&w, 1, 1);
+    edo_runtime *runtime;
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, waits_again_and_again, .w = &w), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    expect_range(&w, 1, 1);
+    expect_none(&w, -EAGAIN);
+    close_words(&w);
+    test_allocator_remove();
+}
+
+/* ---- values ---- */
+
+test_each(values_come_in_their_order)
+{
+    words w = make_words(kind, SMALL);
+    for (int round = 0; round < 100; round++) {
+        put_range(&w, 1, SMALL);
+        expect_range(&w, 1, SMALL);
+    }
+    expect_none(&w, -EAGAIN);
+    close_words(&w);
+}
+
+test_each(values_cross_the_ends_of_blocks)
+{
+    words w = make_words(kind, 1000);
+    for (int64_t length = 1; length < 400; length += 17) {
+        put_range(&w, 1, length);
+        assert_int_equal(edo_receiver_stats(&w.out).length, length);
+        expect_range(&w, 1, length);
+        expect_none(&w, -EAGAIN);
+        assert_int_equal(edo_receiver_stats(&w.out).length, 0);
+    }
+    close_words(&w);
+}
+
+typedef struct odd {
+    char bytes[13];
+} odd;
+typedef struct pair {
+    int64_t a, b;
+} pair;
+typedef struct large {
+    int64_t words[200];
+} large;
+
+#define SIZE_CASE(type)                                                                            \
+    do {                                                                                           \
+        edo_sender(type) in = { NULL };                                                            \
+        edo_receiver(type) out = { NULL };                                                         \
+        type value, got;                                                                           \
+        assert_int_equal(                                                                          \
+            bounded ? edo_mpsc_create(&in, &out, 3) : edo_mpsc_create_unbounded(&in, &out), 0);    \
+        for (uint64_t i = 0; i < 30; i++) {                                                        \
+            fill_pattern(&value, sizeof value, i, 0);                                              \
+            assert_int_equal(edo_try_send(&in, &value), 0);                                        \
+            if (!bounded && i < 15) continue;                                                      \
+            assert_int_equal(edo_try_recv(&out, &got), 1);                                         \
+            assert_true(is_pattern(&got, sizeof got, bounded ? i : i - 15, 0));                    \
+        }                                                                                          \
+        edo_sender_close(&in);                                                                     \
+        edo_receiver_close(&out);                                                                  \
+    } while (0)
+
+test(values_of_any_size_are_copied)
+{
+    for (int bounded = 0; bounded < 2; bounded++) {
+        SIZE_CASE(char);
+        SIZE_CASE(int16_t);
+        SIZE_CASE(int32_t);
+        SIZE_CASE(odd);
+        SIZE_CASE(pair);
+        SIZE_CASE(large);
+    }
+}
+
+test_each(constant_values_are_sent)
+{
+    static const int64_t value = 9;
+    words w = make_words(kind, SMALL);
+    assert_int_equal(edo_try_send(&w.in, &value), 0);
+    expect_range(&w, 9, 9);
+    close_words(&w);
+}
+
+test_each(many_are_sent_and_received_at_once)
+{
+    int64_t values[300], got[300];
+    words w = make_words(kind, 300);
+    for (int64_t i = 0; i < 300; i++)
+        values[i] = i;
+    assert_int_equal(edo_try_send_many(&w.in, values, 300), 300);
+    assert_int_equal(edo_try_recv_many(&w.out, got, 0), 0);
+    assert_int_equal(edo_try_recv_many(&w.out, got, 7), 7);
+    assert_int_equal(edo_try_recv_many(&w.out, got + 7, 300), 293);
+    assert_memory_equal(values, got, sizeof got);
+    assert_int_equal(edo_try_recv_many(&w.out, got, 1), -EAGAIN);
+    assert_int_equal(edo_try_send_many(&w.in, values, 0), 0);
+    close_words(&w);
+}
+
+test_bounded(many_are_sent_as_far_as_there_are_places)
+{
+    int64_t values[] = { 1, 2, 3, 4, 5, 6 };
+    words w = make_words(kind, SMALL);
+    assert_int_equal(edo_try_send_many(&w.in, values, 6), SMALL);
+    assert_int_equal(edo_try_send_many(&w.in, values, 6), -EAGAIN);
+    expect_range(&w, 1, 2);
+    assert_int_equal(edo_try_send_many(&w.in, values + SMALL, 2), 2);
+    expect_range(&w, 3, 6);
+    close_words(&w);
+}
+
+/* ---- places ---- */
+
+test_bounded(a_full_channel_refuses)
+{
+    for (size_t capacity = 1; capacity < 5; capacity++) {
+        words w = make_words(kind, capacity);
+        int64_t value = 99;
+        put_range(&w, 1, (int64_t)capacity);
+        assert_int_equal(edo_try_send(&w.in, &value), -EAGAIN);
+        assert_int_equal(edo_sender_stats(&w.in).places, 0);
+        expect_range(&w, 1, 1);
+        assert_int_equal(edo_sender_stats(&w.in).places, 1);
+        assert_int_equal(edo_try_send(&w.in, &value), 0);
+        close_words(&w);
+    }
+}
+
+test_bounded(figures_of_places)
+{
+    words w = make_words(kind, SMALL);
+    word_permits permits;
+    put_range(&w, 1, 1);
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 2), 0);
+    edo_channel_stats stats = edo_sender_stats(&w.in);
+    assert_int_equal(stats.length, 1);
+    assert_int_equal(stats.capacity, SMALL);
+    assert_int_equal(stats.places, 1);
+    assert_int_equal(stats.permits, 2);
+    assert_int_equal(stats.senders, 1);
+    assert_int_equal(stats.receivers, 1);
+    assert_false(stats.is_closed);
+    edo_permits_release(&permits);
+    assert_int_equal(edo_sender_stats(&w.in).places, SMALL - 1);
+    edo_permits_release(&permits); // nothing is left
+    close_words(&w);
+}
+
+test(an_unbounded_channel_has_no_places)
+{
+    words w = make_words(MPSC_UNBOUNDED, 0);
+    word_permits permits;
+    assert_int_equal(edo_sender_stats(&w.in).places, SIZE_MAX);
+    assert_int_equal(edo_sender_stats(&w.in).capacity, SIZE_MAX);
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 1), -EINVAL);
+    assert_int_equal(edo_wait(edo_reserve(&w.in, &permits, 1)), -EINVAL);
+    close_words(&w);
+}
+
+test_bounded(permits_are_places)
+{
+    words w = make_words(kind, SMALL);
+    word_permits permits;
+    int64_t value = 1;
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 0), -EINVAL);
+    assert_int_equal(edo_try_reserve(&w.in, &permits, SMALL + 1), -EINVAL);
+    assert_int_equal(edo_try_reserve(&w.in, &permits, SMALL), 0);
+    assert_int_equal(edo_permits_count(&permits), SMALL);
+    assert_int_equal(edo_try_send(&w.in, &value), -EAGAIN);
+    for (; value <= SMALL; value++)
+        assert_int_equal(edo_permits_send(&permits, &value), 0);
+    assert_int_equal(edo_permits_count(&permits), 0);
+    assert_int_equal(edo_permits_send(&permits, &value), -EINVAL);
+    expect_range(&w, 1, SMALL);
+    close_words(&w);
+}
+
+test_bounded(a_permit_has_no_place_in_the_order)
+{
+    words w = make_words(kind, SMALL);
+    word_permits permits;
+    int64_t value = 2;
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 1), 0);
+    put_range(&w, 1, 1);
+    assert_int_equal(edo_permits_send(&permits, &value), 0);
+    expect_range(&w, 1, 2);
+    close_words(&w);
+}
+
+/* ---- the end ---- */
+
+test_each(a_channel_ends_with_its_last_sender)
+{
+    words w = make_words(kind, SMALL);
+    word_sender second = edo_sender_clone(&w.in);
+    put_range(&w, 1, 2);
+    edo_sender_close(&w.in);
+    assert_null(w.in.edo_core);
+    edo_sender_close(&w.in); // nothing
+    assert_int_equal(edo_receiver_stats(&w.out).senders, 1);
+    expect_range(&w, 1, 1);
+    edo_sender_close(&second);
+    assert_int_equal(edo_receiver_stats(&w.out).senders, 0);
+    assert_true(edo_receiver_stats(&w.out).is_closed);
+    expect_range(&w, 2, 2);
+    expect_none(&w, 0);
+    expect_none(&w, 0);
+    edo_receiver_close(&w.out);
+}
+
+test_each(a_channel_ends_with_its_receiver)
+{
+    words w = make_words(kind, SMALL);
+    int64_t value = 3;
+    put_range(&w, 1, 2);
+    edo_receiver_close(&w.out);
+    assert_int_equal(edo_try_send(&w.in, &value), -EPIPE);
+    assert_int_equal(edo_try_send_many(&w.in, &value, 1), -EPIPE);
+    assert_int_equal(edo_wait(edo_send(&w.in, &value)), -EPIPE);
+    assert_int_equal(edo_wait(edo_send_many(&w.in, &value, 1)), -EPIPE);
+    assert_int_equal(edo_wait(edo_sender_closed(&w.in)), 0);
+    assert_int_equal(edo_sender_stats(&w.in).length, 0);
+    edo_sender_close(&w.in);
+}
+
+test_each(a_shutdown_keeps_what_is_in_the_channel)
+{
+    for (int by_receiver = 0; by_receiver < 2; by_receiver++) {
+        words w = make_words(kind, SMALL);
+        int64_t value = 3;
+        put_range(&w, 1, 2);
+        if (by_receiver)
+            edo_receiver_shutdown(&w.out);
+        else
+            edo_sender_shutdown(&w.in);
+        assert_int_equal(edo_try_send(&w.in, &value), -EPIPE);
+        assert_true(edo_sender_stats(&w.in).is_closed);
+        expect_range(&w, 1, 2);
+        expect_none(&w, 0);
+        close_words(&w);
+    }
+}
+
+test_bounded(a_permit_keeps_the_channel_open)
+{
+    for (int shut = 0; shut < 2; shut++) {
+        words w = make_words(kind, SMALL);
+        word_permits permits;
+        int64_t value = 1;
+        assert_int_equal(edo_try_reserve(&w.in, &permits, 2), 0);
+        if (shut)
+            edo_receiver_shutdown(&w.out);
+        else
+            edo_sender_close(&w.in);
+        expect_none(&w, -EAGAIN);
+        assert_int_equal(edo_permits_send(&permits, &value), 0);
+        expect_range(&w, 1, 1);
+        expect_none(&w, -EAGAIN);
+        edo_permits_release(&permits);
+        expect_none(&w, 0);
+        close_words(&w);
+    }
+}
+
+test_bounded(a_permit_is_void_without_a_receiver)
+{
+    words w = make_words(kind, SMALL);
+    word_permits permits;
+    int64_t value = 1;
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 2), 0);
+    close_words(&w);
+    assert_int_equal(edo_permits_send(&permits, &value), -EPIPE);
+    edo_permits_release(&permits); // the last that holds the channel
+}
+
+static void count_drop(void *value, void *context)
+{
+    *(int64_t *)context += *(int64_t *)value;
+}
+
+test_each(what_nobody_receives_is_dropped)
+{
+    for (int64_t length = 0; length < 300; length += 23) {
+        int64_t dropped = 0;
+        words w = { { NULL }, { NULL } };
+        bool bounded = kind == MPSC || kind == MPMC, one = kind == MPSC || kind == MPSC_UNBOUNDED;
+        edo_channel_options options = { .capacity = bounded ? 400 : 0,
+                                        .drop = count_drop,
+                                        .context = &dropped };
+        int rc = one ? edo_mpsc_create_with(&w.in, &w.out, &options)
+                     : edo_mpmc_create_with(&w.in, &w.out, &options);
+        assert_int_equal(rc, 0);
+        put_range(&w, 1, length);
+        if (length) expect_range(&w, 1, 1);
+        edo_sender_close(&w.in);
+        assert_int_equal(dropped, 0);
+        edo_receiver_close(&w.out);
+        assert_int_equal(dropped, length ? length * (length + 1) / 2 - 1 : 0);
+    }
+}
+
+/* ---- weak senders ---- */
+
+test_each(a_weak_sender_does_not_keep_the_channel_open)
+{
+    words w = make_words(kind, SMALL);
+    word_weak weak = { NULL };
+    edo_sender_downgrade(&w.in, &weak);
+    assert_int_equal(edo_sender_stats(&w.in).weak_senders, 1);
+    edo_sender_close(&w.in);
+    expect_none(&w, 0);
+    assert_int_equal(edo_sender_upgrade(&weak, &w.in), -EPIPE);
+    assert_null(w.in.edo_core);
+    edo_weak_sender_close(&weak);
+    edo_weak_sender_close(&weak);
+    edo_receiver_close(&w.out);
+}
+
+test_each(a_weak_sender_becomes_a_sender)
+{
+    words w = make_words(kind, SMALL);
+    word_weak weak = { NULL };
+    word_sender second = { NULL };
+    edo_sender_downgrade(&w.in, &weak);
+    word_weak other = edo_weak_sender_clone(&weak);
+    assert_int_equal(edo_sender_upgrade(&weak, &second), 0);
+    edo_sender_close(&w.in);
+    assert_int_equal(edo_try_send(&second, &(int64_t){ 4 }), 0);
+    assert_int_equal(edo_receiver_stats(&w.out).senders, 1);
+    assert_int_equal(edo_receiver_stats(&w.out).weak_senders, 2);
+    edo_sender_close(&second);
+    expect_range(&w, 4, 4);
+    expect_none(&w, 0);
+    edo_weak_sender_close(&weak);
+    edo_receiver_close(&w.out);
+    edo_weak_sender_close(&other); // the last that holds the channel
+}
+
+test_each(no_sender_is_made_of_a_closed_channel)
+{
+    words w = make_words(kind, SMALL);
+    word_weak weak = { NULL };
+    word_sender second = { NULL };
+    edo_sender_downgrade(&w.in, &weak);
+    edo_receiver_close(&w.out);
+    assert_int_equal(edo_sender_upgrade(&weak, &second), -EPIPE);
+    edo_weak_sender_close(&weak);
+    edo_sender_close(&w.in);
+}
+
+/* ---- waiting ---- */
+
+async_test(a_receive_waits_for_a_value,
+    words w;
+    edo_task *task;
+    unsigned ended;
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            self->ended = 0;
+            self->w = make_words((channel_kind)self->kind, SMALL);
+            assert_int_equal(
+                edo_spawn(&self->task, word_receives, .out = &self->w.out, .ended = &self->ended),
+                0);
+            edo_await(rc, settle());
+            assert_int_equal(edo_load_relaxed(&self->ended), 0);
+            put_range(&self->w, 5, 5);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, 5);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_receive_sees_the_end,
+    words w;
+    edo_task *task;
+    int kind, how;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            for (self->how = 0; self->how < 3; self->how++) {
+                self->w = make_words((channel_kind)self->kind, SMALL);
+                assert_int_equal(edo_spawn(&self->task, word_receives, .out = &self->w.out), 0);
+                edo_await(rc, settle());
+                if (self->how == 0) edo_sender_close(&self->w.in);
+                if (self->how == 1) edo_sender_shutdown(&self->w.in);
+                if (self->how == 2) edo_receiver_shutdown(&self->w.out);
+                edo_await(rc, edo_join(self->task));
+                assert_int_equal(rc, 0);
+                close_words(&self->w);
+            }
+        }
+        edo_return(0);
+    }
+}
+
+/* tokio#8260: the last place that is given back ends the channel. */
+async_test(the_last_permit_wakes_the_receiver,
+    words w;
+    word_permits permits;
+    edo_task *task;
+    int kind, how;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC; self->kind++) {
+            for (self->how = 0; self->how < 2; self->how++) {
+                self->w = make_words((channel_kind)self->kind, SMALL);
+                assert_int_equal(edo_try_reserve(&self->w.in, &self->permits, 2), 0);
+                assert_int_equal(edo_spawn(&self->task, word_receives, .out = &self->w.out), 0);
+                if (self->how == 0) edo_sender_close(&self->w.in);
+                if (self->how == 1) edo_receiver_shutdown(&self->w.out);
+                edo_await(rc, settle());
+                assert_false(edo_task_is_done(self->task));
+                edo_permits_release(&self->permits);
+                edo_await(rc, edo_join(self->task));
+                assert_int_equal(rc, 0);
+                close_words(&self->w);
+            }
+        }
+        edo_return(0);
+    }
+}
+
+/* The same of a reserve that was served, and is cancelled before it runs. */
+async_test(a_cancelled_reserve_ends_the_channel,
+    words w;
+    edo_task *reserve, *receive;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPMC, 1);
+        put_range(&self->w, 1, 1);
+        assert_int_equal(edo_spawn(&self->reserve, word_reserves,
+                                   .in = edo_sender_clone(&self->w.in), .count = 1,
+                                   .releases = true),
+                         0);
+        edo_await(rc, settle());
+        edo_sender_close(&self->w.in);
+        expect_range(&self->w, 1, 1); // serves it
+        edo_task_cancel(self->reserve);
+        assert_int_equal(edo_spawn(&self->receive, word_receives, .out = &self->w.out), 0);
+        edo_await(rc, edo_join(self->receive));
+        assert_int_equal(rc, 0);
+        edo_await_void(edo_join(self->reserve));
+        edo_receiver_close(&self->w.out);
+        edo_return(0);
+    }
+}
+
+async_test(a_send_waits_for_a_place,
+    words w;
+    edo_task *task;
+    unsigned ended;
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC; self->kind++) {
+            self->ended = 0;
+            self->w = make_words((channel_kind)self->kind, 1);
+            put_range(&self->w, 1, 1);
+            assert_int_equal(edo_spawn(&self->task, word_sends, .in = edo_sender_clone(&self->w.in),
+                                       .value = 2, .ended = &self->ended),
+                             0);
+            edo_await(rc, settle());
+            assert_int_equal(edo_load_relaxed(&self->ended), 0);
+            expect_range(&self->w, 1, 1);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, 0);
+            expect_range(&self->w, 2, 2);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(waiting_senders_are_served_in_their_order,
+    words w;
+    edo_task *tasks[3];
+    int i;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 1);
+        put_range(&self->w, 0, 0);
+        for (self->i = 0; self->i < 3; self->i++) {
+            assert_int_equal(edo_spawn(&self->tasks[self->i], word_sends,
+                                       .in = edo_sender_clone(&self->w.in), .value = self->i + 1),
+                             0);
+            edo_await(rc, settle());
+        }
+        assert_int_equal(edo_sender_stats(&self->w.in).places, 0);
+        for (self->i = 0; self->i < 4; self->i++) {
+            expect_range(&self->w, self->i, self->i);
+            edo_await(rc, settle());
+        }
+        for (self->i = 0; self->i < 3; self->i++) {
+            edo_await(rc, edo_join(self->tasks[self->i]));
+            assert_int_equal(rc, 0);
+        }
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* A try does not overtake those that wait. */
+async_test(a_big_reserve_is_not_overtaken,
+    words w;
+    edo_task *big, *small;
+    unsigned ended;)
+{
+    edo_body {
+        int64_t rc;
+        self->ended = 0;
+        self->w = make_words(MPSC, 3);
+        put_range(&self->w, 1, 2);
+        assert_int_equal(edo_spawn(&self->big, word_reserves, .in = edo_sender_clone(&self->w.in),
+                                   .count = 3, .ended = &self->ended, .releases = true),
+                         0);
+        edo_await(rc, settle());
+        assert_int_equal(edo_try_send(&self->w.in, &(int64_t){ 9 }), -EAGAIN);
+        assert_int_equal(
+            edo_spawn(&self->small, word_sends, .in = edo_sender_clone(&self->w.in), .value = 7),
+            0);
+        edo_await(rc, settle());
+        expect_range(&self->w, 1, 1);
+        edo_await(rc, settle());
+        assert_int_equal(edo_load_relaxed(&self->ended), 0);
+        expect_range(&self->w, 2, 2);
+        edo_await(rc, edo_join(self->big));
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_join(self->small));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 7, 7);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+async_test(closing_answers_waiting_senders,
+    words w;
+    edo_task *send, *reserve;
+    int how;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->how = 0; self->how < 2; self->how++) {
+            self->w = make_words(MPSC, 1);
+            put_range(&self->w, 1, 1);
+            assert_int_equal(
+                edo_spawn(&self->send, word_sends, .in = edo_sender_clone(&self->w.in), .value = 2),
+                0);
+            assert_int_equal(edo_spawn(&self->reserve, word_reserves,
+                                       .in = edo_sender_clone(&self->w.in), .count = 1),
+                             0);
+            edo_await(rc, settle());
+            if (self->how == 0) edo_receiver_close(&self->w.out);
+            if (self->how == 1) edo_receiver_shutdown(&self->w.out);
+            edo_await(rc, edo_join(self->send));
+            assert_int_equal(rc, -EPIPE);
+            edo_await(rc, edo_join(self->reserve));
+            assert_int_equal(rc, -EPIPE);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+/* A sender that was served before a shutdown sends what it has. */
+current_thread_only("the shutdown comes before the served task runs")
+async_test(a_served_sender_sends_after_a_shutdown,
+    words w;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 1);
+        put_range(&self->w, 1, 1);
+        assert_int_equal(
+            edo_spawn(&self->task, word_sends, .in = edo_sender_clone(&self->w.in), .value = 2), 0);
+        edo_await(rc, settle());
+        expect_range(&self->w, 1, 1);
+        edo_receiver_shutdown(&self->w.out);
+        expect_none(&self->w, -EAGAIN);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 2, 2);
+        expect_none(&self->w, 0);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+async_test(senders_wait_for_the_close,
+    words w;
+    edo_op closed;
+    edo_op sleep;)
+{
+    edo_body {
+        int rc;
+        self->w = make_words(MPSC, 1);
+        edo_await_for(rc, edo_ms(1), edo_sender_closed(&self->w.in));
+        assert_int_equal(rc, -ETIMEDOUT);
+        self->closed = edo_sender_closed(&self->w.in);
+        self->sleep = edo_sleep(edo_ms(1));
+        edo_any(rc, &self->closed.base, &self->sleep.base);
+        assert_int_equal(rc, 1);
+        edo_receiver_close(&self->w.out);
+        edo_await_on(rc, &self->closed.base);
+        assert_int_equal(rc, 0);
+        edo_sender_close(&self->w.in);
+        edo_return(0);
+    }
+}
+
+async_test(many_are_sent_through_few_places,
+    words w;
+    edo_task *task;
+    int64_t values[10], i;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPMC, 3);
+        for (int i = 0; i < 10; i++)
+            self->values[i] = i;
+        assert_int_equal(edo_spawn(&self->task, word_receives, .out = &self->w.out), 0);
+        self->i = 0;
+        edo_await(rc, settle());
+        edo_await_for(rc, edo_ms(1), edo_send_many(&self->w.in, self->values, 10));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_op_progress(edo_last_op()), 4); // the task took one
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 1, 3);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* ---- cancellation ---- */
+
+async_test(a_cancelled_send_leaves_the_value,
+    words w;
+    int kind;
+    int64_t value;)
+{
+    edo_body {
+        int rc;
+        for (self->kind = MPSC; self->kind <= MPMC; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, 1);
+            put_range(&self->w, 1, 1);
+            self->value = 2;
+            edo_await_for(rc, edo_ms(1), edo_send(&self->w.in, &self->value));
+            assert_int_equal(rc, -ETIMEDOUT);
+            assert_int_equal(self->value, 2);
+            expect_range(&self->w, 1, 1);
+            expect_none(&self->w, -EAGAIN);
+            assert_int_equal(edo_sender_stats(&self->w.in).places, 1);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_receive_has_taken_nothing,
+    words w;
+    int kind;
+    int64_t value;)
+{
+    edo_body {
+        int rc;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, 1);
+            edo_await_for(rc, edo_ms(1), edo_recv(&self->w.out, &self->value));
+            assert_int_equal(rc, -ETIMEDOUT);
+            put_range(&self->w, 1, 1);
+            edo_await_for(rc, edo_ms(1), edo_recv(&self->w.out, &self->value));
+            assert_int_equal(rc, 1);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+/* Whichever of two receives wins, the other has taken nothing. */
+async_test(a_select_loses_no_value,
+    words w, v;
+    edo_op first, second;
+    int64_t a, b;
+    int round;)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 50; self->round++) {
+            self->w = make_words(MPSC, 1);
+            self->v = make_words(MPMC, 1);
+            if (self->round % 2) {
+                put_range(&self->w, 1, 1);
+                put_range(&self->v, 2, 2);
+            } else {
+                self->first = edo_yield();
+                edo_await_on(rc, &self->first.base);
+            }
+            self->first = edo_recv(&self->w.out, &self->a);
+            self->second = edo_recv(&self->v.out, &self->b);
+            if (self->round % 2 == 0) {
+                edo_sender_close(&self->w.in);
+                put_range(&self->v, 2, 2);
+            }
+            edo_select(rc, &self->first.base, &self->second.base);
+            assert_in_range(rc, 0, 1);
+            if (rc == 0) expect_range(&self->v, 2, 2);
+            if (rc == 1 && self->round % 2) expect_range(&self->w, 1, 1);
+            close_words(&self->w);
+            close_words(&self->v);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_reserve_lets_the_next_go,
+    words w;
+    edo_task *big, *small;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 3);
+        put_range(&self->w, 1, 2);
+        assert_int_equal(
+            edo_spawn(&self->big, word_reserves, .in = edo_sender_clone(&self->w.in), .count = 3),
+            0);
+        edo_await(rc, settle());
+        assert_int_equal(
+            edo_spawn(&self->small, word_sends, .in = edo_sender_clone(&self->w.in), .value = 3),
+            0);
+        edo_await(rc, settle());
+        edo_task_cancel(self->big);
+        edo_await(rc, edo_join(self->small));
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_join(self->big));
+        assert_int_equal(rc, -ECANCELED);
+        expect_range(&self->w, 1, 3);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* Served and cancelled in the same step: the place goes to the next. */
+async_test(a_cancelled_sender_passes_its_place_on,
+    words w;
+    edo_task *first, *second;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 1);
+        put_range(&self->w, 1, 1);
+        assert_int_equal(
+            edo_spawn(&self->first, word_sends, .in = edo_sender_clone(&self->w.in), .value = 2),
+            0);
+        edo_await(rc, settle());
+        assert_int_equal(
+            edo_spawn(&self->second, word_sends, .in = edo_sender_clone(&self->w.in), .value = 3),
+            0);
+        edo_await(rc, settle());
+        edo_task_cancel(self->first);
+        expect_range(&self->w, 1, 1);
+        edo_await(rc, edo_join(self->first));
+        if (rc == 0) expect_range(&self->w, 2, 2); // on workers it may have been too late
+        edo_await(rc, edo_join(self->second));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 3, 3);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* In a cancelled function no operation begins, whatever is ready. */
+struct cancelled_user {
+    edo_frame();
+    edo_args(words *w;);
+    int64_t value;
+};
+
+edo_async(cancelled_user)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        assert_int_equal(rc, -ECANCELED);
+        edo_await_recv(rc, &self->w->out, &self->value);
+        assert_int_equal(rc, -ECANCELED);
+        edo_await_send(rc, &self->w->in, &self->value);
+        assert_int_equal(rc, -ECANCELED);
+        edo_await(rc, edo_send_many(&self->w->in, &self->value, 1));
+        assert_int_equal(rc, -ECANCELED);
+        edo_shield();
+        edo_await_recv(rc, &self->w->out, &self->value);
+        assert_int_equal(rc, 1);
+        edo_await_send(rc, &self->w->in, &self->value);
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_function_begins_nothing,
+    words w;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, SMALL);
+        put_range(&self->w, 1, 2);
+        assert_int_equal(edo_spawn(&self->task, cancelled_user, .w = &self->w), 0);
+        edo_await(rc, settle());
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 2, 2);
+        expect_range(&self->w, 1, 1);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* A ready channel does not keep others from running. */
+struct flag_setter {
+    edo_frame();
+    edo_args(unsigned *flag;);
+};
+
+edo_async(flag_setter)
+{
+    edo_body {
+        edo_add_relaxed(self->flag, 1);
+        edo_return(0);
+    }
+}
+
+async_test(a_ready_channel_is_left_when_the_budget_ends,
+    words w;
+    unsigned flag;
+    int64_t value, rounds;)
+{
+    edo_body {
+        int rc;
+        self->flag = 0;
+        self->value = 1;
+        self->w = make_words(MPSC, SMALL);
+        assert_int_equal(edo_go(flag_setter, .flag = &self->flag), 0);
+        for (self->rounds = 0; !edo_load_relaxed(&self->flag); self->rounds++) {
+            edo_await_send(rc, &self->w.in, &self->value);
+            assert_int_equal(rc, 0);
+            edo_await_recv(rc, &self->w.out, &self->value);
+            assert_int_equal(rc, 1);
+            if (test_workers() <= 1) assert_true(self->rounds < 10000);
+        }
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* ---- threads and runtimes ---- */
+
+enum { MESSAGES = 20000, THREADS = 4 };
+
+static words shared;
+
+static void produce_or_consume(unsigned index, void *arg)
+{
+    if (index > 0) {
+        word_sender in = shared.in;
+        for (int64_t i = 0; i < MESSAGES; i++)
+            if (edo_wait(edo_send(&in, &i)) != 0) abort();
+        edo_sender_close(&in);
+        return;
+    }
+    int64_t value, count = 0, sum = 0;
+    while (edo_wait(edo_recv(&shared.out, &value)) == 1) {
+        count++;
+        sum += value;
+    }
+    if (sum != (int64_t)MESSAGES * (MESSAGES - 1) / 2 * (THREADS - 1)) abort();
+    *(int64_t *)arg = count;
+}
+
+static void run_shared(channel_kind kind, size_t capacity)
+{
+    int64_t count = 0;
+    shared = make_words(kind, capacity);
+    for (int i = 1; i < THREADS - 1; i++)
+        (void)edo_sender_clone(&shared.in).edo_core;
+    run_threads(THREADS, produce_or_consume, &count);
+    assert_int_equal(count, (int64_t)MESSAGES * (THREADS - 1));
+    edo_receiver_close(&shared.out);
+}
+
+test(plain_threads_lose_nothing)
+{
+    run_shared(MPSC, 1);
+    run_shared(MPSC, 2);
+    run_shared(MPSC, 128);
+    run_shared(MPSC_UNBOUNDED, 0);
+    run_shared(MPMC, 3);
+}
+
+/* tokio#3263: a send that has returned is seen, although others are under way. */
+static uint64_t sent_count;
+
+static void send_or_look(unsigned index, void *arg)
+{
+    (void)arg;
+    if (index > 0) {
+        for (int64_t i = 0; i < MESSAGES; i++) {
+            if (edo_try_send(&shared.in, &i) != 0) abort();
+            edo_add_release(&sent_count, 1);
+        }
+        return;
+    }
+    for (uint64_t taken = 0; taken < (uint64_t)MESSAGES * (THREADS - 1);) {
+        int64_t value;
+        if (edo_load_acquire(&sent_count) <= taken) continue;
+        if (edo_try_recv(&shared.out, &value) != 1) abort();
+        taken++;
+    }
+}
+
+test(a_try_is_never_wrongly_empty)
+{
+    sent_count = 0;
+    shared = make_words(MPSC_UNBOUNDED, 0);
+    run_threads(THREADS, send_or_look, NULL);
+    close_words(&shared);
+}
+
+struct counts_words {
+    edo_frame();
+    edo_args(word_receiver out;);
+    int64_t value, count;
+};
+
+edo_async(counts_words)
+{
+    edo_body {
+        int rc;
+        self->count = 0;
+        for (;;) {
+            edo_await_recv(rc, &self->out, &self->value);
+            if (rc != 1) break;
+            assert_int_equal(self->value, self->count);
+            self->count++;
+        }
+        edo_receiver_close(&self->out);
+        edo_return(self->count);
+    }
+}
+
+struct sends_words {
+    edo_frame();
+    edo_args(word_sender in;);
+    int64_t i;
+};
+
+edo_async(sends_words)
+{
+    edo_body {
+        int rc = 0;
+        for (self->i = 0; self->i < MESSAGES && rc == 0; self->i++)
+            edo_await_send(rc, &self->in, &self->i);
+        edo_sender_close(&self->in);
+        edo_return(rc);
+    }
+}
+
+static void *send_from_runtime(void *arg)
+{
+    edo_runtime *runtime;
+    if (create_runtime(NULL, &runtime) < 0) abort();
+    if (edo_block_on(runtime, sends_words, .in = *(word_sender *)arg) != 0) abort();
+    if (edo_runtime_destroy(runtime) != 0) abort();
+    return NULL;
+}
+
+test(runtimes_send_to_each_other)
+{
+    pthread_t thread;
+    edo_runtime *runtime;
+    words w = make_words(MPSC, 2);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(pthread_create(&thread, NULL, send_from_runtime, &w.in), 0);
+    assert_int_equal(edo_block_on(runtime, counts_words, .out = w.out), MESSAGES);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+async_test(tasks_lose_nothing,
+    edo_callees(struct counts_words counts_words;)
+    words w;
+    edo_task *task;
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, SMALL);
+            assert_int_equal(edo_spawn(&self->task, sends_words, .in = self->w.in), 0);
+            edo_call(rc, counts_words, .out = self->w.out);
+            assert_int_equal(rc, MESSAGES);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, 0);
+        }
+        edo_return(0);
+    }
+}
+
+/* ---- misuse ---- */
+
+static void run_clone_of_mpsc(void *arg)
+{
+    (void)arg;
+    words w = make_words(MPSC, 1);
+    (void)edo_receiver_clone(&w.out).edo_core;
+}
+
+static void run_closed_end(void *arg)
+{
+    words w = make_words(MPSC, 1);
+    int64_t value = 1;
+    close_words(&w);
+    if (arg)
+        (void)!edo_try_send(&w.in, &value);
+    else
+        (void)!edo_wait(edo_recv(&w.out, &value));
+}
+
+struct receives_twice {
+    edo_frame();
+    edo_args(words *w;);
+    edo_op a, b;
+    int64_t x, y;
+};
+
+edo_async(receives_twice)
+{
+    edo_body {
+        int rc;
+        self->a = edo_recv(&self->w->out, &self->x);
+        self->b = edo_recv(&self->w->out, &self->y);
+        edo_select(rc, &self->a.base, &self->b.base);
+        edo_return(rc);
+    }
+}
+
+static void run_two_receives(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime;
+    words w = make_words(MPSC, 1);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    (void)edo_block_on(runtime, receives_twice, .w = &w);
+}
+
+struct closes_early {
+    edo_frame();
+    edo_args(words *w; bool receives;);
+    edo_op op, sleep;
+    int64_t value;
+};
+
+edo_async(closes_early)
+{
+    edo_body {
+        int rc;
+        self->value = 1;
+        self->op = self->receives ? edo_recv(&self->w->out, &self->value)
+                                  : edo_send(&self->w->in, &self->value);
+        self->sleep = edo_sleep(1);
+        edo_any(rc, &self->op.base, &self->sleep.base);
+        if (self->receives) edo_receiver_close(&self->w->out);
+        close_words(self->w);
+        edo_return(rc);
+    }
+}
+
+static void run_early_close(void *arg)
+{
+    edo_runtime *runtime;
+    words w = make_words(MPMC, 1);
+    if (!arg) put_range(&w, 1, 1);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    (void)edo_block_on(runtime, closes_early, .w = &w, .receives = arg != NULL);
+}
+
+struct local_place {
+    edo_frame();
+    edo_args(words *w;);
+};
+
+edo_async(local_place)
+{
+    edo_body {
+        int rc;
+        int64_t value;
+        edo_await(rc, edo_recv(&self->w->out, &value));
+        edo_return(rc);
+    }
+}
+
+static void run_local_place(void *arg)
+{
+    (void)arg;
+    edo_runtime *runtime;
+    words w = make_words(MPSC, 1);
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    (void)edo_block_on(runtime, local_place, .w = &w);
+}
+
+test(misuse_aborts)
+{
+    expect_abort(run_clone_of_mpsc, NULL, "edo_receiver_clone: .*mpsc");
+    expect_abort(run_closed_end, NULL, "edo_recv: this end was closed");
+    expect_abort(run_closed_end, (void *)1, "edo_try_send: this end was closed");
+    expect_abort(run_two_receives, NULL, "edo_recv: a second receive");
+    expect_abort(run_early_close, NULL, "edo_sender_close: an operation still waits");
+    expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation still waits");
+    expect_abort(run_local_place, NULL, "edo_recv: the place .*lies on the stack");
+}
