@@ -27,6 +27,9 @@ bench_fn bench_mutex_hold_yield;
 bench_fn bench_semaphore;
 bench_fn bench_rwlock;
 bench_fn bench_notify_pingpong;
+bench_fn bench_thread_mutex;
+bench_fn bench_thread_rwlock;
+bench_fn bench_thread_cond;
 bench_fn bench_stall_lateness;
 bench_fn bench_mixed;
 bench_fn bench_saturate;
@@ -36,7 +39,7 @@ bench_fn bench_proxy;
 
 /* ---- repeating ---- */
 
-enum { BENCH_MAX_LINES = 4 };
+enum { BENCH_MAX_LINES = 6 };
 
 /* One printed line. */
 typedef struct bench_line {

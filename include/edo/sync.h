@@ -3,3 +3,4 @@
 
 #include <edo/locks.h>
 #include <edo/notify.h>
+#include <edo/thread_locks.h>
