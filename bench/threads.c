@@ -120,8 +120,8 @@ static double run(void *(*body)(void *), int threads, int64_t ops)
                                                         : (void *)(uintptr_t)(threads > 1);
         bench_require(-pthread_create(&ids[i], NULL, body, arg), "thread");
     }
-    pthread_barrier_wait(&own.begin);
     int64_t start = bench_now();
+    pthread_barrier_wait(&own.begin);
     for (int i = 0; i < threads; i++)
         pthread_join(ids[i], NULL);
     pthread_barrier_destroy(&own.begin);

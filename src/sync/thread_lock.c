@@ -3,10 +3,13 @@
 
 #include "base/base.h"
 
+/* In pauses of the processor, of some 40 ns. A look at the word takes its cache line from the holder,
+ * so looks become rare: they cost the holder more than the waiter gains. */
 enum {
-    MAX_SPINS = 64, // some 3 us of pauses: about what a sleep and a wake cost
-    MIN_SPINS = 4,
-    MAX_PAUSES = 16,
+    MAX_SPINS = 64, // in all: about what a sleep and a wake cost
+    MIN_SPINS = 4,  // enough to notice that spins succeed again
+    FIRST_PAUSES = 4,
+    MAX_PAUSES = 32, // between two looks
 };
 
 static _Thread_local uint32_t spin_limit __attribute__((tls_model("initial-exec")));
@@ -37,16 +40,18 @@ static void pause_briefly(void)
 
 bool edo__thread_spins(edo__thread_spin *spin)
 {
-    if (spin->rounds >= spin->limit) return false;
-    uint32_t pauses = spin->rounds + 1 < MAX_PAUSES ? spin->rounds + 1 : MAX_PAUSES;
+    if (spin->spent >= spin->limit) return false;
+    uint32_t pauses = FIRST_PAUSES + spin->spent;
+    if (pauses > MAX_PAUSES) pauses = MAX_PAUSES;
     for (uint32_t i = 0; i < pauses; i++)
         pause_briefly();
-    spin->rounds += pauses;
+    spin->spent += pauses;
     return true;
 }
 
 void edo__thread_spin_end(bool success)
 {
+    if (!spin_limit) return;
     if (success)
         spin_limit += (MAX_SPINS - spin_limit + 7) / 8;
     else if (spin_limit > MIN_SPINS)

@@ -27,7 +27,7 @@ static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t dea
  * limit of its own, which grows while its spins succeed, and halves when one fails, so that locks that
  * are held for long cost little. */
 typedef struct edo__thread_spin {
-    uint32_t rounds, limit;
+    uint32_t spent, limit; // pauses
 } edo__thread_spin;
 
 #ifdef EDO_MODEL
@@ -40,7 +40,7 @@ static inline edo__thread_spin edo__thread_spin_begin(void)
 }
 static inline bool edo__thread_spins(edo__thread_spin *spin)
 {
-    return spin->rounds++ < spin->limit;
+    return spin->spent++ < spin->limit;
 }
 static inline void edo__thread_spin_end(bool success)
 {
