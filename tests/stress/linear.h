@@ -42,6 +42,10 @@ typedef struct subject {
     edo_op (*begin)(linear_call *call);
     int64_t (*now)(linear_call *call); // the others
 
+    /* A second effect of a call, as a call of its own in the history. Returns: whether there is one.
+     * May be NULL. */
+    bool (*second)(const linear_call *call, linear_call *ret_second);
+
     /* The number-th call of the main thread in the end; last: the one before. Returns: whether there
      * is one. May be NULL. */
     bool (*end)(unsigned number, const linear_call *last, linear_call *ret_call);

@@ -236,13 +236,14 @@ static bool rwlock_end(unsigned number, const linear_call *last, linear_call *re
 
 /* ---- notify ---- */
 
-enum { NOTIFIED, TRY_NOTIFIED, NOTIFY_ONE, NOTIFY_LAST, NOTIFY_WAITERS };
+enum { NOTIFIED, TRY_NOTIFIED, NOTIFY_ONE, NOTIFY_LAST, NOTIFY_WAITERS, PASS_ON };
 
-static const char *const notify_kinds[] = { "notified", "try_notified", "notify_one", "notify_last",
-                                            "notify_waiters" };
+static const char *const notify_kinds[] = { "notified",    "try_notified",   "notify_one",
+                                            "notify_last", "notify_waiters", "pass_on" };
 
 struct notify_state {
     uint64_t all_end; // of the latest notify_waiters
+    uint8_t held;     // notifications that waiters got whose limits passed
     bool permit;
 };
 
@@ -281,26 +282,49 @@ static int64_t notify_now(linear_call *call)
     }
 }
 
-/* A wait ends by the permit, or by a notify_waiters that had not ended when it began. */
+/* A wait ends by the permit, or by a notify_waiters that had not ended when it began. One whose limit
+ * passes may have got the permit, and passes it on: two steps. */
+static bool notify_waited(struct notify_state *state, const linear_call *call, unsigned variant)
+{
+    bool permit = state->permit;
+    bool timed_out = call->result == -ETIMEDOUT;
+    if (timed_out && variant == 0) return call->limited;
+    if (!timed_out && variant == 1) return state->all_end > call->begin;
+    state->permit = false;
+    state->held += timed_out;
+    return permit;
+}
+
+static bool notify_tried(struct notify_state *state, const linear_call *call)
+{
+    bool permit = state->permit;
+    if (call->actor == FINAL && state->held) return false;
+    if (call->result == -EAGAIN) return !permit || call->lenient;
+    state->permit = false;
+    return permit;
+}
+
 static bool notify_apply(void *state_, const linear_call *call, unsigned variant)
 {
     struct notify_state *state = state_;
-    bool permit = state->permit;
     switch (call->kind) {
+    case NOTIFIED: return notify_waited(state, call, variant);
+    case TRY_NOTIFIED: return notify_tried(state, call);
     case NOTIFY_WAITERS:
         if (call->end > state->all_end) state->all_end = call->end;
         return true;
-    case NOTIFY_ONE:
-    case NOTIFY_LAST: state->permit = true; return true;
-    case TRY_NOTIFIED:
-        if (call->result == -EAGAIN) return !permit || call->lenient;
-        state->permit = false;
-        return permit;
+    case PASS_ON:
+        if (!state->held) return true;
+        state->held--; // fall through
+    default: state->permit = true; return true;
     }
-    if (call->result == -ETIMEDOUT) return call->limited;
-    if (variant) return state->all_end > call->begin;
-    state->permit = false;
-    return permit;
+}
+
+static bool notify_second(const linear_call *call, linear_call *ret_second)
+{
+    *ret_second = *call;
+    ret_second->kind = PASS_ON;
+    return call->kind == NOTIFIED && call->result == -ETIMEDOUT;
 }
 
 static bool notify_end(unsigned number, const linear_call *last, linear_call *ret_call)
@@ -338,5 +362,6 @@ static const subject lock_subjects[] = {
       .plan = notify_plan,
       .begin = notify_begin,
       .now = notify_now,
+      .second = notify_second,
       .end = notify_end },
 };

@@ -67,12 +67,35 @@ static void finish(linear_call *call, int64_t result)
     call->end = stamp();
 }
 
-struct act {
+/* A call with a limit: a time, or until the task has its next turn, by which others may have granted
+ * what it asks for. */
+struct limited_call {
     edo_frame();
+    edo_args(linear_call *call; test_random *random;);
+    edo_op op, turn;
+};
+
+edo_async(limited_call)
+{
+    edo_body {
+        int64_t rc;
+        self->op = world.subject->begin(self->call);
+        if (one_in(self->random, 2)) {
+            edo_await_for(rc, below(self->random, LONGEST_LIMIT), self->op);
+            edo_return(rc);
+        }
+        self->turn = edo_yield();
+        edo_select(rc, &self->op.base, &self->turn.base);
+        rc = self->op.base.result;
+        edo_return(rc == -ECANCELED ? -ETIMEDOUT : rc);
+    }
+}
+
+struct act {
+    edo_frame(struct limited_call limited_call;);
     edo_args(actor *actor;);
     linear_call *call;
     edo_op op;
-    int64_t limit;
 };
 
 edo_async(act)
@@ -80,19 +103,16 @@ edo_async(act)
     edo_body {
         int64_t rc;
         while ((self->call = next_call(self->actor))) {
-            self->limit = below(&self->actor->random, LONGEST_LIMIT);
             self->call->begin = stamp();
             self->op = world.subject->begin(self->call);
-            if (!self->op.base.ops) {
-                finish(self->call, world.subject->now(self->call));
-            } else {
-                self->call->limited |= world.rules.limits;
-                if (self->call->limited)
-                    edo_await_for(rc, self->limit, self->op);
-                else
-                    edo_await(rc, self->op);
-                finish(self->call, rc);
-            }
+            self->call->limited |= self->op.base.ops && world.rules.limits;
+            if (!self->op.base.ops)
+                rc = world.subject->now(self->call);
+            else if (self->call->limited)
+                edo_call(rc, limited_call, self->call, &self->actor->random);
+            else
+                edo_await(rc, self->op);
+            finish(self->call, rc);
             if (one_in(&self->actor->random, 4)) {
                 edo_await(rc, edo_yield());
                 insist(rc == 0);
@@ -156,6 +176,16 @@ static void end_round(void)
     s->tear_down();
 }
 
+static size_t add_seconds(linear_call *history, size_t count)
+{
+    size_t all = count;
+    for (size_t i = 0; i < count && world.subject->second; i++) {
+        insist(all < LINEAR_CALLS);
+        all += world.subject->second(&history[i], &history[all]);
+    }
+    return all;
+}
+
 static void check_round(uint64_t number)
 {
     linear_call history[LINEAR_CALLS];
@@ -165,7 +195,7 @@ static void check_round(uint64_t number)
         count += world.actors[i].count;
     }
     memcpy(history + count, world.last, world.last_count * sizeof *history);
-    count += world.last_count;
+    count = add_seconds(history, count + world.last_count);
     if (linear_check(&world.subject->spec, history, count)) return;
     fprintf(stderr, "round %" PRIu64 ", waits %d, limits %d\n", number, world.rules.waits,
             world.rules.limits);
