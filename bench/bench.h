@@ -40,6 +40,9 @@ bench_fn bench_rt_spawn_many_local;
 bench_fn bench_rt_yield_many;
 bench_fn bench_rt_ping_pong;
 bench_fn bench_rt_chained_spawn;
+bench_fn bench_thread_mutex;
+bench_fn bench_thread_rwlock;
+bench_fn bench_thread_cond;
 bench_fn bench_stall_lateness;
 bench_fn bench_mixed;
 bench_fn bench_saturate;
@@ -49,7 +52,7 @@ bench_fn bench_proxy;
 
 /* ---- repeating ---- */
 
-enum { BENCH_MAX_LINES = 4 };
+enum { BENCH_MAX_LINES = 6 };
 
 /* One printed line. */
 typedef struct bench_line {

@@ -9,4 +9,5 @@
 #include <edo/locks.h>
 #include <edo/notify.h>
 #include <edo/oneshot.h>
+#include <edo/thread_locks.h>
 #include <edo/watch.h>

@@ -17,7 +17,11 @@ uint64_t edo__sys_random(void);
 
 /* Sleeps while *word == value; may return early. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value);
-void edo__sys_futex_wake(uint32_t *word); // one sleeper
+
+/* Wake one sleeper, or all.
+ * Returns: whether there was one; a system that does not report it answers false. */
+bool edo__sys_futex_wake(uint32_t *word);
+bool edo__sys_futex_wake_all(uint32_t *word);
 
 /* The same, at most until a moment of edo__sys_now(); INT64_MAX: no limit. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
@@ -52,6 +56,9 @@ uint32_t edo__sys_thread_id(void);
 
 /* Names the calling thread, for debuggers and lists of threads. Long names are cut. */
 void edo__sys_thread_name(const char *name);
+
+/* The name of the calling thread, cut to size - 1 bytes. */
+void edo__sys_thread_own_name(char *name, size_t size);
 
 /* Binds the calling thread to one processor. No effect if the processor does not exist. */
 void edo__sys_thread_pin(int cpu);

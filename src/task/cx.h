@@ -75,6 +75,12 @@ void *model_self_memory(void); // the checker's threads are coroutines of one th
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
 #endif
 
+/* Number of locks for plain threads that this thread holds, where they are checked. */
+extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
+
+/* Ends the process with the name of such a lock. Set by src/sync before it counts one. */
+extern void (*edo__at_kept_lock)(void);
+
 /* The edo_cx of this thread's worker, or NULL. */
 static inline const edo_cx *edo__worker_cx(void)
 {

@@ -11,6 +11,8 @@
 
 #ifndef EDO_MODEL
 _Thread_local struct edo__thread edo__self;
+_Thread_local uint32_t edo__thread_locks_held;
+void (*edo__at_kept_lock)(void);
 #endif
 
 static struct edo_any_frame *frame_of(edo_future *future)

@@ -26,9 +26,14 @@ void edo__sys_futex_wait(uint32_t *word, uint32_t value)
     model_futex_wait(word, value, MODEL_HERE);
 }
 
-void edo__sys_futex_wake(uint32_t *word)
+bool edo__sys_futex_wake(uint32_t *word)
 {
-    model_futex_wake(word, MODEL_HERE);
+    return model_futex_wake(word, MODEL_HERE);
+}
+
+bool edo__sys_futex_wake_all(uint32_t *word)
+{
+    return model_futex_wake_all(word, MODEL_HERE);
 }
 
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)

@@ -664,7 +664,7 @@ bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, mo
     return woken;
 }
 
-void model_futex_wake(uint32_t *word, model_place place)
+bool model_futex_wake(uint32_t *word, model_place place)
 {
     object_step(STEP_FUTEX_WAKE, word, place);
     int sleepers[MODEL_THREADS], count = 0;
@@ -673,6 +673,19 @@ void model_futex_wake(uint32_t *word, model_place place)
         if (t->sleeps_on_futex && !t->woken && t->next.address == word) sleepers[count++] = i;
     }
     if (count) model_run.threads[sleepers[explore_value((unsigned)count)]].woken = true;
+    return count > 0;
+}
+
+bool model_futex_wake_all(uint32_t *word, model_place place)
+{
+    bool any = false;
+    object_step(STEP_FUTEX_WAKE, word, place);
+    for (int i = 0; i < model_run.thread_count; i++) {
+        thread *t = &model_run.threads[i];
+        if (!t->sleeps_on_futex || t->woken || t->next.address != word) continue;
+        t->woken = any = true;
+    }
+    return any;
 }
 
 /* Stores become visible in the end: a thread that waits reads the latest the next time round. If that

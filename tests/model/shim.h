@@ -54,7 +54,10 @@ void model_futex_wait(uint32_t *word, uint32_t value, model_place place);
 
 /* Returns: false when the time has come. It does when no thread can go on. */
 bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, model_place place);
-void model_futex_wake(uint32_t *word, model_place place);
+
+/* Return: whether a thread slept there. */
+bool model_futex_wake(uint32_t *word, model_place place);
+bool model_futex_wake_all(uint32_t *word, model_place place);
 
 /* The thread waits for what another one does; it is not run before somebody has done something. */
 void model_yield(model_place place);

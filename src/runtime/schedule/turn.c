@@ -71,6 +71,13 @@ static always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
+/* Locks that the thread took during the poll, and holds after it, would be given back by any thread,
+ * at any time. */
+static inline void check_locks(uint32_t held_before)
+{
+    if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
+}
+
 static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
 {
     edo_cx *cx = &worker->cx;
@@ -79,7 +86,9 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     edo_fence_signal(); // a handler that finds cx finds the task in it
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
+    uint32_t locks = EDO_DEBUG ? edo__thread_locks_held : 0;
     edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
+    if (EDO_DEBUG) check_locks(locks);
     edo__self.cx = NULL;
     edo__self.stack = 0;
     edo_fence_signal();

@@ -1,6 +1,7 @@
 /* Most of sys/sys.h on Linux. */
 #include "sys/sys.h"
 
+#include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -65,9 +66,19 @@ void edo__sys_futex_wait(uint32_t *word, uint32_t value)
 }
 #endif
 
-void edo__sys_futex_wake(uint32_t *word)
+static bool wake(uint32_t *word, int most)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0) > 0;
+}
+
+bool edo__sys_futex_wake(uint32_t *word)
+{
+    return wake(word, 1);
+}
+
+bool edo__sys_futex_wake_all(uint32_t *word)
+{
+    return wake(word, INT_MAX);
 }
 
 /* FUTEX_WAIT_BITSET takes an absolute moment; all bits match any wake. */
@@ -201,6 +212,13 @@ void edo__sys_thread_name(const char *name)
     char cut[THREAD_NAME_SIZE];
     snprintf(cut, sizeof cut, "%s", name);
     pthread_setname_np(pthread_self(), cut);
+}
+
+void edo__sys_thread_own_name(char *name, size_t size)
+{
+    char text[THREAD_NAME_SIZE] = "";
+    pthread_getname_np(pthread_self(), text, sizeof text);
+    snprintf(name, size, "%s", text);
 }
 
 /* ---- slots per thread ---- */

@@ -1,0 +1,49 @@
+/* The condition variable for plain threads: a number of notifications, and one of waiters.
+ *
+ * No notification is lost. A waiter counts itself and reads the sequence while it holds the mutex. A
+ * notifier that has changed the condition under the mutex after that sees the waiter (the mutex
+ * orders it), adds to the sequence, then wakes. Either the addition comes before the kernel compares
+ * the sequence with what the waiter has read, and then it does not sleep; or the waiter is in the
+ * kernel's queue when the wake comes.
+ *
+ * A sleep that began before 2^32 notifications and is entered after them, while its thread did not
+ * run, would miss the last one. They take minutes.
+ *
+ * Orders. All relaxed: what the notification is about lies under the mutex.
+ */
+#include "base/base.h"
+#include "sync/thread_lock.h"
+
+static bool is_notified(edo_thread_cond *cond, uint32_t sequence)
+{
+    return edo_load_relaxed(&cond->sequence) != sequence;
+}
+
+/* Returns: false when the moment has come without a notification. */
+static bool wait_for(edo_thread_cond *cond, uint32_t sequence, int64_t deadline)
+{
+    if (edo__thread_sleep(&cond->sequence, sequence, deadline) && deadline == EDO_NEVER)
+        return true;
+    return is_notified(cond, sequence) || edo__sys_now() < deadline;
+}
+
+int edo__thread_cond_wait(edo_thread_cond *cond, edo_thread_mutex *mutex, int64_t deadline,
+                          const edo_thread_place *place)
+{
+    edo_add_relaxed(&cond->waiters, 1);
+    uint32_t sequence = edo_load_relaxed(&cond->sequence);
+    edo__thread_mutex_unlock(mutex, place);
+    bool notified = wait_for(cond, sequence, deadline);
+    edo_sub_relaxed(&cond->waiters, 1);
+    edo__thread_mutex_lock(mutex, place);
+    return notified ? 0 : -ETIMEDOUT;
+}
+
+void edo__thread_cond_notify(edo_thread_cond *cond, bool all)
+{
+    edo_add_relaxed(&cond->sequence, 1);
+    if (all)
+        edo__sys_futex_wake_all(&cond->sequence);
+    else
+        edo__sys_futex_wake(&cond->sequence);
+}

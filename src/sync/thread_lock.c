@@ -1,0 +1,74 @@
+/* Spinning, and locking with checks. */
+#include "sync/thread_lock.h"
+
+#include "base/base.h"
+
+/* In pauses of the processor, of some 40 ns. A look at the word takes its cache line from the holder,
+ * so looks become rare: they cost the holder more than the waiter gains. */
+enum {
+    MAX_SPINS = 64, // in all: about what a sleep and a wake cost
+    MIN_SPINS = 4,  // enough to notice that spins succeed again
+    FIRST_PAUSES = 4,
+    MAX_PAUSES = 32, // between two looks
+};
+
+static _Thread_local uint32_t spin_limit __attribute__((tls_model("initial-exec")));
+
+/* One processor: the holder cannot run meanwhile. */
+static uint32_t first_limit(void)
+{
+    static edo_atomic(uint32_t) processors;
+    uint32_t count = edo_load_relaxed(&processors);
+    if (!count) edo_store_relaxed(&processors, count = edo__sys_cpu_count());
+    return count > 1 ? MAX_SPINS : 0;
+}
+
+edo__thread_spin edo__thread_spin_begin(void)
+{
+    if (!spin_limit) spin_limit = first_limit();
+    return (edo__thread_spin){ 0, spin_limit };
+}
+
+static void pause_briefly(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+bool edo__thread_spins(edo__thread_spin *spin)
+{
+    if (spin->spent >= spin->limit) return false;
+    uint32_t pauses = FIRST_PAUSES + spin->spent;
+    if (pauses > MAX_PAUSES) pauses = MAX_PAUSES;
+    for (uint32_t i = 0; i < pauses; i++)
+        pause_briefly();
+    spin->spent += pauses;
+    return true;
+}
+
+void edo__thread_spin_end(bool success)
+{
+    if (!spin_limit) return;
+    if (success)
+        spin_limit += (MAX_SPINS - spin_limit + 7) / 8;
+    else if (spin_limit > MIN_SPINS)
+        spin_limit /= 2;
+}
+
+int edo__thread_lock_checked(const edo__thread_hold *hold, void *lock, int64_t deadline,
+                             const edo__thread_lock_ops *ops)
+{
+    edo__thread_check_lock(hold);
+    if (!ops->try_now(lock)) {
+        bool announced = deadline == EDO_NEVER;
+        if (announced) edo__thread_note_waits(hold);
+        bool locked = ops->wait(lock, deadline);
+        if (announced) edo__thread_note_waits_no_more();
+        if (!locked) return -ETIMEDOUT;
+    }
+    edo__thread_note_locked(hold);
+    return 0;
+}

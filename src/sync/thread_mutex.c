@@ -1,0 +1,79 @@
+/* The mutex of four bytes for plain threads (Drepper, "Futexes Are Tricky", mutex 3, with spinning).
+ *
+ *     FREE ------- lock, inline: CAS --------------------> LOCKED
+ *     LOCKED ----- unlock, inline: swap -----------------> FREE
+ *     LOCKED ----- a thread that goes to sleep: swap ----> CONTENDED
+ *     CONTENDED -- unlock: swap, then one wake ----------> FREE
+ *     FREE ------- a thread that has slept: swap --------> CONTENDED, and it holds the lock
+ *
+ * CONTENDED says that threads may sleep. No sleeper is forgotten: it slept because the word was
+ * CONTENDED, so the unlock that ends this wakes one; that one leaves the word CONTENDED, whether it
+ * gets the lock or not, for it does not know whether others sleep. So the next unlock wakes the next.
+ * One whose limit has passed leaves CONTENDED too: it swaps before it reads the clock. A wake that
+ * nobody needed is the cost.
+ *
+ * Orders. Every unlock releases, every lock acquires, by one read-modify-write each of the word.
+ */
+#include "base/base.h"
+#include "sync/thread_lock.h"
+
+/* Returns: whether it is the caller's. */
+static bool spin(edo_thread_mutex *mutex)
+{
+    edo__thread_spin rounds = edo__thread_spin_begin();
+    bool locked = false;
+    while (!locked && edo__thread_spins(&rounds)) {
+        uint32_t word = edo_load_relaxed(&mutex->word);
+        if (word == EDO__THREAD_CONTENDED) break; // others sleep: they are not to starve
+        locked = word == EDO__THREAD_FREE && edo__thread_mutex_try(mutex);
+    }
+    edo__thread_spin_end(locked);
+    return locked;
+}
+
+static bool wait_for(void *lock, int64_t deadline)
+{
+    edo_thread_mutex *mutex = lock;
+    if (spin(mutex)) return true;
+    while (edo_swap_acquire(&mutex->word, EDO__THREAD_CONTENDED) != EDO__THREAD_FREE)
+        if (!edo__thread_sleep(&mutex->word, EDO__THREAD_CONTENDED, deadline)) return false;
+    return true;
+}
+
+static bool try_now(void *lock)
+{
+    return edo__thread_mutex_try(lock);
+}
+
+static const edo__thread_lock_ops mutex_ops = { try_now, wait_for };
+
+static edo__thread_hold hold_of(edo_thread_mutex *mutex, const edo_thread_place *place)
+{
+    return (edo__thread_hold){ mutex, place, EDO__THREAD_MUTEX };
+}
+
+int edo__thread_mutex_lock_slow(edo_thread_mutex *mutex, int64_t deadline,
+                                const edo_thread_place *place)
+{
+    if (edo__thread_are_checked()) {
+        edo__thread_hold hold = hold_of(mutex, place);
+        return edo__thread_lock_checked(&hold, mutex, deadline, &mutex_ops);
+    }
+    return edo__thread_mutex_try(mutex) || wait_for(mutex, deadline) ? 0 : -ETIMEDOUT;
+}
+
+int edo__thread_mutex_try_checked(edo_thread_mutex *mutex, const edo_thread_place *place)
+{
+    edo__thread_hold hold = hold_of(mutex, place);
+    if (!edo__thread_mutex_try(mutex)) return -EAGAIN;
+    if (edo__thread_are_checked()) edo__thread_note_locked(&hold);
+    return 0;
+}
+
+void edo__thread_mutex_unlock_slow(edo_thread_mutex *mutex, uint32_t before,
+                                   const edo_thread_place *place)
+{
+    if (before == EDO__THREAD_FREE)
+        edo__misuse(place->call, "the mutex is not locked (%s:%u)", place->file, place->line);
+    edo__sys_futex_wake(&mutex->word);
+}

@@ -1,0 +1,213 @@
+/* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with limits).
+ *
+ * The word: number of readers, or WRITER in its place; and two bits that say that threads may sleep.
+ * Readers sleep on the word, writers on the sequence, so that a wake reaches one writer, or all
+ * readers.
+ *
+ *     no bit ---------------- read, inline: CAS -----> one reader more
+ *     0 --------------------- write, inline: CAS ----> WRITER
+ *     readers, or WRITER ---- a writer waits: CAS ---> the same with WRITERS_WAITING
+ *     WRITER, or WRITERS_WAITING -- a reader waits --> the same with READERS_WAITING
+ *     the last reader leaves, or the writer does: the bits that are left are served:
+ *         WRITERS_WAITING -- cleared by CAS, then a writer is woken. If none slept, and
+ *         READERS_WAITING -- cleared by CAS, then all readers are woken
+ *     a writer's limit passes: both bits are cleared, and all that sleep are woken to set them again
+ *
+ * Writers first: readers come in only while no bit is set; a writer takes whatever nobody holds.
+ *
+ * No sleeper is forgotten. A thread sleeps only after it has seen its bit in a word that says that the
+ * lock is held (or, for a reader, that a writer waits). To clear the bit is a step of somebody who
+ * then wakes: a sleeper that is entered in the kernel's queue before the clearing is found there, and
+ * a later one is not entered: for a reader the word has changed, for a writer the sequence has, which
+ * it read before it saw the bit (the addition releases, that load acquires: so the sequence that it
+ * reads is the new one only together with the cleared word). The writer that is woken does not know
+ * whether others sleep: it keeps WRITERS_WAITING set when it takes the lock, and sets it again before
+ * it sleeps. So does a writer whose wake came with its limit: it sets the bit first, and then clears
+ * both and wakes all. A reader whose limit passes leaves READERS_WAITING to the next unlock.
+ *
+ * READERS_WAITING alone stands with WRITER only: readers wait for a writer that holds the lock or
+ * waits for it, and where the last waiting one gives up, it clears both.
+ *
+ * Orders. Each unlock releases, each lock acquires, by read-modify-writes of the word; all others of
+ * the word are read-modify-writes too, which continue the release sequence.
+ */
+#include "base/base.h"
+#include "sync/thread_lock.h"
+
+#define READERS_WAITING EDO__THREAD_READERS_WAITING
+#define WRITERS_WAITING EDO__THREAD_WRITERS_WAITING
+#define WAITING         (READERS_WAITING | WRITERS_WAITING)
+#define WRITER          EDO__THREAD_WRITER // all bits of the number of readers
+#define READER          EDO__THREAD_READER
+#define MOST_READERS    (WRITER - 1)
+
+static bool is_free(uint32_t word)
+{
+    return (word & WRITER) == 0;
+}
+
+/* ---- unlocking ---- */
+
+static bool wake_writer(edo_thread_rwlock *rwlock)
+{
+    edo_add_release(&rwlock->sequence, 1); // partner: the load in write_slowly
+    return edo__sys_futex_wake(&rwlock->sequence);
+}
+
+/* word: of a free lock. When a CAS fails, another thread has locked it, and serves at its unlock; or
+ * one more waits. */
+static void serve(edo_thread_rwlock *rwlock, uint32_t word)
+{
+    while (is_free(word) && (word & WRITERS_WAITING)) {
+        if (!edo_cas_relaxed(&rwlock->word, &word, word & ~WRITERS_WAITING)) continue;
+        if (wake_writer(rwlock)) return;
+        word &= ~WRITERS_WAITING;
+        break;
+    }
+    if (word == READERS_WAITING && edo_cas_relaxed(&rwlock->word, &word, 0))
+        edo__sys_futex_wake_all(&rwlock->word);
+}
+
+static void check_held(uint32_t before, bool write, const edo_thread_place *place)
+{
+    uint32_t holders = before & WRITER;
+    if (write ? holders != WRITER : !holders || holders == WRITER)
+        edo__misuse(place->call, "the lock is not held for %s (%s:%u)",
+                    write ? "writing" : "reading", place->file, place->line);
+}
+
+void edo__thread_rwlock_unlocked(edo_thread_rwlock *rwlock, uint32_t before, bool write,
+                                 const edo_thread_place *place)
+{
+    check_held(before, write, place);
+    uint32_t word = before - (write ? WRITER : READER);
+    if (is_free(word) && (word & WAITING)) serve(rwlock, word);
+}
+
+/* Writers that wait keep readers out, so with one of them there is no one to wake. */
+void edo__thread_rwlock_downgrade(edo_thread_rwlock *rwlock, const edo_thread_place *place)
+{
+    if (edo__thread_are_checked()) {
+        edo__thread_note_unlock(rwlock, place);
+        edo__thread_note_locked(&(edo__thread_hold){ rwlock, place, EDO__THREAD_READ });
+    }
+    uint32_t before = edo_sub_release(&rwlock->word, WRITER - READER);
+    check_held(before, true, place);
+    if ((before & WAITING) != READERS_WAITING) return;
+    edo_and_relaxed(&rwlock->word, ~READERS_WAITING);
+    edo__sys_futex_wake_all(&rwlock->word);
+}
+
+/* ---- locking ---- */
+
+static bool is_open(uint32_t word, bool write)
+{
+    return write ? is_free(word) : word < MOST_READERS;
+}
+
+/* Returns: the word, after a while of waiting until it is open or threads sleep. */
+static uint32_t spin(edo_thread_rwlock *rwlock, bool write)
+{
+    edo__thread_spin rounds = edo__thread_spin_begin();
+    uint32_t word = edo_load_relaxed(&rwlock->word);
+    uint32_t stop = write ? WRITERS_WAITING : WAITING;
+    while (!is_open(word, write) && !(word & stop) && edo__thread_spins(&rounds))
+        word = edo_load_relaxed(&rwlock->word);
+    edo__thread_spin_end(is_open(word, write));
+    return word;
+}
+
+static bool read_slowly(void *lock, int64_t deadline)
+{
+    edo_thread_rwlock *rwlock = lock;
+    for (uint32_t word = spin(rwlock, false);;) {
+        if (word < MOST_READERS) {
+            if (edo_cas_acquire(&rwlock->word, &word, word + READER)) return true;
+            continue;
+        }
+        if (!(word & READERS_WAITING)) {
+            if (!edo_cas_relaxed(&rwlock->word, &word, word | READERS_WAITING)) continue;
+            word |= READERS_WAITING;
+        }
+        if (!edo__thread_sleep(&rwlock->word, word, deadline)) return false;
+        word = edo_load_relaxed(&rwlock->word);
+    }
+}
+
+/* Returns: whether the lock was free, and then it is not given up. */
+static bool give_up(edo_thread_rwlock *rwlock)
+{
+    uint32_t word = edo_load_relaxed(&rwlock->word);
+    do {
+        if (is_free(word)) return false;
+    } while (!edo_cas_relaxed(&rwlock->word, &word, word & ~WAITING));
+    edo_add_release(&rwlock->sequence, 1);
+    edo__sys_futex_wake_all(&rwlock->sequence);
+    edo__sys_futex_wake_all(&rwlock->word);
+    return true;
+}
+
+static bool write_slowly(void *lock, int64_t deadline)
+{
+    edo_thread_rwlock *rwlock = lock;
+    uint32_t others = 0; // WRITERS_WAITING if more writers may sleep
+    for (uint32_t word = spin(rwlock, true);;) {
+        if (is_free(word)) {
+            if (edo_cas_acquire(&rwlock->word, &word, word | WRITER | others)) return true;
+            continue;
+        }
+        if (!(word & WRITERS_WAITING) &&
+            !edo_cas_relaxed(&rwlock->word, &word, word | WRITERS_WAITING))
+            continue;
+        others = WRITERS_WAITING;
+        uint32_t sequence = edo_load_acquire(&rwlock->sequence);
+        word = edo_load_relaxed(&rwlock->word);
+        if (is_free(word) || !(word & WRITERS_WAITING)) continue;
+        if (!edo__thread_sleep(&rwlock->sequence, sequence, deadline) && give_up(rwlock))
+            return false;
+        word = edo_load_relaxed(&rwlock->word);
+    }
+}
+
+static bool try_read(void *lock)
+{
+    return edo__thread_rwlock_try_read_now(lock);
+}
+
+static bool try_write(void *lock)
+{
+    return edo__thread_rwlock_try_write_now(lock);
+}
+
+static const edo__thread_lock_ops read_ops = { try_read, read_slowly };
+static const edo__thread_lock_ops write_ops = { try_write, write_slowly };
+
+static int lock(edo_thread_rwlock *rwlock, bool write, int64_t deadline,
+                const edo_thread_place *place)
+{
+    const edo__thread_lock_ops *ops = write ? &write_ops : &read_ops;
+    edo__thread_hold hold = { rwlock, place, write ? EDO__THREAD_WRITE : EDO__THREAD_READ };
+    if (edo__thread_are_checked()) return edo__thread_lock_checked(&hold, rwlock, deadline, ops);
+    return ops->try_now(rwlock) || ops->wait(rwlock, deadline) ? 0 : -ETIMEDOUT;
+}
+
+int edo__thread_rwlock_read_slow(edo_thread_rwlock *rwlock, int64_t deadline,
+                                 const edo_thread_place *place)
+{
+    return lock(rwlock, false, deadline, place);
+}
+
+int edo__thread_rwlock_write_slow(edo_thread_rwlock *rwlock, int64_t deadline,
+                                  const edo_thread_place *place)
+{
+    return lock(rwlock, true, deadline, place);
+}
+
+int edo__thread_rwlock_try_checked(edo_thread_rwlock *rwlock, bool write,
+                                   const edo_thread_place *place)
+{
+    edo__thread_hold hold = { rwlock, place, write ? EDO__THREAD_WRITE : EDO__THREAD_READ };
+    if (!(write ? try_write(rwlock) : try_read(rwlock))) return -EAGAIN;
+    if (edo__thread_are_checked()) edo__thread_note_locked(&hold);
+    return 0;
+}
