@@ -45,8 +45,10 @@
 
 #ifdef EDO_MODEL
 #define edo__swap_unlock(p, value) edo_swap_release((p), (value))
+#define edo__sub_unlock(p, value)  edo_sub_release((p), (value))
 #else
 #define edo__swap_unlock(p, value) __atomic_exchange_n((p), (value), __ATOMIC_RELEASE)
+#define edo__sub_unlock(p, value)  __atomic_fetch_sub((p), (value), __ATOMIC_RELEASE)
 #endif
 
 EDO_BEGIN_DECLS
@@ -67,7 +69,7 @@ typedef struct edo_thread_rwlock {
 } edo_thread_rwlock;
 
 typedef struct edo_thread_once {
-    uint32_t word; // atomic: EDO__ONCE_NEW and its like
+    uint32_t word; // atomic: EDO__THREAD_ONCE_NEW and its like
 } edo_thread_once;
 
 #define EDO_THREAD_MUTEX_INIT                                                                      \
@@ -94,7 +96,12 @@ enum { EDO__THREAD_FREE, EDO__THREAD_LOCKED, EDO__THREAD_CONTENDED };
 #define EDO__THREAD_READERS_WAITING (UINT32_C(1) << 30)
 #define EDO__THREAD_WRITERS_WAITING (UINT32_C(1) << 31)
 
-enum { EDO__ONCE_NEW, EDO__ONCE_RUNS, EDO__ONCE_AWAITED, EDO__ONCE_DONE };
+enum {
+    EDO__THREAD_ONCE_NEW,
+    EDO__THREAD_ONCE_RUNS,
+    EDO__THREAD_ONCE_AWAITED,
+    EDO__THREAD_ONCE_DONE
+};
 
 /* Whether locks are checked: decided by the first call. */
 enum { EDO__CHECKS_OFF, EDO__CHECKS_UNDECIDED, EDO__CHECKS_ON };
@@ -243,7 +250,7 @@ static inline void edo__thread_cond_notify_fast(edo_thread_cond *cond, bool all)
 static inline int edo__thread_once_run(edo_thread_once *once, int (*init)(void *context),
                                        void *context, const edo_thread_place *place)
 {
-    if (__builtin_expect(edo__load_seen(&once->word) == EDO__ONCE_DONE, 1)) return 0;
+    if (__builtin_expect(edo__load_seen(&once->word) == EDO__THREAD_ONCE_DONE, 1)) return 0;
     return edo__thread_once_slow(once, init, context, place);
 }
 

@@ -22,8 +22,9 @@ static int run(edo_thread_once *once, int (*init)(void *context), void *context,
     if (checked) edo__thread_note_locked(&hold);
     int rc = init(context);
     if (checked) edo__thread_note_unlock(once, place);
-    uint32_t before = edo_swap_release(&once->word, rc < 0 ? EDO__ONCE_NEW : EDO__ONCE_DONE);
-    if (before == EDO__ONCE_AWAITED) edo__sys_futex_wake_all(&once->word);
+    uint32_t before = edo_swap_release(&once->word,
+                                       rc < 0 ? EDO__THREAD_ONCE_NEW : EDO__THREAD_ONCE_DONE);
+    if (before == EDO__THREAD_ONCE_AWAITED) edo__sys_futex_wake_all(&once->word);
     return rc < 0 ? rc : 0;
 }
 
@@ -31,13 +32,14 @@ static int run(edo_thread_once *once, int (*init)(void *context), void *context,
 static void wait_for(edo_thread_once *once, const edo_thread_place *place)
 {
     edo__thread_hold hold = { once, place, EDO__THREAD_ONCE };
-    uint32_t word = EDO__ONCE_RUNS;
+    uint32_t word = EDO__THREAD_ONCE_RUNS;
     bool checked = edo__thread_are_checked();
     if (checked) edo__thread_check_lock(&hold);
     if (checked) edo__thread_note_waits(&hold);
-    if (edo_cas_relaxed(&once->word, &word, EDO__ONCE_AWAITED)) word = EDO__ONCE_AWAITED;
-    while (word == EDO__ONCE_AWAITED) {
-        edo__sys_futex_wait(&once->word, EDO__ONCE_AWAITED);
+    if (edo_cas_relaxed(&once->word, &word, EDO__THREAD_ONCE_AWAITED))
+        word = EDO__THREAD_ONCE_AWAITED;
+    while (word == EDO__THREAD_ONCE_AWAITED) {
+        edo__sys_futex_wait(&once->word, EDO__THREAD_ONCE_AWAITED);
         word = edo_load_relaxed(&once->word);
     }
     if (checked) edo__thread_note_waits_no_more();
@@ -47,10 +49,10 @@ int edo__thread_once_slow(edo_thread_once *once, int (*init)(void *context), voi
                           const edo_thread_place *place)
 {
     for (;;) {
-        uint32_t word = EDO__ONCE_NEW;
-        if (edo_cas_acquire(&once->word, &word, EDO__ONCE_RUNS))
+        uint32_t word = EDO__THREAD_ONCE_NEW;
+        if (edo_cas_acquire(&once->word, &word, EDO__THREAD_ONCE_RUNS))
             return run(once, init, context, place);
-        if (edo_load_acquire(&once->word) == EDO__ONCE_DONE) return 0;
+        if (edo_load_acquire(&once->word) == EDO__THREAD_ONCE_DONE) return 0;
         wait_for(once, place);
     }
 }

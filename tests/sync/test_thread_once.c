@@ -65,7 +65,7 @@ test(a_failure_is_tried_again)
 static int init_while_others_sleep(void *context)
 {
     (void)context;
-    while (edo_load_relaxed(&world.once.word) != EDO__ONCE_AWAITED)
+    while (edo_load_relaxed(&world.once.word) != EDO__THREAD_ONCE_AWAITED)
         sched_yield();
     world.value = 42;
     return 0;
@@ -83,5 +83,5 @@ test(others_sleep_until_it_is_done)
 {
     world = (typeof(world)){ 0 };
     run_threads(THREADS, run_slow, NULL);
-    assert_int_equal(world.once.word, EDO__ONCE_DONE);
+    assert_int_equal(world.once.word, EDO__THREAD_ONCE_DONE);
 }
