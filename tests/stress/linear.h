@@ -15,7 +15,7 @@ enum {
     ACTORS = TASKS + THREADS, // the tasks come first
     CALLS_EACH = 6,
     FINAL = ACTORS, // the calls that the main thread makes in the end, alone
-    MOST_FINAL = 24,
+    MOST_FINAL = 32,
 };
 
 /* How a round's calls are chosen. Where calls wait, one that fails at once may fail because others

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+typedef unsigned __int128 call_set; // a bit per call
+
 typedef struct point {
-    uint64_t done; // a bit per call
+    call_set done;
     unsigned char state[LINEAR_STATE];
 } point;
 
@@ -57,8 +59,9 @@ static void remember(search *s, const point *p)
     *find(s, p) = *p;
 }
 
-/* The earliest end of a call that is not done: calls that begin after it come later. */
-static uint64_t horizon(const search *s, uint64_t done)
+/* The earliest end of a call that is not done: calls that begin after it come later. UINT64_MAX: all
+ * are done. */
+static uint64_t horizon(const search *s, call_set done)
 {
     uint64_t end = UINT64_MAX;
     for (size_t i = 0; i < s->count; i++)
@@ -73,7 +76,7 @@ static bool try_call(search *s, const point *from, size_t i)
     unsigned variants = s->spec->variants ? s->spec->variants : 1;
     for (unsigned variant = 0; variant < variants; variant++) {
         point to = *from;
-        to.done |= UINT64_C(1) << i;
+        to.done |= (call_set)1 << i;
         if (s->spec->apply(to.state, &s->calls[i], variant) && go_on(s, &to)) return true;
     }
     return false;
@@ -81,10 +84,9 @@ static bool try_call(search *s, const point *from, size_t i)
 
 static bool go_on(search *s, const point *from)
 {
-    uint64_t all = s->count == LINEAR_CALLS ? UINT64_MAX : (UINT64_C(1) << s->count) - 1;
-    if (from->done == all) return true;
-    if (from->done && find(s, from)->done) return false;
     uint64_t end = horizon(s, from->done);
+    if (end == UINT64_MAX) return true;
+    if (from->done && find(s, from)->done) return false;
     for (size_t i = 0; i < s->count; i++) {
         if ((from->done >> i & 1) || s->calls[i].begin > end) continue;
         if (try_call(s, from, i)) return true;

@@ -9,7 +9,7 @@
 
 #include "support/support.h"
 
-enum { LINEAR_CALLS = 64, LINEAR_STATE = 64 };
+enum { LINEAR_CALLS = 128, LINEAR_STATE = 64 };
 
 /* A call. The specification knows what its members mean, except begin and end. */
 typedef struct linear_call {
