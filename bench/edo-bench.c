@@ -29,6 +29,7 @@ static const struct workload {
     { "mutex_hold_yield", bench_mutex_hold_yield },
     { "semaphore", bench_semaphore },
     { "rwlock", bench_rwlock },
+    { "lock_floor", bench_lock_floor },
     { "notify_pingpong", bench_notify_pingpong },
     { "stall_lateness", bench_stall_lateness },
     { "mixed", bench_mixed },
