@@ -26,6 +26,7 @@ bench_fn bench_mutex;
 bench_fn bench_mutex_hold_yield;
 bench_fn bench_semaphore;
 bench_fn bench_rwlock;
+bench_fn bench_lock_floor;
 bench_fn bench_notify_pingpong;
 bench_fn bench_mpsc_bounded_1p;
 bench_fn bench_mpsc_bounded_4p;

@@ -29,6 +29,7 @@ static const struct workload {
     { "mutex_hold_yield", bench_mutex_hold_yield },
     { "semaphore", bench_semaphore },
     { "rwlock", bench_rwlock },
+    { "lock_floor", bench_lock_floor },
     { "notify_pingpong", bench_notify_pingpong },
     { "mpsc_bounded_1p", bench_mpsc_bounded_1p },
     { "mpsc_bounded_4p", bench_mpsc_bounded_4p },

@@ -1,14 +1,20 @@
-/* Locks: eight tasks on one of them, and two tasks that notify each other. */
+/* Locks: eight tasks on one of them, and two tasks that notify each other. The floor: the same loop
+ * with two atomic operations on one word, which any lock needs that counts or excludes. */
 #include "bench.h"
 
 enum { TASKS = 8, LOCKS = 1000000, HELD_LOCKS = 100000, PERMITS = 10, ROUNDS = 1000000 };
 
+/* Each on a cache line of its own. */
+#define LINE __attribute__((aligned(64)))
+
 static struct {
-    edo_mutex mutex;
-    edo_rwlock rwlock;
-    edo_semaphore semaphore;
-    edo_notify here, there;
-    int64_t total; // the mutex, or the rwlock
+    LINE edo_mutex mutex;
+    LINE edo_rwlock rwlock;
+    LINE edo_semaphore semaphore;
+    LINE edo_notify here;
+    LINE edo_notify there;
+    LINE uint32_t floor;
+    LINE int64_t total; // the mutex, or the rwlock
 } world;
 
 /* ---- the workers ---- */
@@ -101,6 +107,23 @@ edo_async(reader)
     }
 }
 
+struct pairer {
+    edo_frame();
+    edo_args(int64_t count;);
+    int64_t i;
+};
+
+edo_async(pairer)
+{
+    edo_body {
+        for (self->i = 0; self->i < self->count; self->i++) {
+            __atomic_fetch_add(&world.floor, 1, __ATOMIC_ACQUIRE);
+            __atomic_fetch_sub(&world.floor, 1, __ATOMIC_RELEASE);
+        }
+        edo_return(0);
+    }
+}
+
 struct notifier {
     edo_frame();
     edo_args(edo_notify *mine, *other; bool begins;);
@@ -123,7 +146,7 @@ edo_async(notifier)
 
 /* ---- the root ---- */
 
-typedef enum crowd_kind { LOCKER, HOLDER, ACQUIRER, READER, NOTIFIER } crowd_kind;
+typedef enum crowd_kind { LOCKER, HOLDER, ACQUIRER, READER, PAIRER, NOTIFIER } crowd_kind;
 
 struct crowd {
     edo_frame();
@@ -139,6 +162,7 @@ static int spawn(crowd_kind kind, int i, edo_task **ret_task)
     case HOLDER: return edo_spawn(ret_task, holder, .count = HELD_LOCKS);
     case ACQUIRER: return edo_spawn(ret_task, acquirer, .count = LOCKS);
     case READER: return edo_spawn(ret_task, reader, .count = LOCKS);
+    case PAIRER: return edo_spawn(ret_task, pairer, .count = LOCKS);
     default:
         return i == 0 ? edo_spawn(ret_task, notifier, &world.here, &world.there, true)
                       : edo_spawn(ret_task, notifier, &world.there, &world.here, false);
@@ -192,6 +216,11 @@ static void rwlock_once(edo_runtime *runtime, double *ret_value)
     run(runtime, READER, (int64_t)TASKS * LOCKS, (int64_t)TASKS * LOCKS / 10, ret_value);
 }
 
+static void floor_once(edo_runtime *runtime, double *ret_value)
+{
+    run(runtime, PAIRER, (int64_t)TASKS * LOCKS, 0, ret_value);
+}
+
 static void notify_once(edo_runtime *runtime, double *ret_value)
 {
     run(runtime, NOTIFIER, ROUNDS, 0, ret_value);
@@ -229,6 +258,13 @@ int bench_rwlock(edo_runtime *runtime, int argc, char **argv)
     (void)argc;
     (void)argv;
     return repeat(runtime, rwlock_once, "rwlock", "ns/op");
+}
+
+int bench_lock_floor(edo_runtime *runtime, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return repeat(runtime, floor_once, "lock_floor", "ns/op");
 }
 
 int bench_notify_pingpong(edo_runtime *runtime, int argc, char **argv)

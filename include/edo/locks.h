@@ -51,6 +51,7 @@
 #define edo__load_seen(p)              edo_load_acquire(p)
 #define edo__cas_lock(p, old, value)   edo_cas_acquire((p), (old), (value))
 #define edo__cas_unlock(p, old, value) edo_cas_release((p), (old), (value))
+#define edo__add_unlock(p, value)      edo_add_release((p), (value))
 #else
 #define edo__load_lock(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define edo__load_seen(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
@@ -58,6 +59,7 @@
     __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 #define edo__cas_unlock(p, old, value)                                                             \
     __atomic_compare_exchange_n((p), (old), (value), false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define edo__add_unlock(p, value) __atomic_fetch_add((p), (value), __ATOMIC_RELEASE)
 #endif
 
 EDO_BEGIN_DECLS
@@ -148,9 +150,9 @@ EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 /* All private. */
 typedef struct edo_semaphore {
-    uint64_t word; // atomic: permits, and EDO__SEMAPHORE_*
-    uint32_t lock; // of the waiters
-    uint32_t reserved;
+    uint64_t word;    // atomic: permits, and EDO__SEMAPHORE_*
+    uint32_t lock;    // of the waiters
+    uint32_t settled; // the lock: permits that may be granted, while there are waiters
     void *waiters;
 } edo_semaphore;
 
@@ -168,6 +170,7 @@ enum {
     }
 
 EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
+EDO_API void edo__semaphore_overflow(const edo_semaphore *semaphore);
 EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits);
 
 /* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: one that alone uses it. */
@@ -175,7 +178,7 @@ static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
 {
     if (permits > EDO_SEMAPHORE_MAX) return -EINVAL;
     semaphore->word = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
-    semaphore->lock = semaphore->reserved = 0;
+    semaphore->lock = semaphore->settled = 0;
     semaphore->waiters = NULL;
     return 0;
 }
@@ -209,14 +212,12 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
 {
     edo__note_given(semaphore, EDO__HELD_PERMITS, permits, "edo_semaphore_release");
     uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
-    uint64_t word = edo__load_lock(&semaphore->word);
-    do {
-        if (__builtin_expect((word & EDO__SEMAPHORE_WAITERS) || word + given >= EDO__SEMAPHORE_END,
-                             0)) {
-            edo__semaphore_release_slow(semaphore, permits);
-            return;
-        }
-    } while (!edo__cas_unlock(&semaphore->word, &word, word + given));
+    if (!permits) return;
+    uint64_t before = edo__add_unlock(&semaphore->word, given);
+    if (__builtin_expect(before + given >= EDO__SEMAPHORE_END, 0))
+        edo__semaphore_overflow(semaphore);
+    if (__builtin_expect(before & EDO__SEMAPHORE_WAITERS, 0))
+        edo__semaphore_release_slow(semaphore, permits);
 }
 
 /* Takes up to so many permits away for good, as they are at the moment.

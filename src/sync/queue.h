@@ -61,22 +61,3 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
  * such a call changes it changes under the lock, also the word: so one that made the caller the last
  * user is seen here. Aborts, in the name of the call, if there are waiters or it is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);
-
-/* A holder on another processor is likely to be gone after so many looks, some 1 us: less than it
- * costs to wait and be woken. */
-enum { EDO__SPINS = 4 };
-
-/* Whether to look again before a request waits: another worker may be the one in the way. */
-static inline bool edo__spins(const edo_cx *cx)
-{
-    return cx->worker && cx->worker->is_shared;
-}
-
-static inline void edo__relax(void)
-{
-#if defined __x86_64__ || defined __i386__
-    __builtin_ia32_pause();
-#elif defined __aarch64__
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}

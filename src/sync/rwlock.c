@@ -61,40 +61,14 @@ static void give_back(void *object, edo_op *op)
 
 static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };
 
-/* As edo_rwlock_try_read() and _write(), which note the holder. */
-static bool try(edo_rwlock *rwlock, const edo_op *op)
-{
-    uint64_t word = edo_load_relaxed(&rwlock->word);
-    while (!(word & EDO__RWLOCK_WAITERS) && admits(word, op))
-        if (edo_cas_acquire(&rwlock->word, &word, word + op->length)) return true;
-    return false;
-}
-
-/* Not past those who wait. */
-static bool spin(edo_rwlock *rwlock, const edo_op *op)
-{
-    for (unsigned i = 0; i < EDO__SPINS; i++) {
-        if (try(rwlock, op)) return true;
-        if (edo_load_relaxed(&rwlock->word) & EDO__RWLOCK_WAITERS) return false;
-        edo__relax();
-    }
-    return false;
-}
-
-static edo_poll poll_lock(edo_op *op, edo_cx *cx)
-{
-    edo_rwlock *rwlock = op->object;
-    bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    if (is_new && edo__has_budget(cx) && cx->fate == EDO_LIVE && edo__spins(cx) && spin(rwlock, op))
-        return edo__op_finish(op, cx, 0);
-    return edo__queue_poll(&queue_ops, &rwlock->lock, edo__waiters_of(&rwlock->waiters), op, cx);
-}
-
 static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
+    edo_rwlock *rwlock = op->object;
     uint32_t kind = is_writer(op) ? EDO__HELD_WRITE : EDO__HELD_READ;
-    return edo__queue_note(op, poll_lock(op, cx), kind, 1);
+    edo_poll poll = edo__queue_poll(&queue_ops, &rwlock->lock, edo__waiters_of(&rwlock->waiters),
+                                    op, cx);
+    return edo__queue_note(op, poll, kind, 1);
 }
 
 const edo_future_ops edo__rwlock_read_ops = { .name = "edo_rwlock_read", .poll = lock_poll };

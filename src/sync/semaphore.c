@@ -1,5 +1,11 @@
 /* Semaphores: word counts permits, above two bits; see queue.h for how nobody is missed.
  *
+ * A release adds its permits to the word, and learns by that whether there are waiters. If so it comes
+ * by the lock, to settle its permits and serve. Until then nobody gets them: while WAITERS is set
+ * permits are granted under the lock alone, and only settled ones; and the bit is cleared only when all
+ * are. So whoever gets a permit knows, by the lock, that its releaser no longer needs the semaphore but
+ * for giving the lock back, which edo_semaphore_deinit() waits for.
+ *
  * Orders. A release of the word makes what its holder did visible to the acquire of the one who takes
  * a permit, directly or through the lock.
  */
@@ -13,20 +19,26 @@ static uint64_t wanted(const edo_op *op)
     return op->length * EDO__SEMAPHORE_PERMIT;
 }
 
-static void note_no_waiters(edo_semaphore *semaphore)
+static uint64_t permits_of(uint64_t word)
 {
-    if (edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters)))
-        edo_and_relaxed(&semaphore->word, ~(uint64_t)EDO__SEMAPHORE_WAITERS);
+    return word / EDO__SEMAPHORE_PERMIT;
 }
 
-/* Under the lock. Returns: whether so many were there. Relaxed: releases come here by the lock while
- * there are waiters, and what came before was acquired by the request, when it said that it waits. */
-static bool take(edo_semaphore *semaphore, uint64_t permits)
+/* Under the lock. A release that has not settled its permits clears the bit later. */
+static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
-    do {
-        if (word < permits) return false;
-    } while (!edo_cas_relaxed(&semaphore->word, &word, word - permits));
+    while ((word & EDO__SEMAPHORE_WAITERS) && permits_of(word) == semaphore->settled)
+        if (edo_cas_relaxed(&semaphore->word, &word, word - EDO__SEMAPHORE_WAITERS)) return;
+}
+
+/* Under the lock, while WAITERS is set. Returns: whether so many were there. Relaxed: who settled them
+ * came by the lock; what was there before, the first request has acquired, when it set the bit. */
+static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
+{
+    if (semaphore->settled < permits) return false;
+    semaphore->settled -= (uint32_t)permits;
+    edo_sub_relaxed(&semaphore->word, permits * EDO__SEMAPHORE_PERMIT);
     return true;
 }
 
@@ -36,30 +48,41 @@ static void serve(void *object, edo__wakes *wakes)
     edo_semaphore *semaphore = object;
     edo__wait_list *waiters = edo__waiters_of(&semaphore->waiters);
     edo_op *op;
-    while ((op = edo__wait_first(waiters)) && take(semaphore, wanted(op))) {
+    while ((op = edo__wait_first(waiters)) && take_settled(semaphore, op->length)) {
         op->base.result = 0;
         edo__wait_wake(waiters, op, wakes);
     }
-    note_no_waiters(semaphore);
+    if (!op) note_no_waiters(semaphore);
+}
+
+/* Others wait, or a release is on its way. */
+static int64_t begin_behind(edo_semaphore *semaphore, const edo_op *op)
+{
+    bool is_first = edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters));
+    return is_first && take_settled(semaphore, op->length) ? 0 : -EAGAIN;
 }
 
 static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 {
-    (void)wakes;
     edo_semaphore *semaphore = object;
     uint64_t word = edo_load_relaxed(&semaphore->word);
+    (void)wakes;
     if (op->length > EDO_SEMAPHORE_MAX) return -EINVAL;
     for (;;) {
         if (word & EDO__SEMAPHORE_CLOSED) return -EPIPE;
-        bool served = !(word & EDO__SEMAPHORE_WAITERS) && word >= wanted(op);
+        if (word & EDO__SEMAPHORE_WAITERS) return begin_behind(semaphore, op);
+        bool served = word >= wanted(op);
         uint64_t next = served ? word - wanted(op) : word | EDO__SEMAPHORE_WAITERS;
-        if (edo_cas_acquire(&semaphore->word, &word, next)) return served ? 0 : -EAGAIN;
+        if (!edo_cas_acquire(&semaphore->word, &word, next)) continue;
+        semaphore->settled = (uint32_t)permits_of(word);
+        return served ? 0 : -EAGAIN;
     }
 }
 
 static void give_back(void *object, edo_op *op)
 {
     edo_semaphore *semaphore = object;
+    semaphore->settled += (uint32_t)op->length;
     edo_add_relaxed(&semaphore->word, wanted(op)); // goes on with the sequence of its release
 }
 
@@ -77,36 +100,48 @@ static edo_poll acquire_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__semaphore_acquire_ops = { .name = "edo_semaphore_acquire",
                                                     .poll = acquire_poll };
 
-static void check_room(uint64_t word, uint64_t given)
+void edo__semaphore_overflow(const edo_semaphore *semaphore)
 {
-    if (word + given >= EDO__SEMAPHORE_END)
-        edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
+    (void)semaphore;
+    edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
 }
 
-/* There are waiters, or were; or there would be too many permits. Only under the lock are permits
- * added while there are waiters: so that the one who gets them knows, by the lock, when the releaser
- * no longer touches the semaphore. */
 void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits)
 {
-    uint64_t given = (uint64_t)permits * EDO__SEMAPHORE_PERMIT;
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&semaphore->lock);
-    uint64_t word = edo_load_relaxed(&semaphore->word);
-    do {
-        check_room(word, given);
-    } while (!edo_cas_release(&semaphore->word, &word, word + given));
+    semaphore->settled += permits;
     serve(semaphore, &wakes);
     edo__lock_give(&semaphore->lock);
     edo__wakes_commit(&wakes);
 }
 
+static uint64_t at_most(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Returns: false when there are waiters. */
+static bool forget_free(edo_semaphore *semaphore, uint32_t permits, uint64_t *ret_taken)
+{
+    uint64_t word = edo_load_relaxed(&semaphore->word);
+    do {
+        if (word & EDO__SEMAPHORE_WAITERS) return false;
+        *ret_taken = at_most(permits_of(word), permits);
+    } while (!edo_cas_relaxed(&semaphore->word, &word, word - *ret_taken * EDO__SEMAPHORE_PERMIT));
+    return true;
+}
+
 uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits)
 {
-    uint64_t word = edo_load_relaxed(&semaphore->word), most, taken;
-    do {
-        most = word / EDO__SEMAPHORE_PERMIT;
-        taken = most < permits ? most : permits;
-    } while (!edo_cas_relaxed(&semaphore->word, &word, word - taken * EDO__SEMAPHORE_PERMIT));
+    uint64_t taken;
+    if (forget_free(semaphore, permits, &taken)) return (uint32_t)taken;
+    edo__lock_take(&semaphore->lock);
+    if (!forget_free(semaphore, permits, &taken)) {
+        taken = at_most(semaphore->settled, permits);
+        take_settled(semaphore, taken);
+    }
+    edo__lock_give(&semaphore->lock);
     return (uint32_t)taken;
 }
 
