@@ -175,7 +175,7 @@ size_t edo__broadcast_capacity(const edo__broadcast *broadcast)
 uint64_t edo__broadcast_length(const edo__listening *receiver)
 {
     edo__broadcast *broadcast = broadcast_of("edo_broadcast_length", receiver);
-    return edo_load_acquire(&broadcast->sent) - receiver->next;
+    return edo_load_relaxed(&broadcast->sent) - receiver->next;
 }
 
 /* ---- receivers ---- */

@@ -16,7 +16,9 @@
  * a few instructions. So neither the operation nor the oneshot goes too early.
  *
  * Orders. Each step is a read-modify-write that releases what its end did and acquires what the other
- * end did; those that only look acquire. */
+ * end did; a look that finds the other end's step acquires it too. A WAITS bit that is taken back
+ * orders nothing: the other end does not touch the operation without it, and if it has, the store of
+ * EDO__OP_WOKEN is acquired. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"
@@ -141,7 +143,7 @@ static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
 /* Takes it back; afterwards nobody touches the operation. */
 static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 {
-    uint32_t old = edo_and_acq_rel(&oneshot->word, ~bits->waits);
+    uint32_t old = edo_and_relaxed(&oneshot->word, ~bits->waits);
     if (old & bits->done)
         await_waker(op);
     else
@@ -152,7 +154,7 @@ static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 static bool waits_on(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op,
                      edo_cx *cx)
 {
-    if (edo_load_acquire(&oneshot->word) & bits->done) {
+    if (edo_load_relaxed(&oneshot->word) & bits->done) {
         await_waker(op);
         return false;
     }
@@ -232,7 +234,7 @@ static edo_poll closed_poll(edo_future *future, edo_cx *cx)
         return edo__op_finish(op, cx, -ECANCELED);
     }
     if (wait(oneshot, &sender, &oneshot->closed, op, cx)) return EDO_PENDING;
-    edo_and_relaxed(&oneshot->word, ~(uint32_t)SEND_WAITS);
+    edo_and_acq_rel(&oneshot->word, ~(uint32_t)SEND_WAITS);
     return edo__op_finish(op, cx, 0);
 }
 
@@ -290,7 +292,7 @@ int64_t edo__oneshot_recv_now(edo_cx *cx, void **end, void *ret_value)
 
 bool edo__oneshot_has_value(const edo__oneshot *oneshot)
 {
-    return oneshot && (edo_load_acquire(&oneshot->word) & SENT);
+    return oneshot && (edo_load_relaxed(&oneshot->word) & SENT);
 }
 
 void edo__oneshot_shutdown(edo__oneshot *oneshot)

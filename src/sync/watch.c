@@ -51,7 +51,7 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 /* Under the lock: the value is another. Returns: the number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
-    edo_store_release(&watch->version, edo_load_relaxed(&watch->version) + 1);
+    edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);
     edo__wait_wake_all(&watch->hub.waiting, wakes);
     return watch->hub.receivers;
 }
@@ -100,6 +100,7 @@ uint32_t edo__watch_exchange(edo__watch *watch, void *value)
     edo__wakes wakes = { NULL, NULL };
     edo__hub_of("edo_watch_exchange", watch);
     edo__brief_take(&watch->hub.lock);
+    edo_plain_write(value_of(watch));
     exchange_bytes(value_of(watch), value, watch->size);
     uint32_t receivers = publish(watch, &wakes);
     edo__brief_give(&watch->hub.lock);
@@ -111,6 +112,7 @@ uint64_t edo__watch_read(edo__watch *watch, void *ret_value)
 {
     edo__hub_of("edo_watch_read", watch);
     edo__brief_take(&watch->hub.lock);
+    edo_plain_read(value_of(watch));
     edo__copy_value(ret_value, value_of(watch), watch->size);
     uint64_t version = edo_load_relaxed(&watch->version);
     edo__brief_give(&watch->hub.lock);
@@ -200,7 +202,7 @@ int edo__watch_has_changed(const edo__watching *receiver)
 void edo__watch_mark(edo__watching *receiver, bool changed)
 {
     edo__watch *watch = watch_of("edo_watch_mark_changed", receiver);
-    receiver->seen = changed ? UNSEEN : edo_load_acquire(&watch->version);
+    receiver->seen = changed ? UNSEEN : edo_load_relaxed(&watch->version);
 }
 
 /* Under the lock. */

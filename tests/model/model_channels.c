@@ -26,6 +26,7 @@ static struct {
     int sends, receives;  // of tasks, that have succeeded
     int cancelled, ended; // the rest
     uint64_t sum;         // of the values that tasks received
+    int closings;         // written by the receiver of a oneshot before it closes
 } * s;
 
 static void set_up(void)
@@ -655,11 +656,15 @@ THREAD(reply_nothing)
 
 THREAD(close_answer)
 {
+    edo_plain_write(&s->closings);
+    s->closings = 1;
     edo_oneshot_receiver_close(&o->out);
 }
 
 THREAD(shut_answer)
 {
+    edo_plain_write(&s->closings);
+    s->closings = 1;
     edo_oneshot_receiver_shutdown(&o->out);
     edo_oneshot_receiver_close(&o->out);
 }
@@ -693,7 +698,11 @@ edo_async(sees_closed_answer)
     edo_body {
         int rc;
         edo_await(rc, edo_oneshot_closed(&o->in));
-        if (rc == 0) s->ended++;
+        if (rc == 0) {
+            edo_plain_read(&s->closings); // what came before the close
+            model_assert(s->closings == 1);
+            s->ended++;
+        }
         if (rc == -ECANCELED) s->cancelled++;
         edo_oneshot_sender_close(&o->in);
         edo_return(0);
@@ -770,6 +779,72 @@ MODEL(oneshot_try_against_send, "a try gets the whole value, or none yet")
     model_assert(rc == -EAGAIN || (rc == 1 && value == 7));
     model_join(sender);
     if (rc == -EAGAIN) model_assert(edo_oneshot_try_recv(&o->out, &value) == 1 && value == 7);
+}
+
+MODEL(oneshot_looks_at_close,
+      "what the receiver did before its close is seen behind the look that finds it")
+{
+    make_oneshot();
+    int closer = model_start(close_answer, NULL);
+    if (edo_oneshot_is_closed(&o->in)) {
+        edo_plain_read(&s->closings);
+        model_assert(s->closings == 1);
+    }
+    model_join(closer);
+    edo_oneshot_sender_close(&o->in);
+}
+
+/* Polls an operation once, for another task to go on with, and stays until it is woken. */
+struct begins {
+    edo_frame();
+    edo_args(edo_op *op;);
+};
+
+static edo_poll begins_poll(edo_future *future, edo_cx *cx)
+{
+    struct begins *self = (struct begins *)(void *)future;
+    edo_op *op = self->op;
+    self->op = NULL;
+    if (op) return edo_poll_future(&op->base, cx); // pending: nothing was sent yet
+    future->result = 0;
+    return EDO_READY;
+}
+
+POLLED(begins);
+
+struct goes_on {
+    edo_frame();
+    edo_args(edo_op *op;);
+};
+
+edo_async(goes_on)
+{
+    edo_body {
+        int rc;
+        edo_await_on(rc, &self->op->base);
+        s->ended += rc == 1;
+        edo_return(0);
+    }
+}
+
+MODEL(oneshot_changes_task, "an operation that another task goes on with wakes that one")
+{
+    make_oneshot();
+    static edo_op *op;
+    static uint64_t *value;
+    op = model_alloc_static(sizeof *op);
+    value = model_alloc_static(sizeof *value);
+    *op = edo_oneshot_recv(&o->out, value);
+    spawn(&s->first_task, begins, .op = op);
+    settle();
+    spawn(&s->second_task, goes_on, .op = op);
+    int sender = model_start(reply, NULL);
+    while (!edo_task_is_done(s->second_task))
+        edo_turn(s->runtime, EDO_NEVER);
+    model_join(sender);
+    edo_task_cancel(s->first_task);
+    run_out();
+    model_assert(s->rc == 0 && s->ended == 1 && *value == 7);
 }
 
 MODEL(oneshot_ends_go_together, "whichever end goes last frees the oneshot")
@@ -943,6 +1018,48 @@ MODEL(watch_one_store_wins, "of two stores for one version one wins")
     model_assert((rc == -EAGAIN) != (s->rc == -EAGAIN));
     edo_watch_get(&w->out, &value);
     model_assert(value == (rc == -EAGAIN ? 5 : 4));
+    close_watch();
+}
+
+THREAD(exchange_ten)
+{
+    uint64_t value = 10;
+    edo_watch_exchange(&w->in, &value);
+    s->sum += value;
+}
+
+MODEL(watch_exchange, "of two exchanges each answers what was there, and no value is lost")
+{
+    make_watch();
+    int other = model_start(exchange_ten, NULL);
+    uint64_t value = 20, last = 0;
+    edo_watch_exchange(&w->in, &value);
+    edo_watch_peek(&w->out, &last);
+    model_assert(last == 10 || last == 20);
+    model_join(other);
+    edo_watch_get(&w->out, &last);
+    model_assert(s->sum + value + last == 31);
+    close_watch();
+}
+
+MODEL(watch_exchange_wakes, "an exchange, and a store for a version, wake a receiver")
+{
+    make_watch();
+    spawn(&s->first_task, watches, .out = &w->out, .until = 5);
+    int other = model_start(model_choose(2) ? exchange_ten : store_if_first, NULL);
+    run_out();
+    model_join(other);
+    model_assert(s->receives == 1);
+    close_watch();
+}
+
+MODEL(watch_read, "a sender reads a whole value")
+{
+    make_watch();
+    int other = model_start(store_two_and_three, NULL);
+    uint64_t value = 0, version = edo_watch_read(&w->in, &value);
+    model_assert(value == version);
+    model_join(other);
     close_watch();
 }
 

@@ -1247,6 +1247,7 @@ edo_async(local_place)
     edo_body {
         int rc;
         int64_t value;
+        // edo-lint: allow(edo-local-address) this is what aborts
         edo_await(rc, edo_recv(&self->w->out, &value));
         edo_return(rc);
     }
