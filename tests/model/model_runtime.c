@@ -18,7 +18,7 @@ static struct {
     int rc;
 } * s;
 
-/* A future that is ready once it was told so; told from another thread. */
+/* A future that another thread makes ready. */
 struct told {
     edo_frame();
     edo_args(uint32_t *flag; unsigned *polls;);
@@ -121,7 +121,7 @@ MODEL(wake_after_end, "a counted waker may be woken while, and after, its task a
     model_join(other);
 }
 
-/* The second one ends before the first turn, which keeps it small. */
+/* The second waker ends before the first turn, which keeps the model small. */
 MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 {
     set_up();
@@ -139,7 +139,7 @@ MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 
 THREAD(cancel)
 {
-    edo_plain_write(&s->cause); // seen by who sees the cancel
+    edo_plain_write(&s->cause); // visible to a poll that sees the cancellation
     edo_task_cancel(s->task);
     edo_detach(s->task);
 }
@@ -191,12 +191,12 @@ MODEL(detach_against_end, "whoever lets go last frees the task, once")
     tear_down(other);
 }
 
-/* ---- looking ---- */
+/* ---- inspections ---- */
 
 static void look_at(void *context, const edo_trace_line *line)
 {
     (void)context;
-    model_assert(line->depth <= 1); // what it awaits is one deeper
+    model_assert(line->depth <= 1); // the awaited operation is one deeper
     edo_plain_read(&s->polls);
 }
 
