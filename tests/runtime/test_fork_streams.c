@@ -1,5 +1,5 @@
-/* edo-test: ct, it makes its own workers. Forks under load: the child closes what it has inherited,
- * whatever the parent's threads were doing to it. */
+/* edo-test: ct, it makes its own workers. Forks under load: the child closes the inherited streams,
+ * in whatever state the parent's threads left them. */
 #include "runtime/fork_load.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 enum { FORKS = 250 };
 
-/* (The chaos driver is one of the tests, and its close knows nothing of forks.) */
+/* (Not on the chaos driver, which does not support forks.) */
 clean_test(closing_under_load)
 {
     const char *driver = getenv("EDO_DRIVER");

@@ -1,4 +1,4 @@
-/* Forks beside a runtime under load, whose children close what they have inherited.
+/* Forks beside a runtime under load; the children close the inherited streams.
  * usage: stress_fork --seconds N --seed S */
 #include "runtime/fork_load.h"
 
@@ -11,7 +11,7 @@ enum { SKIPPED = 77 };
 
 static unsigned seconds;
 
-/* The chaos driver is one of the tests, and its close knows nothing of forks. */
+/* The chaos driver does not support forks. */
 static bool is_chaos(void)
 {
     const char *driver = getenv("EDO_DRIVER");
