@@ -1,4 +1,4 @@
-/* The test clock: it stands, it is advanced, it goes on by itself when all is idle. */
+/* The test clock: it stands still, is advanced, and advances by itself when the runtime is idle. */
 #include "support/support.h"
 
 #include <string.h>
@@ -223,7 +223,7 @@ async_test(paused_and_resumed, int64_t stood; edo_task *task;)
     }
 }
 
-/* What was advanced but not yet walked is not lost by a resume. */
+/* A resume does not lose an advance that is still in progress. */
 async_test(resumed_while_advancing, int64_t began;)
 {
     edo_body {
@@ -400,7 +400,7 @@ async_test(any_moment, struct asks_for future; int64_t began; unsigned i;)
     }
 }
 
-/* ---- I/O that is ready comes before a deadline that is far off ---- */
+/* ---- ready I/O is served before a distant deadline ---- */
 
 struct limited_read {
     edo_frame();
@@ -435,7 +435,7 @@ async_test(ready_input,
         assert_int_equal(edo_spawn(&self->task, limited_read, .io = self->io), 0);
         edo_await(rc, edo_yield()); // it waits
         assert_int_equal(write(self->fds[1], "x", 1), 1);
-        edo_await(rc, edo_join(self->task)); // all is idle, but for the input
+        edo_await(rc, edo_join(self->task)); // idle, except for the input
         assert_int_equal(rc, 1);
         assert_int_equal(edo_now(), self->began);
         edo_close(self->io);
