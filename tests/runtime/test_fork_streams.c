@@ -7,7 +7,7 @@
 
 enum { FORKS = 250 };
 
-/* (Not on the chaos driver, which does not support forks.) */
+/* (The chaos driver is one of the tests, and its close knows nothing of forks.) */
 clean_test(closing_under_load)
 {
     const char *driver = getenv("EDO_DRIVER");
