@@ -133,7 +133,7 @@ static void log_to_full(void *arg)
     assert_true(read(fd, text, sizeof text - 1) > 0);
     assert_string_equal(text, "edo: warn: 2 lines were dropped: stderr was full\n"
                               "edo: error: one\nedo: error: two\n");
-    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); // it is shared
+    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); // the open file is shared
 }
 
 static void abort_with_full(void *arg)

@@ -167,7 +167,7 @@ static inline void stop_other(other_thread *other)
 {
     edo_store_release(&other->stopped, 1);
     edo_spawn_options options = { .runtime = other->runtime };
-    int rc = edo_spawn_with(NULL, &options, nothing); // wakes it
+    int rc = edo_spawn_with(NULL, &options, nothing); // wakes the thread
     assert_true(rc == 0 || rc == -ESHUTDOWN);         // unless the runtime has already ended
     assert_int_equal(pthread_join(other->thread, NULL), 0);
     edo_runtime_unref(other->runtime);

@@ -686,7 +686,7 @@ with_ring(entering_from_another_thread)
     result = in_thread(enter_from_thread, ring);
     if ((ring->setup_flags & IORING_SETUP_SINGLE_ISSUER) != 0) {
         assert_int_equal(result, -EEXIST);
-        assert_int_equal(edo__ring_pending(ring), 1); // the owner can still submit it
+        assert_int_equal(edo__ring_pending(ring), 1); // the owner can still submit the SQE
     } else {
         assert_int_equal(result, 0);
         assert_int_equal(edo__ring_ready(ring), 1);

@@ -152,7 +152,8 @@ test(flags)
     assert_int_equal(ring_of(shared)->setup_flags & for_one, 0);
     assert_true(edo__uring_of(shared)->shared);
     assert_false(edo__uring_of(owned)->shared);
-    assert_int_equal(shared->ops->fd(shared), -EOPNOTSUPP); // workers turn it, no foreign loop
+    assert_int_equal(shared->ops->fd(shared),
+                     -EOPNOTSUPP); // for workers only, not for foreign loops
     close_driver(shared);
     close_driver(owned);
 }

@@ -123,8 +123,8 @@ static int64_t in_place(void)
 }
 fault_test(in_place)
 
-/* ---- the only worker waits for what only a helper can run; what the helper lacks at first it
-     * gets later ---- */
+/* ---- the only worker waits for a task that only a helper can run; the helper's resources fail at
+ * first ---- */
 
 static bool is_helped;
 

@@ -526,7 +526,7 @@ test(leaks_are_named)
         edo_close(streams[0]); // in no runtime
         edo_close(streams[1]);
         edo_listener_close(a_listener);
-        if (round == 0 && REPORTS_ALWAYS) continue; // there it is always on
+        if (round == 0 && REPORTS_ALWAYS) continue; // this build always reports
         assert_int_equal(log_lines("a stream was not closed"), 2 * (round + REPORTS_ALWAYS));
         assert_int_equal(log_lines("a listener was not closed"), round + REPORTS_ALWAYS);
         assert_int_equal(log_lines("made by 'leak' at "), 3 * (round + REPORTS_ALWAYS));

@@ -136,7 +136,7 @@ edo_async(big_read_then_end)
         assert_int_equal(n, 0);
         settle();
         peer_write_all(self->peer, "abc", 3);
-        peer_close(self->peer); // one event tells of both
+        peer_close(self->peer); // one event for data and end
         edo_await(n, edo_join(self->reader));
         while (n > 0) {
             self->got += (size_t)n;
@@ -208,7 +208,8 @@ edo_async(urgent_taken)
 {
     edo_body {
         int64_t n;
-        edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, 1)); // the driver knows it
+        edo_await_for(n, edo_ms(1),
+                      edo_read(self->io, self->buffer, 1)); // the driver has the stream registered
         assert_int_equal(n, -ETIMEDOUT);
         fd_write_all(self->peer, "ab", 2);
         assert_int_equal(send(self->peer, "c", 1, MSG_OOB), 1);

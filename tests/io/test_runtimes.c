@@ -143,7 +143,7 @@ test(runtime_ends_under_read)
     edo_runtime *runtime = new_runtime();
     assert_int_equal(edo_block_on(runtime, spawn_reader, .io = io, .byte = &byte, .ret = &result),
                      0);
-    assert_int_equal(result, 0); // it waits
+    assert_int_equal(result, 0); // waits now
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(result, -ECANCELED);
     runtime = new_runtime();
@@ -181,7 +181,7 @@ struct ring {
 
 static void check(bool condition)
 {
-    if (!condition) abort(); // not on cmocka's thread
+    if (!condition) abort(); // cmocka asserts work on the main thread only
 }
 
 static void pass_on(unsigned index, void *arg)

@@ -20,7 +20,7 @@ static edo_runtime *new_runtime(void)
 
 static void check(bool condition)
 {
-    if (!condition) abort(); // not on cmocka's thread
+    if (!condition) abort(); // cmocka asserts work on the main thread only
 }
 
 /* ---- the child of a fork uses its copy ---- */
@@ -157,7 +157,8 @@ test(accepts_of_two_runtimes)
         clients[i] = connect_plainly(listener);
     for (int i = 0; i < 2; i++)
         assert_int_equal(finish_within(first, tasks[i], edo_s(20)), 0);
-    n = edo_block_on(second, run_op, .op = edo_accept(listener, &conns[2])); // nothing waits there
+    n = edo_block_on(second, run_op,
+                     .op = edo_accept(listener, &conns[2])); // no accept waits in the first runtime
     assert_int_equal(n, 0);
     for (int i = 0; i < 3; i++) {
         edo_close(conns[i]);

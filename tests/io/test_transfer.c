@@ -326,7 +326,7 @@ edo_async(zero)
     edo_body {
         int64_t n;
         open_streams(self->kind, &self->reader, &self->writer);
-        edo_await(n, edo_read(self->reader, &self->byte, 0)); // although there is no input
+        edo_await(n, edo_read(self->reader, &self->byte, 0)); // ready although there is no input
         assert_int_equal(n, 0);
         edo_await(n, edo_read_exact(self->reader, &self->byte, 0));
         assert_int_equal(n, 0);

@@ -119,7 +119,7 @@ WEAK void edo__blocking_close(edo_runtime *runtime)
     (void)runtime;
 }
 
-/* ---- dumps: nobody makes one ---- */
+/* ---- dumps: not used by models ---- */
 
 WEAK void edo__dump_prepare(void) {}
 

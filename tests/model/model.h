@@ -9,7 +9,7 @@
  * The code under test is the real code, compiled with -DEDO_MODEL: base/atomic.h, base/lock.h and
  * calls to the system then lead here. All memory, also edo's own, comes from model_alloc().
  *
- * docs/internals/model.md says how it works and what it cannot see.
+ * docs/internals/model.md explains how the checker works, and its limits.
  */
 #pragma once
 

@@ -141,7 +141,7 @@ MODEL(one_kind_of_helpers,
     model_join(monitor);
     expect_one_kind();
     uint32_t made = edo__worker_total(s->runtime);
-    model_assert(made == (s->refusals ? 3 : 2)); // the first one's driver was kept for it
+    model_assert(made == (s->refusals ? 3 : 2)); // the first helper gets the kept driver
     destroy();
 }
 

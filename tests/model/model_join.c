@@ -213,7 +213,7 @@ MODEL(scope_join, "the owner of a scope goes on when the last member has ended, 
     edo_spawn_options here = { .runtime = s->here };
     int rc = edo_spawn_with(NULL, &here, owner, .first = 5);
     model_assert(rc == 0);
-    edo_turn(s->here, 0); // the member is there now
+    edo_turn(s->here, 0); // the member was polled
     int other = model_start(run_there, NULL);
     run_out(s->here);
     model_join(other);

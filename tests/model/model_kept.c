@@ -43,7 +43,7 @@ static edo_poll yielder_poll(edo_future *future, edo_cx *cx)
 {
     struct yielder *self = (struct yielder *)(void *)future;
     edo_plain_write(&s->polls);
-    if (!s->polls++ && !s->task) start_others(cx->task); // it is the root
+    if (!s->polls++ && !s->task) start_others(cx->task); // this task is the root
     future->result = 7;
     if (edo_cx_fate(cx) != EDO_LIVE) {
         edo_plain_read(&s->cause);

@@ -2,7 +2,7 @@
  */
 #include "model/model.h"
 
-/* Two locations and four results, set anew for every execution. */
+/* Two locations and four results, reset for every execution. */
 static struct {
     uint32_t x, y, z;
     unsigned a, b, c, d;

@@ -140,7 +140,7 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     model_join(monitor);
     bool stuck = edo_load_relaxed(&s->worker->stuck);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
-    edo_store_figure(&s->worker->beat, 2); // the poll has ended, and its turn
+    edo_store_figure(&s->worker->beat, 2); // poll and turn have ended
     edo_store_figure(&s->worker->turns, 1);
     inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
@@ -282,7 +282,7 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
     int owner = model_start(end_turn, NULL);
     edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
     model_join(owner);
-    edo__monitor_unmark_long(s->worker); // its next turn
+    edo__monitor_unmark_long(s->worker); // the worker begins its next turn
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }

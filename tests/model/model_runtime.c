@@ -127,7 +127,7 @@ MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
     set_up();
     s->waker = edo_task_waker(s->task);
     edo_waker_ref(s->waker);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int first = model_start(tell, NULL), second = model_start(wake_only, NULL);
     model_join(second);
     model_assert(turn_to_end() == 7);
@@ -420,7 +420,7 @@ MODEL(destroy_against_wake,
 {
     set_up();
     s->waker = edo_task_waker(s->task);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int other = model_start(wake_only, NULL);
     edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->runtime) == 0);

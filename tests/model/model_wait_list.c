@@ -144,7 +144,7 @@ MODEL(wait_cancel_against_wake,
       "a cancelled waiter has taken what it was handed, or nothing at all")
 {
     set_up(1, false);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int putter = model_start(put_one, NULL);
     int canceller = model_start(cancel_first, NULL);
     while (!edo_task_is_done(s->first))

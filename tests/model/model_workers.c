@@ -1115,7 +1115,7 @@ MODEL(timer_again, "a timer that has fired is armed anew, also for later")
 {
     arm(2, 2);
     s->later = 4 * (int64_t)LIMIT;
-    fire_first(0); // its poll waits again
+    fire_first(0); // the task waits again
     model_assert(s->polls == 2);
     fake_now = s->later;
     int helper = model_start(second_fires_first, NULL);

@@ -263,7 +263,7 @@ static void listen_without_descriptors(void *arg)
 {
     edo_listener *listener;
     (void)arg;
-    assert_int_equal(edo_wait(edo_yield()), 0); // the thread's runtime has its descriptors
+    assert_int_equal(edo_wait(edo_yield()), 0); // edo_wait() has its descriptors from now on
     int last = dup(STDERR_FILENO);
     close(last);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)last, (rlim_t)last });
@@ -310,7 +310,7 @@ test(bad_sockets)
 {
     edo_listener *listener = NULL;
     int fds[2], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // it does not listen
+    assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // a socket that does not listen
     close(fd);
     assert_int_equal(edo_listener_from_fd(fd, &listener), -EBADF);
     assert_int_equal(edo_listener_from_fd(-1, &listener), -EBADF);

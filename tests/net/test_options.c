@@ -213,7 +213,7 @@ static void keep_packets_from(int raw, int family, uint16_t port)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), // the length of the IP header
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),  // the port behind it
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),  // the port behind the IP header
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
         BPF_STMT(BPF_RET | BPF_K, 0),

@@ -125,7 +125,7 @@ test(one_for_one)
     assert_int_equal(
         edo_spawn_with(&task, &options, accepts, .listener = share.listener, .count = 1), 0);
     while (turn_runtime(runtime, 0))
-        continue; // it waits
+        continue; // waits now
     connect_crowd(share.listener, clients);
     while (!edo_task_is_done(task))
         turn_runtime(runtime, edo_ms(1));

@@ -259,7 +259,7 @@ clean_test(rooms_among_jobs)
     assert_int_equal(stats_of(pool).waiting, 2 * PRODUCERS);
     edo_task_cancel(producers[1]);
     assert_int_equal(result_of(runtime, producers[1]), -ECANCELED);
-    edo_task_cancel(queued); // its place goes to the first producer
+    edo_task_cancel(queued); // the freed place goes to the first producer
     assert_int_equal(result_of(runtime, queued), -ECANCELED);
     assert_int_equal(result_of(runtime, producers[0]), 1);
     gate_open(&g);

@@ -26,7 +26,7 @@ clean_test(driver_by_default)
     unsetenv("EDO_DRIVER");
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
-    setenv("EDO_DRIVER", "", 1); // as if it were not set
+    setenv("EDO_DRIVER", "", 1); // counts as not set
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
     unsetenv("EDO_DRIVER");

@@ -440,7 +440,7 @@ drain_test(limits_that_are_far_off)
         continue;
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(ended, 1);
-    assert_int_equal(cleaned_up, CLEAN_UP_STEPS); // it was not aborted
+    assert_int_equal(cleaned_up, CLEAN_UP_STEPS); // the clean-up was not aborted
 }
 
 /* ---- tasks that cannot be ended: in a child, because they leak ---- */
@@ -478,10 +478,12 @@ edo_async(never_looks)
     }
 }
 
-static const edo_config impatient = { .name = "mine",
-                                      .drain_limit = 2000000,
-                                      .abort_limit = 200000000,   // a busy machine is slow
-                                      .stall_limit = EDO_NEVER }; // its report is logged, too
+static const edo_config impatient = {
+    .name = "mine",
+    .drain_limit = 2000000,
+    .abort_limit = 200000000, // a busy machine is slow
+    .stall_limit = EDO_NEVER
+}; // a stall report would be logged, too
 
 static void give_up(void *arg)
 {

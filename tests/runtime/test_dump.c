@@ -93,7 +93,7 @@ async_test(looks_at_another, flag flag; edo_task *task;)
         expect(&t, "\n  its thread is in\n    ", 1);
         expect(&t, "task 'outer' #", 1);
         expect(&t, " waits, last polled 1500 ms ago, ", 1);
-        expect(&t, "looks_at_another' #", 1); // once, although it is in the registry as well
+        expect(&t, "looks_at_another' #", 1); // once, although also in the registry
         assert_false(edo_current_task()->state & EDO__WANTED); // no inspection will come
         text_free(&t);
         flag_set(&self->flag);

@@ -162,7 +162,7 @@ edo_async(served_soon)
             rc = edo_spawn(&self->task, reader, .io = self->io, .ret_yields = &self->after);
             assert_int_equal(rc, 0);
             edo_await(rc, edo_yield());
-            edo_await(rc, edo_yield()); // it waits
+            edo_await(rc, edo_yield()); // waits now
             self->before = yields;
             assert_int_equal(write(self->pair[1], "x", 1), 1);
             edo_await(rc, edo_join(self->task));

@@ -119,7 +119,7 @@ static void wake_sink(unsigned index, void *arg)
         __atomic_sub_fetch(&sink.wanted, 1, __ATOMIC_RELEASE);
         edo_wake(waker); // the last wake, on any thread, must not be lost
     }
-    edo_wake(waker); // perhaps after its end
+    edo_wake(waker); // perhaps after the task's end
 }
 
 clean_test(woken_by_many)

@@ -80,7 +80,7 @@ static void make_inherited(void)
     assert_int_equal(
         edo_spawn_with(&inherited.waiter, &options, wait_for_flag, .flag = &inherited.flag), 0);
     for (int i = 0; i < 3; i++)
-        assert_true(edo_turn(inherited.runtime, 0) >= 0); // all of them wait
+        assert_true(edo_turn(inherited.runtime, 0) >= 0); // all tasks wait now
 }
 
 /* Checks that the parent's runtime still works, and ends it. */
@@ -251,7 +251,8 @@ static void live_inside(void *arg)
 {
     edo_task *task;
     (void)arg;
-    assert_int_equal(edo_spawn(&task, answer, .result = 0), -ESTALE); // the parent's
+    assert_int_equal(edo_spawn(&task, answer, .result = 0),
+                     -ESTALE); // the current runtime is the parent's
     use_own();
     assert_int_equal(edo_wait(edo_sleep(1)), 0);
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);

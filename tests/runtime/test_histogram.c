@@ -94,7 +94,7 @@ test(refused)
         { .scale = EDO_HISTOGRAM_LOG, .steps = 2048 },
         { .scale = EDO_HISTOGRAM_LOG, .min = -1 },
         { .scale = EDO_HISTOGRAM_LOG, .min = 10, .max = 9 },
-        { .scale = EDO_HISTOGRAM_LOG, .buckets = 10 }, // it needs more
+        { .scale = EDO_HISTOGRAM_LOG, .buckets = 10 }, // too few buckets
     };
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         edo__scale scale = { 0 };

@@ -195,7 +195,7 @@ test(large_frames)
     log_release();
 }
 
-/* ---- whole programs: in a child, for they write to stderr ---- */
+/* ---- whole programs: in a child, because they write to stderr ---- */
 
 static void run_program(void *arg)
 {

@@ -1,4 +1,4 @@
-/* The counters of a current-thread runtime: each counts what it says. edo-test: ct */
+/* The counters of a current-thread runtime: each counts its own events. edo-test: ct */
 #include "runtime/metrics.h"
 
 #include <string.h>

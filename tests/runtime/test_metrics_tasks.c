@@ -20,7 +20,7 @@ clean_test(polls_and_times)
     int64_t start = edo__sys_now();
     turn_all(runtime);
     int64_t wall = edo__sys_now() - start;
-    m = read_task(task); // also after its end
+    m = read_task(task); // also after the task's end
     assert_int_equal(m.polls, 3);
     assert_int_equal(m.wakes, 0); // a yield is no wake
     assert_in_range(m.busy, edo_ms(3), wall);

@@ -19,7 +19,7 @@ static void use_one_processor(void)
         cpu++;
     CPU_ZERO(&set);
     CPU_SET((size_t)cpu, &set);
-    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0); // threads inherit it
+    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0); // inherited by threads
 }
 
 static bool set_class(int class, int priority)

@@ -67,7 +67,7 @@ clean_test(inside_and_outside)
     assert_int_equal(edo_block_on(runtime, look_around, .runtime = runtime), 0);
     assert_null(edo_current_runtime());
     assert_null(edo_current_task());
-    assert_int_equal(edo_block_on(runtime, answer, .result = 3), 3); // it goes on
+    assert_int_equal(edo_block_on(runtime, answer, .result = 3), 3); // the runtime still works
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 

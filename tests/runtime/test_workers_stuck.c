@@ -435,7 +435,7 @@ clean_test(the_culprit_is_named)
     };
     log_capture();
     open_world(&w, &config);
-    join(&w, start_spinner(&w, 0, NULL)); // until it is reported
+    join(&w, start_spinner(&w, 0, NULL)); // ends when the stall is reported
     close_world(&w);
     assert_int_equal(t.calls, 1);
     assert_string_equal(t.runtime, "named");

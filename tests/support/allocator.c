@@ -26,7 +26,7 @@ static struct {
     uint64_t calls;
     uint64_t until_failure; // allocations until one fails, including it; 0: none fails
     bool keeps_failing, has_failed;
-} state; // atomic, all of it
+} state; // all members are atomic
 
 #define load(member)         __atomic_load_n(&state.member, __ATOMIC_RELAXED)
 #define store(member, value) __atomic_store_n(&state.member, (value), __ATOMIC_RELAXED)

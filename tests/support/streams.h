@@ -62,7 +62,7 @@ bool fd_is_open(int fd);
  * queue has room. */
 int open_client(void);
 void connect_client(int client, const edo_listener *listener);
-int connect_plainly(const edo_listener *listener); // both
+int connect_plainly(const edo_listener *listener); // opens and connects
 
 /* Whether the runtime of this thread has that driver. */
 bool driver_is(const char *name);

@@ -168,7 +168,7 @@ edo_async(leaves_handles)
         assert_int_equal(edo_spawn(&self->ret_tasks[2], answer, .after = 1), 0);
         edo_await(rc, edo_join(self->joined));
         edo_await(rc, edo_sleep(edo_ms(1)));
-        edo_detach(self->detached); // it has ended
+        edo_detach(self->detached); // the task has ended
         edo_return(rc);
     }
 }

@@ -2,7 +2,7 @@
  * the shield are not covered; an abort passes. */
 #include "task/probe.h"
 
-/* ---- what a shield covers ---- */
+/* ---- futures covered by a shield ---- */
 
 struct cleans_up {
     edo_frame();

@@ -84,12 +84,12 @@ static uint64_t inspect(uint64_t *state)
     return edo__state_inspect(state);
 }
 
-static uint64_t release_idle(uint64_t *state) // it was idle when it was taken
+static uint64_t release_idle(uint64_t *state) // idle before the inspection
 {
     return edo__state_release(state, IDLE);
 }
 
-static uint64_t release_queued(uint64_t *state) // it was queued
+static uint64_t release_queued(uint64_t *state) // queued before the inspection
 {
     return edo__state_release(state, QUEUED);
 }
@@ -210,7 +210,7 @@ test(a_wanted_one_is_let_go_until_it_is_looked_at)
 
 enum {
     ROUNDS = 1000,
-    POLLERS = 2, // as workers that steal
+    POLLERS = 2, // like workers that steal
     WAKERS = 2,
     INSPECTORS = 1,
     JOINERS = 1,

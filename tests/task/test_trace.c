@@ -447,7 +447,7 @@ static void look_for_a_while(void *context, const edo_trace_line *line)
     enum { A_WHILE = 100 };
     append_trace_line(context, line);
     if (line->depth > 0) return;
-    edo_task_cancel(stage.task); // wakes it
+    edo_task_cancel(stage.task); // wakes the task
     for (unsigned before = turns(); turns() - before < A_WHILE;)
         sched_yield();
     assert_false(edo_task_is_done(stage.task));

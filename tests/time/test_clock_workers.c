@@ -334,7 +334,7 @@ static int pause_clock(bool unused)
     return edo_clock_pause();
 }
 
-/* Only the change of the clock ends the nap: nothing else wakes a worker. */
+/* Only the change of the clock ends the nap: no other wake comes. */
 static void expect_end_by(int (*change)(bool), bool starts_paused)
 {
     edo_task *task;

@@ -198,7 +198,7 @@ async_test(sleep_cancelled, edo_task *task; unsigned i;)
             assert_int_equal(rc, 0);
             rc = edo_spawn(&self->task, nap, .duration = far_off[self->i]);
             assert_int_equal(rc, 0);
-            edo_await(rc, edo_yield()); // it sleeps now
+            edo_await(rc, edo_yield()); // the task sleeps now
             edo_task_cancel(self->task);
             edo_await(rc, edo_join(self->task));
             assert_int_equal(rc, -ECANCELED);
@@ -215,7 +215,8 @@ async_test(sleep_over_when_cancelled, edo_task *task;)
         int64_t rc;
         rc = edo_spawn(&self->task, nap, .duration = edo_s(1));
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_sleep(edo_s(1))); // the nap's deadline is not later: it is ready too
+        edo_await(rc,
+                  edo_sleep(edo_s(1))); // the nap's deadline is not later, so the nap is ready too
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_true(rc == edo_s(1));
@@ -260,13 +261,13 @@ edo_async(ends_armed)
 test(ends_with_its_timer_armed)
 {
     enum { TASKS = 50 };
-    test_allocator_install(); // spoils memory that is given back
+    test_allocator_install(); // fills freed memory with garbage
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime };
     for (int i = 0; i < TASKS; i++)
         assert_int_equal(edo_spawn_with(NULL, &options, ends_armed, .limit = edo_us(i * 50)), 0);
     assert_true(edo_block_on(runtime, nap, .duration = edo_us(TASKS * 50)) >= 0);
-    while (turn_runtime(runtime, 0)) // until workers have come to all of them
+    while (turn_runtime(runtime, 0)) // until workers have ended all of them
         continue;
     assert_int_equal(edo_runtime_task_count(runtime), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

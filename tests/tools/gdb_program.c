@@ -120,7 +120,7 @@ static void fill(edo_runtime *workers, edo_runtime *alone)
     while (sem_wait(&entered) < 0)
         continue;
     started(edo_spawn_with(&task, &there, inner));
-    edo_task_cancel(task); // it has not begun
+    edo_task_cancel(task); // a task that has not begun
     edo_detach(task);
 }
 

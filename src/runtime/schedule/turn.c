@@ -374,7 +374,7 @@ static void fire(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     edo__fire_timers(worker, worker);
     if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
-    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // no other worker fires them
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // no other worker fires their timers
         edo__fire_timers(worker, runtime->workers[i]);
 }
 

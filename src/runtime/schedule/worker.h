@@ -122,7 +122,7 @@ typedef struct edo__worker {
     edo__wheel wheel;
     edo__lock turn_lock;           // held during turns of the driver, if is_shared
     edo_atomic(edo_task *) inject; // stack of tasks that others woke for this worker
-    edo_atomic(uint64_t) handed;   // tasks pushed there, and taken from there
+    edo_atomic(uint64_t) handed;   // tasks pushed to and taken from `inject`
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // counters of the closed driver; the runtime's driver_lock
     edo_atomic(uint32_t) park;
