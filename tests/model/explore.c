@@ -19,8 +19,8 @@
 
 typedef struct choice {
     bool is_thread;
-    uint16_t taken, count;                  // of a value
-    uint32_t enabled, wanted, done, asleep; // of a thread: sets by number
+    uint16_t taken, count;                  // choice of a value
+    uint32_t enabled, wanted, done, asleep; // choice of a thread: bit sets by thread number
     step next[MODEL_THREADS];               // announced step of each thread
     uint16_t made[MODEL_THREADS];           // number of steps made by each
     int preemptions, last;                  // before this choice

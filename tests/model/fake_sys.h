@@ -31,7 +31,7 @@ void fake_wait_readable(edo_runtime *runtime);
 /* Has the start of threads fail. A model that sets it also clears it. */
 extern bool fake_no_threads;
 
-/* The driver of every name. */
+/* The driver that the fake finds under every name. */
 extern const struct edo_driver_ops *fake_driver_ops;
 
 /* Number of unparks in this execution. */

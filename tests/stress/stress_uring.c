@@ -95,7 +95,7 @@ static void open_listener(place *p)
     insist(edo_listener_from_fd(fd, &p->listener) == 0);
 }
 
-/* Held. */
+/* Under `holding`. */
 static void be_open(place *p, test_random *random)
 {
     if (is_stream(p) && !p->io) {
@@ -248,7 +248,7 @@ static void work(unsigned worker, test_random *random)
 
 /* ---- meddlers ---- */
 
-/* Held. Full buffers take nothing. */
+/* Under `holding`. Full buffers take nothing. */
 static void send_some(place *p, size_t size)
 {
     unsigned char bytes[CHUNK];
@@ -258,7 +258,7 @@ static void send_some(place *p, size_t size)
     if (n > 0) p->sent += (uint64_t)n;
 }
 
-/* Held. A full backlog takes nothing. */
+/* Under `holding`. A full backlog takes nothing. */
 static void connect_once(const place *p)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -89,9 +89,10 @@ test(wait_itself_is_denied)
     long enter = SYS_io_uring_enter;
 #ifdef SYS_epoll_wait
     long wait = SYS_epoll_wait;
-    expect_abort(sleep_under_filter, &wait, "edo: epoll_wait: .*cannot wait");
+    expect_abort(sleep_under_filter, &wait, "edo: epoll_wait: .*can no longer wait");
 #endif
-    if (EDO_HAS_IO_URING) expect_abort(sleep_under_filter, &enter, "edo: io_uring: .*cannot wait");
+    if (EDO_HAS_IO_URING)
+        expect_abort(sleep_under_filter, &enter, "edo: io_uring: .*can no longer wait");
 }
 
 /* ---- the program closes all descriptors that it does not know ---- */
@@ -126,7 +127,7 @@ static void close_all_in_task(void *driver)
 
 test(descriptors_closed_by_task)
 {
-    expect_abort(close_all_in_task, epoll_name, "edo: epoll_wait: .*cannot wait");
+    expect_abort(close_all_in_task, epoll_name, "edo: epoll_wait: .*can no longer wait");
 }
 
 /* The worker sleeps, and could not be woken for a task. */
@@ -143,9 +144,11 @@ static void close_all_beside_worker(void *driver)
 
 test(descriptors_closed_beside_workers)
 {
-    expect_abort(close_all_beside_worker, epoll_name, "edo: eventfd: a runtime cannot be woken");
+    expect_abort(close_all_beside_worker, epoll_name,
+                 "edo: eventfd: a runtime can no longer be woken");
     if (!EDO_HAS_IO_URING) return;
-    expect_abort(close_all_beside_worker, io_uring_name, "edo: eventfd: a runtime cannot be woken");
+    expect_abort(close_all_beside_worker, io_uring_name,
+                 "edo: eventfd: a runtime can no longer be woken");
 }
 
 /* ---- a foreign loop ---- */
@@ -161,7 +164,7 @@ static void close_timer(void *driver)
 
 test(timer_of_a_foreign_loop)
 {
-    expect_abort(close_timer, epoll_name, "edo: timerfd_settime: .*cannot wait");
+    expect_abort(close_timer, epoll_name, "edo: timerfd_settime: .*can no longer wait");
     if (!EDO_HAS_IO_URING) return;
-    expect_abort(close_timer, io_uring_name, "edo: timerfd_settime: .*cannot wait");
+    expect_abort(close_timer, io_uring_name, "edo: timerfd_settime: .*can no longer wait");
 }

@@ -108,7 +108,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // by one of several threads
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // of several threads one kicks
 }
 
 /* ---- helpers ---- */

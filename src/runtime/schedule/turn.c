@@ -152,7 +152,7 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // sleeps at once: turns repeat this
+        uint32_t tries = EDO__BRIEF_TRIES;   // each turn tries again: sleep at once
         edo__worker_push_back(worker, task); // being inspected, briefly
         edo__sys_wait_briefly(&tries);
         return;
