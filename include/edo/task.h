@@ -120,7 +120,7 @@ EDO_API void edo_set_context(edo_context *context);
 EDO_API int edo_task_trace(edo_task *task, void (*visit)(void *context, const edo_trace_line *),
                            void *context);
 
-/* ---- what the macros call ---- */
+/* ---- called by the macros ---- */
 
 EDO_API EDO_MUST_USE int edo__spawn(edo_task **ret_task, const edo_spawn_options *options,
                                     const edo_site *site, const void *args);

@@ -21,7 +21,7 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
-/* Whether only the program's function is left, for which edo_run() has already waited in vain. */
+/* Whether only the program's function is left, which edo_run() has already given up. */
 static bool is_root_left_alone(const edo_runtime *runtime)
 {
     return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;

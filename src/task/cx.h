@@ -11,7 +11,7 @@ enum {
     EDO__TIMED_OUT = 4, // cancelled by a time limit
     EDO__KEPT = 8,      // in the frame's list `kept`; the line of a leaf holds edo__place_of()
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
-    EDO__RESPITE = 32,  // its limit passed in a poll without budget
+    EDO__RESPITE = 32,  // the limit of this future passed in a poll without budget
 };
 
 /* Marks of edo_cx.overdue: fates that were set by a limit alone. */
@@ -26,7 +26,7 @@ struct edo_cx {
             bool shielded;   // the polling function has a shield
             uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all four; 0 in most polls, which nothing has cancelled
+        uint32_t asked; // all four at once; 0 unless something was cancelled
     };
     bool requeue;          // queue the task again, behind the others
     int32_t budget;        // units left

@@ -1,4 +1,4 @@
-/* Polling a future: its fate, its state, what its frame keeps. */
+/* Polling a future: its fate, its state, its kept futures. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,8 +20,8 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-/* In this poll of the task the future may have had its turn, and perhaps nothing else wakes the
- * task: so it is queued again. */
+/* Requeues the task: in this poll the future may already have been polled, and perhaps no other
+ * wake comes. */
 static void ask(edo_future *future, edo_fate fate)
 {
     if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
@@ -39,7 +39,7 @@ void edo_abort(edo_future *future)
     ask(future, EDO_ABORTED);
 }
 
-/* ---- what a frame keeps: futures left over by edo_any, and open scopes ---- */
+/* ---- the frame's list `kept`: futures left by edo_any, open scopes, limits ---- */
 
 static void unkeep(edo_future **link)
 {
@@ -49,7 +49,7 @@ static void unkeep(edo_future **link)
     future->flags &= (uint8_t)~EDO__KEPT;
 }
 
-/* Only its place in the frame counts. */
+/* Whether a kept future is only a mark in the frame. */
 static bool is_marker(const edo_future *future)
 {
     return future->ops->kind == EDO_KIND_SCOPE || future->ops->kind == EDO_KIND_LIMIT;
@@ -65,10 +65,10 @@ static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo
         else
             link = &future->next;
     }
-    edo__give_limits(&frame->base, cx); // what is kept is not waited for within them
+    edo__give_limits(&frame->base, cx); // limits do not apply to kept futures
 }
 
-/* The function has returned: cancels what it kept, and waits for its end. */
+/* The function has returned: cancels its kept futures, and waits for their ends. */
 static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
@@ -88,7 +88,7 @@ static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, 
     return frame->edo_head.kept ? EDO_PENDING : EDO_READY;
 }
 
-/* The body has been polled, and the frame keeps something. */
+/* After a poll of the body, for a frame with kept futures. */
 static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx *cx, edo_poll poll)
 {
     struct edo_any_frame *frame = frame_of(future);
@@ -100,7 +100,7 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
-/* Its fields are those of another future when its owner wrote over it. */
+/* A kept future that was overwritten has the members of another future. */
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
@@ -130,7 +130,7 @@ static void check_home(edo_future *future)
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
-/* A limit alone ends the future, which remembers it: its function passes on that one has passed. */
+/* A future that ends because of a limit alone notes that: its function passes it on. */
 static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx *cx)
 {
     bool covered = future->flags & EDO__COVERED;
@@ -138,13 +138,13 @@ static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx 
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
 }
 
-/* Fates that a function hands down: `bare` to those that it polled before its shield, `fate` to the
- * rest. Returns: what the future was handed. */
+/* Takes the fate passed on by the polling function: `bare` if the future was first polled before the
+ * shield, else `fate`. Returns: the fate passed on. */
 static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
     edo_fate given = future->flags & EDO__COVERED ? cx->fate : cx->bare;
-    edo__raise_fate(future, given); // a fate that was seen stays
+    edo__raise_fate(future, given); // a fate is sticky
     return given;
 }
 
@@ -175,7 +175,7 @@ static __attribute__((noinline)) edo_poll poll_function(edo_future *future, edo_
     return poll_async(future, cx);
 }
 
-/* A user's own combinator is a leaf that polls others: its fate is theirs. */
+/* A user's own combinator is a leaf that polls other futures: it passes its fate on to them. */
 static edo_poll poll_leaf(edo_future *future, edo_cx *cx)
 {
     cx->fate = cx->bare = future->fate;
@@ -194,7 +194,7 @@ static inline edo_poll settle(edo_future *future, edo_poll poll)
 
 /* ---- first polls in a cancelled function ---- */
 
-enum { MANY_REFUSALS = 64 }; // in one poll, at one place: a loop goes on in spite of them
+enum { MANY_REFUSALS = 64 }; // in one poll, at one place: so many mean a loop
 
 static __attribute__((cold)) void report_refusals(const edo_cx *cx)
 {
@@ -207,8 +207,8 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
              cx->refusals.count);
 }
 
-/* A loop builds its operation in the same place again and again. So the first place of a poll is
- * counted, and not those of many branches that end. */
+/* A loop builds its operation at the same place again and again. So only the first place of a poll
+ * is counted; many branches that each end once are not. */
 static void note_refusal(const edo_future *future, edo_cx *cx)
 {
     if (cx->refusals.polls != cx->polls) {
@@ -222,8 +222,9 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
     if (++cx->refusals.count == many) report_refusals(cx);
 }
 
-/* An operation that begins too late. Without budget it stays new, so that whatever becomes ready
- * until the next poll does not change the answer. Not inlined: other polls need no room for it. */
+/* Answers for an operation that is first polled in a cancelled function. Without budget it stays new,
+ * so that events until the next poll do not change the answer. Not inlined: other polls need no stack
+ * for it. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
 {
@@ -261,8 +262,8 @@ static __attribute__((noinline)) edo_poll poll_asked(edo_future *future, edo_cx 
     return settle(future, poll);
 }
 
-/* If nothing was asked, neither of the future nor of those that poll it, there is nothing to
- * bring down: the usual case, and the short way. */
+/* The usual case takes the short path: neither the future nor a polling function was requested to
+ * end, so no fate has to be passed on. */
 edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
 {
     if (future->state == EDO_DONE) return EDO_READY;
@@ -271,7 +272,7 @@ edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
     if (future->ops->kind != EDO_KIND_ASYNC) return settle(future, future->ops->poll(future, cx));
     check_home(future);
     edo_poll poll = poll_async(future, cx);
-    cx->asked = 0; // the function may have shielded itself
+    cx->asked = 0; // the function may have set a shield
     return settle(future, poll);
 }
 
@@ -281,7 +282,7 @@ void edo__shield(edo_future *function, edo_cx *cx)
     edo__give_fates(function, cx);
 }
 
-/* ---- what a poll is given ---- */
+/* ---- the context of a poll ---- */
 
 edo_fate edo_cx_fate(const edo_cx *cx)
 {

@@ -225,8 +225,7 @@ static scope_op *scope_op_of(const edo_op *op)
     return (scope_op *)(uintptr_t)op;
 }
 
-/* Whether another operation waits: a scope serves one waiter at a time. An operation that was woken
- * is that waiter. */
+/* Whether a new operation finds another one waiting: a scope serves one waiter at a time. */
 static bool is_taken(edo_scope *scope, const edo_op *op)
 {
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE &&
@@ -392,5 +391,5 @@ void edo__scope_leave(edo_future *future)
     edo__lock_take(&scope->lock);
     if (scope->count) abort_with_names(scope);
     edo__lock_give(&scope->lock);
-    drop_ended(scope); // without the lock: no member is left to take it
+    drop_ended(scope); // without the lock: there are no members any more
 }

@@ -38,7 +38,7 @@ test(busy_while_memory_is_in_use)
     assert_int_not_equal(edo_memory_in_use(), 0);
     assert_int_equal(edo_set_allocator(&(edo_allocator){ null_alloc, null_free, NULL }), -EBUSY);
     assert_int_equal(edo_set_allocator(NULL), -EBUSY);
-    assert_int_equal(edo_runtime_destroy(runtime), 0); // with the hooks that it was made with
+    assert_int_equal(edo_runtime_destroy(runtime), 0); // uses the hooks of its creation
     assert_int_equal(edo_memory_in_use(), 0);
     assert_int_equal(edo_set_allocator(NULL), 0);
 }

@@ -9,9 +9,9 @@
 
 enum {
     SLABS = 4,
-    MANY = SLABS * EDO__SLAB_SIZE / EDO__HEAP_GRAIN, // more blocks than so many slabs hold
+    MANY = SLABS * EDO__SLAB_SIZE / EDO__HEAP_GRAIN, // more blocks than SLABS slabs hold
     SIZE = 256,
-    PER_SLAB = EDO__SLAB_SIZE / SIZE - 1, // the header takes less than one block's room
+    PER_SLAB = EDO__SLAB_SIZE / SIZE - 1, // the slab's header takes less than one block
 };
 
 static int set_up(void **state)
@@ -53,7 +53,7 @@ heap_test(blocks_of_every_size)
         fill_pattern(blocks[size], size, size, 0);
     }
     for (size_t size = 1; size <= SIZES; size++)
-        assert_true(is_pattern(blocks[size], size, size, 0)); // none lies in another
+        assert_true(is_pattern(blocks[size], size, size, 0)); // no block overlaps another
     for (size_t size = 1; size <= SIZES; size++)
         edo__heap_free(heap, blocks[size]);
     edo__heap_close(heap);
@@ -128,7 +128,7 @@ heap_test(full_slab_is_used_again)
 /* ---- other threads ---- */
 
 struct share {
-    edo__heap *mine; // of the thread that frees
+    edo__heap *mine; // heap of the freeing thread
     void **blocks;
     size_t count;
 };
@@ -173,7 +173,7 @@ heap_test(orphans_stay_valid)
         assert_true(is_pattern(blocks[i], 1 + i * (EDO__HEAP_MAX - 1) / COUNT, i, 0));
         edo__heap_free(NULL, blocks[i]);
     }
-    assert_int_equal(test_allocator_live_count(), 0); // all of it went with the last block
+    assert_int_equal(test_allocator_live_count(), 0); // the last free released all memory
 }
 
 heap_test(remote_frees_before_close_count)
@@ -182,7 +182,7 @@ heap_test(remote_frees_before_close_count)
     edo__heap *heap = make_heap();
     blocks[0] = edo__heap_alloc(heap, SIZE);
     blocks[1] = edo__heap_alloc(heap, SIZE);
-    edo__heap_free(NULL, blocks[0]); // waits on the stack, which nobody empties before the close
+    edo__heap_free(NULL, blocks[0]); // stays on the remote stack until the close
     edo__heap_close(heap);
     assert_int_not_equal(test_allocator_live_count(), 0);
     edo__heap_free(NULL, blocks[1]);
@@ -211,14 +211,14 @@ test(without_memory)
     assert_int_equal(failures, 1 + 2); // the heap, and two slabs
 }
 
-/* ---- all at once: owners that allocate and leave, and threads that free what they are handed ----
+/* ---- all at once: owners allocate and leave, other threads free their blocks ----
  */
 
 enum {
     OWNERS = 2,
     FREERS = 2,
     THREADS = OWNERS + FREERS,
-    GENERATIONS = 20, // heaps that an owner makes and leaves
+    GENERATIONS = 20, // heaps made and left by each owner
     BLOCKS = 400,     // per generation
     MAILBOX = 64,
 };
@@ -235,7 +235,8 @@ static void check_and_free(edo__heap *mine, void *block)
     edo__heap_free(mine, block);
 }
 
-/* Leaves the block to a freer, and ends the one that lay there before itself. */
+/* Puts the block into a mailbox slot for a freeing thread, and frees the block that was in the
+ * slot. */
 static void hand_over(edo__heap *mine, void *block, test_random *random)
 {
     void **slot = &mailbox.slots[test_random_below(random, MAILBOX)];

@@ -11,7 +11,7 @@ enum { THREADS = 4, ROUNDS = 20000, CHILD_PATIENCE = 30 };
 
 static struct guarded {
     edo__lock lock;
-    uint64_t low, high; // the lock's: always alike
+    uint64_t low, high; // guarded by the lock; always equal
 } guarded;
 
 static void count_up(unsigned index, void *arg)
@@ -20,7 +20,7 @@ static void count_up(unsigned index, void *arg)
     for (unsigned i = 0; i < ROUNDS; i++) {
         edo__lock_take(&guarded.lock);
         guarded.low++;
-        if (i % THREADS == index) sched_yield(); // so that the others meet a lock that is taken
+        if (i % THREADS == index) sched_yield(); // so that other threads find the lock taken
         guarded.high++;
         edo__lock_give(&guarded.lock);
     }
@@ -44,7 +44,7 @@ test(free_again_after_use)
     assert_int_equal(lock, 0);
 }
 
-/* Two threads hand a turn to and fro; each sleeps in the lock while the other has it. */
+/* Two threads take turns; each sleeps in the lock while the other holds it. */
 static struct {
     edo__lock lock;
     unsigned turn;
@@ -77,7 +77,8 @@ static void take_locks_of_the_parent(void *arg)
 {
     (void)arg;
     alarm(CHILD_PATIENCE);
-    for (unsigned round = 0; round < 2; round++) { // the second time they are the child's own
+    for (unsigned round = 0; round < 2;
+         round++) { // in the second round the locks belong to the child
         edo__lock_take(&guarded.lock);
         guarded.low++;
         edo__lock_give(&guarded.lock);
@@ -86,7 +87,7 @@ static void take_locks_of_the_parent(void *arg)
     edo__lock_give(&game.lock);
     assert_int_equal(guarded.low, 2);
     assert_int_equal(guarded.lock, 0);
-#ifndef __SANITIZE_THREAD__ // in such a child it has no new threads
+#ifndef __SANITIZE_THREAD__ // ThreadSanitizer: no new threads in the child of a fork
     run_threads(THREADS, count_up, NULL);
 #endif
 }
@@ -99,13 +100,13 @@ static void sleep_for_lock(unsigned index, void *arg)
         edo__lock_give(&game.lock);
         return;
     }
-    while ((edo_load_relaxed(&game.lock) & 1) == 0) // until the other one sleeps
+    while ((edo_load_relaxed(&game.lock) & 1) == 0) // until the other thread sleeps
         sched_yield();
     expect_success_in_child(take_locks_of_the_parent, NULL);
     edo__lock_give(&game.lock);
 }
 
-/* Their holder is not in the child: one lock is taken, at the other somebody sleeps. */
+/* Locks whose holder does not exist in the child: one is taken, the other also has a sleeper. */
 test(locks_of_a_parent)
 {
     assert_true(edo__sys_fork_generation() > 0);

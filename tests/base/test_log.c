@@ -61,7 +61,7 @@ static void log_each_level(void *wanted)
     else
         unsetenv("EDO_LOG");
     edo_set_log(note, NULL);
-    edo_set_log(NULL, NULL); // NULL sets the default back
+    edo_set_log(NULL, NULL); // NULL restores the default
     edo__log(EDO_LOG_ERROR, "one");
     edo__log(EDO_LOG_WARN, "two");
     edo__log(EDO_LOG_INFO, "three");
@@ -92,9 +92,9 @@ test(levels_on_stderr)
     expect_shown("debug", LINE_1 LINE_2 LINE_3 LINE_4);
 }
 
-/* ---- a stderr that nobody reads ---- */
+/* ---- a stderr without a reader ---- */
 
-enum { CHILD_PATIENCE = 30 }; // seconds, until one that hangs is ended
+enum { CHILD_PATIENCE = 30 }; // seconds until a hanging child is killed
 
 /* Returns: the end to read from. */
 static int make_stderr_full(void)
@@ -104,7 +104,7 @@ static int make_stderr_full(void)
     alarm(CHILD_PATIENCE);
     assert_int_equal(pipe(fds), 0);
     dup2(fds[1], STDERR_FILENO);
-    fcntl(fds[1], F_SETFL, O_NONBLOCK); // of the open file, for the moment
+    fcntl(fds[1], F_SETFL, O_NONBLOCK); // flag of the open file, for a moment
     while (write(fds[1], page, sizeof page) > 0)
         continue;
     fcntl(fds[1], F_SETFL, 0);
@@ -133,7 +133,7 @@ static void log_to_full(void *arg)
     assert_true(read(fd, text, sizeof text - 1) > 0);
     assert_string_equal(text, "edo: warn: 2 lines were dropped: stderr was full\n"
                               "edo: error: one\nedo: error: two\n");
-    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); // it is shared
+    assert_int_equal(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0); // the open file is shared
 }
 
 static void abort_with_full(void *arg)
@@ -164,7 +164,7 @@ static void change_the_environment(void *arg)
     (void)arg;
     unsetenv("EDO_LOG");
     edo__log(EDO_LOG_INFO, "one");
-    setenv("EDO_LOG", "info", 1); // not read again: the program may be changing it
+    setenv("EDO_LOG", "info", 1); // not read again: the program may change the environment
     edo__log(EDO_LOG_INFO, "two");
     edo__log_read_environment(); // as edo_runtime_create() does
     edo__log(EDO_LOG_INFO, "three");

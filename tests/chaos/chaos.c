@@ -1,6 +1,6 @@
-/* The chaos driver. Every source has a shadow in each chaos driver that it was used with: a source
- * of the inner epoll driver's on the same descriptor. An operation that is driven gets a seat there
- * and is parked:
+/* The chaos driver. For each source that it has served, a chaos driver has a shadow: a source of
+ * the inner epoll driver, on the same descriptor. An operation that is driven gets a seat in the
+ * shadow, and is parked:
  *
  *     drive: parked, held back ----------------------------> HELD
  *     HELD ---- turn: due, and the inner driver is done ---> the task is woken, the seat is gone
@@ -30,7 +30,7 @@ typedef struct chaos {
     chaos_options options;
     uint64_t random;  // splitmix64
     uint32_t started; // operations so far
-    bool is_watched;  // its descriptor was asked for
+    bool is_watched;  // fd() was called
     edo__node held;   // seats
     edo_atomic(bool) has_woken;
     edo__node shadows;
@@ -39,11 +39,11 @@ typedef struct chaos {
 typedef enum seat_state { NEW, HELD, INSIDE } seat_state;
 
 typedef struct chaos_seat {
-    edo_user_wakeable waker; // what the inner driver wakes
+    edo_user_wakeable waker; // woken by the inner driver
     struct chaos_shadow *shadow;
-    edo__node mine; // among those of the shadow
+    edo__node mine; // in the shadow's list
     edo__node held;
-    edo_op inner; // what the inner driver is given
+    edo_op inner; // operation for the inner driver
     edo_op *op;
     seat_state state;
     bool is_cancelling, is_to_fail;
@@ -54,10 +54,10 @@ typedef struct chaos_seat {
 typedef struct chaos_shadow {
     edo__source source;
     edo__source *outer;
-    struct chaos_shadow *next; // of the same source, in another driver
-    bool is_visit;             // for one operation, on a source that another kind of driver has
+    struct chaos_shadow *next; // shadow of the same source in another driver
+    bool is_visit;             // serves one operation, on a source of another kind of driver
     chaos *driver;
-    edo__node mine; // among those of the driver
+    edo__node mine; // in the driver's list
     edo__node seats;
 } chaos_shadow;
 
@@ -91,8 +91,9 @@ static void hold(chaos_seat *seat)
     seat->state = HELD;
 }
 
-/* The inner driver says that the descriptor may be ready. By the thread that turns it, under the
- * lock of the inner source, which others take under ours: so the rest comes behind the turn. */
+/* The inner driver reports that the descriptor may be ready. This runs on the turning thread, under
+ * the lock of the inner source, which other threads take under the chaos lock. So it only sets a
+ * flag, and the rest follows after the turn. */
 static void on_inner_wake(edo_user_wakeable *waker)
 {
     chaos_seat *woken = edo__container(waker, chaos_seat, waker);
@@ -100,8 +101,8 @@ static void on_inner_wake(edo_user_wakeable *waker)
     edo_store_release(&woken->shadow->driver->has_woken, true);
 }
 
-/* The operation may have been cancelled by another thread, and the seat be another one's: then that
- * is tried in vain. */
+/* Another thread may have cancelled the operation, and the seat may belong to another operation by
+ * now, which is then tried in vain. */
 static void hold_woken(chaos *driver)
 {
     if (!edo_swap_acquire(&driver->has_woken, false)) return;
@@ -123,7 +124,7 @@ static uint64_t limited(const chaos *driver, uint64_t length)
     return limit && limit < length ? limit : length;
 }
 
-/* The first byte of several buffers is a plain write. */
+/* A writev of several buffers becomes a plain write of the first byte. */
 static void limit_vector(const chaos *driver, edo_op *inner)
 {
     const edo_slice *vector = inner->data;
@@ -163,7 +164,7 @@ static void release_shadow(edo__source *source)
     free(edo__container(source, chaos_shadow, source));
 }
 
-/* The list begins in the source, whose driver is that of the first one. */
+/* The list of shadows begins in source->extra; source->driver is the driver of the first shadow. */
 static void set_shadows(edo__source *source, chaos_shadow *first)
 {
     source->extra = first;
@@ -192,7 +193,7 @@ static chaos_shadow *add_shadow(chaos *driver, edo__source *source)
     return made;
 }
 
-/* The stream may have been used with another runtime, whose driver is of another kind. */
+/* Whether the source is registered with a driver of another kind, of another runtime. */
 static bool is_foreign(const edo__source *source)
 {
     return source->driver && source->driver->ops != &chaos_driver;
@@ -223,7 +224,8 @@ static void unlink_shadow(chaos_shadow *shadow)
     set_shadows(shadow->outer, first);
 }
 
-/* The inner driver may still have an event for the shadow, so it frees it if it knows it. */
+/* Frees a shadow. If the inner driver has the shadow registered, it may still have an event for it,
+ * and so does the freeing. */
 static void drop_shadow(chaos_shadow *shadow)
 {
     edo_driver *inner = shadow->driver->inner;
@@ -263,7 +265,7 @@ static chaos_seat *add_seat(chaos_shadow *shadow, edo_op *op)
     return seat;
 }
 
-/* The operation has its result. */
+/* Frees the seat of an operation that has its result. */
 static void drop_seat(chaos_seat *seat)
 {
     chaos_shadow *shadow = seat->shadow;
@@ -273,7 +275,7 @@ static void drop_seat(chaos_seat *seat)
     if (shadow->is_visit) drop_shadow(shadow);
 }
 
-/* The seat of an operation that is parked. */
+/* The seat of a parked operation. */
 static chaos_seat *seat_of(chaos *driver, const edo_op *op)
 {
     edo__list_each(&driver->shadows, node) {
@@ -286,7 +288,7 @@ static chaos_seat *seat_of(chaos *driver, const edo_op *op)
     abort();
 }
 
-/* A foreign loop may be asleep, or the worker whose driver it is. */
+/* Unparks, because a foreign loop or the driver's worker may be asleep. */
 static void hold_now(chaos_seat *seat)
 {
     chaos *driver = seat->shadow->driver;
@@ -321,7 +323,7 @@ static edo_poll chaos_drive(edo_driver *base, edo__source *source, edo_op *op, e
     return poll;
 }
 
-/* It is woken with its result only. */
+/* A woken operation always has its result. */
 static edo_poll chaos_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     (void)base;
@@ -355,8 +357,7 @@ static edo_poll chaos_cancel(edo_driver *base, edo__source *source, edo_op *op, 
 
 /* ---- completing ---- */
 
-/* A cancelled call may have been made before the cancellation came. Nothing of the inner driver's is
- * left then. */
+/* Ends a cancelled seat, sometimes as if the call had been made before the cancellation. */
 static edo_poll end_cancelled(chaos_seat *seat)
 {
     bool was_late = random_below(seat->shadow->driver, 2);
@@ -384,7 +385,7 @@ static edo_wakeable *wake_for_nothing(chaos_seat *seat)
     return is_percent(driver, driver->options.spurious) ? edo__wake_prepare(seat->op->waker) : NULL;
 }
 
-/* One turn of a seat that is held back. */
+/* One turn of a HELD seat. */
 static edo_wakeable *step(chaos_seat *seat, edo__wakes *wakes)
 {
     if (seat->turns_left > 0) {
@@ -402,7 +403,7 @@ static edo_wakeable *step(chaos_seat *seat, edo__wakes *wakes)
     return NULL;
 }
 
-/* Returns: how many were looked at. */
+/* Steps all seats. Returns: their number. */
 static int step_all(chaos *driver)
 {
     int count = 0;
@@ -431,7 +432,8 @@ static bool holds_any(chaos *driver)
     return any;
 }
 
-/* What it holds counts as found: neither the thread nor a test clock's time passes meanwhile. */
+/* Held operations count as events: so neither the thread sleeps nor a test clock advances
+ * meanwhile. */
 static int chaos_turn(edo_driver *base, int64_t timeout)
 {
     chaos *driver = chaos_of(base);
@@ -471,7 +473,7 @@ static void read_options(chaos *driver, const char *argument)
     if (rc < 0) {
         fprintf(stderr, "chaos: bad options: EDO_DRIVER=chaos:%s EDO_CHAOS=%s\n", argument,
                 getenv("EDO_CHAOS"));
-        abort(); // a runtime would go on with epoll
+        abort(); // otherwise the runtime would fall back to epoll
     }
     chaos_options_announce(&driver->options);
     driver->random = driver->options.seed;

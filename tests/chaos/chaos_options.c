@@ -1,4 +1,4 @@
-/* Options as text, and their print when a program fails. */
+/* Options as text, printed when a program fails. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -67,7 +67,7 @@ int chaos_options_parse(const char *text, chaos_options *options)
     return 0;
 }
 
-/* ---- telling them ---- */
+/* ---- printing them ---- */
 
 static char announcement[128]; // written once
 static pthread_once_t announce_once = PTHREAD_ONCE_INIT;
@@ -75,7 +75,7 @@ static pthread_once_t announce_once = PTHREAD_ONCE_INIT;
 static void tell(void)
 {
     ssize_t n = write(STDERR_FILENO, announcement, strlen(announcement));
-    (void)n; // there is nobody else to tell
+    (void)n; // an error of this write is ignored
 }
 
 static void on_exit_status(int status, void *arg)
@@ -84,7 +84,7 @@ static void on_exit_status(int status, void *arg)
     if (status != 0) tell();
 }
 
-/* It was reset when it was taken. */
+/* The signal's handler was reset (SA_RESETHAND), so the signal can be raised again. */
 static void on_abort(int number)
 {
     tell();

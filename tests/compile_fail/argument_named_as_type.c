@@ -1,5 +1,5 @@
 // expect: ok
-/* An argument may have the name of its type; see tests/lint/args_name.c for where that ends. */
+/* An argument may have the name of its type; tests/lint/args_name.c shows the limit of that. */
 #include <edo/edo.h>
 
 typedef struct room room;

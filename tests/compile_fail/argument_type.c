@@ -1,6 +1,6 @@
 // expect-gcc: incompatible pointer type
 // expect-clang: incompatible pointer types
-/* ... and their types. */
+/* Arguments are checked for their types. */
 #include <edo/edo.h>
 
 struct f {

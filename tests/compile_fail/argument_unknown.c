@@ -1,6 +1,6 @@
 // expect-gcc: has no member named 'addres'
 // expect-clang: field designator 'addres' does not refer to any field
-/* Arguments go by name, and the compiler knows them. */
+/* Arguments are passed by name, and the compiler checks the names. */
 #include <edo/edo.h>
 
 struct f {

@@ -1,5 +1,5 @@
 // expect: ok
-/* Near misses: it is named, or boxed, or spawned. */
+/* Near misses: the callee is named, or boxed, or spawned. */
 #include <edo/edo.h>
 
 struct g {

@@ -1,6 +1,6 @@
 // expect-gcc: no more alignment than that
 // expect-clang: no more alignment than that
-/* A member that wants more alignment than malloc gives would not get it. */
+/* A frame member with a larger alignment than malloc provides. */
 #include <edo/edo.h>
 
 struct vector {

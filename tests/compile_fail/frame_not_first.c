@@ -1,6 +1,6 @@
 // expect-gcc: error: static assertion failed: "edo_frame.. is not the first member of struct f"
 // expect-clang: error: .*edo_frame.. is not the first member of struct f
-/* The head of a frame lies elsewhere than its users look for it. */
+/* A frame whose head is not its first member. */
 #include <edo/edo.h>
 
 struct f {

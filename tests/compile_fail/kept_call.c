@@ -1,7 +1,7 @@
 // expect-gcc: 'first' may be used uninitialized
 // levels-gcc: -O2
 // expect-clang: warning: variable 'first' may be uninitialized
-/* A result that is kept while another is awaited: calls and limits are awaits as well. */
+/* A local result that is used after a further await; calls and limits are awaits as well. */
 #include <edo/edo.h>
 
 struct g {

@@ -1,5 +1,6 @@
 // expect: ok
-/* Near misses: what lives across an await is in the frame, and scratch is set anew behind each. */
+/* Near misses: values that live across an await are in the frame, and locals are set again after
+ * each. */
 #include <edo/edo.h>
 
 struct g {

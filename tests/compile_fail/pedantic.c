@@ -1,7 +1,7 @@
 // expect: ok
 // flags-gcc: -Wpedantic
 // flags-clang: -Wpedantic
-/* Every public header and every macro, as a program that wants no extension uses them. */
+/* Every public header and every macro, in a program compiled with -Wpedantic. */
 #include <edo/async.h>
 #include <edo/base.h>
 #include <edo/blocking.h>

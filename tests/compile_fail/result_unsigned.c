@@ -1,6 +1,6 @@
 // expect-gcc: error: .*the result is negative on error: ."n." is to be of a signed type
 // expect-clang: error: .*the result is negative on error: ."n." is to be of a signed type
-/* An error would be a large number. */
+/* In an unsigned variable an error would be a large number. */
 #include <edo/edo.h>
 
 struct f {

@@ -1,6 +1,6 @@
 // expect-gcc: error: .*the result is negative on error: ."n." is to be of a signed type
 // expect-clang: error: .*the result is negative on error: ."n." is to be of a signed type
-/* The same of the first failure. */
+/* The same for the failure of edo_try_all(). */
 #include <edo/edo.h>
 
 struct f {

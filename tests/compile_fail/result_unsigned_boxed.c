@@ -1,6 +1,6 @@
 // expect-gcc: error: .*the result is negative on error: ."n." is to be of a signed type
 // expect-clang: error: .*the result is negative on error: ."n." is to be of a signed type
-/* The same of a call on the heap. */
+/* The same for the result of edo_call_boxed(). */
 #include <edo/edo.h>
 
 struct f {

@@ -1,6 +1,6 @@
 // expect-gcc: error: .*the result is negative on error: ."n." is to be of a signed type
 // expect-clang: error: .*the result is negative on error: ."n." is to be of a signed type
-/* The same of a choice, which may be -ECANCELED. */
+/* The same for the choice of edo_select(), which may be -ECANCELED. */
 #include <edo/edo.h>
 
 struct f {

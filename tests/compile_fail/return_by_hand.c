@@ -1,6 +1,6 @@
 // expect-gcc: error: incompatible types when returning.*edo__end_with_edo_return
 // expect-clang: error: returning .* from a function with incompatible result type 'edo__end_with_edo_return'
-/* A result that is returned as an ordinary function does, and would not be stored. */
+/* A plain return of a result, which would not be stored in the future. */
 #include <edo/edo.h>
 
 struct f {

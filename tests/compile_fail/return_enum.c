@@ -1,6 +1,6 @@
 // expect-gcc: error: incompatible types when returning.*edo__end_with_edo_return
 // expect-clang: error: returning .* from a function with incompatible result type 'edo__end_with_edo_return'
-/* The same for what a poll function returns. */
+/* The same for an edo_poll. */
 #include <edo/edo.h>
 
 struct f {

@@ -2,7 +2,7 @@
 // expect-clang: error: non-void function does not return a value
 // flags-gcc: -Wno-error
 // flags-clang: -Wno-error
-/* To fall off the end is an error also where warnings are none: the header's pragma says so. */
+/* Falling off the end is an error even without -Werror, by a pragma of the header. */
 #include <edo/edo.h>
 
 struct f {

@@ -2,7 +2,7 @@
 // expect-clang: error: non-void function does not return a value in all control paths
 // flags-gcc: -Wno-error
 // flags-clang: -Wno-error
-/* On one path only. */
+/* A return that is missing on one path only. */
 #include <edo/edo.h>
 
 struct f {

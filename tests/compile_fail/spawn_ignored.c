@@ -1,6 +1,6 @@
 // expect-gcc: (?s)('edo__spawn'.*){3}'edo__spawn_on'.*('edo__scope_spawn'.*){2}'edo__spawn_blocking'
 // expect-clang: (?s)(ignoring return value of function.*){7}
-/* A spawn that failed has started nothing, and its arguments are still the caller's. */
+/* A spawn whose result is not checked: after a failure the arguments are still the caller's. */
 #include <edo/edo.h>
 
 struct f {

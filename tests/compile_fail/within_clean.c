@@ -1,5 +1,5 @@
 // expect: ok
-// What a block sets may be used behind it: a compiler sees that it always runs.
+// Variables set in the block may be used after it: compilers see that the block always runs.
 #include <edo/edo.h>
 
 struct f {

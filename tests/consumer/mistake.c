@@ -1,4 +1,4 @@
-/* What users' builds must refuse, with edo installed: see MISTAKE in CMakeLists.txt. */
+/* Mistakes that users' builds must reject, with edo installed: see MISTAKE in CMakeLists.txt. */
 #include <edo/edo.h>
 
 struct wrong {
@@ -16,7 +16,7 @@ edo_async(wrong)
 #endif
         edo_await(rc, edo_yield());
 #if MISTAKE_kept
-        rc += kept[1]; // -O0, and an array: no compiler says a word
+        rc += kept[1]; // an array, at -O0: no compiler warns
 #endif
         (void)kept;
         edo_return(rc);

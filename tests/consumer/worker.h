@@ -1,4 +1,4 @@
-/* An async function that is written in C and used from C and C++. */
+/* An async function written in C, used from C and C++. */
 #pragma once
 
 #include <edo/edo.h>

@@ -1,4 +1,5 @@
-/* What the tests of the io_uring driver share: runtimes on it, listeners, and a thread that turns one. */
+/* Helpers for tests of the io_uring driver: runtimes on the driver, listeners, and a thread that
+ * turns a runtime. */
 #pragma once
 
 #include "support/streams.h"
@@ -37,7 +38,7 @@ static inline const struct edo__ring *ring_of(const edo_runtime *runtime)
     return &edo__uring_of(runtime->workers[0]->driver)->ring;
 }
 
-/* Skips the test where the kernel lacks something optional. */
+/* Skips the test on kernels that lack an optional feature. */
 static inline void need(bool (*is_there)(const struct edo__ring *ring))
 {
     edo_runtime *runtime = new_ring();
@@ -67,7 +68,7 @@ static inline edo__source *source_of(edo_listener *listener)
     return (edo__source *)(void *)listener;
 }
 
-/* Connects, and says which one it is. */
+/* Connects, and sends a number that identifies the connection. */
 static inline int connect_as(edo_listener *listener, unsigned number)
 {
     int fd = connect_plainly(listener);
@@ -111,7 +112,7 @@ edo_async(listen_once)
     }
 }
 
-/* ---- a thread with a runtime of its own, turned until it is told to stop ---- */
+/* ---- a thread that turns a runtime until it is stopped ---- */
 
 static inline void insist_at(bool condition, int line)
 {
@@ -125,7 +126,7 @@ typedef struct other_thread {
     pthread_t thread;
     sem_t ready;
     edo_runtime *runtime;
-    edo_listener *listener; // a listener that its ring serves, or NULL
+    edo_listener *listener; // listener served by the thread's ring, or NULL
     uint32_t stopped;       // atomic
 } other_thread;
 
@@ -140,7 +141,7 @@ static inline void *turn_on(void *arg)
     return NULL;
 }
 
-/* The runtime is made by this thread and turned by the other one. */
+/* The runtime is made by this thread, and turned by the other. */
 static inline void start_other(other_thread *other)
 {
     *other = (other_thread){ .runtime = edo_runtime_ref(new_ring()) };
@@ -166,8 +167,8 @@ static inline void stop_other(other_thread *other)
 {
     edo_store_release(&other->stopped, 1);
     edo_spawn_options options = { .runtime = other->runtime };
-    int rc = edo_spawn_with(NULL, &options, nothing); // wakes it
-    assert_true(rc == 0 || rc == -ESHUTDOWN);         // unless something else did
+    int rc = edo_spawn_with(NULL, &options, nothing); // wakes the thread
+    assert_true(rc == 0 || rc == -ESHUTDOWN);         // unless the runtime has already ended
     assert_int_equal(pthread_join(other->thread, NULL), 0);
     edo_runtime_unref(other->runtime);
     sem_destroy(&other->ready);

@@ -1,4 +1,4 @@
-/* edo-test: once. The chaos driver itself: its options, and that it does what they say. */
+/* edo-test: once. The chaos driver itself: its options and their effects. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ test(good_options)
     assert_int_equal(options.spurious, 50);
     assert_int_equal(options.fault_at, 12);
     assert_int_equal(options.fault, ECONNRESET);
-    assert_int_equal(options.seed, 7); // what is not named stays
+    assert_int_equal(options.seed, 7); // options that are not named keep their values
 }
 
 test(bad_options)
@@ -73,7 +73,7 @@ test(announcement)
     expect_abort(run_with, (char[]){ "chaos:loud=1" }, "chaos: bad options: .*loud=1");
 }
 
-/* ---- what it does ---- */
+/* ---- effects ---- */
 
 static void run_on(const char *driver, const edo_site *site)
 {
@@ -123,7 +123,7 @@ test(bytes)
     run_test_on("chaos:bytes=3", moves_three);
 }
 
-/* Nothing is ready at once, and the order of two that are ready is by chance. */
+/* No operation is ready at once, and the order of two ready ones is random. */
 struct order {
     edo_frame();
     edo_args();
@@ -162,7 +162,7 @@ edo_async(order)
     }
 }
 
-/* A cancelled read that could succeed does so now and then. */
+/* A cancelled read with input sometimes succeeds. */
 struct late_success {
     edo_frame();
     edo_args();
@@ -181,7 +181,7 @@ edo_async(late_success)
         for (self->round = 0; self->round < 100; self->round++) {
             fd_write_all(self->peer, "x", 1);
             self->op = edo_read(self->io, &self->byte, 1);
-            n = edo_poll_future(&self->op.base, cx); // so that it is in flight
+            n = edo_poll_future(&self->op.base, cx); // puts the read in flight
             assert_int_equal(n, EDO_PENDING);
             edo_cancel(&self->op.base);
             edo_await_on(n, &self->op.base);
@@ -201,7 +201,7 @@ test(lateness)
     run_test_on("chaos:late=5", late_success);
 }
 
-/* The clock of a test stands still while something is held back. */
+/* The test clock stands still while an operation is held back. */
 struct clock_waits {
     edo_frame();
     edo_args();
@@ -270,7 +270,7 @@ edo_async(spurious)
         self->counter = (struct count_polls){ .base.ops = &count_polls_ops, .inner = &self->op };
         edo_await_on(n, &self->counter.base);
         assert_int_equal(n, 1);
-        assert_true(self->counter.polls > 2); // one to begin, one to end, and those for nothing
+        assert_true(self->counter.polls > 2); // the first poll, the last, and spurious ones
         edo_close(self->io);
         close(self->peer);
         edo_return(0);
@@ -282,7 +282,7 @@ test(spurious)
     run_test_on("chaos:late=40,spurious=100", spurious);
 }
 
-/* A foreign loop finds its descriptor readable while something is held back. */
+/* A foreign loop finds the descriptor readable while an operation is held back. */
 struct read_one {
     edo_frame();
     edo_args(edo_io *io; bool *done;);

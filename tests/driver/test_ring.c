@@ -1,5 +1,5 @@
 /* edo-test: once. The raw io_uring layer on the running kernel, with every set of flags that
- * drivers ask for. tests/driver/test_ring_kernels.c has the kernels that lack something. */
+ * drivers use. tests/driver/test_ring_kernels.c plays kernels that lack features. */
 #include "support/support.h"
 
 #include <arpa/inet.h>
@@ -28,7 +28,7 @@
 #define TAG_OTHER    2U
 #define ARRAY_LEN(a) (sizeof(a) / sizeof(a)[0])
 
-/* The set of flags under test; the whole group of tests runs once for each. */
+/* The set of flags under test; all tests run once for each set. */
 struct setup {
     const char *name;
     unsigned flags;
@@ -77,7 +77,7 @@ static int drop_fixture(void **state)
     fixture(make_fixture, drop_fixture)                                                            \
     test(name)
 
-/* An entry with a tag, to be filled in. */
+/* A new SQE with a tag. */
 static struct io_uring_sqe *entry(struct edo__ring *ring, uint64_t tag)
 {
     struct io_uring_sqe *sqe = edo__ring_sqe(ring);
@@ -93,7 +93,7 @@ static void add_nops(struct edo__ring *ring, unsigned from, unsigned count)
         edo__sqe_nop(entry(ring, from + i));
 }
 
-/* What a completion says. */
+/* Tag, result and flags of a completion. */
 struct outcome {
     uint64_t tag;
     int result;
@@ -127,7 +127,7 @@ static void expect_nothing(struct edo__ring *ring)
     assert_int_equal(edo__ring_ready(ring), 0);
 }
 
-/* Takes the results of an operation and of its cancellation, in whatever order they come. */
+/* Takes the results of an operation and of its cancellation, in either order. */
 static void next_two(struct edo__ring *ring, int *ret_op, int *ret_other)
 {
     int *results[] = { NULL, ret_op, ret_other }; // by tag
@@ -150,8 +150,8 @@ static int64_t now_ns(void)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* Takes everything that is there, checks that it is tagged `from`, `from + 1` and so on, and
- * answers how many it was. */
+/* Takes all available completions, checks that their tags are `from`, `from + 1`, ..., and answers
+ * their number. */
 static unsigned take_in_order(struct edo__ring *ring, unsigned from)
 {
     struct io_uring_cqe *first;
@@ -175,7 +175,7 @@ with_ring(batch_beyond_the_queue)
     assert_int_equal(ring->sq_mask + 1, ENTRIES);
     assert_true(count <= ring->cq_mask + 1);
     add_nops(ring, 0, count);
-    assert_int_equal(edo__ring_pending(ring), 1); // three full queues went by themselves
+    assert_int_equal(edo__ring_pending(ring), 1); // three full queues were submitted automatically
     assert_int_equal(ring->enters, 3);
     assert_int_equal(edo__ring_enter(ring, count, NO_LIMIT), 0);
     assert_int_equal(edo__ring_pending(ring), 0);
@@ -184,7 +184,7 @@ with_ring(batch_beyond_the_queue)
     expect_nothing(ring);
 }
 
-/* Odd batches, so that the queues' ends lie everywhere in them. */
+/* Batches of odd sizes, so that the queues wrap around at all positions. */
 with_ring(wrap_around)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
@@ -203,11 +203,11 @@ with_ring(entries_are_zeroed)
 
     add_nops(ring, TAG_OP, ENTRIES);
     assert_int_equal(edo__ring_submit(ring), 0);
-    for (unsigned i = 0; i < ENTRIES; i++) // each was used, with a tag that is not 0
+    for (unsigned i = 0; i < ENTRIES; i++) // each SQE was used before, with a tag other than 0
         assert_memory_equal(edo__ring_sqe(ring), &zeroed, sizeof zeroed);
 }
 
-/* Submits ten times what the CQ holds before the first completion is taken. */
+/* Submits ten times as many operations as the CQ holds, before it takes a completion. */
 static unsigned overflow(struct edo__ring *ring)
 {
     unsigned count = 10 * (ring->cq_mask + 1);
@@ -246,7 +246,7 @@ with_ring(overflow_with_waiting)
     expect_nothing(ring);
 }
 
-/* Entries are prepared and submitted while the kernel holds completions back. */
+/* SQEs are prepared and submitted while the kernel holds completions back. */
 with_ring(submitting_while_overflown)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
@@ -290,13 +290,14 @@ with_ring(idle_turn_makes_no_system_call)
     assert_int_equal(ring->enters, 0);
     add_nops(ring, 0, 2);
     assert_int_equal(edo__ring_submit(ring), 0);
-    assert_int_equal(edo__ring_enter(ring, 2, NO_LIMIT), 0); // both are there already
+    assert_int_equal(edo__ring_enter(ring, 2, NO_LIMIT),
+                     0); // both completions have already arrived
     assert_int_equal(ring->enters, 1);
     assert_int_equal(take_in_order(ring, 0), 2);
 }
 
-/* A turn that does not wait brings in what has happened, also where the kernel defers its work
- * until it is called, which the flag must then show. */
+/* A turn without a wait fetches finished operations. If the kernel defers its work until a call,
+ * the flag must show that work. */
 with_ring(deferred_work_is_flagged)
 {
     struct fixture *f = *state;
@@ -351,7 +352,7 @@ with_ring(recv_and_send)
     edo__sqe_recv(entry(ring, TAG_OP), f->pair[0], buf, sizeof buf, 0);
     expect(ring, TAG_OP, 0);
     edo__sqe_send(entry(ring, TAG_OP), f->pair[0], "edo", 3, 0);
-    expect(ring, TAG_OP, -EPIPE); // SIGPIPE would have ended us
+    expect(ring, TAG_OP, -EPIPE); // SIGPIPE would have killed the process
     f->pair[1] = -1;
 }
 
@@ -393,7 +394,7 @@ with_ring(read_and_write)
     assert_memory_equal(tail, "mida", 4);
 }
 
-/* The offset "where the file stands" moves with each operation. */
+/* The file's position, used as offset, moves with each operation. */
 with_ring(file_position)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
@@ -503,7 +504,8 @@ with_ring(cancel_of_a_pending_recv)
     assert_int_equal(received, -ECANCELED);
     assert_int_equal(cancelled, 0);
     assert_int_equal(write(f->pair[1], "x", 1), 1);
-    assert_int_equal(read(f->pair[0], &got, 1), 1); // the cancelled one has left it there
+    assert_int_equal(read(f->pair[0], &got, 1),
+                     1); // the cancelled operation has not taken the byte
 }
 
 with_ring(cancel_in_the_same_batch)
@@ -520,7 +522,7 @@ with_ring(cancel_in_the_same_batch)
     assert_int_equal(cancelled, 0);
 }
 
-/* The operation was done before the cancellation came: both say so, and nothing is lost. */
+/* The operation was done before the cancellation: both completions show it, and no byte is lost. */
 with_ring(cancel_loses_the_race)
 {
     struct fixture *f = *state;
@@ -537,8 +539,8 @@ with_ring(cancel_loses_the_race)
     assert_int_equal(cancelled, -ENOENT);
 }
 
-/* Data and cancellation come together. Who wins is the kernel's affair; either nothing was read and
- * the byte is still there, or it was read and the result says so. */
+/* Data and cancellation come together, and the kernel decides which wins. Either nothing was read
+ * and the byte is still there, or it was read and the result is 1. */
 with_ring(cancel_races_with_data)
 {
     struct fixture *f = *state;
@@ -592,7 +594,7 @@ with_ring(poll)
     close(fd);
 }
 
-/* The driver's bell: each ring is seen, although nobody reads the counter in between. */
+/* A multishot poll on an eventfd: each write completes it, although the counter is never read. */
 with_ring(multishot_poll)
 {
     struct edo__ring *ring = &((struct fixture *)*state)->ring;
@@ -622,7 +624,7 @@ static void on_signal(int number)
     (void)number;
 }
 
-/* Signals a thread until it says that its wait has ended. */
+/* Signals a thread again and again until its wait has ended. */
 struct pesterer {
     pthread_t victim;
     int stop; // eventfd
@@ -657,7 +659,7 @@ with_ring(signal_ends_a_wait)
     close(p.stop);
 }
 
-/* What another thread finds when it enters the ring. */
+/* Result of another thread that enters the ring. */
 static void *enter_from_thread(void *arg)
 {
     struct edo__ring *ring = arg;
@@ -684,7 +686,7 @@ with_ring(entering_from_another_thread)
     result = in_thread(enter_from_thread, ring);
     if ((ring->setup_flags & IORING_SETUP_SINGLE_ISSUER) != 0) {
         assert_int_equal(result, -EEXIST);
-        assert_int_equal(edo__ring_pending(ring), 1); // the owner can still submit it
+        assert_int_equal(edo__ring_pending(ring), 1); // the owner can still submit the SQE
     } else {
         assert_int_equal(result, 0);
         assert_int_equal(edo__ring_ready(ring), 1);
@@ -719,7 +721,7 @@ test(enabling_in_another_thread)
     assert_int_equal(in_thread(enable_and_use, &ring), 0);
 }
 
-/* In the child: 0 if the ring's memory is not there and the descriptor goes. */
+/* In the child: 0 if the ring's memory is not mapped and the descriptor is closed. */
 static int check_child(struct edo__ring *ring)
 {
     int fd = ring->fd;

@@ -1,7 +1,7 @@
-/* edo-test: once. The raw io_uring layer on kernels that lack something.
+/* edo-test: once. The raw io_uring layer on kernels that lack features.
  *
- * A seccomp filter hands this thread's io_uring system calls to a second thread, the stand-in for
- * the kernel, which answers them or lets them through as the test at hand says. */
+ * A seccomp filter passes this thread's io_uring system calls to a second thread, the stand-in for
+ * the kernel. As the test demands, the stand-in answers a call or lets it through. */
 #include "support/support.h"
 
 #include <errno.h>
@@ -26,18 +26,18 @@
 
 #define REGISTER_RING_FDS 20U // IORING_REGISTER_RING_FDS, which older headers lack
 
-/* The kernel that is being played. All zero: the real one. */
+/* The simulated kernel. All zero: the real one. */
 struct kernel {
-    unsigned unknown_flags;    // io_uring_setup refuses them with EINVAL
-    int setup_error;           // what io_uring_setup answers
-    unsigned missing_features; // cut from what io_uring_setup reports
-    int probe_error;           // what IORING_REGISTER_PROBE answers
-    int missing_op;            // what IORING_REGISTER_PROBE leaves out
-    int register_fd_error;     // what IORING_REGISTER_RING_FDS answers
-    int submit_error;          // what an io_uring_enter that submits answers ...
-    int submit_errors;         // ... so many times
-    unsigned submit_max;       // how many entries it takes at once; 0: all
-    unsigned waited_for;       // the number that the last io_uring_enter wanted to wait for
+    unsigned unknown_flags;    // flags that io_uring_setup refuses with EINVAL
+    int setup_error;           // error of io_uring_setup
+    unsigned missing_features; // features removed from the report of io_uring_setup
+    int probe_error;           // error of IORING_REGISTER_PROBE
+    int missing_op;            // operation missing from IORING_REGISTER_PROBE
+    int register_fd_error;     // error of IORING_REGISTER_RING_FDS
+    int submit_error;          // error of an io_uring_enter that submits ...
+    int submit_errors;         // ... and number of such errors
+    unsigned submit_max;       // most SQEs per call; 0: all
+    unsigned waited_for;       // completions that the last io_uring_enter waited for
 };
 
 static struct kernel played;
@@ -61,7 +61,7 @@ static unsigned last_waited_for(void)
     return count;
 }
 
-/* Memory of the caller, touched from outside as a kernel does. */
+/* Copies into memory of the caller, as a kernel does. */
 static void copy_in(void *to, uint64_t from, size_t size)
 {
     struct iovec local = { to, size };
@@ -78,7 +78,7 @@ static void copy_out(uint64_t to, void *from, size_t size)
     (void)syscall(__NR_process_vm_writev, getpid(), &local, 1UL, &remote, 1UL, 0UL);
 }
 
-/* The result of a played system call, or THROUGH for the real one. */
+/* Result of a simulated system call, or THROUGH for the real call. */
 #define THROUGH INT64_MAX
 
 static int64_t play_setup(const struct kernel *k, const struct seccomp_data *call)
@@ -150,8 +150,8 @@ static int64_t play_call(const struct seccomp_data *call)
     return result;
 }
 
-/* The stand-in; runs until the process ends. When the kernel has interrupted the call for work of
- * its own, it makes it once more: that is answered as before, for it counts once. */
+/* The stand-in; runs until the process ends. The kernel repeats a call that it has interrupted for
+ * work of its own; the repeated call gets the same answer, and counts once. */
 static void *stand_in(void *arg)
 {
     struct seccomp_data unanswered = { .nr = -1 };
@@ -177,7 +177,7 @@ static void *stand_in(void *arg)
     return NULL;
 }
 
-/* Puts the filter on the calling thread; answers the stand-in's descriptor, or -1. */
+/* Installs the filter on the calling thread; answers the descriptor for the stand-in, or -1. */
 static int install_filter(void)
 {
     struct sock_filter code[] = {
@@ -195,8 +195,8 @@ static int install_filter(void)
                         &program);
 }
 
-/* The stand-in must be there before the filter, which it would inherit; so it waits for the
- * descriptor. */
+/* The stand-in must be started before the filter, which it would otherwise inherit; so it waits for
+ * the descriptor. */
 static pthread_barrier_t filter_is_in;
 
 static void *start_stand_in(void *arg)
@@ -217,7 +217,7 @@ static bool start_playing(void)
     return listener >= 0;
 }
 
-/* The flags that a ring gets which wants the best, without those that are always there. */
+/* The flags that a ring gets on this kernel, without those that are always set. */
 static unsigned flags_on(struct kernel kernel, unsigned wanted)
 {
     struct edo__ring ring;
@@ -240,10 +240,10 @@ static void expect_failure(struct kernel kernel, int error, const char *reason)
     play(kernel);
     assert_int_equal(edo__ring_init(&ring, ENTRIES, EDO__RING_OWNED, &got), error);
     assert_string_equal(got, reason);
-    edo__ring_deinit(&ring); // nothing to end, and allowed
+    edo__ring_deinit(&ring); // allowed on a ring that was never set up
 }
 
-/* The reason names the call that was refused, and the error in the C library's words. */
+/* The reason names the refused call, and the error as strerror() does. */
 static void expect_refusal(struct kernel kernel, int error, const char *call)
 {
     char reason[128];
@@ -252,7 +252,7 @@ static void expect_refusal(struct kernel kernel, int error, const char *call)
     expect_failure(kernel, error, reason);
 }
 
-/* What each kernel since 5.17 does not know, newest first, and what remains. */
+/* Flags unknown to each kernel since 5.17, newest first, and the flags that remain. */
 #define UNKNOWN_6_0  IORING_SETUP_DEFER_TASKRUN
 #define UNKNOWN_5_19 (UNKNOWN_6_0 | IORING_SETUP_SINGLE_ISSUER)
 #define UNKNOWN_5_18 (UNKNOWN_5_19 | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
@@ -272,7 +272,7 @@ test(ladder_of_an_owned_ring)
                      0);
 }
 
-/* A set that was not asked for is not used, even if the kernel has it. */
+/* A set of flags that was not requested is not used, even if the kernel supports it. */
 test(ladder_of_other_rings)
 {
     assert_int_equal(flags_on((struct kernel){ 0 }, EDO__RING_SHARED), EDO__RING_SHARED);
@@ -327,7 +327,7 @@ test(missing_operations)
         expect_failure((struct kernel){ .missing_op = cases[i].op }, -EOPNOTSUPP, cases[i].reason);
 }
 
-/* POLL_FIRST has no feature bit; it came with IORING_OP_SOCKET. */
+/* POLL_FIRST has no feature bit; it was introduced with IORING_OP_SOCKET. */
 test(what_is_optional)
 {
     const int op_socket = 45;
@@ -370,9 +370,9 @@ test(without_registered_descriptor)
     edo__ring_deinit(&ring);
 }
 
-/* A kernel without SUBMIT_ALL takes a part; the rest follows without the caller's help, and the
- * wait is that of the last part. (The stand-in does the submission, so the ring is one that it may
- * enter, by its descriptor.) */
+/* A kernel without SUBMIT_ALL takes a part of the SQEs; the ring submits the rest by itself, and
+ * only the last call waits. (The stand-in makes the submission, so the ring must be one that
+ * another thread may enter.) */
 test(partial_submission)
 {
     struct edo__ring ring;
@@ -390,8 +390,8 @@ test(partial_submission)
     edo__ring_deinit(&ring);
 }
 
-/* The kernel takes nothing: a wait without limit ends all the same, after two system calls, and the
- * entries are still there. */
+/* The kernel takes no SQE: a wait without limit ends nevertheless, after two system calls, and the
+ * SQEs are still queued. */
 static void expect_starved(int error)
 {
     struct edo__ring ring;
@@ -419,7 +419,7 @@ test(starved_submission)
         expect_starved(errors[i]);
 }
 
-/* With something to reap there is no wait at all, whatever the number that was asked for. */
+/* With a completion to reap there is no wait at all, whatever wait_nr is. */
 test(starved_with_something_to_reap)
 {
     struct edo__ring ring;

@@ -1,5 +1,5 @@
-/* edo-test: once. What only the io_uring driver does: operations that the kernel keeps for a while, a
- * ring that belongs to one thread. Connections that are accepted ahead: test_uring_accept.c. */
+/* edo-test: once. Properties of the io_uring driver alone: operations that stay in the kernel for a
+ * while, a ring that belongs to one thread. For listeners see test_uring_accept.c. */
 #include "driver/rings.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 /* ---- operations that another thread polls ---- */
 
-/* Polls an operation once, and leaves it waiting. */
+/* Polls an operation once, so that it waits. */
 typedef struct begin {
     edo_future base;
     edo_op *op;
@@ -86,14 +86,14 @@ static int64_t end_on(edo_runtime *runtime, edo_op *op, ending how, int peer)
     return result;
 }
 
-/* A read that begins in the other's ring and is finished, or cancelled, from here. */
+/* A read that begins in the other thread's ring, and is finished or cancelled on this thread. */
 static void read_across(other_thread *other, edo_runtime *here, stream_kind kind, ending how)
 {
     static edo_op op;
     static char byte;
     int peer;
     sem_t begun;
-    edo_task *beginner; // its handle keeps the waker that the read has until it is polled again
+    edo_task *beginner; // its handle keeps the read's waker valid until the next poll
     edo_io *io = open_stream(kind, &peer);
     edo_spawn_options options = { .runtime = other->runtime };
     byte = 0;
@@ -126,8 +126,8 @@ test(polled_by_another_thread)
     stop_other(&other);
 }
 
-/* The wait of a pipe is over, but another was quicker: the read goes on in the ring of the runtime
- * that polls it now. */
+/* The wait of a pipe is over, but another reader has taken the byte: the read goes on in the ring
+ * of the runtime that polls it now. */
 static void lose_byte(other_thread *other, edo_runtime *here)
 {
     static edo_op op;
@@ -177,7 +177,7 @@ test(lost_to_another)
 
 /* ---- cancelling ---- */
 
-/* The kernel may cancel what nobody asked it to: that is no result. */
+/* The kernel may cancel an operation without a request: the operation then goes on. */
 struct not_asked {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -211,7 +211,8 @@ edo_async(not_asked)
 
 test_each_kind(not_asked)
 
-/* In the turn that brought the byte something else is polled first, and cancels: too late. */
+/* In the turn that fetched the byte, another task is polled first and cancels the read: too
+ * late. */
 struct cancels {
     edo_frame();
     edo_args(edo_io *io; edo_task **victim;);
@@ -270,8 +271,8 @@ edo_async(late_cancel)
 
 test_each_kind(late_cancel)
 
-/* Closed by another thread after the poll has looked whether it is, and before the operation is
- * parked, where the closer would find it. */
+/* Another thread closes the stream between the poll's check of CLOSED and the parking of the
+ * operation, where the closer would find it. */
 typedef struct too_late {
     edo_future base;
     edo__source *source;
@@ -326,7 +327,7 @@ async_test(closed_before,
     }
 }
 
-/* ---- more than the queues hold ---- */
+/* ---- more operations than the queues hold ---- */
 
 enum { WAITS = 3000 }; // the rings' queues hold 256 and 1024
 
@@ -372,8 +373,8 @@ test(more_than_the_queues_hold)
 /* ---- a kernel that takes nothing ---- */
 
 enum {
-    MORE = 300,        // operations than there are entries, all of them begun in one turn
-    INTERVAL = 100000, // polls per turn: the kernel is never asked while it is broken
+    MORE = 300,        // more operations than SQEs, all begun in one turn
+    INTERVAL = 100000, // polls per turn: no turn of the ring while it is broken
 };
 
 static struct edo__ring broken;
@@ -421,7 +422,7 @@ edo_async(no_entries)
                       .ret_number = &self->number);
         assert_int_equal(n, 0);
         for (self->i = 0; self->i < 3; self->i++)
-            edo_await(n, edo_yield()); // behind all of them, again and again
+            edo_await(n, edo_yield()); // runs after all of them, repeatedly
         mend_ring();
         settle();
 
@@ -462,7 +463,7 @@ static uint64_t calls(void)
 
 enum { MANY = 64 }; // fewer than the ring's queue holds
 
-/* A turn submits all that its tasks began, in one call. */
+/* A turn submits all operations that its tasks began, in one call. */
 async_test(one_call, edo_task *tasks[MANY]; uint64_t enters; int event, i;)
 {
     edo_body {
@@ -478,7 +479,7 @@ async_test(one_call, edo_task *tasks[MANY]; uint64_t enters; int event, i;)
         settle();
         assert_int_equal(calls() - self->enters, 1);
         settle();
-        assert_int_equal(calls() - self->enters, 1); // nothing to submit: none
+        assert_int_equal(calls() - self->enters, 1); // no call without SQEs
         fd_write_all(self->event, &(uint64_t){ 1 }, sizeof(uint64_t));
         for (self->i = 0; self->i < MANY / 2; self->i++) {
             edo_await(n, edo_join(self->tasks[self->i]));
@@ -496,7 +497,8 @@ static bool is_readable(int fd)
     return poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 0) == 1;
 }
 
-/* A kernel handles so much at a time; the descriptor stays readable until all was seen. */
+/* The kernel handles a limited amount per call; the descriptor stays readable until all of it was
+ * fetched. */
 test(descriptor_tells_the_rest)
 {
     int event = eventfd(0, EFD_NONBLOCK), seen = 0;
@@ -534,7 +536,7 @@ edo_async(know)
     }
 }
 
-/* epoll has the stream registered, and sees the event of a read that the ring has. */
+/* The stream is registered with epoll, which sees the event of a read in the ring. */
 test(events_of_epoll)
 {
     int peer;
@@ -585,7 +587,8 @@ test(second_thread)
                  "edo: io_uring: a runtime belongs to the thread that turned it first");
 }
 
-/* What was begun before the first turn by another thread: a wake and a descriptor. */
+/* Another thread turns the runtime first: a wake and a descriptor from before that turn still
+ * work. */
 static void *live(void *arg)
 {
     edo_runtime *runtime = arg;

@@ -1,8 +1,8 @@
-/* edo-test: once. Listeners on io_uring, whose ring takes the connection that an accept waits for; in
- * more than one runtime, and in the child of a fork. */
+/* edo-test: once. Listeners on io_uring: the ring accepts the connection for a waiting accept. In
+ * several runtimes, and in the child of a fork. */
 #include "driver/rings.h"
 
-/* A connection that came for an accept that was cancelled is the next one's. */
+/* A connection that arrived for a cancelled accept goes to the next accept. */
 async_test(cancelled_accept,
     edo_callees(struct accept_number callee;)
     edo_listener *listener;
@@ -33,7 +33,7 @@ async_test(cancelled_accept,
     }
 }
 
-/* The address is free when the listener is closed, although the ring was accepting on it. */
+/* The address is free once the listener is closed, although an accept was in the ring. */
 async_test(close_and_listen,
     edo_listener *listener;
     edo_io *conn;
@@ -60,7 +60,7 @@ async_test(close_and_listen,
 
 /* ---- listeners of two runtimes ---- */
 
-/* Of one thread: the second is turned and the first is not. */
+/* Two runtimes on one thread: the second is turned, the first is not. */
 test(listener_moves)
 {
     edo_listener *listener;
@@ -84,7 +84,7 @@ test(listener_moves)
         close(clients[i]);
 }
 
-/* An accept in the other thread's runtime does not hinder ours. */
+/* An accept in the other thread's runtime does not block one here. */
 test(listener_of_another_thread)
 {
     other_thread other;
@@ -99,7 +99,7 @@ test(listener_of_another_thread)
         assert_int_equal(edo_spawn_with(&task, &options, accept_number, .listener = other.listener,
                                         .ret_number = &number),
                          0);
-        edo_turn(runtime, 0); // it waits now, unless it was served
+        edo_turn(runtime, 0); // the accept waits now, unless it was served
         if (client < 0) client = connect_as(other.listener, i);
         while (!edo_task_is_done(task))
             edo_turn(runtime, EDO_NEVER);
@@ -135,7 +135,7 @@ static void accept_in_child(void *arg)
     edo_listener_close(parent->listener);
 }
 
-/* The parent's ring has nothing to do with the child's accept. */
+/* The parent's ring does not affect the child's accept. */
 test(accept_in_child)
 {
     struct child_of parent = { .runtime = new_ring() };

@@ -1,5 +1,5 @@
-/* edo-test: once. The io_uring driver of a worker: a ring that several threads use. The driver's
- * operations are called as a runtime would, without one. */
+/* edo-test: once. The io_uring driver of a worker: a ring that several threads use. The tests call
+ * the driver's functions as a runtime would, but without a runtime. */
 #include "support/chore.h"
 #include "support/streams.h"
 
@@ -27,7 +27,8 @@
 
 enum { SKIPPED = 77, ROUNDS = 200 };
 
-/* Where a filter finds how many entries a call is to submit: the low half of its second argument. */
+/* Offset, for a filter, of the number of SQEs to submit: the low half of the call's second
+ * argument. */
 #define TO_SUBMIT                                                                                  \
     (offsetof(struct seccomp_data, args[1]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 
@@ -74,7 +75,7 @@ static struct edo__ring *ring_of(edo_driver *driver)
     return &edo__uring_of(driver)->ring;
 }
 
-/* ---- a thread that turns a ring until it is told to stop ---- */
+/* ---- a thread that turns a ring until it is stopped ---- */
 
 typedef struct turner {
     pthread_t thread;
@@ -104,15 +105,15 @@ static void stop_turner(turner *self)
     insist(pthread_join(self->thread, NULL) == 0);
 }
 
-/* From here on what is prepared must be submitted by its preparer; the turner may still be on its
- * way into the kernel. */
+/* Waits until `asleep` is set. From then on, a thread that prepares SQEs must submit them; the
+ * turner may still be on its way into the kernel. */
 static void await_sleep(edo_driver *driver)
 {
     while (!edo_load_relaxed(&edo__uring_of(driver)->asleep))
         sched_yield();
 }
 
-/* ---- a task: an operation that is polled by any thread, one at a time ---- */
+/* ---- a task: an operation that any thread may poll, one at a time ---- */
 
 static void set_read(chore *self, edo_io *io)
 {
@@ -126,7 +127,7 @@ static void await_wake(chore *self)
         sched_yield();
 }
 
-/* Polls whenever it is woken, while others turn. Returns: its result. */
+/* Polls at each wake, while other threads turn. Returns: the result. */
 static int64_t finish(chore *self, edo_driver *here, bool cancelled)
 {
     while (chore_poll(self, here, cancelled) == EDO_PENDING)
@@ -134,7 +135,7 @@ static int64_t finish(chore *self, edo_driver *here, bool cancelled)
     return self->op.base.result;
 }
 
-/* The same, while nobody else turns: polls only when it is woken. */
+/* The same, and turns the ring itself: no other thread does. */
 static void finish_turning(chore *self, edo_driver *driver)
 {
     while (chore_poll(self, driver, false) == EDO_PENDING)
@@ -151,14 +152,16 @@ test(flags)
     assert_int_equal(ring_of(shared)->setup_flags & for_one, 0);
     assert_true(edo__uring_of(shared)->shared);
     assert_false(edo__uring_of(owned)->shared);
-    assert_int_equal(shared->ops->fd(shared), -EOPNOTSUPP); // workers turn it, no foreign loop
+    assert_int_equal(shared->ops->fd(shared),
+                     -EOPNOTSUPP); // for workers only, not for foreign loops
     close_driver(shared);
     close_driver(owned);
 }
 
 /* ---- preparing ---- */
 
-/* While the turner sleeps the preparer submits: else nothing would ever come. */
+/* While the turner sleeps, the thread that prepares SQEs submits them; otherwise no completion
+ * would come. */
 test(started_while_asleep)
 {
     static chore read;
@@ -184,7 +187,7 @@ test(started_while_asleep)
     close_driver(driver);
 }
 
-/* While nobody sleeps entries wait for the next turn, which submits them all in one call. */
+/* While no turner sleeps, SQEs wait for the next turn, which submits all of them in one call. */
 test(one_call)
 {
     static chore reads[20];
@@ -236,8 +239,8 @@ static void start_elsewhere(chore *what, edo_driver *driver, bool turns)
     insist(pthread_join(thread, NULL) == 0);
 }
 
-/* The thread that submitted the read has ended: the kernel may cancel it, then or when it could go
- * on, and it is tried again. */
+/* The thread that submitted the read has ended. The kernel may cancel the read then, or when the
+ * read could go on; the driver tries it again. */
 test(submitter_ends)
 {
     static chore read;
@@ -271,7 +274,8 @@ static void end_read(chore *read, edo_driver *here, edo_io *io, int peer, ending
     close(peer);
 }
 
-/* Parked in one worker's ring, whose turner sleeps, polled and cancelled by another worker. */
+/* An operation in one worker's ring, whose turner sleeps, is polled and cancelled by another
+ * worker. */
 test(ends_elsewhere)
 {
     static chore read;
@@ -304,7 +308,7 @@ typedef struct computer {
     uint32_t began; // atomic
 } computer;
 
-/* Submits, and does not come back before its operation has been completed by somebody else. */
+/* Submits an operation, and computes until another thread has handled its completion. */
 static void *compute(void *arg)
 {
     computer *self = arg;
@@ -331,7 +335,10 @@ test(served_by_helper)
             sched_yield();
         fd_write_all(peer, "b", 1);
         while (!edo_load_relaxed(&read.wakes))
-            turn(driver, i % 2 ? 0 : INT64_MAX); // it wakes us, although its submitter computes
+            turn(driver,
+                 i % 2
+                     ? 0
+                     : INT64_MAX); // the completion ends this wait, although its submitter computes
         assert_int_equal(pthread_join(thread, NULL), 0);
         assert_int_equal(finish(&read, driver, false), 1);
         edo_close(io);
@@ -365,7 +372,7 @@ static void *sleep_often(void *arg)
     return NULL;
 }
 
-/* One turn ends for each wake, whether it comes before the sleep or in it. */
+/* Each unpark ends one turn, whether it comes before the sleep or during it. */
 test(unpark)
 {
     pthread_t thread;
@@ -402,7 +409,8 @@ static edo_listener *listen_at(struct sockaddr_in *address)
     socklen_t size = sizeof *address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     insist(fd >= 0);
-    insist(bind(fd, (struct sockaddr *)address, size) == 0); // without SO_REUSEADDR: it is free
+    insist(bind(fd, (struct sockaddr *)address, size) ==
+           0); // without SO_REUSEADDR: the address is free
     insist(listen(fd, SOMAXCONN) == 0);
     insist(getsockname(fd, (struct sockaddr *)address, &size) == 0);
     insist(edo_listener_from_fd(fd, &listener) == 0);
@@ -429,7 +437,7 @@ static void set_accept(chore *self, edo_listener *listener)
     chore_set(self, source_of(listener), edo_accept(listener, &no_conn));
 }
 
-/* The accepts come to both rings, and are submitted although a turner sleeps. */
+/* Accepts go to both rings, and are submitted although a turner sleeps. */
 test(accept_elsewhere)
 {
     static chore accept;
@@ -465,7 +473,7 @@ test(accept_elsewhere)
 
 test(no_entries)
 {
-    enum { MORE = 300 }; // than the queue holds
+    enum { MORE = 300 }; // more than the queue holds
     static chore waits[MORE], accept;
     edo_io *ios[MORE];
     int peers[MORE];
@@ -480,7 +488,7 @@ test(no_entries)
         set_read(&waits[i], ios[i]);
         assert_int_equal(chore_poll(&waits[i], driver, false), EDO_PENDING);
     }
-    assert_true(chore_take_wake(&waits[MORE - 1])); // it is to try again
+    assert_true(chore_take_wake(&waits[MORE - 1])); // woken to try again
     set_accept(&accept, listener);
     assert_int_equal(chore_poll(&accept, driver, false), EDO_PENDING);
     assert_true(chore_take_wake(&accept));
@@ -506,7 +514,7 @@ test(no_entries)
     close_driver(driver);
 }
 
-/* On this thread alone, which cannot take it back. */
+/* On this thread only, and for good. */
 static void refuse_submissions(void)
 {
     struct sock_filter code[] = {
@@ -528,7 +536,8 @@ static void *start_refused(void *arg)
     return start_chore(arg);
 }
 
-/* What the kernel does not take from the preparer the turner submits, which sleeps: it is told. */
+/* The kernel does not take the SQEs from the thread that prepared them. The sleeping turner is
+ * unparked, and submits them. */
 test(refused_while_asleep)
 {
     static chore read;

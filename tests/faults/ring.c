@@ -1,6 +1,6 @@
-/* What edo asks of rings: descriptors for the rings and for the connections that they take, and the
- * kernel's memory. An accept that waits in a ring keeps the limit of descriptors that held when it
- * was submitted; so one that is to fail is submitted under a limit of none. */
+/* Requests of edo to rings: descriptors for the rings and for accepted connections, and the
+ * kernel's memory. An accept in a ring keeps the limit of descriptors that was in force when it was
+ * submitted. So an accept that has to fail is submitted under a limit of 0. */
 #include "faults/ring.h"
 
 #include <errno.h>
@@ -20,8 +20,8 @@ static long forward(long number, const long words[6])
 #include <linux/io_uring.h>
 
 enum {
-    RINGS = 64,            // at a time, by their descriptors modulo this
-    REGISTERED = 16,       // places in a thread's table of rings; the kernel's number
+    RINGS = 64,            // rings at a time, indexed by descriptor modulo RINGS
+    REGISTERED = 16,       // size of a thread's table of rings in the kernel
     REGISTER_RING_FDS = 20 // newer than some headers
 };
 
@@ -30,7 +30,7 @@ static struct ring {
     unsigned head, tail, mask, array; // offsets
     char *queue;
     const struct io_uring_sqe *entries;
-} rings[RINGS]; // of each its owner
+} rings[RINGS]; // each used by the ring's owner
 
 static _Thread_local int registered[REGISTERED];
 
@@ -89,7 +89,7 @@ static const unsigned *field(const struct ring *ring, unsigned offset)
     return (const unsigned *)(const void *)(ring->queue + offset);
 }
 
-/* Each accept among the entries that are to be submitted counts as a request. */
+/* Each accept among the SQEs to submit counts as a request. */
 static bool has_failing_accept(const struct ring *ring, unsigned count)
 {
     bool fails = false;
@@ -102,7 +102,7 @@ static bool has_failing_accept(const struct ring *ring, unsigned count)
     return fails;
 }
 
-/* The wait that follows has the old limit again. */
+/* Submits under a limit of 0; the wait that follows has the old limit again. */
 static long enter_without_descriptors(const long words[6])
 {
     struct rlimit limit, none;

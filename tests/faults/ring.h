@@ -5,11 +5,11 @@
 
 #include "faults/shim.h"
 
-/* One request of that kind (shim.c). */
+/* Counts one request. Returns: whether it fails, with errno set. (shim.c) */
 bool faults_fails(fault_kind kind);
 
 /* syscall(2). */
 long faults_ring_call(long number, const long words[6]);
 
-/* A mapping was made. */
+/* Notes a mapping that the program has made. */
 void faults_ring_mapped(int fd, off_t offset, void *memory);

@@ -1,4 +1,5 @@
-/* What stands in for the calls of symbols.txt: counts them, fails those that the plan names. */
+/* Replacements for the functions in symbols.txt: they count calls, and fail those that the plan
+ * names. */
 #include "faults/shim.h"
 
 #include <errno.h>
@@ -28,11 +29,11 @@ static struct {
     fault_kind kind;
     bool and_all_after;
     uint64_t n;
-} plan; // made while edo is not at work
+} plan; // written while edo is idle
 
 static struct requests {
     uint64_t counts[FAULT_KINDS], hits;
-} * requests; // atomic; of this process and of all that it forks
+} * requests; // atomic; of this process and all its children
 
 static faults_held held; // atomic
 
@@ -67,7 +68,7 @@ faults_held faults_held_now(void)
     return (faults_held){ load(held.blocks), load(held.threads), load(held.maps) };
 }
 
-/* One request. errno is what it fails with. */
+/* Counts one request. Returns: whether it fails, with errno set. */
 bool faults_fails(fault_kind kind)
 {
     uint64_t count = add(requests->counts[kind], 1);
@@ -113,7 +114,7 @@ static void read_plan(const char *text)
     refuse(text);
 }
 
-/* Before what else runs before main() and may use edo. */
+/* Runs before other constructors that may use edo. */
 __attribute__((constructor(101))) static void begin(void)
 {
     const char *text = getenv("EDO_FAULT");
@@ -123,7 +124,7 @@ __attribute__((constructor(101))) static void begin(void)
     requests = shared;
     if (text) {
         read_plan(text);
-        setvbuf(stdout, NULL, _IOLBF, 0); // what a run wrote before it was ended is to be seen
+        setvbuf(stdout, NULL, _IOLBF, 0); // output is not lost when the run is killed
     }
     atexit(report);
 }
@@ -191,7 +192,7 @@ int edo_faulty_pthread_key_create(pthread_key_t *ret_key, void (*destroy)(void *
     return faults_fails(FAULT_ALLOC) ? ENOMEM : pthread_key_create(ret_key, destroy);
 }
 
-/* NULL is no new value, so it always fits. */
+/* Setting NULL needs no memory, so it never fails. */
 int edo_faulty_pthread_setspecific(pthread_key_t key, const void *value)
 {
     return value && faults_fails(FAULT_ALLOC) ? ENOMEM : pthread_setspecific(key, value);
@@ -207,7 +208,7 @@ int edo_faulty_pthread_attr_init(pthread_attr_t *attributes)
     return faults_fails(FAULT_ALLOC) ? ENOMEM : pthread_attr_init(attributes);
 }
 
-/* ---- hooks: those of a test, with the plan in front ---- */
+/* ---- hooks of a test, behind the plan ---- */
 
 int edo__faulty_set_allocator(const edo_allocator *allocator); // the library's
 
@@ -229,7 +230,7 @@ int edo_set_allocator(const edo_allocator *allocator)
 {
     if (!allocator || !allocator->alloc || !allocator->free)
         return edo__faulty_set_allocator(allocator);
-    if (edo_memory_in_use()) return -EBUSY; // before the hooks in force are gone
+    if (edo_memory_in_use()) return -EBUSY; // before the current hooks are replaced
     hooks = *allocator;
     return edo__faulty_set_allocator(&(edo_allocator){ hooked_alloc, hooked_free, &hooks });
 }
@@ -246,7 +247,7 @@ int edo_faulty_socketpair(int domain, int type, int protocol, int fds[2])
     return faults_fails(FAULT_FD) ? -1 : socketpair(domain, type, protocol, fds);
 }
 
-/* A failed one leaves the connection in its queue. */
+/* A failed accept leaves the connection in the queue. */
 int edo_faulty_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
     return faults_fails(FAULT_FD) ? -1 : accept4(fd, address, size, flags);
@@ -288,7 +289,7 @@ int edo_faulty_dup(int fd)
     return faults_fails(FAULT_FD) ? -1 : dup(fd);
 }
 
-/* The third argument of what edo calls is an int, or is missing. */
+/* In edo's calls the third argument is an int, or missing. */
 int edo_faulty_fcntl(int fd, int command, ...)
 {
     va_list arguments;
@@ -317,7 +318,7 @@ int edo_faulty_open(const char *path, int flags, ...)
     return faults_fails(FAULT_FD) ? -1 : open(path, flags, mode);
 }
 
-/* The kernel takes six words, whatever it uses of them. */
+/* A system call has six argument words, used or not. */
 long edo_faulty_syscall(long number, ...)
 {
     long words[6];

@@ -1,13 +1,13 @@
-/* What fails on purpose: the n-th time that edo asks the system for something.
+/* Failures on purpose: of the n-th request that edo makes to the system.
  *
- * The tests of this folder, and those of the whole suite that script/faults runs, are linked with a
- * copy of the library whose calls go to shim.c (symbols.txt). Only edo's own calls: those of the
- * test and of other libraries are left alone.
+ * The tests of this folder, and the whole suite when script/faults runs it, are linked with a copy
+ * of the library whose calls go to shim.c (symbols.txt). Only calls of edo go there; calls of the
+ * test and of other libraries do not.
  *
  * A plan comes from faults_plan(), or from the environment: EDO_FAULT=alloc:17 fails the
  * seventeenth allocation, EDO_FAULT=fd:3+ the third descriptor and all after it.
- * EDO_FAULT_REPORT=FILE has the counts written there when the process exits. Children count with
- * their parent.
+ * EDO_FAULT_REPORT=FILE writes the counts to a file when the process exits. Requests of children
+ * are added to their parent's.
  */
 #pragma once
 
@@ -16,15 +16,15 @@
 
 typedef enum fault_kind {
     FAULT_ALLOC,  // -ENOMEM: memory of the C library, or of hooks
-    FAULT_FD,     // -EMFILE: descriptors, also those of connections that a ring takes
+    FAULT_FD,     // -EMFILE: descriptors, also of connections that a ring accepts
     FAULT_THREAD, // -EAGAIN: threads
     FAULT_MAP,    // -ENOMEM: mappings
     FAULT_WATCH,  // -ENOMEM: the kernel's memory, for registrations with epoll and rings
     FAULT_KINDS
 } fault_kind;
 
-/* How much of something edo has got and has not given back. Descriptors are not counted here: they
- * change hands. Registrations end with what is registered. */
+/* Resources that edo holds. Descriptors are not counted, because they change owners; registrations
+ * end with their descriptor. */
 typedef struct faults_held {
     int64_t blocks, threads, maps;
 } faults_held;
@@ -32,17 +32,18 @@ typedef struct faults_held {
 extern const char *const fault_names[FAULT_KINDS];
 extern const int fault_errors[FAULT_KINDS]; // positive
 
-/* Counts from zero again, in this process and in all of its kin by fork. From now on the n-th request of the kind fails (1: the next one), and all
- * after it if that is wanted; n = 0: none fails. */
+/* Restarts the counts at zero, in this process and in all its parents and children. From now on the
+ * n-th request of the kind fails (1: the next), and all after it if and_all_after; n = 0: none
+ * fails. */
 void faults_plan(fault_kind kind, uint64_t n, bool and_all_after);
 
-/* Whether a request was made to fail since then, here or in a child. */
+/* Whether a request has failed by the plan, here or in a child. */
 bool faults_hit(void);
 
-/* Whether the plan is one of a failure that does not end. */
+/* Whether the plan fails all later requests too. */
 bool faults_persist(void);
 
-/* Requests since then, also those of children. */
+/* Requests since faults_plan(), also of children. */
 uint64_t faults_count(fault_kind kind);
 
 faults_held faults_held_now(void);

@@ -8,8 +8,8 @@
 
 enum {
     LIMIT = 30,           // seconds until a child counts as hanging
-    MAX_POINTS = 100000,  // a scenario that asks for more does not come to an end
-    STDERR_SIZE = 8 << 10 // what is kept of a child's stderr
+    MAX_POINTS = 100000,  // a scenario with more requests is taken for endless
+    STDERR_SIZE = 8 << 10 // bytes kept of a child's stderr
 };
 
 struct point {
@@ -71,7 +71,7 @@ static void run_and_judge(const char *name, struct point *point)
              text);
 }
 
-/* Until it has met no failure: then there was none left to meet. */
+/* Fails request after request, until a run meets no failure. */
 static uint64_t sweep_kind(const char *name, struct point *point)
 {
     for (point->n = 1; point->n < MAX_POINTS; point->n++) {

@@ -1,7 +1,7 @@
-/* Scenarios under failure. A scenario is a plain function that uses one feature of edo from its
- * beginning to its end: it returns 0 or the first error met, and by then has given everything back.
- * It is run in a child for every request that it makes and that can fail: with that one failing,
- * and with that one and all after it failing.
+/* Scenarios under failure. A scenario is a plain function that uses one feature of edo from begin
+ * to end. It returns 0 or the first error, and has then released everything. It runs in a child for
+ * every request that can fail: once with that request failing, and once with that request and all
+ * later ones failing.
  *
  * Each time: it must end, answer 0 or the errno of the failure, leave no memory, descriptor, thread
  * or mapping, and then work when it is run again and nothing fails.
@@ -19,7 +19,7 @@
 
 typedef int64_t scenario_fn(void);
 
-/* One child for each point. Prints how many there were. */
+/* Runs one child per point. Prints the number of points. */
 void sweep(const char *name, scenario_fn *fn);
 
 /* Defines a test that sweeps the scenario: fault_test(name). */
@@ -29,19 +29,19 @@ void sweep(const char *name, scenario_fn *fn);
         sweep(#name, name);                                                                        \
     }
 
-/* Runs an async function on a fresh runtime with the test clock, which must end well.
- * Returns: its result, or why there is no runtime. */
+/* Runs an async function on a fresh runtime with the test clock, and destroys the runtime, which
+ * must succeed. Returns: the function's result, or the error of the creation. */
 #define on_runtime(...) sweep_on_runtime(edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 int64_t sweep_on_runtime(const edo_site *site, const void *args);
 
-/* Of two results, the failure that came first. */
+/* The first failure of two results. */
 static inline int64_t first_failure(int64_t first, int64_t second)
 {
     return first < 0 ? first : second < 0 ? second : 0;
 }
 
-/* Joins tasks, of which some may be NULL. *ret_good: how many answered 0. Returns: the failure that
- * came first, `so_far` before all. */
+/* Joins tasks; some may be NULL. *ret_good: the number of results that are 0. Returns: `so_far` if
+ * that is a failure, else the first failure. */
 struct join_all {
     edo_frame();
     edo_args(edo_task **tasks; unsigned count; int64_t so_far; unsigned *ret_good;);

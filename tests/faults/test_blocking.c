@@ -1,4 +1,4 @@
-/* Blocking work, with each request failing: pools, their threads, what waits for them. */
+/* Blocking work, with each request failing: pools, their threads, and waits for them. */
 #include "faults/sweep.h"
 
 #include <edo/blocking.h>
@@ -19,7 +19,7 @@ struct jobs {
     int64_t result;
 };
 
-/* A job that failed was not run; each was run once, or failed. */
+/* Each job runs once, or fails and was not run. */
 edo_async(jobs)
 {
     edo_body {
@@ -89,7 +89,7 @@ static int64_t pool_of_ones_own(void)
 }
 fault_test(pool_of_ones_own)
 
-/* ---- pools that a runtime is given and never uses, or ends with while a job is inside ---- */
+/* ---- pools that are added and never used; runtimes that end while a job runs ---- */
 
 static int64_t use_added(edo_runtime *runtime)
 {
@@ -113,7 +113,7 @@ static int64_t added_pool(void)
 }
 fault_test(added_pool)
 
-/* Nobody waits for the jobs: they are cancelled, or their ends are awaited, by the runtime's. */
+/* No task waits for the jobs: the runtime's end cancels them, or waits for their ends. */
 static int64_t abandoned_jobs(void)
 {
     edo_runtime *runtime;

@@ -36,7 +36,7 @@ struct transfer {
     char data[BULK + 1];
 };
 
-/* A failure of one ends the other. */
+/* A failure of one task ends the other. */
 edo_async(transfer)
 {
     edo_body {
@@ -84,7 +84,7 @@ static int64_t stream(void)
         return rc;
     }
     rc = edo_block_on(runtime, transfer, .from = streams[0], .to = streams[1]);
-    if (rc == -ENOMEM && fd_is_open(fds[0])) { // not spawned: the streams are still ours
+    if (rc == -ENOMEM && fd_is_open(fds[0])) { // not spawned: the streams are still the caller's
         edo_close(streams[0]);
         edo_close(streams[1]);
     }
@@ -175,7 +175,7 @@ static int64_t closed(void)
     int fds[2];
     open_pair(UNIX_STREAM, fds);
     int64_t rc = on_runtime(cut_short, .fd = fds[0]);
-    if (fd_is_open(fds[0])) close(fds[0]); // it was not run
+    if (fd_is_open(fds[0])) close(fds[0]); // the function was not run
     close(fds[1]);
     return rc;
 }

@@ -6,8 +6,8 @@
 
 #include "support/streams.h"
 
-/* How long to wait for a peer that may never come, by the test clock. Only then: a driver that is
- * late on purpose loses against that clock. */
+/* Time to wait for a peer that may never come, by the test clock. Limited only under persistent
+ * failures, because a driver that is late on purpose would lose against that clock. */
 static int64_t patience(void)
 {
     return faults_persist() ? edo_minutes(10) : EDO_NEVER;
@@ -44,7 +44,7 @@ struct server {
     edo_scope scope;
 };
 
-/* Goes on after a connection that was lost for want of memory, until it is cancelled. */
+/* Goes on after a connection that was lost for lack of memory, until it is cancelled. */
 edo_async(server)
 {
     edo_body {
@@ -78,7 +78,7 @@ edo_async(client)
         int64_t rc;
         edo_await(rc, edo_tcp_connect(self->address, &self->conn));
         if (rc < 0) edo_return(rc);
-        edo_tcp_set_nodelay(self->conn, true); // a driver that writes single bytes would wait
+        edo_tcp_set_nodelay(self->conn, true); // for a driver that writes single bytes
         edo_await(rc, edo_write_all(self->conn, "hello", sizeof self->buffer));
         if (rc > 0)
             edo_await_for(rc, patience(),
@@ -89,8 +89,8 @@ edo_async(client)
     }
 }
 
-/* What a client sees of a server that ran out of something: its connection is reset, or nobody
- * takes it, or it is told to go away. */
+/* Result of a client whose server has a shortage: the connection is reset, never accepted, or
+ * refused. */
 static int64_t as_client_sees(int64_t rc)
 {
     bool servers_fault = rc == -ECONNRESET || rc == -EPIPE || rc == -ETIMEDOUT || rc == -EDO_EOF;
@@ -145,7 +145,7 @@ static int64_t echo_service(void)
 }
 fault_test(echo_service)
 
-/* ---- connections that wait in the queue, more than a driver keeps at first, and nobody comes ---- */
+/* ---- many connections that wait in the queue, and are never accepted ---- */
 
 enum { WAITING = 24 };
 
@@ -191,7 +191,7 @@ static int64_t accept_queue(void)
 }
 fault_test(accept_queue)
 
-/* ---- connections that are refused, or given up before they stand ---- */
+/* ---- connections that are refused, or cancelled before they are established ---- */
 
 struct refused {
     edo_frame();
@@ -220,7 +220,7 @@ static int64_t refusal(void)
 }
 fault_test(refusal)
 
-/* ---- a listener of a socket that was made elsewhere ---- */
+/* ---- a listener on a socket of the program ---- */
 
 static int64_t listener_from_fd(void)
 {

@@ -167,7 +167,7 @@ static int64_t on_quit(void)
 }
 fault_test(on_quit)
 
-/* ---- whole programs: the status tells no errno, the line on stderr does ---- */
+/* ---- whole programs: the errno is not in the status, but in the line on stderr ---- */
 
 static int64_t program(void)
 {

@@ -1,4 +1,4 @@
-/* Tasks and what is made of them, with each request failing. */
+/* Tasks, scopes and combinators, with each request failing. */
 #include "faults/sweep.h"
 
 struct answer {
@@ -15,7 +15,7 @@ edo_async(answer)
     }
 }
 
-/* ---- spawn and join, more than a page of the heap holds ---- */
+/* ---- spawn and join, more tasks than a slab of the heap holds ---- */
 
 enum { MANY = 400 };
 
@@ -52,7 +52,7 @@ static int64_t spawn_and_join(void)
 }
 fault_test(spawn_and_join)
 
-/* ---- frames that are larger than what the heap hands out ---- */
+/* ---- frames larger than the blocks of the heap ---- */
 
 struct large {
     edo_frame();
@@ -205,7 +205,7 @@ static int64_t combined(void)
 }
 fault_test(combined)
 
-/* The loser is cancelled while it is somewhere in its boxes. What wins may be a failure. */
+/* The loser is cancelled while it is somewhere in its boxed calls. The winner may be a failure. */
 struct race {
     edo_frame();
     edo_args();

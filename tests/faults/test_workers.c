@@ -1,12 +1,12 @@
-/* Runtimes with workers, with each request failing: their threads and drivers, and the
- * helpers of those that are stuck. */
+/* Runtimes with workers, with each request failing: their threads, their drivers, and helpers of
+ * stuck workers. */
 #include "faults/sweep.h"
 
 #include <sched.h>
 
 enum { WORKERS = 2, TASKS = 40 };
 
-/* Of a runtime with workers, which must end well. */
+/* Runs an async function on a runtime with workers, whose end must succeed. */
 #define on_workers(...) on_n_workers(WORKERS, __VA_ARGS__)
 #define on_n_workers(count, ...)                                                                   \
     on_workers_at((count), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
@@ -22,7 +22,7 @@ static int64_t on_workers_at(int32_t count, const edo_site *site, const void *ar
     return result;
 }
 
-/* ---- tasks that go from one worker to the other ---- */
+/* ---- tasks that migrate between workers ---- */
 
 struct hop {
     edo_frame();
@@ -87,7 +87,7 @@ static int64_t idle_workers(void)
 }
 fault_test(idle_workers)
 
-/* ---- a worker that blocks: others, if there are any to be had, go on with its work ---- */
+/* ---- a worker that blocks: others, if they can be made, do its work ---- */
 
 static int64_t yield_thread(void *arg)
 {
@@ -123,8 +123,8 @@ static int64_t in_place(void)
 }
 fault_test(in_place)
 
-/* ---- the only worker waits for what only a helper can run; what the helper lacks at first it
-     * gets later ---- */
+/* ---- the only worker waits for a task that only a helper can run; the helper's resources fail at
+ * first ---- */
 
 static bool is_helped;
 

@@ -1,5 +1,5 @@
-/* Cancelled reads and writes: nothing is lost, nothing is done twice, and it is told how far they
- * got. Some drivers end a cancelled operation late, or find that it has succeeded. */
+/* Cancelled reads and writes: no byte is lost or moved twice, and the result shows how many were
+ * moved. Some drivers end a cancelled operation late, or find that it has succeeded. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@ edo_async(read_timeout)
 
 test_each_stream(read_timeout)
 
-    /* The buffer of a read that was cancelled is left alone from then on. */
+    /* The buffer of a cancelled read is not written after its end. */
     struct buffer_is_free {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
@@ -104,8 +104,8 @@ edo_async(exact_cancelled)
 
 test_each_stream(exact_cancelled)
 
-    /* Data and cancellation come at the same time, in either order: whatever wins, each byte is
- * delivered once. */
+    /* Data and cancellation come at the same time, in either order: whichever wins, each byte is
+     * delivered once. */
     struct race {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -231,7 +231,7 @@ test_each_stream(write_all_cancelled)
 
     /* ---- the fate of a task ---- */
 
-    /* Everything is ready, but the task was cancelled before. */
+    /* All operations are ready, but the task was cancelled before. */
     struct cancelled_work {
     edo_frame();
     edo_args(edo_io *io;);
@@ -286,7 +286,7 @@ async_test(sticky, edo_io *io; edo_task *task; int peer; char answer[4];)
     }
 }
 
-/* Abort reaches what is behind a shield. */
+/* An abort reaches operations behind a shield. */
 struct shielded_read {
     edo_frame();
     edo_args(edo_io *io; char *byte;);
@@ -322,7 +322,7 @@ async_test(aborted, edo_io *io; edo_task *task; int peer; char byte;)
     }
 }
 
-/* Operations that would not wait, or would fail, but were cancelled before their first poll. */
+/* Operations that would be ready or fail at once, but are cancelled before their first poll. */
 async_test(cancelled_at_once,
     edo_io *io;
     edo_op ops[3];
@@ -390,7 +390,7 @@ edo_async(choice)
 
 test_each_stream(choice)
 
-    /* ---- a limit that has passed, with what is ready, and budget or not ---- */
+    /* ---- a limit that has passed, and a ready operation, with and without budget ---- */
 
     struct reads_twice {
     edo_frame();
@@ -419,12 +419,12 @@ edo_async(reads_on)
     edo_body {
         int rc = 0;
         while (rc >= 0)
-            edo_await(rc, edo_read(self->io, self->buffer, 0)); // always ready
+            edo_await(rc, edo_read(self->io, self->buffer, 0)); // a read of 0 bytes is always ready
         edo_return(rc);
     }
 }
 
-/* left: units of budget when the limit has passed; it has passed from the start. */
+/* left: units of budget when the limit, which has already passed, is checked. */
 static void leave_budget(edo_cx *cx, int left)
 {
     while (cx->budget > left)
@@ -439,11 +439,11 @@ async_test(passed_limits,
 {
     edo_body {
         int rc;
-        if (!driver_is("epoll")) edo_return(0); // another may have what is ready wait
+        if (!driver_is("epoll")) edo_return(0); // other drivers may delay a ready operation
         self->io = open_stream(UNIX_STREAM, &self->peer);
         for (self->left = 0; self->left < 4; self->left++) {
             fd_write_all(self->peer, "abc", 3);
-            settle(); // the driver sees it
+            settle(); // the driver sees the byte
             leave_budget(cx, self->left);
             edo_await_for(rc, 0, edo_read_exact(self->io, &self->byte, 1));
             assert_int_equal(rc, 1);
@@ -453,7 +453,7 @@ async_test(passed_limits,
             assert_int_equal(rc, 2);
             edo_await(rc, edo_yield());
             leave_budget(cx, self->left);
-            edo_await_for(rc, 0, edo_read(self->io, &self->byte, 1)); // there is none
+            edo_await_for(rc, 0, edo_read(self->io, &self->byte, 1)); // no byte is there
             assert_int_equal(rc, -ETIMEDOUT);
             edo_await(rc, edo_yield());
             leave_budget(cx, self->left);

@@ -29,9 +29,9 @@ edo_async(close_idle)
         self->fds[1] = edo_io_fd(self->writer);
         edo_await(n, edo_write_all(self->writer, "last", 4));
         assert_int_equal(n, 4);
-        edo_close(self->writer); // one that was never used with a driver's help, perhaps
+        edo_close(self->writer); // perhaps a stream that no driver knows
         edo_await(n, edo_read(self->reader, &self->byte, 1));
-        assert_int_equal(n, 1); // what was sent before the close arrives
+        assert_int_equal(n, 1); // bytes sent before the close arrive
         edo_close(self->reader);
         settle();
         assert_false(fd_is_open(self->fds[0]) || fd_is_open(self->fds[1]));
@@ -42,8 +42,8 @@ edo_async(close_idle)
 
 test_each_kind(close_idle)
 
-/* The descriptor stays until the last operation has ended, so that its number is not given to
- * another file under it. */
+/* The descriptor stays open until the last operation has ended, so that its number is not reused
+ * meanwhile. */
 struct close_both {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -101,7 +101,7 @@ async_test(close_both_sides_of_sockets, edo_task *task; unsigned kind;)
     }
 }
 
-/* _exact and _all show what they had done. */
+/* _exact and _all show the bytes moved before the close. */
 struct close_under_exact {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -134,7 +134,8 @@ edo_async(close_under_exact)
 
 test_each_stream(close_under_exact)
 
-    /* Two tasks: one waits, the other cancels it and closes, in the same turn and in both orders. */
+    /* One task waits; the other cancels it and closes the stream, in the same turn and in both
+     * orders. */
     struct close_and_cancel {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -169,7 +170,7 @@ edo_async(close_and_cancel)
 
 test_each_stream(close_and_cancel)
 
-    /* Data that came before the close may be delivered, or not; it must not be both. */
+    /* Data that came before the close may be delivered or not, but must not be both. */
     struct close_with_data {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -202,7 +203,8 @@ test_each_stream(close_with_data)
 
     /* ---- edo_finish ---- */
 
-    /* The peer answers after it has seen the end, with more than buffers hold, and then closes. */
+    /* The peer answers after it has seen the end, with more data than buffers hold, and then
+     * closes. */
     struct talkative {
     edo_frame();
     edo_args(edo_io *io; size_t size; edo_atomic(bool) *ret_done;);
@@ -251,7 +253,8 @@ edo_async(finish)
         assert_int_equal(n, 4);
         edo_await(n, edo_finish(self->io));
         assert_int_equal(n, 0);
-        assert_true(edo_load_relaxed(&self->done)); // it closed; so it had sent everything
+        assert_true(
+            edo_load_relaxed(&self->done)); // the peer has closed, so it has sent everything
         settle();
         assert_false(fd_is_open(self->fd));
         edo_await(n, edo_join(self->peer));
@@ -306,7 +309,7 @@ async_test(finish_both_ways,
     }
 }
 
-/* A pipe has no other direction to wait for. */
+/* A pipe has no other direction, so edo_finish() does not wait. */
 async_test(finish_pipe, edo_io *reader, *writer; int fd; char byte;)
 {
     edo_body {
@@ -326,7 +329,7 @@ async_test(finish_pipe, edo_io *reader, *writer; int fd; char byte;)
     }
 }
 
-/* It never begins: the stream goes all the same. */
+/* A cancelled edo_finish() that never began closes the stream nevertheless. */
 async_test(finish_not_begun, edo_io *io; edo_task *reader; edo_op op; int peer, fd; char byte;)
 {
     edo_body {
@@ -378,7 +381,7 @@ async_test(finish_reset, edo_io *io; edo_task *task; int peer, fd;)
     }
 }
 
-/* While it waits both sides are taken, and a close ends it. */
+/* A waiting edo_finish() has claimed both sides, and a close ends it. */
 one_worker_only("only the kernel orders the end after the last use")
 async_test(finish_taken, edo_io *io; edo_task *task; int peer; char byte;)
 {

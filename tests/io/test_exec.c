@@ -1,4 +1,4 @@
-/* Programs that are executed inherit no descriptor of edo's. */
+/* Executed programs inherit no descriptor of edo. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The descriptors of a program that is executed now, as text. It opens one more, always the first
- * that is free. */
+/* Lists the descriptors of a program executed now, as text. The program opens one more, always the
+ * lowest free one. */
 static void list_of_child(char *text, size_t size)
 {
     FILE *list = popen("exec ls /proc/self/fd", "re");
@@ -26,7 +26,7 @@ static int64_t blocks(void *arg)
     return 0;
 }
 
-/* Everything that has a descriptor, all there at once. */
+/* Uses every feature that has a descriptor, all at once. */
 struct uses {
     edo_frame();
     edo_args(const char *before;);
@@ -81,7 +81,8 @@ test(nothing_is_inherited)
     char before[4096];
     edo_runtime *runtime;
     list_of_child(before, sizeof before);
-    assert_int_equal(edo_wait(edo_sleep(1)), 0); // this thread has a runtime of its own from now on
+    assert_int_equal(edo_wait(edo_sleep(1)),
+                     0); // from now on this thread has a runtime for edo_wait()
     assert_int_equal(create_runtime(&(edo_config){ .dump_on_quit = true }, &runtime), 0);
     if (!test_workers()) assert_true(edo_runtime_fd(runtime) >= 0);
     assert_int_equal(edo_block_on(runtime, uses, .before = before), 0);

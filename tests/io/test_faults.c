@@ -1,5 +1,5 @@
 /* edo-test: once. An error at every point of an exchange, made by the chaos driver: each operation
- * tells how far it got, and nothing is left behind. */
+ * reports its progress, and nothing leaks. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 enum {
-    SIZE = 20,        // bytes of the exchange, each of them an operation of its own
+    SIZE = 20,        // bytes of the exchange, each moved by its own operation
     MAX_FAULTS = 100, // more than the exchange has operations
 };
 
@@ -16,7 +16,7 @@ struct end_of_exchange {
     edo_args(edo_io *io; edo_op op; edo_op *ret_op;);
 };
 
-/* One operation, and then the end of the stream, as a program would do it. */
+/* One operation, then the end of the stream, as in a program. */
 edo_async(end_of_exchange)
 {
     edo_body {
@@ -44,7 +44,7 @@ static void check_reader(const struct exchange *self)
     assert_true(is_pattern(self->in, got, 1, 0));
     assert_true(got <= sent);
     if (self->n[0] == -EDO_EOF) {
-        assert_int_equal(self->n[1], -ECONNRESET); // because the writer gave up
+        assert_int_equal(self->n[1], -ECONNRESET); // the writer has ended
         assert_int_equal(got, sent);
     } else {
         assert_true(self->n[0] == SIZE || self->n[0] == -ECONNRESET);
@@ -56,7 +56,7 @@ static void check_writer(const struct exchange *self)
 {
     uint64_t sent = edo_op_progress(&self->write);
     if (self->n[1] == -EPIPE)
-        assert_int_equal(self->n[0], -ECONNRESET); // because the reader gave up
+        assert_int_equal(self->n[0], -ECONNRESET); // the reader has ended
     else
         assert_true(self->n[1] == SIZE || self->n[1] == -ECONNRESET);
     assert_true((self->n[1] == SIZE) == (sent == SIZE));
@@ -102,7 +102,7 @@ test(every_point)
     assert_int_equal(fault, 2 * SIZE + 1); // each byte is read once and written once
 }
 
-/* Errors of connecting that take the kernel minutes to find. */
+/* Errors of connecting that the kernel reports only after minutes. */
 struct connect_with_fault {
     edo_frame();
     edo_args(int expected;);
@@ -151,7 +151,8 @@ test(connect)
     }
 }
 
-/* edo_wait_fd and edo_finish answer the driver's error too; the latter has closed. */
+/* edo_wait_fd() and edo_finish() answer the driver's error too; edo_finish() has closed the
+ * stream. */
 struct other_faults {
     edo_frame();
     edo_args();

@@ -1,4 +1,4 @@
-/* edo_finish() and a peer that has sent much. */
+/* edo_finish() and a peer that has sent much data. */
 #include "support/streams.h"
 
 #include <unistd.h>
@@ -47,7 +47,7 @@ edo_async(finish_much)
     }
 }
 
-/* What it drops uses the task's budget. Who waits for that is on the same worker. */
+/* Dropped input uses the task's budget, so a task on the same worker runs meanwhile. */
 test(others_run_while_input_is_dropped)
 {
     unsigned turns = 0;
@@ -61,7 +61,7 @@ test(others_run_while_input_is_dropped)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* An operation whose limit has passed while there was more to drop does not drop on. */
+/* An edo_finish() whose limit passes while there is more input drops no more. */
 struct finish_cancelled {
     edo_frame();
     edo_args();

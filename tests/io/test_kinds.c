@@ -1,4 +1,4 @@
-/* Kinds of streams that are no descriptors: what they add to the suite, which runs on them too. */
+/* Kinds of streams without a descriptor: tests in addition to the suite, which runs on them too. */
 #include "support/limited.h"
 #include "support/memory.h"
 #include "support/streams.h"
@@ -12,7 +12,8 @@
 
 enum { BYTES = 8, ROOM = 16 };
 
-/* A whole read, cancelled before the point-th byte comes: each byte is read once, by it or later. */
+/* A whole read, cancelled before byte number `point` comes: each byte is read once, by this read or
+ * a later one. */
 struct cancel_read_at {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind; int point;);
@@ -51,7 +52,8 @@ edo_async(cancel_read_at)
     }
 }
 
-/* A whole write, cancelled when the point-th part was read: progress says what arrives. */
+/* A whole write, cancelled when part number `point` was read: progress is the number of bytes that
+ * arrive. */
 struct cancel_write_at {
     edo_frame();
     edo_args(stream_kind kind; int point;);
@@ -159,8 +161,8 @@ edo_async(close_stream)
 
 enum { CLOSES = 300 };
 
-/* A close by one task while another one works on the stream. The claim that begins after the end
- * would be a mistake of the program, so the operation has begun. */
+/* A close by one task while another works on the stream. The operation has begun before, because a
+ * use after the close would be misuse. */
 struct close_under {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -182,7 +184,7 @@ edo_async(close_under)
             settle();
             n = edo_spawn(&self->tasks[1], close_stream, .io = self->reader);
             assert_int_equal(n, 0);
-            edo_await(n, edo_write(self->writer, "bytes", 5)); // or it was closed already
+            edo_await(n, edo_write(self->writer, "bytes", 5)); // or the stream was already closed
             edo_await(n, edo_join(self->tasks[0]));
             assert_int_equal(n, -ECANCELED);
             edo_await(n, edo_join(self->tasks[1]));
@@ -217,7 +219,7 @@ edo_async(count_runs)
 
 enum { TURNS = 4000 };
 
-/* Operations that are always ready let others run: far more than once. */
+/* Operations that are always ready let other tasks run, many times. */
 struct lets_others_run {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -315,7 +317,7 @@ async_test(limit_of_limit, edo_io *ends[2], *outer; edo_task *reader; char in[RO
     }
 }
 
-/* Streams in memory may be given from one driver to the next: they have none. */
+/* Streams in memory have no descriptor and no driver. */
 test(no_descriptor)
 {
     edo_io *ends[2];

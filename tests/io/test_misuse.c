@@ -1,5 +1,5 @@
-/* What ends the process: memory on the stack of a poll, operations that were moved, streams that
- * are closed twice. */
+/* Misuse that ends the process: memory on the stack of a poll, moved operations, streams closed
+ * twice. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -145,7 +145,7 @@ test(stack_memory)
     }
 }
 
-/* The line names the task and where it was spawned. */
+/* The line names the task and its spawn. */
 test(line_names_the_task)
 {
     struct misuse misuse = stack_misuses[0];
@@ -203,7 +203,7 @@ edo_async(two_ops)
         int64_t n;
         self->first = self->make();
         if (poll_first(self, cx) == EDO_READY) edo_return(0);
-        edo_await(n, edo_sleep(edo_ms(1))); // now it waits in the driver
+        edo_await(n, edo_sleep(edo_ms(1))); // the read waits in the driver now
         edo_await_on(n, &self->second.base);
         edo_return(n);
     }
@@ -291,9 +291,9 @@ test(closed_twice)
     expect_abort(run_close_twice, NULL, "edo_close: the stream was closed before");
 }
 
-/* ---- used after the close, when nothing is in flight and the memory would be used again ---- */
+/* ---- used after the close, when nothing is in flight and the memory could be reused ---- */
 
-enum { CLOSED_BEFORE = 100 }; // other streams, in whose memory the mistake would end up else
+enum { CLOSED_BEFORE = 100 }; // other streams, whose memory the misuse would hit otherwise
 
 static void make_and_close(void)
 {
@@ -375,7 +375,7 @@ static void run_after_close(void *arg)
 
 test(used_after_close)
 {
-    if (!EDO__KEEPS_CLOSED) skip(); // the memory is gone: a sanitizer says so
+    if (!EDO__KEEPS_CLOSED) skip(); // the memory is freed: a sanitizer reports the use
     static const struct misuse misuses[] = {
         { "edo_close: the stream was closed before", close_again },
         { "edo_listener_close: the listener was closed before", close_listener_again },
@@ -488,7 +488,7 @@ test(null_calls)
     close(peer);
 }
 
-/* ---- streams and listeners that nobody closed ---- */
+/* ---- leaked streams and listeners ---- */
 
 struct leak {
     edo_frame();
@@ -526,7 +526,7 @@ test(leaks_are_named)
         edo_close(streams[0]); // in no runtime
         edo_close(streams[1]);
         edo_listener_close(a_listener);
-        if (round == 0 && REPORTS_ALWAYS) continue; // there it is always on
+        if (round == 0 && REPORTS_ALWAYS) continue; // this build always reports
         assert_int_equal(log_lines("a stream was not closed"), 2 * (round + REPORTS_ALWAYS));
         assert_int_equal(log_lines("a listener was not closed"), round + REPORTS_ALWAYS);
         assert_int_equal(log_lines("made by 'leak' at "), 3 * (round + REPORTS_ALWAYS));

@@ -1,5 +1,5 @@
-/* Readiness that is stale: drivers remember that a side is ready, or is not, and save system calls
- * by it. What they remember must never hide data or an end that has come. */
+/* Stale readiness: drivers remember whether a side is ready, which saves system calls. That memory
+ * must never hide data or an end that has arrived. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A read that gets less than it asked for has emptied the buffer; data that comes later must be
- * seen all the same, whether it comes before or after the next read begins. */
+/* A short read has emptied the buffer. Data that comes later must be seen nevertheless, whether it
+ * comes before or after the next read begins. */
 struct short_then_more {
     edo_frame(struct collect collect;);
     edo_args(stream_kind kind;);
@@ -113,8 +113,8 @@ edo_async(each_end)
 
 test_each_stream(each_end)
 
-    /* One big read asks for more than there is, and the end is there at once: the short read must not
- * make the next one wait. */
+    /* A big read is short, and the end has already arrived: the short read must not make the next
+     * one wait. */
     struct big_read_then_end {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -136,7 +136,7 @@ edo_async(big_read_then_end)
         assert_int_equal(n, 0);
         settle();
         peer_write_all(self->peer, "abc", 3);
-        peer_close(self->peer); // one event tells of both
+        peer_close(self->peer); // one event for data and end
         edo_await(n, edo_join(self->reader));
         while (n > 0) {
             self->got += (size_t)n;
@@ -197,7 +197,7 @@ async_test(urgent, edo_callees(struct urgent_mark callee;))
     }
 }
 
-/* Nothing may report the urgent mark at which a read stops: somebody has taken the byte before. */
+/* The urgent mark at which a read stops may go unreported, when its byte was read before. */
 struct urgent_taken {
     edo_frame();
     edo_args(edo_io *io; int peer;);
@@ -208,7 +208,8 @@ edo_async(urgent_taken)
 {
     edo_body {
         int64_t n;
-        edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, 1)); // the driver knows it
+        edo_await_for(n, edo_ms(1),
+                      edo_read(self->io, self->buffer, 1)); // the driver has the stream registered
         assert_int_equal(n, -ETIMEDOUT);
         fd_write_all(self->peer, "ab", 2);
         assert_int_equal(send(self->peer, "c", 1, MSG_OOB), 1);
@@ -251,7 +252,8 @@ async_test(urgent_lost,
     }
 }
 
-/* The second half of a buffer is not there: what was moved up to it says nothing about the side. */
+/* The second half of the buffer is not mapped: a read that stops there proves nothing about the
+ * side. */
 struct bad_memory {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -259,12 +261,12 @@ struct bad_memory {
     char *memory;
 };
 
-/* More than one packet, which the kernel copies as a whole or not at all. */
+/* More than one packet: the kernel copies a packet completely or not at all. */
 enum { HALF = 128 * 1024 };
 
 static void enlarge_buffer(int fd)
 {
-    fcntl(fd, F_SETPIPE_SZ, 4 * HALF); // that of a socket is large enough
+    fcntl(fd, F_SETPIPE_SZ, 4 * HALF); // a socket's buffer is large enough
 }
 
 static char *half_a_mapping(void)
@@ -290,7 +292,8 @@ edo_async(bad_memory)
         if (driver_is("chaos")) edo_return(0); // single bytes soon fill a buffer
         self->memory = half_a_mapping();
         open_streams(self->kind, &self->reader, &self->writer);
-        if (self->kind != PIPE_STREAM) { // the driver knows the writer, and has had its event
+        if (self->kind !=
+            PIPE_STREAM) { // the driver has registered the writer, and has had its event
             edo_await_for(n, edo_ms(1), edo_read(self->writer, self->memory, 1));
             assert_int_equal(n, -ETIMEDOUT);
         }
@@ -317,7 +320,7 @@ edo_async(bad_memory)
 
 test_each_kind(bad_memory)
 
-/* Where messages or lines have bounds, a short read says nothing about what comes after. */
+/* With boundaries of messages or lines, a short read proves nothing about the data behind. */
 struct messages {
     edo_frame();
     edo_args(edo_io *io; int peer;);
@@ -363,7 +366,7 @@ async_test(bounds, edo_callees(struct messages callee;) int fds[2];)
     }
 }
 
-/* The write side: after a write that took only a part, room comes as the peer reads. */
+/* After a short write, the peer's reads make room again. */
 struct short_write {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -429,7 +432,7 @@ async_test(reset_wakes_both, edo_io *io; edo_task *reader, *writer; int peer; ch
     }
 }
 
-/* Two streams that feed each other, a byte at a time: each read waits anew. */
+/* Two streams that feed each other, one byte at a time: each read waits again. */
 struct ping_pong {
     edo_frame();
     edo_args(stream_kind kind;);

@@ -1,4 +1,5 @@
-/* Streams that change runtimes, threads that use edo_wait, and runtimes that end under streams. */
+/* Streams that move between runtimes, threads that use edo_wait(), and runtimes that end before
+ * their streams. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -22,8 +23,8 @@ struct use {
     char byte;
 };
 
-/* Both ways of a read: one that is cancelled, so that the driver knows the stream, and one that
- * waits for its byte. */
+/* Two reads: one is cancelled, so that the driver registers the stream, and one waits for its
+ * byte. */
 edo_async(use)
 {
     edo_body {
@@ -43,7 +44,7 @@ edo_async(use)
     }
 }
 
-/* The stream outlives each runtime, and the next one takes it over. */
+/* The stream outlives each runtime, and moves to the next one. */
 test(outlives_runtimes)
 {
     size_t before = open_descriptors();
@@ -61,7 +62,7 @@ test(outlives_runtimes)
     assert_int_equal(open_descriptors(), before);
 }
 
-/* Two runtimes of one thread that live at the same time use it by turns. */
+/* Two runtimes of one thread use a stream in turn. */
 test(moves_between_runtimes)
 {
     size_t before = open_descriptors();
@@ -77,7 +78,8 @@ test(moves_between_runtimes)
     assert_int_equal(open_descriptors(), before);
 }
 
-/* The same with runtimes of every kind of driver, which must leave each other's work alone. */
+/* The same with runtimes of every kind of driver, which must not disturb each other's
+ * operations. */
 test(moves_between_drivers)
 {
     static const char *const drivers[] = { "epoll", "io_uring", "chaos" };
@@ -103,7 +105,7 @@ test(moves_between_drivers)
     assert_int_equal(open_descriptors(), before);
 }
 
-/* A stream that is open when its runtime ends, and a read that the end cancels. */
+/* A stream stays open when its runtime ends, and the end cancels a read. */
 struct leave_reading {
     edo_frame();
     edo_args(edo_io *io; char *byte; int64_t *ret;);
@@ -141,7 +143,7 @@ test(runtime_ends_under_read)
     edo_runtime *runtime = new_runtime();
     assert_int_equal(edo_block_on(runtime, spawn_reader, .io = io, .byte = &byte, .ret = &result),
                      0);
-    assert_int_equal(result, 0); // it waits
+    assert_int_equal(result, 0); // waits now
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(result, -ECANCELED);
     runtime = new_runtime();
@@ -170,7 +172,7 @@ test(wait_on_plain_thread)
     assert_int_equal(edo_wait(edo_finish(io)), 0);
 }
 
-/* Threads that feed each other in a ring; each has a runtime of its own by edo_wait. */
+/* Threads that feed each other in a circle, each with its own runtime by edo_wait(). */
 enum { ALL_WORKERS = 4, LAPS = 200 };
 
 struct ring {
@@ -179,7 +181,7 @@ struct ring {
 
 static void check(bool condition)
 {
-    if (!condition) abort(); // not on cmocka's thread
+    if (!condition) abort(); // cmocka asserts work on the main thread only
 }
 
 static void pass_on(unsigned index, void *arg)
@@ -251,10 +253,10 @@ static void close_or_read(unsigned index, void *arg)
     if (index == 0) {
         do {
             closing->result = edo_wait(edo_read(closing->io, &closing->byte, 1));
-        } while (closing->result == -EBUSY); // the other thread's look came in between
+        } while (closing->result == -EBUSY); // while the other thread's check holds the side
         return;
     }
-    /* The reader has taken its side when a second read is refused. */
+    /* The reader has claimed its side once a second read answers -EBUSY. */
     char byte;
     edo_op op;
     do {
@@ -277,7 +279,7 @@ test(closed_by_another_thread)
 
 /* ---- a foreign loop ---- */
 
-/* It sleeps in poll() on the runtime's descriptor and turns when that is readable. */
+/* Sleeps in poll() on the runtime's descriptor, and turns when that is readable. */
 struct echo_once {
     edo_frame();
     edo_args(edo_io *io; int64_t *ret;);

@@ -1,6 +1,6 @@
-/* Descriptors whose open files other processes have too: they may make them blocking at any time,
- * and find them as they were in the end. A duplicate stands for the other process. A call that
- * blocks is ended by the time limit of the test. */
+/* Descriptors whose open files are shared with other processes. These may make the file blocking at
+ * any time, and find its flags unchanged in the end. A duplicate descriptor plays the other
+ * process. A call that blocks fails by the time limit of the test. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ typedef enum shared_kind {
     SHARED_TERMINAL,
     SHARED_SOCKET,
     SHARED_TIMER,
-    SHARED_INOTIFY, // the kernel knows no flag for calls on it
+    SHARED_INOTIFY, // the kernel supports no flag of calls on it
     SHARED_KINDS
 } shared_kind;
 
@@ -54,7 +54,7 @@ static int open_terminal(void)
     return open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
-/* Reads of some kinds fail when the driver asks for single bytes. */
+/* Number of kinds to test: some fail when the driver reads single bytes. */
 static unsigned kinds(void)
 {
     return driver_is("chaos") ? SHARED_TIMER : SHARED_KINDS;
@@ -86,7 +86,7 @@ async_test(read_shared, edo_io *io; unsigned kind; int other; char buffer[512];)
         int64_t n;
         for (self->kind = 0; self->kind < kinds(); self->kind++) {
             int fd = open_shared((shared_kind)self->kind);
-            if (fd < 0 && self->kind == SHARED_TERMINAL) continue; // there are none here
+            if (fd < 0 && self->kind == SHARED_TERMINAL) continue; // no terminals on this machine
             self->other = dup(fd);
             self->io = wrap(fd);
             edo_await_for(n, edo_ms(1), edo_read(self->io, self->buffer, sizeof self->buffer));
@@ -101,7 +101,8 @@ async_test(read_shared, edo_io *io; unsigned kind; int other; char buffer[512];)
             assert_int_equal(n, -ETIMEDOUT);
             self->other = edo_io_into_fd(self->io);
             if (self->kind != SHARED_TERMINAL && self->kind != SHARED_NAMED_PIPE)
-                assert_false(is_nonblocking(self->other)); // those two are our own
+                assert_false(
+                    is_nonblocking(self->other)); // edo set the flag of its private file only
             close(self->other);
         }
         edo_return(0);
@@ -194,7 +195,7 @@ struct leaving {
     unsigned kind;
 };
 
-/* What a program leaves behind when it exits is no leak to be reported. */
+/* LeakSanitizer must not report memory of a program that exits. */
 void __lsan_disable(void) __attribute__((weak));
 
 static void exit_without_closing(void *arg)

@@ -144,7 +144,7 @@ async_test(both_wait, edo_io *io; edo_task *reader, *writer; int peer; size_t fi
     }
 }
 
-/* One task for each direction, in both directions, all through buffers that are too small. */
+/* One task per direction, in both directions, with buffers that are too small. */
 struct duplex {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -304,7 +304,7 @@ static void start_several(struct several *several, edo_io *io, bool writes)
     }
 }
 
-/* One event for two datagrams; the first reader is cancelled. */
+/* One event for two datagrams; the first reader was cancelled. */
 async_test(several_readers, edo_io *io; struct several several; int peer, i, sum;)
 {
     edo_body {

@@ -1,4 +1,5 @@
-/* Streams between runtimes and threads, where their drivers must not lose, leave or free them. */
+/* Streams that move between runtimes and threads: their drivers must neither lose nor free them too
+ * early. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -19,12 +20,12 @@ static edo_runtime *new_runtime(void)
 
 static void check(bool condition)
 {
-    if (!condition) abort(); // not on cmocka's thread
+    if (!condition) abort(); // cmocka asserts work on the main thread only
 }
 
-/* ---- what the child of a fork does to its copy ---- */
+/* ---- the child of a fork uses its copy ---- */
 
-/* The driver knows the stream afterwards. */
+/* Has the driver register the stream. */
 struct meet {
     edo_frame();
     edo_args(edo_io *io;);
@@ -40,7 +41,7 @@ edo_async(meet)
     }
 }
 
-/* Reads a byte that is sent once the read waits; a limit instead of a hang. */
+/* Reads a byte that is sent once the read waits; with a limit, so that a lost byte is no hang. */
 struct read_late {
     edo_frame();
     edo_args(edo_io *io; int peer;);
@@ -156,7 +157,8 @@ test(accepts_of_two_runtimes)
         clients[i] = connect_plainly(listener);
     for (int i = 0; i < 2; i++)
         assert_int_equal(finish_within(first, tasks[i], edo_s(20)), 0);
-    n = edo_block_on(second, run_op, .op = edo_accept(listener, &conns[2])); // nothing waits there
+    n = edo_block_on(second, run_op,
+                     .op = edo_accept(listener, &conns[2])); // no accept waits in the first runtime
     assert_int_equal(n, 0);
     for (int i = 0; i < 3; i++) {
         edo_close(conns[i]);
@@ -188,7 +190,7 @@ static void play(struct court *court, unsigned me)
     }
 }
 
-/* Sends the byte at about the time when the other thread takes the stream over. */
+/* Sends the byte at about the moment when the stream moves to the other thread. */
 static void serve(struct court *court)
 {
     test_random random = test_random_make(1);
@@ -239,7 +241,7 @@ static void *leave_stream(void *arg)
     struct relay *relay = arg;
     char byte;
     int64_t n;
-    do { // the other thread looks whether it reads, by a read of its own
+    do { // the other thread checks for this read by a read of its own
         n = edo_wait(edo_read(relay->io, &byte, 1));
     } while (n == -EBUSY);
     check(n == 1);

@@ -122,7 +122,8 @@ edo_async(exact)
         assert_int_equal(n, 9);
         assert_int_equal(edo_op_progress(&self->op), 9);
         assert_memory_equal(self->buffer, "abcdefghi", 9);
-        edo_await(n, edo_read_exact(self->io, self->buffer, 1)); // no more than asked was taken
+        edo_await(n, edo_read_exact(self->io, self->buffer,
+                                    1)); // the read before took no more than its size
         assert_int_equal(self->buffer[0], '+');
         edo_close(self->io);
         peer_close(self->peer);
@@ -181,7 +182,7 @@ edo_async(write_some)
         assert_int_equal(edo_op_progress(edo_last_op()), self->written);
         edo_close(self->writer);
         edo_call(n, collect, .io = self->reader, .buffer = self->buffer, .size = 8);
-        assert_int_equal(n, self->written); // also after the close all of it arrives
+        assert_int_equal(n, self->written); // all of it arrives, also after the close
         assert_memory_equal(self->buffer, "hello", (size_t)n);
         edo_close(self->reader);
         edo_return(0);
@@ -192,9 +193,9 @@ test_each_stream(write_some)
 
     enum {
         PAUSE_EVERY = 64
-    }; // bytes, where the count happens to meet it
+    }; // bytes of each buffer
 
-/* More than the buffers between hold, to a reader that takes its time. */
+/* More than the buffers hold, to a slow reader. */
 struct write_slowly {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -311,7 +312,7 @@ edo_async(gather_bounds)
 
 test_each_stream(gather_bounds)
 
-    /* ---- nothing to move, nobody to read ---- */
+    /* ---- no bytes to move, no reader ---- */
 
     struct zero {
     edo_frame();
@@ -325,7 +326,7 @@ edo_async(zero)
     edo_body {
         int64_t n;
         open_streams(self->kind, &self->reader, &self->writer);
-        edo_await(n, edo_read(self->reader, &self->byte, 0)); // although there is no input
+        edo_await(n, edo_read(self->reader, &self->byte, 0)); // ready although there is no input
         assert_int_equal(n, 0);
         edo_await(n, edo_read_exact(self->reader, &self->byte, 0));
         assert_int_equal(n, 0);
@@ -341,8 +342,8 @@ edo_async(zero)
 
 test_each_stream(zero)
 
-    /* With the signal at its default, which would end this process. TCP learns it late, so there the
- * write side was shut down. */
+    /* SIGPIPE has its default action, which would kill this process. TCP notices a closed peer
+     * late, so there the write side was shut down. */
     struct broken_pipe {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -383,7 +384,7 @@ static void on_sigpipe(int number)
     signals_raised = signals_raised + 1;
 }
 
-/* Also a program's own handler is not called for sockets. */
+/* A handler of the program is not called either. */
 async_test(no_signal, edo_io *reader, *writer; edo_slice vector; uint16_t round;)
 {
     edo_body {
@@ -391,7 +392,7 @@ async_test(no_signal, edo_io *reader, *writer; edo_slice vector; uint16_t round;
         signal(SIGPIPE, on_sigpipe);
         for (self->round = 0; self->round < 4; self->round++) {
             open_streams(self->round ? PIPE_STREAM : UNIX_STREAM, &self->reader, &self->writer);
-            if (self->round) // each way of a call, as on kernels without the flags
+            if (self->round) // every way of a call, as on kernels without the flags
                 edo__io_source(self->writer)->sides[EDO__WRITE_SIDE].way = (uint16_t)(self->round -
                                                                                       1);
             edo_close(self->reader);
@@ -412,7 +413,7 @@ async_test(no_signal, edo_io *reader, *writer; edo_slice vector; uint16_t round;
 
 enum { BULK = 64 << 20, MOST_AT_ONCE = 1 << 20 };
 
-/* One call moves a limited part, however much could be moved at once. */
+/* One call moves a limited number of bytes, even if more could be moved. */
 async_test(big_call, edo_io *io; edo_slice vector[3]; char *buffer;)
 {
     edo_body {
@@ -438,8 +439,8 @@ async_test(big_call, edo_io *io; edo_slice vector[3]; char *buffer;)
     }
 }
 
-/* Who waits for the driver is served beside a transfer that never blocks: its budget counts what it
- * moves. */
+/* Tasks that wait for the driver are served beside a transfer that never blocks: the transfer uses
+ * budget by bytes. */
 struct served_beside {
     edo_frame();
     edo_args(bool writes;);

@@ -1,4 +1,4 @@
-/* Waiting for descriptors of the caller's own. */
+/* Waiting for descriptors of the caller. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Level-triggered: it answers as long as it is so. */
+/* Level-triggered: a wait is ready as long as the descriptor is. */
 struct readable {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -66,7 +66,7 @@ async_test(writable, edo_task *task; int fds[2];)
     }
 }
 
-/* Both: whichever comes first, and both if both hold. */
+/* Both interests: the first that is ready, or both. */
 async_test(both, edo_task *task; int fds[2]; size_t filled;)
 {
     edo_body {
@@ -104,7 +104,7 @@ async_test(both, edo_task *task; int fds[2]; size_t filled;)
     }
 }
 
-/* A hang-up or an error counts as all that was asked for. */
+/* After a hang-up or an error, all requested interests are ready. */
 async_test(hang_up, edo_task *tasks[2]; int fds[2];)
 {
     edo_body {
@@ -123,7 +123,7 @@ async_test(hang_up, edo_task *tasks[2]; int fds[2];)
         assert_int_equal(n, EDO_READABLE | EDO_PRIORITY);
         close(self->fds[0]);
 
-        open_pair(PIPE_STREAM, self->fds); // the reader goes: the writer has an error
+        open_pair(PIPE_STREAM, self->fds); // a closed reader is an error for the writer
         fd_fill(self->fds[1]);
         n = edo_spawn(&self->tasks[0], run_op, .op = edo_wait_fd(self->fds[1], EDO_WRITABLE));
         assert_int_equal(n, 0);
@@ -133,7 +133,7 @@ async_test(hang_up, edo_task *tasks[2]; int fds[2];)
         assert_int_equal(n, EDO_WRITABLE);
         close(self->fds[1]);
 
-        open_pair(UNIX_STREAM, self->fds); // what was not asked for is not told
+        open_pair(UNIX_STREAM, self->fds); // an interest that was not requested is not reported
         close(self->fds[1]);
         edo_await(n, edo_wait_fd(self->fds[0], EDO_WRITABLE));
         assert_int_equal(n, EDO_WRITABLE);
@@ -149,7 +149,7 @@ async_test(urgent, edo_task *task; int fds[2];)
         open_pair(TCP_STREAM, self->fds);
         n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fds[0], EDO_PRIORITY));
         assert_int_equal(n, 0);
-        fd_write_all(self->fds[1], "x", 1); // ordinary data is not meant
+        fd_write_all(self->fds[1], "x", 1); // ordinary data is not EDO_PRIORITY
         settle();
         assert_false(edo_task_is_done(self->task));
         assert_int_equal(send(self->fds[1], "!", 1, MSG_OOB), 1);
@@ -189,17 +189,17 @@ edo_async(several)
             assert_int_equal(n, 0);
         }
         settle();
-        edo_task_cancel(self->waits[0]); // one less does not disturb the others
+        edo_task_cancel(self->waits[0]); // a cancelled wait does not disturb the others
         edo_await(n, edo_join(self->waits[0]));
         assert_int_equal(n, -ECANCELED);
-        fd_write_all(self->peer, "xyz", 3); // more than the stream takes, so they all see it
+        fd_write_all(self->peer, "xyz", 3); // more than the stream reads, so all waits see it
         edo_await(n, edo_join(self->reader));
         assert_int_equal(n, 1);
         for (self->i = 1; self->i < WAITS; self->i++) {
             edo_await(n, edo_join(self->waits[self->i]));
             assert_int_equal(n, EDO_READABLE);
         }
-        edo_await(n, edo_read(self->io, &self->byte, 1)); // the stream's own place is unharmed
+        edo_await(n, edo_read(self->io, &self->byte, 1)); // the stream's registration is unaffected
         assert_int_equal(n, 1);
         edo_await(n, edo_read(self->io, &self->byte, 1));
         assert_int_equal(n, 1);
@@ -250,7 +250,7 @@ async_test(failures, int fds[2], fd; char directory[TEMP_PATH_SIZE], path[TEMP_P
     }
 }
 
-/* ---- files that tell of changes: regular ones by their mode ---- */
+/* ---- files that report changes: regular by their mode ---- */
 
 struct changes {
     edo_frame();
@@ -259,7 +259,7 @@ struct changes {
     int fd;
 };
 
-/* A poll takes the news of a mount away: so whoever polls first must say it. */
+/* A poll consumes the event of a mount, so the first poll must report it. */
 edo_async(changes)
 {
     edo_body {
@@ -267,14 +267,14 @@ edo_async(changes)
         self->fd = open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
         n = edo_spawn(&self->task, run_op, .op = edo_wait_fd(self->fd, EDO_PRIORITY));
         assert_int_equal(n, 0);
-        edo_await(n, edo_sleep(edo_ms(1))); // it waits, or will see it at once
+        edo_await(n, edo_sleep(edo_ms(1))); // the wait has begun, or sees the change at once
         assert_return_code(mount("edo", "/tmp", "tmpfs", 0, NULL), errno);
         edo_await(n, edo_join(self->task));
         assert_int_equal(n, EDO_PRIORITY);
         edo_await_for(n, edo_ms(1), edo_wait_fd(self->fd, EDO_PRIORITY));
         assert_int_equal(n, -ETIMEDOUT);
         edo_await(n, edo_wait_fd(self->fd, EDO_READABLE | EDO_PRIORITY));
-        assert_int_equal(n, EDO_READABLE); // a file of that kind always is
+        assert_int_equal(n, EDO_READABLE); // such a file is always readable
         close(self->fd);
         edo_return(0);
     }

@@ -29,7 +29,7 @@ test(bad_descriptors)
     assert_null(io);
 }
 
-/* The descriptor is still the caller's, as it was. */
+/* The descriptor is still the caller's, with its flags unchanged. */
 static void check_refused(int fd)
 {
     edo_io *io = NULL;
@@ -51,7 +51,7 @@ test(files_are_refused)
     remove_tree(directory);
 }
 
-/* Whatever kind of descriptor: it was blocking, and works. */
+/* Blocking descriptors of every kind work. */
 async_test(wrap_blocking, edo_io *reader, *writer; int fds[2], round; char buffer[4];)
 {
     edo_body {
@@ -81,7 +81,7 @@ async_test(wrap_blocking, edo_io *reader, *writer; int fds[2], round; char buffe
     }
 }
 
-/* Devices that epoll refuses, but that never block. */
+/* Devices that epoll refuses but that never block. */
 async_test(wrap_devices, edo_io *io; char buffer[4];)
 {
     edo_body {
@@ -102,8 +102,7 @@ async_test(wrap_devices, edo_io *io; char buffer[4];)
     }
 }
 
-/* An eventfd, whose reads must be of eight bytes: what the driver makes of a length is its own
- * matter, so this is for those that pass it on. */
+/* An eventfd, whose reads must have eight bytes: only for drivers that pass on the length. */
 async_test(wrap_eventfd, edo_io *io; edo_task *task; uint64_t value; int fd;)
 {
     edo_body {
@@ -169,7 +168,8 @@ edo_async(into_fd)
         self->before = open_descriptors();
         self->io = open_stream(self->kind, &self->peer);
         for (self->round = 0; self->round < 3; self->round++) {
-            edo_await_for(n, edo_ms(1), edo_read(self->io, &self->byte, 1)); // now it is known
+            edo_await_for(n, edo_ms(1),
+                          edo_read(self->io, &self->byte, 1)); // registered with the driver now
             assert_int_equal(n, -ETIMEDOUT);
             self->fd = edo_io_fd(self->io);
             assert_int_equal(edo_io_into_fd(self->io), self->fd);
@@ -183,7 +183,7 @@ edo_async(into_fd)
             assert_int_equal(n, 1);
             assert_int_equal(self->byte, 'y');
         }
-        self->fd = edo_io_into_fd(self->io); // never registered by this stream
+        self->fd = edo_io_into_fd(self->io); // this stream was never registered
         close(self->fd);
         close(self->peer);
         assert_int_equal(open_descriptors(), self->before);

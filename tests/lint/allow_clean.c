@@ -13,7 +13,7 @@ edo_async_extern(quick)
         int rc = 0, kept = 1;
         edo_await(rc, edo_yield());
         if (rc) return (edo__end_with_edo_return){ 1 }; // edo-lint: allow(edo-return) it is set
-        // edo-lint: allow(edo-return, edo-kept-local) shows that two may be named
+        // edo-lint: allow(edo-return, edo-kept-local) two rules in one remark
         *self->out = kept;
         edo_return(rc);
     }

@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* Static locals keep their values; a local that only the code before the body uses harms nobody. */
+/* Static locals keep their values; a local used only before the body is harmless. */
 #include <edo/edo.h>
 
 struct count {

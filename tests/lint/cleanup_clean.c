@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* An ordinary function may have what an async one may not. */
+/* Ordinary functions may use cleanup attributes and alloca(). */
 #include <alloca.h>
 #include <edo/edo.h>
 #include <stdlib.h>

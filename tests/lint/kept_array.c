@@ -2,7 +2,7 @@
 // expect-lint: kept_array\.c:\d+:\d+: error: local 'line' is kept across an await
 // expect-lint: kept_array\.c:\d+:\d+: error: local 'name' is kept across an await
 // expect-lint: kept_array\.c:\d+:\d+: error: local 'point' is kept across an await
-/* Read by an element, by a variable argument, through a pointer to const, through an address. */
+/* Reads of an element, as a variable argument, through a pointer to const, through an address. */
 #include <edo/edo.h>
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* What is set after an await is scratch: in loops, branches, a switch, by members, by elements. */
+/* Locals set after an await: in loops, branches, a switch, by members, by elements. */
 #include <edo/edo.h>
 #include <stdio.h>
 #include <time.h>

@@ -1,6 +1,6 @@
 // expect-lint: clean
-/* Set again in rarer ways: by scanf, by members, a union, asm, through a pointer, by every case
- * of a switch; and ways that do not return. */
+/* Locals set again in rarer ways: by scanf, by members, a union, asm, through a pointer, by every
+ * case of a switch; and paths that do not return. */
 #include <edo/edo.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // expect-lint: kept_in_branch\.c:\d+:\d+: error: local 'half' is kept across an await
 // expect-lint: kept_in_branch\.c:\d+:\d+: error: local 'mode' is kept across an await
 // expect-lint: kept_in_branch\.c:\d+:\d+: error: local 'cursor' is kept across an await
-/* Lost on one of the ways only: through a branch, a switch's case, a goto. */
+/* Lost on one path only: through a branch, a switch's case, a goto. */
 #include <edo/edo.h>
 
 struct paths {

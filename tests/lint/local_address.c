@@ -3,7 +3,8 @@
 // expect-lint: local_address\.c:\d+:\d+:.* address of local 'op' is kept across an await
 // expect-lint: local_address\.c:\d+:\d+:.* address of local 'limit' is kept across an await
 // expect-lint: local_address\.c:\d+:\d+:.* address of local 'chunk' is kept across an await
-/* Handed to an operation: an array, a member, an operation itself, in the frame, by a pointer. */
+/* Local addresses given to an operation: of an array, a member, another operation; in the frame, by
+ * a pointer. */
 #include <edo/edo.h>
 
 struct ask {

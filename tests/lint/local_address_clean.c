@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* Addresses that are used up between two awaits: outputs, strings, look-ups, handles of tasks. */
+/* Addresses used only between two awaits: outputs, strings, look-ups, handles of tasks. */
 #include <edo/edo.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ edo_async_extern(tidy)
         end = strchr(key, '1');
         self->copy = strdup(end ? end : key);
         self->entry = entry_find(key, &hint);
-        self->cursor = key; // taken back before the await
+        self->cursor = key; // overwritten before the await
         self->cursor = self->buf;
         rc = stat(self->copy, &st);
         edo_await(count, edo_write_all(self->conn, self->copy, strlen(self->copy)));

@@ -2,7 +2,7 @@
 // expect-lint: copies\.c:\d+:\d+:.* address of local 'part' is kept across an await
 // expect-lint: copies\.c:\d+:\d+:.* address of local 'first' is kept across an await
 // expect-lint: copies\.c:\d+:\d+:.* address of local 'second' is kept across an await
-/* An address that goes through string functions, records that calls return, members, pointers. */
+/* Addresses passed on by string functions, returned structs, members, pointers. */
 #include <edo/edo.h>
 #include <string.h>
 

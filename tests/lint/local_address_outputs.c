@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* Records that calls fill anew after each await; addresses that plain calls and locals use up. */
+/* Structs that calls fill again after each await; addresses used only by plain calls and locals. */
 #include <edo/edo.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +31,7 @@ edo_async_extern(look)
         at->start = text;
         other.length = span_hash(other);
         strcpy(text, "7");
-        self->found = span_parse(text); // numbers, for all that is known
+        self->found = span_parse(text); // returns numbers, as far as the tool can tell
         edo_await(rc, edo_yield());
         span_next(&next);
         rc += (int)next.length;

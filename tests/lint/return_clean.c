@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* edo_return in a macro of one's own is still edo's. */
+/* edo_return inside a macro of the program. */
 #include <edo/edo.h>
 
 #define FAIL_IF(rc)                                                                                \

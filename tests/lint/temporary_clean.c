@@ -1,5 +1,6 @@
 // expect-lint: clean
-/* Strings are static; a literal that is copied, or that a plain call uses up, leaves nothing. */
+/* Strings are static; a compound literal that is copied, or used only by a plain call, is
+ * harmless. */
 #include <edo/edo.h>
 #include <time.h>
 

@@ -1,5 +1,5 @@
 // expect-lint: clean
-/* Results that are read, and calls that give none. */
+/* Results that are used, and calls without a result. */
 #include <edo/edo.h>
 
 struct f {

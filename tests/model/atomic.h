@@ -1,4 +1,4 @@
-/* base/atomic.h for the checker. Beside its names it has the weaker ones that mutants use. */
+/* base/atomic.h for the checker. It also has the weaker operations that mutants use. */
 #pragma once
 
 #include "model/shim.h"

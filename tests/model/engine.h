@@ -1,4 +1,4 @@
-/* The checker from the inside. One OS thread; nothing here is shared. */
+/* Internals of the checker. It runs on one OS thread, so nothing here is shared. */
 #pragma once
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 enum {
     MAX_LOCATIONS = 160,
     MAX_STORES = 1024, // of one execution
-    MAX_STEPS = 4000,  // of one execution; more is called endless
+    MAX_STEPS = 4000,  // of one execution; more count as endless
     MAX_CHOICES = 8000,
     MAX_BLOCKS = 256, // allocations of one execution
     MAX_PLAIN = 512,
@@ -20,10 +20,11 @@ enum {
     NO_STORE = -1,
 };
 
-/* ---- knowledge: what a thread has seen, and what an acquire hands over ---- */
+/* ---- knowledge: the state of a thread, passed on by release and acquire ---- */
 
-/* clock: how many steps of each thread happen before. view: for each location the store below which
- * nothing may be read any more (Kang et al., "A Promising Semantics", POPL 2017, without promises). */
+/* clock: for each thread, the number of its steps that happen before. view: for each location, the
+ * oldest store that may still be read (Kang et al., "A Promising Semantics", POPL 2017, without
+ * promises). */
 typedef struct knowledge {
     uint16_t clock[MODEL_THREADS];
     int16_t view[MAX_LOCATIONS];
@@ -48,12 +49,13 @@ typedef enum step_kind {
     STEP_FUTEX_WAKE,
 } step_kind;
 
-/* What a thread is about to do, known before it is chosen: all that decides what it depends on. */
+/* The next step of a thread, announced before the thread is chosen: all that determines the step's
+ * dependencies. */
 typedef struct step {
     step_kind kind;
     int location; // NO_STORE: none
     bool writes;
-    bool fences;     // a seq_cst fence: depends on all that is seq_cst
+    bool fences;     // a seq_cst fence, which depends on all seq_cst steps
     bool sequential; // a seq_cst access
     int thread;      // of STEP_JOIN
     model_order order;
@@ -76,10 +78,10 @@ typedef struct thread {
     knowledge now, acquired,
         released;                // acquired: for the next acquire fence; released: of the last
                                  // release fence
-    uint64_t waits_for_progress; // after a yield: not run before `progress` differs; 0: runs
+    uint64_t waits_for_progress; // after a yield: not run until `progress` differs; 0: may run
     bool sleeps_on_futex, woken;
-    int64_t deadline;                    // of the wait that it is in; INT64_MAX: none
-    uint16_t order_clock[MODEL_THREADS]; // steps of others that come before in every equivalent run
+    int64_t deadline;                    // of the current wait; INT64_MAX: none
+    uint16_t order_clock[MODEL_THREADS]; // steps of others that precede in every equivalent run
     char self[256];                      // the code under test's thread-local state
 } thread;
 
@@ -87,10 +89,10 @@ typedef struct thread {
 
 typedef struct store {
     int location, next, rank; // next in modification order
-    bool modifies;            // a read-modify-write: nothing comes between it and its source
+    bool modifies;            // a read-modify-write: directly behind the store that it read
     int thread, step;         // -1: the initial value
     uint64_t value;
-    knowledge released; // what an acquire that reads it gets
+    knowledge released; // knowledge for an acquire that reads this store
 } store;
 
 typedef struct location {
@@ -98,13 +100,13 @@ typedef struct location {
     size_t size;
     int first, last; // stores in modification order
     uint64_t initial;
-    bool outside; // not from the arena: put back after the execution
+    bool outside; // not from the arena: restored after the execution
     int next_in_bucket;
-    uint16_t touched[MODEL_THREADS]; // each thread's last access, by its clock
+    uint16_t touched[MODEL_THREADS]; // clock of each thread's last access
     uint16_t order_reads[MODEL_THREADS], order_writes[MODEL_THREADS];
-    int last_step;    // on this location: the others follow through execution.steps[].before
+    int last_step;    // last step on this location; earlier ones by execution.steps[].before
     int holder;       // of a lock: a thread or -1
-    knowledge handed; // by locks and events
+    knowledge handed; // knowledge passed on by locks and events
 } location;
 
 typedef struct execution {
@@ -115,15 +117,15 @@ typedef struct execution {
     store stores[MAX_STORES];
     int store_count;
     int16_t sequential[MAX_LOCATIONS]; // the view of the seq_cst order
-    uint64_t progress;                 // stores, unlocks, posts so far
+    uint64_t progress;                 // count of stores, unlocks, posts
     int step_count;
     int last_sequential; // step
     struct {
         step what;
         int thread, choice;
         uint16_t index;        // among the steps of its thread
-        int before;            // the last one before it on its location
-        int sequential_before; // the last one before it with a seq_cst order
+        int before;            // previous step on the same location
+        int sequential_before; // previous step with a seq_cst order
         uint64_t value, other; // read or written; for the trace
         int from;              // the store that was read
         bool failed;           // of a CAS
@@ -135,11 +137,11 @@ typedef struct execution {
 extern execution model_run;
 
 typedef struct model_options {
-    bool plain;        // every interleaving, without reduction
+    bool plain;        // all interleavings, without reduction
     int preemptions;   // -1: unbounded
-    bool appends_only; // stores never go before later ones in modification order
+    bool appends_only; // stores are always last in modification order
     bool trace;
-    bool samples; // each choice is drawn, and none is tried the other way
+    bool samples; // choices are drawn at random, without backtracking
 } model_options;
 
 extern model_options model_options_now;
@@ -149,11 +151,11 @@ static inline thread *thread_now(void)
     return &model_run.threads[model_run.current];
 }
 
-/* Announces a step of the current thread and lets the explorer choose who goes on; returns when this
- * thread was chosen. */
+/* Announces a step of the current thread, and has the explorer choose the next thread; returns when
+ * this thread is chosen. */
 void engine_step(step next);
 
-/* Records what the step that is being made has read or written. */
+/* Records the values read or written by the current step. */
 void engine_note(uint64_t value, uint64_t other, int from, bool failed);
 
 /* memory.c */
@@ -168,8 +170,8 @@ void knowledge_join(knowledge *to, const knowledge *from);
 /* explore.c */
 void explore_begin(const char *replay);
 void explore_reset(void);
-unsigned explore_value(unsigned count); // one of the alternatives; all are explored
-int explore_thread(uint32_t enabled);   // -1: this execution is covered by others
+unsigned explore_value(unsigned count); // chooses an alternative; all are explored
+int explore_thread(uint32_t enabled);   // -1: other executions cover this one
 void explore_stepped(int thread, const step *made, int index); // after a step was made
 bool explore_advance(void); // to the next execution. Returns: whether there is one
 void explore_print_choices(char *buffer, size_t size);

@@ -1,14 +1,15 @@
 /* The explorer: which executions there are.
  *
- * An execution is decided by its choices: which thread makes the next step, and which of several
- * values a step takes. They are kept in a stack; an execution repeats those that are there and adds
- * new ones; the last one that has an alternative left is then changed.
+ * An execution is determined by its choices: of the thread that makes the next step, and of the
+ * value that a step reads. The choices form a stack. An execution repeats the choices on the stack
+ * and adds new ones; then the last choice with an untried alternative is changed.
  *
- * Of all interleavings only some are run (Flanagan and Godefroid, "Dynamic Partial-Order Reduction
- * for Model Checking Software", POPL 2005): two steps that do not depend on each other give the same
- * in either order. When a step is announced that depends on an earlier one of another thread, and
- * nothing orders the two, the choice before the earlier one also has to be made the other way. Sleep
- * sets (Godefroid 1996) leave out what was explored from a sibling and is independent of all since.
+ * Only some of all interleavings are run (Flanagan and Godefroid, "Dynamic Partial-Order Reduction
+ * for Model Checking Software", POPL 2005), because two independent steps have the same effect in
+ * either order. If an announced step depends on an earlier step of another thread, and the two are
+ * not ordered, then the choice before the earlier step is also tried the other way. Sleep sets
+ * (Godefroid 1996) skip steps that were explored from a sibling and are independent of all steps
+ * since.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,17 +19,17 @@
 
 typedef struct choice {
     bool is_thread;
-    uint16_t taken, count;                  // of a value
-    uint32_t enabled, wanted, done, asleep; // of a thread: sets by number
-    step next[MODEL_THREADS];               // what each thread would have done
-    uint16_t made[MODEL_THREADS];           // how many steps each had made
+    uint16_t taken, count;                  // choice of a value
+    uint32_t enabled, wanted, done, asleep; // choice of a thread: bit sets by thread number
+    step next[MODEL_THREADS];               // announced step of each thread
+    uint16_t made[MODEL_THREADS];           // number of steps made by each
     int preemptions, last;                  // before this choice
 } choice;
 
 enum { NO_STEP = -1 };
 
 static choice choices[MAX_CHOICES];
-static int depth, used; // where this execution is, and how many there are
+static int depth, used; // position of this execution, and size of the stack
 static const char *replay_text;
 static uint16_t steps_of[MODEL_THREADS];
 static uint16_t fence_reads[MODEL_THREADS], fence_writes[MODEL_THREADS];
@@ -59,7 +60,9 @@ void explore_reset(void)
 
 /* ---- choices that are drawn ---- */
 
-enum { STAYS_OF_EIGHT = 6 }; // how often a thread that can go on does: few switches go deeper
+enum {
+    STAYS_OF_EIGHT = 6
+}; // in so many of eight cases the same thread goes on: few switches reach deeper
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
 static unsigned draw(unsigned count)
@@ -70,7 +73,7 @@ static unsigned draw(unsigned count)
     return (unsigned)((drawn >> 32) * count >> 32);
 }
 
-/* One of the set, which is not empty. */
+/* Draws a thread of a set, which is not empty. */
 static int draw_thread(uint32_t set)
 {
     if (last_thread >= 0 && (set >> last_thread & 1) && draw(8) < STAYS_OF_EIGHT)
@@ -80,7 +83,7 @@ static int draw_thread(uint32_t set)
     return __builtin_ctz(set);
 }
 
-/* The newest value as often as all others. */
+/* Draws the newest value in half of the cases. */
 static unsigned draw_value(unsigned count)
 {
     return draw(2) ? 0 : draw(count);
@@ -144,7 +147,8 @@ static bool depend(const step *a, const step *b)
     return is_on_same(a, b) || meet_in_fences(a, b);
 }
 
-/* Steps that are never both possible do not race: a lock is taken only after it was given. */
+/* Steps that are never possible at the same time do not race: a lock is taken only after its
+ * release. */
 static bool may_race(const step *a, const step *b)
 {
     bool lock_and_unlock = (a->kind == STEP_LOCK && b->kind == STEP_UNLOCK) ||
@@ -188,7 +192,8 @@ static uint32_t bit(int number)
     return UINT32_C(1) << number;
 }
 
-/* Threads that must go before this one could make its step: their later steps come before it. */
+/* Threads that must run before this thread could make its step, because their later steps precede
+ * it. */
 static uint32_t leads_to(const choice *c, int number)
 {
     const uint16_t *clock = model_run.threads[number].order_clock;
@@ -210,7 +215,7 @@ static void want_before(int index, int number)
         c->wanted |= able & (~able + 1); // any of them: the lowest
 }
 
-/* The last earlier step of another thread, from `index` on down, that the announced one races with. */
+/* The latest step of another thread, at or before `index`, that races with the announced step. */
 static int last_race_on_location(const step *next, int index, int number)
 {
     for (; index >= 0; index = model_run.steps[index].before)
@@ -229,7 +234,7 @@ static int last_race_of_fences(const step *next, int index, int number)
     return NO_STEP;
 }
 
-/* A thread has announced a step: against the last earlier one that it may race with. */
+/* Adds backtracking for an announced step and the latest step that it races with. */
 static void backtrack_announced(int number)
 {
     const step *next = &model_run.threads[number].next;
@@ -328,7 +333,7 @@ int explore_thread(uint32_t enabled)
                      : model_options_now.samples ? draw_thread(enabled)
                                                  : pick(c);
         if (number < 0) {
-            used--; // all that could go on from here is covered
+            used--; // all continuations from here are covered
             return -1;
         }
         if (!(enabled & bit(number))) model_fail("the choices to replay are not of this model");
@@ -340,7 +345,7 @@ int explore_thread(uint32_t enabled)
     return number;
 }
 
-/* Enters it where later ones look for races. */
+/* Links the step into the lists in which later steps look for races. */
 static void link_step(const step *made, int index)
 {
     model_run.steps[index].before = NO_STEP;

@@ -1,4 +1,4 @@
-/* The driver of modelled runtimes: it only sleeps and is woken. */
+/* The driver of modelled runtimes: it can only sleep and be woken. */
 #include "model/fake_sys.h"
 
 #include "base/duration.h"
@@ -14,7 +14,7 @@
 typedef struct fake_driver {
     edo_driver base;
     model_event unparked;
-    bool turning; // to be seen by the checker: one thread at a time
+    bool turning; // marked for the checker: one thread at a time
 } fake_driver;
 
 unsigned fake_unparks;
@@ -32,7 +32,7 @@ static void sleep_until(fake_driver *fake, int64_t deadline)
     if (!model_wait_until(&fake->unparked, deadline) && fake_now < deadline) fake_now = deadline;
 }
 
-/* Without a timeout it takes what there is; otherwise it waits for an unpark. */
+/* Without a timeout, takes a pending unpark; otherwise waits for one. */
 static int fake_turn(edo_driver *driver, int64_t timeout)
 {
     fake_driver *fake = (fake_driver *)(void *)driver;
@@ -68,7 +68,7 @@ void fake_wait_readable(edo_runtime *runtime)
 {
     model_event *unparked = &((fake_driver *)(void *)runtime->workers[0]->driver)->unparked;
     model_wait(unparked);
-    model_post(unparked); // it stays readable until the turn
+    model_post(unparked); // stays readable until the turn
 }
 
 static const edo_driver_ops fake_ops = {
@@ -110,7 +110,7 @@ edo_runtime *fake_runtime_with(const edo_config *options)
     return runtime;
 }
 
-/* ---- what many models do without; those that do not bring the real ones ---- */
+/* ---- functions that many models do not need; others link the real ones ---- */
 
 #define WEAK __attribute__((weak))
 
@@ -119,7 +119,7 @@ WEAK void edo__blocking_close(edo_runtime *runtime)
     (void)runtime;
 }
 
-/* ---- dumps: nobody makes one ---- */
+/* ---- dumps: not used by models ---- */
 
 WEAK void edo__dump_prepare(void) {}
 

@@ -5,7 +5,7 @@
 #include "sys/sockets.h"
 #include "sys/sys.h"
 
-#define WEAK __attribute__((weak)) // some models bring their own
+#define WEAK __attribute__((weak)) // some models have their own
 
 /* ---- the system ---- */
 
@@ -160,7 +160,7 @@ WEAK const edo_driver_ops *edo__driver_named(const char *name)
     return fake_driver_ops;
 }
 
-/* ---- memory: the hooks, without their count, which would order what is not ordered ---- */
+/* ---- memory: the hooks, without their count, which would order unordered steps ---- */
 
 void *edo__alloc_aligned(size_t size, size_t align)
 {

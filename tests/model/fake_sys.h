@@ -1,19 +1,20 @@
-/* The system that modelled code runs on: a driver that only sleeps and is woken, memory of the
- * checker, a clock that only models move. */
+/* The system for modelled code: a driver that can only sleep and be woken, memory of the checker, a
+ * clock that only models move. */
 #pragma once
 
 #include "runtime/runtime.h"
 
 #include "model/model.h"
 
-/* A runtime in memory of this execution, on that driver. Its owner is the thread that turns it. */
+/* Makes a runtime in memory of this execution, on that driver. The owner is the thread that turns
+ * it. */
 edo_runtime *fake_runtime_create(void);
 
-/* The same as the options have it; the driver and the limits of its end are given. */
+/* The same with options, except that the driver and the limits of the end are fixed. */
 edo_runtime *fake_runtime_with(const edo_config *options);
 
-/* Makes fn_poll() what edo_async(fn) would make of a body: tasks of struct fn are spawned by the name
- * of fn, and each poll of theirs is one call. */
+/* Uses fn_poll() in place of an async body: tasks of struct fn are spawned by the name fn, and each
+ * of their polls is one call of fn_poll(). */
 #define POLLED(fn)                                                                                 \
     static const edo_future_ops fn##_async = {                                                     \
         .name = #fn,                                                                               \
@@ -24,18 +25,18 @@ edo_runtime *fake_runtime_with(const edo_config *options);
         .args_size = sizeof(((struct fn *)0)->args),                                               \
     }
 
-/* What a foreign loop does with edo_runtime_fd(): sleeps until it is readable. */
+/* Sleeps until the runtime's descriptor is readable, as a foreign loop does. */
 void fake_wait_readable(edo_runtime *runtime);
 
-/* No thread can be started. Whoever sets it takes it back. */
+/* Has the start of threads fail. A model that sets it also clears it. */
 extern bool fake_no_threads;
 
-/* The driver of every name. */
+/* The driver that the fake finds under every name. */
 extern const struct edo_driver_ops *fake_driver_ops;
 
-/* How often the driver was woken in this execution. */
+/* Number of unparks in this execution. */
 extern unsigned fake_unparks;
 
-/* The time. Waits move it: when no thread can go on, to the end of the first of them. Every runtime that
- * is made sets it back to zero. */
+/* The time. When no thread can go on, it moves to the end of the first wait. Creating a runtime
+ * resets it to zero. */
 extern int64_t fake_now;

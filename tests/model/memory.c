@@ -1,9 +1,9 @@
-/* Weak memory: what each thread knows, and which stores a load may read.
+/* Weak memory: the knowledge of each thread, and the stores that a load may read.
  *
- * Modification order is kept per location; a load may read any store that is not below what the thread
- * knows of the location. Knowledge is handed over by release and acquire, through the store that was
- * read; it holds a clock, by which races of plain memory are found, and a view, by which coherence is
- * kept. The seq_cst order is the order of execution: its accesses and fences share a view.
+ * Each location has a modification order. A load may read any store that is not older than the
+ * thread's view of the location. Release and acquire pass knowledge on, through the store that was
+ * read. Knowledge has a clock, which finds races of plain memory, and a view, which keeps
+ * coherence. The seq_cst order is the order of execution: its accesses and fences share a view.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@ typedef struct block {
     char *memory;
     size_t size;
     bool freed, is_static;
-    uint16_t clock[MODEL_THREADS]; // of its making
+    uint16_t clock[MODEL_THREADS]; // of the allocation
 } block;
 
 typedef struct plain {
@@ -127,7 +127,7 @@ static block *block_of(const void *address)
     return NULL;
 }
 
-/* Every access: the block is alive, and its making happens before. */
+/* Checks an access: the block is alive, and its allocation happens before. */
 static void check_block(const void *address, model_place place)
 {
     const block *b = block_of(address);
@@ -144,7 +144,7 @@ static bool overlaps(const char *a, size_t a_size, const char *b, size_t b_size)
     return a < b + b_size && b < a + a_size;
 }
 
-/* An access that does not happen before the free may as well come after it. */
+/* Reports accesses that do not happen before the free: they might come after it. */
 static void check_free(const block *b)
 {
     const knowledge *now = &thread_now()->now;
@@ -265,7 +265,7 @@ void memory_restore(void)
     }
 }
 
-/* Plain code may set an atomic up before threads share it; later it must say so. */
+/* Plain code may initialise an atomic before threads share it; later, plain writes are reported. */
 static location *enter(const step *made)
 {
     location *l = &model_run.locations[made->location];
@@ -278,7 +278,7 @@ static location *enter(const step *made)
     return l;
 }
 
-/* ---- what may be read, and where a store may go ---- */
+/* ---- the stores that may be read, and the place of a new store ---- */
 
 static int floor_of(int at, bool sequential)
 {
@@ -313,7 +313,8 @@ static bool may_follow(int s)
     return next == NO_STORE || !model_run.stores[next].modifies;
 }
 
-/* After which store a new one goes: the last, or an earlier one that the thread knows nothing beyond. */
+/* Chooses the predecessor of a new store: the last, or an earlier one if the thread knows no later
+ * store. */
 static int choose_predecessor(int at, bool sequential)
 {
     location *l = &model_run.locations[at];
@@ -334,7 +335,7 @@ static void insert_after(location *l, int predecessor, int number)
     poke(l, model_run.stores[l->last].value);
 }
 
-/* ---- what is handed over ---- */
+/* ---- passing knowledge on ---- */
 
 static void acquire_from(const knowledge *released, model_order order)
 {
@@ -430,7 +431,8 @@ static uint64_t truncate_to(uint64_t value, size_t size)
     return size == sizeof value ? value : value & (((uint64_t)1 << size * 8) - 1);
 }
 
-/* Reads the last store in modification order and is the next one; goes on with its release sequence. */
+/* Reads the last store in modification order, and becomes the next one; continues its release
+ * sequence. */
 static void modify(int at, int source, uint64_t value, model_order order)
 {
     acquire_from(&model_run.stores[source].released, order);
@@ -453,7 +455,8 @@ uint64_t model_modify(void *address, size_t size, model_rmw rmw, uint64_t operan
     return old;
 }
 
-/* A failure reads the last store too: a loop that fails on an old value tries again, no more. */
+/* A failure reads the last store too: failing on an old value would only repeat the caller's
+ * loop. */
 bool model_cas(void *address, size_t size, uint64_t *expected, uint64_t value, model_order success,
                model_order failure, model_place place)
 {
@@ -483,7 +486,7 @@ void model_fence(model_order order, model_place place)
                .writes = true,
                .order = order,
                .place = place };
-    if (sequential) engine_step(s); // others concern this thread alone
+    if (sequential) engine_step(s); // other fences concern only this thread
     thread *t = thread_now();
     tick();
     if (order & MODEL_ACQUIRE) knowledge_join(&t->now, &t->acquired);
@@ -512,7 +515,8 @@ static void race(const char *what, model_place a, int other, model_place b)
                b.file, b.line);
 }
 
-/* Against all that other threads did to the same bytes and that does not happen before. */
+/* Checks an access against accesses of other threads to the same bytes that do not happen
+ * before. */
 static void check_races(const plain *p, bool write, model_place place)
 {
     const knowledge *now = &thread_now()->now;
@@ -646,7 +650,8 @@ void model_futex_wait(uint32_t *word, uint32_t value, model_place place)
     model_futex_wait_until(word, value, INT64_MAX, place);
 }
 
-/* The comparison and the sleep are one step; the wake is another. Wakes nobody: it is not kept. */
+/* The comparison and the sleep are one step, the wake is another. A wake without a sleeper is
+ * lost. */
 bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, model_place place)
 {
     location *l = object_step(STEP_FUTEX_WAIT, word, place);
@@ -688,8 +693,8 @@ bool model_futex_wake_all(uint32_t *word, model_place place)
     return any;
 }
 
-/* Stores become visible in the end: a thread that waits reads the latest the next time round. If that
- * is nothing new to it, it is not run before somebody has done something. */
+/* Stores become visible eventually: after a yield a thread reads the newest stores. If these are
+ * not new to it, it does not run before another thread has made progress. */
 void model_yield(model_place place)
 {
     (void)place;

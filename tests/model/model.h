@@ -3,13 +3,13 @@
  *
  * A model is a function made by MODEL(name, "what it proves"). It runs as thread 0, starts others
  * with model_start(), and ends with all of them. The same function runs once for every execution,
- * thousands of times, so it must be deterministic but for what the checker decides, and small: two
+ * thousands of times. So it must be deterministic, except for the checker's choices, and small: two
  * or three threads with a handful of atomic operations each.
  *
- * Code under test is the real one, compiled with -DEDO_MODEL: base/atomic.h, base/lock.h and the
- * calls to the system then come here. Memory comes from model_alloc(), also edo's own.
+ * The code under test is the real code, compiled with -DEDO_MODEL: base/atomic.h, base/lock.h and
+ * calls to the system then lead here. All memory, also edo's own, comes from model_alloc().
  *
- * docs/internals/model.md says how it works and what it cannot see.
+ * docs/internals/model.md explains how the checker works, and its limits.
  */
 #pragma once
 
@@ -19,7 +19,7 @@
 
 #include "model/shim.h"
 
-enum { MODEL_THREADS = 6 }; // at most, with the one that runs the model itself
+enum { MODEL_THREADS = 6 }; // at most, including the thread that runs the model
 
 /* ---- inside a model ---- */
 
@@ -28,10 +28,10 @@ enum { MODEL_THREADS = 6 }; // at most, with the one that runs the model itself
     static void name(void *argument);                                                              \
     static void name(void *argument __attribute__((unused)))
 
-/* Starts a thread; what came before happens before it. Returns: its number. */
+/* Starts a thread; all steps before this call happen before the thread. Returns: its number. */
 int model_start(void (*run)(void *), void *argument);
 
-/* Waits for its end; what it did happens before the return. */
+/* Waits for a thread's end; all its steps happen before the return. */
 void model_join(int thread);
 
 /* The number of this thread. */
@@ -44,17 +44,18 @@ int model_self(void);
 
 _Noreturn void model_fail(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
-/* One of 0 .. count - 1; all are explored. */
+/* Chooses one of 0 .. count - 1; all are explored. */
 unsigned model_choose(unsigned count);
 
-/* Memory of this execution. What is not freed at its end is a leak, but for model_alloc_static. */
+/* Memory of this execution. Blocks that are not freed at its end are leaks, except from
+ * model_alloc_static(). */
 void *model_alloc(size_t size);
 void *model_alloc_aligned(size_t size, size_t align);
 void *model_alloc_static(size_t size);
 void model_free(void *memory);
 
-/* An event, as a semaphore: the wait blocks until a post, and acquires what the post released. A wait
- * that nobody can end any more is a deadlock. */
+/* An event, as a semaphore: the wait blocks until a post, and acquires what the post released. A
+ * wait that no thread can end is a deadlock. */
 typedef struct model_event {
     uint32_t count;
     uint32_t id;
@@ -64,7 +65,8 @@ void model_wait(model_event *event);
 bool model_wait_until(model_event *event, int64_t deadline); // as model_futex_wait_until
 bool model_try_wait(model_event *event); // without blocking. Returns: whether there was a post
 
-/* A line for the outcome of this execution, for litmus tests: all different ones are collected. */
+/* Adds a line to the outcome of this execution, for litmus tests; all different outcomes are
+ * collected. */
 void model_outcome(const char *format, ...) __attribute__((__format__(__printf__, 1, 2)));
 
 /* ---- models ---- */
@@ -72,9 +74,9 @@ void model_outcome(const char *format, ...) __attribute__((__format__(__printf__
 typedef struct model_info {
     const char *name, *proves;
     void (*run)(void);
-    const char *expect;   // part of the report that must come; NULL: none may
-    const char *outcomes; // for litmus tests: all of them, sorted, one a line
-    uint64_t samples;     // 0: all executions; else so many at random
+    const char *expect;   // part of the expected report; NULL: no report expected
+    const char *outcomes; // of litmus tests: all outcomes, sorted, one per line
+    uint64_t samples;     // 0: all executions; else the number of random ones
     struct model_info *next;
 } model_info;
 
@@ -99,5 +101,6 @@ void model_register(model_info *info);
 /* A litmus test: the outcomes found must be exactly these (sorted, each ended by '\n'). */
 #define MODEL_LITMUS(id, proves, outcomes) MODEL_DEFINE(id, proves, NULL, NULL, outcomes, 0, NULL)
 
-/* A model too large to be run in all executions: so many are drawn at random, the same each time. */
+/* A model with too many executions: `count` of them are drawn at random, the same ones each
+ * time. */
 #define MODEL_SAMPLED(id, proves, count) MODEL_DEFINE(id, proves, NULL, NULL, NULL, count, NULL)

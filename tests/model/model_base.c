@@ -75,7 +75,7 @@ MODEL(lock_three, "three threads: a sleeper is woken although others come first"
 
 /* ---- the heap ---- */
 
-enum { BLOCK = EDO__HEAP_MAX, BLOCKS = 3 }; // as many as fill a slab
+enum { BLOCK = EDO__HEAP_MAX, BLOCKS = 3 }; // as many as a slab holds
 
 static struct {
     edo__heap *heap;
@@ -111,7 +111,7 @@ MODEL(heap_remote_free, "a block that another thread frees is used again, after 
     heap_set_up();
     int other = model_start(free_first, NULL);
     for (int i = 0; i < 2; i++) {
-        void *block = edo__heap_alloc(h->heap, BLOCK); // the one freed, or from a new slab
+        void *block = edo__heap_alloc(h->heap, BLOCK); // the freed block, or one of a new slab
         edo_plain_write((char *)block);
         edo__heap_free(h->heap, block);
     }

@@ -1,5 +1,5 @@
-/* Blocking work of a runtime: its pools come with the first job and go with the runtime. The pools
- * have models of their own (model_pool.c).
+/* Blocking work of a runtime: its pools are made with the first job and end with the runtime. The
+ * pools have models of their own (model_pool.c).
  *
  * model-sources: @runtime runtime/pool/blocking.c runtime/pool/pool.c runtime/pool/pool_thread.c
  * model-sources: runtime/schedule/help.c runtime/schedule/threads.c time/sleep.c
@@ -48,7 +48,7 @@ static void check_result(int64_t result)
     model_assert(s->ran ? result == 4 : result == -ECANCELED || result == -ESHUTDOWN);
 }
 
-/* Ended with the runtime, wherever it was. */
+/* Destroys the runtime, which ends the job at any stage. */
 static void destroy_and_check(void)
 {
     model_assert(edo_runtime_destroy(s->runtime) == 0);

@@ -1,5 +1,5 @@
-/* Known algorithms: the broken ones must be found out, the correct ones must pass. Each of the
- * broken ones differs from its correct form in the line that the name tells.
+/* Known algorithms: the broken ones must be reported, the correct ones must pass. Each broken one
+ * differs from its correct form in the line named by the model.
  */
 #include "model/atomic.h"
 #include "model/model.h"
@@ -8,7 +8,7 @@
 #define READ(x)     (edo_plain_read(&(x)), (x))
 #define WRITE(x, v) (edo_plain_write(&(x)), (void)((x) = (v)))
 
-/* ---- Dekker's mutual exclusion: each says that it wants, then looks whether the other does ---- */
+/* ---- Dekker's mutual exclusion: each thread sets its flag, then reads the other's ---- */
 
 static struct {
     uint32_t wants[2];
@@ -141,7 +141,7 @@ THREAD(stack_pop_two_push_one)
     node *a = pop(), *b = pop();
     if (a && b) {
         WRITE(b->popped, b->popped + 1);
-        push(a); // the same top again, but above another node
+        push(a); // the same top again, above another node
     }
 }
 
@@ -321,7 +321,7 @@ DEQUE_STEAL(deque_steal, SEQ_CST_FENCE)
 
 static void deque_took(uint32_t item)
 {
-    if (item) edo_plain_write(&deque->taken[item]); // twice the same one is a race
+    if (item) edo_plain_write(&deque->taken[item]); // taking the same item twice is a race
 }
 
 THREAD(deque_thief)
@@ -393,7 +393,7 @@ MODEL_BROKEN(reference_count_no_acquire, "the last one frees without having seen
     counted_bad_run();
 }
 
-/* ---- what else must be reported ---- */
+/* ---- other mistakes that must be reported ---- */
 
 THREAD(spin_for_flag)
 {

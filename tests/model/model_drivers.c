@@ -1,5 +1,5 @@
-/* One kind of driver per runtime: whichever requests for a driver the system refuses, and whenever a
- * helper is made, no operation is polled on another kind than the one that it waits on.
+/* One kind of driver per runtime. Whichever drivers the system refuses, and whenever a helper is
+ * made, no operation is polled on another kind of driver than the one with which it waits.
  *
  * model-sources: @runtime time/sleep.c
  */
@@ -24,7 +24,7 @@ typedef struct kind {
 static struct {
     edo_runtime *runtime;
     kind kinds[KINDS];
-    unsigned refusals; // as many more may come
+    unsigned refusals; // number of further refusals
 } * s;
 
 static int open_kind(kind *of, edo_runtime *runtime, edo_driver **ret_driver)
@@ -120,7 +120,7 @@ MODEL(one_kind_at_create, "one refusal, at any driver of create, is one of all")
     bool refused = s->refusals < 2;
     expect_one_kind();
     model_assert(refused == (s->kinds[RING].open == 0));
-    model_assert(s->kinds[RING].open + s->kinds[EPOLL].open == 3); // with the one that is kept
+    model_assert(s->kinds[RING].open + s->kinds[EPOLL].open == 3); // including the kept driver
     destroy();
 }
 
@@ -141,7 +141,7 @@ MODEL(one_kind_of_helpers,
     model_join(monitor);
     expect_one_kind();
     uint32_t made = edo__worker_total(s->runtime);
-    model_assert(made == (s->refusals ? 3 : 2)); // the first one's driver was kept for it
+    model_assert(made == (s->refusals ? 3 : 2)); // the first helper gets the kept driver
     destroy();
 }
 

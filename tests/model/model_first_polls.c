@@ -1,4 +1,5 @@
-/* A cancelled function's first polls, against whoever cancels it and makes ready what it awaits.
+/* First polls in a cancelled function, against threads that cancel it and that make its operations
+ * ready.
  *
  * model-sources: @runtime
  */
@@ -11,7 +12,7 @@ static struct {
     edo_runtime *runtime;
     edo_task *task;
     edo_wakeable *waker;
-    uint32_t ready; // what the operation looks at
+    uint32_t ready; // flag read by the operation
     int others[2];
 } * s;
 
@@ -32,8 +33,8 @@ static edo_poll flag_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops flag_ops = { .name = "flag", .poll = flag_poll };
 
-/* Waits until it is cancelled, then begins operations: one with budget, one within the overdraft, one
- * beyond it. The last pends once. */
+/* Waits until it is cancelled, then begins operations: one with budget, one within the overdraft,
+ * one beyond it. The last one is pending once. */
 struct cancelled {
     edo_frame();
     edo_args();
@@ -81,7 +82,7 @@ static edo_poll cancelled_poll(edo_future *future, edo_cx *cx)
     if (edo_cx_fate(cx) == EDO_LIVE) return EDO_PENDING;
     if (!self->began) {
         begin(self, cx);
-        return EDO_PENDING; // requeued: nothing else wakes it
+        return EDO_PENDING; // requeued; no other wake comes
     }
     model_assert(edo_poll_future(&self->third, cx) == EDO_READY);
     model_assert(self->first.result == -ECANCELED && self->second.result == -ECANCELED);

@@ -1,6 +1,6 @@
-/* Streams on the epoll driver against events, closing and cancelling. The driver and all above it are
- * the real code; the kernel is the one below: a socket that bytes may come into, or that has room
- * again for those that go out, and an epoll that tells of it by edges.
+/* Streams on the epoll driver against events, closing and cancelling. The driver and all layers
+ * above are the real code; the kernel is simulated below: a socket that can get bytes, or room for
+ * bytes, and an epoll that reports both by edges.
  *
  * model-sources: @runtime io/fd.c io/io.c io/source.c driver/parked.c driver/epoll/epoll.c
  * model-sources: driver/epoll/epoll_source.c
@@ -15,12 +15,12 @@
 #include "model/fake_sys.h"
 #include "task/future.h"
 
-/* ---- the kernel; its lock orders what it does, as a real one's does ---- */
+/* ---- the kernel; its lock orders its steps, as in a real kernel ---- */
 
 enum { SOCKET = 5, EPOLL = 6, EVENT = 16, EPOLLS = 2 };
 
 typedef struct kernel_epoll {
-    model_event readable;               // something is in the ready list
+    model_event readable;               // the ready list is not empty
     void *data;                         // of the registration of the socket
     bool registered, edge, room, event; // room: the edge of the other side
 } kernel_epoll;
@@ -30,7 +30,7 @@ static struct {
     kernel_epoll epolls[EPOLLS];
     int epoll_count, event_count;
     bool open, full; // full: no room for what is written
-    bool writes;     // room makes edges, which models that only read leave out: they stay small
+    bool writes;     // room makes edges; false in models that only read, to keep them small
     unsigned bytes;
 
     edo_runtime *runtime, *other;
@@ -52,7 +52,7 @@ static void kernel_leave(kernel_epoll *news)
     if (news) model_post(&news->readable);
 }
 
-/* The first epoll that the socket is registered with, from this one on; or NULL. */
+/* The first epoll, beginning with this one, that has the socket registered; or NULL. */
 static kernel_epoll *registered(kernel_epoll *e)
 {
     for (; e < k->epolls + EPOLLS; e++)
@@ -132,7 +132,7 @@ int64_t edo__try(edo__source *source, edo_op *op)
     model_assert(source->fd == SOCKET && k->open);
     if (edo__side_of(op) == EDO__WRITE_SIDE) {
         n = k->full ? -EAGAIN : (int64_t)op->length;
-    } else if (k->bytes) { // all there is and that fits, as TCP does
+    } else if (k->bytes) { // all available bytes that fit, as TCP does
         *(char *)op->data = 1;
         n = (int64_t)(k->bytes < op->length ? k->bytes : op->length);
         k->bytes -= (unsigned)n;
@@ -161,7 +161,7 @@ static void deliver(void)
     kernel_leave(e);
 }
 
-/* All epolls tell of it. */
+/* Makes room, which all epolls report. */
 static void make_room(void)
 {
     kernel_epoll *last = NULL;
@@ -222,7 +222,8 @@ static void run_out_tasks(edo_runtime *runtime)
         edo_turn(runtime, EDO_NEVER);
 }
 
-/* The streams of a runtime are let alone while it is destroyed: so the others end first. */
+/* The streams of a runtime must not be used while it is destroyed: so the other threads end
+ * first. */
 static void run_out(int first, int second)
 {
     run_out_tasks(k->runtime);
@@ -330,8 +331,8 @@ MODEL(cancel_against_event, "a cancelled read has taken its byte and says so, or
     model_assert(k->bytes == (k->result == 1 ? 0u : 1u));
 }
 
-/* ---- one thread turns the driver, another polls the read, as workers do: the operation and its
- * wakeable go as soon as the read has ended ---- */
+/* ---- one thread turns the driver, another polls the read, as workers do; operation and wakeable
+ * are freed as soon as the read has ended ---- */
 
 typedef struct far_read {
     edo_user_wakeable wakeable;
@@ -364,7 +365,7 @@ static far_read *far_read_create(edo_runtime *runtime, unsigned at)
     return read;
 }
 
-/* Polls it to its end. */
+/* Polls a read to its end. */
 static int64_t run_to_end(far_read *read)
 {
     for (;;) {
@@ -472,7 +473,7 @@ MODEL(far_read_against_close,
 
 static far_read *waiting[2];
 
-/* Both are parked, one byte each. */
+/* Two parked reads, of one byte each. */
 static void set_up_several(void)
 {
     set_up_far(0);
@@ -632,9 +633,10 @@ MODEL_BROKEN(closed_twice, "a second close is found out while an operation still
     edo_close(k->io);
 }
 
-/* ---- a stream that goes from one driver to another, whose batch may still refer to it ---- */
+/* ---- a stream that moves to another driver, while the old one's batch may still refer to it
+ * ---- */
 
-/* Polled once, finds nothing. */
+/* Polls a read once, without data. */
 static far_read *begin_read(edo_runtime *runtime)
 {
     far_read *read = far_read_create(runtime, 0);
@@ -657,7 +659,7 @@ static void use_once(edo_runtime *runtime)
     cancel_read(begin_read(runtime));
 }
 
-/* An edge that tells of bytes that are gone. */
+/* An edge for bytes that were already read. */
 static void false_alarm(void)
 {
     kernel_epoll *e = registered(k->epolls);
@@ -707,7 +709,7 @@ MODEL(move_against_destroy, "a stream may be taken from a runtime that ends, whi
     model_join(taker);
 }
 
-/* Its operation goes as soon as it has ended. */
+/* The visitor's operation is freed as soon as it has ended. */
 THREAD(write_as_guest)
 {
     far_read *write = far_read_create(k->other, 0);

@@ -7,7 +7,7 @@
 #include "model/fake_sys.h"
 
 static struct {
-    edo_runtime *here, *there; // of thread 0, of the other
+    edo_runtime *here, *there; // runtimes of thread 0 and of the other thread
     edo_task *task, *joiner;
     int64_t joined;
     unsigned ends;
@@ -22,7 +22,7 @@ static void set_up(void)
     s->there = fake_runtime_create();
 }
 
-/* Turned to the end of all tasks, then destroyed by its own thread. */
+/* Turns a runtime to the end of all tasks, then destroys it, on its own thread. */
 static void run_out(edo_runtime *runtime)
 {
     while (edo_runtime_task_count(runtime))
@@ -40,7 +40,7 @@ struct worker {
 edo_async(worker)
 {
     edo_body {
-        edo_plain_write(&self->answer); // until here the frame is in use
+        edo_plain_write(&self->answer); // last use of the frame
         s->ends++;
         edo_return(self->answer);
     }
@@ -113,7 +113,7 @@ MODEL(join_cancelled,
 {
     set_up();
     spawn_both(true);
-    edo_turn(s->here, 0); // the join waits, which keeps it small
+    edo_turn(s->here, 0); // the join waits, which keeps the model small
     int other = model_start(run_there, NULL);
     int canceller = model_start(cancel_joiner, NULL);
     run_out(s->here);
@@ -122,7 +122,7 @@ MODEL(join_cancelled,
     model_assert(s->joined == 5 || s->joined == -ECANCELED);
 }
 
-/* ---- a join that moves from waker to waker, as under a combinator of another task ---- */
+/* ---- a join whose waker changes, as when another task polls it ---- */
 
 typedef struct poller {
     edo_user_wakeable wakeable;
@@ -213,7 +213,7 @@ MODEL(scope_join, "the owner of a scope goes on when the last member has ended, 
     edo_spawn_options here = { .runtime = s->here };
     int rc = edo_spawn_with(NULL, &here, owner, .first = 5);
     model_assert(rc == 0);
-    edo_turn(s->here, 0); // the member is there now
+    edo_turn(s->here, 0); // the member was polled
     int other = model_start(run_there, NULL);
     run_out(s->here);
     model_join(other);
@@ -339,7 +339,7 @@ MODEL(scope_cancels_waiting,
     model_join(other);
 }
 
-/* The member waits already; nothing but the owner's end of it wakes it. */
+/* The member already waits; only the owner's cancellation wakes it. */
 static void until_joined(int64_t joined)
 {
     int other = model_start(run_there, NULL);

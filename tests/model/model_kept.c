@@ -1,5 +1,5 @@
-/* Tasks that yield under edo_block_on, and so are kept, against who wakes, asks, ends or looks at
- * them meanwhile.
+/* KEPT tasks, which yield under edo_block_on(), against wakes, cancellations, ends and inspections
+ * meanwhile.
  *
  * model-sources: @runtime
  */
@@ -9,9 +9,9 @@
 
 static struct {
     edo_runtime *runtime;
-    edo_task *task; // the one that yields
+    edo_task *task; // the yielding task
     edo_wakeable *waker;
-    void (*others[2])(void *); // started while it is kept, or about to be
+    void (*others[2])(void *); // threads started while the task is kept, or about to be
     int started[2];
     uint32_t flag;
     unsigned polls, cause;
@@ -33,7 +33,7 @@ static void start_others(edo_task *task)
         s->started[i] = model_start(s->others[i], NULL);
 }
 
-/* Yields as often as told, then waits for the flag; or ends at once when it is asked to. */
+/* Yields `yields` times, then waits for the flag; ends at once when it is cancelled. */
 struct yielder {
     edo_frame();
     edo_args(unsigned yields;);
@@ -43,7 +43,7 @@ static edo_poll yielder_poll(edo_future *future, edo_cx *cx)
 {
     struct yielder *self = (struct yielder *)(void *)future;
     edo_plain_write(&s->polls);
-    if (!s->polls++ && !s->task) start_others(cx->task); // it is the root
+    if (!s->polls++ && !s->task) start_others(cx->task); // this task is the root
     future->result = 7;
     if (edo_cx_fate(cx) != EDO_LIVE) {
         edo_plain_read(&s->cause);
@@ -99,7 +99,7 @@ MODEL(kept_against_wake, "a wake of a kept task is not lost, and its poll sees w
 
 THREAD(cancel)
 {
-    edo_plain_write(&s->cause); // seen by who sees the cancel
+    edo_plain_write(&s->cause); // visible to a poll that sees the cancellation
     edo_task_cancel(s->task);
 }
 
@@ -122,7 +122,7 @@ MODEL(kept_against_abort, "the same for an abort")
     run_against(2, -ECANCELED, abort_task, NULL);
 }
 
-/* ---- looking, from another thread ---- */
+/* ---- inspections on another thread ---- */
 
 static void look_at(void *context, const edo_trace_line *line)
 {
@@ -156,7 +156,7 @@ MODEL(kept_against_look_and_wake, "a kept task that is looked at and woken has o
     run_against(1, 7, wake, look_once);
 }
 
-/* Between two polls of the yielder it stands still until somebody has looked. */
+/* Blocks between two polls of the yielder, until an inspection was made. */
 struct gate {
     edo_frame();
     edo_args(unsigned times;);
@@ -182,8 +182,8 @@ static int look_at_gate(void)
     return rc;
 }
 
-/* The first look, if it is turned away, has the task let go from one of its next two yields on;
- * behind each of them there is another look. */
+/* A failed first inspection sets WANTED: from one of its next two yields on, each yield requeues
+ * the task. A further inspection follows each yield. */
 THREAD(look_until_let_go)
 {
     int rc = edo_task_trace(s->task, look_at, NULL);
@@ -211,8 +211,8 @@ static void pass_gate(void)
     model_post(&s->looked);
 }
 
-/* Who was turned away does not look at the first round that the task is let go for, nor at the
- * second: then it gets the task, and the next yield keeps it again. */
+/* After a failed inspection this thread skips two rounds in which the task is QUEUED; the third
+ * inspection succeeds, and the next yield keeps the task again. */
 THREAD(look_late)
 {
     int rc = look_at_gate();
@@ -239,9 +239,9 @@ MODEL(kept_is_let_go_until_looked_at, "a kept task lets go until who was turned 
     tear_down();
 }
 
-/* ---- looking, from the runtime's thread ---- */
+/* ---- inspections on the runtime's thread ---- */
 
-/* Looks at the yielder, which is kept or waits, then joins it. */
+/* Inspects the yielder, which is kept or waits, then joins it. */
 struct onlooker {
     edo_frame();
     edo_args(int unused;);
@@ -278,7 +278,7 @@ MODEL(waiting_for_neighbour, "a look from its own thread does not queue a task t
 
 /* ---- between turns ---- */
 
-/* Ends at once, so that the turn does. */
+/* Ends at once, which ends the turn. */
 struct opener {
     edo_frame();
     edo_args(int unused;);

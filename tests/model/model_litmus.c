@@ -2,7 +2,7 @@
  */
 #include "model/model.h"
 
-/* Two locations and four results, set anew for every execution. */
+/* Two locations and four results, reset for every execution. */
 static struct {
     uint32_t x, y, z;
     unsigned a, b, c, d;
@@ -226,13 +226,13 @@ MODEL_LITMUS(cas_one_wins, "of two compare-and-swaps from one value exactly one 
         model_outcome(lost ? "message lost" : "message seen, or none");                            \
     }
 
-/* y becomes 2 only by the increment of the released 1: the increment goes on with its sequence. */
+/* y becomes 2 only by the increment of the released 1, which continues the release sequence. */
 RELEASE_SEQUENCE(release_sequence_rmw, (void)ADD(&s->y, RELAXED), "message seen, or none\n")
 RELEASE_SEQUENCE(release_sequence_store, STORE(&s->y, 2, RELAXED),
                  "message lost\nmessage seen, or none\n")
 
-/* C11 let later relaxed stores of the releasing thread go on with its sequence; C++20 took that back,
- * and so does the checker, which allows more here and thereby asks more of the code. */
+/* In C11, later relaxed stores of the releasing thread continue the release sequence; C++20 removed
+ * that. The checker follows C++20: it allows more outcomes, and so demands more of the code. */
 STEPS(same_thread_1, STORE(&s->x, 1, RELAXED); STORE(&s->y, 1, RELEASE); STORE(&s->y, 2, RELAXED);)
 STEPS(same_thread_2, s->a = LOAD(&s->y, ACQUIRE); s->b = LOAD(&s->x, RELAXED);)
 

@@ -1,5 +1,5 @@
-/* The monitor and the workers: who sleeps when, who is stuck, who helps. The figures that the monitor
- * goes by are steps here.
+/* The monitor and the workers: sleeping, stuck workers, help. Figures that the monitor reads are
+ * steps here.
  *
  * model-sources: @runtime runtime/schedule/in_place.c time/sleep.c
  * model-flags: -DEDO_MODEL_FIGURES
@@ -27,7 +27,7 @@ static struct {
     edo_runtime *runtime;
     edo__worker *worker;
     edo__monitor *monitor;
-    bool has_threads; // the runtime has them; else models play them
+    bool has_threads; // the runtime has threads; else the model plays the workers
     model_event met;
     unsigned ends;
 } * s;
@@ -54,7 +54,7 @@ static void set_up(const edo_config *config, bool has_threads)
 static const edo_config one = { .workers = 1, .max_spare = 1 };
 static const edo_config two = { .workers = 2, .max_spare = 1 };
 
-/* Workers and a monitor, all played. */
+/* Workers and a monitor, all played by the model. */
 static void set_up_played_with(const edo_config *config)
 {
     set_up(config, false);
@@ -140,7 +140,7 @@ MODEL(stuck_is_counted_once, "a worker that comes and goes while it is looked at
     model_join(monitor);
     bool stuck = edo_load_relaxed(&s->worker->stuck);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == stuck);
-    edo_store_figure(&s->worker->beat, 2); // the poll has ended, and its turn
+    edo_store_figure(&s->worker->beat, 2); // poll and turn have ended
     edo_store_figure(&s->worker->turns, 1);
     inspect(s->monitor, s->worker, &s->monitor->seen[0], 0);
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
@@ -241,7 +241,7 @@ MODEL(watcher_finds, "a worker that is awake, and has not turned its driver for 
     model_assert(edo_load_figure(&s->worker->is_hurried));
     watcher->owes_help = false;
     edo__watch_inspect(watcher, edo_ms(2));
-    model_assert(!watcher->owes_help); // known already
+    model_assert(!watcher->owes_help); // already noted
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 1);
     model_join(model_start(end_turn, NULL));
     model_assert(!edo__worker_is_stuck(s->worker));
@@ -266,9 +266,9 @@ MODEL(watcher_backs_off, "inspections in vain become rare; a poll or a timer's d
     model_assert(last >= 10 * first);
     static edo__timer timer;
     edo__wheel_arm(&s->worker->wheel, &timer, edo__runtime_now(s->runtime) + 2 * first);
-    model_assert(edo__watch_period(watcher) <= 2 * first); // the other worker's
+    model_assert(edo__watch_period(watcher) <= 2 * first); // period of the other worker
     edo_store_relaxed(&s->worker->park, EDO__PARKED);
-    model_assert(edo__watch_period(watcher) == last); // it wakes for that itself
+    model_assert(edo__watch_period(watcher) == last); // this worker wakes by itself
     edo_store_relaxed(&s->worker->park, EDO__AWAKE);
     edo__wheel_disarm(&s->worker->wheel, &timer);
     watcher->cx.polls++;
@@ -282,7 +282,7 @@ MODEL(watcher_against_end, "a mark that comes too late is taken off, and counted
     int owner = model_start(end_turn, NULL);
     edo__watch_inspect(s->runtime->workers[1], edo_ms(1));
     model_join(owner);
-    edo__monitor_unmark_long(s->worker); // its next turn
+    edo__monitor_unmark_long(s->worker); // the worker begins its next turn
     model_assert(edo_load_relaxed(&s->runtime->stuck_count) == 0);
     destroy();
 }
@@ -310,7 +310,7 @@ MODEL(watches_after_long_turns, "one at a time watches, and only after long turn
     edo__watch_end(first);
     model_assert(edo__watch_begin(second, 0));
     edo__watch_end(second);
-    model_assert(!edo__watch_begin(second, edo_s(1))); // it is long ago
+    model_assert(!edo__watch_begin(second, edo_s(1))); // the long turn is too long ago
     destroy();
 }
 
@@ -431,7 +431,7 @@ struct ender {
     edo_args(int64_t after;);
 };
 
-/* Lets the one that is stuck go on. */
+/* Ends the stuck poll. */
 edo_async(ender)
 {
     edo_body {
@@ -456,7 +456,7 @@ struct blocker {
     edo_args(bool in_place; int64_t after;);
 };
 
-/* Spawns one, and goes no further before that has ended. */
+/* Spawns a task, and blocks its worker until that task has ended. */
 static edo_poll blocker_poll(edo_future *future, edo_cx *cx)
 {
     struct blocker *self = (struct blocker *)(void *)future;
@@ -487,7 +487,7 @@ MODEL_SAMPLED(in_place_with_spare,
     run_blocker(&one, true, 0);
 }
 
-/* On stacks of their own: the checker takes what lies on one twice for the same. */
+/* Each on its own stack: the checker would take two variables at one address for the same. */
 THREAD(block_on_ender)
 {
     model_assert(edo_block_on(s->runtime, ender, .after = 0) == 0);
@@ -595,7 +595,7 @@ MODEL_SAMPLED(test_clock_goes_on, "with all workers asleep a test clock goes to 
     destroy();
 }
 
-/* Lets the root go on, and is still about for a while. */
+/* Lets the root go on, and lives a little longer. */
 struct lingerer {
     edo_frame();
     edo_args(int64_t now;);

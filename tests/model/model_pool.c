@@ -1,6 +1,6 @@
-/* Blocking pools: threads that come and go, jobs that come, are cancelled and end. The pool is the
- * real code; tasks are threads of the model that sleep on an event, and a wait with an end times out
- * whenever the checker likes.
+/* Blocking pools: threads that start and end; jobs that are submitted, cancelled and run. The pool
+ * is the real code. Tasks are threads of the model that sleep on an event, and a wait with a
+ * deadline times out whenever the checker chooses.
  *
  * model-sources: runtime/pool/pool.c task/wait_list.c
  */
@@ -15,7 +15,7 @@
 enum { JOBS = 3 };
 
 typedef struct waiter {
-    edo_task task; // its head is the waker; wakes are chained through it
+    edo_task task; // head: the waker; wakes are chained through queue_next
     model_event event;
 } waiter;
 
@@ -25,8 +25,8 @@ static struct {
         void *(*run)(void *);
         void *arg;
     } starts[MODEL_THREADS];
-    int64_t now[MODEL_THREADS]; // each thread has a clock: only its own waits move it
-    int start_count, refusals;  // of starts: how many may fail, if the checker likes
+    int64_t now[MODEL_THREADS]; // clock per thread; only the thread's own waits move it
+    int start_count, refusals;  // starts of threads; number of starts that may fail
     bool refuses_all;
 
     edo_op jobs[JOBS];
@@ -149,7 +149,7 @@ static edo_cx cx_of(int i, edo_fate fate)
     return (edo_cx){ .fate = (uint8_t)fate, .waker = &s->waiters[i].task.head };
 }
 
-/* The first poll has that fate, and the rest, for it stays. */
+/* Polls with this fate to the end: a fate is sticky. */
 static int64_t end_of(int i, edo_fate fate)
 {
     bool gone;
@@ -236,7 +236,7 @@ MODEL(room_is_told, "who waits for room sleeps until a thread takes a job")
     edo_pool_destroy(s->pool);
 }
 
-/* Neither ends before both run. */
+/* A job that ends only when two of them run. */
 static int64_t meet(void *arg)
 {
     model_event *own = &s->waiters[2].event, *others = &s->met;
@@ -328,7 +328,7 @@ MODEL(refused_second_thread, "with a thread, jobs wait for that one")
     edo_pool_destroy(s->pool);
 }
 
-/* ---- jobs that detach ---- */
+/* ---- detached jobs ---- */
 
 typedef struct detached {
     edo__detached head;
@@ -361,6 +361,6 @@ MODEL(detached_against_end, "an abandoned job is freed once, when it has ended o
     edo_cx cx = cx_of(0, EDO_CANCELLED);
     model_assert(edo__pool_poll(s->pool, &job->head.op, &cx, &gone) == EDO_READY);
     if (!gone) release(&job->head);
-    edo__pool_close(s->pool, false); // its thread may be let go in the job
+    edo__pool_close(s->pool, false); // its thread may be detached while it runs the job
     edo__pool_unref(s->pool);
 }

@@ -1,5 +1,5 @@
-/* The run queue of a worker, with four slots: its owner against thieves. Every task that was pushed is
- * taken once, by one who sees what was done to it before.
+/* The run queue of a worker, with four slots: its owner against thieves. Every pushed task is taken
+ * once, and the taker sees all earlier writes to the task.
  *
  * model-sources: runtime/schedule/queue.c
  */
@@ -11,7 +11,7 @@
 enum { TASKS = 8, QUEUES = 3 };
 
 static struct {
-    edo__queue queues[QUEUES]; // of the owner, of its thieves
+    edo__queue queues[QUEUES]; // queues of the owner and of its thieves
     edo_task tasks[TASKS];
     unsigned taken[TASKS];
 } * s;
@@ -38,7 +38,7 @@ static void push_some(unsigned from, unsigned to)
 static bool take(edo_task *task)
 {
     if (!task) return false;
-    edo_plain_write(&task->id); // as a poll does: after the push, and before every other taker
+    edo_plain_write(&task->id); // as a poll does; ordered after the push and before any other taker
     s->taken[task - s->tasks]++;
     return true;
 }
@@ -57,7 +57,7 @@ static void check_taken(unsigned count)
         model_assert(s->taken[i] == (i < count));
 }
 
-/* Once; what it gets it runs itself. */
+/* Steals once, and runs the loot. */
 static void steal_into(unsigned thief)
 {
     uint64_t count = edo__queue_steal(&s->queues[0], &s->queues[thief]);
@@ -132,7 +132,7 @@ static void take_list(edo_task *task, const edo_task *last, uint64_t count)
     }
 }
 
-/* What the owner of a full ring does. */
+/* A push by the owner, with a spill when the ring is full. */
 static void push_or_spill(edo_task *task)
 {
     edo_task *first, *last;
@@ -227,7 +227,7 @@ THREAD(fill_own_and_steal)
 {
     for (unsigned i = 5; i < TASKS; i++)
         model_assert(edo__queue_push(&s->queues[1], &s->tasks[i]));
-    edo__queue_steal(&s->queues[0], &s->queues[1]); // there is room for one
+    edo__queue_steal(&s->queues[0], &s->queues[1]); // with room for one task
     take_all(&s->queues[1]);
 }
 

@@ -18,7 +18,7 @@ static struct {
     int rc;
 } * s;
 
-/* A future that is ready once it was told so; told from another thread. */
+/* A future that another thread makes ready. */
 struct told {
     edo_frame();
     edo_args(uint32_t *flag; unsigned *polls;);
@@ -121,13 +121,13 @@ MODEL(wake_after_end, "a counted waker may be woken while, and after, its task a
     model_join(other);
 }
 
-/* The second one ends before the first turn, which keeps it small. */
+/* The second waker ends before the first turn, which keeps the model small. */
 MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 {
     set_up();
     s->waker = edo_task_waker(s->task);
     edo_waker_ref(s->waker);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int first = model_start(tell, NULL), second = model_start(wake_only, NULL);
     model_join(second);
     model_assert(turn_to_end() == 7);
@@ -139,7 +139,7 @@ MODEL(two_wakers, "two wakes at once make one queue entry, and neither is lost")
 
 THREAD(cancel)
 {
-    edo_plain_write(&s->cause); // seen by who sees the cancel
+    edo_plain_write(&s->cause); // visible to a poll that sees the cancellation
     edo_task_cancel(s->task);
     edo_detach(s->task);
 }
@@ -191,12 +191,12 @@ MODEL(detach_against_end, "whoever lets go last frees the task, once")
     tear_down(other);
 }
 
-/* ---- looking ---- */
+/* ---- inspections ---- */
 
 static void look_at(void *context, const edo_trace_line *line)
 {
     (void)context;
-    model_assert(line->depth <= 1); // what it awaits is one deeper
+    model_assert(line->depth <= 1); // the awaited operation is one deeper
     edo_plain_read(&s->polls);
 }
 
@@ -420,7 +420,7 @@ MODEL(destroy_against_wake,
 {
     set_up();
     s->waker = edo_task_waker(s->task);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int other = model_start(wake_only, NULL);
     edo_detach(s->task);
     model_assert(edo_runtime_destroy(s->runtime) == 0);

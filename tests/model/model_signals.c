@@ -1,4 +1,4 @@
-/* The dispatcher of signals: a handler on one thread against a subscriber that leaves, and is
+/* The dispatcher of signals: a handler on one thread against a subscriber that unsubscribes, and is
  * freed, on another.
  *
  * model-sources: sys/linux/signals.c */
@@ -9,7 +9,7 @@
 #include "sys/signals.h"
 
 static struct {
-    struct sigaction now; // of every signal
+    struct sigaction now; // action of every signal
     void (*handler)(int, siginfo_t *, void *);
     edo__signal_subscriber *first, *second;
 } * s;
@@ -48,7 +48,7 @@ static void begin(void)
 {
     s = model_alloc_static(sizeof *s);
     memset(s, 0, sizeof *s);
-    edo__signals_leave_parent(); // an execution that the checker gave up leaves the handler installed
+    edo__signals_leave_parent(); // an abandoned execution leaves the handler installed
     s->first = subscribe();
     s->handler = s->now.sa_sigaction;
 }

@@ -1,5 +1,5 @@
-/* Runtimes whose workers have threads, as a whole: from create to destroy, by whole turns. There is
- * no monitor; model_monitor.c has that.
+/* Whole runtimes, whose workers have threads: from create to destroy, with whole turns. Without a
+ * monitor; for that see model_monitor.c.
  *
  * model-sources: @runtime runtime/schedule/help.c runtime/schedule/threads.c
  */
@@ -32,7 +32,7 @@ static void destroy(void)
 
 /* ---- tasks ---- */
 
-/* Waits for the flag, or for its end. */
+/* Waits for the flag, or for its own cancellation. */
 struct told {
     edo_frame();
     edo_args(int unused;);
@@ -84,7 +84,7 @@ edo_async(yielder)
     }
 }
 
-/* Spawns one and joins it. */
+/* Spawns a task and joins it. */
 struct parent {
     edo_frame();
     edo_args(int64_t answer;);

@@ -9,7 +9,7 @@
 
 #include "task/wait_list.h"
 
-/* Holds tokens, which are taken one by one. */
+/* An object with tokens, which operations take one by one. */
 typedef struct box {
     edo__lock lock;
     edo__wait_list waiters;
@@ -46,7 +46,7 @@ static bool settle(box *b, edo_op *op, edo_cx *cx)
         if (cx->fate == EDO_LIVE && edo__wait_goes_on(op, cx->waker)) return false;
         if (cx->fate == EDO_LIVE) return true;
         if (edo__wait_leave(&b->waiters, op)) op->base.result = -ECANCELED;
-        return true; // else it was served, which wins over the cancellation
+        return true; // it was served, which wins over the cancellation
     }
     edo_plain_read(&b->tokens);
     op->base.result = cx->fate == EDO_LIVE ? 1 : -ECANCELED;
@@ -144,7 +144,7 @@ MODEL(wait_cancel_against_wake,
       "a cancelled waiter has taken what it was handed, or nothing at all")
 {
     set_up(1, false);
-    edo_turn(s->runtime, 0); // it waits
+    edo_turn(s->runtime, 0); // waits now
     int putter = model_start(put_one, NULL);
     int canceller = model_start(cancel_first, NULL);
     while (!edo_task_is_done(s->first))
@@ -169,7 +169,7 @@ MODEL(wait_order, "the one that waits longest is served, and the next one when i
     model_join(putter);
     model_join(canceller);
     model_assert(s->taken + s->box->tokens <= 1);
-    if (s->taken == 0) edo_turn(s->runtime, 0); // the second one was served
+    if (s->taken == 0) edo_turn(s->runtime, 0); // the second waiter was served
     model_assert(s->taken == 1);
     if (!edo_task_is_done(s->second)) put(s->box);
     run_out();

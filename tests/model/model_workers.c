@@ -1,5 +1,5 @@
-/* Workers that share a runtime: how tasks get from one to the other, and who wakes whom. The models
- * call the parts of a turn by themselves; model_threads.c has whole turns.
+/* Workers that share a runtime: migration of tasks between workers, and wakes of workers. The
+ * models call the parts of a turn one by one; model_threads.c has whole turns.
  *
  * model-sources: @runtime
  */
@@ -7,7 +7,7 @@
 
 #include "model/fake_sys.h"
 
-/* The help of threads.c, without its threads. */
+/* Includes threads.c for its help; models do not start its threads. */
 #define edo__threads_start threads_start
 #define edo__threads_stop  threads_stop
 #include "runtime/registry.h"
@@ -37,16 +37,16 @@ enum {
 static struct {
     edo_runtime *runtime;
     edo__worker *workers[WORKERS];
-    edo_task tasks[TASKS]; // nobody polls them: they only go through queues
+    edo_task tasks[TASKS]; // never polled; they only pass through queues
     unsigned taken[TASKS];
     bool sleeps[WORKERS];
-    edo_task *task; // one that is polled
+    edo_task *task; // a task that is polled
     unsigned polls, ends;
-    int64_t later; // if set: the limit
+    int64_t later; // the limit, if set
     int worker, rc;
 } * s;
 
-/* A worker that a model plays in a thread of its own. */
+/* A worker played by a thread of the model. */
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     (void)runtime;
@@ -79,7 +79,7 @@ static void tear_down(void)
 
 static edo_task *task(unsigned i)
 {
-    edo_plain_write(&s->tasks[i].id); // seen by whoever takes it
+    edo_plain_write(&s->tasks[i].id); // visible to the taker
     s->tasks[i].id++;
     return &s->tasks[i];
 }
@@ -173,7 +173,7 @@ MODEL(searcher_sleeps_against_push,
     tear_down();
 }
 
-/* One that goes on searching may look for it as well. */
+/* A worker that goes on searching may find the task as well. */
 MODEL(last_searcher_sleeps, "while one searches nobody is woken, but the last one looks once more")
 {
     set_up(3);
@@ -297,7 +297,7 @@ MODEL(search_against_inject, "what is injected while one searches is found, or a
     tear_down();
 }
 
-/* ---- who wakes whom, one step after the other ---- */
+/* ---- wakes of workers, step by step ---- */
 
 MODEL(woken_is_taken_out, "who is woken is no sleeper any more, and searches")
 {
@@ -310,7 +310,7 @@ MODEL(woken_is_taken_out, "who is woken is no sleeper any more, and searches")
     tear_down();
 }
 
-/* Both sleep, and nobody was told of the tasks, because one searched. */
+/* Both workers sleep, and tasks are queued without a wake, because one worker was searching. */
 static void search_while_one_sleeps(void)
 {
     set_up(3);
@@ -346,7 +346,7 @@ MODEL(last_search_passes_on, "the last one that stops searching has another one 
     tear_down();
 }
 
-/* The clock stands still; what a worker waits for is a deadline ahead of it. */
+/* The clock is paused; a worker waits for a deadline ahead. */
 static void set_up_paused(void)
 {
     set_up(2);
@@ -411,7 +411,8 @@ MODEL(quiet_sees_handed_over, "nor while a task that was handed to a worker wait
     tear_down_paused();
 }
 
-/* Who moves the clock leaves the list, and polls what is due: that waits for a later deadline. */
+/* A worker that advances the clock leaves the sleepers, and polls the due task, which then waits
+ * for a later deadline. */
 static void skip_and_poll(unsigned index)
 {
     edo__worker *worker = s->workers[index];
@@ -667,7 +668,7 @@ MODEL(inject_takes_share, "what is taken from the inject queue is taken once, an
     tear_down();
 }
 
-/* ---- a queued task is polled within so many polls of its worker ---- */
+/* ---- a queued task is polled within a bounded number of polls of its worker ---- */
 
 static void be_stuck(unsigned index)
 {
@@ -675,8 +676,8 @@ static void be_stuck(unsigned index)
     edo_store_relaxed(&s->workers[index]->stuck, EDO__STUCK_LONG);
 }
 
-/* Its long poll has ended; but its mark is still there. It polls one task, and is stuck in that.
- * Returns: which. */
+/* A worker returns from a long poll, still marked as stuck. It polls one task, and is stuck in it.
+ * Returns: the task. */
 static unsigned come_back(unsigned index)
 {
     edo__worker *worker = s->workers[index];
@@ -702,7 +703,7 @@ THREAD(first_comes_back)
 MODEL(loot_is_polled, "whoever robs a task polls it before another one can rob it of it")
 {
     set_up(3);
-    edo__worker_push_yielded(s->workers[1], task(1)); // what they come back from
+    edo__worker_push_yielded(s->workers[1], task(1)); // the task of the long poll
     edo__worker_push_yielded(s->workers[2], task(2));
     edo__worker_push_back(s->workers[0], task(0));
     for (unsigned i = 0; i < 3; i++)
@@ -717,7 +718,7 @@ MODEL(loot_is_polled, "whoever robs a task polls it before another one can rob i
     tear_down();
 }
 
-/* What yields after a long poll, as all here are, is the last two tasks; the first three are ready. */
+/* The last two tasks yield after a long poll, as all polls here are; the first three are ready. */
 static unsigned polls_until(unsigned wanted)
 {
     unsigned polls = 0, polled;
@@ -738,7 +739,8 @@ static void robbed_in_turns(unsigned wanted)
     edo__worker_push_back(s->workers[2], task(4));
     for (unsigned i = 0; i < 3; i++)
         be_stuck(i);
-    model_assert(polls_until(wanted) <= 2 * (wanted + 2)); // of two workers; and what is before it
+    model_assert(polls_until(wanted) <=
+                 2 * (wanted + 2)); // of two workers, and the tasks before it
     for (unsigned i = 0; i < 3; i++)
         for (take_all(i); edo__worker_has_tasks(s->workers[i]); take_all(i))
             edo__worker_take_yielded(s->workers[i]);
@@ -772,7 +774,7 @@ MODEL(woken_before_yielded,
         edo_task *first = edo__worker_pop(worker);
         model_assert(turns > 1 || first == &s->tasks[2]);
         if (first == &s->tasks[2])
-            edo__worker_push_back(worker, first); // it is always ready again
+            edo__worker_push_back(worker, first); // always ready again
         else
             s->taken[first - s->tasks]++;
     }
@@ -879,16 +881,16 @@ MODEL(overflow_after_help, "a ring overflows again when a helper has taken all")
 
 MODEL(overflow_of_full_ring, "what waits behind a ring that stays full gets in")
 {
-    overflow_first(); // three in the ring, three behind it
+    overflow_first(); // three in the ring, three in the overflow list
     edo__worker *worker = s->workers[0];
     edo__worker_take_overflow(worker, 0);
     model_assert(edo__queue_room(&worker->queue) == 0);
     uint64_t behind = edo_load_relaxed(&worker->overflow.count);
     edo_task *next = worker->overflow.first;
-    edo__worker_take_overflow(worker, INT64_MAX); // nobody in the ring was polled
+    edo__worker_take_overflow(worker, INT64_MAX); // no task of the ring was polled
     model_assert(worker->overflow.first == next);
     worker->cx.polls += EDO__QUEUE_SLOTS;
-    edo__worker_take_overflow(worker, 0); // nor so soon
+    edo__worker_take_overflow(worker, 0); // nor this soon
     model_assert(worker->overflow.first == next);
     edo__worker_take_overflow(worker, INT64_MAX);
     model_assert(worker->overflow.first != next);
@@ -919,7 +921,7 @@ MODEL(overflow_is_seen, "who goes to sleep, or searches, sees what waits behind 
     tear_down();
 }
 
-/* ---- tasks that are worth a wake only where they are many, or not at all ---- */
+/* ---- tasks that are worth a wake only in large numbers, or never ---- */
 
 MODEL(sleep_against_many, "who goes to sleep meanwhile finds them, or is woken")
 {
@@ -989,7 +991,7 @@ MODEL(help_against_sleep, "the unpark of a worker that sleeps again is not taken
     edo_store_relaxed(&s->workers[0]->stuck, EDO__STUCK_LONG);
     int helper = model_start(help_first, NULL), waker = model_start(notify_first, NULL);
     be(0);
-    edo__worker_turn(s->workers[0]); // ends, or is a deadlock
+    edo__worker_turn(s->workers[0]); // ends; otherwise a deadlock
     model_join(helper);
     model_join(waker);
     tear_down();
@@ -1001,7 +1003,7 @@ enum { LIMIT = 1000000000 };
 
 struct limited {
     edo_frame();
-    edo_args(int polls;); // how often it waits for the limit
+    edo_args(int polls;); // number of waits for the limit
 };
 
 static edo_poll limited_poll(edo_future *future, edo_cx *cx)
@@ -1035,7 +1037,7 @@ static void spawn_limited(edo_task **ret_task, uint32_t pinned, int polls)
     model_assert(edo_spawn_with(ret_task, &options, limited, .polls = polls) == 0);
 }
 
-/* It waits in the wheel of the first worker. */
+/* Arms the task's timer in the wheel of the first worker. */
 static void arm(int workers, int polls)
 {
     set_up(workers);
@@ -1062,7 +1064,7 @@ THREAD(third_fires_first)
     fire_first(2);
 }
 
-/* A wake has the second worker poll it, which takes its timer out or lets it be. */
+/* A wake has the second worker poll the task, which moves the timer or leaves it. */
 THREAD(second_polls)
 {
     be(1);
@@ -1113,7 +1115,7 @@ MODEL(timer_again, "a timer that has fired is armed anew, also for later")
 {
     arm(2, 2);
     s->later = 4 * (int64_t)LIMIT;
-    fire_first(0); // its poll waits again
+    fire_first(0); // the task waits again
     model_assert(s->polls == 2);
     fake_now = s->later;
     int helper = model_start(second_fires_first, NULL);
@@ -1264,7 +1266,7 @@ MODEL(give_up_wakes, "who waits for a task that is given up is told, although it
     model_assert(edo__task_result(s->task) == -ESHUTDOWN);
     model_join(ender);
     edo_detach(s->task);
-    poll_all(1); // the worker comes back to it after all
+    poll_all(1); // the worker returns to the task after all
     model_assert(s->ends == 1);
     tear_down();
 }

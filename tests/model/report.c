@@ -1,4 +1,4 @@
-/* Running models, and telling what was found. */
+/* Runs models, and reports the results. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,7 +170,7 @@ static void run_model(void *argument)
     run_now();
 }
 
-/* Of computing: figures do not depend on what else the machine does. */
+/* CPU time, so that figures do not depend on the load of the machine. */
 static double seconds_now(void)
 {
     struct timespec t;
@@ -238,7 +238,7 @@ static void list_models(void)
         printf("%-36s %s\n", info->name, info->proves);
 }
 
-/* For docs/internals/model.md. */
+/* Prints the table for docs/internals/model.md. */
 static void print_litmus_table(void)
 {
     printf("| test | what | allowed outcomes, and no others |\n|---|---|---|\n");

@@ -1,5 +1,5 @@
-/* What stands in for atomics, locks, plain shared memory and the system under -DEDO_MODEL. Included
- * by base/atomic.h then, and by models. */
+/* Replacements of atomics, locks, plain shared memory and the system, for -DEDO_MODEL. Included by
+ * base/atomic.h and by models. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,7 +38,7 @@ bool model_cas(void *address, size_t size, uint64_t *expected, uint64_t value, m
                model_order failure, model_place place);
 void model_fence(model_order order, model_place place);
 
-/* Fails unless all stores to the word are known to this thread: then it may read it as it is. */
+/* Fails unless this thread knows all stores to the word, so that a plain read is right. */
 void model_own(const void *address, model_place place);
 
 /* Plain memory that threads share: checked for races and for use after free. */
@@ -52,14 +52,15 @@ void model_unlock(uint32_t *lock, model_place place);
 /* futex(2). */
 void model_futex_wait(uint32_t *word, uint32_t value, model_place place);
 
-/* Returns: false when the time has come. It does when no thread can go on. */
+/* Returns: false at the deadline. Time passes only when no thread can go on. */
 bool model_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline, model_place place);
 
 /* Return: whether a thread slept there. */
 bool model_futex_wake(uint32_t *word, model_place place);
 bool model_futex_wake_all(uint32_t *word, model_place place);
 
-/* The thread waits for what another one does; it is not run before somebody has done something. */
+/* The thread waits for a step of another thread; it does not run before another has made
+ * progress. */
 void model_yield(model_place place);
 
 #define MODEL_BITS(v)        ((uint64_t)(uintptr_t)(v))

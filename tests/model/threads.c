@@ -8,7 +8,7 @@
 
 execution model_run;
 static jmp_buf scheduler;
-static bool stopped; // this execution is over: failed, or covered by others
+static bool stopped; // this execution has ended: failed, or covered by others
 static char *stacks[MODEL_THREADS];
 
 static void enter_scheduler(void)
@@ -59,7 +59,7 @@ static int new_thread(void (*run)(void *), void *argument)
     return number;
 }
 
-/* Runs a thread until it announces its next step. Before that it makes the step announced last. */
+/* Runs a thread: it makes the step announced last, and goes on until it announces the next. */
 static void resume(int number)
 {
     static bool fresh;
@@ -110,7 +110,7 @@ static uint32_t enabled_threads(void)
     return enabled;
 }
 
-/* Time passes only when nobody can go on: then the first of those whose waits have an end does. */
+/* The thread whose wait ends first. Time passes only when no thread can go on. */
 static uint32_t first_in_time(void)
 {
     int first = -1;
@@ -156,7 +156,7 @@ void engine_note(uint64_t value, uint64_t other, int from, bool failed)
     model_run.steps[index].failed = failed;
 }
 
-/* A new thread runs to its first step at once: what comes before concerns nobody else. */
+/* Runs new threads to their first steps at once: code before that affects no other thread. */
 static void run_to_first_steps(void)
 {
     for (int i = 0; i < model_run.thread_count && !stopped; i++)
@@ -187,7 +187,7 @@ static void run_all(void)
 
 static jmp_buf abandon;
 
-/* Returns: whether it ran to its end. */
+/* Runs one execution. Returns: whether it ran to its end. */
 bool engine_execute(void (*run)(void *))
 {
     memset(&model_run.outcome, 0, sizeof model_run.outcome);
@@ -214,5 +214,5 @@ void model_fail(const char *format, ...)
     report_failure(format, args);
     va_end(args);
     model_run.failed = stopped = true;
-    _longjmp(abandon, 1); // the coroutines' stacks are left as they are
+    _longjmp(abandon, 1); // the stacks of the coroutines are abandoned
 }

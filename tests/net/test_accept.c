@@ -1,4 +1,4 @@
-/* Accepting: no connection is lost, whatever is cancelled or closed. */
+/* Accepting: no connection is lost by a cancellation or a close. */
 #include "support/streams.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connects and sends a byte by which it is known. */
+/* Connects, and sends a byte that identifies the connection. */
 static int connect_as(const edo_listener *listener, char name)
 {
     int client = connect_plainly(listener);
@@ -35,7 +35,7 @@ async_test(one,
         assert_int_equal(n, 0);
         settle();
         assert_false(edo_task_is_done(self->accepter));
-        if (!test_workers()) assert_null(self->conn); // it is the operation's
+        if (!test_workers()) assert_null(self->conn); // outputs are written by the operation only
         self->client = connect_as(self->listener, 'x');
         edo_await(n, edo_join(self->accepter));
         assert_int_equal(n, 0);
@@ -44,7 +44,8 @@ async_test(one,
         assert_true(fcntl(self->fd, F_GETFL) & O_NONBLOCK);
         edo_await(n, edo_read(self->conn, &self->byte, 1));
         assert_int_equal(n, 1);
-        edo_await_for(n, edo_ms(1), edo_read(self->conn, &self->byte, 1)); // it does not block
+        edo_await_for(n, edo_ms(1),
+                      edo_read(self->conn, &self->byte, 1)); // the connection is non-blocking
         assert_int_equal(n, -ETIMEDOUT);
         edo_listener_address(self->listener, self->text[0], EDO_ADDRESS_SIZE);
         edo_tcp_local_address(self->conn, self->text[1], EDO_ADDRESS_SIZE);
@@ -56,7 +57,7 @@ async_test(one,
     }
 }
 
-/* Those that came before the accept are taken in their order. */
+/* Connections that arrived before the accept are accepted in their order. */
 enum { QUEUED = 20 };
 
 async_test(queue, edo_listener *listener; edo_io *conn; int clients[QUEUED], i; char byte;)
@@ -111,7 +112,8 @@ async_test(timeouts, edo_listener *listener; edo_io *conn; edo_op op; int client
     }
 }
 
-/* A connection and the cancellation come together: it is accepted now, or by the next one. */
+/* A connection and a cancellation come together: this accept or the next one takes the
+ * connection. */
 enum { ROUNDS = 200 };
 
 async_test(race,
@@ -152,7 +154,7 @@ async_test(race,
             edo_close(self->conn);
         }
         edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT); // and none twice
+        assert_int_equal(n, -ETIMEDOUT); // no connection was accepted twice
         for (int i = 0; i < ROUNDS; i++)
             close(self->clients[i]);
         edo_listener_close(self->listener);
@@ -179,7 +181,8 @@ static void start_accepts(struct accepts *accepts, edo_listener *listener)
     }
 }
 
-/* The connections come between two turns, so one event is for all; one accept is cancelled. */
+/* The connections come between two turns, so there is one event for all; one accept is
+ * cancelled. */
 async_test(several,
     edo_listener *listener;
     struct accepts accepts;
@@ -277,7 +280,7 @@ async_test(close_waiting,
     }
 }
 
-/* Connections that nobody took are reset, also those that a driver holds in readiness. */
+/* Connections that were not accepted are reset. */
 async_test(close_untaken, edo_listener *listener; edo_io *conn; size_t before; int clients[3], fd;)
 {
     edo_body {
@@ -287,7 +290,7 @@ async_test(close_untaken, edo_listener *listener; edo_io *conn; size_t before; i
         assert_int_equal(n, 0);
         self->fd = edo_listener_fd(self->listener);
         edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT); // so that a driver has begun to take connections
+        assert_int_equal(n, -ETIMEDOUT); // the driver knows the listener now
         for (int i = 0; i < 3; i++)
             self->clients[i] = connect_plainly(self->listener);
         settle();
@@ -308,7 +311,7 @@ async_test(close_untaken, edo_listener *listener; edo_io *conn; size_t before; i
     }
 }
 
-/* A listener may be closed with no runtime at all, after the last one that used it has ended. */
+/* A listener may be closed without any runtime, after the last one that used it has ended. */
 struct accept_none {
     edo_frame();
     edo_args(edo_listener **ret;);
@@ -364,7 +367,7 @@ test(outlives_runtimes)
     assert_int_equal(open_descriptors(), before);
 }
 
-/* One listener in runtimes of every kind of driver by turns. */
+/* One listener, used in turn by runtimes on every kind of driver. */
 struct accept_in_order {
     edo_frame();
     edo_args(edo_listener *listener; char expected;);
@@ -413,7 +416,7 @@ test(moves_between_drivers)
 
 /* ---- failures ---- */
 
-/* No memory for the stream: the peer learns of it. */
+/* Without memory for the stream the connection is reset. */
 edo_async_test(accept_without_memory,
     edo_listener *listener;
     edo_io *conn;
@@ -422,7 +425,7 @@ edo_async_test(accept_without_memory,
 {
     edo_body {
         int64_t n;
-        if (driver_is("io_uring")) edo_return(0); // which needs memory of its own to wait
+        if (driver_is("io_uring")) edo_return(0); // whose accept needs memory to wait
         self->conn = NULL;
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
@@ -437,7 +440,7 @@ edo_async_test(accept_without_memory,
         close(self->client);
         assert_int_equal(open_descriptors(), self->before);
         self->client = connect_plainly(self->listener);
-        edo_await(n, edo_accept(self->listener, &self->conn)); // the listener is well
+        edo_await(n, edo_accept(self->listener, &self->conn)); // the listener still works
         assert_int_equal(n, 0);
         edo_close(self->conn);
         edo_listener_close(self->listener);
@@ -453,8 +456,8 @@ test(no_memory)
     test_allocator_remove();
 }
 
-/* Errors that the kernel tells instead of a connection, made by the chaos driver: those of a
- * connection that broke are passed over, others are answered. */
+/* Errors in place of a connection, made by the chaos driver: errors of broken connections are
+ * skipped, others are answered. */
 struct accept_with_fault {
     edo_frame();
     edo_args(int expected;);

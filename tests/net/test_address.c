@@ -12,7 +12,7 @@
 
 #include "net/address.h"
 
-/* text: as given; shown: as it comes back, if that differs. */
+/* text: the input; shown: the output, if it differs. */
 struct good {
     const char *text, *shown;
     bool any;
@@ -124,7 +124,7 @@ test(zone_by_name)
     assert_string_equal(text, expected);
 }
 
-/* A buffer one byte too small, and one that just fits. */
+/* A buffer that is one byte too small, and one that just fits. */
 test(buffer_sizes)
 {
     static const char *const texts[] = { "127.0.0.1:80", "[fe80::1%1]:80" };

@@ -15,7 +15,7 @@ static void local_text(char text[EDO_ADDRESS_SIZE], const char *host, uint16_t p
     snprintf(text, EDO_ADDRESS_SIZE, "%s:%u", host, port);
 }
 
-/* Both ends tell the same addresses, for each family. */
+/* Both ends report the same addresses, for each family. */
 struct both_ends {
     edo_frame();
     edo_args(const char *address;);
@@ -85,7 +85,7 @@ async_test(failures,
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_connect("256.0.0.1:80", &self->conn));
         assert_int_equal(rc, -EINVAL);
-        edo_await(rc, edo_tcp_connect(":80", &self->conn)); // everywhere is nowhere
+        edo_await(rc, edo_tcp_connect(":80", &self->conn)); // no host to connect to
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_connect(NULL, &self->conn));
         assert_int_equal(rc, -EINVAL);
@@ -105,7 +105,7 @@ async_test(failures,
     }
 }
 
-/* One that was cancelled before its first poll never reaches its listener. */
+/* A connect that is cancelled before its first poll never reaches the listener. */
 async_test(not_begun, edo_listener *listener; edo_io *conn; edo_op op; char text[EDO_ADDRESS_SIZE];)
 {
     edo_body {
@@ -130,7 +130,7 @@ static void connect_without_descriptors(void *arg)
 {
     edo_io *conn;
     (void)arg;
-    assert_int_equal(edo_wait(edo_yield()), 0); // the thread's runtime has its descriptors
+    assert_int_equal(edo_wait(edo_yield()), 0); // edo_wait() has its descriptors from now on
     int last = dup(STDERR_FILENO);
     close(last);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)last, (rlim_t)last });
@@ -172,9 +172,10 @@ test(no_memory)
     test_allocator_remove();
 }
 
-/* ---- nobody answers ---- */
+/* ---- no answer ---- */
 
-/* A listener whose queue is full: Linux drops what comes then, as if it were far away. */
+/* A listener with a full queue: Linux drops further connections, like those of an unreachable
+ * host. */
 static edo_listener *full_listener(int clients[8], char text[EDO_ADDRESS_SIZE])
 {
     edo_listener *listener;
@@ -250,18 +251,18 @@ async_test(from,
         assert_string_not_equal(self->local + 10, "0");
         self->before = open_descriptors();
         edo_await(rc, edo_tcp_connect_from(self->local, self->target, &self->second));
-        assert_true(rc == -EADDRINUSE || rc == -EADDRNOTAVAIL); // it is taken
+        assert_true(rc == -EADDRINUSE || rc == -EADDRNOTAVAIL); // the address is in use
         edo_await(rc, edo_tcp_connect_from("nowhere", self->target, &self->second));
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_tcp_connect_from("192.0.2.1:0", self->target, &self->second));
         assert_int_equal(rc, -EADDRNOTAVAIL);
         edo_await(rc, edo_tcp_connect_from("[::1]:0", self->target, &self->second));
-        assert_true(rc == -EINVAL || rc == -EAFNOSUPPORT); // not of the same family
+        assert_true(rc == -EINVAL || rc == -EAFNOSUPPORT); // of another family
         assert_null(self->second);
         assert_int_equal(open_descriptors(), self->before);
         edo_close(self->conn);
 
-        do { // until nobody else was faster
+        do { // until the port was free
             local_text(self->local, "127.0.0.2", free_port(AF_INET));
             edo_await(rc, edo_tcp_connect_from(self->local, self->target, &self->conn));
         } while (rc == -EADDRINUSE || rc == -EADDRNOTAVAIL);
@@ -274,7 +275,7 @@ async_test(from,
     }
 }
 
-/* A socket that is given the port to which it connects meets itself. */
+/* A socket whose own port is the one to which it connects: it connects to itself. */
 async_test(itself,
     edo_io *conn;
     edo_connect_options options;
@@ -289,7 +290,7 @@ async_test(itself,
             uint16_t port = free_port(AF_INET);
             local_text(self->text, "127.0.0.1", port);
             local_text(self->name, "here.test", port);
-            if (self->round) names_add("here.test", self->text); // with its port
+            if (self->round) names_add("here.test", self->text); // the address with its port
             self->options.local = self->text;
             edo_await(rc, edo_tcp_connect_with(self->round ? self->name : self->text, self->options,
                                                &self->conn));
@@ -303,7 +304,7 @@ async_test(itself,
     }
 }
 
-/* ---- addresses of what is not connected ---- */
+/* ---- addresses of sockets that are not connected ---- */
 
 test(no_addresses)
 {

@@ -1,5 +1,5 @@
 /* Rule 5: in a cancelled function the first poll of every operation answers -ECANCELED at once,
- * whatever is ready, with budget and without, and has had no effect. */
+ * even if it could be ready, with and without budget, and has no effect. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ edo_async(ends_at_once)
     }
 }
 
-/* All that the operations could take, if they were polled. */
+/* Everything that the operations could take, if they were polled. */
 struct first_polls {
     edo_frame();
     edo_args(unsigned spent;);
@@ -192,7 +192,7 @@ static edo_op (*const operations[])(fixture *) = {
     connect_to, connect_from,     look_up,
 };
 
-/* A user's own, which is always ready. */
+/* A user's own operation, always ready. */
 static edo_poll ready_poll(edo_future *future, edo_cx *cx)
 {
     if (!edo_cx_charge(cx)) return EDO_PENDING;
@@ -222,7 +222,7 @@ edo_async(tries)
 
 static void try_cancelled(edo_future *future, bool spent, edo_cx *cx)
 {
-    static struct tries child; // of one poll
+    static struct tries child; // state of one poll
     edo_init(&child, tries, .future = future, .spent = spent);
     edo_cancel(&child.base);
     assert_int_equal(edo_poll_future(&child.base, cx), EDO_READY);
@@ -267,7 +267,7 @@ framed_test(first_polls)
             try_cancelled(&self->op.base, self->i % 2, cx);
             assert_int_equal(edo_op_progress(&self->op), 0);
             if (operations[self->i / 2] == finish)
-                self->finished = NULL;  // that one is always closed
+                self->finished = NULL;  // edo_finish() always closes the stream
             edo_await(rc, edo_yield()); // a new budget
         }
         for (self->i = 0; self->i < 2; self->i++) {
@@ -280,7 +280,7 @@ framed_test(first_polls)
         assert_null(self->new_listener);
         assert_null(self->addresses);
         assert_false(self->has_blocked);
-        edo_await(rc, edo_accept(self->listener, &self->conn)); // nothing was taken
+        edo_await(rc, edo_accept(self->listener, &self->conn)); // no connection was taken
         assert_int_equal(rc, 0);
         edo_await(rc, edo_read(self->reader, &self->byte, 1));
         assert_int_equal(rc, 1);

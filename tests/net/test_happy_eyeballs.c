@@ -1,5 +1,5 @@
-/* Connecting to names: who is tried when, who wins, and what is left of the others: nothing. The
- * clock is the test's, so every delay is exact and takes no time. */
+/* Connecting to names: the order and moments of attempts, the winner, and that nothing is left of
+ * the losers. With the test clock every delay is exact and takes no time. */
 #include "support/names.h"
 
 #include <arpa/inet.h>
@@ -31,7 +31,7 @@ static void expect_order(const char *given, const char *expected)
         assert_int_equal(v4 ? '4' : '6', expected[i]);
         assert_false(seen[order[i] - items]);
         seen[order[i] - items] = true;
-        assert_true(!last[v4] || last[v4] < order[i]); // within a family as they were
+        assert_true(!last[v4] || last[v4] < order[i]); // the order within a family is kept
         last[v4] = order[i];
     }
 }
@@ -50,11 +50,12 @@ test(order)
     expect_order("666", "666");
 }
 
-/* ---- who answers, who refuses, and who is silent ---- */
+/* ---- listeners that answer, refuse, or are silent ---- */
 
 enum { CLIENTS = 8 };
 
-/* A listener whose queue is full: Linux drops what comes then, as if it were far away. */
+/* A listener with a full queue: Linux drops further connections, like those of an unreachable
+ * host. */
 struct silent {
     int fd, clients[CLIENTS];
     char text[EDO_ADDRESS_SIZE];
@@ -84,7 +85,7 @@ static void close_silent(struct silent *silent)
     close(silent->fd);
 }
 
-/* Where nobody listens. */
+/* A port without a listener. */
 struct refusing {
     int fd;
     char text[EDO_ADDRESS_SIZE];
@@ -100,7 +101,7 @@ static void open_refusing(struct refusing *refusing)
 /* No TCP connection leads to a multicast address: -ENETUNREACH, with and without a network. */
 #define NO_WAY "224.0.0.1:80"
 
-/* One that answers. */
+/* A listener that answers. */
 #define open_answering(listener, text)                                                             \
     do {                                                                                           \
         int opened_;                                                                               \
@@ -109,7 +110,7 @@ static void open_refusing(struct refusing *refusing)
         edo_listener_address((listener), (text), EDO_ADDRESS_SIZE);                                \
     } while (0)
 
-/* All that a test needs. */
+/* Listeners for one test. */
 struct world {
     struct silent silent;
     struct refusing refusing;
@@ -145,8 +146,8 @@ static void close_world(struct world *world)
 
 /* ---- the first to connect wins ---- */
 
-/* Expects that a name is connected to, by the listener, after so long, and that one descriptor is
- * left of it. */
+/* Expects that a connect to the name reaches the listener after the given time, and leaves one
+ * descriptor. */
 struct expect_connected {
     edo_frame();
     edo_args(const char *name; struct world * world; edo_connect_options options; int64_t after;);
@@ -211,7 +212,7 @@ async_test(winners,
 }
 
 static const int64_t delays[][2] = {
-    // asked for, taken
+    // requested delay, used delay
     { 300000000, 300000000 },   { 1, 10000000 },           { -1, 10000000 }, { 10000000, 10000000 },
     { 2000000000, 2000000000 }, { INT64_MAX, 2000000000 },
 };
@@ -241,7 +242,8 @@ async_test(delay,
     }
 }
 
-/* The families take turns: two silent addresses of one cost the other no more than one delay. */
+/* The families alternate: two silent addresses of one family delay the other by one attempt
+ * only. */
 async_test(families,
     edo_callees(struct expect_connected expect_connected;)
     struct world world;
@@ -265,7 +267,8 @@ async_test(families,
     }
 }
 
-/* ---- all may connect at once; chaos holds some back, and lets cancelled ones connect ---- */
+/* ---- several connect at once; the chaos driver delays some, and lets cancelled ones succeed
+ * ---- */
 
 struct advance {
     edo_frame();
@@ -336,18 +339,18 @@ async_test(losers, struct world world; edo_io *conn;)
         edo_await(rc, edo_tcp_connect("no-way.test:80", &self->conn));
         assert_int_equal(rc, -ENETUNREACH);
         edo_await(rc, edo_tcp_connect("first.test:80", &self->conn));
-        assert_int_equal(rc, -ECONNREFUSED); // a host that refuses tells more than no way to one
+        assert_int_equal(rc, -ECONNREFUSED); // a refusal outweighs a missing route
         edo_await(rc, edo_tcp_connect("last.test:80", &self->conn));
         assert_int_equal(rc, -ECONNREFUSED);
         edo_await(rc, edo_tcp_connect_from("192.0.2.1:0", "last.test:80", &self->conn));
-        assert_int_equal(rc, -EADDRNOTAVAIL); // alike, for both
+        assert_int_equal(rc, -EADDRNOTAVAIL); // the same for both addresses
         edo_await(rc, edo_tcp_connect("equal.test:80", &self->conn));
         assert_int_equal(rc, has_ipv6() ? -EINVAL : -ECONNREFUSED); // the first
         edo_await(rc, edo_tcp_connect("nobody.test:80", &self->conn));
         assert_int_equal(rc, -ENOENT);
         edo_await(rc, edo_tcp_connect("no body.test:80", &self->conn));
         assert_int_equal(rc, -EINVAL);
-        edo_await(rc, edo_tcp_connect(":http", &self->conn)); // everywhere is nowhere
+        edo_await(rc, edo_tcp_connect(":http", &self->conn)); // no host to connect to
         assert_int_equal(rc, -EINVAL);
         names_fail(-EAGAIN);
         edo_await(rc, edo_tcp_connect("refused.test:80", &self->conn));
@@ -362,7 +365,7 @@ async_test(losers, struct world world; edo_io *conn;)
 
 /* ---- cancelled, at every point ---- */
 
-/* A limit that passes at each moment at which something may be in flight. */
+/* Limits that pass at each stage of the race. */
 static const int64_t limits[] = { 1, 249999999, 250000000, 250000001, 499999999, 500000001 };
 
 edo_async_test(cancelled, struct world world; edo_op op; edo_task *task; edo_io *conn; size_t i;)
@@ -411,8 +414,8 @@ test(cancelled_at_each_stage)
     test_allocator_remove();
 }
 
-/* A look-up that has ended when the cancellation comes: it answers what it found, but nobody is
- * connected to, nor listened on. */
+/* A look-up that has ended when the cancellation comes answers its addresses, but none is connected
+ * to or listened on. */
 one_worker_only("the task is not to be polled while the test waits")
 async_test(too_late,
     struct world world;
@@ -488,7 +491,7 @@ async_test(from,
         assert_int_equal(rc, 0);
         edo_close(self->conn);
         edo_await(rc, edo_tcp_connect_from("local.test:0", "both.test:80", &self->conn));
-        assert_int_equal(rc, -EINVAL); // in numbers only
+        assert_int_equal(rc, -EINVAL); // a local address must be numeric
         edo_listener_close(self->listener);
         close_world(&self->world);
         edo_return(0);
@@ -527,12 +530,12 @@ async_test(listening,
         edo_listener_address(self->listener, self->text, sizeof self->text);
         snprintf(self->port, sizeof self->port, "127.0.0.1%s", strrchr(self->text, ':'));
         edo_await(rc, edo_tcp_connect(self->port, &self->conn));
-        assert_int_equal(rc, 0); // both families, as with a port in numbers
+        assert_int_equal(rc, 0); // both families, as with a numeric port
         edo_close(self->conn);
         edo_listener_close(self->listener);
         self->listener = NULL;
         edo_await(rc, edo_tcp_listen("taken.test:0", &self->listener));
-        assert_int_equal(rc, -EADDRINUSE); // the last one's
+        assert_int_equal(rc, -EADDRINUSE); // error of the last address
         edo_await(rc, edo_tcp_listen("nobody.test:0", &self->listener));
         assert_int_equal(rc, -ENOENT);
         edo_await(rc, edo_tcp_listen("no body.test:0", &self->listener));
@@ -593,7 +596,7 @@ static void run_scarce(void *arg)
 
 test(no_memory)
 {
-    struct silent answering; // in its queue there is room
+    struct silent answering; // its queue has room
     struct refusing refusing;
     names_install();
     open_silent(&answering);
@@ -617,7 +620,7 @@ static void connect_without_descriptors(void *arg)
     edo_io *conn;
     edo_listener *listener;
     (void)arg;
-    assert_int_equal(edo_wait(edo_yield()), 0); // the thread's runtime has its descriptors
+    assert_int_equal(edo_wait(edo_yield()), 0); // edo_wait() has its descriptors from now on
     names_install();
     names_add("two.test", "127.0.0.1:0");
     names_add("two.test", "127.0.0.1:0");
@@ -633,7 +636,7 @@ test(no_descriptors)
     expect_success_in_child(connect_without_descriptors, NULL);
 }
 
-/* ---- with the system's own names ---- */
+/* ---- names of the system ---- */
 
 async_test(localhost,
     edo_listener *listener;

@@ -1,4 +1,4 @@
-/* Listening: addresses, options, failures, sockets of the caller's own. */
+/* Listening: addresses, options, failures, sockets of the program. */
 #include "support/streams.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@ static int option_of(int fd, int level, int option)
     return value;
 }
 
-/* What follows the last colon. */
+/* The text after the last colon. */
 static const char *port_of(const edo_listener *listener, char text[EDO_ADDRESS_SIZE])
 {
     assert_true(edo_listener_address(listener, text, EDO_ADDRESS_SIZE) > 0);
@@ -58,8 +58,8 @@ async_test(any_port,
     }
 }
 
-/* Takes a port of a loopback without listening there, so that nobody else does.
- * Returns: a descriptor, or -1 when somebody has it. */
+/* Occupies a port of a loopback without listening there, so that no other program does. Returns: a
+ * descriptor, or -1 when the port is in use. */
 static int hold_port(int family, uint16_t port)
 {
     struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
@@ -79,17 +79,17 @@ static int hold_port(int family, uint16_t port)
     return -1;
 }
 
-/* Which of the two loopbacks reach a listener on this address. */
+/* The loopbacks that reach a listener on this address. */
 struct reach {
     edo_frame();
     edo_args(const char *address; edo_listen_options options; bool v4; bool v6;);
     edo_listener *listener;
     edo_io *conn;
-    int held; // the port where it is not to be reached, or -1
+    int held; // occupies the port on the loopback that must not reach it, or -1
     char text[EDO_ADDRESS_SIZE], target[EDO_ADDRESS_SIZE];
 };
 
-/* Returns: false when another program may be reached instead. */
+/* Returns: false when another program could be reached instead. */
 static bool hold_other(struct reach *self)
 {
     self->held = -1;
@@ -154,7 +154,7 @@ static int system_backlog(void)
     return most;
 }
 
-/* For a socket that listens, "sacked" is how long its queue may be (tcp_diag.c of Linux). */
+/* Limit of the queue of a listening socket: reported by Linux as "sacked" (tcp_diag.c). */
 static int backlog_of(int fd)
 {
     struct tcp_info info;
@@ -233,7 +233,8 @@ async_test(failures,
         assert_int_equal(rc, -ECANCELED);
         assert_null(self->untouched);
         assert_int_equal(open_descriptors(), self->before);
-        edo_await(rc, edo_tcp_listen(self->text, &self->listener)); // at once, as SO_REUSEADDR lets
+        edo_await(rc,
+                  edo_tcp_listen(self->text, &self->listener)); // at once, because of SO_REUSEADDR
         assert_int_equal(rc, 0);
         edo_listener_close(self->listener);
         edo_return(0);
@@ -262,7 +263,7 @@ static void listen_without_descriptors(void *arg)
 {
     edo_listener *listener;
     (void)arg;
-    assert_int_equal(edo_wait(edo_yield()), 0); // the thread's runtime has its descriptors
+    assert_int_equal(edo_wait(edo_yield()), 0); // edo_wait() has its descriptors from now on
     int last = dup(STDERR_FILENO);
     close(last);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)last, (rlim_t)last });
@@ -303,13 +304,13 @@ test(no_memory)
     test_allocator_remove();
 }
 
-/* ---- sockets of the caller's own ---- */
+/* ---- sockets of the program ---- */
 
 test(bad_sockets)
 {
     edo_listener *listener = NULL;
     int fds[2], fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // it does not listen
+    assert_int_equal(edo_listener_from_fd(fd, &listener), -EINVAL); // a socket that does not listen
     close(fd);
     assert_int_equal(edo_listener_from_fd(fd, &listener), -EBADF);
     assert_int_equal(edo_listener_from_fd(-1, &listener), -EBADF);
@@ -354,7 +355,7 @@ async_test(from_fd,
     }
 }
 
-/* A listener of another family: its connections are no TCP. */
+/* A listener of another family: its connections are not TCP. */
 async_test(unix_listener,
     edo_listener *listener;
     edo_io *conn;

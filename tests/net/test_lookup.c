@@ -1,5 +1,5 @@
-/* Looking up names: what is told, what needs no thread, and limits that hold although the system
- * does not answer. The system's own answers are in tests/sys/test_resolve.c. */
+/* Look-ups of names: results, look-ups without a thread, and limits that hold although the system
+ * does not answer. tests/sys/test_resolve.c tests answers of the system. */
 #include "support/names.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ async_test(found, edo_addresses *addresses; char text[EDO_ADDRESS_SIZE];)
         edo_await(rc, edo_lookup(self->text, &self->addresses));
         assert_int_equal(rc, 0);
         assert_int_equal(edo_addresses_count(self->addresses), 3);
-        expect_text(self->addresses, 0, "192.0.2.2:80"); // in the order that was told
+        expect_text(self->addresses, 0, "192.0.2.2:80"); // in the order of the answer
         expect_text(self->addresses, 1, "[2001:db8::1]:80");
         expect_text(self->addresses, 2, "192.0.2.1:80");
         assert_int_equal(edo_addresses_text(self->addresses, 3, self->text, EDO_ADDRESS_SIZE),
@@ -81,7 +81,7 @@ async_test(found, edo_addresses *addresses; char text[EDO_ADDRESS_SIZE];)
     }
 }
 
-/* A service by name needs the system even if the address is known. */
+/* A named service needs the system even if the address is numeric. */
 async_test(services, edo_addresses *addresses;)
 {
     edo_body {
@@ -181,8 +181,8 @@ edo_async_test(stuck, edo_task *task; edo_addresses *addresses; int64_t began; c
         rc = edo_spawn(&self->task, limited, .name = self->name, .ret_addresses = &self->addresses);
         assert_int_equal(rc, 0);
         names_await_held(self->task, 1);
-        memset(self->name, 0, sizeof self->name); // the thread has words of its own
-        edo_clock_advance(edo_s(5));              // it stands still while somebody waits for a job
+        memset(self->name, 0, sizeof self->name); // the job has its own copy of the text
+        edo_clock_advance(edo_s(5)); // the clock stands still while a task waits for a job
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ETIMEDOUT);
         assert_int_equal(edo_now() - self->began, edo_s(5));
@@ -190,7 +190,7 @@ edo_async_test(stuck, edo_task *task; edo_addresses *addresses; int64_t began; c
         names_release();
         names_settle();
         assert_null(self->addresses);
-        edo_await(rc, edo_lookup("host.test:80", &self->addresses)); // the pool goes on
+        edo_await(rc, edo_lookup("host.test:80", &self->addresses)); // the pool still works
         assert_int_equal(rc, 0);
         edo_addresses_destroy(self->addresses);
         names_remove();
@@ -200,12 +200,12 @@ edo_async_test(stuck, edo_task *task; edo_addresses *addresses; int64_t began; c
 
 test(stuck_look_up)
 {
-    test_allocator_install(); // whatever an abandoned look-up finds is freed
+    test_allocator_install(); // the result of an abandoned look-up is freed
     stuck_test(state);
     test_allocator_remove();
 }
 
-/* One that waits behind another for the only thread never begins. */
+/* A cancelled look-up that waits for the only thread never begins. */
 async_test(queued, edo_task *first, *second; edo_addresses *addresses, *dropped;)
 {
     edo_body {
@@ -234,7 +234,7 @@ async_test(queued, edo_task *first, *second; edo_addresses *addresses, *dropped;
     }
 }
 
-/* A runtime ends although the system never answers. */
+/* A runtime ends although the system does not answer. */
 struct abandon {
     edo_frame();
     edo_args();
@@ -266,7 +266,7 @@ test(destroyed)
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     names_remove();
-    while (edo_memory_in_use() > before) // the thread is on its own, and ends its work
+    while (edo_memory_in_use() > before) // the detached thread finishes its work
         sched_yield();
 }
 
@@ -311,7 +311,7 @@ test(no_memory)
     names_install();
     names_add("host.test", "192.0.2.2:80");
     log_capture();
-    /* of the pool, the job, its list, the list's array; those of the address */
+    /* of the pool, the job, its list, the list's array; and of a numeric address */
     assert_true(with_each_allocation_failing(look_with_failures, NULL) >= 6);
     log_release();
     names_remove();

@@ -1,4 +1,4 @@
-/* Options of connections: each is set, read back and looked up behind the library's back. */
+/* Options of connections: each is set, read back, and checked by getsockopt(). */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -42,7 +42,7 @@ test(keepalive)
     assert_int_equal(edo_tcp_keepalive(conn, NULL), 0);
     assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 0 }), 0);
     assert_int_equal(edo_tcp_keepalive(conn, &times), 1);
-    assert_int_equal(times.idle, defaults.idle); // zero leaves it
+    assert_int_equal(times.idle, defaults.idle); // zero keeps the system's value
     assert_int_equal(times.interval, defaults.interval);
     assert_int_equal(times.count, defaults.count);
     times = (edo_keepalive){ .idle = 77, .interval = 11, .count = 5 };
@@ -78,7 +78,7 @@ test(bad_keepalive)
     assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 70, -1, 0 }), -EINVAL);
     assert_int_equal(edo_tcp_set_keepalive(conn, true, (edo_keepalive){ 70, 7, -1 }), -EINVAL);
     edo_tcp_keepalive(conn, &after);
-    assert_memory_equal(&before, &after, sizeof before); // not by halves
+    assert_memory_equal(&before, &after, sizeof before); // all or nothing
     edo_close(conn);
 }
 
@@ -97,11 +97,11 @@ test(linger)
     assert_int_equal(edo_tcp_set_linger(conn, -2), -EINVAL);
     assert_int_equal(edo_tcp_linger(conn, &seconds), 0);
     assert_int_equal(seconds, 1000);
-    assert_int_equal(edo_tcp_set_linger(conn, -1), 0); // or the close might take that long
+    assert_int_equal(edo_tcp_set_linger(conn, -1), 0); // otherwise the close might take that long
     edo_close(conn);
 }
 
-/* Linux tells twice what was set. */
+/* Linux reports twice the set value. */
 test(buffers)
 {
     enum { SIZE = 40000 };
@@ -163,7 +163,7 @@ test(both_families)
     edo_close(conn);
 }
 
-/* ---- what packets say ---- */
+/* ---- options in packets ---- */
 
 typedef struct packet {
     int ttl, tos;
@@ -183,7 +183,7 @@ static void take_control(struct msghdr *message, packet *ret_packet)
     }
 }
 
-/* The first packet with data from that port. One of IPv4 begins with its IP header. */
+/* Reads the first packet with data from that port. A packet of IPv4 begins with its IP header. */
 static packet catch_packet(int raw, int family, uint16_t from)
 {
     enum { PUSH = 8, FLAGS_AT = 13, PROTOCOL_WORDS = 4 };
@@ -207,13 +207,13 @@ static packet catch_packet(int raw, int family, uint16_t from)
     }
 }
 
-/* The kernel drops the packets of other ports: those of other tests would fill the buffer. A packet of
- * IPv4 begins with its IP header, one of IPv6 behind it. */
+/* Has the kernel drop packets from other ports, because those of other tests would fill the buffer.
+ * A packet of IPv4 begins with its IP header, one of IPv6 behind it. */
 static void keep_packets_from(int raw, int family, uint16_t port)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0), // the length of the IP header
-        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),  // the port behind it
+        BPF_STMT(BPF_LD | BPF_H | BPF_IND, 0),  // the port behind the IP header
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, port, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
         BPF_STMT(BPF_RET | BPF_K, 0),
@@ -222,11 +222,12 @@ static void keep_packets_from(int raw, int family, uint16_t port)
     struct sock_fprog program = { ARRAY_LENGTH(code), code };
     assert_return_code(setsockopt(raw, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
                        errno);
-    // Packets of before the filter may have filled the buffer.
+    // Packets from before the filter may have filled the buffer.
     while (recv(raw, &(char){ 0 }, 1, MSG_DONTWAIT) >= 0) {}
 }
 
-/* Sees the packets from a port to one address of this machine; -1 without the right to. */
+/* Opens a raw socket that receives packets from a port to one address of this machine; -1 without
+ * the privilege. */
 static int open_raw(int family, const struct sockaddr *address, socklen_t size, uint16_t from)
 {
     int on = 1, raw = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -259,10 +260,10 @@ static uint16_t port_of(const edo_listener *listener)
     struct sockaddr_in6 address = { 0 };
     socklen_t size = sizeof address;
     getsockname(edo_listener_fd(listener), (struct sockaddr *)&address, &size);
-    return ntohs(address.sin6_port); // where IPv4 has it too
+    return ntohs(address.sin6_port); // at the same offset for IPv4
 }
 
-/* A server at all addresses of both families, and a client of one of them. */
+/* A server on all addresses of both families, and a client of one family. */
 struct packets_to {
     edo_frame();
     edo_args(int family;);
@@ -300,7 +301,7 @@ edo_async(packets_to)
         packet caught = catch_packet(self->raw, self->family, port_of(self->listener));
         assert_int_equal(caught.ttl, 9);
         assert_int_equal(caught.tos, 0x10);
-        // What is read is what is sent, also when others set it.
+        // The value read is the value sent, also when the program has set it.
         setsockopt(edo_io_fd(self->conn), self->family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
                    self->family == AF_INET ? IP_TTL : IPV6_UNICAST_HOPS, &(int){ 33 }, sizeof(int));
         assert_int_equal(edo_tcp_ttl(self->conn), 33);
@@ -322,7 +323,7 @@ async_test(packets, edo_callees(struct packets_to callee;))
     }
 }
 
-/* ---- what is no TCP ---- */
+/* ---- streams that are not TCP ---- */
 
 static void check_not_tcp(edo_io *io)
 {
@@ -363,9 +364,9 @@ test(not_tcp)
     edo_close(datagrams);
 }
 
-/* ---- what options do ---- */
+/* ---- effects of options ---- */
 
-/* Linger 0: the close drops what was not sent and resets. */
+/* Linger 0: the close drops unsent data and resets the connection. */
 async_test(reset, edo_io *a, *b; edo_task *reader; int round; char byte;)
 {
     edo_body {

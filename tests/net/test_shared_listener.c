@@ -1,11 +1,11 @@
-/* Sockets that two processes accept on: neither takes a connection that it has not asked for. */
+/* Sockets on which two processes accept: neither takes a connection without a waiting accept. */
 #include "support/streams.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { CROWD = 20, LIMIT = 60 }; // seconds, for a crowd that waits for nothing
+enum { CROWD = 20, LIMIT = 60 }; // LIMIT in seconds
 
 struct listens {
     edo_frame();
@@ -13,7 +13,7 @@ struct listens {
     edo_io *conn;
 };
 
-/* An accept has waited here, and does no longer. */
+/* An accept waited on the listener, and was cancelled. */
 edo_async(listens)
 {
     edo_body {
@@ -66,9 +66,9 @@ static void close_crowd(const int clients[CROWD])
 
 struct share {
     edo_listener *listener;
-    bool wraps; // it was handed the descriptor
+    bool wraps; // gets the descriptor
     bool connects;
-    int count; // what it has to get
+    int count; // connections that it must get
 };
 
 static void accept_in_child(void *arg)
@@ -82,7 +82,8 @@ static void accept_in_child(void *arg)
         int fd = dup(edo_listener_fd(share->listener));
         assert_int_equal(edo_listener_from_fd(fd, &listener), 0);
     }
-    assert_int_equal(edo_runtime_create(NULL, &runtime), 0); // no threads in such a child
+    assert_int_equal(edo_runtime_create(NULL, &runtime),
+                     0); // current-thread, because such a child has no threads
     if (share->connects) connect_crowd(listener, clients);
     assert_int_equal(edo_block_on(runtime, accepts, .listener = listener, .count = share->count),
                      0);
@@ -111,7 +112,7 @@ test(handed_over)
     accept_there(true);
 }
 
-/* One accept that waits takes one connection of a crowd. */
+/* One waiting accept takes one connection of many. */
 test(one_for_one)
 {
     edo_runtime *runtime;
@@ -124,7 +125,7 @@ test(one_for_one)
     assert_int_equal(
         edo_spawn_with(&task, &options, accepts, .listener = share.listener, .count = 1), 0);
     while (turn_runtime(runtime, 0))
-        continue; // it waits
+        continue; // waits now
     connect_crowd(share.listener, clients);
     while (!edo_task_is_done(task))
         turn_runtime(runtime, edo_ms(1));

@@ -1,5 +1,5 @@
-/* A listener without descriptors: it waits with growing pauses, says so once, never spins, and
- * recovers. In a child, whose limit can be lowered. */
+/* A listener in a shortage of descriptors: it waits with growing pauses, logs the shortage once,
+ * never spins, and recovers. In a child, whose limit can be lowered. */
 #include "support/streams.h"
 
 #include <errno.h>
@@ -13,19 +13,19 @@
 
 enum {
     CLIENTS = 3,
-    RESERVE = 16,      // what the test and the runtime may still open before the shortage begins
-    WAIT = 30,         // seconds of shortage, of the test clock
-    MAX_POLLS = 60,    // 37 pauses make 30 s (10, 20, 40, ... ms, then 1 s each); and some to spare
-    CHAOS_FACTOR = 10, // chaos wakes for nothing, and more than once
+    RESERVE = 16,   // descriptors that test and runtime may open before the shortage begins
+    WAIT = 30,      // seconds of shortage, of the test clock
+    MAX_POLLS = 60, // 37 pauses make 30 s (10, 20, 40, ... ms, then 1 s each); the rest is reserve
+    CHAOS_FACTOR = 10, // for the spurious wakes of chaos
 };
 
-/* Not just "edo_accept", which the report of a task that keeps its worker for long may name too. */
+/* Not only "edo_accept", which a stall report may contain too. */
 static size_t shortages_told(void)
 {
     return log_lines("edo_accept: ");
 }
 
-/* By all workers: each counts two beats per poll. */
+/* Polls of all workers: two beats per poll. */
 static uint64_t polls(void)
 {
     const edo_runtime *runtime = edo_current_runtime();
@@ -35,13 +35,14 @@ static uint64_t polls(void)
     return beats / 2;
 }
 
-/* Takes every descriptor that is left, and gives them back. */
+/* Opens all remaining descriptors, and closes them. */
 struct hoard {
     int fds[64];
     size_t count;
 };
 
-/* Before a driver begins to accept: a ring keeps the limit that held then. */
+/* Before a driver begins to accept, because an accept in a ring keeps the limit of its
+ * submission. */
 static void lower_limit(void)
 {
     int last = dup(STDERR_FILENO);
@@ -86,12 +87,12 @@ edo_async_test(shortage,
         edo_await(n, edo_tcp_listen("127.0.0.1:0", &self->listener));
         assert_int_equal(n, 0);
         edo_await_for(n, edo_ms(1), edo_accept(self->listener, &self->conn));
-        assert_int_equal(n, -ETIMEDOUT); // the driver has what it needs
+        assert_int_equal(n, -ETIMEDOUT); // the driver has its descriptors
         for (unsigned i = 0; i < CLIENTS; i++)
             self->clients[i] = open_client();
         take_all(&self->hoard);
         for (unsigned i = 0; i < CLIENTS; i++)
-            connect_client(self->clients[i], self->listener); // a driver may take them at once
+            connect_client(self->clients[i], self->listener); // a driver may accept them at once
         self->polls = polls();
         self->began = edo_now();
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
@@ -109,7 +110,7 @@ edo_async_test(shortage,
         assert_true(edo_now() - self->began <= edo_s(1)); // the longest pause
         edo_await_for(n, edo_s(WAIT), edo_accept(self->listener, &self->conn));
         assert_int_equal(n, -ETIMEDOUT);       // a limit holds during a pause
-        assert_int_equal(shortages_told(), 2); // a new shortage is told anew
+        assert_int_equal(shortages_told(), 2); // a new shortage is logged again
 
         n = edo_spawn(&self->accepter, run_op, .op = edo_accept(self->listener, &self->conn));
         assert_int_equal(n, 0);
@@ -122,7 +123,7 @@ edo_async_test(shortage,
         assert_int_equal(n, 0);
         edo_await(n, edo_sleep(edo_s(WAIT)));
         give_all(&self->hoard);
-        edo_await(n, edo_join(self->accepter)); // none was lost meanwhile
+        edo_await(n, edo_join(self->accepter)); // no connection was lost meanwhile
         assert_int_equal(n, 0);
         edo_await(n, edo_accept(self->listener, &self->conn));
         assert_int_equal(n, 0);
@@ -184,7 +185,7 @@ test(close_in_pause_in_child)
     expect_success_in_child(run_close_in_pause, NULL);
 }
 
-/* The other errors that mean the same, made by the chaos driver: one pause, and on. */
+/* The other errors of a shortage, made by the chaos driver: each causes one pause. */
 struct accept_after_pause {
     edo_frame();
     edo_args();
@@ -253,7 +254,7 @@ edo_async(close_at_once)
         edo_listener_close(self->listener);
         edo_await(n, edo_join(self->accepter));
         assert_int_equal(n, -ECANCELED);
-        assert_true(edo_now() - self->began < edo_ms(1)); // it did not wait for the pause to end
+        assert_true(edo_now() - self->began < edo_ms(1)); // not at the end of the pause
         edo_return(0);
     }
 }
@@ -265,7 +266,7 @@ test(closed_in_its_first_pause)
     log_capture();
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, close_at_once), 0);
-    assert_int_equal(log_lines("edo_accept"), 1); // so it paused
+    assert_int_equal(log_lines("edo_accept"), 1); // so there was a pause
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     log_release();
 }

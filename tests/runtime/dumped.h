@@ -1,4 +1,4 @@
-/* What the tests of dumps share: a dump as text, and tasks to be found in it. */
+/* Helpers for tests of dumps: a dump as text, and tasks that appear in it. */
 #pragma once
 
 #include "runtime/fixture.h"
@@ -9,7 +9,7 @@
 
 enum { DUMP_SIZE = 4 << 20 };
 
-/* Lines that were written, each with a newline. */
+/* Written lines, each with a newline. */
 typedef struct text {
     size_t used;
     char *bytes;
@@ -45,7 +45,7 @@ static inline text dump_of(edo_runtime *runtime)
     return t;
 }
 
-/* How often the words occur. */
+/* Number of occurrences of the words. */
 static inline size_t count_of(const text *t, const char *words)
 {
     size_t count = 0;
@@ -62,14 +62,14 @@ static inline void expect_times(const text *t, const char *words, size_t times, 
 }
 #define expect(text, words, times) expect_times((text), (words), (times), __LINE__)
 
-/* Spawns on a runtime of the test's; the handle goes to ret_task, or the task is detached. */
+/* Spawns on the test's runtime; ret_task: NULL detaches the task. */
 #define spawn_to(rt, ret_task, ...)                                                                \
     do {                                                                                           \
         edo_spawn_options options_ = { .runtime = (rt) };                                          \
         insist(edo_spawn_with((ret_task), &options_, __VA_ARGS__) == 0);                           \
     } while (0)
 
-/* ---- a task that keeps its thread until it is let go ---- */
+/* ---- a task that blocks its thread until it is released ---- */
 
 typedef struct cell {
     sem_t entered, let_go;
@@ -83,7 +83,7 @@ static inline void cell_init(cell *c)
 
 static inline void wait_on(sem_t *semaphore)
 {
-    while (sem_wait(semaphore) < 0) // a dump interrupts it
+    while (sem_wait(semaphore) < 0) // a dump interrupts the wait
         continue;
 }
 

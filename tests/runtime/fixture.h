@@ -1,5 +1,5 @@
-/* What the tests of the runtime share: a fixture that sees every leak, and a future that any thread
- * can make ready. */
+/* Helpers for tests of the runtime: a fixture that detects leaks, and a future that any thread can
+ * make ready. */
 #pragma once
 
 #include "support/support.h"
@@ -50,7 +50,7 @@ static inline edo_runtime *make_runtime(void)
     return make_runtime_with(NULL);
 }
 
-/* Ends the process where cmocka's assertions do not work: on other threads. */
+/* An assertion for other threads, where cmocka's do not work: ends the process. */
 static inline void insist_at(bool condition, const char *what, int line)
 {
     if (condition) return;
@@ -71,12 +71,12 @@ static inline void limit_descriptors_at(rlim_t first_denied)
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
-/* From now on so many more can be opened. */
+/* Limits the number of further descriptors. */
 static inline void allow_descriptors(unsigned more)
 {
     int fds[MAX_MORE + 1];
     for (unsigned i = 0; i <= more; i++) {
-        fds[i] = dup(STDERR_FILENO); // the lowest that is free
+        fds[i] = dup(STDERR_FILENO); // the lowest free one
         assert_true(fds[i] >= 0);
     }
     for (unsigned i = 0; i <= more; i++)
@@ -139,7 +139,7 @@ static inline void flag_set(flag *f)
 
 /* ---- functions ---- */
 
-/* Answers its argument at once. */
+/* Returns its argument at once. */
 struct answer {
     edo_frame();
     edo_args(int64_t result;);
@@ -167,7 +167,7 @@ edo_async(wait_forever)
     }
 }
 
-/* Waits for ever, whatever it is asked. */
+/* Waits for ever, in spite of cancellation and abort. */
 struct stubborn {
     edo_future base;
 };

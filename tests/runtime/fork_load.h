@@ -1,5 +1,6 @@
-/* A runtime with workers whose threads hold its locks all the time, for forks beside it: streams that
- * echo, a listener that accepts, jobs and timers. And what a child does to all that. */
+/* A runtime with workers whose threads hold its locks most of the time, for forks beside it:
+ * streams that echo, a listener that accepts, jobs and timers. And the steps of a child on its
+ * copies. */
 #pragma once
 
 #include "runtime/fixture.h"
@@ -31,7 +32,7 @@ struct ball {
     char byte;
 };
 
-/* The ball goes to and fro until the server keeps it. */
+/* A byte goes back and forth until the server keeps it. */
 edo_async(ball)
 {
     edo_body {
@@ -48,7 +49,7 @@ edo_async(ball)
     }
 }
 
-/* Accepts what comes, until it is cancelled. */
+/* Accepts connections until it is cancelled. */
 struct accepts {
     edo_frame();
     edo_args();
@@ -67,7 +68,7 @@ edo_async(accepts)
     }
 }
 
-/* Each is closed by the other side first: so no port is left waiting here. */
+/* The other side closes each connection first, so no port stays in TIME-WAIT here. */
 struct connects {
     edo_frame();
     edo_args();
@@ -202,7 +203,7 @@ static inline void destroy_first(void *arg)
     close_streams();
 }
 
-/* A runtime of the child's own takes a place in the list that the parent's are in. */
+/* Makes a runtime of the child, which enters the list of runtimes that the parent used. */
 static inline void make_own(void *arg)
 {
     edo_runtime *own = make_runtime();

@@ -1,5 +1,5 @@
-/* What the tests of blocking work share: jobs that wait until they are let go, and turns until
- * something is so. */
+/* Helpers for tests of blocking work: jobs that wait at a gate, and turns until a condition
+ * holds. */
 #pragma once
 
 #include "runtime/fixture.h"
@@ -19,7 +19,7 @@ typedef struct gate {
         .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                     \
     }
 
-enum { THROUGH = 7 }; // the result of a job that went through
+enum { THROUGH = 7 }; // result of a job that passed the gate
 
 static inline int64_t pass(void *arg)
 {
@@ -52,7 +52,7 @@ static inline bool gate_is_open(gate *g)
     return is_open;
 }
 
-/* Until so many have entered, in all. */
+/* Waits until `entered` jobs have entered, in all. */
 static inline void gate_await(gate *g, unsigned entered)
 {
     pthread_mutex_lock(&g->lock);
@@ -87,7 +87,7 @@ static inline edo_task *spawn_job(edo_runtime *runtime, edo_pool *pool, edo_bloc
     return task;
 }
 
-/* Runs all that is ready now. */
+/* Runs all tasks that are ready now. */
 static inline void turn_all(edo_runtime *runtime)
 {
     int more;
@@ -111,7 +111,7 @@ edo_async(take)
     }
 }
 
-/* The result of a task, whose handle goes. */
+/* Joins a task. Returns: its result. */
 static inline int64_t result_of(edo_runtime *runtime, edo_task *task)
 {
     return edo_block_on(runtime, take, .task = task);
@@ -131,7 +131,7 @@ static inline edo_pool_stats stats_of(edo_pool *pool)
     return stats;
 }
 
-/* Threads of the pool are on their way there. */
+/* Waits until the pool's statistics meet the condition. */
 #define await_stats(pool, condition)                                                               \
     for (edo_pool_stats stats = stats_of(pool); !(condition); stats = stats_of(pool))              \
     sched_yield()

@@ -1,4 +1,4 @@
-/* What a runtime does inside a foreign loop: an echo over a socket pair, timers, and wakes from
+/* Work of a runtime inside a foreign loop: an echo over a socket pair, timers, and wakes from
  * another thread, in rounds. The loop's test calls loop_start(), turns the runtime when its
  * descriptor is readable, and ends once loop_is_over(). */
 #pragma once

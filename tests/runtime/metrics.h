@@ -1,4 +1,4 @@
-/* What the tests of metrics share. */
+/* Helpers for tests of metrics. */
 #pragma once
 
 #include "runtime/gate.h"
@@ -26,7 +26,7 @@ static inline edo_task_metrics read_task(const edo_task *task)
     return m;
 }
 
-/* All that a histogram has counted. */
+/* Sum of all buckets of a histogram. */
 static inline uint64_t count_all(edo_runtime *runtime, edo_histogram histogram, int worker)
 {
     enum { MOST = 1024 };
@@ -41,7 +41,7 @@ static inline uint64_t count_all(edo_runtime *runtime, edo_histogram histogram, 
     return sum;
 }
 
-/* Keeps its thread for so long, of real time. */
+/* Occupies the thread for `duration` ns of real time. */
 static inline void spin(int64_t duration)
 {
     int64_t end = edo__sys_now() + duration;
@@ -49,7 +49,7 @@ static inline void spin(int64_t duration)
         continue;
 }
 
-/* Yields so often, and keeps its worker for `spins` each time it is polled. */
+/* Yields a number of times, and occupies its worker for `spins` in each poll. */
 struct yielder {
     edo_frame();
     edo_args(unsigned yields; int64_t spins;);
@@ -68,7 +68,7 @@ edo_async(yielder)
     }
 }
 
-/* The next function goes on when the condition holds: another thread is about to make it so. */
+/* Waits for a condition that another thread is about to fulfil. */
 #define await_true(condition)                                                                      \
     while (!(condition))                                                                           \
     sched_yield()

@@ -1,4 +1,4 @@
-/* Runtimes on a driver of the test's own. */
+/* Runtimes on a driver of the test. */
 #pragma once
 
 #include <string.h>
@@ -6,10 +6,10 @@
 #include "driver/drivers.h"
 #include "runtime/fixture.h"
 
-/* Makes a runtime on that driver, whose name no other one has. */
+/* Makes a runtime on that driver, whose name must be unique. */
 static inline edo_runtime *make_runtime_on(const edo_driver_ops *ops, edo_config config)
 {
-    const edo_driver_ops *registered = edo__driver_named("chaos"); // there is room for one
+    const edo_driver_ops *registered = edo__driver_named("chaos"); // only one can be registered
     edo__driver_register(ops);
     config.driver = ops->name;
     edo_runtime *runtime = make_runtime_with(&config);

@@ -41,7 +41,7 @@ clean_test(a_destroyed_runtime_without_jobs)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- the job runs on a thread of its own, and others run meanwhile ---- */
+/* ---- a job runs on a thread of the pool; other tasks run meanwhile ---- */
 
 static int64_t is_this_thread(void *arg)
 {
@@ -171,7 +171,7 @@ clean_test(cancelled_before_its_first_poll)
 
 enum { FIRST, QUEUED, WAITING, LAST, JOBS };
 
-/* One runs, one is queued, two wait for a place. */
+/* One job runs, one is queued, two wait for a place. */
 static void fill(edo_runtime *runtime, edo_pool *pool, gate gates[JOBS], edo_task *tasks[JOBS])
 {
     for (int i = 0; i < JOBS; i++) {
@@ -199,10 +199,10 @@ static void check_cancelled_while(int which)
     turn_all(runtime);
     assert_int_equal(edo_task_is_done(tasks[which]), which != FIRST);
     edo_pool_stats stats = stats_of(pool);
-    assert_int_equal(stats.queued, 1); // the next one has taken the place
+    assert_int_equal(stats.queued, 1); // the next job has taken the place
     assert_int_equal(stats.waiting, which == FIRST ? 2 : 1);
     for (int i = 0; i < JOBS; i++) {
-        gate_open(&gates[i]); // one after the other: each ends without the later ones' help
+        gate_open(&gates[i]); // one by one: each ends without help of later ones
         bool ran = i != which || which == FIRST;
         assert_int_equal(result_of(runtime, tasks[i]), ran ? THROUGH : -ECANCELED);
         assert_int_equal(gate_entered(&gates[i]), ran);
@@ -227,7 +227,7 @@ clean_test(cancelled_while_it_waits_for_a_place)
     check_cancelled_while(LAST);
 }
 
-/* A limit on a running job: asked at its time, answered at the job's end. */
+/* A limit on a running job: it passes at its time, and is answered at the job's end. */
 struct limited {
     edo_frame();
     edo_args(struct gate *gate;);

@@ -1,10 +1,10 @@
-/* The end of pools and of runtimes that have them, in every state; jobs that detach; fork. */
+/* The end of pools, and of runtimes with pools, in every state; detached jobs; fork. */
 #include "runtime/gate.h"
 
 #include "runtime/pool/blocking.h"
 #include "task/op.h"
 
-/* The first runs, the others are behind it. */
+/* Spawns jobs: the first runs, the others wait behind it. */
 static void spawn_behind(edo_runtime *runtime, edo_pool *pool, gate *g, edo_task **tasks, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -42,7 +42,7 @@ clean_test(a_pool_ends_under_its_jobs)
     spawn_behind(runtime, pool, &g, tasks, JOBS);
     ending e = { pool, &g };
     assert_int_equal(pthread_create(&thread, NULL, open_when_failed, &e), 0);
-    edo_pool_destroy(pool); // waits for the one that runs
+    edo_pool_destroy(pool); // waits for the running job
     assert_int_equal(g.left, 1);
     pthread_join(thread, NULL);
     assert_int_equal(result_of(runtime, tasks[0]), THROUGH);
@@ -60,7 +60,7 @@ clean_test(pools_end_in_every_state)
         edo_runtime *runtime = make_runtime();
         edo_pool *pool = make_pool(&(edo_pool_config){ .keep_alive = idle < 25 ? 1 : 0 });
         edo_task *task = spawn_job(runtime, pool, echo_back, word_arg(1));
-        if (idle % 2) turn_all(runtime); // perhaps its thread is on its way
+        if (idle % 2) turn_all(runtime); // perhaps its thread is being started
         if (idle % 5 == 0) assert_int_equal(result_of(runtime, task), 1);
         if (idle % 5 != 0) edo_detach(task);
         if (idle % 5 != 0 && idle % 2 == 0) { // the job has not reached the pool
@@ -116,7 +116,7 @@ static void *open_when_cancelled(void *arg)
     return NULL;
 }
 
-/* Those that have not begun are cancelled, those that have are waited for. */
+/* Jobs that have not begun are cancelled; jobs that have begun are waited for. */
 clean_test(a_runtime_ends_under_its_jobs)
 {
     enum { JOBS = 4 };
@@ -141,7 +141,7 @@ clean_test(a_runtime_ends_under_its_jobs)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* In a child: what is leaked there is leaked. */
+/* In a child, because it leaks. */
 static void end_with_a_stuck_job(void *arg)
 {
     (void)arg;
@@ -168,7 +168,8 @@ test(a_stuck_job_is_leaked_by_name)
     expect_success_in_child(end_with_a_stuck_job, NULL);
 }
 
-/* Spawns that race with the end: each job runs, or its task is cancelled, or it is refused. */
+/* Spawns that race with the end: each job runs, or its task is cancelled, or the spawn is
+ * refused. */
 enum { SPAWNERS = 3, CROWD = 20, ROUNDS = 30 };
 
 static struct {
@@ -198,7 +199,7 @@ static void spawn_until_refused(unsigned index, void *arg)
         if (rc < 0) break;
         __atomic_add_fetch(&race.spawned, 1, __ATOMIC_RELAXED);
         while (!edo_task_is_done(task))
-            sched_yield(); // it resolves, whatever happens
+            sched_yield(); // until each is decided
         __atomic_add_fetch(&race.ended, 1, __ATOMIC_RELAXED);
         edo_detach(task);
     }
@@ -217,7 +218,7 @@ clean_test(jobs_that_race_with_the_end)
     }
 }
 
-/* ---- jobs that detach ---- */
+/* ---- detached jobs ---- */
 
 typedef struct search {
     edo__detached head;
@@ -246,7 +247,7 @@ static unsigned count_released(void)
     return __atomic_load_n(&released, __ATOMIC_ACQUIRE);
 }
 
-/* As a look-up does it: object: the pool, data: where the find goes, length: the gate. */
+/* Like a look-up. object: the pool; data: the output; length: the gate. */
 static edo_poll search_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -323,7 +324,7 @@ clean_test(a_detached_job_in_the_queue)
     edo_task *first = start_find(runtime, pool, &g, &found);
     turn_all(runtime);
     gate_await(&g, 1);
-    for (int i = 0; i < 2; i++) { // in the queue, and before it
+    for (int i = 0; i < 2; i++) { // in the queue, and not submitted yet
         edo_task *queued = start_find(runtime, pool, &never, &found);
         turn_all(runtime);
         edo_task *waiting = start_find(runtime, pool, &never, &found);
@@ -360,7 +361,7 @@ clean_test(a_detached_job_that_runs)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* The runtime does not wait for it, and its thread needs nothing of the runtime any more. */
+/* The runtime does not wait for the job, and the job's thread no longer uses the runtime. */
 clean_test(a_runtime_ends_under_a_detached_job)
 {
     gate g = GATE;
@@ -385,7 +386,7 @@ static void use_inherited(void *arg)
 {
     edo_runtime *runtime = make_runtime();
     assert_int_equal(result_of(runtime, spawn_job(runtime, arg, echo_back, NULL)), -ESTALE);
-#ifndef __SANITIZE_THREAD__ // which has no new threads after such a fork
+#ifndef __SANITIZE_THREAD__ // ThreadSanitizer: no new threads after such a fork
     assert_int_equal(result_of(runtime, spawn_job(runtime, NULL, echo_back, word_arg(1))), 1);
 #endif
     edo_pool_destroy(arg);

@@ -4,14 +4,14 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* ---- the system that refuses threads ---- */
+/* ---- a system that refuses threads ---- */
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 static bool refuse_threads; // atomic
 static unsigned refused;    // atomic
 
-/* Stands before the C library's, and before a sanitizer's. */
+/* Replaces the function of the C library, and of a sanitizer. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *arg)
 {
@@ -60,9 +60,9 @@ clean_test(no_further_thread)
     set_refusal(true);
     for (int i = 0; i < MORE; i++) {
         tasks[i] = spawn_job(runtime, pool, echo_back, word_arg(i));
-        turn_all(runtime); // while one tries, others do not
+        turn_all(runtime); // while one start is tried, others are not
     }
-    assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED), MORE); // tried each time
+    assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED), MORE); // tried by each submit
     edo_pool_stats stats = stats_of(pool);
     assert_int_equal(stats.threads, 1);
     assert_int_equal(stats.queued, MORE);
@@ -71,7 +71,7 @@ clean_test(no_further_thread)
     for (int i = 0; i < MORE; i++)
         assert_int_equal(result_of(runtime, tasks[i]), i);
     assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED),
-                     MORE); // and not by each job's end
+                     MORE); // not by each job's end
     set_refusal(false);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_pool_destroy(pool);
@@ -89,7 +89,7 @@ static void run_at_limit(uint32_t max_threads)
     for (int i = 0; i < JOBS; i++)
         tasks[i] = spawn_job(runtime, pool, pass, &g);
     turn_all(runtime);
-    gate_await(&g, max_threads); // so many do run at once
+    gate_await(&g, max_threads); // so many run at once
     gate_open(&g);
     for (int i = 0; i < JOBS; i++)
         assert_int_equal(result_of(runtime, tasks[i]), THROUGH);
@@ -106,7 +106,7 @@ clean_test(more_jobs_than_threads)
     run_at_limit(5);
 }
 
-/* All must run at once for any of them to end; the second time, idle threads are called. */
+/* Jobs that end only when all of them run at once; the second time, idle threads are called. */
 clean_test(a_thread_for_each_job)
 {
     enum { JOBS = 8 };
@@ -132,7 +132,7 @@ clean_test(a_thread_for_each_job)
 
 /* ---- order ---- */
 
-static unsigned clock_hand; // of one thread at a time
+static unsigned clock_hand; // used by one thread at a time
 
 static int64_t tick(void *arg)
 {
@@ -154,7 +154,7 @@ clean_test(first_come_first_served)
     clock_hand = 0;
     for (int i = 0; i < JOBS; i++) {
         tasks[i] = spawn_job(runtime, pool, tick, &times[i]);
-        turn_all(runtime); // it has come: what is spawned together may come in any order
+        turn_all(runtime); // the job has arrived: tasks spawned together may run in any order
     }
     gate_open(&g);
     assert_int_equal(result_of(runtime, first), THROUGH);
@@ -176,7 +176,8 @@ struct producer {
 
 static unsigned produced;
 
-/* Whether a job has come to the pool, where `before` were. From an open gate they also leave. */
+/* Whether a job has arrived at the pool, which had `before` jobs. Jobs with an open gate also
+ * leave. */
 static bool has_come(edo_pool *pool, gate *g, unsigned before)
 {
     edo_pool_stats stats = stats_of(pool);
@@ -229,14 +230,14 @@ clean_test(room_holds_producers_back)
     gate_open(&g);
     assert_int_equal(result_of(runtime, task), JOBS);
     assert_int_equal(result_of(runtime, first), THROUGH);
-    turn_all(runtime); // the last job has come as well
+    turn_all(runtime); // the last job has arrived as well
     await_stats(pool, stats.running + stats.queued + stats.waiting == 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_pool_destroy(pool);
     assert_int_equal(g.left, JOBS + 1);
 }
 
-/* Several of them, of which one is cancelled, beside jobs: nobody is left behind. */
+/* Several waits for room beside jobs; one is cancelled, and no other is forgotten. */
 clean_test(rooms_among_jobs)
 {
     enum { PRODUCERS = 3 };
@@ -258,7 +259,7 @@ clean_test(rooms_among_jobs)
     assert_int_equal(stats_of(pool).waiting, 2 * PRODUCERS);
     edo_task_cancel(producers[1]);
     assert_int_equal(result_of(runtime, producers[1]), -ECANCELED);
-    edo_task_cancel(queued); // its place goes to the first producer
+    edo_task_cancel(queued); // the freed place goes to the first producer
     assert_int_equal(result_of(runtime, queued), -ECANCELED);
     assert_int_equal(result_of(runtime, producers[0]), 1);
     gate_open(&g);
@@ -329,7 +330,7 @@ static int64_t pass_as(void *arg)
     return pass(&p->gate);
 }
 
-/* So the others' time can pass. */
+/* So the other threads can time out. */
 clean_test(the_last_to_sleep_is_called_first)
 {
     passage passages[2] = { { .gate = GATE }, { .gate = GATE } };
@@ -449,7 +450,7 @@ clean_test(pools_by_name)
     edo_runtime_unref(runtime);
 }
 
-/* A usual pool with limits of one's own is what edo_blocking() uses. */
+/* edo_blocking() uses a "user" pool with the program's own limits. */
 clean_test(user_pool_of_ones_own)
 {
     gate g = GATE;
@@ -469,7 +470,7 @@ clean_test(user_pool_of_ones_own)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* One that is full of stuck jobs holds up no other. */
+/* A pool full of stuck jobs does not block other pools. */
 clean_test(pools_do_not_starve_each_other)
 {
     gate g = GATE;

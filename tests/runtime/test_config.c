@@ -1,4 +1,4 @@
-/* edo-test: once. Every field of edo_config, and how a runtime comes to its driver. */
+/* edo-test: once. Every member of edo_config, and the choice of a driver. */
 #include "runtime/fixture.h"
 
 #include <edo/features.h>
@@ -26,7 +26,7 @@ clean_test(driver_by_default)
     unsetenv("EDO_DRIVER");
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
-    setenv("EDO_DRIVER", "", 1); // as if it were not set
+    setenv("EDO_DRIVER", "", 1); // counts as not set
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
     unsetenv("EDO_DRIVER");
@@ -46,12 +46,12 @@ clean_test(driver_by_environment)
 clean_test(driver_by_config)
 {
     char driver[16] = "";
-    setenv("EDO_DRIVER", "none such", 1); // the config comes first
+    setenv("EDO_DRIVER", "none such", 1); // the config takes precedence
     assert_int_equal(create_and_end(&(edo_config){ .driver = "epoll" }, driver), 0);
     assert_string_equal(driver, "epoll");
     unsetenv("EDO_DRIVER");
     assert_int_equal(create_and_end(&(edo_config){ .driver = "chaos:seed=7" }, driver), 0);
-    assert_string_equal(driver, "chaos"); // what follows the colon is the driver's
+    assert_string_equal(driver, "chaos"); // the text behind the colon is the driver's argument
     static const char *const unknown[] = { "none such", "epol", "epolll", "epoll ", ":", "EPOLL" };
     for (size_t i = 0; i < ARRAY_LENGTH(unknown); i++)
         assert_int_equal(create_and_end(&(edo_config){ .driver = unknown[i] }, driver), -EINVAL);
@@ -76,7 +76,7 @@ static const edo_driver_ops refused_ops = { .name = "refused", .open = refused_o
 clean_test(fallback)
 {
     char driver[16] = "";
-    const edo_driver_ops *registered = edo__driver_named("chaos"); // there is room for one
+    const edo_driver_ops *registered = edo__driver_named("chaos"); // only one can be registered
     edo__driver_register(&refused_ops);
     log_capture();
     refused_error = -ENOSYS;
@@ -86,13 +86,14 @@ clean_test(fallback)
     edo__driver_register(registered);
     assert_string_equal(driver, "epoll");
     assert_int_equal(log_lines(NULL), 1);
-    assert_int_equal(log_lines("mine"), 1); // which runtime, which driver, why, what instead
+    assert_int_equal(log_lines("mine"),
+                     1); // names the runtime, the driver, the reason, the replacement
     assert_int_equal(log_lines("refused"), 1);
     assert_int_equal(log_lines("the kernel is too old"), 1);
     assert_int_equal(log_lines("epoll"), 1);
 }
 
-/* ---- a driver of one's own: epoll, but counting ---- */
+/* ---- a driver of the test: epoll with counts ---- */
 
 static const edo_driver_ops *epoll_ops;
 static edo_driver_ops counting_ops;
@@ -158,9 +159,9 @@ static unsigned polls_of_one_turn(uint32_t interval)
                                            (edo_config){ .event_interval = interval });
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(NULL, &options, yielder, .polls = &polls), 0);
-    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // never waits, for more is ready
+    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // never waits, because tasks are ready
     unsigned one_turn = polls;
-    assert_int_equal(turns, 1); // looks at the driver once
+    assert_int_equal(turns, 1); // turns the driver once
     assert_int_equal(edo_turn(runtime, 0), 1);
     assert_int_equal(polls, 2 * one_turn);
     assert_int_equal(turns, 2);
@@ -203,7 +204,7 @@ static unsigned operations_of_one_poll(edo_config config)
     assert_int_equal(edo_spawn_with(NULL, &options, spinner, .count = &count), 0);
     assert_int_equal(edo_turn(runtime, 0), 1);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    return count - 1; // the last was not answered in that poll
+    return count - 1; // the last one was not ready in that poll
 }
 
 clean_test(budget)
@@ -220,7 +221,7 @@ clean_test(time_slice)
     assert_in_range(count, 1, 1000);
 }
 
-/* A task that took all its time is the last of its turn: driver and timers have waited. */
+/* A task that has used up its time is the last of its turn: driver and timers come next. */
 clean_test(time_slice_ends_the_turn)
 {
     enum { TASKS = 3, HUGE_BUDGET = 1 << 30 };
@@ -248,7 +249,7 @@ struct choose {
     unsigned i;
 };
 
-/* Returns: 62 choices between two operations that are ready both. */
+/* Returns: 62 choices between two ready operations, as bits. */
 edo_async(choose)
 {
     edo_body {
@@ -305,7 +306,7 @@ clean_test(test_clock)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- numbers that cannot be ---- */
+/* ---- invalid numbers ---- */
 
 clean_test(bad_numbers)
 {
@@ -333,7 +334,7 @@ clean_test(bad_numbers)
 
 /* ---- settings that mean "without limit" ---- */
 
-/* Ready at once: 0 if it could charge that much in one poll. */
+/* Ready at once, with 0 if one poll could charge that many units. */
 static edo_poll charge_poll(edo_future *future, edo_cx *cx)
 {
     bool all = true;

@@ -1,5 +1,5 @@
-/* edo-test: ct, it makes its own workers. edo_runtime_destroy() where the runtime would wait for its
- * own caller: it is refused, and nothing is done. */
+/* edo-test: ct, it makes its own workers. edo_runtime_destroy() where the runtime would wait for
+ * its own caller: it answers -EBUSY, with no effect. */
 #include "runtime/fixture.h"
 
 #include <semaphore.h>
@@ -36,7 +36,7 @@ static void block_with(int32_t workers, edo_pool *pool)
     edo_runtime *runtime = make_runtime_with(&config), *other = make_runtime();
     assert_int_equal(edo_block_on(runtime, blocks, .pool = pool, .victim = runtime), -EBUSY);
     assert_int_equal(edo_block_on(runtime, blocks, .pool = pool, .victim = other), 0);
-    assert_int_equal(edo_block_on(runtime, answer, .result = 4), 4); // it is as it was
+    assert_int_equal(edo_block_on(runtime, answer, .result = 4), 4); // the runtime works as before
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
@@ -46,7 +46,7 @@ clean_test(in_a_job)
     assert_int_equal(edo_pool_create(NULL, &pool), 0);
     for (int32_t workers = 0; workers < 3; workers++) {
         block_with(workers, NULL);
-        block_with(workers, pool); // whose thread has served another runtime before
+        block_with(workers, pool); // a pool whose thread has served another runtime before
     }
     edo_pool_destroy(pool);
 }

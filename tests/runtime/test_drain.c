@@ -1,4 +1,4 @@
-/* The end of a runtime, whatever its tasks are doing. */
+/* The end of a runtime, with tasks in every state. */
 #include "runtime/fixture.h"
 
 #include "base/atomic.h"
@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static unsigned begun, ended; // functions
+static unsigned begun, ended; // counts of functions
 static unsigned cleaned_up;   // steps of in_clean_up
 
 static int set_up_drain(void **state)
@@ -73,7 +73,7 @@ edo_async(in_read)
         ssize_t n;
         edo_add_relaxed(&begun, 1);
         edo_await(n, edo_read(self->io, &self->byte, 1));
-        edo_close(self->io); // owned since the spawn
+        edo_close(self->io); // owned by the task since the spawn
         edo_add_relaxed(&ended, 1);
         edo_return(n);
     }
@@ -139,7 +139,7 @@ edo_async(in_scope)
         edo_scope_open(&self->scope, 0);
         for (self->i = 0; self->i < MEMBERS; self->i++) {
             rc = edo_scope_spawn(&self->scope, in_clean_up);
-            if (rc == -ESHUTDOWN) break; // it is first polled while the runtime ends
+            if (rc == -ESHUTDOWN) break; // first polled while the runtime ends
             insist(rc == 0);
         }
         edo_await(rc, edo_scope_join(&self->scope));
@@ -187,7 +187,7 @@ static void spawn_simple_states(edo_runtime *runtime, int *ret_other)
     spawn_on(NULL, runtime, in_clean_up);
 }
 
-/* Returns: how many functions that makes. */
+/* Returns: the number of functions. */
 static unsigned spawn_each_state(edo_runtime *runtime, int *ret_other)
 {
     spawn_simple_states(runtime, ret_other);
@@ -201,12 +201,12 @@ drain_test(never_turned)
     edo_runtime *runtime = make_runtime();
     unsigned count = spawn_each_state(runtime, &other);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    assert_true(begun >= count); // each was polled at least once, for it owns its arguments
+    assert_true(begun >= count); // each was polled at least once, because it owns its arguments
     assert_int_equal(ended, begun);
     close(other);
 }
 
-/* Spawns more than fit into the ring of its worker. */
+/* Spawns more tasks than its worker's ring holds. */
 struct floods {
     edo_frame();
     edo_args(unsigned count;);
@@ -231,7 +231,7 @@ drain_test(with_an_overflow)
     assert_int_equal(ended, COUNT);
 }
 
-/* So many turns; workers take as long as they need. */
+/* Turns a number of times; with workers, waits until `count` functions have begun. */
 static void turn_until_begun(edo_runtime *runtime, unsigned turns, unsigned count)
 {
     for (unsigned i = 0; i < turns || (test_workers() && edo_load_relaxed(&begun) < count); i++)
@@ -278,7 +278,7 @@ drain_test(with_a_descriptor)
     close(other);
 }
 
-/* The limits are of real time; a clean-up that sleeps goes by the test clock. */
+/* The limits are in real time; a clean-up that sleeps uses the test clock. */
 drain_test(with_a_test_clock)
 {
     int other;
@@ -333,21 +333,21 @@ drain_test(streams_outlive_the_runtime)
 {
     int other;
     edo_io *io = half_of_a_pair(&other);
-    for (int i = 0; i < 3; i++) { // from one runtime to the next
+    for (int i = 0; i < 3; i++) { // in three runtimes, one after the other
         edo_runtime *runtime = make_runtime();
         spawn_on(NULL, runtime, borrows, .io = io);
         assert_true(turn_runtime(runtime, 0) >= 0);
         assert_int_equal(edo_runtime_destroy(runtime), 0);
     }
     edo_runtime *runtime = make_runtime();
-    assert_int_equal(write(other, "x", 1), 1); // no byte was taken by those that were cancelled
+    assert_int_equal(write(other, "x", 1), 1); // the cancelled reads have taken no byte
     assert_int_equal(edo_block_on(runtime, borrows, .io = io), 1);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_close(io);
     close(other);
 }
 
-/* ---- no spawns any more ---- */
+/* ---- no further spawns ---- */
 
 struct spawns_late {
     edo_frame();
@@ -400,7 +400,7 @@ drain_test(spawning_while_draining)
 
 /* ---- abort ---- */
 
-/* Hides behind a shield for ever: only an abort gets through. */
+/* Stays behind a shield for ever: only an abort ends it. */
 struct hides {
     edo_frame();
     edo_args(int64_t *ret_aborted;);
@@ -440,10 +440,10 @@ drain_test(limits_that_are_far_off)
         continue;
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(ended, 1);
-    assert_int_equal(cleaned_up, CLEAN_UP_STEPS); // it was not aborted
+    assert_int_equal(cleaned_up, CLEAN_UP_STEPS); // the clean-up was not aborted
 }
 
-/* ---- what cannot be ended: in a child, for it leaks ---- */
+/* ---- tasks that cannot be ended: in a child, because they leak ---- */
 
 struct never_ends {
     edo_frame();
@@ -461,7 +461,7 @@ edo_async(never_ends)
     }
 }
 
-/* Looks at no result. */
+/* Ignores all results. */
 struct never_looks {
     edo_frame();
     edo_args();
@@ -478,10 +478,12 @@ edo_async(never_looks)
     }
 }
 
-static const edo_config impatient = { .name = "mine",
-                                      .drain_limit = 2000000,
-                                      .abort_limit = 200000000,   // a busy machine is slow
-                                      .stall_limit = EDO_NEVER }; // its report is logged, too
+static const edo_config impatient = {
+    .name = "mine",
+    .drain_limit = 2000000,
+    .abort_limit = 200000000, // a busy machine is slow
+    .stall_limit = EDO_NEVER
+}; // a stall report would be logged, too
 
 static void give_up(void *arg)
 {
@@ -498,10 +500,11 @@ static void give_up(void *arg)
     edo_wakeable *waker = edo_task_waker(task);
     log_capture();
     assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
-    assert_int_equal(log_lines(NULL), 4); // the names of these, and of no others
+    assert_int_equal(log_lines(NULL), 4); // names these tasks, and no others
     assert_int_equal(log_lines("mine: task 'never_ends' #"), 1);
     assert_int_equal(log_lines("mine: task 'never_looks' #"), 2);
-    assert_true(log_lines("in 'never_looks' at ") >= 1); // not of one that runs on a worker
+    assert_true(log_lines("in 'never_looks' at ") >=
+                1); // no place for a task that runs on a worker
     assert_int_equal(log_lines("ignores its cancellation: 64 times"), 1);
     assert_int_equal(log_lines("mine: task 'with a name' #"), 1);
     assert_int_equal(log_lines("in 'never_ends' at "), 2);
@@ -518,7 +521,7 @@ static void give_up(void *arg)
     assert_int_equal(edo_block_on(other, in_join, .task = task), -ESHUTDOWN);
     assert_int_equal(edo_runtime_destroy(other), 0);
     edo_runtime_unref(runtime);
-    _exit(0); // what is leaked is leaked on purpose
+    _exit(0); // leaks on purpose
 }
 
 test(given_up)
@@ -526,7 +529,7 @@ test(given_up)
     expect_success_in_child(give_up, NULL);
 }
 
-/* Of what ended nothing is leaked. */
+/* Tasks that have ended leak nothing. */
 static void leak_only_what_is_named(void *arg)
 {
     int other;
@@ -541,7 +544,7 @@ static void leak_only_what_is_named(void *arg)
     assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
     assert_int_equal(ended, begun);
     close(other);
-    assert_int_equal(test_allocator_live_bytes(), bytes); // the task and what it uses
+    assert_int_equal(test_allocator_live_bytes(), bytes); // memory of the leaked task alone
     assert_int_equal(open_descriptors(), descriptors);
     _exit(0);
 }

@@ -1,5 +1,5 @@
-/* edo-test: once. One kind of driver per runtime: chosen when the runtime is made, and the same for
- * helpers that are made later, or they are not made. */
+/* edo-test: once. One kind of driver per runtime: chosen when the runtime is made. A helper made
+ * later gets the same kind, or is not made. */
 #include "runtime/fixture.h"
 
 #include "driver/drivers.h"
@@ -20,8 +20,8 @@
 static struct {
     edo_driver_ops ops;
     edo_atomic(uint32_t) opened, closed, refused;
-    edo_atomic(uint32_t) allowed; // so many more can be opened
-    char argument[16];            // of the last one
+    edo_atomic(uint32_t) allowed; // drivers that may still be opened
+    char argument[16];            // argument of the last open
 } fickle;
 
 static const edo_driver_ops *epoll(void)
@@ -61,7 +61,7 @@ static int set_up_fickle(void **state)
     fickle.ops.name = "fickle";
     fickle.ops.open = fickle_open;
     fickle.ops.close = fickle_close;
-    chaos = edo__driver_named("chaos"); // there is room for one
+    chaos = edo__driver_named("chaos"); // only one can be registered
     edo__driver_register(&fickle.ops);
     return set_up(state);
 }
@@ -77,7 +77,7 @@ static int tear_down_fickle(void **state)
     fixture(set_up_fickle, tear_down_fickle)                                                       \
     test(name)
 
-/* ---- tasks that keep their workers ---- */
+/* ---- tasks that occupy their workers ---- */
 
 enum { MAX_STUCK = 3 };
 
@@ -114,7 +114,7 @@ static void await_begun(stuck *s, uint32_t count)
         sched_yield();
 }
 
-/* The one worker is stuck, then its helper: one more task begins when another helper is made. */
+/* The only worker is stuck, then its helper: a third task begins when another helper is made. */
 static void stick_worker_and_helper(stuck *s)
 {
     add_spinner(s);
@@ -157,7 +157,7 @@ fickle_test(one_refused_at_create)
     for (uint32_t allowed = 0; allowed < WORKERS; allowed++)
         make_with(allowed, WORKERS, -1, "epoll");
     log_release();
-    assert_int_equal(log_lines("mine: the fickle driver"), WORKERS); // one each
+    assert_int_equal(log_lines("mine: the fickle driver"), WORKERS); // one driver per worker
     make_with(WORKERS, WORKERS, -1, "fickle");
 }
 
@@ -186,7 +186,7 @@ test(one_allocation_fails_at_create)
 static void begin_refusal(stuck *s, const char *driver)
 {
     edo_config config = { .driver = driver, .workers = 1, .max_spare = 3 };
-    edo_store_relaxed(&fickle.allowed, 2); // the worker's, and the one that is kept for a helper
+    edo_store_relaxed(&fickle.allowed, 2); // of the worker, and the one kept for a helper
     *s = (stuck){ 0 };
     assert_int_equal(edo_runtime_create(&config, &s->runtime), 0);
 }
@@ -204,14 +204,14 @@ fickle_test(helper_is_asked_for_again)
     stick_worker_and_helper(&s);
     add_spinner(&s);
     await_refusals(2);
-    assert_int_equal(edo_load_acquire(&s.begun), 2); // nobody was made to run it
+    assert_int_equal(edo_load_acquire(&s.begun), 2); // no helper was made to run it
     edo_store_release(&fickle.allowed, 1);
     await_begun(&s, 3);
     expect_one_kind(s.runtime, "fickle");
     end_stuck(&s);
 }
 
-/* What create was given is gone when a helper is made. */
+/* The config given to create is freed before a helper is made. */
 fickle_test(config_need_not_outlive_create)
 {
     stuck s;
@@ -266,7 +266,7 @@ test(descriptors_of_a_helper_are_reserved)
     if (EDO_HAS_IO_URING) expect_success_in_child(help_without_descriptors, io_uring);
 }
 
-/* ---- rings are refused once the runtime is there, as by a sandbox ---- */
+/* ---- rings are refused after the runtime is made, as by a sandbox ---- */
 
 struct serves {
     edo_frame();

@@ -1,4 +1,4 @@
-/* edo-test: ct. Dumps of a current-thread runtime: what they say of each task. */
+/* edo-test: ct. Dumps of a current-thread runtime: the lines for each task. */
 #include "runtime/dumped.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ clean_test(it_tells_names_and_fates)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* It is by the runtime's clock. */
+/* The time since the last poll is by the runtime's clock. */
 fixture(set_up, tear_down)
 async_test(looks_at_another, flag flag; edo_task *task;)
 {
@@ -93,8 +93,8 @@ async_test(looks_at_another, flag flag; edo_task *task;)
         expect(&t, "\n  its thread is in\n    ", 1);
         expect(&t, "task 'outer' #", 1);
         expect(&t, " waits, last polled 1500 ms ago, ", 1);
-        expect(&t, "looks_at_another' #", 1); // once, although it is in the registry as well
-        assert_false(edo_current_task()->state & EDO__WANTED); // nobody will look at it
+        expect(&t, "looks_at_another' #", 1); // once, although also in the registry
+        assert_false(edo_current_task()->state & EDO__WANTED); // no inspection will come
         text_free(&t);
         flag_set(&self->flag);
         edo_await(rc, edo_join(self->task));
@@ -149,7 +149,7 @@ static void ignore_line(void *context, const edo_trace_line *line)
     (void)line;
 }
 
-/* It is in hand: neither waits nor is kept. */
+/* The task is in hand: it neither waits nor is KEPT. */
 static void look_from_hook(void *user, const edo_task *task)
 {
     (void)user;
@@ -215,7 +215,7 @@ clean_test(without_memory_long_ones_are_cut_and_say_so)
     spawn_to(runtime, NULL, descend, .depth = DEPTH, .flag = &f);
     turn_all(runtime);
     text t = text_make();
-    test_allocator_fail_from(2); // the first one is the list of tasks
+    test_allocator_fail_from(2); // the first allocation is the list of tasks
     assert_int_equal(edo_dump(runtime, append, &t), -ENOMEM);
     test_allocator_fail_from(0);
     size_t shown = count_of(&t, " descend ("), rest = DEPTH + 2 - shown; // and the flag
@@ -228,7 +228,7 @@ clean_test(without_memory_long_ones_are_cut_and_say_so)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- where it goes ---- */
+/* ---- output ---- */
 
 clean_test(by_default_it_goes_to_the_log)
 {
@@ -243,7 +243,7 @@ clean_test(by_default_it_goes_to_the_log)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* No task is held, and no lock taken, while the text is written. */
+/* While text is written, no task is kept from running and no lock is held. */
 static void turn_and_dump(void *context, const char *line)
 {
     edo_runtime *runtime = context;
@@ -291,7 +291,7 @@ static void fork_and_dump(void *arg)
     text t = text_make();
     insist(edo_dump(runtime, append, &t) == -ESTALE);
     insist(edo_dump_all(append, &t) == 0);
-    insist(t.used == 0); // the parent's are none of its
+    insist(t.used == 0); // without the parent's runtimes
     edo_runtime *own = make_runtime_with(&(edo_config){ .name = "child" });
     insist(edo_dump_all(append, &t) == 0);
     expect(&t, "runtime 'child' on ", 1);

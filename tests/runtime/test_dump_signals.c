@@ -1,5 +1,5 @@
-/* edo-test: ct, for each test says how many workers it has.
- * Dumps at SIGQUIT, and before an abort. Each case is a process of its own. */
+/* edo-test: ct, for each test says how many workers it has. Dumps at SIGQUIT, and before an abort.
+ * Each case runs in its own process. */
 #include "runtime/dumped.h"
 
 #include <signal.h>
@@ -14,7 +14,7 @@
 static struct {
     pthread_mutex_t lock;
     text text;
-    sem_t told; // posted at each line that names a task that waits
+    sem_t told; // posted at each line for a waiting task
 } heard = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void hear(void *context, edo_log_level level, const char *line)
@@ -72,7 +72,7 @@ static void quit_twice(void *arg)
         expect_heard("task 'wait_forever' #", i);
         expect_heard("runtime 'asked'", i);
     }
-    expect_heard("runtime 'edo'", 0); // it was not asked for
+    expect_heard("runtime 'edo'", 0); // has no dump_on_quit
     insist(edo_runtime_destroy(other) == 0);
     insist(!is_default(SIGQUIT));
     insist(edo_runtime_destroy(runtime) == 0);
@@ -92,7 +92,7 @@ static void quit_while_stuck(void *arg)
     begin_to_hear();
     edo_runtime *runtime = make_quitting("stuck", 2);
     spawn_to(runtime, NULL, wait_forever);
-    while (count_of(&heard.text, "edo_sleep") == 0) // until it has begun
+    while (count_of(&heard.text, "edo_sleep") == 0) // until the task waits
         insist(edo_dump(runtime, NULL, NULL) == 0);
     wait_on(&heard.told);
     for (int i = 0; i < 2; i++) {
@@ -144,7 +144,7 @@ test(what_was_there_before_is_back_after)
     expect_success_in_child(use_and_raise, NULL);
 }
 
-#ifndef __SANITIZE_THREAD__ // in such a child it has no new threads, and handles signals late
+#ifndef __SANITIZE_THREAD__ // ThreadSanitizer: no new threads in such a child, and late signals
 
 static void raise_quit(void *arg)
 {
@@ -168,13 +168,13 @@ static void fork_and_raise(void *arg)
     insist(edo_runtime_destroy(runtime) == 0);
 }
 
-/* It has no thread that would dump, so the signal does what it does without edo. */
+/* The child has no thread that would dump, so the signal has its default action. */
 test(in_the_child_of_a_fork_it_kills)
 {
     expect_success_in_child(fork_and_raise, raise_quit);
 }
 
-/* The parent's, which it inherited, is no one's before. */
+/* The child may use SIGQUIT for its own runtimes. */
 test(a_child_may_take_it_for_itself)
 {
     expect_success_in_child(fork_and_raise, use_in_child);
@@ -202,7 +202,7 @@ test(runtimes_come_and_go)
     expect_success_in_child(run_many, NULL);
 }
 
-/* ---- a handler of the program's for the signal that threads are asked with ---- */
+/* ---- a handler of the program for the signal that interrupts threads ---- */
 
 static void ask_in_vain(edo_runtime *runtime)
 {
@@ -228,7 +228,7 @@ static void take_sigurg(void *arg)
     ask_in_vain(runtime);
     expect_heard("SIGURG: the program has set a handler", 1);
     ask_in_vain(runtime);
-    expect_heard("SIGURG", 0); // it was said
+    expect_heard("SIGURG", 0); // already logged
     insist(sigaction(SIGURG, &ours, NULL) == 0);
     insist(edo_dump(runtime, NULL, NULL) == 0);
     expect_heard(" runs task 'stuck' #", 1);
@@ -289,7 +289,7 @@ test(without_the_variable_it_does_not)
     }
 }
 
-/* The program's own setenv() is no race with the abort. */
+/* The abort does not read the environment, so it does not race with the program's setenv(). */
 static void misuse_after_a_change(void *arg)
 {
     edo_runtime *runtime = make_runtime();

@@ -38,7 +38,7 @@ static void count_line(void *context, const edo_trace_line *line)
     ++*(unsigned *)context;
 }
 
-/* Until it waits in an operation. */
+/* Waits until the task waits in an operation. */
 static void await_wait(edo_task *task)
 {
     for (unsigned lines = 0; lines < 2; sched_yield()) {
@@ -56,7 +56,7 @@ clean_test(each_of_many_is_there_once)
     static edo_task *tasks[MANY];
     static flag flags[MANY];
     char line[64];
-    edo_runtime *runtime = make_runtime_with( // without helpers, which count as workers
+    edo_runtime *runtime = make_runtime_with( // without helpers, which would count as workers
         &(edo_config){ .workers = 2, .stall_limit = EDO_NEVER, .max_spare = -1 });
     for (size_t i = 0; i < MANY; i++) {
         flag_init(&flags[i]);
@@ -165,7 +165,7 @@ edo_async(calls_in_place)
     }
 }
 
-/* The frames of a poll in progress are not waiting ones: in the first poll they are new. */
+/* Expects both frames of a poll in progress; in a first poll they are EDO_NEW. */
 static void expect_both_frames(edo_runtime *runtime, cell *c, const char *inner_name)
 {
     char line[64];
@@ -199,7 +199,7 @@ struct stage {
     cell cell;
 };
 
-/* A current-thread runtime whose thread is stuck; another one asks. */
+/* A current-thread runtime whose thread is stuck; another thread makes the dump. */
 static void *turn_stuck(void *argument)
 {
     struct stage *s = argument;
@@ -242,7 +242,7 @@ clean_test(a_thread_that_has_ended_does_not_answer)
     pthread_join(thread, NULL);
     assert_true(worker.thread_id != 0 && worker.thread_id != edo__sys_thread_id());
     int rc = edo__snapshot_take(&snapshot, &worker);
-    assert_true(rc == -ESRCH || rc == -ETIMEDOUT); // the system may still be taking it down
+    assert_true(rc == -ESRCH || rc == -ETIMEDOUT); // the thread may still be ending
 }
 
 /* ---- restless ---- */
@@ -264,7 +264,7 @@ edo_async(yields)
 
 enum { RESTLESS = 20 };
 
-/* Each is named once whatever it does, and sooner or later one is found at rest between two polls. */
+/* Each task is named once, and eventually a task is inspected between two polls. */
 clean_test(those_that_yield_hold_still)
 {
     edo_task *tasks[RESTLESS];
@@ -276,7 +276,7 @@ clean_test(those_that_yield_hold_still)
         text t = dump_of(runtime);
         insist(count_of(&t, "yields' #") + count_of(&t, "task yields #") == RESTLESS);
         for (int i = 0; i < RESTLESS; i++)
-            insist(!(edo_load_relaxed(&tasks[i]->state) & EDO__WANTED)); // no longer
+            insist(!(edo_load_relaxed(&tasks[i]->state) & EDO__WANTED)); // WANTED was cleared
         still = count_of(&t, " is ready, last polled ");
         text_free(&t);
     }
@@ -287,7 +287,7 @@ clean_test(those_that_yield_hold_still)
 
 /* ---- while tasks come and go ---- */
 
-/* Its name goes with it. */
+/* Its name is freed with it. */
 struct brief {
     edo_frame();
     edo_args();

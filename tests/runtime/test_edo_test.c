@@ -1,4 +1,4 @@
-/* edo_test(): what it gives to a test, and how one fails. */
+/* edo_test(): its runtime and clock, and failing tests. */
 #include "runtime/fixture.h"
 
 /* ---- tests that pass ---- */
@@ -17,7 +17,7 @@ fixture(set_up, tear_down)
 async_test(leaves_others)
 {
     edo_body {
-        edo_return(edo_go(wait_forever)); // is cancelled at the end
+        edo_return(edo_go(wait_forever)); // cancelled by the runtime's end
     }
 }
 
@@ -73,5 +73,5 @@ static void fail_and_go_on(void *arg)
 current_thread_only("an assertion cannot jump from one thread to another")
 test(goes_on_after_a_jump)
 {
-    expect_success_in_child(fail_and_go_on, NULL); // whose memory is not looked at
+    expect_success_in_child(fail_and_go_on, NULL); // memory of the child is not checked
 }

@@ -1,4 +1,5 @@
-/* edo-test: ct, it counts turns. Tasks that never rest keep nobody from being served. */
+/* edo-test: ct, it counts turns. Tasks that never wait do not keep other tasks and events from
+ * being served. */
 #include "runtime/fixture.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 
 enum { YIELDERS = 30 };
 
-static uint64_t yields; // of all yielders
+static uint64_t yields; // count for all yielders
 
 struct yielder {
     edo_frame();
@@ -51,7 +52,7 @@ static void make_busy(bool spin)
         assert_int_equal(spin ? edo_go(spinner) : edo_go(yielder), 0);
 }
 
-/* ---- all kinds of events come through ---- */
+/* ---- all kinds of events are served ---- */
 
 struct served {
     edo_frame();
@@ -148,8 +149,8 @@ struct served_soon {
 
 enum { INTERVAL = 61, MANY = 4 * INTERVAL };
 
-/* Between the event and its task lie at most the interval that it fell into, the look itself, and
- * those who were queued before. */
+/* Between the event and the poll of its task lie at most: the rest of the event interval, the turn
+ * of the driver, and the tasks queued before. */
 edo_async(served_soon)
 {
     edo_body {
@@ -161,7 +162,7 @@ edo_async(served_soon)
             rc = edo_spawn(&self->task, reader, .io = self->io, .ret_yields = &self->after);
             assert_int_equal(rc, 0);
             edo_await(rc, edo_yield());
-            edo_await(rc, edo_yield()); // it waits
+            edo_await(rc, edo_yield()); // waits now
             self->before = yields;
             assert_int_equal(write(self->pair[1], "x", 1), 1);
             edo_await(rc, edo_join(self->task));
@@ -177,12 +178,12 @@ edo_async(served_soon)
 clean_test(soon)
 {
     edo_runtime *runtime = make_runtime();
-    if (strcmp(edo_runtime_driver(runtime), "chaos") != 0) // which is late on purpose
+    if (strcmp(edo_runtime_driver(runtime), "chaos") != 0) // chaos is late on purpose
         assert_int_equal(edo_block_on(runtime, served_soon), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- each in its turn ---- */
+/* ---- in the order of the queue ---- */
 
 struct counted {
     edo_frame();
@@ -257,7 +258,7 @@ edo_async(all_meet)
     }
 }
 
-/* It ends, or hangs. */
+/* Passes if it ends; otherwise it hangs. */
 clean_test(behind_a_full_ring)
 {
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1, .max_spare = -1 });

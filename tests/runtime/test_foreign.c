@@ -6,7 +6,7 @@
 
 enum { THREADS = 3 };
 
-/* ---- no wake is lost: a task and a thread hand a turn to and fro ---- */
+/* ---- no wake is lost: a task and a thread take turns ---- */
 
 enum { ROUNDS = 1500 };
 
@@ -14,7 +14,7 @@ static struct {
     edo_runtime *runtime;
     flag flags[ROUNDS];
     sem_t answered;
-    unsigned dawdle; // turns of the processor that the thread gives away before each wake
+    unsigned dawdle; // yields of the processor before each wake
 } game;
 
 struct play {
@@ -40,12 +40,12 @@ static void turn_or_wake(unsigned index, void *arg)
     (void)arg;
     if (index == 0) {
         insist(edo_block_on(game.runtime, play) == 0);
-        insist(edo_runtime_destroy(game.runtime) == 0); // the owner's to end
+        insist(edo_runtime_destroy(game.runtime) == 0); // ended by the owner
         return;
     }
     for (unsigned i = 0; i < ROUNDS; i++) {
         for (unsigned j = 0; j < game.dawdle && i % 4 == 0; j++)
-            sched_yield(); // so that the runtime is asleep at some wakes, and not at others
+            sched_yield(); // so that the runtime sleeps at some wakes, and not at others
         flag_set(&game.flags[i]);
         while (sem_wait(&game.answered) < 0)
             continue;
@@ -117,9 +117,9 @@ static void wake_sink(unsigned index, void *arg)
         sched_yield();
     for (unsigned i = 0; i < WAKES; i++) {
         __atomic_sub_fetch(&sink.wanted, 1, __ATOMIC_RELEASE);
-        edo_wake(waker); // the last one, of whichever thread, must not be lost
+        edo_wake(waker); // the last wake, on any thread, must not be lost
     }
-    edo_wake(waker); // perhaps after its end
+    edo_wake(waker); // perhaps after the task's end
 }
 
 clean_test(woken_by_many)
@@ -210,7 +210,7 @@ static void spawn_until_refused(unsigned index, void *arg)
         __atomic_add_fetch(&spawned, 1, __ATOMIC_RELAXED);
         while (__atomic_load_n(&spawned, __ATOMIC_RELAXED) >
                __atomic_load_n(&ran, __ATOMIC_RELAXED) + CROWD)
-            sched_yield(); // each of them will run, also while the runtime ends
+            sched_yield(); // each accepted task runs, also while the runtime ends
     }
     insist(rc == -ESHUTDOWN);
     __atomic_add_fetch(&refused, 1, __ATOMIC_RELAXED);

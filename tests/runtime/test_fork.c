@@ -1,4 +1,5 @@
-/* edo-test: ct, for workers see test_workers.c. After fork(): what the child may do, and that the parent is left alone. */
+/* edo-test: ct, for workers see test_workers.c. After fork(): the calls that the child may make,
+ * and that the parent is not affected. */
 #include "runtime/fixture.h"
 
 #include <fcntl.h>
@@ -7,15 +8,15 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-/* ---- a runtime with a bit of everything that the child inherits ---- */
+/* ---- a runtime with all kinds of objects, inherited by the child ---- */
 
 static struct {
     edo_runtime *runtime;
     edo_io *io;
-    int other; // end of the pair
+    int other; // other end of the pair
     edo_task *reader, *sleeper, *waiter;
     flag flag;
-    size_t descriptors; // that it uses
+    size_t descriptors; // used by the runtime
 } inherited;
 
 struct read_one {
@@ -79,10 +80,10 @@ static void make_inherited(void)
     assert_int_equal(
         edo_spawn_with(&inherited.waiter, &options, wait_for_flag, .flag = &inherited.flag), 0);
     for (int i = 0; i < 3; i++)
-        assert_true(edo_turn(inherited.runtime, 0) >= 0); // all of them wait
+        assert_true(edo_turn(inherited.runtime, 0) >= 0); // all tasks wait now
 }
 
-/* The parent's goes on as if nothing had been. */
+/* Checks that the parent's runtime still works, and ends it. */
 static void check_and_end(void)
 {
     edo_runtime *runtime = inherited.runtime;
@@ -143,7 +144,7 @@ clean_test(destroy_in_the_child)
 static void close_stream(void *arg)
 {
     (void)arg;
-    edo_close(inherited.io); // its descriptor is the child's to close
+    edo_close(inherited.io); // closes the child's descriptor
     close(inherited.other);
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
 }
@@ -153,14 +154,14 @@ clean_test(close_in_the_child)
     fork_beside(close_stream);
 }
 
-/* Nothing of the runtime is touched any more: least of all descriptors that are others' now. */
+/* The close must not touch the runtime, nor descriptors whose numbers now belong to other files. */
 static void close_stream_late(void *arg)
 {
     int fds[8][2];
     char byte;
     (void)arg;
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
-    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) // take the numbers that were given back
+    for (size_t i = 0; i < ARRAY_LENGTH(fds); i++) // reuse the closed numbers
         assert_int_equal(pipe2(fds[i], O_NONBLOCK), 0);
     edo_close(inherited.io);
     for (size_t i = 0; i < ARRAY_LENGTH(fds); i++)
@@ -213,7 +214,7 @@ static void make_grandchild(void *arg)
 {
     edo_runtime *own = make_runtime();
     expect_success_in_child(make_own, arg);
-    assert_int_equal(edo_block_on(own, answer, .result = 1), 1); // it is the parent now
+    assert_int_equal(edo_block_on(own, answer, .result = 1), 1); // it works in the child
     assert_int_equal(edo_runtime_destroy(own), 0);
 }
 
@@ -222,7 +223,8 @@ clean_test(grandchild)
     fork_beside(make_grandchild);
 }
 
-/* A stream that the child inherits, on a runtime of its own; the parent's has it registered. */
+/* The child uses an inherited stream on its own runtime, while the stream is registered with the
+ * parent's. */
 static void take_stream_over(void *arg)
 {
     edo_runtime *own = make_runtime();
@@ -249,7 +251,8 @@ static void live_inside(void *arg)
 {
     edo_task *task;
     (void)arg;
-    assert_int_equal(edo_spawn(&task, answer, .result = 0), -ESTALE); // the parent's
+    assert_int_equal(edo_spawn(&task, answer, .result = 0),
+                     -ESTALE); // the current runtime is the parent's
     use_own();
     assert_int_equal(edo_wait(edo_sleep(1)), 0);
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
@@ -276,7 +279,7 @@ clean_test(from_inside_a_task)
 
 static sem_t made, stop;
 
-/* The thread that turns it owns it, from the first to the last. */
+/* Creates, turns and destroys the runtime on one thread. */
 static void *own_and_turn(void *arg)
 {
     (void)arg;
@@ -319,7 +322,7 @@ static void fork_a_waiter(unsigned index, void *arg)
 {
     char text[1024];
     (void)index;
-    insist(edo_wait(edo_sleep(1)) == 0); // this thread has its hidden runtime now
+    insist(edo_wait(edo_sleep(1)) == 0); // this thread has its runtime for edo_wait() now
     insist(run_in_child(wait_in_child, arg, text, sizeof text) == 0);
     insist(edo_wait(edo_sleep(1)) == 0);
 }
@@ -343,7 +346,8 @@ static bool is_readable(int fd)
     return poll(&look, 1, 0) == 1;
 }
 
-/* The parent's runtime counts as asleep; its descriptor would say that there is something to do. */
+/* The parent's runtime counts as asleep: a wake in the child must not make its descriptor
+ * readable. */
 clean_test(wakes_nobody)
 {
     edo_task *task;

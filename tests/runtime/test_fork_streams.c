@@ -1,5 +1,5 @@
-/* edo-test: ct, it makes its own workers. Forks under load: the child closes what it has inherited,
- * whatever the parent's threads were doing to it. */
+/* edo-test: ct, it makes its own workers. Forks under load: the child closes the inherited streams,
+ * in whatever state the parent's threads left them. */
 #include "runtime/fork_load.h"
 
 enum { FORKS = 250 };

@@ -23,7 +23,7 @@ static gboolean tick(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-/* GLib keeps descriptors and memory of its own: only edo's is looked at. */
+/* GLib keeps descriptors and memory, so only edo's memory is checked. */
 static int install(void **state)
 {
     (void)state;

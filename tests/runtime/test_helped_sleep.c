@@ -12,7 +12,7 @@ enum { VICTIM = 1 };
 
 static struct {
     edo_runtime *runtime;
-    edo_atomic(bool) wanted; // the next turn by a helper is the one
+    edo_atomic(bool) wanted; // the next turn by a helper is to be held
     edo_atomic(bool) begun;
     edo_atomic(bool) ended;
 } world;
@@ -30,8 +30,8 @@ edo_async(end)
     }
 }
 
-/* Here the helper has the driver; its owner comes, wants to sleep, and is woken; by the monitor
- * already, if that took it for stuck. */
+/* The helper is turning the driver. The owner returns, is about to sleep, and is woken; perhaps
+ * already by the monitor, if that counted the owner as stuck. */
 static void meet_owner(void)
 {
     const edo_spawn_options options = { .runtime = world.runtime, .pinned = VICTIM + 1 };
@@ -91,7 +91,7 @@ clean_test(wake_is_not_slept_over)
     edo_runtime *runtime = make_runtime_on(&ops, (edo_config){ .workers = 2, .max_spare = -1 });
     const edo_spawn_options options = { .runtime = runtime, .pinned = VICTIM + 1 };
     assert_int_equal(edo_spawn_with(NULL, &options, block), 0);
-    while (!edo_load_acquire(&world.ended)) // nobody else's wake is to help
+    while (!edo_load_acquire(&world.ended)) // no other wake may help
         sched_yield();
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

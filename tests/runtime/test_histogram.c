@@ -1,4 +1,4 @@
-/* How durations are put into buckets. edo-test: once */
+/* Buckets of durations. edo-test: once */
 #include "support/support.h"
 
 #include <edo/edo.h>
@@ -17,7 +17,7 @@ static int64_t end_of(const edo__scale *scale, uint32_t bucket)
     return bucket + 1 < scale->buckets ? edo__scale_start(scale, bucket + 1) : INT64_MAX;
 }
 
-/* The ranges join without gaps, and each holds its own first and last value. */
+/* The ranges of buckets are adjacent, and each bucket has its own first and last value. */
 static void check_ranges(const edo__scale *scale)
 {
     assert_int_equal(edo__scale_start(scale, 0), 0);
@@ -48,7 +48,7 @@ test(linear)
 test(log)
 {
     edo__scale usual = make((edo_histogram_config){ .scale = EDO_HISTOGRAM_LOG });
-    assert_true(edo__scale_start(&usual, 1) > 100); // the first has what is below `min`, too
+    assert_true(edo__scale_start(&usual, 1) > 100); // the first bucket also has values below `min`
     assert_true(edo__scale_start(&usual, usual.buckets - 1) <= edo_s(60));
     check_ranges(&usual);
     for (uint32_t i = 1; i + 1 < usual.buckets; i++) {
@@ -72,7 +72,7 @@ test(log_in_all_sizes)
     }
 }
 
-/* The powers of two begin a bucket, and are divided evenly. */
+/* Each power of two begins a bucket, and its range is divided evenly. */
 test(log_by_hand)
 {
     edo__scale scale = make(
@@ -94,7 +94,7 @@ test(refused)
         { .scale = EDO_HISTOGRAM_LOG, .steps = 2048 },
         { .scale = EDO_HISTOGRAM_LOG, .min = -1 },
         { .scale = EDO_HISTOGRAM_LOG, .min = 10, .max = 9 },
-        { .scale = EDO_HISTOGRAM_LOG, .buckets = 10 }, // it needs more
+        { .scale = EDO_HISTOGRAM_LOG, .buckets = 10 }, // too few buckets
     };
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         edo__scale scale = { 0 };

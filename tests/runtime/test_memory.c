@@ -22,7 +22,7 @@ current_thread_only("it counts the allocations")
 test(create)
 {
     size_t descriptors = open_descriptors();
-    log_capture(); // a driver that has no memory is replaced
+    log_capture(); // a driver without memory is replaced
     assert_true(with_each_allocation_failing(create, NULL) >=
                 5); // runtime, workers, worker, heap, driver
     edo_config epoll = { .driver = "epoll" };
@@ -31,7 +31,7 @@ test(create)
     assert_int_equal(open_descriptors(), descriptors);
 }
 
-/* ---- running a function that does a bit of everything ---- */
+/* ---- a function that uses all features ---- */
 
 struct member {
     edo_frame();
@@ -73,7 +73,7 @@ static void note_failure(struct busy *self, int64_t rc)
     if (rc < 0 && self->failure == 0) self->failure = rc;
 }
 
-/* Goes on after each failure, so that all of it is run. */
+/* Goes on after each failure, so that all of it runs. */
 edo_async(busy)
 {
     edo_body {
@@ -88,7 +88,7 @@ edo_async(busy)
             edo_await(rc, edo_join(self->task));
             note_failure(self, rc);
         } else {
-            edo_sub_relaxed(&self->alive, 1); // not spawned: the arguments are still ours
+            edo_sub_relaxed(&self->alive, 1); // not spawned: the arguments are still the caller's
         }
         edo_add_relaxed(&self->alive, 1);
         rc = edo_go(member, .alive = &self->alive);
@@ -142,7 +142,7 @@ test(everything)
     close(fds[1]);
 }
 
-/* ---- a block that is larger than the runtime's heap hands out ---- */
+/* ---- a task larger than the blocks of the heap ---- */
 
 struct large {
     edo_frame();
@@ -195,7 +195,7 @@ test(large_frames)
     log_release();
 }
 
-/* ---- whole programs: in a child, for they write to stderr ---- */
+/* ---- whole programs: in a child, because they write to stderr ---- */
 
 static void run_program(void *arg)
 {
@@ -214,7 +214,7 @@ static void run_programs(void *arg)
 /* Last: sets the driver. */
 test(run_of_programs)
 {
-    setenv("EDO_DRIVER", "epoll", 1); // others may be replaced, and then nothing fails
+    setenv("EDO_DRIVER", "epoll", 1); // other drivers may be replaced, and then nothing fails
     expect_success_in_child(run_programs, NULL);
 }
 

@@ -1,4 +1,4 @@
-/* The counters of a current-thread runtime: each counts what it says. edo-test: ct */
+/* The counters of a current-thread runtime: each counts its own events. edo-test: ct */
 #include "runtime/metrics.h"
 
 #include <string.h>
@@ -52,7 +52,7 @@ clean_test(queues_and_polls)
     for (unsigned i = 0; i < COUNT; i++)
         edo_detach(spawn(runtime, TURNS, 0));
     edo_metrics m = read_all(runtime);
-    assert_int_equal(m.inject_depth, COUNT); // nobody has looked so far
+    assert_int_equal(m.inject_depth, COUNT); // the runtime was not turned yet
     assert_int_equal(m.local_depth, 0);
     assert_int_equal(m.polls, 0);
     turn_all(runtime);
@@ -68,7 +68,7 @@ clean_test(queues_and_polls)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* What is ready waits in the worker's own queue between two turns. */
+/* Ready tasks wait in the worker's own queue between two turns. */
 clean_test(local_depth)
 {
     enum { COUNT = 200, INTERVAL = 61 };
@@ -115,7 +115,8 @@ clean_test(local_and_remote)
     turn_all(runtime);
     edo_metrics m = read_all(runtime);
     assert_int_equal(m.local_schedules, 4);
-    assert_int_equal(m.remote_schedules, 1); // the first: outside of turns we are foreign
+    assert_int_equal(m.remote_schedules,
+                     1); // the first spawn: outside of turns this thread is foreign
     for (int i = 0; i < 2; i++) {
         flag_init(&flags[i]);
         assert_int_equal(edo_spawn_with(&tasks[i], &options, wait_for_flag, .flag = &flags[i]), 0);
@@ -161,7 +162,8 @@ clean_test(budget_yields)
     assert_int_equal(m.polls, 3);
     edo_detach(spawn(runtime, 5, 0));
     turn_all(runtime);
-    assert_int_equal(read_all(runtime).budget_yields, 2); // of its own will is something else
+    assert_int_equal(read_all(runtime).budget_yields,
+                     2); // a yield by the task itself does not count
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
@@ -171,7 +173,7 @@ clean_test(parks_and_noops)
 {
     edo_runtime *runtime = make_runtime();
     edo_turn(runtime, 0);
-    assert_int_equal(read_all(runtime).parks, 0); // that was no sleep
+    assert_int_equal(read_all(runtime).parks, 0); // a turn without timeout is no sleep
     edo_turn(runtime, 1);
     edo_worker_metrics w = read_one(runtime, 0);
     assert_int_equal(w.parks, 1);
@@ -180,11 +182,11 @@ clean_test(parks_and_noops)
     edo_turn(runtime, 1);
     w = read_one(runtime, 0);
     assert_int_equal(w.parks, 2);
-    assert_int_equal(w.noops, 1); // the first was for nothing
+    assert_int_equal(w.noops, 1); // no poll after the first sleep
     edo_detach(spawn(runtime, 0, 0));
     turn_all(runtime);
     edo_turn(runtime, 1);
-    assert_int_equal(read_one(runtime, 0).noops, 1); // the second was not
+    assert_int_equal(read_one(runtime, 0).noops, 1); // the second sleep was followed by a poll
     edo_turn(runtime, 1);
     edo_metrics m = read_all(runtime);
     assert_int_equal(m.noops, 2);
@@ -231,7 +233,7 @@ clean_test(busy)
     int64_t wall = edo__sys_now() - start;
     uint64_t busy = read_all(runtime).busy;
     assert_in_range(busy, edo_ms(2), wall);
-    spin(edo_ms(1)); // nothing of the runtime's
+    spin(edo_ms(1)); // not busy time of the runtime
     assert_int_equal(read_one(runtime, 0).busy, busy);
     if (!is_chaos(runtime)) { // whose sleeps may be short
         start = edo__sys_now();
@@ -310,7 +312,7 @@ clean_test(descriptors)
     if (is_epoll) assert_int_equal(read_all(runtime).fds_deregistered, 1);
     edo_runtime_ref(runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    edo_metrics m = read_all(runtime); // the driver is gone, its counts are not
+    edo_metrics m = read_all(runtime); // the counts outlive the driver
     assert_int_equal(m.fds_registered, is_epoll ? 1 : 0);
     assert_true(m.ready_events >= w.ready_events);
     edo_runtime_unref(runtime);
@@ -341,7 +343,7 @@ clean_test(blocking)
     gate_open(&g);
     for (size_t i = 0; i < ARRAY_LENGTH(tasks); i++)
         assert_int_equal(result_of(runtime, tasks[i]), THROUGH);
-    await_true(read_all(runtime).blocking_idle == 1); // it is on its way to sleep
+    await_true(read_all(runtime).blocking_idle == 1); // the thread is about to sleep
     edo_runtime_ref(runtime);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     assert_int_equal(read_all(runtime).blocking_threads, 0);
@@ -417,12 +419,12 @@ clean_test(other_sizes)
     } newer = { .more = 1 };
     assert_int_equal(edo__metrics_read(runtime, &newer.m, sizeof newer), 0);
     assert_int_equal(newer.m.workers, 1);
-    assert_int_equal(newer.more, 0); // what the library does not know
+    assert_int_equal(newer.more, 0); // a member unknown to the library
     edo_metrics older;
     memset(&older, 0xff, sizeof older);
     assert_int_equal(edo__metrics_read(runtime, &older, offsetof(edo_metrics, polls)), 0);
     assert_int_equal(older.spawned_tasks, 0);
-    assert_int_equal(older.polls, UINT64_MAX); // what the caller does not know
+    assert_int_equal(older.polls, UINT64_MAX); // a member unknown to the caller
     edo_worker_metrics w;
     assert_int_equal(edo_metrics_read_worker(runtime, 1, &w), -EINVAL);
     assert_int_equal(edo_runtime_destroy(runtime), 0);

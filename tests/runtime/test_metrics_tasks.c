@@ -1,4 +1,4 @@
-/* The counts of single tasks, for those that ask for them. edo-test: ct */
+/* The counts of single tasks, spawned with `metrics`. edo-test: ct */
 #include "runtime/metrics.h"
 
 static edo_task *spawn(edo_runtime *runtime, unsigned yields, int64_t spins)
@@ -20,9 +20,9 @@ clean_test(polls_and_times)
     int64_t start = edo__sys_now();
     turn_all(runtime);
     int64_t wall = edo__sys_now() - start;
-    m = read_task(task); // also after its end
+    m = read_task(task); // also after the task's end
     assert_int_equal(m.polls, 3);
-    assert_int_equal(m.wakes, 0); // a yield is none
+    assert_int_equal(m.wakes, 0); // a yield is no wake
     assert_in_range(m.busy, edo_ms(3), wall);
     assert_in_range(m.longest_poll, edo_ms(1), m.busy - edo_ms(2));
     assert_true(m.scheduled >= edo_ms(1)); // before its first poll
@@ -42,12 +42,12 @@ clean_test(wakes)
     turn_all(runtime);
     edo_wakeable *waker = edo_task_waker(task);
     for (int i = 0; i < WAKES; i++)
-        edo_wake(waker); // one poll will do for all of them
+        edo_wake(waker); // one poll serves all of these wakes
     turn_all(runtime);
     edo_task_metrics m = read_task(task);
     assert_int_equal(m.wakes, WAKES);
     assert_int_equal(m.polls, 2);
-    spin(edo_ms(1)); // it waits, and is not queued
+    spin(edo_ms(1)); // the task waits, and is not queued
     int64_t before = m.scheduled;
     int64_t start = edo__sys_now();
     flag_set(&f);
@@ -63,7 +63,7 @@ clean_test(wakes)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* What wakes without edo_wake: timers, and the cancellation of all. */
+/* Wakes without edo_wake(): timers, and the cancellation of all tasks. */
 struct naps {
     edo_frame();
     edo_args();
@@ -98,7 +98,7 @@ clean_test(timers_and_the_end)
     edo_detach(task);
 }
 
-/* Counts lie beside what else only some tasks have. */
+/* Counts beside other optional members of a task. */
 struct members {
     edo_frame();
     edo_args();
@@ -210,7 +210,7 @@ clean_test(woken_while_polled)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Who looks at a task queues it, if it is woken meanwhile, at no known moment. */
+/* A task that is woken during an inspection is queued at an unknown moment. */
 static void wake_while_looking(void *context, const edo_trace_line *line)
 {
     (void)line;

@@ -42,9 +42,9 @@ clean_test(threads)
 clean_test(asleep)
 {
     edo_runtime *runtime = make_workers(WORKERS, -1);
-    await_true(do_all_sleep(runtime)); // and the counts say so
+    await_true(do_all_sleep(runtime)); // the counts show it
     edo_worker_metrics before = read_one(runtime, 0);
-    edo__worker_notify(runtime->workers[0]); // for nothing
+    edo__worker_notify(runtime->workers[0]); // a wake without work
     await_true(read_one(runtime, 0).noops > before.noops);
     await_true(read_one(runtime, 0).park_unparks % 2 == 1);
     edo_worker_metrics after = read_one(runtime, 0);
@@ -56,7 +56,7 @@ clean_test(asleep)
 
 /* ---- queues ---- */
 
-/* More tasks than fit into its queue. */
+/* Spawns more tasks than the queue holds. */
 struct flood {
     edo_frame();
     edo_args(unsigned count; edo_metrics *ret_metrics;);
@@ -106,7 +106,7 @@ edo_async(raise_word)
     }
 }
 
-/* Spawns, and keeps its worker until another one has run some of what was spawned. */
+/* Spawns tasks, and occupies its worker until another worker has run some of them. */
 struct keep {
     edo_frame();
     edo_args(uint32_t *word;);
@@ -161,7 +161,7 @@ clean_test(pinned)
 
 typedef struct crowd {
     edo_runtime *runtime;
-    edo_task *task; // one of those that run
+    edo_task *task; // one of the running tasks
     uint32_t done;
 } crowd;
 
@@ -229,7 +229,7 @@ clean_test(read_meanwhile)
         assert_int_equal(edo_block_on(c.runtime, family), 0);
     await_true(edo_task_is_done(c.task));
     edo_runtime_ref(c.runtime);
-    assert_int_equal(edo_runtime_destroy(c.runtime), 0); // under the reader's eyes
+    assert_int_equal(edo_runtime_destroy(c.runtime), 0); // while another thread reads
     edo_store_release(&c.done, 1);
     assert_int_equal(pthread_join(thread, NULL), 0);
     edo_metrics m = read_all(c.runtime);

@@ -1,6 +1,6 @@
-/* edo-test: ct, it makes its own workers. A thread of the class SCHED_FIFO on the one processor of
- * workers of the usual class: it must not keep from them what it waits for. Where it spins, it burns
- * its share of real time, which is 0.95 s by default; so processor time is measured here. */
+/* edo-test: ct, it makes its own workers. A SCHED_FIFO thread shares one processor with workers of
+ * the normal class: it must not keep them from the work that it waits for. If it spun, it would use
+ * up its real-time share, 0.95 s by default; so this test measures processor time. */
 #include "runtime/fixture.h"
 
 #include <sched.h>
@@ -19,7 +19,7 @@ static void use_one_processor(void)
         cpu++;
     CPU_ZERO(&set);
     CPU_SET((size_t)cpu, &set);
-    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0); // threads inherit it
+    assert_int_equal(sched_setaffinity(0, sizeof set, &set), 0); // inherited by threads
 }
 
 static bool set_class(int class, int priority)
@@ -96,7 +96,7 @@ clean_test(destroy)
 
 int main(void)
 {
-    if (!set_class(SCHED_FIFO, 1)) return SKIPPED; // it takes a privilege
+    if (!set_class(SCHED_FIFO, 1)) return SKIPPED; // needs a privilege
     if (!set_class(SCHED_OTHER, 0)) return SKIPPED;
     use_one_processor();
     return run_all_tests();

@@ -1,5 +1,5 @@
-/* A test clock with workers stands still as long as anything is to be done by any of them: also when
- * what one has done is an event for the driver of another, and while helpers go to sleep. */
+/* A test clock with workers stands still while any worker has work: also while an effect of one
+ * worker is an event for another's driver, and while helpers go to sleep. */
 #include "runtime/fixture.h"
 
 #include "support/streams.h"
@@ -15,7 +15,7 @@ enum {
     STALLS = 4, // long computations meanwhile, for which helpers come
 };
 
-/* ---- bytes to and fro: both ends on workers of their own ---- */
+/* ---- bytes back and forth, each end on its own worker ---- */
 
 struct bounce {
     edo_frame();
@@ -37,7 +37,7 @@ edo_async(bounce)
     }
 }
 
-/* ---- a task that keeps its worker ---- */
+/* ---- a task that occupies its worker ---- */
 
 struct compute {
     edo_frame();
@@ -99,7 +99,7 @@ edo_async(play)
         insist(rc == 0);
         for (self->i = 0; self->i < 2 * PAIRS; self->i++)
             edo_close(self->ios[self->i]);
-        edo_await(rc, edo_sleep(edo_s(3600))); // and goes on when nothing is
+        edo_await(rc, edo_sleep(edo_s(3600))); // the clock advances once there is no work
         edo_return(rc);
     }
 }
@@ -113,7 +113,7 @@ clean_test(clock_stands_while_bytes_go)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- each is met at its moment, although its worker must be woken for it ---- */
+/* ---- each timer fires at its moment, although its worker must be woken ---- */
 
 struct tick {
     edo_frame();

@@ -1,13 +1,13 @@
-/* Whole programs: exit status, signals, and what becomes of other tasks. Each runs in a child. */
+/* Whole programs: exit status, signals, and the end of other tasks. Each runs in a child. */
 #include "runtime/fixture.h"
 
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
-static char text[4096]; // what the child wrote to stderr
+static char text[4096]; // stderr of the child
 
-/* A program, as edo_run() tells it: ends the child with the exit status. */
+/* A program: answers an exit status, with which the child ends. */
 typedef int program_fn(void);
 
 static void run_program(void *arg)
@@ -15,7 +15,7 @@ static void run_program(void *arg)
     program_fn *const *program = arg;
     int status = (*program)();
     fflush(NULL);
-    _exit(status); // without what this test program has to say at its exit
+    _exit(status); // without exit handlers of the test program
 }
 
 static int status_of(program_fn *program)
@@ -58,7 +58,7 @@ static int answers_error(void)
 
 static int answers_cancelled(void)
 {
-    return edo_run(answer, .result = -ECANCELED); // but nobody interrupted it
+    return edo_run(answer, .result = -ECANCELED); // without an interrupt
 }
 
 test(exit_status)
@@ -128,7 +128,7 @@ test(signal_cancels)
     expect_exit(is_interrupted_twice_in_turn, 0, "");
 }
 
-/* The signal meets another thread, while the runtime sleeps or is about to. */
+/* The signal arrives on another thread, while the runtime sleeps or is about to. */
 static void mask_sigterm(int how)
 {
     sigset_t set;
@@ -237,7 +237,7 @@ test(second_signal_kills)
 
 /* ---- a function that does not end ---- */
 
-/* An accept loop that goes on in spite of every error. */
+/* An accept loop that ignores every error. */
 struct goes_on {
     edo_frame();
     edo_args(bool shields;);
@@ -268,7 +268,7 @@ static int goes_on_waiting(void)
     return edo_run_with(&hasty, goes_on, .shields = true);
 }
 
-/* What a shield holds off comes through in the end. */
+/* A cancellation that a shield holds off is followed by an abort. */
 struct shields {
     edo_frame();
     edo_args();
@@ -343,7 +343,7 @@ test(limits_of_the_function)
 {
     expect_lost(goes_on_spinning, "ignores its cancellation: 64 times", 2);
     assert_non_null(strstr(text, "in 'goes_on' at "));
-    expect_lost(goes_on_waiting, "ignores its cancellation: 64 times", 2); // once aborted
+    expect_lost(goes_on_waiting, "ignores its cancellation: 64 times", 2); // after the abort
     expect_lost(waits_on, "in 'waits_stubbornly' at ", 1);
     expect_lost(waits_on_workers, "in 'waits_stubbornly' at ", 1);
     expect_exit(shields_for_ever, 0, "");
@@ -532,7 +532,7 @@ test(others_are_drained)
     expect_exit(drains, 0, "late\nover\n");
 }
 
-/* ---- what cannot be ended ---- */
+/* ---- tasks that cannot be ended ---- */
 
 struct never_ends {
     edo_frame();
@@ -591,7 +591,7 @@ test(exit_without_end)
 
 /* ---- SIGPIPE ---- */
 
-/* What a program starts from inside has it as it was, too. */
+/* A program started by the task has the original action of SIGPIPE. */
 struct starts_program {
     edo_frame();
     edo_args();
@@ -664,7 +664,7 @@ static void run_another(void *arg)
     assert_int_equal(edo_run(answer, .result = 0), EXIT_SUCCESS);
 }
 
-/* A plain one, which keeps the handlers. */
+/* Forks without exec, so the child keeps the handlers. */
 static int start_forked(child_fn *fn)
 {
     pid_t child = fork();

@@ -1,5 +1,5 @@
 // edo-test: once
-/* A signal that comes while edo_run() ends, on another thread than its own. */
+/* A signal on another thread, while edo_run() ends. */
 #include "support/support.h"
 
 #include <sched.h>

@@ -53,7 +53,7 @@ edo_async(look_around)
         assert_ptr_equal(edo_current_runtime(), self->runtime);
         assert_int_equal(edo_runtime_task_count(self->runtime), 1);
         assert_non_null(edo_current_task());
-        /* What turns the runtime is not for the inside of its tasks. */
+        /* Calls that turn the runtime answer -EBUSY inside its tasks. */
         assert_int_equal(edo_turn(self->runtime, 0), -EBUSY);
         assert_int_equal(edo_block_on(self->runtime, answer, 1), -EBUSY);
         assert_int_equal(edo_runtime_destroy(self->runtime), -EBUSY);
@@ -67,7 +67,7 @@ clean_test(inside_and_outside)
     assert_int_equal(edo_block_on(runtime, look_around, .runtime = runtime), 0);
     assert_null(edo_current_runtime());
     assert_null(edo_current_task());
-    assert_int_equal(edo_block_on(runtime, answer, .result = 3), 3); // it goes on
+    assert_int_equal(edo_block_on(runtime, answer, .result = 3), 3); // the runtime still works
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
@@ -94,7 +94,7 @@ clean_test(other_runtime_from_inside_a_task)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Others stay where they are until the next turn. */
+/* Other tasks do not run until the next turn. */
 struct counter {
     edo_frame();
     edo_args(unsigned *count;);

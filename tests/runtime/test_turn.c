@@ -49,7 +49,7 @@ clean_test(runs_what_is_ready)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A loop around the turn looks for the task's end. */
+/* A turn in which a task has ended does not wait. */
 clean_test(end_of_a_task_ends_the_wait)
 {
     edo_runtime *runtime = make_runtime();
@@ -132,7 +132,7 @@ clean_test(nested)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- a driver without a descriptor, or that takes no more into it ---- */
+/* ---- a driver without a descriptor, or that watches no further ones ---- */
 
 static int refuse_fd(edo_driver *driver)
 {
@@ -224,7 +224,7 @@ clean_test(descriptor_tells_timers)
 {
     edo_runtime *runtime = make_runtime();
     edo_task *before = spawn_nap(runtime, edo_ms(2)), *far_off;
-    assert_int_equal(edo_turn(runtime, 0), 0); // its deadline is there before the descriptor
+    assert_int_equal(edo_turn(runtime, 0), 0); // the deadline is set before the descriptor exists
     int fd = edo_runtime_fd(runtime);
     turn_until_done(runtime, fd, before);
     far_off = spawn_nap(runtime, edo_s(3600));
@@ -237,7 +237,7 @@ clean_test(descriptor_tells_timers)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A clock that was advanced, and goes on by itself: its deadlines are not those of the system. */
+/* A resumed clock that was advanced: its deadlines differ from those of the system. */
 struct resumes_and_naps {
     edo_frame();
     edo_args();
@@ -295,7 +295,7 @@ clean_test(descriptor_tells_wakes)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Wakes that come at any moment, most of all while the turn ends. */
+/* Wakes at all moments, especially while the turn ends. */
 enum { WAKES = 3000 };
 
 static flag many[WAKES];
@@ -415,7 +415,7 @@ clean_test(descriptor_after_block_on)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- no descriptor to be had ---- */
+/* ---- without descriptors ---- */
 
 static void ask_without_descriptors(void *arg)
 {
@@ -447,7 +447,7 @@ clean_test(negative_timeout_does_not_wait)
 
 /* ---- a foreign loop that goes on ---- */
 
-enum { LOOP_WAIT = 30000 }; // milliseconds that a descriptor may take; only a failure waits so long
+enum { LOOP_WAIT = 30000 }; // ms until a wait for the descriptor fails
 
 static void turn_until_quiet(edo_runtime *runtime, int fd)
 {
@@ -479,7 +479,7 @@ edo_async(napper)
     }
 }
 
-/* Turns only when the descriptor says so. */
+/* Turns only when the descriptor is readable. */
 static void loop_until(edo_runtime *runtime, int fd, const bool *done)
 {
     while (!*done) {
@@ -497,7 +497,7 @@ clean_test(loop_goes_on_after_block_on)
     assert_int_equal(
         edo_spawn_with(NULL, &options, napper, .duration = edo_ms(1), .ret_woke = &first), 0);
     assert_int_equal(edo_block_on(runtime, answer, 0), 0);
-    loop_until(runtime, fd, &first); // a timer, or what was left in the queue
+    loop_until(runtime, fd, &first); // by a timer, or by tasks left in the queue
     turn_until_quiet(runtime, fd);
     assert_int_equal(edo_block_on(runtime, answer, 0), 0);
     while (is_readable(fd, 0))
@@ -508,7 +508,7 @@ clean_test(loop_goes_on_after_block_on)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Moves the clock on by an hour, and lets it go on from there. */
+/* Advances the clock by an hour, and resumes it. */
 struct shifter {
     edo_frame();
     edo_args();

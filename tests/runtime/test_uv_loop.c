@@ -31,7 +31,7 @@ static void tick(uv_timer_t *timer)
     ticks++;
 }
 
-/* libuv keeps descriptors of its own: only edo's memory is looked at. */
+/* libuv keeps descriptors, so only edo's memory is checked. */
 static int install(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* edo_wait(): operations from plain threads, each with a hidden runtime that ends with it. */
+/* edo_wait(): operations on plain threads, each with a hidden runtime that ends with the thread. */
 #include "runtime/fixture.h"
 
 #include <sys/socket.h>
@@ -23,7 +23,7 @@ static void wait_for_each(unsigned index, void *arg)
         insist(edo_now() - began >= edo_us(10));
         insist(edo_wait(edo_yield()) == 0);
         insist(write(pair[1], &sent, 1) == 1);
-        insist(edo_wait(edo_read(io, &byte, 1)) == 1); // a buffer on the stack is well here
+        insist(edo_wait(edo_read(io, &byte, 1)) == 1); // a buffer on the stack is allowed here
         insist(byte == sent);
     }
     close(pair[1]);
@@ -100,7 +100,7 @@ clean_test(beside_a_runtime)
     run_threads(1, wait_beside_a_runtime, NULL);
 }
 
-/* ---- what can fail ---- */
+/* ---- failures ---- */
 
 static void wait_without_memory(unsigned index, void *arg)
 {
@@ -178,7 +178,7 @@ static void wait_with_clock(unsigned index, void *arg)
 {
     edo_runtime *const *runtimes = arg;
     (void)index;
-    for (int i = 0; i < 4; i++) { // to and fro between clocks that are hours apart
+    for (int i = 0; i < 4; i++) { // back and forth between clocks that are hours apart
         edo_runtime *before = edo_runtime_enter(runtimes[i % 3]);
         int64_t began = edo__sys_now();
         insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
@@ -246,7 +246,7 @@ static void leave_behind(unsigned index, void *arg)
     static bool ended[3]; // the last is written at the end of the thread
     (void)index;
     insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[0], 0, 0)) == 0);
-    edo_runtime *before = edo_runtime_enter(arg); // whose clock is ahead
+    edo_runtime *before = edo_runtime_enter(arg); // a runtime whose clock is ahead
     while (!ended[0])
         insist(edo_wait(edo_yield()) == 0);
     insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[1], 0, 0)) == 0);
@@ -255,7 +255,7 @@ static void leave_behind(unsigned index, void *arg)
     insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[2], 0, 0)) == 0);
     edo_runtime_leave(before);
     insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
-    insist(!ended[2]); // its moment is hours off now; the end of the thread cancels it
+    insist(!ended[2]); // its deadline is hours away now; the end of the thread cancels it
 }
 
 clean_test(tasks_left_behind)

@@ -30,14 +30,14 @@ static int set_up(void **state)
     fixture(set_up, NULL)                                                                          \
     test(name)
 
-/* Returns: how many fired; all of them must be due. */
+/* Returns: the number of fired timers; all must be due. */
 static unsigned expire_some(int64_t now, size_t most)
 {
     unsigned count = 0;
     edo__timer *next;
     for (edo__timer *timer = edo__wheel_expire(&wheel, now, most); timer; timer = next, count++) {
         next = timer->next;
-        assert_true(edo__timer_is_armed(timer)); // until its firing is over
+        assert_true(edo__timer_is_armed(timer)); // armed until edo__timer_release()
         edo__timer_release(timer);
         assert_true(timer->when <= now); // never early
     }
@@ -51,14 +51,14 @@ static unsigned expire(int64_t now)
 
 /* ---- one timer, every distance ---- */
 
-/* Follows the wheel's own advice when to look, as the runtime does. */
+/* Expires the wheel at the moments that edo__wheel_next() answers, as the runtime does. */
 static void run_to(edo__timer *timer, int64_t when)
 {
     int64_t now = 0;
     while (edo__timer_is_armed(timer)) {
         int64_t next = edo__wheel_next(&wheel);
         assert_true(next <= when);
-        assert_true(next > now || now == when); // every look gets further
+        assert_true(next > now || now == when); // every step makes progress
         now = next;
         expire(now);
     }
@@ -132,7 +132,7 @@ wheel_test(overdue)
     assert_int_equal(expire(YEAR), 3);
 }
 
-/* What is over the limit stays due, in its order; a tick is not torn apart. */
+/* Timers over the limit stay due, in their order; a tick is taken completely. */
 wheel_test(limit)
 {
     edo__timer timers[3][2] = { 0 };
@@ -186,7 +186,7 @@ static struct model {
     int64_t now;
 } model;
 
-/* Of every magnitude. */
+/* A random span of any magnitude. */
 static int64_t random_span(test_random *random)
 {
     uint64_t bits = test_random_below(random, 63);
@@ -227,7 +227,7 @@ static void expire_both(int64_t now)
     }
 }
 
-/* To the next look that the wheel asks for, or by a small step, or far. */
+/* A step to the wheel's next moment, or a small or a large one. */
 static int64_t random_step(test_random *random)
 {
     int64_t next = edo__wheel_next(&wheel), to;
@@ -240,7 +240,7 @@ wheel_test(at_random)
 {
     test_random random = test_random_make(0);
     for (unsigned i = 0; i < STEPS; i++) {
-        if (model.now > LAST / 2) { // far enough: from the beginning
+        if (model.now > LAST / 2) { // far enough: begins again
             for (unsigned j = 0; j < TIMERS; j++)
                 edo__wheel_disarm(&wheel, &model.timers[j]);
             model = (struct model){ 0 };

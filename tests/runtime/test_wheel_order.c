@@ -1,4 +1,5 @@
-/* edo-test: once. Timers that are due at one look, because the thread was late, come in order. */
+/* edo-test: once. Timers that are all due at one expiry, because the thread was late, fire in
+ * order. */
 #include "support/support.h"
 
 #include "runtime/time/wheel.h"

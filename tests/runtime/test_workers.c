@@ -1,4 +1,5 @@
-/* edo-test: ct, for it makes its own workers. What a program may see and choose of workers. */
+/* edo-test: ct, for it makes its own workers. The properties of workers that a program can see and
+ * choose. */
 #include "runtime/fixture.h"
 #include "runtime/gate.h"
 
@@ -21,7 +22,7 @@ static edo_runtime *make_workers(const edo_config *options)
 
 /* ---- pinned tasks ---- */
 
-/* Wakes the flags of others, and looks where it runs after each wait. */
+/* Sets the flags of other tasks, and checks its worker after each wait. */
 struct stays {
     edo_frame();
     edo_args(int worker; struct flag *flags;);
@@ -67,7 +68,7 @@ edo_async(stay_all)
         assert_int_equal(edo_spawn_on(NULL, WORKERS, answer, 0), -EINVAL);
         for (self->k = 0; self->k < WAITS; self->k++) {
             for (self->i = 0; self->i < WORKERS; self->i++)
-                flag_set(&self->flags[self->i][self->k]); // from wherever this one runs
+                flag_set(&self->flags[self->i][self->k]); // on this task's worker
             edo_await(rc, edo_yield());
         }
         for (self->i = 0; self->i < WORKERS; self->i++) {
@@ -449,9 +450,9 @@ test(fork)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-enum { WOKEN = 600 }; // more than the slot, the ring and the half of one
+enum { WOKEN = 600 }; // more than slot, ring and half a ring hold
 
-static uint32_t resting; // of those
+static uint32_t resting; // number of WOKEN tasks that wait
 
 struct rests_long {
     edo_frame();
@@ -475,7 +476,7 @@ static void wake_in_child(void *arg)
         edo_task_cancel(tasks[i]);
 }
 
-/* Returns: whether they do, with the lock taken. */
+/* Returns: whether all others sleep; then the lock is held. */
 static bool all_others_sleep(edo__idle *idle)
 {
     edo__lock_take(&idle->lock);
@@ -514,7 +515,7 @@ edo_async(forks)
     }
 }
 
-/* What it wakes in the child goes nowhere, and takes no lock. */
+/* Wakes in the child have no effect, and take no lock. */
 test(fork_in_a_task)
 {
     resting = 0;

@@ -178,7 +178,7 @@ static void give_up(void *arg)
     assert_int_equal(edo_runtime_task_count(runtime), 1);
     assert_int_equal(edo_spawn_with(NULL, &options, answer, 0), -ESHUTDOWN);
     edo_runtime_unref(runtime);
-    _exit(0); // its thread spins on
+    _exit(0); // its thread is still spinning
 }
 
 test(a_spinning_task_is_given_up)
@@ -229,7 +229,7 @@ test(a_program_ends_nevertheless)
     assert_null(strstr(text, "edo_run has returned"));
 }
 
-/* ---- budget: what never waits keeps no queue to itself ---- */
+/* ---- budget: a task that never waits does not block its queue ---- */
 
 struct greedy {
     edo_frame();
@@ -261,7 +261,7 @@ edo_async(stops_them)
     }
 }
 
-/* All of one worker's: nobody can help the pinned ones. */
+/* All on one worker: helpers cannot run pinned tasks. */
 struct shares_a_worker {
     edo_frame();
     edo_args();

@@ -1,5 +1,6 @@
-/* edo-test: ct, for it makes its own workers. While tasks keep their workers, others serve what is
- * theirs. All of this is about order: what is to be served is served before the tasks let go. */
+/* edo-test: ct, for it makes its own workers. While tasks occupy their workers, other threads serve
+ * the workers' tasks, timers and events. The tests check order, not time: all of these are served
+ * before the tasks release their workers. */
 #include "runtime/gate.h"
 
 #include <sched.h>
@@ -13,11 +14,11 @@ enum { WORKERS = 2, QUICK = 20, MESSAGE = 8 };
 
 #define NAP edo_ms(20)
 
-/* What one run shares. */
+/* State shared by the tasks of one run. */
 typedef struct world {
     edo_runtime *runtime;
-    edo_atomic(uint32_t) begun, spinning;     // tasks that have spun, and that spin
-    edo_atomic(uint32_t) stopped[4];          // those that are to let go
+    edo_atomic(uint32_t) begun, spinning;     // tasks that have begun to spin; tasks that spin now
+    edo_atomic(uint32_t) stopped[4];          // tasks that must stop spinning
     edo_atomic(uint32_t) quick, naps, echoes; // served
     struct flag foreign;
     edo_io *io[WORKERS];
@@ -68,7 +69,7 @@ edo_async(counts)
     }
 }
 
-/* Says where it was polled when it began to wait: there lie its timer and its socket. */
+/* Reports the worker on which it began to wait, which has its timer and its socket. */
 struct naps {
     edo_frame();
     edo_args(struct world *world; edo_atomic(int32_t) *where;);
@@ -104,7 +105,7 @@ edo_async(echoes)
     }
 }
 
-/* Has a task that waits at this worker, then tasks that are queued here, then keeps it. */
+/* Has a task wait on this worker, queues tasks here, then occupies the worker. */
 struct host {
     edo_frame();
     edo_args(struct world *world; unsigned number;);
@@ -118,7 +119,7 @@ edo_async(host)
     edo_body {
         int rc;
         world *w = self->world;
-        for (;;) { // until it lies here
+        for (;;) { // until it waits on this worker
             self->where = 0;
             rc = edo_spawn(&self->echo, echoes, .world = w, .io = w->io[self->number],
                            .where = &self->where);
@@ -144,7 +145,7 @@ edo_async(host)
             w = self->world;
         }
         edo_scope_open(&self->scope, 0);
-        for (int i = 0; i < QUICK; i++) // the last one lies in the slot
+        for (int i = 0; i < QUICK; i++) // the last one is in the slot
             assert_int_equal(edo_scope_spawn(&self->scope, counts, .count = &w->quick), 0);
         spin(w, self->number);
         edo_await(rc, edo_scope_join(&self->scope));
@@ -206,7 +207,7 @@ static edo_task *start_spinner(world *w, unsigned number, int *ret_index)
     assert_int_equal(edo_spawn_with(&task, &options, spins, .world = w, .number = number,
                                     .ret_index = ret_index),
                      0);
-    await_count(&w->begun, before + 1); // it may even have been stopped already
+    await_count(&w->begun, before + 1); // the spinner may have been stopped already
     return task;
 }
 
@@ -216,7 +217,7 @@ static void spawn_quick(world *w)
     assert_int_equal(edo_spawn_with(NULL, &options, counts, .count = &w->quick), 0);
 }
 
-/* ---- all workers are kept ---- */
+/* ---- all workers are occupied ---- */
 
 static void expect_echoes(world *w)
 {
@@ -273,7 +274,7 @@ edo_async(hoards)
     }
 }
 
-/* The spare one has no other tasks, and its worker is the only one. */
+/* The spare worker has no other tasks, and helps the only worker. */
 clean_test(what_overflows_is_served)
 {
     world w;
@@ -288,7 +289,7 @@ clean_test(what_overflows_is_served)
     close_world(&w);
 }
 
-/* ---- helpers that are kept too ---- */
+/* ---- helpers that are occupied too ---- */
 
 clean_test(a_helper_may_be_kept_too)
 {
@@ -308,11 +309,11 @@ clean_test(a_helper_may_be_kept_too)
     unsigned spare = 0;
     for (unsigned i = 0; i < 4; i++)
         spare += index[i] >= WORKERS;
-    assert_in_range(spare, 2, 4); // they need not wait for a worker
+    assert_in_range(spare, 2, 4); // helpers need not wait for a worker
     close_world(&w);
 }
 
-/* So many and no more; who lets go first serves the rest. */
+/* Expects a limit of helpers; the first worker that is released serves the rest. */
 static void expect_limit(int32_t max_spare, uint32_t workers)
 {
     world w;
@@ -378,7 +379,7 @@ edo_async(blocks_in_place)
     }
 }
 
-/* The tasks behind it end what it waits for. */
+/* The tasks queued behind it end its wait. */
 clean_test(block_in_place)
 {
     world w;
@@ -394,7 +395,7 @@ clean_test(block_in_place_elsewhere_is_a_call)
     assert_int_equal(edo_block_in_place(spin_in_place, &count), 7);
 }
 
-/* ---- who it was ---- */
+/* ---- reports of the task ---- */
 
 typedef struct told {
     world *world;
@@ -405,7 +406,7 @@ typedef struct told {
     unsigned calls, others;
 } told;
 
-/* Others may be named as well, on a machine that has no time for them. */
+/* Other tasks may be reported as well, on a busy machine. */
 static void note_stall(void *user, const edo_stall *stall)
 {
     told *t = user;
@@ -434,7 +435,7 @@ clean_test(the_culprit_is_named)
     };
     log_capture();
     open_world(&w, &config);
-    join(&w, start_spinner(&w, 0, NULL)); // until it is told
+    join(&w, start_spinner(&w, 0, NULL)); // ends when the stall is reported
     close_world(&w);
     assert_int_equal(t.calls, 1);
     assert_string_equal(t.runtime, "named");
@@ -444,12 +445,12 @@ clean_test(the_culprit_is_named)
     assert_true(t.lines >= 1 && t.stack >= 1);
     assert_true(t.duration >= edo_ms(10));
     assert_int_equal(log_lines("named: task 'spins' #"), 1);
-    assert_true(log_lines("test_workers_stuck.c:") >= 1); // its spawn
+    assert_true(log_lines("test_workers_stuck.c:") >= 1); // names the spawn
     assert_int_equal(log_lines("and its thread in"), 1 + t.others);
     log_release();
 }
 
-/* It sees no signal at first, as in some system calls. */
+/* Blocks the signal at first, as some system calls do. */
 struct hides {
     edo_frame();
     edo_args(struct world *world; bool *shows;);

@@ -1,6 +1,6 @@
-/* What stress_wake and stress_workers share: actors, which do one step after the other, on several
- * runtimes that come and go; handles of them, which change hands; threads that meddle. The program
- * says what else its actors do. */
+/* Shared by stress_wake and stress_workers: actors, which do one random step after the other, on
+ * several runtimes that come and go; their handles, which change owners; threads that interfere.
+ * Each program adds further steps. */
 #pragma once
 
 #include "runtime/fixture.h"
@@ -13,9 +13,9 @@ enum {
     RUNTIMES = 3,
     MEDDLERS = 2,
     THREADS = RUNTIMES + MEDDLERS,
-    HANDLES = 16, // that everybody may take
+    HANDLES = 16, // handles that all may take
     STEPS = 6,    // of an actor
-    DEPTH = 2,    // of actors that spawn actors
+    DEPTH = 2,    // nesting of actors that spawn actors
 };
 
 static struct {
@@ -25,7 +25,7 @@ static struct {
     } handles[HANDLES];
     struct {
         pthread_mutex_t lock;
-        edo_runtime *runtime; // counted; NULL: takes no spawns
+        edo_runtime *runtime; // counted; NULL: takes no spawns from outside
     } homes[RUNTIMES];
     /* atomic */
     int64_t alive; // functions that own their arguments
@@ -37,14 +37,14 @@ static struct {
 #define count(place, n) __atomic_add_fetch(&(place), (n), __ATOMIC_RELAXED)
 #define value(place)    __atomic_load_n(&(place), __ATOMIC_RELAXED)
 
-/* ---- of the program ---- */
+/* ---- provided by the program ---- */
 
 static int spawn_actor(edo_task **ret_task, edo_runtime *runtime, unsigned depth, uint64_t seed);
 static int spawn_member(edo_scope *scope, unsigned depth, uint64_t seed);
 static void live_one_generation(unsigned index, test_random *random);
 static void meddle(test_random *random);
 
-/* ---- handles that change hands ---- */
+/* ---- handles that change owners ---- */
 
 static inline edo_task *swap_handle(test_random *random, edo_task *task)
 {
@@ -99,7 +99,7 @@ static inline void publish(unsigned index, edo_runtime *runtime)
     edo_runtime_unref(old);
 }
 
-/* Returns: one, with a reference; or NULL. */
+/* Returns: such a runtime, with a reference; or NULL. */
 static inline edo_runtime *visit_home(test_random *random)
 {
     unsigned i = below(random, RUNTIMES);
@@ -110,7 +110,8 @@ static inline edo_runtime *visit_home(test_random *random)
     return home;
 }
 
-/* crowd: functions alive, beyond which it would grow faster than a slow build can run. */
+/* crowd: number of live functions beyond which no more are spawned, because a slow build could not
+ * run them. */
 static inline void spawn_abroad(test_random *random, int64_t crowd)
 {
     edo_task *task = NULL;
@@ -183,7 +184,7 @@ edo_async(choose)
     }
 }
 
-/* A join that was cancelled leaves us the handle. */
+/* A cancelled join leaves the handle with the actor. */
 struct have_child {
     edo_frame();
     step_args;
@@ -204,7 +205,7 @@ edo_async(have_child)
     }
 }
 
-/* The limit, for two may wait for each other. */
+/* With a limit, because two actors may wait for each other. */
 struct swap_child {
     edo_frame();
     step_args;
@@ -256,7 +257,8 @@ edo_async(have_family)
 
 /* ---- all threads ---- */
 
-/* Threads with runtimes live one generation after the other; the others meddle meanwhile. */
+/* Threads with runtimes run one generation after the other; the other threads interfere
+ * meanwhile. */
 static inline void run_thread(unsigned index, void *arg)
 {
     test_random random = test_random_make(index);
@@ -266,7 +268,7 @@ static inline void run_thread(unsigned index, void *arg)
             meddle(&random);
         return;
     }
-    while (edo_now() < world.stop_at) // of the system: this thread is in no runtime
+    while (edo_now() < world.stop_at) // the system's clock, because this thread is in no runtime
         live_one_generation(index, &random);
     __atomic_sub_fetch(&world.running, 1, __ATOMIC_RELEASE);
 }

@@ -1,4 +1,4 @@
-/* What the long runs share: their options, and the alarm that tells of a hang. */
+/* Shared by the long runs: options, and an alarm that reports a hang. */
 #pragma once
 
 #include <getopt.h>
@@ -9,7 +9,7 @@
 #include "support/support.h"
 
 /* Reads --seconds N, --seed S and perhaps one more option with a number (NULL: none).
- * Returns: the seconds. Ends the process with 2 if there is anything else. */
+ * Returns: the seconds. Ends the process with status 2 for any other argument. */
 static inline unsigned read_options(int argc, char **argv, const char *more, int32_t *ret_more)
 {
     const struct option options[] = { { "seconds", required_argument, NULL, 'n' },
@@ -34,7 +34,7 @@ static inline void tell_hang(int number)
     abort();
 }
 
-/* Ends the process with SIGABRT if it still runs then. */
+/* Ends the process with SIGABRT if it runs longer. */
 static inline void expect_end_within(unsigned seconds)
 {
     signal(SIGALRM, tell_hang);

@@ -2,12 +2,11 @@
  *
  * usage: stress_blocking [--seconds N] [--seed S]
  *
- * Each runtime lives on a thread of its own, generation after generation, and is destroyed calmly
- * or in the midst of its work. Its tasks run jobs on its own pool, on one that all share, and on one
- * with hardly any limits to speak of; they await, spawn, wait for room, set time limits and are
- * cancelled by others. Threads live for a moment only. Every job that began must end, and every task
- * with what its job answered or with an error that is documented; no memory is left. A hang is found
- * by an alarm. */
+ * Each runtime runs on its own thread, generation after generation, and is destroyed when idle or
+ * in the midst of work. Its tasks run jobs on its own pool, on a shared pool, and on a pool with
+ * tiny limits; they await, spawn, wait for room, set time limits and are cancelled by other tasks.
+ * Threads of the pools live only for a moment. Every job that began must end, and every task must
+ * end with its job's result or a documented error; no memory may leak. An alarm finds hangs. */
 #include "runtime/fixture.h"
 
 #include "stress/options.h"
@@ -15,9 +14,9 @@
 enum {
     RUNTIMES = 4,
     WORKERS = 12, // tasks of a generation
-    STEPS = 25,   // of a worker
+    STEPS = 25,   // per worker
     SPIN = 300,   // rounds of a long job
-    GRACE = 60,   // seconds until a hang is told
+    GRACE = 60,   // seconds until a hang is reported
 };
 
 static struct {

@@ -1,4 +1,4 @@
-/* Forks beside a runtime under load, whose children close what they have inherited.
+/* Forks beside a runtime under load; the children close the inherited streams.
  * usage: stress_fork --seconds N --seed S */
 #include "runtime/fork_load.h"
 

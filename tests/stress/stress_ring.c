@@ -1,11 +1,11 @@
-/* stress_ring - random traffic through one io_uring, and what its set-up flags cost.
+/* stress_ring - random traffic through one io_uring, and the cost of its set-up flags.
  *
  * usage: stress_ring [--seconds N] [--seed S] [--measure]
  *
  * Every pair of sockets carries numbered bytes from end to end, while receives and sends are
  * cancelled at random and the queues are far too small: each operation must complete exactly once,
- * and each byte arrive once and in order, whatever a cancellation answered. With --measure it
- * prints times instead, for each set of flags. */
+ * and each byte must arrive once and in order, whatever a cancellation answered. With --measure the
+ * program prints times instead, for each set of flags. */
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -49,7 +49,7 @@ static const struct setup {
     { "no flags", 0 },
 };
 
-/* An operation's tag: its pair and its kind. */
+/* Kinds of operations; a tag has the pair and the kind. */
 enum kind { RECV, SEND, CANCEL, KINDS };
 
 struct pair {
@@ -64,7 +64,7 @@ struct pair {
 struct stress {
     struct edo__ring ring;
     uint64_t random;
-    bool draining; // no new sends and cancellations
+    bool draining; // no further sends and cancellations
     uint64_t completed;
     uint64_t cancelled;
     struct pair pairs[PAIRS];
@@ -78,7 +78,7 @@ static int64_t now_ns(void)
     return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* xorshift64: small, and good enough to choose with. */
+/* xorshift64: small, and good enough for these choices. */
 static unsigned draw(struct stress *s, unsigned below)
 {
     s->random ^= s->random << 13;
@@ -198,7 +198,7 @@ static bool is_quiet(const struct stress *s)
     return true;
 }
 
-/* Receives what is under way, and cancels the receives that wait for more. */
+/* Receives the bytes that were sent, then cancels the waiting receives. */
 static void drain(struct stress *s)
 {
     s->draining = true;
@@ -245,7 +245,7 @@ static void stress(const struct setup *setup, int64_t duration_ns, uint64_t seed
 #define BATCH   64U
 #define BATCHES (ROUNDS / BATCH)
 
-/* Takes all that is there and answers how many it was. */
+/* Takes all available completions. Returns: their number. */
 static unsigned discard(struct edo__ring *ring)
 {
     struct io_uring_cqe *first;
@@ -327,8 +327,8 @@ static void measure(const struct setup *setup)
     edo__ring_deinit(&ring);
 }
 
-/* How many ticks of the clock the machine books as "waiting for I/O" while we wait a second for a
- * byte that does not come. */
+/* Ticks that the machine counts as "waiting for I/O" during a wait of one second for a byte that
+ * does not come. */
 static long iowait_ticks(unsigned cut_flags)
 {
     struct edo__ring ring;

@@ -2,12 +2,12 @@
  *
  * usage: stress_uring [--seconds N] [--seed S]
  *
- * Workers, each with a ring of its own, poll reads and accepts, wherever these are parked, cancel
- * some, and sleep in their rings. Meddlers write, connect, close streams and listeners, wake
- * sleepers, and turn rings whose worker is busy. Generation after generation it becomes calm: then
- * everything that still waits gets what it waits for, and is polled only when it was woken, so a
- * lost entry or a lost wake is a hang, which an alarm finds. Every byte arrives once and in order;
- * in the end no memory and no descriptor is left. */
+ * Workers, each with its own ring, poll reads and accepts on any ring, cancel some, and sleep in
+ * their rings. Other threads, the meddlers, write, connect, close streams and listeners, wake
+ * sleepers, and turn rings whose worker is busy. At the end of each generation comes a calm phase:
+ * every operation that still waits gets its event, and is polled only when it was woken. So a lost
+ * SQE or a lost wake is a hang, which an alarm finds. Every byte must arrive once and in order, and
+ * no memory or descriptor may leak. */
 #include "support/chore.h"
 #include "support/streams.h"
 
@@ -34,8 +34,8 @@ enum {
     LISTENERS = 4,
     CHUNK = 64,
     POLLS_PER_TURN = 8,
-    STEPS = 3000, // of a meddler, in a generation
-    GRACE = 60,   // seconds until a hang is told
+    STEPS = 3000, // of a meddler, per generation
+    GRACE = 60,   // seconds until a hang is reported
     NANOSECONDS = 1000000000,
     SHORT_NAP = 20000,
 };
@@ -49,7 +49,7 @@ static void insist_at(bool condition, int line)
 #define insist(condition) insist_at((condition), __LINE__)
 
 /* One stream or listener. `polling` is held around each poll; `holding` guards the handle, its
- * other end, and counts what was sent. */
+ * other end and the counts. */
 typedef struct place {
     pthread_mutex_t polling, holding;
     chore chore;
@@ -95,7 +95,7 @@ static void open_listener(place *p)
     insist(edo_listener_from_fd(fd, &p->listener) == 0);
 }
 
-/* Held. */
+/* Under `holding`. */
 static void be_open(place *p, test_random *random)
 {
     if (is_stream(p) && !p->io) {
@@ -105,7 +105,7 @@ static void be_open(place *p, test_random *random)
     if (!is_stream(p) && !p->listener) open_listener(p);
 }
 
-/* With a reset, so that the port is free at once: there are not so many. */
+/* Closes with a reset, so that the port is free at once: ports are limited. */
 static void reset(int fd)
 {
     struct linger now = { .l_onoff = 1 };
@@ -151,7 +151,7 @@ static bool is_closed(place *p)
     return closed;
 }
 
-/* A closed stream may have seen its peer go. */
+/* Checks a result. A stream may also fail because its peer has closed. */
 static void check_result(place *p)
 {
     int64_t result = p->chore.op.base.result;
@@ -174,7 +174,7 @@ static void poll_it(place *p, edo_driver *here)
     if (!p->in_flight) check_result(p);
 }
 
-/* Also without a wake, and sometimes to cancel. */
+/* Polls, also without a wake, and sometimes cancelled. */
 static void visit(place *p, edo_driver *here, test_random *random)
 {
     if (pthread_mutex_trylock(&p->polling) != 0) return;
@@ -189,7 +189,7 @@ static void visit(place *p, edo_driver *here, test_random *random)
     pthread_mutex_unlock(&p->polling);
 }
 
-/* Only what was woken. Returns: whether anything was. */
+/* Polls only woken operations. Returns: whether there were any. */
 static bool visit_calmly(place *places, size_t count, edo_driver *here)
 {
     bool any = false;
@@ -248,7 +248,7 @@ static void work(unsigned worker, test_random *random)
 
 /* ---- meddlers ---- */
 
-/* Held. Full buffers take nothing. */
+/* Under `holding`. Full buffers take nothing. */
 static void send_some(place *p, size_t size)
 {
     unsigned char bytes[CHUNK];
@@ -258,7 +258,7 @@ static void send_some(place *p, size_t size)
     if (n > 0) p->sent += (uint64_t)n;
 }
 
-/* Held. A full backlog takes nothing. */
+/* Under `holding`. A full backlog takes nothing. */
 static void connect_once(const place *p)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -298,7 +298,7 @@ static void meddle(test_random *random)
     }
 }
 
-/* What waits gets what it waits for. Whoever polls after us knows of the calm, and starts nothing. */
+/* Gives the waiting operation its event. A later poll sees the calm, and starts nothing. */
 static void feed_last(place *p)
 {
     pthread_mutex_lock(&p->polling);
@@ -330,8 +330,8 @@ static void unpark_all(void)
         world.drivers[i]->ops->unpark(world.drivers[i]);
 }
 
-/* The last of the meddlers; the workers are told of the calm, and from then on sleep until they are
- * woken by what they wait for. */
+/* Begins the calm, by the last meddler. From then on workers sleep until one of their operations is
+ * woken. */
 static void calm_down(void)
 {
     edo_store_release(&world.calm, 1);

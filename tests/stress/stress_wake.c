@@ -1,20 +1,19 @@
-/* stress_wake - tasks that do everything at once, on several runtimes, with meddling threads.
+/* stress_wake - tasks that use all features at once, on several runtimes, with interfering threads.
  *
  * usage: stress_wake [--seconds N] [--seed S]
  *
- * Each runtime lives on a thread of its own, is filled with actors that sleep, yield, wait for
- * mail, spawn, join, cancel, abort, open scopes, choose and hide behind shields, and is destroyed,
- * generation after generation: calmly, once all have ended, or in the midst of it. Other threads
- * wake, cancel, abort, inspect, join and spawn meanwhile. Mail is waited for without a limit, so a
- * lost wake is a hang, which an alarm finds. In the end every function has ended, and no memory and
- * no descriptor is left. */
+ * Each runtime runs on its own thread, with actors that sleep, yield, wait for mail, spawn, join,
+ * cancel, abort, open scopes, select and shield. It is destroyed, generation after generation: once
+ * all actors have ended, or in the midst of their work. Other threads wake, cancel, abort, inspect,
+ * join and spawn meanwhile. Mail is awaited without a limit, so a lost wake is a hang, which an
+ * alarm finds. In the end every function must have ended, and no memory or descriptor may leak. */
 #include "stress/actors.h"
 
 enum {
     MAILS = 16,
-    ACTORS = 20, // at the beginning of a generation
+    ACTORS = 20, // at the begin of a generation
     CROWD = 500, // functions alive, see spawn_abroad
-    GRACE = 60,  // seconds until a hang is told
+    GRACE = 60,  // seconds until a hang is reported
 };
 
 static struct {
@@ -26,7 +25,7 @@ static struct {
     uint64_t refused; // atomic
 } own;
 
-/* ---- mail: one waits for it, a meddler posts it ---- */
+/* ---- mail: a task waits for it, another thread posts it ---- */
 
 struct mail {
     edo_future base;
@@ -187,14 +186,14 @@ static void live_one_generation(unsigned index, test_random *random)
     publish(index, runtime);
     insist(edo_block_on(runtime, root, .random = random, .calm = calm) == 0);
     if (calm || !open) publish(index, NULL);
-    while (calm && edo_runtime_task_count(runtime)) // none is cancelled: mail must come through
+    while (calm && edo_runtime_task_count(runtime)) // none is cancelled: every mail must arrive
         insist(edo_turn(runtime, EDO_NEVER) >= 0);
     insist(edo_runtime_destroy(runtime) == 0);
     if (open) publish(index, NULL);
     count(world.generations, 1);
 }
 
-/* ---- meddling ---- */
+/* ---- interfering threads ---- */
 
 static void post_all(void)
 {

@@ -1,18 +1,18 @@
-/* stress_workers - tasks that do everything at once, on several runtimes with workers, with meddling
- * threads. edo-stress: short 10
+/* stress_workers - tasks that use all features at once, on several runtimes with workers, with
+ * interfering threads. edo-stress: short 10
  *
  * usage: stress_workers [--seconds N] [--seed S] [--workers N]
  *   --workers    of each runtime; default: between 1 and 16, another number for each
  *
- * As stress_wake, but tasks go from worker to worker: they also compute for milliseconds, so that
- * helpers come; block in place, run jobs on pools, talk over sockets, are pinned, and come in
- * crowds that overflow a ring. Runtimes are destroyed calmly, once all tasks have ended, or in the
- * midst of it; with the clock of the system or a test clock; with or without helpers. Flags are
- * waited for without a limit, so a lost wake is a hang, which an alarm finds.
+ * As stress_wake, but tasks migrate between workers. They also compute for milliseconds, so that
+ * helpers come; block in place, run jobs on pools, exchange bytes over sockets, are pinned, and
+ * come in numbers that overflow a ring. Runtimes are destroyed once all tasks have ended, or in the
+ * midst of their work; with the system's clock or a test clock; with or without helpers. Flags are
+ * awaited without a limit, so a lost wake is a hang, which an alarm finds.
  *
- * Every poll is watched by hooks: no task is polled by two threads, by another worker than its own,
- * or after its end. In the end each function that was begun has ended once; bytes are what they
- * were; no memory, no record of a task and no descriptor is left. */
+ * Hooks check every poll: no task may be polled by two threads, by another worker than its own, or
+ * after its end. In the end each function that began must have ended once, bytes must be intact,
+ * and no memory, record of a task or descriptor may leak. */
 #include "stress/actors.h"
 
 #include <poll.h>
@@ -22,19 +22,19 @@
 
 enum {
     FLAGS = 16,
-    ACTORS = 16,    // at the beginning of a generation
+    ACTORS = 16,    // at the begin of a generation
     CROWD = 600,    // functions alive, see spawn_abroad
     OVERFLOW = 300, // tasks at once: more than a ring holds
-    CHUNK = 3000,   // bytes of a message, at most
+    CHUNK = 3000,   // greatest size of a message
     FEW_BYTES = 50, // the same for a driver that moves single bytes
     ANSWER = 4242,
-    GRACE = 100, // seconds until a hang is told
+    GRACE = 100, // seconds until a hang is reported
 };
 
 static struct {
     struct flag_slot {
         pthread_mutex_t lock;
-        flag *flag; // in the frame of who waits
+        flag *flag; // in the frame of the waiting task
     } flags[FLAGS];
     int32_t workers; // 0: any number
     /* atomic */
@@ -56,7 +56,7 @@ static void compute_for(int64_t duration)
         continue;
 }
 
-/* ---- what the hooks know of a task ---- */
+/* ---- the hooks' record of a task ---- */
 
 typedef struct record {
     unsigned polling, ended; // atomic
@@ -112,7 +112,7 @@ static void note_stall(void *user, const edo_stall *stall)
     count(own.stalls, 1);
 }
 
-/* ---- flags: one waits, others set them ---- */
+/* ---- flags: one task waits, others set them ---- */
 
 static bool take_slot(struct flag_slot *slot, flag *f)
 {
@@ -249,7 +249,7 @@ edo_async(have_job)
     }
 }
 
-/* More than a ring holds; and each may be taken by another worker. */
+/* More tasks than a ring holds; each may be stolen. */
 struct one_of_many {
     edo_frame();
     edo_args();
@@ -283,7 +283,7 @@ edo_async(overflow)
     }
 }
 
-/* ---- bytes to and fro, between two tasks ---- */
+/* ---- bytes back and forth between two tasks ---- */
 
 /* Sends back what comes, until the stream ends. */
 struct echo {
@@ -446,7 +446,7 @@ static int spawn_member(edo_scope *scope, unsigned depth, uint64_t seed)
     return note_spawn(rc, &options);
 }
 
-/* ---- meddling ---- */
+/* ---- interfering threads ---- */
 
 static void run_abroad(test_random *random)
 {
@@ -527,8 +527,9 @@ static edo_config choose_config(test_random *random)
     return config;
 }
 
-/* Strangers spawn all the time, and a test clock goes on only when all is idle: such a runtime takes
- * no spawns from them. Their wakes, cancels and looks reach its tasks all the same. */
+/* A runtime with a test clock takes no spawns from interfering threads: these spawn all the time,
+ * and a test clock advances only when the runtime is idle. Their wakes, cancels and inspections
+ * reach its tasks nevertheless. */
 static void live_one_generation(unsigned index, test_random *random)
 {
     edo_runtime *runtime;

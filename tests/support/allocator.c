@@ -8,8 +8,8 @@
 #include <edo/base.h>
 
 enum {
-    FRESH = 0xa5, // what new memory is filled with
-    STALE = 0x5a, // ... and memory that was given back
+    FRESH = 0xa5, // fills new memory
+    STALE = 0x5a, // fills freed memory
 };
 
 #define LIVE_MARK 0xed0a110c8b10c5edu // "edo alloc blocks"; any rare number does
@@ -18,22 +18,22 @@ enum {
 typedef struct head {
     uint64_t mark;
     size_t size, align;
-    void *start; // what malloc gave
+    void *start; // result of malloc()
 } head;
 
 static struct {
     size_t bytes, count;
     uint64_t calls;
-    uint64_t until_failure; // allocations until one fails, that one included; 0: none will
+    uint64_t until_failure; // allocations until one fails, including it; 0: none fails
     bool keeps_failing, has_failed;
-} state; // atomic, all of it
+} state; // all members are atomic
 
 #define load(member)         __atomic_load_n(&state.member, __ATOMIC_RELAXED)
 #define store(member, value) __atomic_store_n(&state.member, (value), __ATOMIC_RELAXED)
 #define add(member, value)   __atomic_fetch_add(&state.member, (value), __ATOMIC_RELAXED)
 #define sub(member, value)   __atomic_fetch_sub(&state.member, (value), __ATOMIC_RELAXED)
 
-/* Perhaps on a thread where cmocka's assertions do not work. */
+/* An assertion that also works on threads where cmocka's do not. */
 static void check(bool condition, const char *rule)
 {
     if (condition) return;

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct test_entry *entries; // by place
+static struct test_entry *entries; // sorted by place
 static size_t test_count;
 
-/* Constructors run in an order that is the compiler's choice, so the list is sorted. */
+/* The list is sorted, because the compiler chooses the order of constructors. */
 void test_register(struct test_entry *entry)
 {
     struct test_entry **at = &entries;

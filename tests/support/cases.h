@@ -27,9 +27,9 @@
  *
  *     #define heap_test(name) fixture(set_up, tear_down) test(name)
  *
- * cmocka runs the tests: its assertions and skip() work, and a fixture's state is `state`.
- * No program needs a main(). One that must set up more than its tests do defines
- * main() itself and calls run_all_tests().
+ * cmocka runs the tests: its assertions and skip() work, and a fixture's state is `state`. No
+ * program needs a main(). A program with further set-up defines main() itself and calls
+ * run_all_tests().
  */
 #pragma once
 
@@ -46,18 +46,18 @@
     static void fn##_test(void **state);                                                           \
     test_entry_(__COUNTER__, .name = #fn, .run = fn##_test) edo_async_test(fn, __VA_ARGS__)
 
-/* The same for a frame that is declared before, because functions work on it. */
+/* The same with a frame declared before the test, because functions use it. */
 #define framed_test(fn)                                                                            \
     static void fn##_test(void **state);                                                           \
     test_entry_(__COUNTER__, .name = #fn, .run = fn##_test) edo_test(fn)
 
-/* ---- what the next test needs ---- */
+/* ---- conditions of the next test ---- */
 
 /* Functions of cmocka that run before and after the test, and fail it by a result other than 0. */
 #define fixture(set_up_fn, tear_down_fn)                                                           \
     test_entry_(__COUNTER__, .set_up = (set_up_fn), .tear_down = (tear_down_fn))
 
-/* Skips the test when the environment gives workers to runtimes, or more than one. */
+/* Skips the test when EDO_TEST_WORKERS asks for workers; or for more than one. */
 #define current_thread_only(why) test_entry_(__COUNTER__, .max_workers = 0, .reason = (why))
 #define one_worker_only(why)     test_entry_(__COUNTER__, .max_workers = 1, .reason = (why))
 
@@ -70,14 +70,14 @@ int run_all_tests(void);
 /* The same under another name, for tests that run several times. */
 int run_all_tests_as(const char *name);
 
-/* A test, if it has a function, or what the next test needs. */
+/* A test, if it has a function; else a condition of the next test. */
 struct test_entry {
     const char *name;
     void (*run)(void **state);
     int (*set_up)(void **state);
     int (*tear_down)(void **state);
-    const char *reason;   // of max_workers; NULL: any number of them
-    unsigned max_workers; // of runtimes; 0: current-thread ones only
+    const char *reason;   // reason of max_workers; NULL: any number of workers
+    unsigned max_workers; // greatest number of workers; 0: current-thread runtimes only
     int place;            // in the file
     struct test_entry *next;
 };

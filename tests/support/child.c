@@ -14,10 +14,10 @@
 
 enum {
     CHILD_LIMIT = 120,      // seconds; generous, for sanitizers on a busy machine
-    STDERR_SIZE = 16 << 10, // what is kept of a child's stderr
+    STDERR_SIZE = 16 << 10, // bytes kept of a child's stderr
 };
 
-/* cmocka's handlers would have a dying child go on with the tests of its parent. */
+/* With cmocka's handlers, a dying child would go on with the tests of its parent. */
 static void reset_signals(void)
 {
     static const int caught[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT };
@@ -31,7 +31,8 @@ static _Noreturn void be_child(child_fn *fn, void *arg)
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     reset_signals();
-    setenv("CMOCKA_TEST_ABORT", "1", 1); // or a failed assertion would jump into the parent's tests
+    setenv("CMOCKA_TEST_ABORT", "1",
+           1); // otherwise a failed assertion would jump into the parent's tests
     fn(arg);
     fflush(NULL);
     _exit(EXIT_SUCCESS);

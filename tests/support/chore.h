@@ -1,5 +1,5 @@
-/* An operation that is polled by hand, without a runtime: what a task would do with it, by any
- * thread, one at a time. It stays where it is while it waits. */
+/* An operation that is polled by hand, without a runtime, by any thread, one at a time. It must not
+ * move while it waits. */
 #pragma once
 
 #include "support/support.h"
@@ -13,16 +13,16 @@ typedef struct chore {
     edo_atomic(uint32_t) wakes;
     edo__source *source;
     edo_op op;
-    uint32_t side; // EDO__SOURCE_READING or WRITING: what it claims
+    uint32_t side; // claimed side: EDO__SOURCE_READING or WRITING
     bool claimed;
     char byte;
 } chore;
 
 void chore_set(chore *self, edo__source *source, edo_op op);
 
-/* As the operations of streams and listeners do it. here: the driver of the worker that polls.
- * cancelled: by its task; the driver sees as well that the source was closed. */
+/* Polls as operations of streams and listeners do. here: the driver of the polling worker.
+ * cancelled: whether the task was cancelled. */
 edo_poll chore_poll(chore *self, edo_driver *here, bool cancelled);
 
-/* Returns: whether it was woken since the last time. */
+/* Returns: whether the operation was woken since the last call. */
 bool chore_take_wake(chore *self);

@@ -13,7 +13,7 @@ static bool is_main_thread(void)
     return gettid() == getpid();
 }
 
-/* Stands before cmocka's, which all its assertions call. */
+/* Replaces the function of cmocka that all its assertions call. */
 __attribute__((noreturn, visibility("default"))) void _fail(const char *const file, const int line)
 {
     fail_fn *next = (fail_fn *)dlsym(RTLD_NEXT, "_fail");

@@ -1,4 +1,4 @@
-/* An async function that is defined in another file than its callers. */
+/* An async function defined in another file than its callers. */
 #pragma once
 
 #include <edo/edo.h>

@@ -1,5 +1,5 @@
-/* EDO_TEST_SKIP=PATTERN leaves test functions out of a program, by their names; * and ? are as in
- * file names. cmake/EdoEmulated.cmake sets it. */
+/* EDO_TEST_SKIP=PATTERN skips test functions by their names; * and ? are as in file names.
+ * cmake/EdoEmulated.cmake sets it. */
 #include "support/support.h"
 
 #include <stdlib.h>

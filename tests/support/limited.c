@@ -11,9 +11,10 @@ typedef struct limited {
     edo_io io;
     edo_atomic(uint32_t) claims;
     edo_io *inner;
-    uint64_t left[EDO__SIDES]; // bytes; the claim of the side
-    edo_op ops[EDO__SIDES];    // on the inner stream, in flight while base.ops is set; the claim
-    char scrap[SCRAP];         // of drops; the claim of the read side
+    uint64_t left[EDO__SIDES]; // bytes; holder of the side's claim
+    edo_op ops
+        [EDO__SIDES];  // on the inner stream, in flight while base.ops is set; holder of the claim
+    char scrap[SCRAP]; // of drops; holder of the read side's claim
 } limited;
 
 static limited *limited_of(const edo_io *io)
@@ -21,7 +22,7 @@ static limited *limited_of(const edo_io *io)
     return (limited *)(uintptr_t)io;
 }
 
-/* Whole, or a part of its first buffer. */
+/* Begins the whole writev, or a part of its first buffer. */
 static edo_op begin_writev(limited *self, const edo_op *op)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices, *first = NULL;
@@ -47,7 +48,7 @@ static edo_op begin(limited *self, const edo_op *op)
     }
 }
 
-/* Returns: whether the step ends here, with its result. */
+/* Returns: whether the step ends here, with a result. */
 static bool ends_here(const edo_io *io, edo_op *op, const edo_cx *cx)
 {
     bool drops = edo__request_of(op) == EDO__POLL, reads = edo__side_of(op) == EDO__READ_SIDE;

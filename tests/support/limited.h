@@ -1,13 +1,13 @@
-/* A stream around another one, which moves a limited number of bytes in each direction: then the
- * input ends, and writes answer -EFBIG. */
+/* A stream around another one that moves a limited number of bytes in each direction. Beyond the
+ * limit, the input ends and writes answer -EFBIG. */
 #pragma once
 
 #include "support/support.h"
 
 #include <edo/io.h>
 
-/* The inner stream belongs to the new one, and ends with it. */
+/* Makes such a stream. The inner stream belongs to it, and ends with it. */
 edo_io *limited_open(edo_io *inner, uint64_t limit);
 
-/* The stream inside; NULL: it is none of this kind. */
+/* The inner stream; NULL for streams of other kinds. */
 edo_io *limited_inner(const edo_io *io);

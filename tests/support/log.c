@@ -10,7 +10,7 @@ enum { MAX_LINES = 256, LINE_SIZE = 512 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char lines[MAX_LINES][LINE_SIZE];
-static size_t count; // also of those that had no room
+static size_t count; // including lines without room
 
 static void collect(void *context, edo_log_level level, const char *line)
 {

@@ -1,7 +1,6 @@
-/* main() of the test programs that have none of their own.
+/* main() of test programs that do not define it.
  *
- * usage: PROGRAM [PATTERN]
- * PATTERN chooses tests by their names; * and ? are as in file names. */
+ * usage: PROGRAM [PATTERN] PATTERN selects tests by their names; * and ? are as in file names. */
 #include "support/cases.h"
 
 int main(int argc, char **argv)

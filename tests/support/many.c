@@ -17,20 +17,20 @@
 #include "support/streams.h"
 
 enum {
-    SPARE = 64,                                  // descriptors for all else
+    SPARE = 64,                                  // descriptors for other purposes
     MAX_CHUNK = 2048,                            // bytes of one exchange
-    CHAOS_CHUNK = 16,                            // ... where each is moved alone
+    CHAOS_CHUNK = 16,                            // ... with single bytes
     QUARANTINE = EDO_DEBUG ? 1 << 20 : 0,        // bytes of ended tasks, see task/handle.c
-    MAX_KEPT = 4 * EDO__SLAB_ALIGN + QUARANTINE, // the heap keeps a slab of each class of sizes
+    MAX_KEPT = 4 * EDO__SLAB_ALIGN + QUARANTINE, // the heap keeps a slab per size class
     LONGEST_REST = 20,                           // milliseconds between two exchanges
 };
 
 typedef struct echo_server {
     edo_listener *listener;
-    int done; // the child's end of it closes with the child
+    int done; // the child's end closes when the child ends
     unsigned accepted, ended, reset;
-    size_t kept;     // bytes that the connections left allocated
-    int64_t strange; // an error that is not the peer's doing, or 0
+    size_t kept;     // bytes still allocated after all connections
+    int64_t strange; // an error not caused by the peer, or 0
 } echo_server;
 
 /* ---- the server: examples/echo.c, with counts ---- */
@@ -112,7 +112,7 @@ edo_async(serve_many)
         edo_task_cancel(self->accepter);
         edo_await(rc, edo_join(self->accepter));
         assert_int_equal(rc, -ECANCELED);
-        edo_await(rc, edo_yield()); // for what a driver frees in its turn
+        edo_await(rc, edo_yield()); // the driver frees sources in its turn
         self->server->kept = test_allocator_live_bytes() - self->live;
         edo_listener_close(self->server->listener);
         edo_return(0);
@@ -154,7 +154,7 @@ static void fail_client(client_group *all, unsigned index, const char *what, int
         fprintf(stderr, "connection %u: %s: %s\n", index, what, edo_strerror(n));
 }
 
-/* Those that are to be reset end somewhere in the second half of the time. */
+/* Connections that are to be reset end in the second half of the time. */
 static int64_t end_of_client(struct client *self)
 {
     int64_t duration = self->all->many.duration;
@@ -237,7 +237,7 @@ edo_async(connect_all)
     }
 }
 
-/* In the child; its end closes the other end of `done`. */
+/* In the child; when it ends, its end of `done` closes. */
 static void run_clients(void *arg)
 {
     client_group *all = arg;
@@ -289,7 +289,7 @@ static void check_counts(const echo_server *server, unsigned connections)
     assert_in_range(server->kept, 0, MAX_KEPT);
 }
 
-/* test_seed() is asked here, so that the child has the same. */
+/* test_seed() is called before the fork, so that the child has the same seed. */
 void run_many(many_options options)
 {
     edo_runtime *runtime;

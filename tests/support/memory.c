@@ -8,10 +8,10 @@
 #include "task/wait_list.h"
 
 typedef struct direction {
-    char *bytes; // the oldest first; `capacity` of them at most
+    char *bytes; // oldest first; at most `capacity`
     size_t count, capacity;
-    bool ended, gone;                // its writer will write no more; its reader has closed
-    edo__wait_list readers, writers; // one operation each, as sides are claimed
+    bool ended, gone;                // the writer has ended; the reader has closed
+    edo__wait_list readers, writers; // at most one operation each, because sides are claimed
 } direction;
 
 typedef struct end {
@@ -21,10 +21,10 @@ typedef struct end {
     direction *in, *out;
 } end;
 
-/* The lock guards all but the claims. */
+/* The lock guards everything except the claims. */
 typedef struct memory_pipe {
     edo__lock lock;
-    unsigned refs; // ends that were not released
+    unsigned refs; // ends in use
     direction directions[2];
     end ends[2];
 } memory_pipe;
@@ -117,7 +117,7 @@ static void hang_up(edo_io *io)
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&self->pipe->lock);
     self->out->ended = self->in->gone = true;
-    for (unsigned i = 0; i < 2; i++) { // its own operations, and those of the peer
+    for (unsigned i = 0; i < 2; i++) { // operations of this end and of the peer
         edo__wait_wake_all(&self->pipe->directions[i].readers, &wakes);
         edo__wait_wake_all(&self->pipe->directions[i].writers, &wakes);
     }
@@ -163,7 +163,7 @@ int memory_pipe_open(size_t capacity, edo_io *ret_ends[2])
     return 0;
 }
 
-/* ---- for a peer that is no task ---- */
+/* ---- for a peer without a task ---- */
 
 static size_t move(end *self, const void *data, void *buffer, size_t size)
 {

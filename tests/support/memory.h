@@ -1,7 +1,7 @@
 /* A pipe in memory, a kind of stream without a descriptor: bytes written to one end are read at the
  * other, in both directions. A direction holds `capacity` bytes; a writer waits for room, a reader
- * for bytes. The end of one side, by a shutdown or a close, wakes the other: it reads what is left
- * and then 0; its writes answer -EPIPE once the reader has closed. */
+ * for bytes. A shutdown or close of one end wakes the other, which reads the remaining bytes and
+ * then 0; its writes answer -EPIPE once the reader has closed. */
 #pragma once
 
 #include "support/support.h"
@@ -11,7 +11,7 @@
 /* Returns: 0; -ENOMEM. */
 int memory_pipe_open(size_t capacity, edo_io *ret_ends[2]);
 
-/* Without waiting, for tests that play the peer. Returns: bytes moved, perhaps none. */
+/* Moves bytes without waiting, for tests that play the peer. Returns: bytes moved, perhaps 0. */
 size_t memory_put(const edo_io *end, const void *data, size_t size);
 size_t memory_take(const edo_io *end, void *buffer, size_t size);
 

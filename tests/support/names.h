@@ -1,28 +1,28 @@
-/* Names for tests: while they are installed, look-ups ask here instead of the system. */
+/* Names for tests: while installed, they replace the system's look-ups. */
 #pragma once
 
 #include "support/streams.h"
 #include "sys/sockets.h"
 
-/* Nobody is known at first. */
+/* Installs an empty list of names. */
 void names_install(void);
 
-/* Waits for no look-up that is still held. */
+/* Removes the list; does not wait for held look-ups. */
 void names_remove(void);
 
-/* One more address of a host, which is told whatever the service. */
+/* Adds an address of a host, for any service. */
 void names_add(const char *host, const char *address);
 
-/* From now on every look-up fails; 0: no more. */
+/* Has every further look-up fail with an error; 0 ends that. */
 void names_fail(int error);
 
-/* From now on look-ups wait until names_release(). */
+/* Has further look-ups wait until names_release(). */
 void names_hold(void);
 void names_release(void);
 
-bool names_are_held(unsigned count); // at least so many
+bool names_are_held(unsigned count); // whether at least `count` are held
 
-/* Waits until so many are held; the task must not end meanwhile. */
+/* Waits until `count` look-ups are held; the task must not end meanwhile. */
 #define names_await_held(task, count)                                                              \
     do {                                                                                           \
         int held_;                                                                                 \
@@ -32,7 +32,7 @@ bool names_are_held(unsigned count); // at least so many
         assert_true(names_are_held(count));                                                        \
     } while (0)
 
-/* Look-ups that have begun since the installation, and what the last one was asked. */
+/* Number of look-ups since the installation, and the arguments of the last. */
 unsigned names_calls(void);
 const char *names_last_host(void);
 const char *names_last_service(void);
@@ -41,7 +41,7 @@ edo__family names_last_family(void);
 /* The runtime's pool for look-ups. */
 edo_pool *names_pool(void);
 
-/* Waits until none of its threads is inside of a look-up. */
+/* Waits until no thread of the pool is inside a look-up. */
 #define names_settle()                                                                             \
     do {                                                                                           \
         int settled_;                                                                              \
@@ -51,6 +51,6 @@ edo_pool *names_pool(void);
     } while (0)
 unsigned names_running(void);
 
-/* The same, while the task that looks up is not polled: its look-up has ended, and it has not seen
- * it. */
+/* The same, while the waiting task is not polled: its look-up has ended, but the task has not seen
+ * the result. */
 void names_await_end(void);

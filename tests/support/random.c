@@ -1,4 +1,4 @@
-/* Reproducible chance, and bytes that tell their place. */
+/* Reproducible random numbers, and bytes that identify their position. */
 #include "support/support.h"
 
 #include <pthread.h>

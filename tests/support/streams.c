@@ -18,8 +18,8 @@ static void set_nonblocking(int fd)
     assert_return_code(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), errno);
 }
 
-/* What the kernel starts with, but fixed: left alone it grows when bytes come slowly, and then a
- * writer that is to wait need not. The kernel doubles the number. */
+/* Fixes the buffer at its initial size. Otherwise the kernel would grow it when bytes come slowly,
+ * and a writer that is to wait would not. The kernel doubles the number. */
 static void fix_receive_buffer(int fd)
 {
     int half = 64 << 10;
@@ -80,7 +80,7 @@ void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
         open_descriptors_as(kind, ret_reader, ret_writer);
         return;
     }
-    if (kind == LIMITED_STREAM && !driver_is("chaos")) // which takes long to move bulk
+    if (kind == LIMITED_STREAM && !driver_is("chaos")) // chaos takes long to move many bytes
         open_descriptors_as(UNIX_STREAM, &ends[0], &ends[1]);
     else
         assert_int_equal(memory_pipe_open(MEMORY_SIZE, ends), 0);
@@ -230,7 +230,7 @@ size_t fd_fill(int fd)
 {
     static const char zeros[4096];
     size_t total = 0;
-    for (size_t size = sizeof zeros; size; size /= 2) { // the last bytes fit only one by one
+    for (size_t size = sizeof zeros; size; size /= 2) { // the last free bytes take single writes
         ssize_t n;
         while ((n = write(fd, zeros, size)) > 0)
             total += (size_t)n;

@@ -1,4 +1,4 @@
-/* Streams for tests, and what lies at their other end. */
+/* Streams for tests, and their peers. */
 #pragma once
 
 #include "support/support.h"
@@ -6,13 +6,13 @@
 #include <edo/edo.h>
 #include <edo/test.h>
 
-/* The first ones are descriptors; what comes then is not: a pipe in memory, and a limit around a
- * socket that is not reached. */
+/* The first kinds are descriptors. The last two are not: a pipe in memory, and a socket with a
+ * limit that is never reached. */
 typedef enum stream_kind {
     UNIX_STREAM,
     TCP_STREAM,
     PIPE_STREAM,
-    STREAM_KINDS, // that are descriptors
+    STREAM_KINDS, // number of kinds that are descriptors
     MEMORY_STREAM = STREAM_KINDS,
     LIMITED_STREAM,
     ALL_STREAM_KINDS
@@ -24,33 +24,33 @@ void open_pair(stream_kind kind, int fds[2]);
 /* The same as streams. */
 void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer);
 
-/* A stream, and its peer: a bare descriptor, or for a pipe in memory a number that peer functions
- * know. For PIPE_STREAM the stream reads. */
+/* Opens a stream and its peer: a descriptor, or for a pipe in memory a number for the peer
+ * functions. With PIPE_STREAM the stream reads. */
 edo_io *open_stream(stream_kind kind, int *ret_peer);
 
 /* As fd_write_all(). */
 void peer_write_all(int peer, const void *data, size_t size);
 void peer_close(int peer);
 
-/* Wraps a descriptor; it must work. */
+/* Wraps a descriptor, which must succeed. */
 edo_io *wrap(int fd);
 
-/* Moves all of it through a descriptor, waiting for it: for what is certain to be possible. */
+/* Moves all bytes through a descriptor, waiting as needed; the peer must make this possible. */
 void fd_write_all(int fd, const void *data, size_t size);
 void fd_read_all(int fd, void *buffer, size_t size);
 
-/* Reads until the end of the input. Returns: how many bytes there were. */
+/* Reads until the end of the input. Returns: the number of bytes. */
 size_t fd_read_to_end(int fd);
 
-/* Fills the write side until it would block. Returns: how many bytes that took. */
+/* Fills the write side until it would block. Returns: the number of bytes. */
 size_t fd_fill(int fd);
 
-/* Makes the buffer of what is sent, or of a pipe, as small as the system lets it be. Not that of
- * what TCP receives: with a tiny window it waits for timers. */
+/* Makes the send buffer, or that of a pipe, as small as the system allows. Not TCP's receive
+ * buffer: with a tiny window TCP waits for timers. */
 void shrink_buffer(int fd);
 
-/* The same for streams of all kinds, without the library's operations. A pipe in memory is small as
- * it is. */
+/* The same for streams of all kinds, without operations of the library. A pipe in memory is always
+ * small. */
 void stream_read_all(edo_io *io, void *buffer, size_t size);
 size_t stream_read_to_end(edo_io *io);
 size_t stream_fill(edo_io *io);
@@ -58,17 +58,17 @@ void shrink_stream(edo_io *io);
 
 bool fd_is_open(int fd);
 
-/* Plain clients of a listener at an IPv4 address. connect() succeeds as soon as there is room in its
- * queue. */
+/* Plain clients of a listener on an IPv4 address. connect() succeeds as soon as the listener's
+ * queue has room. */
 int open_client(void);
 void connect_client(int client, const edo_listener *listener);
-int connect_plainly(const edo_listener *listener); // both
+int connect_plainly(const edo_listener *listener); // opens and connects
 
 /* Whether the runtime of this thread has that driver. */
 bool driver_is(const char *name);
 
-/* More than any buffers between two ends hold by default, but not so much that it takes long with
- * this driver, which may move single bytes. */
+/* More bytes than all buffers between two ends hold by default; fewer with a driver that moves
+ * single bytes. */
 size_t bulk_size(void);
 
 /* Runs one operation, for a task of its own: edo_spawn(&task, run_op, .op = edo_read(...)). The
@@ -79,8 +79,8 @@ struct run_op {
 };
 edo_declare_async(run_op);
 
-/* Reads until size bytes are there or the input ends, in as many reads as it takes.
- * Result: how many, or the error. */
+/* Reads until `size` bytes have arrived or the input ends, in any number of reads. Result: the
+ * number of bytes, or the error. */
 struct collect {
     edo_frame();
     edo_args(edo_io *io; void *buffer; size_t size;);
@@ -88,7 +88,7 @@ struct collect {
 };
 edo_declare_async(collect);
 
-/* In an async body, under the test clock: goes on when all others wait. */
+/* In an async body, under the test clock: goes on when all other tasks wait. */
 #define settle()                                                                                   \
     do {                                                                                           \
         int settled_;                                                                              \

@@ -69,7 +69,7 @@ static struct sockaddr_storage loopback(int family, socklen_t *ret_size)
     return address;
 }
 
-/* Returns: a socket bound to a port of the system's choice, or -1. */
+/* Returns: a socket bound to a port that the system chose, or -1. */
 static int bind_loopback(int family)
 {
     socklen_t size;
@@ -87,7 +87,8 @@ int reserve_port(int family, uint16_t *ret_port)
     int fd = bind_loopback(family);
     assert_return_code(fd, errno);
     assert_return_code(getsockname(fd, (struct sockaddr *)&address, &size), errno);
-    *ret_port = ntohs(((struct sockaddr_in *)&address)->sin_port); // at the same place in both
+    *ret_port = ntohs(
+        ((struct sockaddr_in *)&address)->sin_port); // at the same offset for both families
     return fd;
 }
 

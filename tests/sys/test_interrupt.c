@@ -1,5 +1,5 @@
 /* edo-test: once */
-/* Functions that another thread is made to run in a signal handler: there or nowhere, and not once
+/* Calls on another thread, in a signal handler: made on that thread or not at all, and never after
  * the request has ended, however late the signal comes. */
 #include "runtime/fixture.h"
 
@@ -39,7 +39,7 @@ static void *spin(void *number)
     return NULL;
 }
 
-/* Every other request has no patience, so its signal comes late. */
+/* Every second request has an expired deadline, so its signal comes late. */
 clean_test(call_is_there_or_nowhere)
 {
     static request requests[REQUESTS];
@@ -63,7 +63,7 @@ clean_test(call_is_there_or_nowhere)
         edo__sys_thread_join(world.targets[i]);
 }
 
-/* Does not take the signal until it is told to. */
+/* Blocks the signal until it is released. */
 typedef struct deaf {
     request request;
     edo_atomic(uint32_t) number;
@@ -101,7 +101,7 @@ static void *ask_deaf(void *arg)
 static void ask_in_child(void *number)
 {
     int rc = edo__sys_interrupt(*(uint32_t *)number, note_call, NULL, 0);
-    assert_int_equal(rc, -ESRCH); // the thread is the parent's
+    assert_int_equal(rc, -ESRCH); // a thread of the parent
 }
 
 clean_test(fork_amid_a_request)

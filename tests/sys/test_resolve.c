@@ -1,4 +1,4 @@
-/* edo-test: once. What getaddrinfo() tells becomes an array or an errno; and the hosts file. */
+/* edo-test: once. Results of getaddrinfo() as an array or an errno; and the hosts file. */
 #include "support/support.h"
 
 #include <dlfcn.h>
@@ -46,7 +46,7 @@ test(localhost)
     drop(addresses, count);
 }
 
-/* No socket type is left open, so nothing comes twice. */
+/* The socket type is fixed, so each address comes once. */
 test(numbers)
 {
     edo__address *addresses;
@@ -61,7 +61,7 @@ test(numbers)
     drop(addresses, 1);
 }
 
-/* ---- answers made up: this program's getaddrinfo() comes before the C library's ---- */
+/* ---- made-up answers: this program's getaddrinfo() replaces the C library's ---- */
 
 static struct answer {
     int error, system_error;
@@ -137,7 +137,7 @@ static struct sockaddr_un local = { .sun_family = AF_UNIX };
         .ai_addr = (struct sockaddr *)&(address), .ai_addrlen = sizeof(address), .ai_next = (rest) \
     }
 
-/* Families that nobody asked for are passed over, whatever a module of the C library invents. */
+/* Families other than IPv4 and IPv6 are skipped, whatever a module of the C library answers. */
 test(families)
 {
     edo__address *addresses = NULL;

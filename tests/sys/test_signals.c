@@ -1,6 +1,6 @@
 /* edo-test: once */
-/* The dispatcher of signals: who is called, what becomes of the earlier handler, the child of a
- * fork, and subscribers that leave while handlers run. */
+/* The dispatcher of signals: calls of subscribers and of the earlier handler, the child of a fork,
+ * and subscribers that leave while handlers run. */
 #include "runtime/fixture.h"
 
 #include <sched.h>
@@ -102,7 +102,7 @@ test(earlier_handler_has_its_arguments)
     set_handler(SIGQUIT, SIG_DFL);
 }
 
-/* A handler that the program has set meanwhile is the program's. */
+/* A handler that the program has set meanwhile stays. */
 test(later_handler_stays)
 {
     listener l;

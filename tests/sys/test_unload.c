@@ -1,5 +1,5 @@
-/* edo-test: once. The shared library, loaded by a program at run time, used and closed. What it has
- * left with the process, a handler of signals and the end of a thread, must still be there. */
+/* edo-test: once. The shared library, loaded by a program at run time, used and closed. Its signal
+ * handler and its thread destructor remain in the process, so its code must stay mapped. */
 #include "support/support.h"
 
 #include <dlfcn.h>
@@ -15,7 +15,7 @@
 
 static void *library;
 
-/* A function of the library that was loaded, not of the one that this program is linked with. */
+/* A function of the loaded library, not of the one linked with this program. */
 #define loaded(name) ((__typeof__(&name))find(#name))
 
 static void *find(const char *name)
@@ -68,7 +68,7 @@ test(thread_ends_after_close)
     expect_success_in_child(close_before_thread_ends, NULL);
 }
 
-/* ---- the handler that asks a running thread for its task ---- */
+/* ---- the handler that reports the task of a running thread ---- */
 
 static sem_t entered, let_go;
 
@@ -124,6 +124,6 @@ int main(void)
     char path[4096];
     const char *build = getenv("EDO_BIN_DIR");
     snprintf(path, sizeof path, "%s/libedo.so", build ? build : "");
-    if (!build || access(path, R_OK) < 0) return 77; // it was not built
+    if (!build || access(path, R_OK) < 0) return 77; // the library was not built
     return run_all_tests();
 }

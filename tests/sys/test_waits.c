@@ -1,5 +1,5 @@
-/* edo-test: once. Waits that fail: the call is denied, or its descriptor is gone. What cannot be made
- * good ends the process with a line, instead of spinning or sleeping for ever. */
+/* edo-test: once. Waits that fail: the call is denied, or its descriptor is closed. A permanent
+ * failure ends the process with one line, instead of spinning or sleeping for ever. */
 #include "runtime/fixture.h"
 
 #include <edo/features.h>
@@ -12,7 +12,7 @@
 #include "support/refusal.h"
 #include "support/streams.h"
 
-enum { LIMIT = 60 }; // seconds, for what would hang
+enum { LIMIT = 60 }; // seconds until a hang is a failure
 
 static char epoll_name[] = "epoll", io_uring_name[] = "io_uring";
 
@@ -130,7 +130,7 @@ test(descriptors_closed_by_task)
     expect_abort(close_all_in_task, epoll_name, "edo: epoll_wait: .*can no longer wait");
 }
 
-/* The worker sleeps, and would not hear of the task. */
+/* The worker sleeps, and could not be woken for a task. */
 static void close_all_beside_worker(void *driver)
 {
     edo_runtime *runtime;

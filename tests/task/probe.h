@@ -1,5 +1,5 @@
-/* What the tests of futures and tasks share: a future whose end the test decides, and functions
- * that wait at it. */
+/* Helpers for tests of futures and tasks: a future that the test ends, and functions that wait for
+ * it. */
 #pragma once
 
 #include "support/support.h"
@@ -12,10 +12,10 @@
 
 #include "base/lock.h"
 
-/* ---- the others run ---- */
+/* ---- letting other tasks run ---- */
 
-/* Comes back when all other tasks wait. With several workers that is when a test clock goes
- * on, by a nanosecond. */
+/* Ready when all other tasks wait: with several workers, when a test clock advances by a
+ * nanosecond. */
 static inline edo_op settle(void)
 {
     return test_workers() > 1 ? edo_sleep(1) : edo_yield();
@@ -26,11 +26,11 @@ static inline edo_op settle(void)
 typedef struct gate {
     edo_future base;
     edo__lock lock;
-    edo_wakeable *waker; // of the last poll that left it waiting
-    int64_t value;       // what it answers once it is open
+    edo_wakeable *waker; // waker of the last pending poll
+    int64_t value;       // result once the gate is open
     bool is_open;
-    bool is_stubborn; // like a kernel that owns the buffer: a cancellation does not end it
-    edo_fate fate;    // that its last poll saw
+    bool is_stubborn; // like an operation whose buffer the kernel owns: not ended by a cancellation
+    edo_fate fate;    // fate in the last poll
     unsigned polls;
 } gate;
 
@@ -45,7 +45,7 @@ static inline edo_poll gate_poll(edo_future *future, edo_cx *cx)
     bool ready = !waits && edo_cx_charge(cx);
     if (ready) {
         future->result = g->is_open ? g->value : -ECANCELED;
-        g->waker = NULL; // the task may end now
+        g->waker = NULL; // the waker may become invalid now
     }
     edo__lock_give(&g->lock);
     return ready ? EDO_READY : EDO_PENDING;
@@ -53,7 +53,7 @@ static inline edo_poll gate_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops gate_ops = { .name = "gate", .poll = gate_poll };
 
-/* Its kernel owns the buffer from the start: so it is polled also when it is cancelled before. */
+/* An OWNER, which is polled even if it is cancelled before its first poll. */
 static const edo_future_ops stubborn_gate_ops = { .name = "gate",
                                                   .poll = gate_poll,
                                                   .kind = EDO_KIND_OWNER };
@@ -110,7 +110,7 @@ static inline struct receive receive_make(int *messages)
 
 /* ---- functions that wait at gates ---- */
 
-/* Opens a gate when others have run so many times. */
+/* Opens a gate after a number of yields. */
 struct opener {
     edo_frame();
     edo_args(struct gate *gate; int64_t value; int after;);
@@ -127,7 +127,7 @@ edo_async(opener)
     }
 }
 
-/* Waits at a gate, and answers what it answered. */
+/* Waits at a gate, and answers the gate's result. */
 struct passer {
     edo_frame();
     edo_args(struct gate *gate; unsigned *ended;);
@@ -143,7 +143,7 @@ edo_async(passer)
     }
 }
 
-/* Waits at a gate, then cleans up behind a shield, which waits at another. */
+/* Waits at a gate, then cleans up behind a shield, waiting at another gate. */
 struct cleaner {
     edo_frame();
     edo_args(struct gate *work, *cleanup; unsigned *ended;);
@@ -182,8 +182,8 @@ edo_async(member)
 
 /* ---- tests that count polls ---- */
 
-/* Runs it on a runtime with the test clock and no limit of time for a poll, which a machine that is
- * busy elsewhere would reach. */
+/* Runs a test with the test clock and without a time slice, which a poll could exceed on a busy
+ * machine. */
 #define run_unhurried(fn) run_site_unhurried(edo__site_of(fn))
 
 static inline void run_site_unhurried(const edo_site *site)

@@ -29,7 +29,7 @@ async_test(each_result_stands_in_its_future, struct gate a, b, c;)
         assert_int_equal(edo_go(opener, .gate = &self->a, .value = 1, .after = 2), 0);
         edo_all(&self->a.base, &self->b.base, &self->c.base);
         assert_int_equal(self->a.base.result, 1);
-        assert_int_equal(self->b.base.result, -EIO); // a failure stops nobody
+        assert_int_equal(self->b.base.result, -EIO); // a failure does not stop the others
         assert_int_equal(self->c.base.result, 3);
         edo_return(0);
     }
@@ -134,7 +134,7 @@ async_test(the_first_failure_cancels_the_rest, struct gate a, b, c; int round;)
             self->b = gate_make();
             self->c = gate_make();
             if (self->round == 0)
-                gate_open(&self->b, -EIO); // before the first pass: c is new, a was polled
+                gate_open(&self->b, -EIO); // in the first pass: a was polled, c is still new
             else
                 assert_int_equal(edo_go(opener, .gate = &self->b, .value = -EIO, .after = 1), 0);
             edo_try_all(rc, &self->a.base, &self->b.base, &self->c.base);
@@ -148,7 +148,7 @@ async_test(the_first_failure_cancels_the_rest, struct gate a, b, c; int round;)
     }
 }
 
-/* Those that came to their ends before, and those that fail after. */
+/* One child ends before the first failure, another fails after it. */
 async_test(the_first_failure_is_told, struct gate good, bad, worse;)
 {
     edo_body {
@@ -207,7 +207,7 @@ async_test(functions_that_have_not_begun_run_as_cancelled,
     }
 }
 
-/* What has not been polled when one fails is polled as cancelled, and does nothing any more. */
+/* A child that was not polled before the failure is polled as cancelled, and has no effect. */
 async_test(behind_a_failure_nothing_begins, struct gate bad; struct receive receive; int messages;)
 {
     edo_body {
@@ -251,7 +251,7 @@ async_test(cancelled_from_outside_try_all_answers_so, struct gate a, b; struct t
     }
 }
 
-/* The result is kept in the frame while it waits; a later one begins afresh. */
+/* The failure is stored in the frame; a later edo_try_all() begins without one. */
 async_test(a_failure_of_one_is_not_that_of_the_next, struct gate a, b;)
 {
     edo_body {

@@ -1,4 +1,4 @@
-/* Rule 9: what edo_any keeps goes on. */
+/* Rule 9: futures kept by edo_any() go on. */
 #include "task/probe.h"
 
 /* ---- the first ---- */
@@ -43,7 +43,7 @@ async_test(those_that_are_ready_together_have_all_ended, struct gate a, b;)
     }
 }
 
-/* ---- it goes on ---- */
+/* ---- kept futures go on ---- */
 
 async_test(what_is_kept_ends_while_its_function_waits_elsewhere,
     edo_callees(struct passer passer;)
@@ -70,8 +70,8 @@ async_test(what_is_kept_ends_while_its_function_waits_elsewhere,
     }
 }
 
-/* The one that is kept is ready when the other becomes so, once the function waits: so it has had
- * its turn when the function goes on. */
+/* Two gates open while the function waits for one of them. The kept one is polled first, so it has
+ * ended when the function goes on. */
 struct opens_both {
     edo_frame();
     edo_args(struct gate *a, *b;);
@@ -105,7 +105,7 @@ async_test(what_is_kept_is_polled_first, struct gate first, kept, awaited;)
     }
 }
 
-/* Each has a deadline of another kind, all before that of what the function waits for. */
+/* Kept futures with deadlines of several kinds, all before that of the awaited one. */
 struct limited_sleeper {
     edo_frame();
     edo_args(int64_t limit; int64_t *ended_at;);
@@ -168,7 +168,7 @@ async_test(a_loop_keeps_a_branch_with_a_limit,
     }
 }
 
-/* ---- taking it back ---- */
+/* ---- awaiting a kept future ---- */
 
 async_test(what_is_kept_may_be_awaited_again, struct gate first, a, b, c; int64_t start;)
 {
@@ -180,7 +180,7 @@ async_test(what_is_kept_may_be_awaited_again, struct gate first, a, b, c; int64_
         self->c = gate_make();
         edo_any(result, &self->first.base, &self->a.base, &self->b.base, &self->c.base);
         assert_int_equal(edo_go(opener, .gate = &self->b, .value = 2, .after = 1), 0);
-        edo_await_on(result, &self->b.base); // from the midst of the list
+        edo_await_on(result, &self->b.base); // from the middle of the list
         assert_int_equal(result, 2);
         edo_await_on(result, &self->b.base); // no longer kept
         assert_int_equal(result, 2);
@@ -292,7 +292,7 @@ edo_async(keeps_and_waits)
     }
 }
 
-/* ---- what is kept is written over, copied or moved ---- */
+/* ---- kept futures that are overwritten, copied or moved ---- */
 
 enum harm {
     ANEW,
@@ -376,7 +376,7 @@ async_test(what_is_kept_sees_the_cancellation, struct gate kept; struct keeps_an
     }
 }
 
-/* What was polled before the shield is not covered, also when it is kept. */
+/* A kept future that was polled before the shield is not covered. */
 async_test(a_shield_does_not_cover_what_is_kept, struct gate kept; struct keeps_and_waits child;)
 {
     edo_body {
@@ -463,7 +463,7 @@ async_test(what_is_kept_has_ended_when_its_function_has,
                  .ended = &self->ended);
         assert_int_equal(edo_go(opener, .gate = &self->cleanup, .after = 4), 0);
         edo_call(result, returns_early, .a = &self->kept.base, .b = &self->cleaner.base);
-        assert_int_equal(result, 77); // what it returned, although it took a while longer
+        assert_int_equal(result, 77); // the function's result, although it ended later
         assert_int_equal(self->ended, 1);
         assert_int_equal(self->kept.base.result, -ECANCELED);
         assert_int_equal(self->cleaner.base.result, -ECANCELED);
@@ -487,7 +487,7 @@ async_test(an_abort_ends_what_a_returned_function_keeps,
         edo_init(&self->child, returns_early, .a = &self->kept.base, .b = &self->cleaner.base);
         assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
         assert_int_equal(self->child.base.state, EDO_ENDING);
-        edo_cancel(&self->child.base); // known: it has been cancelled by the return
+        edo_cancel(&self->child.base); // no effect: already cancelled by the return
         assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
         edo_abort(&self->child.base);
         assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_READY);

@@ -1,4 +1,4 @@
-/* edo_all_of and its like: as many as an array has, of frames or of operations. */
+/* edo_all_of() and its variants: arrays of frames or operations. */
 #include "task/probe.h"
 
 #include <stdlib.h>
@@ -68,7 +68,7 @@ async_test(the_first_of_an_array_wins, edo_op sleeps[MANY]; int first;)
     }
 }
 
-/* Each round hands over what is left: the winner's place is taken by the last. */
+/* Each round waits for the remaining ones: the last replaces the winner. */
 async_test(any_of_an_array_keeps_the_rest, edo_op sleeps[4]; int64_t start; int round;)
 {
     edo_body {

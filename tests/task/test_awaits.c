@@ -1,5 +1,5 @@
-/* Rule 4: awaits work anywhere in a body, and go on where they waited. Every await here waits
- * at least once, so each is a way out of the body and back. */
+/* Rule 4: awaits work anywhere in a body, and resume where they waited. Every await here is pending
+ * at least once, so the body is left and entered again there. */
 #include "support/far.h"
 #include "task/probe.h"
 
@@ -73,7 +73,7 @@ async_test(an_await_stands_in_a_switch, edo_callees(struct in_a_switch in_a_swit
     }
 }
 
-/* A switch that jumps into the midst of a loop (Duff's device). */
+/* A switch that jumps into the middle of a loop (Duff's device). */
 async_test(a_switch_jumps_into_a_loop_of_awaits, edo_callees(struct give give;) int left, sum;)
 {
     edo_body {
@@ -223,7 +223,7 @@ async_test(results_go_to_any_place,
     }
 }
 
-/* Several calls of the same function at once have a body, but not a place in it, in common. */
+/* Several calls of one function at once: each has its own place in the body. */
 async_test(each_frame_has_its_own_place_in_the_body, struct in_a_switch calls[4]; int i;)
 {
     edo_body {

@@ -1,4 +1,4 @@
-/* Recursion with boxed frames, and what holds when there is no memory for one. */
+/* Recursion with boxed frames, and boxed calls without memory. */
 #include "task/probe.h"
 
 #include <unistd.h>
@@ -163,14 +163,14 @@ static void discard(void *context, const char *line)
     (void)line;
 }
 
-static bool was_dumped; // at the deepest
+static bool was_dumped; // at the greatest depth
 
 struct sink {
     edo_frame();
     edo_args(int depth;);
 };
 
-/* At its deepest it is looked at by a dump, whose handler runs on the rest of the stack. */
+/* At the greatest depth a dump inspects the task; its handler runs on the rest of the stack. */
 edo_async(sink)
 {
     edo_body {
@@ -204,7 +204,7 @@ test(recursion_ends_with_the_stack)
     edo_config small = { .workers = 1, .max_spare = -1, .stack_size = 128 << 10 };
     edo_config workers = { .workers = 1, .max_spare = -1 };
     expect_success_in_child(sink_for_ever, &small);
-#ifndef __SANITIZE_THREAD__ // which has a stack of its own for the names of functions, and less of it
+#ifndef __SANITIZE_THREAD__ // ThreadSanitizer's own stack of function names is smaller
     expect_success_in_child(sink_for_ever, &current);
     expect_success_in_child(sink_for_ever, &workers);
 #else

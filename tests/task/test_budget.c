@@ -1,5 +1,5 @@
-/* Rule 7, fairness: a task ends so many operations in one poll, or so many as fit into its slice of
- * time; then others run. */
+/* Rule 7, fairness: one poll ends at most a budget of operations, or as many as fit into the time
+ * slice; then other tasks run. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -66,7 +66,7 @@ edo_async(busy)
     }
 }
 
-/* Runs once per round of the queue, and sees how far the busy one has come. */
+/* Runs once per round of the queue, and reads the progress of the busy task. */
 struct watcher {
     edo_frame();
     edo_args(const unsigned *count; unsigned limit; unsigned *ret_most;);
@@ -148,7 +148,7 @@ test(each_operation_uses_one_unit)
         unsigned most = most_in_a_poll(
             &(edo_config){ .budget = BUDGET, .time_slice = EDO_NEVER, .test_clock = true }, kind);
         if (kind == READ)
-            assert_in_range(most, 1, BUDGET); // the driver may have it wait
+            assert_in_range(most, 1, BUDGET); // the driver may delay operations
         else
             assert_int_equal(most, kind == CANCELLED_SLEEP ? BUDGET + OVERDRAFT : BUDGET);
     }
@@ -178,7 +178,7 @@ struct charges {
     bool refused;
 };
 
-/* Greedy, but it asks. */
+/* Always ready, but charges the budget. */
 static edo_poll charges_poll(edo_future *future, edo_cx *cx)
 {
     struct charges *charges = (struct charges *)(void *)future;
@@ -189,7 +189,7 @@ static edo_poll charges_poll(edo_future *future, edo_cx *cx)
     while (edo_cx_charge(cx))
         charges->charged++;
     charges->refused = true;
-    return EDO_PENDING; // to be polled again is the runtime's matter
+    return EDO_PENDING; // the runtime requeues the task
 }
 
 static const edo_future_ops charges_ops = { .name = "charges", .poll = charges_poll };
@@ -219,7 +219,7 @@ test(charging_ends_with_the_budget_and_the_task_is_queued)
 
 /* ---- the slice of time ---- */
 
-enum { SLICE_CHECKS = 16 }; // operations between two looks at the clock
+enum { SLICE_CHECKS = 16 }; // operations between two reads of the clock
 
 enum { SLICE = 200000 }; // nanoseconds
 
@@ -276,7 +276,8 @@ edo_async(watch_slice)
 
 static const edo_config short_slices = { .budget = 1024, .time_slice = SLICE };
 
-/* The first look begins the slice, the second finds it used up; it has budget for all. */
+/* The first read of the clock begins the slice, the second finds it used up; the budget is not used
+ * up. */
 current_thread_only("a watcher takes turns with the busy task, and no helper comes")
 test(slow_operations_end_with_the_slice)
 {
@@ -321,7 +322,7 @@ test(behind_a_spent_slice_the_runtime_looks_at_its_timers)
 
 /* ---- limits ---- */
 
-enum { INTERVAL = 61 }; // polls between two looks at the clock, by default
+enum { INTERVAL = 61 }; // polls per turn, by default
 
 /* Always ready: only the limit ends it. */
 struct busy_until_cancelled {
@@ -355,7 +356,7 @@ edo_async(limits_it)
     }
 }
 
-/* On several workers it may be busy any number of times until the limit is asked for. */
+/* On several workers the busy task may run any number of times before the limit is checked. */
 struct limits_a_busy_one {
     edo_frame();
     edo_args();
@@ -463,7 +464,7 @@ async_test(to_yield_is_to_go_behind_the_others, edo_scope scope; char log[32];)
     }
 }
 
-/* Polled again in the same poll of its task, as a combinator may, it still waits. */
+/* A yield that is polled twice in one poll of its task, as a combinator may do, still waits. */
 async_test(a_yield_waits_for_another_poll_of_its_task, edo_op yield;)
 {
     edo_body {
@@ -476,7 +477,7 @@ async_test(a_yield_waits_for_another_poll_of_its_task, edo_op yield;)
     }
 }
 
-/* ---- the rest of the world ---- */
+/* ---- events from outside ---- */
 
 struct spins {
     edo_frame();
@@ -568,7 +569,7 @@ edo_async(reads_beside_spinners)
             edo_scope_spawn(&self->scope, reads_one, .io = self->io, .stop = &self->stop), 0);
         assert_int_equal(edo_scope_spawn(&self->scope, spins, .stop = &self->stop), 0);
         edo_await(rc, edo_yield());
-        edo_await(rc, edo_yield()); // now it waits
+        edo_await(rc, edo_yield()); // the read waits now
         assert_int_equal(write(self->fd, "x", 1), 1);
         edo_await(rc, edo_scope_join(&self->scope));
         edo_return(rc);

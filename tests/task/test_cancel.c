@@ -1,6 +1,6 @@
-/* Rule 5, cancellation: what leaves and functions answer, that it is sticky, that functions always
- * run, and that clean-up is done wherever it comes. Shields, limits and selects have files of their
- * own. */
+/* Rule 5, cancellation: the answers of leaves and functions; it is sticky; functions always run;
+ * clean-up runs at whatever point the cancellation comes. Shields, limits and selects have their
+ * own files. */
 #include "task/probe.h"
 
 /* ---- leaves ---- */
@@ -25,7 +25,7 @@ async_test(a_waiting_leaf_answers_that_it_was_cancelled,
         assert_int_equal(self->yield.base.result, -ECANCELED);
         assert_int_equal(self->join.base.result, -ECANCELED);
         gate_open(&self->gate, 1);
-        edo_await(rc, edo_join(self->task)); // still ours
+        edo_await(rc, edo_join(self->task)); // the handle is still the caller's
         assert_int_equal(rc, 1);
         edo_return(0);
     }
@@ -190,7 +190,8 @@ async_test(every_further_await_answers_that_it_was_cancelled,
     }
 }
 
-/* Once it has seen a cancellation, it sees it in every poll, whoever polls it. */
+/* A future that has seen a cancellation sees it in every later poll, even if another function polls
+ * it. */
 struct a_fate_that_was_seen_stays {
     edo_frame();
     edo_args(struct gate *gate;);
@@ -228,7 +229,7 @@ async_test(a_fate_stays_with_those_who_saw_it, struct gate gate; edo_task *task;
     }
 }
 
-/* ---- a function that was handed over always runs ---- */
+/* ---- an async function always runs ---- */
 
 struct releases {
     edo_frame();
@@ -327,7 +328,7 @@ struct ledger {
     int began, held, ended;
 };
 
-/* Takes two resources, works with them, and gives them back by clean-up that waits. */
+/* Takes two resources, works with them, and releases them in a clean-up that waits. */
 struct worker {
     edo_frame();
     edo_args(struct ledger *ledger;);
@@ -365,7 +366,7 @@ out:
     }
 }
 
-/* Calls it, so that the cancellation has one more way to go. */
+/* Calls the worker, so that the cancellation passes one more function. */
 struct manager {
     edo_frame(struct worker worker;);
     edo_args(struct ledger *ledger;);
@@ -466,7 +467,8 @@ async_test(clean_up_is_done_wherever_the_cancellation_comes,
     }
 }
 
-/* Behind the last await the clean-up has begun: the work counts as done. */
+/* A cancellation after the last await of the work: clean-up has begun, and the work counts as
+ * done. */
 async_test(cancelled_in_its_clean_up_it_answers_its_result,
     edo_callees(struct cancel_at cancel_at;)
     struct ledger ledger;
@@ -486,7 +488,7 @@ async_test(cancelled_in_its_clean_up_it_answers_its_result,
 
 /* ---- loops ---- */
 
-enum { RETRIES = 10000, IN_A_POLL = 128 + 16 }; // a budget, and what cancelled ones may overdraw
+enum { RETRIES = 10000, IN_A_POLL = 128 + 16 }; // budget and overdraft
 
 /* Careless: tries again and again, although it was cancelled. */
 struct retries {
@@ -535,7 +537,7 @@ test(a_careless_retry_loop_starves_nobody)
     run_unhurried(retries_beside_another);
 }
 
-/* Computes in slices, and asks. */
+/* Computes in slices, and checks edo_is_cancelled(). */
 struct computes {
     edo_frame();
     edo_args();
@@ -566,7 +568,7 @@ async_test(a_loop_that_computes_may_ask, edo_task *task; int i;)
     }
 }
 
-/* ---- oneself ---- */
+/* ---- a task that cancels itself ---- */
 
 struct cancels_itself {
     edo_frame();

@@ -1,4 +1,4 @@
-/* Cancellations that nothing but the cancellation itself wakes the task for. */
+/* Cancellations that must themselves wake the task. */
 #include "task/probe.h"
 
 #define settle()                                                                                   \
@@ -128,7 +128,7 @@ async_test(a_function_sees_its_own, gate gate; edo_task *task;)
     }
 }
 
-/* ---- by the deadline of a context that the task gave itself ---- */
+/* ---- by the deadline of a context that the task has set itself ---- */
 
 struct hurried {
     edo_frame();

@@ -1,6 +1,6 @@
-/* Every combination of what may be done with a task: its handle, cancellation, abort, what its
- * function does, and who wakes it. After each: the function has run to its end exactly once, and
- * nothing leaks. */
+/* All combinations of: the handle, cancellation, abort, the function's behaviour, and the thread
+ * that wakes the task. After each, the function has run to its end exactly once, and nothing
+ * leaks. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -22,10 +22,10 @@ struct combination {
 
 /* ---- the function ---- */
 
-/* What happens on the stage; the flag may be set by any thread. */
+/* State of one combination; any thread may set the flag. */
 struct stage {
     int flag;
-    int began, held, ended; // of these, the last is atomic
+    int began, held, ended; // counts; `ended` is atomic
     int64_t result;
 };
 
@@ -76,7 +76,7 @@ edo_async(subject)
     }
 }
 
-/* ---- what is done with it ---- */
+/* ---- the calls ---- */
 
 struct messenger {
     struct stage *stage;
@@ -95,7 +95,7 @@ struct director {
     edo_frame();
     edo_args(const struct combination *c; struct stage *stage;);
     edo_task *task;
-    edo_wakeable *waker; // counted: the task stays there to be asked
+    edo_wakeable *waker; // counted: keeps the task's memory
     struct messenger messenger;
     pthread_t thread;
 };
@@ -148,7 +148,7 @@ edo_async(director)
     }
 }
 
-/* A task without a handle can only be woken by what it waits for. */
+/* A task without a handle is woken only by the operation that it awaits. */
 struct alone {
     edo_frame();
     edo_args(const struct combination *c; struct stage *stage;);
@@ -175,7 +175,7 @@ edo_async(alone)
     }
 }
 
-/* ---- what is expected ---- */
+/* ---- the expected outcome ---- */
 
 static bool comes_in_time(enum moment moment)
 {
@@ -197,7 +197,7 @@ static void run_combination(const struct combination *c)
     int64_t rc = c->handle == NO_HANDLE ? edo_block_on(runtime, alone, c, &stage)
                                         : edo_block_on(runtime, director, c, &stage);
     assert_int_equal(rc, 0);
-    while (turn_runtime(runtime, 0)) // on workers, what was not joined may still be ending
+    while (turn_runtime(runtime, 0)) // with workers, tasks that were not joined may still be ending
         continue;
     assert_int_equal(edo_runtime_task_count(runtime), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -208,7 +208,7 @@ static void run_combination(const struct combination *c)
     assert_int_equal(stage.result, expected_result(c));
 }
 
-/* Without a handle there is nothing to cancel, and without a waker nobody to wake. */
+/* Whether a combination is possible: cancelling needs a handle, waking a waker. */
 static bool makes_sense(const struct combination *c)
 {
     enum moment last = c->cancel > c->abort ? c->cancel : c->abort;

@@ -1,4 +1,4 @@
-/* Contexts: what tasks inherit, and the deadline in it. */
+/* Contexts: inheritance, and the deadline. */
 #include "task/probe.h"
 
 /* ---- values and counting ---- */
@@ -87,7 +87,7 @@ edo_async(tasks_inherit)
         self->other = context_with_user(&self->other_user);
         assert_null(edo_current_context());
         edo_set_context(self->mine);
-        edo_context_unref(self->mine); // the task counts it
+        edo_context_unref(self->mine); // the task has its own reference
         assert_ptr_equal(edo_current_context(), self->mine);
 
         assert_int_equal(edo_spawn(&self->task, child, .ret_user = &self->seen, .depth = 3), 0);
@@ -152,7 +152,7 @@ edo_async(replaces)
         self->first = context_with_user(&self->first_user);
         self->second = context_with_user(&self->second_user);
         edo_set_context(self->first);
-        edo_set_context(self->first); // the same again
+        edo_set_context(self->first); // the same context again
         edo_context_unref(self->first);
         assert_int_equal(edo_spawn(&self->before, child, .ret_user = &self->seen_before), 0);
         edo_set_context(self->second);
@@ -251,7 +251,7 @@ async_test(clean_up_goes_on_behind_the_deadline, edo_task *task; int64_t start, 
     }
 }
 
-/* It still runs, as every function that was handed over. */
+/* The function still runs, like every async function. */
 async_test(a_deadline_that_has_passed_cancels_at_once, edo_task *task; int64_t start, ended_at;)
 {
     edo_body {

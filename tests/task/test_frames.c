@@ -1,5 +1,5 @@
-/* Frames and calls: lazy, in place, with nothing initialised but head and arguments; and rule 3, a
- * frame does not move once it was polled. */
+/* Frames and calls: lazy, in place, with only head and arguments initialised; and rule 3: a frame
+ * does not move after its first poll. */
 #include "task/probe.h"
 
 /* ---- lazy ---- */
@@ -243,7 +243,7 @@ async_test(a_function_may_have_no_arguments,
     }
 }
 
-/* ---- nothing but head and arguments is initialised ---- */
+/* ---- only head and arguments are initialised ---- */
 
 enum { BIG = 1 << 20, POISON = 0xa5, OTHER_POISON = 0x5a };
 
@@ -293,7 +293,7 @@ edo_async_test(spawn_big, edo_task *task;)
         int found;
         assert_int_equal(edo_spawn(&self->task, big, .first = 1), 0);
         edo_await(found, edo_join(self->task));
-        assert_int_equal(found, POISON); // what the test's allocator fills memory with
+        assert_int_equal(found, POISON); // filled in by the test's allocator
         edo_call_boxed(found, big, .first = 1);
         assert_int_equal(found, POISON);
         edo_return(0);

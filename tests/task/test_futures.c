@@ -1,4 +1,4 @@
-/* Futures of a user's own: a struct that begins with an edo_future, and a poll function. */
+/* A user's own futures: a struct that begins with an edo_future, and a poll function. */
 #include "task/probe.h"
 
 /* ---- a leaf ---- */
@@ -77,9 +77,9 @@ async_test(a_poll_without_a_wake_changes_nothing, struct gate gate; int i;)
     }
 }
 
-/* ---- what its poll is given ---- */
+/* ---- the context of a poll ---- */
 
-/* Ready in its n-th poll, which it asks for itself. */
+/* Ready in its n-th poll; requests each poll itself. */
 struct countdown {
     edo_future base;
     int left;
@@ -139,7 +139,7 @@ async_test(it_may_ask_for_a_poll_at_a_moment, struct alarm alarm;)
         self->alarm = (struct alarm){ .base.ops = &alarm_ops, .when = edo_now() + edo_s(5) };
         edo_await_on(rc, &self->alarm.base);
         assert_int_equal(edo_now(), self->alarm.when);
-        assert_in_range(self->alarm.polls, 2, 4); // the wheel may look once between
+        assert_in_range(self->alarm.polls, 2, 4); // the wheel may fire once in between
         edo_return(rc);
     }
 }

@@ -1,5 +1,5 @@
-/* Handles that were given back, handles that nobody gives back, frames that have ended. A debug build
- * ends the process with a line; AddressSanitizer reports freed memory. */
+/* Stale handles, leaked handles, frames of ended tasks. A debug build ends the process with a line;
+ * AddressSanitizer reports freed memory. */
 #include "support/support.h"
 
 #include <pthread.h>
@@ -30,7 +30,7 @@ edo_async(answer)
     }
 }
 
-/* ---- stale ones ---- */
+/* ---- stale handles ---- */
 
 enum misuse {
     JOIN_TWICE,
@@ -56,7 +56,7 @@ static void misuse_it(enum misuse misuse, edo_task *task)
     if (misuse == NAME_AFTER_JOIN) edo_task_name(task);
 }
 
-/* Another task is spawned in between, whose memory may be the same. */
+/* Another task is spawned in between, perhaps in the same memory. */
 edo_async(stale)
 {
     edo_body {
@@ -87,7 +87,7 @@ static void expect_stale(enum misuse misuse, const char *pattern)
     if (!EDO_DEBUG) skip(); // only debug builds check handles
     char text[4096];
     bool handle_is_memory = misuse != CANCEL_AFTER_DETACH && misuse != DETACH_TWICE;
-    if (EDO__TSAN && handle_is_memory) skip(); // it uses the memory again at once
+    if (EDO__TSAN && handle_is_memory) skip(); // TSan builds reuse the memory at once
     if (!EDO__ASAN || !handle_is_memory) {
         expect_abort(run_stale, &misuse, pattern);
         return;
@@ -126,7 +126,7 @@ test(name_after_join)
     expect_stale(NAME_AFTER_JOIN, GIVEN_BACK("edo_task_name"));
 }
 
-/* What a task does with itself needs no handle. */
+/* Calls of a task on itself need no handle. */
 async_test(asks_itself)
 {
     edo_body {
@@ -143,13 +143,13 @@ async_test(asks_itself)
     }
 }
 
-/* ---- leaked ones ---- */
+/* ---- leaked handles ---- */
 
 enum { LEFT = 3 };
 
 struct leaves_handles {
     edo_frame();
-    edo_args(edo_task **ret_tasks;); // what it leaves: LEFT of them
+    edo_args(edo_task **ret_tasks;); // LEFT leaked handles
     edo_task *joined, *detached;
 };
 
@@ -168,12 +168,12 @@ edo_async(leaves_handles)
         assert_int_equal(edo_spawn(&self->ret_tasks[2], answer, .after = 1), 0);
         edo_await(rc, edo_join(self->joined));
         edo_await(rc, edo_sleep(edo_ms(1)));
-        edo_detach(self->detached); // it has ended
+        edo_detach(self->detached); // the task has ended
         edo_return(rc);
     }
 }
 
-/* They are given back in the end, for the sanitizers. */
+/* Leaks handles, and gives them back in the end, for the sanitizers. */
 static void leak_handles(bool report)
 {
     edo_task *tasks[LEFT];
@@ -205,7 +205,7 @@ test(leaked_handles_are_not_named_unasked)
     log_capture();
     leak_handles(false);
     if (EDO_DEBUG && !EDO__TSAN)
-        assert_int_equal(log_lines(NULL), LEFT); // asked for by the build
+        assert_int_equal(log_lines(NULL), LEFT); // always on in debug builds
     else
         assert_int_equal(log_lines(NULL), 0);
     log_release();
@@ -264,7 +264,7 @@ static void run_reads_ended(void *arg)
 
 test(ended_frame)
 {
-    if (!EDO_DEBUG || EDO__TSAN) skip(); // nothing checks it
+    if (!EDO_DEBUG || EDO__TSAN) skip(); // not checked
     char text[4096];
     int status = run_in_child(run_reads_ended, NULL, text, sizeof text);
     assert_int_not_equal(status, 0);

@@ -1,4 +1,4 @@
-/* Joining: the result, the handle, and that the function has ended. */
+/* Joining: the result, the handle, and the end of the function. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -38,7 +38,7 @@ async_test(join_answers_the_result, edo_task *task; size_t i;)
     }
 }
 
-/* At once: in the same poll, which is one of this worker. */
+/* At once: in the same poll. */
 async_test(a_task_that_has_ended_is_joined_at_once,
     struct gate gate;
     edo_task *task;
@@ -149,7 +149,7 @@ async_test(a_join_may_be_kept_and_polled_often, edo_task *task; edo_op join, sle
 
 enum { TEARDOWNS = 2000 };
 
-/* What a task uses up to its last statement, and what its joiner gives away at once. */
+/* Memory that a task uses to its last statement, and that its joiner frees at once. */
 struct shared {
     uint64_t words[8];
 };
@@ -171,7 +171,7 @@ edo_async(tears_down)
     }
 }
 
-/* The joiner's runtime is another thread's: nothing but the join orders the two. */
+/* The joiner's runtime is on another thread: only the join orders the two. */
 static void join_round(edo_runtime *runtime, int round)
 {
     edo_task *task;

@@ -1,5 +1,5 @@
 // edo-test: once
-/* Who holds the handle after a join: edo_op_progress() tells, whatever the result is. */
+/* Ownership of the handle after a join: shown by edo_op_progress(), whatever the result is. */
 #include "support/support.h"
 
 #include <edo/edo.h>
@@ -38,14 +38,14 @@ async_test(limited_join, edo_task *task;)
         assert_int_equal(edo_spawn(&self->task, answer, .after = edo_s(9), .result = 7), 0);
         edo_await_for(rc, edo_s(1), edo_join(self->task));
         assert_int_equal(rc, -ETIMEDOUT);
-        assert_int_equal(edo_op_progress(edo_last_op()), 0); // still ours
+        assert_int_equal(edo_op_progress(edo_last_op()), 0); // the handle is still the caller's
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, 7);
         edo_return(0);
     }
 }
 
-/* Cancelled before its first poll, joins a task that has ended: the handle stays. */
+/* A join of an ended task, cancelled before its first poll: the handle stays the caller's. */
 async_test(late_join, edo_task *task; edo_op join;)
 {
     edo_body {
@@ -59,7 +59,7 @@ async_test(late_join, edo_task *task; edo_op join;)
         assert_int_equal(rc, -ECANCELED);
         assert_int_equal(edo_op_progress(&self->join), 0);
         edo_await(rc, edo_join(self->task));
-        assert_int_equal(rc, -ECANCELED); // the task's own
+        assert_int_equal(rc, -ECANCELED); // the task's own result
         assert_int_equal(edo_op_progress(edo_last_op()), 1);
         edo_return(0);
     }

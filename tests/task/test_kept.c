@@ -1,5 +1,5 @@
-/* edo-test: once. A task that yields again and again can be woken, cancelled and looked at as any
- * other, though it is not let go between its polls (see task/state.h). */
+/* edo-test: once. A task that yields again and again can be woken, cancelled and inspected like any
+ * other, although it stays RUNNING between its polls (KEPT; see task/state.h). */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -49,7 +49,7 @@ edo_async(beside)
         assert_int_equal(edo_spawn(&self->task, spinner, .stop = &self->stop), 0);
         for (self->round = 0; self->round < 3; self->round++) {
             edo_await(rc, edo_yield());
-            if (self->round == 0) assert_true(self->task->state & EDO__RUNNING); // it is kept
+            if (self->round == 0) assert_true(self->task->state & EDO__RUNNING); // KEPT
             assert_int_equal(look(self->task), 0);
             assert_string_equal(text, "spinner\n edo_yield\n");
         }
@@ -98,7 +98,7 @@ test(its_owner_looks_at_it_between_turns)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A wake of a kept task is one more poll, at most: not a second entry in the queue. */
+/* A wake of a KEPT task causes at most one more poll, and no second queue entry. */
 struct waker {
     edo_frame();
     edo_args();
@@ -163,7 +163,7 @@ static void *run_show(void *other)
                                           .other = other);
 }
 
-/* It is turned away at first, but not for ever. */
+/* An inspection fails at first, but not for ever. */
 test(another_thread_looks_at_it)
 {
     struct other other = { .stop = false };
@@ -199,7 +199,8 @@ static int look_from_another_thread(edo_task *task)
     return (int)(intptr_t)rc;
 }
 
-/* Each round the spinner yields once. Who was turned away comes back many rounds later. */
+/* The spinner yields once per round. The thread of the failed inspection returns many rounds
+ * later. */
 struct latecomer {
     edo_frame();
     edo_args();
@@ -218,12 +219,12 @@ edo_async(latecomer)
         assert_int_equal(look_from_another_thread(self->task), -EBUSY);
         for (self->round = 0; self->round < 10; self->round++) {
             edo_await(rc, edo_yield());
-            assert_false(self->task->state & EDO__RUNNING); // it is let go
+            assert_false(self->task->state & EDO__RUNNING); // requeued: not KEPT
         }
         assert_int_equal(look_from_another_thread(self->task), 0);
         assert_string_equal(text, "spinner\n edo_yield\n");
         edo_await(rc, edo_yield());
-        assert_true(self->task->state & EDO__RUNNING); // it is kept again
+        assert_true(self->task->state & EDO__RUNNING); // KEPT again
         self->stop = true;
         edo_await(rc, edo_join(self->task));
         edo_return(rc);

@@ -1,4 +1,4 @@
-/* Rule 5, time limits: -ETIMEDOUT, and then the operation has ended; what is ready wins; a limit
+/* Rule 5, time limits: after -ETIMEDOUT the operation has ended; a ready operation wins; a limit
  * that passes after a cancellation changes nothing. */
 #include "task/probe.h"
 
@@ -23,7 +23,7 @@ async_test(an_operation_within_its_limit_is_not_touched, int64_t start;)
         edo_await_for(rc, edo_s(1), edo_sleep(edo_ms(20)));
         assert_int_equal(rc, 0);
         assert_int_equal(edo_now() - self->start, edo_ms(20));
-        edo_await(rc, edo_sleep(edo_s(5))); // the limit is gone with the operation
+        edo_await(rc, edo_sleep(edo_s(5))); // the limit has ended with its operation
         assert_int_equal(rc, 0);
         edo_return(0);
     }
@@ -55,7 +55,7 @@ test(a_limit_is_never_early)
     assert_int_equal(edo_run(never_early_on_the_real_clock), 0);
 }
 
-/* Polled a nanosecond before the limit it goes on; at the limit it ends. */
+/* A nanosecond before the limit the operation goes on; at the limit it ends. */
 struct limited_sleep {
     edo_frame();
     edo_args(int64_t limit;);
@@ -90,7 +90,7 @@ async_test(not_a_nanosecond_early, edo_task *task; int64_t start;)
     }
 }
 
-/* ---- what is ready wins ---- */
+/* ---- a ready operation wins ---- */
 
 async_test(what_is_ready_wins, edo_callees(struct passer passer;) struct gate gate;)
 {
@@ -139,7 +139,7 @@ async_test(a_limit_may_be_endless)
 
 /* ---- limits on calls ---- */
 
-/* Waits, then cleans up for a while; answers `answer`, or what it met. */
+/* Waits, then cleans up for a while; answers `answer`, or the failure of its wait. */
 struct lasting {
     edo_frame();
     edo_args(int64_t work, cleanup, answer; unsigned *ended;);
@@ -199,7 +199,7 @@ async_test(a_call_that_answers_otherwise_shows_its_answer, edo_callees(struct la
         edo_call_for(rc, edo_ms(10), lasting, .work = edo_s(1), .answer = -EIO);
         assert_int_equal(rc, -EIO);
         edo_call_for(rc, edo_s(10), lasting, .work = edo_ms(1), .answer = -ECANCELED);
-        assert_int_equal(rc, -ECANCELED); // its own, within the limit
+        assert_int_equal(rc, -ECANCELED); // the callee's own result, within the limit
         edo_return(0);
     }
 }
@@ -252,7 +252,8 @@ async_test(of_nested_limits_the_earliest_counts,
         edo_call_for(rc, edo_ms(10), inner_limit, .limit = edo_ms(30),
                      .inner_result = &self->inner_result);
         assert_int_equal(rc, -ETIMEDOUT);
-        assert_int_equal(self->inner_result, -ECANCELED); // of the outer one it knows nothing
+        assert_int_equal(self->inner_result,
+                         -ECANCELED); // the outer limit is a plain cancellation here
         assert_int_equal(edo_now() - self->start, edo_ms(10));
         edo_return(0);
     }

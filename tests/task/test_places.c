@@ -1,9 +1,9 @@
-/* Rule 8, for lines of aborts: they name the function that runs, however deep, and its await. */
+/* Rule 8, for abort lines: they name the innermost running function and its await. */
 #include "task/probe.h"
 
 #include <edo/runtime.h>
 
-/* Where the awaits below stand. */
+/* File of the awaits below. */
 static const char *const file = "test_places.c";
 
 static void expect_place(child_fn *run, const char *function, unsigned line)
@@ -50,7 +50,7 @@ edo_async(calls_boxed)
 
 enum how { ALONE, FIRST, LAST, KEPT };
 
-/* Beside others that wait, or that were not polled so far. */
+/* Beside siblings that wait, or that were not polled yet. */
 struct root {
     edo_frame(struct calls_boxed calls_boxed;);
     edo_args(enum how how; bool waits;);
@@ -103,7 +103,7 @@ static edo_poll misuse_poll(edo_future *future, edo_cx *cx)
 {
     (void)future;
     (void)cx;
-    edo_run(misuses); // a program within a task
+    edo_run(misuses); // edo_run() inside a task
     return EDO_PENDING;
 }
 

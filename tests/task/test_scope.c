@@ -1,5 +1,5 @@
-/* Rule 10: scopes. Their owner cannot leave them before their members have ended. Joining,
- * failures, cancellation; for who may spawn and how members are told see test_scope_members.c. */
+/* Rule 10: scopes. An owner cannot leave a scope before its members have ended. Joining, failures,
+ * cancellation; spawning and edo_scope_next() are in test_scope_members.c. */
 #include "task/probe.h"
 
 #include <stdlib.h>
@@ -72,7 +72,7 @@ async_test(a_scope_may_be_opened_again_in_a_loop,
         for (self->round = 0; self->round < 3; self->round++) {
             edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
             assert_int_equal(edo_scope_spawn(&self->scope, member, .ended = &self->ended), 0);
-            edo_await(rc, edo_sleep(edo_ms(1))); // ended; its result is dropped
+            edo_await(rc, edo_sleep(edo_ms(1))); // ended; the result is dropped
             assert_int_equal(edo_scope_count(&self->scope), 0);
         }
         assert_int_equal(self->ended, 3);
@@ -97,7 +97,7 @@ async_test(the_first_failure_is_answered_and_the_rest_go_on, edo_scope scope; un
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, -EIO);
         assert_int_equal(self->ended, 1);
-        edo_await(rc, edo_scope_join(&self->scope)); // since it was opened
+        edo_await(rc, edo_scope_join(&self->scope)); // the first failure since the open
         assert_int_equal(rc, -EIO);
         edo_return(0);
     }
@@ -134,7 +134,7 @@ async_test(fail_fast_cancels_the_rest,
     }
 }
 
-/* Under a cancelled scope, that is no failure. */
+/* In a cancelled scope, -ECANCELED of a member is no failure. */
 async_test(members_that_were_cancelled_have_not_failed, edo_scope scope; unsigned ended;)
 {
     edo_body {
@@ -200,7 +200,7 @@ async_test(cancel_ends_all_and_takes_no_more,
     }
 }
 
-/* Has two members: one that cleans up, and one that fails if wanted. */
+/* Has two members: one that cleans up, and one that fails on request. */
 struct joiner {
     edo_frame();
     edo_args(struct gate *work, *cleanup; unsigned *ended; bool fail, shield;);
@@ -246,7 +246,7 @@ edo_async(join_test)
         edo_await(rc, edo_sleep(edo_ms(1)));
         assert_false(edo_task_is_done(self->task));
         if (self->shield) {
-            assert_int_equal(self->work.fate, EDO_LIVE); // nobody was cancelled
+            assert_int_equal(self->work.fate, EDO_LIVE); // the member was not cancelled
             gate_open(&self->work, 0);
         }
         gate_open(&self->cleanup, 0);
@@ -263,7 +263,7 @@ async_test(a_cancelled_join_cancels_and_waits, edo_callees(struct join_test join
         edo_call(rc, join_test, .fail = false);
         assert_int_equal(rc, -ECANCELED);
         edo_call(rc, join_test, .fail = true);
-        assert_int_equal(rc, -EIO); // the failure came before
+        assert_int_equal(rc, -EIO); // the failure preceded the cancellation
         edo_call(rc, join_test, .shield = true);
         assert_int_equal(rc, 0);
         edo_return(0);
@@ -287,7 +287,7 @@ async_test(a_limited_join_has_ended_the_members, edo_scope scope; unsigned ended
     }
 }
 
-/* All had ended before the cancellation: that is its result. */
+/* All members ended before the cancellation, so the join has its result. */
 async_test(a_cancelled_join_with_a_result_answers_it, edo_scope scope; edo_op join;)
 {
     edo_body {
@@ -380,7 +380,7 @@ static void run_opens_again_early(void *arg)
     edo_run(opens_again_early);
 }
 
-/* ---- failures that nobody wants to know ---- */
+/* ---- EDO_SCOPE_IGNORE ---- */
 
 async_test(a_scope_may_ignore_failures, edo_scope scope; edo_member member; unsigned ended;)
 {
@@ -394,7 +394,7 @@ async_test(a_scope_may_ignore_failures, edo_scope scope; edo_member member; unsi
                              0);
         edo_await(rc, edo_scope_next(&self->scope, &self->member));
         assert_int_equal(rc, 1);
-        assert_int_equal(self->member.result, -1); // can be had
+        assert_int_equal(self->member.result, -1); // still reported by edo_scope_next()
         edo_await(rc, edo_scope_join(&self->scope));
         assert_int_equal(rc, 0);
         assert_int_equal(self->ended, 3);
@@ -448,11 +448,11 @@ async_test(a_scope_of_ended_members_may_be_left,
         edo_scope_open(&self->scope, EDO_SCOPE_RESULTS);
         assert_int_equal(edo_scope_spawn(&self->scope, member, .answer = 1), 0);
         edo_await(rc, edo_sleep(edo_ms(1)));
-        edo_return(rc); // a result that nobody asked for is dropped
+        edo_return(rc); // results that were not taken are dropped
     }
 }
 
-/* ---- an abort that no cancellation preceded ---- */
+/* ---- an abort without a cancellation before ---- */
 
 struct owner {
     edo_frame();

@@ -1,4 +1,4 @@
-/* The members of scopes: how they are told one by one, who may spawn them, nested scopes, many. */
+/* Members of scopes: edo_scope_next(), spawning from several tasks, nested scopes, many members. */
 #include "task/probe.h"
 
 #include <stdlib.h>
@@ -83,7 +83,8 @@ async_test(a_cancelled_next_takes_no_member,
         assert_int_equal(rc, 1);
         assert_int_equal(self->next.base.result, -ECANCELED);
         assert_int_equal(edo_scope_count(&self->scope), 1);
-        edo_await(rc, edo_scope_next(&self->scope, &self->member)); // the place is free again
+        edo_await(rc,
+                  edo_scope_next(&self->scope, &self->member)); // another wait is possible again
         assert_int_equal(rc, 1);
         assert_int_equal(self->member.result, 7);
         edo_return(0);
@@ -139,7 +140,7 @@ test(next_needs_results)
                  "edo_scope_next: the scope was opened without EDO_SCOPE_RESULTS");
 }
 
-/* ---- one waits at a time ---- */
+/* ---- one waiter at a time ---- */
 
 async_test(a_second_one_that_waits_is_refused,
     edo_scope scope;
@@ -160,7 +161,7 @@ async_test(a_second_one_that_waits_is_refused,
     }
 }
 
-/* ---- who spawns ---- */
+/* ---- spawning by several tasks ---- */
 
 struct spawns_into {
     edo_frame();
@@ -259,7 +260,7 @@ async_test(a_cancellation_goes_down_nested_scopes, edo_task *task; unsigned ende
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -ECANCELED);
-        assert_int_equal(self->ended, 31 + 32); // a tree of five levels, and its leaves
+        assert_int_equal(self->ended, 31 + 32); // a tree of five levels, with its leaves
         assert_int_equal(edo_now() - self->start, edo_ms(1));
         edo_return(0);
     }
@@ -350,7 +351,7 @@ test(thousands_of_members_leave_no_memory)
 struct large_member {
     edo_frame();
     edo_args(char *argument;);
-    char room[4096]; // more than a slab's block: asks the hooks each time
+    char room[4096]; // larger than a block of the heap: each comes from the hooks
 };
 
 edo_async(large_member)
@@ -412,7 +413,7 @@ async_test(one_member_is_cancelled,
         assert_true(edo_now() < self->start + edo_ms(1));
         assert_int_equal(edo_scope_cancel_member(&self->scope, self->ids[4]), -ESRCH); // for ever
         edo_await(rc, edo_scope_join(&self->scope));
-        assert_int_equal(rc, 0); // no failure: the others were not cancelled
+        assert_int_equal(rc, 0); // no failure, so the others were not cancelled
         assert_true(edo_now() >= self->start + edo_s(1));
         for (int i = 0; i < CANCEL_MEMBERS; i++)
             assert_int_equal(edo_scope_cancel_member(&self->scope, self->ids[i]), -ESRCH);
@@ -431,7 +432,8 @@ async_test(ids_of_other_scopes_are_unknown, edo_scope a, b; uint64_t id;)
         assert_int_equal(edo_scope_cancel_member(&self->b, self->id), -ESRCH);
         assert_int_equal(edo_scope_cancel_member(&self->a, 0), -ESRCH);
         assert_int_equal(edo_scope_cancel_member(&self->a, self->id), 0);
-        assert_int_equal(edo_scope_cancel_member(&self->a, self->id), 0); // twice is once
+        assert_int_equal(edo_scope_cancel_member(&self->a, self->id),
+                         0); // a second cancel has no effect
         edo_await(rc, edo_scope_join(&self->a));
         assert_int_equal(rc, 0);
         self->id = 1;
@@ -443,7 +445,8 @@ async_test(ids_of_other_scopes_are_unknown, edo_scope a, b; uint64_t id;)
     }
 }
 
-/* Members end on all workers while their owner cancels them: each id meets its member or none. */
+/* Members end on all workers while their owner cancels them by id: each id hits its own member or
+ * none. */
 struct members_race_with_their_cancellation {
     edo_frame();
     edo_args();

@@ -42,7 +42,7 @@ async_test(a_failure_wins_as_well, struct gate a, b;)
     }
 }
 
-/* Nobody cancelled the function: so this -ECANCELED is an answer as any other. */
+/* The function was not cancelled, so a child's -ECANCELED is a result like any other. */
 async_test(an_answer_of_cancelled_wins_too, struct gate a, b;)
 {
     edo_body {
@@ -109,7 +109,7 @@ async_test(losers_have_ended_their_clean_up,
     }
 }
 
-/* The cancellation came too late: what it did is not lost. */
+/* A loser that was cancelled too late keeps its result. */
 async_test(a_loser_that_finished_anyway_shows_its_result, struct gate signal, stubborn;)
 {
     edo_body {
@@ -126,7 +126,7 @@ async_test(a_loser_that_finished_anyway_shows_its_result, struct gate signal, st
     }
 }
 
-/* The winner stays who won first, whatever the losers answer. */
+/* The first winner stays the winner, whatever the losers answer. */
 async_test(losers_that_finish_do_not_win, struct gate gates[3];)
 {
     edo_body {
@@ -362,7 +362,7 @@ async_test(cancelled_while_the_losers_clean_up,
         assert_int_equal(self->cleanup.base.state, EDO_WAITING);
         edo_cancel(&self->child.base);
         assert_int_equal(edo_poll_future(&self->child.base, cx), EDO_PENDING);
-        assert_int_equal(self->cleanup.fate, EDO_LIVE); // its shield holds
+        assert_int_equal(self->cleanup.fate, EDO_LIVE); // held off by the shield
         gate_open(&self->cleanup, 0);
         edo_all(&self->child.base);
         assert_int_equal(self->which, 1); // the winner won before

@@ -1,8 +1,8 @@
-/* Rule 5, shields: clean-up awaits although the function was cancelled; what was polled before the
- * shield is not covered; an abort goes through. */
+/* Rule 5, shields: clean-up can await although the function was cancelled; futures polled before
+ * the shield are not covered; an abort passes. */
 #include "task/probe.h"
 
-/* ---- what a shield covers ---- */
+/* ---- futures covered by a shield ---- */
 
 struct cleans_up {
     edo_frame();
@@ -97,8 +97,8 @@ async_test(it_covers_what_is_first_polled_after_it, struct gate before, after; e
     }
 }
 
-/* Shielded before it is cancelled: it does not even notice. What it awaits is first polled together
- * with the shield, or in a later poll. */
+/* A function that is shielded before the cancellation does not notice it. Its operation is first
+ * polled together with the shield, or in a later poll. */
 struct shields_early {
     edo_frame();
     edo_args(struct gate *gate; bool wait;);
@@ -136,7 +136,7 @@ async_test(a_cancellation_that_comes_later_is_held_off, struct gate gate; edo_ta
     }
 }
 
-/* ---- whose shield it is ---- */
+/* ---- a shield covers its own function only ---- */
 
 struct shielded_callee {
     edo_frame();
@@ -197,7 +197,7 @@ edo_async(shields_and_ends)
     }
 }
 
-/* What is first polled behind such a call, in the same poll, is not covered. */
+/* Futures first polled after a call of a shielded function, in the same poll, are not covered. */
 struct polls_behind_a_shielded_one {
     edo_frame(struct shields_and_ends shields_and_ends;);
     edo_args(struct gate *gate;);
@@ -433,7 +433,7 @@ async_test(a_shield_holds_no_abort_off, edo_task *task; int64_t start;)
     }
 }
 
-/* A user's combinator behind a shield hands down what it was given. */
+/* A user's combinator behind a shield passes its fate on to its children. */
 struct wrapper {
     edo_future base;
     edo_future *inner;

@@ -1,10 +1,10 @@
-/* Spawning: what a task is told and tells, where it runs, and what holds when it cannot be made. */
+/* Spawning: options and properties of a task, the order of tasks, and failures. */
 #include "task/probe.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
-/* ---- what a task tells ---- */
+/* ---- properties of a task ---- */
 
 struct nothing {
     edo_frame();
@@ -172,7 +172,7 @@ test(after_the_runtimes_end_nothing_is_spawned)
     edo_runtime_unref(runtime);
 }
 
-/* Functions free their argument, so what is freed twice, or never, is seen. */
+/* Functions free their argument, so a double free or a leak is detected. */
 struct frees_small {
     edo_frame();
     edo_args(void *argument;);
@@ -246,7 +246,7 @@ struct spawns_all_kinds {
     void *argument;
 };
 
-/* Within a task: from the runtime's heap, which asks for a slab. */
+/* Inside a task: from the runtime's heap, which needs a slab. */
 edo_async(spawns_all_kinds)
 {
     edo_body {
@@ -332,7 +332,7 @@ test(thousands_of_tasks_leave_no_memory)
     size_t after_first = edo_memory_in_use();
     assert_int_equal(edo_block_on(runtime, many), 0);
     if (!test_workers())                                      // each worker has a heap
-        assert_in_range(edo_memory_in_use(), 0, after_first); // what was given back is used again
+        assert_in_range(edo_memory_in_use(), 0, after_first); // freed blocks are reused
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     test_allocator_remove();
 }

@@ -1,6 +1,6 @@
-/* Rule 2: pointers handed to an operation must outlive it. What lies on the stack of the poll in
- * progress would not: each constructor aborts, and says so. Heap, static memory, a frame, and a
- * stack further up are all right. */
+/* Rule 2: pointers given to an operation must outlive it. Memory on the stack of the poll in
+ * progress would not: each constructor aborts with a line. Heap, static memory, a frame, and a
+ * stack further up are allowed. */
 #include "task/probe.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ typedef void constructor(void *memory);
 
 /* ---- the constructors that take pointers ---- */
 
-static edo_op sink; // what they build is dropped: inert before its first poll
+static edo_op sink; // the built operations are dropped: they are inert before their first poll
 
 static void read_into(void *memory)
 {
@@ -106,11 +106,11 @@ static const struct {
     { next_member, "edo_scope_next: the member lies on the stack" },
 };
 
-/* ---- what aborts ---- */
+/* ---- pointers that abort ---- */
 
-enum { ROOM = 64 }; // for whatever a constructor wants to point to
+enum { ROOM = 64 }; // bytes for the pointers of a constructor
 
-/* Pointers are laundered, or compilers would warn of what the tests do on purpose. */
+/* Launders a pointer, because compilers would warn about these mistakes on purpose. */
 static void *launder(void *memory)
 {
     __asm__("" : "+r"(memory));
@@ -171,7 +171,7 @@ edo_async(calls_one_that_does)
 {
     edo_body {
         int rc;
-        edo_await(rc, settle()); // the rule holds in later polls as well
+        edo_await(rc, settle()); // the rule also holds in later polls
         edo_call(rc, on_the_poll_stack, .build = self->build);
         edo_return(rc);
     }
@@ -299,7 +299,7 @@ test(futures_and_scopes_on_the_stack_abort)
     expect_abort(run_scope, NULL, "edo_scope_open: the scope lies on the stack");
 }
 
-/* ---- what is all right ---- */
+/* ---- pointers that are allowed ---- */
 
 struct build_all {
     edo_frame();

@@ -1,4 +1,4 @@
-/* edo-test: once. The state word of a task: each transition as a table, and all of them against
+/* edo-test: once. The state word of a task: a table of all transitions, and all of them against
  * each other on several threads. */
 #include "support/support.h"
 
@@ -17,7 +17,7 @@ enum {
     WOKEN = EDO__RUNNING | EDO__NOTIFIED, // while it runs
     COMPLETE = EDO__COMPLETE,
     LOOKED_AT = EDO__INSPECTED,
-    KEPT = EDO__JOIN_INTEREST | 3 * EDO__REF, // what no transition may touch
+    KEPT = EDO__JOIN_INTEREST | 3 * EDO__REF, // bits that no transition may change
 };
 
 static uint64_t prepare(uint64_t *state)
@@ -84,12 +84,12 @@ static uint64_t inspect(uint64_t *state)
     return edo__state_inspect(state);
 }
 
-static uint64_t release_idle(uint64_t *state) // it was idle when it was taken
+static uint64_t release_idle(uint64_t *state) // idle before the inspection
 {
     return edo__state_release(state, IDLE);
 }
 
-static uint64_t release_queued(uint64_t *state) // it was queued
+static uint64_t release_queued(uint64_t *state) // queued before the inspection
 {
     return edo__state_release(state, QUEUED);
 }
@@ -109,7 +109,7 @@ static const struct transition {
     uint64_t (*move)(uint64_t *state);
     uint64_t from, to, answer;
 } transitions[] = {
-    /* the first to wake owns the queue entry */
+    /* the first wake owns the queue entry */
     { "wake an idle one", prepare, IDLE, QUEUED, true },
     { "wake a queued one", prepare, QUEUED, QUEUED, false },
     { "wake a running one", prepare, RUNNING, WOKEN, false },
@@ -153,7 +153,7 @@ static const struct transition {
     { "leave the join of one that has ended", unset_joiner, COMPLETE | EDO__JOIN_WAKER,
       COMPLETE | EDO__JOIN_WAKER, false },
 
-    /* who looks */
+    /* the inspector */
     { "look at an idle one", inspect, IDLE, LOOKED_AT, IDLE | KEPT },
     { "look at a queued one", inspect, QUEUED, LOOKED_AT | QUEUED, QUEUED | KEPT },
     { "look at a running one", inspect, RUNNING, RUNNING, RUNNING | KEPT },
@@ -169,7 +169,7 @@ static const struct transition {
     { "look away from one woken meanwhile", release_idle, LOOKED_AT | QUEUED, QUEUED, true },
     { "look away from a queued one", release_queued, LOOKED_AT | QUEUED, QUEUED, false },
 
-    /* to ask for the end: new or not */
+    /* requests to end: new or not */
     { "cancel", cancel, IDLE, EDO__CANCELLED, true },
     { "cancel again", cancel, EDO__CANCELLED, EDO__CANCELLED, false },
     { "cancel a running one", cancel, RUNNING, RUNNING | EDO__CANCELLED, true },
@@ -210,7 +210,7 @@ test(a_wanted_one_is_let_go_until_it_is_looked_at)
 
 enum {
     ROUNDS = 1000,
-    POLLERS = 2, // as workers that steal
+    POLLERS = 2, // like workers that steal
     WAKERS = 2,
     INSPECTORS = 1,
     JOINERS = 1,
@@ -224,11 +224,11 @@ struct cell {
     uint64_t state;
     uint64_t entries; // in its queue: 0 or 1
     uint64_t wakes;   // that were announced
-    uint64_t frame;   // plain: only who holds the task may touch it
+    uint64_t frame;   // plain: only the holder of the task may touch it
     int join_waker;   // plain: see EDO__JOIN_WAKER
     int64_t result;   // plain: of the poller, then of the joiner
     unsigned ended;   // threads that push, and are done with the round
-    unsigned pollers; // that are at it
+    unsigned pollers; // pollers of this round
     unsigned polls, looks, requeues, keeps;
     bool kept; // plain: by the poller that pushed the entry
     char padding[64];
@@ -281,7 +281,7 @@ static void finish(struct cell *cell)
     }
 }
 
-/* Now and then it yields instead of going to sleep, as a task whose budget is used up. */
+/* Sometimes the task yields instead of going to sleep, like a task without budget. */
 static void go_to_sleep(struct cell *cell)
 {
     if (cell->frame % 7 == 0) {
@@ -323,8 +323,8 @@ static bool is_queued(struct cell *cell)
     return edo_load_acquire(&cell->entries) > 0;
 }
 
-/* By a poller that found no entry. All who push have ended, and no other poller is at it: so none
- * will come. */
+/* Whether the task was lost, for a poller that found no entry: all threads that push have ended,
+ * and no other poller is active, so no entry will come. */
 static bool is_forgotten(struct cell *cell)
 {
     if (edo_load_acquire(&cell->ended) < WAKERS + CANCELLERS + INSPECTORS) return false;
@@ -362,14 +362,14 @@ static void join(struct cell *cell)
     for (int i = 0; i < WAKES; i++) {
         cell->join_waker = 1;
         if (!edo__state_set_joiner(&cell->state)) break;
-        if (i == WAKES - 1) break; // this time it stays
+        if (i == WAKES - 1) break; // this time the waker stays set
         if (!edo__state_unset_joiner(&cell->state)) break;
-        cell->join_waker = 0; // ours again
+        cell->join_waker = 0; // the joiner's again
     }
     while ((edo_load_acquire(&cell->state) & (EDO__COMPLETE | EDO__JOIN_WAKER)) != EDO__COMPLETE)
         sched_yield();
     check(cell->result == 42, "the joiner sees no result");
-    cell->join_waker = 2; // the poller is done with it: the joiner may free the task
+    cell->join_waker = 2; // the poller no longer uses it: the joiner may free the task
 }
 
 static void cancel_often(struct cell *cell)
@@ -420,7 +420,7 @@ test(no_wake_is_lost_and_one_holds_the_task_at_a_time)
     for (int round = 0; round < ROUNDS; round++) {
         struct cell *cell = &cells[round];
         assert_int_equal(cell->frame, cell->polls + cell->looks);
-        uint64_t left_over = EDO__NOTIFIED | EDO__WANTED; // by those who came too late
+        uint64_t left_over = EDO__NOTIFIED | EDO__WANTED; // bits set by late threads
         assert_int_equal(cell->state & ~left_over, EDO__COMPLETE | EDO__CANCELLED | EDO__REF);
         polls += cell->polls;
     }

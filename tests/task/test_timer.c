@@ -9,7 +9,7 @@ static const edo__timer *my_timer(void)
     return &edo_current_task()->timer;
 }
 
-/* ---- what never touches the wheel ---- */
+/* ---- operations that never touch the wheel ---- */
 
 async_test(a_limit_on_what_is_ready_arms_no_timer,
     edo_callees(struct passer passer;)
@@ -22,15 +22,15 @@ async_test(a_limit_on_what_is_ready_arms_no_timer,
         self->gate = gate_make_open(1);
         edo_call_for(rc, edo_s(10), passer, .gate = &self->gate);
         assert_int_equal(rc, 1);
-        edo_await(rc, edo_yield()); // the task's timer is set behind its poll
+        edo_await(rc, edo_yield()); // the task's timer is set after its poll
         assert_false(edo__timer_is_armed(my_timer()));
         assert_int_equal(my_timer()->when, 0);
         edo_return(0);
     }
 }
 
-/* As a server's idle limit: renewed by every request, long before it passes. The timer is moved
- * once in a period of the limit, not once per request. */
+/* Like a server's idle limit, which every request renews long before it passes: the timer moves
+ * once per period of the limit, not once per request. */
 enum { REQUESTS = 1000 };
 
 async_test(a_limit_that_is_renewed_leaves_the_timer_alone,
@@ -55,7 +55,8 @@ async_test(a_limit_that_is_renewed_leaves_the_timer_alone,
     }
 }
 
-/* The place in its slot shows whether the timer was taken out and put back: the newest is first. */
+/* The timer's position in its slot shows whether it was disarmed and armed again: the newest is
+ * first. */
 struct sleeper {
     edo_frame();
     edo_args(int64_t until; const edo__timer **ret_timer; edo_wakeable **ret_waker;);
@@ -106,7 +107,7 @@ async_test(polls_that_repeat_a_deadline_leave_the_timer_alone,
     }
 }
 
-/* ---- what moves it ---- */
+/* ---- changes that move the timer ---- */
 
 async_test(the_timer_moves_to_what_is_earlier, edo_op late, early, soon; int64_t start;)
 {
@@ -171,7 +172,7 @@ static const struct case_of cases[] = {
     { 100, 90, 80, 70, 70, 0 },          { 100, 90, 80, 85, 80, -ETIMEDOUT },
     { 100, 50, 80, 85, 50, -ETIMEDOUT }, { 30, 50, 80, 85, 30, -ETIMEDOUT },
     { 10, 1000, 2000, 5, 5, 0 },         { 2000, 1000, 10, 5000, 10, -ETIMEDOUT },
-    { 2000, 2000, 2000, 2000, 2000, 0 }, // what is ready wins
+    { 2000, 2000, 2000, 2000, 2000, 0 }, // a ready operation wins
 };
 
 async_test(the_earliest_of_all_deadlines_fires,

@@ -1,5 +1,5 @@
-/* Rule 8, backtraces: from a task through every frame and combinator to the leaves, also from
- * another thread. */
+/* Rule 8, backtraces: from a task through every frame and combinator to the leaves, also on another
+ * thread. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -8,7 +8,7 @@
 
 #include "task/task.h"
 
-/* ---- what is shown ---- */
+/* ---- lines of a backtrace ---- */
 
 static char text[TRACE_SIZE];
 
@@ -195,8 +195,9 @@ async_test(it_shows_what_is_kept, struct gate kept, open; edo_task *task;)
                                                   " gate\n"
                                                   " scope\n");
         edo_await(rc, edo_sleep(edo_s(2)));
-        assert_string_equal(trace_of(self->task), "keeps\n" // it has returned, but for this one
-                                                  " gate\n");
+        assert_string_equal(trace_of(self->task),
+                            "keeps\n" // has returned, and waits for this child
+                            " gate\n");
         gate_open(&self->kept, 0);
         edo_await(rc, edo_join(self->task));
         edo_return(rc);
@@ -223,7 +224,7 @@ async_test(a_future_shows_itself_inside_its_task, struct gate gate; struct passe
     }
 }
 
-/* ---- when a task cannot be looked at ---- */
+/* ---- tasks that cannot be inspected ---- */
 
 static void ignore_line(void *context, const edo_trace_line *line)
 {
@@ -295,7 +296,7 @@ async_test(a_wake_meanwhile_is_not_lost, struct gate gate; edo_task *task;)
     }
 }
 
-/* Has a queue entry already: a wake meanwhile must not make a second one. */
+/* The task already has a queue entry: a wake during the inspection must not make a second one. */
 one_worker_only("another one may run it meanwhile")
 async_test(a_queued_task_is_looked_at_and_runs_once, struct gate gate; edo_task *task;)
 {
@@ -313,7 +314,7 @@ async_test(a_queued_task_is_looked_at_and_runs_once, struct gate gate; edo_task 
     }
 }
 
-/* A turn that meets it meanwhile, in its queue, leaves it there. */
+/* A turn that pops a task during its inspection leaves the task in the queue. */
 struct sets {
     edo_frame();
     edo_args(bool *flag;);
@@ -357,12 +358,12 @@ test(a_task_that_is_looked_at_does_not_run)
 
 /* ---- from another thread ---- */
 
-/* A runtime on a thread of its own, with one task that the other thread looks at. */
+/* A runtime on its own thread, with one task that another thread inspects. */
 struct stage {
     edo_task *task;
     sem_t spawned, polled, looked; // each is posted once
     bool block_in_poll;
-    unsigned turns; // of others, since the look began
+    unsigned turns; // of other tasks, since the inspection began
 };
 
 struct actor {
@@ -389,7 +390,7 @@ struct theatre {
     edo_args(struct stage *stage;);
 };
 
-/* Runs on while the actor waits or is looked at. */
+/* Runs while the actor waits or is inspected. */
 edo_async(theatre)
 {
     edo_body {
@@ -440,13 +441,13 @@ static unsigned turns(void)
     return __atomic_load_n(&stage.turns, __ATOMIC_RELAXED);
 }
 
-/* Long enough for the runtime to meet the task in its queue, several times. */
+/* Long enough for the runtime to pop the task from its queue several times. */
 static void look_for_a_while(void *context, const edo_trace_line *line)
 {
     enum { A_WHILE = 100 };
     append_trace_line(context, line);
     if (line->depth > 0) return;
-    edo_task_cancel(stage.task); // wakes it
+    edo_task_cancel(stage.task); // wakes the task
     for (unsigned before = turns(); turns() - before < A_WHILE;)
         sched_yield();
     assert_false(edo_task_is_done(stage.task));

@@ -26,7 +26,7 @@ struct tries {
 edo_async(tries)
 {
     edo_body {
-        uint64_t n = 5; // unsigned is right here: a failure never reaches it
+        uint64_t n = 5; // may be unsigned: a failure never reaches it
         switch (self->how) {
         case BY_CHECK: edo_check(self->answer); break;
         case BY_TRY: edo_try(edo_sleep_until(edo_now() + self->answer)); break;
@@ -93,7 +93,7 @@ edo_async(cleans_up)
         self->n = 7;
 out:
         edo_shield();
-        self->child = edo_sleep(edo_ms(1)); // clean-up may use everything; the failure stays
+        self->child = edo_sleep(edo_ms(1)); // clean-up may await; the failure is kept
         edo_try_all(rc, &self->child.base);
         assert_int_equal(rc, 0);
         edo_call(rc, answer, .answer = -EFAULT);

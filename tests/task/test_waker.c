@@ -1,4 +1,4 @@
-/* Wakers: from any thread, also after the end, and once for many. */
+/* Wakers: on any thread, also after the task's end; many wakes make one poll. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -143,7 +143,7 @@ edo_async(waits_many_ways)
     }
 }
 
-/* Wakes it all the time, for nothing. */
+/* Makes spurious wakes all the time. */
 struct pesters {
     edo_frame();
     edo_args(edo_task *victim; unsigned *wakes;);
@@ -224,7 +224,7 @@ edo_async(joins)
     }
 }
 
-/* Spins, so that it wakes the task in every state: running, about to sleep, asleep. */
+/* Spins, so that the wakes find the task in every state: running, about to sleep, asleep. */
 static void *pong(void *arg)
 {
     struct ping_pong *game = arg;
@@ -303,7 +303,7 @@ test(the_last_waker_frees_the_task_even_after_its_runtime)
     test_allocator_remove();
 }
 
-/* Spawned inside of a task it lies in the runtime's heap, which outlives its owner then. */
+/* A task spawned inside a task lies in the worker's heap, which must then outlive its owner. */
 struct leaves_a_waker {
     edo_frame();
     edo_args(signal_future *signal; edo_wakeable **ret_waker;);
@@ -340,7 +340,7 @@ enum { WAKERS = 3, VICTIMS = 300 };
 
 struct storm {
     edo_runtime *runtime;
-    edo_wakeable *target; // counted; swapped by the owner under the lock
+    edo_wakeable *target; // counted; replaced by the owner under the lock
     pthread_mutex_t lock;
     int stop;
 };
@@ -432,7 +432,7 @@ test(wakes_may_come_while_tasks_end)
     test_allocator_remove();
 }
 
-/* ---- a user's own ---- */
+/* ---- a user's own wakeable ---- */
 
 struct post {
     edo_user_wakeable wakeable;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Answers what it waited for; behind a shield it then waits for cleanup, if any. */
+/* Answers the result of its wait; then, behind a shield, waits for `cleanup`, if set. */
 struct step {
     edo_frame();
     edo_args(int64_t duration; int64_t cleanup;);
@@ -37,7 +37,7 @@ async_test(the_limit_goes_for_the_sum, edo_limit limit; int64_t start; int i;)
             edo_await(rc, edo_sleep(edo_ms(30)));
             assert_int_equal(rc, -ETIMEDOUT);
             assert_int_equal(edo_now() - self->start, edo_ms(100));
-            edo_await(rc, edo_sleep(edo_ms(30))); // sticky, as a cancellation is
+            edo_await(rc, edo_sleep(edo_ms(30))); // sticky, like a cancellation
             assert_int_equal(rc, -ETIMEDOUT);
             assert_int_equal(edo_now() - self->start, edo_ms(100));
             assert_true(edo_is_cancelled());
@@ -119,7 +119,7 @@ async_test(a_return_ends_the_block,
     }
 }
 
-/* To clean-up: without a shield it is limited too, with one it is not. */
+/* A goto to clean-up: without a shield the clean-up is limited too, with a shield it is not. */
 struct goes_out {
     edo_frame();
     edo_args(bool shields;);
@@ -170,7 +170,7 @@ again:
     }
 }
 
-/* ---- what is awaited in the block ---- */
+/* ---- awaits in the block ---- */
 
 async_test(a_ready_operation_wins, edo_limit limit; struct gate gate;)
 {
@@ -187,7 +187,7 @@ async_test(a_ready_operation_wins, edo_limit limit; struct gate gate;)
     }
 }
 
-/* Its budget is used up when the limit has passed: there is a message, and none was taken. */
+/* The budget is used up when the limit passes: a message is ready, but was not taken yet. */
 struct a_ready_operation_wins_without_budget {
     edo_frame();
     edo_args();
@@ -217,7 +217,7 @@ test(budget_does_not_decide)
     run_unhurried(a_ready_operation_wins_without_budget);
 }
 
-/* Always ready: only the budget makes it wait. */
+/* Always ready: waits only for budget. */
 struct ready_for_ever {
     edo_frame();
     edo_args();
@@ -257,7 +257,7 @@ async_test(what_is_ended_has_ended, edo_callees(struct step step;) edo_limit lim
             edo_call(rc, step, .duration = edo_s(1), .cleanup = edo_ms(30));
             assert_int_equal(rc, -ETIMEDOUT); // the callee saw -ECANCELED
             assert_int_equal(edo_now() - self->start, edo_ms(40));
-            edo_call(rc, step, .duration = edo_s(1)); // called all the same
+            edo_call(rc, step, .duration = edo_s(1)); // the function is called nevertheless
             assert_int_equal(rc, -ETIMEDOUT);
             edo_call_boxed(rc, step, .duration = edo_s(1));
             assert_int_equal(rc, -ETIMEDOUT);
@@ -339,7 +339,7 @@ async_test(a_scope_is_left_in_time, edo_limit limit; edo_scope scope; unsigned e
     }
 }
 
-/* Kept from before; not awaited in the block. */
+/* A future that was kept before, and is not awaited in the block. */
 async_test(what_any_keeps_is_not_limited,
     edo_callees(struct step step;)
     edo_limit limit;

@@ -1,4 +1,4 @@
-/* The test clock: it stands, it is advanced, it goes on by itself when all is idle. */
+/* The test clock: it stands still, is advanced, and advances by itself when the runtime is idle. */
 #include "support/support.h"
 
 #include <string.h>
@@ -54,7 +54,7 @@ async_test(goes_on_when_idle, int64_t began; unsigned i;)
         assert_int_equal(edo_now() - self->began, edo_s(3600)); // exactly: nothing else passes
         for (self->i = 0; self->i < 200; self->i++) {           // more than one turn
             edo_await(rc, edo_yield());
-            assert_int_equal(edo_now() - self->began, edo_s(3600)); // it stands again
+            assert_int_equal(edo_now() - self->began, edo_s(3600)); // the clock stands still again
         }
         edo_await(rc, edo_sleep(1));
         assert_int_equal(edo_now() - self->began, edo_s(3600) + 1);
@@ -121,7 +121,7 @@ async_test(advanced_over_several, edo_task *a, *b, *c;)
         edo_await(rc, edo_join(self->b));
         assert_true(edo_task_is_done(self->a));
         assert_string_equal(notes.order, "ab");
-        assert_int_equal(notes.moments[0], edo_ms(10)); // each meets its own moment
+        assert_int_equal(notes.moments[0], edo_ms(10)); // each timer fires at its own moment
         assert_int_equal(notes.moments[1], edo_ms(20));
         edo_await(rc, edo_join(self->a));
         edo_await(rc, edo_sleep_until(notes.began + edo_ms(25)));
@@ -164,7 +164,7 @@ async_test(advanced_past_a_period, unsigned ticks; edo_task *task;)
         edo_await(rc, edo_yield());
         edo_clock_advance(edo_ms(10));
         edo_await(rc, edo_sleep_until(notes.began + edo_ms(10)));
-        edo_await(rc, edo_yield()); // the tenth may come behind us
+        edo_await(rc, edo_yield()); // the tenth task may run after this one
         assert_int_equal(self->ticks, 10);
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
@@ -177,7 +177,7 @@ async_test(advanced_too_far, edo_task *task;)
     edo_body {
         int rc;
         assert_int_equal(edo_spawn(&self->task, sleeper, .name = 'a', .duration = edo_s(100)), 0);
-        edo_await(rc, edo_sleep(1)); // until the other one sleeps as well
+        edo_await(rc, edo_sleep(1)); // until the other task sleeps as well
         edo_clock_auto_advance(false);
         assert_int_equal(edo_clock_advance(EDO_NEVER - 1), 0);
         assert_int_equal(edo_clock_advance(EDO_NEVER - 1), 0); // saturates
@@ -207,7 +207,8 @@ async_test(paused_and_resumed, int64_t stood; edo_task *task;)
         assert_int_equal(edo_clock_resume(), 0);
         assert_int_equal(edo_clock_resume(), -EALREADY);
         assert_int_equal(edo_clock_advance(1), -EINVAL);
-        assert_in_range(edo_now(), self->stood, self->stood + edo_s(60)); // from where it stood
+        assert_in_range(edo_now(), self->stood,
+                        self->stood + edo_s(60)); // goes on from where the clock stood
         edo_await(rc, edo_join(self->task));
         assert_true(edo_now() >= self->stood + edo_ms(2));
 
@@ -223,7 +224,7 @@ async_test(paused_and_resumed, int64_t stood; edo_task *task;)
     }
 }
 
-/* What was advanced but not yet walked is not lost by a resume. */
+/* A resume does not lose an advance that is still in progress. */
 async_test(resumed_while_advancing, int64_t began;)
 {
     edo_body {
@@ -281,7 +282,8 @@ async_test(limited, int64_t began;)
         assert_int_equal(edo_now() - self->began, edo_ms(10));
         edo_await_for(rc, edo_ms(10), edo_sleep(edo_ms(9)));
         assert_int_equal(rc, 0);
-        edo_await_for(rc, edo_ms(10), edo_sleep(edo_ms(10))); // both at once: it is ready
+        edo_await_for(rc, edo_ms(10),
+                      edo_sleep(edo_ms(10))); // limit and sleep end at once: the sleep wins
         assert_int_equal(rc, 0);
         edo_await_for(rc, 0, edo_sleep(0)); // ready at once wins over a limit that has passed
         assert_int_equal(rc, 0);
@@ -321,7 +323,8 @@ async_test(nested_limits, edo_callees(struct inner_limit inner;) int inner_rc; i
         self->began = edo_now();
         edo_call_for(rc, edo_ms(5), inner_limit, .limit = edo_ms(50), .ret_rc = &self->inner_rc);
         assert_int_equal(rc, -ETIMEDOUT);
-        assert_int_equal(self->inner_rc, -ECANCELED); // the outer limit is a cancellation to it
+        assert_int_equal(self->inner_rc,
+                         -ECANCELED); // the outer limit is a plain cancellation here
         assert_int_equal(edo_now() - self->began, edo_ms(5));
         edo_call_for(rc, edo_ms(50), inner_limit, .limit = edo_ms(5), .ret_rc = &self->inner_rc);
         assert_int_equal(rc, -ETIMEDOUT);
@@ -400,7 +403,7 @@ async_test(any_moment, struct asks_for future; int64_t began; unsigned i;)
     }
 }
 
-/* ---- I/O that is ready comes before a deadline that is far off ---- */
+/* ---- ready I/O is served before a distant deadline ---- */
 
 struct limited_read {
     edo_frame();
@@ -433,9 +436,9 @@ async_test(ready_input,
         edo_call(rc, limited_read, .io = self->io); // at once
         assert_int_equal(rc, 1);
         assert_int_equal(edo_spawn(&self->task, limited_read, .io = self->io), 0);
-        edo_await(rc, edo_yield()); // it waits
+        edo_await(rc, edo_yield()); // waits now
         assert_int_equal(write(self->fds[1], "x", 1), 1);
-        edo_await(rc, edo_join(self->task)); // all is idle, but for the input
+        edo_await(rc, edo_join(self->task)); // idle, except for the input
         assert_int_equal(rc, 1);
         assert_int_equal(edo_now(), self->began);
         edo_close(self->io);

@@ -98,8 +98,8 @@ test(resume_wakes_who_sleeps)
 
 /* ---- a deadline that passes before its timer is armed ---- */
 
-/* Goes to worker 1. In its first poll, which the timer is armed behind, worker 0 moves the clock to
- * the deadline, fires what is due, and goes to sleep. */
+/* Runs on worker 1. The timer is armed after the first poll. During that poll worker 0 moves the
+ * clock to the deadline, fires due timers, and goes to sleep. */
 struct late {
     edo_future base;
     int64_t when;
@@ -141,8 +141,8 @@ edo_async(await_late)
     }
 }
 
-/* On worker 0. The other one sleeps at first: else the wake for the spawn would be left, and end its
- * next sleep too. */
+/* Runs on worker 0. The other worker must sleep first: otherwise the wake for the spawn would also
+ * end its next sleep. */
 struct move_clock {
     edo_frame();
     edo_args();
@@ -191,7 +191,7 @@ test(timer_behind_the_clock_fires)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* ---- an event for the driver of a worker that another one's thread brings ---- */
+/* ---- an event for a worker's driver, completed by another worker's thread ---- */
 
 enum {
     CROWD = 100,
@@ -200,7 +200,7 @@ enum {
 
 static edo_listener *listener;
 
-/* On worker 0, whose driver has the listener from then on. */
+/* Runs on worker 0, whose driver has the listener from then on. */
 struct listens {
     edo_frame();
     edo_args();
@@ -218,8 +218,8 @@ edo_async(listens)
     }
 }
 
-/* On worker 1, which has the driver of worker 0 go on while that one sleeps: so it is who submits
- * that. */
+/* Runs on worker 1. Its accept goes to the driver of worker 0, which sleeps, so this thread submits
+ * it. */
 struct accepts {
     edo_frame();
     edo_args(int count;);
@@ -289,7 +289,7 @@ edo_async(events_root)
     }
 }
 
-/* A limit passes only when all have come. */
+/* A limit passes only when all connections have arrived. */
 test(events_come_before_limits)
 {
     edo_runtime *runtime;
@@ -334,7 +334,7 @@ static int pause_clock(bool unused)
     return edo_clock_pause();
 }
 
-/* The nap ends by that alone: nothing else wakes a worker. */
+/* Only the change of the clock ends the nap: no other wake comes. */
 static void expect_end_by(int (*change)(bool), bool starts_paused)
 {
     edo_task *task;

@@ -1,4 +1,4 @@
-/* edo-test: once. Durations and deadlines: units, and what is too far off. */
+/* edo-test: once. Durations and deadlines: units, and saturation. */
 #include "support/support.h"
 
 #include <time.h>

@@ -14,7 +14,7 @@ struct nap {
     int64_t began;
 };
 
-/* Returns: how long it slept. */
+/* Returns: the length of the sleep. */
 edo_async(nap)
 {
     edo_body {
@@ -45,7 +45,8 @@ test(never_early)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* The quickest of many: a busy machine spoils some, a clock of whole milliseconds all. */
+/* The shortest of many sleeps: a busy machine delays some, a clock of whole milliseconds would
+ * delay all. */
 test(less_than_a_millisecond)
 {
     enum { TRIES = 2000 };
@@ -76,7 +77,8 @@ static int64_t shortest_nap(int64_t slack, int64_t enough)
     return shortest;
 }
 
-/* A slow machine may pass the moment before the sleep begins: hence the longest of several. */
+/* The longest of several sleeps, because a slow machine may reach the deadline before the sleep
+ * begins. */
 test(a_sleep_lasts_as_long_as_the_slack)
 {
     enum { TRIES = 20 };
@@ -141,7 +143,7 @@ test(many_tasks)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A nap ends in each microsecond: SPAN in all, from LEAD on, when all have been spawned. */
+/* One nap ends per microsecond, over SPAN, beginning at LEAD, when all have been spawned. */
 enum { DENSE = 20000 };
 
 #define SPAN edo_us(DENSE)
@@ -216,7 +218,7 @@ async_test(sleep_cancelled, edo_task *task; unsigned i;)
             assert_int_equal(rc, 0);
             rc = edo_spawn(&self->task, nap, .duration = far_off[self->i]);
             assert_int_equal(rc, 0);
-            edo_await(rc, edo_yield()); // it sleeps now
+            edo_await(rc, edo_yield()); // the task sleeps now
             edo_task_cancel(self->task);
             edo_await(rc, edo_join(self->task));
             assert_int_equal(rc, -ECANCELED);
@@ -225,14 +227,16 @@ async_test(sleep_cancelled, edo_task *task; unsigned i;)
     }
 }
 
-/* Its moment and its cancellation come together: the moment has come, so it is no -ECANCELED. */
+/* The deadline and the cancellation come together: the deadline has passed, so the result is not
+ * -ECANCELED. */
 async_test(sleep_over_when_cancelled, edo_task *task;)
 {
     edo_body {
         int64_t rc;
         rc = edo_spawn(&self->task, nap, .duration = edo_s(1));
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_sleep(edo_s(1))); // the nap's deadline is not later: it is ready too
+        edo_await(rc,
+                  edo_sleep(edo_s(1))); // the nap's deadline is not later, so the nap is ready too
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
         assert_true(rc == edo_s(1));
@@ -254,7 +258,7 @@ async_test(renewed, int64_t began; unsigned i;)
         edo_await(rc, edo_sleep(edo_ms(1)));
         assert_int_equal(edo_now() - self->began, edo_ms(1));
         edo_await_for(rc, edo_ms(1), edo_yield());
-        edo_await(rc, edo_sleep(edo_ms(5))); // the timer fires too early, for nothing
+        edo_await(rc, edo_sleep(edo_ms(5))); // the timer fires too early, which costs one poll
         assert_int_equal(edo_now() - self->began, edo_ms(6));
         edo_return(rc);
     }
@@ -277,20 +281,20 @@ edo_async(ends_armed)
 test(ends_with_its_timer_armed)
 {
     enum { TASKS = 50 };
-    test_allocator_install(); // spoils memory that is given back
+    test_allocator_install(); // fills freed memory with garbage
     edo_runtime *runtime = make_runtime();
     edo_spawn_options options = { .runtime = runtime };
     for (int i = 0; i < TASKS; i++)
         assert_int_equal(edo_spawn_with(NULL, &options, ends_armed, .limit = edo_us(i * 50)), 0);
     assert_true(edo_block_on(runtime, nap, .duration = edo_us(TASKS * 50)) >= 0);
-    while (turn_runtime(runtime, 0)) // until workers have come to all of them
+    while (turn_runtime(runtime, 0)) // until workers have ended all of them
         continue;
     assert_int_equal(edo_runtime_task_count(runtime), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     test_allocator_remove();
 }
 
-/* The context's deadline is long past, and as far off as can be told. */
+/* Deadlines of the context: long past, and the farthest possible. */
 struct ends_late {
     edo_frame();
     edo_args();

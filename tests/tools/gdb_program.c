@@ -1,5 +1,5 @@
-/* What test_gdb.sh looks into: tasks in all states. It stops in gdb_stop(), and ends when its stdin
- * does. */
+/* Program for test_gdb.sh: tasks in all states. It stops in gdb_stop(), and ends at the end of its
+ * stdin. */
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static void count_line(void *context, const edo_trace_line *line)
     (void)line;
 }
 
-/* Until it waits. */
+/* Waits until the task waits. */
 static void await_wait(edo_task *task, int lines)
 {
     for (int seen = 0; seen < lines; usleep(0)) {
@@ -120,7 +120,7 @@ static void fill(edo_runtime *workers, edo_runtime *alone)
     while (sem_wait(&entered) < 0)
         continue;
     started(edo_spawn_with(&task, &there, inner));
-    edo_task_cancel(task); // it has not begun
+    edo_task_cancel(task); // a task that has not begun
     edo_detach(task);
 }
 

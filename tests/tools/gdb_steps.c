@@ -1,4 +1,4 @@
-/* What test_gdb.sh steps through: two tasks of one function, which wait in turn. */
+/* Program through which test_gdb.sh steps: two tasks of one function, which wait in turn. */
 #include <edo/edo.h>
 
 struct steps {

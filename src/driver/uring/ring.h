@@ -20,7 +20,8 @@
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
  *     4. edo__ring_peek, handle that many completions, edo__ring_advance; until peek answers 0.
  *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation:
- *        the kernel ends what is left in the background and may write to its buffers meanwhile.
+ *        the kernel ends remaining operations in the background, and may write to their buffers
+ *        meanwhile.
  *
  * A prepared SQE is never lost: it stays queued until the kernel has taken it. A completion is
  * never lost either: when the CQ is full the kernel keeps the rest, and the next edo__ring_enter

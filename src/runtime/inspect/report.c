@@ -96,7 +96,7 @@ void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count)
     const edo__snapshot *s = &t->snapshot;
     for (uint32_t i = 0; i < edo__worker_total(t->runtime); i++) {
         edo__worker *worker = t->runtime->workers[i];
-        if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // it polls nothing
+        if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // not polling
         if (edo__snapshot_take(&t->snapshot, worker) < 0)
             edo__say(t, "worker %u runs a task; its thread does not report which", i);
         else if (s->is_polling && !is_told(t, s->id) && (!tasks || is_among(s->id, tasks, count)))

@@ -1,9 +1,9 @@
-/* Help: a worker serves others that are stuck. */
+/* Help: a worker serves stuck workers. */
 #include "runtime/schedule/help.h"
 #include "runtime/schedule/work.h"
 #include "runtime/time/timers.h"
 
-/* The owner may be back at any moment: it waits for this batch of its driver, and of its wheel. */
+/* The owner may return at any moment; it then waits for this batch of its driver and its wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {

@@ -1,7 +1,7 @@
-/* The help that one worker gives to others. */
+/* Help of one worker for stuck ones. */
 #pragma once
 
 #include "runtime/runtime.h"
 
-/* Serves the workers that are stuck, as far as nobody else does. Owner of `worker`. */
+/* Serves stuck workers, unless another helper does. Owner of `worker`. */
 void edo__worker_help(edo__worker *worker);

@@ -37,12 +37,12 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* Relaxed: a missed sleeper or searcher costs time, and no wake; see edo__idle_enter. */
+/* Relaxed: a stale value costs time, but loses no wake; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
     if (!edo_load_relaxed(&idle->sleeping) || edo_load_relaxed(&idle->searching)) return;
-    if (edo__unlikely(edo__runtime_is_stale(runtime))) return; // a task has forked, in the child
+    if (edo__unlikely(edo__runtime_is_stale(runtime))) return; // in the child of a fork
     edo__lock_take(&idle->lock);
     edo__worker *worker = take_sleeper(idle);
     edo__lock_give(&idle->lock);
@@ -83,8 +83,9 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
 
 /* ---- rounds: see edo__idle_skip_clock; under the lock ---- */
 
-/* A round begins when a worker that has polled tasks goes to sleep: they may have made something
- * ready for the drivers of others, which are behind from then on. It itself has looked since. */
+/* Begins a round, when a worker that has polled tasks goes to sleep. Those tasks may have caused
+ * events for drivers of other workers, which must turn their drivers once more. This worker has
+ * turned its own driver since. */
 static void enter_round(edo__idle *idle, edo__worker *worker)
 {
     if (worker->idle_polls == worker->cx.polls) return;
@@ -129,7 +130,8 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* Spare workers are in no list. Only a test clock reads `rests`. */
+/* Marks a spare worker as resting; spare workers are in no list. Only a test clock reads
+ * `rests`. */
 static bool enter_rest(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
@@ -140,8 +142,8 @@ static bool enter_rest(edo__worker *worker)
     return true;
 }
 
-/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the task
- * that was pushed, or the pusher sees this worker among the sleepers, and no searcher. */
+/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the
+ * pushed task, or the pusher sees this worker among the sleepers, and no searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return enter_rest(worker);
@@ -201,7 +203,8 @@ static bool do_spares_rest(const edo_runtime *runtime)
     return true;
 }
 
-/* Pinned tasks whose worker has not come to take them: it is in the list until it has woken up. */
+/* Whether a pinned task waits for its worker, which stays in the list of sleepers until it is
+ * awake. */
 static bool is_anything_handed_over(const edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
@@ -209,7 +212,7 @@ static bool is_anything_handed_over(const edo_runtime *runtime)
     return false;
 }
 
-/* A spare one leaves it to a worker to go on. */
+/* A worker that asks again in place of `of`; a spare worker leaves this to a worker. */
 static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
 {
     edo__worker *worker = of->is_spare ? idle->sleepers : NULL;
@@ -217,9 +220,9 @@ static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
     return worker;
 }
 
-/* All have looked once; now all do again. The kernel completes what a thread submitted on that thread,
- * also for the ring of another worker: so the look of one may bring something for a driver that was
- * looked at before. */
+/* All workers have turned their drivers; now all do so again. The kernel completes an operation on
+ * the thread that submitted it, also for the ring of another worker: so one worker's turn may cause
+ * an event for a driver that was turned before. */
 static bool begin_second_look(edo__idle *idle)
 {
     if (idle->second_look == idle->round) return false;
@@ -227,10 +230,10 @@ static bool begin_second_look(edo__idle *idle)
     return true;
 }
 
-/* The clock is set to go on under the same lock. Two in the list may both find that all is idle; but
- * until one of them leaves it, no task is polled and no timer armed, so the second one only sets the
- * same deadline again. If it did so behind the lock, the first one might have left, and be polling
- * tasks at that deadline: the clock would go on over their heads, to what they have just armed. */
+/* The clock's target is set under the same lock. Two workers in the list may both find that all are
+ * idle. Until one of them leaves the list no task is polled and no timer armed, so the second only
+ * sets the same deadline again. Without the lock the first might already be polling tasks at that
+ * deadline, and the clock would advance to a timer that they have just armed. */
 bool edo__idle_skip_clock(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -250,7 +253,7 @@ bool edo__idle_skip_clock(edo__worker *worker)
 
 /* ---- searching ---- */
 
-/* At most half of the workers search, and always one may. */
+/* At most half of the workers search; one always may. */
 bool edo__idle_begin_search(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -262,9 +265,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Pushes to the inject queue woke no worker during this search, so its end wakes one for what is left.
- * Under the lock, like going to sleep: a push comes before, and is seen, or after, and finds no
- * searcher. */
+/* Pushes to the inject queue woke no worker during this search, so its end wakes one for the
+ * remaining tasks. Under the lock, as going to sleep is: an earlier push is seen here, and a later
+ * push finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

@@ -1,17 +1,17 @@
 /* The inject queue of a runtime, and the list of its sleeping workers.
  *
  * One lock guards both, so that no wake is lost. A worker that is about to sleep inspects the queue
- * and enters the list under the lock; a pusher takes a sleeper out under it. Either the worker finds
- * the task, or the pusher finds the worker. Pushes from foreign threads take the lock, and workers
- * that take a share of the queue, wake another one, go to sleep or have slept. Spawns, wakes and polls
- * among workers do not.
+ * and enters the list under the lock; a pusher takes a sleeper out under it. Either the worker
+ * finds the task, or the pusher finds the worker. Pushes from foreign threads take the lock, and
+ * workers that take a share of the queue, wake another one, go to sleep or have slept. Spawns,
+ * wakes and polls among workers do not.
  *
- * Tasks in a worker's own queue need no wake of others, for their worker does not sleep before it has
- * run them. Wakes for them are a matter of speed alone (work.c).
+ * Tasks in a worker's own queue need no wake of others, because their worker does not sleep before
+ * it has run them. Wakes for them only improve speed (work.c).
  *
- * No worker is woken while another one searches. A worker whose search has failed goes to sleep by way
- * of the lock, and then inspects all queues once more. So a task that was pushed during the search is
- * found, or wakes it. */
+ * No worker is woken while another one searches. A worker whose search has failed goes to sleep by
+ * way of the lock, and then inspects all queues once more. So a task that was pushed during the
+ * search is found, or its push wakes this worker. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -19,13 +19,14 @@
 /* Appends tasks, linked through queue_next, and wakes a worker for them. Any thread. */
 void edo__inject_push(edo_runtime *runtime, edo_task *first, edo_task *last, size_t count);
 
-/* Moves at most `most` tasks into the worker's queue, which has room. Owner. Returns: how many. */
+/* Moves at most `most` tasks into the worker's queue, which has room. Owner. Returns: their
+ * number. */
 size_t edo__inject_take(edo__worker *worker, size_t most);
 
-/* Wakes a worker, unless one searches already or none sleeps. Any thread. */
+/* Wakes a worker, unless one is searching or none sleeps. Any thread. */
 void edo__idle_wake_one(edo_runtime *runtime);
 
-/* Wakes a sleeping worker, also while others search. Returns: whether there was one. */
+/* Wakes a sleeping worker, even while others search. Returns: whether there was one. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
 /* Enters the worker into the list of sleepers; a spare worker is only marked as resting.
@@ -41,15 +42,16 @@ void edo__idle_leave(edo__worker *worker);
 /* Notes the round, before the driver is inspected under a paused test clock. Owner. */
 void edo__idle_begin_look(edo__worker *worker);
 
-/* A paused test clock goes on to the next deadline (edo__clock_skip), on behalf of a worker that has
- * entered: if all workers sleep, spare ones rest, no pinned task waits to be taken, and each has
- * looked at its driver since any of them last polled a task, and once more since all of them had.
- * Otherwise one who has not is woken to do so; the last of them asks again. A spare one does not move
- * it, but wakes a worker that does. Owner. Returns: whether it goes on. */
+/* Advances a paused test clock to the next deadline (edo__clock_skip), for a worker that has
+ * entered. Conditions: all workers sleep, spare ones rest, no pinned task waits to be taken, and
+ * each worker has turned its driver twice since any of them polled a task, the second time after
+ * all had done so once. Otherwise a worker that has not is woken to do so, and the last of them
+ * calls this again. A spare worker does not advance the clock, but wakes a worker that does. Owner.
+ * Returns: whether the clock advances. */
 bool edo__idle_skip_clock(edo__worker *worker);
 
-/* Enters the search, if not too many search. Owner. */
+/* Begins to search, unless too many workers do. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);
 
-/* Leaves the search: with a find, or without going to sleep by way of the list. Owner. */
+/* Ends the search: with a find, or without entering the list of sleepers. Owner. */
 void edo__idle_end_search(edo__worker *worker);

@@ -1,4 +1,4 @@
-/* Blocking work on the thread of a worker, which hands over what it has meanwhile. */
+/* Blocking work on the thread of a worker, which first hands over its tasks, timers and driver. */
 #include <edo/blocking.h>
 
 #include "runtime/runtime.h"

@@ -1,16 +1,16 @@
 /* The monitor: one thread per runtime with workers. It finds workers that are stuck in a poll, and
  * helpers for them.
  *
- * Every worker is inspected once per period, which is short while long polls are frequent and no worker
- * watches (watch.c). A worker reports by two counters: `beat` is odd while it polls a task, `turns`
- * counts the turns of its driver. A worker is stuck if its beat is odd and has not moved since the last
- * inspection. So a poll of more than two periods is always found. Workers that are awake help in their
- * next turn (edo__worker_help). If there is none, a sleeping one is woken; else a spare worker is made.
- * A worker that polls one task after the other without a turn of its driver is only hurried.
+ * Every worker is inspected once per period, which is short while long polls are frequent and no
+ * worker watches (watch.c). A worker reports by two counters: `beat` is odd while it polls a task,
+ * `turns` counts the turns of its driver. A worker is stuck if its beat is odd and has not moved since
+ * the last inspection. So a poll of more than two periods is always found. Workers that are awake help
+ * in their next turn (edo__worker_help). If there is none, a sleeping one is woken; else a spare worker
+ * is made. A worker that polls task after task without a turn of its driver is only hurried.
  *
- * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its own
- * word, then reads the other's, with a fence between. Either the monitor sees the worker awake, or the
- * worker sees the monitor asleep (edo__monitor_note_awake).
+ * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
+ * own word, then reads the other's, with a fence between. Either the monitor sees the worker awake,
+ * or the worker sees the monitor asleep (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -43,26 +43,26 @@ enum {
 
 typedef struct seen {
     uint64_t beat, turns;
-    int64_t held;         // ns of this poll, as far as it was observed
-    bool turned;          // its driver, between the last two inspections
+    int64_t held;         // ns of this poll, as observed
+    bool turned;          // the driver was turned between the last two inspections
     int64_t report_after; // ns; length of this poll at its next report
 } seen;
 
 struct edo__monitor {
     edo_runtime *runtime;
     edo__sys_thread thread;
-    edo_atomic(uint32_t) word; // a futex: grows to wake it
+    edo_atomic(uint32_t) word; // a futex; a kick increments it
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
     uint32_t idle_rounds;
-    int64_t inspected_at; // ns of edo__sys_now(); the last look
+    int64_t inspected_at; // ns of edo__sys_now(); of the last inspection
     seen seen[];          // one per worker
 };
 
 /* ---- marks ---- */
 
-/* The thread that sets the first bit or clears the last one counts. So each change from none to some
- * and back is counted once. Orders nothing: a helper acquires with its wake. */
+/* The thread that sets the first bit or clears the last one changes the count, so a stuck worker is
+ * counted once. Relaxed: a helper acquires by its wake. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -114,7 +114,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // once, if several see it
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // of several threads one kicks
 }
 
 /* ---- helpers ---- */
@@ -138,8 +138,8 @@ static bool is_help_under_way(edo__monitor *monitor)
     return false;
 }
 
-/* Wakes a spare worker; starts its thread if that has failed before. Returns: whether there is one that
- * is not stuck itself. */
+/* Wakes a spare worker; starts its thread if that failed before. Returns: whether there is one that
+ * is not stuck. */
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
@@ -182,7 +182,8 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* The watcher may have left a mark: of this turn, of an ended one, or just as the worker fell asleep. */
+/* Updates the mark. The watcher may have set one: for this turn, for an ended turn, or just when
+ * the worker fell asleep. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -192,8 +193,8 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* The time since the last inspection, some periods at most, for the process may have been stopped. If
- * the monitor alone had no processor, stalls are reported later than due. */
+/* Time since the last inspection, limited because the process may have been stopped. If only the
+ * monitor had no processor, stalls are reported late. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;
@@ -272,7 +273,7 @@ static void *run_monitor(void *argument)
 {
     edo__monitor *monitor = argument;
     edo__sys_thread_name("edo-monitor");
-    edo__self.serves = monitor->runtime; // in its hooks
+    edo__self.serves = monitor->runtime; // for hooks called by the monitor
     for (;;) {
         uint32_t word = edo_load_acquire(
             &monitor->word); // before the inspection: a kick is not lost

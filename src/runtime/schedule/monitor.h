@@ -1,4 +1,4 @@
-/* The monitor: a thread that finds workers which are stuck. */
+/* The monitor: a thread that finds stuck workers. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -7,16 +7,16 @@ int edo__monitor_start(edo_runtime *runtime);
 void edo__monitor_stop(edo_runtime *runtime);
 void edo__monitor_free(edo_runtime *runtime);
 
-/* A worker is awake again: so must the monitor be. */
+/* Wakes the monitor, because a worker is awake again. */
 void edo__monitor_note_awake(edo_runtime *runtime);
 
-/* The worker was found in one turn for too long: the one in which `turns` had that value. Any thread.
- * Returns: whether nobody had found it before. */
+/* Marks a worker as stuck in the turn in which `turns` had this value. Any thread. Returns: whether
+ * the mark is new. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
 
-/* That turn has ended. Its thread, or the monitor. */
+/* Clears the mark of a turn that has ended. The worker's thread, or the monitor. */
 void edo__monitor_unmark_long(edo__worker *worker);
 
-/* The worker is stuck from now on, as its own word has it; and no longer. Its thread. */
+/* Marks the worker as stuck in place, and clears that mark. The worker's thread. */
 void edo__monitor_hand_over(edo__worker *worker);
 void edo__monitor_take_back(edo__worker *worker);

@@ -2,15 +2,15 @@
  * thieves take from the head. (The algorithm is that of Go's scheduler, with indices that never
  * wrap.)
  *
- * tail: written by the owner alone, with release. A reader that acquires it sees the slots below it,
- * and the state of the tasks in them.
+ * tail: written by the owner alone, with release. A reader that acquires it sees the slots below
+ * it, and the state of the tasks in them.
  * head: moved by compare-and-swap, which takes the entries that it passes. Release: the slots were
- * read before. The owner reads the head with acquire before it fills a slot anew. So no slot is
+ * read before. The owner reads the head with acquire before it fills a slot again. So no slot is
  * overwritten while a thief that will succeed reads it. A thief that has read an overwritten slot
- * fails its compare-and-swap, for the head has moved, and indices never wrap.
+ * fails its compare-and-swap, because the head has moved and indices never wrap.
  *
- * A task in the ring may be RUNNING: it yielded, and was kept (task/state.h). The taker of the entry
- * has the task. */
+ * A task in the ring may be RUNNING: it yielded and is KEPT (task/state.h). The taker of the entry
+ * owns the task. */
 #pragma once
 
 #include "task/task.h"
@@ -36,7 +36,7 @@ typedef struct edo__queue {
 static inline uint64_t edo__queue_length(const edo__queue *queue)
 {
     uint64_t head = edo_load_acquire(&queue->head);
-    uint64_t tail = edo_load_relaxed(&queue->tail); // later: so never below the head
+    uint64_t tail = edo_load_relaxed(&queue->tail); // read after the head, so never below it
     return tail - head;
 }
 
@@ -46,7 +46,7 @@ static inline uint64_t edo__queue_room(const edo__queue *queue)
     return EDO__QUEUE_SLOTS - (edo_load_own(&queue->tail) - edo_load_acquire(&queue->head));
 }
 
-/* Owner. Returns: false when it is full. */
+/* Pushes a task. Owner. Returns: false when the ring is full. */
 static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
 {
     uint64_t tail = edo_load_own(&queue->tail);
@@ -56,7 +56,7 @@ static inline bool edo__queue_push(edo__queue *queue, edo_task *task)
     return true;
 }
 
-/* Owner. Returns: the oldest, or NULL. */
+/* Pops the oldest task, or NULL. Owner. */
 static inline edo_task *edo__queue_pop(edo__queue *queue)
 {
     uint64_t tail = edo_load_own(&queue->tail), head = edo_load_relaxed(&queue->head);
@@ -67,27 +67,27 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
-/* A list of tasks through queue_next: an overflow, a yielded list, or the inject queue. Guarded by a lock
- * of its user. */
+/* A list of tasks through queue_next: an overflow, a yielded list, or the inject queue. Guarded by
+ * a lock of its user. */
 typedef struct edo__backlog {
-    edo_task *first, *last;     // NULL when it is empty
+    edo_task *first, *last;     // NULL: empty
     edo_atomic(uint64_t) count; // changed under the lock
 } edo__backlog;
 
 /* Appends a list. */
 void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last, uint64_t count);
 
-/* Moves the oldest, at most `most`, to `mine`, which has room for them. Owner of `mine`. Returns: their
- * number. */
+/* Moves at most `most` of the oldest tasks to `mine`, which has room. Owner of `mine`. Returns:
+ * their number. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
-/* Removes the oldest, at most `most`. Returns: the list of them. */
+/* Removes at most `most` of the oldest tasks. Returns: a list of them. */
 edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
 /* Moves half of another queue, rounded up, to `mine`, as far as there is room. Owner of `mine`.
- * Returns: their number; 0 when there was none, or others were faster. */
+ * Returns: the number of tasks; 0 when there were none, or other thieves were faster. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
 
 /* Takes the older half out of a full queue, as a list through queue_next. Owner.
- * Returns: their number; 0 when thieves have made room meanwhile. */
+ * Returns: the number of tasks; 0 when thieves have made room meanwhile. */
 uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **ret_last);

@@ -1,5 +1,4 @@
-/* The threads of a runtime with workers: their start, their loop, their end; and the help that one
- * gives to another. */
+/* The threads of a runtime with workers: start, loop and end. */
 #include <stdio.h>
 
 #include "runtime/schedule/threads.h"
@@ -15,7 +14,7 @@
 static void settle_in(edo__worker *worker)
 {
     const edo_config *config = &worker->runtime->config;
-    char name[16]; // as much as Linux keeps
+    char name[16]; // size of thread names on Linux
     snprintf(name, sizeof name, "%.10s-%u", config->name, worker->index % 10000);
     edo__sys_thread_name(name);
     if (config->cpu_count && !worker->is_spare)
@@ -61,8 +60,8 @@ static void ask_to_leave(edo_runtime *runtime)
         edo__worker_notify(runtime->workers[i]);
 }
 
-/* Only a worker that is stuck in user code does not leave. A worker may still enter such code, so it is
- * inspected from time to time. */
+/* Waits for the end of a worker's thread. Only a worker stuck in user code does not end; a worker
+ * may still enter such code, so it is inspected from time to time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {
@@ -89,7 +88,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 {
     bool all = true;
     if (runtime->is_on_quit) edo__quit_leave();
-    edo__monitor_stop(runtime); // so no worker is added any more
+    edo__monitor_stop(runtime); // no worker is added from now on
     ask_to_leave(runtime);
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
         if (!join_one(runtime->workers[i], deadline)) all = false;
@@ -98,7 +97,7 @@ bool edo__threads_stop(edo_runtime *runtime, int64_t deadline)
 
 int edo__threads_start(edo_runtime *runtime)
 {
-    int rc = edo__monitor_start(runtime); // first: workers may hand over to it at once
+    int rc = edo__monitor_start(runtime); // first, because workers may need it at once
     for (uint32_t i = 0; i < runtime->base.worker_count && rc == 0 && runtime->has_threads; i++)
         rc = edo__worker_start(runtime->workers[i]);
     if (rc == 0 && runtime->config.dump_on_quit) {

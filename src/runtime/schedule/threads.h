@@ -3,7 +3,7 @@
 
 #include "runtime/runtime.h"
 
-/* Starts workers and monitor, or stops them: false when some are stuck, and were left alone. */
+/* Starts or stops workers and monitor. Stop answers false when stuck threads were left alone. */
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 

@@ -15,30 +15,30 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* A turn is to take so long at most, so that sockets and timers are looked at again. */
+/* Aimed length of a turn, so that sockets and timers are served in time. */
 #define TURN_TARGET edo_us(500)
 
 /* Cost of waking a worker; no wake for less work than this. */
 #define WAKE_COST edo_us(20)
 
-/* Work that pays for a task's move to another core: twice the cost of the cache lines that follow
- * it. */
+/* Least work of a task that pays for its move to another core: twice the cost of its cache misses
+ * there. */
 #define MOVE_WORTH edo_us(1)
 
-/* Where more than DENSE timers fire per GATHER_TIME, a sleep before each would cost more than to fire
- * it. They are late by so much at most, and fire together. */
+/* Where more than DENSE timers fire per GATHER_TIME, a sleep before each would cost more than firing
+ * it. They fire together, late by at most GATHER_TIME. */
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
 /* A length that no queue reaches. */
 #define NO_LENGTH UINT64_MAX
 
-/* Time of polls over which means are taken. */
+/* Total poll time over which means are taken. */
 #define RECENT edo_ms(2)
 
 /* ---- one poll ---- */
 
-/* Inlined into poll_observed as well: other polls pay one test for observation. */
+/* Inlined into poll_observed as well, so that other polls pay only one test for observation. */
 #define always_inline inline __attribute__((always_inline))
 
 /* Applies a requested fate, and the deadline of the task's context. */
@@ -83,7 +83,7 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     edo_cx *cx = &worker->cx;
     begin_poll(worker, task);
     bring_fate(task, state, cx);
-    edo_fence_signal(); // a handler that finds cx finds the task in it
+    edo_fence_signal(); // a signal handler that sees cx sees its task
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     uint32_t locks = EDO_DEBUG ? edo__thread_locks_held : 0;
@@ -122,7 +122,7 @@ static always_inline void push_again(edo__worker *worker, edo_task *task,
     push(worker, task);
 }
 
-/* push: queues a task that is ready again. */
+/* Acts on the result of a poll. push: queues a task that is ready again. */
 static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
                                  void (*push)(edo__worker *, edo_task *))
 {
@@ -137,8 +137,8 @@ static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll p
         push_again(worker, task, push);
 }
 
-/* A clock read per poll costs as much as a short poll. So polls are timed only while long ones were
- * seen lately. Returns: whether the poll was long; its turn ends then. */
+/* A read of the clock costs as much as a short poll. So polls are timed only while long ones were
+ * seen lately. Returns: whether the poll was long, which ends the turn. */
 static bool was_long(edo__worker *worker)
 {
     if (!(worker->observed & EDO__POLL_TIMED)) return false;
@@ -149,8 +149,8 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* A task that is ready again right after a long poll goes behind the tasks that events and timers are
- * about to make ready. Each of those would else wait for one poll of every such task. */
+/* A task that is ready again right after a long poll is queued behind tasks that events and timers
+ * are about to make ready. Otherwise each of those would wait for one poll of every such task. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {
@@ -166,8 +166,8 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // sleeps at once: the turns are the loop
-        edo__worker_push_back(worker, task); // an inspector holds it, briefly
+        uint32_t tries = EDO__BRIEF_TRIES;   // each turn tries again: sleep at once
+        edo__worker_push_back(worker, task); // being inspected, briefly
         edo__sys_wait_briefly(&tries);
         return;
     }
@@ -178,7 +178,7 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
 }
 
-/* popped: of the tasks of this turn. */
+/* Publishes counters. popped: tasks popped in this turn. */
 static void publish(edo__worker *worker, uint32_t popped)
 {
     edo__counters *counters = &worker->counters;
@@ -188,8 +188,9 @@ static void publish(edo__worker *worker, uint32_t popped)
     edo_store_figure(&counters->local_depth, worker->local.count);
 }
 
-/* Polls one interval of tasks, or fewer after a poll that used up its slice: driver and timers have
- * waited. Returns: whether a task has ended; the caller of the turn may be waiting for that. */
+/* Polls one interval of tasks, or fewer if a poll uses up its slice, because driver and timers have
+ * waited then. Returns: whether a task has ended, which the caller of the turn may be waiting
+ * for. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -208,8 +209,9 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
-/* A helper may be turning the driver. The owner waits then, and the helper may consume the event of a
- * wake that was sent to end the owner's sleep. The second read of the park word finds such a wake. */
+/* A helper may be turning the driver. The owner waits then, and the helper may consume the event of
+ * a wake that was sent to end the owner's sleep. The second read of the park word finds such a
+ * wake. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -238,8 +240,8 @@ static int64_t slack_of(const edo__worker *worker)
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* A paused clock ends no wait; but one that another worker has moved on may have passed a timer that
- * was armed too late for that worker to fire it. */
+/* A paused clock ends no wait. But if another worker has advanced it, it may have passed a timer
+ * that was armed too late for that worker to fire. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -256,7 +258,7 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* A worker among others has just read the clock, in its turn. */
+/* Notes the begin of a sleep. A worker among others has just read the clock in its turn. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -275,7 +277,7 @@ static void note_awake(edo__worker *worker)
     edo_add_counter(&worker->counters.parks, 1);
 }
 
-/* Whether nothing has happened that ends the sleep. */
+/* Whether the sleep goes on. */
 static bool sleeps_on(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) == EDO__PARKED &&
@@ -301,7 +303,7 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0; // pushed meanwhile; the swap below acquires what came before
+        timeout = 0; // pushed meanwhile; the swap below acquires the pusher's work
     if (timeout) note_sleep(worker);
     if (timeout && watches)
         sleep_watching(worker, timeout);
@@ -399,7 +401,7 @@ static void fire(edo__worker *worker)
     edo_runtime *runtime = worker->runtime;
     edo__fire_timers(worker, worker);
     if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
-    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // nobody else wakes for them
+    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // no other worker fires their timers
         edo__fire_timers(worker, runtime->workers[i]);
 }
 
@@ -418,10 +420,10 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Work that ends within MOVE_WORTH per task stays on its worker. Two workers that share it spend more
- * per task, up to the cost of the moves. A task that costs less than MOVE_WORTH even then takes less
- * time alone; so the test may be made with the figures of either state, and leads out of a wrong
- * one. */
+/* Decides whether tasks are shared: a task with less work than MOVE_WORTH stays on its worker. Two
+ * workers that share such tasks spend more per task, up to the cost of the moves. A task that costs
+ * less than MOVE_WORTH even then costs less on one worker too. So the test works with the figures
+ * of either state, and corrects a wrong state. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -470,7 +472,7 @@ static void turn_shared(edo__worker *worker)
     note_busy(worker, end);
     edo__watch_note_turn(worker, end - start, end);
     tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
-    edo__worker_consider_waking(worker); // what waits may be worth more than before
+    edo__worker_consider_waking(worker); // the waiting tasks may now be worth a wake
     wait_among_others(worker);
 }
 

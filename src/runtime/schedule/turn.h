@@ -6,12 +6,12 @@
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
-/* The calling thread is the one of the worker from now on, and no longer. Its own time is accounted
- * in between. */
+/* Begin and end of the worker's use of the calling thread; time in between is accounted to the
+ * worker. */
 void edo__worker_begin(edo__worker *worker);
 void edo__worker_pause(edo__worker *worker);
 
-/* Runs a whole turn of the one worker of a runtime without threads. Returns: whether more is
+/* Runs a whole turn of the only worker of a current-thread runtime. Returns: whether more tasks are
  * ready. */
 int edo__turn(edo__worker *worker, int64_t timeout);
 

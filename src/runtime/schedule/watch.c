@@ -1,17 +1,18 @@
 /* The watcher: an idle worker that inspects the busy ones.
  *
- * The monitor finds a worker that is stuck in a poll after 3 to 6 ms, since each inspection of all workers
- * costs a wake of its thread. That is too late where polls of some milliseconds are frequent: each of
- * them holds up the sockets and timers of one worker while another may be idle. So while long polls
- * were seen lately (watch_until), one idle worker sleeps in pieces, and inspects the others between
- * them. A worker that is awake and has not turned its driver for LONG_POLL is marked as stuck. The
- * monitor would set the same mark later. The watcher helps (edo__worker_help) in its next turn.
+ * The monitor finds a worker that is stuck in a poll only after 3 to 6 ms, because each of its
+ * inspections costs a wake of its thread. That is too late where polls of some milliseconds are
+ * frequent: each of them holds up the sockets and timers of one worker while another may be idle.
+ * So while long polls were seen lately (watch_until), one idle worker sleeps in pieces, and
+ * inspects the others between them. A worker that is awake and has not turned its driver for
+ * LONG_POLL is marked as stuck. The monitor would set the same mark later. The watcher helps
+ * (edo__worker_help) in its next turn.
  *
  * Idle workers pay for it. A busy one only notes the end of each long turn. Without long polls for
  * LATELY no worker watches, and an idle runtime has no timer running.
  *
- * One worker at a time watches: the one that has set has_watcher. All words here are figures and order
- * nothing. A stale one makes help late, or helps a worker that needs none.
+ * One worker at a time watches: the one that has set has_watcher. All words here are figures, and
+ * order nothing. A stale one delays help, or helps a worker that needs none.
  */
 #include "runtime/schedule/watch.h"
 #include "base/duration.h"
@@ -20,34 +21,35 @@
 #include "runtime/schedule/monitor.h"
 #include "runtime/time/timers.h"
 
-/* Shortest turn that counts as one with a long poll: twice the time that turns are tuned to. */
+/* Shortest turn that counts as one with a long poll: twice the aimed length of turns. */
 #define LONG_TURN edo_ms(1)
 
-/* Time without a driver's turn from which a worker is helped: some times the cost of the help. */
+/* Time without a turn of the driver after which a worker is helped: several times the cost of the
+ * help. */
 #define LONG_POLL edo_us(100)
 
-/* Time of watching after a long poll. Ten long polls per second keep it up. */
+/* Time of watching after a long poll. Ten long polls per second keep a watcher active. */
 #define LATELY edo_ms(100)
 
-/* Time between two inspections. A shorter one makes help earlier, and each costs a wake of the
- * thread. */
+/* Time between two inspections. A shorter time makes help earlier, but each inspection costs a wake
+ * of the thread. */
 #define PERIOD edo_us(200)
 
-/* The same, after several that led to no poll. */
+/* The same after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* A sleeper read watch_until before it slept, so none may be watching. */
+/* A sleeper reads watch_until only before it sleeps, so there may be no watcher yet. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
     if (edo__likely(duration < LONG_TURN)) return;
     edo_store_figure(&runtime->watch_until, now + LATELY);
-    edo__watch_inspect(worker, now); // others may have been in long polls meanwhile
+    edo__watch_inspect(worker, now); // others may be in long polls
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of another worker that is awake: by then it may be stuck. Its owner or a
- * helper serves one that is due already, or soon. */
+/* Time until the next timer of another worker that is awake, and may be stuck by then. A timer that
+ * is due, or will be soon, is served by its owner or a helper. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -61,9 +63,9 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* Finite even if nobody is stuck any more: the monitor counts on a watcher. The period doubles while
- * the watcher has polled nothing since the last one. A socket that has been quiet for long is served
- * late, once; a timer is not. */
+/* Finite even if no worker is stuck any more, because the monitor relies on the watcher. The period
+ * doubles while the watcher polls nothing. So a socket that was quiet for long is served late once;
+ * a timer is not. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -87,7 +89,7 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Whether the driver has waited too long: behind one poll, behind many that were longer than those
+/* Whether the driver has waited too long: for one poll, for many polls that were longer than
  * before, or for a processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {

@@ -1,4 +1,4 @@
-/* The watcher: a worker that sleeps, and inspects those that are awake. */
+/* The watcher: a sleeping worker that inspects workers that are awake. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -9,16 +9,16 @@ static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)
     return edo_load_figure(&runtime->watch_until) > now;
 }
 
-/* A turn of a worker among others has taken so long; it ended now. */
+/* Notes the duration of a turn that ended now, of a worker among others. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 
-/* The worker is to sleep. Returns: whether it is the watcher from now on, until edo__watch_end. Its
- * thread. */
+/* Called before a sleep. Returns: whether the worker is the watcher from now on, until
+ * edo__watch_end(). The worker's thread. */
 bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 
-/* How long the watcher may sleep until its next look. */
+/* Time that the watcher may sleep until its next inspection. */
 int64_t edo__watch_period(edo__worker *worker);
 
-/* A look at the others: worker->owes_help is set if it finds one that is stuck. Its thread. */
+/* Inspects the other workers, and sets worker->owes_help if one is stuck. The worker's thread. */
 void edo__watch_inspect(edo__worker *worker, int64_t now);

@@ -1,18 +1,18 @@
-/* Which task a worker runs next, and where it gets it from. */
+/* The choice of the next task, and its source: slot, ring, lists, other workers. */
 #include "runtime/schedule/work.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/idle.h"
 
 enum {
-    LONGEST_STREAK = 3, // tasks of the slot in a row; Tokio's number
-    LEAST_SHARE = 8,    // smallest share of a turn: one poll in so many
+    LONGEST_STREAK = 3, // tasks of the slot in a row; as in Tokio
+    LEAST_SHARE = 8,    // smallest share of a turn: one poll in eight
 };
 
-/* Time within which each task that yields and does not fit into the ring is polled. */
+/* Time within which each yielding task that does not fit into the ring is polled. */
 #define ROUND edo_ms(10)
 
-/* Time between two exchanges. Each costs time, and mixes tasks that lie side by side in memory. */
+/* Time between two exchanges. Each costs time, and mixes tasks that are adjacent in memory. */
 #define MIN_STAY edo_us(128)
 #define MAX_STAY edo_ms(4)
 
@@ -33,12 +33,12 @@ static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_t
     edo__lock_give(&worker->overflow_lock);
 }
 
-/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false if thieves
- * have made room meanwhile. */
+/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false if
+ * thieves have made room meanwhile. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
-    if (edo__unlikely(edo__runtime_is_stale(worker->runtime))) return true; // nobody will run them
+    if (edo__unlikely(edo__runtime_is_stale(worker->runtime))) return true; // in a forked child
     uint64_t count = edo__queue_spill(&worker->queue, &first, &last);
     if (count == 0) return false;
     edo_add_counter(&worker->counters.overflows, 1);
@@ -60,7 +60,7 @@ static void push_ring(edo__worker *worker, edo_task *task)
 /* notify_at doubles until the end of the turn: one long queue does not wake all others at once.
  *
  * The fence is the partner of the one in edo__idle_enter. Either the worker that goes to sleep sees
- * the tasks that were pushed before, and keeps_ready; or it is seen here among the sleepers. */
+ * the tasks pushed before, and keeps_ready; or this function sees it among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     uint64_t length = edo__worker_length(worker);
@@ -88,7 +88,7 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
     edo__idle_wake_one(worker->runtime);
 }
 
-/* ---- the next-task slot: the task that was woken or spawned last runs next, from warm caches ---- */
+/* ---- the next-task slot: the task woken or spawned last runs next, with warm caches ---- */
 
 /* Only the owner fills the slot; others may empty it. Release: the partner is the acquire in
  * take_next. */
@@ -140,8 +140,8 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks of a backlog for this turn: its proportion of all, or the room that the ring's tasks
- * leave. The least share keeps either side from starving. */
+/* Number of tasks to take from a backlog in this turn: its proportion of all tasks, or the room in
+ * the ring. The least share keeps both sides from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -160,9 +160,10 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-/* A ring whose tasks yield has enough for each turn by itself. Its older half then changes places with
- * the head of the overflow from time to time. Each task of the ring is polled before the exchange, so
- * a task that enters the ring is polled before it can leave. */
+/* A ring with yielding tasks always has enough for a turn, so tasks of the overflow would starve.
+ * From time to time the older half of such a ring is exchanged with the head of the overflow. Each
+ * task of the ring is polled before the exchange: so a task that enters the ring is polled before
+ * it can leave. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -174,9 +175,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one task when nothing else is ready, else one per LEAST_SHARE turns. The turn ends after its
- * poll, if that is long again. So a task that becomes ready meanwhile waits for one of them, not for
- * all. */
+/* Takes one task when nothing else is ready, else one per LEAST_SHARE turns. If its poll is long
+ * again, the turn ends. So a task that becomes ready meanwhile waits for one of these polls, not
+ * for all. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -218,7 +219,7 @@ static bool note_stolen(edo__worker *worker, uint64_t count)
     return true;
 }
 
-/* Moves tasks from a list of another worker to one of the caller's. Returns: their number. */
+/* Moves tasks from a list of another worker to a list of this worker. Returns: their number. */
 static uint64_t move(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from,
                      uint64_t most)
 {
@@ -236,7 +237,8 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Steals half of the ring, and at most half a ring of each list, whose lock is held for the walk. */
+/* Steals half of the ring, and at most half a ring of each list, whose lock is held for the
+ * walk. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -248,7 +250,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* Begins at a random worker, so that thieves spread over the victims. */
+/* Begins at a random worker, so that thieves choose different victims. */
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -276,7 +278,7 @@ bool edo__worker_search(edo__worker *worker)
 
 /* ---- from other threads ---- */
 
-/* Release: what the pusher did comes before the poll. Partner: the swap in take_inject. */
+/* Release: the pusher's work precedes the poll. Partner: the swap in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
@@ -321,14 +323,14 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a worker that is stuck ----
  *
- * A queued task is polled within as many polls of its workers as there were tasks before it, also when it
- * is robbed again and again. A robber takes a ring only into an empty one. So the tasks keep their
- * order, none falls behind, and the robber polls the first one before it can be found stuck. Loot
- * behind a long task of the robber's would be robbed in turn before any of it has run, and so on for
- * ever. The same holds for the lists. A mark of an earlier turn does not count:
+ * A queued task is polled within as many polls of its workers as there were tasks before it, even
+ * if it is robbed again and again. A robber takes tasks of a ring only if its own ring is empty. So
+ * the tasks keep their order, and the robber polls the first one before it can itself be found
+ * stuck. Loot behind a long task of the robber would be robbed again before any of it has run, and
+ * so on for ever. The same holds for the lists. A mark of an earlier turn does not count:
  * edo__worker_is_stuck(). */
 
-/* Takes all of a list, unless the robber has such a list of its own. */
+/* Takes a whole list, unless the robber's own list of that kind is not empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
 {
     if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))

@@ -1,4 +1,4 @@
-/* Which task a worker runs next. */
+/* The choice of a worker's next task. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -15,11 +15,11 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
     worker->local.count++;
 }
 
-/* Queues a task where others find it too. Owner. */
+/* Queues a task where other workers can take it. Owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
-/* Queues a task that is ready again right after a long poll: behind those that are woken until its
- * turn comes. Owner. */
+/* Queues a task that is ready again right after a long poll: behind all tasks that are woken until
+ * its turn. Owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the others. Owner. */
@@ -31,7 +31,8 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* The caller lessens the count: where all tasks come from here, once per turn. */
+/* Pops a task of the local list. The caller subtracts from the count: once per turn, if all tasks
+ * come from here. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -43,32 +44,32 @@ static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 
 edo_task *edo__worker_pop_shared(edo__worker *worker);
 
-/* The next task of the worker's own, or NULL. Owner. */
+/* The worker's next own task, or NULL. Owner. */
 static inline edo_task *edo__worker_pop(edo__worker *worker)
 {
     return worker->is_shared ? edo__worker_pop_shared(worker) : edo__worker_pop_local(worker);
 }
 
-/* Whether it has tasks of its own. Owner. */
+/* Whether the worker has tasks of its own. Owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
 
-/* Looks for tasks everywhere; what it finds is in its queue then. Owner. Returns: whether it found
- * one. */
+/* Searches for tasks everywhere, and moves found ones to the worker's queue. Owner. Returns:
+ * whether there were any. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if what waits here is worth it. Owner. */
+/* Wakes another worker if the tasks waiting here are worth it. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Takes one of those that yielded after a long poll. Owner. */
+/* Takes a task that yielded after a long poll. Owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
-/* Takes a share of what did not fit into the ring. now: of the system. Owner. */
+/* Takes a share of the overflow list. now: of edo__sys_now(). Owner. */
 void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
-/* Takes what a stuck worker cannot run itself, as far as nothing of its own is queued before it. Owner
+/* Takes tasks of a stuck worker, as far as no own tasks of the robber are queued before them. Owner
  * of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 

@@ -1,7 +1,8 @@
-/* A worker: what one thread needs to run tasks. A current-thread runtime has one, of the thread that
- * turns it; a runtime with workers one per worker, and spare ones for helpers (monitor.c).
+/* A worker: the state that one thread needs to run tasks. A current-thread runtime has one worker,
+ * used by the thread that turns it. A runtime with workers has one per thread, and spare ones for
+ * helpers (monitor.c).
  *
- * The worker's thread owns all of it, except for the members under "any thread". */
+ * The worker's thread owns all members except those under "any thread". */
 #pragma once
 
 #include <edo/runtime.h>
@@ -18,45 +19,46 @@
  *
  *     AWAKE --- the owner is about to sleep: CAS --> PARKED
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
- *     any ----- the owner is back: swap -----------> AWAKE (then it empties the inject stack)
+ *     any ----- the owner returns: swap -----------> AWAKE (then it empties the inject stack)
  *
  * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
  * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
  * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* The tasks that were spawned into a worker, until they end. Guarded by the lock. */
+/* The registered tasks of a worker, until they end. Guarded by the lock. */
 typedef struct edo__shard {
     edo__lock lock;
-    bool closed; // refuses tasks
+    bool closed; // refuses new tasks
     edo__node tasks;
     edo_atomic(uint64_t) spawned, ended; // changed under the lock
 } edo__shard;
 
-/* Number of tasks in it; exact under the lock. Any thread. */
+/* Number of tasks in the shard; exact under the lock. Any thread. */
 static inline size_t edo__shard_count(const edo__shard *shard)
 {
     uint64_t ended = edo_load_figure(&shard->ended), spawned = edo_load_figure(&shard->spawned);
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* Counters for metrics.c, written by the owner. Those of the first line change with almost every poll,
- * so the owner counts them in plain words and publishes them once per turn. */
+/* Counters for metrics.c, written by the owner. Those of the first line change with almost every
+ * poll, so the owner counts them in plain words and publishes them once per turn. */
 typedef struct edo__counters {
     edo_atomic(uint64_t) polls, local_pushes, local_depth;
     edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
-    edo_atomic(uint64_t) parks; // entries into sleep and returns: odd while it sleeps
-    edo_atomic(uint64_t) busy;  // nanoseconds awake
+    edo_atomic(uint64_t) parks; // begins and ends of sleeps: odd while it sleeps
+    edo_atomic(uint64_t) busy;  // ns awake
     edo_atomic(int64_t) mean_poll;
 } edo__counters;
 
-/* Reasons for which a worker does not serve its worker. */
+/* Reasons for which a thread does not serve its worker. */
 enum {
     EDO__STUCK_LONG = 1,     // its turn `stuck_turn` takes long; any thread sets it
     EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
 };
 
-/* Bits of edo__worker.observed: reasons for the slow way of polls. The first may be a task's own. */
+/* Bits of edo__worker.observed: reasons for the slow path of polls. The first may be set by a task
+ * alone. */
 enum {
     EDO__POLL_COUNTED = EDO__TASK_COUNTED, // for hooks or histograms
     EDO__POLL_TIMED = 8,                   // long polls were seen lately; fixed for a turn
@@ -75,27 +77,27 @@ typedef struct edo__worker {
     edo_driver *driver;
     uint32_t index;
     bool is_shared;     // one of several workers
-    bool is_spare;      // works only while another worker is stuck
+    bool is_spare;      // spare worker: works only while another is stuck
     bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;     // among the sleepers; the idle lock
     bool rests;         // a spare worker sleeps, or has no thread yet; the idle lock
-    bool keeps_yielded; // tasks that yield are kept; see task/state.h
+    bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
     bool owes_help;     // found a stuck worker, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
-    uint32_t streak;    // tasks taken from the slot in a row
+    uint32_t streak;    // number of tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
     uint64_t notify_at; // length of its queue from which a wake of another worker pays
-    int64_t mean_poll;  // nanoseconds
+    int64_t mean_poll;  // ns
     edo__recent recent;
-    const edo_task *in_hand; // of an observed poll, while hooks are called for it
-    uint64_t ended;          // tasks, in all
+    const edo_task *in_hand; // task of an observed poll, while hooks are called for it
+    uint64_t ended;          // count of ended tasks
     struct {
         uint64_t polls;
         int64_t at;
     } exchanged;               // the last exchange of ring and overflow
-    uint32_t passed_over;      // turns since a task of `yielded` was last taken
+    uint32_t passed_over;      // turns since the last task taken from `yielded`
     int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
-    uint64_t next_id, last_id; // task ids in hand
+    uint64_t next_id, last_id; // reserved task ids
     struct {
         edo_task *first, **end; // all tasks of a current-thread runtime; else pinned ones
         size_t count;
@@ -116,15 +118,15 @@ typedef struct edo__worker {
     bool has_thread;
 
     /* any thread */
-    edo_atomic(uint32_t) thread_id; // of the last owner; 0: none yet
+    edo_atomic(uint32_t) thread_id; // number of the last owner's thread; 0: none yet
     edo__shard shard;
     edo__lock wheel_lock; // guards wheel, if is_shared
     edo__wheel wheel;
     edo__lock turn_lock;           // held during turns of the driver, if is_shared
     edo_atomic(edo_task *) inject; // stack of tasks that others woke for this worker
-    edo_atomic(uint64_t) handed;   // tasks pushed there, and taken from there
+    edo_atomic(uint64_t) handed;   // tasks pushed to and taken from `inject`
     edo_atomic(uint64_t) taken;
-    edo__io_counters past_io; // of its closed driver; the runtime's driver_lock
+    edo__io_counters past_io; // counters of the closed driver; the runtime's driver_lock
     edo_atomic(uint32_t) park;
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
@@ -133,8 +135,8 @@ typedef struct edo__worker {
     edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
-    edo_atomic(uint32_t) has_left;   // its thread ends; a futex
-    edo_atomic(bool) keeps_ready;    // its tasks end too soon to be worth a thief; the owner writes
+    edo_atomic(uint32_t) has_left;   // the thread ends; a futex
+    edo_atomic(bool) keeps_ready;    // its tasks are too short to be stolen; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
     edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
@@ -143,14 +145,14 @@ typedef struct edo__worker {
 
 _Static_assert(offsetof(edo__worker, cx) == 0, "edo__worker_cx()");
 
-/* Its tasks in ring and overflow, at this moment. Any thread. */
+/* Number of tasks in ring and overflow list. Any thread; a snapshot. */
 static inline uint64_t edo__worker_length(const edo__worker *worker)
 {
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
-/* Whether it is stuck now. The mark alone is not enough, for it is cleared some time after the end of
- * the turn. Any thread. */
+/* Whether the worker is stuck now. The mark alone does not suffice, because it is cleared some time
+ * after the turn's end. Any thread. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
@@ -172,7 +174,7 @@ static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
-/* Ends its sleep, or the next one. Any thread; async-signal-safe. */
+/* Ends the worker's sleep, or its next one. Any thread; async-signal-safe. */
 static inline void edo__worker_notify(edo__worker *worker)
 {
     if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)

@@ -1,10 +1,10 @@
-/* A worker: its making, with a driver of its own, and its end. */
+/* A worker: creation, with its own driver, and end. */
 #include "runtime/schedule/workers.h"
 #include "driver/drivers.h"
 #include "runtime/drivers.h"
 #include "runtime/runtime.h"
 
-/* ---- making and ending ---- */
+/* ---- creation and end ---- */
 
 static void init_worker(edo__worker *worker, edo_runtime *runtime, uint32_t index)
 {
@@ -51,7 +51,7 @@ fail_histograms:
     return rc;
 }
 
-/* Its counters stay with the worker. */
+/* The driver's counters are copied to the worker. */
 static void close_driver(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
