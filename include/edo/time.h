@@ -7,9 +7,9 @@
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced, or
  * until every task waits; then it goes on to the next deadline by itself
- * (edo_clock_auto_advance()). With workers that is when all of them are idle: so the work after a
- * deadline is done before the next one is met, but tasks that are ready together run at the same
- * time, in no order.
+ * (edo_clock_auto_advance()). Workers run one at a time under a paused clock, in an order that
+ * edo_config.seed gives. The clock goes on when all of them are idle, so the work after a deadline
+ * is done before the next one is met.
  */
 #pragma once
 
@@ -78,8 +78,8 @@ EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
 /* Moves a paused clock on, once the task waits: from one deadline to the next, so that each is met
- * in its order and edo_now() is its moment then. Several add up. With workers it moves at once, and
- * from one deadline to the next without waiting for the tasks that run on others.
+ * in its order and edo_now() is its moment then. Several add up. With workers each of them has a turn
+ * between two deadlines.
  * Returns: 0; -EINVAL when it is not paused or duration < 0.
  * Thread: inside a task of that runtime, or one that has entered it: then it moves at once, too. */
 EDO_API int edo_clock_advance(int64_t duration);

@@ -6,7 +6,7 @@
  * edo__heap_close() frees the heap.
  *
  * Slabs are aligned to the next power of two, so that the address of a block gives its slab and
- * heap. / */
+ * heap. */
 #pragma once
 
 #include "base/list.h"

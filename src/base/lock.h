@@ -8,7 +8,7 @@
  * Forks. MARK is another number in every child of a fork. A lock that a thread of the parent held
  * at the fork has the parent's mark in the child, where that thread does not exist, and counts as
  * free there. The data under it may be half changed, so code in a child follows no link of its
- * parent's (docs/internals/runtime.md). edo__lock_try() fails in the child for such a lock. / */
+ * parent's (docs/internals/runtime.md). edo__lock_try() fails in the child for such a lock. */
 #pragma once
 
 #include "base/atomic.h"

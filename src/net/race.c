@@ -13,7 +13,7 @@
  *
  * The race belongs to the operation, whose task is the waker of every attempt. The look-up answers
  * for both families at once, so there is no waiting for the second answer (RFC 8305, section 3).
- * / */
+ * */
 #include <edo/time.h>
 
 #include "net/connect.h"

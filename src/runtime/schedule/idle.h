@@ -28,25 +28,12 @@ void edo__idle_wake_one(edo_runtime *runtime);
 /* Wakes a sleeping worker, also while others search. Returns: whether there was one. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
-/* Enters the worker into the list of sleepers; a spare worker is only marked as resting.
+/* Enters the worker into the list of sleepers; a spare worker enters none.
  * Returns: false when there is work; the worker is not in the list then. Owner. */
 bool edo__idle_enter(edo__worker *worker);
 
-/* The thread of a spare worker has begun. Owner. */
-void edo__idle_arrive(edo__worker *worker);
-
 /* The worker is awake: takes it out of the list, unless its waker has done so. Owner. */
 void edo__idle_leave(edo__worker *worker);
-
-/* Notes the round, before the driver is inspected under a paused test clock. Owner. */
-void edo__idle_begin_look(edo__worker *worker);
-
-/* A paused test clock goes on to the next deadline (edo__clock_skip), on behalf of a worker that has
- * entered: if all workers sleep, spare ones rest, no pinned task waits to be taken, and each has
- * looked at its driver since any of them last polled a task, and once more since all of them had.
- * Otherwise one who has not is woken to do so; the last of them asks again. A spare one does not move
- * it, but wakes a worker that does. Owner. Returns: whether it goes on. */
-bool edo__idle_skip_clock(edo__worker *worker);
 
 /* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);

@@ -2,8 +2,8 @@
  *
  * It lies in the wheel of the worker that armed it, which the task remembers (EDO__WORKER_WHEEL). Only
  * the task's poller arms and disarms it; the thread of any worker may fire it, for helpers fire the
- * wheels of workers that are stuck, and under a test clock whoever is awake fires all. A wheel's
- * lock guards its links; without one, where there is one thread only.
+ * wheels of workers that are stuck. A wheel's lock guards its links; without one, where there is one
+ * thread only.
  *
  * Firing prepares the task's wake under the lock, and only then lets the timer go (release on
  * pprev). So a poller that finds it gone (acquire) knows that nobody touches the task through it
@@ -11,6 +11,7 @@
  * end before it was queued. */
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
+#include "runtime/time/clock.h"
 
 enum { LEAST_FIRED = 64 }; // per firing: more than a turn polls by default
 
@@ -90,6 +91,43 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     return first;
 }
 
+/* ---- order under a test clock ---- */
+
+static bool is_before(const edo_task *a, const edo_task *b)
+{
+    return a->timer.when != b->timer.when ? a->timer.when < b->timer.when : a->id < b->id;
+}
+
+static edo_task *merge(edo_task *a, edo_task *b)
+{
+    edo_task *first, **end = &first;
+    while (a && b) {
+        edo_task **from = is_before(a, b) ? &a : &b;
+        *end = *from;
+        end = &(*from)->queue_next;
+        *from = *end;
+    }
+    *end = a ? a : b;
+    return first;
+}
+
+/* By moment, then by task id. A wheel has no order within a slot, and where its slots begin depends on
+ * the moment at which the clock was stopped. */
+static edo_task *sort(edo_task *list)
+{
+    edo_task *halves[2] = { NULL, NULL };
+    if (!list || !list->queue_next) return list;
+    for (unsigned i = 0; list; i++) {
+        edo_task *next = list->queue_next;
+        list->queue_next = halves[i % 2];
+        halves[i % 2] = list;
+        list = next;
+    }
+    return merge(sort(halves[0]), sort(halves[1]));
+}
+
+/* ---- firing ---- */
+
 /* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
  * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
  * to stay in the caches until their tasks are polled. */
@@ -114,6 +152,7 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of)
     lock_wheel(of);
     edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
+    if (edo__clock_is_paused(worker->runtime)) task = sort(task);
     push_all(worker->runtime, task);
 }
 
