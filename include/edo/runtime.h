@@ -105,7 +105,8 @@ typedef struct edo_config {
                              // that time, else almost none; 1: almost none
     int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
     int64_t abort_limit;     // nanoseconds from the abort until tasks are given up; 0: 1 s
-    uint64_t seed;           // of edo_select()'s choices; 0: random
+    uint64_t seed;           // of edo_select()'s choices, and of the order of workers under a
+                             // test clock; 0: random
     const struct edo_metrics_config *metrics; // measurements beside the counters, see
                                               // edo/metrics.h; NULL: nothing
     void *reserved[6];

@@ -8,8 +8,9 @@
  *
  * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced.
  * When every task waits, it advances to the next deadline by itself (edo_clock_auto_advance()).
- * With workers, all of them must be idle for that: so all work after one deadline is done before
- * the next, but tasks that are ready together run at the same time, in no order.
+ * Under a paused clock workers run one at a time, in an order that edo_config.seed gives. All of
+ * them must be idle before the clock advances, so all work after one deadline is done before the
+ * next.
  */
 #pragma once
 
@@ -78,9 +79,9 @@ EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
 /* Advances a paused clock, as soon as the task waits: from deadline to deadline, so that timers
- * fire in order and edo_now() is the deadline of each when it fires. Several calls add up. With
- * workers, and on a thread that has entered the runtime, the clock advances at once, and does not
- * wait for tasks that are running.
+ * fire in order and edo_now() is the deadline of each when it fires. Several calls add up. Each
+ * worker has a turn between two deadlines. On a thread that has entered the runtime the clock
+ * advances at once.
  * Returns: 0; -EINVAL when the clock is not paused or duration < 0.
  * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_advance(int64_t duration);

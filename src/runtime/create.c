@@ -166,6 +166,7 @@ static void init(edo_runtime *runtime)
     runtime->timer_fd = -1;
     runtime->fork_generation = edo__sys_fork_generation();
     init_clock(runtime);
+    runtime->baton.random = config->seed;
 }
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)

@@ -27,8 +27,21 @@ typedef struct edo__idle {
     edo__worker *sleepers;         // the last to sleep comes first, with warm caches; the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
-    uint64_t round, second_look; // see edo__idle_skip_clock; the lock
 } edo__idle;
+
+/* Work of a turn; of several turns the greatest counts. Events: of the driver, and no task is ready. */
+typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
+
+/* Turns of workers under a test clock, see schedule/baton.h. Guarded by the lock. */
+typedef struct edo__baton {
+    edo__lock lock;
+    edo__worker *holder;           // NULL: workers are waited for, or all sleep
+    uint64_t lap;                  // number
+    uint64_t random, lap_random;   // state of the generator, now and when the lap began
+    uint32_t quiet;                // number of quiet laps in a row
+    edo__work work;                // of this lap
+    edo_atomic(bool) has_admitted; // in this lap; the holder
+} edo__baton;
 
 typedef struct edo__monitor edo__monitor;
 
@@ -56,6 +69,7 @@ struct edo_runtime {
     edo__clock clock;
     edo__blocking blocking; // pools of the runtime
     edo__idle idle;
+    edo__baton baton;
     edo_atomic(bool) is_closed;    // takes no more tasks
     edo_atomic(bool) is_stopping;  // the workers must end
     edo_atomic(uint32_t) visitors; // threads inside a push from outside

@@ -106,7 +106,6 @@ async_test(in_order, edo_scope scope;)
 
 /* ---- advanced ---- */
 
-one_worker_only("others walk the clock on while a task is about to run")
 async_test(advanced_over_several, edo_task *a, *b, *c;)
 {
     edo_body {
@@ -152,7 +151,6 @@ edo_async(periodic)
     }
 }
 
-one_worker_only("others walk the clock on while a task is about to run")
 async_test(advanced_past_a_period, unsigned ticks; edo_task *task;)
 {
     edo_body {

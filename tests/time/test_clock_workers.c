@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
+
+#include <edo/blocking.h>
 
 #include "runtime/runtime.h"
 #include "runtime/time/timers.h"
 
 enum { ROUNDS = 20 };
 
-static atomic_uint parks[2];     // of each worker
-static atomic_uint parks_at_nap; // of worker 1, when it began the nap
 static atomic_bool naps;
-
-static void count_park(void *user, unsigned worker)
-{
-    (void)user;
-    if (worker < 2) atomic_fetch_add(&parks[worker], 1);
-}
 
 struct nap {
     edo_frame();
@@ -30,16 +25,10 @@ edo_async(nap)
 {
     edo_body {
         int rc;
-        atomic_store(&parks_at_nap, atomic_load(&parks[1]));
         atomic_store(&naps, true);
         edo_await(rc, edo_sleep(edo_ms(1)));
         edo_return(rc);
     }
-}
-
-static bool is_sleeper_about_to_park(void)
-{
-    return atomic_load(&naps) && atomic_load(&parks[1]) > atomic_load(&parks_at_nap);
 }
 
 /* On worker 0. */
@@ -58,7 +47,7 @@ edo_async(resumes)
             atomic_store(&naps, false);
             rc = edo_spawn_on(&self->nap, 1, nap);
             if (rc < 0) edo_return(rc);
-            while (!is_sleeper_about_to_park())
+            while (!atomic_load(&naps))
                 edo_await(rc, edo_yield());
             rc = edo_clock_resume();
             if (rc == 0) edo_await(rc, edo_join(self->nap));
@@ -86,11 +75,10 @@ edo_async(root)
     }
 }
 
-test(resume_wakes_who_sleeps)
+test(resume_releases_workers)
 {
     edo_runtime *runtime;
-    const edo_hooks hooks = { .park = count_park };
-    const edo_config config = { .workers = 2, .test_clock = true, .hooks = &hooks };
+    const edo_config config = { .workers = 2, .test_clock = true };
     assert_int_equal(edo_runtime_create(&config, &runtime), 0);
     assert_int_equal(edo_block_on(runtime, root), 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
@@ -153,8 +141,6 @@ edo_async(move_clock)
 {
     edo_body {
         int rc;
-        while (!is_asleep(1))
-            edo_await(rc, edo_yield());
         rc = edo_spawn_on(&self->late, 1, await_late);
         if (rc < 0) edo_return(rc);
         while (!atomic_load(&late_is_polled))
@@ -231,8 +217,6 @@ edo_async(accepts)
     edo_body {
         int rc = 0;
         while (rc == 0 && self->count-- > 0) {
-            while (!is_asleep(0))
-                edo_await(rc, edo_yield());
             edo_await(rc, edo_accept(listener, &self->conn));
             if (rc == 0) edo_close(self->conn);
         }
@@ -370,4 +354,230 @@ test(auto_advance_from_outside)
 test(advance_from_outside)
 {
     expect_end_by(advance, true);
+}
+
+/* ---- one at a time, in an order that the seed gives ---- */
+
+enum { WORKERS = 4, WALKERS = 6, STEPS = 12, NOTES = WALKERS * STEPS * 2 };
+
+/* Plain: whoever writes it runs alone. */
+static struct {
+    struct note {
+        char name;
+        int worker;
+        int64_t moment;
+    } notes[NOTES];
+    unsigned count;
+    int64_t began;
+    atomic_flag is_busy;
+} record;
+
+static void note(char name)
+{
+    assert_false(atomic_flag_test_and_set(&record.is_busy));
+    record.notes[record.count++] = (struct note){ name, edo_worker_index(),
+                                                  edo_now() - record.began };
+    sched_yield();
+    atomic_flag_clear(&record.is_busy);
+}
+
+struct leaf {
+    edo_frame();
+    edo_args(char name;);
+};
+
+edo_async(leaf)
+{
+    edo_body {
+        note(self->name);
+        edo_return(0);
+    }
+}
+
+/* Yields, sleeps, and spawns a leaf, by turns. */
+struct walker {
+    edo_frame();
+    edo_args(char name;);
+    edo_task *leaf;
+    unsigned i;
+};
+
+edo_async(walker)
+{
+    edo_body {
+        int rc = 0;
+        for (self->i = 0; rc == 0 && self->i < STEPS; self->i++) {
+            note(self->name);
+            if (self->i % 3 == 0)
+                edo_await(rc, edo_yield());
+            else if (self->i % 3 == 1)
+                edo_await(rc, edo_sleep(edo_us(1 + self->name % 2)));
+            else if ((rc = edo_spawn(&self->leaf, leaf, .name = self->name)) == 0)
+                edo_await(rc, edo_join(self->leaf));
+        }
+        edo_return(rc);
+    }
+}
+
+struct walk {
+    edo_frame();
+    edo_args();
+    edo_scope scope;
+};
+
+edo_async(walk)
+{
+    edo_body {
+        int rc;
+        record.began = edo_now();
+        edo_scope_open(&self->scope, 0);
+        for (int i = 0; i < WALKERS; i++)
+            assert_int_equal(edo_scope_spawn(&self->scope, walker, .name = (char)('a' + i)), 0);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+static void walk_with(uint64_t seed)
+{
+    edo_runtime *runtime;
+    const edo_config config = { .workers = WORKERS,
+                                .max_spare = -1,
+                                .test_clock = true,
+                                .time_slice = EDO_NEVER,
+                                .seed = seed };
+    memset(&record, 0, sizeof record);
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, walk), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(record.count, WALKERS * (STEPS + STEPS / 3));
+}
+
+static uint64_t trace_of(uint64_t seed)
+{
+    uint64_t trace = 0;
+    walk_with(seed);
+    for (unsigned i = 0; i < record.count; i++) {
+        const struct note *note = &record.notes[i];
+        trace = 31 * (31 * (31 * trace + (uint64_t)note->name) + (uint64_t)note->worker) +
+                (uint64_t)note->moment;
+    }
+    return trace;
+}
+
+test(seed_gives_the_order)
+{
+    unsigned different = 0;
+    uint64_t first = trace_of(1);
+    for (unsigned i = 0; i < 20; i++)
+        assert_int_equal(trace_of(1), first);
+    for (uint64_t seed = 2; seed < 6; seed++)
+        if (trace_of(seed) != first) different++;
+    assert_true(different > 0);
+}
+
+/* ---- a worker that is away ---- */
+
+static atomic_bool has_helped, has_overslept;
+
+static int64_t wait_for_help(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&has_helped))
+        sched_yield();
+    return 0;
+}
+
+struct helps {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(helps)
+{
+    edo_body {
+        atomic_store(&has_helped, true);
+        edo_return(0);
+    }
+}
+
+struct blocks {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(blocks)
+{
+    edo_body {
+        int rc = edo_spawn_on(&self->task, 1 - (unsigned)edo_worker_index(), helps);
+        if (rc < 0) edo_return(rc);
+        edo_block_in_place(wait_for_help, NULL);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+test(blocking_in_place_passes_the_baton)
+{
+    edo_runtime *runtime;
+    const edo_config config = { .workers = 2, .max_spare = -1, .test_clock = true };
+    atomic_store(&has_helped, false);
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, blocks), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+struct oversleeps {
+    edo_frame();
+    edo_args();
+};
+
+edo_async(oversleeps)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(1));
+        atomic_store(&has_overslept, true);
+        edo_return(rc);
+    }
+}
+
+/* Until the other worker has found nothing more to do. */
+static int64_t wait_for_sleep(void *other)
+{
+    while (edo_load_relaxed(&((edo__worker *)other)->park) != EDO__PARKED)
+        sched_yield();
+    assert_false(atomic_load(&has_overslept));
+    return 0;
+}
+
+struct waits_for_sleep {
+    edo_frame();
+    edo_args();
+    edo_task *task;
+};
+
+edo_async(waits_for_sleep)
+{
+    edo_body {
+        int rc;
+        unsigned other = 1 - (unsigned)edo_worker_index();
+        rc = edo_spawn_on(&self->task, other, oversleeps);
+        if (rc < 0) edo_return(rc);
+        edo_block_in_place(wait_for_sleep, edo_current_runtime()->workers[other]);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+test(clock_waits_for_a_worker_in_place)
+{
+    edo_runtime *runtime;
+    const edo_config config = { .workers = 2, .max_spare = -1, .test_clock = true };
+    atomic_store(&has_overslept, false);
+    assert_int_equal(edo_runtime_create(&config, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, waits_for_sleep), 0);
+    assert_true(atomic_load(&has_overslept));
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

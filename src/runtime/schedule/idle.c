@@ -1,7 +1,6 @@
 #include "runtime/schedule/idle.h"
 
 #include "runtime/runtime.h"
-#include "runtime/time/clock.h"
 
 /* ---- sleepers; under the lock ---- */
 
@@ -81,27 +80,6 @@ size_t edo__inject_take(edo__worker *worker, size_t most)
     return taken;
 }
 
-/* ---- rounds: see edo__idle_skip_clock; under the lock ---- */
-
-/* Begins a round, when a worker that has polled tasks goes to sleep. Those tasks may have caused
- * events for drivers of other workers, which must turn their drivers once more. This worker has
- * turned its own driver since. */
-static void enter_round(edo__idle *idle, edo__worker *worker)
-{
-    if (worker->idle_polls == worker->cx.polls) return;
-    worker->idle_polls = worker->cx.polls;
-    if (worker->idle_round == idle->round) worker->idle_round++;
-    idle->round++;
-}
-
-void edo__idle_begin_look(edo__worker *worker)
-{
-    edo__idle *idle = &worker->runtime->idle;
-    edo__lock_take(&idle->lock);
-    worker->idle_round = idle->round;
-    edo__lock_give(&idle->lock);
-}
-
 /* ---- going to sleep ---- */
 
 static bool is_work_elsewhere(const edo__worker *worker)
@@ -121,7 +99,6 @@ static bool enter_list(edo__worker *worker)
     edo__lock_take(&idle->lock);
     bool enters = !idle->injected.first && !edo_load_relaxed(&worker->runtime->is_stopping);
     if (enters) {
-        enter_round(idle, worker);
         list(idle, worker);
         if (worker->is_searching) edo_sub_relaxed(&idle->searching, 1);
         worker->is_searching = false;
@@ -130,23 +107,11 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* Marks a spare worker as resting; spare workers are in no list. Only a test clock reads
- * `rests`. */
-static bool enter_rest(edo__worker *worker)
-{
-    edo__idle *idle = &worker->runtime->idle;
-    edo__lock_take(&idle->lock);
-    enter_round(idle, worker);
-    worker->rests = true;
-    edo__lock_give(&idle->lock);
-    return true;
-}
-
-/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the
- * pushed task, or the pusher sees this worker among the sleepers, and no searcher. */
+/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the task
+ * that was pushed, or the pusher sees this worker among the sleepers, and no searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
-    if (worker->is_spare) return enter_rest(worker);
+    if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // in no list
     if (!enter_list(worker)) return false;
     edo_fence_seq_cst();
     if (!is_work_elsewhere(worker)) return true;
@@ -154,101 +119,12 @@ bool edo__idle_enter(edo__worker *worker)
     return false;
 }
 
-void edo__idle_arrive(edo__worker *worker)
-{
-    edo__idle *idle = &worker->runtime->idle;
-    edo__lock_take(&idle->lock);
-    worker->is_started = true;
-    worker->rests = false;
-    edo__lock_give(&idle->lock);
-}
-
 void edo__idle_leave(edo__worker *worker)
 {
     edo__idle *idle = &worker->runtime->idle;
     edo__lock_take(&idle->lock);
     if (worker->is_listed) delist(idle, worker);
-    worker->rests = false;
     edo__lock_give(&idle->lock);
-}
-
-/* ---- a test clock ---- */
-
-static edo__worker *spare_behind(edo_runtime *runtime)
-{
-    for (uint32_t i = runtime->base.worker_count; i < edo__worker_total(runtime); i++) {
-        edo__worker *spare = runtime->workers[i];
-        if (spare->is_started && spare->idle_round != runtime->idle.round) return spare;
-    }
-    return NULL;
-}
-
-static edo__worker *take_behind(edo_runtime *runtime)
-{
-    edo__idle *idle = &runtime->idle;
-    edo__worker *worker = idle->sleepers;
-    while (worker && worker->idle_round == idle->round)
-        worker = worker->next_sleeper;
-    if (worker)
-        delist(idle, worker);
-    else
-        worker = spare_behind(runtime);
-    return worker;
-}
-
-static bool do_spares_rest(const edo_runtime *runtime)
-{
-    for (uint32_t i = runtime->base.worker_count; i < edo__worker_total(runtime); i++)
-        if (!runtime->workers[i]->rests) return false;
-    return true;
-}
-
-/* Whether a pinned task waits for its worker, which stays in the list of sleepers until it is
- * awake. */
-static bool is_anything_handed_over(const edo_runtime *runtime)
-{
-    for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
-        if (edo_load_relaxed(&runtime->workers[i]->inject)) return true;
-    return false;
-}
-
-/* A worker that asks again in place of `of`; a spare worker leaves this to a worker. */
-static edo__worker *take_successor(edo__idle *idle, const edo__worker *of)
-{
-    edo__worker *worker = of->is_spare ? idle->sleepers : NULL;
-    if (worker) delist(idle, worker);
-    return worker;
-}
-
-/* All workers have turned their drivers; now all do so again. The kernel completes an operation on
- * the thread that submitted it, also for the ring of another worker: so one worker's turn may cause
- * an event for a driver that was turned before. */
-static bool begin_second_look(edo__idle *idle)
-{
-    if (idle->second_look == idle->round) return false;
-    idle->second_look = ++idle->round;
-    return true;
-}
-
-/* The clock's target is set under the same lock. Two workers in the list may both find that all are
- * idle. Until one of them leaves the list no task is polled and no timer armed, so the second only
- * sets the same deadline again. Without the lock the first might already be polling tasks at that
- * deadline, and the clock would advance to a timer that they have just armed. */
-bool edo__idle_skip_clock(edo__worker *worker)
-{
-    edo_runtime *runtime = worker->runtime;
-    edo__idle *idle = &runtime->idle;
-    edo__worker *other = NULL;
-    edo__lock_take(&idle->lock);
-    bool all = idle->sleeping == runtime->base.worker_count && do_spares_rest(runtime) &&
-               !is_anything_handed_over(runtime);
-    if (all) other = take_behind(runtime);
-    if (all && !other && begin_second_look(idle)) other = take_behind(runtime);
-    if (all && !other) other = take_successor(idle, worker);
-    bool goes_on = all && !other && edo__clock_skip(runtime);
-    edo__lock_give(&idle->lock);
-    if (other) edo__worker_notify(other);
-    return goes_on;
 }
 
 /* ---- searching ---- */

@@ -29,28 +29,14 @@ void edo__idle_wake_one(edo_runtime *runtime);
 /* Wakes a sleeping worker, even while others search. Returns: whether there was one. */
 bool edo__idle_wake_any(edo_runtime *runtime);
 
-/* Enters the worker into the list of sleepers; a spare worker is only marked as resting.
+/* Enters the worker into the list of sleepers; a spare worker enters none.
  * Returns: false when there is work; the worker is not in the list then. Owner. */
 bool edo__idle_enter(edo__worker *worker);
-
-/* The thread of a spare worker has begun. Owner. */
-void edo__idle_arrive(edo__worker *worker);
 
 /* The worker is awake: takes it out of the list, unless its waker has done so. Owner. */
 void edo__idle_leave(edo__worker *worker);
 
-/* Notes the round, before the driver is inspected under a paused test clock. Owner. */
-void edo__idle_begin_look(edo__worker *worker);
-
-/* Advances a paused test clock to the next deadline (edo__clock_skip), for a worker that has
- * entered. Conditions: all workers sleep, spare ones rest, no pinned task waits to be taken, and
- * each worker has turned its driver twice since any of them polled a task, the second time after
- * all had done so once. Otherwise a worker that has not is woken to do so, and the last of them
- * calls this again. A spare worker does not advance the clock, but wakes a worker that does. Owner.
- * Returns: whether the clock advances. */
-bool edo__idle_skip_clock(edo__worker *worker);
-
-/* Begins to search, unless too many workers do. Owner. */
+/* Enters the search, if not too many search. Owner. */
 bool edo__idle_begin_search(edo__worker *worker);
 
 /* Ends the search: with a find, or without entering the list of sleepers. Owner. */

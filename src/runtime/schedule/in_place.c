@@ -2,6 +2,7 @@
 #include <edo/blocking.h>
 
 #include "runtime/runtime.h"
+#include "runtime/schedule/baton.h"
 #include "runtime/schedule/monitor.h"
 
 int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
@@ -14,8 +15,10 @@ int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
                                       .serves = outer.runtime
     };
     edo__monitor_hand_over(worker);
+    edo__baton_revoke(worker, edo_load_figure(&worker->beat));
     int64_t result = fn(arg);
     edo__monitor_take_back(worker);
+    edo__baton_take(worker); // if there is one
     edo__self = outer;
     return result;
 }

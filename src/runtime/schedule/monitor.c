@@ -18,6 +18,7 @@
 #include "runtime/hooks.h"
 #include "runtime/inspect/stall.h"
 #include "runtime/registry.h"
+#include "runtime/schedule/baton.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/threads.h"
 #include "runtime/schedule/watch.h"
@@ -131,9 +132,8 @@ static bool is_help_under_way(edo__monitor *monitor)
     if (edo_load_relaxed(&runtime->has_watcher)) return true;
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
         const edo__worker *worker = runtime->workers[i];
-        if (is_healthy(worker) && monitor->seen[i].turned &&
-            edo_load_relaxed(&worker->park) != EDO__PARKED)
-            return true;
+        if (!is_healthy(worker) || edo_load_relaxed(&worker->park) == EDO__PARKED) continue;
+        if (monitor->seen[i].turned || edo__baton_is_at_gate(worker)) return true;
     }
     return false;
 }
@@ -212,7 +212,9 @@ static bool inspect(edo__monitor *monitor, edo__worker *worker, seen *before, in
     bool in_place = edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE;
     bool is_long = !in_place && polls && beat == before->beat, stuck = in_place || is_long;
     if (is_long) before->held += elapsed(monitor, now);
-    if (worker->is_shared) note_long(worker, turns, is_long);
+    bool is_stuck = is_long && before->held >= edo__baton_patience(worker);
+    if (worker->is_shared) note_long(worker, turns, is_stuck);
+    if (is_stuck) edo__baton_revoke(worker, beat);
     if (!stuck && turns == before->turns && edo_load_relaxed(&worker->park) != EDO__PARKED)
         edo_store_figure(&worker->is_hurried, true);
     if (is_long) report(worker, before);

@@ -5,6 +5,7 @@
 #include "runtime/hooks.h"
 #include "runtime/quit.h"
 #include "runtime/runtimes.h"
+#include "runtime/schedule/baton.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/monitor.h"
 #include "runtime/schedule/turn.h"
@@ -29,10 +30,10 @@ static void *run_worker(void *argument)
     edo__worker *worker = argument;
     edo_runtime *runtime = worker->runtime;
     settle_in(worker);
-    if (worker->is_spare) edo__idle_arrive(worker);
     edo__hooks_thread(runtime, true);
     while (!edo_load_relaxed(&runtime->is_stopping)) // the join orders
         edo__worker_turn(worker);
+    edo__baton_leave(worker);
     edo__hooks_thread(runtime, false);
     edo_store_relaxed(&worker->has_left, 1); // the join orders
     edo__sys_futex_wake(&worker->has_left);

@@ -4,6 +4,7 @@
 #include "runtime/hooks.h"
 #include "runtime/inspect/observe.h"
 #include "runtime/registry.h"
+#include "runtime/schedule/baton.h"
 #include "runtime/schedule/help.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/monitor.h"
@@ -349,7 +350,8 @@ static void wait_alone(edo__worker *worker, int64_t limit)
 
 static void sleep_among_others(edo__worker *worker, int64_t timeout)
 {
-    bool watches = edo__watch_begin(worker, worker->awake_since);
+    bool watches = !edo__clock_is_paused(worker->runtime) &&
+                   edo__watch_begin(worker, worker->awake_since);
     sleep_in_driver(worker, timeout, watches);
     if (watches) edo__watch_end(worker);
 }
@@ -357,10 +359,8 @@ static void sleep_among_others(edo__worker *worker, int64_t timeout)
 static void park(edo__worker *worker)
 {
     edo__hooks_park(worker, true);
-    if (is_anything_ready(worker) || !edo__idle_enter(worker)) {
+    if (edo__worker_has_tasks(worker) || !edo__idle_enter(worker)) {
         turn_driver(worker, 0);
-    } else if (does_clock_skip(worker->runtime) && edo__idle_skip_clock(worker)) {
-        edo__idle_leave(worker);
     } else {
         sleep_among_others(worker, until_next_timer(worker, EDO_NEVER));
         edo__idle_leave(worker);
@@ -378,31 +378,13 @@ static bool search(edo__worker *worker)
     return found;
 }
 
-/* A test clock must not skip while there is an event to serve. */
-static bool finds_events(edo__worker *worker)
-{
-    edo__idle_begin_look(worker);
-    return turn_driver(worker, 0) > 0;
-}
-
 /* A worker among others searches their queues first. */
 static void wait_among_others(edo__worker *worker)
 {
-    if (is_anything_ready(worker) || search(worker))
+    if (edo__worker_has_tasks(worker) || search(worker))
         turn_driver(worker, 0);
-    else if (!edo__clock_is_paused(worker->runtime) || !finds_events(worker))
+    else
         park(worker);
-}
-
-/* ---- timers ---- */
-
-static void fire(edo__worker *worker)
-{
-    edo_runtime *runtime = worker->runtime;
-    edo__fire_timers(worker, worker);
-    if (!worker->is_shared || !edo__clock_is_paused(runtime)) return;
-    for (uint32_t i = 0; i < edo__worker_total(runtime); i++) // no other worker fires their timers
-        edo__fire_timers(worker, runtime->workers[i]);
 }
 
 /* ---- the turn ---- */
@@ -460,8 +442,52 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
+/* As run_ready, except that the order must not depend on the speed of the machine. The workers share
+ * the interval: so a step of the clock waits for one interval of polls, as without workers. */
+static void run_repeatably(edo__worker *worker)
+{
+    const edo_runtime *runtime = worker->runtime;
+    uint32_t most = runtime->config.event_interval / runtime->base.worker_count + 1, popped = 0;
+    while (popped < most && edo__baton_is_held(worker)) {
+        edo_task *task = edo__worker_pop(worker);
+        if (!task) break;
+        popped++;
+        edo__poll_task(worker, task);
+        if (worker->cx.slice_end == EDO__SLICE_SPENT) break;
+    }
+    publish(worker, popped);
+}
+
+static edo__work run_with_baton(edo__worker *worker)
+{
+    uint64_t polls = worker->cx.polls;
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // wakes so far: the turn sees what they were for
+    worker->awake_since = edo__sys_now();
+    worker->observed &= (uint8_t)~EDO__POLL_TIMED;
+    begin_shared(worker, worker->awake_since);
+    int events = turn_driver(worker, 0);
+    edo__fire_timers(worker, worker);
+    if (!edo__worker_has_tasks(worker)) search(worker);
+    edo__idle_end_search(worker);
+    run_repeatably(worker);
+    note_busy(worker, edo__sys_now());
+    if (worker->cx.polls != polls || edo__worker_has_tasks(worker)) return EDO__WORK_TASKS;
+    return events > 0 ? EDO__WORK_EVENTS : EDO__WORK_NONE;
+}
+
+static void turn_with_baton(edo__worker *worker)
+{
+    edo__idle_end_search(worker); // a wake may have begun it
+    bool goes_on = edo__baton_take(worker) && edo__baton_pass(worker, run_with_baton(worker));
+    if (!goes_on && edo__clock_is_paused(worker->runtime)) park(worker);
+}
+
 static void turn_shared(edo__worker *worker)
 {
+    if (edo__clock_is_paused(worker->runtime)) {
+        turn_with_baton(worker);
+        return;
+    }
     int64_t start = edo__sys_now();
     uint64_t polls = worker->cx.polls, ended = worker->ended;
     edo_store_figure(&worker->turned_at, start);
@@ -474,6 +500,7 @@ static void turn_shared(edo__worker *worker)
     tune(worker, end - start, worker->cx.polls - polls, worker->ended - ended);
     edo__worker_consider_waking(worker); // the waiting tasks may now be worth a wake
     wait_among_others(worker);
+    edo__fire_timers(worker, worker);
 }
 
 static void turn_alone(edo__worker *worker, int64_t timeout)
@@ -481,6 +508,8 @@ static void turn_alone(edo__worker *worker, int64_t timeout)
     edo__worker_drain_inject(worker);
     bool ended = run_ready(worker);
     wait_alone(worker, ended ? 0 : timeout);
+    edo__clock_step(worker->runtime);
+    edo__fire_timers(worker, worker);
 }
 
 static bool turn_worker(edo__worker *worker, int64_t timeout)
@@ -489,8 +518,6 @@ static bool turn_worker(edo__worker *worker, int64_t timeout)
         turn_shared(worker);
     else
         turn_alone(worker, timeout);
-    edo__clock_step(worker->runtime);
-    fire(worker);
     return is_anything_ready(worker);
 }
 

@@ -2,7 +2,9 @@
 #include "runtime/schedule/work.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
+#include "runtime/schedule/baton.h"
 #include "runtime/schedule/idle.h"
+#include "runtime/time/clock.h"
 
 enum {
     LONGEST_STREAK = 3, // tasks of the slot in a row; as in Tokio
@@ -168,7 +170,7 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
     if (worker->cx.polls - worker->exchanged.polls < EDO__QUEUE_SLOTS) return;
-    if (now - worker->exchanged.at < stay) return;
+    if (now - worker->exchanged.at < stay && !edo__clock_is_paused(worker->runtime)) return;
     worker->exchanged.polls = worker->cx.polls;
     worker->exchanged.at = now;
     if (edo__queue_room(&worker->queue) == 0) spill(worker, NULL);
@@ -204,7 +206,7 @@ void edo__worker_take_overflow(edo__worker *worker, int64_t now)
 void edo__worker_take_injected(edo__worker *worker)
 {
     uint64_t there = edo_load_relaxed(&worker->runtime->idle.injected.count);
-    if (!there) return;
+    if (!edo__baton_admits(worker) || !there) return;
     uint64_t share = share_of(worker, there, worker->runtime->base.worker_count);
     uint64_t room = edo__queue_room(&worker->queue);
     if (room == 0 && spill(worker, NULL)) room = EDO__QUEUE_HALF;

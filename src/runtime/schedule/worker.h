@@ -26,6 +26,9 @@
  * finds PARKED. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
+/* Place of a worker under a test clock, see baton.h. A spare worker has none until its thread runs. */
+enum { EDO__GATE_NONE, EDO__GATE_OUTSIDE, EDO__GATE_WAITS, EDO__GATE_HOLDS };
+
 /* The registered tasks of a worker, until they end. Guarded by the lock. */
 typedef struct edo__shard {
     edo__lock lock;
@@ -80,7 +83,6 @@ typedef struct edo__worker {
     bool is_spare;      // spare worker: works only while another is stuck
     bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;     // among the sleepers; the idle lock
-    bool rests;         // a spare worker sleeps, or has no thread yet; the idle lock
     bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
     bool owes_help;     // found a stuck worker, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
@@ -110,8 +112,7 @@ typedef struct edo__worker {
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
-    uint64_t idle_round, idle_polls;                 // see edo__idle_skip_clock; the idle lock
-    bool is_started;                                 // its thread runs; the idle lock
+    uint64_t lap; // number of the last lap in which it had its turn; the baton's lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
     edo__sys_thread thread;                            // joined if has_thread
@@ -128,6 +129,7 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) taken;
     edo__io_counters past_io; // counters of the closed driver; the runtime's driver_lock
     edo_atomic(uint32_t) park;
+    edo_atomic(uint32_t) gate;       // EDO__GATE_*; a futex; changed under the baton's lock
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
     edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
     edo_atomic(uint64_t) turns;      // of its driver; the owner writes

@@ -11,11 +11,12 @@ static void init_worker(edo__worker *worker, edo_runtime *runtime, uint32_t inde
     worker->runtime = runtime;
     worker->index = index;
     worker->is_shared = worker->keeps_yielded = runtime->has_threads;
-    worker->is_spare = worker->rests = index >= runtime->base.worker_count;
+    worker->is_spare = index >= runtime->base.worker_count;
     if (runtime->config.hooks || runtime->scales[EDO_POLL_TIME].buckets)
         worker->observed = EDO__POLL_COUNTED;
     worker->interval = runtime->config.event_interval;
     worker->notify_at = 1;
+    worker->gate = worker->is_spare ? EDO__GATE_NONE : EDO__GATE_OUTSIDE;
     worker->local.end = &worker->local.first;
     edo__list_init(&worker->shard.tasks);
     worker->cx = (edo_cx){ .runtime = runtime,

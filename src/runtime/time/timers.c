@@ -2,14 +2,15 @@
  *
  * A timer lies in the wheel of the worker that armed it, whose number the task stores
  * (EDO__WORKER_WHEEL). Only the task's poller arms and disarms the timer. The thread of any worker
- * may fire it: helpers fire the wheels of stuck workers, and under a test clock any awake worker
- * fires all wheels. The wheel's lock guards the links, except in a runtime with one thread.
+ * may fire it: helpers fire the wheels of stuck workers. The wheel's lock guards the links, except in
+ * a runtime with one thread.
  *
  * Firing first prepares the task's wake, under the lock, and then clears pprev (release). A poller
  * that finds pprev clear (acquire) knows that the timer is no longer used, and may end the task. If
  * the wake owns the queue entry, the task cannot end before that entry is pushed and polled. */
 #include "runtime/time/timers.h"
 #include "runtime/runtime.h"
+#include "runtime/time/clock.h"
 
 enum { LEAST_FIRED = 64 }; // timers per firing; more than the default polls of a turn
 
@@ -90,10 +91,46 @@ static edo_task *expire(edo__worker *of, int64_t now, size_t most)
     return first;
 }
 
-/* Number of timers that may fire now. Timers without room in the ring stay in the wheel, in their
- * order, ahead of tasks that become ready in the meantime. LEAST_FIRED timers always fire, so that
- * a full ring cannot delay timers for long; these are few enough to stay in the caches until their
- * tasks are polled. */
+/* ---- order under a test clock ---- */
+
+static bool is_before(const edo_task *a, const edo_task *b)
+{
+    return a->timer.when != b->timer.when ? a->timer.when < b->timer.when : a->id < b->id;
+}
+
+static edo_task *merge(edo_task *a, edo_task *b)
+{
+    edo_task *first, **end = &first;
+    while (a && b) {
+        edo_task **from = is_before(a, b) ? &a : &b;
+        *end = *from;
+        end = &(*from)->queue_next;
+        *from = *end;
+    }
+    *end = a ? a : b;
+    return first;
+}
+
+/* By moment, then by task id. A wheel has no order within a slot, and where its slots begin depends on
+ * the moment at which the clock was stopped. */
+static edo_task *sort(edo_task *list)
+{
+    edo_task *halves[2] = { NULL, NULL };
+    if (!list || !list->queue_next) return list;
+    for (unsigned i = 0; list; i++) {
+        edo_task *next = list->queue_next;
+        list->queue_next = halves[i % 2];
+        halves[i % 2] = list;
+        list = next;
+    }
+    return merge(sort(halves[0]), sort(halves[1]));
+}
+
+/* ---- firing ---- */
+
+/* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
+ * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
+ * to stay in the caches until their tasks are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;
@@ -119,6 +156,7 @@ void edo__fire_timers(edo__worker *worker, edo__worker *of)
     lock_wheel(of);
     edo_task *task = expire(of, worker->cx.now, room_for(worker));
     unlock_wheel(of);
+    if (edo__clock_is_paused(worker->runtime)) task = sort(task);
     worker->fired += push_all(worker->runtime, task);
 }
 
