@@ -78,5 +78,15 @@ static inline void edo_fence_seq_cst(void)
 
 #endif
 
+/* The pause of a loop that waits for another processor. */
+static inline void edo__relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
 /* Adds to a counter: one thread at a time adds, any thread reads. */
 #define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))

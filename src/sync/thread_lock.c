@@ -29,22 +29,13 @@ edo__thread_spin edo__thread_spin_begin(void)
     return (edo__thread_spin){ 0, spin_limit };
 }
 
-static void pause_briefly(void)
-{
-#if defined __x86_64__ || defined __i386__
-    __builtin_ia32_pause();
-#elif defined __aarch64__
-    __asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 bool edo__thread_spins(edo__thread_spin *spin)
 {
     if (spin->spent >= spin->limit) return false;
     uint32_t pauses = FIRST_PAUSES + spin->spent;
     if (pauses > MAX_PAUSES) pauses = MAX_PAUSES;
     for (uint32_t i = 0; i < pauses; i++)
-        pause_briefly();
+        edo__relax();
     spin->spent += pauses;
     return true;
 }
