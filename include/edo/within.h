@@ -18,7 +18,8 @@
  * Ways out: the end of the block, break and continue, which both mean its end (the block is a loop
  * of one round, and ends before the loop around it); edo_return. A goto, also that of edo_try_or(),
  * to a label outside takes the limit along until the function returns: it leads to clean-up, which
- * is so limited as well, or shields. To go on with the function, use break.
+ * is so limited as well, or shields. To go on with the function, use break: edo-lint reports a goto
+ * that leads to further awaits.
  *
  * Futures that edo_any() has kept are not limited while the block waits for others.
  */
