@@ -19,7 +19,8 @@
  * Ways out: the end of the block; break and continue, which both end the block (a loop of one
  * round), not the loop around it; edo_return. A goto to a label outside, also that of edo_try_or(),
  * does not end the limit: it stays until the function returns, so clean-up behind the label is
- * limited too, unless it begins with edo_shield(). Use break to go on with the function.
+ * limited too, unless it begins with edo_shield(). Use break to go on with the function: edo-lint
+ * reports a goto that leads to further awaits.
  *
  * Futures kept by edo_any() are not limited while the block waits for others.
  */

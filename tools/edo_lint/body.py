@@ -1,5 +1,5 @@
 """One async function: the rules that need no flow, and the flow's."""
-from edo_lint import calls
+from edo_lint import calls, limits
 from edo_lint.flow import Flow
 from edo_lint.graph import GraphBuilder
 from edo_lint.report import Finding
@@ -23,6 +23,7 @@ class Body:
         graph.statement({"kind": "CompoundStmt", "inner": self.statements})
         found = Flow(graph, {node["id"] for node in early}).run()
         found += [early_local(node) for node in early]
+        found += limits.findings(graph)
         for node in walk(self.node):
             found += self.plain(node)
         return found

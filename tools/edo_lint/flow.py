@@ -202,6 +202,11 @@ class Flow:
         for item in self.kept(self.reachable(state, direct) - direct):
             self.report_address(item.local, item.place, "is handed to a task, which outlives it")
 
+    def on_limit(self, state, event):
+        """Of no effect on locals, as is a shield: see limits.py."""
+
+    on_shield = on_limit
+
     def on_hand(self, state, event):
         """An address given to a call that may write: an output, unless the object has a life."""
         callee, result = event.extra

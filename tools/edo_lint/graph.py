@@ -1,5 +1,6 @@
 """The graph of a body: its statements as blocks of events."""
-from edo_lint.model import Block, Event, Local
+from edo_lint.calls import callee_of
+from edo_lint.model import Block, Event, Goto, Label, Local
 from edo_lint.tree import children, constant, kind, place_of, strip, strip_parens, type_of, walk
 from edo_lint.values import Target, ValueBuilder
 
@@ -14,6 +15,8 @@ class GraphBuilder(ValueBuilder):
         self.locals = {}
         self.entry = self.block = Block()
         self.labels = {}
+        self.gotos, self.declared_labels = [], {}
+        self.limits = ()                # blocks of edo_within around the statement
         self.breaks, self.continues, self.switches = [], [], []
         self.depth_of_values = 0        # inside statement expressions
 
@@ -76,6 +79,7 @@ class GraphBuilder(ValueBuilder):
 
     def on_LabelStmt(self, node):
         block = self.label(node["declId"])
+        self.declared_labels[node["declId"]] = Label(node["name"], self.limits)
         self.block.next.append(block)
         self.block = block
         if node["name"].startswith(AWAIT_LABEL):
@@ -83,7 +87,9 @@ class GraphBuilder(ValueBuilder):
         self.on_CompoundStmt(node)
 
     def on_GotoStmt(self, node):
-        self.leave(self.label(node["targetLabelDeclId"]))
+        identity = node["targetLabelDeclId"]
+        self.gotos.append(Goto(node, identity, self.limits))
+        self.leave(self.label(identity))
 
     def on_IndirectGotoStmt(self, node):
         self.leave()                    # to a place after an await: what "suspend" stands for
@@ -117,7 +123,12 @@ class GraphBuilder(ValueBuilder):
     def on_ForStmt(self, node):
         start, _, condition, step, body = children(node)
         self.statement(start)
+        around = self.limits
+        if kind(start) == "CallExpr" and callee_of(start) == "edo__limit_open":
+            self.emit("limit", None, extra=node["id"])
+            self.limits = around + (node["id"],)
         self.loop(condition, body, step)
+        self.limits = around
 
     def loop(self, condition, body, step=None):
         self.forget_filled_arrays(body)

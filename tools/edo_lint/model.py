@@ -12,6 +12,11 @@ Local = namedtuple("Local", "name type temporary trusted")
 Event = namedtuple("Event", "kind local field sources place extra", defaults=("", (), None, None))
 
 
+# A jump, a label, and the blocks of edo_within around each, the outermost first.
+Goto = namedtuple("Goto", "node label limits")
+Label = namedtuple("Label", "name limits")
+
+
 class Block:
     def __init__(self):
         self.events, self.next = [], []

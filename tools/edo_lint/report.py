@@ -18,6 +18,7 @@ RULES = {
     "edo-unused": "an operation or a spawn whose result nobody uses",
     "edo-frame-lent": "a pointer into the own frame, given to a detached task or a thread",
     "edo-narrowed": "a byte count in a type that does not hold all of them",
+    "edo-within-goto": "a goto out of a block of edo_within, to awaits that its limit then ends",
     "edo-args-name": "a member that hides the type of its name, which clang refuses",
     "edo-allow": "a silencing remark without a reason, or for a rule that does not exist",
 }

@@ -184,6 +184,8 @@ class ValueBuilder:
             sources = sources + self.argument(argument, named, variable, type_of(node))
         if SPAWNS.match(named):
             self.emit("spawn", None, "", sources, place_of(node))
+        if named == "edo__shield":
+            self.emit("shield", None)
         if "noreturn" in function_type or named in NO_RETURN:
             self.leave()
         return self.returned(sources, named, type_of(node))
