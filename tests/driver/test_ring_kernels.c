@@ -3,6 +3,7 @@
  * A seccomp filter hands this thread's io_uring system calls to a second thread, the stand-in for
  * the kernel, which answers them or lets them through as the test at hand says. */
 #include "support/support.h"
+#include "driver/sqes.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -354,7 +355,7 @@ static void add_nops(struct edo__ring *ring, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct io_uring_sqe *sqe = edo__ring_sqe(ring);
         assert_non_null(sqe);
-        edo__sqe_nop(sqe);
+        sqe_nop(sqe);
     }
 }
 
