@@ -60,4 +60,4 @@ void edo__epoll_free_dead(edo__epoll *driver);
 void edo__epoll_forget(edo_driver *driver, edo__source *source);
 
 /* The driver closes: no source is registered any more. Owner. */
-void edo__epoll_let_go(edo__epoll *driver);
+void edo__epoll_release_sources(edo__epoll *driver);

@@ -245,7 +245,7 @@ static edo__source *first_source(edo__epoll *driver)
 
 /* Another driver may take the source meanwhile; it keeps the source until our batch, which this is,
  * has been dealt with. Returns: false when there was none. */
-static bool let_go_of_one(edo__epoll *driver)
+static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);
     edo__source *source = first_source(driver);
@@ -258,8 +258,8 @@ static bool let_go_of_one(edo__epoll *driver)
     return source;
 }
 
-void edo__epoll_let_go(edo__epoll *driver)
+void edo__epoll_release_sources(edo__epoll *driver)
 {
-    while (let_go_of_one(driver))
+    while (release_one(driver))
         continue;
 }

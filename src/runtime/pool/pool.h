@@ -73,7 +73,7 @@ typedef struct edo__pool_thread {
     edo_atomic(uint32_t) called;  // what it sleeps on; written under the lock
     edo_atomic(uint32_t) callers; // others between the lock and their last touch of it
     bool busy;                    // inside of a job
-    bool let_go;                  // nobody joins it
+    bool is_detached;             // nobody joins it
     bool ends;
 } edo__pool_thread;
 

@@ -124,14 +124,14 @@ static void enter_thread(edo__pool_thread *self)
     if (closed) edo__sys_futex_wake(&pool->arrivals);
 }
 
-/* After this, unless it was let go, its joiner may free it. */
+/* After this, unless it is detached, its joiner may free it. */
 static void leave_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
     edo__lock_take(&pool->lock);
-    bool let_go = self->let_go;
+    bool is_detached = self->is_detached;
     edo__lock_give(&pool->lock);
-    if (!let_go) return;
+    if (!is_detached) return;
     free_thread(self);
     edo__pool_unref(pool);
 }
@@ -213,14 +213,14 @@ static void wait_for_starting(edo_pool *pool)
     }
 }
 
-/* Takes the first thread from the pool. Returns: it, to be joined, or NULL if it was let go. */
+/* Takes the first thread from the pool. Returns: it, to be joined, or NULL if it was detached. */
 static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
 {
     edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);
     edo__list_remove(&thread->link);
     pool->thread_count--;
     if (wait || !thread->busy) return thread;
-    thread->let_go = true;
+    thread->is_detached = true;
     edo__pool_ref(pool);
     edo__sys_thread_detach(thread->handle);
     return NULL;
