@@ -1,6 +1,7 @@
 /* edo-test: once. The raw io_uring layer on the running kernel, with every set of flags that
  * drivers use. tests/driver/test_ring_kernels.c plays kernels that lack features. */
 #include "support/support.h"
+#include "driver/sqes.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -90,7 +91,7 @@ static struct io_uring_sqe *entry(struct edo__ring *ring, uint64_t tag)
 static void add_nops(struct edo__ring *ring, unsigned from, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        edo__sqe_nop(entry(ring, from + i));
+        sqe_nop(entry(ring, from + i));
 }
 
 /* Tag, result and flags of a completion. */
@@ -381,14 +382,14 @@ with_ring(read_and_write)
     struct iovec in[] = { { head, sizeof head }, { tail, sizeof tail } };
     struct iovec out[] = { { "sum", 3 }, { "ida", 3 } };
 
-    edo__sqe_write(entry(ring, TAG_OP), f->pair[1], "edo", 3);
+    sqe_write(entry(ring, TAG_OP), f->pair[1], "edo", 3);
     expect(ring, TAG_OP, 3);
-    edo__sqe_read(entry(ring, TAG_OP), f->pair[0], tail, sizeof tail);
+    sqe_read(entry(ring, TAG_OP), f->pair[0], tail, sizeof tail);
     expect(ring, TAG_OP, 3);
     assert_memory_equal(tail, "edo", 3);
-    edo__sqe_writev(entry(ring, TAG_OP), f->pair[1], out, ARRAY_LEN(out));
+    sqe_writev(entry(ring, TAG_OP), f->pair[1], out, ARRAY_LEN(out));
     expect(ring, TAG_OP, 6);
-    edo__sqe_readv(entry(ring, TAG_OP), f->pair[0], in, ARRAY_LEN(in));
+    sqe_readv(entry(ring, TAG_OP), f->pair[0], in, ARRAY_LEN(in));
     expect(ring, TAG_OP, 6);
     assert_memory_equal(head, "su", 2);
     assert_memory_equal(tail, "mida", 4);
@@ -403,12 +404,12 @@ with_ring(file_position)
     char buf[8] = { 0 };
 
     assert_true(fd >= 0);
-    edo__sqe_write(entry(ring, TAG_OP), fd, "ab", 2);
+    sqe_write(entry(ring, TAG_OP), fd, "ab", 2);
     expect(ring, TAG_OP, 2);
-    edo__sqe_write(entry(ring, TAG_OP), fd, "cd", 2);
+    sqe_write(entry(ring, TAG_OP), fd, "cd", 2);
     expect(ring, TAG_OP, 2);
     assert_int_equal(lseek(fd, 1, SEEK_SET), 1);
-    edo__sqe_read(entry(ring, TAG_OP), fd, buf, sizeof buf);
+    sqe_read(entry(ring, TAG_OP), fd, buf, sizeof buf);
     expect(ring, TAG_OP, 3);
     assert_string_equal(buf, "bcd");
     fclose(file);
@@ -424,13 +425,13 @@ with_ring(messages)
     struct msghdr sent = { .msg_iov = &out, .msg_iovlen = 1 };
     struct msghdr received = { .msg_iov = &in, .msg_iovlen = 1 };
 
-    edo__sqe_sendmsg(entry(ring, TAG_OP), f->pair[1], &sent, 0);
+    sqe_sendmsg(entry(ring, TAG_OP), f->pair[1], &sent, 0);
     expect(ring, TAG_OP, 3);
-    edo__sqe_recvmsg(entry(ring, TAG_OP), f->pair[0], &received, 0);
+    sqe_recvmsg(entry(ring, TAG_OP), f->pair[0], &received, 0);
     expect(ring, TAG_OP, 3);
     assert_string_equal(buf, "edo");
     close(f->pair[0]);
-    edo__sqe_sendmsg(entry(ring, TAG_OP), f->pair[1], &sent, 0);
+    sqe_sendmsg(entry(ring, TAG_OP), f->pair[1], &sent, 0);
     expect(ring, TAG_OP, -EPIPE);
     f->pair[0] = -1;
 }
@@ -463,7 +464,7 @@ static int start_connect(struct edo__ring *ring, const struct sockaddr_in *addr)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
-    edo__sqe_connect(entry(ring, TAG_OTHER), fd, (const struct sockaddr *)addr, sizeof *addr);
+    sqe_connect(entry(ring, TAG_OTHER), fd, (const struct sockaddr *)addr, sizeof *addr);
     return fd;
 }
 
@@ -587,7 +588,7 @@ with_ring(poll)
     edo__sqe_poll(entry(ring, TAG_OP), fd, POLLIN | POLLOUT); // ready at once
     expect(ring, TAG_OP, POLLIN | POLLOUT);
     edo__sqe_poll(entry(ring, TAG_OP), fd, POLLPRI);
-    edo__sqe_poll_remove(entry(ring, TAG_OTHER), TAG_OP);
+    sqe_poll_remove(entry(ring, TAG_OTHER), TAG_OP);
     next_two(ring, &polled, &removed);
     assert_int_equal(polled, -ECANCELED);
     assert_int_equal(removed, 0);
@@ -612,7 +613,7 @@ with_ring(multishot_poll)
         assert_true((got.flags & IORING_CQE_F_MORE) != 0);
         expect_nothing(ring);
     }
-    edo__sqe_poll_remove(entry(ring, TAG_OTHER), TAG_OP);
+    sqe_poll_remove(entry(ring, TAG_OTHER), TAG_OP);
     next_two(ring, &polled, &removed);
     assert_int_equal(polled, -ECANCELED);
     assert_int_equal(removed, 0);
@@ -703,7 +704,7 @@ static void *enable_and_use(void *arg)
 
     if (rc < 0) return (void *)(intptr_t)rc;
     sqe = edo__ring_sqe(ring);
-    edo__sqe_nop(sqe);
+    sqe_nop(sqe);
     rc = edo__ring_enter(ring, 1, NO_LIMIT);
     if (rc == 0 && edo__ring_ready(ring) != 1) rc = -EIO;
     edo__ring_deinit(ring);

@@ -3,6 +3,7 @@
  * A seccomp filter passes this thread's io_uring system calls to a second thread, the stand-in for
  * the kernel. As the test demands, the stand-in answers a call or lets it through. */
 #include "support/support.h"
+#include "driver/sqes.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -354,7 +355,7 @@ static void add_nops(struct edo__ring *ring, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct io_uring_sqe *sqe = edo__ring_sqe(ring);
         assert_non_null(sqe);
-        edo__sqe_nop(sqe);
+        sqe_nop(sqe);
     }
 }
 

@@ -290,3 +290,27 @@ MODEL(baton_ends, "nobody waits for a turn when the clock runs again")
     model_join(other);
     tear_down();
 }
+
+/* On the first worker, when the other waits for its turn. */
+static bool resume_in_turn(void)
+{
+    edo__worker *worker = be(0);
+    model_assert(edo__baton_take(worker));
+    model_assert(edo_clock_resume() == 0);
+    return edo__baton_pass(worker, EDO__WORK_TASKS);
+}
+
+THREAD(second_may_have_a_turn)
+{
+    edo__worker *worker = be(1);
+    if (edo__baton_take(worker)) edo__baton_pass(worker, EDO__WORK_TASKS);
+}
+
+MODEL(baton_ends_in_turn, "the same when a task of the holder lets the clock run")
+{
+    set_up(2);
+    int second = model_start(second_may_have_a_turn, NULL);
+    model_assert(!resume_in_turn());
+    model_join(second);
+    tear_down();
+}

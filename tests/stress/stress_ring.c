@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "driver/uring/ring.h"
+#include "driver/sqes.h"
 
 #define SKIPPED  77
 #define NS_PER_S 1000000000LL
@@ -268,7 +269,7 @@ static double measure_nops(struct edo__ring *ring, unsigned batch)
 
     for (unsigned i = 0; i < ROUNDS / batch; i++) {
         for (unsigned j = 0; j < batch; j++)
-            edo__sqe_nop(entry(ring, j));
+            sqe_nop(entry(ring, j));
         complete(ring, batch);
     }
     return (double)(now_ns() - start) / ROUNDS;

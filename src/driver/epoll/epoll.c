@@ -316,7 +316,7 @@ static void epoll_close(edo_driver *base)
         close_fds(driver);
         return;
     }
-    edo__epoll_let_go(driver);
+    edo__epoll_release_sources(driver);
     uint32_t tries = 0;
     while (edo_load_acquire(&base->pins))
         edo__sys_wait_briefly(&tries);

@@ -63,4 +63,4 @@ void edo__epoll_free_dead(edo__epoll *driver);
 void edo__epoll_forget(edo_driver *driver, edo__source *source);
 
 /* Ends the registrations of all sources, for the close. Owner. */
-void edo__epoll_let_go(edo__epoll *driver);
+void edo__epoll_release_sources(edo__epoll *driver);

@@ -248,7 +248,7 @@ static edo__source *first_source(edo__epoll *driver)
 /* Delists one source. Another driver may take the source meanwhile, and then keeps it until this
  * driver's batch is handled: so this function counts as a batch. Returns: false when no source was
  * left. */
-static bool let_go_of_one(edo__epoll *driver)
+static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);
     edo__source *source = first_source(driver);
@@ -261,8 +261,8 @@ static bool let_go_of_one(edo__epoll *driver)
     return source;
 }
 
-void edo__epoll_let_go(edo__epoll *driver)
+void edo__epoll_release_sources(edo__epoll *driver)
 {
-    while (let_go_of_one(driver))
+    while (release_one(driver))
         continue;
 }

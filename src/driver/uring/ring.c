@@ -71,7 +71,7 @@ static const struct need needed_features[] = {
     NEED(IORING_FEAT_SINGLE_MMAP),   // both queues in one mapping
     NEED(IORING_FEAT_NODROP),        // completions that do not fit are kept
     NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may be freed after submission
-    NEED(IORING_FEAT_RW_CUR_POS),    // EDO__SQE_HERE
+    NEED(IORING_FEAT_RW_CUR_POS),    // an offset of UINT64_MAX
     NEED(IORING_FEAT_FAST_POLL),     // sockets wait without a kernel thread each
     NEED(IORING_FEAT_EXT_ARG),       // a time limit in io_uring_enter
 };

@@ -280,12 +280,6 @@ static inline void edo__sqe_tag(struct io_uring_sqe *sqe, uint64_t tag)
     sqe->user_data = tag;
 }
 
-/* Does nothing and completes at once with 0. */
-static inline void edo__sqe_nop(struct io_uring_sqe *sqe)
-{
-    edo__sqe_op(sqe, IORING_OP_NOP, -1, NULL, 0);
-}
-
 static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, size_t len, int flags)
 {
     edo__sqe_op(sqe, IORING_OP_RECV, fd, buf, edo__sqe_len(len));
@@ -300,52 +294,6 @@ static inline void edo__sqe_send(struct io_uring_sqe *sqe, int fd, const void *b
     sqe->msg_flags = (uint32_t)(flags | MSG_NOSIGNAL);
 }
 
-/* Offset that means "at the file's position", as in read(2); also for pipes and sockets. */
-#define EDO__SQE_HERE UINT64_MAX
-
-static inline void edo__sqe_read(struct io_uring_sqe *sqe, int fd, void *buf, size_t len)
-{
-    edo__sqe_op(sqe, IORING_OP_READ, fd, buf, edo__sqe_len(len));
-    sqe->off = EDO__SQE_HERE;
-}
-
-static inline void edo__sqe_write(struct io_uring_sqe *sqe, int fd, const void *buf, size_t len)
-{
-    edo__sqe_op(sqe, IORING_OP_WRITE, fd, buf, edo__sqe_len(len));
-    sqe->off = EDO__SQE_HERE;
-}
-
-static inline void edo__sqe_readv(struct io_uring_sqe *sqe, int fd, const struct iovec *iov,
-                                  unsigned count)
-{
-    edo__sqe_op(sqe, IORING_OP_READV, fd, iov, count);
-    sqe->off = EDO__SQE_HERE;
-}
-
-static inline void edo__sqe_writev(struct io_uring_sqe *sqe, int fd, const struct iovec *iov,
-                                   unsigned count)
-{
-    edo__sqe_op(sqe, IORING_OP_WRITEV, fd, iov, count);
-    sqe->off = EDO__SQE_HERE;
-}
-
-/* Number of message headers in an SQE of RECVMSG and SENDMSG. */
-#define EDO__SQE_ONE_MSG 1
-
-static inline void edo__sqe_recvmsg(struct io_uring_sqe *sqe, int fd, struct msghdr *msg, int flags)
-{
-    edo__sqe_op(sqe, IORING_OP_RECVMSG, fd, msg, EDO__SQE_ONE_MSG);
-    sqe->msg_flags = (uint32_t)flags;
-}
-
-/* A closed peer is -EPIPE, never SIGPIPE. */
-static inline void edo__sqe_sendmsg(struct io_uring_sqe *sqe, int fd, const struct msghdr *msg,
-                                    int flags)
-{
-    edo__sqe_op(sqe, IORING_OP_SENDMSG, fd, msg, EDO__SQE_ONE_MSG);
-    sqe->msg_flags = (uint32_t)(flags | MSG_NOSIGNAL);
-}
-
 /* As accept4(2); `addr` and `addr_len` may be NULL. */
 static inline void edo__sqe_accept(struct io_uring_sqe *sqe, int fd, struct sockaddr *addr,
                                    socklen_t *addr_len, int flags)
@@ -353,13 +301,6 @@ static inline void edo__sqe_accept(struct io_uring_sqe *sqe, int fd, struct sock
     edo__sqe_op(sqe, IORING_OP_ACCEPT, fd, addr, 0);
     sqe->addr2 = edo__sqe_ptr(addr_len);
     sqe->accept_flags = (uint32_t)flags;
-}
-
-static inline void edo__sqe_connect(struct io_uring_sqe *sqe, int fd, const struct sockaddr *addr,
-                                    socklen_t addr_len)
-{
-    edo__sqe_op(sqe, IORING_OP_CONNECT, fd, addr, 0);
-    sqe->off = addr_len;
 }
 
 /* Waits once for `events` (POLLIN, ...); the completion's result is the ready events. */
@@ -378,14 +319,6 @@ static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, uns
 {
     edo__sqe_poll(sqe, fd, events);
     sqe->len = IORING_POLL_ADD_MULTI;
-}
-
-/* Ends the poll with this tag, which completes with -ECANCELED. The removal itself completes with
- * 0, or with -ENOENT or -EALREADY if there is no such poll any more. */
-static inline void edo__sqe_poll_remove(struct io_uring_sqe *sqe, uint64_t tag)
-{
-    edo__sqe_op(sqe, IORING_OP_POLL_REMOVE, -1, NULL, 0);
-    sqe->addr = tag;
 }
 
 /*

@@ -70,7 +70,7 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 
 /* The latest request. It stays valid, because only the owner, this thread, takes requests off the
  * list. */
-static edo__uring_request *look_at_request(edo__uring *driver)
+static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
     edo__uring_request *request = driver->requests;
@@ -84,7 +84,7 @@ void edo__uring_serve_requests(edo__uring *driver)
 {
     bool served = true;
     while (served && edo__unlikely(edo_load_relaxed(&driver->requests) != NULL)) {
-        edo__uring_request *request = look_at_request(driver);
+        edo__uring_request *request = last_request(driver);
         served = serve_cancel(driver, request);
     }
 }

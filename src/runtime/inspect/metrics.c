@@ -27,30 +27,24 @@ static edo__io_counters io_of(edo__worker *worker)
     return io;
 }
 
+#define READ(name) .name = edo_load_figure(&counters->name),
+
 static edo_worker_metrics read_worker(edo__worker *worker)
 {
     const edo__counters *counters = &worker->counters;
     edo__io_counters io = io_of(worker);
     uint64_t parks = edo_load_figure(&counters->parks);
-    return (edo_worker_metrics){
-        .thread_id = edo_load_figure(&worker->thread_id),
-        .local_depth = edo_load_figure(&counters->local_depth) + edo__worker_length(worker),
-        .polls = edo_load_figure(&counters->polls),
-        .mean_poll_time = edo_load_figure(&counters->mean_poll),
-        .busy = edo_load_figure(&counters->busy),
-        .budget_yields = edo_load_figure(&counters->budget_yields),
-        .local_schedules = edo_load_figure(&counters->local_pushes),
-        .steals = edo_load_figure(&counters->steals),
-        .stolen = edo_load_figure(&counters->stolen),
-        .overflows = edo_load_figure(&counters->overflows),
-        .noops = edo_load_figure(&counters->noops),
-        .parks = parks / 2 + parks % 2,
-        .park_unparks = parks,
-        .fds_registered = io.registered,
-        .fds_deregistered = io.deregistered,
-        .ready_events = io.ready,
-        .is_spare = worker->is_spare,
-    };
+    return (edo_worker_metrics){ .thread_id = edo_load_figure(&worker->thread_id),
+                                 .local_depth = edo_load_figure(&counters->local_depth) +
+                                                edo__worker_length(worker),
+                                 .mean_poll_time = edo_load_figure(&counters->mean_poll),
+                                 .parks = parks / 2 + parks % 2,
+                                 .park_unparks = parks,
+                                 .fds_registered = io.registered,
+                                 .fds_deregistered = io.deregistered,
+                                 .ready_events = io.ready,
+                                 .is_spare = worker->is_spare,
+                                 EDO__COUNTS(READ) };
 }
 
 int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_metrics *ret_metrics,
@@ -72,27 +66,22 @@ static uint64_t handed_depth(const edo__worker *worker)
     return handed > taken ? handed - taken : 0;
 }
 
+/* Members of edo_worker_metrics that edo_metrics has as sums. */
+#define SUMS(_)                                                                                    \
+    EDO__COUNTS(_)                                                                                 \
+    _(local_depth) _(parks) _(fds_registered) _(fds_deregistered) _(ready_events)
+
+#define ADD(name) sum->name += metrics.name;
+
 /* Alive tasks are read before spawned ones, so that they are never more. */
 static void add_worker(edo_metrics *sum, edo__worker *worker)
 {
     edo_worker_metrics metrics = read_worker(worker);
     sum->alive_tasks += edo__shard_count(&worker->shard);
     sum->spawned_tasks += edo_load_figure(&worker->shard.spawned);
-    sum->local_depth += metrics.local_depth;
     sum->inject_depth += handed_depth(worker);
     sum->remote_schedules += edo_load_figure(&worker->handed);
-    sum->polls += metrics.polls;
-    sum->budget_yields += metrics.budget_yields;
-    sum->local_schedules += metrics.local_schedules;
-    sum->steals += metrics.steals;
-    sum->stolen += metrics.stolen;
-    sum->overflows += metrics.overflows;
-    sum->parks += metrics.parks;
-    sum->noops += metrics.noops;
-    sum->busy += metrics.busy;
-    sum->fds_registered += metrics.fds_registered;
-    sum->fds_deregistered += metrics.fds_deregistered;
-    sum->ready_events += metrics.ready_events;
+    SUMS(ADD)
 }
 
 static void add_pools(edo_metrics *sum, edo_runtime *runtime)

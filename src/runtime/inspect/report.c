@@ -56,14 +56,14 @@ static long long milliseconds_since(const edo__reporter *t, int64_t moment)
 
 /* ---- workers and running tasks ---- */
 
-static bool is_told(const edo__reporter *t, uint64_t id)
+static bool is_reported(const edo__reporter *t, uint64_t id)
 {
     for (size_t i = 0; i < t->seen_count; i++)
         if (t->seen[i] == id) return true;
     return false;
 }
 
-static void tell_stack(edo__reporter *t)
+static void say_stack(edo__reporter *t)
 {
     char where[EDO__WHERE_SIZE];
     edo__say(t, "  its thread is in");
@@ -73,7 +73,7 @@ static void tell_stack(edo__reporter *t)
     }
 }
 
-static void tell_running(edo__reporter *t, const edo__worker *worker)
+static void say_running(edo__reporter *t, const edo__worker *worker)
 {
     const edo__snapshot *s = &t->snapshot;
     if (t->seen_count < EDO__REPORTER_SEEN) t->seen[t->seen_count++] = s->id;
@@ -81,7 +81,7 @@ static void tell_running(edo__reporter *t, const edo__worker *worker)
              worker->index, s->name, (unsigned long long)s->id,
              milliseconds_since(t, s->poll_start), s->site->function, s->site->file, s->site->line);
     say_trace(t, s->lines, s->line_count, s->more_lines);
-    tell_stack(t);
+    say_stack(t);
 }
 
 static bool is_among(uint64_t id, edo_task *const *tasks, size_t count)
@@ -99,8 +99,9 @@ void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count)
         if (edo_load_relaxed(&worker->beat) % 2 == 0) continue; // not polling
         if (edo__snapshot_take(&t->snapshot, worker) < 0)
             edo__say(t, "worker %u runs a task; its thread does not report which", i);
-        else if (s->is_polling && !is_told(t, s->id) && (!tasks || is_among(s->id, tasks, count)))
-            tell_running(t, worker);
+        else if (s->is_polling && !is_reported(t, s->id) &&
+                 (!tasks || is_among(s->id, tasks, count)))
+            say_running(t, worker);
     }
 }
 
@@ -133,15 +134,15 @@ static bool make_room(edo__reporter *t)
     return true;
 }
 
-typedef struct look {
+typedef struct inspection {
     edo__reporter *reporter;
     const edo_task *task;
-} look;
+} inspection;
 
 /* During the inspection of the task. */
 static void note(void *context, const edo_trace_line *line)
 {
-    look *l = context;
+    inspection *l = context;
     edo__reporter *t = l->reporter;
     if (t->line_count == 0) {
         t->state = edo_load_relaxed(&l->task->state);
@@ -153,9 +154,9 @@ static void note(void *context, const edo_trace_line *line)
 }
 
 /* Returns: as edo_task_trace(). */
-static int look_at(edo__reporter *t, edo_task *task)
+static int inspect(edo__reporter *t, edo_task *task)
 {
-    look l = { .reporter = t, .task = task };
+    inspection l = { .reporter = t, .task = task };
     for (;;) {
         t->line_count = 0;
         int rc = edo_task_trace(task, note, &l);
@@ -176,7 +177,7 @@ static const char *fate_text(uint64_t state)
     return state & EDO__CANCELLED ? ", cancelled" : "";
 }
 
-static void tell_seen(edo__reporter *t, const edo_task *task)
+static void say_task(edo__reporter *t, const edo_task *task)
 {
     char when[64] = "not polled yet";
     if (t->poll_start)
@@ -198,13 +199,13 @@ static void leave(edo_task *task)
 
 bool edo__report_task(edo__reporter *t, edo_task *task)
 {
-    if (is_told(t, task->id)) {
+    if (is_reported(t, task->id)) {
         leave(task);
         return true;
     }
-    int rc = look_at(t, task);
+    int rc = inspect(t, task);
     if (rc == -EBUSY) return false;
-    if (rc == 0) tell_seen(t, task);
+    if (rc == 0) say_task(t, task);
     edo__task_unref(task);
     return true;
 }
@@ -212,7 +213,7 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
 /* Names the function instead of the task, whose name may no longer be valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
-    if (!is_told(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))
+    if (!is_reported(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))
         edo__say(t, "task %s #%llu runs at each inspection, spawned by %s at %s:%u",
                  task->site->ops->name, (unsigned long long)task->id, task->site->function,
                  task->site->file, task->site->line);

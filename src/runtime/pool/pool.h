@@ -74,7 +74,7 @@ typedef struct edo__pool_thread {
     edo_atomic(uint32_t) called;  // futex of the thread's sleep; written under the lock
     edo_atomic(uint32_t) callers; // threads between the lock and their last access to this one
     bool busy;                    // running a job
-    bool let_go;                  // detached at the pool's end: frees itself
+    bool is_detached;             // at the pool's end: frees itself
     bool ends;
 } edo__pool_thread;
 

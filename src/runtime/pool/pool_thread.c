@@ -130,9 +130,9 @@ static void leave_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
     edo__lock_take(&pool->lock);
-    bool let_go = self->let_go;
+    bool is_detached = self->is_detached;
     edo__lock_give(&pool->lock);
-    if (!let_go) return;
+    if (!is_detached) return;
     free_thread(self);
     edo__pool_unref(pool);
 }
@@ -223,7 +223,7 @@ static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
     edo__list_remove(&thread->link);
     pool->thread_count--;
     if (wait || !thread->busy) return thread;
-    thread->let_go = true;
+    thread->is_detached = true;
     edo__pool_ref(pool);
     edo__sys_thread_detach(thread->handle);
     return NULL;

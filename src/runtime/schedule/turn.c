@@ -185,7 +185,7 @@ static void publish(edo__worker *worker, uint32_t popped)
     edo__counters *counters = &worker->counters;
     if (!worker->is_shared) worker->local.count -= popped;
     edo_store_figure(&counters->polls, worker->cx.polls);
-    edo_store_figure(&counters->local_pushes, worker->local_pushes);
+    edo_store_figure(&counters->local_schedules, worker->local_pushes);
     edo_store_figure(&counters->local_depth, worker->local.count);
 }
 

@@ -44,14 +44,20 @@ static inline size_t edo__shard_count(const edo__shard *shard)
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* Counters for metrics.c, written by the owner. Those of the first line change with almost every
- * poll, so the owner counts them in plain words and publishes them once per turn. */
+/* Plain counts of a worker: by these names in edo_worker_metrics too, and as sums in edo_metrics.
+ * polls and local_schedules change with almost every poll, so the owner counts them in plain words
+ * and publishes them once per turn. */
+#define EDO__COUNTS(_)                                                                             \
+    _(polls) _(local_schedules) _(steals) _(stolen) _(overflows) _(budget_yields) _(noops) _(busy)
+
+#define EDO__DECLARE_COUNT(name) edo_atomic(uint64_t) name;
+
+/* Counters for metrics.c, written by the owner. busy: ns awake. */
 typedef struct edo__counters {
-    edo_atomic(uint64_t) polls, local_pushes, local_depth;
-    edo_atomic(uint64_t) steals, stolen, overflows, budget_yields, noops;
-    edo_atomic(uint64_t) parks; // begins and ends of sleeps: odd while it sleeps
-    edo_atomic(uint64_t) busy;  // ns awake
-    edo_atomic(int64_t) mean_poll;
+    EDO__COUNTS(EDO__DECLARE_COUNT)
+    edo_atomic(uint64_t) local_depth; // published as polls are
+    edo_atomic(uint64_t) parks;       // begins and ends of sleeps: odd while it sleeps
+    edo_atomic(int64_t) mean_poll;    // ns
 } edo__counters;
 
 /* Reasons for which a thread does not serve its worker. */
