@@ -338,7 +338,7 @@ EDO_END_DECLS
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \
-        lhs = (__typeof__(lhs))(self->base.fate | self->base.flags ? -EAGAIN : (attempt));         \
+        lhs = (__typeof__(lhs))((self->base.fate | self->base.flags) ? -EAGAIN : (attempt));       \
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 
