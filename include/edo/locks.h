@@ -31,12 +31,12 @@
  * nobody starves.
  *
  * Deadlocks. With EDO_LOCK_TRACE=1 in the environment when the first runtime is made, or a debug build
- * of the library (EDO_LOCK_TRACE=0 turns it off there), every mutex, readers-writer lock and semaphore
- * knows who holds it since which line, and who waits. edo_dump() shows them. A cycle is logged, with
- * backtraces, by the request that closes it, if each of its tasks waits for nothing else; so is a task
- * that ends and holds a lock, and a waiter that was woken and not polled for a second (another number
- * of EDO_LOCK_TRACE is that limit in milliseconds). Another task that unlocks what one has locked
- * aborts. Otherwise a lock costs one load and a branch for all this.
+ * of the library (not with ThreadSanitizer; EDO_LOCK_TRACE=0 turns it off), every mutex, readers-writer
+ * lock and semaphore knows who holds it since which line, and who waits. edo_dump() shows them. A cycle
+ * is logged, with backtraces, by the request that closes it, if each of its tasks waits for nothing else;
+ * so is a task that ends and holds a lock, and a waiter that was woken and not polled for a second
+ * (another number of EDO_LOCK_TRACE is that limit in milliseconds). Another task that unlocks what one has
+ * locked aborts. Otherwise a lock costs one load and a branch for all this.
  *
  * Cancellation. A request that is cancelled holds nothing: it leaves the queue without a trace, and
  * what it may have been granted at that moment goes to the next in the queue.
@@ -338,7 +338,7 @@ EDO_END_DECLS
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \
-        lhs = (__typeof__(lhs))(self->base.fate | self->base.flags ? -EAGAIN : (attempt));         \
+        lhs = (__typeof__(lhs))((self->base.fate | self->base.flags) ? -EAGAIN : (attempt));       \
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 

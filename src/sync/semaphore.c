@@ -36,6 +36,7 @@ static void note_no_waiters(edo_semaphore *semaphore)
  * came by the lock; what was there before, the first request has acquired, when it set the bit. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
+    edo_plain_write(&semaphore->settled);
     if (semaphore->settled < permits) return false;
     semaphore->settled -= (uint32_t)permits;
     edo_sub_relaxed(&semaphore->word, permits * EDO__SEMAPHORE_PERMIT);
@@ -110,6 +111,7 @@ void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits)
 {
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&semaphore->lock);
+    edo_plain_write(&semaphore->settled);
     semaphore->settled += permits;
     serve(semaphore, &wakes);
     edo__lock_give(&semaphore->lock);

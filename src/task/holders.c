@@ -19,12 +19,15 @@ static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
 static size_t used; // the highest place in use, and 1; the lock
 
+/* Under ThreadSanitizer the lock of the records would hide races. */
+enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
+
 /* Unset or empty: as the build has it; 0: off; 1: on; more: on, and the limit in milliseconds. */
 void edo__holders_prepare(void)
 {
     const char *text = getenv("EDO_LOCK_TRACE");
     if (!text || !*text) {
-        if (EDO_DEBUG) edo_store_relaxed(&edo__locks_traced, 1);
+        if (ON_BY_DEFAULT) edo_store_relaxed(&edo__locks_traced, 1);
         return;
     }
     long wanted = strtol(text, NULL, 10);

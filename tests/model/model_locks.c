@@ -430,6 +430,26 @@ MODEL(semaphore_forget, "what is forgotten is not acquired too")
     tear_down(0);
 }
 
+THREAD(forget_one)
+{
+    s->results[1] = edo_semaphore_forget(s->semaphore, 1);
+}
+
+MODEL(semaphore_forget_before_waiters, "what is forgotten is not granted to one that waits")
+{
+    set_up();
+    edo_semaphore_release(s->semaphore, 2);
+    queue_up(0, edo_semaphore_acquire(s->semaphore, 3));
+    int forgetter = model_start(forget_one, NULL);
+    int releaser = model_start(release_one, NULL);
+    model_join(forgetter);
+    release_one(NULL);
+    model_join(releaser);
+    model_assert(runner_finish(&s->runners[0]) == 0);
+    model_assert(edo_semaphore_forget(s->semaphore, 2) == 1 - s->results[1]);
+    tear_down(0);
+}
+
 THREAD(publish_closing)
 {
     touch();

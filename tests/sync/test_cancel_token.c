@@ -2,6 +2,7 @@
 #include "sync/steps.h"
 
 #include <edo/cancel_token.h>
+#include <edo/events.h>
 
 static edo_cancel_token *token_below(edo_cancel_token *parent)
 {
@@ -441,6 +442,56 @@ async_test(a_scope_that_was_unbound_goes_on,
         edo_cancel_token_unbind(&self->second);
         edo_cancel_token_unref(self->token);
         edo_return(0);
+    }
+}
+
+struct elsewhere {
+    edo_cancel_token *token;
+    edo_event bound;
+};
+
+struct is_bound {
+    edo_frame();
+    edo_args(struct elsewhere *elsewhere;);
+    edo_scope scope;
+    edo_cancel_binding binding;
+};
+
+edo_async(is_bound)
+{
+    edo_body {
+        int rc;
+        edo_scope_open(&self->scope, 0);
+        edo_cancel_token_bind(self->elsewhere->token, &self->binding, &self->scope);
+        for (int i = 0; i < 3; i++)
+            insist(edo_scope_spawn(&self->scope, sleeps) == 0);
+        edo_event_set(&self->elsewhere->bound);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_cancel_token_unbind(&self->binding);
+        edo_return(rc);
+    }
+}
+
+static void cancel_from_outside(unsigned index, void *arg)
+{
+    struct elsewhere *elsewhere = arg;
+    if (index) {
+        insist(edo_wait(edo_event_wait(&elsewhere->bound)) == 0);
+        edo_cancel_token_cancel(elsewhere->token);
+        return;
+    }
+    edo_runtime *runtime;
+    insist(create_runtime(NULL, &runtime) == 0);
+    insist(edo_block_on(runtime, is_bound, elsewhere) == 0);
+    insist(edo_runtime_destroy(runtime) == 0);
+}
+
+test(a_thread_cancels_a_scope_of_a_runtime)
+{
+    for (int i = 0; i < 20; i++) {
+        struct elsewhere elsewhere = { token_below(NULL), EDO_EVENT_INIT };
+        run_threads(2, cancel_from_outside, &elsewhere);
+        edo_cancel_token_unref(elsewhere.token);
     }
 }
 
