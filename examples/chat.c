@@ -15,7 +15,7 @@ enum {
     LINE_SIZE = 400,
     MAX_ROOMS = 32,
     KEPT_LINES = 64,    // of a room, for its slowest reader
-    PATIENCE = 10,      // seconds for a reader to take a line
+    PATIENCE = 3,       // seconds for a reader to take a line
     FAREWELL_LIMIT = 1, // second for the last one
     SEND_BUFFER = 16384,
 };

@@ -24,7 +24,9 @@
  * was granted goes to the next.
  *
  * edo_await_send() and edo_await_recv() are the short way for async functions: they try at once, and
- * await the operation only if they must. The operations (edo_send(), ...) are for limits,
+ * await the operation only if they must. So the place of the value is one that outlives the await: in
+ * the frame, the heap, static memory. A local aborts as soon as it must wait; in debug builds always.
+ * The arguments are used twice. The operations (edo_send(), ...) are for limits,
  * combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them; one

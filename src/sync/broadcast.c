@@ -13,7 +13,7 @@
 #include <edo/broadcast.h>
 
 #include "runtime/runtime.h"
-#include "sync/copy.h"
+#include "sync/value.h"
 #include "sync/hub.h"
 
 enum {
@@ -244,6 +244,7 @@ int64_t edo__broadcast_try_recv(edo__listening *receiver, void *ret_value)
 int64_t edo__broadcast_recv_now(edo_cx *cx, edo__listening *receiver, void *ret_value)
 {
     broadcast_of("edo_broadcast_recv", receiver);
+    edo__check_attempt("edo_broadcast_recv", ret_value);
     if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
     if (!read_unlocked(receiver, ret_value)) return -EAGAIN;
     edo__use_budget(cx);
@@ -259,13 +260,13 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__broadcast *broadcast = broadcast_of("edo_broadcast_recv", op->object);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     edo__brief_take(&broadcast->hub.lock);
     int64_t result = edo__hub_step(&broadcast->hub, op, cx, take_of);
     edo__brief_give(&broadcast->hub.lock);
     if (result != -EAGAIN) return edo__op_finish(op, cx, result);
     edo__check_memory("edo_broadcast_recv", op->object, "receiver");
-    edo__check_memory("edo_broadcast_recv", op->data, "place for the value");
+    edo__check_value(op, op->data);
     return EDO_PENDING;
 }
 

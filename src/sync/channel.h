@@ -36,7 +36,7 @@
 
 #include "base/base.h"
 #include "sync/brief.h"
-#include "sync/copy.h"
+#include "sync/value.h"
 #include "task/wait_list.h"
 
 /* Followed by the slots. */

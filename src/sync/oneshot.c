@@ -25,7 +25,7 @@
 #include "base/heap.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/worker.h"
-#include "sync/copy.h"
+#include "sync/value.h"
 #include "task/op.h"
 
 enum {
@@ -284,6 +284,7 @@ int64_t edo__oneshot_try_recv(void **end, void *ret_value)
 
 int64_t edo__oneshot_recv_now(edo_cx *cx, void **end, void *ret_value)
 {
+    edo__check_attempt("edo_oneshot_recv", ret_value);
     if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
     int64_t taken = edo__oneshot_try_recv(end, ret_value);
     if (taken != -EAGAIN) edo__use_budget(cx);
@@ -314,14 +315,14 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     void **end = op->object;
     edo__oneshot *oneshot = *end;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     if (cx->fate != EDO_LIVE) {
         if (is_parked(op)) unpark(oneshot, &receiver, op);
         return edo__op_finish(op, cx, -ECANCELED);
     }
     int64_t taken = is_parked(op) ? -EAGAIN : take(end, op->data);
     if (taken == -EAGAIN && wait(oneshot, &receiver, &oneshot->receive, op, cx)) {
-        edo__check_memory("edo_oneshot_recv", op->data, "place for the value");
+        edo__check_value(op, op->data);
         return EDO_PENDING;
     }
     return edo__op_finish(op, cx, taken == -EAGAIN ? take(end, op->data) : taken);

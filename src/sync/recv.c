@@ -30,6 +30,7 @@ int64_t edo__try_recv(edo__channel *channel, void *ret_values, size_t max)
 
 int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 {
+    edo__check_attempt("edo_recv", ret_value);
     if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
     int64_t taken = take(edo__channel_of("edo_recv", channel), ret_value, 1);
     if (taken != -EAGAIN) edo__use_budget(cx);
@@ -86,7 +87,7 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
     edo__channel *channel = edo__channel_of("edo_recv", op->object);
     edo__wakes wakes = { NULL, NULL };
     edo__block *garbage = NULL;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     if (is_plain(channel, op, cx) && edo__channel_take_one(channel, op->data))
         return edo__op_finish(op, cx, 1);
     edo__brief_take(&channel->lock);
@@ -95,7 +96,7 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
     edo__channel_free_blocks(channel, garbage);
     edo__wakes_commit(&wakes);
     if (taken != -EAGAIN) return edo__op_finish(op, cx, taken);
-    edo__check_memory("edo_recv", op->data, "place for the value");
+    edo__check_value(op, op->data);
     return EDO_PENDING;
 }
 

@@ -123,6 +123,7 @@ int64_t edo__try_send_many(edo__channel *channel, const void *values, size_t cou
 
 int64_t edo__send_now(edo_cx *cx, edo__channel *channel, const void *value)
 {
+    edo__check_attempt("edo_send", value);
     if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
     int rc = edo__try_send(channel, value);
     if (rc != -EAGAIN) edo__use_budget(cx);
@@ -154,7 +155,7 @@ static bool is_new(const edo_op *op)
 static edo_poll end_or_wait(edo_op *op, edo_cx *cx, int64_t result)
 {
     if (result != -EAGAIN) return edo__op_finish(op, cx, result);
-    edo__check_memory(op->base.ops->name, op->data, "value");
+    edo__check_value(op, op->data);
     return EDO_PENDING;
 }
 
@@ -174,7 +175,7 @@ static edo_poll send_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__channel *channel = edo__channel_of("edo_send", op->object);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     int64_t rc = -EAGAIN;
     if (cx->fate == EDO_LIVE && is_new(op)) rc = edo__try_send(channel, op->data);
     if (rc == -EAGAIN) rc = send_step(channel, op, op->data, cx);
@@ -216,7 +217,7 @@ static edo_poll send_many_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__channel *channel = edo__channel_of("edo_send_many", op->object);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     int64_t rc = send_many_step(channel, op, cx);
     return end_or_wait(op, cx, rc == 0 ? (int64_t)op->length : rc);
 }
@@ -238,7 +239,7 @@ static edo_poll reserve_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__channel *channel = edo__channel_of("edo_reserve", op->object);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     bool valid = op->length && channel->is_bounded && op->length <= channel->capacity;
     if (!valid) return edo__op_finish(op, cx, cx->fate == EDO_LIVE ? -EINVAL : -ECANCELED);
     int rc = reserve_step(channel, op, cx);

@@ -4,7 +4,7 @@
 #include <edo/watch.h>
 
 #include "runtime/runtime.h"
-#include "sync/copy.h"
+#include "sync/value.h"
 #include "sync/hub.h"
 
 enum { UNSEEN = 0, FIRST_VERSION = 1 };
@@ -225,6 +225,7 @@ int64_t edo__watch_try_recv(edo__watching *receiver, void *ret_value)
 int64_t edo__watch_recv_now(edo_cx *cx, edo__watching *receiver, void *ret_value)
 {
     edo__watch *watch = watch_of("edo_watch_recv", receiver);
+    edo__check_attempt("edo_watch_recv", ret_value);
     if (edo__unlikely(cx->asked) || !edo__has_budget(cx)) return -EAGAIN;
     if (edo_load_relaxed(&watch->version) == receiver->seen) return -EAGAIN;
     edo__use_budget(cx);
@@ -240,13 +241,13 @@ static edo_poll recv_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo__watch *watch = watch_of("edo_watch_recv", op->object);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__may_answer(op, op->data, cx)) return EDO_PENDING;
     edo__brief_take(&watch->hub.lock);
     int64_t result = edo__hub_step(&watch->hub, op, cx, take_of);
     edo__brief_give(&watch->hub.lock);
     if (result != -EAGAIN) return edo__op_finish(op, cx, result);
     edo__check_memory("edo_watch_recv", op->object, "receiver");
-    if (op->data) edo__check_memory("edo_watch_recv", op->data, "place for the value");
+    edo__check_value(op, op->data);
     return EDO_PENDING;
 }
 

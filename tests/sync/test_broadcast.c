@@ -452,6 +452,175 @@ async_test(senders_wait_for_the_close,
     }
 }
 
+/* ---- more of lags and subscribers ---- */
+
+test(a_subscriber_after_a_lag_begins_at_the_end)
+{
+    cast c = make_cast(2);
+    word_listener late = { NULL };
+    int64_t value;
+    put_range(&c, 1, 9);
+    edo_broadcast_resubscribe(&c.out, &late);
+    assert_int_equal(edo_broadcast_length(&late), 0);
+    assert_int_equal(edo_broadcast_try_recv(&late, &value), -EAGAIN);
+    expect_lag(&c, 7);
+    expect_range(&c, 8, 9);
+    edo_broadcast_receiver_close(&late);
+    close_cast(&c);
+}
+
+test(a_lag_while_catching_up)
+{
+    cast c = make_cast(4);
+    put_range(&c, 1, 4);
+    expect_range(&c, 1, 2);
+    put_range(&c, 5, 8); // 3 and 4 are gone
+    expect_lag(&c, 2);
+    expect_range(&c, 5, 8);
+    close_cast(&c);
+}
+
+test(large_values_lag_as_words_do)
+{
+    edo_broadcast_sender(large) in = { NULL };
+    edo_broadcast_receiver(large) out = { NULL };
+    large value = { { 0 } };
+    assert_int_equal(edo_broadcast_create(&in, &out, 3), 0);
+    for (int i = 1; i <= 7; i++) {
+        value.words[8] = i;
+        edo_broadcast_send(&in, &value);
+    }
+    assert_int_equal(edo_broadcast_try_recv(&out, &value), EDO_LAGGED);
+    assert_int_equal(edo_broadcast_missed(&out), 4);
+    for (int i = 5; i <= 7; i++) {
+        assert_int_equal(edo_broadcast_try_recv(&out, &value), 1);
+        assert_int_equal(value.words[8], i);
+    }
+    assert_int_equal(edo_broadcast_try_recv(&out, &value), -EAGAIN);
+    edo_broadcast_sender_close(&in);
+    edo_broadcast_receiver_close(&out);
+}
+
+test(many_receivers_at_different_places)
+{
+    enum { MANY = 50 };
+    cast c = make_cast(MANY);
+    word_listener many[MANY];
+    for (int64_t i = 0; i < MANY; i++) {
+        edo_broadcast_subscribe(&c.in, &many[i]);
+        put_range(&c, i, i);
+    }
+    assert_int_equal(edo_broadcast_receivers(&c.in), MANY + 1);
+    for (int64_t i = 0; i < MANY; i++) {
+        assert_int_equal(edo_broadcast_length(&many[i]), MANY - i);
+        expect_of(&many[i], i, MANY - 1);
+        edo_broadcast_receiver_close(&many[i]);
+    }
+    assert_int_equal(edo_broadcast_receivers(&c.in), 1);
+    close_cast(&c);
+}
+
+test(weak_senders_are_no_senders)
+{
+    cast c = make_cast(1);
+    word_weak weak = { NULL };
+    edo_broadcast_downgrade(&c.in, &weak);
+    assert_int_equal(edo_broadcast_senders(&c.in), 1);
+    assert_true(edo_same_channel(&weak, &c.out));
+    edo_broadcast_weak_close(&weak);
+    edo_broadcast_weak_close(&weak); // nothing
+    put_range(&c, 1, 1);
+    expect_range(&c, 1, 1);
+    close_cast(&c);
+}
+
+async_test(a_cancelled_receive_is_no_longer_woken,
+    cast c;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(2);
+        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        edo_await(rc, settle());
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(edo_broadcast_send(&self->c.in, &(int64_t){ 1 }), 0);
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+async_test(a_select_over_broadcasts_takes_one,
+    cast a, b;
+    edo_op first, second;
+    int64_t x, y;
+    int round;)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 20; self->round++) {
+            self->a = make_cast(1);
+            self->b = make_cast(1);
+            put_range(&self->a, 1, 1);
+            put_range(&self->b, 2, 2);
+            self->first = edo_broadcast_recv(&self->a.out, &self->x);
+            self->second = edo_broadcast_recv(&self->b.out, &self->y);
+            edo_select(rc, &self->first.base, &self->second.base);
+            assert_int_equal(edo_broadcast_length(&self->a.out), rc == 1);
+            assert_int_equal(edo_broadcast_length(&self->b.out), rc == 0);
+            close_cast(&self->a);
+            close_cast(&self->b);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_subscriber_that_comes_while_others_wait,
+    cast c;
+    word_listener late;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->c = make_cast(2);
+        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        edo_await(rc, settle());
+        edo_broadcast_subscribe(&self->c.in, &self->late);
+        put_range(&self->c, 3, 3);
+        expect_of(&self->late, 3, 3);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 3);
+        edo_broadcast_receiver_close(&self->late);
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+async_test(a_ready_broadcast_is_left_when_the_budget_ends,
+    cast c;
+    edo_task *task;
+    int64_t value, rounds;)
+{
+    edo_body {
+        int rc;
+        self->c = make_cast(2);
+        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        edo_broadcast_subscribe(&self->c.in, &self->c.out);
+        put_range(&self->c, 1, 1);
+        for (self->rounds = 0; !edo_task_is_done(self->task); self->rounds++) {
+            edo_await_broadcast(rc, &self->c.out, &self->value);
+            assert_in_range(rc, 1, EDO_LAGGED);
+            put_range(&self->c, 1, 1);
+            if (test_workers() <= 1) assert_true(self->rounds < 10000);
+        }
+        edo_detach(self->task);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
 /* ---- threads: no value is torn, and their order is one ---- */
 
 enum { SENDS = 30000, SENDERS = 2, THREADS = 5, WIDE = 8 };

@@ -1006,6 +1006,389 @@ async_test(a_ready_channel_is_left_when_the_budget_ends,
     }
 }
 
+/* ---- more of places ---- */
+
+test_bounded(nothing_is_reserved_in_a_closed_channel)
+{
+    words w = make_words(kind, SMALL);
+    word_permits permits;
+    edo_sender_shutdown(&w.in);
+    edo_sender_shutdown(&w.in); // nothing
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 1), -EPIPE);
+    assert_int_equal(edo_wait(edo_reserve(&w.in, &permits, 1)), -EPIPE);
+    assert_int_equal(edo_wait(edo_reserve(&w.in, &permits, 0)), -EINVAL);
+    assert_int_equal(edo_wait(edo_reserve(&w.in, &permits, SMALL + 1)), -EINVAL);
+    close_words(&w);
+}
+
+test_bounded(places_go_round_and_round)
+{
+    for (int64_t capacity = 1; capacity < 8; capacity++) {
+        words w = make_words(kind, (size_t)capacity);
+        for (int64_t i = 0; i < 100; i++) {
+            int64_t count = i % capacity + 1;
+            put_range(&w, i, i + count - 1);
+            assert_int_equal(edo_sender_stats(&w.in).places, capacity - count);
+            expect_range(&w, i, i + count - 1);
+        }
+        close_words(&w);
+    }
+}
+
+async_test(a_reserve_waits_for_all_its_places,
+    words w;
+    edo_task *task;
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, 3);
+            put_range(&self->w, 7, 9);
+            assert_int_equal(edo_spawn(&self->task, word_reserves,
+                                       .in = edo_sender_clone(&self->w.in), .count = 2),
+                             0);
+            edo_await(rc, settle());
+            expect_range(&self->w, 7, 7);
+            edo_await(rc, settle());
+            assert_false(edo_task_is_done(self->task));
+            expect_range(&self->w, 8, 8);
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, 0);
+            expect_range(&self->w, 9, 9);
+            expect_range(&self->w, 1, 2);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+/* A place that is given back serves the one that waits, as one that a receive frees does. */
+async_test(released_permits_serve_those_that_wait,
+    words w;
+    word_permits permits;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 2);
+        assert_int_equal(edo_try_reserve(&self->w.in, &self->permits, 2), 0);
+        assert_int_equal(
+            edo_spawn(&self->task, word_sends, .in = edo_sender_clone(&self->w.in), .value = 5), 0);
+        edo_await(rc, settle());
+        assert_false(edo_task_is_done(self->task));
+        edo_permits_release(&self->permits);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        expect_range(&self->w, 5, 5);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_reserve_holds_nothing,
+    words w;
+    word_permits permits;)
+{
+    edo_body {
+        int rc;
+        self->w = make_words(MPSC, 2);
+        put_range(&self->w, 1, 1);
+        edo_await_for(rc, edo_ms(1), edo_reserve(&self->w.in, &self->permits, 2));
+        assert_int_equal(rc, -ETIMEDOUT);
+        assert_int_equal(edo_sender_stats(&self->w.in).places, 1);
+        assert_int_equal(edo_sender_stats(&self->w.in).permits, 0);
+        put_range(&self->w, 2, 2);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+async_test(a_select_of_sends_sends_one,
+    words w, v;
+    edo_op first, second;
+    int64_t a, b;
+    int round;)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 20; self->round++) {
+            self->w = make_words(MPSC, 1);
+            self->v = make_words(MPSC, 1);
+            self->a = 1;
+            self->b = 2;
+            self->first = edo_send(&self->w.in, &self->a);
+            self->second = edo_send(&self->v.in, &self->b);
+            edo_select(rc, &self->first.base, &self->second.base);
+            assert_int_equal(edo_receiver_stats(&self->w.out).length, rc == 0);
+            assert_int_equal(edo_receiver_stats(&self->v.out).length, rc == 1);
+            close_words(&self->w);
+            close_words(&self->v);
+        }
+        edo_return(0);
+    }
+}
+
+/* ---- more of many ---- */
+
+async_test(a_receive_of_many_waits_for_the_first,
+    words w;
+    edo_task *task;
+    int64_t got[8];
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, SMALL);
+            edo_await(rc, edo_recv_many(&self->w.out, self->got, 0));
+            assert_int_equal(rc, 0);
+            assert_int_equal(
+                edo_spawn(&self->task, word_sends, .in = edo_sender_clone(&self->w.in), .value = 3),
+                0);
+            edo_await(rc, edo_recv_many(&self->w.out, self->got, 8));
+            assert_int_equal(rc, 1);
+            assert_int_equal(self->got[0], 3);
+            put_range(&self->w, 1, SMALL);
+            edo_await(rc, edo_recv_many(&self->w.out, self->got, 8));
+            assert_int_equal(rc, SMALL);
+            edo_await(rc, edo_join(self->task));
+            edo_sender_close(&self->w.in);
+            edo_await(rc, edo_recv_many(&self->w.out, self->got, 8));
+            assert_int_equal(rc, 0);
+            edo_receiver_close(&self->w.out);
+        }
+        edo_return(0);
+    }
+}
+
+struct sends_array {
+    edo_frame();
+    edo_args(word_sender in; const int64_t *values; size_t count;);
+};
+
+edo_async(sends_array)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_send_many(&self->in, self->values, self->count));
+        edo_sender_close(&self->in);
+        edo_return(rc);
+    }
+}
+
+async_test(many_are_sent_in_their_order,
+    words w;
+    edo_task *task;
+    int64_t values[100], value, i;
+    int kind;)
+{
+    edo_body {
+        int64_t rc;
+        for (int i = 0; i < 100; i++)
+            self->values[i] = i;
+        for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++) {
+            self->w = make_words((channel_kind)self->kind, 3);
+            assert_int_equal(edo_spawn(&self->task, sends_array, .in = self->w.in,
+                                       .values = self->values, .count = 100),
+                             0);
+            for (self->i = 0; self->i < 100; self->i++) {
+                edo_await_recv(rc, &self->w.out, &self->value);
+                assert_int_equal(rc, 1);
+                assert_int_equal(self->value, self->i);
+            }
+            edo_await(rc, edo_join(self->task));
+            assert_int_equal(rc, 100);
+            edo_await_recv(rc, &self->w.out, &self->value);
+            assert_int_equal(rc, 0);
+            edo_receiver_close(&self->w.out);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_close_ends_a_send_of_many,
+    words w;
+    edo_task *task;
+    int64_t values[5];)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, 2);
+        memset(self->values, 0, sizeof self->values);
+        assert_int_equal(edo_spawn(&self->task, sends_array, .in = edo_sender_clone(&self->w.in),
+                                   .values = self->values, .count = 5),
+                         0);
+        edo_await(rc, settle());
+        edo_receiver_close(&self->w.out);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, -EPIPE);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* ---- more of the ends ---- */
+
+test_each(senders_are_counted)
+{
+    words w = make_words(kind, SMALL), v = make_words(kind, SMALL);
+    word_sender a = edo_sender_clone(&w.in), b = edo_sender_clone(&a);
+    assert_true(edo_same_channel(&a, &b));
+    assert_true(edo_same_channel(&a, &w.out));
+    assert_false(edo_same_channel(&a, &v.in));
+    assert_int_equal(edo_receiver_stats(&w.out).senders, 3);
+    edo_sender_close(&w.in);
+    edo_sender_close(&a);
+    assert_int_equal(edo_receiver_stats(&w.out).senders, 1);
+    assert_int_equal(edo_try_send(&b, &(int64_t){ 1 }), 0);
+    edo_sender_close(&b);
+    expect_range(&w, 1, 1);
+    expect_none(&w, 0);
+    edo_receiver_close(&w.out);
+    close_words(&v);
+}
+
+async_test(the_last_sender_wakes_the_receiver_beside_weak_ones,
+    words w;
+    word_weak weak;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC, SMALL);
+        edo_sender_downgrade(&self->w.in, &self->weak);
+        assert_int_equal(edo_spawn(&self->task, word_receives, .out = &self->w.out), 0);
+        edo_await(rc, settle());
+        edo_sender_close(&self->w.in);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        edo_receiver_close(&self->w.out);
+        edo_weak_sender_close(&self->weak);
+        edo_return(0);
+    }
+}
+
+async_test(a_weak_sender_sends_to_a_waiting_receiver,
+    words w;
+    word_weak weak;
+    word_sender again;
+    edo_task *task;)
+{
+    edo_body {
+        int64_t rc;
+        self->w = make_words(MPSC_UNBOUNDED, 0);
+        edo_sender_downgrade(&self->w.in, &self->weak);
+        assert_int_equal(edo_spawn(&self->task, word_receives, .out = &self->w.out), 0);
+        edo_await(rc, settle());
+        static const int64_t six = 6;
+        assert_int_equal(edo_sender_upgrade(&self->weak, &self->again), 0);
+        edo_sender_close(&self->w.in);
+        edo_await_send(rc, &self->again, &six); // unbounded: never waits
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 6);
+        edo_sender_close(&self->again);
+        assert_int_equal(edo_sender_upgrade(&self->weak, &self->again), -EPIPE);
+        edo_weak_sender_close(&self->weak);
+        edo_receiver_close(&self->w.out);
+        edo_return(0);
+    }
+}
+
+async_test(two_senders_see_a_shutdown,
+    words w;
+    edo_op a, b, sleep;)
+{
+    edo_body {
+        int rc;
+        self->w = make_words(MPMC, 1);
+        self->a = edo_sender_closed(&self->w.in);
+        self->b = edo_sender_closed(&self->w.in);
+        self->sleep = edo_sleep(edo_ms(1));
+        edo_any(rc, &self->a.base, &self->b.base, &self->sleep.base);
+        assert_int_equal(rc, 2);
+        edo_receiver_shutdown(&self->w.out);
+        edo_await_on(rc, &self->a.base);
+        assert_int_equal(rc, 0);
+        edo_await_on(rc, &self->b.base);
+        assert_int_equal(rc, 0);
+        edo_await(rc, edo_sender_closed(&self->w.in));
+        assert_int_equal(rc, 0);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
+/* A drop function may use the channel's other ends. */
+static void drop_and_send(void *value, void *context)
+{
+    words *w = context;
+    assert_int_equal(edo_try_send(&w->in, (int64_t *)value), -EPIPE);
+    assert_int_equal(edo_sender_stats(&w->in).receivers, 0);
+}
+
+test_each(a_drop_may_use_the_channel)
+{
+    words w = { { NULL }, { NULL } };
+    bool bounded = kind == MPSC || kind == MPMC, one = kind == MPSC || kind == MPSC_UNBOUNDED;
+    edo_channel_options options = { .capacity = bounded ? 3 : 0,
+                                    .drop = drop_and_send,
+                                    .context = &w };
+    assert_int_equal(one ? edo_mpsc_create_with(&w.in, &w.out, &options)
+                         : edo_mpmc_create_with(&w.in, &w.out, &options),
+                     0);
+    put_range(&w, 1, 3);
+    edo_receiver_close(&w.out);
+    edo_sender_close(&w.in);
+}
+
+typedef edo_sender(word_sender) sender_sender;
+typedef edo_receiver(word_sender) sender_receiver;
+
+test(ends_go_through_channels)
+{
+    words w = make_words(MPSC, 1);
+    sender_sender in = { NULL };
+    sender_receiver out = { NULL };
+    word_sender got = { NULL };
+    assert_int_equal(edo_mpsc_create(&in, &out, 1), 0);
+    assert_int_equal(edo_try_send(&in, &w.in), 0); // it is the receiver's now
+    assert_int_equal(edo_try_recv(&out, &got), 1);
+    assert_int_equal(edo_try_send(&got, &(int64_t){ 8 }), 0);
+    edo_sender_close(&got);
+    expect_range(&w, 8, 8);
+    expect_none(&w, 0);
+    edo_receiver_close(&w.out);
+    edo_sender_close(&in);
+    edo_receiver_close(&out);
+}
+
+async_test(a_limit_over_a_block_of_receives,
+    words w;
+    edo_limit limit;
+    int64_t value;
+    int got;)
+{
+    edo_body {
+        int rc = 0;
+        self->w = make_words(MPSC, SMALL);
+        put_range(&self->w, 1, 3);
+        self->got = 0;
+        edo_within(&self->limit, edo_ms(5)) {
+            for (;;) {
+                edo_await_recv(rc, &self->w.out, &self->value);
+                if (rc != 1) break;
+                self->got++;
+            }
+            assert_int_equal(rc, -ETIMEDOUT);
+        }
+        assert_int_equal(self->got, 3);
+        close_words(&self->w);
+        edo_return(0);
+    }
+}
+
 /* ---- threads and runtimes ---- */
 
 enum { MESSAGES = 20000, THREADS = 4 };
@@ -1270,5 +1653,5 @@ test(misuse_aborts)
     expect_abort(run_two_receives, NULL, "edo_recv: a second receive");
     expect_abort(run_early_close, NULL, "edo_sender_close: an operation still waits");
     expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation still waits");
-    expect_abort(run_local_place, NULL, "edo_recv: the place .*lies on the stack");
+    expect_abort(run_local_place, NULL, "edo_recv: the place of the value lies on the stack");
 }
