@@ -38,7 +38,7 @@ typedef struct edo__task_extra {
     void *user;
     edo_scope *scope; // of which it is a member; the scope's lock
     edo__node scope_link;
-    void *reserved;
+    uintptr_t scope_marks; // the scope's lock
 } edo__task_extra;
 
 /* Counts of a task that is counted; before the extra. Any thread reads. */
