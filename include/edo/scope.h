@@ -20,6 +20,7 @@ enum {
     EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
     EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also during a join
     EDO_SCOPE_IGNORE = 4,    // failures of members do not matter: a join answers 0
+    EDO_SCOPE_IN_ORDER = 8,  // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
 };
 
 /* All private. */
@@ -33,7 +34,7 @@ typedef struct edo_scope {
     uint64_t count;  // members that have not ended
     int64_t failure; // first failure of a member, or 0
     edo_op *waiters; // first of the waiting operations
-    bool cancelled;
+    bool cancelled, closed;
     uint64_t reserved[2];
 } edo_scope;
 
@@ -42,7 +43,7 @@ typedef struct edo_member {
     uint64_t id; // edo_task_id()
     int64_t result;
     const char *name;
-    void *user; // edo_spawn_options.user
+    void *user; // edo_spawn_options.user, or the key
 } edo_member;
 
 EDO_API void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags);
@@ -52,13 +53,18 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *sc
                                                  const edo_spawn_options *options,
                                                  const edo_site *site, const void *args);
 
+EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
+                                              const edo_spawn_options *options,
+                                              const edo_site *site, const void *args);
+
 /* Opens an empty scope in the frame of the calling function. Aborts for EDO_SCOPE_IGNORE together
- * with EDO_SCOPE_FAIL_FAST, which contradict each other. */
+ * with EDO_SCOPE_FAIL_FAST, which contradict each other, and for EDO_SCOPE_IN_ORDER without
+ * EDO_SCOPE_RESULTS. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
- * Returns: as edo_spawn(), and -ECANCELED when the scope was cancelled. On failure the arguments
- * are still the caller's.
+ * Returns: as edo_spawn(); -ECANCELED when the scope was cancelled; -ESHUTDOWN when it was closed. On
+ * failure the arguments are still the caller's.
  * Thread: inside a task of the scope's runtime, while the owner's function cannot return: the
  * owner's task, or a task that the owner waits for. */
 #define edo_scope_spawn(scope, ...)                                                                \
@@ -73,6 +79,18 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *sc
     edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
                             edo__args_of(__VA_ARGS__, ))
 
+/* The same under a key, a pointer or a number other than 0: edo_scope_spawn_key(&self->scope,
+ * self->user, serve, .conn = conn). The key is the member's edo_task_user() and edo_member.user.
+ *
+ * A member that has the key already is cancelled and replaced: edo_scope_next() does not answer it,
+ * and its failure is none of the scope's; it is still waited for. So of all members with one key
+ * edo_scope_next() answers the latest. Costs a walk through the members, under the scope's lock.
+ * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. Nothing is replaced on failure, unless the
+ * runtime ends. */
+#define edo_scope_spawn_key(scope, key, ...)                                                       \
+    edo__scope_spawn_key((scope), (void *)(uintptr_t)(key), NULL, edo__site_of(__VA_ARGS__, ),     \
+                         edo__args_of(__VA_ARGS__, ))
+
 /* Waits until no member is left.
  * Result: 0, or the first failure of a member since the scope was opened (with EDO_SCOPE_IGNORE:
  * 0). -ECANCELED of a cancelled member is no failure. -EBUSY: another join or next already waits on
@@ -81,8 +99,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *sc
  * ended. */
 EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
 
-/* Waits for the next member to end; members are reported in the order of their ends. Needs
- * EDO_SCOPE_RESULTS.
+/* Waits for the next member to end; members are reported in the order of their ends, with
+ * EDO_SCOPE_IN_ORDER in the order of their spawns. Needs EDO_SCOPE_RESULTS.
  * Result: 1 with *ret_member; 0 when the scope has no member left; -EBUSY as edo_scope_join().
  * Cancel: prompt; no member is taken. */
 EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
@@ -96,6 +114,25 @@ EDO_API void edo_scope_cancel(edo_scope *scope);
  * Returns: 0; -ESRCH when the scope has no such member any more.
  * Thread: inside any task of the scope's runtime. */
 EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
+
+/* The same for all members with a key (edo_scope_spawn_key()), or with that pointer as the user of
+ * their edo_spawn_options.
+ * Returns: how many have not ended.
+ * Thread: inside any task of the scope's runtime. */
+EDO_API size_t edo__scope_cancel_key(edo_scope *scope, const void *key);
+#define edo_scope_cancel_key(scope, key)                                                           \
+    edo__scope_cancel_key((scope), (const void *)(uintptr_t)(key))
+
+/* The members with a key that have not ended. Costs a walk, too.
+ * Thread: as above; a snapshot. */
+EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
+#define edo_scope_count_key(scope, key)                                                            \
+    edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
+
+/* No member can be added any more; those that there are go on. After it, a join that answers has seen
+ * the end of all.
+ * Thread: inside any task of the scope's runtime. */
+EDO_API void edo_scope_close(edo_scope *scope);
 
 /* Members that have not ended.
  * Thread: as above; a snapshot. */

@@ -13,6 +13,12 @@ enum {
     JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
+/* Marks of a member. */
+enum {
+    ENDED = 1,    // in a scope IN_ORDER: it stays among the live ones until its turn comes
+    REPLACED = 2, // its result is nobody's
+};
+
 static edo__node *live_of(edo_scope *scope)
 {
     return (edo__node *)(void *)&scope->live;
@@ -69,6 +75,9 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_FAIL_FAST))
         edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_FAIL_FAST, in '%s'",
                     owner->ops->name);
+    if ((flags & EDO_SCOPE_IN_ORDER) && !(flags & EDO_SCOPE_RESULTS))
+        edo__misuse("edo_scope_open", "EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS, in '%s'",
+                    owner->ops->name);
     leave_earlier(scope, frame);
     *scope = (edo_scope){
         .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->edo_head.kept },
@@ -80,13 +89,20 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     frame->edo_head.kept = &scope->base;
 }
 
+static bool has_ended(const edo__node *node)
+{
+    return edo__container(node, edo__task_extra, scope_link)->scope_marks & ENDED;
+}
+
 /* Under the lock. Returns: tasks to push without it. */
 static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
     edo_task *chain = NULL;
     scope->cancelled = true;
-    edo__list_each(live_of(scope), node)
+    edo__list_each(live_of(scope), node) {
+        if (has_ended(node)) continue;
         chain = edo__task_ask_chained(task_of_member(member_of(node)), fate, chain);
+    }
     return chain;
 }
 
@@ -98,23 +114,71 @@ static void add_to_count(edo_scope *scope, int64_t change)
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
 }
 
+/* Under the lock. Returns: the member that edo_scope_next() answers, or NULL. */
+static edo__node *first_ended(edo_scope *scope)
+{
+    bool in_order = scope->flags & EDO_SCOPE_IN_ORDER;
+    edo__node *list = in_order ? live_of(scope) : ended_of(scope);
+    return edo__list_is_empty(list) || (in_order && !has_ended(list->next)) ? NULL : list->next;
+}
+
 /* Under the lock. */
 static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 {
-    if (scope->count == 0 || (scope->flags & EDO_SCOPE_RESULTS))
-        edo__wait_wake_all(waiters_of(scope), wakes);
+    if (scope->count == 0 || first_ended(scope)) edo__wait_wake_all(waiters_of(scope), wakes);
 }
 
-static int enter(edo_scope *scope, edo_task *task)
+/* ---- keys ---- */
+
+/* Under the lock: cancels the members with that key, or takes the results of ended ones. */
+static edo_task *replace(edo_scope *scope, const void *key, edo__node *ret_dropped)
 {
+    edo_task *chain = NULL;
+    edo__node *const lists[] = { live_of(scope), ended_of(scope) };
+    for (unsigned i = 0; i < 2; i++) {
+        for (edo__node *node = lists[i]->next, *next; node != lists[i]; node = next) {
+            edo__task_extra *extra = member_of(node);
+            next = node->next;
+            if (extra->user != key || (extra->scope_marks & REPLACED)) continue;
+            extra->scope_marks |= REPLACED;
+            if (lists[i] == live_of(scope) && !has_ended(node)) {
+                chain = edo__task_ask_chained(task_of_member(extra), EDO__CANCELLED, chain);
+                continue;
+            }
+            edo__list_remove(node);
+            edo__list_push(ret_dropped, node);
+        }
+    }
+    return chain;
+}
+
+static void drop_all(edo__node *list)
+{
+    while (!edo__list_is_empty(list)) {
+        edo__task_extra *extra = member_of(list->next);
+        edo__list_remove(&extra->scope_link);
+        edo_detach(task_of_member(extra));
+    }
+}
+
+/* Members that have its key are replaced in the same step: of two with one key that enter at the same
+ * time, the later one stays. key: NULL: none. */
+static int enter(edo_scope *scope, edo_task *task, const void *key)
+{
+    edo_task *chain = NULL;
+    edo__node dropped;
+    edo__list_init(&dropped);
     edo__lock_take(&scope->lock);
-    bool cancelled = scope->cancelled;
-    if (!cancelled) {
+    int rc = scope->cancelled ? -ECANCELED : scope->closed ? -ESHUTDOWN : 0;
+    if (rc == 0 && key) chain = replace(scope, key, &dropped);
+    if (rc == 0) {
         edo__list_push(live_of(scope), &edo__task_extra_of(task)->scope_link);
         add_to_count(scope, 1);
     }
     edo__lock_give(&scope->lock);
-    return cancelled ? -ECANCELED : 0;
+    edo__task_push_chain(chain);
+    drop_all(&dropped);
+    return rc;
 }
 
 /* Takes back an entered member that could not be spawned. The waiters are woken here too: the last
@@ -130,15 +194,8 @@ static void leave(edo_scope *scope, edo_task *task)
     edo__wakes_commit(&wakes);
 }
 
-int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
-                     const void *args)
-{
-    uint64_t id;
-    return edo__scope_spawn_member(&id, scope, options, site, args);
-}
-
-int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_options *options,
-                            const edo_site *site, const void *args)
+static int spawn(uint64_t *ret_id, edo_scope *scope, const edo_spawn_options *options,
+                 const void *key, const edo_site *site, const void *args)
 {
     edo_runtime *runtime = edo__spawn_runtime(options);
     if (!runtime) return -EINVAL;
@@ -146,7 +203,7 @@ int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_
     edo_task *task = edo__task_create(runtime, options, site, args, results, scope);
     if (!task) return -ENOMEM;
     uint64_t id = task->id;
-    int rc = enter(scope, task); // before the task can end
+    int rc = enter(scope, task, key); // before the task can end
     if (rc == 0) {
         rc = edo__runtime_adopt(runtime, task);
         if (rc < 0) leave(scope, task);
@@ -158,6 +215,29 @@ int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_
     return rc;
 }
 
+int edo__scope_spawn(edo_scope *scope, const edo_spawn_options *options, const edo_site *site,
+                     const void *args)
+{
+    uint64_t id;
+    return spawn(&id, scope, options, NULL, site, args);
+}
+
+int edo__scope_spawn_member(uint64_t *ret_id, edo_scope *scope, const edo_spawn_options *options,
+                            const edo_site *site, const void *args)
+{
+    return spawn(ret_id, scope, options, NULL, site, args);
+}
+
+int edo__scope_spawn_key(edo_scope *scope, void *key, const edo_spawn_options *options,
+                         const edo_site *site, const void *args)
+{
+    edo_spawn_options keyed = options ? *options : (edo_spawn_options){ 0 };
+    uint64_t id;
+    if (!key) return -EINVAL;
+    keyed.user = key;
+    return spawn(&id, scope, &keyed, key, site, args);
+}
+
 /* Relaxed: the scope's lock orders this with a cancellation of this member or of all members. */
 static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 {
@@ -167,7 +247,23 @@ static bool was_cancelled(const edo_scope *scope, const edo_task *task)
 static bool is_failure(const edo_scope *scope, const edo_task *task, int64_t result)
 {
     if (result >= 0 || (scope->flags & EDO_SCOPE_IGNORE)) return false;
+    if (edo__task_extra_of(task)->scope_marks & REPLACED) return false;
     return result != -ECANCELED || !was_cancelled(scope, task);
+}
+
+/* Under the lock. Returns: whether the result is kept for edo_scope_next(). */
+static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
+{
+    bool kept = (scope->flags & EDO_SCOPE_RESULTS) && !(extra->scope_marks & REPLACED);
+    bool in_order = scope->flags & EDO_SCOPE_IN_ORDER;
+    add_to_count(scope, -1);
+    if (kept && in_order) {
+        extra->scope_marks |= ENDED;
+        return true;
+    }
+    edo__list_remove(&extra->scope_link);
+    if (kept) edo__list_push(ended_of(scope), &extra->scope_link);
+    return kept;
 }
 
 /* Once the lock is released with no member left, the owner may return and the scope may be gone. */
@@ -179,9 +275,7 @@ void edo__scope_member_ended(edo_task *task)
     edo_task *chain = NULL;
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&scope->lock);
-    edo__list_remove(&extra->scope_link);
-    add_to_count(scope, -1);
-    if (scope->flags & EDO_SCOPE_RESULTS) edo__list_push(ended_of(scope), &extra->scope_link);
+    bool is_dropped = !leave_ended(scope, extra) && (scope->flags & EDO_SCOPE_RESULTS);
     if (is_failure(scope, task, result)) {
         if (scope->failure == 0) scope->failure = result;
         if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = end_all(scope, EDO__CANCELLED);
@@ -190,15 +284,15 @@ void edo__scope_member_ended(edo_task *task)
     edo__lock_give(&scope->lock);
     edo__wakes_commit(&wakes);
     edo__task_push_chain(chain);
+    if (is_dropped) edo_detach(task);
 }
 
 static edo_task *pop_ended(edo_scope *scope)
 {
-    edo__node *list = ended_of(scope);
-    if (edo__list_is_empty(list)) return NULL;
-    edo__task_extra *extra = member_of(list->next);
-    edo__list_remove(&extra->scope_link);
-    return task_of_member(extra);
+    edo__node *node = first_ended(scope);
+    if (!node) return NULL;
+    edo__list_remove(node);
+    return task_of_member(member_of(node));
 }
 
 static void drop_ended(edo_scope *scope)
@@ -344,7 +438,7 @@ static edo_task *find_member(edo_scope *scope, uint64_t id)
 {
     edo__list_each(live_of(scope), node) {
         edo_task *task = task_of_member(member_of(node));
-        if (task->id == id) return task;
+        if (task->id == id && !has_ended(node)) return task;
     }
     return NULL;
 }
@@ -362,6 +456,44 @@ int edo_scope_cancel_member(edo_scope *scope, uint64_t id)
     return task ? 0 : -ESRCH;
 }
 
+/* Under the lock. Counts the members with that key, and cancels them if chain is not NULL. */
+static size_t visit_key(edo_scope *scope, const void *key, edo_task **chain)
+{
+    size_t count = 0;
+    edo__list_each(live_of(scope), node) {
+        edo__task_extra *extra = member_of(node);
+        if (extra->user != key || extra->scope_marks) continue;
+        count++;
+        if (chain) *chain = edo__task_ask_chained(task_of_member(extra), EDO__CANCELLED, *chain);
+    }
+    return count;
+}
+
+size_t edo__scope_cancel_key(edo_scope *scope, const void *key)
+{
+    edo_task *chain = NULL;
+    edo__lock_take(&scope->lock);
+    size_t count = visit_key(scope, key, &chain);
+    edo__lock_give(&scope->lock);
+    edo__task_push_chain(chain);
+    return count;
+}
+
+size_t edo__scope_count_key(edo_scope *scope, const void *key)
+{
+    edo__lock_take(&scope->lock);
+    size_t count = visit_key(scope, key, NULL);
+    edo__lock_give(&scope->lock);
+    return count;
+}
+
+void edo_scope_close(edo_scope *scope)
+{
+    edo__lock_take(&scope->lock);
+    scope->closed = true;
+    edo__lock_give(&scope->lock);
+}
+
 size_t edo_scope_count(const edo_scope *scope)
 {
     return edo_load_relaxed(&scope->count);
@@ -375,6 +507,7 @@ static void abort_with_names(edo_scope *scope)
     size_t used = 0;
     unsigned count = 0;
     edo__list_each(live_of(scope), node) {
+        if (has_ended(node)) continue;
         if (++count > MAX_NAMES || used >= sizeof names) break;
         const edo_task *task = task_of_member(member_of(node));
         int n = snprintf(names + used, sizeof names - used, "%s'%s' #%llu", used ? ", " : "",

@@ -39,7 +39,7 @@ typedef struct edo__task_extra {
     void *user;
     edo_scope *scope; // scope of which the task is a member; the scope's lock
     edo__node scope_link;
-    void *reserved;
+    uintptr_t scope_marks; // the scope's lock
 } edo__task_extra;
 
 /* Counts of a COUNTED task; they lie before the extra. Any thread reads. */

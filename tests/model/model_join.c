@@ -251,6 +251,135 @@ MODEL(scope_next, "each member that ended is told once, and its memory is given 
     model_join(other);
 }
 
+/* ---- one member there, then one here: under one key, or in order ---- */
+
+struct pair_owner {
+    edo_frame();
+    edo_args(uint32_t flags; bool keyed;);
+    edo_scope scope;
+    edo_spawn_options there;
+    edo_member member;
+    int members;
+};
+
+edo_async(pair_owner)
+{
+    edo_body {
+        int rc;
+        self->there = (edo_spawn_options){ .runtime = s->there };
+        edo_scope_open(&self->scope, self->flags);
+        rc = edo__scope_spawn_key(&self->scope, (void *)1, &self->there, edo__site_of(worker),
+                                  edo__args_of(worker, .answer = 1));
+        model_assert(rc == 0);
+        edo_await(rc, edo_yield());
+        rc = edo_scope_spawn_key(&self->scope, self->keyed ? 1 : 2, worker, .answer = 2);
+        model_assert(rc == 0);
+        for (self->members = 0;; self->members++) {
+            edo_await(rc, edo_scope_next(&self->scope, &self->member));
+            if (rc <= 0) break;
+            model_assert(self->member.result == (self->keyed ? 2 : self->members + 1));
+        }
+        edo_return(self->members);
+    }
+}
+
+static void own_pair(uint32_t flags, bool keyed)
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, pair_owner, .flags = flags, .keyed = keyed) ==
+                 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(edo__task_frame(s->joiner)->result == (keyed ? 1 : 2));
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
+
+MODEL(scope_key_replaced, "a member that is replaced as it ends is never answered, and given back")
+{
+    own_pair(EDO_SCOPE_RESULTS, true);
+}
+
+MODEL(scope_key_replaced_in_order, "the same in a scope whose ended members keep their places")
+{
+    own_pair(EDO_SCOPE_RESULTS | EDO_SCOPE_IN_ORDER, true);
+}
+
+MODEL(scope_in_order, "the member that was spawned first is answered first, whichever ends first")
+{
+    own_pair(EDO_SCOPE_RESULTS | EDO_SCOPE_IN_ORDER, false);
+}
+
+/* ---- a member there that waits: by its key it is replaced, or cancelled ---- */
+
+enum { BY_REPLACING, BY_KEY, BY_ID };
+
+struct ender {
+    edo_frame();
+    edo_args(int way;);
+    edo_scope scope;
+    edo_spawn_options there;
+    uint64_t id;
+};
+
+edo_async(ender)
+{
+    edo_body {
+        int rc;
+        self->there = (edo_spawn_options){ .runtime = s->there, .user = (void *)1 };
+        edo_scope_open(&self->scope, 0);
+        rc = edo__scope_spawn_member(&self->id, &self->scope, &self->there, edo__site_of(waiter),
+                                     edo__args_of(waiter));
+        model_assert(rc == 0);
+        edo_await(rc, edo_yield());
+        model_assert(edo_scope_count_key(&self->scope, 1) == 1);
+        if (self->way == BY_REPLACING)
+            rc = edo_scope_spawn_key(&self->scope, 1, worker, .answer = 2);
+        else if (self->way == BY_KEY)
+            rc = edo_scope_cancel_key(&self->scope, 1) == 1 ? 0 : -ESRCH;
+        else
+            rc = edo_scope_cancel_member(&self->scope, self->id);
+        model_assert(rc == 0);
+        edo_scope_close(&self->scope);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+static void end_waiting(int way)
+{
+    set_up();
+    edo_spawn_options here = { .runtime = s->here };
+    model_assert(edo_spawn_with(&s->joiner, &here, ender, .way = way) == 0);
+    edo_turn(s->here, 0);
+    int other = model_start(run_there, NULL);
+    while (!edo_task_is_done(s->joiner))
+        edo_turn(s->here, EDO_NEVER);
+    model_assert(edo__task_frame(s->joiner)->result == 0);
+    edo_detach(s->joiner);
+    run_out(s->here);
+    model_join(other);
+}
+
+MODEL(scope_key_wakes_replaced, "a member that waits is woken when another takes its key")
+{
+    end_waiting(BY_REPLACING);
+}
+
+MODEL(scope_key_cancels, "a member that waits is woken when its key is cancelled")
+{
+    end_waiting(BY_KEY);
+}
+
+MODEL(scope_id_cancels, "a member that waits is woken when it is cancelled by its id")
+{
+    end_waiting(BY_ID);
+}
+
 /* ---- a member that its runtime refuses ---- */
 
 struct refused {

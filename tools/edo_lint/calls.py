@@ -3,7 +3,8 @@ from edo_lint.report import Finding
 from edo_lint.tree import (children, constant, is_edo_header, kind, place_of, spelled_in, strip,
                            strip_parens, type_of, walk)
 
-SPAWNS = {"edo__spawn", "edo__spawn_on", "edo__scope_spawn", "edo__spawn_blocking"}
+SPAWNS = {"edo__spawn", "edo__spawn_on", "edo__scope_spawn", "edo__scope_spawn_member",
+          "edo__scope_spawn_key", "edo__spawn_blocking"}
 DETACHED = {"edo__spawn", "edo__spawn_on", "edo__spawn_blocking"}     # without a ret_task
 
 # Operations whose result is a number of bytes, and the position of their size.

@@ -12,7 +12,7 @@ UNEVALUATED = {"__builtin_constant_p", "__builtin_object_size", "__builtin_dynam
 RETURN_ARGUMENT = {"strchr", "strrchr", "strstr", "strpbrk", "strtok", "strtok_r", "strcpy",
                    "strcat", "strncpy", "strncat", "stpcpy", "memchr", "memrchr", "memcpy",
                    "memmove", "memset"}
-SPAWNS = re.compile(r"edo__(\w+_)?spawn$")
+SPAWNS = re.compile(r"edo__(\w+_)?spawn(_member|_key)?$")
 
 
 class Target:
