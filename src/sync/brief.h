@@ -1,6 +1,7 @@
 /* A lock of four bytes for a few dozen instructions: those of a channel. It costs one read-modify-write
  * where edo__lock costs two, for to give it is a plain store. In return a waiter spins, and the
- * holder makes no system call, allocates nothing and calls no user's code. Any thread.
+ * holder makes no system call, allocates nothing and calls no user's code, except a user's own
+ * wakeable (edo/future.h). Any thread.
  *
  * States: 0 free; the mark of this process (base/lock.h): held. A waiter yields the processor after a
  * while, and later sleeps, for the holder may have been preempted. In the child of a fork a lock that

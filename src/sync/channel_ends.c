@@ -150,6 +150,7 @@ void edo__receiver_close(edo__channel *channel)
         check_free("edo_receiver_close", &channel->receivers);
         refuse(channel, &wakes);
         edo__brief_give(&channel->lock);
+        edo__wakes_commit(&wakes); // the drop function may take its time
         drop_values(channel);
         edo__brief_take(&channel->lock);
     }

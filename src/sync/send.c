@@ -80,7 +80,7 @@ static int use_permit(edo__channel *channel, const void *value, edo__wakes *wake
     bool alive = channel->receiver_count;
     channel->permits--;
     if (alive) edo__channel_put(channel, value, wakes); // bounded: never without a block
-    if (!alive || channel->is_shut) edo__channel_settle(channel, wakes);
+    if (edo__channel_is_over(channel)) edo__channel_settle(channel, wakes);
     return alive ? 0 : -EPIPE;
 }
 

@@ -579,6 +579,21 @@ MODEL(channel_permit_against_shutdown,
     close_all();
 }
 
+MODEL(channel_permit_ends_it_for_all,
+      "the last permit's value is for one receiver, the end for the others")
+{
+    make(EDO__MPMC, 1);
+    model_assert(edo_try_reserve(&s->in, &s->permits, 1) == 0);
+    edo_sender_close(&s->in);
+    spawn(&s->first_task, receives, .out = &s->out);
+    spawn(&s->second_task, receives, .out = &s->out);
+    int sender = model_start(send_by_permit, NULL);
+    run_out();
+    model_join(sender);
+    model_assert(s->receives == 1 && s->ended == 1);
+    close_all();
+}
+
 MODEL(channel_permit_against_close, "a permit without a receiver leaves the value with the caller")
 {
     make(EDO__MPSC, 1);

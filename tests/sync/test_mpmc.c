@@ -130,6 +130,35 @@ async_test(the_end_wakes_all_receivers,
     }
 }
 
+/* The value of the last permit is for one of them, the end for the others. */
+async_test(the_last_permit_ends_it_for_all,
+    words w;
+    word_permits permits;
+    edo_task *tasks[3];
+    int i, values;)
+{
+    edo_body {
+        int64_t rc;
+        static const int64_t five = 5;
+        self->w = make_words(MPMC, SMALL);
+        assert_int_equal(edo_try_reserve(&self->w.in, &self->permits, 1), 0);
+        for (self->i = 0; self->i < 3; self->i++)
+            assert_int_equal(edo_spawn(&self->tasks[self->i], word_receives, .out = &self->w.out),
+                             0);
+        edo_sender_close(&self->w.in);
+        edo_await(rc, settle());
+        assert_int_equal(edo_permits_send(&self->permits, &five), 0);
+        for (self->i = self->values = 0; self->i < 3; self->i++) {
+            edo_await_for(rc, edo_s(1), edo_join(self->tasks[self->i]));
+            assert_true(rc == 5 || rc == 0);
+            self->values += rc == 5;
+        }
+        assert_int_equal(self->values, 1);
+        edo_receiver_close(&self->w.out);
+        edo_return(0);
+    }
+}
+
 /* Another takes the value between a wake and its poll: the receiver waits on, at the front. */
 current_thread_only("the value is taken before the woken task runs")
 async_test(a_receiver_that_was_overtaken_keeps_its_place,

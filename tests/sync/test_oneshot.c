@@ -523,6 +523,48 @@ async_test(tasks_answer_each_other,
     }
 }
 
+/* Its memory may be of a worker that is gone. */
+struct makes_pair {
+    edo_frame();
+    edo_args(pair *ret_pair;);
+};
+
+edo_async(makes_pair)
+{
+    edo_body {
+        *self->ret_pair = make_pair();
+        edo_return(0);
+    }
+}
+
+test(a_oneshot_outlives_its_runtime)
+{
+    edo_runtime *runtime;
+    pair p;
+    int64_t value = 0;
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    assert_int_equal(edo_block_on(runtime, makes_pair, .ret_pair = &p), 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(edo_oneshot_send(&p.in, &seven), 0);
+    assert_int_equal(edo_wait(edo_oneshot_recv(&p.out, &value)), 1);
+    assert_int_equal(value, 7);
+}
+
+/* A task waits whose runtime ends: it is cancelled, and the value stays with its sender. */
+test(a_runtime_ends_while_its_task_waits)
+{
+    edo_runtime *runtime;
+    edo_task *task;
+    pair p = make_pair();
+    assert_int_equal(create_runtime(NULL, &runtime), 0);
+    edo_spawn_options there = { .runtime = runtime };
+    assert_int_equal(edo_spawn_with(&task, &there, answered, .out = p.out), 0);
+    edo_detach(task);
+    turn_runtime(runtime, 0);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    assert_int_equal(edo_oneshot_send(&p.in, &seven), -EPIPE);
+}
+
 /* ---- misuse ---- */
 
 static void run_second_send(void *arg)
