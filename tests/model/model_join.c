@@ -11,7 +11,7 @@ static struct {
     edo_task *task, *joiner;
     int64_t joined;
     unsigned ends;
-    bool cancelled;
+    bool cancelled, member_waits;
 } * s;
 
 static void set_up(void)
@@ -335,7 +335,8 @@ edo_async(ender)
         rc = edo__scope_spawn_member(&self->id, &self->scope, &self->there, edo__site_of(waiter),
                                      edo__args_of(waiter));
         model_assert(rc == 0);
-        edo_await(rc, edo_yield());
+        while (!s->member_waits)
+            edo_await(rc, edo_yield());
         model_assert(edo_scope_count_key(&self->scope, 1) == 1);
         if (self->way == BY_REPLACING)
             rc = edo_scope_spawn_key(&self->scope, 1, worker, .answer = 2);
@@ -356,6 +357,8 @@ static void end_waiting(int way)
     edo_spawn_options here = { .runtime = s->here };
     model_assert(edo_spawn_with(&s->joiner, &here, ender, .way = way) == 0);
     edo_turn(s->here, 0);
+    edo_turn(s->there, 0);
+    s->member_waits = true;
     int other = model_start(run_there, NULL);
     while (!edo_task_is_done(s->joiner))
         edo_turn(s->here, EDO_NEVER);
