@@ -23,6 +23,7 @@ static const struct workload {
     { "timer_cancel", bench_timer_cancel },
     { "timer_random", bench_timer_random },
     { "mem_task", bench_mem_task },
+    { "fiber_switch", bench_fiber_switch },
     { "spawn_blocking", bench_spawn_blocking },
     { "spawn_blocking_batch", bench_spawn_blocking_batch },
     { "stall_lateness", bench_stall_lateness },
