@@ -439,12 +439,3 @@ template <class Args> const void *edo__address(const Args &args)
 
 /* Starts a detached task. Returns and Thread as edo_spawn(). */
 #define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
-
-/* An operation as an expression, from a plain thread, which it blocks:
- * int64_t n = edo_wait(edo_read(io, buf, sizeof buf)). Inside a task it aborts. Its clock is that
- * of edo_now() on this thread; a test clock that stands goes on for it in real time. */
-#define edo_wait(...)                                                                              \
-    (__extension__({                                                                               \
-        edo_op edo_op_ = (__VA_ARGS__);                                                            \
-        edo__wait(&edo_op_);                                                                       \
-    }))

@@ -14,8 +14,12 @@
 #include <edo/task.h>
 #include <edo/time.h>
 #include <edo/try.h>
+#include <edo/wait.h>
 #include <edo/within.h>
 
+#if EDO_HAS_FIBERS
+#include <edo/fiber.h>
+#endif
 #if EDO_HAS_IO
 #include <edo/io.h>
 #endif

@@ -51,7 +51,7 @@ typedef struct edo_future_ops {
     uint32_t size;        // of the frame
     uint32_t args_offset; // where the arguments lie in it
     uint32_t args_size;
-    const void *reserved[2];
+    const void *reserved[2]; // the first: an edo__places of the library's, or NULL
 } edo_future_ops;
 
 enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
@@ -189,11 +189,6 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 {
     return op->progress;
 }
-
-/* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: its result; without a runtime for this thread, why there is none, as
- * edo_runtime_create() tells it. Thread: any that is not inside a task (aborts there). */
-EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- backtraces ---- */
 

@@ -28,3 +28,41 @@ enum { EDO__CONTEXT_SIZE = 2048 }; // bytes of the largest, that of ucontext
  * (x86: CET). Contexts can't be used then. The object of the switch has no mark of being fit for it,
  * so loaders turn it off for programs that are linked with edo. */
 bool edo__sys_has_shadow_stack(void);
+
+/* ---- memory of stacks ---- */
+
+typedef struct edo__stack_memory {
+    char *base;     // lowest byte; stacks grow downwards
+    size_t size;    // bytes, with the guard
+    size_t guard;   // bytes at the base that fault when they are touched; 0: none
+    unsigned watch; // number with a memory checker; 0: none
+} edo__stack_memory;
+
+/* Least bytes of a guarded mapping; of a guard. */
+size_t edo__sys_stack_least(void);
+size_t edo__sys_stack_guard(void);
+
+/* Maps memory, of which only touched pages take room.
+ * size: bytes, whole pages. Returns: 0; -ENOMEM, with its reason in the log. Any thread. */
+int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory);
+void edo__sys_stack_unmap(const edo__stack_memory *memory);
+
+/* Shows memory checkers that this is a stack. edo__sys_stack_map() does it by itself. */
+void edo__sys_stack_watch(edo__stack_memory *memory);
+void edo__sys_stack_unwatch(const edo__stack_memory *memory);
+
+/* Gives the pages between two addresses back; they read as zeros from then on. */
+void edo__sys_stack_trim(char *from, char *to);
+
+/* Bytes between two addresses that take room in memory; 0 if the system does not know. */
+size_t edo__sys_stack_resident(char *from, char *to);
+
+/* ---- the stack of signal handlers ---- */
+
+/* Gives the calling thread one, for the stack of a fiber has no room for some handlers, and none
+ * when it overflows. Returns: what edo__sys_signal_stack_close() takes; NULL: the thread has one
+ * already, or there is no memory. */
+void *edo__sys_signal_stack_open(void);
+
+/* The thread that has opened it. */
+void edo__sys_signal_stack_close(void *stack);

@@ -4,6 +4,7 @@
 #include <edo/async.h>
 
 #include "base/base.h"
+#include "task/waiting.h"
 
 enum {
     EDO__SHIELD = 1,    // this function cleans up
@@ -57,6 +58,14 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
     return (uint32_t)((cx->random >> 32) * limit >> 32);
 }
 
+/* What edo_wait() parks: a function with a stack of its own. The fiber module's. The functions are
+ * for the thread that runs it. */
+typedef struct edo__parker {
+    int64_t (*wait)(struct edo__parker *, edo_future *, const char *file, uint32_t line);
+    int64_t (*wait_together)(struct edo__parker *, const edo__waiting *);
+    uintptr_t low, high; // of its stack; the guard is below
+} edo__parker;
+
 /* State of this thread. */
 struct edo__thread {
     edo_runtime *runtime; // whose turn it runs, or that it has entered
@@ -65,8 +74,10 @@ struct edo__thread {
     edo_cx *cx;      // of the poll in progress
     uintptr_t stack; // of the frame that polls; 0 outside of polls
     const edo_runtime
-        *serves; // it calls a job, a hook or a blocking function for that runtime, which
-                 // cannot end before the call does
+        *serves;           // it calls a job, a hook or a blocking function for that runtime, which
+                           // cannot end before the call does
+    edo__parker *on_stack; // whose stack the thread is on; NULL: its own
+    edo__parker *parker;   // the same while that function itself runs, and not a poll
 };
 
 #ifdef EDO_MODEL

@@ -6,6 +6,12 @@
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *context, const edo_trace_line *), void *context);
 
+/* Of a future that waits in more files than that of its ops; their `reserved` has it. file_of: the
+ * file of the place where it waits now, or NULL; also in a signal handler of its poller's. */
+typedef struct edo__places {
+    const char *(*file_of)(const edo_future *future);
+} edo__places;
+
 enum { EDO__PLACE_SIZE = 256 };
 
 /* ", in 'function' at file:line": the function of the task that runs, however deep, and the line of
