@@ -180,7 +180,7 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
  *         edo_io *conn;
  *         int limit;
  *     };
- *     edo_fiber(echo)                              // int64_t echo(struct echo *self)
+ *     edo_fiber(echo)                              // its body: int64_t (struct echo *self)
  *     {
  *         ... self->conn ...
  *     }
@@ -188,12 +188,12 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
  *
  * The arguments are copied to the fiber's stack. */
 #define edo_fiber(fn)                                                                              \
-    static int64_t fn(struct fn *self);                                                            \
+    static int64_t fn##_body(struct fn *self);                                                     \
     static int64_t fn##_fiber(void *arg)                                                           \
     {                                                                                              \
-        return fn((struct fn *)arg);                                                               \
+        return fn##_body((struct fn *)arg);                                                        \
     }                                                                                              \
-    static int64_t fn(__attribute__((unused)) struct fn *self)
+    static int64_t fn##_body(__attribute__((unused)) struct fn *self)
 
 #ifdef __cplusplus
 extern "C++" {
