@@ -242,6 +242,10 @@ EDO_API size_t edo_fiber_stack_room(void);
  * one that has called deep, and waits long now. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
+/* Gives the stacks that are kept for later fibers back to the system: those of the calling thread, and
+ * those that all threads share. Thread: any. */
+EDO_API void edo_fiber_drop_stacks(void);
+
 /* ---- limits and scopes in blocks ---- */
 
 EDO_API edo_limit *edo__fiber_limit_open(edo_limit *limit, int64_t deadline, uint32_t line);

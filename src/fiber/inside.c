@@ -58,6 +58,11 @@ void edo_fiber_trim(void)
     if (here - low > RESERVE) edo__sys_stack_trim((char *)low, (char *)(here - RESERVE));
 }
 
+void edo_fiber_drop_stacks(void)
+{
+    edo__stack_drop_kept();
+}
+
 /* ---- limits and scopes: they lie in blocks of the fiber, which leave them at their ends ---- */
 
 edo_limit *edo__fiber_limit_open(edo_limit *limit, int64_t deadline, uint32_t line)

@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "base/lock.h"
 #include "sys/sys.h"
+#include "task/cx.h"
 
 enum {
     LEAST = 32 << 10,     // bytes of the first kind; each further one has the double
@@ -150,16 +151,41 @@ static void take_shared(list *to, uint32_t kind)
 
 static edo_atomic(uint32_t) key; // and 1; 0: there is none yet
 
+static void drop(list *from)
+{
+    edo__stack *first = from->first;
+    *from = (list){ NULL, 0 };
+    unmap_all(first);
+}
+
+static void close_signal_stack(pool *mine)
+{
+    edo__sys_signal_stack_close(mine->signal_stack);
+    mine->signal_stack = NULL;
+    mine->is_prepared = false;
+}
+
 static void leave_thread(void *memory)
 {
     pool *mine = memory;
+    for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++)
+        drop(&mine->kinds[kind]);
+    close_signal_stack(mine);
+    mine->is_known = false;
+}
+
+void edo__stack_drop_kept(void)
+{
+    pool *mine = &own;
     for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++) {
-        unmap_all(mine->kinds[kind].first);
-        mine->kinds[kind] = (list){ NULL, 0 };
+        edo__lock_take(&lock);
+        list kept = shared[kind];
+        shared[kind] = (list){ NULL, 0 };
+        edo__lock_give(&lock);
+        drop(&kept);
+        drop(&mine->kinds[kind]);
     }
-    edo__sys_signal_stack_close(mine->signal_stack);
-    mine->signal_stack = NULL;
-    mine->is_prepared = mine->is_known = false;
+    if (!edo__self.on_stack) close_signal_stack(mine);
 }
 
 /* Returns: whether the thread will empty its pool when it ends; else it keeps no stacks. */

@@ -30,3 +30,6 @@ void edo__stack_give(edo__stack *stack);
 
 /* Prepares the calling thread for running fibers: handlers of signals get a stack of their own. */
 void edo__stack_prepare_thread(void);
+
+/* Unmaps what the calling thread and the process keep. */
+void edo__stack_drop_kept(void);
