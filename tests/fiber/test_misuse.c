@@ -62,6 +62,7 @@ edo_async(lends_local)
     edo_body {
         int64_t rc;
         edo_op local = edo_sleep(0);
+        // edo-lint: allow(edo-local-address) what is refused when it runs
         edo_await_on(rc, &local.base);
         edo_return(rc);
     }
