@@ -14,6 +14,8 @@ EDO__WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void
 EDO__WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
                                                size_t *size_old);
 EDO__WEAK void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+EDO__WEAK void __lsan_register_root_region(const void *begin, size_t size);
+EDO__WEAK void __lsan_unregister_root_region(const void *begin, size_t size);
 EDO__WEAK void *__tsan_get_current_fiber(void);
 EDO__WEAK void *__tsan_create_fiber(unsigned flags);
 EDO__WEAK void __tsan_destroy_fiber(void *fiber);
@@ -32,15 +34,18 @@ static inline bool edo__is_annotated(void)
     return __sanitizer_start_switch_fiber || __tsan_switch_to_fiber;
 }
 
-/* bottom, size: of the fiber's stack. */
+/* bottom, size: of the fiber's stack. What only a parked fiber points to is no leak. */
 static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
 {
     *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };
     if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(bottom, size);
+    if (__lsan_register_root_region) __lsan_register_root_region(bottom, size);
 }
 
-static inline void edo__annotate_destroy(const edo__annotations *it)
+static inline void edo__annotate_destroy(const edo__annotations *it, const void *bottom,
+                                         size_t size)
 {
+    if (__lsan_unregister_root_region) __lsan_unregister_root_region(bottom, size);
     if (it->tsan) __tsan_destroy_fiber(it->tsan);
 }
 

@@ -72,7 +72,9 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
 
 void edo__fiber_destroy(edo__fiber *fiber)
 {
-    edo__annotate_destroy(&fiber->annotations);
+    uintptr_t low = fiber->parker.low;
+    if (edo__is_annotated())
+        edo__annotate_destroy(&fiber->annotations, (void *)low, (uintptr_t)fiber - low);
     edo__stack_give(fiber->stack);
 }
 
