@@ -146,6 +146,33 @@ fiber_test(a_fiber_gives_back_what_it_does_not_use)
     assert_true(pages[0] - pages[1] > 30); // of some 50
 }
 
+/* ---- recursion of async functions, whose first polls lie on the fiber's stack ---- */
+
+struct deep {
+    edo_frame();
+    edo_args(int depth;);
+};
+
+edo_async(deep)
+{
+    edo_body {
+        int64_t below;
+        if (self->depth == 0) edo_return(0);
+        edo_call_boxed(below, deep, .depth = self->depth - 1);
+        edo_return(below < 0 ? below : below + 1);
+    }
+}
+
+fiber_test(boxed_calls_go_as_deep_as_the_stack_of_the_fiber)
+{
+    log_capture();
+    assert_int_equal(edo_wait_call(deep, .depth = 20), 20);
+    assert_int_equal(log_lines(NULL), 0);
+    assert_int_equal(edo_wait_call(deep, .depth = 1000000), -ENOMEM);
+    assert_int_equal(log_lines("edo_call_boxed: -ENOMEM"), 1);
+    log_release();
+}
+
 /* ---- overflows: the guard, and the line ---- */
 
 static __attribute__((noinline)) int64_t recurse(int64_t depth)
