@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <xmmintrin.h>
+#endif
 
 #include "sys/fiber.h"
 
@@ -188,6 +191,26 @@ static void single_there(void)
     set_x87_control(X87_SINGLE);
     go_back();
     pair.value = x87_control();
+}
+
+enum { FLUSH_TO_ZERO = 0x8000 }; // of MXCSR
+
+static void flush_there(void)
+{
+    _mm_setcsr(_mm_getcsr() | FLUSH_TO_ZERO);
+    go_back();
+    pair.value = _mm_getcsr() & FLUSH_TO_ZERO;
+}
+
+test(mxcsr_belongs_to_a_context)
+{
+    begin(flush_there);
+    go_on();
+    assert_int_equal(_mm_getcsr() & FLUSH_TO_ZERO, 0);
+    go_on();
+    assert_int_equal(pair.value, FLUSH_TO_ZERO);
+    assert_int_equal(_mm_getcsr() & FLUSH_TO_ZERO, 0);
+    end();
 }
 
 test(the_x87_control_word_belongs_to_a_context)

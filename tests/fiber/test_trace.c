@@ -1,6 +1,8 @@
 /* Where fibers wait: backtraces and dumps. */
 #include "support/fibers.h"
 
+#include "fiber/elsewhere.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -34,15 +36,9 @@ static trace trace_of(edo_task *task)
     return found;
 }
 
-static __attribute__((noinline)) int64_t wait_below(int *line)
-{
-    *line = __LINE__ + 1;
-    return edo_wait(edo_sleep(edo_s(1000)));
-}
-
 static int64_t waits_in_callee(void *arg)
 {
-    return wait_below(arg);
+    return wait_elsewhere(arg);
 }
 
 fiber_test(a_backtrace_has_the_place_of_the_wait)
@@ -53,7 +49,7 @@ fiber_test(a_backtrace_has_the_place_of_the_wait)
     assert_int_equal(edo_fiber_spawn(&task, NULL, waits_in_callee, &line), 0);
     assert_int_equal(edo_wait(edo_sleep(edo_s(1))), 0);
     trace found = trace_of(task);
-    snprintf(expected, sizeof expected, "0 waits_in_callee test_trace.c:%d", line);
+    snprintf(expected, sizeof expected, "0 waits_in_callee elsewhere.h:%d", line);
     assert_int_equal(found.count, 2);
     assert_string_equal(found.lines[0], expected);
     assert_string_equal(found.lines[1], "1 edo_sleep -:0");
