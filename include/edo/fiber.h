@@ -238,6 +238,11 @@ EDO_API void edo_fiber_shield(void);
 /* Bytes left on the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
+/* Bytes of the stack that have been touched since edo_fiber_trim(), in whole pages: by this fiber, or
+ * by an earlier one that had the same stack. For choosing stack_size. Costs a system call.
+ * Returns: 0 where the system does not know. */
+EDO_API size_t edo_fiber_stack_peak(void);
+
 /* Gives the memory of the stack that the fiber has used, but does not use now, back to the system: for
  * one that has called deep, and waits long now. Costs a system call. */
 EDO_API void edo_fiber_trim(void);

@@ -218,11 +218,13 @@ edo_cx *edo__fiber_cx(void)
 static __attribute__((noinline)) edo_poll poll_here(edo__fiber *fiber,
                                                     edo_poll (*poll)(void *frame, edo_cx *cx))
 {
+    int error = errno; // a wait does not change it
     edo__self.parker = NULL;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     edo_poll answer = poll(fiber->frame, edo__self.cx);
     edo__self.stack = 0;
     edo__self.parker = &fiber->parker;
+    errno = error;
     return answer;
 }
 

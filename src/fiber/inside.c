@@ -48,6 +48,12 @@ size_t edo_fiber_stack_room(void)
     return (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
 }
 
+size_t edo_fiber_stack_peak(void)
+{
+    const edo__fiber *fiber = edo__fiber_here("edo_fiber_stack_peak");
+    return edo__sys_stack_resident((char *)fiber->parker.low, (char *)fiber + sizeof *fiber);
+}
+
 /* Below this frame lie those of the calls that it makes, and what they write is not needed behind
  * them; but they must not lose their memory while they run. */
 void edo_fiber_trim(void)

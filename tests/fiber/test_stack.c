@@ -130,10 +130,12 @@ static int64_t trims(void *arg)
 {
     long *pages = arg;
     uses_much(NULL);
+    size_t peak = edo_fiber_stack_peak();
+    if (peak < 200 << 10 || peak > 230 << 10) return -ERANGE;
     pages[0] = resident_pages();
     edo_fiber_trim();
     pages[1] = resident_pages();
-    return 0;
+    return edo_fiber_stack_peak() < 20 << 10 ? 0 : -ERANGE;
 }
 
 fiber_test(a_fiber_gives_back_what_it_does_not_use)

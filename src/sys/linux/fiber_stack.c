@@ -106,7 +106,7 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Whole pages inside of a range. Returns: their number of bytes. */
+/* Whole pages inside of a range, of which *from becomes the first. Returns: their number of bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();
