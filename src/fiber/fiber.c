@@ -5,6 +5,7 @@
 
 #include "base/atomic.h"
 #include "base/base.h"
+#include "base/lock.h"
 #include "task/trace.h"
 
 /* ---- making ---- */
@@ -236,6 +237,14 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
+/* A user's wakeable may run under a lock. */
+static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
+{
+    if (edo__lock_is_any_held())
+        edo__misuse("edo_wait", "%s:%u waits in a wake function, with a lock of edo held", file,
+                    line);
+}
+
 /* What lies below the caller on the stack belongs to functions that have returned. */
 static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber)
 {
@@ -252,6 +261,7 @@ static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
     if (edo__unlikely(here >= fiber->parker.high - fiber->parker.low)) refuse_stack(file, line);
     if (edo__unlikely(fiber->frame->edo_head.kept)) check_kept(fiber);
+    if (EDO_DEBUG) refuse_locks(file, line);
     fiber->frame->base.line = line;
     fiber->file = file;
 }

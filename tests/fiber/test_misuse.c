@@ -2,6 +2,8 @@
  * What ends the process with a line: waits and blocks in the wrong place. */
 #include "support/fibers.h"
 
+#include "task/cx.h"
+
 #include <setjmp.h>
 #include <signal.h>
 #include <unistd.h>
@@ -190,6 +192,58 @@ aborts(jumps)
     test(a_jump_between_fibers_aborts_at_the_next_wait)
 {
     expect_fiber_abort(jumps, "^edo: edo_wait: .*behind longjmp");
+}
+
+/* ---- under a lock of edo: where a user's wakeable is woken ---- */
+
+static void wait_in_wake(edo_user_wakeable *wakeable)
+{
+    (void)wakeable;
+    (void)!edo_wait(edo_yield());
+}
+
+/* A future that has its operation wake a wakeable of its own. */
+struct wakes {
+    edo_future base;
+    edo_user_wakeable wakeable;
+    edo_op read;
+};
+
+static edo_poll wakes_poll(edo_future *future, edo_cx *cx)
+{
+    struct wakes *self = (struct wakes *)(void *)future;
+    edo_wakeable *waker = cx->waker;
+    cx->waker = &self->wakeable.head;
+    edo_poll poll = edo_poll_future(&self->read.base, cx);
+    cx->waker = waker;
+    return poll;
+}
+
+static const edo_future_ops wakes_ops = { .name = "wakes",
+                                          .poll = wakes_poll,
+                                          .kind = EDO_KIND_OWNER };
+
+static int64_t wakes_under_lock(void *arg)
+{
+    char byte;
+    int ends[2];
+    edo_io *io;
+    (void)arg;
+    if (pipe(ends) < 0 || edo_io_from_fd(ends[0], &io) < 0) return -EIO;
+    struct wakes it = { .base.ops = &wakes_ops, .read = edo_read(io, &byte, 1) };
+    edo_op first = edo_sleep(0);
+    edo_user_wakeable_init(&it.wakeable, wait_in_wake);
+    if (edo_wait_any(&it.base, &first.base) != 1) return -EPROTO;
+    edo_close(io);
+    return 0;
+}
+
+aborts(wakes_under_lock)
+
+    test(a_wait_in_a_wake_function_aborts)
+{
+    if (!EDO_DEBUG) skip(); // a check of debug builds
+    expect_fiber_abort(wakes_under_lock, "^edo: edo_wait: .*with a lock of edo held");
 }
 
 /* ---- outside of fibers ---- */
