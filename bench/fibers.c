@@ -17,7 +17,7 @@ static void switch_back(void *arg)
 {
     (void)arg;
     for (;;)
-        edo__sys_context_switch(&contexts.there, contexts.here);
+        edo__sys_context_switch(&contexts.there, contexts.here, 0);
 }
 
 static void fiber_switch_once(edo_runtime *runtime, double *ret_nanoseconds)
@@ -28,7 +28,7 @@ static void fiber_switch_once(edo_runtime *runtime, double *ret_nanoseconds)
     contexts.there = edo__sys_context_make(stack + STACK_SIZE, switch_back, NULL);
     int64_t start = bench_now();
     for (int i = 0; i < PAIRS; i++)
-        edo__sys_context_switch(&contexts.here, contexts.there);
+        edo__sys_context_switch(&contexts.here, contexts.there, 0);
     *ret_nanoseconds = (double)(bench_now() - start) / PAIRS;
     free(stack);
 }

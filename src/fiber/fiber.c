@@ -71,18 +71,25 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
     return 0;
 }
 
-void edo__fiber_destroy(edo__fiber *fiber)
+static void forget(edo__fiber *fiber)
 {
     uintptr_t low = fiber->parker.low;
     if (edo__is_annotated())
         edo__annotate_destroy(&fiber->annotations, (void *)low, (uintptr_t)fiber - low);
+}
+
+void edo__fiber_destroy(edo__fiber *fiber)
+{
+    forget(fiber);
     edo__stack_give(fiber->stack);
 }
 
 /* ---- into the fiber and back ----
  *
- * What switches is inlined: behind a switch the processor predicts each return wrongly, for its
- * calls were made on the other stack. */
+ * Behind a switch the processor predicts returns wrongly, for it predicts them from the calls, and
+ * those were made on the other stack. So the switch is the last thing that a poll does, and the last
+ * that a wait does: as a jump, not as a call, it goes straight to the caller of the other one. What
+ * is to be done behind it, the other side has done before. */
 
 /* What each thread has once, and each fiber for itself: errno, and the exceptions of C++ that are
  * being handled, of which the runtime of C++ gives the place. The thread stays the same between the
@@ -106,34 +113,63 @@ static void exchange_thread_state(edo__fiber *fiber)
     if (__cxa_get_globals) exchange_exceptions(fiber);
 }
 
-/* Runs the fiber until it waits or ends. */
-static always_inline void enter(edo__fiber *fiber)
+/* The caller's side, before the fiber runs. Its locals live as long as its waits, so operations may
+ * have them: stack is 0. */
+static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
-    edo__parker *outer = self->on_stack;
-    uintptr_t stack = self->stack;
+    fiber->outer = self->on_stack;
+    fiber->outer_stack = self->stack;
     self->on_stack = self->parker = &fiber->parker;
-    self->stack = 0; // its locals live as long as its waits: operations may have them
+    self->stack = 0;
     exchange_thread_state(fiber);
-    if (edo__is_annotated())
-        edo__annotate_enter(&fiber->annotations, (void *)fiber->parker.low,
-                            fiber->parker.high - fiber->parker.low);
     edo_plain_write(&fiber->context); // the stack is this thread's
-    edo__sys_context_switch(&fiber->caller, fiber->context);
-    edo_plain_write(&fiber->context);
-    if (edo__is_annotated()) edo__annotate_entered_caller(&fiber->annotations);
-    exchange_thread_state(fiber);
-    self->parker = NULL;
-    self->on_stack = outer;
-    self->stack = stack;
 }
 
-/* Leaves the fiber's stack. Knows nothing of the thread, which may be another one afterwards. */
-static always_inline void leave(edo__fiber *fiber, bool ends)
+/* The fiber's side, before it leaves. Not inlined, as edo__fiber_cx(). */
+static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
 {
-    if (edo__is_annotated()) edo__annotate_leave(&fiber->annotations, ends);
-    edo__sys_context_switch(&fiber->context, fiber->caller);
-    if (edo__is_annotated()) edo__annotate_entered(&fiber->annotations);
+    struct edo__thread *self = &edo__self;
+    edo_plain_write(&fiber->context);
+    exchange_thread_state(fiber);
+    self->parker = NULL;
+    self->on_stack = fiber->outer;
+    self->stack = fiber->outer_stack;
+}
+
+/* Runs the fiber until it waits or ends. result: of the wait that is over. */
+static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fiber, int64_t result)
+{
+    edo__annotations *it = &fiber->annotations;
+    edo__annotate_enter(it, (void *)fiber->parker.low, fiber->parker.high - fiber->parker.low);
+    int64_t answer = edo__sys_context_switch(&fiber->caller, fiber->context, result);
+    edo__annotate_entered_caller(it);
+    if (answer == EDO_PENDING) return EDO_PENDING;
+    forget(fiber);
+    return EDO_READY;
+}
+
+static always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
+{
+    prepare_entry(fiber);
+    if (edo__is_annotated()) return enter_annotated(fiber, result);
+    return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
+}
+
+/* Leaves the fiber's stack; the poll answers this. Knows nothing of the thread, which may be another
+ * one afterwards. Returns: the result of the wait, if that is over one future. */
+static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
+{
+    edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
+    int64_t result = edo__sys_context_switch(&fiber->context, fiber->caller, answer);
+    edo__annotate_entered(&fiber->annotations);
+    return result;
+}
+
+static always_inline int64_t leave(edo__fiber *fiber, edo_poll answer)
+{
+    if (edo__is_annotated()) return leave_annotated(fiber, answer);
+    return edo__sys_context_switch(&fiber->context, fiber->caller, answer);
 }
 
 static void check_end(const edo__fiber *fiber)
@@ -144,14 +180,23 @@ static void check_end(const edo__fiber *fiber)
             "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
 }
 
+/* A handler that dumps finds no fiber any more. */
+static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
+{
+    check_end(fiber);
+    fiber->frame->base.result = result;
+    fiber->frame->fiber = NULL;
+    edo_fence_signal();
+    prepare_exit(fiber);
+    edo__stack_give_last(fiber->stack);
+}
+
 static void run(void *memory)
 {
     edo__fiber *fiber = memory;
     if (edo__is_annotated()) edo__annotate_entered(&fiber->annotations);
-    fiber->result = fiber->fn(fiber->arg);
-    check_end(fiber);
-    fiber->is_over = true;
-    leave(fiber, true);
+    end(fiber, fiber->fn(fiber->arg));
+    leave(fiber, EDO_READY);
 }
 
 /* ---- polls ---- */
@@ -166,35 +211,34 @@ static struct edo_any_frame *any_frame_of(edo__fiber *fiber)
     return (struct edo_any_frame *)(void *)fiber->frame;
 }
 
-/* Gives the stack back. A handler that dumps finds no fiber any more. */
-static edo_poll end(struct edo_fiber_frame *frame, edo__fiber *fiber)
-{
-    frame->base.result = fiber->result;
-    frame->fiber = NULL;
-    edo_fence_signal();
-    edo__fiber_destroy(fiber);
-    return EDO_READY;
-}
-
 static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_fiber_frame *frame)
 {
     fiber->frame = frame;
     if (fiber->is_begun) *fiber->is_begun = true;
-    edo__stack_prepare_thread();
+}
+
+/* The wait is over one future, which is ready. Returns: its result. */
+static always_inline int64_t take_result(edo__fiber *fiber)
+{
+    fiber->wait = NULL;
+    return edo__unlink(&fiber->frame->edo_head)->result;
 }
 
 edo_poll edo__fiber_poll(edo_future *future, edo_cx *cx)
 {
     struct edo_fiber_frame *frame = frame_of(future);
     edo__fiber *fiber = frame->fiber;
-    if (fiber->wait) {
+    int64_t result = 0;
+    if (edo__likely(fiber->wait == edo__poll_one)) {
+        if (edo_poll_future(frame->edo_head.awaiting, cx) == EDO_PENDING) return EDO_PENDING;
+        result = take_result(fiber);
+    } else if (fiber->wait) {
         if (fiber->wait(frame, cx) == EDO_PENDING) return EDO_PENDING;
-        edo__stack_prepare_thread();
     } else if (!fiber->frame) {
         begin(fiber, frame);
     }
-    enter(fiber);
-    return fiber->is_over ? end(frame, fiber) : EDO_PENDING;
+    edo__stack_prepare_thread();
+    return enter(fiber, result);
 }
 
 static const char *file_of(const edo_future *future)
@@ -245,12 +289,12 @@ static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t li
                     line);
 }
 
-/* What lies below the caller on the stack belongs to functions that have returned. */
-static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber)
+/* What lies below the waiting function on the stack belongs to functions that have returned.
+ * here: its frame, from the low end on. */
+static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
     for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
-        if ((uintptr_t)kept - fiber->parker.low < here - fiber->parker.low)
+        if ((uintptr_t)kept - fiber->parker.low < here)
             edo__misuse(fiber->frame->base.ops->name,
                         "the function has returned whose operation edo_wait_any() kept: wait for "
                         "it there, or declare it with EDO_ENDS");
@@ -260,19 +304,10 @@ static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
     if (edo__unlikely(here >= fiber->parker.high - fiber->parker.low)) refuse_stack(file, line);
-    if (edo__unlikely(fiber->frame->edo_head.kept)) check_kept(fiber);
+    if (edo__unlikely(fiber->frame->edo_head.kept)) check_kept(fiber, here);
     if (EDO_DEBUG) refuse_locks(file, line);
     fiber->frame->base.line = line;
     fiber->file = file;
-}
-
-static always_inline void wait_until_ready(edo__fiber *fiber,
-                                           edo_poll (*poll)(void *frame, edo_cx *cx))
-{
-    if (poll_here(fiber, poll) == EDO_READY) return;
-    fiber->wait = poll;
-    leave(fiber, false);
-    fiber->wait = NULL;
 }
 
 /* What a wait is over lies on the stack of a function that does not return before its end. So no
@@ -282,29 +317,31 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
     begin_wait(fiber, waiting->file, waiting->line);
     edo__waiting_begin(waiting, any_frame_of(fiber));
-    wait_until_ready(fiber, waiting->poll);
+    if (poll_here(fiber, waiting->poll) == EDO_PENDING) {
+        fiber->wait = waiting->poll;
+        prepare_exit(fiber);
+        leave(fiber, EDO_PENDING);
+        fiber->wait = NULL;
+    }
     return edo__waiting_end(waiting, any_frame_of(fiber));
 }
 
-/* One that is kept has to leave that list first. */
-static __attribute__((noinline, cold)) int64_t wait_for_kept(edo__fiber *fiber, edo_future *future,
-                                                             const char *file, uint32_t line)
+/* Not inlined: a function whose parameter has an address cannot end with a jump. */
+static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
 {
-    return wait_together(
-        &fiber->parker,
-        &(edo__waiting){
-            .poll = edo__poll_one, .children = &future, .count = 1, .file = file, .line = line });
+    edo__link(fiber->frame, 1, &future);
 }
 
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
-    if (edo__unlikely(future->flags)) return wait_for_kept(fiber, future, file, line);
     begin_wait(fiber, file, line);
+    if (edo__unlikely(future->flags)) unlink_kept(fiber, future);
     future->next = NULL;
     edo__waiting_link(any_frame_of(fiber), future);
-    wait_until_ready(fiber, edo__poll_one);
-    edo__unlink(&fiber->frame->edo_head);
-    return future->result;
+    if (poll_here(fiber, edo__poll_one) == EDO_READY) return take_result(fiber);
+    fiber->wait = edo__poll_one;
+    prepare_exit(fiber);
+    return leave(fiber, EDO_PENDING);
 }

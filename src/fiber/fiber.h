@@ -25,13 +25,13 @@ struct edo__fiber {
     const char *file;                          // of the last wait
     int64_t (*fn)(void *arg);
     void *arg;
-    int64_t result;
     edo__stack *stack;
-    bool *is_begun; // set when it first runs; the waiter's, or NULL
-    bool is_over;
-    int error;            // errno
-    void *exceptions[2];  // of C++: those being handled
-    const edo_site *site; // for the line of an overflow
+    edo__parker *outer;    // of the caller: edo__self.on_stack
+    uintptr_t outer_stack; // of the caller: edo__self.stack
+    bool *is_begun;        // set when it first runs; the waiter's, or NULL
+    int error;             // errno
+    void *exceptions[2];   // of C++: those being handled
+    const edo_site *site;  // for the line of an overflow
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
 };
@@ -40,7 +40,7 @@ struct edo__fiber {
 int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
                       const edo__fiber_start *start, edo__fiber **ret_fiber);
 
-/* One that has not begun, or has ended. */
+/* One that has not begun. */
 void edo__fiber_destroy(edo__fiber *fiber);
 
 /* The fiber whose code calls. Aborts elsewhere, with the call's name. */

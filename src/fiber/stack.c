@@ -26,12 +26,13 @@ enum {
 
 typedef struct list {
     edo__stack *first;
-    uint32_t count;
+    edo_atomic(uint32_t) count;
 } list;
 
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // of this thread, or NULL
+    edo__stack *left;   // by the fiber that ran last; to be given
     bool is_prepared;
     bool is_known; // emptied when the thread ends
 } pool;
@@ -51,11 +52,17 @@ static uint32_t most_kept(uint32_t kind)
     return (uint32_t)(KEPT_ROOM / size_of_kind(kind));
 }
 
+/* The count of a shared list is read without its lock. */
+static void add_to_count(list *of, uint32_t change)
+{
+    edo_store_relaxed(&of->count, of->count + change);
+}
+
 static void push(list *to, edo__stack *stack)
 {
     stack->next = to->first;
     to->first = stack;
-    to->count++;
+    add_to_count(to, 1);
 }
 
 static edo__stack *pop(list *from)
@@ -63,7 +70,7 @@ static edo__stack *pop(list *from)
     edo__stack *stack = from->first;
     if (!stack) return NULL;
     from->first = stack->next;
-    from->count--;
+    add_to_count(from, (uint32_t)-1);
     return stack;
 }
 
@@ -165,9 +172,12 @@ static void close_signal_stack(pool *mine)
     mine->is_prepared = false;
 }
 
+static void give_left(pool *mine);
+
 static void leave_thread(void *memory)
 {
     pool *mine = memory;
+    give_left(mine);
     for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++)
         drop(&mine->kinds[kind]);
     close_signal_stack(mine);
@@ -177,10 +187,12 @@ static void leave_thread(void *memory)
 void edo__stack_drop_kept(void)
 {
     pool *mine = &own;
+    give_left(mine);
     for (uint32_t kind = 0; kind < EDO__STACK_KINDS; kind++) {
         edo__lock_take(&lock);
         list kept = shared[kind];
-        shared[kind] = (list){ NULL, 0 };
+        shared[kind].first = NULL;
+        edo_store_relaxed(&shared[kind].count, 0);
         edo__lock_give(&lock);
         drop(&kept);
         drop(&mine->kinds[kind]);
@@ -225,8 +237,17 @@ static size_t rounded(size_t size)
     return size > SIZE_MAX - unit ? size : (size + unit - 1) / unit * unit;
 }
 
+static void give_left(pool *mine)
+{
+    edo__stack *stack = mine->left;
+    if (edo__likely(!stack)) return;
+    mine->left = NULL;
+    edo__stack_give(stack);
+}
+
 int edo__stack_take(size_t size, bool guarded, edo__stack **ret_stack)
 {
+    give_left(&own);
     size = rounded(size ? size : DEFAULT);
     uint32_t kind = guarded ? kind_for(size) : EDO__STACK_UNPOOLED;
     if (kind == EDO__STACK_UNPOOLED) return map(size, guarded, kind, ret_stack);
@@ -258,4 +279,14 @@ void edo__stack_give(edo__stack *stack)
         push(&own.kinds[kind], stack);
         if (own.kinds[kind].count > most_kept(kind)) share(&own.kinds[kind], kind);
     }
+}
+
+/* Lent memory is the user's again as soon as its task has ended. */
+void edo__stack_give_last(edo__stack *stack)
+{
+    give_left(&own);
+    if (stack->kind == EDO__STACK_LENT)
+        edo__sys_stack_unwatch(&stack->memory);
+    else
+        own.left = stack;
 }

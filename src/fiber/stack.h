@@ -28,6 +28,10 @@ int edo__stack_lend(void *memory, size_t size, edo__stack **ret_stack);
 /* Not while the caller runs on it. */
 void edo__stack_give(edo__stack *stack);
 
+/* The same for the stack that the caller is about to leave for good, on this thread. The next call
+ * for stacks on this thread may use or unmap it. */
+void edo__stack_give_last(edo__stack *stack);
+
 /* Prepares the calling thread for running fibers: handlers of signals get a stack of their own. */
 void edo__stack_prepare_thread(void);
 

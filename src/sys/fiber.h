@@ -18,9 +18,12 @@
  * top: end of the stack; at least EDO__CONTEXT_SIZE bytes lie below it. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
-/* Leaves this context, and goes on in another. *ret_from is written before that. Returns when
- * something switches to *ret_from, perhaps on another thread. */
-void edo__sys_context_switch(void **ret_from, void *to);
+/* Leaves this context, and goes on in another, where the call that left it returns `value`. *ret_from
+ * is written before that. Returns when something switches to *ret_from, perhaps on another thread. */
+int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
+
+/* The same, where what comes back is an int; so that a function that returns one can end with it. */
+int edo__sys_context_enter(void **ret_from, void *to, int64_t value);
 
 enum { EDO__CONTEXT_SIZE = 2048 }; // bytes of the largest, that of ucontext
 

@@ -24,14 +24,16 @@ static struct pair {
     bool is_over;
 } pair;
 
+enum { TO_TEST = 0x123456789A, TO_OTHER = -7 }; // values that go along
+
 static void go_on(void)
 {
-    edo__sys_context_switch(&pair.test, pair.other);
+    assert_int_equal(edo__sys_context_switch(&pair.test, pair.other, TO_OTHER), TO_TEST);
 }
 
 static void go_back(void)
 {
-    edo__sys_context_switch(&pair.other, pair.test);
+    if (edo__sys_context_switch(&pair.other, pair.test, TO_TEST) != TO_OTHER) abort();
 }
 
 static void run_body(void *arg)

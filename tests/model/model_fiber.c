@@ -44,6 +44,11 @@ void edo__stack_give(edo__stack *stack)
     (void)stack;
 }
 
+void edo__stack_give_last(edo__stack *stack)
+{
+    (void)stack;
+}
+
 void edo__stack_prepare_thread(void) {}
 
 void edo__fiber_report_overflows(void) {}

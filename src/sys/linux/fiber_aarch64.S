@@ -14,11 +14,15 @@
 
     .text
 
-/* void edo__sys_context_switch(void **ret_from, void *to) */
+/* int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value) */
     .globl edo__sys_context_switch
     .hidden edo__sys_context_switch
     .type edo__sys_context_switch, %function
     .p2align 4
+    .globl edo__sys_context_enter
+    .hidden edo__sys_context_enter
+    .type edo__sys_context_enter, %function
+edo__sys_context_enter:
 edo__sys_context_switch:
     .cfi_startproc
     LANDING
@@ -50,6 +54,7 @@ edo__sys_context_switch:
     str x9, [sp, 160]
     mov x10, sp
     str x10, [x0]
+    mov x0, x2
     mov sp, x1
     ldr x10, [sp, 160]
     cmp x9, x10

@@ -20,11 +20,15 @@
 
     .text
 
-/* void edo__sys_context_switch(void **ret_from, void *to) */
+/* int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value) */
     .globl edo__sys_context_switch
     .hidden edo__sys_context_switch
     .type edo__sys_context_switch, @function
     .p2align 5
+    .globl edo__sys_context_enter
+    .hidden edo__sys_context_enter
+    .type edo__sys_context_enter, @function
+edo__sys_context_enter:
 edo__sys_context_switch:
     .cfi_startproc
     LANDING
@@ -45,7 +49,8 @@ edo__sys_context_switch:
     movq %rbp, 48(%rsp)
     .cfi_rel_offset %rbp, 48
     movq %rsp, (%rdi)
-    movzwl 4(%rsp), %eax
+    movq %rdx, %rax
+    movzwl 4(%rsp), %edx
     movq 8(%rsi), %r15
     movq 16(%rsi), %r14
     movq 24(%rsi), %r13
@@ -54,7 +59,7 @@ edo__sys_context_switch:
     movq 48(%rsi), %rbp
     movq 56(%rsi), %rcx
     ldmxcsr (%rsi)
-    cmpw 4(%rsi), %ax
+    cmpw 4(%rsi), %dx
     jne 2f
 1:
     leaq 64(%rsi), %rsp /* the one moment of the change */
