@@ -18,8 +18,8 @@
  * a task whose poll runs its function until that waits. So an async function joins a fiber with
  * edo_join(), and a fiber calls an async function with edo_wait_call().
  *
- * Cancellation. The wait of a cancelled fiber answers -ECANCELED, and so does each further one, until
- * edo_fiber_shield(). The function always runs, and to its own end.
+ * Cancellation. The wait of a cancelled fiber answers -ECANCELED, and so does each further one,
+ * until edo_fiber_shield(). The function always runs, and to its own end.
  *
  * Stack. 64 KiB of address space by default, of which 16 KiB are a guard; memory is taken page by
  * page as it is touched. A fiber that overflows it ends the process with a line that names the
@@ -27,17 +27,18 @@
  * -fstack-clash-protection.
  *
  * Threads. In a runtime with workers a fiber may go on on another thread after each wait. Compilers
- * do not know that: they may keep the address of a thread-local variable, also that of errno, across
- * a wait. So do not use thread-local variables across waits in one function; take
- * edo_fiber_key_create(), a function that is not inlined, or pin the fiber to a worker. errno itself
- * stays with the fiber. A mutex of the threads that is held across a wait may be unlocked by another
- * thread, which is undefined.
+ * do not know that: they may keep the address of a thread-local variable, also that of errno,
+ * across a wait. So do not use thread-local variables across waits in one function; take
+ * edo_fiber_key_create(), a function that is not inlined, or pin the fiber to a worker. errno
+ * itself stays with the fiber. Link-time optimisation over edo and the program does the same to
+ * calls of edo: leave edo out of it where fibers move. A mutex of the threads that is held across a
+ * wait may be unlocked by another thread, which is undefined.
  *
  * Exceptions of C++ may pass inside of a fiber, but not leave its function: that terminates the
  * process. longjmp() goes to places in the same fiber only.
  *
- * Limits. setjmp() and longjmp() between fibers, and a wait in a signal handler, abort where they are
- * noticed.
+ * Limits. setjmp() and longjmp() between fibers, and a wait in a signal handler, abort where they
+ * are noticed.
  */
 #pragma once
 
@@ -135,9 +136,9 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 /* Starts a fiber: edo_fiber_spawn(&task, &options, echo, conn), for int64_t echo(void *arg). The
  * function's result is the task's. The handle goes to edo_join() or edo_detach(); options may be
  * NULL, and so may ret_task, for a detached one.
- * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack, with the reason in the log;
- * -EINVAL for a stack that is too small; -ENOTSUP where shadow stacks are on. On failure arg is still
- * the caller's. Thread: as edo_spawn_with(). */
+ * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack, with the reason in the
+ * log; -EINVAL for a stack that is too small; -ENOTSUP where shadow stacks are on. On failure arg
+ * is still the caller's. Thread: as edo_spawn_with(). */
 #define edo_fiber_spawn(ret_task, options, fn, arg)                                                \
     edo__fiber_spawn((ret_task), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
@@ -238,17 +239,17 @@ EDO_API void edo_fiber_shield(void);
 /* Bytes left on the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
-/* Bytes of the stack that have been touched since edo_fiber_trim(), in whole pages: by this fiber, or
- * by an earlier one that had the same stack. For choosing stack_size. Costs a system call.
+/* Bytes of the stack that have been touched since edo_fiber_trim(), in whole pages: by this fiber,
+ * or by an earlier one that had the same stack. For choosing stack_size. Costs a system call.
  * Returns: 0 where the system does not know. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Gives the memory of the stack that the fiber has used, but does not use now, back to the system: for
- * one that has called deep, and waits long now. Costs a system call. */
+/* Gives the memory of the stack that the fiber has used, but does not use now, back to the system:
+ * for one that has called deep, and waits long now. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
-/* Gives the stacks that are kept for later fibers back to the system: those of the calling thread, and
- * those that all threads share. Thread: any. */
+/* Gives the stacks that are kept for later fibers back to the system: those of the calling thread,
+ * and those that all threads share. Thread: any. */
 EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- limits and scopes in blocks ---- */
@@ -275,8 +276,8 @@ EDO_API void edo__fiber_end_op(edo_op *op);
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Behind the declaration of an operation: where its block is left, it is cancelled if edo_wait_any()
- * has left it running, and has ended then: edo_op a EDO_ENDS = edo_read(...); */
+/* Behind the declaration of an operation: where its block is left, it is cancelled if
+ * edo_wait_any() has left it running, and has ended then: edo_op a EDO_ENDS = edo_read(...); */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- values of a fiber, where threads have thread-local ones ---- */

@@ -2,8 +2,8 @@
  *
  *     int64_t n = edo_wait(edo_read(io, buf, sizeof buf));
  *
- * In a fiber (edo/fiber.h) it parks the fiber; other tasks run meanwhile. On a plain thread, outside
- * of tasks, it blocks the thread. In an async function it aborts: await there.
+ * In a fiber (edo/fiber.h) it parks the fiber; other tasks run meanwhile. On a plain thread,
+ * outside of tasks, it blocks the thread. In an async function it aborts: await there.
  *
  * Operations, frames of async functions and what they point to may lie on the stack: each call but
  * edo_wait_any() returns when all that it was given has ended.
@@ -77,7 +77,8 @@ EDO_END_DECLS
 
 /* The first to be ready wins; the rest are cancelled and have ended when this returns. The first to
  * be polled is chosen at random; the second form goes from left to right.
- * Returns: the winner's position from 0; -ECANCELED when the fiber was cancelled and so were all. */
+ * Returns: the winner's position from 0; -ECANCELED when the fiber was cancelled and so were
+ * all. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 

@@ -87,9 +87,9 @@ void edo__fiber_destroy(edo__fiber *fiber)
 /* ---- into the fiber and back ----
  *
  * Behind a switch the processor predicts returns wrongly, for it predicts them from the calls, and
- * those were made on the other stack. So the switch is the last thing that a poll does, and the last
- * that a wait does: as a jump, not as a call, it goes straight to the caller of the other one. What
- * is to be done behind it, the other side has done before. */
+ * those were made on the other stack. So the switch is the last thing that a poll does, and the
+ * last that a wait does: as a jump, not as a call, it goes straight to the caller of the other one.
+ * What is to be done behind it, the other side has done before. */
 
 /* What each thread has once, and each fiber for itself: errno, and the exceptions of C++ that are
  * being handled, of which the runtime of C++ gives the place. The thread stays the same between the
@@ -156,8 +156,8 @@ static always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
-/* Leaves the fiber's stack; the poll answers this. Knows nothing of the thread, which may be another
- * one afterwards. Returns: the result of the wait, if that is over one future. */
+/* Leaves the fiber's stack; the poll answers this. Knows nothing of the thread, which may be
+ * another one afterwards. Returns: the result of the wait, if that is over one future. */
 static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
 {
     edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
@@ -251,7 +251,7 @@ const edo__places edo__fiber_places = { file_of };
 
 /* ---- waits ---- */
 
-edo_cx *edo__fiber_cx(void)
+__attribute__((noinline)) edo_cx *edo__fiber_cx(void)
 {
     __asm__ volatile(""); // so that the call is not taken for one without effects
     return edo__self.cx;
@@ -311,7 +311,8 @@ static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32
 }
 
 /* What a wait is over lies on the stack of a function that does not return before its end. So no
- * operation of a fiber outlives it, except for what edo_wait_any() keeps (check_end, check_kept). */
+ * operation of a fiber outlives it, except for what edo_wait_any() keeps (check_end,
+ * check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;

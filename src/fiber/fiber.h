@@ -2,8 +2,8 @@
  *
  *     poll: the caller's stack --- enter ---> the fiber's --- it waits, or ends ---> the caller's
  *
- * The fiber's stack is in use inside of polls of its frame only. So what hands it from one thread to
- * another is what hands on a frame: the state word of the task (task/state.h). A wake that comes
+ * The fiber's stack is in use inside of polls of its frame only. So what hands it from one thread
+ * to another is what hands on a frame: the state word of the task (task/state.h). A wake that comes
  * while the fiber still leaves its stack finds the task running, and the poller queues it when the
  * stack has been left.
  *
@@ -46,8 +46,8 @@ void edo__fiber_destroy(edo__fiber *fiber);
 /* The fiber whose code calls. Aborts elsewhere, with the call's name. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* The context of the poll that runs it. Not inlined: a compiler might keep the address of a thread's
- * variable across a wait, and the fiber go on on another thread. */
+/* The context of the poll that runs it. Not inlined: a compiler might keep the address of a
+ * thread's variable across a wait, and the fiber go on on another thread. */
 edo_cx *edo__fiber_cx(void);
 
 /* Has overflows of stacks reported. Any thread; once per process. */

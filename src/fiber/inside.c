@@ -5,7 +5,7 @@
 #include "task/future.h"
 #include "task/scope.h"
 
-static edo__fiber *current(void)
+static __attribute__((noinline)) edo__fiber *current(void)
 {
     __asm__ volatile(""); // as in edo__fiber_cx()
     return (edo__fiber *)(void *)edo__self.parker;

@@ -1,6 +1,6 @@
 /* Overflow of a fiber's stack: the guard faults, and the handler, on a stack of its own, names the
- * fiber. The default of the signal follows, or the handler that the program has set before. A program
- * that sets one later has that one alone. */
+ * fiber. The default of the signal follows, or the handler that the program has set before. A
+ * program that sets one later has that one alone. */
 #include <string.h>
 
 #include "base/base.h"

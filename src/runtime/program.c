@@ -245,16 +245,21 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
     return block(&(edo__waiting){ .poll = edo__poll_one, .children = &future, .count = 1 });
 }
 
+/* The functions that park are not inlined into others, as link-time optimisation might: a compiler
+ * keeps the address of a thread's variable across the wait, and the fiber may have changed its
+ * thread. */
+#define PARKS __attribute__((noinline))
+
 /* Behind a switch of stacks the processor predicts each return wrongly: so this one leaves no frame
  * for a fiber to return to. */
-int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
+PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
 {
     edo__parker *parker = parker_here();
     return edo__likely(parker != NULL) ? parker->wait(parker, future, file, line)
                                        : block_for(future);
 }
 
-int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file, uint32_t line)
+PARKS int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file, uint32_t line)
 {
     return wait_for(&(edo__waiting){ .poll = edo__poll_limited,
                                      .children = &future,
@@ -264,8 +269,8 @@ int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file, 
                                      .line = line });
 }
 
-int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
-                           const char *file, uint32_t line)
+PARKS int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
+                                 const char *file, uint32_t line)
 {
     static edo_poll (*const polls[EDO__WAITS])(void *, edo_cx *) = {
         [EDO__WAIT_ALL] = edo__poll_all,       [EDO__WAIT_TRY_ALL] = edo__poll_try_all,

@@ -1,5 +1,5 @@
-/* Exceptions of C++ inside of fibers: each has its own that are being handled, whatever others throw
- * meanwhile. One that leaves its fiber terminates the process. */
+/* Exceptions of C++ inside of fibers: each has its own that are being handled, whatever others
+ * throw meanwhile. One that leaves its fiber terminates the process. */
 #include <edo/edo.h>
 
 #include <csignal>

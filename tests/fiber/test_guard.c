@@ -1,5 +1,6 @@
 /* edo-test: once
- * Guards of stacks where the kernel has no MADV_GUARD_INSTALL: this file stands before that call. */
+ * Guards of stacks where the kernel has no MADV_GUARD_INSTALL: this file stands before that
+ * call. */
 #include "support/fibers.h"
 
 #include <errno.h>

@@ -3,9 +3,9 @@
  * usage: stress_fiber [--seconds N] [--seed S]
  *
  * Each generation is a runtime with one to four workers, or a current-thread one. Its fibers sleep,
- * yield, select, keep, set limits, call async functions, spawn, join, cancel and abort, open scopes and
- * hide behind shields, deep in calls and shallow; each checks its own locals, errno and values. In the
- * end every function has ended, and each result is one that may be. */
+ * yield, select, keep, set limits, call async functions, spawn, join, cancel and abort, open scopes
+ * and hide behind shields, deep in calls and shallow; each checks its own locals, errno and values.
+ * In the end every function has ended, and each result is one that may be. */
 #include "stress/options.h"
 
 #include <errno.h>

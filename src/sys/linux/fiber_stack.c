@@ -1,7 +1,7 @@
-/* Memory of stacks. A guard is MADV_GUARD_INSTALL, which is an entry in the page table (Linux 6.13);
- * before that a page without access, which splits the mapping: vm.max_map_count (65,530) ends it at
- * some 32,000 stacks. Guarded mappings that lie side by side are one for the kernel in the first
- * case. */
+/* Memory of stacks. A guard is MADV_GUARD_INSTALL, which is an entry in the page table (Linux
+ * 6.13); before that a page without access, which splits the mapping: vm.max_map_count (65,530)
+ * ends it at some 32,000 stacks. Guarded mappings that lie side by side are one for the kernel in
+ * the first case. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -106,7 +106,8 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Whole pages inside of a range, of which *from becomes the first. Returns: their number of bytes. */
+/* Whole pages inside of a range, of which *from becomes the first. Returns: their number of
+ * bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();

@@ -4,8 +4,8 @@
  *      8  r15, r14, r13, r12, rbx, rbp
  *     56  return address
  *
- * The x87 control word is loaded only when it differs, for that is slow. To compare MXCSR would cost
- * more than to load it: the stored word comes late (11.5 ns for a pair in place of 7.9).
+ * The x87 control word is loaded only when it differs, for that is slow. To compare MXCSR would
+ * cost more than to load it: the stored word comes late (11.5 ns for a pair in place of 7.9).
  *
  * Until the stack pointer changes, the unwind rules find the registers of the context that is left,
  * in its memory; from then on those of the other, in place. So backtraces are right at each

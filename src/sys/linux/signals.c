@@ -134,8 +134,9 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* No signal of the dispatcher interrupts the handler of another one, except for a fault in it, which
- * would end the process without its handler. A thread that runs fibers has a stack for handlers. */
+/* No signal of the dispatcher interrupts the handler of another one, except for a fault in it,
+ * which would end the process without its handler. A thread that runs fibers has a stack for
+ * handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
