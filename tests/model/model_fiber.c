@@ -2,7 +2,8 @@
  * the state word of its task.
  *
  * model-sources: @runtime fiber/fiber.c sys/linux/fiber_x86_64.S sys/linux/fiber_aarch64.S
- * model-sources: sys/linux/fiber_ucontext.c */
+ * model-sources: sys/linux/fiber_ucontext.c
+ */
 #include <string.h>
 
 #include "fiber/fiber.h"

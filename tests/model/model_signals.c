@@ -1,7 +1,8 @@
 /* The dispatcher of signals: a handler on one thread against a subscriber that leaves, and is
  * freed, on another.
  *
- * model-sources: sys/linux/signals.c / */
+ * model-sources: sys/linux/signals.c
+ */
 #include <signal.h>
 #include <string.h>
 
