@@ -50,6 +50,11 @@ bench_fn bench_saturate;
 bench_fn bench_echo;
 bench_fn bench_memserver;
 bench_fn bench_proxy;
+bench_fn bench_fiber_switch;
+bench_fn bench_fiber_spawn_join;
+bench_fn bench_fiber_yield_1000;
+bench_fn bench_mem_fiber;
+bench_fn bench_echo_fiber;
 
 /* ---- repeating ---- */
 

@@ -23,6 +23,10 @@ static const struct workload {
     { "timer_cancel", bench_timer_cancel },
     { "timer_random", bench_timer_random },
     { "mem_task", bench_mem_task },
+    { "fiber_switch", bench_fiber_switch },
+    { "fiber_spawn_join", bench_fiber_spawn_join },
+    { "fiber_yield_1000", bench_fiber_yield_1000 },
+    { "mem_fiber", bench_mem_fiber },
     { "spawn_blocking", bench_spawn_blocking },
     { "spawn_blocking_batch", bench_spawn_blocking_batch },
     { "mutex", bench_mutex },
@@ -51,6 +55,7 @@ static const struct workload {
     { "mixed", bench_mixed },
     { "saturate", bench_saturate },
     { "echo", bench_echo },
+    { "echo_fiber", bench_echo_fiber },
     { "memserver", bench_memserver },
     { "proxy", bench_proxy },
 };

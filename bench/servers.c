@@ -90,6 +90,33 @@ int bench_echo(edo_runtime *runtime, int argc, char **argv)
     return serve(runtime, argv[0], handle_echo);
 }
 
+/* ---- echo_fiber: the same as a fiber per connection ---- */
+
+static int64_t echo_in_fiber(void *arg)
+{
+    edo_io *conn = arg;
+    char buffer[4096];
+    int64_t n;
+    while ((n = edo_wait(edo_read(conn, buffer, sizeof buffer))) > 0) {
+        n = edo_wait(edo_write_all(conn, buffer, (size_t)n));
+        if (n < 0) break;
+    }
+    edo_close(conn);
+    return n;
+}
+
+static int handle_echo_in_fiber(edo_io *conn)
+{
+    edo_tcp_set_nodelay(conn, true);
+    return edo_fiber_go(echo_in_fiber, conn);
+}
+
+int bench_echo_fiber(edo_runtime *runtime, int argc, char **argv)
+{
+    bench_require(argc == 1 ? 0 : -EINVAL, "usage: echo_fiber PORT");
+    return serve(runtime, argv[0], handle_echo_in_fiber);
+}
+
 /* ---- memserver: the same with 1 KiB, to see what a connection costs beside its buffer ---- */
 
 struct small_echo {

@@ -14,4 +14,5 @@ endfunction()
 
 edo_bench_program(edo-bench ${bench_sources})
 target_link_libraries(edo-bench PRIVATE edo_static m)
+target_include_directories(edo-bench PRIVATE ${PROJECT_SOURCE_DIR}/src) # fiber_switch is below the interface
 edo_bench_program(raw-epoll ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)

@@ -441,12 +441,3 @@ template <class Args> const void *edo__address(const Args &args)
 
 /* Starts a detached task. Returns and Thread as edo_spawn(). */
 #define edo_go(...) edo__spawn(NULL, NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
-
-/* Runs an operation on a plain thread, which blocks until the operation is ready: int64_t n =
- * edo_wait(edo_read(io, buf, sizeof buf)). Aborts inside a task. The clock is that of edo_now() on
- * this thread; a paused test clock runs in real time meanwhile. */
-#define edo_wait(...)                                                                              \
-    (__extension__({                                                                               \
-        edo_op edo_op_ = (__VA_ARGS__);                                                            \
-        edo__wait(&edo_op_);                                                                       \
-    }))

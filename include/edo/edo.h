@@ -14,10 +14,14 @@
 #include <edo/task.h>
 #include <edo/time.h>
 #include <edo/try.h>
+#include <edo/wait.h>
 #include <edo/within.h>
 
 #if EDO_HAS_SYNC
 #include <edo/sync.h>
+#endif
+#if EDO_HAS_FIBERS
+#include <edo/fiber.h>
 #endif
 #if EDO_HAS_IO
 #include <edo/io.h>

@@ -52,7 +52,7 @@ typedef struct edo_future_ops {
     uint32_t size;        // of the frame
     uint32_t args_offset; // of the arguments in the frame
     uint32_t args_size;
-    const void *reserved[2];
+    const void *reserved[2]; // the first: an edo__places of the library's, or NULL
 } edo_future_ops;
 
 enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
@@ -191,12 +191,6 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 {
     return op->progress;
 }
-
-/* Runs one operation from a plain thread and blocks until it is ready.
- * Returns: the operation's result; if the runtime of this thread could not be made, an error of
- * edo_runtime_create().
- * Thread: any that is not inside a task (aborts there). */
-EDO_API int64_t edo__wait(edo_op *op);
 
 /* ---- backtraces ---- */
 

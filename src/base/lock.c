@@ -4,6 +4,10 @@
 
 uint32_t edo__lock_mark = EDO__LOCK_NEXT_MARK;
 
+#if EDO_DEBUG
+_Thread_local int32_t edo__locks_held;
+#endif
+
 /* Whether a holder exists in this process. With another process's mark, the swap has taken the
  * lock. */
 static bool is_held_here(uint32_t word)

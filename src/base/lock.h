@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/atomic.h"
+#include "base/base.h"
 
 typedef uint32_t edo__lock;
 
@@ -33,7 +34,28 @@ static inline bool edo__lock_is_free(edo__lock *lock)
     return is_free;
 }
 
+static inline bool edo__lock_is_any_held(void)
+{
+    return false;
+}
+
 #else
+
+/* Locks that the calling thread holds, in debug builds: nothing may wait then. */
+#if EDO_DEBUG
+extern _Thread_local int32_t edo__locks_held __attribute__((tls_model("initial-exec")));
+#define EDO__COUNT_LOCK(change) (edo__locks_held += (change))
+static inline bool edo__lock_is_any_held(void)
+{
+    return edo__locks_held > 0;
+}
+#else
+#define EDO__COUNT_LOCK(change) ((void)0)
+static inline bool edo__lock_is_any_held(void)
+{
+    return false;
+}
+#endif
 
 /* MARK of this process; even. Changes only in the child of a fork, before the child has a second
  * thread. */
@@ -52,13 +74,16 @@ static inline void edo__lock_take(edo__lock *lock)
 {
     uint32_t expected = 0;
     if (!edo_cas_acquire(lock, &expected, edo__lock_mark)) edo__lock_take_slow(lock);
+    EDO__COUNT_LOCK(1);
 }
 
 /* Takes a free lock. Returns: whether the lock was free. */
 static inline bool edo__lock_try(edo__lock *lock)
 {
     uint32_t expected = 0;
-    return edo_cas_acquire(lock, &expected, edo__lock_mark);
+    bool is_mine = edo_cas_acquire(lock, &expected, edo__lock_mark);
+    if (is_mine) EDO__COUNT_LOCK(1);
+    return is_mine;
 }
 
 /* Whether nobody has it; then what the last holder did is visible. */
@@ -69,6 +94,7 @@ static inline bool edo__lock_is_free(const edo__lock *lock)
 
 static inline void edo__lock_give(edo__lock *lock)
 {
+    EDO__COUNT_LOCK(-1);
     if (edo_swap_release(lock, 0) & EDO__LOCK_CONTENDED) edo__lock_give_slow(lock);
 }
 

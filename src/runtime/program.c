@@ -10,6 +10,7 @@
 #include "sys/sys.h"
 
 #include <edo/test.h>
+#include <edo/wait.h>
 
 /* ---- edo_run ---- */
 
@@ -151,15 +152,16 @@ void edo__run_test(const edo_site *site, const void *args)
 
 struct wait {
     edo_frame();
-    edo_args(edo_op *op;);
+    edo_args(const edo__waiting *waiting;);
 };
 
 edo_async(wait)
 {
     edo_body {
-        int64_t result;
-        edo_await_on(result, &self->op->base);
-        edo_return(result);
+        edo__note_line();
+        edo__waiting_begin(self->waiting, (struct edo_any_frame *)(void *)self);
+        edo__suspend_until(self->waiting->poll(self, cx));
+        edo_return(edo__waiting_end(self->waiting, (struct edo_any_frame *)(void *)self));
     }
 }
 
@@ -212,7 +214,7 @@ static int waiter_of_this_thread(edo_runtime **ret_runtime)
     return rc;
 }
 
-int64_t edo__wait(edo_op *op)
+static int64_t block(const edo__waiting *waiting)
 {
     if (edo__in_task())
         edo__misuse(
@@ -223,7 +225,60 @@ int64_t edo__wait(edo_op *op)
     if (rc < 0) return rc;
     edo__clock_follow(runtime); // deadlines of the operation are of this thread's clock
     edo__self.waits = true;
-    int64_t result = edo_block_on(runtime, wait, .op = op);
+    int64_t result = edo_block_on(runtime, wait, .waiting = waiting);
     edo__self.waits = false;
     return result;
+}
+
+/* What is to be parked; but the child of a fork that a fiber has made has only the memory of it. */
+static edo__parker *parker_here(void)
+{
+    return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;
+}
+
+static int64_t wait_for(const edo__waiting *waiting)
+{
+    edo__parker *parker = parker_here();
+    return parker ? parker->wait_together(parker, waiting) : block(waiting);
+}
+
+static __attribute__((noinline)) int64_t block_for(edo_future *future)
+{
+    return block(&(edo__waiting){ .poll = edo__poll_one, .children = &future, .count = 1 });
+}
+
+/* The functions that park are not inlined into others, as link-time optimisation might: a compiler
+ * keeps the address of a thread's variable across the wait, and the fiber may have changed its
+ * thread. */
+#define PARKS __attribute__((noinline))
+
+/* Behind a switch of stacks the processor predicts each return wrongly: so this one leaves no frame
+ * for a fiber to return to. */
+PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
+{
+    edo__parker *parker = parker_here();
+    return edo__likely(parker != NULL) ? parker->wait(parker, future, file, line)
+                                       : block_for(future);
+}
+
+PARKS int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file, uint32_t line)
+{
+    return wait_for(&(edo__waiting){ .poll = edo__poll_limited,
+                                     .children = &future,
+                                     .count = 1,
+                                     .deadline = deadline,
+                                     .file = file,
+                                     .line = line });
+}
+
+PARKS int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
+                                 const char *file, uint32_t line)
+{
+    static edo_poll (*const polls[EDO__WAITS])(void *, edo_cx *) = {
+        [EDO__WAIT_ALL] = edo__poll_all,       [EDO__WAIT_TRY_ALL] = edo__poll_try_all,
+        [EDO__WAIT_SELECT] = edo__poll_select, [EDO__WAIT_SELECT_BIASED] = edo__poll_select_biased,
+        [EDO__WAIT_ANY] = edo__poll_any,
+    };
+    return wait_for(&(edo__waiting){
+        .poll = polls[way], .children = children, .count = count, .file = file, .line = line });
 }

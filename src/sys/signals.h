@@ -13,6 +13,7 @@ typedef enum edo__signal {
     EDO__SIGNAL_TERMINATE, // SIGTERM
     EDO__SIGNAL_QUIT,      // SIGQUIT
     EDO__SIGNAL_URGENT,    // SIGURG: requests to other threads, see edo__sys_interrupt()
+    EDO__SIGNAL_FAULT,     // SIGSEGV: where no earlier handler follows, the system's default does
     EDO__SIGNALS
 } edo__signal;
 
@@ -44,6 +45,9 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber);
 /* Unsubscribes: after the return no handler uses the subscriber. A subscriber that is not
  * subscribed, as in the child of a fork, is ignored. Any thread; not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
+
+/* The address whose use has caused the EDO__SIGNAL_FAULT that this thread handles. In notify. */
+const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */
 bool edo__signal_is_caught(edo__signal signal);

@@ -54,6 +54,11 @@ edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t
     return count ? first : NULL;
 }
 
+edo_poll edo__poll_one(void *frame, edo_cx *cx)
+{
+    return edo_poll_future(((struct edo_any_frame *)frame)->edo_head.awaiting, cx);
+}
+
 /* ---- a time limit ---- */
 
 static void time_out(edo_future *future)

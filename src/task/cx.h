@@ -4,6 +4,7 @@
 #include <edo/async.h>
 
 #include "base/base.h"
+#include "task/waiting.h"
 
 enum {
     EDO__SHIELD = 1,    // this function cleans up
@@ -57,6 +58,14 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
     return (uint32_t)((cx->random >> 32) * limit >> 32);
 }
 
+/* What edo_wait() parks: a function with a stack of its own. The fiber module's. The functions are
+ * for the thread that runs it. */
+typedef struct edo__parker {
+    int64_t (*wait)(struct edo__parker *, edo_future *, const char *file, uint32_t line);
+    int64_t (*wait_together)(struct edo__parker *, const edo__waiting *);
+    uintptr_t low, high; // of its stack; the guard is below
+} edo__parker;
+
 /* State of this thread. */
 struct edo__thread {
     edo_runtime *runtime;       // running on this thread, or entered by it
@@ -66,6 +75,8 @@ struct edo__thread {
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
     bool waits;                 // in edo_wait(): tasks of its runtime are this thread's
+    edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
+    edo__parker *parker;        // the same while that function itself runs, and no poll
 };
 
 #ifdef EDO_MODEL

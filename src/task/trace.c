@@ -6,6 +6,14 @@
 
 #include <stdio.h>
 
+/* The source file of a function: that of the place where it waits, for a fiber. */
+static const char *file_of(const edo_future *future)
+{
+    const edo__places *places = future->ops->reserved[0];
+    const char *file = places ? places->file_of(future) : NULL;
+    return file ? file : future->ops->file;
+}
+
 static void trace_children(const edo_future *first, int depth,
                            void (*visit)(void *, const edo_trace_line *), void *context)
 {
@@ -22,7 +30,7 @@ static const edo_future *trace_one(const edo_future *future, int depth,
     bool is_async = future->ops->kind == EDO_KIND_ASYNC;
     visit(context, &(edo_trace_line){ .depth = depth,
                                       .name = future->ops->name,
-                                      .file = future->ops->file,
+                                      .file = file_of(future),
                                       .line = is_async ? future->line : 0 });
     if (!is_async)
         return NULL; // an EDO_NEW function goes on: its first poll may have begun children
@@ -127,7 +135,7 @@ const char *edo__describe_place(const edo_task *task, char text[EDO__PLACE_SIZE]
     text[0] = '\0';
     if (function && function->line)
         snprintf(text, EDO__PLACE_SIZE, ", in '%s' at %s:%u", function->ops->name,
-                 function->ops->file, function->line);
+                 file_of(function), function->line);
     else if (function)
         snprintf(text, EDO__PLACE_SIZE, ", in '%s' (%s) before its first await",
                  function->ops->name, function->ops->file);

@@ -261,7 +261,7 @@ static void close_or_read(unsigned index, void *arg)
     edo_op op;
     do {
         op = edo_read(closing->io, &byte, 0);
-    } while (edo__wait(&op) != -EBUSY);
+    } while (edo_wait_on(&op.base) != -EBUSY);
     edo_close(closing->io);
 }
 

@@ -40,7 +40,7 @@ static void *wait_then_end(void *arg)
 {
     sem_t *sems = arg;
     edo_op yield = edo__op(loaded(edo__yield_ops), NULL, NULL, 0, 0);
-    if (loaded(edo__wait)(&yield) != 0) abort();
+    if (loaded(edo__wait)(&yield.base, __FILE__, __LINE__) != 0) abort();
     sem_post(&sems[0]);
     while (sem_wait(&sems[1]) < 0)
         continue;

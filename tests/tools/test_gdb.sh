@@ -155,6 +155,17 @@ stepped() {
     expect 1 "no async function 'nothing'"
 }
 
+# A parked fiber: the place of its wait, and its functions.
+fiber_c=$EDO_SOURCE_DIR/tests/tools/gdb_fiber.c
+fibers() {
+    [ -x "${program/program/fiber}" ] || return 0
+    what="$kind, a fiber"
+    debug -ex 'break gdb_stop' -ex run -ex 'edo bt all' -ex kill "${program/program/fiber}"
+    expect 1 "^  parked \(.*gdb_fiber\.c:$(grep -n '// waits here' "$fiber_c" | cut -d: -f1)\)"
+    expect 1 '^    edo_sleep'
+    expect 3 '^    #[0-9]+ .* waits_below \(depth='
+}
+
 found=
 for kind in static shared; do
     program=$EDO_BIN_DIR/tests/tools/gdb-program-$kind
@@ -164,5 +175,6 @@ for kind in static shared; do
     core_file
     attached
     stepped
+    fibers
 done
 [ -n "$found" ] || fail "no program to look into was built"

@@ -19,6 +19,7 @@ import contextlib
 import functools
 
 import gdb
+import gdb.unwinder
 
 MAX_LINES = 10000  # of one backtrace; what is longer has been overwritten
 
@@ -198,12 +199,28 @@ def describe(future):
         return None, []
     ops = future["ops"]
     name, where = text_of(ops["name"]), text_of(ops["file"])
+    fiber = fiber_of(future)
+    if fiber and fiber["file"]:
+        where = text_of(fiber["file"])
     if int(ops["kind"]) != constant("EDO_KIND_ASYNC"):
         return name, []
     if int(future["line"]):
         where += f":{int(future['line'])}"
     head = future.cast(pointer_type("edo_any_frame"))["edo_head"]
     return f"{name} ({where})", siblings(head["awaiting"]) + siblings(head["kept"])
+
+
+def fiber_of(future):
+    """The edo__fiber of a frame that is one and has not ended, or None; also where its stack is missing,
+    as in core files that gdb itself has written: it gives up at the guard."""
+    poll = future["ops"]["poll"]
+    if int(future["state"]) == constant("EDO_DONE") or "edo__fiber_poll" not in str(poll):
+        return None
+    fiber = future.cast(pointer_type("edo_fiber_frame"))["fiber"]
+    try:
+        return fiber if fiber and int(fiber["context"]) else None
+    except gdb.MemoryError:
+        return None
 
 
 def siblings(first):
@@ -239,10 +256,77 @@ def find_task(argument):
     raise gdb.GdbError(f"no task {argument}: see `edo tasks`")
 
 
+# Where a context keeps the registers, from its stack pointer on (src/sys/linux/fiber_*.S): names,
+# and the bytes of all.
+CONTEXTS = {
+    "x86-64": ({"r15": 8, "r14": 16, "r13": 24, "r12": 32, "rbx": 40, "rbp": 48, "rip": 56}, 64,
+               "rsp"),
+    "aarch64": ({f"x{number}": 8 * (number - 19) for number in range(19, 31)} | {"pc": 88}, 176,
+                "sp"),
+}
+
+
+class FrameId:
+    def __init__(self, sp, pc):
+        self.sp, self.pc = sp, pc
+
+
+class ParkedUnwinder(gdb.unwinder.Unwinder):
+    """Has the innermost frame be called by a parked fiber, while `registers` are set: so that its
+    stack is shown also from a core file, whose registers cannot be written."""
+
+    def __init__(self):
+        super().__init__("edo parked fiber")
+        self.registers = None
+        self.stack_pointer = None
+
+    def __call__(self, pending):
+        if self.registers is None or pending.level() != 0:
+            return None
+        number = gdb.lookup_type("unsigned long")
+        # gdb refuses a caller that lies lower than what it has called; each lies above this.
+        info = pending.create_unwind_info(FrameId(gdb.Value(1).cast(number),
+                                                  gdb.Value(0).cast(number)))
+        for name, value in self.registers.items():
+            info.add_saved_register(name, gdb.Value(value).cast(number))
+        return info
+
+    def backtrace(self, fiber):
+        """The functions of a parked fiber, as lines of gdb's own backtrace."""
+        name = gdb.selected_frame().architecture().name()
+        key = "x86-64" if "x86-64" in name else name
+        if key not in CONTEXTS:
+            return [f"(no stack: contexts of {name} are not known)"]
+        places, size, self.stack_pointer = CONTEXTS[key]
+        start = int(fiber["context"])
+        memory = gdb.selected_inferior().read_memory(start, size)
+        registers = {register: int.from_bytes(memory[at:at + 8], "little")
+                     for register, at in places.items()}
+        registers[self.stack_pointer] = start + size
+        gdb.newest_frame().select()
+        self.registers = registers
+        gdb.invalidate_cached_frames()
+        try:
+            lines = gdb.execute("bt", to_string=True).splitlines()
+        finally:
+            self.registers = None
+            gdb.invalidate_cached_frames()
+        return [line for line in lines if not line.startswith("#0 ")]
+
+
+PARKED = ParkedUnwinder()
+gdb.unwinder.register_unwinder(None, PARKED, replace=True)
+
+
 def write_backtrace(task, running):
     print(task.title(running))
     for depth, text in task.lines():
         print("  " * (depth + 1) + text)
+    fiber = fiber_of(task.frame())
+    if fiber and fiber["wait"] and task.address not in running:
+        print("  stack:")
+        for line in PARKED.backtrace(fiber):
+            print("    " + line)
 
 
 class EdoPrefix(gdb.Command):

@@ -12,7 +12,8 @@ int64_t edo_block_in_place(int64_t (*fn)(void *), void *arg)
     struct edo__thread outer = edo__self;
     edo__self = (struct edo__thread){ // not inside a task, nor a worker
                                       .runtime = outer.runtime,
-                                      .serves = outer.runtime
+                                      .serves = outer.runtime,
+                                      .on_stack = outer.on_stack
     };
     edo__monitor_hand_over(worker);
     edo__baton_revoke(worker, edo_load_figure(&worker->beat));

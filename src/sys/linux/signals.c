@@ -46,10 +46,9 @@ typedef struct slot {
 } slot;
 
 static const int numbers[EDO__SIGNALS] = {
-    [EDO__SIGNAL_INTERRUPT] = SIGINT,
-    [EDO__SIGNAL_TERMINATE] = SIGTERM,
-    [EDO__SIGNAL_QUIT] = SIGQUIT,
-    [EDO__SIGNAL_URGENT] = SIGURG,
+    [EDO__SIGNAL_INTERRUPT] = SIGINT, [EDO__SIGNAL_TERMINATE] = SIGTERM,
+    [EDO__SIGNAL_QUIT] = SIGQUIT,     [EDO__SIGNAL_URGENT] = SIGURG,
+    [EDO__SIGNAL_FAULT] = SIGSEGV,
 };
 
 static edo__lock lock;
@@ -76,7 +75,8 @@ static edo__signal_answer ask(slot *s)
     return answer;
 }
 
-static void pass_on(slot *s, int number, siginfo_t *info, void *context)
+/* Returns: whether there is an earlier handler. */
+static bool pass_on(slot *s, int number, siginfo_t *info, void *context)
 {
     info_handler *with_info = edo_load_acquire(&s->with_info);
     plain_handler *plain = edo_load_acquire(&s->plain);
@@ -84,6 +84,14 @@ static void pass_on(slot *s, int number, siginfo_t *info, void *context)
         with_info(number, info, context);
     else if (plain)
         plain(number);
+    return with_info || plain;
+}
+
+static _Thread_local const void *fault_address __attribute__((tls_model("initial-exec")));
+
+const void *edo__signal_fault_address(void)
+{
+    return fault_address;
 }
 
 /* The raised signal is pending until the handler returns. */
@@ -100,10 +108,12 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     slot *s = slot_of_number(number);
+    if (number == SIGSEGV) fault_address = info->si_addr;
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
     edo__signal_answer answer = ask(s);
     edo_sub_release(&s->handlers, 1); // partner: the wait there
-    if (answer == EDO__SIGNAL_PASSED) pass_on(s, number, info, context);
+    if (answer == EDO__SIGNAL_PASSED && !pass_on(s, number, info, context) && number == SIGSEGV)
+        answer = EDO__SIGNAL_DEFAULT; // else the instruction would fault again, for ever
     if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
     errno = saved;
 }
@@ -124,13 +134,16 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* No signal of the dispatcher interrupts the handler of another one. */
+/* No signal of the dispatcher interrupts the handler of another one, except for a fault in it,
+ * which would end the process without its handler. A thread that runs fibers has a stack for
+ * handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
-    struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART };
+    struct sigaction action = { .sa_sigaction = on_signal,
+                                .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < EDO__SIGNALS; i++)
-        sigaddset(&action.sa_mask, numbers[i]);
+        if (numbers[i] != SIGSEGV) sigaddset(&action.sa_mask, numbers[i]);
     note_earlier(s, now);
     s->is_installed = true;
     sigaction(number, &action, NULL);

@@ -1,0 +1,81 @@
+/* Calls by which sanitizers learn of switches. They are weak, so they are there when the program
+ * has a sanitizer, also when edo has none. Inlined into the functions that switch: ThreadSanitizer
+ * counts the returns of each context. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define EDO__WEAK     __attribute__((weak))
+#define always_inline inline __attribute__((always_inline))
+
+EDO__WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom,
+                                              size_t size);
+EDO__WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old,
+                                               size_t *size_old);
+EDO__WEAK void __asan_unpoison_memory_region(const volatile void *address, size_t size);
+EDO__WEAK void __lsan_register_root_region(const void *begin, size_t size);
+EDO__WEAK void __lsan_unregister_root_region(const void *begin, size_t size);
+EDO__WEAK void *__tsan_get_current_fiber(void);
+EDO__WEAK void *__tsan_create_fiber(unsigned flags);
+EDO__WEAK void __tsan_destroy_fiber(void *fiber);
+EDO__WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+
+/* What sanitizers know of one fiber. */
+typedef struct edo__annotations {
+    void *fake, *caller_fake;  // stacks for locals of AddressSanitizer
+    const void *caller_bottom; // of the stack that the fiber was entered from
+    size_t caller_size;
+    void *tsan, *caller_tsan;
+} edo__annotations;
+
+static inline bool edo__is_annotated(void)
+{
+    return __sanitizer_start_switch_fiber || __tsan_switch_to_fiber;
+}
+
+/* bottom, size: of the fiber's stack. What only a parked fiber points to is no leak. */
+static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
+{
+    *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };
+    if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(bottom, size);
+    if (__lsan_register_root_region) __lsan_register_root_region(bottom, size);
+}
+
+static inline void edo__annotate_destroy(const edo__annotations *it, const void *bottom,
+                                         size_t size)
+{
+    if (__lsan_unregister_root_region) __lsan_unregister_root_region(bottom, size);
+    if (it->tsan) __tsan_destroy_fiber(it->tsan);
+}
+
+/* On the caller's side, before and after the fiber runs. The switch orders for ThreadSanitizer what
+ * comes before and after: it is one thread. */
+static always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom, size_t size)
+{
+    if (__sanitizer_start_switch_fiber)
+        __sanitizer_start_switch_fiber(&it->caller_fake, bottom, size);
+    if (!it->tsan) return;
+    it->caller_tsan = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(it->tsan, 0);
+}
+
+static always_inline void edo__annotate_entered_caller(const edo__annotations *it)
+{
+    if (__sanitizer_finish_switch_fiber)
+        __sanitizer_finish_switch_fiber(it->caller_fake, NULL, NULL);
+}
+
+/* On the fiber's side. ends: it will not be entered again. */
+static always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
+{
+    if (__sanitizer_start_switch_fiber)
+        __sanitizer_start_switch_fiber(ends ? NULL : &it->fake, it->caller_bottom, it->caller_size);
+    if (it->tsan) __tsan_switch_to_fiber(it->caller_tsan, 0);
+}
+
+static always_inline void edo__annotate_entered(edo__annotations *it)
+{
+    if (__sanitizer_finish_switch_fiber)
+        __sanitizer_finish_switch_fiber(it->fake, &it->caller_bottom, &it->caller_size);
+}

@@ -1,0 +1,348 @@
+/* The life of a fiber: its making, its polls, its waits, its end. */
+#include "fiber/fiber.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "base/lock.h"
+#include "task/trace.h"
+
+/* ---- making ---- */
+
+enum {
+    ALIGNMENT = 64,         // of the fiber and of the top of its stack: a cache line
+    LEAST_FUNCTIONS = 4096, // bytes for its functions
+};
+
+static uintptr_t aligned_down(uintptr_t address)
+{
+    return address & ~(uintptr_t)(ALIGNMENT - 1);
+}
+
+static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
+{
+    if (!options) return edo__stack_take(0, true, ret_stack);
+    if (options->stack) return edo__stack_lend(options->stack, options->stack_size, ret_stack);
+    return edo__stack_take(options->stack_size, !(options->flags & EDO_FIBER_UNGUARDED), ret_stack);
+}
+
+static void run(void *memory);
+
+/* Copies the arguments below the fiber, and begins the stack below them. */
+static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start *start)
+{
+    uintptr_t top = aligned_down((uintptr_t)fiber - start->args_size);
+    fiber->site = site;
+    fiber->fn = start->fn;
+    fiber->arg = start->args_size ? (void *)top : (void *)(uintptr_t)start->arg;
+    if (start->args_size) memcpy(fiber->arg, start->arg, start->args_size);
+    fiber->parker.high = top;
+    fiber->context = edo__sys_context_make((void *)top, run, fiber);
+}
+
+static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
+                            uint32_t line);
+static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting);
+
+int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
+                      const edo__fiber_start *start, edo__fiber **ret_fiber)
+{
+    edo__stack *stack;
+    if (edo__unlikely(edo__sys_has_shadow_stack())) return -ENOTSUP;
+    int rc = take_stack(options, &stack);
+    if (rc < 0) return rc;
+    uintptr_t low = (uintptr_t)(stack->memory.base + stack->memory.guard);
+    uintptr_t place = aligned_down((uintptr_t)stack - sizeof(edo__fiber));
+    if (place - low < start->args_size + EDO__CONTEXT_SIZE + LEAST_FUNCTIONS) {
+        edo__stack_give(stack);
+        return -EINVAL;
+    }
+    edo__fiber *fiber = (edo__fiber *)place;
+    memset(fiber, 0, sizeof *fiber);
+    fiber->parker = (edo__parker){ .wait = wait_for_one,
+                                   .wait_together = wait_together,
+                                   .low = low };
+    fiber->stack = stack;
+    if (edo__is_annotated()) edo__annotate_create(&fiber->annotations, (void *)low, place - low);
+    init(fiber, site, start);
+    edo__fiber_report_overflows();
+    *ret_fiber = fiber;
+    return 0;
+}
+
+static void forget(edo__fiber *fiber)
+{
+    uintptr_t low = fiber->parker.low;
+    if (edo__is_annotated())
+        edo__annotate_destroy(&fiber->annotations, (void *)low, (uintptr_t)fiber - low);
+}
+
+void edo__fiber_destroy(edo__fiber *fiber)
+{
+    forget(fiber);
+    edo__stack_give(fiber->stack);
+}
+
+/* ---- into the fiber and back ----
+ *
+ * Behind a switch the processor predicts returns wrongly, for it predicts them from the calls, and
+ * those were made on the other stack. So the switch is the last thing that a poll does, and the
+ * last that a wait does: as a jump, not as a call, it goes straight to the caller of the other one.
+ * What is to be done behind it, the other side has done before. */
+
+/* What each thread has once, and each fiber for itself: errno, and the exceptions of C++ that are
+ * being handled, of which the runtime of C++ gives the place. The thread stays the same between the
+ * two exchanges around a fiber's run. */
+__attribute__((weak)) void *__cxa_get_globals(void);
+
+static void exchange_exceptions(edo__fiber *fiber)
+{
+    void **now = __cxa_get_globals(), *was[2] = { now[0], now[1] };
+    now[0] = fiber->exceptions[0];
+    now[1] = fiber->exceptions[1];
+    fiber->exceptions[0] = was[0];
+    fiber->exceptions[1] = was[1];
+}
+
+static void exchange_thread_state(edo__fiber *fiber)
+{
+    int error = errno;
+    errno = fiber->error;
+    fiber->error = error;
+    if (__cxa_get_globals) exchange_exceptions(fiber);
+}
+
+/* The caller's side, before the fiber runs. Its locals live as long as its waits, so operations may
+ * have them: stack is 0. */
+static void prepare_entry(edo__fiber *fiber)
+{
+    struct edo__thread *self = &edo__self;
+    fiber->outer = self->on_stack;
+    fiber->outer_stack = self->stack;
+    self->on_stack = self->parker = &fiber->parker;
+    self->stack = 0;
+    exchange_thread_state(fiber);
+    edo_plain_write(&fiber->context); // the stack is this thread's
+}
+
+/* The fiber's side, before it leaves. Not inlined, as edo__fiber_cx(). */
+static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
+{
+    struct edo__thread *self = &edo__self;
+    edo_plain_write(&fiber->context);
+    exchange_thread_state(fiber);
+    self->parker = NULL;
+    self->on_stack = fiber->outer;
+    self->stack = fiber->outer_stack;
+}
+
+/* Runs the fiber until it waits or ends. result: of the wait that is over. */
+static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fiber, int64_t result)
+{
+    edo__annotations *it = &fiber->annotations;
+    edo__annotate_enter(it, (void *)fiber->parker.low, fiber->parker.high - fiber->parker.low);
+    int64_t answer = edo__sys_context_switch(&fiber->caller, fiber->context, result);
+    edo__annotate_entered_caller(it);
+    if (answer == EDO_PENDING) return EDO_PENDING;
+    forget(fiber);
+    return EDO_READY;
+}
+
+static always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
+{
+    prepare_entry(fiber);
+    if (edo__is_annotated()) return enter_annotated(fiber, result);
+    return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
+}
+
+/* Leaves the fiber's stack; the poll answers this. Knows nothing of the thread, which may be
+ * another one afterwards. Returns: the result of the wait, if that is over one future. */
+static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
+{
+    edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
+    int64_t result = edo__sys_context_switch(&fiber->context, fiber->caller, answer);
+    edo__annotate_entered(&fiber->annotations);
+    return result;
+}
+
+static always_inline int64_t leave(edo__fiber *fiber, edo_poll answer)
+{
+    if (edo__is_annotated()) return leave_annotated(fiber, answer);
+    return edo__sys_context_switch(&fiber->context, fiber->caller, answer);
+}
+
+static void check_end(const edo__fiber *fiber)
+{
+    if (edo__unlikely(fiber->frame->edo_head.kept))
+        edo__misuse(
+            fiber->frame->base.ops->name,
+            "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
+}
+
+/* A handler that dumps finds no fiber any more. */
+static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
+{
+    check_end(fiber);
+    fiber->frame->base.result = result;
+    fiber->frame->fiber = NULL;
+    edo_fence_signal();
+    prepare_exit(fiber);
+    edo__stack_give_last(fiber->stack);
+}
+
+static void run(void *memory)
+{
+    edo__fiber *fiber = memory;
+    if (edo__is_annotated()) edo__annotate_entered(&fiber->annotations);
+    end(fiber, fiber->fn(fiber->arg));
+    leave(fiber, EDO_READY);
+}
+
+/* ---- polls ---- */
+
+static struct edo_fiber_frame *frame_of(edo_future *future)
+{
+    return (struct edo_fiber_frame *)(void *)future;
+}
+
+static struct edo_any_frame *any_frame_of(edo__fiber *fiber)
+{
+    return (struct edo_any_frame *)(void *)fiber->frame;
+}
+
+static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_fiber_frame *frame)
+{
+    fiber->frame = frame;
+    if (fiber->is_begun) *fiber->is_begun = true;
+}
+
+/* The wait is over one future, which is ready. Returns: its result. */
+static always_inline int64_t take_result(edo__fiber *fiber)
+{
+    fiber->wait = NULL;
+    return edo__unlink(&fiber->frame->edo_head)->result;
+}
+
+edo_poll edo__fiber_poll(edo_future *future, edo_cx *cx)
+{
+    struct edo_fiber_frame *frame = frame_of(future);
+    edo__fiber *fiber = frame->fiber;
+    int64_t result = 0;
+    if (edo__likely(fiber->wait == edo__poll_one)) {
+        if (edo_poll_future(frame->edo_head.awaiting, cx) == EDO_PENDING) return EDO_PENDING;
+        result = take_result(fiber);
+    } else if (fiber->wait) {
+        if (fiber->wait(frame, cx) == EDO_PENDING) return EDO_PENDING;
+    } else if (!fiber->frame) {
+        begin(fiber, frame);
+    }
+    edo__stack_prepare_thread();
+    return enter(fiber, result);
+}
+
+static const char *file_of(const edo_future *future)
+{
+    const edo__fiber *fiber = ((const struct edo_fiber_frame *)(const void *)future)->fiber;
+    return fiber ? fiber->file : NULL;
+}
+
+const edo__places edo__fiber_places = { file_of };
+
+/* ---- waits ---- */
+
+__attribute__((noinline)) edo_cx *edo__fiber_cx(void)
+{
+    __asm__ volatile(""); // so that the call is not taken for one without effects
+    return edo__self.cx;
+}
+
+/* The first poll of a wait is made on the fiber's stack: an operation that is ready needs no
+ * switch. In it an async function runs, where memory on the stack of the poll is refused and
+ * edo_wait() aborts. */
+static __attribute__((noinline)) edo_poll poll_here(edo__fiber *fiber,
+                                                    edo_poll (*poll)(void *frame, edo_cx *cx))
+{
+    int error = errno; // a wait does not change it
+    edo__self.parker = NULL;
+    edo__self.stack = (uintptr_t)__builtin_frame_address(0);
+    edo_poll answer = poll(fiber->frame, edo__self.cx);
+    edo__self.stack = 0;
+    edo__self.parker = &fiber->parker;
+    errno = error;
+    return answer;
+}
+
+static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *file, uint32_t line)
+{
+    edo__misuse("edo_wait",
+                "%s:%u waits on another stack than its fiber's: in a signal handler, or behind "
+                "longjmp() from another fiber",
+                file, line);
+}
+
+/* A user's wakeable may run under a lock. */
+static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
+{
+    if (edo__lock_is_any_held())
+        edo__misuse("edo_wait", "%s:%u waits in a wake function, with a lock of edo held", file,
+                    line);
+}
+
+/* What lies below the waiting function on the stack belongs to functions that have returned.
+ * here: its frame, from the low end on. */
+static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
+{
+    for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
+        if ((uintptr_t)kept - fiber->parker.low < here)
+            edo__misuse(fiber->frame->base.ops->name,
+                        "the function has returned whose operation edo_wait_any() kept: wait for "
+                        "it there, or declare it with EDO_ENDS");
+}
+
+static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32_t line)
+{
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
+    if (edo__unlikely(here >= fiber->parker.high - fiber->parker.low)) refuse_stack(file, line);
+    if (edo__unlikely(fiber->frame->edo_head.kept)) check_kept(fiber, here);
+    if (EDO_DEBUG) refuse_locks(file, line);
+    fiber->frame->base.line = line;
+    fiber->file = file;
+}
+
+/* What a wait is over lies on the stack of a function that does not return before its end. So no
+ * operation of a fiber outlives it, except for what edo_wait_any() keeps (check_end,
+ * check_kept). */
+static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
+{
+    edo__fiber *fiber = (edo__fiber *)(void *)parker;
+    begin_wait(fiber, waiting->file, waiting->line);
+    edo__waiting_begin(waiting, any_frame_of(fiber));
+    if (poll_here(fiber, waiting->poll) == EDO_PENDING) {
+        fiber->wait = waiting->poll;
+        prepare_exit(fiber);
+        leave(fiber, EDO_PENDING);
+        fiber->wait = NULL;
+    }
+    return edo__waiting_end(waiting, any_frame_of(fiber));
+}
+
+/* Not inlined: a function whose parameter has an address cannot end with a jump. */
+static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
+{
+    edo__link(fiber->frame, 1, &future);
+}
+
+static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
+                            uint32_t line)
+{
+    edo__fiber *fiber = (edo__fiber *)(void *)parker;
+    begin_wait(fiber, file, line);
+    if (edo__unlikely(future->flags)) unlink_kept(fiber, future);
+    future->next = NULL;
+    edo__waiting_link(any_frame_of(fiber), future);
+    if (poll_here(fiber, edo__poll_one) == EDO_READY) return take_result(fiber);
+    fiber->wait = edo__poll_one;
+    prepare_exit(fiber);
+    return leave(fiber, EDO_PENDING);
+}

@@ -1,0 +1,167 @@
+/* Memory of stacks. A guard is MADV_GUARD_INSTALL, which is an entry in the page table (Linux
+ * 6.13); before that a page without access, which splits the mapping: vm.max_map_count (65,530)
+ * ends it at some 32,000 stacks. Guarded mappings that lie side by side are one for the kernel in
+ * the first case. */
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+#include "sys/fiber.h"
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(start, end) 0
+#define VALGRIND_STACK_DEREGISTER(id)       ((void)(id))
+#endif
+
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+
+enum {
+    GUARD = 16 << 10,         // bytes; frames below that cannot jump it
+    LEAST_ROOM = 16 << 10,    // bytes above the guard
+    SIGNAL_STACK = 256 << 10, // bytes; only what handlers touch takes room
+};
+
+static size_t page_size(void)
+{
+    static edo_atomic(size_t) size;
+    if (!edo_load_relaxed(&size)) edo_store_relaxed(&size, (size_t)sysconf(_SC_PAGESIZE));
+    return edo_load_relaxed(&size);
+}
+
+static size_t at_least_a_page(size_t size)
+{
+    return size > page_size() ? size : page_size();
+}
+
+size_t edo__sys_stack_guard(void)
+{
+    return at_least_a_page(GUARD);
+}
+
+size_t edo__sys_stack_least(void)
+{
+    return at_least_a_page(GUARD) + at_least_a_page(LEAST_ROOM);
+}
+
+/* Each failure in a row has the same reason, and there may be thousands. */
+static edo_atomic(bool) has_failed;
+
+static int fail(const char *what, const char *advice, size_t size)
+{
+    if (!edo_swap_acq_rel(&has_failed, true))
+        edo__log(EDO_LOG_ERROR, "stack of a fiber, %zu bytes: -ENOMEM: %s: %s", size, what, advice);
+    return -ENOMEM;
+}
+
+static int guard(const edo__stack_memory *memory)
+{
+    if (madvise(memory->base, memory->guard, MADV_GUARD_INSTALL) == 0) return 0;
+    if (mprotect(memory->base, memory->guard, PROT_NONE) == 0) return 0;
+    return fail(
+        "no guard below it",
+        "each takes two of the mappings that vm.max_map_count allows; Linux 6.13 needs none, "
+        "and EDO_FIBER_UNGUARDED asks for none",
+        memory->size);
+}
+
+int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory)
+{
+    edo__stack_memory memory = { .size = size, .guard = guarded ? edo__sys_stack_guard() : 0 };
+    memory.base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory.base == MAP_FAILED)
+        return fail("no mapping",
+                    "see vm.max_map_count, and the limit of address space (ulimit -v)", size);
+    madvise(memory.base, size, MADV_NOHUGEPAGE); // a fiber touches a page or two
+    if (guarded && guard(&memory) < 0) {
+        munmap(memory.base, size);
+        return -ENOMEM;
+    }
+    if (edo_load_relaxed(&has_failed)) edo_store_relaxed(&has_failed, false);
+    edo__sys_stack_watch(&memory);
+    *ret_memory = memory;
+    return 0;
+}
+
+void edo__sys_stack_unmap(const edo__stack_memory *memory)
+{
+    edo__sys_stack_unwatch(memory);
+    munmap(memory->base, memory->size);
+}
+
+void edo__sys_stack_watch(edo__stack_memory *memory)
+{
+    memory->watch = (unsigned)VALGRIND_STACK_REGISTER(memory->base + memory->guard,
+                                                      memory->base + memory->size);
+}
+
+void edo__sys_stack_unwatch(const edo__stack_memory *memory)
+{
+    VALGRIND_STACK_DEREGISTER(memory->watch);
+}
+
+/* Whole pages inside of a range, of which *from becomes the first. Returns: their number of
+ * bytes. */
+static size_t whole_pages(char **from, char *to)
+{
+    uintptr_t page = page_size();
+    uintptr_t first = ((uintptr_t)*from + page - 1) / page * page,
+              last = (uintptr_t)to / page * page;
+    *from = (char *)first;
+    return last > first ? last - first : 0;
+}
+
+void edo__sys_stack_trim(char *from, char *to)
+{
+    size_t size = whole_pages(&from, to);
+    if (size) madvise(from, size, MADV_DONTNEED);
+}
+
+size_t edo__sys_stack_resident(char *from, char *to)
+{
+    enum { AT_ONCE = 256 }; // pages
+    unsigned char pages[AT_ONCE];
+    size_t left = whole_pages(&from, to) / page_size(), found = 0;
+    while (left) {
+        size_t count = left < AT_ONCE ? left : AT_ONCE;
+        if (mincore(from, count * page_size(), pages) < 0) return 0;
+        for (size_t i = 0; i < count; i++)
+            found += pages[i] & 1;
+        from += count * page_size();
+        left -= count;
+    }
+    return found * page_size();
+}
+
+/* ---- the stack of signal handlers ---- */
+
+void *edo__sys_signal_stack_open(void)
+{
+    stack_t old;
+    if (sigaltstack(NULL, &old) < 0 || !(old.ss_flags & SS_DISABLE)) return NULL;
+    void *memory = mmap(NULL, SIGNAL_STACK, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) return NULL;
+    mprotect(memory, page_size(), PROT_NONE);
+    stack_t stack = { .ss_sp = (char *)memory + page_size(),
+                      .ss_size = SIGNAL_STACK - page_size() };
+    if (sigaltstack(&stack, NULL) == 0) return memory;
+    munmap(memory, SIGNAL_STACK);
+    return NULL;
+}
+
+/* The thread may have another one by now, which is left in force. */
+void edo__sys_signal_stack_close(void *stack)
+{
+    stack_t now, none = { .ss_flags = SS_DISABLE };
+    if (!stack) return;
+    if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)stack + page_size())
+        sigaltstack(&none, NULL);
+    munmap(stack, SIGNAL_STACK);
+}

@@ -1,0 +1,3 @@
+/* edo-test: once
+ * Contexts, as this processor switches them. */
+#include "fiber/switches.h"
