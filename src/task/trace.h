@@ -9,6 +9,7 @@ void edo__trace_future(const edo_future *future, int depth,
 /* The function of the task that runs, however deep, or else the innermost that waits; NULL: it has not
  * begun. Its line is that of its last await. The task's poller, or an inspector. */
 const edo_future *edo__function_of(const edo_task *task);
+
 /* Of a future that waits in more files than that of its ops; their `reserved` has it. file_of: the
  * file of the place where it waits now, or NULL; also in a signal handler of its poller's. */
 typedef struct edo__places {
