@@ -6,6 +6,8 @@ include(CheckIncludeFile)
 
 option(EDO_TIME "Module time: sleeping, time limits, the test clock" ON)
 option(EDO_IO "Module io: byte streams, descriptors, buffers" ON)
+cmake_dependent_option(EDO_STREAM "Module stream: bytes, buffered streams, copying (needs EDO_IO)" ON
+    "EDO_IO" OFF)
 cmake_dependent_option(EDO_NET "Module net: TCP (needs EDO_IO)" ON "EDO_IO" OFF)
 option(EDO_IO_URING "The io_uring driver" ON)
 
@@ -14,13 +16,13 @@ option(EDO_SHARED "Build libedo.so" ON)
 
 # What belongs to edo's own repository uses every module and the static library.
 cmake_dependent_option(EDO_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_NET" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_STREAM;EDO_NET" OFF)
 cmake_dependent_option(EDO_EXAMPLES "Build the examples and the guide's listings"
-    ${PROJECT_IS_TOP_LEVEL} "EDO_STATIC;EDO_TIME;EDO_NET" OFF)
+    ${PROJECT_IS_TOP_LEVEL} "EDO_STATIC;EDO_TIME;EDO_STREAM;EDO_NET" OFF)
 cmake_dependent_option(EDO_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_NET" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_STREAM;EDO_NET" OFF)
 cmake_dependent_option(EDO_TOOLS "Build the tools" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_NET" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_STREAM;EDO_NET" OFF)
 
 option(EDO_WERROR "Treat warnings as errors" OFF)
 set(EDO_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
@@ -37,7 +39,7 @@ if(EDO_IO_URING)
     endif()
 endif()
 
-foreach(feature TIME IO NET IO_URING)
+foreach(feature TIME IO STREAM NET IO_URING)
     if(EDO_${feature})
         set(EDO_HAS_${feature} 1)
     else()

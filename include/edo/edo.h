@@ -19,6 +19,9 @@
 #if EDO_HAS_IO
 #include <edo/io.h>
 #endif
+#if EDO_HAS_STREAM
+#include <edo/bytes.h>
+#endif
 #if EDO_HAS_NET
 #include <edo/net.h>
 #endif

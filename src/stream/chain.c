@@ -1,0 +1,87 @@
+/* Sequences of slices that are read as one. */
+#include "stream/block.h"
+
+enum { FIRST_CAPACITY = 8 }; // slices
+
+static size_t bytes_for(size_t capacity)
+{
+    return capacity * (sizeof(edo_slice) + sizeof(edo__block *));
+}
+
+/* Moves the slices to the front of the same memory, or of one that is twice as large. */
+static int make_room(edo_chain *chain)
+{
+    uint32_t count = chain->end - chain->first, capacity = chain->capacity;
+    if (count > capacity / 2 || capacity == 0) capacity = capacity ? 2 * capacity : FIRST_CAPACITY;
+    if (capacity < chain->capacity) return -ENOMEM;
+    edo_slice *slices = capacity == chain->capacity ? chain->slices
+                                                    : edo__alloc(bytes_for(capacity));
+    if (!slices) return -ENOMEM;
+    edo__block **blocks = (edo__block **)(void *)(slices + capacity);
+    if (count) {
+        memmove(slices, chain->slices + chain->first, count * sizeof *slices);
+        memmove(blocks, chain->blocks + chain->first, count * sizeof(edo__block *));
+    }
+    if (slices != chain->slices) edo__free(chain->slices, bytes_for(chain->capacity));
+    chain->slices = slices;
+    chain->blocks = blocks;
+    chain->first = 0;
+    chain->end = count;
+    chain->capacity = capacity;
+    return 0;
+}
+
+int edo_chain_append(edo_chain *chain, edo_bytes *bytes)
+{
+    if (bytes->size == 0) {
+        edo_bytes_deinit(bytes);
+        return 0;
+    }
+    if (bytes->size > SIZE_MAX - chain->size) return -EINVAL;
+    int rc = chain->end == chain->capacity ? make_room(chain) : 0;
+    if (rc < 0) return rc;
+    chain->slices[chain->end] = (edo_slice){ (void *)(uintptr_t)bytes->data, bytes->size };
+    chain->blocks[chain->end++] = bytes->block;
+    chain->size += bytes->size;
+    *bytes = (edo_bytes){ NULL, 0, NULL };
+    return 0;
+}
+
+int edo_chain_advance(edo_chain *chain, size_t size)
+{
+    if (size > chain->size) return -EINVAL;
+    chain->size -= size;
+    while (size) {
+        edo_slice *slice = &chain->slices[chain->first];
+        if (size < slice->size) {
+            slice->data = (char *)slice->data + size;
+            slice->size -= size;
+            break;
+        }
+        size -= slice->size;
+        edo__block_drop(chain->blocks[chain->first++]);
+    }
+    return 0;
+}
+
+int edo_chain_take(edo_chain *chain, void *memory, size_t size)
+{
+    size_t done = 0;
+    if (size > chain->size) return -EDO_EOF;
+    for (uint32_t i = chain->first; done < size; i++) {
+        size_t rest = size - done, part = chain->slices[i].size;
+        if (part > rest) part = rest;
+        memcpy((char *)memory + done, chain->slices[i].data, part);
+        done += part;
+    }
+    return edo_chain_advance(chain, size);
+}
+
+void edo_chain_deinit(edo_chain *chain)
+{
+    if (!chain) return;
+    int rc = edo_chain_advance(chain, chain->size);
+    (void)rc; // all of it is never too much
+    edo__free(chain->slices, bytes_for(chain->capacity));
+    *chain = (edo_chain){ .slices = NULL };
+}
