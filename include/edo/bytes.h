@@ -16,7 +16,8 @@
  * block, without a copy. A buffer that needs room first uses again what was read at its front, if
  * no other slice shares its block. All zero is an empty buffer, and is an empty edo_bytes.
  *
- * An edo_chain is a sequence of edo_bytes that is read as one.
+ * An edo_chain is a sequence of edo_bytes that is read as one; edo_write_chain() of edo/buffered.h
+ * writes it with few calls of the system.
  *
  * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic, so
  * slices of one block may belong to different threads.
@@ -31,7 +32,7 @@
 
 #include <string.h>
 
-#include <edo/base.h>
+#include <edo/future.h>
 
 EDO_BEGIN_DECLS
 
@@ -181,7 +182,9 @@ typedef struct edo_chain {
     uint32_t first, end; // of the slices
     uint32_t capacity;   // in slices
     uint32_t private_;
-    size_t size; // bytes unread
+    size_t size;        // bytes unread
+    const edo_op *user; // of edo_write_chain()
+    edo_op inner;
 } edo_chain;
 
 /* Appends a slice, which belongs to the chain then. Returns: 0; -ENOMEM, and it is still the

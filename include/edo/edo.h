@@ -20,6 +20,7 @@
 #include <edo/io.h>
 #endif
 #if EDO_HAS_STREAM
+#include <edo/buffered.h>
 #include <edo/bytes.h>
 #endif
 #if EDO_HAS_NET

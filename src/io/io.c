@@ -53,6 +53,27 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
+/* Takes bytes that were written out of a vector. Returns: whether none is left. */
+static bool shorten(edo__transfer_op *transfer, uint64_t n)
+{
+    edo_slice *slice = (edo_slice *)(uintptr_t)transfer->slices;
+    for (; transfer->length; slice++, transfer->length--) {
+        size_t written = n < slice->size ? (size_t)n : slice->size;
+        slice->data = (char *)slice->data + written;
+        slice->size -= written;
+        n -= written;
+        if (slice->size) break;
+    }
+    transfer->slices = slice;
+    return transfer->length == 0;
+}
+
+static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
+{
+    if (edo__request_of(op) == EDO__WRITEV) return shorten(transfer, (uint64_t)n);
+    return transfer->progress == transfer->length;
+}
+
 /* Adds a step's result. Returns: whether the operation is done, with *ret_result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
@@ -62,8 +83,8 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
     if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
         *ret_result = -EDO_EOF;
-    else if (transfer->progress == transfer->length)
-        *ret_result = (int64_t)transfer->length;
+    else if (is_whole(transfer, op, n))
+        *ret_result = (int64_t)transfer->progress;
     else
         return false;
     return true;
@@ -106,6 +127,7 @@ static const edo_future_ops read_exact_ops = { .name = "edo_read_exact", .poll =
 static const edo_future_ops write_ops = { .name = "edo_write", .poll = transfer_poll };
 static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = transfer_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
+static const edo_future_ops writev_all_ops = { .name = "edo_writev_all", .poll = transfer_poll };
 
 /* object, data and length of an edo_op are io, data and length of an edo__transfer_op. */
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
@@ -140,13 +162,24 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
                     EDO__WRITE | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
-edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
+static edo_op writev_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
+                        uint32_t detail)
 {
-    edo__check_memory("edo_writev", slices, "vector");
+    edo__check_memory(ops->name, slices, "vector");
     if (!slices || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
     for (int i = 0; i < count; i++)
-        edo__check_memory("edo_writev", slices[i].data, "buffer");
-    return transfer(&writev_ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
+        edo__check_memory(ops->name, slices[i].data, "buffer");
+    return transfer(ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE | detail);
+}
+
+edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
+{
+    return writev_by(&writev_ops, io, slices, count, 0);
+}
+
+edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count)
+{
+    return writev_by(&writev_all_ops, io, slices, count, EDO__DETAIL_WHOLE);
 }
 
 /* ---- the end of writing ---- */

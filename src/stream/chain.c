@@ -1,6 +1,10 @@
 /* Sequences of slices that are read as one. */
 #include "stream/block.h"
 
+#include <edo/buffered.h>
+
+#include "stream/inner.h"
+
 enum { FIRST_CAPACITY = 8 }; // slices
 
 static size_t bytes_for(size_t capacity)
@@ -84,4 +88,41 @@ void edo_chain_deinit(edo_chain *chain)
     (void)rc; // all of it is never too much
     edo__free(chain->slices, bytes_for(chain->capacity));
     *chain = (edo_chain){ .slices = NULL };
+}
+
+/* ---- writing ---- */
+
+enum { MOST_SLICES = 1024 }; // of one call
+
+static edo_op begin_write(edo_io *io, edo_chain *chain)
+{
+    uint32_t count = chain->end - chain->first;
+    if (count > MOST_SLICES) count = MOST_SLICES;
+    return edo_writev(io, chain->slices + chain->first, (int)count);
+}
+
+/* A step may end inside of a slice; the slices are not changed while one is in flight. */
+static edo_poll chain_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_chain *chain = op->data;
+    int64_t n = 0;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__user_enters(&chain->user, op)) return edo__op_finish(op, cx, -EBUSY);
+    while (chain->size) {
+        if (!edo__inner_is_set(&chain->inner)) chain->inner = begin_write(op->object, chain);
+        if (edo__inner_poll(&chain->inner, cx, &n) == EDO_PENDING) return EDO_PENDING;
+        if (n < 0) break;
+        op->progress += (uint64_t)n;
+        n = edo_chain_advance(chain, (size_t)n);
+        if (!edo__has_budget(cx)) return EDO_PENDING;
+    }
+    return edo__user_ends(&chain->user, op, cx, n < 0 ? n : (int64_t)op->progress);
+}
+
+edo_op edo_write_chain(edo_io *io, edo_chain *chain)
+{
+    static const edo_future_ops ops = { .name = "edo_write_chain", .poll = chain_poll };
+    edo__check_memory("edo_write_chain", chain, "chain");
+    return io && chain ? edo__op(&ops, io, chain, 0, 0) : edo__op_refuse(-EINVAL);
 }
