@@ -1,4 +1,4 @@
-/* A stream around another one, which moves a limited number of bytes in each direction: then the
+/* Streams around others, which belong to the new one and end with it. The first one moves a limited number of bytes in each direction: then the
  * input ends, and writes answer -EFBIG. */
 #pragma once
 
@@ -6,8 +6,10 @@
 
 #include <edo/io.h>
 
-/* The inner stream belongs to the new one, and ends with it. */
 edo_io *limited_open(edo_io *inner, uint64_t limit);
 
-/* The stream inside; NULL: it is none of this kind. */
+/* Through one of each kind: two halves of it that are joined again, inspected, and copied to nothing. */
+edo_io *wrapped_open(edo_io *inner);
+
+/* The stream inside; NULL: it is none of these kinds. */
 edo_io *limited_inner(const edo_io *io);
