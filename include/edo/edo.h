@@ -22,6 +22,7 @@
 #if EDO_HAS_STREAM
 #include <edo/buffered.h>
 #include <edo/bytes.h>
+#include <edo/copy.h>
 #include <edo/streams.h>
 #endif
 #if EDO_HAS_NET

@@ -95,7 +95,7 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
  * and sockets would wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
-static void use_work(edo_cx *cx, int64_t n)
+void edo__use_work(edo_cx *cx, int64_t n)
 {
     if (n < BYTES_PER_UNIT) return;
     for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
@@ -114,7 +114,7 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
         if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
     }
     while (io->ops->step(io, op, cx) == EDO_READY) {
-        use_work(cx, op->base.result);
+        edo__use_work(cx, op->base.result);
         if (advance(op, op->base.result, &result)) return end_transfer(io, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;

@@ -58,6 +58,9 @@ static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
     return cx->fate != EDO_LIVE || (edo_load_acquire(edo__io_claims(io)) & EDO__SOURCE_CLOSED);
 }
 
+/* Uses budget for bytes that were moved; n: a result. */
+void edo__use_work(edo_cx *cx, int64_t n);
+
 /* As edo_shutdown_write(), at once. call: for a mistake, as the user knows it. */
 int edo__io_shutdown_write(edo_io *io, const char *call);
 

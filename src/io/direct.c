@@ -1,0 +1,84 @@
+#include "io/direct.h"
+
+#include "sys/transfer.h"
+
+/* ---- calls that hold a side ---- */
+
+typedef struct request {
+    edo_fd other;     // a pipe, or a file
+    uint64_t *offset; // of a file; NULL: of a pipe
+    size_t size;
+} request;
+
+static int64_t try_move(const edo_io *io, uint32_t side, const request *move)
+{
+    edo_fd fd = edo__io_source(io)->fd;
+    if (side == EDO__SOURCE_READING) return edo__sys_splice(fd, move->other, move->size);
+    if (move->offset) return edo__sys_send_file(fd, move->other, move->offset, move->size);
+    return edo__sys_splice(move->other, fd, move->size);
+}
+
+static int64_t hold_and_move(edo_io *io, uint32_t side, request move, edo_cx *cx)
+{
+    edo_atomic(uint32_t) *claims = edo__io_claims(io);
+    if (!edo__io_source(io)) return -ENOTSUP;
+    if (move.size > EDO__MAX_TRANSFER) move.size = EDO__MAX_TRANSFER;
+    int rc = edo__claims_take(claims, side);
+    if (rc < 0) return rc;
+    int64_t n = try_move(io, side, &move);
+    if (edo__claims_leave(claims, side)) io->ops->release(io);
+    edo__use_work(cx, n);
+    return n;
+}
+
+int64_t edo__io_splice_in(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx)
+{
+    return hold_and_move(io, EDO__SOURCE_READING, (request){ pipe, NULL, size }, cx);
+}
+
+int64_t edo__io_splice_out(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx)
+{
+    return hold_and_move(io, EDO__SOURCE_WRITING, (request){ pipe, NULL, size }, cx);
+}
+
+int64_t edo__io_send_file(edo_io *io, edo_fd file, uint64_t *offset, size_t size, edo_cx *cx)
+{
+    return hold_and_move(io, EDO__SOURCE_WRITING, (request){ file, offset, size }, cx);
+}
+
+bool edo__io_can_splice(const edo_io *io)
+{
+    const edo__source *source = edo__io_source(io);
+    return source && edo__sys_can_splice(source->fd);
+}
+
+/* ---- waiting ---- */
+
+static edo_poll end_wait(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
+{
+    bool is_claimed = op->detail & EDO__DETAIL_CLAIMED;
+    if (is_claimed && edo__claims_leave(edo__io_claims(io), EDO__SOURCE_WRITING))
+        io->ops->release(io);
+    return edo__op_finish(op, cx, result);
+}
+
+static edo_poll writable_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_io *io = op->object;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__DETAIL_CLAIMED)) {
+        int rc = edo__claims_take(edo__io_claims(io), EDO__SOURCE_WRITING);
+        if (rc < 0) return end_wait(io, op, cx, rc);
+        op->detail |= EDO__DETAIL_CLAIMED;
+    }
+    if (edo__source_drive(edo__io_source(io), op, cx) == EDO_PENDING) return EDO_PENDING;
+    return end_wait(io, op, cx, op->base.result);
+}
+
+edo_op edo__io_writable(edo_io *io)
+{
+    static const edo_future_ops ops = { .name = "waiting for room", .poll = writable_poll };
+    if (!edo__io_source(io)) return edo__op_refuse(-ENOTSUP);
+    return edo__op(&ops, io, NULL, EDO_WRITABLE, EDO__POLL | EDO__DETAIL_WRITE_SIDE);
+}
