@@ -53,13 +53,14 @@ edo_async(consume)
 {
     edo_body {
         int64_t n;
-        do {
+        for (;;) {
             edo_await(n, edo_read(self->io, self->data, sizeof self->data));
             if (n < 0) edo_return(n);
+            if (n == 0) break;
             assert_true(is_pattern(self->data, (size_t)n, 1, self->at));
             self->at += (size_t)n;
-            if (n && self->pause) edo_await_void(edo_sleep(self->pause));
-        } while (n > 0);
+            if (self->pause) edo_await_void(edo_sleep(self->pause));
+        }
         edo_return((int64_t)self->at);
     }
 }
