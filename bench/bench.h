@@ -28,6 +28,7 @@ bench_fn bench_saturate;
 bench_fn bench_echo;
 bench_fn bench_memserver;
 bench_fn bench_proxy;
+bench_fn bench_lines;
 
 /* ---- repeating ---- */
 

@@ -31,6 +31,7 @@ static const struct workload {
     { "echo", bench_echo },
     { "memserver", bench_memserver },
     { "proxy", bench_proxy },
+    { "lines", bench_lines },
 };
 
 static const struct workload *find(const char *name)
