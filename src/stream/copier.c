@@ -17,8 +17,6 @@
 #include "sys/sys.h"
 #include "sys/transfer.h"
 
-enum { SPLICE_UNKNOWN, SPLICE_NEVER, SPLICE_OFF, SPLICE_ON }; // edo_copier.splice
-
 /* Results of a half step. */
 enum { IDLE, WAITS, MOVED };
 
@@ -81,20 +79,20 @@ static void fail(edo_copier *copier, int64_t error)
 /* Whether to splice now: the last read has filled the memory, and the system can. */
 static bool splices(edo_copier *copier)
 {
-    if (copier->splice != SPLICE_ON || copier->start != copier->end) return false;
+    if (copier->splice != EDO__SPLICE_ON || copier->start != copier->end) return false;
     return !edo__inner_is_set(&copier->writing);
 }
 
 /* A read has filled all of the memory: from here on bytes are spliced, if that is possible. */
 static void begin_splicing(edo_copier *copier)
 {
-    if (copier->splice == SPLICE_UNKNOWN) {
+    if (copier->splice == EDO__SPLICE_UNKNOWN) {
         bool can = edo__io_can_splice(copier->from) && edo__io_can_splice(copier->to);
-        copier->splice = can ? SPLICE_OFF : SPLICE_NEVER;
+        copier->splice = can ? EDO__SPLICE_OFF : EDO__SPLICE_NEVER;
     }
-    if (copier->splice != SPLICE_OFF) return;
+    if (copier->splice != EDO__SPLICE_OFF) return;
     bool has_pipe = copier->pipe[0] >= 0 || edo__sys_pipe(EDO__MAX_TRANSFER, copier->pipe) == 0;
-    copier->splice = has_pipe ? SPLICE_ON : SPLICE_NEVER;
+    copier->splice = has_pipe ? EDO__SPLICE_ON : EDO__SPLICE_NEVER;
 }
 
 /* Errors of the source come again at the read that follows. Returns: whether it moved anything. */
@@ -102,7 +100,7 @@ static bool fill_pipe(edo_copier *copier, edo_cx *cx)
 {
     int64_t n = edo__io_splice_in(copier->from, copier->pipe[1], EDO__MAX_TRANSFER, cx);
     if (n <= 0) {
-        copier->splice = edo__sys_is_unsupported(n) ? SPLICE_NEVER : SPLICE_OFF;
+        copier->splice = edo__sys_is_unsupported(n) ? EDO__SPLICE_NEVER : EDO__SPLICE_OFF;
         return false;
     }
     copier->piped += (uint32_t)n;
@@ -160,7 +158,7 @@ static int empty_pipe(edo_copier *copier)
         copier->target_failed = true;
         return MOVED;
     }
-    copier->splice = SPLICE_NEVER;
+    copier->splice = EDO__SPLICE_NEVER;
     copier->start = 0;
     copier->end = (size_t)n;
     copier->piped -= (uint32_t)n;
@@ -169,7 +167,7 @@ static int empty_pipe(edo_copier *copier)
 
 static int drain_pipe(edo_copier *copier, edo_cx *cx)
 {
-    int64_t n = copier->splice == SPLICE_NEVER
+    int64_t n = copier->splice == EDO__SPLICE_NEVER
                     ? -EINVAL
                     : edo__io_splice_out(copier->to, copier->pipe[0], copier->piped, cx);
     if (n == -EAGAIN) {

@@ -5,6 +5,9 @@
 
 #include "stream/inner.h"
 
+/* edo_copier.splice: whether the two ends can be spliced is found out when there is much. */
+enum { EDO__SPLICE_UNKNOWN, EDO__SPLICE_NEVER, EDO__SPLICE_OFF, EDO__SPLICE_ON };
+
 /* Before the first poll of an operation: forgets how an earlier one ended. */
 void edo__copier_begin(edo_copier *copier);
 

@@ -57,8 +57,7 @@ static int64_t send_once(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *
     if (n > 0) return MOVED;
     if (n == -EAGAIN) range->inner = edo__io_writable(to);
     if (n == -EAGAIN) return MOVED;
-    bool reads = n == 0 && op->progress == 0; // or it is of a kind whose size is not known
-    return reads || edo__sys_is_unsupported(n) ? -ENOTSUP : n == 0 ? OVER : n;
+    return edo__sys_is_unsupported(n) ? -ENOTSUP : n == 0 ? OVER : n;
 }
 
 static int64_t begin_step(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx)

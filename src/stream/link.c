@@ -28,9 +28,8 @@ typedef struct packet {
 
 typedef struct direction {
     packet *first, *last;
-    size_t count;     // bytes on their way
-    int64_t free_at;  // when the link has sent all
-    int64_t last_due; // bytes keep their order
+    size_t count;    // bytes on their way
+    int64_t free_at; // when the link has sent all
     uint64_t sent;
     bool ended, gone; // its writer will write no more; its reader has closed
     edo__wait_list readers, writers;
@@ -69,7 +68,7 @@ static uint64_t random_below(edo__slow_link *link, uint64_t limit)
     return limit ? link->random % limit : 0;
 }
 
-/* When a packet that is sent now arrives. */
+/* When a packet that is sent now arrives; not before the one in front of it, which the queue sees to. */
 static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_t now)
 {
     const edo_test_link_config *config = &link->config;
@@ -79,8 +78,7 @@ static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_
     int64_t due = edo__later(out->free_at, config->delay);
     due = edo__later(due, (int64_t)random_below(link, (uint64_t)config->jitter + 1));
     if (random_below(link, MILLION) < config->loss) due = edo__later(due, config->again);
-    if (due < out->last_due) due = out->last_due;
-    return out->last_due = due;
+    return due;
 }
 
 static int send_packet(edo__slow_link *link, direction *out, const void *data, size_t size,

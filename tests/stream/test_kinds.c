@@ -298,6 +298,25 @@ test_each_stream(halves)
     }
 }
 
+/* A close of the writer is enough for the peer to read the end. */
+async_test(a_closed_half_shuts_down, edo_io *ends[2], *reader, *writer; char in[4];)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_duplex(4, &self->ends[0], &self->ends[1]), 0);
+        assert_int_equal(edo_io_split(self->ends[0], &self->reader, &self->writer), 0);
+        edo_close(self->writer);
+        edo_await_for(n, edo_s(1), edo_read(self->ends[1], self->in, 4));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_write_all(self->ends[1], "abc", 3));
+        edo_await(n, edo_read(self->reader, self->in, 4));
+        assert_int_equal(n, 3);
+        edo_close(self->reader);
+        edo_close(self->ends[1]);
+        edo_return(0);
+    }
+}
+
 /* A half is closed by one task while the operation of another is parked, or just ends. */
 struct close_half_under {
     edo_frame();

@@ -239,7 +239,7 @@ edo_async(order_of_bypass)
 
 test_each_stream(order_of_bypass)
 
-    /* ---- bounds ---- */
+    /* ---- other delimiters ---- */
 
     static void init_with(edo_reader *reader, edo_io *ends[2], void *memory, const char *text)
 {
@@ -250,6 +250,34 @@ test_each_stream(order_of_bypass)
     ends[1] = wrap(fds[1]);
     edo_reader_init(reader, ends[0], memory, EDO_BUFFERED_LEAST);
 }
+
+/* What a cancelled call has searched for one delimiter is searched again for another. */
+async_test(another_delimiter_is_searched_from_the_start,
+    edo_io *ends[2];
+    edo_reader reader;
+    edo_slice slice;
+    char memory[EDO_BUFFERED_LEAST];)
+{
+    edo_body {
+        int64_t n;
+        init_with(&self->reader, self->ends, self->memory, "ab;cd\r");
+        do
+            edo_await_for(n, edo_ms(1), edo_read_line(&self->reader, &self->slice));
+        while (edo_reader_ahead(&self->reader).size < 6);
+        assert_int_equal(n, -ETIMEDOUT);
+        edo_await(n, edo_read_part(&self->reader, ';', &self->slice));
+        assert_int_equal(n, 1);
+        assert_slice(&self->slice, "ab");
+        edo_close(self->ends[1]);
+        edo_await(n, edo_read_line(&self->reader, &self->slice)); // "\r" ends no line
+        assert_int_equal(n, 1);
+        assert_slice(&self->slice, "cd\r");
+        edo_close(self->ends[0]);
+        edo_return(0);
+    }
+}
+
+/* ---- bounds ---- */
 
 /* More than the limit is refused, and stays ahead. */
 async_test(buffers_are_bounded,
