@@ -27,6 +27,7 @@ bench_fn bench_mixed;
 bench_fn bench_saturate;
 bench_fn bench_echo;
 bench_fn bench_memserver;
+bench_fn bench_memserver_lent;
 bench_fn bench_proxy;
 bench_fn bench_lines;
 

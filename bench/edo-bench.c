@@ -30,6 +30,7 @@ static const struct workload {
     { "saturate", bench_saturate },
     { "echo", bench_echo },
     { "memserver", bench_memserver },
+    { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
     { "lines", bench_lines },
 };

@@ -124,6 +124,41 @@ int bench_memserver(edo_runtime *runtime, int argc, char **argv)
     return serve(runtime, argv[0], handle_small_echo);
 }
 
+/* ---- memserver_lent: no buffer while a connection waits ---- */
+
+struct lent_echo {
+    edo_frame();
+    edo_args(edo_io *conn;);
+    edo_lent lent;
+};
+
+edo_async(lent_echo)
+{
+    edo_body {
+        int64_t n;
+        for (;;) {
+            edo_await(n, edo_read_lent(self->conn, &self->lent));
+            if (n <= 0) break;
+            edo_await(n, edo_write_all(self->conn, self->lent.data, self->lent.size));
+            edo_lent_return(&self->lent);
+            if (n < 0) break;
+        }
+        edo_close(self->conn);
+        edo_return(n);
+    }
+}
+
+static int handle_lent_echo(edo_io *conn)
+{
+    return edo_go(lent_echo, .conn = conn);
+}
+
+int bench_memserver_lent(edo_runtime *runtime, int argc, char **argv)
+{
+    bench_require(argc == 1 ? 0 : -EINVAL, "usage: memserver_lent PORT");
+    return serve(runtime, argv[0], handle_lent_echo);
+}
+
 /* ---- proxy: copies both ways, through one buffer per direction, or as edo_copy_both() does ---- */
 
 /* One direction, to the end of its input, which is handed on. */

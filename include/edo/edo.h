@@ -23,6 +23,7 @@
 #include <edo/buffered.h>
 #include <edo/bytes.h>
 #include <edo/copy.h>
+#include <edo/lent.h>
 #include <edo/streams.h>
 #endif
 #if EDO_HAS_NET
