@@ -27,7 +27,7 @@ static edo_bytes map_file(void)
     int fd = open(lines_path, O_RDONLY | O_CLOEXEC);
     bench_require(fd < 0 || fstat(fd, &file) < 0 ? -errno : 0, lines_path);
     size_t size = (size_t)file.st_size;
-    void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *memory = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     bench_require(memory == MAP_FAILED ? -errno : 0, "map the file");
     close(fd);
     lines_size = (double)size;
@@ -60,6 +60,33 @@ edo_async(read_lines)
     }
 }
 
+/* The same, where an await is for what does not lie ahead. */
+struct try_lines {
+    edo_frame();
+    edo_args(edo_io *io;);
+    edo_reader reader;
+    edo_slice line;
+    int64_t count;
+    char memory[EDO_BUFFERED_SIZE];
+};
+
+edo_async(try_lines)
+{
+    edo_body {
+        int64_t n;
+        self->count = 0;
+        edo_reader_init(&self->reader, self->io, self->memory, sizeof self->memory);
+        for (;;) {
+            n = edo_try_read_line(&self->reader, &self->line);
+            if (n == -EAGAIN) edo_await(n, edo_read_line(&self->reader, &self->line));
+            if (n <= 0) break;
+            self->count++;
+        }
+        edo_close(self->io);
+        edo_return(n < 0 ? n : self->count);
+    }
+}
+
 static int64_t getline_count(void)
 {
     char *line = NULL;
@@ -74,23 +101,36 @@ static int64_t getline_count(void)
     return count;
 }
 
-static void once(edo_runtime *runtime, double *ret_values)
+static edo_io *open_file(void)
 {
     edo_io *io;
     edo_bytes bytes = map_file();
     bench_require(edo_io_from_bytes(&bytes, &io), "stream of the file");
-    int64_t began = bench_now();
-    int64_t count = bench_require(edo_block_on(runtime, read_lines, .io = io), "read lines");
-    int64_t between = bench_now();
-    bench_require(getline_count() == count ? 0 : -EIO, "both see the same lines");
-    ret_values[0] = lines_size / (double)(between - began);
-    ret_values[1] = lines_size / (double)(bench_now() - between);
-    ret_values[2] = ret_values[0] / ret_values[1];
+    return io;
+}
+
+static void once(edo_runtime *runtime, double *ret_values)
+{
+    int64_t counts[3], moments[4];
+    edo_io *first = open_file(), *second = open_file();
+    moments[0] = bench_now();
+    counts[0] = bench_require(edo_block_on(runtime, read_lines, .io = first), "read lines");
+    moments[1] = bench_now();
+    counts[1] = bench_require(edo_block_on(runtime, try_lines, .io = second), "try lines");
+    moments[2] = bench_now();
+    counts[2] = getline_count();
+    moments[3] = bench_now();
+    bool are_same = counts[0] == counts[1] && counts[1] == counts[2];
+    bench_require(are_same ? 0 : -EIO, "all see the same lines");
+    for (int i = 0; i < 3; i++)
+        ret_values[i] = lines_size / (double)(moments[i + 1] - moments[i]);
+    ret_values[3] = ret_values[0] / ret_values[2];
 }
 
 int bench_lines(edo_runtime *runtime, int argc, char **argv)
 {
     static const bench_line lines[] = { { "lines", "GB/s" },
+                                        { "lines_try", "GB/s" },
                                         { "lines_getline", "GB/s" },
                                         { "lines_ratio", "" } };
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: lines FILE");

@@ -109,6 +109,14 @@ EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_lin
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
+/* The same for what lies ahead: they do not wait, and cost less than an operation. The memory holds so
+ * many lines at most, so a loop around one comes to an await.
+ * Returns: 1; -EAGAIN when more is to be read; -EMSGSIZE, -EBUSY, -EINVAL as above. Thread: that of the
+ * task. */
+EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
+EDO_API EDO_MUST_USE int edo_try_read_part(edo_reader *reader, uint8_t delimiter,
+                                           edo_slice *ret_part);
+
 /* Whether the last line or part had its delimiter; if not, the input ended there. */
 EDO_API bool edo_reader_was_whole(const edo_reader *reader);
 

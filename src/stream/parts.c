@@ -34,24 +34,24 @@ static bool skip(edo_reader *reader, uint8_t delimiter)
     return !reader->skips;
 }
 
-static int64_t give_part(edo_reader *reader, const edo_op *op, size_t size, bool is_whole)
+static int give_part(edo_reader *reader, uint32_t detail, size_t size, bool is_whole,
+                     edo_slice *part)
 {
-    edo_slice *part = op->data;
     *part = (edo_slice){ reader->memory + reader->start, size };
     edo__reader_drop(reader, size + is_whole);
     reader->is_whole = is_whole;
     bool has_return = size && ((const char *)part->data)[size - 1] == '\r';
-    if ((op->detail & IS_LINE) && is_whole && has_return) part->size--;
+    if ((detail & IS_LINE) && is_whole && has_return) part->size--;
     return 1;
 }
 
 /* Returns: 1, with a part; -EMSGSIZE; -EAGAIN when more is to be read. */
-static int64_t take_part(edo_reader *reader, const edo_op *op)
+static int take_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
 {
-    uint8_t delimiter = op->detail & DELIMITER;
+    uint8_t delimiter = detail & DELIMITER;
     if (reader->skips && !skip(reader, delimiter)) return -EAGAIN;
     size_t count = edo__reader_count(reader), place = find(reader, delimiter);
-    if (place < count) return give_part(reader, op, place, true);
+    if (place < count) return give_part(reader, detail, place, true, ret_part);
     if (count < reader->capacity) return -EAGAIN;
     reader->skips = true;
     edo__reader_drop(reader, count);
@@ -59,10 +59,10 @@ static int64_t take_part(edo_reader *reader, const edo_op *op)
 }
 
 /* The input has ended. */
-static int64_t take_last(edo_reader *reader, const edo_op *op)
+static int take_last(edo_reader *reader, const edo_op *op)
 {
     size_t count = edo__reader_count(reader);
-    return count ? give_part(reader, op, count, false) : 0;
+    return count ? give_part(reader, op->detail, count, false, op->data) : 0;
 }
 
 static edo_poll part_poll(edo_future *future, edo_cx *cx)
@@ -72,7 +72,7 @@ static edo_poll part_poll(edo_future *future, edo_cx *cx)
     int64_t result, n;
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!edo__user_enters(&reader->user, op)) return edo__op_finish(op, cx, -EBUSY);
-    while ((result = take_part(reader, op)) == -EAGAIN) {
+    while ((result = take_part(reader, op->detail, op->data)) == -EAGAIN) {
         if (edo__reader_fill(reader, cx, &n) == EDO_PENDING) return EDO_PENDING;
         if (n <= 0) {
             result = n < 0 ? n : take_last(reader, op);
@@ -101,6 +101,22 @@ edo_op edo_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part)
 {
     static const edo_future_ops ops = { .name = "edo_read_part", .poll = part_poll };
     return part(&ops, reader, delimiter, ret_part);
+}
+
+static int try_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
+{
+    if (!reader || !ret_part) return -EINVAL;
+    return reader->user ? -EBUSY : take_part(reader, detail, ret_part);
+}
+
+int edo_try_read_line(edo_reader *reader, edo_slice *ret_line)
+{
+    return try_part(reader, '\n' | IS_LINE, ret_line);
+}
+
+int edo_try_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part)
+{
+    return try_part(reader, delimiter, ret_part);
 }
 
 /* ---- into a buffer of the user's ---- */

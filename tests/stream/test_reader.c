@@ -265,8 +265,8 @@ async_test(another_delimiter_is_searched_from_the_start,
             edo_await_for(n, edo_ms(1), edo_read_line(&self->reader, &self->slice));
         while (edo_reader_ahead(&self->reader).size < 6);
         assert_int_equal(n, -ETIMEDOUT);
-        edo_await(n, edo_read_part(&self->reader, ';', &self->slice));
-        assert_int_equal(n, 1);
+        assert_int_equal(edo_try_read_line(&self->reader, &self->slice), -EAGAIN);
+        assert_int_equal(edo_try_read_part(&self->reader, ';', &self->slice), 1);
         assert_slice(&self->slice, "ab");
         edo_close(self->ends[1]);
         edo_await(n, edo_read_line(&self->reader, &self->slice)); // "\r" ends no line
@@ -360,6 +360,7 @@ async_test(refusals,
         assert_int_equal(n, -EINVAL);
         edo_await(n, edo_read_line(&self->reader, NULL));
         assert_int_equal(n, -EINVAL);
+        assert_int_equal(edo_try_read_line(NULL, &self->slice), -EINVAL);
         edo_await(n, edo_reader_read(&self->reader, self->memory, 0));
         assert_int_equal(n, 0);
         self->ops[0] = edo_read_line(&self->reader, &self->slice);
