@@ -29,6 +29,8 @@ enum { EDO_COPY_SIZE = 16384 }; // bytes of memory that are enough for most; at 
 typedef struct edo_copier {
     uint64_t taken; // bytes that have left the source
     uint64_t given; // of them, those that have reached the target
+    bool watches; // set by the user: the copy ends with -EPIPE when the peer of the target has hung
+                  // up, also while the source is silent; of descriptors
 
     /* All below is private. */
     edo_io *from, *to;
@@ -38,7 +40,7 @@ typedef struct edo_copier {
     edo_fd pipe[2];              // -1: none
     int32_t failure;
     uint8_t splice;
-    bool ended, target_failed, stops;
+    bool ended, target_failed, stops, watching;
     const edo_op *user;
     edo_op reading, writing;
 } edo_copier;

@@ -62,7 +62,7 @@ static edo_poll end_wait(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-static edo_poll writable_poll(edo_future *future, edo_cx *cx)
+static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_io *io = op->object;
@@ -76,9 +76,21 @@ static edo_poll writable_poll(edo_future *future, edo_cx *cx)
     return end_wait(io, op, cx, op->base.result);
 }
 
+static edo_op wait_for(const edo_future_ops *ops, edo_io *io, uint64_t events)
+{
+    if (!edo__io_source(io)) return edo__op_refuse(-ENOTSUP);
+    return edo__op(ops, io, NULL, events, EDO__POLL | EDO__DETAIL_WRITE_SIDE);
+}
+
 edo_op edo__io_writable(edo_io *io)
 {
-    static const edo_future_ops ops = { .name = "waiting for room", .poll = writable_poll };
-    if (!edo__io_source(io)) return edo__op_refuse(-ENOTSUP);
-    return edo__op(&ops, io, NULL, EDO_WRITABLE, EDO__POLL | EDO__DETAIL_WRITE_SIDE);
+    static const edo_future_ops ops = { .name = "waiting for room", .poll = wait_poll };
+    return wait_for(&ops, io, EDO_WRITABLE);
+}
+
+/* Both are reported without being asked for. */
+edo_op edo__io_hung_up(edo_io *io)
+{
+    static const edo_future_ops ops = { .name = "waiting for a hang-up", .poll = wait_poll };
+    return wait_for(&ops, io, 0);
 }

@@ -7,6 +7,9 @@
  * result: > 0, or a negative errno; -ENOTSUP without a descriptor. Cancel: waits. */
 edo_op edo__io_writable(edo_io *io);
 
+/* The same until the peer of a descriptor has hung up, or there is an error of the connection. */
+edo_op edo__io_hung_up(edo_io *io);
+
 /* Moves bytes from the stream into a pipe, or from a pipe to the stream, once, without waiting. The
  * side of the stream is claimed meanwhile, so the descriptor stays open. Uses budget for the bytes.
  * Returns: bytes; 0 at the end; -EAGAIN; -EBUSY; -ECANCELED for a closed stream; as

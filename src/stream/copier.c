@@ -195,6 +195,25 @@ static void end_write(edo_copier *copier, int64_t n)
     copier->given += (uint64_t)n;
 }
 
+/* There is nothing to write, and the source is silent. */
+static int begin_watch(edo_copier *copier)
+{
+    bool waits = edo__inner_is_set(&copier->reading) && !copier->failure;
+    if (!copier->watches || !waits || !edo__io_source(copier->to)) return IDLE;
+    copier->writing = edo__io_hung_up(copier->to);
+    copier->watching = true;
+    return WAITS;
+}
+
+/* The watch ended by itself, or because there is something to write. */
+static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
+{
+    copier->watching = false;
+    if (n == -ECANCELED && cx->fate == EDO_LIVE) return;
+    fail(copier, n < 0 ? n : -EPIPE);
+    copier->target_failed = true;
+}
+
 /* Returns: IDLE when there is nothing to begin, or it is done at once. */
 static int begin_write(edo_copier *copier, edo_cx *cx)
 {
@@ -204,7 +223,7 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
         copier->writing = edo_write(copier->to, copier->memory + copier->start, count);
         return WAITS;
     }
-    if (!copier->piped) return IDLE;
+    if (!copier->piped) return begin_watch(copier);
     if (cx->fate == EDO_LIVE) return drain_pipe(copier, cx);
     copier->writing = edo__io_writable(copier->to); // which refuses
     return WAITS;
@@ -217,8 +236,13 @@ static int give_on(edo_copier *copier, edo_cx *cx)
         int begun = begin_write(copier, cx);
         if (begun != WAITS) return begun;
     }
+    bool is_needless = edo_copier_held(copier) || !edo__inner_is_set(&copier->reading);
+    if (copier->watching && is_needless) edo_cancel(&copier->writing.base);
     if (edo__inner_poll(&copier->writing, cx, &n) == EDO_PENDING) return WAITS;
-    end_write(copier, n);
+    if (copier->watching)
+        end_watch(copier, n, cx);
+    else
+        end_write(copier, n);
     return MOVED;
 }
 

@@ -91,6 +91,7 @@ edo_async(copy_kinds)
             open_streams(self->kind, &self->from, &self->source);
             open_streams((stream_kind)self->other, &self->target, &self->to);
             edo_copier_init(&self->copier, self->from, self->to, self->memory, sizeof self->memory);
+            self->copier.watches = self->other % 2;
             n = edo_spawn(&self->producer, produce, .io = self->source, .size = self->size,
                           .piece = SMALL - 1, .closes = true);
             assert_int_equal(n, 0);
@@ -216,6 +217,51 @@ test_each_stream(copy_cancelled)
         edo_return(0);
     }
 }
+
+/* The source is silent, and the peer of the target is gone. */
+struct target_hangs_up {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *source, *from, *to, *target;
+    edo_copier copier;
+    edo_task *task;
+    char memory[ROOM], data[8];
+};
+
+edo_async(target_hangs_up)
+{
+    edo_body {
+        int64_t n;
+        open_streams(UNIX_STREAM, &self->from, &self->source);
+        open_streams(self->kind, &self->target, &self->to);
+        edo_copier_init(&self->copier, self->from, self->to, self->memory, ROOM);
+        self->copier.watches = true;
+        n = edo_spawn(&self->task, run_op, .op = edo_copy(&self->copier));
+        assert_int_equal(n, 0);
+        settle();
+        edo_await(n, edo_write_all(self->source, "bytes", 5)); // ends the watch, which begins anew
+        edo_await(n, edo_read_exact(self->target, self->data, 5));
+        assert_int_equal(n, 5);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        if (self->kind == TCP_STREAM) {
+            struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+            assert_return_code(
+                setsockopt(edo_io_fd(self->target), SOL_SOCKET, SO_LINGER, &reset, sizeof reset),
+                errno);
+        }
+        edo_close(self->target);
+        edo_await_for(n, edo_s(5), edo_join(self->task));
+        assert_int_equal(n, -EPIPE);
+        assert_int_equal(self->copier.given, 5);
+        edo_close(self->source);
+        edo_close(self->from);
+        edo_close(self->to);
+        edo_return(0);
+    }
+}
+
+test_each_kind(target_hangs_up)
 
 /* What lies ahead in a reader comes first. */
 async_test(a_copy_goes_on_behind_a_reader,
