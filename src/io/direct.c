@@ -20,13 +20,12 @@ static int64_t try_move(const edo_io *io, uint32_t side, const request *move)
 
 static int64_t hold_and_move(edo_io *io, uint32_t side, request move, edo_cx *cx)
 {
-    edo_atomic(uint32_t) *claims = edo__io_claims(io);
     if (!edo__io_source(io)) return -ENOTSUP;
     if (move.size > EDO__MAX_TRANSFER) move.size = EDO__MAX_TRANSFER;
-    int rc = edo__claims_take(claims, side);
+    int rc = edo__io_claim(io, side, "a copy");
     if (rc < 0) return rc;
     int64_t n = try_move(io, side, &move);
-    if (edo__claims_leave(claims, side)) io->ops->release(io);
+    edo__io_leave(io, side);
     edo__use_work(cx, n);
     return n;
 }
@@ -56,9 +55,7 @@ bool edo__io_can_splice(const edo_io *io)
 
 static edo_poll end_wait(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
-    bool is_claimed = op->detail & EDO__DETAIL_CLAIMED;
-    if (is_claimed && edo__claims_leave(edo__io_claims(io), EDO__SOURCE_WRITING))
-        io->ops->release(io);
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__io_leave(io, EDO__SOURCE_WRITING);
     return edo__op_finish(op, cx, result);
 }
 
@@ -68,7 +65,7 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
     edo_io *io = op->object;
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = edo__claims_take(edo__io_claims(io), EDO__SOURCE_WRITING);
+        int rc = edo__io_claim(io, EDO__SOURCE_WRITING, op->base.ops->name);
         if (rc < 0) return end_wait(io, op, cx, rc);
         op->detail |= EDO__DETAIL_CLAIMED;
     }

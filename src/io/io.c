@@ -20,7 +20,7 @@ static uint32_t side_of(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-static int claim(edo_io *io, uint32_t sides, const char *call)
+int edo__io_claim(edo_io *io, uint32_t sides, const char *call)
 {
     edo_atomic(uint32_t) *claims = edo__io_claims(io);
     int rc = edo__claims_take(claims, sides);
@@ -28,7 +28,7 @@ static int claim(edo_io *io, uint32_t sides, const char *call)
     return rc;
 }
 
-static void leave(edo_io *io, uint32_t sides)
+void edo__io_leave(edo_io *io, uint32_t sides)
 {
     if (edo__claims_leave(edo__io_claims(io), sides)) io->ops->release(io);
 }
@@ -37,7 +37,7 @@ static void leave(edo_io *io, uint32_t sides)
 static int enter(edo_io *io, edo_op *op, const edo_cx *cx, uint32_t sides)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int rc = claim(io, sides, op->base.ops->name);
+    int rc = edo__io_claim(io, sides, op->base.ops->name);
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
     return rc;
 }
@@ -48,7 +48,7 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
     if (op->detail & EDO__DETAIL_CLAIMED) {
         op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
-        leave(io, side_of(op));
+        edo__io_leave(io, side_of(op));
     }
     return edo__op_finish(op, cx, result);
 }
@@ -187,10 +187,10 @@ edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count)
 int edo__io_shutdown_write(edo_io *io, const char *call)
 {
     if (!io->ops->shutdown_write) return -ENOTSUP;
-    int rc = claim(io, EDO__SOURCE_WRITING, call);
+    int rc = edo__io_claim(io, EDO__SOURCE_WRITING, call);
     if (rc < 0) return rc;
     rc = io->ops->shutdown_write(io);
-    leave(io, EDO__SOURCE_WRITING);
+    edo__io_leave(io, EDO__SOURCE_WRITING);
     return rc;
 }
 
@@ -216,7 +216,7 @@ static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__io_begin_close(io, op->base.ops->name);
     edo__io_end_close(io);
-    if (op->detail & EDO__DETAIL_CLAIMED) leave(io, EDO__BOTH_SIDES);
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__io_leave(io, EDO__BOTH_SIDES);
     return edo__op_finish(op, cx, result);
 }
 

@@ -95,10 +95,9 @@ static edo_poll lent_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_io *io = op->object;
-    edo_atomic(uint32_t) *claims = edo__io_claims(io);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = edo__claims_take(claims, EDO__SOURCE_READING);
+        int rc = edo__io_claim(io, EDO__SOURCE_READING, op->base.ops->name);
         if (rc < 0) return edo__op_finish(op, cx, rc);
         op->detail |= EDO__DETAIL_CLAIMED;
     }
@@ -106,7 +105,7 @@ static edo_poll lent_poll(edo_future *future, edo_cx *cx)
     edo_poll poll = source ? read_descriptor(source, op, cx) : read_other(io, op, cx);
     if (poll == EDO_PENDING) return EDO_PENDING;
     edo__use_work(cx, op->base.result);
-    if (edo__claims_leave(claims, EDO__SOURCE_READING)) io->ops->release(io);
+    edo__io_leave(io, EDO__SOURCE_READING);
     return edo__op_finish(op, cx, op->base.result);
 }
 
