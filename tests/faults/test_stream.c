@@ -8,7 +8,10 @@
 
 #include "support/streams.h"
 
-enum { BULK = 2000, ROOM = 128 }; // a read fills the memory: splicing begins
+enum {
+    BULK = 100,
+    ROOM = 24
+}; // a read fills the memory: splicing begins. Single bytes fit a socket
 
 struct relays {
     edo_frame();
