@@ -49,12 +49,14 @@ bench_fn bench_mixed;
 bench_fn bench_saturate;
 bench_fn bench_echo;
 bench_fn bench_memserver;
+bench_fn bench_memserver_lent;
 bench_fn bench_proxy;
 bench_fn bench_fiber_switch;
 bench_fn bench_fiber_spawn_join;
 bench_fn bench_fiber_yield_1000;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
+bench_fn bench_lines;
 
 /* ---- repeating ---- */
 

@@ -57,7 +57,9 @@ static const struct workload {
     { "echo", bench_echo },
     { "echo_fiber", bench_echo_fiber },
     { "memserver", bench_memserver },
+    { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
+    { "lines", bench_lines },
 };
 
 static const struct workload *find(const char *name)

@@ -151,7 +151,42 @@ int bench_memserver(edo_runtime *runtime, int argc, char **argv)
     return serve(runtime, argv[0], handle_small_echo);
 }
 
-/* ---- proxy: copies both ways, through one buffer per direction ---- */
+/* ---- memserver_lent: no buffer while a connection waits ---- */
+
+struct lent_echo {
+    edo_frame();
+    edo_args(edo_io *conn;);
+    edo_lent lent;
+};
+
+edo_async(lent_echo)
+{
+    edo_body {
+        int64_t n;
+        for (;;) {
+            edo_await(n, edo_read_lent(self->conn, &self->lent));
+            if (n <= 0) break;
+            edo_await(n, edo_write_all(self->conn, self->lent.data, self->lent.size));
+            edo_lent_return(&self->lent);
+            if (n < 0) break;
+        }
+        edo_close(self->conn);
+        edo_return(n);
+    }
+}
+
+static int handle_lent_echo(edo_io *conn)
+{
+    return edo_go(lent_echo, .conn = conn);
+}
+
+int bench_memserver_lent(edo_runtime *runtime, int argc, char **argv)
+{
+    bench_require(argc == 1 ? 0 : -EINVAL, "usage: memserver_lent PORT");
+    return serve(runtime, argv[0], handle_lent_echo);
+}
+
+/* ---- proxy: copies both ways, through one buffer per direction, or as edo_copy_both() does ---- */
 
 /* One direction, to the end of its input, which is handed on. */
 struct pump {
@@ -186,6 +221,31 @@ struct proxied {
     struct pump up, down;
 };
 
+/* The buffers are those of edo_copy_both() when no size was given. */
+struct relayed {
+    edo_frame();
+    edo_args(edo_io *client;);
+    edo_io *server;
+    edo_relay relay;
+    char memory[EDO_COPY_SIZE];
+};
+
+edo_async(relayed)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_tcp_connect(proxy_target, &self->server));
+        if (rc < 0) goto connect_failed;
+        edo_relay_init(&self->relay, self->client, self->server, self->memory, sizeof self->memory);
+        edo_await(rc, edo_copy_both(&self->relay));
+        edo_relay_deinit(&self->relay);
+        edo_close(self->server);
+connect_failed:
+        edo_close(self->client);
+        edo_return(rc);
+    }
+}
+
 static int begin_pumps(struct proxied *self)
 {
     self->buffers = malloc(2 * proxy_size);
@@ -216,7 +276,7 @@ connect_failed:
 
 static int handle_proxied(edo_io *conn)
 {
-    return edo_go(proxied, .client = conn);
+    return proxy_size ? edo_go(proxied, .client = conn) : edo_go(relayed, .client = conn);
 }
 
 int bench_proxy(edo_runtime *runtime, int argc, char **argv)
@@ -226,6 +286,5 @@ int bench_proxy(edo_runtime *runtime, int argc, char **argv)
     bench_require(argc == 2 || argc == 3 ? 0 : -EINVAL, "usage: proxy PORT DSTPORT [SIZE]");
     proxy_target = local_address(argv[1], target);
     proxy_size = argc == 3 ? (size_t)strtoul(argv[2], NULL, 10) : DEFAULT_SIZE;
-    bench_require(proxy_size ? 0 : -ENOTSUP, "proxy: a copy of edo's own choosing (SIZE 0)");
     return serve(runtime, argv[0], handle_proxied);
 }

@@ -8,29 +8,6 @@
 
 #define CONNECT_LIMIT edo_s(10) // the patience of clients
 
-/* ---- one direction ---- */
-
-struct copy {
-    edo_frame();
-    edo_args(edo_io *from, *to;); // borrowed: relay closes them
-    char buf[16384];
-};
-
-edo_async(copy)
-{
-    edo_body {
-        int64_t n;
-        for (;;) {
-            edo_await(n, edo_read(self->from, self->buf, sizeof self->buf));
-            if (n <= 0) break;
-            edo_await(n, edo_write_all(self->to, self->buf, (size_t)n));
-            if (n < 0) break;
-        }
-        if (n == 0) edo_await(n, edo_shutdown_write(self->to)); // the end goes on, too
-        edo_return(n);
-    }
-}
-
 /* ---- one client ---- */
 
 static const edo_keepalive patient = { .idle = 60, .interval = 10, .count = 6 }; // two minutes
@@ -39,7 +16,8 @@ struct relay {
     edo_frame();
     edo_args(edo_io *client; const char *server_address;);
     edo_io *server;
-    struct copy upstream, downstream;
+    edo_relay copy;
+    char memory[EDO_COPY_SIZE];
 };
 
 edo_async(relay)
@@ -49,9 +27,10 @@ edo_async(relay)
         (void)edo_tcp_set_keepalive(self->client, true, patient); // finds clients that are gone
         edo_await_for(rc, CONNECT_LIMIT, edo_tcp_connect(self->server_address, &self->server));
         if (rc == 0) {
-            edo_init(&self->upstream, copy, .from = self->client, .to = self->server);
-            edo_init(&self->downstream, copy, .from = self->server, .to = self->client);
-            edo_try_all(rc, &self->upstream.base, &self->downstream.base);
+            edo_relay_init(&self->copy, self->client, self->server, self->memory,
+                           sizeof self->memory);
+            edo_await(rc, edo_copy_both(&self->copy));
+            edo_relay_deinit(&self->copy);
             edo_close(self->server);
         }
         edo_close(self->client);

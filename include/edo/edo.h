@@ -26,6 +26,13 @@
 #if EDO_HAS_IO
 #include <edo/io.h>
 #endif
+#if EDO_HAS_STREAM
+#include <edo/buffered.h>
+#include <edo/bytes.h>
+#include <edo/copy.h>
+#include <edo/lent.h>
+#include <edo/streams.h>
+#endif
 #if EDO_HAS_NET
 #include <edo/net.h>
 #endif

@@ -55,6 +55,13 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
+/* Writes all from several buffers. The slices change: each becomes what is left of it, so that the
+ * same call goes on after a cancellation.
+ * count: as above.
+ * Result: bytes written; on failure edo_op_progress() has them.
+ * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
+EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
+
 /* Ends the write side: the peer then reads the end of its input. The read side stays open.
  * Result: 0; -ENOTSUP for a stream without such an end, as a pipe.
  * Cancel: prompt; the write side stays open. */

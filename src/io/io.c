@@ -20,7 +20,7 @@ static uint32_t side_of(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-static int claim(edo_io *io, uint32_t sides, const char *call)
+int edo__io_claim(edo_io *io, uint32_t sides, const char *call)
 {
     edo_atomic(uint32_t) *claims = edo__io_claims(io);
     int rc = edo__claims_take(claims, sides);
@@ -28,7 +28,7 @@ static int claim(edo_io *io, uint32_t sides, const char *call)
     return rc;
 }
 
-static void leave(edo_io *io, uint32_t sides)
+void edo__io_leave(edo_io *io, uint32_t sides)
 {
     if (edo__claims_leave(edo__io_claims(io), sides)) io->ops->release(io);
 }
@@ -38,7 +38,7 @@ static void leave(edo_io *io, uint32_t sides)
 static int enter(edo_io *io, edo_op *op, const edo_cx *cx, uint32_t sides)
 {
     if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int rc = claim(io, sides, op->base.ops->name);
+    int rc = edo__io_claim(io, sides, op->base.ops->name);
     if (rc == 0) op->detail |= EDO__DETAIL_CLAIMED;
     return rc;
 }
@@ -49,9 +49,30 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
     if (op->detail & EDO__DETAIL_CLAIMED) {
         op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
-        leave(io, side_of(op));
+        edo__io_leave(io, side_of(op));
     }
     return edo__op_finish(op, cx, result);
+}
+
+/* Takes bytes that were written out of a vector. Returns: whether none is left. */
+static bool shorten(edo__transfer_op *transfer, uint64_t n)
+{
+    edo_slice *slice = (edo_slice *)(uintptr_t)transfer->slices;
+    for (; transfer->length; slice++, transfer->length--) {
+        size_t written = n < slice->size ? (size_t)n : slice->size;
+        slice->data = (char *)slice->data + written;
+        slice->size -= written;
+        n -= written;
+        if (slice->size) break;
+    }
+    transfer->slices = slice;
+    return transfer->length == 0;
+}
+
+static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
+{
+    if (edo__request_of(op) == EDO__WRITEV) return shorten(transfer, (uint64_t)n);
+    return transfer->progress == transfer->length;
 }
 
 /* Adds a step's result. Returns: whether the operation is done, with *ret_result. */
@@ -63,8 +84,8 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     if (!(op->detail & EDO__DETAIL_WHOLE) || n < 0) return true;
     if (n == 0 && edo__side_of(op) == EDO__READ_SIDE)
         *ret_result = -EDO_EOF;
-    else if (transfer->progress == transfer->length)
-        *ret_result = (int64_t)transfer->length;
+    else if (is_whole(transfer, op, n))
+        *ret_result = (int64_t)transfer->progress;
     else
         return false;
     return true;
@@ -75,7 +96,7 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
  * timers and sockets would otherwise wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
-static void use_work(edo_cx *cx, int64_t n)
+void edo__use_work(edo_cx *cx, int64_t n)
 {
     if (n < BYTES_PER_UNIT) return;
     for (; n >= BYTES_PER_UNIT && cx->budget > 0; n -= BYTES_PER_UNIT)
@@ -94,7 +115,7 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
         if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
     }
     while (io->ops->step(io, op, cx) == EDO_READY) {
-        use_work(cx, op->base.result);
+        edo__use_work(cx, op->base.result);
         if (advance(op, op->base.result, &result)) return end_transfer(io, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
@@ -107,6 +128,7 @@ static const edo_future_ops read_exact_ops = { .name = "edo_read_exact", .poll =
 static const edo_future_ops write_ops = { .name = "edo_write", .poll = transfer_poll };
 static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = transfer_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
+static const edo_future_ops writev_all_ops = { .name = "edo_writev_all", .poll = transfer_poll };
 
 /* object, data and length of an edo_op are io, data and length of an edo__transfer_op. */
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
@@ -141,13 +163,24 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
                     EDO__WRITE | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
-edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
+static edo_op writev_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
+                        uint32_t detail)
 {
-    edo__check_memory("edo_writev", slices, "vector");
+    edo__check_memory(ops->name, slices, "vector");
     if (!slices || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
     for (int i = 0; i < count; i++)
-        edo__check_memory("edo_writev", slices[i].data, "buffer");
-    return transfer(&writev_ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
+        edo__check_memory(ops->name, slices[i].data, "buffer");
+    return transfer(ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE | detail);
+}
+
+edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
+{
+    return writev_by(&writev_ops, io, slices, count, 0);
+}
+
+edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count)
+{
+    return writev_by(&writev_all_ops, io, slices, count, EDO__DETAIL_WHOLE);
 }
 
 /* ---- the end of writing ---- */
@@ -155,10 +188,10 @@ edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
 int edo__io_shutdown_write(edo_io *io, const char *call)
 {
     if (!io->ops->shutdown_write) return -ENOTSUP;
-    int rc = claim(io, EDO__SOURCE_WRITING, call);
+    int rc = edo__io_claim(io, EDO__SOURCE_WRITING, call);
     if (rc < 0) return rc;
     rc = io->ops->shutdown_write(io);
-    leave(io, EDO__SOURCE_WRITING);
+    edo__io_leave(io, EDO__SOURCE_WRITING);
     return rc;
 }
 
@@ -184,7 +217,7 @@ static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__io_begin_close(io, op->base.ops->name);
     edo__io_end_close(io);
-    if (op->detail & EDO__DETAIL_CLAIMED) leave(io, EDO__BOTH_SIDES);
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__io_leave(io, EDO__BOTH_SIDES);
     return edo__op_finish(op, cx, result);
 }
 

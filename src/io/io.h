@@ -57,6 +57,15 @@ static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
     return cx->fate != EDO_LIVE || (edo_load_acquire(edo__io_claims(io)) & EDO__SOURCE_CLOSED);
 }
 
+/* Claims sides of a stream, and releases them; the last one to leave a closed stream frees it. call: for
+ * a use after the end, which ends the process, as the user knows it.
+ * Returns: 0; -EBUSY; -ECANCELED when it was closed. */
+int edo__io_claim(edo_io *io, uint32_t sides, const char *call);
+void edo__io_leave(edo_io *io, uint32_t sides);
+
+/* Uses budget for bytes that were moved; n: a result. */
+void edo__use_work(edo_cx *cx, int64_t n);
+
 /* As edo_shutdown_write(), at once. call: name of the user's call, for misuse. */
 int edo__io_shutdown_write(edo_io *io, const char *call);
 

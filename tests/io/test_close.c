@@ -298,7 +298,11 @@ async_test(finish_both_ways,
         assert_int_equal(rc, 0);
         edo_call(rc, finish, .kind = LIMITED_STREAM);
         assert_int_equal(rc, 0);
+        edo_call(rc, finish, .kind = WRAPPED_STREAM);
+        assert_int_equal(rc, 0);
         edo_call(rc, finish_cancelled, .kind = LIMITED_STREAM);
+        assert_int_equal(rc, 0);
+        edo_call(rc, finish_cancelled, .kind = WRAPPED_STREAM);
         assert_int_equal(rc, 0);
         edo_call(rc, finish, .kind = TCP_STREAM);
         assert_int_equal(rc, 0);

@@ -366,6 +366,13 @@ static edo_op shut_it_down(void)
     return edo_shutdown_write(a_stream);
 }
 
+static edo_lent a_lent;
+
+static edo_op lend_it(void)
+{
+    return edo_read_lent(a_stream, &a_lent);
+}
+
 static void run_after_close(void *arg)
 {
     edo_runtime *runtime;
@@ -382,6 +389,7 @@ test(used_after_close)
         { "edo_read: the stream was closed before.*task 'after_close'", read_a_byte },
         { "edo_accept: the listener was closed before", accept_one },
         { "edo_finish: the stream was closed before", finish_it },
+        { "edo_read_lent: the stream was closed before", lend_it },
         { "edo_shutdown_write: the stream was closed before", shut_it_down },
         { "edo_io_fd: the stream was closed before", ask_for_fd },
         { "edo_tcp_\\*: the stream was closed before", set_an_option },

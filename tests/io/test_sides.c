@@ -198,6 +198,8 @@ async_test(duplex_both_ways, edo_callees(struct duplex callee;))
         assert_int_equal(rc, 0);
         edo_call(rc, duplex, .kind = LIMITED_STREAM);
         assert_int_equal(rc, 0);
+        edo_call(rc, duplex, .kind = WRAPPED_STREAM);
+        assert_int_equal(rc, 0);
         edo_call(rc, duplex, .kind = TCP_STREAM);
         edo_return(rc);
     }
@@ -245,6 +247,8 @@ async_test(half_close_both_ways, edo_callees(struct half_close callee;) edo_io *
         edo_call(rc, half_close, .kind = MEMORY_STREAM);
         assert_int_equal(rc, 0);
         edo_call(rc, half_close, .kind = LIMITED_STREAM);
+        assert_int_equal(rc, 0);
+        edo_call(rc, half_close, .kind = WRAPPED_STREAM);
         assert_int_equal(rc, 0);
         edo_call(rc, half_close, .kind = TCP_STREAM);
         assert_int_equal(rc, 0);

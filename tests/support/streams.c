@@ -73,6 +73,12 @@ static void open_descriptors_as(stream_kind kind, edo_io **ret_reader, edo_io **
 
 enum { MEMORY_SIZE = 4096 }; // bytes; of a pipe's direction
 
+static edo_io *surround(stream_kind kind, edo_io *io)
+{
+    if (kind == WRAPPED_STREAM) return wrapped_open(io);
+    return kind == LIMITED_STREAM ? limited_open(io, UINT64_MAX) : io;
+}
+
 void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
 {
     edo_io *ends[2];
@@ -80,12 +86,12 @@ void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
         open_descriptors_as(kind, ret_reader, ret_writer);
         return;
     }
-    if (kind == LIMITED_STREAM && !driver_is("chaos")) // chaos takes long to move many bytes
+    if (kind != MEMORY_STREAM && !driver_is("chaos")) // chaos takes long to move many bytes
         open_descriptors_as(UNIX_STREAM, &ends[0], &ends[1]);
     else
         assert_int_equal(memory_pipe_open(MEMORY_SIZE, ends), 0);
-    *ret_reader = kind == LIMITED_STREAM ? limited_open(ends[0], UINT64_MAX) : ends[0];
-    *ret_writer = kind == LIMITED_STREAM ? limited_open(ends[1], UINT64_MAX) : ends[1];
+    *ret_reader = surround(kind, ends[0]);
+    *ret_writer = surround(kind, ends[1]);
 }
 
 /* ---- peers ---- */
@@ -113,9 +119,9 @@ edo_io *open_stream(stream_kind kind, int *ret_peer)
         *ret_peer = add_peer(ends[1]);
         return ends[0];
     }
-    open_pair(kind == LIMITED_STREAM ? UNIX_STREAM : kind, fds);
+    open_pair(kind < STREAM_KINDS ? kind : UNIX_STREAM, fds);
     *ret_peer = fds[1];
-    return kind == LIMITED_STREAM ? limited_open(wrap(fds[0]), UINT64_MAX) : wrap(fds[0]);
+    return surround(kind, wrap(fds[0]));
 }
 
 void peer_write_all(int peer, const void *data, size_t size)

@@ -6,8 +6,8 @@
 #include <edo/edo.h>
 #include <edo/test.h>
 
-/* The first kinds are descriptors. The last two are not: a pipe in memory, and a socket with a
- * limit that is never reached. */
+/* The first kinds are descriptors. The last three are not: a pipe in memory, a limit around a socket
+ * that is never reached, and a socket that is split, joined, inspected and copied. */
 typedef enum stream_kind {
     UNIX_STREAM,
     TCP_STREAM,
@@ -15,6 +15,7 @@ typedef enum stream_kind {
     STREAM_KINDS, // number of kinds that are descriptors
     MEMORY_STREAM = STREAM_KINDS,
     LIMITED_STREAM,
+    WRAPPED_STREAM,
     ALL_STREAM_KINDS
 } stream_kind;
 

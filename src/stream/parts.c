@@ -1,0 +1,226 @@
+/* Buffered readers: lines, parts, and what fills a buffer of the user's. */
+#include "stream/reader.h"
+
+#include <string.h>
+
+/* Parts of the detail of an operation: its delimiter, and how it ends. */
+enum {
+    DELIMITER = 0xff,
+    IS_LINE = 1 << 8, // "\r" before the delimiter is left out
+    TO_END = 1 << 9,  // there is no delimiter
+    IS_TEXT = 1 << 10,
+};
+
+/* Place of the delimiter, from the first byte ahead on; or how many lie ahead. */
+static size_t find(edo_reader *reader, uint8_t delimiter)
+{
+    size_t count = edo__reader_count(reader);
+    if (reader->delimiter != delimiter) reader->scanned = 0;
+    reader->delimiter = delimiter;
+    const uint8_t *first = edo__reader_first(reader);
+    const uint8_t *found = memchr(first + reader->scanned, delimiter, count - reader->scanned);
+    if (!found) reader->scanned = count;
+    return found ? (size_t)(found - first) : count;
+}
+
+/* ---- parts of the memory ---- */
+
+/* Skips the rest of a part that was too large. Returns: whether all of it was skipped. */
+static bool skip(edo_reader *reader, uint8_t delimiter)
+{
+    size_t count = edo__reader_count(reader), place = find(reader, delimiter);
+    reader->skips = place == count;
+    edo__reader_drop(reader, place < count ? place + 1 : count);
+    return !reader->skips;
+}
+
+static int give_part(edo_reader *reader, uint32_t detail, size_t size, bool is_whole,
+                     edo_slice *part)
+{
+    *part = (edo_slice){ reader->memory + reader->start, size };
+    edo__reader_drop(reader, size + is_whole);
+    reader->is_whole = is_whole;
+    bool has_return = size && ((const char *)part->data)[size - 1] == '\r';
+    if ((detail & IS_LINE) && is_whole && has_return) part->size--;
+    return 1;
+}
+
+/* Returns: 1, with a part; -EMSGSIZE; -EAGAIN when more is to be read. */
+static int take_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
+{
+    uint8_t delimiter = detail & DELIMITER;
+    if (reader->skips && !skip(reader, delimiter)) return -EAGAIN;
+    size_t count = edo__reader_count(reader), place = find(reader, delimiter);
+    if (place < count) return give_part(reader, detail, place, true, ret_part);
+    if (count < reader->capacity) return -EAGAIN;
+    reader->skips = true;
+    edo__reader_drop(reader, count);
+    return -EMSGSIZE;
+}
+
+/* The input has ended. */
+static int take_last(edo_reader *reader, const edo_op *op)
+{
+    size_t count = edo__reader_count(reader);
+    return count ? give_part(reader, op->detail, count, false, op->data) : 0;
+}
+
+static edo_poll part_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_reader *reader = op->object;
+    int64_t result, n;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__user_enters(&reader->user, op)) return edo__op_finish(op, cx, -EBUSY);
+    while ((result = take_part(reader, op->detail, op->data)) == -EAGAIN) {
+        if (edo__reader_fill(reader, cx, &n) == EDO_PENDING) return EDO_PENDING;
+        if (n <= 0) {
+            result = n < 0 ? n : take_last(reader, op);
+            break;
+        }
+        if (!edo__has_budget(cx)) return EDO_PENDING;
+    }
+    return edo__user_ends(&reader->user, op, cx, result);
+}
+
+static edo_op part(const edo_future_ops *ops, edo_reader *reader, uint32_t detail,
+                   edo_slice *ret_part)
+{
+    edo__check_memory(ops->name, ret_part, "slice");
+    if (!reader || !ret_part) return edo__op_refuse(-EINVAL);
+    return edo__op(ops, reader, ret_part, 0, detail);
+}
+
+edo_op edo_read_line(edo_reader *reader, edo_slice *ret_line)
+{
+    static const edo_future_ops ops = { .name = "edo_read_line", .poll = part_poll };
+    return part(&ops, reader, '\n' | IS_LINE, ret_line);
+}
+
+edo_op edo_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part)
+{
+    static const edo_future_ops ops = { .name = "edo_read_part", .poll = part_poll };
+    return part(&ops, reader, delimiter, ret_part);
+}
+
+static int try_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
+{
+    if (!reader || !ret_part) return -EINVAL;
+    return reader->user ? -EBUSY : take_part(reader, detail, ret_part);
+}
+
+int edo_try_read_line(edo_reader *reader, edo_slice *ret_line)
+{
+    return try_part(reader, '\n' | IS_LINE, ret_line);
+}
+
+int edo_try_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part)
+{
+    return try_part(reader, delimiter, ret_part);
+}
+
+/* ---- into a buffer of the user's ---- */
+
+/* Moves what lies ahead, up to the delimiter if there is one.
+ * Returns: 1 with the delimiter; 0 without; a negative errno. */
+static int move_ahead(edo_reader *reader, edo_op *op)
+{
+    edo_buffer *buffer = op->data;
+    size_t count = edo__reader_count(reader), size = count;
+    if (!(op->detail & TO_END)) size = find(reader, op->detail & DELIMITER);
+    bool is_last = size < count;
+    size += is_last;
+    size_t room = buffer->size < op->length ? op->length - buffer->size : 0;
+    if (size > room) return -EMSGSIZE;
+    int rc = edo_buffer_append(buffer, edo__reader_first(reader), size);
+    if (rc < 0) return rc;
+    edo__reader_drop(reader, size);
+    op->progress += size;
+    return is_last;
+}
+
+/* Reads to the end go past the memory, as long as the buffer may grow. */
+static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
+{
+    edo_buffer *buffer = op->data;
+    if (!edo__inner_is_set(&reader->inner)) {
+        int rc = edo_buffer_reserve(buffer, 1);
+        *ret_n = rc;
+        if (rc < 0) return EDO_READY;
+    }
+    size_t room = edo_buffer_room(buffer), most = op->length - buffer->size;
+    if (room > most) room = most;
+    edo_poll poll = edo__reader_bypass(reader, edo_buffer_tail(buffer), room, cx, ret_n);
+    if (poll == EDO_READY && *ret_n > 0) {
+        buffer->size += (size_t)*ret_n;
+        op->progress += (uint64_t)*ret_n;
+    }
+    return poll;
+}
+
+/* Large enough that the buffer, which grows to twice its size each time, is worth a call. */
+static bool goes_past(const edo_reader *reader, const edo_op *op)
+{
+    const edo_buffer *buffer = op->data;
+    return (op->detail & TO_END) && buffer->size >= reader->capacity && buffer->size < op->length;
+}
+
+static edo_poll read_more(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
+{
+    return goes_past(reader, op) ? read_past(reader, op, cx, ret_n)
+                                 : edo__reader_fill(reader, cx, ret_n);
+}
+
+/* What is ahead is moved first, also when the operation was cancelled meanwhile. */
+static edo_poll until_step(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_result)
+{
+    for (;;) {
+        int64_t n = edo__inner_is_set(&reader->inner) ? 0 : move_ahead(reader, op);
+        *ret_result = n < 0 ? n : (int64_t)op->progress;
+        if (n != 0) return EDO_READY;
+        if (read_more(reader, op, cx, &n) == EDO_PENDING) return EDO_PENDING;
+        *ret_result = n < 0 ? n : (int64_t)op->progress;
+        if (n <= 0) return EDO_READY;
+        if (!edo__has_budget(cx)) return EDO_PENDING;
+    }
+}
+
+static edo_poll until_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_reader *reader = op->object;
+    const edo_buffer *buffer = op->data;
+    int64_t result;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__user_enters(&reader->user, op)) return edo__op_finish(op, cx, -EBUSY);
+    if (until_step(reader, op, cx, &result) == EDO_PENDING) return EDO_PENDING;
+    bool is_text = op->detail & IS_TEXT;
+    if (result >= 0 && is_text && !edo_is_utf8(buffer->data, buffer->size)) result = -EILSEQ;
+    return edo__user_ends(&reader->user, op, cx, result);
+}
+
+static edo_op until(const edo_future_ops *ops, edo_reader *reader, uint32_t detail,
+                    edo_buffer *buffer, size_t limit)
+{
+    edo__check_memory(ops->name, buffer, "buffer");
+    if (!reader || !buffer) return edo__op_refuse(-EINVAL);
+    return edo__op(ops, reader, buffer, limit, detail);
+}
+
+edo_op edo_read_until(edo_reader *reader, uint8_t delimiter, edo_buffer *buffer, size_t limit)
+{
+    static const edo_future_ops ops = { .name = "edo_read_until", .poll = until_poll };
+    return until(&ops, reader, delimiter, buffer, limit);
+}
+
+edo_op edo_read_to_end(edo_reader *reader, edo_buffer *buffer, size_t limit)
+{
+    static const edo_future_ops ops = { .name = "edo_read_to_end", .poll = until_poll };
+    return until(&ops, reader, TO_END, buffer, limit);
+}
+
+edo_op edo_read_text(edo_reader *reader, edo_buffer *buffer, size_t limit)
+{
+    static const edo_future_ops ops = { .name = "edo_read_text", .poll = until_poll };
+    return until(&ops, reader, TO_END | IS_TEXT, buffer, limit);
+}

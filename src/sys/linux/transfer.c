@@ -1,0 +1,118 @@
+/* Moves between descriptors (sys/transfer.h) on Linux. */
+#include "sys/transfer.h"
+
+#include <fcntl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/linux/status.h"
+
+/* ---- pipes ---- */
+
+int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2])
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
+    fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // beyond the user's share it stays as it is
+    ret_fds[0] = fds[0];
+    ret_fds[1] = fds[1];
+    return 0;
+}
+
+bool edo__sys_can_splice(edo_fd fd)
+{
+    struct stat file;
+    int status = fcntl(fd, F_GETFL);
+    if (status < 0 || !(status & O_NONBLOCK) || fstat(fd, &file) < 0) return false;
+    return S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode);
+}
+
+/* Neither call has a flag against SIGPIPE. */
+int64_t edo__sys_splice(edo_fd from, edo_fd to, size_t size)
+{
+    edo__masked_sigpipe masked;
+    ssize_t n;
+    edo__sigpipe_mask(&masked);
+    do {
+        n = splice(from, NULL, to, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    int64_t result = n < 0 ? -errno : n;
+    edo__sigpipe_unmask(&masked, result == -EPIPE);
+    return result;
+}
+
+int64_t edo__sys_read_pipe(edo_fd pipe, void *buffer, size_t size)
+{
+    ssize_t n;
+    do {
+        n = read(pipe, buffer, size);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* ---- files ---- */
+
+int64_t edo__sys_send_file(edo_fd to, edo_fd file, uint64_t *offset, size_t size)
+{
+    edo__masked_sigpipe masked;
+    off_t at = (off_t)*offset;
+    ssize_t n;
+    if (*offset > INT64_MAX) return 0;
+    edo__sigpipe_mask(&masked);
+    do {
+        n = sendfile(to, file, &at, size);
+    } while (n < 0 && errno == EINTR);
+    int64_t result = n < 0 ? -errno : n;
+    edo__sigpipe_unmask(&masked, result == -EPIPE);
+    if (n > 0) *offset = (uint64_t)at;
+    return result;
+}
+
+int64_t edo__sys_read_at(edo_fd file, void *buffer, size_t size, uint64_t offset)
+{
+    ssize_t n;
+    if (offset > INT64_MAX) return 0;
+    do {
+        n = pread(file, buffer, size, (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+int64_t edo__sys_write_at(edo_fd file, const void *data, size_t size, uint64_t offset)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = pwrite(file, (const char *)data + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        done += (size_t)n;
+    }
+    return (int64_t)size;
+}
+
+int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t to_at, size_t size)
+{
+    off_t in = (off_t)from_at, out = (off_t)to_at;
+    ssize_t n;
+    if (from_at > INT64_MAX || to_at > INT64_MAX) return -EINVAL;
+    do {
+        n = copy_file_range(from, &in, to, &out, size, 0);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+/* EBADF: the target appends. EIO: some network file systems say so. EPERM: a filter of system calls.
+ * The calls that follow meet an error of the files themselves again. */
+bool edo__sys_is_unsupported(int64_t error)
+{
+    switch (error) {
+    case -EINVAL:
+    case -ENOSYS:
+    case -EOPNOTSUPP:
+    case -EXDEV:
+    case -EPERM:
+    case -EBADF:
+    case -EIO: return true;
+    default: return false;
+    }
+}

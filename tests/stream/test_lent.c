@@ -1,0 +1,156 @@
+/* Reads with lent memory. */
+#include "support/streams.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <edo/lent.h>
+#include <edo/streams.h>
+
+/* ---- what it reads ---- */
+
+/* Cancelled between any two pieces: no byte is lost, and no memory is held. */
+struct read_lent {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *in, *out;
+    edo_lent lent;
+    size_t put, got, before;
+    char data[100];
+};
+
+edo_async(read_lent)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->in, &self->out);
+        self->lent = (edo_lent){ NULL, 0 };
+        for (self->put = self->got = 0; self->put < 3000; self->put += sizeof self->data) {
+            settle(); // streams of the kind before are freed
+            self->before = edo_memory_in_use();
+            edo_await_for(n, edo_us(100), edo_read_lent(self->in, &self->lent));
+            assert_int_equal(n, -ETIMEDOUT);
+            assert_null(self->lent.data);
+            assert_int_equal(edo_memory_in_use(), self->before);
+            fill_pattern(self->data, sizeof self->data, 1, self->put);
+            edo_await(n, edo_write_all(self->out, self->data, sizeof self->data));
+            assert_int_equal(n, sizeof self->data);
+            for (; self->got < self->put + sizeof self->data; self->got += (size_t)n) {
+                edo_await(n, edo_read_lent(self->in, &self->lent));
+                assert_true(n > 0 && (size_t)n == self->lent.size);
+                assert_true(is_pattern(self->lent.data, self->lent.size, 1, self->got));
+                edo_lent_return(&self->lent);
+                edo_lent_return(&self->lent);
+            }
+        }
+        edo_close(self->out);
+        edo_await(n, edo_read_lent(self->in, &self->lent));
+        assert_int_equal(n, 0);
+        assert_null(self->lent.data);
+        edo_close(self->in);
+        edo_return(0);
+    }
+}
+
+test_each_stream(read_lent)
+
+    /* ---- while it waits ---- */
+
+    struct wait_lent {
+    edo_frame();
+    edo_args(stream_kind kind;);
+    edo_io *in, *out;
+    edo_lent lent;
+    edo_task *task;
+    char byte;
+};
+
+/* A second reader is refused; a close ends the wait. */
+edo_async(wait_lent)
+{
+    edo_body {
+        int64_t n;
+        open_streams(self->kind, &self->in, &self->out);
+        n = edo_spawn(&self->task, run_op, .op = edo_read_lent(self->in, &self->lent));
+        assert_int_equal(n, 0);
+        settle();
+        assert_false(edo_task_is_done(self->task));
+        edo_await(n, edo_read(self->in, &self->byte, 1));
+        assert_int_equal(n, -EBUSY);
+        edo_close(self->in);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, -ECANCELED);
+        edo_close(self->out);
+        edo_return(0);
+    }
+}
+
+test_each_stream(wait_lent)
+
+    /* ---- refusals ---- */
+
+    async_test(refusals, edo_io *io; edo_lent lent;)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_read_lent(NULL, &self->lent));
+        assert_int_equal(n, -EINVAL);
+        assert_int_equal(edo_io_null(&self->io), 0);
+        edo_await(n, edo_read_lent(self->io, NULL));
+        assert_int_equal(n, -EINVAL);
+        edo_await(n, edo_read_lent(self->io, &self->lent));
+        assert_int_equal(n, 0);
+        edo_close(self->io);
+        edo_lent_return(NULL);
+        edo_return(0);
+    }
+}
+
+/* ---- no memory ---- */
+
+struct read_scarce {
+    edo_frame();
+    edo_args(edo_io *io;);
+    edo_lent lent;
+};
+
+edo_async(read_scarce)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_read_lent(self->io, &self->lent));
+        if (n > 0) edo_lent_return(&self->lent);
+        edo_return(n);
+    }
+}
+
+static void read_once(void *arg)
+{
+    int fds[2];
+    edo_io *io = NULL;
+    edo_runtime *runtime;
+    (void)arg;
+    if (create_runtime(NULL, &runtime) < 0) return;
+    open_pair(UNIX_STREAM, fds);
+    fd_write_all(fds[1], "bytes", 5);
+    int64_t n = edo_io_from_fd(fds[0], &io);
+    if (n == 0) {
+        n = edo_block_on(runtime, read_scarce, .io = io);
+        assert_true(n == 5 || n == -ENOMEM);
+        if (n == -ENOMEM) n = edo_block_on(runtime, read_scarce, .io = io);
+        assert_int_equal(n, 5); // it was not taken
+        edo_close(io);
+    } else {
+        close(fds[0]);
+    }
+    close(fds[1]);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+}
+
+test(no_memory)
+{
+    log_capture();
+    assert_true(with_each_allocation_failing(read_once, NULL) >= 4);
+    log_release();
+}
