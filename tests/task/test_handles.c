@@ -13,8 +13,8 @@
 #include "base/base.h"
 
 #define GIVEN_BACK(call)                                                                           \
-    call ": the handle of task 'answer' #[0-9]+, spawned at .*test_handles\\.c:[0-9]+, was given " \
-         "back before"
+    call ": the handle of task 'answer' #[0-9]+, spawned at .*test_handles\\.c:[0-9]+, was "       \
+         "already given back"
 
 struct answer {
     edo_frame();
