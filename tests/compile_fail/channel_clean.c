@@ -1,6 +1,7 @@
 // expect: ok
 /* Constant values, arrays, pointers; all macros. */
 #include <edo/channels.h>
+#include <edo/wait.h>
 
 struct job {
     int id;

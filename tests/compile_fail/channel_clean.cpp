@@ -3,6 +3,7 @@
 // flags-clang: -Wpedantic
 /* The same macros in C++. */
 #include <edo/channels.h>
+#include <edo/wait.h>
 
 struct job {
     int id;

@@ -141,7 +141,7 @@ aborts(leaves_scope)
 {
     expect_fiber_abort(
         leaves_scope,
-        "^edo: leaves_scope: it returned while its scope had 1 live members: 'sleeps'");
+        "^edo: leaves_scope: returned while its scope had 1 live members: 'sleeps'");
 }
 
 /* ---- other stacks ---- */
