@@ -49,7 +49,7 @@ aborts(calls_one_that_waits)
     test(a_wait_in_an_async_function_aborts_also_when_a_fiber_calls_it)
 {
     expect_fiber_abort(calls_one_that_waits,
-                       "^edo: edo_wait: .*await \\[task 'calls_one_that_waits'");
+                       "^edo: edo_wait: .*instead \\[task 'calls_one_that_waits'");
 }
 
 /* ---- an async function may not hand out its stack, in a fiber either ---- */
