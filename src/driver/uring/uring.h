@@ -53,8 +53,9 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* Tag of a completion. The lowest bit is its kind, the rest the operation; with TAG_OWN the number
- * of the watch, from 1, or 0 for completions of cancels, which nothing waits for. */
+/* Tag of a completion. The lowest bit is the kind. With TAG_OP the rest is the operation. With
+ * TAG_OWN the rest is the number of a watch, from 1, or 0 for the completion of a cancel, which
+ * nothing waits for. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
