@@ -264,7 +264,8 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether the last reader that leaves has others to serve; also when nobody reads. */
+/* Whether an unlock takes the slow path: the last reader leaves and there are waiters, or there is
+ * no reader at all. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
