@@ -10,11 +10,11 @@
  *
  * A receiver gets all values that are sent after its subscription, in one order, the same for all.
  * The last `capacity` values are kept. A receiver that has not received one when it is overwritten
- * has lagged: its next receive answers EDO_LAGGED, edo_broadcast_missed() being the number of values
- * that it has missed, and the one after that is the oldest value that is kept. It is no end: that is
- * answered as 0.
+ * has lagged: its next receive answers EDO_LAGGED. edo_broadcast_missed() is the number of values
+ * missed, and the receive after that gets the oldest value that is kept. EDO_LAGGED is not the end
+ * of the broadcast; at the end a receive answers 0.
  *
- * Values are copied to each receiver, so what a pointer in them points to is nobody's in particular.
+ * Values are copied to each receiver, so no single receiver owns the target of a pointer in them.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *
@@ -105,11 +105,11 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Sends a value to all receivers.
- * Returns: their number; 0: nobody listens, and nobody ever receives it. Thread: any. */
+ * Returns: the number of receivers; 0: there is none, and the value is lost. Thread: any. */
 #define edo_broadcast_send(tx, value)                                                              \
     (edo__check_type(tx, value), edo__broadcast_send((tx)->edo_broadcast_tx, (value)))
 
-/* One more end, to be closed. Thread: any. */
+/* Makes one more sender, to be closed as well. Thread: any. */
 #define edo_broadcast_sender_clone(tx)                                                             \
     (__extension__({                                                                               \
         __typeof__(*(tx)) edo_end_ = { edo__broadcast_sender_ref((tx)->edo_broadcast_tx) };        \
@@ -118,8 +118,9 @@ EDO_END_DECLS
 #define edo_broadcast_sender_close(tx)                                                             \
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
-/* A sender that does not keep the broadcast open, of one that does, which stays; and a sender of it,
- * which stays. Returns of the second: 0; -EPIPE: the last sender was closed. Thread: any. */
+/* downgrade: makes a weak sender, which does not keep the broadcast open, from a sender. upgrade:
+ * makes a sender from a weak one. The original stays valid.
+ * Returns of upgrade: 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
      (void)((ret_weak)->edo_core = edo__broadcast_downgrade((tx)->edo_broadcast_tx)))
@@ -133,12 +134,12 @@ EDO_END_DECLS
 #define edo_broadcast_weak_close(weak)                                                             \
     (edo__broadcast_weak_close((weak)->edo_broadcast_weak), (void)((weak)->edo_core = NULL))
 
-/* One more receiver, of the values that are sent from now on. Thread: any. */
+/* Makes one more receiver, for the values that are sent from now on. Thread: any. */
 #define edo_broadcast_subscribe(tx, ret_rx)                                                        \
     (edo__check_end(tx, ret_rx),                                                                   \
      edo__broadcast_subscribe((tx)->edo_broadcast_tx, &(ret_rx)->edo_listening))
 
-/* The same by a receiver. */
+/* The same, from a receiver. */
 #define edo_broadcast_resubscribe(rx, ret_rx)                                                      \
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
@@ -146,7 +147,7 @@ EDO_END_DECLS
 /* Waits until there is no receiver. Result: 0. Cancel: prompt. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
-/* Numbers of ends; values that are kept. Thread: any; snapshots. */
+/* Number of receivers; of senders; of values that are kept. Thread: any; snapshots. */
 #define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
 #define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
 #define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)
@@ -154,12 +155,12 @@ EDO_END_DECLS
 /* ---- receivers ---- */
 
 /* Waits for the next value.
- * Result: 1 with *ret_value; EDO_LAGGED: some were missed, and *ret_value is none; 0: the last
- * sender was closed, and all was received. Cancel: prompt; nothing was taken. */
+ * Result: 1 with *ret_value; EDO_LAGGED: values were missed, and *ret_value holds none; 0: the
+ * last sender was closed, and all values were received. Cancel: prompt; nothing was taken. */
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* The same in an async function, at once if there is one. */
+/* The same in an async function, at once if there is a value. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
@@ -170,10 +171,11 @@ EDO_END_DECLS
 #define edo_broadcast_try_recv(rx, ret_value)                                                      \
     (edo__check_type(rx, ret_value), edo__broadcast_try_recv(&(rx)->edo_listening, (ret_value)))
 
-/* Values that the last EDO_LAGGED of this receiver stood for. */
+/* Number of values that the last EDO_LAGGED of this receiver reported as missed. */
 #define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
 
-/* Values that this receiver has yet to receive; more than the capacity: some are missed already.
+/* Number of values sent and not yet received by this receiver. Above the capacity: the oldest are
+ * missed already.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)
 

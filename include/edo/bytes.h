@@ -53,7 +53,7 @@ typedef struct edo_buffer {
 
 /* ---- slices ---- */
 
-/* A slice of memory that outlives it, as a literal. */
+/* A slice of memory that outlives the slice, such as a literal. */
 static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 {
     edo_bytes bytes = { (const uint8_t *)data, size, NULL };
@@ -64,7 +64,7 @@ static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 EDO_API EDO_MUST_USE int edo_bytes_copy(edo_bytes *ret_bytes, const void *data, size_t size);
 
 /* Memory of the user's, which does not change; release is called once, with the memory as it was
- * given, when its last slice goes, by the thread where that is.
+ * given, by the thread that gives back the last slice.
  * Returns: 0; -ENOMEM, and the memory is still the caller's. */
 typedef void edo_release_fn(void *context, void *memory, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_wrap(edo_bytes *ret_bytes, void *memory, size_t size,
@@ -80,18 +80,19 @@ EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
-/* The same for a part that a pointer into the bytes begins, as a parser finds it. Returns: 0;
- * -EINVAL when it is no part of them. */
+/* The same for a part that begins at a pointer into the bytes, such as a parser has. Returns: 0;
+ * -EINVAL when the part is not inside of the bytes. */
 EDO_API EDO_MUST_USE int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size,
                                             edo_bytes *ret_part);
 
-/* Takes the bytes before a place out; the rest stays. Returns: 0; -EINVAL. */
+/* Splits off the bytes before a position; the rest stays. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_to(edo_bytes *bytes, size_t at, edo_bytes *ret_front);
 
-/* Takes the bytes from a place on out. Returns: 0; -EINVAL. */
+/* Splits off the bytes from a position on; the rest stays. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_off(edo_bytes *bytes, size_t at, edo_bytes *ret_back);
 
-/* Drops bytes at the front, and all from a place on. Returns: 0; -EINVAL. */
+/* advance: drops bytes at the front. truncate: drops all bytes beyond a size. Returns: 0;
+ * -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_advance(edo_bytes *bytes, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_truncate(edo_bytes *bytes, size_t size);
 
@@ -107,7 +108,8 @@ EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
 /* Moves the bytes into a block of their own size. Returns: 0; -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Makes a buffer of it, without a copy; its room is all of the block behind the bytes.
+/* Makes a buffer of the slice, without a copy. The rest of the block, behind the bytes, is its
+ * room.
  * Returns: 0, and the slice is empty; -EBUSY for a block that is shared; -ENOTSUP for memory that
  * is static or the user's. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
@@ -150,7 +152,8 @@ EDO_API int edo_buffer_commit(edo_buffer *buffer, size_t size);
 /* Sets the size; new bytes are `fill`. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_buffer_resize(edo_buffer *buffer, size_t size, uint8_t fill);
 
-/* Drops bytes at the front, and all from a place on. Returns: 0; -EINVAL. */
+/* advance: drops bytes at the front. truncate: drops all bytes beyond a size. Returns: 0;
+ * -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_advance(edo_buffer *buffer, size_t size);
 EDO_API EDO_MUST_USE int edo_buffer_truncate(edo_buffer *buffer, size_t size);
 
@@ -163,14 +166,14 @@ EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 /* All bytes as a buffer without room; the room stays. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* The bytes before a place, without room; the rest stays. And: the rest with the room, and the
- * bytes before it stay, without. Returns: 0; -EINVAL. */
+/* split_to: takes the bytes before a position, without room. split_off: takes the bytes from a
+ * position on, with all the room. The other bytes stay. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
 
-/* Puts two buffers together again that were split, without a copy; back is empty then.
- * Returns: 0; -EINVAL when they are no neighbours, and nothing has changed (edo_buffer_append()
- * copies). */
+/* Rejoins two buffers that were split, without a copy; back is empty then.
+ * Returns: 0; -EINVAL when they are not adjacent in one block, and nothing has changed
+ * (edo_buffer_append() copies). */
 EDO_API EDO_MUST_USE int edo_buffer_unsplit(edo_buffer *buffer, edo_buffer *back);
 
 /* ---- chains ---- */
@@ -215,7 +218,7 @@ static inline size_t edo_chain_slices(const edo_chain *chain, const edo_slice **
 
 /* ---- numbers ---- */
 
-/* Copies a number between memory and a variable; little: the order of its bytes in memory. */
+/* Copies a number between memory and a variable. little: the memory is little-endian. */
 static inline void edo__order_number(void *to, const void *from, size_t size, bool little)
 {
     uint16_t two;
@@ -266,8 +269,8 @@ __extension__ typedef unsigned __int128 edo_u128;
                             apply(i64_le, int64_t, true) apply(f32_le, float, true)                \
                                 apply(f64_le, double, true) EDO__WIDE_NUMBERS(apply)
 
-/* For each of u8, i8, u16, i16, u32, i32, u64, i64, u128, i128 (of the big byte order), f32, f64
- * (IEEE 754), and each with _le of the little one:
+/* For each of u8, i8, u16, i16, u32, i32, u64, i64, u128, i128 (big-endian), f32, f64 (IEEE 754),
+ * and each with the suffix _le (little-endian):
  *
  *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);       and edo_buffer_get_u32,
  *     int edo_chain_get_u32(edo_chain *chain, uint32_t *ret_value);

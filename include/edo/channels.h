@@ -16,16 +16,17 @@
  * permit is out, are still received, and then edo_recv() answers 0. When the last receiver is closed
  * what is left in the channel is dropped: by the drop function of the options, if there is one.
  *
- * Places. A waiting send or reserve is served first in, first out, also when it needs many places: it
- * is not overtaken. What waits for places holds none of them before it is served.
+ * Places. A waiting send or reserve is served first in, first out, also when it needs many places.
+ * It is never overtaken, and holds no place before it is served.
  *
  * Cancellation loses nothing. A cancelled receive has taken nothing. The value of a cancelled send is
  * still the caller's, and so is one that was refused. A cancelled reserve holds nothing, and what it
  * was granted goes to the next.
  *
  * edo_await_send() and edo_await_recv() are the short way for async functions: they try at once, and
- * await the operation only if they must. So the place of the value is one that outlives the await: in
- * the frame, the heap, static memory. A local aborts as soon as it must wait; in debug builds always.
+ * await the operation only if they must. So the value must lie in memory that outlives the await:
+ * the frame, the heap, static memory. With a local variable they abort when they have to wait, in
+ * debug builds always.
  * The arguments are used twice. The operations (edo_send(), ...) are for limits,
  * combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
  *
@@ -55,7 +56,7 @@ enum { EDO__MPSC = 0, EDO__MPMC = 1 };
 /* Options of a creation; zeroed is an unbounded channel. */
 typedef struct edo_channel_options {
     size_t capacity;                          // places; 0: unbounded
-    void (*drop)(void *value, void *context); // called for what nobody will receive; may be NULL
+    void (*drop)(void *value, void *context); // called for values never received; may be NULL
     void *context;                            // given to drop
     void *reserved[3];
 } edo_channel_options;
@@ -190,7 +191,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* One more end; never fails. A receiver of an mpsc channel aborts: it has one.
+/* Makes one more end; never fails. Aborts for an mpsc channel's receiver, which must stay the only
+ * one.
  * Returns: the end, to be closed. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
@@ -202,13 +204,13 @@ EDO_END_DECLS
         edo_end_;                                                                                  \
     }))
 
-/* Makes a weak sender of a sender, which stays.
+/* Makes a weak sender from a sender, which stays valid.
  * Thread: any. */
 #define edo_sender_downgrade(tx, ret_weak)                                                         \
     (edo__check_end(tx, ret_weak), (void)((ret_weak)->edo_core = edo__weak_downgrade((tx)->edo_tx)))
 
-/* Makes a sender of a weak sender, which stays.
- * Returns: 0; -EPIPE: the last sender was closed, or the channel. Thread: any. */
+/* Makes a sender from a weak sender, which stays valid.
+ * Returns: 0; -EPIPE: the channel or its last sender was closed. Thread: any. */
 #define edo_sender_upgrade(weak, ret_tx)                                                           \
     (__extension__({                                                                               \
         edo__check_end(weak, ret_tx);                                                              \
@@ -217,7 +219,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Give an end back. It aborts while an operation of the last one of its kind still waits.
+/* Close an end. Aborts if the end is the last one of its kind and has an operation that still
+ * waits.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -226,8 +229,8 @@ EDO_END_DECLS
 #define edo__close_end(end, close) ((close), (void)((end)->edo_core = NULL))
 
 /* Closes the channel for all its ends, which stay: values are refused from now on, waiting senders
- * are answered -EPIPE, and receivers get what is left. A receiver does it to say that it wants no
- * more, a sender to end the others' work.
+ * are answered -EPIPE, and receivers get what is left. A receiver calls this to refuse further
+ * values, a sender to end the work of the others.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
@@ -243,7 +246,7 @@ EDO_END_DECLS
 /* ---- sending ---- */
 
 /* Sends a value; value is a pointer to it, valid until the operation has ended.
- * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). Unless it is 0 the value is still
+ * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). On failure the value is still
  * the caller's. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
@@ -252,13 +255,14 @@ EDO_END_DECLS
     edo__now_or_await(rc, (edo__check_type(tx, value), edo__send_now(cx, (tx)->edo_tx, (value))),  \
                       edo_send(tx, value))
 
-/* Sends if it need not wait: an unbounded channel never does.
+/* Sends if that needs no wait. An unbounded channel never needs one.
  * Returns: as edo_send(), and -EAGAIN: no place, or others wait for one. Thread: any. */
 #define edo_try_send(tx, value) (edo__check_type(tx, value), edo__try_send((tx)->edo_tx, (value)))
 
 /* Sends the values of an array, in order; those of other senders may come between them.
- * Result: their number; -EPIPE; -ENOMEM. Those not sent are still the caller's: edo_op_progress()
- * is the number that was. Cancel: prompt; edo_op_progress() of them were sent. */
+ * Result: their number; -EPIPE; -ENOMEM. The values not sent are still the caller's;
+ * edo_op_progress() is the number of those sent. Cancel: prompt; edo_op_progress() values were
+ * sent. */
 #define edo_send_many(tx, values, count)                                                           \
     (edo__check_type(tx, values), edo__send_many((tx)->edo_tx, (values), (count)))
 
@@ -269,7 +273,8 @@ EDO_END_DECLS
 
 /* ---- permits ---- */
 
-/* Waits for places, all of them at once, and takes them; for bounded channels.
+/* Waits until the channel has count free places, and reserves them all at once; for bounded
+ * channels.
  * count: 1 .. capacity.
  * Result: 0 with *ret_permits; -EPIPE; -EINVAL for another count or an unbounded channel.
  * Cancel: prompt; no place is held. */
@@ -281,7 +286,7 @@ EDO_END_DECLS
     (edo__check_end(tx, ret_permits),                                                              \
      edo__try_reserve((tx)->edo_tx, &(ret_permits)->edo_held, (count)))
 
-/* Sends a value into a reserved place, which is used up by it. The last one ends the permits.
+/* Sends a value into a reserved place, and uses the place up. The last place ends the permits.
  * Returns: 0; -EPIPE: there is no receiver any more, and the value is still the caller's; -EINVAL: no
  * place is left. Thread: one at a time. */
 #define edo_permits_send(permits, value)                                                           \
@@ -308,12 +313,12 @@ EDO_END_DECLS
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Returns: as edo_recv(), and -EAGAIN: there is none. It is never answered after the end of a send of
- * which the caller knows. Thread: any. */
+/* Returns: as edo_recv(), and -EAGAIN: there is no value. A value is never overlooked if its send
+ * has ended and the caller knows that. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 
-/* Receives the values that there are, at most max, into an array; waits for the first.
+/* Waits for a value, then receives all that are there, at most max, into an array.
  * Result: their number, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
 #define edo_recv_many(rx, ret_values, max)                                                         \
     (edo__check_type(rx, ret_values), edo__recv((rx)->edo_rx, (ret_values), (max)))

@@ -45,7 +45,8 @@ static inline EDO_MUST_USE edo_op edo_condvar_wait(edo_condvar *condvar, edo_mut
 EDO_API void edo_condvar_signal(edo_condvar *condvar);
 EDO_API void edo_condvar_broadcast(edo_condvar *condvar);
 
-/* Before its memory goes; aborts when it is waited for. Thread: the last user's. */
+/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
+ * Thread: the last user's. */
 EDO_API void edo_condvar_deinit(edo_condvar *condvar);
 
 EDO_END_DECLS

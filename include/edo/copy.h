@@ -11,7 +11,7 @@
  *     edo_await(n, edo_copy(&self->copier));
  *     edo_copier_deinit(&self->copier);
  *
- * Streams are borrowed: they are closed by their holder, behind the copy. Where both are descriptors
+ * Streams are borrowed: they are closed by their holder, after the copy. Where both are descriptors
  * that never block, much data goes through a pipe of the kernel's instead of the memory.
  *
  * A copy belongs to one task at a time, with one operation in flight (-EBUSY for another one).
@@ -22,7 +22,7 @@
 
 EDO_BEGIN_DECLS
 
-enum { EDO_COPY_SIZE = 16384 }; // bytes of memory that are enough for most; at least 1
+enum { EDO_COPY_SIZE = 16384 }; // bytes of memory; enough for most uses; at least 1
 
 /* ---- one direction ---- */
 
@@ -83,7 +83,7 @@ typedef struct edo_relay {
     const edo_op *user;
 } edo_relay;
 
-/* The memory is halved. The limits may be set behind it. */
+/* Each direction gets half of the memory. The limits may be set after this call. */
 EDO_API void edo_relay_init(edo_relay *relay, edo_io *first, edo_io *second, void *memory,
                             size_t size);
 EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
@@ -110,18 +110,18 @@ typedef struct edo_file_range {
     edo_op inner;
 } edo_file_range;
 
-/* Writes a part of a file to a stream; where that is a descriptor, without passing through the
- * program. Reading may wait for the disk, and keeps the worker then.
+/* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass through
+ * the program. Reading may wait for the disk, and then blocks the worker.
  * Result: bytes written; fewer than size when the file ends before. -ENOMEM.
- * Cancel: waits; range has the rest. So on failure. */
+ * Cancel: waits; range is then the rest. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 
-/* Copies a part of a file to another one, on the runtime's pool "files". On failure both have what was
- * copied before. */
+/* Copies a part of a file to another one, on the runtime's pool "files". On failure, both offsets
+ * include the bytes copied by then. */
 typedef struct edo_file_copy {
     edo_file_range from;
     edo_fd to;
-    uint64_t offset; // in the target; moves on. One that appends has the bytes at its end
+    uint64_t offset; // in the target; advances. Ignored by a target opened to append
 } edo_file_copy;
 
 /* Result: bytes copied; fewer than from.size when the file ends before. -ENOMEM, and as

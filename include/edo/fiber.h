@@ -76,11 +76,11 @@ typedef struct edo_fiber_options {
 
 /* ---- spawning ---- */
 
-/* What a fiber runs; private. */
+/* The function of a fiber and its argument; private. */
 typedef struct edo__fiber_start {
     int64_t (*fn)(void *arg);
     const void *arg;
-    size_t args_size; // of a copy of *arg on the stack, which fn is given; 0: fn is given arg
+    size_t args_size; // bytes of *arg, copied to the stack for fn; 0: fn gets arg itself
 } edo__fiber_start;
 
 EDO_API EDO_MUST_USE int edo__fiber_spawn(edo_task **ret_task, const edo_fiber_options *options,
@@ -170,8 +170,8 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
  *     if (rc == 0) edo_await_on(rc, &self->child.base);
  *
- * It must be polled once it was made: nothing else gives its stack back. The task's options do not
- * count. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
+ * The frame must be polled once it was made, because nothing else releases its stack. The options
+ * of the task have no effect. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
 #define edo_fiber_init(frame, options, fn, arg)                                                    \
     edo__fiber_init((frame), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
@@ -232,8 +232,8 @@ EDO_API bool edo_in_fiber(void);
 /* Whether the fiber was asked to end; for loops that compute. A shield hides it. */
 EDO_API bool edo_fiber_is_cancelled(void);
 
-/* From here on, clean-up: waits work although the fiber was cancelled (except when it was
- * aborted). */
+/* Begins clean-up: from here on waits work although the fiber was cancelled, but not if it was
+ * aborted. */
 EDO_API void edo_fiber_shield(void);
 
 /* Bytes left on the stack, without the guard. */
@@ -244,12 +244,12 @@ EDO_API size_t edo_fiber_stack_room(void);
  * Returns: 0 where the system does not know. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Gives the memory of the stack that the fiber has used, but does not use now, back to the system:
- * for one that has called deep, and waits long now. Costs a system call. */
+/* Returns unused stack memory, which deeper calls have touched, to the system. For a fiber that now
+ * waits for long. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
-/* Gives the stacks that are kept for later fibers back to the system: those of the calling thread,
- * and those that all threads share. Thread: any. */
+/* Returns the stacks that are kept for later fibers to the system: those of the calling thread, and
+ * those that all threads share. Thread: any. */
 EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- limits and scopes in blocks ---- */
@@ -260,8 +260,9 @@ EDO_API void edo__fiber_scope_open(edo_scope *scope, uint32_t flags);
 EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
-/* A limit over all waits of the block that follows, as edo_within() of async functions; also over
- * those of functions that it calls, which see -ETIMEDOUT. Leave the block as you like. */
+/* A time limit for all waits of the block that follows, as edo_within() for async functions. It
+ * also covers the waits of functions that the block calls; a wait that the limit ends answers
+ * -ETIMEDOUT. Any way to leave the block is allowed. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -276,8 +277,9 @@ EDO_API void edo__fiber_end_op(edo_op *op);
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Behind the declaration of an operation: where its block is left, it is cancelled if
- * edo_wait_any() has left it running, and has ended then: edo_op a EDO_ENDS = edo_read(...); */
+/* Stands behind the declaration of an operation: edo_op a EDO_ENDS = edo_read(...); If
+ * edo_wait_any() has left the operation running, the end of the block cancels it, and waits for its
+ * end. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- values of a fiber, where threads have thread-local ones ---- */

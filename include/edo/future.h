@@ -174,8 +174,8 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Has the task polled again, soon. Cheap for a task that is already queued. All that the caller did
- * before the call is visible to that poll.
+/* Wakes the task: it is polled again soon. Cheap for a task that is already queued. All that the
+ * caller did before the call is visible to that poll.
  * Thread: any; not in a signal handler; after the task's end only through a counted waker. */
 EDO_API void edo_wake(edo_wakeable *waker);
 

@@ -64,7 +64,7 @@
 
 EDO_BEGIN_DECLS
 
-/* ---- holders: noted only if that is wanted, see above ---- */
+/* ---- holders: noted only while the checks above are on ---- */
 
 enum { EDO__HELD_MUTEX, EDO__HELD_READ, EDO__HELD_WRITE, EDO__HELD_PERMITS };
 
@@ -113,7 +113,7 @@ enum {
 EDO_API extern const edo_future_ops edo__mutex_lock_ops;
 EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
 
-/* Locks, if that needs no wait.
+/* Locks the mutex if that needs no wait.
  * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_mutex_try_lock(edo_mutex *mutex)
 {
@@ -125,14 +125,14 @@ static inline int edo_mutex_try_lock(edo_mutex *mutex)
     return 0;
 }
 
-/* Locks.
- * Result: 0. Cancel: prompt; not locked. */
+/* Locks the mutex.
+ * Result: 0. Cancel: prompt; the mutex is not locked. */
 static inline edo_op edo_mutex_lock(edo_mutex *mutex)
 {
     return edo__op(&edo__mutex_lock_ops, mutex, NULL, 0, 0);
 }
 
-/* Gives the lock back; aborts when it is not locked.
+/* Unlocks the mutex; aborts when it is not locked.
  * Thread: that of the task that locked it, or the plain thread that did. */
 static inline void edo_mutex_unlock(edo_mutex *mutex)
 {
@@ -141,7 +141,8 @@ static inline void edo_mutex_unlock(edo_mutex *mutex)
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
 
-/* Before its memory goes; aborts when it is locked or waited for. Thread: the last user's. */
+/* Ends the object, before its memory is freed or reused. Aborts if it is locked or has
+ * waiters. Thread: the last user's. */
 EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 /* ---- semaphore ---- */
@@ -184,7 +185,8 @@ static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
 }
 
 /* Takes permits, all or none, if that needs no wait.
- * Returns: 0; -EAGAIN: there are not so many, or others wait for some; -EPIPE: it was closed.
+ * Returns: 0; -EAGAIN: there are too few, or others wait for permits; -EPIPE: the semaphore was
+ * closed.
  * Thread: any. */
 static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -198,15 +200,15 @@ static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t p
     return 0;
 }
 
-/* Takes permits, all at once; 0 of them waits for its turn, no more.
- * Result: 0; -EPIPE: it was closed; -EINVAL for more than EDO_SEMAPHORE_MAX.
+/* Takes permits, all at once. A request for 0 permits only waits for its turn in the queue.
+ * Result: 0; -EPIPE: the semaphore was closed; -EINVAL for more than EDO_SEMAPHORE_MAX.
  * Cancel: prompt; no permit is held. */
 static inline edo_op edo_semaphore_acquire(edo_semaphore *semaphore, uint32_t permits)
 {
     return edo__op(&edo__semaphore_acquire_ops, semaphore, NULL, permits, 0);
 }
 
-/* Gives permits back, or adds new ones; aborts beyond EDO_SEMAPHORE_MAX.
+/* Releases permits, or adds new ones; aborts beyond EDO_SEMAPHORE_MAX.
  * Thread: any. */
 static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t permits)
 {
@@ -220,19 +222,21 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
         edo__semaphore_release_slow(semaphore, permits);
 }
 
-/* Takes up to so many permits away for good, as they are at the moment.
- * Returns: how many. Thread: any. */
+/* Removes at most the given number of free permits for good, without a wait.
+ * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
-/* All that wait, and all that come, are answered -EPIPE. Permits may still be given back.
+/* Closes the semaphore: all waiting and all later requests answer -EPIPE. Permits may still be
+ * released.
  * Thread: any. */
 EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
 EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
 
-/* The permits that are there at the moment. Thread: any. */
+/* Number of free permits. A snapshot. Thread: any. */
 EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
 
-/* Before its memory goes; aborts when it is waited for. Thread: the last user's. */
+/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
+ * Thread: the last user's. */
 EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
 
 /* ---- readers-writer lock ---- */
@@ -260,14 +264,15 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether the last reader that leaves has others to serve; also when nobody reads. */
+/* Whether an unlock takes the slow path: the last reader leaves and there are waiters, or there is
+ * no reader at all. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
     return (word & EDO__RWLOCK_WAITERS) && word < 2 * EDO__RWLOCK_READER;
 }
 
-/* Returns: 0; -EAGAIN: a writer has it or waits. Thread: any. */
+/* Returns: 0; -EAGAIN: a writer holds the lock or waits for it. Thread: any. */
 static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
 {
     uint64_t word = edo__load_lock(&rwlock->word);
@@ -278,7 +283,7 @@ static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Returns: 0; -EAGAIN: somebody has it. Thread: any. */
+/* Returns: 0; -EAGAIN: a reader or a writer holds the lock. Thread: any. */
 static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
 {
     uint64_t none = 0;
@@ -287,9 +292,9 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Locks for reading, together with other readers; or for writing, alone.
- * Result: 0. Cancel: prompt; not locked.
- * A task that reads and asks to read again behind a waiting writer waits for itself. */
+/* Take the lock: for reading, shared with other readers; for writing, alone.
+ * Result: 0. Cancel: prompt; the lock is not held.
+ * A reader that asks to read again behind a waiting writer deadlocks. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -299,7 +304,7 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* Give it back; abort when it is not held so.
+/* Release the lock; abort when it is not held in that mode.
  * Thread: any. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
@@ -319,12 +324,13 @@ static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
     if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
-/* A writer becomes a reader, without letting another writer in between; readers at the head of the
- * queue come in.
+/* Turns the writer into a reader, with no other writer in between. Readers at the head of the queue
+ * get the lock as well.
  * Thread: any. */
 EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
 
-/* Before its memory goes; aborts when it is held or waited for. Thread: the last user's. */
+/* Ends the object, before its memory is freed or reused. Aborts if it is held or has
+ * waiters. Thread: the last user's. */
 EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
 
 EDO_END_DECLS
@@ -333,8 +339,8 @@ EDO_END_DECLS
  *
  * The attempt uses no budget: to take a free lock is like computing. */
 
-/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was asked to end, or that has
- * a limit behind it or a shield, attempts nothing: the operation knows what holds for it. */
+/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was cancelled, or has a
+ * passed limit or a shield, skips the attempt: the operation applies those rules. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -342,7 +348,7 @@ EDO_END_DECLS
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 
-/* rc: 0, or -ECANCELED, and then it is not locked. */
+/* rc: 0, or -ECANCELED without the lock. */
 #define edo_lock(rc, mutex)                                                                        \
     edo__attempt_or_await(rc, edo_mutex_try_lock(mutex), edo_mutex_lock(mutex))
 #define edo_read_lock(rc, rwlock)                                                                  \

@@ -136,7 +136,8 @@ EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogr
 
 /* ---- tasks ---- */
 
-/* Of a task that was spawned with edo_spawn_options.metrics, or under edo_metrics_config.tasks. */
+/* Metrics of a task that was spawned with edo_spawn_options.metrics, or under
+ * edo_metrics_config.tasks. */
 typedef struct edo_task_metrics {
     uint64_t polls;       // including the running one
     uint64_t wakes;       // also of a task that was woken already; without yields

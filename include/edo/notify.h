@@ -79,7 +79,8 @@ static inline void edo_notify_last(edo_notify *notify)
 /* Notifies all operations that were made before. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);
 
-/* Before its memory goes, as edo/locks.h says; aborts when it is waited for. Thread: the last user's. */
+/* Ends the object, before its memory is freed or reused; see edo/locks.h. Aborts if it has waiters.
+ * Thread: the last user's. */
 EDO_API void edo_notify_deinit(edo_notify *notify);
 
 EDO_END_DECLS

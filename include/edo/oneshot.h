@@ -7,10 +7,10 @@
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
  * A send never waits, and uses up the sender, whatever it answers. A receive that answers 1 or 0
- * uses up the receiver; another then answers 0. An end that is not used up must be closed.
+ * uses up the receiver; a further receive answers 0. An end that is not used up must be closed.
  *
- * That a send has answered 0 does not mean that the value was received: the receiver may be closed
- * afterwards, and then the value is dropped, by the drop function of its creation if there is one.
+ * A send that has answered 0 does not prove that the value is received. If the receiver is closed
+ * later, the value is dropped, by the drop function given at the creation, if any.
  *
  * Cancellation. A cancelled receive has taken nothing: the value stays in the oneshot.
  *
@@ -63,12 +63,13 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Makes a oneshot: one block of 48 bytes for a value of a word, of the worker's own memory if there
- * is one.
+/* Makes a oneshot. It is one block, of 48 bytes if the value is one word. On a worker's thread the
+ * block comes from the worker's own heap.
  * Returns: 0 with both ends; -ENOMEM. Thread: any. */
 #define edo_oneshot_create(ret_tx, ret_rx) edo_oneshot_create_with(ret_tx, ret_rx, NULL, NULL)
 
-/* The same with a function void drop(void *value, void *context) for a value that nobody receives. */
+/* The same with a function void drop(void *value, void *context) for a value that is never
+ * received. */
 #define edo_oneshot_create_with(ret_tx, ret_rx, drop, context)                                     \
     (__extension__({                                                                               \
         edo__check_end(ret_tx, ret_rx);                                                            \
@@ -85,18 +86,18 @@ EDO_END_DECLS
     (edo__check_type(tx, value), (void)sizeof((tx)->edo_oneshot_tx),                               \
      edo__oneshot_send(&(tx)->edo_core, (value)))
 
-/* Gives the sender back without a value: the receiver is answered 0. Thread: any. */
+/* Closes the sender without a value: the receive answers 0. Thread: any. */
 #define edo_oneshot_sender_close(tx)                                                               \
     (edo__oneshot_sender_close((tx)->edo_oneshot_tx), (void)((tx)->edo_core = NULL))
 
-/* Waits until the receiver is closed. The sender stays, and is not to be used before the operation has
- * ended.
+/* Waits until the receiver is closed. The sender stays valid, but must not be used until the
+ * operation has ended.
  * Result: 0. Cancel: prompt. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
 
 /* Waits for the value.
- * Result: 1 with *ret_value; 0: there will be none. Both use up the receiver.
+ * Result: 1 with *ret_value; 0: no value will come. Both results use up the receiver.
  * Cancel: prompt; nothing was taken. */
 #define edo_oneshot_recv(rx, ret_value)                                                            \
     (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),                           \
@@ -117,9 +118,9 @@ EDO_END_DECLS
 /* Whether a value was sent. Thread: any. */
 #define edo_oneshot_has_value(rx) edo__oneshot_has_value((rx)->edo_oneshot_rx)
 
-/* From now on a send is refused. A value that was sent before is still received. Thread: any. */
+/* Refuses a send from now on. A value that was sent before is still received. Thread: any. */
 #define edo_oneshot_receiver_shutdown(rx) edo__oneshot_shutdown((rx)->edo_oneshot_rx)
 
-/* Gives the receiver back; a value that was sent is dropped. Thread: any. */
+/* Closes the receiver; a value that was sent is dropped. Thread: any. */
 #define edo_oneshot_receiver_close(rx)                                                             \
     (edo__oneshot_receiver_close((rx)->edo_oneshot_rx), (void)((rx)->edo_core = NULL))

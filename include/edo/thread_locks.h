@@ -258,53 +258,54 @@ EDO_END_DECLS
 
 /* ---- mutex ---- */
 
-/* Locks. No result. Thread: any that does not hold it. */
+/* Locks the mutex. Returns nothing. Thread: any that does not hold the mutex. */
 #define edo_thread_mutex_lock(mutex)                                                               \
     edo__thread_mutex_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_lock"))
 
 /* The same with a limit.
- * Returns: 0; -ETIMEDOUT: it is not locked. */
+ * Returns: 0; -ETIMEDOUT: the mutex was not locked. */
 #define edo_thread_mutex_lock_until(mutex, deadline)                                               \
     edo__thread_mutex_lock_until((mutex), (deadline),                                              \
                                  EDO__THREAD_PLACE("edo_thread_mutex_lock_until"))
 
-/* Locks, if it is free.
+/* Locks the mutex if it is free.
  * Returns: 0; -EAGAIN: a thread holds it. */
 #define edo_thread_mutex_try_lock(mutex)                                                           \
     edo__thread_mutex_try_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_try_lock"))
 
-/* Gives it back. Thread: the one that holds it. */
+/* Unlocks the mutex. Thread: the one that holds it. */
 #define edo_thread_mutex_unlock(mutex)                                                             \
     edo__thread_mutex_unlock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_unlock"))
 
 /* ---- condition variable ---- */
 
-/* Unlocks the mutex, waits for a notification, and locks it again. It may also return for no reason,
- * so it stands in a loop that checks what is waited for:
+/* Unlocks the mutex, waits for a notification, and locks the mutex again. The call may also return
+ * without a notification, so it belongs in a loop that checks the condition:
  *
  *     while (!queue->count) edo_thread_cond_wait(&queue->filled, &queue->mutex);
  *
- * No notification is lost between the check and the wait if what is checked changes under the mutex
+ * No notification is lost between the check and the wait if the condition changes under the mutex
  * only. Thread: the one that holds the mutex. */
 #define edo_thread_cond_wait(cond, mutex)                                                          \
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* The same with a limit, which does not count the time for locking the mutex again.
- * Returns: 0; -ETIMEDOUT: the moment came without a notification. The mutex is locked in both cases. */
+/* The same with a limit, which does not include the time to lock the mutex again.
+ * Returns: 0; -ETIMEDOUT: the limit passed without a notification. The mutex is locked in both
+ * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
     edo__thread_cond_wait((cond), (mutex), (deadline),                                             \
                           EDO__THREAD_PLACE("edo_thread_cond_wait_until"))
 
-/* Notify one of the threads that wait, or all. With no waiter they cost a load. Whether the mutex is
- * held makes no difference. */
+/* Notify one of the waiting threads, or all of them. With no waiter a call costs one load. The
+ * caller may hold the mutex or not. */
 #define edo_thread_cond_notify_one(cond) edo__thread_cond_notify_fast((cond), false)
 #define edo_thread_cond_notify_all(cond) edo__thread_cond_notify_fast((cond), true)
 
 /* ---- readers-writer lock ---- */
 
-/* Lock for reading, together with other readers; or for writing, alone. No result. Thread: any that
- * does not hold it. */
+/* Take the lock: for reading, shared with other readers; for writing, alone. Return nothing.
+ * Thread: any that does not hold the lock. */
 #define edo_thread_rwlock_read(rwlock)                                                             \
     ((void)edo__thread_rwlock_read((rwlock), EDO_NEVER,                                            \
                                    EDO__THREAD_PLACE("edo_thread_rwlock_read")))
@@ -313,35 +314,39 @@ EDO_END_DECLS
                                     EDO__THREAD_PLACE("edo_thread_rwlock_write")))
 
 /* The same with a limit.
- * Return: 0; -ETIMEDOUT: it is not locked. A writer that gave up keeps no reader out. */
+ * Return: 0; -ETIMEDOUT: the lock was not taken. Readers do not wait for a writer that timed
+ * out. */
 #define edo_thread_rwlock_read_until(rwlock, deadline)                                             \
     edo__thread_rwlock_read((rwlock), (deadline), EDO__THREAD_PLACE("edo_thread_rwlock_read_until"))
 #define edo_thread_rwlock_write_until(rwlock, deadline)                                            \
     edo__thread_rwlock_write((rwlock), (deadline),                                                 \
                              EDO__THREAD_PLACE("edo_thread_rwlock_write_until"))
 
-/* Lock, if that needs no wait.
- * Return: 0; -EAGAIN: a writer has it or waits; or for writing: a thread has it. */
+/* Take the lock if that needs no wait.
+ * Return: 0; -EAGAIN. For reading: a writer holds the lock or waits for it. For writing: any thread
+ * holds it. */
 #define edo_thread_rwlock_try_read(rwlock)                                                         \
     edo__thread_rwlock_try_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_read"))
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
     edo__thread_rwlock_try_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_write"))
 
-/* Give it back. Thread: one that holds it so. */
+/* Release the lock. Thread: one that holds it in that mode. */
 #define edo_thread_rwlock_unlock_read(rwlock)                                                      \
     edo__thread_rwlock_unlock_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_read"))
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \
     edo__thread_rwlock_unlock_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_write"))
 
-/* The writer becomes a reader, with no other writer in between. Thread: the one that writes. */
+/* Turns the writer into a reader, with no other writer in between. Thread: the writer. */
 #define edo_thread_rwlock_downgrade(rwlock)                                                        \
     edo__thread_rwlock_downgrade((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_downgrade"))
 
 /* ---- once ---- */
 
-/* Calls init(context) unless it has succeeded before, by whichever thread. Others wait meanwhile, and
- * see what it did. When it answers a negative errno the next call tries again; one that waited, too.
- * init: int (*)(void *); it must not run the same once.
- * Returns: 0, or the failure of this thread's own call of init. Afterwards it costs a load. */
+/* Calls init(context), unless a call by any thread has succeeded before. While init
+ * runs, other callers wait for its end, and see its effects. If init returns a negative errno, it
+ * is called again by a waiting caller or by the next one.
+ * init: int (*)(void *); must not use the same once.
+ * Returns: 0, or the failure of this thread's own call of init. After a success a call costs one
+ * load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

@@ -166,7 +166,7 @@ EDO_END_DECLS
  * time. */
 #define edo_watch_has_changed(rx) edo__watch_has_changed(&(rx)->edo_watching)
 
-/* Has the value count as not seen, or as seen. Thread: one at a time. */
+/* Mark the value as not seen, or as seen. Thread: one at a time. */
 #define edo_watch_mark_changed(rx)   edo__watch_mark(&(rx)->edo_watching, true)
 #define edo_watch_mark_unchanged(rx) edo__watch_mark(&(rx)->edo_watching, false)
 

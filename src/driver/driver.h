@@ -260,7 +260,7 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
     return EDO_READY;
 }
 
-/* Has all waiters of a source polled again. They stay parked. Any thread. */
+/* Wakes the tasks of all waiters of a source, to poll them again. They stay parked. Any thread. */
 void edo__source_repoll(edo__source *source);
 
 /* Counts an event and marks the side as ready. Under the source's lock. */
@@ -274,7 +274,7 @@ int64_t edo__try(edo__source *source, edo_op *op);
  * limit a call of gigabytes would occupy the thread for hundreds of milliseconds. */
 enum { EDO__MAX_TRANSFER = 256 * 1024 };
 
-/* Start of the next call's part of a read or write buffer. */
+/* First byte for the next call, in the buffer of a read or write. */
 static inline char *edo__rest_of(const edo_op *op)
 {
     return edo__transfer_of(op)->data + edo__transfer_of(op)->progress;

@@ -50,5 +50,5 @@ edo__fiber *edo__fiber_here(const char *call);
  * thread's variable across a wait, and the fiber go on on another thread. */
 edo_cx *edo__fiber_cx(void);
 
-/* Has overflows of stacks reported. Any thread; once per process. */
+/* Begins to report overflows of stacks. Any thread; once per process. */
 void edo__fiber_report_overflows(void);

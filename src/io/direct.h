@@ -1,4 +1,5 @@
-/* Moves between the descriptor of a stream and another one, by the system. Inside a poll. */
+/* Transfers by the system between the descriptor of a stream and another descriptor. Inside a
+ * poll. */
 #pragma once
 
 #include "io/io.h"
@@ -17,7 +18,7 @@ edo_op edo__io_hung_up(edo_io *io);
 int64_t edo__io_splice_in(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx);
 int64_t edo__io_splice_out(edo_io *io, edo_fd pipe, size_t size, edo_cx *cx);
 
-/* The same from a file, at an offset that moves on; as edo__sys_send_file(). */
+/* The same from a file, as edo__sys_send_file(); advances *offset. */
 int64_t edo__io_send_file(edo_io *io, edo_fd file, uint64_t *offset, size_t size, edo_cx *cx);
 
 /* Whether bytes can be spliced from or to a stream. */

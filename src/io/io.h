@@ -57,9 +57,9 @@ static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
     return cx->fate != EDO_LIVE || (edo_load_acquire(edo__io_claims(io)) & EDO__SOURCE_CLOSED);
 }
 
-/* Claims sides of a stream, and releases them; the last one to leave a closed stream frees it. call: for
- * a use after the end, which ends the process, as the user knows it.
- * Returns: 0; -EBUSY; -ECANCELED when it was closed. */
+/* Claim and release of sides of a stream. The last release on a closed stream frees it. call: name
+ * of the user's call, for the abort at a use after the end.
+ * Returns: 0; -EBUSY; -ECANCELED when the stream was closed. */
 int edo__io_claim(edo_io *io, uint32_t sides, const char *call);
 void edo__io_leave(edo_io *io, uint32_t sides);
 

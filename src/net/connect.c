@@ -8,9 +8,9 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Laid over an edo__poll_op; `events` is at its place. A new operation has addresses: as text, or
- * as edo__address inside a race. Later it has a stream that is being connected (CLAIMED), or a race
- * (RACING). */
+/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation has addresses, as
+ * text or, inside a race, as edo__address. Later it has the stream that is being connected
+ * (CLAIMED), or a race (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {

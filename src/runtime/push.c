@@ -29,9 +29,9 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
         push_from_afar(runtime, task);
 }
 
-/* Uses the stack of the task's own worker or of the first worker: the inject queue has a lock,
- * which a signal handler must not take. The visit keeps the runtime in memory until the last
- * access. */
+/* Pushes to the inject stack of the task's own worker, or else of the first worker. The inject
+ * queue is not used, because it has a lock, which a signal handler must not take. The count of
+ * visitors keeps the runtime in memory until the last access. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);

@@ -29,7 +29,8 @@ typedef struct edo__idle {
     edo_atomic(uint32_t) searching;
 } edo__idle;
 
-/* Work of a turn; of several turns the greatest counts. Events: of the driver, and no task is ready. */
+/* Work of a turn; of several turns the greatest counts. EDO__WORK_EVENTS: the driver had events,
+ * and no task is ready. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
 /* Turns of workers under a test clock, see schedule/baton.h. Guarded by the lock. */
@@ -79,7 +80,7 @@ struct edo_runtime {
     edo_atomic(uint32_t) has_watcher;    // a sleeping worker is the watcher
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
     edo_atomic(uint64_t) foreign_pushes; // pushes to the inject queue by threads without a worker
-    edo__lock driver_lock;               // guards the ends of drivers against readers of counters
+    edo__lock driver_lock;               // held to end a driver, and to read its counters
     edo__scale scales[EDO__HISTOGRAMS];  // constant
 };
 

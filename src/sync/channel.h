@@ -122,7 +122,7 @@ static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
 /* Gives the tail another block. Returns: false: an unbounded channel needs one. */
 bool edo__channel_next_tail(edo__channel *channel);
 
-/* Has the head go on in the next block. Its receiver, under the lock or alone.
+/* Advances the head to the next block. Its receiver, under the lock or alone.
  * Returns: the block that it leaves; NULL: it stays in use. */
 edo__block *edo__channel_next_head(edo__channel *channel);
 

@@ -18,13 +18,12 @@
  * top: end of the stack; at least EDO__CONTEXT_SIZE bytes lie below it. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg);
 
-/* Leaves this context, and goes on in another, where the call that left it returns `value`.
- * *ret_from is written before that. Returns when something switches to *ret_from, perhaps on
+/* Leaves this context and resumes another, in which the call that left it returns `value`.
+ * *ret_from is written before the switch. Returns when something switches to *ret_from, perhaps on
  * another thread. */
 int64_t edo__sys_context_switch(void **ret_from, void *to, int64_t value);
 
-/* The same, where what comes back is an int; so that a function that returns one can end with
- * it. */
+/* The same with an int as the result, for a tail call in a function that returns int. */
 int edo__sys_context_enter(void **ret_from, void *to, int64_t value);
 
 enum { EDO__CONTEXT_SIZE = 2048 }; // bytes of the largest, that of ucontext
@@ -43,11 +42,11 @@ typedef struct edo__stack_memory {
     unsigned watch; // number with a memory checker; 0: none
 } edo__stack_memory;
 
-/* Least bytes of a guarded mapping; of a guard. */
+/* Least size of a guarded mapping, and size of a guard, in bytes. */
 size_t edo__sys_stack_least(void);
 size_t edo__sys_stack_guard(void);
 
-/* Maps memory, of which only touched pages take room.
+/* Maps memory; pages take room only once they are touched.
  * size: bytes, whole pages. Returns: 0; -ENOMEM, with its reason in the log. Any thread. */
 int edo__sys_stack_map(size_t size, bool guarded, edo__stack_memory *ret_memory);
 void edo__sys_stack_unmap(const edo__stack_memory *memory);
@@ -56,18 +55,19 @@ void edo__sys_stack_unmap(const edo__stack_memory *memory);
 void edo__sys_stack_watch(edo__stack_memory *memory);
 void edo__sys_stack_unwatch(const edo__stack_memory *memory);
 
-/* Gives the pages between two addresses back; they read as zeros from then on. */
+/* Returns the pages between two addresses to the system; they read as zeros from then on. */
 void edo__sys_stack_trim(char *from, char *to);
 
-/* Bytes between two addresses that take room in memory; 0 if the system does not know. */
+/* Bytes between two addresses that are resident in memory; 0 if the system does not know. */
 size_t edo__sys_stack_resident(char *from, char *to);
 
 /* ---- the stack of signal handlers ---- */
 
-/* Gives the calling thread one, for the stack of a fiber has no room for some handlers, and none
- * when it overflows. Returns: what edo__sys_signal_stack_close() takes; NULL: the thread has one
- * already, or there is no memory. */
+/* Gives the calling thread a stack for signal handlers. The stack of a fiber may be too small for a
+ * handler, and has no room at all after an overflow. Returns: the argument for
+ * edo__sys_signal_stack_close(); NULL: the thread has such a stack already, or there is no
+ * memory. */
 void *edo__sys_signal_stack_open(void);
 
-/* The thread that has opened it. */
+/* Thread: the one that has opened the stack. */
 void edo__sys_signal_stack_close(void *stack);

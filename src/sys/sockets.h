@@ -47,8 +47,8 @@ uint32_t edo__interface_number(const char *name);
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
-/* Has edo__sys_resolve() call another function, for tests; NULL restores the system's. Not during a
- * look-up. */
+/* Makes edo__sys_resolve() call another function, for tests; NULL restores the system's. Not during
+ * a look-up. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -83,7 +83,7 @@ int edo__socket_shutdown_write(edo_fd fd);
  * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
-/* Has the close of a connection reset it. */
+/* Makes the close of a connection send a reset. */
 void edo__socket_reset_at_close(edo_fd fd);
 
 typedef struct edo__socket_kind {

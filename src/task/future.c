@@ -130,7 +130,7 @@ static void check_home(edo_future *future)
         edo__misuse(future->ops->name, "the frame was moved or copied after its first poll");
 }
 
-/* A future that ends because of a limit alone notes that: its function passes it on. */
+/* Marks a future that is ended only by a time limit: its -ECANCELED becomes -ETIMEDOUT. */
 static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx *cx)
 {
     bool covered = future->flags & EDO__COVERED;

@@ -17,12 +17,13 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // the highest place in use, and 1; the lock
+static size_t used; // index of the last record in use, plus 1; the lock
 
 /* Under ThreadSanitizer the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
-/* Unset or empty: as the build has it; 0: off; 1: on; more: on, and the limit in milliseconds. */
+/* Reads EDO_LOCK_TRACE. Unset or empty: the build's default; 0: off; 1: on; above 1: on, and the
+ * limit in milliseconds. */
 void edo__holders_prepare(void)
 {
     const char *text = getenv("EDO_LOCK_TRACE");
@@ -249,7 +250,7 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
     edo__record new = describe(object, kind);
     size_t length = 0;
     edo_task *task = edo__current_task();
-    if (!task) return; // polled by a program of its own
+    if (!task) return; // the operation is polled outside of tasks
     new.op = op;
     new.task = task;
     new.is_stuck = is_all_that_waits(task, op);

@@ -95,8 +95,8 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* Ready in a later poll of the task than its first. If the count of another worker is the same by
- * chance, the yield is ready one poll later. */
+/* Ready in the task's next poll after the first poll of the yield. Workers count their polls
+ * separately: if another worker happens to have the same count, the yield takes one poll more. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

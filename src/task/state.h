@@ -157,7 +157,7 @@ static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
     return old;
 }
 
-/* Has the yields of a RUNNING or KEPT task requeue it, until it is inspected. */
+/* Makes the poller requeue a RUNNING or KEPT task when it yields, until the task is inspected. */
 static inline void edo__state_want(edo_atomic(uint64_t) *state)
 {
     edo_or_relaxed(state, EDO__WANTED);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The source file of a function: that of the place where it waits, for a fiber. */
+/* The source file of a function; for a fiber, the file of the place where it waits. */
 static const char *file_of(const edo_future *future)
 {
     const edo__places *places = future->ops->reserved[0];
@@ -21,8 +21,8 @@ static void trace_children(const edo_future *first, int depth,
         edo__trace_future(child, depth, visit, context);
 }
 
-/* Visits one future. Returns: the next one to visit, if it is the only child: so a deep recursion
- * of boxed calls takes no stack here. */
+/* Visits one future. Returns: its only child, which the caller visits next; NULL if there is none,
+ * or if several were visited here. So a deep chain of boxed calls needs no recursion here. */
 static const edo_future *trace_one(const edo_future *future, int depth,
                                    void (*visit)(void *, const edo_trace_line *), void *context)
 {

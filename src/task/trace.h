@@ -6,12 +6,14 @@
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *context, const edo_trace_line *), void *context);
 
-/* The function of the task that runs, however deep, or else the innermost that waits; NULL: it has not
- * begun. Its line is that of its last await. The task's poller, or an inspector. */
+/* The function of a task that is running, however deep, or else its innermost waiting one; NULL:
+ * the task has not begun. The function's line is that of its last await. Thread: the task's poller,
+ * or an inspector. */
 const edo_future *edo__function_of(const edo_task *task);
 
-/* Of a future that waits in more files than that of its ops; their `reserved` has it. file_of: the
- * file of the place where it waits now, or NULL; also in a signal handler of its poller's. */
+/* Source files of a future that waits in other files than that of its ops. edo_future_ops.reserved
+ * points to this table. file_of: the file in which the future waits now, or NULL; also called in a
+ * signal handler of the poller's thread. */
 typedef struct edo__places {
     const char *(*file_of)(const edo_future *future);
 } edo__places;

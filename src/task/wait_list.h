@@ -72,7 +72,8 @@ void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 /* Wakes all operations. Under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* Has the tasks of all operations polled again; the operations stay in the list. Under the lock. */
+/* Wakes the tasks of all operations, to poll them again; the operations stay in the list. Under the
+ * lock. */
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
 
 /* The operation that has waited longest; NULL: none. Under the lock. */

@@ -36,7 +36,7 @@ bool edo__epoll_is_inherited(const edo__epoll *driver);
 /* Registers a descriptor, for edges. Returns: 0 or a negative errno. */
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
-/* Has an operation's source registered with a driver of the runtime of *driver. *driver: the driver
+/* Registers an operation's source with a driver of the runtime of *driver. *driver: the driver
  * of the poll; on return, the one of the same runtime that already has the source, if any.
  * *ret_left: a pinned driver that lost the source; the caller passes it to
  * edo__epoll_leave_behind() once the lock is released. Under the source's lock.

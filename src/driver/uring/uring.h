@@ -53,8 +53,9 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* Tag of a completion. The lowest bit is its kind, the rest the operation; with TAG_OWN the number
- * of the watch, from 1, or 0 for completions of cancels, which nothing waits for. */
+/* Tag of a completion. The lowest bit is the kind. With TAG_OP the rest is the operation. With
+ * TAG_OWN the rest is the number of a watch, from 1, or 0 for the completion of a cancel, which
+ * nothing waits for. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -111,8 +112,8 @@ static inline bool edo__uring_is_usable(const edo__uring *driver)
  * here. */
 bool edo__uring_is_inherited(const edo__uring *driver);
 
-/* Begin and end enclose the preparation of SQEs: they hold the driver's lock of a shared ring. The
- * caller keeps the driver alive. */
+/* edo__uring_begin() and edo__uring_end() enclose the preparation of SQEs. In between, the
+ * driver's lock is held if the ring is shared. The caller keeps the driver alive. */
 static inline void edo__uring_begin(edo__uring *driver)
 {
     if (driver->shared) edo__lock_take(&driver->lock);
@@ -127,8 +128,8 @@ static inline void edo__uring_end(edo__uring *driver)
     if (driver->shared) edo__uring_end_shared(driver);
 }
 
-/* An SQE, or NULL when the kernel takes none now. Enables the ring if needed. Between begin and
- * end. */
+/* An SQE to prepare, or NULL when the kernel takes none now. Enables the ring if needed. Only
+ * between edo__uring_begin() and edo__uring_end(). */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
 /* Handles all available completions. Returns: their number. Thread: the owner; the holder of

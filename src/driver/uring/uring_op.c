@@ -20,7 +20,7 @@ enum {
 
 /* ---- parking ---- */
 
-/* Has the operation start again in the next poll. Inside a poll. */
+/* Makes the operation start again in the next poll. Inside a poll. */
 static edo_poll start_later(edo_op *op, edo_wakeable *waker)
 {
     edo_store_relaxed(&op->word, EDO__OP_IDLE);

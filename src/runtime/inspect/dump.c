@@ -24,7 +24,7 @@ enum {
 };
 
 #define PATIENCE edo_ms(50)  // for tasks that run at every inspection
-#define SPIN     edo_us(200) // of PATIENCE; then the processor is yielded once
+#define SPIN     edo_us(200) // spinning time between two yields of the processor
 
 typedef struct dump {
     edo__reporter reporter;

@@ -1,5 +1,5 @@
 /* Dumps at an abort: of all runtimes to stderr, even if the thread holds locks. */
 #pragma once
 
-/* Has edo__misuse() dump, if EDO_DUMP_ON_ABORT is set in the environment. */
+/* Makes edo__misuse() dump all tasks, if EDO_DUMP_ON_ABORT is set in the environment. */
 void edo__dump_prepare(void);

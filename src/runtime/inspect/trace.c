@@ -3,7 +3,7 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Has a KEPT task requeued, so that it can be inspected. If this thread is its only possible
+/* Requeues a KEPT task, so that it can be inspected. If this thread is the only possible
  * poller, and is not polling it, the task is requeued at once; otherwise by its next yields.
  * (`in_hand`: a hook may inspect the very task that is about to be polled.) */
 static void requeue_if_kept(edo_task *task)

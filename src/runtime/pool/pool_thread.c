@@ -6,7 +6,7 @@
 #include "base/base.h"
 #include "task/task.h"
 
-/* ---- one step: the end of a job, the begin of the next ---- */
+/* ---- one step: the end of a job, the beginning of the next ---- */
 
 typedef enum step { RUN, AGAIN, SLEEP, END } step;
 
@@ -110,7 +110,7 @@ static step sleep_until_called(edo__pool_thread *self)
 
 /* ---- a thread's life ---- */
 
-/* Lists the thread, and tells the pool's end that it has started. */
+/* Lists the thread, and wakes the end of the pool, which may be waiting for that. */
 static void enter_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;

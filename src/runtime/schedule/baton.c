@@ -34,7 +34,7 @@ static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
     return true;
 }
 
-/* All sleep, or run without a baton. */
+/* All workers sleep, or run without a baton. */
 static void disperse(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
@@ -54,7 +54,8 @@ static uint64_t draw(edo__baton *baton)
     return mixed ^ (mixed >> 31);
 }
 
-/* Draws one of those that have not had their turn in this lap. Returns: NULL at its end. */
+/* Draws one of the workers that have not had their turn in this lap. Returns: NULL at the lap's
+ * end. */
 static edo__worker *draw_next(edo_runtime *runtime)
 {
     edo__baton *baton = &runtime->baton;
@@ -195,7 +196,7 @@ bool edo__baton_admits(edo__worker *worker)
     return is_first;
 }
 
-/* ---- those who are away ---- */
+/* ---- absent workers ---- */
 
 static void send_outside(edo__worker *worker, uint32_t state)
 {
@@ -207,8 +208,9 @@ static void send_outside(edo__worker *worker, uint32_t state)
         begin_lap(runtime); // the others may have waited for it
 }
 
-/* Before its next poll the worker asks for the baton under the same lock (edo__baton_is_held). So either
- * `beat` has passed, or the worker polls nothing more in this turn. */
+/* Before its next poll the worker checks under the same lock that it holds the baton
+ * (edo__baton_is_held). So either worker->beat is no longer `beat`, or the worker polls nothing
+ * more in this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;

@@ -72,8 +72,8 @@ static always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-/* Locks that the thread took during the poll, and holds after it, would be given back by any thread,
- * at any time. */
+/* Aborts if the poll took a lock for threads and still holds it. Another thread might go on with
+ * the task, and unlock it there. */
 static inline void check_locks(uint32_t held_before)
 {
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
@@ -226,7 +226,7 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Whether timers have been dense since the last sleep. Most sleeps come after few. */
+/* Whether timers have been dense since the last sleep. Most sleeps come after few timers. */
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
@@ -259,7 +259,8 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. A worker among others has just read the clock in its turn. */
+/* Notes the beginning of a sleep. The busy time of a worker among others is noted by its turn,
+ * which has just read the clock. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -461,7 +462,7 @@ static void run_repeatably(edo__worker *worker)
 static edo__work run_with_baton(edo__worker *worker)
 {
     uint64_t polls = worker->cx.polls;
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // wakes so far: the turn sees what they were for
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // the turn sees the work of earlier wakes
     worker->awake_since = edo__sys_now();
     worker->observed &= (uint8_t)~EDO__POLL_TIMED;
     begin_shared(worker, worker->awake_since);

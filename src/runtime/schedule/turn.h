@@ -6,7 +6,7 @@
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
-/* Begin and end of the worker's use of the calling thread; time in between is accounted to the
+/* Beginning and end of the worker's use of the calling thread; time in between is accounted to the
  * worker. */
 void edo__worker_begin(edo__worker *worker);
 void edo__worker_pause(edo__worker *worker);

@@ -128,7 +128,7 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Exact in the lowest level. In a higher level: the begin of the slot, at which the slot is
+/* Exact in the lowest level. In a higher level: the beginning of the slot, at which the slot is
  * spread. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {

@@ -106,8 +106,8 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Whole pages inside of a range, of which *from becomes the first. Returns: their number of
- * bytes. */
+/* Shrinks a range to its whole pages: *from becomes the first page. Returns: the size of the pages
+ * in bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();

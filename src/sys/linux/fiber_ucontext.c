@@ -14,7 +14,7 @@ _Static_assert(sizeof(ucontext_t) + 96 <= EDO__CONTEXT_SIZE,
 
 enum { HALF = 32 }; // bits of an argument of makecontext()
 
-/* value: of the switch that goes on in it. */
+/* A context that was left. value: passed by the switch that resumes it. */
 typedef struct left {
     ucontext_t context;
     int64_t value;
@@ -32,7 +32,7 @@ static void start(unsigned high, unsigned low)
     self->entry(self->arg);
 }
 
-/* What makecontext() starts with lies above the stack that it uses. */
+/* The start of a context, `first`, lies above the stack that makecontext() uses. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
 {
     uintptr_t end = (uintptr_t)top & ~(uintptr_t)15;
@@ -41,7 +41,7 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* The size is that of what surely lies below; only its end counts. */
+    /* Only the end of this stack counts; its size is a lower bound. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

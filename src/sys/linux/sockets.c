@@ -46,7 +46,8 @@ int edo__socket_shutdown_write(edo_fd fd)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Bytes dropped per call. Without a copy, as many as one transfer moves. */
+/* Most bytes dropped per call: with a copy to a buffer; without a copy, as many as one transfer
+ * moves. */
 enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
 
 int edo__socket_drop_input(edo_fd fd, bool tcp)
@@ -158,7 +159,7 @@ static edo__family family_of(int domain)
     return domain == AF_INET6 ? EDO__FAMILY_V6 : EDO__FAMILY_ANY;
 }
 
-/* The kind is told by the protocol, because SCTP has stream sockets too. MPTCP has the options of
+/* The kind is read from the protocol, because SCTP has stream sockets too. MPTCP has the options of
  * TCP, but its reads behave differently. */
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
 {

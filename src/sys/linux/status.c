@@ -183,8 +183,8 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
     ret_masked->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-/* The kernel has sent the signal to this thread, which wrote. A signal that was pending before is
- * the program's; the new one has merged with it, and is not consumed. */
+/* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. If one was pending
+ * before, it belongs to the program. The new signal has merged with it, so none is consumed. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {
     int saved = errno;
