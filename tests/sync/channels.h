@@ -1,7 +1,7 @@
 /* What the tests of mpsc and mpmc channels share: channels of words, of every kind. */
 #pragma once
 
-#include "task/probe.h"
+#include "sync/steps.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Broadcasts: every value to every receiver, in one order; lag; the end. */
-#include "task/probe.h"
+#include "sync/steps.h"
 
-#include <stdlib.h>
+#include <pthread.h>
 
 typedef edo_broadcast_sender(int64_t) word_caster;
 typedef edo_broadcast_receiver(int64_t) word_listener;
@@ -96,6 +96,21 @@ test(a_capacity_of_0_is_refused)
     cast c = { { NULL }, { NULL } };
     assert_int_equal(edo_broadcast_create(&c.in, &c.out, 0), -EINVAL);
     assert_int_equal(edo_broadcast_create(&c.in, &c.out, (size_t)EDO_BROADCAST_MAX + 1), -EINVAL);
+}
+
+test(a_weak_sender_keeps_the_memory_alone)
+{
+    test_allocator_install();
+    cast c = make_cast(4);
+    word_weak weak = { NULL };
+    word_caster strong = { NULL };
+    edo_broadcast_downgrade(&c.in, &weak);
+    close_cast(&c);
+    assert_int_equal(test_allocator_live_count(), 1);
+    assert_int_equal(edo_broadcast_upgrade(&weak, &strong), -EPIPE);
+    edo_broadcast_weak_close(&weak);
+    assert_int_equal(test_allocator_live_count(), 0);
+    test_allocator_remove();
 }
 
 /* ---- values ---- */
@@ -618,6 +633,472 @@ async_test(a_ready_broadcast_is_left_when_the_budget_ends,
         edo_detach(self->task);
         close_cast(&self->c);
         edo_return(0);
+    }
+}
+
+/* ---- lags of several receivers ---- */
+
+test(receivers_of_different_ages_lag_by_their_own_numbers)
+{
+    enum { AGES = 6, KEPT = 3 };
+    cast c = make_cast(KEPT);
+    word_listener out[AGES];
+    int64_t value;
+    for (int64_t i = 0; i < AGES; i++) {
+        edo_broadcast_subscribe(&c.in, &out[i]);
+        put_range(&c, i, i);
+    }
+    for (int64_t i = 0; i < AGES; i++) {
+        int64_t missed = AGES - i - KEPT;
+        if (missed > 0) {
+            assert_int_equal(edo_broadcast_try_recv(&out[i], &value), EDO_LAGGED);
+            assert_int_equal(edo_broadcast_missed(&out[i]), missed);
+        }
+        expect_of(&out[i], missed > 0 ? AGES - KEPT : i, AGES - 1);
+        assert_int_equal(edo_broadcast_length(&out[i]), 0);
+        edo_broadcast_receiver_close(&out[i]);
+    }
+    close_cast(&c);
+}
+
+test(with_one_place_all_but_the_last_are_missed)
+{
+    cast c = make_cast(1);
+    for (int64_t n = 2; n < 40; n++) {
+        put_range(&c, 1, n);
+        assert_int_equal(edo_broadcast_length(&c.out), n);
+        expect_lag(&c, (uint64_t)n - 1);
+        expect_range(&c, n, n);
+        expect_none(&c, -EAGAIN);
+    }
+    close_cast(&c);
+}
+
+/* A ring has a power of two of slots, of which fewer may be kept. */
+test(a_lag_is_right_at_every_slot_of_the_ring)
+{
+    for (int64_t capacity = 1; capacity <= 9; capacity++) {
+        cast c = make_cast((size_t)capacity);
+        int64_t sent = 0;
+        for (int64_t round = 0; round < 40; round++) {
+            int64_t count = capacity + 1 + round % 5;
+            put_range(&c, sent + 1, sent + count);
+            sent += count;
+            expect_lag(&c, (uint64_t)(count - capacity));
+            expect_range(&c, sent - capacity + 1, sent);
+            put_range(&c, sent + 1, sent + 1); // the next round begins at another slot
+            expect_range(&c, sent + 1, sent + 1);
+            sent++;
+        }
+        close_cast(&c);
+    }
+}
+
+test(the_number_missed_is_that_of_the_last_lag)
+{
+    cast c = make_cast(2);
+    assert_int_equal(edo_broadcast_missed(&c.out), 0);
+    put_range(&c, 1, 5);
+    expect_lag(&c, 3);
+    expect_range(&c, 4, 5);
+    expect_none(&c, -EAGAIN);
+    assert_int_equal(edo_broadcast_missed(&c.out), 3);
+    put_range(&c, 6, 8);
+    expect_lag(&c, 1);
+    close_cast(&c);
+}
+
+test(a_subscriber_has_the_whole_capacity_before_it)
+{
+    cast c = make_cast(3);
+    word_listener late = { NULL };
+    put_range(&c, 1, 7);
+    expect_lag(&c, 4);
+    edo_broadcast_resubscribe(&c.out, &late);
+    assert_int_equal(edo_broadcast_missed(&late), 0); // that was the other's
+    put_range(&c, 8, 10);
+    expect_of(&late, 8, 10);
+    expect_lag(&c, 3);
+    expect_range(&c, 8, 10);
+    edo_broadcast_receiver_close(&late);
+    close_cast(&c);
+}
+
+test(a_receiver_that_is_closed_while_it_lags_holds_nobody_up)
+{
+    cast c = make_cast(2);
+    word_listener slow = { NULL };
+    edo_broadcast_subscribe(&c.in, &slow);
+    put_range(&c, 1, 2);
+    expect_range(&c, 1, 2);
+    put_range(&c, 3, 4);
+    assert_int_equal(edo_broadcast_length(&slow), 4);
+    edo_broadcast_receiver_close(&slow);
+    assert_int_equal(edo_broadcast_receivers(&c.in), 1);
+    expect_range(&c, 3, 4);
+    close_cast(&c);
+}
+
+test(what_is_sent_to_nobody_is_missed_by_nobody)
+{
+    cast c = make_cast(2);
+    int64_t value = 1;
+    edo_broadcast_receiver_close(&c.out);
+    for (int i = 0; i < 9; i++)
+        assert_int_equal(edo_broadcast_send(&c.in, &value), 0);
+    edo_broadcast_subscribe(&c.in, &c.out);
+    assert_int_equal(edo_broadcast_length(&c.out), 0);
+    put_range(&c, 10, 11);
+    expect_range(&c, 10, 11);
+    close_cast(&c);
+}
+
+test(a_send_answers_how_many_listen_now)
+{
+    cast c = make_cast(2);
+    word_listener more[3] = { { NULL }, { NULL }, { NULL } };
+    int64_t value = 1;
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(edo_broadcast_send(&c.in, &value), i + 1);
+        edo_broadcast_subscribe(&c.in, &more[i]);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(edo_broadcast_send(&c.in, &value), 4 - i);
+        edo_broadcast_receiver_close(&more[i]);
+        edo_broadcast_receiver_close(&more[i]); // nothing
+    }
+    close_cast(&c);
+}
+
+/* ---- receives that are polled by hand ---- */
+
+#define LISTENING                                                                                  \
+    cast c;                                                                                        \
+    edo_op op, next;                                                                               \
+    int64_t value;
+#define begin_listening(capacity)                                                                  \
+    do {                                                                                           \
+        self->c = make_cast(capacity);                                                             \
+        self->op = edo_broadcast_recv(&self->c.out, &self->value);                                 \
+        self->next = edo_broadcast_recv(&self->c.out, &self->value);                               \
+        assert_waits(&self->op);                                                                   \
+    } while (0)
+
+async_test(a_woken_receive_whose_value_is_overwritten_lags, LISTENING)
+{
+    edo_body {
+        begin_listening(1);
+        put_range(&self->c, 1, 3);
+        assert_ends(&self->op, EDO_LAGGED);
+        assert_int_equal(edo_broadcast_missed(&self->c.out), 2);
+        assert_ends(&self->next, 1);
+        assert_int_equal(self->value, 3);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(one_wake_stands_for_all_values_before_the_poll, LISTENING)
+{
+    edo_body {
+        begin_listening(4);
+        put_range(&self->c, 1, 2);
+        assert_ends(&self->op, 1);
+        assert_int_equal(self->value, 1);
+        assert_ends(&self->next, 1);
+        assert_int_equal(self->value, 2);
+        self->op = edo_broadcast_recv(&self->c.out, &self->value);
+        assert_waits(&self->op);
+        assert_cancelled(&self->op);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(a_woken_receive_that_is_cancelled_leaves_the_value, LISTENING)
+{
+    edo_body {
+        begin_listening(2);
+        self->value = -1;
+        put_range(&self->c, 1, 1);
+        assert_cancelled(&self->op);
+        assert_int_equal(self->value, -1);
+        assert_int_equal(edo_broadcast_length(&self->c.out), 1);
+        assert_ends(&self->next, 1);
+        assert_int_equal(self->value, 1);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(a_receive_that_is_cancelled_at_the_lag_leaves_the_lag, LISTENING)
+{
+    edo_body {
+        begin_listening(2);
+        put_range(&self->c, 1, 5);
+        assert_cancelled(&self->op);
+        assert_int_equal(edo_broadcast_missed(&self->c.out), 0);
+        assert_int_equal(edo_broadcast_length(&self->c.out), 5);
+        assert_ends(&self->next, EDO_LAGGED);
+        assert_int_equal(edo_broadcast_missed(&self->c.out), 3);
+        expect_range(&self->c, 4, 5);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+async_test(a_receive_that_is_cancelled_at_the_end_leaves_the_end, LISTENING)
+{
+    edo_body {
+        begin_listening(2);
+        edo_broadcast_sender_close(&self->c.in);
+        assert_cancelled(&self->op);
+        assert_ends(&self->next, 0);
+        expect_none(&self->c, 0);
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_return(0);
+    }
+}
+
+async_test(an_end_that_comes_while_one_lags_takes_no_value, LISTENING)
+{
+    edo_body {
+        begin_listening(2);
+        put_range(&self->c, 1, 4);
+        edo_broadcast_sender_close(&self->c.in);
+        assert_ends(&self->op, EDO_LAGGED);
+        assert_int_equal(edo_broadcast_missed(&self->c.out), 2);
+        assert_ends(&self->next, 1);
+        assert_int_equal(self->value, 3);
+        expect_range(&self->c, 4, 4);
+        expect_none(&self->c, 0);
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_return(0);
+    }
+}
+
+async_test(without_budget_no_value_is_taken, LISTENING)
+{
+    edo_body {
+        int rc;
+        self->c = make_cast(2);
+        put_range(&self->c, 1, 1);
+        self->op = edo_broadcast_recv(&self->c.out, &self->value);
+        spend_budget();
+        assert_waits(&self->op);
+        assert_int_equal(edo_broadcast_length(&self->c.out), 1);
+        edo_await_on(rc, &self->op.base);
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->value, 1);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+fixture(set_up, tear_down)
+async_test(waiting_receives_allocate_nothing, LISTENING uint64_t calls;)
+{
+    edo_body {
+        self->c = make_cast(2);
+        self->calls = test_allocator_calls();
+        for (int64_t i = 0; i < 50; i++) {
+            self->op = edo_broadcast_recv(&self->c.out, &self->value);
+            assert_waits(&self->op);
+            if (i % 2) {
+                assert_cancelled(&self->op);
+                continue;
+            }
+            put_range(&self->c, i, i);
+            assert_ends(&self->op, 1);
+            assert_int_equal(self->value, i);
+        }
+        assert_int_equal(test_allocator_calls(), self->calls);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+/* ---- senders that wait for the close ---- */
+
+async_test(only_the_last_of_several_receivers_wakes_a_sender,
+    cast c;
+    word_listener second;
+    edo_op first, other;)
+{
+    edo_body {
+        self->c = make_cast(2);
+        edo_broadcast_subscribe(&self->c.in, &self->second);
+        self->first = edo_broadcast_closed(&self->c.in);
+        self->other = edo_broadcast_closed(&self->c.in);
+        assert_waits(&self->first);
+        assert_waits(&self->other);
+        edo_broadcast_receiver_close(&self->c.out);
+        assert_waits(&self->first);
+        assert_cancelled(&self->other);
+        edo_broadcast_receiver_close(&self->second);
+        assert_ends(&self->first, 0);
+        self->other = edo_broadcast_closed(&self->c.in);
+        assert_ends(&self->other, 0); // at once
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+async_test(a_sender_waits_for_the_close_again_after_a_subscription,
+    cast c;
+    edo_op op;)
+{
+    edo_body {
+        self->c = make_cast(2);
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_broadcast_subscribe(&self->c.in, &self->c.out);
+        self->op = edo_broadcast_closed(&self->c.in);
+        assert_waits(&self->op);
+        edo_broadcast_receiver_close(&self->c.out);
+        assert_ends(&self->op, 0);
+        edo_broadcast_sender_close(&self->c.in);
+        edo_return(0);
+    }
+}
+
+/* ---- weak senders ---- */
+
+async_test(the_last_sender_wakes_receivers_beside_weak_ones, LISTENING word_weak weak;)
+{
+    edo_body {
+        begin_listening(2);
+        edo_broadcast_downgrade(&self->c.in, &self->weak);
+        assert_waits(&self->op);
+        edo_broadcast_sender_close(&self->c.in);
+        assert_ends(&self->op, 0);
+        edo_broadcast_receiver_close(&self->c.out);
+        edo_broadcast_weak_close(&self->weak);
+        edo_return(0);
+    }
+}
+
+async_test(a_weak_sender_that_is_closed_wakes_nobody, LISTENING word_weak weak;)
+{
+    edo_body {
+        begin_listening(2);
+        edo_broadcast_downgrade(&self->c.in, &self->weak);
+        edo_broadcast_weak_close(&self->weak);
+        assert_waits(&self->op);
+        put_range(&self->c, 1, 1);
+        assert_ends(&self->op, 1);
+        close_cast(&self->c);
+        edo_return(0);
+    }
+}
+
+test(an_upgrade_keeps_the_broadcast_open)
+{
+    cast c = make_cast(2);
+    word_weak weak = { NULL };
+    word_caster strong[2] = { { NULL }, { NULL } };
+    edo_broadcast_downgrade(&c.in, &weak);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(edo_broadcast_upgrade(&weak, &strong[i]), 0);
+    assert_int_equal(edo_broadcast_senders(&c.in), 3);
+    edo_broadcast_sender_close(&c.in);
+    edo_broadcast_sender_close(&strong[0]);
+    expect_none(&c, -EAGAIN);
+    assert_int_equal(edo_broadcast_upgrade(&weak, &c.in), 0); // and once more
+    edo_broadcast_sender_close(&strong[1]);
+    put_range(&c, 1, 1);
+    expect_range(&c, 1, 1);
+    edo_broadcast_weak_close(&weak);
+    close_cast(&c);
+}
+
+test(what_has_ended_is_opened_by_no_weak_sender)
+{
+    cast c = make_cast(2);
+    word_weak weak[2] = { { NULL }, { NULL } };
+    word_caster strong = { NULL };
+    for (int i = 0; i < 2; i++)
+        edo_broadcast_downgrade(&c.in, &weak[i]);
+    put_range(&c, 1, 1);
+    edo_broadcast_sender_close(&c.in);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(edo_broadcast_upgrade(&weak[i], &strong), -EPIPE); // a value is left
+    expect_range(&c, 1, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(edo_broadcast_upgrade(&weak[i], &strong), -EPIPE);
+        edo_broadcast_weak_close(&weak[i]);
+    }
+    expect_none(&c, 0);
+    edo_broadcast_receiver_close(&c.out);
+}
+
+test(a_weak_sender_is_upgraded_while_nobody_listens)
+{
+    cast c = make_cast(2);
+    word_weak weak = { NULL };
+    word_caster strong = { NULL };
+    int64_t value = 1;
+    edo_broadcast_downgrade(&c.in, &weak);
+    edo_broadcast_receiver_close(&c.out);
+    assert_int_equal(edo_broadcast_upgrade(&weak, &strong), 0);
+    assert_int_equal(edo_broadcast_send(&strong, &value), 0);
+    edo_broadcast_subscribe(&strong, &c.out);
+    assert_int_equal(edo_broadcast_send(&strong, &value), 1);
+    expect_range(&c, 1, 1);
+    edo_broadcast_sender_close(&strong);
+    edo_broadcast_weak_close(&weak);
+    close_cast(&c);
+}
+
+static void *upgrade_and_send(void *arg)
+{
+    word_weak *weak = arg;
+    word_caster strong = { NULL };
+    int64_t sent = 0;
+    while (edo_broadcast_upgrade(weak, &strong) == 0) {
+        edo_broadcast_send(&strong, &sent);
+        sent++;
+        edo_broadcast_sender_close(&strong);
+        if (sent == 200) break;
+    }
+    edo_broadcast_weak_close(weak);
+    return (void *)(intptr_t)sent;
+}
+
+/* Each upgrade either fails or is heard: the end comes behind the last value. */
+test(an_upgrade_that_races_with_the_last_close_is_heard_or_fails)
+{
+    for (int round = 0; round < 30; round++) {
+        cast c = make_cast(256);
+        word_weak weak = { NULL };
+        pthread_t thread;
+        void *sent;
+        int64_t value, got = 0;
+        edo_broadcast_downgrade(&c.in, &weak);
+        assert_int_equal(pthread_create(&thread, NULL, upgrade_and_send, &weak), 0);
+        if (round % 2) { // it has sent before the last close
+            assert_int_equal(edo_wait(edo_broadcast_recv(&c.out, &value)), 1);
+            assert_int_equal(value, got++);
+        }
+        edo_broadcast_sender_close(&c.in);
+        while (edo_wait(edo_broadcast_recv(&c.out, &value)) == 1)
+            assert_int_equal(value, got++);
+        assert_int_equal(pthread_join(thread, &sent), 0);
+        assert_int_equal((intptr_t)sent, got);
+        edo_broadcast_receiver_close(&c.out);
     }
 }
 

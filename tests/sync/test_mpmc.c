@@ -208,6 +208,129 @@ async_test(a_receive_of_many_shares_with_others,
     }
 }
 
+/* ---- several receivers, by hand ---- */
+
+#define TWO_RECEIVERS                                                                              \
+    words w;                                                                                       \
+    word_receiver second;                                                                          \
+    edo_op a, b, op;                                                                               \
+    int64_t x, y, value;                                                                           \
+    int kind;
+#define begin_two(capacity)                                                                        \
+    do {                                                                                           \
+        self->w = make_words((channel_kind)self->kind, (capacity));                                \
+        self->second = edo_receiver_clone(&self->w.out);                                           \
+        self->a = edo_recv(&self->w.out, &self->x);                                                \
+        self->b = edo_recv(&self->second, &self->y);                                               \
+        self->value = 9;                                                                           \
+    } while (0)
+#define end_two()                                                                                  \
+    do {                                                                                           \
+        edo_receiver_close(&self->second);                                                         \
+        close_words(&self->w);                                                                     \
+    } while (0)
+
+async_test(one_value_wakes_one_of_two_receivers, TWO_RECEIVERS)
+{
+    edo_body {
+        for (self->kind = MPMC; self->kind <= MPMC_UNBOUNDED; self->kind += 2) {
+            begin_two(2);
+            assert_waits(&self->a);
+            assert_waits(&self->b);
+            put_range(&self->w, 1, 1);
+            assert_waits(&self->b);
+            assert_ends(&self->a, 1);
+            assert_int_equal(self->x, 1);
+            put_range(&self->w, 2, 2);
+            assert_ends(&self->b, 1);
+            assert_int_equal(self->y, 2);
+            end_two();
+        }
+        edo_return(0);
+    }
+}
+
+/* Its value was taken by a try; the other one that waits gets the next. */
+async_test(a_woken_receiver_without_a_value_waits_again_in_front, TWO_RECEIVERS)
+{
+    edo_body {
+        for (self->kind = MPMC; self->kind <= MPMC_UNBOUNDED; self->kind += 2) {
+            begin_two(2);
+            assert_waits(&self->a);
+            assert_waits(&self->b);
+            put_range(&self->w, 1, 1);
+            expect_range(&self->w, 1, 1);
+            assert_waits(&self->a);
+            put_range(&self->w, 2, 2);
+            assert_waits(&self->b);
+            assert_ends(&self->a, 1);
+            assert_int_equal(self->x, 2);
+            assert_cancelled(&self->b);
+            end_two();
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_receiver_at_the_end_takes_no_end_from_the_other, TWO_RECEIVERS)
+{
+    edo_body {
+        for (self->kind = MPMC; self->kind <= MPMC_UNBOUNDED; self->kind += 2) {
+            begin_two(2);
+            assert_waits(&self->a);
+            assert_waits(&self->b);
+            edo_sender_close(&self->w.in);
+            assert_cancelled(&self->a);
+            assert_ends(&self->b, 0);
+            end_two();
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_sender_is_refused_when_the_last_receiver_goes, TWO_RECEIVERS edo_op closed;)
+{
+    edo_body {
+        self->kind = MPMC;
+        begin_two(1);
+        put_range(&self->w, 1, 1);
+        self->op = edo_send(&self->w.in, &self->value);
+        self->closed = edo_sender_closed(&self->w.in);
+        assert_waits(&self->op);
+        assert_waits(&self->closed);
+        edo_receiver_close(&self->w.out);
+        assert_waits(&self->op);
+        assert_waits(&self->closed);
+        edo_receiver_close(&self->second);
+        assert_ends(&self->op, -EPIPE);
+        assert_ends(&self->closed, 0);
+        assert_int_equal(self->value, 9);
+        edo_sender_close(&self->w.in);
+        edo_return(0);
+    }
+}
+
+async_test(a_receiver_that_is_left_takes_all_that_is_left, TWO_RECEIVERS)
+{
+    edo_body {
+        for (self->kind = MPMC; self->kind <= MPMC_UNBOUNDED; self->kind += 2) {
+            begin_two(4);
+            put_range(&self->w, 1, 4);
+            edo_sender_close(&self->w.in);
+            edo_receiver_close(&self->w.out);
+            for (int64_t i = 1; i <= 4; i++) {
+                self->b = edo_recv(&self->second, &self->y);
+                assert_ends(&self->b, 1);
+                assert_int_equal(self->y, i);
+            }
+            self->b = edo_recv(&self->second, &self->y);
+            assert_ends(&self->b, 0);
+            edo_receiver_close(&self->second);
+        }
+        edo_return(0);
+    }
+}
+
 /* ---- threads ---- */
 
 enum { THREADS = 4, PER_THREAD = 20000 };

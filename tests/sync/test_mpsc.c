@@ -108,6 +108,25 @@ test(a_send_without_memory_leaves_the_value)
     assert_true(with_each_allocation_failing(send_many_without_memory, NULL) >= 4);
 }
 
+static void send_an_array_without_memory(void *arg)
+{
+    (void)arg;
+    words w = { { NULL }, { NULL } };
+    if (edo_mpmc_create_unbounded(&w.in, &w.out) < 0) return;
+    static const int64_t values[400];
+    int64_t value, got = 0, sent = edo_try_send_many(&w.in, values, 400);
+    assert_true(sent == -ENOMEM || (sent > 0 && sent <= 400));
+    while (edo_try_recv(&w.out, &value) == 1)
+        got++;
+    assert_int_equal(got, sent > 0 ? sent : 0);
+    close_words(&w);
+}
+
+test(a_send_of_many_without_memory_says_how_many_were_sent)
+{
+    assert_true(with_each_allocation_failing(send_an_array_without_memory, NULL) >= 4);
+}
+
 struct waits_again_and_again {
     edo_frame();
     edo_args(words *w;);
@@ -1345,6 +1364,371 @@ test_each(a_drop_may_use_the_channel)
 
 typedef edo_sender(word_sender) sender_sender;
 typedef edo_receiver(word_sender) sender_receiver;
+
+/* ---- more of places and ends ---- */
+
+struct order_of_drops {
+    int64_t values[16];
+    int count;
+};
+
+static void note_drop(void *value, void *context)
+{
+    struct order_of_drops *order = context;
+    if (order->count < 16) order->values[order->count++] = *(int64_t *)value;
+}
+
+test_bounded(what_is_left_is_dropped_in_its_order)
+{
+    struct order_of_drops order = { { 0 }, 0 };
+    words w = { { NULL }, { NULL } };
+    edo_channel_options options = { .capacity = 3, .drop = note_drop, .context = &order };
+    int rc = kind == MPSC ? edo_mpsc_create_with(&w.in, &w.out, &options)
+                          : edo_mpmc_create_with(&w.in, &w.out, &options);
+    assert_int_equal(rc, 0);
+    put_range(&w, 1, 2);
+    expect_range(&w, 1, 2);
+    put_range(&w, 3, 5); // over the end of the ring
+    edo_receiver_close(&w.out);
+    assert_int_equal(order.count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(order.values[i], 3 + i);
+    int64_t value = 6;
+    assert_int_equal(edo_try_send(&w.in, &value), -EPIPE); // it is still the caller's
+    edo_sender_close(&w.in);
+    assert_int_equal(order.count, 3);
+}
+
+test_bounded(permits_alone_make_no_sender_of_a_weak_one)
+{
+    words w = make_words(kind, SMALL);
+    word_weak weak = { NULL };
+    word_permits permits;
+    word_sender second = { NULL };
+    edo_sender_downgrade(&w.in, &weak);
+    assert_int_equal(edo_try_reserve(&w.in, &permits, 1), 0);
+    edo_sender_close(&w.in);
+    expect_none(&w, -EAGAIN); // it is open for them
+    assert_int_equal(edo_sender_upgrade(&weak, &second), -EPIPE);
+    assert_int_equal(edo_permits_send(&permits, &(int64_t){ 1 }), 0);
+    expect_range(&w, 1, 1);
+    expect_none(&w, 0);
+    edo_weak_sender_close(&weak);
+    edo_receiver_close(&w.out);
+}
+
+test_bounded(permits_of_before_a_shutdown_send_or_go)
+{
+    words w = make_words(kind, SMALL);
+    word_permits first, second;
+    assert_int_equal(edo_try_reserve(&w.in, &first, 2), 0);
+    assert_int_equal(edo_try_reserve(&w.in, &second, 1), 0);
+    put_range(&w, 1, 1);
+    edo_sender_shutdown(&w.in);
+    assert_int_equal(edo_try_send(&w.in, &(int64_t){ 9 }), -EPIPE);
+    assert_int_equal(edo_try_reserve(&w.in, &second, 1), -EPIPE);
+    assert_int_equal(edo_permits_send(&first, &(int64_t){ 2 }), 0);
+    edo_permits_release(&first);
+    expect_range(&w, 1, 2);
+    expect_none(&w, -EAGAIN);
+    assert_int_equal(edo_sender_stats(&w.in).permits, 1);
+    assert_int_equal(edo_permits_send(&second, &(int64_t){ 3 }), 0);
+    expect_range(&w, 3, 3);
+    expect_none(&w, 0);
+    close_words(&w);
+}
+
+/* What the figures are to be. */
+struct figures {
+    words w;
+    word_permits permits;
+    size_t held;
+    int64_t sent, received;
+    test_random random;
+};
+
+static void act_at_random(struct figures *f, size_t capacity)
+{
+    size_t used = (size_t)(f->sent - f->received) + f->held;
+    int64_t got, value = f->sent;
+    switch (test_random_below(&f->random, 5)) {
+    case 0:
+        assert_int_equal(edo_try_send(&f->w.in, &value), used < capacity ? 0 : -EAGAIN);
+        f->sent += used < capacity;
+        return;
+    case 1:
+        if (f->held) return;
+        f->held = 1 + test_random_below(&f->random, capacity);
+        int rc = edo_try_reserve(&f->w.in, &f->permits, f->held);
+        assert_int_equal(rc, used + f->held <= capacity ? 0 : -EAGAIN);
+        if (rc < 0) f->held = 0;
+        return;
+    case 2:
+        if (!f->held) return;
+        assert_int_equal(edo_permits_send(&f->permits, &value), 0);
+        f->sent++;
+        f->held--;
+        return;
+    case 3:
+        if (f->held && test_random_below(&f->random, 2)) {
+            edo_permits_release(&f->permits);
+            f->held = 0;
+        }
+        return;
+    default:
+        assert_int_equal(edo_try_recv(&f->w.out, &got), f->sent > f->received ? 1 : -EAGAIN);
+        if (f->sent > f->received) assert_int_equal(got, f->received++);
+        return;
+    }
+}
+
+test_bounded(lengths_places_and_permits_are_the_capacity_at_every_step)
+{
+    for (size_t capacity = 1; capacity <= 5; capacity++) {
+        struct figures f = { .w = make_words(kind, capacity),
+                             .random = test_random_make(capacity) };
+        for (int i = 0; i < 2000; i++) {
+            act_at_random(&f, capacity);
+            edo_channel_stats stats = edo_sender_stats(&f.w.in);
+            assert_int_equal(stats.length, f.sent - f.received);
+            assert_int_equal(stats.permits, f.held);
+            assert_int_equal(stats.length + stats.places + stats.permits, capacity);
+        }
+        if (f.held) edo_permits_release(&f.permits);
+        close_words(&f.w);
+    }
+}
+
+/* Operations that are polled by hand, of a full channel with one place. */
+#define BY_HAND                                                                                    \
+    words w;                                                                                       \
+    word_permits permits;                                                                          \
+    edo_op op, other, receive;                                                                     \
+    int64_t value, got[8], values[5];                                                              \
+    int kind;
+#define each_bounded for (self->kind = MPSC; self->kind <= MPMC; self->kind++)
+#define each_kind    for (self->kind = MPSC; self->kind <= MPMC_UNBOUNDED; self->kind++)
+#define begin_full(capacity)                                                                       \
+    do {                                                                                           \
+        self->w = make_words((channel_kind)self->kind, (capacity));                                \
+        put_range(&self->w, 1, (capacity));                                                        \
+        self->value = 9;                                                                           \
+    } while (0)
+
+async_test(a_woken_receive_that_is_cancelled_leaves_the_value, BY_HAND)
+{
+    edo_body {
+        each_kind
+        {
+            self->w = make_words((channel_kind)self->kind, SMALL);
+            self->receive = edo_recv(&self->w.out, self->got);
+            self->got[0] = -1;
+            assert_waits(&self->receive);
+            put_range(&self->w, 1, 1);
+            assert_cancelled(&self->receive);
+            assert_int_equal(self->got[0], -1);
+            assert_int_equal(edo_receiver_stats(&self->w.out).length, 1);
+            expect_range(&self->w, 1, 1);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_receive_that_is_cancelled_at_the_end_leaves_the_end, BY_HAND)
+{
+    edo_body {
+        each_kind
+        {
+            self->w = make_words((channel_kind)self->kind, SMALL);
+            self->receive = edo_recv(&self->w.out, self->got);
+            assert_waits(&self->receive);
+            edo_sender_close(&self->w.in);
+            assert_cancelled(&self->receive);
+            self->receive = edo_recv(&self->w.out, self->got);
+            assert_ends(&self->receive, 0);
+            edo_receiver_close(&self->w.out);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_waiting_receive_of_many_takes_no_more_than_its_limit, BY_HAND)
+{
+    edo_body {
+        each_kind
+        {
+            self->w = make_words((channel_kind)self->kind, 5);
+            self->receive = edo_recv_many(&self->w.out, self->got, 3);
+            assert_waits(&self->receive);
+            put_range(&self->w, 1, 5);
+            edo_sender_close(&self->w.in);
+            assert_ends(&self->receive, 3);
+            for (int64_t i = 0; i < 3; i++)
+                assert_int_equal(self->got[i], i + 1);
+            assert_int_equal(edo_receiver_stats(&self->w.out).length, 2);
+            self->receive = edo_recv_many(&self->w.out, self->got, 8);
+            assert_ends(&self->receive, 2);
+            assert_int_equal(self->got[1], 5);
+            self->receive = edo_recv_many(&self->w.out, self->got, 8);
+            assert_ends(&self->receive, 0);
+            edo_receiver_close(&self->w.out);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_receive_of_many_makes_places_for_all_that_wait, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(2);
+            self->op = edo_reserve(&self->w.in, &self->permits, 2);
+            self->other = edo_send(&self->w.in, &self->value);
+            assert_waits(&self->op);
+            assert_waits(&self->other);
+            assert_int_equal(edo_try_recv_many(&self->w.out, self->got, 8), 2);
+            assert_waits(&self->other); // both places are the reserve's
+            assert_ends(&self->op, 0);
+            assert_int_equal(edo_permits_count(&self->permits), 2);
+            edo_permits_release(&self->permits);
+            assert_ends(&self->other, 0);
+            expect_range(&self->w, 9, 9);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_send_of_many_gives_its_place_back, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            self->w = make_words((channel_kind)self->kind, 2);
+            for (int64_t i = 0; i < 5; i++)
+                self->values[i] = i + 1;
+            self->op = edo_send_many(&self->w.in, self->values, 5);
+            assert_waits(&self->op);
+            assert_int_equal(edo_op_progress(&self->op), 2);
+            expect_range(&self->w, 1, 1); // the place is granted, and not used
+            assert_int_equal(edo_sender_stats(&self->w.in).permits, 1);
+            assert_cancelled(&self->op);
+            assert_int_equal(edo_op_progress(&self->op), 2);
+            assert_int_equal(edo_sender_stats(&self->w.in).permits, 0);
+            assert_int_equal(edo_sender_stats(&self->w.in).places, 1);
+            expect_range(&self->w, 2, 2);
+            expect_none(&self->w, -EAGAIN);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_send_of_many_lets_the_next_sender_go, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(1);
+            self->values[0] = self->values[1] = 5;
+            self->op = edo_send_many(&self->w.in, self->values, 2);
+            self->other = edo_send(&self->w.in, &self->value);
+            assert_waits(&self->op);
+            assert_waits(&self->other);
+            expect_range(&self->w, 1, 1);
+            assert_cancelled(&self->op);
+            assert_int_equal(edo_op_progress(&self->op), 0);
+            assert_ends(&self->other, 0);
+            expect_range(&self->w, 9, 9);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+/* It has its place, and nobody to send to. */
+async_test(a_served_sender_without_a_receiver_keeps_its_value, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(1);
+            self->op = edo_send(&self->w.in, &self->value);
+            assert_waits(&self->op);
+            expect_range(&self->w, 1, 1);
+            edo_receiver_close(&self->w.out);
+            assert_ends(&self->op, -EPIPE);
+            assert_int_equal(self->value, 9);
+            assert_int_equal(edo_sender_stats(&self->w.in).permits, 0);
+            edo_sender_close(&self->w.in);
+        }
+        edo_return(0);
+    }
+}
+
+/* tokio#8260, with the receiver parked while the request is still to run. */
+async_test(a_served_reserve_that_is_cancelled_ends_a_parked_receive, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(1);
+            self->op = edo_reserve(&self->w.in, &self->permits, 1);
+            assert_waits(&self->op);
+            expect_range(&self->w, 1, 1);
+            edo_sender_shutdown(&self->w.in);
+            self->receive = edo_recv(&self->w.out, self->got);
+            assert_waits(&self->receive); // a place is granted
+            assert_cancelled(&self->op);
+            assert_ends(&self->receive, 0);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+/* A reserve that waits holds none of the places that are free, and keeps no channel open. */
+async_test(a_waiting_reserve_holds_nothing, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(3);
+            self->op = edo_reserve(&self->w.in, &self->permits, 3);
+            assert_waits(&self->op);
+            expect_range(&self->w, 1, 2);
+            assert_waits(&self->op);
+            assert_int_equal(edo_sender_stats(&self->w.in).places, 2);
+            assert_int_equal(edo_sender_stats(&self->w.in).permits, 0);
+            edo_receiver_shutdown(&self->w.out);
+            assert_ends(&self->op, -EPIPE);
+            expect_range(&self->w, 3, 3);
+            expect_none(&self->w, 0);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_reserve_that_was_refused_says_so, BY_HAND)
+{
+    edo_body {
+        each_bounded
+        {
+            begin_full(1);
+            self->op = edo_reserve(&self->w.in, &self->permits, 1);
+            assert_waits(&self->op);
+            edo_receiver_shutdown(&self->w.out);
+            assert_int_equal(cancel(&self->op), -EPIPE); // it was answered before
+            expect_range(&self->w, 1, 1);
+            expect_none(&self->w, 0);
+            close_words(&self->w);
+        }
+        edo_return(0);
+    }
+}
 
 test(ends_go_through_channels)
 {

@@ -1,6 +1,8 @@
 /* Notify: one, the last, all; the permit; what a cancelled waiter passes on. */
 #include "sync/steps.h"
 
+#include <sched.h>
+
 #include <edo/notify.h>
 
 static void assert_state(const edo_notify *notify, bool permit)
@@ -432,6 +434,264 @@ async_test(in_a_cancelled_function_nothing_is_taken, edo_notify notify; edo_task
     }
 }
 
+/* ---- more of the rules ---- */
+
+test(two_of_them_are_apart)
+{
+    edo_notify first = EDO_NOTIFY_INIT, second = EDO_NOTIFY_INIT;
+    edo_notify_one(&first);
+    edo_notify_waiters(&second);
+    assert_int_equal(edo_try_notified(&second), -EAGAIN);
+    assert_int_equal(edo_try_notified(&first), 0);
+    assert_state(&first, false);
+    assert_state(&second, false);
+}
+
+async_test(the_first_and_the_last_leave_the_middle, CROWD)
+{
+    edo_body {
+        begin_crowd();
+        edo_notify_one(&self->notify);
+        edo_notify_last(&self->notify);
+        assert_waits(&self->b);
+        assert_ends(&self->a, 0);
+        assert_ends(&self->c, 0);
+        assert_waits(&self->b);
+        assert_cancelled(&self->b);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_one_in_the_middle_keeps_the_order_of_the_others, CROWD)
+{
+    edo_body {
+        begin_crowd();
+        assert_cancelled(&self->b);
+        edo_notify_one(&self->notify);
+        assert_waits(&self->c);
+        edo_notify_one(&self->notify);
+        assert_ends(&self->c, 0);
+        assert_ends(&self->a, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+async_test(a_notification_stays_with_its_waiter_until_it_runs, CROWD)
+{
+    edo_body {
+        begin_crowd();
+        edo_notify_one(&self->notify);
+        assert_cancelled(&self->b);
+        assert_cancelled(&self->c);
+        edo_notify_one(&self->notify); // a has its own: this one is kept
+        edo_notify_waiters(&self->notify);
+        assert_state(&self->notify, true);
+        assert_ends(&self->a, 0);
+        assert_state(&self->notify, true);
+        edo_return(0);
+    }
+}
+
+async_test(what_was_passed_on_is_passed_on_again, CROWD)
+{
+    edo_body {
+        begin_crowd();
+        edo_notify_one(&self->notify);
+        assert_cancelled(&self->a);
+        assert_cancelled(&self->b);
+        assert_ends(&self->c, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+/* Who was chosen before all were notified still has one notification to pass on. */
+async_test(one_that_was_chosen_before_all_passes_its_own_on, CROWD edo_op late;)
+{
+    edo_body {
+        begin_crowd();
+        edo_notify_one(&self->notify);
+        edo_notify_waiters(&self->notify);
+        self->late = edo_notified(&self->notify);
+        assert_waits(&self->late);
+        assert_cancelled(&self->a);
+        assert_ends(&self->late, 0);
+        assert_ends(&self->b, 0);
+        assert_ends(&self->c, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+/* Two were chosen, both are cancelled, and one permit is kept. */
+async_test(two_that_are_passed_to_nobody_are_one_permit, CROWD)
+{
+    edo_body {
+        begin_crowd();
+        assert_cancelled(&self->c);
+        edo_notify_one(&self->notify);
+        edo_notify_one(&self->notify);
+        assert_cancelled(&self->a);
+        assert_cancelled(&self->b);
+        assert_int_equal(edo_try_notified(&self->notify), 0);
+        assert_int_equal(edo_try_notified(&self->notify), -EAGAIN);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+async_test(all_that_were_notified_before_it_was_made_are_nothing_to_it, edo_notify notify; edo_op op;)
+{
+    edo_body {
+        self->notify = (edo_notify)EDO_NOTIFY_INIT;
+        for (int i = 0; i < 1000; i++)
+            edo_notify_waiters(&self->notify);
+        self->op = edo_notified(&self->notify);
+        assert_waits(&self->op);
+        edo_notify_one(&self->notify);
+        assert_ends(&self->op, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+/* All, while it has no budget: it takes no part, and is notified all the same. */
+async_test(all_reach_one_that_had_no_budget, edo_notify notify; edo_op op;)
+{
+    edo_body {
+        int rc;
+        self->notify = (edo_notify)EDO_NOTIFY_INIT;
+        self->op = edo_notified(&self->notify);
+        spend_budget();
+        assert_waits(&self->op);
+        edo_notify_waiters(&self->notify);
+        edo_await_on(rc, &self->op.base);
+        assert_int_equal(rc, 0);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+async_test(a_select_takes_one_permit_of_two,
+    edo_notify first, second;
+    edo_op a, b;
+    int round;)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 20; self->round++) {
+            self->first = self->second = (edo_notify)EDO_NOTIFY_INIT;
+            edo_notify_one(&self->first);
+            edo_notify_one(&self->second);
+            self->a = edo_notified(&self->first);
+            self->b = edo_notified(&self->second);
+            edo_select(rc, &self->a.base, &self->b.base);
+            assert_state(&self->first, rc == 1);
+            assert_state(&self->second, rc == 0);
+        }
+        edo_return(0);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+enum { CROWDED = 50 };
+
+fixture(set_up, tear_down)
+async_test(waiters_need_no_memory_and_half_of_them_are_reached_by_half,
+    edo_notify notify;
+    edo_op ops[CROWDED];
+    uint64_t calls;)
+{
+    edo_body {
+        self->notify = (edo_notify)EDO_NOTIFY_INIT;
+        self->calls = test_allocator_calls();
+        test_allocator_fail_from(1);
+        for (int i = 0; i < CROWDED; i++) {
+            self->ops[i] = edo_notified(&self->notify);
+            assert_waits(&self->ops[i]);
+        }
+        for (int i = 0; i < CROWDED / 2; i++)
+            edo_notify_one(&self->notify);
+        for (int i = CROWDED / 2; i < CROWDED; i++)
+            assert_waits(&self->ops[i]);
+        edo_notify_waiters(&self->notify);
+        for (int i = 0; i < CROWDED; i++)
+            assert_ends(&self->ops[i], 0);
+        test_allocator_fail_from(0);
+        assert_int_equal(test_allocator_calls(), self->calls);
+        assert_state(&self->notify, false);
+        edo_return(0);
+    }
+}
+
+struct made {
+    edo_notify notify;
+    unsigned count; // operations that were made
+    int value;      // written before the notification
+};
+
+static void wait_or_notify_all(unsigned index, void *arg)
+{
+    struct made *made = arg;
+    if (index == 0) {
+        while (edo_load_relaxed(&made->count) < 3)
+            sched_yield();
+        made->value = 5;
+        edo_notify_waiters(&made->notify);
+        return;
+    }
+    edo_op op = edo_notified(&made->notify);
+    edo_add_relaxed(&made->count, 1);
+    insist(edo_wait_on(&op.base) == 0);
+    insist(made->value == 5);
+}
+
+/* However far each has come: it was made before. */
+test(all_plain_threads_that_have_made_one_are_notified)
+{
+    for (int i = 0; i < 100; i++) {
+        struct made made = { .notify = EDO_NOTIFY_INIT };
+        run_threads(4, wait_or_notify_all, &made);
+        assert_state(&made.notify, false);
+    }
+}
+
+static void hand_over(unsigned index, void *arg)
+{
+    struct made *made = arg;
+    if (index == 0) {
+        made->value = 7;
+        edo_notify_last(&made->notify);
+    } else {
+        insist(edo_wait(edo_notified(&made->notify)) == 0);
+        insist(made->value == 7);
+    }
+}
+
+test(what_came_before_a_notification_is_seen_behind_it)
+{
+    for (int i = 0; i < 200; i++) {
+        struct made made = { .notify = EDO_NOTIFY_INIT };
+        run_threads(2, hand_over, &made);
+        assert_state(&made.notify, false);
+    }
+}
+
 /* ---- all orders of a few steps, against a model ---- */
 
 enum { OPS = 2, STEPS = 6 };
@@ -625,6 +885,25 @@ test(a_task_and_a_thread_in_turns)
 {
     struct pair pair = { EDO_NOTIFY_INIT, EDO_NOTIFY_INIT };
     run_threads(2, take_turns, &pair);
+    assert_state(&pair.here, false);
+    assert_state(&pair.there, false);
+}
+
+static void take_turns_in_runtimes(unsigned index, void *arg)
+{
+    struct pair *pair = arg;
+    edo_notify *mine = index ? &pair->there : &pair->here;
+    edo_notify *other = index ? &pair->here : &pair->there;
+    edo_runtime *runtime;
+    insist(create_runtime(NULL, &runtime) == 0);
+    insist(edo_block_on(runtime, side, mine, other, index == 0) == 0);
+    insist(edo_runtime_destroy(runtime) == 0);
+}
+
+test(tasks_of_two_runtimes_in_turns)
+{
+    struct pair pair = { EDO_NOTIFY_INIT, EDO_NOTIFY_INIT };
+    run_threads(2, take_turns_in_runtimes, &pair);
     assert_state(&pair.here, false);
     assert_state(&pair.there, false);
 }

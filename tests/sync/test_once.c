@@ -387,6 +387,224 @@ test(of_many_threads_one_makes_it)
     }
 }
 
+/* ---- more of the rules ---- */
+
+/* 0 and 1 are different: who gets 1 has something to do. */
+test(what_is_made_is_made_for_every_later_one)
+{
+    edo_once once = EDO_ONCE_INIT;
+    assert_int_equal(edo_once_try_enter(&once), 1);
+    edo_once_done(&once);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(edo_once_try_enter(&once), 0);
+    assert_word(&once, EDO__ONCE_DONE);
+}
+
+test(two_of_them_are_apart)
+{
+    edo_once first = EDO_ONCE_INIT, second = EDO_ONCE_INIT;
+    assert_int_equal(edo_once_try_enter(&first), 1);
+    assert_int_equal(edo_once_try_enter(&second), 1);
+    edo_once_done(&first);
+    assert_int_equal(edo_once_try_enter(&second), -EBUSY);
+    assert_false(edo_once_is_done(&second));
+    edo_once_fail(&second);
+    assert_true(edo_once_is_done(&first));
+    assert_word(&second, 0);
+}
+
+async_test(a_wait_begins_nothing, edo_once once; edo_op waits;)
+{
+    edo_body {
+        self->once = (edo_once)EDO_ONCE_INIT;
+        self->waits = edo_once_wait(&self->once);
+        assert_waits(&self->waits);
+        assert_int_equal(edo_once_try_enter(&self->once), 1); // nobody was making it
+        assert_waits(&self->waits);
+        edo_once_done(&self->once);
+        assert_ends(&self->waits, 0);
+        edo_return(0);
+    }
+}
+
+async_test(those_that_come_late_wait_behind_those_that_wait, CROWD edo_op late;)
+{
+    edo_body {
+        begin_crowd();
+        edo_once_fail(&self->once);
+        self->late = edo_once_enter(&self->once); // a was chosen, and has yet to run
+        assert_waits(&self->late);
+        assert_ends(&self->a, 1);
+        edo_once_fail(&self->once);
+        assert_waits(&self->late);
+        assert_ends(&self->b, 1);
+        edo_once_fail(&self->once);
+        assert_ends(&self->late, 1);
+        edo_once_done(&self->once);
+        assert_ends(&self->waits, 0);
+        edo_return(0);
+    }
+}
+
+/* The one that was chosen is cancelled, and nobody else wants to: the next one that comes does. */
+async_test(one_that_comes_after_a_cancelled_maker_makes_it, edo_once once; edo_op chosen, next;)
+{
+    edo_body {
+        self->once = (edo_once)EDO_ONCE_INIT;
+        assert_int_equal(edo_once_try_enter(&self->once), 1);
+        self->chosen = edo_once_enter(&self->once);
+        assert_waits(&self->chosen);
+        edo_once_fail(&self->once);
+        assert_cancelled(&self->chosen);
+        self->next = edo_once_enter(&self->once);
+        assert_ends(&self->next, 1);
+        edo_once_done(&self->once);
+        assert_word(&self->once, EDO__ONCE_DONE);
+        edo_return(0);
+    }
+}
+
+/* It waits, is cancelled, and waits again: each wait is its own. */
+async_test(a_wait_may_be_cancelled_and_begun_again, edo_once once; edo_op waits;)
+{
+    edo_body {
+        self->once = (edo_once)EDO_ONCE_INIT;
+        for (int i = 0; i < 5; i++) {
+            self->waits = edo_once_wait(&self->once);
+            assert_waits(&self->waits);
+            assert_cancelled(&self->waits);
+            assert_word(&self->once, 0);
+        }
+        self->waits = edo_once_wait(&self->once);
+        assert_waits(&self->waits);
+        assert_int_equal(edo_once_try_enter(&self->once), 1);
+        edo_once_done(&self->once);
+        assert_ends(&self->waits, 0);
+        edo_return(0);
+    }
+}
+
+struct enters_late {
+    edo_frame();
+    edo_args(edo_once *once;);
+};
+
+edo_async(enters_late)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(EDO_NEVER));
+        assert_int_equal(rc, -ECANCELED);
+        edo_await(rc, edo_once_enter(self->once));
+        assert_int_equal(rc, -ECANCELED);
+        edo_await(rc, edo_once_wait(self->once));
+        assert_int_equal(rc, -ECANCELED);
+        edo_shield();
+        edo_await(rc, edo_once_enter(self->once));
+        edo_return(rc);
+    }
+}
+
+async_test(in_a_cancelled_function_nothing_is_entered,
+    edo_once once;
+    edo_task *task;)
+{
+    edo_body {
+        int rc;
+        self->once = (edo_once)EDO_ONCE_INIT;
+        assert_int_equal(edo_spawn(&self->task, enters_late, &self->once), 0);
+        edo_await(rc, settle());
+        edo_task_cancel(self->task);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 1); // by the shielded one alone
+        edo_once_done(&self->once);
+        assert_word(&self->once, EDO__ONCE_DONE);
+        edo_return(0);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+fixture(set_up, tear_down)
+async_test(waiters_need_no_memory, edo_once once; edo_op ops[40]; uint64_t calls;)
+{
+    edo_body {
+        self->once = (edo_once)EDO_ONCE_INIT;
+        self->calls = test_allocator_calls();
+        test_allocator_fail_from(1);
+        assert_int_equal(edo_once_try_enter(&self->once), 1);
+        for (int i = 0; i < 40; i++) {
+            self->ops[i] = i % 2 ? edo_once_wait(&self->once) : edo_once_enter(&self->once);
+            assert_waits(&self->ops[i]);
+        }
+        edo_once_done(&self->once);
+        for (int i = 0; i < 40; i++)
+            assert_ends(&self->ops[i], 0);
+        test_allocator_fail_from(0);
+        assert_int_equal(test_allocator_calls(), self->calls);
+        edo_return(0);
+    }
+}
+
+static void need_in_a_runtime(unsigned index, void *arg)
+{
+    edo_runtime *runtime;
+    if (index == 0) { // a plain thread sees the same value
+        insist(edo_wait(edo_once_wait(&((struct cell *)arg)->once)) == 0);
+        insist(((struct cell *)arg)->value == 42);
+        return;
+    }
+    insist(create_runtime(NULL, &runtime) == 0);
+    int64_t rc = edo_block_on(runtime, needs, arg, 1); // the first one that tries fails
+    insist(rc == 42 || rc == -EIO);
+    insist(edo_runtime_destroy(runtime) == 0);
+}
+
+test(runtimes_share_what_one_of_them_makes)
+{
+    struct cell cell = { .once = EDO_ONCE_INIT };
+    run_threads(5, need_in_a_runtime, &cell);
+    assert_int_equal(cell.tries, 2);
+    assert_word(&cell.once, EDO__ONCE_DONE);
+}
+
+/* A thread makes it while others come, wait, and give up: none of them keeps the others from it. */
+static void make_or_give_up(unsigned index, void *arg)
+{
+    struct cell *cell = arg;
+    for (int i = 0; !edo_once_is_done(&cell->once); i++) {
+        int rc = edo_once_try_enter(&cell->once);
+        if (rc == 1 && index == 0 && i > 100) {
+            cell->value = 9;
+            edo_once_done(&cell->once);
+        } else if (rc == 1) {
+            edo_once_fail(&cell->once);
+        }
+    }
+    insist(cell->value == 9);
+}
+
+test(who_sees_that_it_is_made_sees_what_was_made)
+{
+    for (int i = 0; i < 20; i++) {
+        struct cell cell = { .once = EDO_ONCE_INIT };
+        run_threads(3, make_or_give_up, &cell);
+        assert_word(&cell.once, EDO__ONCE_DONE);
+    }
+}
+
 /* ---- misuse ---- */
 
 static void done_by_nobody(void *arg)

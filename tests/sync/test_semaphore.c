@@ -481,6 +481,183 @@ async_test(a_waiter_that_was_closed_and_cancelled_says_that_it_was_closed, CROWD
     }
 }
 
+/* ---- more of the order, and of who waits ---- */
+
+async_test(one_that_asks_for_more_than_were_ever_made_waits_for_them,
+    edo_semaphore semaphore;
+    edo_op op;)
+{
+    edo_body {
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+        self->op = edo_semaphore_acquire(&self->semaphore, 5);
+        assert_waits(&self->op);
+        edo_semaphore_release(&self->semaphore, 2);
+        assert_waits(&self->op);
+        edo_semaphore_release(&self->semaphore, 2); // one too many
+        assert_ends(&self->op, 0);
+        assert_free(&self->semaphore, 1);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_big_request_leaves_all_that_it_waited_for, CROWD)
+{
+    edo_body {
+        begin_crowd(0);
+        edo_semaphore_release(&self->semaphore, 2);
+        assert_waits(&self->a);
+        assert_waits(&self->b);
+        assert_cancelled(&self->a);
+        assert_ends(&self->b, 0);
+        assert_ends(&self->c, 0);
+        assert_free(&self->semaphore, 0);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_head_serves_as_many_as_there_are_permits_for, CROWD edo_op d, e;)
+{
+    edo_body {
+        begin_crowd(2);
+        self->d = edo_semaphore_acquire(&self->semaphore, 2);
+        self->e = edo_semaphore_acquire(&self->semaphore, 1);
+        assert_waits(&self->d);
+        assert_waits(&self->e);
+        assert_cancelled(&self->a);
+        assert_ends(&self->c, 0);
+        assert_ends(&self->b, 0);
+        edo_semaphore_release(&self->semaphore, 1);
+        assert_waits(&self->e); // d is before it
+        assert_waits(&self->d);
+        assert_cancelled(&self->d);
+        assert_ends(&self->e, 0);
+        assert_free(&self->semaphore, 0);
+        edo_return(0);
+    }
+}
+
+async_test(a_cancelled_one_in_the_middle_keeps_the_order_of_the_others, CROWD)
+{
+    edo_body {
+        begin_crowd(2);
+        assert_cancelled(&self->b);
+        edo_semaphore_release(&self->semaphore, 1);
+        assert_waits(&self->c);
+        assert_ends(&self->a, 0);
+        edo_semaphore_release(&self->semaphore, 1);
+        assert_ends(&self->c, 0);
+        assert_free(&self->semaphore, 0);
+        edo_return(0);
+    }
+}
+
+test(two_semaphores_are_apart)
+{
+    edo_semaphore first = EDO_SEMAPHORE_INIT(1), second = EDO_SEMAPHORE_INIT(1);
+    assert_int_equal(edo_semaphore_try_acquire(&first, 1), 0);
+    edo_semaphore_close(&first);
+    assert_int_equal(edo_semaphore_try_acquire(&second, 1), 0);
+    assert_false(edo_semaphore_is_closed(&second));
+    edo_semaphore_release(&second, 2);
+    assert_state(&first, 0, true);
+    assert_free(&second, 2);
+}
+
+async_test(a_select_over_semaphores_takes_permits_of_one,
+    edo_semaphore first, second;
+    edo_op a, b;
+    int round;)
+{
+    edo_body {
+        int rc;
+        for (self->round = 0; self->round < 20; self->round++) {
+            self->first = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+            self->second = (edo_semaphore)EDO_SEMAPHORE_INIT(2);
+            self->a = edo_semaphore_acquire(&self->first, 2);
+            self->b = edo_semaphore_acquire(&self->second, 2);
+            edo_select(rc, &self->a.base, &self->b.base);
+            assert_free(&self->first, rc == 0 ? 0 : 2);
+            assert_free(&self->second, rc == 1 ? 0 : 2);
+        }
+        edo_return(0);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_allocator_install();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_allocator_remove();
+    return 0;
+}
+
+enum { CROWDED = 50 };
+
+fixture(set_up, tear_down)
+async_test(waiters_need_no_memory, edo_semaphore semaphore; edo_op ops[CROWDED]; uint64_t calls;)
+{
+    edo_body {
+        self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(0);
+        self->calls = test_allocator_calls();
+        test_allocator_fail_from(1);
+        for (int i = 0; i < CROWDED; i++) {
+            self->ops[i] = edo_semaphore_acquire(&self->semaphore, 1);
+            assert_waits(&self->ops[i]);
+        }
+        edo_semaphore_release(&self->semaphore, CROWDED / 2);
+        edo_semaphore_close(&self->semaphore);
+        for (int i = 0; i < CROWDED; i++)
+            assert_ends(&self->ops[i], i < CROWDED / 2 ? 0 : -EPIPE);
+        test_allocator_fail_from(0);
+        assert_int_equal(test_allocator_calls(), self->calls);
+        assert_state(&self->semaphore, 0, true);
+        edo_return(0);
+    }
+}
+
+static void wait_or_close(unsigned index, void *arg)
+{
+    edo_semaphore *semaphore = arg;
+    if (index == 0)
+        edo_semaphore_close(semaphore);
+    else
+        insist(edo_wait(edo_semaphore_acquire(semaphore, index)) == -EPIPE);
+}
+
+test(a_close_answers_every_plain_thread)
+{
+    for (int i = 0; i < 50; i++) {
+        edo_semaphore semaphore = EDO_SEMAPHORE_INIT(0);
+        run_threads(4, wait_or_close, &semaphore);
+        assert_state(&semaphore, 0, true);
+    }
+}
+
+/* One thread releases what the others acquire: permits have no owner. */
+static void release_or_acquire(unsigned index, void *arg)
+{
+    edo_semaphore *semaphore = arg;
+    for (int i = 0; i < 300; i++) {
+        if (index == 0)
+            edo_semaphore_release(semaphore, 1 + 2 + 3);
+        else
+            insist(edo_wait(edo_semaphore_acquire(semaphore, index)) == 0);
+    }
+}
+
+test(permits_released_by_one_thread_are_had_by_others)
+{
+    edo_semaphore semaphore = EDO_SEMAPHORE_INIT(0);
+    run_threads(4, release_or_acquire, &semaphore);
+    assert_free(&semaphore, 0);
+}
+
 /* ---- many ---- */
 
 enum { TASKS = 8, ROUNDS = 400, THREADS = 4, PERMITS = 3 };

@@ -1,5 +1,5 @@
 /* Watches: the last value, what was seen of it, and the end. */
-#include "task/probe.h"
+#include "sync/steps.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -397,6 +397,162 @@ async_test(senders_wait_for_the_close,
         edo_watch_sender_close(&self->w.in);
         edo_return(0);
     }
+}
+
+/* ---- receives that are polled by hand ---- */
+
+#define WATCHING                                                                                   \
+    watch w;                                                                                       \
+    word_watcher second;                                                                           \
+    edo_op op, other;                                                                              \
+    int64_t value, seen;
+#define begin_watching()                                                                           \
+    do {                                                                                           \
+        self->w = make_watch(1);                                                                   \
+        edo_watch_receiver_clone(&self->w.out, &self->second);                                     \
+        self->op = edo_watch_recv(&self->w.out, &self->value);                                     \
+        self->other = edo_watch_recv(&self->second, &self->seen);                                  \
+        self->value = self->seen = -1;                                                             \
+        assert_waits(&self->op);                                                                   \
+    } while (0)
+#define end_watching()                                                                             \
+    do {                                                                                           \
+        edo_watch_receiver_close(&self->second);                                                   \
+        close_watch(&self->w);                                                                     \
+    } while (0)
+
+async_test(a_woken_receive_gets_the_last_value_before_its_poll, WATCHING)
+{
+    edo_body {
+        begin_watching();
+        put(&self->w, 2);
+        put(&self->w, 3);
+        assert_ends(&self->op, 1);
+        assert_int_equal(self->value, 3);
+        expect_none(&self->w, -EAGAIN);
+        assert_ends(&self->other, 1); // though it comes late
+        assert_int_equal(self->seen, 3);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(a_woken_receive_that_is_cancelled_leaves_the_change, WATCHING)
+{
+    edo_body {
+        begin_watching();
+        put(&self->w, 2);
+        assert_cancelled(&self->op);
+        assert_int_equal(self->value, -1);
+        assert_int_equal(edo_watch_has_changed(&self->w.out), 1);
+        expect_next(&self->w, 2);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(a_change_that_was_marked_as_seen_wakes_nobody_for_it, WATCHING)
+{
+    edo_body {
+        begin_watching();
+        put(&self->w, 2);
+        edo_watch_mark_unchanged(&self->second);
+        assert_waits(&self->other);
+        assert_ends(&self->op, 1);
+        put(&self->w, 3);
+        assert_ends(&self->other, 1);
+        assert_int_equal(self->seen, 3);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(a_change_and_the_end_before_one_poll_are_two_answers, WATCHING)
+{
+    edo_body {
+        begin_watching();
+        put(&self->w, 2);
+        edo_watch_sender_close(&self->w.in);
+        assert_ends(&self->op, 1);
+        assert_int_equal(self->value, 2);
+        self->op = edo_watch_recv(&self->w.out, &self->value);
+        assert_ends(&self->op, 0);
+        assert_ends(&self->other, 1);
+        self->other = edo_watch_recv(&self->second, &self->seen);
+        assert_ends(&self->other, 0);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(without_budget_no_change_is_seen, WATCHING)
+{
+    edo_body {
+        int rc;
+        begin_watching();
+        put(&self->w, 2);
+        spend_budget();
+        assert_waits(&self->op);
+        assert_int_equal(edo_watch_has_changed(&self->w.out), 1);
+        edo_await_on(rc, &self->op.base);
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->value, 2);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(a_refused_value_wakes_nobody, WATCHING uint64_t version;)
+{
+    edo_body {
+        begin_watching();
+        self->version = edo_watch_read(&self->w.in, &self->seen);
+        self->seen = 8;
+        assert_int_equal(edo_watch_send_if(&self->w.in, &self->seen, self->version - 1), -EAGAIN);
+        assert_waits(&self->op);
+        assert_int_equal(edo_watch_send_if(&self->w.in, &self->seen, self->version), 2);
+        assert_ends(&self->op, 1);
+        assert_int_equal(self->value, 8);
+        end_watching();
+        edo_return(0);
+    }
+}
+
+async_test(only_the_last_of_several_receivers_wakes_a_sender, WATCHING)
+{
+    edo_body {
+        begin_watching();
+        assert_cancelled(&self->op);
+        self->op = edo_watch_closed(&self->w.in);
+        assert_waits(&self->op);
+        edo_watch_receiver_close(&self->w.out);
+        assert_waits(&self->op);
+        edo_watch_receiver_close(&self->second);
+        assert_ends(&self->op, 0);
+        edo_watch_subscribe(&self->w.in, &self->w.out); // and again
+        self->op = edo_watch_closed(&self->w.in);
+        assert_waits(&self->op);
+        assert_cancelled(&self->op);
+        close_watch(&self->w);
+        edo_return(0);
+    }
+}
+
+test(a_receiver_of_before_the_end_makes_others_after_it)
+{
+    watch w = make_watch(1);
+    word_watcher late = { NULL };
+    int64_t value = -1;
+    put(&w, 2);
+    edo_watch_sender_close(&w.in);
+    edo_watch_receiver_clone(&w.out, &late);
+    assert_int_equal(edo_watch_try_recv(&late, &value), 1); // neither has seen it
+    assert_int_equal(value, 2);
+    assert_int_equal(edo_watch_try_recv(&late, &value), 0);
+    expect_next(&w, 2);
+    expect_none(&w, 0);
+    edo_watch_receiver_close(&late);
+    edo_watch_receiver_close(&w.out);
 }
 
 /* ---- threads ---- */
