@@ -39,7 +39,7 @@
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
  * - a waiter that was woken and not polled for a second: logged. Another number of
  *   EDO_LOCK_TRACE is that limit in milliseconds,
- * - an unlock by another task than the holder: aborts.
+ * - an unlock of a mutex or a write lock by another task than its holder: aborts.
  * Without records they cost a load and a branch per lock.
  *
  * Cancellation. A cancelled request holds nothing. It leaves the queue; a grant that it got at

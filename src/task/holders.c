@@ -208,7 +208,7 @@ static edo__record *find_stuck(uint64_t id)
 }
 
 /* A semaphore blocks until one of its holders releases permits; so it is part of a cycle only if
- * a single task holds all permits. */
+ * a single task holds all granted ones. */
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
