@@ -1,5 +1,5 @@
-/* A task that owns a counter, and answers requests; a configuration that others follow; a reader that
- * is too slow. */
+/* A task that owns a counter, and answers requests; a configuration that others follow; a slow
+ * reader. */
 #include <stdio.h>
 
 #include <edo/edo.h>
