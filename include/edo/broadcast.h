@@ -147,7 +147,7 @@ EDO_END_DECLS
 /* Waits until there is no receiver. Result: 0. Cancel: prompt. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
-/* Numbers of ends; values that are kept. Thread: any; snapshots. */
+/* Numbers of ends; number of kept values. Thread: any; snapshots. */
 #define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
 #define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
 #define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)

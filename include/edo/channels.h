@@ -64,7 +64,7 @@ typedef struct edo_channel_options {
 
 /* State of a channel at one moment. */
 typedef struct edo_channel_stats {
-    size_t length;   // values in it
+    size_t length;   // values in the channel
     size_t capacity; // places; SIZE_MAX: unbounded
     size_t places;   // free places; SIZE_MAX: unbounded
     size_t permits;  // reserved places, also those granted to sends that were not polled yet

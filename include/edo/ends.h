@@ -58,7 +58,7 @@ template <class Type, class Value> inline void edo__check_types()
 
 #endif
 
-/* The same for another end. */
+/* Compares the types of two ends. */
 #define edo__check_end(end, other) edo__check_type(end, (other)->edo_type)
 
 /* Whether two ends of any kind belong to one channel. */

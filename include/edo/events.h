@@ -77,7 +77,7 @@ typedef struct edo_wait_group {
 
 enum {
     EDO__GROUP_WAITERS = 1, // the list of waiters is not empty
-    EDO__GROUP_ONE = 2,     // the rest of the word counts
+    EDO__GROUP_ONE = 2,     // unit of the count, in the bits above
 };
 
 #define EDO_WAIT_GROUP_MAX (UINT32_MAX / EDO__GROUP_ONE)
@@ -190,7 +190,7 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
  *     if (rc < 0) edo_return(rc);
  *     if (rc == 1) {
  *         edo_call(rc, connect_database, .url = url, .ret = &cell->database);
- *         if (rc < 0) edo_once_fail(&cell->once);       // the next one tries
+ *         if (rc < 0) edo_once_fail(&cell->once);       // the next maker tries
  *         else edo_once_done(&cell->once);
  *     }
  *

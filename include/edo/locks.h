@@ -164,7 +164,7 @@ typedef struct edo_semaphore {
 enum {
     EDO__SEMAPHORE_WAITERS = 1, // the list of waiters is not empty
     EDO__SEMAPHORE_CLOSED = 2,
-    EDO__SEMAPHORE_PERMIT = 4, // the rest of the word counts permits
+    EDO__SEMAPHORE_PERMIT = 4, // unit of the number of permits, in the bits above
 };
 
 #define EDO__SEMAPHORE_END (((uint64_t)EDO_SEMAPHORE_MAX + 1) * EDO__SEMAPHORE_PERMIT)
@@ -260,7 +260,7 @@ typedef struct edo_rwlock {
 enum {
     EDO__RWLOCK_WRITER = 1,
     EDO__RWLOCK_WAITERS = 2, // the list of waiters is not empty
-    EDO__RWLOCK_READER = 4,  // the rest of the word counts readers
+    EDO__RWLOCK_READER = 4,  // unit of the number of readers, in the bits above
 };
 
 EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;

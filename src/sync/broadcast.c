@@ -24,7 +24,7 @@ enum {
     MAX_WORDS = 8, // largest value read without the lock
 };
 
-/* The slots follow. */
+/* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
     size_t size;                                            // of a value, bytes

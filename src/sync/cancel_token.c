@@ -23,7 +23,7 @@ struct edo_cancel_token {
     edo_atomic(uint32_t) references;
     edo_atomic(bool) is_cancelled;
     token_tree *tree;
-    /* the lock of the tree */
+    /* guarded by the lock of the tree */
     edo_cancel_token *parent, *first_child, *next, **pprev;
     edo__wait_list waiters;
     edo_cancel_binding *bindings;

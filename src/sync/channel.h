@@ -64,7 +64,7 @@ struct edo__channel {
     void (*drop)(void *value, void *context);
     void *context;
 
-    /* the receiver of an mpsc channel; else the lock */
+    /* of the receiver of an mpsc channel; guarded by the lock in an mpmc channel */
     edo_atomic(uint64_t) head __attribute__((aligned(64)));
     uint64_t claimed;
     edo__block *head_block;

@@ -100,7 +100,7 @@ int edo__oneshot_create(edo__oneshot **ret_oneshot, size_t size,
 
 /* ---- waiting ---- */
 
-/* One end as seen from the other. */
+/* Bits of an end, in the word. */
 typedef struct end_bits {
     uint32_t waits; // bit: the end waits
     uint32_t done;  // bits: the wait is over

@@ -1,4 +1,4 @@
-/* Receiving from channels: see channel.h. */
+/* Receives from channels: see channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"

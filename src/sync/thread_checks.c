@@ -93,7 +93,7 @@ static void set_hold(record *r, uint32_t i, const edo__thread_hold *hold)
     edo_store_relaxed(&r->held[i].kind, hold->kind);
 }
 
-/* Under the lock. In a child of a fork the list begins anew. */
+/* Lists a record, under the lock. In the child of a fork the list starts empty. */
 static void list(record *r)
 {
     uint32_t generation = edo__sys_fork_generation();

@@ -1,4 +1,4 @@
-/* Spinning, and locking with checks. */
+/* Spins, and locks with checks. */
 #include "sync/thread_lock.h"
 
 #include "base/base.h"

@@ -9,7 +9,7 @@
 
 enum { UNSEEN = 0, FIRST_VERSION = 1 };
 
-/* The value follows. */
+/* Header of a watch; the value follows. */
 struct edo__watch {
     edo__hub hub;
     edo_atomic(uint64_t) version; // written under the lock

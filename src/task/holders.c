@@ -19,7 +19,7 @@ static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
 static size_t used; // the highest index in use + 1; records_lock
 
-/* Under ThreadSanitizer the lock of the records would hide races. */
+/* Off by default under ThreadSanitizer: the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
 /* EDO_LOCK_TRACE. Unset or empty: default of the build; 0: off; 1: on; more: on, and the limit
