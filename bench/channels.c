@@ -1,4 +1,4 @@
-/* Channels: mpsc of either kind with one producer or four. */
+/* Channels: mpsc of both kinds with one producer or four; oneshots, broadcasts, watches. */
 #include "bench.h"
 
 typedef edo_sender(uint64_t) word_sender;
@@ -176,7 +176,7 @@ static void oneshot_same_once(edo_runtime *runtime, double *ret_value)
     *ret_value = (double)(bench_now() - start) / ONESHOTS;
 }
 
-/* A message, and where the reply goes to, which is another. */
+/* A message, with the sender of its reply, which is a message too. */
 struct message {
     edo_oneshot_sender(struct message) reply;
     uint64_t number;

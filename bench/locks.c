@@ -1,5 +1,5 @@
-/* Locks: eight tasks on one of them, and two tasks that notify each other. The floor: the same loop
- * with two atomic operations on one word, which any lock needs that counts or excludes. */
+/* Locks: eight tasks contend for one lock, and two tasks notify each other. The floor is the
+ * same loop with two atomic operations on one word: the least that a lock needs. */
 #include "bench.h"
 
 enum { TASKS = 8, LOCKS = 1000000, HELD_LOCKS = 100000, PERMITS = 10, ROUNDS = 1000000 };
@@ -14,7 +14,7 @@ static struct {
     LINE edo_notify here;
     LINE edo_notify there;
     LINE uint32_t floor;
-    LINE int64_t total; // the mutex, or the rwlock
+    LINE int64_t total; // guarded by the mutex, or the rwlock
 } world;
 
 /* ---- the workers ---- */
@@ -184,7 +184,7 @@ edo_async(crowd)
     }
 }
 
-/* ops: in all; writes: what the total must be. */
+/* ops: number in all; writes: expected total. */
 static void run(edo_runtime *runtime, crowd_kind kind, int64_t ops, int64_t writes,
                 double *ret_value)
 {

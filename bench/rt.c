@@ -1,5 +1,6 @@
-/* The workloads of Tokio's benches/rt_multi_threaded.rs: spawns, yields and messages of short tasks. The root of each is a
- * task, as edo_block_on() runs it, and awaits where Tokio's file blocks a thread. */
+/* The workloads of Tokio's benches/rt_multi_threaded.rs: spawns, yields and messages of short
+ * tasks. The root of each is a task, as edo_block_on() runs it, and awaits where Tokio's file
+ * blocks a thread. */
 #include "bench.h"
 
 typedef edo_sender(char) done_sender;
@@ -37,7 +38,7 @@ static void close_world(void)
     edo_receiver_close(&world.all_done);
 }
 
-/* The last of those that are left says so. */
+/* The last task to end reports it. */
 static void count_down(void)
 {
     static const char done;

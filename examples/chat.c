@@ -1,8 +1,8 @@
-/* A chat server, for telnet or nc. The first line is a nick name; then every line goes to all in the
- * room, and /join ROOM, /nick NAME, /who and /quit are commands. A reader that is too slow for its room
- * is cut off. Ctrl-C says goodbye to all. Usage: chat [ADDRESS]
+/* A chat server, for telnet or nc. The first line of a guest is a nick name. Later lines are
+ * sent to all guests of the room; /join ROOM, /nick NAME, /who and /quit are commands. A reader
+ * too slow for its room is disconnected. Ctrl-C says goodbye to all. Usage: chat [ADDRESS]
  *
- * All runs on one thread, so the rooms need no lock; a room is a broadcast. */
+ * All tasks run on one thread, so the rooms need no lock; a room is a broadcast. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@ enum {
     NAME_SIZE = 24,
     LINE_SIZE = 400,
     MAX_ROOMS = 32,
-    KEPT_LINES = 64,    // of a room, for its slowest reader
-    PATIENCE = 3,       // seconds for a reader to take a line
-    FAREWELL_LIMIT = 1, // second for the last one
+    KEPT_LINES = 64,    // lines kept per room, for its slowest reader
+    PATIENCE = 3,       // s, for the write of a line
+    FAREWELL_LIMIT = 1, // s, for the last line
     SEND_BUFFER = 16384,
 };
 
@@ -24,7 +24,7 @@ enum {
 
 struct event {
     char text[LINE_SIZE];
-    uint64_t from; // task of the one that said it
+    uint64_t from; // id of the speaker's task
 };
 
 typedef edo_broadcast_sender(struct event) event_sender;
@@ -35,7 +35,7 @@ static struct room {
     event_sender in;
 } rooms[MAX_ROOMS];
 
-/* Subscribes to a room, which is made if there is none of that name.
+/* Subscribes to the room of that name, and makes it if there is none.
  * Returns: 0; -ENOSPC; -ENOMEM. */
 static int enter_room(const char *name, struct room **ret_room, event_receiver *ret_events)
 {
@@ -70,7 +70,7 @@ struct guest {
     event_receiver events;
     struct event event, said;
     edo_op read, receive;
-    char input[LINE_SIZE / 2]; // lines that were not handled yet
+    char input[LINE_SIZE / 2]; // lines not handled yet
     size_t length;
     char output[LINE_SIZE];
     bool leaves;
@@ -123,7 +123,7 @@ static void rename_guest(struct guest *self, const char *name)
         join(self, "lobby");
 }
 
-/* The argument of a command; NULL: it is another. */
+/* The argument if the line is that command; NULL: it is not. */
 static const char *argument_of(const char *line, const char *command)
 {
     size_t length = strlen(command);
@@ -154,7 +154,7 @@ static bool take_line(struct guest *self)
     char *end = memchr(self->input, '\n', self->length);
     bool is_full = self->length == sizeof self->input;
     if (!end && !is_full) return false;
-    if (!end) end = self->input + self->length - 1; // a line without an end is cut
+    if (!end) end = self->input + self->length - 1; // an overlong line is cut
     size_t used = (size_t)(end - self->input) + 1;
     *end = '\0';
     if (end > self->input && end[-1] == '\r') end[-1] = '\0';
@@ -164,7 +164,7 @@ static bool take_line(struct guest *self)
     return true;
 }
 
-/* What came of a receive. Returns: 1: a line for this guest, or none; why the guest goes. */
+/* Handles the result of a receive. Returns: 1: continue; else the reason for the guest's end. */
 static int take_event(struct guest *self, int64_t received)
 {
     if (received == EDO_LAGGED) return -ETIME;
@@ -173,7 +173,7 @@ static int take_event(struct guest *self, int64_t received)
     return 1;
 }
 
-/* The next line of the room, if there is one. Returns: as take_event(); 0: there is none. */
+/* Writes the next line of the room, if there is one. Returns: as take_event(); 0: there is none. */
 static int next_event(struct guest *self)
 {
     if (!self->room) return 0;
@@ -181,7 +181,8 @@ static int next_event(struct guest *self)
     return received == -EAGAIN ? 0 : take_event(self, received);
 }
 
-/* A line from the peer, or from the room, or both. Returns: >= 0; why the guest goes. */
+/* Handles a line from the peer, or from the room, or both. Returns: >= 0; else the reason for
+ * the guest's end. */
 static int take_results(struct guest *self)
 {
     int64_t read = self->read.base.result;
@@ -197,10 +198,11 @@ static void begin(struct guest *self)
     self->length = 0;
     self->leaves = false;
     snprintf(self->output, sizeof self->output, "* your nick name?\n");
-    (void)edo_tcp_set_send_buffer(self->conn, SEND_BUFFER); // else megabytes wait for a slow reader
+    (void)edo_tcp_set_send_buffer(self->conn,
+                                  SEND_BUFFER); // else megabytes queue up for a slow reader
 }
 
-/* What it waits for in between: without a room, only the peer. */
+/* The awaited operations: without a room, only the read from the peer. */
 static void listen_to_both(struct guest *self)
 {
     size_t room = sizeof self->input - self->length;
@@ -220,10 +222,10 @@ edo_async(guest)
                               edo_write_all(self->conn, self->output, strlen(self->output)));
                 self->output[0] = '\0';
                 edo_check_or(leave, rc);
-            } else if ((rc = next_event(self))) { // before its own lines: it keeps up with the room
+            } else if ((rc = next_event(self))) { // before its own lines, to keep up with the room
                 edo_check_or(leave, rc);
             } else if (take_line(self)) {
-                edo_await_void(edo_yield()); // the others read it before the next one
+                edo_await_void(edo_yield()); // others read the line before the next one
             } else {
                 listen_to_both(self);
                 edo_select(rc, &self->read.base, &self->receive.base); // both may have a result

@@ -89,7 +89,8 @@ struct program {
     struct job job;
 };
 
-/* What a task was given is its own from then on, ends too; what it was not given is closed here. */
+/* Arguments of a task are owned by the task, ends too. After a failed spawn they are closed
+ * here. */
 static int start_worker(struct program *self)
 {
     job_receiver jobs = edo_receiver_clone(&self->queue);
@@ -105,21 +106,21 @@ edo_async(program)
 {
     edo_body {
         int rc;
-        edo_check(edo_mpmc_create(&self->jobs, &self->queue, 8)); // several take jobs
+        edo_check(edo_mpmc_create(&self->jobs, &self->queue, 8)); // several receivers
         edo_check(edo_mpsc_create(&self->results, &self->collected, 8));
         edo_check(edo_spawn(&self->collector, collector, .results = self->collected));
         edo_scope_open(&self->workers, 0);
         for (int i = 0; i < 3; i++)
             edo_check_or(join, start_worker(self));
         for (self->job.number = 1; self->job.number <= 100; self->job.number++) {
-            edo_await_send(rc, &self->jobs, &self->job); // waits while all are busy
+            edo_await_send(rc, &self->jobs, &self->job); // waits while all places are taken
             edo_check_or(join, rc);
         }
 join:
-        edo_sender_close(&self->jobs); // the workers end when the queue is empty,
+        edo_sender_close(&self->jobs); // the workers end after the last job,
         edo_receiver_close(&self->queue);
         edo_await_void(edo_scope_join(&self->workers));
-        edo_sender_close(&self->results); // and the collector when the last worker has
+        edo_sender_close(&self->results); // and the collector after the last result
         edo_await_void(edo_join(self->collector));
         edo_return(edo_failure());
     }

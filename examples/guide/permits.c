@@ -6,7 +6,7 @@
 /* region: permits */
 struct server {
     edo_semaphore permits;
-    int now, most; // connections that are served; of one thread
+    int now, most; // open connections, their maximum; of one thread
 };
 
 struct session {
@@ -23,7 +23,7 @@ edo_async(session)
         edo_await(n, edo_write_all(self->conn, "hello", 5));
         edo_close(self->conn);
         self->server->now--;
-        edo_semaphore_release(&self->server->permits, 1); // the accept loop may go on
+        edo_semaphore_release(&self->server->permits, 1); // for the accept loop
         edo_return(n);
     }
 }
@@ -41,7 +41,7 @@ edo_async(serve)
         int rc;
         edo_scope_open(&self->sessions, EDO_SCOPE_IGNORE);
         for (;;) {
-            edo_acquire(rc, &self->server->permits, 1); // who comes now waits in the kernel's queue
+            edo_acquire(rc, &self->server->permits, 1); // later peers wait in the kernel's queue
             edo_check_or(end, rc);
             edo_try_or(end, edo_accept(self->listener, &self->conn));
             rc = edo_scope_spawn(&self->sessions, session, self->server, .conn = self->conn);

@@ -1,5 +1,5 @@
-/* A task that owns a counter, and answers requests; a configuration that others follow; a reader that
- * is too slow. */
+/* A task that owns a counter, and answers requests; a configuration that others follow; a slow
+ * reader. */
 #include <stdio.h>
 
 #include <edo/edo.h>
@@ -7,7 +7,7 @@
 /* region: request */
 struct request {
     int add;
-    edo_oneshot_sender(int) reply; // where the answer goes to
+    edo_oneshot_sender(int) reply; // for the answer
 };
 
 typedef edo_sender(struct request) request_sender;
@@ -28,7 +28,8 @@ edo_async(counter)
             edo_await_recv(rc, &self->requests, &self->request);
             if (rc != 1) break;
             self->count += self->request.add;
-            (void)!edo_oneshot_send(&self->request.reply, &self->count); // -EPIPE: it went away
+            (void)!edo_oneshot_send(&self->request.reply,
+                                    &self->count); // -EPIPE: not awaited any more
         }
         edo_receiver_close(&self->requests);
         edo_return(rc);
@@ -58,9 +59,9 @@ edo_async(asker)
         self->request.add = 5;
         edo_check(edo_oneshot_create(&self->request.reply, &self->answer));
         edo_await_send(rc, self->counter, &self->request);
-        if (rc < 0) edo_oneshot_sender_close(&self->request.reply); // it was not sent: still ours
+        if (rc < 0) edo_oneshot_sender_close(&self->request.reply); // not sent: still open
         edo_await_for(rc, edo_s(1), edo_oneshot_recv(&self->answer, &self->count));
-        edo_oneshot_receiver_close(&self->answer);     // nothing, if the answer has come
+        edo_oneshot_receiver_close(&self->answer);     // no effect after an answer
         if (rc != 1) edo_return(rc < 0 ? rc : -EPIPE); // 0: there will be no answer
         edo_return(self->count);
     }
@@ -79,7 +80,7 @@ edo_async(follower)
     edo_body {
         int rc;
         for (;;) {
-            edo_await_watch(rc, &self->level, &self->now); // the last value, not each
+            edo_await_watch(rc, &self->level, &self->now); // the last value only
             if (rc != 1) break;
             printf("level %d\n", self->now);
         }
@@ -102,7 +103,7 @@ edo_async(reader)
         int rc;
         for (;;) {
             edo_await_broadcast(rc, &self->events, &self->event);
-            if (rc == EDO_LAGGED) // not the end: it goes on with the oldest that is kept
+            if (rc == EDO_LAGGED) // not the end: the oldest kept value is next
                 printf("missed %d\n", (int)edo_broadcast_missed(&self->events));
             else if (rc == 1)
                 printf("event %d\n", self->event);

@@ -1,12 +1,12 @@
-/* State that several tasks share: a balance that stays right across an await. */
+/* Shared state of several tasks: a balance that stays right across an await. */
 #include <stdio.h>
 
 #include <edo/edo.h>
 
 /* region: shared */
 struct account {
-    edo_mutex mutex; // all zero is a free one
-    int balance;     // the mutex
+    edo_mutex mutex; // all zero: free
+    int balance;     // guarded by the mutex
 };
 
 struct deposit {
@@ -22,7 +22,7 @@ edo_async(deposit)
         edo_lock(rc, &self->account->mutex);
         if (rc < 0) edo_return(rc); // cancelled: not locked
         self->before = self->account->balance;
-        edo_await_void(edo_sleep(edo_ms(1))); // others run, and find it locked
+        edo_await_void(edo_sleep(edo_ms(1))); // other tasks run, and find it locked
         self->account->balance = self->before + self->amount;
         edo_mutex_unlock(&self->account->mutex);
         edo_return(0);

@@ -1,4 +1,4 @@
-/* A token that tells workers to stop where they are ready for it. */
+/* A token that stops workers at points of their choice. */
 #include <stdio.h>
 
 #include <edo/edo.h>
@@ -38,14 +38,14 @@ edo_async(manager)
     edo_body {
         int rc;
         edo_check(edo_cancel_token_create(NULL, &self->stop));
-        edo_check_or(end, edo_cancel_token_create(self->stop, &self->part)); // of worker 2 alone
+        edo_check_or(end, edo_cancel_token_create(self->stop, &self->part)); // for worker 2 alone
         edo_scope_open(&self->workers, 0);
         rc = edo_scope_spawn(&self->workers, worker, self->stop, .number = 1);
         if (rc == 0) rc = edo_scope_spawn(&self->workers, worker, self->part, .number = 2);
         if (rc == 0) edo_await(rc, edo_sleep(edo_ms(25)));
         edo_cancel_token_cancel(self->part);
         if (rc == 0) edo_await(rc, edo_sleep(edo_ms(25)));
-        edo_cancel_token_cancel(self->stop); // also ends what is below it
+        edo_cancel_token_cancel(self->stop); // and its child
         edo_await(rc, edo_scope_join(&self->workers));
         edo_cancel_token_unref(self->part);
 end:

@@ -1,4 +1,4 @@
-/* A counter that tasks and plain threads share, behind a lock for threads. */
+/* A counter shared by tasks and plain threads, behind a lock for threads. */
 #include <pthread.h>
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ static void counter_add(struct counter *counter)
     edo_thread_cond_notify_all(&counter->grown);
 }
 
-/* For plain threads: it blocks the one that calls it. */
+/* For plain threads: blocks the calling thread. */
 static int counter_wait_for(struct counter *counter, int value, int64_t deadline)
 {
     int rc = 0;

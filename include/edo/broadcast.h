@@ -1,4 +1,4 @@
-/* Broadcasts: every value goes to every receiver. Events, log lines, the messages of a chat room.
+/* Broadcasts: every value to every receiver. Events, log lines, the messages of a chat room.
  *
  *     typedef edo_broadcast_sender(struct event) event_sender;
  *     typedef edo_broadcast_receiver(struct event) event_receiver;
@@ -8,18 +8,19 @@
  *     edo_broadcast_send(&self->events, &self->event);                 // never waits
  *     edo_await_broadcast(rc, &self->second, &self->event);            // 1, EDO_LAGGED, or 0
  *
- * A receiver gets all values that are sent after its subscription, in one order, the same for all.
- * The last `capacity` values are kept. A receiver that has not received one when it is overwritten
- * has lagged: its next receive answers EDO_LAGGED. edo_broadcast_missed() is the number of values
- * missed, and the receive after that gets the oldest value that is kept. EDO_LAGGED is not the end
- * of the broadcast; at the end a receive answers 0.
+ * A receiver gets all values that are sent after its subscription, in one order, the same for
+ * all. The last `capacity` values are kept. A receiver lags when a value is overwritten before
+ * it has received it. The next receive then answers EDO_LAGGED, and edo_broadcast_missed() is
+ * the number of values that were missed; the receive after that gets the oldest kept value.
+ * EDO_LAGGED is not the end: the end is 0.
  *
- * Values are copied to each receiver, so no single receiver owns the target of a pointer in them.
+ * Values are copied to each receiver. A pointer in a value is copied too; the object behind it
+ * has no owner among the receivers.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *
- * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time, a
- * receiver by one. */
+ * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time,
+ * a receiver by one. */
 #pragma once
 
 #include <edo/ends.h>
@@ -31,14 +32,14 @@ typedef struct edo__broadcast edo__broadcast;
 /* A receiver. */
 typedef struct edo__listening {
     edo__broadcast *broadcast;
-    uint64_t next;   // number of the value that it receives next
-    uint64_t missed; // at the last EDO_LAGGED
+    uint64_t next;   // number of the value to receive next
+    uint64_t missed; // values missed at the last EDO_LAGGED
 } edo__listening;
 
 /* Result of a receive: values were missed. */
 enum { EDO_LAGGED = 2 };
 
-/* The most values that a broadcast keeps. */
+/* Largest capacity of a broadcast. */
 #define EDO_BROADCAST_MAX (UINT32_MAX >> 1)
 
 EDO_API extern const edo_future_ops edo__broadcast_recv_ops, edo__broadcast_closed_ops;
@@ -73,8 +74,7 @@ static inline EDO_MUST_USE edo_op edo__broadcast_closed(edo__broadcast *broadcas
 
 EDO_END_DECLS
 
-/* Types of the ends. All members are private. A receiver with an operation that waits does not
- * move. */
+/* Types of the ends. All members are private. Do not move a receiver while its operation waits. */
 #define edo_broadcast_sender(T)                                                                    \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -95,7 +95,7 @@ EDO_END_DECLS
     }
 
 /* Makes a broadcast with one sender and one receiver.
- * capacity: values that are kept, 1 .. EDO_BROADCAST_MAX; it is not rounded.
+ * capacity: number of kept values, 1 .. EDO_BROADCAST_MAX; exact, not rounded up.
  * Returns: 0; -EINVAL for another capacity; -ENOMEM. Thread: any. */
 #define edo_broadcast_create(ret_tx, ret_rx, capacity)                                             \
     (edo__check_end(ret_tx, ret_rx),                                                               \
@@ -105,11 +105,11 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Sends a value to all receivers.
- * Returns: the number of receivers; 0: there is none, and the value is lost. Thread: any. */
+ * Returns: their number; 0: no receiver, and the value is lost. Thread: any. */
 #define edo_broadcast_send(tx, value)                                                              \
     (edo__check_type(tx, value), edo__broadcast_send((tx)->edo_broadcast_tx, (value)))
 
-/* Makes one more sender, to be closed as well. Thread: any. */
+/* Adds a sender, to be closed. Thread: any. */
 #define edo_broadcast_sender_clone(tx)                                                             \
     (__extension__({                                                                               \
         __typeof__(*(tx)) edo_end_ = { edo__broadcast_sender_ref((tx)->edo_broadcast_tx) };        \
@@ -118,9 +118,9 @@ EDO_END_DECLS
 #define edo_broadcast_sender_close(tx)                                                             \
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
-/* downgrade: makes a weak sender, which does not keep the broadcast open, from a sender. upgrade:
- * makes a sender from a weak one. The original stays valid.
- * Returns of upgrade: 0; -EPIPE: the last sender was closed. Thread: any. */
+/* Make a weak sender, which does not keep the broadcast open; or a sender from a weak one. The
+ * argument stays open.
+ * Returns (upgrade): 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
      (void)((ret_weak)->edo_core = edo__broadcast_downgrade((tx)->edo_broadcast_tx)))
@@ -134,12 +134,12 @@ EDO_END_DECLS
 #define edo_broadcast_weak_close(weak)                                                             \
     (edo__broadcast_weak_close((weak)->edo_broadcast_weak), (void)((weak)->edo_core = NULL))
 
-/* Makes one more receiver, for the values that are sent from now on. Thread: any. */
+/* Adds a receiver of later values. Thread: any. */
 #define edo_broadcast_subscribe(tx, ret_rx)                                                        \
     (edo__check_end(tx, ret_rx),                                                                   \
      edo__broadcast_subscribe((tx)->edo_broadcast_tx, &(ret_rx)->edo_listening))
 
-/* The same, from a receiver. */
+/* The same from a receiver. */
 #define edo_broadcast_resubscribe(rx, ret_rx)                                                      \
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
@@ -147,7 +147,7 @@ EDO_END_DECLS
 /* Waits until there is no receiver. Result: 0. Cancel: prompt. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
-/* Number of receivers; of senders; of values that are kept. Thread: any; snapshots. */
+/* Numbers of ends; number of kept values. Thread: any; snapshots. */
 #define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
 #define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
 #define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)
@@ -155,12 +155,12 @@ EDO_END_DECLS
 /* ---- receivers ---- */
 
 /* Waits for the next value.
- * Result: 1 with *ret_value; EDO_LAGGED: values were missed, and *ret_value holds none; 0: the
- * last sender was closed, and all values were received. Cancel: prompt; nothing was taken. */
+ * Result: 1 with *ret_value; EDO_LAGGED: values were missed, and *ret_value is not set; 0: the
+ * last sender was closed, and all was received. Cancel: prompt; nothing was taken. */
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* The same in an async function, at once if there is a value. */
+/* The same in an async function, without an await if there is one. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
@@ -171,10 +171,10 @@ EDO_END_DECLS
 #define edo_broadcast_try_recv(rx, ret_value)                                                      \
     (edo__check_type(rx, ret_value), edo__broadcast_try_recv(&(rx)->edo_listening, (ret_value)))
 
-/* Number of values that the last EDO_LAGGED of this receiver reported as missed. */
+/* Number of values missed at the last EDO_LAGGED of this receiver. */
 #define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
 
-/* Number of values sent and not yet received by this receiver. Above the capacity: the oldest are
+/* Number of values that this receiver has yet to receive. More than the capacity: some are
  * missed already.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)

@@ -1,4 +1,5 @@
-/* Cancellation tokens: one that is cancelled says so to all who ask or wait, and to its children.
+/* Cancellation tokens: a request to stop, which tasks test or await. It reaches the token and
+ * its descendants.
  *
  *     rc = edo_cancel_token_create(NULL, &server->stop);
  *     rc = edo_cancel_token_create(server->stop, &request->stop);   // a child: of one request
@@ -7,12 +8,12 @@
  *     self->next = edo_accept(self->listener, &self->conn);
  *     edo_select(which, &self->stopped.base, &self->next.base);
  *
- * Cancellation of edo's own (edo_task_cancel(), scopes, limits) ends what somebody owns. A token is for
- * those who do not own each other: it is counted, may be handed anywhere, and those who have it decide
- * where they stop.
+ * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks
+ * that do not own each other: it is reference-counted, may be passed anywhere, and each holder
+ * decides where to stop.
  *
- * A child of a cancelled token is cancelled; the cancellation of a child does not reach its parent. A
- * token that goes leaves its children to its parent.
+ * A child of a cancelled token is cancelled. The cancellation of a child does not reach its
+ * parent. When a token is destroyed its children move to its parent.
  */
 #pragma once
 
@@ -24,38 +25,42 @@ typedef struct edo_cancel_token edo_cancel_token;
 
 EDO_API extern const edo_future_ops edo__cancel_token_wait_ops;
 
-/* Makes a token, with one reference. parent: NULL for none; it need not be kept.
+/* Makes a token, with one reference. parent: NULL for none; the child does not hold a reference
+ * to it.
  * Returns: 0 or -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);
 
-/* Each reference is one owner's. Nobody waits any more when the last one goes; NULL is ignored.
+/* Add and drop a reference; each has one owner. The last unref aborts if a task waits. NULL is
+ * ignored by unref.
  * Thread: any. */
 EDO_API edo_cancel_token *edo_cancel_token_ref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
 
-/* Cancels it and all below it, at once: when this returns, all of them are. What the caller did before
- * is visible to those who see it. Twice is once.
+/* Cancels the token and its descendants; all of them are cancelled when the call returns. The
+ * caller's earlier writes are visible to each task that sees the cancellation. A second call
+ * does nothing.
  * Thread: any that has a reference. */
 EDO_API void edo_cancel_token_cancel(edo_cancel_token *token);
 EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
-/* Waits until it is cancelled; the caller has a reference meanwhile.
+/* Waits until the token is cancelled; the caller keeps a reference meanwhile.
  * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 {
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);
 }
 
-/* A scope that a token cancels; in the frame of its owner. All private. */
+/* Link between a token and a scope that it cancels, in the frame of the scope's owner. All
+ * private. */
 typedef struct edo_cancel_binding {
     edo_cancel_token *token;
     edo_scope *scope;
     struct edo_cancel_binding *next, **pprev; // the lock of the tree
 } edo_cancel_binding;
 
-/* When the token is cancelled, so is the scope; at once if it is already. The binding holds a
- * reference. It is taken back before the scope is left.
+/* Has a cancellation of the token cancel the scope; an already cancelled token cancels it at
+ * once. The binding holds a reference. Unbind before the scope is left.
  * Thread: that of the scope's owner. */
 EDO_API void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
                                    edo_scope *scope);

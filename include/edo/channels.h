@@ -1,38 +1,39 @@
-/* Channels: values go from senders to receivers, each to one of them, in the order of their sends.
+/* Channels: values from senders to receivers, each to one receiver, in the order of the sends.
  *
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
  *
  *     rc = edo_mpsc_create(&self->jobs_in, &self->jobs_out, 128);
- *     edo_await_send(rc, &self->jobs_in, &self->job);        // 0; -EPIPE: nobody receives any more
+ *     edo_await_send(rc, &self->jobs_in, &self->job);        // 0; -EPIPE: no receiver
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
- * An mpsc channel has one receiver, an mpmc channel as many as are cloned. A bounded channel has room
- * for a fixed number of values, and a sender waits for a place; it allocates nothing after its
- * creation. An unbounded one grows by blocks; when it is empty it keeps at most three of them.
+ * An mpsc channel has one receiver, an mpmc channel any number of clones. A bounded channel has
+ * places for a fixed number of values, and a sender waits for a free place; it allocates nothing
+ * after its creation. An unbounded channel grows by blocks; when it is empty it keeps at most
+ * three of them.
  *
- * The end. A channel is closed when its last sender is closed, when its last receiver is closed, or
- * by a shutdown through any end. A closed channel refuses values. Those in it, and those for which a
- * permit is out, are still received, and then edo_recv() answers 0. When the last receiver is closed
- * what is left in the channel is dropped: by the drop function of the options, if there is one.
+ * The end. A channel is closed by the close of its last sender, by the close of its last
+ * receiver, or by a shutdown through any end. A closed channel refuses values. The values in it,
+ * and those for which a permit is reserved, are still received; after them edo_recv() answers 0.
+ * The close of the last receiver drops the remaining values, by the drop function of the options
+ * if there is one.
  *
- * Places. A waiting send or reserve is served first in, first out, also when it needs many places.
- * It is never overtaken, and holds no place before it is served.
+ * Places. Waiting sends and reserves are first in, first out: a request for many places is not
+ * overtaken, and holds none of them before it is served.
  *
- * Cancellation loses nothing. A cancelled receive has taken nothing. The value of a cancelled send is
- * still the caller's, and so is one that was refused. A cancelled reserve holds nothing, and what it
- * was granted goes to the next.
+ * Cancellation loses nothing. A cancelled receive has taken nothing. The value of a cancelled or
+ * refused send is still the caller's. A cancelled reserve holds nothing; places granted to it
+ * pass to the next request.
  *
- * edo_await_send() and edo_await_recv() are the short way for async functions: they try at once, and
- * await the operation only if they must. So the value must lie in memory that outlives the await:
- * the frame, the heap, static memory. With a local variable they abort when they have to wait, in
- * debug builds always.
- * The arguments are used twice. The operations (edo_send(), ...) are for limits,
- * combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
+ * edo_await_send() and edo_await_recv() are the short form for async functions: they try first,
+ * and await the operation only if they must wait. The memory of the value must outlive the
+ * await: the frame, the heap, static memory. A local variable aborts when the operation waits,
+ * in debug builds always. The macros evaluate their arguments twice. The operations (edo_send(),
+ * ...) are for limits, combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
  *
- * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them; one
- * end, of a sender or of an mpmc receiver, also by several at the same time. The receiver of an mpsc
- * channel is used by one task or thread at a time; a second that waits aborts.
+ * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
+ * A sender or an mpmc receiver may be used by several threads at the same time. The receiver of
+ * an mpsc channel is used by one task or thread at a time; a second one that waits aborts.
  */
 #pragma once
 
@@ -42,7 +43,7 @@ EDO_BEGIN_DECLS
 
 typedef struct edo__channel edo__channel;
 
-/* Places that were reserved. */
+/* Reserved places. */
 typedef struct edo__permits {
     edo__channel *channel;
     size_t count;
@@ -50,23 +51,23 @@ typedef struct edo__permits {
 
 enum { EDO__MPSC = 0, EDO__MPMC = 1 };
 
-/* The most places that a bounded channel has. */
+/* Largest capacity of a bounded channel. */
 #define EDO_CHANNEL_MAX (UINT32_MAX >> 1)
 
 /* Options of a creation; zeroed is an unbounded channel. */
 typedef struct edo_channel_options {
     size_t capacity;                          // places; 0: unbounded
-    void (*drop)(void *value, void *context); // called for values never received; may be NULL
-    void *context;                            // given to drop
+    void (*drop)(void *value, void *context); // of values never received; may be NULL
+    void *context;                            // argument of drop
     void *reserved[3];
 } edo_channel_options;
 
 /* State of a channel at one moment. */
 typedef struct edo_channel_stats {
-    size_t length;   // values in it
-    size_t capacity; // places in all; SIZE_MAX: unbounded
-    size_t places;   // that are free; SIZE_MAX: unbounded
-    size_t permits;  // places that are reserved, also for senders that have yet to be polled
+    size_t length;   // values in the channel
+    size_t capacity; // places; SIZE_MAX: unbounded
+    size_t places;   // free places; SIZE_MAX: unbounded
+    size_t permits;  // reserved places, also those granted to sends that were not polled yet
     uint32_t senders, weak_senders, receivers;
     bool is_closed; // refuses values
 } edo_channel_stats;
@@ -127,7 +128,7 @@ EDO_END_DECLS
 
 /* ---- the ends ---- */
 
-/* Their types. All members are private. */
+/* Types of the ends. All members are private. */
 #define edo_sender(T)                                                                              \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -149,7 +150,7 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Reserved places. They keep the channel open: their values are received, also after a shutdown. */
+/* Reserved places. They keep the channel open: their values are received also after a shutdown. */
 #define edo_permits(T)                                                                             \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -161,7 +162,8 @@ EDO_END_DECLS
 
 /* Makes a bounded channel with one receiver.
  * capacity: places, 1 .. EDO_CHANNEL_MAX.
- * Returns: 0 with one sender and the receiver; -EINVAL for another capacity; -ENOMEM. Thread: any. */
+ * Returns: 0 with one sender and the receiver; -EINVAL for another capacity; -ENOMEM.
+ * Thread: any. */
 #define edo_mpsc_create(ret_tx, ret_rx, capacity)                                                  \
     edo__create(ret_tx, ret_rx, edo__channel_create_bounded, EDO__MPSC, (capacity))
 
@@ -191,9 +193,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Makes one more end; never fails. Aborts for an mpsc channel's receiver, which must stay the only
- * one.
- * Returns: the end, to be closed. Thread: any. */
+/* Add an end; never fail. The clone of an mpsc receiver aborts: there is only one.
+ * Return: the end, to be closed. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
 #define edo_weak_sender_clone(wx) edo__new_end(wx, edo__weak_ref((wx)->edo_weak))
@@ -204,13 +205,13 @@ EDO_END_DECLS
         edo_end_;                                                                                  \
     }))
 
-/* Makes a weak sender from a sender, which stays valid.
+/* Makes a weak sender; the sender stays open.
  * Thread: any. */
 #define edo_sender_downgrade(tx, ret_weak)                                                         \
     (edo__check_end(tx, ret_weak), (void)((ret_weak)->edo_core = edo__weak_downgrade((tx)->edo_tx)))
 
-/* Makes a sender from a weak sender, which stays valid.
- * Returns: 0; -EPIPE: the channel or its last sender was closed. Thread: any. */
+/* Makes a sender from a weak sender; the weak sender stays open.
+ * Returns: 0; -EPIPE: the last sender was closed, or the channel was. Thread: any. */
 #define edo_sender_upgrade(weak, ret_tx)                                                           \
     (__extension__({                                                                               \
         edo__check_end(weak, ret_tx);                                                              \
@@ -219,8 +220,7 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Close an end. Aborts if the end is the last one of its kind and has an operation that still
- * waits.
+/* Close an end. Abort if it is the last of its kind and an operation still waits on it.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -228,9 +228,9 @@ EDO_END_DECLS
 
 #define edo__close_end(end, close) ((close), (void)((end)->edo_core = NULL))
 
-/* Closes the channel for all its ends, which stay: values are refused from now on, waiting senders
- * are answered -EPIPE, and receivers get what is left. A receiver calls this to refuse further
- * values, a sender to end the work of the others.
+/* Closes the channel for all its ends; the ends themselves stay open. Later values are refused,
+ * waiting sends are answered -EPIPE, and receivers get the remaining values. A receiver calls it
+ * to refuse more values, a sender to end the work of the others.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
@@ -239,42 +239,41 @@ EDO_END_DECLS
 #define edo_sender_stats(tx)   edo__channel_stats((tx)->edo_tx)
 #define edo_receiver_stats(rx) edo__channel_stats((rx)->edo_rx)
 
-/* Waits until the channel is closed: there is no receiver any more, or it was shut down.
+/* Waits until the channel is closed: the last receiver was closed, or the channel was shut down.
  * Result: 0. Cancel: prompt. */
 #define edo_sender_closed(tx) edo__sender_closed((tx)->edo_tx)
 
 /* ---- sending ---- */
 
 /* Sends a value; value is a pointer to it, valid until the operation has ended.
- * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). On failure the value is still
- * the caller's. Cancel: prompt; nothing was sent. */
+ * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). Unless the result is 0 the
+ * value is still the caller's. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
-/* The same in an async function, at once if there is a place. */
+/* The same in an async function, without an await if there is a place. */
 #define edo_await_send(rc, tx, value)                                                              \
     edo__now_or_await(rc, (edo__check_type(tx, value), edo__send_now(cx, (tx)->edo_tx, (value))),  \
                       edo_send(tx, value))
 
-/* Sends if that needs no wait. An unbounded channel never needs one.
- * Returns: as edo_send(), and -EAGAIN: no place, or others wait for one. Thread: any. */
+/* Sends without waiting. An unbounded channel always has a place.
+ * Returns: as edo_send(), and -EAGAIN: no place, or other sends wait for one. Thread: any. */
 #define edo_try_send(tx, value) (edo__check_type(tx, value), edo__try_send((tx)->edo_tx, (value)))
 
-/* Sends the values of an array, in order; those of other senders may come between them.
- * Result: their number; -EPIPE; -ENOMEM. The values not sent are still the caller's;
- * edo_op_progress() is the number of those sent. Cancel: prompt; edo_op_progress() values were
- * sent. */
+/* Sends the values of an array, in order; values of other senders may be in between.
+ * Result: their number; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number sent;
+ * the other values are still the caller's.
+ * Cancel: prompt; edo_op_progress() of them were sent. */
 #define edo_send_many(tx, values, count)                                                           \
     (edo__check_type(tx, values), edo__send_many((tx)->edo_tx, (values), (count)))
 
-/* Sends as many as there are places for.
+/* Sends as many values as there are places for.
  * Returns: their number, > 0 (unless count is 0); -EAGAIN; -EPIPE; -ENOMEM. Thread: any. */
 #define edo_try_send_many(tx, values, count)                                                       \
     (edo__check_type(tx, values), edo__try_send_many((tx)->edo_tx, (values), (count)))
 
 /* ---- permits ---- */
 
-/* Waits until the channel has count free places, and reserves them all at once; for bounded
- * channels.
+/* Reserves places of a bounded channel, all at once; waits until they are free.
  * count: 1 .. capacity.
  * Result: 0 with *ret_permits; -EPIPE; -EINVAL for another count or an unbounded channel.
  * Cancel: prompt; no place is held. */
@@ -286,39 +285,40 @@ EDO_END_DECLS
     (edo__check_end(tx, ret_permits),                                                              \
      edo__try_reserve((tx)->edo_tx, &(ret_permits)->edo_held, (count)))
 
-/* Sends a value into a reserved place, and uses the place up. The last place ends the permits.
- * Returns: 0; -EPIPE: there is no receiver any more, and the value is still the caller's; -EINVAL: no
- * place is left. Thread: one at a time. */
+/* Sends a value into a reserved place, and uses up one permit. The last one closes the permits.
+ * Returns: 0; -EPIPE: the last receiver was closed, and the value is still the caller's;
+ * -EINVAL: no permit remains. Thread: one at a time. */
 #define edo_permits_send(permits, value)                                                           \
     (edo__check_type(permits, value), edo__permits_send(&(permits)->edo_held, (value)))
 
-/* Gives back the places that are left, if any.
+/* Releases the remaining places, if any.
  * Thread: one at a time. */
 #define edo_permits_release(permits) edo__permits_release(&(permits)->edo_held)
 
-/* Places that are left. */
+/* Number of remaining places. */
 #define edo_permits_count(permits) ((permits)->edo_held.count)
 
 /* ---- receiving ---- */
 
-/* Receives a value; ret_value is a pointer to its place, valid until the operation has ended.
+/* Receives a value; ret_value is a pointer to memory for it, valid until the operation has
+ * ended.
  * Result: 1 with *ret_value; 0: the channel is closed, and all was received.
  * Cancel: prompt; nothing was taken. */
 #define edo_recv(rx, ret_value)                                                                    \
     (edo__check_type(rx, ret_value), edo__recv((rx)->edo_rx, (ret_value), 1))
 
-/* The same in an async function, at once if there is a value. */
+/* The same in an async function, without an await if there is a value. */
 #define edo_await_recv(rc, rx, ret_value)                                                          \
     edo__now_or_await(                                                                             \
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Returns: as edo_recv(), and -EAGAIN: there is no value. A value is never overlooked if its send
- * has ended and the caller knows that. Thread: any. */
+/* Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value whose send is known to the
+ * caller to have ended is never missed. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 
-/* Waits for a value, then receives all that are there, at most max, into an array.
+/* Receives the available values, at most max, into an array; waits for the first.
  * Result: their number, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
 #define edo_recv_many(rx, ret_values, max)                                                         \
     (edo__check_type(rx, ret_values), edo__recv((rx)->edo_rx, (ret_values), (max)))

@@ -6,9 +6,9 @@
  *     ...                                                // locked, unless edo_lock() failed
  *     edo_mutex_unlock(&self->queue->mutex);
  *
- * A condition is changed under the mutex; the signal may come before the unlock or after it. Wakes
- * without a signal do not happen, but another task may have changed the condition again: so it is
- * tested in a loop.
+ * Change the condition under the mutex; signal before or after the unlock. No wake is spurious,
+ * but another task may change the condition between the signal and the lock: so test the
+ * condition in a loop.
  */
 #pragma once
 
@@ -30,23 +30,22 @@ typedef struct edo_condvar {
 
 EDO_API extern const edo_future_ops edo__condvar_wait_ops;
 
-/* Unlocks the mutex, waits for a signal, and locks it again. A signal that comes after the unlock is
+/* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal after the unlock is
  * not missed. First in, first out.
  * Result: 0.
- * Cancel: waits for the mutex: it is locked in any case when this ends, also with -ECANCELED or
- * -ETIMEDOUT. No signal is taken; one that had been, passes to the next. */
+ * Cancel: waits for the mutex, which is locked at the end in any case, also with -ECANCELED or
+ * -ETIMEDOUT. No signal is consumed; a signal already received passes to the next waiter. */
 static inline EDO_MUST_USE edo_op edo_condvar_wait(edo_condvar *condvar, edo_mutex *mutex)
 {
     return edo__op(&edo__condvar_wait_ops, condvar, mutex, 0, 0);
 }
 
-/* Wakes the one that waits longest, or all. Nothing is kept if nobody waits.
+/* Wake the longest waiter, or all. A signal without a waiter is lost.
  * Thread: any. */
 EDO_API void edo_condvar_signal(edo_condvar *condvar);
 EDO_API void edo_condvar_broadcast(edo_condvar *condvar);
 
-/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_condvar_deinit(edo_condvar *condvar);
 
 EDO_END_DECLS

@@ -3,20 +3,20 @@
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
  *
- * An end is a pointer to a channel that knows the size of its values, not their type. The macros compare
- * types when they are compiled: a value of another type is a compiler's error. Values are copied by
- * size, as memcpy() does: a structure, a number, a pointer. The typedef is made once for a program;
- * each use of edo_sender() makes a new, unnamed type.
+ * An end is a pointer to a channel. The channel knows the size of its values, not their type;
+ * the macros compare types at compile time, so a value of another type is a compiler's error.
+ * Values are copied by size, as memcpy() does: a structure, a number, a pointer. Make the
+ * typedef once per program: each use of edo_sender() is a new, unnamed type.
  *
- * All zero is no end. Closing an end makes it so, and closing it again does nothing. An end that was
- * handed over (as an argument of edo_spawn()) is the receiver's of it: one end, one owner. More ends
- * are made by clone.
+ * All zero is a closed end. Closing an end zeroes it; closing it again does nothing. An end has
+ * one owner: passing it on (as an argument of edo_spawn()) passes the ownership. Clone makes
+ * more ends.
  */
 #pragma once
 
 #include <edo/async.h>
 
-/* The type of a value never aligns further than memory of malloc() does. */
+/* Alignment of a value's type: at most that of memory from malloc(). */
 #ifdef __cplusplus
 
 template <class A, class B> struct edo__is_same {
@@ -58,7 +58,7 @@ template <class Type, class Value> inline void edo__check_types()
 
 #endif
 
-/* The same for another end. */
+/* Compares the types of two ends. */
 #define edo__check_end(end, other) edo__check_type(end, (other)->edo_type)
 
 /* Whether two ends of any kind belong to one channel. */

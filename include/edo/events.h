@@ -1,17 +1,17 @@
 /* Events for tasks: event, wait group, latch, barrier, once.
  *
- * Plain structs, as the locks of edo/locks.h: they lie where their user puts them, allocate nothing,
- * and have a _deinit() for the case that another thread may still be inside of a call that woke the
- * last user. Any task, of any runtime, and any plain thread (by edo_wait()) may use them.
+ * Plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
+ * _deinit() is for an end at which another thread may still be inside the call that woke the
+ * last user. Any task of any runtime, and any plain thread (by edo_wait()), may use them.
  *
- *     edo_event           set and reset; a manual one lets all through while it is set, an automatic
- *                         one lets one through for each time it is set
- *     edo_wait_group      counts work that goes on; a wait ends when there is none
+ *     edo_event           set and reset; a manual event admits all waits while it is set, an
+ *                         automatic one admits a single wait per set
+ *     edo_wait_group      counts running work; a wait ends at 0
  *     edo_latch           counts down once
- *     edo_barrier         a number of callers meet, again and again
- *     edo_once            something is made once, by the first that needs it
+ *     edo_barrier         a fixed number of tasks meet, again and again
+ *     edo_once            made once, by the first task that needs it
  *
- * A notification that finds nobody waiting is lost or kept: see edo/notify.h for the other kinds.
+ * A signal without a waiter: see edo/notify.h and edo/condvar.h.
  */
 #pragma once
 
@@ -45,26 +45,25 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* A manual event stays set until it is reset, and lets all waiters through. An automatic event lets
- * one through, the first waiter or else the next one, and is reset by that. Setting it twice counts
- * once.
+/* A manual event stays set until it is reset, and admits all waits. An automatic event admits
+ * the first waiter, or the next wait, which resets it; two sets without a wait in between count
+ * as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
 EDO_API bool edo_event_is_set(const edo_event *event);
 
-/* Returns: 0 if the event is set, and resets an automatic one; -EAGAIN. Thread: any. */
+/* Returns: 0: the event is set (an automatic event is reset by the call); -EAGAIN. Thread: any. */
 EDO_API int edo_event_try_wait(edo_event *event);
 
-/* Waits until the event is set. Waiters for an automatic event are served first in, first out.
- * Result: 0. Cancel: prompt; an automatic event passes to the next. */
+/* Waits until the event is set. Waits of an automatic event are first in, first out.
+ * Result: 0. Cancel: prompt; an automatic event passes to the next waiter. */
 static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
 {
     return edo__op(&edo__event_wait_ops, event, NULL, 0, 0);
 }
 
-/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_event_deinit(edo_event *event);
 
 /* ---- wait group ---- */
@@ -78,12 +77,12 @@ typedef struct edo_wait_group {
 
 enum {
     EDO__GROUP_WAITERS = 1, // the list of waiters is not empty
-    EDO__GROUP_ONE = 2,     // the rest of the word counts
+    EDO__GROUP_ONE = 2,     // unit of the count, in the bits above
 };
 
 #define EDO_WAIT_GROUP_MAX (UINT32_MAX / EDO__GROUP_ONE)
 
-/* count: pieces of work at the beginning, at most EDO_WAIT_GROUP_MAX. */
+/* count: pieces of running work at the start, at most EDO_WAIT_GROUP_MAX. */
 #define EDO_WAIT_GROUP_INIT(count)                                                                 \
     {                                                                                              \
         (uint32_t)(count) * EDO__GROUP_ONE, 0, NULL                                                \
@@ -91,33 +90,31 @@ enum {
 
 EDO_API extern const edo_future_ops edo__wait_group_ops;
 
-/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before the work can end.
+/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before that work can end.
  * Thread: any. */
 EDO_API void edo_wait_group_add(edo_wait_group *group, uint32_t count);
 
-/* Ends one piece of work, or count pieces; the last one wakes all waiters. Aborts when there are
- * fewer pieces.
+/* Ends one piece of work; the last one wakes all waiters. Aborts if the count is 0.
  * Thread: any. */
 EDO_API void edo_wait_group_done(edo_wait_group *group);
 EDO_API void edo__wait_group_leave(edo_wait_group *group, uint32_t count, const char *call);
 
-/* Number of pieces of work that have not ended. Thread: any. */
+/* Pieces of running work; a snapshot. Thread: any. */
 EDO_API uint32_t edo_wait_group_count(const edo_wait_group *group);
 
-/* Waits until all work has ended. The group may be used again then.
+/* Waits until the count is 0. The group may be used again afterwards.
  * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_wait_group_wait(edo_wait_group *group)
 {
     return edo__op(&edo__wait_group_ops, group, NULL, 0, 0);
 }
 
-/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_wait_group_deinit(edo_wait_group *group);
 
 /* ---- latch ---- */
 
-/* A wait group that only goes down. */
+/* A wait group whose count only falls. All private. */
 typedef struct edo_latch {
     edo_wait_group group;
 } edo_latch;
@@ -127,13 +124,14 @@ typedef struct edo_latch {
         EDO_WAIT_GROUP_INIT(count)                                                                 \
     }
 
-/* Counts down; reaching 0 wakes all waiters. Aborts below 0. Thread: any. */
+/* Counts down; wakes all waiters at 0. Aborts below 0. Thread: any. */
 static inline void edo_latch_count_down(edo_latch *latch, uint32_t count)
 {
     edo__wait_group_leave(&latch->group, count, "edo_latch_count_down");
 }
 
-/* Waits until the latch has counted down to 0. Result: 0. Cancel: prompt. */
+/* Waits until the count is 0.
+ * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_latch_wait(edo_latch *latch)
 {
     return edo_wait_group_wait(&latch->group);
@@ -149,13 +147,13 @@ static inline void edo_latch_deinit(edo_latch *latch)
 /* All private. */
 typedef struct edo_barrier {
     uint32_t count;
-    uint32_t arrived; // the lock
+    uint32_t arrived; // tasks of this round; the lock
     void *waiters;
     uint32_t lock; // of the waiters
     uint32_t reserved;
 } edo_barrier;
 
-/* count: number of callers that meet; 0 counts as 1. */
+/* count: number of tasks that meet; 0 counts as 1. */
 #define EDO_BARRIER_INIT(count)                                                                    \
     {                                                                                              \
         (count), 0, NULL, 0, 0                                                                     \
@@ -163,16 +161,16 @@ typedef struct edo_barrier {
 
 EDO_API extern const edo_future_ops edo__barrier_wait_ops;
 
-/* Waits until all callers of a round have arrived; then the barrier may be used again.
- * Result: 1 for the last that arrived, 0 for the others.
- * Cancel: prompt; the arrival does not count. A caller cancelled after all have met answers 0. */
+/* Waits until `count` waits have arrived; then the barrier is ready for the next round.
+ * Result: 1 for one of them, the last that arrived, and 0 for the others.
+ * Cancel: prompt; the arrival is withdrawn. A wait that is cancelled after all have arrived
+ * answers 0. */
 static inline EDO_MUST_USE edo_op edo_barrier_wait(edo_barrier *barrier)
 {
     return edo__op(&edo__barrier_wait_ops, barrier, NULL, 0, 0);
 }
 
-/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_barrier_deinit(edo_barrier *barrier);
 
 /* ---- once ---- */
@@ -186,19 +184,19 @@ typedef struct edo_once {
 
 enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
 
-/* A value, stored anywhere, is made once: by the first caller that needs it, while the others wait.
+/* An initialisation that runs once: the first task that needs it makes it, and the others wait.
  *
- *     edo_await(rc, edo_once_enter(&cell->once));       // 1: to be made; 0: it is there
+ *     edo_await(rc, edo_once_enter(&cell->once));       // 1: to be made; 0: made
  *     if (rc < 0) edo_return(rc);
  *     if (rc == 1) {
  *         edo_call(rc, connect_database, .url = url, .ret = &cell->database);
- *         if (rc < 0) edo_once_fail(&cell->once);       // the next one tries
+ *         if (rc < 0) edo_once_fail(&cell->once);       // the next maker tries
  *         else edo_once_done(&cell->once);
  *     }
  *
- * Every function runs to its end, even if it is cancelled, so a maker always reaches one of the two
- * calls. A value that one task sets and others await is simpler: edo_once_try_enter() and
- * edo_once_done() set it, edo_once_wait() awaits it. */
+ * A function runs to its end also when it is cancelled, so each maker reaches one of the two
+ * calls. For a value that one task sets and others await, edo_once_try_enter() and
+ * edo_once_done() set it, and edo_once_wait() awaits it. */
 #define EDO_ONCE_INIT                                                                              \
     {                                                                                              \
         0, 0, NULL                                                                                 \
@@ -206,39 +204,40 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
 
 EDO_API extern const edo_future_ops edo__once_enter_ops, edo__once_wait_ops;
 
-/* Whether the value was made. If so, all that its maker did is visible. Thread: any. */
+/* Whether it is made; if so, the maker's writes are visible. Thread: any. */
 static inline bool edo_once_is_done(const edo_once *once)
 {
     return edo__load_seen(&once->word) & EDO__ONCE_DONE;
 }
 
-/* Result: 0: the value is made; 1: the caller is to make the value, and then to call
- * edo_once_done() or edo_once_fail(). A maker that enters again, directly or in a function that it
- * calls, deadlocks.
- * Cancel: prompt; the caller does not become the maker. */
+/* Waits until it is made, or until the caller is the maker.
+ * Result: 0: it is made; 1: the caller is the maker, and calls edo_once_done() or
+ * edo_once_fail(). A maker that enters again, in the same function or a callee, waits for
+ * itself.
+ * Cancel: prompt; the caller is not the maker. */
 static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 {
     return edo__op(&edo__once_enter_ops, once, NULL, 0, 0);
 }
 
-/* Returns: as the result above; -EBUSY: another caller is making the value. Thread: any. */
+/* Returns: as edo_once_enter(), and -EBUSY: another maker is at work. Thread: any. */
 EDO_API int edo_once_try_enter(edo_once *once);
 
-/* done: the value is made, and all waiters go on. fail: the value could not be made; the caller
- * that has waited longest to enter makes it next. Abort when no maker has entered.
+/* Report success, which ends all waits; or failure, after which the longest waiter of
+ * edo_once_enter() is the next maker. Abort if there is no maker.
  * Thread: any. */
 EDO_API void edo_once_done(edo_once *once);
 EDO_API void edo_once_fail(edo_once *once);
 
-/* Waits until the value is made, and never makes it.
+/* Waits until it is made, without becoming the maker.
  * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_once_wait(edo_once *once)
 {
     return edo__op(&edo__once_wait_ops, once, NULL, 0, 0);
 }
 
-/* Ends the object, before its memory is freed or reused. Aborts if its value is being made, or
- * if it has waiters. Thread: the last user's. */
+/* Before the memory is freed; aborts if a maker is at work or a task waits. Thread: the last
+ * user's. */
 EDO_API void edo_once_deinit(edo_once *once);
 
 EDO_END_DECLS

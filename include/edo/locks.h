@@ -1,14 +1,14 @@
 /* Locks for tasks: mutex, readers-writer lock, semaphore.
  *
- * They are plain structs that lie where their user puts them: all zero (EDO_MUTEX_INIT and its like) is
- * a free one, and nothing is allocated. A lock may be held across awaits; the task, or plain thread,
- * that took it gives it back. A task that waits for a lock is queued, and its worker goes on with
- * others; to lock threads against each other for a few instructions, without awaits in between, the
- * locks of edo/thread_locks.h are cheaper.
+ * The locks are plain structs in the user's memory. All zero (EDO_MUTEX_INIT and its like) is a
+ * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread
+ * that locked it unlocks it; permits of a semaphore may be released by any. A task that waits
+ * for a lock is queued, and its worker runs other tasks. For a few instructions without an await
+ * the locks of edo/thread_locks.h are cheaper.
  *
- * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and edo_acquire()
- * cost one atomic operation while nobody else is in the way; the operations behind them
- * (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
+ * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
+ * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
+ * them (edo_mutex_lock(), ...) are for limits, combinators and plain threads:
  *
  *     edo_lock(rc, &self->room->mutex);
  *     if (rc < 0) edo_return(rc);                       // cancelled: not locked
@@ -17,29 +17,33 @@
  *
  *     edo_await_for(rc, edo_s(1), edo_mutex_lock(&self->room->mutex));
  *
- * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that aborts.
+ * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that call aborts.
  *
- * The end. Before the memory of one goes, its _deinit() is called: it aborts if somebody holds it or
- * waits for it, and comes back when no other thread is still inside of a call that gave it back. So
- * the last one that unlocks may free it. Where all calls are known to have returned, nothing need be
- * done.
+ * The end. Call _deinit() before the memory of a lock is freed. It aborts if the lock is held or
+ * waited for. It returns once no other thread is inside a call that unlocked or released; so the
+ * last user may unlock and free. Where all calls are known to have returned, _deinit() is not
+ * needed.
  *
- * Order of service. Semaphore and readers-writer lock are first in, first out: a request is not
- * overtaken, also one for many permits; readers that stand behind each other are let in together, and
- * one that comes behind a waiting writer waits. The mutex lets a task that runs overtake one that
- * would first have to be scheduled, but each that waits at most once: then it is handed the lock. So
- * nobody starves.
+ * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
+ * overtaken, also a request for many permits. Adjacent readers of the queue are admitted
+ * together; a reader behind a waiting writer waits. The mutex lets a running task overtake a
+ * waiter that would first have to be scheduled, once per waiter: the next unlock hands the mutex
+ * to that waiter. So no request starves.
  *
- * Deadlocks. With EDO_LOCK_TRACE=1 in the environment when the first runtime is made, or a debug build
- * of the library (not with ThreadSanitizer; EDO_LOCK_TRACE=0 turns it off), every mutex, readers-writer
- * lock and semaphore knows who holds it since which line, and who waits. edo_dump() shows them. A cycle
- * is logged, with backtraces, by the request that closes it, if each of its tasks waits for nothing else;
- * so is a task that ends and holds a lock, and a waiter that was woken and not polled for a second
- * (another number of EDO_LOCK_TRACE is that limit in milliseconds). Another task that unlocks what one has
- * locked aborts. Otherwise a lock costs one load and a branch for all this.
+ * Deadlocks. Holders and waiters of every lock are recorded, with the line of each hold, if
+ * EDO_LOCK_TRACE=1 is in the environment when the first runtime is made, or in a debug build of
+ * the library. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the records off.)
+ * edo_dump() shows them. Four mistakes are found:
+ * - a cycle: the request that closes it logs it, with backtraces, if each task of the cycle
+ *   waits for nothing else,
+ * - a task that ends while it holds a mutex or a readers-writer lock: logged,
+ * - a waiter that was woken and not polled for a second: logged. Another number of
+ *   EDO_LOCK_TRACE is that limit in milliseconds,
+ * - an unlock of a mutex or a write lock by another task than its holder: aborts.
+ * Without records they cost a load and a branch per lock.
  *
- * Cancellation. A request that is cancelled holds nothing: it leaves the queue without a trace, and
- * what it may have been granted at that moment goes to the next in the queue.
+ * Cancellation. A cancelled request holds nothing. It leaves the queue; a grant that it got at
+ * the same moment passes to the next request.
  */
 #pragma once
 
@@ -64,7 +68,7 @@
 
 EDO_BEGIN_DECLS
 
-/* ---- holders: noted only while the checks above are on ---- */
+/* ---- records of holders: only if they are on, see above ---- */
 
 enum { EDO__HELD_MUTEX, EDO__HELD_READ, EDO__HELD_WRITE, EDO__HELD_PERMITS };
 
@@ -107,13 +111,13 @@ typedef struct edo_mutex {
 enum {
     EDO__MUTEX_LOCKED = 1,
     EDO__MUTEX_WAITERS = 2, // the list of waiters is not empty
-    EDO__MUTEX_WOKEN = 4,   // one of them was woken and is on its way
+    EDO__MUTEX_WOKEN = 4,   // a waiter was woken and not polled yet
 };
 
 EDO_API extern const edo_future_ops edo__mutex_lock_ops;
 EDO_API void edo__mutex_unlock_slow(edo_mutex *mutex);
 
-/* Locks the mutex if that needs no wait.
+/* Locks if the mutex is free.
  * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_mutex_try_lock(edo_mutex *mutex)
 {
@@ -132,7 +136,7 @@ static inline edo_op edo_mutex_lock(edo_mutex *mutex)
     return edo__op(&edo__mutex_lock_ops, mutex, NULL, 0, 0);
 }
 
-/* Unlocks the mutex; aborts when it is not locked.
+/* Unlocks; aborts if the mutex is not locked.
  * Thread: that of the task that locked it, or the plain thread that did. */
 static inline void edo_mutex_unlock(edo_mutex *mutex)
 {
@@ -141,8 +145,8 @@ static inline void edo_mutex_unlock(edo_mutex *mutex)
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
 
-/* Ends the object, before its memory is freed or reused. Aborts if it is locked or has
- * waiters. Thread: the last user's. */
+/* Before the memory is freed; aborts if the mutex is locked or waited for. Thread: the last
+ * user's. */
 EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 /* ---- semaphore ---- */
@@ -153,14 +157,14 @@ EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 typedef struct edo_semaphore {
     uint64_t word;    // atomic: permits, and EDO__SEMAPHORE_*
     uint32_t lock;    // of the waiters
-    uint32_t settled; // the lock: permits that may be granted, while there are waiters
+    uint32_t settled; // permits that may be granted while there are waiters; the lock
     void *waiters;
 } edo_semaphore;
 
 enum {
     EDO__SEMAPHORE_WAITERS = 1, // the list of waiters is not empty
     EDO__SEMAPHORE_CLOSED = 2,
-    EDO__SEMAPHORE_PERMIT = 4, // the rest of the word counts permits
+    EDO__SEMAPHORE_PERMIT = 4, // unit of the number of permits, in the bits above
 };
 
 #define EDO__SEMAPHORE_END (((uint64_t)EDO_SEMAPHORE_MAX + 1) * EDO__SEMAPHORE_PERMIT)
@@ -174,7 +178,8 @@ EDO_API extern const edo_future_ops edo__semaphore_acquire_ops;
 EDO_API void edo__semaphore_overflow(const edo_semaphore *semaphore);
 EDO_API void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits);
 
-/* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: one that alone uses it. */
+/* Returns: 0, or -EINVAL for more than EDO_SEMAPHORE_MAX permits. Thread: any, before the first
+ * other use. */
 static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
 {
     if (permits > EDO_SEMAPHORE_MAX) return -EINVAL;
@@ -184,8 +189,8 @@ static inline int edo_semaphore_init(edo_semaphore *semaphore, uint32_t permits)
     return 0;
 }
 
-/* Takes permits, all or none, if that needs no wait.
- * Returns: 0; -EAGAIN: there are too few, or others wait for permits; -EPIPE: the semaphore was
+/* Takes permits, all or none, without waiting.
+ * Returns: 0; -EAGAIN: too few permits, or other requests wait; -EPIPE: the semaphore was
  * closed.
  * Thread: any. */
 static inline int edo_semaphore_try_acquire(edo_semaphore *semaphore, uint32_t permits)
@@ -222,21 +227,19 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
         edo__semaphore_release_slow(semaphore, permits);
 }
 
-/* Removes at most the given number of free permits for good, without a wait.
+/* Removes up to `permits` of the permits that are available now, for good.
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
-/* Closes the semaphore: all waiting and all later requests answer -EPIPE. Permits may still be
- * released.
+/* Closes: present and later requests are answered -EPIPE. Permits may still be released.
  * Thread: any. */
 EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
 EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
 
-/* Number of free permits. A snapshot. Thread: any. */
+/* Number of permits available; a snapshot. Thread: any. */
 EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
 
-/* Ends the object, before its memory is freed or reused. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed; aborts if the semaphore is waited for. Thread: the last user's. */
 EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
 
 /* ---- readers-writer lock ---- */
@@ -257,22 +260,23 @@ typedef struct edo_rwlock {
 enum {
     EDO__RWLOCK_WRITER = 1,
     EDO__RWLOCK_WAITERS = 2, // the list of waiters is not empty
-    EDO__RWLOCK_READER = 4,  // the rest of the word counts readers
+    EDO__RWLOCK_READER = 4,  // unit of the number of readers, in the bits above
 };
 
 EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock takes the slow path: the last reader leaves and there are waiters, or there is
- * no reader at all. */
+/* Whether an unlock for reading has waiters to serve, as the last reader; also true if there is
+ * no reader. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
     return (word & EDO__RWLOCK_WAITERS) && word < 2 * EDO__RWLOCK_READER;
 }
 
-/* Returns: 0; -EAGAIN: a writer holds the lock or waits for it. Thread: any. */
+/* Locks for reading if no writer holds the lock or waits.
+ * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
 {
     uint64_t word = edo__load_lock(&rwlock->word);
@@ -283,7 +287,8 @@ static inline int edo_rwlock_try_read(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Returns: 0; -EAGAIN: a reader or a writer holds the lock. Thread: any. */
+/* Locks for writing if the lock is free.
+ * Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
 {
     uint64_t none = 0;
@@ -292,9 +297,9 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Take the lock: for reading, shared with other readers; for writing, alone.
- * Result: 0. Cancel: prompt; the lock is not held.
- * A reader that asks to read again behind a waiting writer deadlocks. */
+/* Locks for reading, together with other readers; or for writing, alone.
+ * Result: 0. Cancel: prompt; not locked.
+ * A task that already reads and requests a second read behind a waiting writer waits for itself. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -304,8 +309,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* Release the lock; abort when it is not held in that mode.
- * Thread: any. */
+/* Unlock; abort if the lock is not held in that way.
+ * Thread: that of the task that locked it, or the plain thread that did. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
     edo__note_given(rwlock, EDO__HELD_READ, 1, "edo_rwlock_unlock_read");
@@ -324,23 +329,22 @@ static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
     if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
-/* Turns the writer into a reader, with no other writer in between. Readers at the head of the queue
- * get the lock as well.
- * Thread: any. */
+/* Turns a writer into a reader, without another writer in between. Readers at the head of the
+ * queue are admitted.
+ * Thread: the writer's. */
 EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
 
-/* Ends the object, before its memory is freed or reused. Aborts if it is held or has
- * waiters. Thread: the last user's. */
+/* Before the memory is freed; aborts if the lock is held or waited for. Thread: the last user's. */
 EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
 
 EDO_END_DECLS
 
-/* ---- inside async functions: one atomic operation while nobody is in the way ----
+/* ---- inside async functions: one atomic operation on an uncontended lock ----
  *
- * The attempt uses no budget: to take a free lock is like computing. */
+ * The attempt uses no budget: it costs no more than a computation. */
 
-/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was cancelled, or has a
- * passed limit or a shield, skips the attempt: the operation applies those rules. */
+/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was asked to end, or
+ * that runs under a limit or a shield, makes no attempt: the operation applies their rules. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -348,7 +352,7 @@ EDO_END_DECLS
         if (lhs == -EAGAIN) edo_await(lhs, __VA_ARGS__);                                           \
     } while (0)
 
-/* rc: 0, or -ECANCELED without the lock. */
+/* rc: 0; -ECANCELED: not locked. */
 #define edo_lock(rc, mutex)                                                                        \
     edo__attempt_or_await(rc, edo_mutex_try_lock(mutex), edo_mutex_lock(mutex))
 #define edo_read_lock(rc, rwlock)                                                                  \

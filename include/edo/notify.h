@@ -1,17 +1,17 @@
-/* Notify: tells tasks that something has happened, without a value.
+/* Notify: a signal to tasks that something has happened, without a value.
  *
- * A plain struct, all zero at the start (EDO_NOTIFY_INIT). It keeps at most one permit: a notification
- * that finds nobody waiting is kept for the next who comes.
+ * A plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one permit: a
+ * notification without a waiter is stored for the next wait.
  *
  *     edo_await(rc, edo_notified(&self->ready));        // one task
  *     edo_notify_one(&self->ready);                     // another
  *
- * edo_notify_waiters() reaches all operations that were made before it, also those that were not
- * polled yet, and none that are made after it; it keeps no permit.
+ * edo_notify_waiters() reaches all operations that were made before the call, also those that
+ * were not polled yet. It reaches none that are made later, and stores no permit.
  *
- * Cancellation. A waiter that was chosen by edo_notify_one() or edo_notify_last() and is cancelled before
- * it has run passes the notification on, to the first or the last of the others, or leaves it as the
- * permit.
+ * Cancellation. A waiter that was chosen by edo_notify_one() or edo_notify_last(), and is
+ * cancelled before its poll, passes the notification on: to the first or the last of the other
+ * waiters, or to the permit.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ EDO_BEGIN_DECLS
 /* All private. */
 typedef struct edo_notify {
     uint32_t word;       // atomic: EDO__NOTIFY_*
-    uint32_t generation; // atomic: how often all were notified
+    uint32_t generation; // atomic: number of edo_notify_waiters() calls
     uint32_t lock;       // of the waiters
     uint32_t reserved;
     void *waiters;
@@ -41,7 +41,7 @@ enum {
 EDO_API extern const edo_future_ops edo__notified_ops;
 EDO_API void edo__notify_slow(edo_notify *notify, bool last);
 
-/* Takes the permit, if there is one. Returns: 0, or -EAGAIN. Thread: any. */
+/* Takes the permit if it is stored. Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_try_notified(edo_notify *notify)
 {
     uint32_t word = edo__load_lock(&notify->word);
@@ -63,28 +63,28 @@ static inline void edo__notify(edo_notify *notify, bool last)
         edo__notify_slow(notify, last);
 }
 
-/* Notifies the one that waits longest; if none waits, the next one that comes finds a permit.
+/* Notifies the longest waiter. Without a waiter the permit is stored, for the next wait.
  * Thread: any. */
 static inline void edo_notify_one(edo_notify *notify)
 {
     edo__notify(notify, false);
 }
 
-/* The same for the one that came last. */
+/* The same for the latest waiter. */
 static inline void edo_notify_last(edo_notify *notify)
 {
     edo__notify(notify, true);
 }
 
-/* Notifies all operations that were made before. Thread: any. */
+/* Notifies all operations that were made before the call. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);
 
-/* Ends the object, before its memory is freed or reused; see edo/locks.h. Aborts if it has waiters.
- * Thread: the last user's. */
+/* Before the memory is freed, see edo/locks.h; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_notify_deinit(edo_notify *notify);
 
 EDO_END_DECLS
 
-/* Inside an async function, with one atomic operation if there is a permit. rc: 0 or -ECANCELED. */
+/* edo_notified() inside an async function; one atomic operation if the permit is stored. rc: 0
+ * or -ECANCELED. */
 #define edo_await_notified(rc, notify)                                                             \
     edo__attempt_or_await(rc, edo_try_notified(notify), edo_notified(notify))

@@ -3,19 +3,21 @@
  *     typedef edo_oneshot_sender(struct reply) reply_sender;
  *     typedef edo_oneshot_receiver(struct reply) reply_receiver;
  *
- *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender goes along
+ *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender is passed on
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
- * A send never waits, and uses up the sender, whatever it answers. A receive that answers 1 or 0
- * uses up the receiver; a further receive answers 0. An end that is not used up must be closed.
+ * A send never waits, and closes the sender, whatever it answers. A receive that answers 1 or 0
+ * closes the receiver; another receive then answers 0. Each end that is still open must be
+ * closed.
  *
- * A send that has answered 0 does not prove that the value is received. If the receiver is closed
- * later, the value is dropped, by the drop function given at the creation, if any.
+ * An answer of 0 from a send does not mean that the value was received. The receiver may be
+ * closed afterwards: the value is then dropped, by the drop function of the creation if there is
+ * one.
  *
  * Cancellation. A cancelled receive has taken nothing: the value stays in the oneshot.
  *
- * Threads. The two ends may be used on any threads, in any runtimes and outside of them; one end by one
- * task or thread at a time. */
+ * Threads. The two ends may be used on any threads, in any runtimes and outside of them; one end
+ * by one task or thread at a time. */
 #pragma once
 
 #include <edo/ends.h>
@@ -63,8 +65,8 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Makes a oneshot. It is one block, of 48 bytes if the value is one word. On a worker's thread the
- * block comes from the worker's own heap.
+/* Makes a oneshot: one block, 48 bytes for a value of one word. It comes from the worker's heap
+ * on a worker, else from the allocator.
  * Returns: 0 with both ends; -ENOMEM. Thread: any. */
 #define edo_oneshot_create(ret_tx, ret_rx) edo_oneshot_create_with(ret_tx, ret_rx, NULL, NULL)
 
@@ -80,30 +82,30 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Sends the value, and uses up the sender.
+/* Sends the value, and closes the sender.
  * Returns: 0; -EPIPE: the receiver was closed, and the value is still the caller's. Thread: any. */
 #define edo_oneshot_send(tx, value)                                                                \
     (edo__check_type(tx, value), (void)sizeof((tx)->edo_oneshot_tx),                               \
      edo__oneshot_send(&(tx)->edo_core, (value)))
 
-/* Closes the sender without a value: the receive answers 0. Thread: any. */
+/* Closes the sender without a value: the receiver is answered 0. Thread: any. */
 #define edo_oneshot_sender_close(tx)                                                               \
     (edo__oneshot_sender_close((tx)->edo_oneshot_tx), (void)((tx)->edo_core = NULL))
 
-/* Waits until the receiver is closed. The sender stays valid, but must not be used until the
+/* Waits until the receiver is closed. The sender stays open; it must not be used before the
  * operation has ended.
  * Result: 0. Cancel: prompt. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
 
 /* Waits for the value.
- * Result: 1 with *ret_value; 0: no value will come. Both results use up the receiver.
+ * Result: 1 with *ret_value; 0: there will be none. Both close the receiver.
  * Cancel: prompt; nothing was taken. */
 #define edo_oneshot_recv(rx, ret_value)                                                            \
     (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),                           \
      edo__oneshot_recv(&(rx)->edo_core, (ret_value)))
 
-/* The same in an async function, at once if the value is there. */
+/* The same in an async function, without an await if the value is there. */
 #define edo_await_oneshot(rc, rx, ret_value)                                                       \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),         \
@@ -118,7 +120,7 @@ EDO_END_DECLS
 /* Whether a value was sent. Thread: any. */
 #define edo_oneshot_has_value(rx) edo__oneshot_has_value((rx)->edo_oneshot_rx)
 
-/* Refuses a send from now on. A value that was sent before is still received. Thread: any. */
+/* Refuses later sends. A value that was sent before is still received. Thread: any. */
 #define edo_oneshot_receiver_shutdown(rx) edo__oneshot_shutdown((rx)->edo_oneshot_rx)
 
 /* Closes the receiver; a value that was sent is dropped. Thread: any. */

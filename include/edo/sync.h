@@ -1,4 +1,4 @@
-/* Channels and locks: all of them. */
+/* All headers of channels and locks. */
 #pragma once
 
 #include <edo/broadcast.h>

@@ -1,42 +1,43 @@
 /* Locks for plain threads: mutex, condition variable, readers-writer lock, once.
  *
- * They block the calling thread, so they are for a few instructions without an await in between;
- * what is held across awaits is a lock for tasks (edo/locks.h). They are plain structs: all zero
- * (EDO_THREAD_MUTEX_INIT and its like) is a free one, nothing is allocated, and nothing need be done
- * at the end. A mutex and a once have 4 bytes, the others 8, in every build.
+ * The locks block the calling thread: hold them for a few instructions without an await. Locks
+ * that are held across awaits are those of edo/locks.h. They are plain structs. All zero
+ * (EDO_THREAD_MUTEX_INIT and its like) is a free lock; nothing is allocated, and there is no
+ * call at the end. A mutex and a once have 4 bytes, the others 8, in every build.
  *
  *     edo_thread_mutex_lock(&table->mutex);
  *     ...
  *     edo_thread_mutex_unlock(&table->mutex);
  *
- * While nobody else is in the way each of them is one atomic operation, inline. A thread that meets a
- * holder spins for a while, the longer the more often that has helped it lately, then it sleeps.
+ * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first
+ * spins, then sleeps. The length of its spins adapts to their success.
  *
- * Who is served. There is no queue: a lock goes to the thread that comes first once it is free, be it
- * one that has just arrived. Of the readers-writer lock, writers come before readers: a reader that
- * comes while a writer waits, waits too. So a thread that reads must not ask to read again.
+ * Order of service. There is no queue: a free lock goes to the first thread that takes it, also
+ * one that has just arrived. Writers of the readers-writer lock come before readers: a reader
+ * waits while a writer waits. So a thread that holds it for reading must not lock it for reading
+ * again.
  *
- * Limits. The _until variants wait at most until a moment of the monotonic clock in nanoseconds,
- * which is edo_now() of a thread outside of runtimes; EDO_NEVER is no limit, and a moment that has
- * passed still takes what is free.
+ * Limits. The _until variants wait at most until a time of the monotonic clock in nanoseconds,
+ * edo_now() of a thread outside of runtimes. EDO_NEVER is no limit. A deadline in the past still
+ * takes a free lock.
  *
- * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the first
- * call, each lock knows which thread holds it and where it was locked (beside the lock, which keeps
- * its size). Then these end the process, with one line that names the places:
- *   - a thread locks again what it holds,
- *   - a thread unlocks, or waits with, what it does not hold,
+ * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the
+ * first call, the holder of each lock and the place of the lock call are recorded (outside of
+ * the lock, which keeps its size). These mistakes then end the process, with one line that names
+ * the places:
+ *   - a thread locks a lock that it holds already,
+ *   - a thread unlocks, or waits with, a lock that it does not hold,
  *   - threads wait for each other in a circle, without limits: a line for each of them,
  *   - a thread ends while it holds a lock,
- *   - a task waits (its poll returns) while its thread holds a lock that the poll took (debug builds).
- * Unlocking what nobody holds ends the process in every build.
+ *   - a task waits (its poll returns) while its thread holds a lock of that poll (debug builds).
+ * An unlock of a free lock ends the process in every build.
  *
- * Forks. A child has the forking thread alone. What that thread held is its own to unlock; what other
- * threads of the parent held stays locked in the child for ever, and a once that they were running
- * stays so. A program that forks while it has threads, and does not exec, must hold the locks that
- * the child needs at the fork (pthread_atfork() does that). To share a lock between processes is not
- * supported.
+ * Forks. A child has only the forking thread, which unlocks its own locks there. Locks of other
+ * threads of the parent stay locked in the child for ever; a once that they were running stays
+ * so. A program that forks while it has threads, and does not exec, must hold the locks that the
+ * child needs at the fork (by pthread_atfork()). Locks cannot be shared between processes.
  *
- * All are for any thread; none may be called in a signal handler.
+ * All functions: any thread; never in a signal handler.
  */
 #pragma once
 
@@ -59,7 +60,7 @@ typedef struct edo_thread_mutex {
 } edo_thread_mutex;
 
 typedef struct edo_thread_cond {
-    uint32_t sequence; // atomic: number of notifications that met a waiter
+    uint32_t sequence; // atomic: notifications with a waiter
     uint32_t waiters;  // atomic
 } edo_thread_cond;
 
@@ -103,7 +104,7 @@ enum {
     EDO__THREAD_ONCE_DONE
 };
 
-/* Whether locks are checked: decided by the first call. */
+/* State of the checks, decided by the first call. */
 enum { EDO__CHECKS_OFF, EDO__CHECKS_UNDECIDED, EDO__CHECKS_ON };
 EDO_API extern uint32_t edo__thread_checks; // atomic
 
@@ -114,7 +115,7 @@ EDO_API extern uint32_t edo__thread_checks; // atomic
     __builtin_expect(edo__load_lock(&edo__thread_checks) == EDO__CHECKS_OFF, 1)
 #endif
 
-/* A line of the program, and the call there. */
+/* A call in the program: name, file, line. */
 typedef struct edo_thread_place {
     const char *call, *file;
     uint32_t line;
@@ -185,7 +186,7 @@ static inline void edo__thread_mutex_unlock(edo_thread_mutex *mutex, const edo_t
 static inline bool edo__thread_rwlock_try_read_now(edo_thread_rwlock *rwlock)
 {
     uint32_t word = edo__load_lock(&rwlock->word);
-    while (word < EDO__THREAD_WRITER - 1) // no writer, nobody waits, room for one more
+    while (word < EDO__THREAD_WRITER - 1) // no writer, no waiter, count not at its maximum
         if (edo__cas_lock(&rwlock->word, &word, word + EDO__THREAD_READER)) return true;
     return false;
 }
@@ -258,54 +259,54 @@ EDO_END_DECLS
 
 /* ---- mutex ---- */
 
-/* Locks the mutex. Returns nothing. Thread: any that does not hold the mutex. */
+/* Locks. No result. Thread: any, except the holder. */
 #define edo_thread_mutex_lock(mutex)                                                               \
     edo__thread_mutex_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_lock"))
 
 /* The same with a limit.
- * Returns: 0; -ETIMEDOUT: the mutex was not locked. */
+ * Returns: 0; -ETIMEDOUT: not locked. */
 #define edo_thread_mutex_lock_until(mutex, deadline)                                               \
     edo__thread_mutex_lock_until((mutex), (deadline),                                              \
                                  EDO__THREAD_PLACE("edo_thread_mutex_lock_until"))
 
-/* Locks the mutex if it is free.
+/* Locks if the mutex is free.
  * Returns: 0; -EAGAIN: a thread holds it. */
 #define edo_thread_mutex_try_lock(mutex)                                                           \
     edo__thread_mutex_try_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_try_lock"))
 
-/* Unlocks the mutex. Thread: the one that holds it. */
+/* Unlocks. Thread: the holder. */
 #define edo_thread_mutex_unlock(mutex)                                                             \
     edo__thread_mutex_unlock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_unlock"))
 
 /* ---- condition variable ---- */
 
-/* Unlocks the mutex, waits for a notification, and locks the mutex again. The call may also return
- * without a notification, so it belongs in a loop that checks the condition:
+/* Unlocks the mutex, waits for a notification, and locks the mutex again. Wakes may be spurious,
+ * so test the condition in a loop:
  *
  *     while (!queue->count) edo_thread_cond_wait(&queue->filled, &queue->mutex);
  *
- * No notification is lost between the check and the wait if the condition changes under the mutex
- * only. Thread: the one that holds the mutex. */
+ * No notification is lost between test and wait if the condition changes only under the mutex.
+ * Thread: the holder of the mutex. */
 #define edo_thread_cond_wait(cond, mutex)                                                          \
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* The same with a limit, which does not include the time to lock the mutex again.
- * Returns: 0; -ETIMEDOUT: the limit passed without a notification. The mutex is locked in both
+/* The same with a limit on the wait; the lock of the mutex after it has none.
+ * Returns: 0; -ETIMEDOUT: no notification before the deadline. The mutex is locked in both
  * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
     edo__thread_cond_wait((cond), (mutex), (deadline),                                             \
                           EDO__THREAD_PLACE("edo_thread_cond_wait_until"))
 
-/* Notify one of the waiting threads, or all of them. With no waiter a call costs one load. The
- * caller may hold the mutex or not. */
+/* Notify one waiting thread, or all. Without a waiter the cost is one load. The caller may hold
+ * the mutex or not. */
 #define edo_thread_cond_notify_one(cond) edo__thread_cond_notify_fast((cond), false)
 #define edo_thread_cond_notify_all(cond) edo__thread_cond_notify_fast((cond), true)
 
 /* ---- readers-writer lock ---- */
 
-/* Take the lock: for reading, shared with other readers; for writing, alone. Return nothing.
- * Thread: any that does not hold the lock. */
+/* Lock for reading, together with other readers; or for writing, alone. No result. Thread: any,
+ * except a holder. */
 #define edo_thread_rwlock_read(rwlock)                                                             \
     ((void)edo__thread_rwlock_read((rwlock), EDO_NEVER,                                            \
                                    EDO__THREAD_PLACE("edo_thread_rwlock_read")))
@@ -314,39 +315,37 @@ EDO_END_DECLS
                                     EDO__THREAD_PLACE("edo_thread_rwlock_write")))
 
 /* The same with a limit.
- * Return: 0; -ETIMEDOUT: the lock was not taken. Readers do not wait for a writer that timed
- * out. */
+ * Return: 0; -ETIMEDOUT: not locked. A writer that timed out blocks no reader. */
 #define edo_thread_rwlock_read_until(rwlock, deadline)                                             \
     edo__thread_rwlock_read((rwlock), (deadline), EDO__THREAD_PLACE("edo_thread_rwlock_read_until"))
 #define edo_thread_rwlock_write_until(rwlock, deadline)                                            \
     edo__thread_rwlock_write((rwlock), (deadline),                                                 \
                              EDO__THREAD_PLACE("edo_thread_rwlock_write_until"))
 
-/* Take the lock if that needs no wait.
- * Return: 0; -EAGAIN. For reading: a writer holds the lock or waits for it. For writing: any thread
- * holds it. */
+/* Lock without waiting.
+ * Return: 0; -EAGAIN: for reading: a writer holds the lock or waits; for writing: a thread holds
+ * it. */
 #define edo_thread_rwlock_try_read(rwlock)                                                         \
     edo__thread_rwlock_try_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_read"))
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
     edo__thread_rwlock_try_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_write"))
 
-/* Release the lock. Thread: one that holds it in that mode. */
+/* Unlock. Thread: a holder of that kind. */
 #define edo_thread_rwlock_unlock_read(rwlock)                                                      \
     edo__thread_rwlock_unlock_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_read"))
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \
     edo__thread_rwlock_unlock_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_write"))
 
-/* Turns the writer into a reader, with no other writer in between. Thread: the writer. */
+/* Turns the writer into a reader, without another writer in between. Thread: the writer. */
 #define edo_thread_rwlock_downgrade(rwlock)                                                        \
     edo__thread_rwlock_downgrade((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_downgrade"))
 
 /* ---- once ---- */
 
-/* Calls init(context), unless a call by any thread has succeeded before. While init
- * runs, other callers wait for its end, and see its effects. If init returns a negative errno, it
- * is called again by a waiting caller or by the next one.
- * init: int (*)(void *); must not use the same once.
- * Returns: 0, or the failure of this thread's own call of init. After a success a call costs one
- * load. */
+/* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait
+ * meanwhile, and then see its writes. After a negative errno from init the next call tries
+ * again, and so does a thread that waited.
+ * init: int (*)(void *); it must not run the same once.
+ * Returns: 0, or the failure of init in this call. After a success the cost is one load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

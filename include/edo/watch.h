@@ -1,4 +1,5 @@
-/* Watches: the last value alone, for any number of receivers. A configuration, a state, a progress.
+/* Watches: the last value alone, for any number of receivers. A configuration, a state, a
+ * progress.
  *
  *     typedef edo_watch_sender(struct config) config_sender;
  *     typedef edo_watch_receiver(struct config) config_receiver;
@@ -7,22 +8,23 @@
  *     edo_watch_send(&self->config, &self->read);                     // never waits
  *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
  *
- * A value is stored also while nobody listens, and a later subscriber finds it. Each receiver remembers
- * which value it has seen; the one that it begins with counts as seen. A receiver that is slow skips
- * values, never the last one: it is received before the end is.
+ * A value is stored also while there is no receiver, and a later subscriber finds it. Each
+ * receiver remembers the value that it has seen last; its first one counts as seen. A slow
+ * receiver skips values, except the last one, which is received before the end.
  *
- * Values are copied, in and out, and no lock is held while a user's code runs. To change a value that
- * other senders change too, read it with its version, and store it if that is still the version:
+ * Values are copied in and out; no user code runs under the lock. To change a value that other
+ * senders change too, read it with its version, and store it only if that version is still the
+ * last:
  *
  *     do {
  *         version = edo_watch_read(&self->config, &self->next);
  *         self->next.level++;
  *     } while (edo_watch_send_if(&self->config, &self->next, version) == -EAGAIN);
  *
- * Cancellation. A cancelled receive has seen nothing: the change is still there.
+ * Cancellation. A cancelled receive has seen nothing: the change is still unseen.
  *
- * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time, a
- * receiver by one. */
+ * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time,
+ * a receiver by one. */
 #pragma once
 
 #include <edo/ends.h>
@@ -71,8 +73,7 @@ static inline EDO_MUST_USE edo_op edo__watch_closed(edo__watch *watch)
 
 EDO_END_DECLS
 
-/* Types of the ends. All members are private. A receiver with an operation that waits does not
- * move. */
+/* Types of the ends. All members are private. Do not move a receiver while its operation waits. */
 #define edo_watch_sender(T)                                                                        \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -96,16 +97,17 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Stores a value and wakes the receivers.
- * Returns: their number; 0: nobody listens. Thread: any. */
+ * Returns: their number; 0: there is none. Thread: any. */
 #define edo_watch_send(tx, value)                                                                  \
     (edo__check_type(tx, value), edo__watch_send((tx)->edo_watch_tx, (value)))
 
-/* The same if the version of the value is still that one.
- * Returns: as edo_watch_send(); -EAGAIN: it was changed meanwhile. Thread: any. */
+/* The same if `version` is still the version of the stored value.
+ * Returns: as edo_watch_send(); -EAGAIN: the value was changed meanwhile. Thread: any. */
 #define edo_watch_send_if(tx, value, version)                                                      \
     (edo__check_type(tx, value), edo__watch_send_if((tx)->edo_watch_tx, (value), (version)))
 
-/* Stores a value, and *value is the one before. Returns: as edo_watch_send(). Thread: any. */
+/* Stores *value, and replaces *value by the value stored before. Returns: as edo_watch_send().
+ * Thread: any. */
 #define edo_watch_exchange(tx, value)                                                              \
     (edo__check_type(tx, value), edo__watch_exchange((tx)->edo_watch_tx, (value)))
 
@@ -113,7 +115,7 @@ EDO_END_DECLS
 #define edo_watch_read(tx, ret_value)                                                              \
     (edo__check_type(tx, ret_value), edo__watch_read((tx)->edo_watch_tx, (ret_value)))
 
-/* One more end, to be closed. Thread: any. */
+/* Adds a sender, to be closed. Thread: any. */
 #define edo_watch_sender_clone(tx)                                                                 \
     (__extension__({                                                                               \
         __typeof__(*(tx)) edo_end_ = { edo__watch_sender_ref((tx)->edo_watch_tx) };                \
@@ -122,7 +124,7 @@ EDO_END_DECLS
 #define edo_watch_sender_close(tx)                                                                 \
     (edo__watch_sender_close((tx)->edo_watch_tx), (void)((tx)->edo_core = NULL))
 
-/* One more receiver, which has seen the present value. Thread: any. */
+/* Adds a receiver, which has seen the present value. Thread: any. */
 #define edo_watch_subscribe(tx, ret_rx)                                                            \
     (edo__check_end(tx, ret_rx), edo__watch_subscribe((tx)->edo_watch_tx, &(ret_rx)->edo_watching))
 
@@ -136,12 +138,12 @@ EDO_END_DECLS
 /* ---- receivers ---- */
 
 /* Waits for a value that this receiver has not seen, and copies the last one.
- * Result: 1 with *ret_value; 0: the last sender was closed, and all was seen.
+ * Result: 1 with *ret_value; 0: the last sender was closed, and the last value was seen.
  * Cancel: prompt; nothing was seen. */
 #define edo_watch_recv(rx, ret_value)                                                              \
     (edo__check_type(rx, ret_value), edo__watch_recv(&(rx)->edo_watching, (ret_value)))
 
-/* The same in an async function, at once if there is one. */
+/* The same in an async function, without an await if there is one. */
 #define edo_await_watch(rc, rx, ret_value)                                                         \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
@@ -152,7 +154,7 @@ EDO_END_DECLS
 #define edo_watch_try_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__watch_try_recv(&(rx)->edo_watching, (ret_value)))
 
-/* The same without the value, which counts as seen afterwards. */
+/* edo_watch_recv() without a copy; the value counts as seen afterwards. */
 #define edo_watch_changed(rx) edo__watch_recv(&(rx)->edo_watching, NULL)
 
 /* Copy the last value, seen or not, also after the end. The first marks it as seen.
@@ -162,15 +164,15 @@ EDO_END_DECLS
 #define edo_watch_peek(rx, ret_value)                                                              \
     (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), false))
 
-/* Returns: 1: there is a value that was not seen; 0; -EPIPE: none, and no sender. Thread: one at a
- * time. */
+/* Returns: 1: there is an unseen value; 0: none; -EPIPE: none, and the last sender was closed.
+ * Thread: one at a time. */
 #define edo_watch_has_changed(rx) edo__watch_has_changed(&(rx)->edo_watching)
 
 /* Mark the value as not seen, or as seen. Thread: one at a time. */
 #define edo_watch_mark_changed(rx)   edo__watch_mark(&(rx)->edo_watching, true)
 #define edo_watch_mark_unchanged(rx) edo__watch_mark(&(rx)->edo_watching, false)
 
-/* One more receiver, which has seen what this one has. Thread: one at a time. */
+/* Adds a receiver, which has seen the same value as this one. Thread: one at a time. */
 #define edo_watch_receiver_clone(rx, ret_rx)                                                       \
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__watch_receiver_ref(&(rx)->edo_watching, &(ret_rx)->edo_watching))

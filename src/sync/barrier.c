@@ -1,4 +1,5 @@
-/* Barriers: all under the lock. The last that comes wakes the others, and is their leader. */
+/* Barriers: all state is guarded by the lock. The last arrival wakes the others, and is the
+ * leader. */
 #include <edo/events.h>
 
 #include "base/base.h"

@@ -5,7 +5,8 @@
 
 #if !defined EDO_MODEL || defined EDO_MODEL_LOCKS
 
-/* Looks before a waiter yields the processor, some 1 us: a holder that runs is gone by then. */
+/* Reads of the lock before a waiter yields the processor, some 1 us. A holder that runs has
+ * released the lock by then. */
 enum { LOOKS = 32 };
 
 static bool try_take(edo__lock *lock)

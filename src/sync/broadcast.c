@@ -1,15 +1,18 @@
-/* Broadcasts: a ring of slots, in which the sender overwrites the oldest value, under the lock of the
- * hub. Value n lies in slot n % slots, there being at least as many slots as values are kept.
+/* Broadcasts: a ring of slots, in which a sender overwrites the oldest value, under the lock of
+ * the hub. Value n lies in slot n % slots; there are at least as many slots as kept values.
  *
- * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective synchronization on
- * Linux/NUMA systems"): it copies the words of the value, and then reads `writing`, the number of the
- * value that a sender is about to write. If that one does not lie in the same slot, the copy is whole.
+ * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective
+ * synchronization on Linux/NUMA systems"). It copies the words of the value, then reads
+ * `writing`, the number of values that senders have begun to write. The copy is whole unless the
+ * next value of the same slot has been begun.
  *
- * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The receiver
- * loads `sent` (acquire): so it sees the words of that value, or later ones. It loads the words
- * (acquire), then `writing`: if a word was a later one, it sees that `writing` too, or a later one.
+ * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The
+ * receiver loads `sent` (acquire): so it sees the words of that value, or later ones. It loads
+ * the words (acquire), then `writing`: if one of the words was of a later value, the load sees
+ * the `writing` of that value, or a later one.
  *
- * Values that are no words, or of too many, are read under the lock. */
+ * Values whose size is no multiple of a word, or is more than MAX_WORDS, are read under the
+ * lock. */
 #include <edo/broadcast.h>
 
 #include "runtime/runtime.h"
@@ -18,18 +21,18 @@
 
 enum {
     WORD = sizeof(uint64_t),
-    MAX_WORDS = 8, // of a value that is read without the lock
+    MAX_WORDS = 8, // largest value read without the lock
 };
 
-/* The slots follow. */
+/* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
-    size_t size;     // of a value, bytes
-    size_t capacity; // values that are kept
-    size_t words;    // of a value; 0: it is read under the lock
-    uint64_t mask;   // slots - 1
-    edo_atomic(uint64_t) sent __attribute__((aligned(64))); // values; written under the lock
-    edo_atomic(uint64_t) writing;                           // sent, or one more; the same
+    size_t size;                                            // of a value, bytes
+    size_t capacity;                                        // kept values
+    size_t words;                                           // of a value; 0: read under the lock
+    uint64_t mask;                                          // slots - 1
+    edo_atomic(uint64_t) sent __attribute__((aligned(64))); // values in all; written under the lock
+    edo_atomic(uint64_t) writing; // values begun: sent, or sent + 1; written under the lock
 };
 
 static char *slot_of(edo__broadcast *broadcast, uint64_t number)
@@ -219,7 +222,8 @@ static void read_words(const edo__broadcast *broadcast, const char *slot, char *
     }
 }
 
-/* Returns: whether the value was there, and is whole. If not *ret_value may have changed. */
+/* Returns: true if the value was available, and the copy is whole. If false, *ret_value may have
+ * changed. */
 static bool read_unlocked(edo__listening *receiver, char *ret_value)
 {
     edo__broadcast *broadcast = receiver->broadcast;

@@ -1,4 +1,4 @@
-/* The blocks of a channel, and what happens under its lock: see channel.h. */
+/* Blocks of a channel, and its steps under the lock: see channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -85,14 +85,14 @@ static void next_head_block(edo__channel *channel, edo__block **garbage)
 
 /* ---- values ---- */
 
-/* Values in the block of the head, from there on. */
+/* Number of values from the head on, in the block of the head. */
 static uint64_t run_of(const edo__channel *channel)
 {
     uint64_t end = channel->tail < channel->turn_at ? channel->tail : channel->turn_at;
     return end - edo_load_relaxed(&channel->head);
 }
 
-/* Takes values that lie in one block, at least one. Returns: their number. */
+/* Takes values of one block; the channel has at least one value. Returns: their number. */
 static size_t take_run(edo__channel *channel, char *ret_values, size_t max, edo__block **garbage)
 {
     uint64_t head = edo_load_relaxed(&channel->head);

@@ -1,35 +1,35 @@
-/* Channels of values that go to one receiver each (edo/channels.h). One core for mpsc and mpmc,
+/* Channels whose values have one receiver each (edo/channels.h). One core for mpsc and mpmc,
  * bounded and unbounded.
  *
- * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few that
- * were emptied; a bounded one has a single block of as many slots as it has places, which follows
+ * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few
+ * emptied ones. A bounded channel has a single block, with a slot per place, whose successor is
  * itself. `tail` counts the values that were put in, `head` those that were taken out.
  *
- * The lock (brief.h) guards all but the receiver's part. The receivers of an mpmc channel take values
- * under it. The one receiver of an mpsc channel claims a run of values under the lock, up to
- * `claimed`, and then takes each without it:
+ * The lock (brief.h) guards all members except the receiver's part. The receivers of an mpmc
+ * channel take values under it. The one receiver of an mpsc channel claims a run of values under
+ * the lock, up to `claimed`, and then takes each of them without it:
  *
  *     put      tail++                  a sender, under the lock
  *     claim    claimed = tail, or the end of the block     the receiver, under the lock
  *     take     head++ <= claimed       the receiver
  *
- * A slot in [head, claimed) is read by the receiver only. A sender reuses it after it has read a later
- * head (acquire; partner: the release of take()).
+ * A slot in [head, claimed) is read by the receiver only. A sender reuses the slot after it has
+ * read a later head (acquire; partner: the release of a take).
  *
- * Places. tail - head + permits <= capacity. A permit is a place that is reserved: by a user, or for
- * a waiting send that was served and has yet to be polled. So a sender that is cancelled then gives
- * back a place, and no value was moved.
+ * Places. tail - head + permits <= capacity. A permit is a reserved place: of a user, or of a
+ * waiting send that was served and not polled yet. So the cancellation of such a send releases a
+ * place, and no value was moved.
  *
- * No sender sleeps beside a free place although the receiver takes values without the lock: a sender
- * that finds no place sets senders_wait, then reads head again; the receiver advances head, then
- * reads senders_wait. Each has a seq_cst fence between the two, so one of them sees the other. An
- * unbounded channel has no waiting senders, and no fence.
+ * No sender sleeps beside a free place, although the receiver takes values without the lock. A
+ * sender that finds no place sets senders_wait, then reads head again. The receiver advances
+ * head, then reads senders_wait. Each has a seq_cst fence between the two steps, so at least one
+ * of them sees the other's store. An unbounded channel has no waiting senders, and no fence.
  *
- * A receiver that waits is woken by a put, and then takes a value as any other: one that is cancelled
- * has taken nothing, and passes the wake on. One whose value was taken by another meanwhile goes back
- * to the front of the queue.
+ * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
+ * taken nothing, and passes the wake on. A receive whose value was taken by another one
+ * meanwhile returns to the front of the queue.
  *
- * Life. holders counts all ends and permits; whoever takes it to 0 frees the channel. */
+ * Life. holders counts all ends and permits; the step that takes it to 0 frees the channel. */
 #pragma once
 
 #include <edo/channels.h>
@@ -39,39 +39,39 @@
 #include "sync/value.h"
 #include "task/wait_list.h"
 
-/* Followed by the slots. */
+/* Header of a block; the slots follow. */
 typedef struct edo__block {
-    struct edo__block *next; // NULL: the last; of a bounded channel: itself
+    struct edo__block *next; // NULL: none; of a bounded channel: itself
     uint64_t reserved;
 } edo__block;
 
 struct edo__channel {
     edo__lock lock;
     bool is_bounded, has_one_receiver;
-    bool is_shut;        // by a shutdown; the lock
+    bool is_shut;        // a shutdown was called; the lock
     uint32_t per_block;  // slots
-    uint64_t tail;       // the lock
-    uint64_t known_head; // head, when a sender last read it; the lock
+    uint64_t tail;       // values put in; the lock
+    uint64_t known_head; // head at a sender's last read; the lock
     edo__block *tail_block;
-    char *tail_slot, *tail_end; // slot that is filled next, and the end of its block; the lock
-    size_t size;                // of a value, bytes
-    size_t capacity;            // places
-    size_t permits;             // the lock
-    edo__wait_list receivers, senders, closed; // that wait; the lock
+    char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
+    size_t size;                               // of a value, bytes
+    size_t capacity;                           // places
+    size_t permits;                            // reserved places; the lock
+    edo__wait_list receivers, senders, closed; // waiting; the lock
     edo__block *spare;                         // emptied blocks; the lock
     uint32_t spares;
     uint32_t sender_count, weak_count, receiver_count, holders; // the lock
     void (*drop)(void *value, void *context);
     void *context;
 
-    /* the receiver of an mpsc channel; else the lock */
+    /* of the receiver of an mpsc channel; guarded by the lock in an mpmc channel */
     edo_atomic(uint64_t) head __attribute__((aligned(64)));
     uint64_t claimed;
     edo__block *head_block;
-    char *head_slot;  // that is taken next
-    uint64_t turn_at; // head, when it comes to the end of its block
+    char *head_slot;  // next slot to take
+    uint64_t turn_at; // value of head at the end of its block
 
-    edo_atomic(uint32_t) senders_wait; // whether senders is not empty; written under the lock
+    edo_atomic(uint32_t) senders_wait; // 1: senders is not empty; written under the lock
 };
 
 enum {
@@ -80,8 +80,8 @@ enum {
     EDO__BLOCK_BYTES = 0, // two values
     EDO__BLOCK_VALUES = 2,
 #else
-    EDO__CHANNEL_SPARES = 2, // emptied blocks that are kept
-    EDO__BLOCK_BYTES = 1024, // with its head; of few large values: more
+    EDO__CHANNEL_SPARES = 2, // emptied blocks kept
+    EDO__BLOCK_BYTES = 1024, // with its header; more for large values
     EDO__BLOCK_VALUES = 4,   // at least
 #endif
 };
@@ -105,7 +105,7 @@ static inline bool edo__channel_is_closed(const edo__channel *channel)
     return channel->is_shut || channel->receiver_count == 0;
 }
 
-/* Whether no value comes any more after those that are in it. */
+/* Whether no value can follow those in the channel. */
 static inline bool edo__channel_is_over(const edo__channel *channel)
 {
     return (channel->is_shut || channel->sender_count == 0) && channel->permits == 0;
@@ -119,15 +119,15 @@ static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
     return channel->tail - channel->known_head + count <= full;
 }
 
-/* Gives the tail another block. Returns: false: an unbounded channel needs one. */
+/* Moves the tail to another block. Returns: false: an unbounded channel must grow first. */
 bool edo__channel_next_tail(edo__channel *channel);
 
-/* Advances the head to the next block. Its receiver, under the lock or alone.
- * Returns: the block that it leaves; NULL: it stays in use. */
+/* Moves the head to the next block. Caller: the receiver, under the lock or as the only thread.
+ * Returns: the block behind the head; NULL: that block stays in use. */
 edo__block *edo__channel_next_head(edo__channel *channel);
 
-/* Puts a value into a place that is the caller's, and wakes a receiver.
- * Returns: false: an unbounded channel needs another block. */
+/* Puts a value into a place that the caller owns, and wakes a receiver.
+ * Returns: false: an unbounded channel must grow first. */
 static inline bool edo__channel_put(edo__channel *channel, const void *value, edo__wakes *wakes)
 {
     if (edo__unlikely(channel->tail_slot == channel->tail_end) && !edo__channel_next_tail(channel))
@@ -141,31 +141,33 @@ static inline bool edo__channel_put(edo__channel *channel, const void *value, ed
     return true;
 }
 
-/* Serves the senders that there are places for, and has the receivers woken if that was the end.
- * After each step that gives back places or ends. */
+/* Grants places to waiting senders; wakes all receivers if the channel is over. Call it after
+ * each step that frees places or closes ends. */
 void edo__channel_settle(edo__channel *channel, edo__wakes *wakes);
 
-/* Takes values, and claims more for the receiver of an mpsc channel. *garbage: blocks to be freed.
- * Returns: their number; 0: it is over; -EAGAIN. */
+/* Takes values, and claims more for the receiver of an mpsc channel. *garbage: blocks for the
+ * caller to free.
+ * Returns: their number; 0: the channel is over; -EAGAIN. */
 int64_t edo__channel_take(edo__channel *channel, void *ret_values, size_t max, edo__wakes *wakes,
                           edo__block **garbage);
 
-/* Gives the lock and so many holders' shares of the memory, then pushes the woken tasks. */
+/* Releases `holders` references and the lock, then pushes the woken tasks. The last reference
+ * frees the channel. */
 void edo__channel_leave(edo__channel *channel, uint32_t holders, edo__wakes *wakes);
 
 /* ---- without the lock ---- */
 
-/* Frees blocks that were taken out. */
+/* Frees blocks that left the chain. */
 void edo__channel_free_blocks(edo__channel *channel, edo__block *garbage);
 
 /* Adds a spare block to an unbounded channel. Returns: 0; -ENOMEM. */
 int edo__channel_grow(edo__channel *channel);
 
-/* Serves senders, when some were waiting after the head was advanced. */
+/* Grants places to waiting senders, after the head was advanced. */
 void edo__channel_serve(edo__channel *channel);
 
-/* Takes a claimed value. The receiver of an mpsc channel.
- * Returns: whether there was one. */
+/* Takes a claimed value. Caller: the receiver of an mpsc channel.
+ * Returns: false: no value is claimed. */
 static inline bool edo__channel_take_one(edo__channel *channel, void *ret_value)
 {
     uint64_t head = edo_load_relaxed(&channel->head);
@@ -180,7 +182,7 @@ static inline bool edo__channel_take_one(edo__channel *channel, void *ret_value)
     return true;
 }
 
-/* Aborts for an end that is none. */
+/* Aborts for a closed end. */
 _Noreturn void edo__channel_no_end(const char *call);
 
 static inline edo__channel *edo__channel_of(const char *call, edo__channel *channel)

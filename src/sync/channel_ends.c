@@ -1,4 +1,4 @@
-/* The ends of channels: counted, closed, dropped. See channel.h. */
+/* Ends of channels: counts, closes, the drop of values. See channel.h. */
 #include "sync/channel.h"
 
 /* ---- the memory ---- */
@@ -128,7 +128,7 @@ static void leave_block(edo__channel *channel)
     edo__channel_free_blocks(channel, block);
 }
 
-/* There is no receiver any more: nobody else reads, and nobody puts a value in. The drop function may
+/* After the last receiver's close: no other thread reads or puts values. The drop function may
  * use the channel's other ends. */
 static void drop_values(edo__channel *channel)
 {
@@ -150,7 +150,7 @@ void edo__receiver_close(edo__channel *channel)
         check_free("edo_receiver_close", &channel->receivers);
         refuse(channel, &wakes);
         edo__brief_give(&channel->lock);
-        edo__wakes_commit(&wakes); // the drop function may take its time
+        edo__wakes_commit(&wakes); // before the drop function, which may be slow
         drop_values(channel);
         edo__brief_take(&channel->lock);
     }

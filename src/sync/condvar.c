@@ -1,22 +1,22 @@
-/* Condition variables. A wait has two parts, one after the other in the same operation: in the queue of
- * the condition variable, and, as edo_mutex_lock(), in that of the mutex.
+/* Condition variables. A wait has two parts, one after the other in the same operation: in the
+ * queue of the condition variable, then in that of the mutex, as edo_mutex_lock().
  *
- *     first poll:  enqueued; then the mutex is unlocked; so a signal after the unlock finds the waiter
- *     woken, or cancelled: the operation becomes one of the mutex, which no cancellation stops
- *     locked:      it answers how the first part has ended
+ *     first poll:  enqueues, then unlocks the mutex: a signal after the unlock finds the waiter
+ *     woken, or cancelled: the operation becomes one of the mutex, which no cancellation ends
+ *     locked:      answers the outcome of the first part
  *
- * The word says whether anybody waits: a signal that reads 0 does nothing. One that follows a change
- * under the mutex reads what a waiter wrote there before it unlocked.
+ * The word is 1 while the queue is not empty; a signal that reads 0 does nothing. A signal that
+ * follows a change under the mutex reads the word that a waiter wrote before its unlock.
  */
 #include <edo/condvar.h>
 
 #include "base/base.h"
 #include "sync/queue.h"
 
-/* Parts of a wait. object and data: first the condition variable and the mutex, then the other way
- * round. */
+/* Parts of a wait. object and data: in the first part condition variable and mutex, in the
+ * second one swapped. */
 enum { WAITS, LOCKS, LOCKS_CANCELLED }; // edo_op.length
-enum { BY_ALL, BY_ONE };                // base.result of a woken one, while it is with the waker
+enum { BY_ALL, BY_ONE };                // base.result between wake and poll
 
 static edo__wait_list *waiters_of(edo_condvar *condvar)
 {
@@ -60,7 +60,7 @@ static int64_t step(edo_condvar *condvar, edo_op *op, edo_cx *cx, edo__wakes *wa
     return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
 }
 
-/* Returns: 0 or -ECANCELED when the first part is over; -EAGAIN. */
+/* Returns: 0 or -ECANCELED: the first part is over; -EAGAIN. */
 static int64_t poll_wait(edo_op *op, edo_cx *cx)
 {
     edo_condvar *condvar = op->object;

@@ -1,8 +1,8 @@
-/* Events: the word says whether it is set, whether anybody waits, and of which kind it is; see queue.h
- * for how nobody is missed. An automatic one is set as a permit is: a set that finds waiters gives it
- * to the first of them, under the lock.
+/* Events. The word has three bits: set, waiters, and the kind; see queue.h for the argument that
+ * no wake is lost. An automatic event that is set is a permit: a set that finds waiters grants
+ * it to the first of them, under the lock.
  *
- * Orders. A set releases, also one that changes nothing; who goes through acquires.
+ * Orders. A set releases, also if the event is set already. A wait that is admitted acquires.
  */
 #include <edo/events.h>
 
@@ -14,7 +14,7 @@ static bool is_automatic(uint32_t word)
     return word & EDO__EVENT_AUTOMATIC;
 }
 
-/* The word of one who has gone through; an automatic event is reset by that. */
+/* The word after a wait was admitted, which resets an automatic event. */
 static uint32_t passed(uint32_t word)
 {
     return is_automatic(word) ? word & ~(uint32_t)EDO__EVENT_SET : word;
@@ -30,7 +30,7 @@ int edo_event_try_wait(edo_event *event)
     return 0;
 }
 
-/* Under the lock. Returns: whether it was set. */
+/* Under the lock. Returns: whether the event was set; admits one wait. */
 static bool pass(edo_event *event)
 {
     uint32_t word = edo_load_relaxed(&event->word);
@@ -61,13 +61,13 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* What a manual event has let through took nothing. */
+/* A wait admitted by a manual event has consumed nothing. */
 static void give_back(void *object, edo_op *op)
 {
     edo_event *event = object;
     (void)op;
     if (is_automatic(edo_load_relaxed(&event->word)))
-        edo_or_relaxed(&event->word, EDO__EVENT_SET); // goes on with the sequence of its release
+        edo_or_relaxed(&event->word, EDO__EVENT_SET); // continues the release sequence
 }
 
 static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };

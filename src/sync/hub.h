@@ -1,6 +1,6 @@
-/* What watches and broadcasts have in common: counted senders and receivers, all of which are woken
- * together. The hub begins the object; its lock (brief.h) guards all of both, except what the object
- * says. */
+/* Hub of a watch or broadcast: counted senders and receivers, and the receivers that wait, which
+ * are woken together. The hub is the first member of the object. Its lock (brief.h) guards both,
+ * except where the object says otherwise. */
 #pragma once
 
 #include "base/base.h"
@@ -9,14 +9,14 @@
 
 typedef struct edo__hub {
     edo__lock lock;
-    uint32_t senders, receivers, weak; // ends, the lock
-    uint32_t holders;                  // all ends; whoever takes it to 0 frees the object
-    edo__wait_list waiting;            // receives
-    edo__wait_list closed;             // senders that wait for the last receiver's close
+    uint32_t senders, receivers, weak; // ends; the lock
+    uint32_t holders;                  // all ends; 0: the object is freed; the lock
+    edo__wait_list waiting;            // receives; the lock
+    edo__wait_list closed;             // waits for the last receiver's close; the lock
     void (*free)(struct edo__hub *);
 } edo__hub;
 
-/* One sender and one receiver. */
+/* Starts with one sender and one receiver. */
 void edo__hub_init(edo__hub *hub, void (*free)(edo__hub *));
 
 /* Adds an end to one of the counts. */
@@ -25,22 +25,23 @@ void edo__hub_add(edo__hub *hub, uint32_t *count);
 /* Reads one of the counts. */
 uint32_t edo__hub_read(edo__hub *hub, const uint32_t *count);
 
-/* Adds a sender for a weak one. Returns: 0; -EPIPE: there is none any more. */
+/* Adds a sender for a weak one. Returns: 0; -EPIPE: the last sender was closed. */
 int edo__hub_upgrade(edo__hub *hub);
 
-/* Take an end off; the last of all frees the object. */
+/* Close an end; the last of all frees the object. */
 void edo__hub_close_sender(edo__hub *hub, const char *call);
 void edo__hub_close_receiver(edo__hub *hub);
 void edo__hub_close_weak(edo__hub *hub);
 
-/* A receive under the lock, after it was found that there is nothing: whether it waits, or is
- * cancelled. `take` answers a result, or -EAGAIN. */
+/* One poll of a receive, under the lock: calls `take` unless the receive is cancelled or waits
+ * on, and enqueues it on -EAGAIN.
+ * Returns: the result of `take`; -EAGAIN: it waits; -ECANCELED. */
 int64_t edo__hub_step(edo__hub *hub, edo_op *op, edo_cx *cx, int64_t (*take)(edo_op *op));
 
-/* Polls an operation that waits until there is no receiver; its object is the hub. */
+/* Polls an operation that waits for the last receiver's close; its object is the hub. */
 edo_poll edo__hub_poll_closed(edo_future *future, edo_cx *cx);
 
-/* Aborts for an end that is none. */
+/* Aborts for a closed end. */
 _Noreturn void edo__hub_no_end(const char *call);
 
 static inline void *edo__hub_of(const char *call, void *core)

@@ -4,28 +4,29 @@
  *     LOCKED -------------- unlock, inline: CAS --------------------------> 0
  *     LOCKED -------------- a request finds it locked: sets the bit ------> LOCKED, WAITERS
  *     LOCKED, WAITERS ----- unlock, under the lock of the queue:
- *                           the first waiter was overtaken once: handed --> LOCKED
- *                           else it is woken to try, and the word is free > WOKEN [WAITERS]
- *     WOKEN --------------- a task that runs overtakes it: CAS -----------> LOCKED, WOKEN
- *     WOKEN --------------- the woken one takes it, under the lock -------> LOCKED
- *     LOCKED, WOKEN ------- the woken one finds it locked: to the front --> LOCKED, WAITERS
+ *                           first waiter overtaken before: handed over ---> LOCKED
+ *                           else that waiter is woken to try, and the
+ *                           mutex is free --------------------------------> WOKEN [WAITERS]
+ *     WOKEN --------------- a running task overtakes: CAS ----------------> LOCKED, WOKEN
+ *     WOKEN --------------- the woken waiter locks, under the lock -------> LOCKED
+ *     LOCKED, WOKEN ------- the woken waiter finds it locked: to the front > LOCKED, WAITERS
  *
- * To hand the lock to a task that has yet to be scheduled leaves it idle for as long as that takes,
- * and has every task that comes meanwhile wait too (a convoy). So the first time a waiter is only
- * woken; who is overtaken then is handed the lock at the next unlock. A waiter is overtaken by what
- * runs between its wake and its poll, and never again.
+ * A hand-over to a task that has yet to be scheduled leaves the mutex idle meanwhile, and makes
+ * every task that requests it meanwhile wait too (a convoy). So an unlock at first only wakes
+ * the waiter. A waiter that was overtaken gets a hand-over at the next unlock. It can be
+ * overtaken only between its first wake and the poll after it.
  *
- * A request does not look again in a loop before it waits: with two workers that made hold-and-yield
- * slower by a third, and nothing faster.
+ * A request does not retry in a loop before it waits: with two workers such a loop made
+ * hold-and-yield slower by a third, and nothing faster.
  *
- * WOKEN: at most one waiter is on its way; an unlock meanwhile wakes no other. It is cleared by that
- * waiter's next poll, under the lock, which takes the mutex, goes back, or, cancelled, passes the
- * wake on. While LOCKED or WOKEN is set no other thread clears a bit, except by the CAS of an inline
- * unlock, which needs LOCKED alone.
+ * WOKEN: one waiter, at most, is woken to try and not polled yet; an unlock meanwhile wakes no
+ * other. That waiter's next poll clears the bit, under the lock, and takes the mutex, or
+ * requeues itself, or, if cancelled, passes the wake on. While LOCKED or WOKEN is set no other
+ * thread clears a bit, except by the CAS of an inline unlock, which needs LOCKED alone.
  *
- * No wake is lost: a request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
- * queue. The holder's inline unlock came before, and the CAS fails; or it comes later, fails, and
- * takes the lock of the queue.
+ * No wake is lost: a request sets WAITERS by a CAS on a word that is LOCKED, under the lock of
+ * the queue. The holder's inline unlock either precedes it, and the CAS fails; or it
+ * follows, fails, and takes the lock of the queue.
  *
  * Orders. Each unlock releases, each lock acquires, directly or through the lock of the queue.
  */
@@ -42,7 +43,7 @@ static edo__wait_list *waiters_of(edo_mutex *mutex)
     return edo__waiters_of(&mutex->waiters);
 }
 
-/* Under the lock. Takes the mutex; else there is a waiter from now on. Returns: whether. */
+/* Under the lock. Locks the mutex, or else sets WAITERS. Returns: whether it is locked. */
 static bool take(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word), next;
@@ -52,7 +53,8 @@ static bool take(edo_mutex *mutex)
     return !(word & EDO__MUTEX_LOCKED);
 }
 
-/* Under the lock, to hand it on. Relaxed: with WAITERS set, each unlock came by the lock. */
+/* Under the lock: locks the mutex for a hand-over. Relaxed: WAITERS is set, so each unlock took
+ * the lock of the queue. */
 static bool take_for_another(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word);
@@ -61,13 +63,14 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Under the lock, by the holder, or for a wake that is passed on. Returns: what WAITERS is to be. */
+/* Under the lock, by the holder, or for a wake that is passed on. Returns: WAITERS if the queue
+ * is not empty, else 0. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
 }
 
-/* Under the lock; the mutex is the caller's to give. */
+/* Under the lock, by the holder. */
 static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t woken = edo_load_relaxed(&mutex->word) & EDO__MUTEX_WOKEN;
@@ -81,7 +84,8 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
     edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
 }
 
-/* Under the lock: a waiter that was woken to try does not. If the mutex is free, the next is woken. */
+/* Under the lock: a waiter that was woken to try is cancelled. If the mutex is free, the next
+ * waiter is woken. */
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
@@ -100,13 +104,13 @@ static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
     return -ECANCELED;
 }
 
-/* Under the lock. Returns: 0 or -EAGAIN, and then it waits. */
+/* Under the lock. Returns: 0; -EAGAIN: the request waits. */
 static int64_t take_or_wait(edo_mutex *mutex, edo_op *op, edo_cx *cx)
 {
     bool again = op->detail == OVERTAKEN;
     if (take(mutex)) return 0;
     edo__wait_enqueue(waiters_of(mutex), op, cx->waker);
-    if (again) waiters_of(mutex)->first = op; // of a ring: the last is before the first
+    if (again) waiters_of(mutex)->first = op; // in a ring the last precedes the first
     return -EAGAIN;
 }
 

@@ -1,19 +1,21 @@
-/* Notify. The word has the permit, or says that somebody waits, never both. A waiter sets WAITERS under the lock, by a CAS on a word without permit; so a
- * notification either comes before, and the CAS finds its permit, or comes after, sees the bit, and
- * takes the lock. A permit that is already there makes another notification void, and then the word
- * still says who may take it: release, so that what came before the void one is seen too.
+/* Notify. The word has PERMIT or WAITERS set, never both. A waiter sets WAITERS under the lock,
+ * by a CAS on a word without permit. So a notification either precedes it, and the CAS finds
+ * its permit; or it follows, sees the bit, and takes the lock. A notification that finds a
+ * permit changes nothing, yet it stores the same word again with release: the taker of the
+ * permit also sees the writes before that notification.
  *
- * The generation counts notifications of all. An operation remembers the one at which it was made (in
- * its length): one that is polled first in a later one has been notified. One that is made in the later
- * one is not; but it has acquired what came before that notification. So of an operation that is made,
- * and a condition that is tested then, one is not too late.
+ * The generation counts notifications of all. An operation stores the generation at which it was
+ * made (in its length). One that is first polled in a later generation has been notified. An
+ * operation made in the later generation is not notified, but it has acquired the writes before
+ * that notification. So a task that makes the operation first, and tests the condition then,
+ * misses no notification.
  */
 #include <edo/notify.h>
 
 #include "base/base.h"
 #include "sync/queue.h"
 
-enum { BY_ALL, BY_ONE, BY_LAST }; // base.result of a woken operation, while it is with the waker
+enum { BY_ALL, BY_ONE, BY_LAST }; // base.result between wake and poll
 enum { NOTIFIED = 0 };
 
 static edo__wait_list *waiters_of(edo_notify *notify)
@@ -21,7 +23,7 @@ static edo__wait_list *waiters_of(edo_notify *notify)
     return edo__waiters_of(&notify->waiters);
 }
 
-/* Under the lock, and WAITERS was set: then no fast path changes the word. */
+/* Under the lock, while WAITERS is set: no fast path changes the word then. */
 static void note_no_waiters(edo_notify *notify)
 {
     if (edo__wait_list_is_empty(waiters_of(notify))) edo_store_relaxed(&notify->word, 0);

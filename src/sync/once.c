@@ -1,6 +1,11 @@
-/* Once: 0 -- enter --> BUSY -- done --> DONE; BUSY -- fail --> BUSY again, of the next that waits to
- * enter, or 0. All under the lock, but for the look whether it is done: what its maker did before is
- * released by the store and acquired there.
+/* Once.
+ *
+ *     0 ------ enter --> BUSY, the caller is the maker
+ *     BUSY --- done ---> DONE
+ *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is none
+ *
+ * All steps are made under the lock, except the test for DONE. The maker's writes are released
+ * by the store of DONE, and acquired by that test.
  */
 #include <edo/events.h>
 
@@ -42,7 +47,7 @@ static edo_op *first_to_enter(edo__wait_list *waiters)
     return op;
 }
 
-/* Nobody makes it, unless it is made: the next one does. */
+/* If there is no maker, and it is not made: the next waiter of edo_once_enter() is the maker. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_once *once = object;

@@ -1,4 +1,4 @@
-/* Oneshots, without a lock: one word says how far each end has come.
+/* Oneshots, without a lock: one word has the state of both ends.
  *
  *     sender:    no bit -- send: CAS, value written before ------> SENT
  *                no bit -- close --------------------------------> NO_SENDER
@@ -6,19 +6,21 @@
  *                no bit, CLOSED -- close ------------------------> CLOSED, NO_RECEIVER
  *     either:    no bit -- waits: its operation is registered ---> RECV_WAITS or SEND_WAITS
  *
- * The sender is done with SENT or NO_SENDER: one of them, by one step, its last touch of the oneshot
- * unless RECV_WAITS was set. SENT is set only while CLOSED is not; so a value is either in the oneshot or
- * with the sender. Each end frees the oneshot if the other was done before.
+ * The sender ends with SENT or NO_SENDER, by one step. That step is its last access to the
+ * oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not; so a value is either
+ * in the oneshot or still the sender's. Each end frees the oneshot if the other one has ended
+ * before.
  *
- * Waking. The step that finds the other end's WAITS bit owns the wake: it reads the operation, prepares
- * the wake and stores EDO__OP_WOKEN, its last touch of the operation and of the oneshot. The end that
- * waits, once it sees the other's step (by a poll, or when it takes its bit back), waits for that store:
- * a few instructions. So neither the operation nor the oneshot goes too early.
+ * Waking. The step that finds the other end's WAITS bit owns the wake: it reads the operation,
+ * prepares the wake and stores EDO__OP_WOKEN, its last access to the operation and to the
+ * oneshot. The waiting end, once it sees the other's step (in a poll, or when it clears its own
+ * bit), waits for that store: a few instructions. So neither the operation nor the oneshot is
+ * freed too early.
  *
- * Orders. Each step is a read-modify-write that releases what its end did and acquires what the other
- * end did; a look that finds the other end's step acquires it too. A WAITS bit that is taken back
- * orders nothing: the other end does not touch the operation without it, and if it has, the store of
- * EDO__OP_WOKEN is acquired. */
+ * Orders. Each step is a read-modify-write that releases the writes of its end and acquires
+ * those of the other end. A load that finds the other end's step acquires it too. Clearing one's
+ * own WAITS bit orders nothing: without the bit the other end does not access the operation, and
+ * if the other end has found it, the store of EDO__OP_WOKEN is acquired. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"
@@ -38,11 +40,11 @@ enum {
     SENDER_DONE = SENT | NO_SENDER,
 };
 
-/* The value follows, at the next place that is aligned for it. */
+/* The value follows, at the next address aligned for it. */
 struct edo__oneshot {
     edo_atomic(uint32_t) word;
     uint32_t size : 31, is_in_heap : 1; // bytes of the value
-    edo_op *receive, *closed;           // operations that wait; their ends
+    edo_op *receive, *closed;           // waiting operations; receiver's, sender's end
     void (*drop)(void *value, void *context);
     void *context;
 };
@@ -51,7 +53,7 @@ _Static_assert(sizeof(edo__oneshot) + sizeof(uint64_t) <= 64, "a oneshot of a wo
 
 /* ---- memory ---- */
 
-/* A type that is aligned to 16 bytes has a size that is a multiple of them. */
+/* A type aligned to 16 bytes has a size that is a multiple of 16. */
 static size_t value_offset(size_t size)
 {
     return size % 16 ? sizeof(edo__oneshot) : (sizeof(edo__oneshot) + 15) / 16 * 16;
@@ -98,10 +100,10 @@ int edo__oneshot_create(edo__oneshot **ret_oneshot, size_t size,
 
 /* ---- waiting ---- */
 
-/* One end as seen from the other. */
+/* Bits of an end, in the word. */
 typedef struct end_bits {
-    uint32_t waits; // it does
-    uint32_t done;  // what it waits for
+    uint32_t waits; // bit: the end waits
+    uint32_t done;  // bits: the wait is over
 } end_bits;
 
 static const end_bits receiver = { RECV_WAITS, SENDER_DONE }, sender = { SEND_WAITS, CLOSED };
@@ -122,7 +124,7 @@ static void await_waker(edo_op *op)
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
 }
 
-/* Returns: whether it waits; false: it need not. */
+/* Returns: true: the operation waits; false: its wait is over already. */
 static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op, edo_cx *cx)
 {
     uint32_t word = edo_load_relaxed(&oneshot->word);
@@ -140,7 +142,7 @@ static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
     return true;
 }
 
-/* Takes it back; afterwards nobody touches the operation. */
+/* Clears the WAITS bit; afterwards the other end does not access the operation. */
 static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 {
     uint32_t old = edo_and_relaxed(&oneshot->word, ~bits->waits);
@@ -150,7 +152,7 @@ static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
         edo_store_relaxed(&op->word, EDO__OP_IDLE);
 }
 
-/* An operation that was parked is polled again. Returns: whether it goes on to wait. */
+/* A further poll of a parked operation. Returns: whether it waits on. */
 static bool waits_on(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op,
                      edo_cx *cx)
 {
@@ -168,7 +170,7 @@ static bool is_parked(const edo_op *op)
     return edo_load_relaxed(&op->word) != EDO__OP_IDLE;
 }
 
-/* Returns: whether it waits. Of a live function. */
+/* Polls an operation that is not cancelled. Returns: whether it waits. */
 static bool wait(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op, edo_cx *cx)
 {
     return is_parked(op) ? waits_on(oneshot, bits, slot, op, cx)
@@ -243,7 +245,7 @@ const edo_future_ops edo__oneshot_closed_ops = { .name = "edo_oneshot_closed",
 
 /* ---- the receiver ---- */
 
-/* The receiver is not used any more: a value that was not received is dropped. */
+/* Ends the receiver; a value that was not received is dropped. */
 static void end_receiver(edo__oneshot *oneshot, bool has_taken)
 {
     uint32_t old = edo_load_acquire(&oneshot->word);
@@ -257,7 +259,7 @@ static void end_receiver(edo__oneshot *oneshot, bool has_taken)
     }
 }
 
-/* Returns: 1 with the value; 0; -EAGAIN. Unless it is that one the receiver is used up. */
+/* Returns: 1 with the value; 0; -EAGAIN. 1 and 0 close the receiver. */
 static int64_t take(void **end, void *ret_value)
 {
     edo__oneshot *oneshot = *end;

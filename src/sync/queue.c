@@ -1,6 +1,6 @@
 #include "sync/queue.h"
 
-/* A cancelled request: leaves, or gives back what it was granted. Those behind it may go now. */
+/* A cancelled request: leaves the queue, or releases its grant. Then those behind it are served. */
 static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op,
                       edo__wakes *wakes)
 {
@@ -14,7 +14,7 @@ static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op
     return -ECANCELED;
 }
 
-/* Under the lock. Returns: the result, or -EAGAIN: it waits. */
+/* Under the lock. Returns: the result; -EAGAIN: the request waits. */
 static int64_t step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
                     edo__wakes *wakes)
 {
@@ -43,7 +43,7 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
 }
 
 #ifndef EDO_MODEL
-/* One that has no budget waits for nothing yet. */
+/* A request that was polled without budget is IDLE, and waits for no object yet. */
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
     if (poll == EDO_PENDING) {

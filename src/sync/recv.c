@@ -1,4 +1,4 @@
-/* Receiving from channels: see channel.h. */
+/* Receives from channels: see channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -39,17 +39,17 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* again: it was woken, and another took the value. */
+/* again: the receive was woken, and another one took the value. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;
     if (channel->has_one_receiver && !edo__wait_list_is_empty(receivers))
         edo__misuse("edo_recv", "a second receive at the receiver of an mpsc channel");
     edo__wait_enqueue(receivers, op, cx->waker);
-    if (again) receivers->first = op; // of a ring: the last is before the first
+    if (again) receivers->first = op; // in a ring the last precedes the first
 }
 
-/* It is cancelled. A wake that it does not use goes to the next. */
+/* Cancellation. An unused wake passes to the next receiver. */
 static void give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
 {
     if (edo__wait_leave(&channel->receivers, op)) return;
@@ -74,7 +74,7 @@ static int64_t recv_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wak
 
 /* ---- the operation ---- */
 
-/* Whether it may try the claimed values: it is not in a queue, and wants one. */
+/* Whether the receive may take a claimed value: it is not enqueued, and takes one value. */
 static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx *cx)
 {
     return channel->has_one_receiver && op->length == 1 && cx->fate == EDO_LIVE &&

@@ -1,6 +1,6 @@
-/* Readers-writer locks: word has a bit for a writer, one for waiters, and counts readers; see queue.h
- * for how nobody is missed. While there are waiters only the holders of the lock and the holder of
- * the queue change the word. */
+/* Readers-writer locks. The word has a bit for a writer, a bit for waiters, and the number of
+ * readers; see queue.h for the argument that no wake is lost. While there are waiters the word
+ * is changed only by holders of the rwlock and under the lock of the queue. */
 #include <edo/locks.h>
 
 #include "base/base.h"
@@ -17,7 +17,7 @@ static bool admits(uint64_t word, const edo_op *op)
     return is_writer(op) ? word == 0 : !(word & EDO__RWLOCK_WRITER);
 }
 
-/* Under the lock. Returns: whether the request holds it now. */
+/* Under the lock. Returns: whether the request was granted. */
 static bool take(edo_rwlock *rwlock, const edo_op *op)
 {
     uint64_t word = edo_load_relaxed(&rwlock->word);
@@ -27,7 +27,7 @@ static bool take(edo_rwlock *rwlock, const edo_op *op)
     return true;
 }
 
-/* Readers that stand behind each other come in together. */
+/* Grants adjacent readers together. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_rwlock *rwlock = object;
@@ -56,7 +56,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
 static void give_back(void *object, edo_op *op)
 {
     edo_rwlock *rwlock = object;
-    edo_sub_relaxed(&rwlock->word, op->length); // goes on with the sequence of its release
+    edo_sub_relaxed(&rwlock->word, op->length); // continues the release sequence
 }
 
 static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };
@@ -74,7 +74,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__rwlock_read_ops = { .name = "edo_rwlock_read", .poll = lock_poll };
 const edo_future_ops edo__rwlock_write_ops = { .name = "edo_rwlock_write", .poll = lock_poll };
 
-/* The last reader leaves, and others wait; or nobody reads. */
+/* Unlock by the last reader, with waiters; or misuse, without a reader. */
 void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };

@@ -1,13 +1,15 @@
-/* Semaphores: word counts permits, above two bits; see queue.h for how nobody is missed.
+/* Semaphores. The word counts permits, above two bits; see queue.h for the argument that no wake
+ * is lost.
  *
- * A release adds its permits to the word, and learns by that whether there are waiters. If so it comes
- * by the lock, to settle its permits and serve. Until then nobody gets them: while WAITERS is set
- * permits are granted under the lock alone, and only settled ones; and the bit is cleared only when all
- * are. So whoever gets a permit knows, by the lock, that its releaser no longer needs the semaphore but
- * for giving the lock back, which edo_semaphore_deinit() waits for.
+ * A release adds its permits to the word, and reads there whether there are waiters. If so, it
+ * takes the lock to settle its permits and serve the queue. Unsettled permits are granted to no
+ * request: while WAITERS is set only settled permits are granted, under the lock; and the bit is
+ * cleared only when all permits are settled. So the holder of a permit knows, through the lock,
+ * that the releasing thread needs the semaphore only to release the lock, which
+ * edo_semaphore_deinit() waits for.
  *
- * Orders. A release of the word makes what its holder did visible to the acquire of the one who takes
- * a permit, directly or through the lock.
+ * Orders. A release of the word publishes its holder's writes to the acquire of the request that
+ * gets a permit, directly or through the lock.
  */
 #include <edo/locks.h>
 
@@ -24,7 +26,7 @@ static uint64_t permits_of(uint64_t word)
     return word / EDO__SEMAPHORE_PERMIT;
 }
 
-/* Under the lock. A release that has not settled its permits clears the bit later. */
+/* Under the lock. With unsettled permits the bit stays, and their release clears it later. */
 static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
@@ -32,8 +34,9 @@ static void note_no_waiters(edo_semaphore *semaphore)
         if (edo_cas_relaxed(&semaphore->word, &word, word - EDO__SEMAPHORE_WAITERS)) return;
 }
 
-/* Under the lock, while WAITERS is set. Returns: whether so many were there. Relaxed: who settled them
- * came by the lock; what was there before, the first request has acquired, when it set the bit. */
+/* Under the lock, while WAITERS is set. Returns: false: too few are settled. Relaxed: a thread
+ * that settled permits has released the lock since; the permits before them were acquired by the
+ * request that set the bit. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);
@@ -43,7 +46,7 @@ static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
     return true;
 }
 
-/* In the order of the queue: the first that cannot be served holds up the rest. */
+/* In the order of the queue: the first request that cannot be granted blocks the others. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_semaphore *semaphore = object;
@@ -56,7 +59,7 @@ static void serve(void *object, edo__wakes *wakes)
     if (!op) note_no_waiters(semaphore);
 }
 
-/* Others wait, or a release is on its way. */
+/* WAITERS is set: other requests wait, or permits are unsettled. */
 static int64_t begin_behind(edo_semaphore *semaphore, const edo_op *op)
 {
     bool is_first = edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters));
@@ -84,7 +87,7 @@ static void give_back(void *object, edo_op *op)
 {
     edo_semaphore *semaphore = object;
     semaphore->settled += (uint32_t)op->length;
-    edo_add_relaxed(&semaphore->word, wanted(op)); // goes on with the sequence of its release
+    edo_add_relaxed(&semaphore->word, wanted(op)); // continues the release sequence
 }
 
 static const edo__queue_ops queue_ops = { .begin = begin, .give_back = give_back, .serve = serve };

@@ -1,15 +1,15 @@
-/* Sending into channels, and reserving places: see channel.h.
+/* Sends into channels, and reserves of places: see channel.h.
  *
- * A request for places (a send, a reserve) waits in one queue, `detail` of its operation being their
- * number. It is served by whoever frees places: they become permits, and it is woken. Its poll then
- * uses them, or, when it was cancelled, gives them back. */
+ * Requests for places (sends, reserves) wait in one queue; `detail` of the operation is the
+ * number of places. A step that frees places grants them: they become permits, and the request
+ * is woken. Its poll then uses the permits, or, if cancelled, releases them. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
 
 /* ---- under the lock ---- */
 
-/* Returns: 0: there are places, and nobody waits for some; -EAGAIN; -EPIPE. */
+/* Returns: 0: there are places, and no request waits; -EAGAIN; -EPIPE. */
 static int check_places(edo__channel *channel, size_t count)
 {
     if (edo__unlikely(edo__channel_is_closed(channel))) return -EPIPE;
@@ -17,7 +17,7 @@ static int check_places(edo__channel *channel, size_t count)
     return edo__likely(edo__channel_has_places(channel, count)) ? 0 : -EAGAIN;
 }
 
-/* Returns: the number sent, if any; else why there is none. -ENOBUFS: another block is needed. */
+/* Returns: the number sent, if any; else an errno. -ENOBUFS: the channel must grow first. */
 static int64_t send_some(edo__channel *channel, const char *values, size_t count, edo__wakes *wakes)
 {
     size_t sent = 0;
@@ -32,8 +32,9 @@ static int64_t send_some(edo__channel *channel, const char *values, size_t count
     return sent ? (int64_t)sent : rc;
 }
 
-/* Waits for places: sees a receiver that takes values without the lock, or is seen by it.
- * Returns: 0: there are some by now; -EAGAIN: it waits. */
+/* Enqueues a request. It sees the takes of a receiver without the lock, or that receiver sees
+ * senders_wait.
+ * Returns: 0: there are places by now; -EAGAIN: the request waits. */
 static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     edo_store_relaxed(&channel->senders_wait, 1);
@@ -46,7 +47,7 @@ static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
     return -EAGAIN;
 }
 
-/* Returns: 0: the places that it asks for are permits now; -EAGAIN: it waits; why it failed. */
+/* Returns: 0: the requested places are permits now; -EAGAIN: the request waits; -EPIPE. */
 static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     int rc = check_places(channel, op->detail);
@@ -55,7 +56,7 @@ static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
     return rc;
 }
 
-/* It is cancelled. Others may be served now that it is gone. */
+/* Cancellation. Requests behind this one may be served then. */
 static int give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
 {
     if (!edo__wait_leave(&channel->senders, op)) {
@@ -74,12 +75,12 @@ static int places_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wakes
     return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : (int)op->base.result;
 }
 
-/* Uses one permit. Returns: 0; -EPIPE: nobody receives any more. */
+/* Uses one permit. Returns: 0; -EPIPE: the last receiver was closed. */
 static int use_permit(edo__channel *channel, const void *value, edo__wakes *wakes)
 {
     bool alive = channel->receiver_count;
     channel->permits--;
-    if (alive) edo__channel_put(channel, value, wakes); // bounded: never without a block
+    if (alive) edo__channel_put(channel, value, wakes); // bounded: always has a block
     if (edo__channel_is_over(channel)) edo__channel_settle(channel, wakes);
     return alive ? 0 : -EPIPE;
 }
@@ -97,7 +98,7 @@ static int64_t send_under_lock(edo__channel *channel, const char *values, size_t
     return sent;
 }
 
-/* Returns: the number sent, if any; else why there is none. */
+/* Returns: the number sent, if any; else an errno. */
 static int64_t try_send(edo__channel *channel, const char *values, size_t count)
 {
     size_t sent = 0;
@@ -159,7 +160,7 @@ static edo_poll end_or_wait(edo_op *op, edo_cx *cx, int64_t result)
     return EDO_PENDING;
 }
 
-/* One value, when the attempt of the first poll has failed. */
+/* Sends one value, after the attempt of the first poll has failed. */
 static int64_t send_step(edo__channel *channel, edo_op *op, const void *value, edo_cx *cx)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -194,8 +195,9 @@ static const void *next_value(const edo__channel *channel, const edo_op *op)
     return (const char *)op->data + op->progress * channel->size;
 }
 
-/* As many as there are places for, then one with a place that it waits for, and so on.
- * Returns: 0: all were sent; -EAGAIN; why it failed. */
+/* Sends as many values as there are places for, then waits for a place for one value, and
+ * repeats.
+ * Returns: 0: all were sent; -EAGAIN; another errno. */
 static int64_t send_many_step(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     while (!is_sent(op)) {
@@ -277,7 +279,7 @@ void edo__permits_release(edo__permits *permits)
 
 /* ---- the end of the channel ---- */
 
-/* Returns: 0: it is closed; -EAGAIN: it waits. */
+/* Returns: 0: the channel is closed; -EAGAIN: the operation waits; -ECANCELED. */
 static int closed_step(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     bool new = is_new(op);

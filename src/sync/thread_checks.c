@@ -1,27 +1,31 @@
-/* Which thread holds which lock, and circles of threads that wait for each other.
+/* Holders of the locks for plain threads, and circles of threads that wait for each other.
  *
- * Each thread that takes a lock has a record of what it holds and what it waits for. All of them are
- * listed. `held` is written by its thread alone, without a lock, so that the checks neither slow
- * threads that do not meet, nor order what the program does not (a race detector would miss it). The
- * rest, and the list, are under `all.lock`, which is taken by a thread that goes to wait.
+ * Each thread that takes a lock has a record of its holds and of its wait; all records are
+ * listed. Only the thread itself writes its `held`, without a lock: so the checks neither slow
+ * down threads that share no lock, nor order accesses that the program does not order (which
+ * would hide races from a race detector). The other members, and the list, are guarded by
+ * `all.lock`. A thread takes it when it is about to wait.
  *
- * A circle is found. A thread that goes to wait says so, and searches, under the lock. Of those that
- * close a circle one is the last; all others have said before what they wait for, and what each holds
- * was noted before that: the lock orders it.
+ * A circle is found. A thread that is about to wait records its wait, and searches, under
+ * all.lock. Of the threads that close a circle one is the last. All others have recorded their
+ * waits before, and each had noted its holds before that: the lock orders both.
  *
- * What is found is a circle. A hold is noted after its lock is taken, and removed before it is given
- * back; a wait is removed under the lock after its lock was taken, and before that is given back. Let
- * the searcher see A wait for a lock of B's, and B wait for one of C's, and so on, up to one that
- * waits for a lock of the searcher's own. If A really waits, what is seen of it is true, for it does
- * nothing. If not, it has taken what it waited for; then B has given that back, so B does not wait
- * either; and in the end the last one has taken the searcher's lock, given it back after it had said
- * that it does not wait, and the searcher, who took it later, knows that. So all of them wait.
+ * A reported circle is real. A hold is noted after its lock is taken, and removed before that
+ * lock is released. A wait is removed under all.lock after the awaited lock was taken, and
+ * before that lock is released. Let the searcher see A wait for a lock of B, and B wait for a
+ * lock of C, and so on, up to a thread that waits for a lock of the searcher. If A really waits,
+ * all that is seen of A is true, because A does nothing. If not, A has taken the awaited lock;
+ * then B has released it, so B does not wait either. The same holds for each thread up to the
+ * last. The last one has then taken the lock of the searcher, removed its wait, and released the
+ * lock. The searcher took the lock after that, so it cannot have seen the wait: a contradiction.
+ * So all of them wait.
  *
- * Limits: a wait with one ends by itself, so it is no part of a circle. Readers: one that waits is kept
- * out by a writer that holds the lock, or by one that waits; only then other readers are in its way.
+ * Limits: a wait with a limit ends by itself, so it is no part of a circle. Readers: a waiting
+ * reader is blocked by a writer that holds the lock or waits for it; only a waiting writer makes
+ * other readers block it.
  *
- * A thread that holds more than MAX_HELD, or had no memory for its record, has holds that are only
- * counted: an unlock that is not found is taken for one of these.
+ * Holds beyond MAX_HELD, and holds of a thread without memory for its record, are only counted.
+ * An unlock that finds no hold counts as the end of one of these.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +43,7 @@ typedef struct record record;
 
 struct record {
     edo__node link;      // of all.records
-    uint32_t generation; // of the fork since which it is listed
+    uint32_t generation; // fork generation of the list that it is in
     edo_atomic(uint32_t) held_count;
     struct {
         edo_atomic(const void *) lock;
@@ -47,7 +51,7 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // lock NULL: none
-    record *waiter, *next; // in a search: waits for what this one holds; the queue
+    record *waiter, *next; // of a search: waits for a hold of this one; queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;
@@ -55,13 +59,12 @@ struct record {
 
 static struct {
     edo__lock lock;
-    uint32_t
-        generation; // another one in a child: the records of its parent's threads are none of it
+    uint32_t generation; // of a fork; records of another one are not listed
     edo__node records;
 } all;
 
 static _Thread_local record *own __attribute__((tls_model("initial-exec")));
-static edo_atomic(uint32_t) record_key; // a key and 1; 0: there is none yet
+static edo_atomic(uint32_t) record_key; // key + 1; 0: none yet
 
 uint32_t edo__thread_checks = EDO__CHECKS_UNDECIDED;
 
@@ -90,7 +93,7 @@ static void set_hold(record *r, uint32_t i, const edo__thread_hold *hold)
     edo_store_relaxed(&r->held[i].kind, hold->kind);
 }
 
-/* Under the lock. In a child of a fork the list begins anew. */
+/* Lists a record, under the lock. In the child of a fork the list starts empty. */
 static void list(record *r)
 {
     uint32_t generation = edo__sys_fork_generation();
@@ -135,7 +138,8 @@ static int make_key(void)
     return rc;
 }
 
-/* Memory of its own, for it is none of the program's. Returns: NULL if there is none. */
+/* The record of this thread, in memory that the allocator of the program does not count.
+ * Returns: NULL: no memory. */
 static record *own_record(void)
 {
     if (own || make_key() < 0) return own;
@@ -172,7 +176,7 @@ void edo__thread_check_lock(const edo__thread_hold *hold)
                 held.place->line);
 }
 
-/* After a poll. */
+/* After a poll that keeps a lock. */
 static _Noreturn void end_with_kept(void)
 {
     const record *r = own;
@@ -197,7 +201,7 @@ void edo__thread_note_locked(const edo__thread_hold *hold)
     edo_store_relaxed(&r->held_count, count + 1);
 }
 
-/* Describes a thread that holds the lock. */
+/* Writes which thread holds the lock. */
 static void describe_holder(const void *lock, char *text, size_t size)
 {
     snprintf(text, size, "no thread holds it");
@@ -221,7 +225,7 @@ static _Noreturn void unlock_of_another(const void *lock, const edo_thread_place
                 place->line, holder);
 }
 
-/* Those that are only counted may be any. */
+/* Whether this thread has holds that are only counted; the lock may be one of these. */
 static bool has_counted(const record *r)
 {
     return edo__thread_locks_held > (r ? edo_load_relaxed(&r->held_count) : 0);
@@ -260,8 +264,8 @@ static bool is_in_the_way(const record *holder, const edo__thread_hold *wait)
     return !both_read || writer_waits(wait->lock);
 }
 
-/* Under the lock: a breadth-first search. Returns: whether this thread waits for itself; then `waiter`
- * leads from it around the circle. */
+/* Under the lock: a breadth-first search. Returns: whether this thread waits for itself; then
+ * the `waiter` links lead from it around the circle. */
 static bool find_circle(record *self)
 {
     edo__list_each(&all.records, node)

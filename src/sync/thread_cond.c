@@ -1,15 +1,15 @@
 /* The condition variable for plain threads: a number of notifications, and one of waiters.
  *
- * No notification is lost. A waiter counts itself and reads the sequence while it holds the mutex. A
- * notifier that has changed the condition under the mutex after that sees the waiter (the mutex
- * orders it), adds to the sequence, then wakes. Either the addition comes before the kernel compares
- * the sequence with what the waiter has read, and then it does not sleep; or the waiter is in the
- * kernel's queue when the wake comes.
+ * No notification is lost. A waiter counts itself and reads the sequence while it holds the
+ * mutex. A notifier that changes the condition under the mutex after that sees the waiter (the
+ * mutex orders it), adds to the sequence, then wakes. If the addition comes before the kernel
+ * compares the sequence with the waiter's, the waiter does not sleep. Otherwise the waiter is in
+ * the kernel's queue when the wake comes.
  *
- * A sleep that began before 2^32 notifications and is entered after them, while its thread did not
- * run, would miss the last one. They take minutes.
+ * A waiter that is preempted between its read of the sequence and its sleep, for exactly 2^32
+ * notifications, would miss the last one. That many take minutes.
  *
- * Orders. All relaxed: what the notification is about lies under the mutex.
+ * Orders. All relaxed: the condition is guarded by the mutex.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"
@@ -19,7 +19,7 @@ static bool is_notified(edo_thread_cond *cond, uint32_t sequence)
     return edo_load_relaxed(&cond->sequence) != sequence;
 }
 
-/* Returns: false when the moment has come without a notification. */
+/* Returns: false: the deadline has passed without a notification. */
 static bool wait_for(edo_thread_cond *cond, uint32_t sequence, int64_t deadline)
 {
     if (edo__thread_sleep(&cond->sequence, sequence, deadline) && deadline == EDO_NEVER)

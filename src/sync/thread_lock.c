@@ -1,20 +1,20 @@
-/* Spinning, and locking with checks. */
+/* Spins, and locks with checks. */
 #include "sync/thread_lock.h"
 
 #include "base/base.h"
 
-/* In pauses of the processor, of some 40 ns. A look at the word takes its cache line from the holder,
- * so looks become rare: they cost the holder more than the waiter gains. */
+/* Units: pauses of the processor, some 40 ns each. A read of the word takes its cache line from
+ * the holder, so reads become rare: they cost the holder more than the waiter gains. */
 enum {
-    MAX_SPINS = 64, // in all: about what a sleep and a wake cost
-    MIN_SPINS = 4,  // enough to notice that spins succeed again
+    MAX_SPINS = 64, // in all: about the cost of a sleep and a wake
+    MIN_SPINS = 4,  // enough to detect that spins succeed again
     FIRST_PAUSES = 4,
-    MAX_PAUSES = 32, // between two looks
+    MAX_PAUSES = 32, // between two reads
 };
 
 static _Thread_local uint32_t spin_limit __attribute__((tls_model("initial-exec")));
 
-/* One processor: the holder cannot run meanwhile. */
+/* No spins on one processor: the holder cannot run meanwhile. */
 static uint32_t first_limit(void)
 {
     static edo_atomic(uint32_t) processors;

@@ -1,7 +1,7 @@
-/* What the locks for plain threads share: spinning, sleeping, and the checks.
+/* Shared parts of the locks for plain threads: spins, sleeps, and checks.
  *
- * The checks: a lock operation calls them when edo__thread_are_checked() says so, and then all of its
- * lock's operations do, from the first one of the process on. */
+ * Checks. edo__thread_are_checked() answers the same for every lock and every call of the
+ * process. A lock operation calls the checks if it answers true. */
 #pragma once
 
 #include <edo/thread_locks.h>
@@ -11,7 +11,7 @@
 
 /* ---- waiting ---- */
 
-/* Sleeps while *word == value, at most until the moment. Returns: false if it has passed. */
+/* Sleeps while *word == value, at most until the deadline. Returns: false: it had passed before. */
 static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline == EDO_NEVER) {
@@ -23,9 +23,9 @@ static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t dea
     return true;
 }
 
-/* A loop that inspects a word until a holder on another processor is gone. Adaptive: each thread has a
- * limit of its own, which grows while its spins succeed, and halves when one fails, so that locks that
- * are held for long cost little. */
+/* Spin loop: reads a word until a holder on another processor has unlocked. Adaptive: each
+ * thread has a limit of its own, which grows with each successful spin and halves with each
+ * failed one, so that locks with long holds cost little. */
 typedef struct edo__thread_spin {
     uint32_t spent, limit; // pauses
 } edo__thread_spin;
@@ -51,7 +51,7 @@ static inline void edo__thread_spin_end(bool success)
 
 edo__thread_spin edo__thread_spin_begin(void);
 
-/* Pauses. Returns: whether to look once more. */
+/* Pauses. Returns: whether to read the word once more. */
 bool edo__thread_spins(edo__thread_spin *spin);
 
 /* Adapts the limit of the thread. */
@@ -68,7 +68,7 @@ typedef enum edo__thread_lock_kind {
     EDO__THREAD_ONCE,
 } edo__thread_lock_kind;
 
-/* What a thread holds, or waits for. */
+/* A hold, or a wait, of a thread. */
 typedef struct edo__thread_hold {
     const void *lock;
     const edo_thread_place *place;
@@ -91,7 +91,7 @@ static inline bool edo__thread_are_checked(void)
 
 #endif
 
-/* How a lock is taken. wait: with spinning and sleeping; false: the moment has come. */
+/* Functions that take a lock. wait: spins and sleeps; false: the deadline has passed. */
 typedef struct edo__thread_lock_ops {
     bool (*try_now)(void *lock);
     bool (*wait)(void *lock, int64_t deadline);
@@ -104,9 +104,9 @@ int edo__thread_lock_checked(const edo__thread_hold *hold, void *lock, int64_t d
 /* Before a lock: aborts if this thread holds it. */
 void edo__thread_check_lock(const edo__thread_hold *hold);
 
-/* After it. */
+/* After a lock. */
 void edo__thread_note_locked(const edo__thread_hold *hold);
 
-/* Around the sleep of a lock without a limit. Aborts if it closes a circle. */
+/* Before and after a sleep without a limit. The first aborts if the wait closes a circle. */
 void edo__thread_note_waits(const edo__thread_hold *hold);
 void edo__thread_note_waits_no_more(void);

@@ -1,30 +1,31 @@
-/* The mutex of four bytes for plain threads (Drepper, "Futexes Are Tricky", mutex 3, with spinning).
+/* The mutex of four bytes for plain threads (Drepper, "Futexes Are Tricky", mutex 3, with
+ * spinning).
  *
  *     FREE ------- lock, inline: CAS --------------------> LOCKED
  *     LOCKED ----- unlock, inline: swap -----------------> FREE
- *     LOCKED ----- a thread that goes to sleep: swap ----> CONTENDED
+ *     LOCKED ----- a thread about to sleep: swap --------> CONTENDED
  *     CONTENDED -- unlock: swap, then one wake ----------> FREE
  *     FREE ------- a thread that has slept: swap --------> CONTENDED, and it holds the lock
  *
- * CONTENDED says that threads may sleep. No sleeper is forgotten: it slept because the word was
- * CONTENDED, so the unlock that ends this wakes one; that one leaves the word CONTENDED, whether it
- * gets the lock or not, for it does not know whether others sleep. So the next unlock wakes the next.
- * One whose limit has passed leaves CONTENDED too: it swaps before it reads the clock. A wake that
- * nobody needed is the cost.
+ * CONTENDED: threads may sleep. No sleeper is forgotten. A thread sleeps only while the word is
+ * CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread leaves the
+ * word CONTENDED, with the lock or without, because it does not know whether others sleep. So
+ * the next unlock wakes the next sleeper. A thread whose limit has passed leaves CONTENDED too:
+ * it swaps before it reads the clock. The cost is a superfluous wake at the end.
  *
  * Orders. Every unlock releases, every lock acquires, by one read-modify-write each of the word.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 
-/* Returns: whether it is the caller's. */
+/* Returns: whether the caller has locked it. */
 static bool spin(edo_thread_mutex *mutex)
 {
     edo__thread_spin rounds = edo__thread_spin_begin();
     bool locked = false;
     while (!locked && edo__thread_spins(&rounds)) {
         uint32_t word = edo_load_relaxed(&mutex->word);
-        if (word == EDO__THREAD_CONTENDED) break; // others sleep: they are not to starve
+        if (word == EDO__THREAD_CONTENDED) break; // others sleep, and must not starve
         locked = word == EDO__THREAD_FREE && edo__thread_mutex_try(mutex);
     }
     edo__thread_spin_end(locked);

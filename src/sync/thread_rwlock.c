@@ -1,35 +1,40 @@
-/* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with limits).
+/* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with
+ * limits).
  *
- * The word: number of readers, or WRITER in its place; and two bits that say that threads may sleep.
- * Readers sleep on the word, writers on the sequence, so that a wake reaches one writer, or all
- * readers.
+ * The word: number of readers, or WRITER in its place; and two bits, set while threads may
+ * sleep. Readers sleep on the word, writers on the sequence, so that a wake reaches one writer,
+ * or all readers.
  *
  *     no bit ---------------- read, inline: CAS -----> one reader more
  *     0 --------------------- write, inline: CAS ----> WRITER
  *     readers, or WRITER ---- a writer waits: CAS ---> the same with WRITERS_WAITING
  *     WRITER, or WRITERS_WAITING -- a reader waits --> the same with READERS_WAITING
- *     the last reader leaves, or the writer does: the bits that are left are served:
+ *     unlock by the writer or the last reader: the remaining bits are served:
  *         WRITERS_WAITING -- cleared by CAS, then a writer is woken. If none slept, and
  *         READERS_WAITING -- cleared by CAS, then all readers are woken
- *     a writer's limit passes: both bits are cleared, and all that sleep are woken to set them again
+ *     a writer's limit passes: both bits are cleared, and all sleepers are woken to set them again
  *
- * Writers first: readers come in only while no bit is set; a writer takes whatever nobody holds.
+ * Writers first: a reader is admitted only while no bit is set; a writer takes any free lock.
  *
- * No sleeper is forgotten. A thread sleeps only after it has seen its bit in a word that says that the
- * lock is held (or, for a reader, that a writer waits). To clear the bit is a step of somebody who
- * then wakes: a sleeper that is entered in the kernel's queue before the clearing is found there, and
- * a later one is not entered: for a reader the word has changed, for a writer the sequence has, which
- * it read before it saw the bit (the addition releases, that load acquires: so the sequence that it
- * reads is the new one only together with the cleared word). The writer that is woken does not know
- * whether others sleep: it keeps WRITERS_WAITING set when it takes the lock, and sets it again before
- * it sleeps. So does a writer whose wake came with its limit: it sets the bit first, and then clears
- * both and wakes all. A reader whose limit passes leaves READERS_WAITING to the next unlock.
+ * No sleeper is forgotten. A thread sleeps only after it has seen its bit in a word of a held
+ * lock (or, for a reader, of one with a waiting writer). Each step that clears the bit is
+ * followed by a wake by the same thread. A sleeper that is in the kernel's queue before the
+ * clearing is found by that wake. A later one does not sleep. For a reader the word has changed.
+ * For a writer the sequence has changed: it reads the sequence before it checks the bit. The
+ * addition to the sequence releases and that load acquires, so a writer that reads the new
+ * sequence also sees the cleared word.
  *
- * READERS_WAITING alone stands with WRITER only: readers wait for a writer that holds the lock or
- * waits for it, and where the last waiting one gives up, it clears both.
+ * A woken writer does not know whether others sleep. So it keeps WRITERS_WAITING set when it
+ * takes the lock, and sets it again before it sleeps. A writer that is woken as its limit passes
+ * does the same: it sets the bit first, and then clears both bits and wakes all. A reader whose
+ * limit passes leaves READERS_WAITING to the next unlock.
  *
- * Orders. Each unlock releases, each lock acquires, by read-modify-writes of the word; all others of
- * the word are read-modify-writes too, which continue the release sequence.
+ * READERS_WAITING without WRITERS_WAITING never stands beside readers that hold the lock. A reader
+ * waits for a writer that holds the lock, waits for it, or was woken to take it; and a waiting
+ * writer that gives up clears both bits.
+ *
+ * Orders. Each unlock releases, each lock acquires, by read-modify-writes of the word; all other
+ * writes of the word are read-modify-writes too, which continue the release sequence.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"
@@ -54,8 +59,8 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
     return edo__sys_futex_wake(&rwlock->sequence);
 }
 
-/* word: of a free lock. When a CAS fails, another thread has locked it, and serves at its unlock; or
- * one more waits. */
+/* word: of a free lock. A CAS fails if another thread has locked, and serves at its unlock, or
+ * if one more thread waits. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {
@@ -84,7 +89,7 @@ void edo__thread_rwlock_unlocked(edo_thread_rwlock *rwlock, uint32_t before, boo
     if (is_free(word) && (word & WAITING)) serve(rwlock, word);
 }
 
-/* Writers that wait keep readers out, so with one of them there is no one to wake. */
+/* A waiting writer blocks readers, so if one waits no thread is woken. */
 void edo__thread_rwlock_downgrade(edo_thread_rwlock *rwlock, const edo_thread_place *place)
 {
     if (edo__thread_are_checked()) {
@@ -105,7 +110,8 @@ static bool is_open(uint32_t word, bool write)
     return write ? is_free(word) : word < MOST_READERS;
 }
 
-/* Returns: the word, after a while of waiting until it is open or threads sleep. */
+/* Spins until the lock is open or threads sleep, or the limit of the spin is reached. Returns:
+ * the word. */
 static uint32_t spin(edo_thread_rwlock *rwlock, bool write)
 {
     edo__thread_spin rounds = edo__thread_spin_begin();
@@ -134,7 +140,8 @@ static bool read_slowly(void *lock, int64_t deadline)
     }
 }
 
-/* Returns: whether the lock was free, and then it is not given up. */
+/* A writer's limit has passed. Returns: true: the writer has given up; false: the lock is free,
+ * and the writer tries again. */
 static bool give_up(edo_thread_rwlock *rwlock)
 {
     uint32_t word = edo_load_relaxed(&rwlock->word);

@@ -1,11 +1,12 @@
-/* Values of channels: copies of them, and where they lie. */
+/* Values of channels: copies, and checks of their memory. */
 #pragma once
 
 #include <string.h>
 
 #include "task/op.h"
 
-/* Words are the usual values, and a call of memcpy() costs as much as the rest of a send. */
+/* Copies a value. Words are the usual values; for them a call of memcpy() would cost as much as
+ * the rest of a send. */
 static inline void edo__copy_value(void *to, const void *from, size_t size)
 {
     if (size == 8)
@@ -16,20 +17,21 @@ static inline void edo__copy_value(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-/* Aborts when the place of a value lies on the stack of the poll in progress: for an operation that is
- * to wait. NULL: it has none. */
+/* Aborts if a value lies on the stack of the poll in progress. For an operation that is about to
+ * wait. NULL: no value. */
 static inline void edo__check_value(const edo_op *op, const void *value)
 {
     if (value) edo__check_memory(op->base.ops->name, value, "place of the value");
 }
 
-/* The same for an attempt, which may be followed by a wait: in debug builds. */
+/* The same for an attempt, which may be followed by a wait; debug builds only. */
 static inline void edo__check_attempt(const char *call, const void *value)
 {
     if (EDO_DEBUG) edo__check_memory(call, value, "place of the value");
 }
 
-/* Whether an operation may answer in this poll; if not, it is to wait. */
+/* Whether the poll has budget for an answer; if not, the operation waits, and its value is
+ * checked. */
 static inline bool edo__may_answer(const edo_op *op, const void *value, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return true;

@@ -1,8 +1,9 @@
-/* Wait groups: the word counts, above a bit for waiters; see queue.h for how nobody is missed. The last
- * piece of work that finds waiters leaves under the lock, and wakes them.
+/* Wait groups. The word has the count, above a bit for waiters; see queue.h for the argument
+ * that no wake is lost. The end of the last piece of work, if there are waiters, is made under
+ * the lock, and wakes them.
  *
- * Orders. Each end of work releases. A wait that does not wait acquires all of them from the word; else
- * the last one does, and hands them on with the wake.
+ * Orders. Each end of work releases. A wait at count 0 acquires all of them from the word.
+ * Otherwise the last end of work acquires them, and publishes them with the wake.
  */
 #include <edo/events.h>
 
@@ -21,7 +22,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     uint32_t word = edo_load_acquire(&group->word);
     (void)op;
     (void)wakes;
-    do { // a CAS that fails acquires, too
+    do { // a failed CAS acquires, too
         if (word < EDO__GROUP_ONE) return 0;
     } while (!edo_cas_acq_rel(&group->word, &word, word | EDO__GROUP_WAITERS));
     return -EAGAIN;
@@ -60,7 +61,7 @@ static void check_count(uint32_t word, uint32_t count, const char *call)
     if (count > word / EDO__GROUP_ONE) edo__misuse(call, "more has ended than was added");
 }
 
-/* There are waiters: the word says for how many, and only under the lock is it changed to none. */
+/* With waiters the count falls to 0 only under the lock. */
 static void leave_as_last(edo_wait_group *group, uint32_t count, const char *call)
 {
     edo__wakes wakes = { NULL, NULL };

@@ -1,6 +1,6 @@
-/* Watches: a value under the lock of the hub, and how often it was stored. The version is also read
- * without the lock, to see that nothing has changed: a reader of an old one is as one that came
- * earlier, for it looks again under the lock before it waits. */
+/* Watches: a value under the lock of the hub, and its version, the number of stores. The version
+ * is also read without the lock, as a test for no change. A receive that reads an old version is
+ * like one that was made earlier: it reads the version again under the lock before it waits. */
 #include <edo/watch.h>
 
 #include "runtime/runtime.h"
@@ -9,7 +9,7 @@
 
 enum { UNSEEN = 0, FIRST_VERSION = 1 };
 
-/* The value follows. */
+/* Header of a watch; the value follows. */
 struct edo__watch {
     edo__hub hub;
     edo_atomic(uint64_t) version; // written under the lock
@@ -48,7 +48,7 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 
 /* ---- senders ---- */
 
-/* Under the lock: the value is another. Returns: the number of receivers. */
+/* Under the lock: advances the version after a store. Returns: the number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
     edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);
@@ -168,7 +168,7 @@ void edo__watch_receiver_close(edo__watching *receiver)
     receiver->watch = NULL;
 }
 
-/* Under the lock. Returns: whether the value was not seen before. */
+/* Under the lock. marks: the value is seen afterwards. Returns: whether it was unseen. */
 static bool copy(edo__watching *receiver, void *ret_value, bool marks)
 {
     edo__watch *watch = receiver->watch;

@@ -1,4 +1,4 @@
-/* Who holds what, and who waits for it: see holders.h. */
+/* Records of holders and waiters: see holders.h. */
 #include "task/records.h"
 
 #include <stdlib.h>
@@ -17,13 +17,13 @@ uint32_t edo__locks_traced; // atomic
 static edo_atomic(int64_t) limit = DEFAULT_LIMIT;
 static edo__lock records_lock;
 static edo__record records[EDO__RECORDS];
-static size_t used; // index of the last record in use, plus 1; the lock
+static size_t used; // the highest index in use + 1; records_lock
 
-/* Under ThreadSanitizer the lock of the records would hide races. */
+/* Off by default under ThreadSanitizer: the lock of the records would hide races. */
 enum { ON_BY_DEFAULT = EDO_DEBUG && !EDO__TSAN };
 
-/* Reads EDO_LOCK_TRACE. Unset or empty: the build's default; 0: off; 1: on; above 1: on, and the
- * limit in milliseconds. */
+/* EDO_LOCK_TRACE. Unset or empty: default of the build; 0: off; 1: on; more: on, and the limit
+ * in milliseconds. */
 void edo__holders_prepare(void)
 {
     const char *text = getenv("EDO_LOCK_TRACE");
@@ -53,7 +53,7 @@ static void remove_record(edo__record *record)
         used--;
 }
 
-/* Returns: NULL when there is no room. */
+/* Returns: NULL: no free place. */
 static edo__record *add_record(const edo__record *record)
 {
     for (size_t i = 0; i < EDO__RECORDS; i++) {
@@ -72,7 +72,7 @@ static edo__record *find_wait(const edo_op *op)
     return NULL;
 }
 
-/* id: 0: any. */
+/* id: 0: of any holder. */
 static edo__record *find_holder(const void *object, uint32_t kind, uint64_t id)
 {
     for (edo__each_record(record))
@@ -118,7 +118,8 @@ static bool is_exclusive(uint32_t kind)
     return kind == EDO__HELD_MUTEX || kind == EDO__HELD_WRITE;
 }
 
-/* One that holds what another takes alone has lost it with the memory. */
+/* Removes stale records: a recorded holder of an exclusive lock that another one takes has lost
+ * it, because the memory was reused. */
 static void drop_stale(const void *object, uint32_t kind)
 {
     for (edo__each_record(record))
@@ -146,7 +147,7 @@ static _Noreturn void report_stranger(const edo__record *holder, const char *cal
                 edo__record_describe_place(holder, where));
 }
 
-/* Permits may be given back by any. */
+/* Permits may be released by any task or thread. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
     edo__record stranger = { 0 };
@@ -184,8 +185,8 @@ static bool keeps_futures(const edo_future *kept)
     return kept;
 }
 
-/* Whether the task waits for nothing but this operation: no sibling of it can give back what the task
- * holds. */
+/* Whether the task waits only for this operation: it has no sibling that could release a lock of
+ * the task. */
 static bool is_all_that_waits(const edo_task *task, const edo_op *op)
 {
     const edo_future *future = edo__task_frame(task);
@@ -206,8 +207,8 @@ static edo__record *find_stuck(uint64_t id)
     return NULL;
 }
 
-/* A semaphore blocks as long as none of its holders gives a permit back; so only one that a single
- * task holds can be part of a cycle. */
+/* A semaphore blocks until one of its holders releases permits; so it is part of a cycle only if
+ * a single task holds all granted ones. */
 static bool is_held_by_one(const void *object)
 {
     size_t holders = 0;
@@ -222,7 +223,8 @@ static bool blocks(const edo__record *holder, const edo__record *waiter)
     return holder->kind != EDO__HELD_PERMITS || is_held_by_one(holder->object);
 }
 
-/* Returns: the length of a cycle through the first edge's waiter, or 0. edges[depth].waiter is set. */
+/* Depth-first search; edges[depth].waiter is set. Returns: the length of a cycle through the
+ * waiter of edges[0], or 0. */
 static size_t find_cycle(edo__record_edge *edges, size_t depth)
 {
     for (edo__each_record(holder)) {
@@ -250,7 +252,7 @@ void edo__holders_note_wait(const void *object, uint32_t kind, edo_op *op)
     edo__record new = describe(object, kind);
     size_t length = 0;
     edo_task *task = edo__current_task();
-    if (!task) return; // the operation is polled outside of tasks
+    if (!task) return; // polled by the program itself
     new.op = op;
     new.task = task;
     new.is_stuck = is_all_that_waits(task, op);
@@ -301,9 +303,9 @@ bool edo__records_next_waiter(const edo_runtime *runtime, size_t *at, edo__recor
     return found;
 }
 
-/* ---- what goes wrong without a cycle ---- */
+/* ---- mistakes without a cycle ---- */
 
-/* Under the lock. The operation is there as long as its record: its last poll removes it. */
+/* Under the lock. The operation exists while its record does: its last poll removes the record. */
 static bool is_overdue(edo__record *record, int64_t now)
 {
     if (!record->op || record->is_reported) return false;
@@ -316,7 +318,7 @@ static bool is_overdue(edo__record *record, int64_t now)
     return record->is_reported;
 }
 
-/* Returns: whether there is one. */
+/* Returns: whether a waiter is overdue; it counts as reported then. */
 static bool take_overdue(edo__record *ret_record, int64_t now)
 {
     bool found = false;
@@ -343,7 +345,8 @@ void edo__holders_check(void)
                  edo__record_describe_place(&record, where));
 }
 
-/* Permits may be meant for others to give back. Returns: whether there is one to report. */
+/* Takes the record of a lock that an ended task holds. Permits are not reported, because another
+ * task may release them. Returns: whether there is one to report. */
 static bool take_left(edo__record *ret_record, uint64_t id)
 {
     bool found = false;

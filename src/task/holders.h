@@ -1,10 +1,13 @@
-/* Holders of locks, and who waits for them: for reports of deadlocks, and for dumps. Any thread.
+/* Records of the holders and waiters of locks, for reports of deadlocks and for dumps. Any
+ * thread.
  *
- * Nothing is recorded unless it is wanted (EDO_LOCK_TRACE in the environment, or a debug build); then
- * each lock costs some hundred nanoseconds, for one lock guards all records. They lie in a fixed array:
- * no memory is allocated, and what does not fit goes unrecorded.
+ * Records are made only if they are on (EDO_LOCK_TRACE in the environment, or a debug build).
+ * Each lock then costs some hundred nanoseconds, because one lock guards all records. They lie
+ * in a fixed array: no memory is allocated, and a hold or wait without a free place is not
+ * recorded.
  *
- * Tasks are known by their ids; a plain thread, also inside of edo_wait(), by that of the thread.
+ * A task is identified by its id. A plain thread, also inside edo_wait(), is identified by that
+ * of the thread.
  */
 #pragma once
 
@@ -21,7 +24,7 @@
 
 #else
 
-/* Reads the environment. By any thread, several times. */
+/* Reads the environment. Any thread; may be called several times. */
 void edo__holders_prepare(void);
 
 static inline bool edo__holders_are_wanted(void)
@@ -34,35 +37,35 @@ void edo__holders_end_wait(const edo_op *op);
 void edo__holders_drop(const void *object);
 void edo__holders_note_end(const edo_task *task);
 
-/* The operation waits for the object; in its poll, without locks, after each poll that answers
- * EDO_PENDING. A cycle that this closes is reported. */
+/* Records that the operation waits for the object. Called in its poll, without locks, after each
+ * poll that answers EDO_PENDING. A cycle that the wait closes is reported. */
 static inline void edo__holders_wait(const void *object, uint32_t kind, edo_op *op)
 {
     if (edo__holders_are_wanted()) edo__holders_note_wait(object, kind, op);
 }
 
-/* It is over; in its poll. */
+/* Removes the record of the wait; in the poll of the operation. */
 static inline void edo__holders_wait_is_over(const edo_op *op)
 {
     if (edo__holders_are_wanted()) edo__holders_end_wait(op);
 }
 
-/* The object ends. */
+/* Removes the records of an object that ends. */
 static inline void edo__holders_forget(const void *object)
 {
     if (edo__holders_are_wanted()) edo__holders_drop(object);
 }
 
-/* The task has ended; locks that it holds are reported. By its poller. */
+/* Reports locks that an ended task holds. By its poller. */
 static inline void edo__holders_task_ended(const edo_task *task)
 {
     if (edo__holders_are_wanted()) edo__holders_note_end(task);
 }
 
-/* Reports waiters that were woken some time ago, and have not been polled. */
+/* Reports waiters that were woken longer ago than the limit, and have not been polled. */
 void edo__holders_check(void);
 
-/* Who waits for whom: one line for each waiter of the runtime. */
+/* Says a line for each waiter of the runtime, and one for each holder of its object. */
 void edo__holders_describe(const edo_runtime *runtime, void (*say)(void *context, const char *line),
                            void *context);
 

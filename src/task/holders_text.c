@@ -1,4 +1,4 @@
-/* What is said of holders and waiters: lines of the log, and of dumps. */
+/* Text of holders and waiters: lines of the log, and of dumps. */
 #include "task/records.h"
 
 #include <stdio.h>
@@ -81,7 +81,7 @@ void edo__record_report_cycle(edo__record_edge *edges, size_t count)
 
 /* ---- dumps ---- */
 
-enum { NAMED = 4 }; // holders of one object
+enum { NAMED = 4 }; // largest number of holders listed per object
 
 static long long ms_since(int64_t since)
 {

@@ -69,8 +69,8 @@ void edo__wakes_add(edo__wakes *wakes, edo_wakeable *prepared)
     wakes->last = task;
 }
 
-/* The wake is prepared before the word is stored: the task may already be running, and a poll that
- * reads WOKEN may end the task and so its waker. Release: the poll may read what was handed over
+/* The wake is prepared before the word is stored: the task may already be running, and a poll
+ * that reads WOKEN may end the task and with it the waker. Release: the poll may read the grant
  * without the lock (edo__wait_is_over). */
 void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes)
 {

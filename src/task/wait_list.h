@@ -1,5 +1,5 @@
-/* Wait lists: operations that wait for state guarded by a lock. Joins of scopes, pools, listeners,
- * streams, channels and locks all wait here.
+/* Wait lists: operations that wait for state guarded by a lock. Joins, scopes, pools, listeners,
+ * streams, channels and locks all use them.
  *
  * List and lock belong to one owner. The list is a single pointer; NULL is an empty list. The
  * operation itself is the node: it lies in the frame of the function that waits, and leaves the
@@ -8,24 +8,24 @@
  *     IDLE ---- enqueue, by the poll of the operation, under the lock -------> PARKED
  *     PARKED -- leave, by the poll: cancelled, or tries again ---------------> IDLE
  *     PARKED -- wake, by any thread, under the lock: unlinks ----------------> WOKEN
- *     WOKEN --- the poll sees it: it has been served, or may try again ------> IDLE
+ *     WOKEN --- the poll sees it: served, or may try again ------------------> IDLE
  *
  * Of leave and wake, the first under the lock decides. So a cancelled operation knows whether it
- * was served. If it was, and cannot use what it was given, it hands that on under the same lock.
+ * was served. A served operation that cannot use its grant passes it on under the same lock.
  *
- * A hand-over. The waker writes what it hands over into the operation (its result, its output)
- * before edo__wait_wake(), under the lock; the poll reads it after edo__wait_goes_on() answered
- * false.
+ * A hand-over. The waking thread writes the grant into the operation (its result, its output)
+ * before edo__wait_wake(), under the lock. The poll reads it after edo__wait_goes_on() has
+ * answered false.
  *
- * The owner may end as soon as its last waiter has seen the wake, while the waker still holds the
- * owner's lock. So a woken poll first makes sure that the waker has left: it takes the lock once, or
- * reads its word as free (edo__wait_is_over). That read cannot miss the waker's lock: it was taken
- * before WOKEN was stored, and WOKEN was acquired. The waker accesses nothing of the owner after it
- * has released the lock.
+ * The owner may end as soon as its last waiter has seen the wake, while the waking thread still
+ * holds the owner's lock. So a woken poll first waits for that thread's release: it takes the
+ * lock once, or reads its word as free (edo__wait_is_over). That read cannot miss the lock of
+ * the waking thread: the lock was taken before WOKEN was stored, and the poll has acquired
+ * WOKEN. The waking thread accesses nothing of the owner after it has released the lock.
  *
- * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries are
- * chained through the tasks: so one critical section wakes any number of waiters, and all tasks are
- * pushed after it.
+ * Wakes have two steps (task.h). The first is made under the lock. The resulting queue entries
+ * are chained through the tasks: so one critical section wakes any number of waiters, and all
+ * tasks are pushed after it.
  */
 #pragma once
 
@@ -33,7 +33,7 @@
 #include "task/op.h"
 
 typedef struct edo__wait_list {
-    edo_op *first; // ring of operations through link.node; NULL: empty; the lock
+    edo_op *first; // ring through link.node; NULL: empty; the lock
 } edo__wait_list;
 
 /* Tasks to be pushed once the lock is released, in the order of their wakes. */
@@ -49,16 +49,16 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
 /* Appends an operation; waker: of this poll. Under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
-/* Takes an operation out again. Returns: false when it was woken, and so served, before; the caller
- * then uses what it was given, or hands it on. Under the lock, inside a poll. */
+/* Takes an operation out again. Returns: false: it was woken before, and so served; the caller
+ * then uses its grant, or passes it on. Under the lock, inside a poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);
 
-/* Whether an operation still waits. If so, its waker is replaced by the one of this poll. Under the
+/* Whether an operation still waits. If so, its waker is replaced by that of this poll. Under the
  * lock, inside a poll. */
 bool edo__wait_goes_on(edo_op *op, edo_wakeable *waker);
 
-/* Whether an operation was woken, and its waker has left; then it is IDLE. Without the lock, inside a
- * poll; false says nothing. */
+/* Whether an operation was woken, and the waking thread has released the lock; the operation is
+ * then IDLE. false: unknown. Without the lock, inside a poll. */
 static inline bool edo__wait_is_over(edo__lock *lock, edo_op *op)
 {
     if (edo_load_acquire(&op->word) != EDO__OP_WOKEN || !edo__lock_is_free(lock)) return false;
@@ -72,17 +72,16 @@ void edo__wait_wake(edo__wait_list *list, edo_op *op, edo__wakes *wakes);
 /* Wakes all operations. Under the lock. */
 void edo__wait_wake_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* Wakes the tasks of all operations, to poll them again; the operations stay in the list. Under the
- * lock. */
+/* Wakes the tasks of all operations; the operations stay in the list. Under the lock. */
 void edo__wait_repoll_all(edo__wait_list *list, edo__wakes *wakes);
 
-/* The operation that has waited longest; NULL: none. Under the lock. */
+/* The first operation, the longest waiter; NULL: none. Under the lock. */
 static inline edo_op *edo__wait_first(const edo__wait_list *list)
 {
     return list->first;
 }
 
-/* The operation that was appended last; NULL: none. Under the lock. */
+/* The last operation; NULL: none. Under the lock. */
 static inline edo_op *edo__wait_last(const edo__wait_list *list)
 {
     return list->first ? list->first->link.node.prev : NULL;
@@ -95,8 +94,8 @@ static inline edo_op *edo__wait_next(const edo__wait_list *list, const edo_op *o
     return next == list->first ? NULL : next;
 }
 
-/* Link and unlink without a change of the word, which stays PARKED: for operations that leave the
- * list before their wait is over, as a job does when a thread begins to run it. Under the lock. */
+/* Link and unlink without a change of the word, which stays PARKED: for operations that leave
+ * the list before their wait is over, such as a job that a thread begins to run. Under the lock. */
 void edo__wait_append(edo__wait_list *list, edo_op *op);
 void edo__wait_unlink(edo__wait_list *list, edo_op *op);
 

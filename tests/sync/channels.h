@@ -1,4 +1,4 @@
-/* What the tests of mpsc and mpmc channels share: channels of words, of every kind. */
+/* Shared parts of the tests of mpsc and mpmc channels: channels of words, of every kind. */
 #pragma once
 
 #include "sync/steps.h"
@@ -54,7 +54,7 @@ static inline void expect_range(words *w, int64_t first, int64_t last)
     }
 }
 
-/* What edo_try_recv() answers besides 1. */
+/* Results of edo_try_recv() other than 1. */
 static inline void expect_none(words *w, int64_t why)
 {
     int64_t value = -1;
@@ -116,7 +116,7 @@ edo_async(word_sends)
     }
 }
 
-/* Receives a value: answers it, or the result if there was none. */
+/* Receives a value. Result: the value, or that of the receive if there was none. */
 struct word_receives {
     edo_frame();
     edo_args(const word_receiver *out; unsigned *ended;);
@@ -133,7 +133,7 @@ edo_async(word_receives)
     }
 }
 
-/* Reserves places, and sends into them, or gives them back. */
+/* Reserves places, and sends into them, or releases them. */
 struct word_reserves {
     edo_frame();
     edo_args(word_sender in; size_t count; unsigned *ended; bool releases;);

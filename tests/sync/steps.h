@@ -1,5 +1,5 @@
-/* What the tests of locks and events share: operations of one task that the test polls by hand, in
- * the order that it wants, and tasks and threads that meet at a lock. */
+/* Shared parts of the tests of locks and events: operations of one task that the test polls by
+ * hand, in an order of its own, and tasks and threads that contend for a lock. */
 #pragma once
 
 #include "support/support.h"
@@ -15,7 +15,7 @@
 
 /* ---- by hand ---- */
 
-enum { WAITS = 1000 }; // no operation's result
+enum { WAITS = 1000 }; // not a result of any operation
 
 static inline int64_t step_op(edo_op *op, edo_cx *cx)
 {
@@ -25,7 +25,7 @@ static inline int64_t step_op(edo_op *op, edo_cx *cx)
 /* Polls an operation. Its result, or WAITS. */
 #define step(op) step_op((op), cx)
 
-/* The same, after it was cancelled. */
+/* The same, after a cancellation. */
 static inline int64_t step_cancelled(edo_op *op, edo_cx *cx)
 {
     edo_cancel(&op->base);
@@ -38,14 +38,14 @@ static inline int64_t step_cancelled(edo_op *op, edo_cx *cx)
 #define assert_ends(op, result) assert_int_equal(step(op), (result))
 #define assert_cancelled(op)    assert_int_equal(cancel(op), -ECANCELED)
 
-/* Uses the budget of this poll up. */
+/* Uses up the budget of this poll. */
 #define spend_budget()                                                                             \
     do {                                                                                           \
         while (edo_cx_charge(cx))                                                                  \
             continue;                                                                              \
     } while (0)
 
-/* Others run; with several workers it comes back when all wait. */
+/* Runs other tasks; with several workers until all of them wait. */
 static inline edo_op settle(void)
 {
     return test_workers() > 1 ? edo_sleep(1) : edo_yield();

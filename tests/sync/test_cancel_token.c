@@ -1,4 +1,4 @@
-/* Cancellation tokens: trees, waits, scopes; what goes in any order. */
+/* Cancellation tokens: trees, waits, scopes; destruction in any order. */
 #include "sync/steps.h"
 
 #include <edo/cancel_token.h>
@@ -193,8 +193,8 @@ clean_test(children_that_go_cost_nothing)
 
 enum { TOKENS = 40 };
 
-/* A tree grown, cut and cancelled at random, against the rule: one is cancelled if it or one above it,
- * as they were made, was cancelled after it was made, or before. */
+/* A tree grown, cut and cancelled at random, against the rule: a token is cancelled if it was
+ * cancelled itself, or if an ancestor at its creation was cancelled, before or after that. */
 clean_test(trees_at_random)
 {
     for (uint64_t round = 0; round < 200; round++) {
@@ -270,12 +270,12 @@ async_test(a_cancelled_wait_leaves_no_trace, edo_cancel_token *token; edo_op a, 
         assert_waits(&self->b);
         assert_cancelled(&self->a);
         edo_cancel_token_cancel(self->token);
-        assert_int_equal(cancel(&self->b), 0); // it has come to pass
+        assert_int_equal(cancel(&self->b), 0); // cancelled too late: the token was cancelled first
         edo_cancel_token_unref(self->token);
         self->token = token_below(NULL);
         edo_await_for(rc, edo_ms(1), edo_cancel_token_wait(self->token));
         assert_int_equal(rc, -ETIMEDOUT);
-        edo_cancel_token_unref(self->token); // nobody waits
+        edo_cancel_token_unref(self->token); // no waiter
         edo_return(0);
     }
 }

@@ -10,7 +10,7 @@ static void assert_untouched(const edo_condvar *condvar)
     assert_null(condvar->waiters);
 }
 
-/* Three that wait; each locks before. */
+/* Three waiters; each locks before. */
 #define CROWD                                                                                      \
     edo_mutex mutex;                                                                               \
     edo_condvar condvar;                                                                           \
@@ -268,7 +268,7 @@ edo_async(takes)
             self->queue->sum += self->queue->item;
             self->queue->taken++;
             edo_mutex_unlock(&self->queue->mutex);
-            edo_condvar_signal(&self->queue->emptied); // after the unlock will do
+            edo_condvar_signal(&self->queue->emptied); // after the unlock suffices
         }
         edo_return(0);
     }

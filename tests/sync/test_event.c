@@ -71,7 +71,7 @@ async_test(a_manual_one_lets_all_through, CROWD edo_op late;)
         edo_event_reset(&self->event);
         self->late = edo_event_wait(&self->event);
         assert_waits(&self->late);
-        assert_ends(&self->c, 0); // they were let through before the reset
+        assert_ends(&self->c, 0); // admitted before the reset
         assert_ends(&self->a, 0);
         assert_ends(&self->b, 0);
         assert_cancelled(&self->late);
@@ -85,7 +85,7 @@ async_test(an_automatic_one_lets_the_first_through, CROWD)
     edo_body {
         begin_crowd(EDO_AUTOMATIC_EVENT_INIT);
         edo_event_set(&self->event);
-        assert_false(edo_event_is_set(&self->event)); // it is the first one's
+        assert_false(edo_event_is_set(&self->event)); // granted to the first waiter
         assert_int_equal(edo_event_try_wait(&self->event), -EAGAIN);
         assert_waits(&self->b);
         assert_ends(&self->a, 0);
@@ -123,7 +123,7 @@ async_test(one_that_was_let_through_and_is_cancelled_passes_it_on, CROWD)
         assert_cancelled(&self->a);
         assert_ends(&self->b, 0);
         edo_event_set(&self->event);
-        assert_cancelled(&self->c); // nobody is left
+        assert_cancelled(&self->c); // no waiter remains
         assert_state(&self->event, AUTOMATIC | SET);
         edo_return(0);
     }

@@ -1,4 +1,4 @@
-/* edo-test: once. The check for linearizability finds what it is made for: broken locks and queues. */
+/* edo-test: once. The check for linearizability finds broken locks and queues. */
 #include "support/linear.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static bool apply_to_queue(void *state, const linear_call *call, unsigned varian
     if (call->result < 0) return queue->count == 0;
     if (!queue->count || queue->items[0] != call->value) return false;
     memmove(queue->items, queue->items + 1, --queue->count);
-    queue->items[queue->count] = 0; // equal queues are to be equal bytes
+    queue->items[queue->count] = 0; // equal queues have equal bytes
     return true;
 }
 
@@ -76,8 +76,8 @@ test(histories_that_have_none)
     assert_false(check(lost));
 }
 
-/* All puts at once, and a take of what was never put: 14! orders. With its memory the search tries
- * 2^14 sets of calls. */
+/* All puts at once, and a take of a value that was never put: 14! orders. With its memory the
+ * search tries 2^14 sets of calls. */
 test(many_calls_at_once)
 {
     enum { PUTS = 14 };
@@ -94,7 +94,7 @@ enum { THREADS = 3, CALLS_EACH = 6 };
 
 static struct {
     uint64_t stamp;            // atomic
-    uint32_t between, inside;  // atomic: threads that came to a place
+    uint32_t between, inside;  // atomic: threads that reached a meeting
     uint32_t locked, filled;   // atomic
     uint32_t count, items[16]; // atomic: of the queue
     linear_call calls[THREADS][CALLS_EACH];
@@ -105,7 +105,7 @@ static uint64_t stamp(void)
     return edo_add_acq_rel(&world.stamp, 1);
 }
 
-/* The first two threads that come to a place wait for each other there. */
+/* The first two threads that reach a meeting wait for each other there. */
 static void meet(uint32_t *met)
 {
     edo_add_acq_rel(met, 1);
@@ -155,7 +155,7 @@ static void use_broken_lock(unsigned index, void *arg)
         else
             call->result = try_broken_lock();
         call->end = stamp();
-        if (!unlocks && call->result == 0) meet(&world.inside); // both have it now
+        if (!unlocks && call->result == 0) meet(&world.inside); // both hold the lock now
     }
 }
 
@@ -175,7 +175,7 @@ static int64_t take_from_broken_queue(int64_t *ret_item)
 static void use_broken_queue(unsigned index, void *arg)
 {
     (void)arg;
-    while (index && !edo_load_acquire(&world.filled)) // until there is something to take
+    while (index && !edo_load_acquire(&world.filled)) // until there is a value to take
         sched_yield();
     for (unsigned i = 0; i < CALLS_EACH; i++) {
         linear_call *call = &world.calls[index][i];

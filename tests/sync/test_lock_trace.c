@@ -1,5 +1,5 @@
-/* Holders and waiters: deadlocks, locks of ended tasks, waiters that were woken in vain, strangers; and
- * what dumps say. */
+/* Records of holders and waiters: deadlocks, locks of ended tasks, waiters that were woken and
+ * not polled, unlocks by others; and lines of dumps. */
 #include "sync/steps.h"
 
 #include <edo/dump.h>
@@ -35,7 +35,7 @@ static int release(void **state)
 
 /* ---- cycles ---- */
 
-/* Takes one, then, when the other has one as well, the other. */
+/* Locks one mutex, then, when the other task holds the second, that one. */
 struct crosses {
     edo_frame();
     edo_args(edo_mutex *first, *second; edo_barrier *meeting; int64_t limit;);
@@ -207,7 +207,7 @@ edo_async(leaves_locked)
     }
 }
 
-static edo_mutex left = EDO_MUTEX_INIT; // locked for good
+static edo_mutex left = EDO_MUTEX_INIT; // never unlocked
 
 log_test(a_lock_of_a_task_that_has_ended_is_reported, edo_semaphore semaphore; edo_task * task;)
 {
@@ -218,7 +218,7 @@ log_test(a_lock_of_a_task_that_has_ended_is_reported, edo_semaphore semaphore; e
         edo_await(rc, edo_join(self->task));
         assert_int_equal(log_lines("task 'leaves_locked' #"), 1);
         assert_int_equal(log_lines("has ended and holds mutex 0x"), 1);
-        edo_semaphore_release(&self->semaphore, 1); // permits are anybody's to give
+        edo_semaphore_release(&self->semaphore, 1); // any task may release permits
         edo_return(0);
     }
 }
@@ -319,7 +319,7 @@ log_test(a_dump_shows_who_waits_for_whom, edo_rwlock rwlock; edo_event stop; edo
     }
 }
 
-/* ---- strangers ---- */
+/* ---- unlocks by others ---- */
 
 struct locks_and_sleeps {
     edo_frame();

@@ -1,4 +1,4 @@
-/* Channels with several receivers: each value goes to one, and no wake is lost. */
+/* Channels with several receivers: each value reaches one of them, and no wake is lost. */
 #include "sync/channels.h"
 
 async_test(each_value_goes_to_one_receiver,
@@ -80,7 +80,7 @@ async_test(two_values_wake_two_receivers,
     }
 }
 
-/* Woken and then cancelled, in the same step: the value is the other's. */
+/* Woken and then cancelled, in the same step: the other receiver gets the value. */
 async_test(a_cancelled_receiver_passes_its_wake_on,
     words w;
     edo_task *first, *second;)
@@ -95,7 +95,7 @@ async_test(a_cancelled_receiver_passes_its_wake_on,
         edo_task_cancel(self->first);
         put_range(&self->w, 7, 7);
         edo_await(rc, edo_join(self->first));
-        if (rc != -ECANCELED) { // on workers it may have been too late
+        if (rc != -ECANCELED) { // on workers the cancellation may be too late
             assert_int_equal(rc, 7);
             put_range(&self->w, 7, 7);
         }
@@ -130,7 +130,7 @@ async_test(the_end_wakes_all_receivers,
     }
 }
 
-/* The value of the last permit is for one of them, the end for the others. */
+/* One receiver gets the value of the last permit, the others the end. */
 async_test(the_last_permit_ends_it_for_all,
     words w;
     word_permits permits;
@@ -159,7 +159,8 @@ async_test(the_last_permit_ends_it_for_all,
     }
 }
 
-/* Another takes the value between a wake and its poll: the receiver waits on, at the front. */
+/* Another receiver takes the value between a wake and its poll: the woken one waits on, at the
+ * front. */
 current_thread_only("the value is taken before the woken task runs")
 async_test(a_receiver_that_was_overtaken_keeps_its_place,
     words w;

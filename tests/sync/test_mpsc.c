@@ -64,7 +64,7 @@ test(a_burst_leaves_three_blocks)
     expect_range(&w, 1, BURST);
     expect_none(&w, -EAGAIN);
     assert_in_range(test_allocator_live_bytes(), empty, empty + 2 * 1024);
-    put_range(&w, 1, BURST); // what is left at the end goes too
+    put_range(&w, 1, BURST); // remaining values are freed, too
     close_words(&w);
     test_allocator_remove();
 }
@@ -150,7 +150,7 @@ edo_async(waits_again_and_again)
     }
 }
 
-/* Senders that wait lie in their own operations: their polls allocate nothing, nor does their end. */
+/* Waiting senders lie in their own operations: neither their polls nor their end allocate. */
 test(waiting_senders_allocate_nothing)
 {
     test_allocator_install();
@@ -302,7 +302,7 @@ test_bounded(figures_of_places)
     assert_false(stats.is_closed);
     edo_permits_release(&permits);
     assert_int_equal(edo_sender_stats(&w.in).places, SMALL - 1);
-    edo_permits_release(&permits); // nothing is left
+    edo_permits_release(&permits); // no permit remains
     close_words(&w);
 }
 
@@ -430,7 +430,7 @@ test_bounded(a_permit_is_void_without_a_receiver)
     assert_int_equal(edo_try_reserve(&w.in, &permits, 2), 0);
     close_words(&w);
     assert_int_equal(edo_permits_send(&permits, &value), -EPIPE);
-    edo_permits_release(&permits); // the last that holds the channel
+    edo_permits_release(&permits); // the last reference to the channel
 }
 
 static void count_drop(void *value, void *context)
@@ -493,7 +493,7 @@ test_each(a_weak_sender_becomes_a_sender)
     expect_none(&w, 0);
     edo_weak_sender_close(&weak);
     edo_receiver_close(&w.out);
-    edo_weak_sender_close(&other); // the last that holds the channel
+    edo_weak_sender_close(&other); // the last reference to the channel
 }
 
 test_each(no_sender_is_made_of_a_closed_channel)
@@ -559,7 +559,7 @@ async_test(a_receive_sees_the_end,
     }
 }
 
-/* tokio#8260: the last place that is given back ends the channel. */
+/* tokio#8260: the release of the last place ends the channel. */
 async_test(the_last_permit_wakes_the_receiver,
     words w;
     word_permits permits;
@@ -587,7 +587,7 @@ async_test(the_last_permit_wakes_the_receiver,
     }
 }
 
-/* The same of a reserve that was served, and is cancelled before it runs. */
+/* The same for a reserve that was served, and is cancelled before its poll. */
 async_test(a_cancelled_reserve_ends_the_channel,
     words w;
     edo_task *reserve, *receive;)
@@ -602,7 +602,7 @@ async_test(a_cancelled_reserve_ends_the_channel,
                          0);
         edo_await(rc, settle());
         edo_sender_close(&self->w.in);
-        expect_range(&self->w, 1, 1); // serves it
+        expect_range(&self->w, 1, 1); // serves the reserve
         edo_task_cancel(self->reserve);
         assert_int_equal(edo_spawn(&self->receive, word_receives, .out = &self->w.out), 0);
         edo_await(rc, edo_join(self->receive));
@@ -669,7 +669,7 @@ async_test(waiting_senders_are_served_in_their_order,
     }
 }
 
-/* A try does not overtake those that wait. */
+/* A try does not overtake waiting sends. */
 async_test(a_big_reserve_is_not_overtaken,
     words w;
     edo_task *big, *small;
@@ -732,7 +732,7 @@ async_test(closing_answers_waiting_senders,
     }
 }
 
-/* A sender that was served before a shutdown sends what it has. */
+/* A sender that was served before a shutdown sends its value. */
 current_thread_only("the shutdown comes before the served task runs")
 async_test(a_served_sender_sends_after_a_shutdown,
     words w;
@@ -848,7 +848,7 @@ async_test(a_cancelled_receive_has_taken_nothing,
     }
 }
 
-/* Whichever of two receives wins, the other has taken nothing. */
+/* The losing one of two receives has taken nothing. */
 async_test(a_select_loses_no_value,
     words w, v;
     edo_op first, second;
@@ -911,7 +911,7 @@ async_test(a_cancelled_reserve_lets_the_next_go,
     }
 }
 
-/* Served and cancelled in the same step: the place goes to the next. */
+/* Served and cancelled in the same step: the next sender gets the place. */
 async_test(a_cancelled_sender_passes_its_place_on,
     words w;
     edo_task *first, *second;)
@@ -931,7 +931,7 @@ async_test(a_cancelled_sender_passes_its_place_on,
         edo_task_cancel(self->first);
         expect_range(&self->w, 1, 1);
         edo_await(rc, edo_join(self->first));
-        if (rc == 0) expect_range(&self->w, 2, 2); // on workers it may have been too late
+        if (rc == 0) expect_range(&self->w, 2, 2); // on workers the cancellation may be too late
         edo_await(rc, edo_join(self->second));
         assert_int_equal(rc, 0);
         expect_range(&self->w, 3, 3);
@@ -940,7 +940,7 @@ async_test(a_cancelled_sender_passes_its_place_on,
     }
 }
 
-/* In a cancelled function no operation begins, whatever is ready. */
+/* In a cancelled function no operation begins, ready or not. */
 struct cancelled_user {
     edo_frame();
     edo_args(words *w;);
@@ -988,7 +988,7 @@ async_test(a_cancelled_function_begins_nothing,
     }
 }
 
-/* A ready channel does not keep others from running. */
+/* A ready channel does not starve other tasks. */
 struct flag_setter {
     edo_frame();
     edo_args(unsigned *flag;);
@@ -1082,7 +1082,7 @@ async_test(a_reserve_waits_for_all_its_places,
     }
 }
 
-/* A place that is given back serves the one that waits, as one that a receive frees does. */
+/* A released place serves a waiting sender, like a place that a receive frees. */
 async_test(released_permits_serve_those_that_wait,
     words w;
     word_permits permits;
@@ -1737,7 +1737,7 @@ test(ends_go_through_channels)
     sender_receiver out = { NULL };
     word_sender got = { NULL };
     assert_int_equal(edo_mpsc_create(&in, &out, 1), 0);
-    assert_int_equal(edo_try_send(&in, &w.in), 0); // it is the receiver's now
+    assert_int_equal(edo_try_send(&in, &w.in), 0); // owned by the receiver now
     assert_int_equal(edo_try_recv(&out, &got), 1);
     assert_int_equal(edo_try_send(&got, &(int64_t){ 8 }), 0);
     edo_sender_close(&got);
@@ -1817,7 +1817,7 @@ test(plain_threads_lose_nothing)
     run_shared(MPMC, 3);
 }
 
-/* tokio#3263: a send that has returned is seen, although others are under way. */
+/* tokio#3263: a send that has returned is seen, also while others are in progress. */
 static uint64_t sent_count;
 
 static void send_or_look(unsigned index, void *arg)

@@ -1,7 +1,7 @@
 /* Mutexes: exclusion, the order of service, cancellation at every point, misuse. */
 #include "sync/steps.h"
 
-static edo_mutex shared = EDO_MUTEX_INIT; // of tests that end with it free
+static edo_mutex shared = EDO_MUTEX_INIT; // for tests that leave it free
 
 static void assert_untouched(const edo_mutex *mutex)
 {
@@ -78,7 +78,7 @@ async_test(nothing_is_done_before_the_first_poll, edo_mutex mutex; edo_op lock;)
 
 /* ---- the order of service ---- */
 
-/* Four requests beside a lock that the test holds. */
+/* Four requests for a mutex that the test holds. */
 #define CROWD                                                                                      \
     edo_mutex mutex;                                                                               \
     edo_op a, b, c;
@@ -119,10 +119,10 @@ async_test(a_waiter_is_overtaken_by_one_that_runs, CROWD)
     edo_body {
         begin_crowd();
         edo_mutex_unlock(&self->mutex);
-        assert_int_equal(edo_mutex_try_lock(&self->mutex), 0); // a was woken, and has not run
+        assert_int_equal(edo_mutex_try_lock(&self->mutex), 0); // a was woken, not polled yet
         assert_waits(&self->a);
         edo_mutex_unlock(&self->mutex);
-        assert_int_equal(edo_mutex_try_lock(&self->mutex), -EAGAIN); // now it is handed
+        assert_int_equal(edo_mutex_try_lock(&self->mutex), -EAGAIN); // handed over
         assert_waits(&self->b);
         assert_ends(&self->a, 0);
         assert_cancelled(&self->b);
@@ -162,7 +162,7 @@ async_test(one_that_was_overtaken_keeps_its_place, CROWD)
         edo_mutex_unlock(&self->mutex);
         assert_int_equal(edo_mutex_try_lock(&self->mutex), 0);
         assert_waits(&self->a);
-        edo_mutex_unlock(&self->mutex); // handed to a, not to b
+        edo_mutex_unlock(&self->mutex); // handed over to a, not to b
         assert_waits(&self->b);
         assert_waits(&self->c);
         assert_ends(&self->a, 0);
@@ -252,7 +252,7 @@ async_test(one_that_was_handed_it_and_is_cancelled_hands_it_on, CROWD)
         edo_mutex_unlock(&self->mutex);
         assert_int_equal(edo_mutex_try_lock(&self->mutex), 0);
         assert_waits(&self->a);
-        edo_mutex_unlock(&self->mutex); // a holds it, and does not know
+        edo_mutex_unlock(&self->mutex); // a holds it, and was not polled yet
         assert_int_equal(edo_mutex_try_lock(&self->mutex), -EAGAIN);
         assert_cancelled(&self->a);
         assert_ends(&self->b, 0);
@@ -383,7 +383,7 @@ async_test(a_limit_leaves_no_trace_in_the_queue, edo_mutex mutex; int64_t began;
         edo_await_for(rc, edo_ms(10), edo_mutex_lock(&self->mutex));
         assert_int_equal(rc, 0);
         edo_mutex_unlock(&self->mutex);
-        edo_await_for(rc, 0, edo_mutex_lock(&self->mutex)); // what is free wins
+        edo_await_for(rc, 0, edo_mutex_lock(&self->mutex)); // a free lock wins
         assert_int_equal(rc, 0);
         edo_mutex_unlock(&self->mutex);
         edo_return(0);
@@ -507,7 +507,7 @@ struct mixed {
     int64_t count;
 };
 
-/* Two with runtimes of their own, the others plain. */
+/* Two threads have runtimes of their own, the others are plain. */
 static void meet(unsigned index, void *arg)
 {
     struct mixed *mixed = arg;
@@ -636,7 +636,7 @@ async_test(limits_at_random_lose_nothing,
     }
 }
 
-/* ---- the last one frees it ---- */
+/* ---- the last user frees it ---- */
 
 struct counted {
     edo_mutex mutex;
@@ -653,7 +653,7 @@ edo_async(last_frees)
 {
     edo_body {
         int rc;
-        edo_await_for(rc, 1, edo_mutex_lock(&self->counted->mutex)); // some give up
+        edo_await_for(rc, 1, edo_mutex_lock(&self->counted->mutex)); // some time out
         if (rc == 0) edo_mutex_unlock(&self->counted->mutex);
         edo_await(rc, edo_mutex_lock(&self->counted->mutex));
         assert_int_equal(rc, 0);

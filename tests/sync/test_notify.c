@@ -1,4 +1,4 @@
-/* Notify: one, the last, all; the permit; what a cancelled waiter passes on. */
+/* Notify: one, the last, all; the permit; notifications passed on by cancelled waiters. */
 #include "sync/steps.h"
 
 #include <sched.h>
@@ -146,7 +146,7 @@ async_test(two_notifications_before_any_runs_reach_two, CROWD)
         assert_ends(&self->a, 0);
         assert_waits(&self->c);
         edo_notify_last(&self->notify);
-        edo_notify_one(&self->notify); // nobody waits: kept
+        edo_notify_one(&self->notify); // no waiter: stored
         assert_ends(&self->c, 0);
         assert_state(&self->notify, true);
         edo_return(0);
@@ -367,7 +367,7 @@ async_test(one_that_was_never_polled_takes_nothing_along, edo_notify notify; edo
         assert_state(&self->notify, true);
         self->op = edo_notified(&self->notify);
         spend_budget();
-        assert_waits(&self->op); // without budget it is not a waiter
+        assert_waits(&self->op); // without budget: not a waiter
         assert_state(&self->notify, true);
         edo_return(0);
     }
@@ -696,11 +696,11 @@ test(what_came_before_a_notification_is_seen_behind_it)
 
 enum { OPS = 2, STEPS = 6 };
 
-/* Of each operation: DROP, POLL; both make one that there is not. */
+/* Steps of each operation: DROP, POLL; both make the operation if there is none. */
 enum { DROP, POLL, PER_OP, ONE = PER_OP * OPS, LAST, ALL, ACTIONS };
 enum { ORDERS = ACTIONS * ACTIONS * ACTIONS * ACTIONS * ACTIONS * ACTIONS };
 
-/* An operation of the model: what may have become of it. */
+/* State of an operation of the model. */
 struct expected {
     enum { NONE, MADE, QUEUED, CHOSEN, REACHED } state;
     bool by_last;
@@ -908,7 +908,7 @@ test(tasks_of_two_runtimes_in_turns)
     assert_state(&pair.there, false);
 }
 
-/* Tokens: each is taken by one, also when most waiters give up. */
+/* Tokens: each is taken by one waiter, also when most waiters are cancelled. */
 struct tokens {
     edo_notify notify;
     int made, taken;

@@ -1,4 +1,4 @@
-/* Once: by the first that needs it, or set by somebody and awaited by others. */
+/* Once: made by the first task that needs it, or set by one task and awaited by others. */
 #include "sync/steps.h"
 
 #include <edo/events.h>
@@ -82,7 +82,7 @@ async_test(who_makes_it_and_enters_again_waits, edo_once once;)
 
 /* ---- others wait ---- */
 
-/* Two that want to enter, and one that waits, while another one makes it. */
+/* Two requests to enter, and one wait, while another task is the maker. */
 #define CROWD                                                                                      \
     edo_once once;                                                                                 \
     edo_op a, b, waits;
@@ -116,7 +116,7 @@ async_test(when_it_fails_one_tries_and_the_rest_wait, CROWD)
     edo_body {
         begin_crowd();
         edo_once_fail(&self->once);
-        assert_int_equal(edo_once_try_enter(&self->once), -EBUSY); // a is to make it
+        assert_int_equal(edo_once_try_enter(&self->once), -EBUSY); // a is the maker
         assert_waits(&self->b);
         assert_waits(&self->waits);
         assert_ends(&self->a, 1);
@@ -195,7 +195,7 @@ async_test(one_that_is_cancelled_when_it_is_made_changes_nothing, CROWD)
         begin_crowd();
         edo_once_done(&self->once);
         assert_cancelled(&self->a);
-        assert_int_equal(cancel(&self->waits), 0); // it has come to pass
+        assert_int_equal(cancel(&self->waits), 0); // cancelled too late: made before
         assert_ends(&self->b, 0);
         assert_word(&self->once, EDO__ONCE_DONE);
         edo_return(0);
@@ -241,8 +241,8 @@ enum { TASKS = 10, TRIES = 4 };
 
 struct cell {
     edo_once once;
-    int64_t value; // what is made
-    int tries;     // of makers
+    int64_t value; // made once
+    int tries;     // number of makers
 };
 
 /* Makes it, slowly; the first few times it fails. */
@@ -349,7 +349,7 @@ static void set_or_wait(unsigned index, void *arg)
         insist(edo_once_try_enter(&cell->once) == 1);
         cell->value = 7;
         edo_once_done(&cell->once);
-        insist(edo_once_try_enter(&cell->once) == 0); // it is set already
+        insist(edo_once_try_enter(&cell->once) == 0); // set already
         return;
     }
     insist(edo_wait(edo_once_wait(&cell->once)) == 0);

@@ -1,4 +1,4 @@
-/* Oneshots: one value, or none; who has it in the end. */
+/* Oneshots: one value, or none; its owner at the end. */
 #include "task/probe.h"
 
 #include <pthread.h>
@@ -168,7 +168,7 @@ test(what_nobody_receives_is_dropped)
     assert_int_equal(edo_oneshot_try_recv(&p.out, &value), 1);
     assert_int_equal(edo_oneshot_create_with(&p.in, &p.out, add_to, &dropped), 0);
     edo_oneshot_receiver_close(&p.out);
-    assert_int_equal(edo_oneshot_send(&p.in, &seven), -EPIPE); // still the caller's
+    assert_int_equal(edo_oneshot_send(&p.in, &seven), -EPIPE); // the value is still the caller's
     assert_int_equal(dropped, 7);
 }
 
@@ -430,7 +430,7 @@ static struct {
     unsigned sent[ROUNDS], taken[ROUNDS];
 } races;
 
-/* tokio#4225: a send against a shutdown and a try: one of them has the value. */
+/* tokio#4225: a send against a shutdown and a try: one side has the value. */
 static void send_or_try(unsigned index, void *arg)
 {
     for (int i = 0; i < ROUNDS; i++) {
@@ -483,7 +483,7 @@ test(plain_threads_wait)
     run_threads(2, send_or_wait, NULL);
 }
 
-/* Ends that go at the same time as the other waits. */
+/* Closes of one end while the other begins to wait. */
 static void close_or_wait(unsigned index, void *arg)
 {
     (void)arg;
@@ -523,7 +523,7 @@ async_test(tasks_answer_each_other,
     }
 }
 
-/* Its memory may be of a worker that is gone. */
+/* The memory may come from a worker that has ended. */
 struct makes_pair {
     edo_frame();
     edo_args(pair *ret_pair;);
@@ -550,7 +550,8 @@ test(a_oneshot_outlives_its_runtime)
     assert_int_equal(value, 7);
 }
 
-/* A task waits whose runtime ends: it is cancelled, and the value stays with its sender. */
+/* The runtime of a waiting task ends: the task is cancelled, and the value stays with its
+ * sender. */
 test(a_runtime_ends_while_its_task_waits)
 {
     edo_runtime *runtime;

@@ -258,7 +258,7 @@ async_test(no_writer_comes_between_a_write_and_its_downgrade, CROWD)
         assert_waits(&self->first);
         edo_rwlock_downgrade(&self->rwlock);
         assert_waits(&self->first);
-        assert_int_equal(edo_rwlock_try_read(&self->rwlock), -EAGAIN); // it is behind the writer
+        assert_int_equal(edo_rwlock_try_read(&self->rwlock), -EAGAIN); // behind the writer
         edo_rwlock_unlock_read(&self->rwlock);
         assert_ends(&self->first, 0);
         edo_rwlock_unlock_write(&self->rwlock);
@@ -348,7 +348,7 @@ async_test(a_reader_that_was_granted_and_is_cancelled_lets_a_writer_in, CROWD)
         assert_waits(&self->third);
         assert_ends(&self->second, 0);
         edo_rwlock_unlock_read(&self->rwlock);
-        assert_cancelled(&self->third); // granted; nobody is left
+        assert_cancelled(&self->third); // granted; no waiter remains
         assert_untouched(&self->rwlock);
         edo_return(0);
     }
@@ -418,8 +418,8 @@ enum { TASKS = 8, ROUNDS = 400, THREADS = 4 };
 
 struct world {
     edo_rwlock rwlock;
-    uint64_t here, there; // equal, but for writers
-    uint64_t writes;      // wanted
+    uint64_t here, there; // equal, except under a writer
+    uint64_t writes;      // expected number
 };
 
 static void check(struct world *world)
@@ -589,7 +589,7 @@ async_test(readers_keep_no_writer_out, edo_rwlock rwlock; edo_scope scope; bool 
     }
 }
 
-/* ---- the last one frees it ---- */
+/* ---- the last user frees it ---- */
 
 struct counted {
     edo_rwlock rwlock;
@@ -601,7 +601,7 @@ struct last_frees {
     edo_args(struct counted *counted;);
 };
 
-/* The last one needs the lock for writing; so it knows that all others have left. */
+/* The last user locks for writing; so all others have unlocked. */
 edo_async(last_frees)
 {
     edo_body {
@@ -614,7 +614,7 @@ edo_async(last_frees)
             edo_return(0);
         }
         edo_rwlock_unlock_read(&self->counted->rwlock);
-        edo_await_for(rc, 0, edo_rwlock_write(&self->counted->rwlock)); // may give up
+        edo_await_for(rc, 0, edo_rwlock_write(&self->counted->rwlock)); // may time out
         if (rc < 0) edo_write_lock(rc, &self->counted->rwlock);
         assert_int_equal(rc, 0);
         edo_rwlock_unlock_write(&self->counted->rwlock);

@@ -1,4 +1,5 @@
-/* Semaphores: permits, the order of service, closing, forgetting, cancellation at every point, misuse. */
+/* Semaphores: permits, the order of service, closing, forgetting, cancellation at every point,
+ * misuse. */
 #include "sync/steps.h"
 
 static void assert_state(const edo_semaphore *semaphore, uint32_t permits, bool closed)
@@ -157,7 +158,7 @@ async_test(a_big_request_is_not_overtaken, CROWD edo_op late;)
         edo_semaphore_release(&self->semaphore, 1);
         assert_ends(&self->a, 0);
         assert_waits(&self->b);
-        edo_semaphore_release(&self->semaphore, 3); // three small ones at once
+        edo_semaphore_release(&self->semaphore, 3); // three small requests at once
         assert_ends(&self->b, 0);
         assert_ends(&self->late, 0);
         assert_ends(&self->c, 0);
@@ -403,7 +404,7 @@ async_test(a_limit_leaves_no_trace_in_the_queue, edo_semaphore semaphore; edo_li
         edo_within(&self->limit, edo_ms(5)) {
             edo_acquire(rc, &self->semaphore, 2);
             assert_int_equal(rc, -ETIMEDOUT);
-            edo_acquire(rc, &self->semaphore, 1); // it is over
+            edo_acquire(rc, &self->semaphore, 1); // it is closed
             assert_int_equal(rc, -ETIMEDOUT);
         }
         edo_await_for(rc, 0, edo_semaphore_acquire(&self->semaphore, 1));
@@ -461,7 +462,7 @@ async_test(one_that_was_granted_before_the_close_has_its_permits, CROWD)
         edo_semaphore_release(&self->semaphore, 4);
         edo_semaphore_close(&self->semaphore);
         assert_ends(&self->a, 0);
-        assert_cancelled(&self->b); // gives it back
+        assert_cancelled(&self->b); // releases its permit
         assert_ends(&self->c, -EPIPE);
         assert_state(&self->semaphore, 1, true);
         edo_return(0);
@@ -766,7 +767,7 @@ test(threads_and_runtimes)
     assert_free(&world.semaphore, PERMITS);
 }
 
-/* ---- a semaphore in the frame of the one who waits for others ---- */
+/* ---- a semaphore in the frame of its only waiter ---- */
 
 struct reports {
     edo_frame();

@@ -1,4 +1,4 @@
-/* edo-test: once. What the locks for plain threads report when they are checked. */
+/* edo-test: once. Reports of the checks of locks for plain threads. */
 #include "support/support.h"
 
 #include <sched.h>
@@ -159,7 +159,7 @@ test(a_thread_that_ends)
 
 /* ---- circles ---- */
 
-/* Each locks its own, then the next one's. */
+/* Each thread locks its own lock, then that of the next thread. */
 static void close_circle(unsigned index, void *count_)
 {
     const unsigned *count = count_;
@@ -189,7 +189,8 @@ test(a_circle_of_threads)
     expect_abort(run_circle, &four, "edo_thread_mutex_lock: deadlock: the 4 threads above");
 }
 
-/* A reader waits behind a writer, which waits for a reader, which waits for the first. */
+/* A circle through a reader behind a writer: the writer waits for another reader, which waits
+ * for the first thread. */
 static void close_circle_of_readers(unsigned index, void *arg)
 {
     (void)arg;
@@ -247,7 +248,7 @@ test(circles_of_other_locks)
     expect_abort(run_circle_of_once, NULL, "deadlock: the 2 threads above");
 }
 
-/* The waits have limits: they end, so it is none. */
+/* Waits with limits end: no circle. */
 static void close_for_a_while(unsigned index, void *arg)
 {
     (void)arg;
@@ -265,7 +266,7 @@ test(limits_close_no_circle)
     run_threads(2, close_for_a_while, NULL);
 }
 
-/* In one order there is no circle, however close they come. */
+/* Locks in one order make no circle, in any interleaving. */
 static void lock_in_order(unsigned index, void *arg)
 {
     (void)arg;
@@ -299,7 +300,7 @@ test(no_circle_where_there_is_none)
 
 static void close_circle_in_child(void *count)
 {
-    edo_thread_mutex_unlock(first); // of the forking thread
+    edo_thread_mutex_unlock(first); // a hold of the forking thread
     run_circle(count);
 }
 

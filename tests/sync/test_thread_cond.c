@@ -102,7 +102,7 @@ static void wait_for_token(void)
     edo_thread_mutex_unlock(&mutex);
 }
 
-/* The last thread gives each of the others a token, and one notification per token. */
+/* The last thread makes a token for each of the others, and one notification per token. */
 static void give_tokens(unsigned index, void *arg)
 {
     (void)arg;
@@ -143,7 +143,7 @@ test(a_limit_passes_and_the_mutex_is_locked)
     edo_thread_mutex_lock(&mutex);
     assert_int_equal(edo_thread_cond_wait_until(&cond, &mutex, 0), -ETIMEDOUT);
     int64_t deadline = edo_now() + edo_ms(2);
-    while (edo_thread_cond_wait_until(&cond, &mutex, deadline) == 0) // for no reason
+    while (edo_thread_cond_wait_until(&cond, &mutex, deadline) == 0) // a spurious wake
         ;
     assert_true(edo_now() >= deadline);
     assert_int_not_equal(mutex.word, 0);
@@ -173,7 +173,7 @@ test(notified_before_the_limit)
     }
 }
 
-/* Those that give up do not take a token's notification with them for good: the others check. */
+/* A thread that times out loses no notification of a token: the others test for tokens. */
 static void take_with_limits(unsigned index, void *arg)
 {
     (void)arg;

@@ -11,7 +11,7 @@
 enum { THREADS = 4, ROUNDS = 20000, GAME_ROUNDS = 2000, CHILD_PATIENCE = 30 };
 
 static edo_thread_mutex mutex = EDO_THREAD_MUTEX_INIT;
-static uint64_t low, high; // under the mutex: always alike
+static uint64_t low, high; // under the mutex: always equal
 
 test(four_bytes)
 {
@@ -28,7 +28,7 @@ static void count_up(unsigned index, void *arg)
     for (unsigned i = 0; i < ROUNDS; i++) {
         edo_thread_mutex_lock(&mutex);
         low++;
-        if (i % 64 == index) sched_yield(); // so that the others meet a holder that does not run
+        if (i % 64 == index) sched_yield(); // so that others find a holder that does not run
         high++;
         edo_thread_mutex_unlock(&mutex);
     }
@@ -122,7 +122,7 @@ test(a_limit_is_not_early)
     assert_int_equal(mutex.word, 0);
 }
 
-/* Some give up at the moment at which they are woken: the wake must reach another. */
+/* Some threads time out at the moment of their wake: the wake must reach another thread. */
 static void lock_with_limits(unsigned index, void *locked_)
 {
     uint64_t *locked = locked_;

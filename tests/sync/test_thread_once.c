@@ -12,7 +12,7 @@ enum { THREADS = 4, REPEATS = 500 };
 static struct {
     edo_thread_once once;
     unsigned calls, value; // plain: the once orders them
-    unsigned failures;     // that are to come
+    unsigned failures;     // still to come
     uint32_t failed;       // atomic
 } world;
 

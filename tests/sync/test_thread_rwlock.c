@@ -124,14 +124,14 @@ test(what_others_may)
 
 static uint32_t written, has_read; // atomic
 
-/* Until the bits are set in the word. */
+/* Waits until the bits are set in the word. */
 static void await_bits(uint32_t bits)
 {
     while ((edo_load_relaxed(&lock.word) & bits) != bits)
         sched_yield();
 }
 
-/* One reads, another waits to write, the others come then. */
+/* One thread reads, another waits to write, then the others try. */
 static void read_write_read(unsigned index, void *arg)
 {
     (void)arg;
@@ -171,7 +171,7 @@ static void give_up_writing(unsigned index, void *arg)
         while (!(edo_load_relaxed(&lock.word) & EDO__THREAD_WRITERS_WAITING) &&
                !edo_load_acquire(&written))
             sched_yield();
-        edo_thread_rwlock_read(&lock); // behind the writer, if it still waits
+        edo_thread_rwlock_read(&lock); // behind the writer while it waits
         edo_thread_rwlock_unlock_read(&lock);
         return;
     }

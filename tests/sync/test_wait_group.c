@@ -57,7 +57,7 @@ async_test(it_may_be_used_again, edo_wait_group group; edo_op op; int i;)
             self->op = edo_wait_group_wait(&self->group);
             assert_waits(&self->op);
             edo_wait_group_done(&self->group);
-            edo_wait_group_add(&self->group, 1); // the wait is over all the same
+            edo_wait_group_add(&self->group, 1); // the wait is over nevertheless
             assert_ends(&self->op, 0);
             edo_wait_group_done(&self->group);
         }
@@ -123,7 +123,7 @@ edo_async(manager)
             edo_wait_group_add(&self->group, 1);
             assert_int_equal(edo_go(worker, &self->group, &self->sum), 0);
         }
-        edo_await_for(rc, 1, edo_wait_group_wait(&self->group)); // may give up
+        edo_await_for(rc, 1, edo_wait_group_wait(&self->group)); // may time out
         edo_await(rc, edo_wait_group_wait(&self->group));
         assert_int_equal(rc, 0);
         assert_int_equal(self->sum, WORKERS);
@@ -302,7 +302,7 @@ async_test(one_that_is_cancelled_has_not_come, CROWD edo_op d;)
         assert_cancelled(&self->a);
         assert_waits(&self->c);
         assert_waits(&self->b);
-        assert_ends(&self->d, 1); // the third that is alive
+        assert_ends(&self->d, 1); // the third wait that is not cancelled
         assert_ends(&self->b, 0);
         assert_ends(&self->c, 0);
         edo_await_for(rc, edo_ms(1), edo_barrier_wait(&self->barrier));

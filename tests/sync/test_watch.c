@@ -1,4 +1,4 @@
-/* Watches: the last value, what was seen of it, and the end. */
+/* Watches: the last value, seen and unseen, and the end. */
 #include "sync/steps.h"
 
 #include <pthread.h>
@@ -146,7 +146,7 @@ test(values_are_marked_by_hand)
     close_watch(&w);
 }
 
-/* A small counter would come round. */
+/* Versions do not wrap: a small counter would. */
 test(any_number_of_changes_is_a_change)
 {
     watch w = make_watch(1);
@@ -179,7 +179,7 @@ test(each_receiver_sees_for_itself)
     assert_int_equal(edo_watch_send(&w.in, &value), 2);
     expect_next(&w, 2);
     assert_int_equal(edo_watch_has_changed(&second), 1);
-    edo_watch_receiver_clone(&second, &third); // has seen what that one has
+    edo_watch_receiver_clone(&second, &third); // has seen the same value
     assert_int_equal(edo_watch_has_changed(&third), 1);
     assert_int_equal(edo_watch_receivers(&w.in), 3);
     assert_true(edo_same_channel(&w.in, &third));
