@@ -1,4 +1,4 @@
-/* Reading without a buffer of one's own while there is nothing to read.
+/* Reads into lent memory: no buffer while nothing is there to read.
  *
  *     edo_lent lent;                                        // in the frame
  *     ...
@@ -7,9 +7,9 @@
  *     ... self->lent.data, self->lent.size ...
  *     edo_lent_return(&self->lent);
  *
- * Memory is taken when bytes have come, and belongs to the caller until it is given back. So ten
- * thousand silent connections have no buffers. A read that does not wait for long is cheaper with a
- * buffer of one's own.
+ * The library allocates memory when bytes have arrived; the caller has that memory until
+ * edo_lent_return(). So ten thousand silent connections have no buffers. A read that does not wait for
+ * long is cheaper with the caller's own buffer.
  */
 #pragma once
 
@@ -22,13 +22,13 @@ typedef struct edo_lent {
     size_t size; // bytes that were read
 } edo_lent;
 
-/* Reads what there is, at most 16 KiB.
- * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM. A stream
- * without a descriptor has its memory also while it waits.
+/* Reads the available bytes, at most 16 KiB. A stream without a descriptor has its memory also during
+ * the wait.
+ * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM.
  * Cancel: waits; no byte is lost, and nothing is lent. */
 EDO_API EDO_MUST_USE edo_op edo_read_lent(edo_io *io, edo_lent *ret_lent);
 
-/* Gives the memory back; an empty one is ignored. Thread: any. */
+/* Returns the memory; an empty edo_lent is ignored. Thread: any. */
 EDO_API void edo_lent_return(edo_lent *lent);
 
 EDO_END_DECLS
