@@ -1,9 +1,9 @@
 /* Buffered streams: readers, writers.
  *
  * An edo_reader reads a stream in large pieces and returns small ones: lines, parts between
- * delimiters, numbers, peeked bytes. An edo_writer collects small pieces and writes large ones. Both
- * are plain structs in a frame, beside memory for their buffer, and allocate nothing. They borrow the
- * stream; its owner closes the stream after their last use.
+ * delimiters, numbers, peeked bytes. An edo_writer collects small pieces and writes large ones.
+ * Both are plain structs in a frame, beside memory for their buffer, and allocate nothing. They
+ * borrow the stream; its owner closes the stream after their last use.
  *
  *     edo_reader in;                                   // in the frame
  *     char memory[EDO_BUFFERED_SIZE];
@@ -16,13 +16,13 @@
  *         ... self->line.data, self->line.size: valid until the next call with this reader
  *     }
  *
- * Cancelled operations lose nothing: bytes that were read stay in the reader, unwritten bytes stay in
- * the writer, and the next operation continues with them. A reader or writer has one operation in
- * flight (a second one of the same task gets -EBUSY), and belongs to one task at a time. The reader
- * and the writer of one stream may belong to two tasks.
+ * Cancelled operations lose nothing: bytes that were read stay in the reader, unwritten bytes stay
+ * in the writer, and the next operation continues with them. A reader or writer has one operation
+ * in flight (a second one of the same task gets -EBUSY), and belongs to one task at a time. The
+ * reader and the writer of one stream may belong to two tasks.
  *
- * Input is bounded: a line by the reader's memory, an edo_buffer by the limit argument. Larger input
- * is -EMSGSIZE.
+ * Input is bounded: a line by the reader's memory, an edo_buffer by the limit argument. Larger
+ * input is -EMSGSIZE.
  *
  * Transfers at least as large as the memory bypass it while it is empty.
  *
@@ -87,8 +87,8 @@ EDO_API EDO_MUST_USE int edo_reader_consume(edo_reader *reader, size_t size);
 
 /* Waits until at least `size` bytes lie ahead, or the input ends; takes none of them.
  * size: 1 to the size of the memory, else -EINVAL.
- * Result: number of bytes ahead, which *ret_ahead shows until the next call; fewer than `size` at the
- * end of the input, down to 0.
+ * Result: number of bytes ahead, which *ret_ahead shows until the next call; fewer than `size` at
+ * the end of the input, down to 0.
  * Cancel: waits; nothing was taken. */
 EDO_API EDO_MUST_USE edo_op edo_peek(edo_reader *reader, size_t size, edo_slice *ret_ahead);
 
@@ -96,11 +96,12 @@ EDO_API EDO_MUST_USE edo_op edo_peek(edo_reader *reader, size_t size, edo_slice 
 EDO_API EDO_MUST_USE edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size);
 
 /* As edo_read_exact().
- * Cancel: waits. If `size` is at most the size of the memory, nothing was taken. Otherwise the bytes
- * read until then are in the buffer, and edo_op_progress() returns their number. */
+ * Cancel: waits. If `size` is at most the size of the memory, nothing was taken. Otherwise the
+ * bytes read until then are in the buffer, and edo_op_progress() returns their number. */
 EDO_API EDO_MUST_USE edo_op edo_reader_read_exact(edo_reader *reader, void *buffer, size_t size);
 
-/* Reads a line, without its "\n" or "\r\n". *ret_line is valid until the next call with this reader.
+/* Reads a line, without its "\n" or "\r\n". *ret_line is valid until the next call with this
+ * reader.
  * Result: 1; 0 at the end of the input; -EMSGSIZE for a line larger than the memory, whose rest the
  * next call skips. The last line may lack its delimiter; see edo_reader_was_whole().
  * Cancel: waits; nothing was taken. */
@@ -110,8 +111,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_lin
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
-/* Take a line or a part from the bytes ahead: without waiting, and at less cost than an operation. The
- * memory holds a bounded number of lines, so a loop around such a call reaches an await.
+/* Take a line or a part from the bytes ahead: without waiting, and at less cost than an operation.
+ * The memory holds a bounded number of lines, so a loop around such a call reaches an await.
  * Returns: 1; -EAGAIN: more must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -131,7 +132,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter
 /* As edo_read_until(), to the end of the input. */
 EDO_API EDO_MUST_USE edo_op edo_read_to_end(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
-/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8; it has the bytes even then. */
+/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8; it has the bytes even
+ * then. */
 EDO_API EDO_MUST_USE edo_op edo_read_text(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
 /* Whether bytes are UTF-8 (RFC 3629). */
@@ -140,8 +142,8 @@ EDO_API bool edo_is_utf8(const void *data, size_t size);
 /* ---- writing ---- */
 
 /* Ends a writer. The stream stays open.
- * Returns: number of unwritten bytes, which are lost; 0 after edo_flush(). Debug builds log a warning
- * about lost bytes. */
+ * Returns: number of unwritten bytes, which are lost; 0 after edo_flush(). Debug builds log a
+ * warning about lost bytes. */
 EDO_API size_t edo_writer_deinit(edo_writer *writer);
 
 /* Number of unwritten bytes in the memory. */
@@ -162,8 +164,8 @@ EDO_API EDO_MUST_USE edo_op edo_printf(edo_writer *writer, const char *format, .
  * Cancel: waits; unwritten bytes stay in the memory. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_flush(edo_writer *writer);
 
-/* Writes all of a chain to a stream, with few system calls, and removes written bytes from the chain.
- * The caller must not change the chain meanwhile.
+/* Writes all of a chain to a stream, with few system calls, and removes written bytes from the
+ * chain. The caller must not change the chain meanwhile.
  * Result: bytes written.
  * Cancel: waits; the rest stays in the chain. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_write_chain(edo_io *io, edo_chain *chain);

@@ -1,8 +1,8 @@
 /* Bytes: counted slices, growing buffers, chains, and numbers in them.
  *
  * An edo_bytes is a read-only slice of a block of memory. Several slices share one block, which is
- * freed with the last of them; clone, slice and split copy no bytes. A block is the library's own, or
- * the user's memory with a release function. Static memory has no block and no count.
+ * freed with the last of them; clone, slice and split copy no bytes. A block is the library's own,
+ * or the user's memory with a release function. Static memory has no block and no count.
  *
  *     edo_bytes body;
  *     rc = edo_bytes_copy(&body, "hello world", 11);
@@ -12,21 +12,21 @@
  *
  * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
  * edo_buffer_freeze() turns the buffer into an edo_bytes; edo_buffer_split() divides it into two
- * buffers that share a block. Neither copies bytes. A buffer that needs room first reuses the memory
- * of bytes that were read, if no other slice shares its block. An all-zero edo_buffer or edo_bytes is
- * empty.
+ * buffers that share a block. Neither copies bytes. A buffer that needs room first reuses the
+ * memory of bytes that were read, if no other slice shares its block. An all-zero edo_buffer or
+ * edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read as one; edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.
  *
- * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic, so
- * slices of one block may belong to different threads.
+ * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic,
+ * so slices of one block may belong to different threads.
  *
  * A small slice keeps its whole block in memory: edo_bytes_held() returns the block's size, and
  * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a position or size beyond the end, with nothing changed; -EDO_EOF for a number
- * whose bytes are not all there; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end, with nothing changed; -EDO_EOF for a
+ * number whose bytes are not all there; -ENOMEM.
  */
 #pragma once
 
@@ -63,8 +63,8 @@ static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 /* A copy of memory. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_bytes_copy(edo_bytes *ret_bytes, const void *data, size_t size);
 
-/* A slice of the user's memory, which must not change. The thread that releases the last slice calls
- * `release` once, with the memory and size of this call.
+/* A slice of the user's memory, which must not change. The thread that releases the last slice
+ * calls `release` once, with the memory and size of this call.
  * Returns: 0; -ENOMEM, and the caller still owns the memory. */
 typedef void edo_release_fn(void *context, void *memory, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_wrap(edo_bytes *ret_bytes, void *memory, size_t size,
@@ -80,8 +80,8 @@ EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
-/* The same for a part that begins at a pointer into the bytes, such as a parser's. Returns: 0; -EINVAL
- * if the part does not lie in the bytes. */
+/* The same for a part that begins at a pointer into the bytes, such as a parser's. Returns: 0;
+ * -EINVAL if the part does not lie in the bytes. */
 EDO_API EDO_MUST_USE int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size,
                                             edo_bytes *ret_part);
 
@@ -109,7 +109,8 @@ EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
  * -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Turns a slice into a buffer, without a copy; the buffer's room is all of the block behind the bytes.
+/* Turns a slice into a buffer, without a copy; the buffer's room is all of the block behind the
+ * bytes.
  * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static or the user's
  * memory. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
@@ -146,7 +147,8 @@ static inline size_t edo_buffer_room(const edo_buffer *buffer)
     return buffer->capacity - buffer->size;
 }
 
-/* Appends the first `size` bytes of the room to the buffer. Returns: 0; -EINVAL: more than the room. */
+/* Appends the first `size` bytes of the room to the buffer. Returns: 0; -EINVAL: more than the
+ * room. */
 EDO_API int edo_buffer_commit(edo_buffer *buffer, size_t size);
 
 /* Sets the size; each new byte is `fill`. Returns: 0; -ENOMEM. */

@@ -30,9 +30,9 @@
  * Compilers do not know this, and may keep the address of a thread-local variable (errno is one)
  * across a wait. Do not use thread-local variables before and after a wait in one function. Use
  * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
- * of errno stays with the fiber. Link-time optimisation over edo and the program has the same effect
- * on calls of edo: exclude edo from it if fibers migrate. Do not hold a mutex of the threads across
- * a wait: another thread may unlock it, which is undefined.
+ * of errno stays with the fiber. Link-time optimisation over edo and the program has the same
+ * effect on calls of edo: exclude edo from it if fibers migrate. Do not hold a mutex of the threads
+ * across a wait: another thread may unlock it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.
@@ -134,8 +134,8 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #endif
 
 /* Starts a fiber: edo_fiber_spawn(&task, &options, echo, conn), for int64_t echo(void *arg). The
- * function's result is the task's result. Pass the handle to edo_join() or edo_detach(). options may
- * be NULL; ret_task may be NULL for a detached fiber.
+ * function's result is the task's result. Pass the handle to edo_join() or edo_detach(). options
+ * may be NULL; ret_task may be NULL for a detached fiber.
  * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack (the log has the reason);
  * -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On failure the
  * caller still owns arg. Thread: as edo_spawn_with(). */
@@ -165,7 +165,8 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
 #define edo_fiber_block_on(runtime, fn, arg)                                                       \
     edo__fiber_block_on((runtime), NULL, edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* Makes a fiber for a call by an async function; the fiber's frame is a member of the caller's frame:
+/* Makes a fiber for a call by an async function; the fiber's frame is a member of the caller's
+ * frame:
  *
  *     struct edo_fiber_frame child;                               // in the frame
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
@@ -225,8 +226,7 @@ template <class Args> edo__fiber_start edo__fiber_copied(int64_t (*fn)(void *), 
     edo__fiber_scope_spawn((scope), (options), edo__fiber_typed(__VA_ARGS__, ))
 #define edo_fiber_run_args(...) edo__fiber_run(NULL, NULL, edo__fiber_typed(__VA_ARGS__, ))
 
-/* ---- inside a fiber; elsewhere these abort, except edo_in_fiber() and edo_fiber_drop_stacks() ----
- */
+/* ---- inside a fiber; elsewhere these abort, except calls of any thread ---- */
 
 /* Whether the calling function runs in a fiber and may wait. Thread: any. */
 EDO_API bool edo_in_fiber(void);
@@ -262,8 +262,8 @@ EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
 /* Limits all waits of the block that follows, as edo_within() of async functions, including the
- * waits of functions called there. Those return -ETIMEDOUT after the limit. The block may be left by
- * break, goto or return. */
+ * waits of functions called there. Those return -ETIMEDOUT after the limit. The block may be left
+ * by break, goto or return. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -272,9 +272,9 @@ EDO_API void edo__fiber_end_op(edo_op *op);
          *edo_once_##place = edo__fiber_limit_open(&edo_limit_##place, (when), __LINE__);          \
          edo_once_##place; edo_once_##place = NULL)
 
-/* Declares a scope for the rest of the block, as edo_scope_open(). Before the end of the block, wait
- * for its members: edo_wait(edo_scope_join(&name)). An exit from the block while the scope has members
- * aborts with their names. */
+/* Declares a scope for the rest of the block, as edo_scope_open(). Before the end of the block,
+ * wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while the scope has
+ * members aborts with their names. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
@@ -298,7 +298,8 @@ EDO_API void edo_fiber_set(uint32_t key, void *value);
 /* ---- tests ---- */
 
 /* Defines a fiber and a plain function name_test(void **state), which runs the fiber on a fresh
- * runtime with the test clock, as edo_test() of edo/test.h: edo_fiber_test(nap) { ... return 0; } */
+ * runtime with the test clock, as edo_test() of edo/test.h:
+ *     edo_fiber_test(nap) { ... return 0; } */
 #define edo_fiber_test(name)                                                                       \
     static int64_t name(void *edo_unused_);                                                        \
     static void name##_test(void **state)                                                          \

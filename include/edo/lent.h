@@ -8,8 +8,8 @@
  *     edo_lent_return(&self->lent);
  *
  * The library allocates memory when bytes have arrived; the caller has that memory until
- * edo_lent_return(). So ten thousand silent connections have no buffers. A read that does not wait for
- * long is cheaper with the caller's own buffer.
+ * edo_lent_return(). So ten thousand silent connections have no buffers. A read that does not wait
+ * for long is cheaper with the caller's own buffer.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ typedef struct edo_lent {
     size_t size; // bytes that were read
 } edo_lent;
 
-/* Reads the available bytes, at most 16 KiB. A stream without a descriptor has its memory also during
- * the wait.
+/* Reads the available bytes, at most 16 KiB. A stream without a descriptor has its memory also
+ * during the wait.
  * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM.
  * Cancel: waits; no byte is lost, and nothing is lent. */
 EDO_API EDO_MUST_USE edo_op edo_read_lent(edo_io *io, edo_lent *ret_lent);

@@ -1,7 +1,7 @@
 /* Streams for tests: mocks and slow links.
  *
- * A mock is a stream whose other end is a script: a sequence of bytes that the program reads and bytes
- * that the program is expected to write.
+ * A mock is a stream whose other end is a script: a sequence of bytes that the program reads and
+ * bytes that the program is expected to write.
  *
  *     rc = edo_mock_create("client", &self->mock, &self->io);
  *     rc = edo_mock_write(self->mock, "PING\n", 5);         // the program writes this first
@@ -10,11 +10,12 @@
  *     edo_mock_destroy(self->mock);                        // the script is complete
  *     ... the code under test, with self->io ...
  *
- * A read waits while the next step is a write, and a write while the next step is a read. Unexpected
- * bytes, and a close before the end of the script, end the process with a line that names the mock.
+ * A read waits while the next step is a write, and a write while the next step is a read.
+ * Unexpected bytes, and a close before the end of the script, end the process with a line that
+ * names the mock.
  *
- * Mocks and links use the clock of the runtime that uses them: under a test clock their waits take no
- * time.
+ * Mocks and links use the clock of the runtime that uses them: under a test clock their waits take
+ * no time.
  */
 #pragma once
 
@@ -50,7 +51,8 @@ EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */
 
-/* Properties of a link, the same in both directions. All zero: no delay, no limit, 64 KiB on the way. */
+/* Properties of a link, the same in both directions. All zero: no delay, no limit, 64 KiB on the
+ * way. */
 typedef struct edo_test_link_config {
     int64_t delay;     // ns from end to end
     int64_t jitter;    // ns; largest random addition to the delay; bytes keep their order
@@ -64,8 +66,8 @@ typedef struct edo_test_link_config {
     void *reserved[2]; // zero
 } edo_test_link_config;
 
-/* Two ends of a connection with these properties. No byte is lost: a lost packet arrives later, and so do
- * all packets behind it. After a reset both ends answer -ECONNRESET.
+/* Two ends of a connection with these properties. No byte is lost: a lost packet arrives later, and
+ * so do all packets behind it. After a reset both ends answer -ECONNRESET.
  * config: NULL: all zero.
  * Returns: 0; -ENOMEM; -EINVAL for NULL or a duration below 0. Writes may answer -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_test_link(const edo_test_link_config *config, edo_io **ret_end,

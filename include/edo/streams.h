@@ -1,8 +1,8 @@
 /* Streams without a descriptor: in memory, and around other streams.
  *
- * Each call makes an edo_io for all operations of edo/io.h; claims, cancellation and ends are those of
- * descriptors. The new stream owns the streams passed to the call, and closes them at its own close.
- * On failure the caller still owns them, and nothing has changed.
+ * Each call makes an edo_io for all operations of edo/io.h; claims, cancellation and ends are those
+ * of descriptors. The new stream owns the streams passed to the call, and closes them at its own
+ * close. On failure the caller still owns them, and nothing has changed.
  *
  *     rc = edo_duplex(4096, &self->client, &self->server);       // in place of a connection
  *     rc = edo_io_limit(self->body, length, 0, &self->body);     // reads at most `length` bytes
@@ -20,10 +20,10 @@ EDO_BEGIN_DECLS
 
 /* ---- in memory ---- */
 
-/* Two ends of a connection: bytes written to one are read at the other. Each direction holds at most
- * `capacity` bytes; a writer waits for room, a reader for bytes. After a writer has shut down or closed
- * its end, the reader gets the remaining bytes, then 0. After a reader has closed its end, writes answer
- * -EPIPE.
+/* Two ends of a connection: bytes written to one are read at the other. Each direction holds at
+ * most `capacity` bytes; a writer waits for room, a reader for bytes. After a writer has shut down
+ * or closed its end, the reader gets the remaining bytes, then 0. After a reader has closed its
+ * end, writes answer -EPIPE.
  * Returns: also -EINVAL for a capacity of 0. */
 EDO_API EDO_MUST_USE int edo_duplex(size_t capacity, edo_io **ret_end, edo_io **ret_other);
 
@@ -45,17 +45,17 @@ EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 /* Reads the first stream to its end, then the second. Writes go to the second. */
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
 
-/* Limits the bytes that are read and written; UINT64_MAX: no limit. Beyond the limits reads answer 0,
- * and writes -EFBIG. */
+/* Limits the bytes that are read and written; UINT64_MAX: no limit. Beyond the limits reads answer
+ * 0, and writes -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
-/* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails, the
- * read answers that error; the bytes are kept, and the next read tries the copy again. Writes go to `io`
- * alone. */
+/* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,
+ * the read answers that error; the bytes are kept, and the next read tries the copy again. Writes
+ * go to `io` alone. */
 EDO_API EDO_MUST_USE int edo_io_tee(edo_io *io, edo_io *copy, edo_io **ret_io);
 
-/* Calls `inspect` with the bytes of each transfer, in order, before the operation answers. The call is
- * made by the reading or writing task. `inspect` must be brief, and must not use the stream. */
+/* Calls `inspect` with the bytes of each transfer, in order, before the operation answers. The call
+ * is made by the reading or writing task. `inspect` must be brief, and must not use the stream. */
 typedef void edo_inspect_fn(void *context, bool written, const void *data, size_t size);
 EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, void *context,
                                         edo_io **ret_io);
@@ -63,13 +63,13 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 /* ---- halves ---- */
 
 /* Splits a stream into a half that reads and a half that writes. Different tasks may close them, at
- * different times. The close of the writing half shuts down the write side, as edo_shutdown_write();
- * the stream closes with the second half. */
+ * different times. The close of the writing half shuts down the write side, as
+ * edo_shutdown_write(); the stream closes with the second half. */
 EDO_API EDO_MUST_USE int edo_io_split(edo_io *io, edo_io **ret_reader, edo_io **ret_writer);
 
 /* Restores the stream of two halves, which must not be used afterwards.
- * Returns: 0; -EINVAL for halves of different streams; -EBUSY with an operation in flight. On failure
- * nothing has changed. */
+ * Returns: 0; -EINVAL for halves of different streams; -EBUSY with an operation in flight. On
+ * failure nothing has changed. */
 EDO_API EDO_MUST_USE int edo_io_unsplit(edo_io *reader, edo_io *writer, edo_io **ret_io);
 
 /* Joins two streams into one, which reads from the first and writes to the second.

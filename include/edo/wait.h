@@ -2,11 +2,12 @@
  *
  *     int64_t n = edo_wait(edo_read(io, buf, sizeof buf));
  *
- * In a fiber (edo/fiber.h) edo_wait() parks the fiber; other tasks run meanwhile. On a plain thread,
- * outside of tasks, it blocks the thread. In an async function it aborts: use edo_await() there.
+ * In a fiber (edo/fiber.h) edo_wait() parks the fiber; other tasks run meanwhile. On a plain
+ * thread, outside of tasks, it blocks the thread. In an async function it aborts: use edo_await()
+ * there.
  *
- * Operations, frames of async functions and the memory that they point to may lie on the stack: each
- * call except edo_wait_any() returns after all its futures have ended.
+ * Operations, frames of async functions and the memory that they point to may lie on the stack:
+ * each call except edo_wait_any() returns after all its futures have ended.
  *
  * A plain thread that waits has a runtime of its own. The clock of that runtime is the clock of
  * edo_now() on this thread; a paused test clock advances for it in real time.
@@ -49,8 +50,8 @@ EDO_END_DECLS
 /* The same for a future in memory of the caller: an operation in a variable, or a user's future. */
 #define edo_wait_on(future) edo__wait((future), __FILE__, __LINE__)
 
-/* Waits with a time limit (nanoseconds; edo_ms(5)). Returns: the result, or -ETIMEDOUT; the operation
- * has ended in either case. A ready operation wins over a limit that has passed. */
+/* Waits with a time limit (nanoseconds; edo_ms(5)). Returns: the result, or -ETIMEDOUT; the
+ * operation has ended in either case. A ready operation wins over a limit that has passed. */
 #define edo_wait_for(duration, ...)                                                                \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
@@ -78,8 +79,8 @@ EDO_END_DECLS
 
 /* Waits for the first ready future; the others are cancelled, and have ended when this returns.
  * Polling begins at a random future; the biased form polls from left to right.
- * Returns: the winner's position from 0; -ECANCELED if the fiber was cancelled, and all futures with
- * it. */
+ * Returns: the winner's position from 0; -ECANCELED if the fiber was cancelled, and all futures
+ * with it. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
