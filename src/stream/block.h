@@ -5,7 +5,7 @@
  *     n -- take, by the holder of a reference -------------------> n + 1
  *     n -- drop, n > 1 -----------------------------------------> n - 1
  *     1 -- drop: the last holder frees the block
- *     1 -- edo__block_is_unique: the only holder may write to the whole block, and stays the only one
+ *     1 -- edo__block_is_unique: the only holder may write to the whole block, and stays alone
  *
  * Order. A take is relaxed: its caller holds a reference already, and passes the new one to another
  * thread by its own means, which order. A drop releases: the thread's accesses to the memory happen
