@@ -1,9 +1,8 @@
 /* Bytes: counted slices, growing buffers, chains, and numbers in them.
  *
- * An edo_bytes is a slice of memory that cannot be written to. Several share one block of memory,
- * which goes with the last of them; to clone, slice and split copies no bytes. The block is the
- * library's own, memory of the user's with a function that releases it, or static memory, which is
- * not counted at all.
+ * An edo_bytes is a read-only slice of a block of memory. Several slices share one block, which is
+ * freed with the last of them; clone, slice and split copy no bytes. A block is the library's own,
+ * or the user's memory with a release function. Static memory has no block and no count.
  *
  *     edo_bytes body;
  *     rc = edo_bytes_copy(&body, "hello world", 11);
@@ -11,22 +10,23 @@
  *     edo_bytes_deinit(&head);
  *     edo_bytes_deinit(&body);
  *
- * An edo_buffer is memory that grows as it is written to, at its back, and is read at its front.
- * edo_buffer_freeze() makes an edo_bytes of it, edo_buffer_split() one buffer into two that share a
- * block, without a copy. A buffer that needs room first uses again what was read at its front, if
- * no other slice shares its block. All zero is an empty buffer, and is an empty edo_bytes.
+ * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
+ * edo_buffer_freeze() turns the buffer into an edo_bytes; edo_buffer_split() divides it into two
+ * buffers that share a block. Neither copies bytes. A buffer that needs room first reuses the
+ * memory of bytes that were read, if no other slice shares its block. An all-zero edo_buffer or
+ * edo_bytes is empty.
  *
- * An edo_chain is a sequence of edo_bytes that is read as one; edo_write_chain() of edo/buffered.h
- * writes it with few calls of the system.
+ * An edo_chain is a sequence of slices that is read as one; edo_write_chain() of edo/buffered.h
+ * writes a chain with few system calls.
  *
- * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic, so
- * slices of one block may belong to different threads.
+ * Threads: each of these structs belongs to one thread at a time. The count of a block is atomic,
+ * so slices of one block may belong to different threads.
  *
- * A small slice keeps all of its block: edo_bytes_held() has its size, and edo_bytes_compact()
- * copies what is small out of what is large.
+ * A small slice keeps its whole block in memory: edo_bytes_held() returns the block's size, and
+ * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a place or size beyond the end, and then nothing has changed; -EDO_EOF for a
- * number of which not all bytes are there; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end, with nothing changed; -EDO_EOF for a
+ * number whose bytes are not all there; -ENOMEM.
  */
 #pragma once
 
@@ -47,7 +47,7 @@ typedef struct edo_bytes {
 typedef struct edo_buffer {
     uint8_t *data; // bytes written and not read
     size_t size;
-    size_t capacity;   // bytes from data on that are the buffer's
+    size_t capacity;   // bytes from data on that belong to the buffer
     edo__block *block; // private
 } edo_buffer;
 
@@ -63,69 +63,70 @@ static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 /* A copy of memory. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_bytes_copy(edo_bytes *ret_bytes, const void *data, size_t size);
 
-/* Memory of the user's, which does not change; release is called once, with the memory as it was
- * given, by the thread that gives back the last slice.
- * Returns: 0; -ENOMEM, and the memory is still the caller's. */
+/* A slice of the user's memory, which must not change. The thread that releases the last slice
+ * calls `release` once, with the memory and size of this call.
+ * Returns: 0; -ENOMEM, and the caller still owns the memory. */
 typedef void edo_release_fn(void *context, void *memory, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_wrap(edo_bytes *ret_bytes, void *memory, size_t size,
                                         edo_release_fn *release, void *context);
 
-/* One more slice of the same bytes. */
+/* Another slice of the same bytes. */
 EDO_API EDO_MUST_USE edo_bytes edo_bytes_clone(const edo_bytes *bytes);
 
-/* Gives a slice back; it is empty then. NULL is ignored. */
+/* Releases a slice, which is empty afterwards. NULL is ignored. */
 EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 
-/* One more slice, of a part. Returns: 0; -EINVAL. */
+/* Another slice, of a part of the bytes. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
-/* The same for a part that begins at a pointer into the bytes, such as a parser has. Returns: 0;
- * -EINVAL when the part is not inside of the bytes. */
+/* The same for a part that begins at a pointer into the bytes, such as a parser's. Returns: 0;
+ * -EINVAL if the part does not lie in the bytes. */
 EDO_API EDO_MUST_USE int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size,
                                             edo_bytes *ret_part);
 
-/* Splits off the bytes before a position; the rest stays. Returns: 0; -EINVAL. */
+/* Moves the bytes before `at` to *ret_front; the rest stays. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_to(edo_bytes *bytes, size_t at, edo_bytes *ret_front);
 
-/* Splits off the bytes from a position on; the rest stays. Returns: 0; -EINVAL. */
+/* Moves the bytes from `at` on to *ret_back; the rest stays. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_off(edo_bytes *bytes, size_t at, edo_bytes *ret_back);
 
-/* advance: drops bytes at the front. truncate: drops all bytes beyond a size. Returns: 0;
+/* Advance drops `size` bytes at the front; truncate keeps the first `size` bytes. Returns: 0;
  * -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_advance(edo_bytes *bytes, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_truncate(edo_bytes *bytes, size_t size);
 
-/* Copies bytes from the front out, and drops them. Returns: 0; -EDO_EOF. */
+/* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_bytes_take(edo_bytes *bytes, void *memory, size_t size);
 
 /* Whether no other slice shares the block; static memory is never unique. */
 EDO_API bool edo_bytes_is_unique(const edo_bytes *bytes);
 
-/* Bytes of memory that the slice keeps: those of its block; 0 for static memory. */
+/* Size of the block that the slice keeps in memory; 0 for static memory. */
 EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
 
-/* Moves the bytes into a block of their own size. Returns: 0; -ENOMEM, and nothing has changed. */
+/* Copies the bytes into a block of exactly their size, and releases the old block. Returns: 0;
+ * -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Makes a buffer of the slice, without a copy. The rest of the block, behind the bytes, is its
- * room.
- * Returns: 0, and the slice is empty; -EBUSY for a block that is shared; -ENOTSUP for memory that
- * is static or the user's. */
+/* Turns a slice into a buffer, without a copy; the buffer's room is all of the block behind the
+ * bytes.
+ * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static or the user's
+ * memory. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
 
 EDO_API bool edo_bytes_equal(const edo_bytes *a, const edo_bytes *b);
 
 /* ---- buffers ---- */
 
-/* Makes room for at least `size` more bytes. Bytes in the room that were not committed are lost.
+/* Makes room for at least `size` more bytes. Uncommitted bytes in the room are lost.
  * Returns: 0; -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_buffer_reserve(edo_buffer *buffer, size_t size);
 
-/* Gives the memory back; the buffer is empty then. NULL is ignored. */
+/* Releases the memory; the buffer is empty afterwards. NULL is ignored. */
 EDO_API void edo_buffer_deinit(edo_buffer *buffer);
 
-/* Appends bytes, also the buffer's own. Returns: 0; -ENOMEM, and nothing has changed. */
+/* Appends bytes, which may be the buffer's own. Returns: 0; -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_buffer_append(edo_buffer *buffer, const void *data, size_t size);
 
 /* Appends formatted text, without its NUL. Returns: 0; -ENOMEM; -EILSEQ as vsnprintf(). */
@@ -134,7 +135,7 @@ EDO_API EDO_MUST_USE int edo_buffer_printf(edo_buffer *buffer, const char *forma
 EDO_API EDO_MUST_USE int edo_buffer_vprintf(edo_buffer *buffer, const char *format, va_list args)
     EDO_PRINTF(2, 0);
 
-/* The room behind the bytes: write there, then commit.
+/* The room behind the bytes. Write into the room, then commit:
  *     edo_await(n, edo_read(io, edo_buffer_tail(&self->in), edo_buffer_room(&self->in)));
  *     if (n > 0) edo_buffer_commit(&self->in, (size_t)n); */
 static inline uint8_t *edo_buffer_tail(const edo_buffer *buffer)
@@ -146,58 +147,60 @@ static inline size_t edo_buffer_room(const edo_buffer *buffer)
     return buffer->capacity - buffer->size;
 }
 
-/* The first bytes of the room are bytes of the buffer now. Returns: 0; -EINVAL: more than the room. */
+/* Appends the first `size` bytes of the room to the buffer. Returns: 0; -EINVAL: more than the
+ * room. */
 EDO_API int edo_buffer_commit(edo_buffer *buffer, size_t size);
 
-/* Sets the size; new bytes are `fill`. Returns: 0; -ENOMEM. */
+/* Sets the size; each new byte is `fill`. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_buffer_resize(edo_buffer *buffer, size_t size, uint8_t fill);
 
-/* advance: drops bytes at the front. truncate: drops all bytes beyond a size. Returns: 0;
+/* Advance drops `size` bytes at the front; truncate keeps the first `size` bytes. Returns: 0;
  * -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_advance(edo_buffer *buffer, size_t size);
 EDO_API EDO_MUST_USE int edo_buffer_truncate(edo_buffer *buffer, size_t size);
 
-/* Copies bytes from the front out, and drops them. Returns: 0; -EDO_EOF. */
+/* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_buffer_take(edo_buffer *buffer, void *memory, size_t size);
 
-/* All bytes as a slice; the buffer has no memory then. */
+/* Turns the buffer into a slice of all its bytes; the buffer has no memory afterwards. */
 EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 
-/* All bytes as a buffer without room; the room stays. */
+/* Moves all bytes to a new buffer without room; the room stays here. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* split_to: takes the bytes before a position, without room. split_off: takes the bytes from a
- * position on, with all the room. The other bytes stay. Returns: 0; -EINVAL. */
+/* split_to moves the bytes before `at` to a buffer without room; the rest stays, with the room.
+ * split_off moves the bytes from `at` on to a buffer, with the room; the rest stays, without room.
+ * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);
 
-/* Rejoins two buffers that were split, without a copy; back is empty then.
- * Returns: 0; -EINVAL when they are not adjacent in one block, and nothing has changed
+/* Joins two buffers that were split, without a copy; `back` is empty afterwards.
+ * Returns: 0; -EINVAL if they are not adjacent in one block, and nothing has changed
  * (edo_buffer_append() copies). */
 EDO_API EDO_MUST_USE int edo_buffer_unsplit(edo_buffer *buffer, edo_buffer *back);
 
 /* ---- chains ---- */
 
-/* The members are private. All zero is an empty chain. */
+/* The members are private. An all-zero chain is empty. */
 typedef struct edo_chain {
-    edo_slice *slices;   // the first unread byte is that of slices[first]
-    edo__block **blocks; // one for each slice, in the same allocation
-    uint32_t first, end; // of the slices
+    edo_slice *slices;   // slices[first] begins with the first unread byte
+    edo__block **blocks; // one per slice, in the same allocation
+    uint32_t first, end; // indices of the unread slices
     uint32_t capacity;   // in slices
     uint32_t private_;
-    size_t size;        // bytes unread
-    const edo_op *user; // of edo_write_chain()
+    size_t size;        // unread bytes
+    const edo_op *user; // the edo_write_chain() in flight
     edo_op inner;
 } edo_chain;
 
-/* Appends a slice, which belongs to the chain then. Returns: 0; -ENOMEM, and it is still the
- * caller's. An empty one is given back. */
+/* Appends a slice, and takes ownership of it. An empty slice is released.
+ * Returns: 0; -ENOMEM, and the caller still owns the slice. */
 EDO_API EDO_MUST_USE int edo_chain_append(edo_chain *chain, edo_bytes *bytes);
 
-/* Gives all slices back; the chain is empty then. NULL is ignored. */
+/* Releases all slices; the chain is empty afterwards. NULL is ignored. */
 EDO_API void edo_chain_deinit(edo_chain *chain);
 
-/* Bytes unread. */
+/* Number of unread bytes. */
 static inline size_t edo_chain_size(const edo_chain *chain)
 {
     return chain->size;
@@ -206,10 +209,10 @@ static inline size_t edo_chain_size(const edo_chain *chain)
 /* Drops bytes at the front. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_chain_advance(edo_chain *chain, size_t size);
 
-/* Copies bytes from the front out, and drops them. Returns: 0; -EDO_EOF. */
+/* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_chain_take(edo_chain *chain, void *memory, size_t size);
 
-/* The unread bytes as slices; they are valid until the chain changes. Returns: how many. */
+/* The unread bytes as slices, valid until the chain changes. Returns: number of slices. */
 static inline size_t edo_chain_slices(const edo_chain *chain, const edo_slice **ret_slices)
 {
     *ret_slices = chain->slices + chain->first;
@@ -218,7 +221,7 @@ static inline size_t edo_chain_slices(const edo_chain *chain, const edo_slice **
 
 /* ---- numbers ---- */
 
-/* Copies a number between memory and a variable. little: the memory is little-endian. */
+/* Copies a number between memory and a variable. little: the number in memory is little endian. */
 static inline void edo__order_number(void *to, const void *from, size_t size, bool little)
 {
     uint16_t two;
@@ -257,7 +260,8 @@ __extension__ typedef unsigned __int128 edo_u128;
 #define EDO__WIDE_NUMBERS(apply)
 #endif
 
-/* Calls apply(name, type, little) for each number: big endian without a suffix, as networks have it.
+/* Calls apply(name, type, little) for each number. Names without a suffix are big endian (network
+ * order).
  */
 #define EDO__NUMBERS(apply)                                                                        \
     apply(u8, uint8_t, false) apply(i8, int8_t, false) apply(u16, uint16_t, false)                 \
@@ -269,22 +273,22 @@ __extension__ typedef unsigned __int128 edo_u128;
                             apply(i64_le, int64_t, true) apply(f32_le, float, true)                \
                                 apply(f64_le, double, true) EDO__WIDE_NUMBERS(apply)
 
-/* For each of u8, i8, u16, i16, u32, i32, u64, i64, u128, i128 (big-endian), f32, f64 (IEEE 754),
- * and each with the suffix _le (little-endian):
+/* For each of u8, i8, u16, i16, u32, i32, u64, i64, u128, i128, f32, f64 (IEEE 754) in big-endian
+ * order, and the same names with _le in little-endian order:
  *
  *     int edo_bytes_get_u32(edo_bytes *bytes, uint32_t *ret_value);       and edo_buffer_get_u32,
  *     int edo_chain_get_u32(edo_chain *chain, uint32_t *ret_value);
  *
- * take a number from the front. Returns: 0; -EDO_EOF, and nothing was taken.
+ * take a number from the front. Returns: 0; -EDO_EOF, and nothing is taken.
  *
  *     int edo_buffer_put_u32(edo_buffer *buffer, uint32_t value);
  *
- * appends one. Returns: 0; -ENOMEM.
+ * appends a number. Returns: 0; -ENOMEM.
  *
  *     uint32_t edo_load_u32(const void *memory);
  *     void edo_store_u32(void *memory, uint32_t value);
  *
- * are the same in plain memory, of any alignment. */
+ * do the same in plain memory of any alignment. */
 #define EDO__DEFINE_NUMBER(name, type, little)                                                     \
     static inline type edo_load_##name(const void *memory)                                         \
     {                                                                                              \

@@ -1,8 +1,9 @@
 /* Copying: from stream to stream, in both directions, from files.
  *
- * A copy is a struct in the frame, beside memory for its buffer, that knows how far it got. The
- * operation on it may be cancelled, and goes on when it is called again; until then what has left the
- * source and has not reached the target is held, and can be taken out.
+ * A copy is a struct in the frame, beside memory for its buffer, and keeps its position. A
+ * cancelled operation continues when the same call is made again. Until then the copy holds the
+ * bytes that have left the source and have not reached the target; edo_copier_drain() takes them
+ * out.
  *
  *     edo_copier copier;                               // in the frame
  *     char memory[EDO_COPY_SIZE];
@@ -11,10 +12,10 @@
  *     edo_await(n, edo_copy(&self->copier));
  *     edo_copier_deinit(&self->copier);
  *
- * Streams are borrowed: they are closed by their holder, after the copy. Where both are descriptors
- * that never block, much data goes through a pipe of the kernel's instead of the memory.
+ * A copy borrows its streams; their owner closes them after the copy. Between non-blocking sockets
+ * and pipes, bulk data goes through a kernel pipe instead of the memory.
  *
- * A copy belongs to one task at a time, with one operation in flight (-EBUSY for another one).
+ * A copy belongs to one task at a time, with one operation in flight (-EBUSY for a second one).
  */
 #pragma once
 
@@ -22,21 +23,22 @@
 
 EDO_BEGIN_DECLS
 
-enum { EDO_COPY_SIZE = 16384 }; // bytes of memory; enough for most uses; at least 1
+enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; the least is 1
 
 /* ---- one direction ---- */
 
 typedef struct edo_copier {
     uint64_t taken; // bytes that have left the source
-    uint64_t given; // of them, those that have reached the target
-    bool watches; // set by the user: the copy ends with -EPIPE when the peer of the target has hung
-                  // up, also while the source is silent; of descriptors
+    uint64_t given; // bytes that have reached the target
+    bool
+        watches; // set by the user, for descriptors: the copy ends with -EPIPE when the peer of the
+                 // target has hung up, even while the source is silent
 
     /* All below is private. */
     edo_io *from, *to;
     uint8_t *memory;
-    size_t capacity, start, end; // held in memory: from start to end
-    uint32_t piped;              // bytes held in the pipe, behind those in memory
+    size_t capacity, start, end; // bytes held in memory: from start to end
+    uint32_t piped;              // bytes held in the pipe; they follow those in memory
     edo_fd pipe[2];              // -1: none
     int32_t failure;
     uint8_t splice;
@@ -48,33 +50,33 @@ typedef struct edo_copier {
 EDO_API void edo_copier_init(edo_copier *copier, edo_io *from, edo_io *to, void *memory,
                              size_t size);
 
-/* The same with what a reader has ahead, and then its stream. The reader's memory is the copy's from
- * then on, and the reader ends. */
+/* The same, from the bytes ahead in a reader and then its stream. The copy uses the reader's memory
+ * from then on; the reader must not be used any more. */
 EDO_API void edo_copier_init_reader(edo_copier *copier, edo_reader *reader, edo_io *to);
 
-/* Ends a copy. Returns: bytes that it held, and that are lost. */
+/* Ends a copy. Returns: number of held bytes, which are lost. */
 EDO_API size_t edo_copier_deinit(edo_copier *copier);
 
 /* Copies to the end of the input. The write side of the target stays open.
- * Result: bytes that reached the target, by all calls; or the first error, of either stream. What was
- * read before an error of the source is still written.
- * Cancel: waits; the same call goes on. */
+ * Result: bytes that have reached the target, over all calls; or the first error of either stream.
+ * Bytes that were read before an error of the source are still written.
+ * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy(edo_copier *copier);
 
-/* Bytes held: taken and not given. Not while an operation is in flight. */
+/* Number of held bytes: taken and not given. Not while an operation is in flight. */
 EDO_API size_t edo_copier_held(const edo_copier *copier);
 
-/* Takes held bytes out, in their order. Returns: how many; a negative errno. Not while an operation is
- * in flight. */
+/* Takes held bytes out, in order. Not while an operation is in flight. Returns: their number; a
+ * negative errno. */
 EDO_API EDO_MUST_USE int64_t edo_copier_drain(edo_copier *copier, void *buffer, size_t size);
 
 /* ---- both directions ---- */
 
 typedef struct edo_relay {
     edo_copier ways[2]; // from the first stream to the second, and back
-    int64_t status[2];  // of each: bytes, or a negative errno, once the operation has ended
-    int64_t idle;       // most nanoseconds without a byte; 0: no limit
-    int64_t idle_half;  // the same once one direction has ended; 0: as idle
+    int64_t status[2];  // result of each direction after the operation: bytes, or a negative errno
+    int64_t idle;       // ns; longest time without a byte; 0: no limit
+    int64_t idle_half;  // ns; the same after one direction has ended; 0: as idle
 
     /* All below is private. */
     uint64_t moved;
@@ -83,26 +85,26 @@ typedef struct edo_relay {
     const edo_op *user;
 } edo_relay;
 
-/* Each direction gets half of the memory. The limits may be set after this call. */
+/* Prepares a relay; each direction uses a half of the memory. Set the limits after this call. */
 EDO_API void edo_relay_init(edo_relay *relay, edo_io *first, edo_io *second, void *memory,
                             size_t size);
 EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
 
-/* Copies in both directions until both have ended. The end of the input of one stream shuts down the
- * write side of the other; the opposite direction goes on. An error ends both directions; what each
- * has taken and given is in relay->ways, how it ended in relay->status.
- * Result: 0; the first error; -ETIMEDOUT when a limit has passed.
- * Cancel: waits; the same call goes on. */
+/* Copies in both directions until both have ended. The end of one stream's input shuts down the
+ * write side of the other stream; the opposite direction continues. An error ends both directions.
+ * relay->ways has the counts of each direction, relay->status its result.
+ * Result: 0; the first error; -ETIMEDOUT after a limit.
+ * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
 /* ---- files ---- */
 
-/* A part of a file. It moves on as its bytes are copied: so the same call goes on. */
+/* A part of a file. The library advances it as bytes are copied, so the same call continues. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // UINT64_MAX: to the end of the file
 
-    /* All below is private: zeroed. */
+    /* All below is private; zero before the first call. */
     void *memory;
     uint32_t start, end;
     bool is_direct;
@@ -110,23 +112,24 @@ typedef struct edo_file_range {
     edo_op inner;
 } edo_file_range;
 
-/* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass through
- * the program. Reading may wait for the disk, and then blocks the worker.
- * Result: bytes written; fewer than size when the file ends before. -ENOMEM.
- * Cancel: waits; range is then the rest. The same holds on failure. */
+/* Writes a part of a file to a stream. To a descriptor, the bytes do not pass through the program.
+ * A read may wait for the disk, and blocks the worker meanwhile.
+ * Result: bytes written, fewer than range->size if the file ends first; -ENOMEM.
+ * Cancel: waits; *range is the rest. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
 
-/* Copies a part of a file to another one, on the runtime's pool "files". On failure, both offsets
- * include the bytes copied by then. */
+/* A copy of a part of a file to another file. */
 typedef struct edo_file_copy {
     edo_file_range from;
     edo_fd to;
-    uint64_t offset; // in the target; advances. Ignored by a target opened to append
+    uint64_t offset; // in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
-/* Result: bytes copied; fewer than from.size when the file ends before. -ENOMEM, and as
+/* Copies a part of a file to another file, on the runtime's pool "files". On failure both offsets
+ * stand behind the copied bytes.
+ * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
- * Cancel: waits for some megabytes; copy has the rest. */
+ * Cancel: waits for the current piece of a few megabytes; *copy is the rest. */
 EDO_API EDO_MUST_USE edo_op edo_copy_file(edo_file_copy *copy);
 
 EDO_END_DECLS

@@ -1,4 +1,4 @@
-/* Fibers: tasks whose functions are ordinary ones, with a stack of their own.
+/* Fibers: tasks that run an ordinary function on a stack of its own.
  *
  *     static int64_t echo(void *arg)
  *     {
@@ -13,32 +13,32 @@
  *     ...
  *     rc = edo_fiber_go(echo, conn);
  *
- * A fiber waits by edo_wait() and its like (edo/wait.h), also deep in functions that it calls.
- * Operations, cancellation, limits, scopes, budgets, dumps are those of async functions: a fiber is
- * a task whose poll runs its function until that waits. So an async function joins a fiber with
- * edo_join(), and a fiber calls an async function with edo_wait_call().
+ * A fiber waits by edo_wait() and the other calls of edo/wait.h, also deep in functions that it
+ * calls. Operations, cancellation, limits, scopes, budgets and dumps work as in async functions: a
+ * fiber is a task whose poll runs the function until its next wait. An async function joins a fiber
+ * with edo_join(). A fiber calls an async function with edo_wait_call().
  *
- * Cancellation. The wait of a cancelled fiber answers -ECANCELED, and so does each further one,
- * until edo_fiber_shield(). The function always runs, and to its own end.
+ * Cancellation. A wait of a cancelled fiber returns -ECANCELED, and so does each later one until
+ * edo_fiber_shield(). The function of a fiber always starts, and always runs to its end.
  *
- * Stack. 64 KiB of address space by default, of which 16 KiB are a guard; memory is taken page by
- * page as it is touched. A fiber that overflows it ends the process with a line that names the
- * fiber and the size. A single frame that is larger than the guard can jump over it: compile with
+ * Stack. The default is 64 KiB of address space, including a guard of 16 KiB; memory is allocated
+ * page by page when it is first touched. An overflow ends the process with a line that names the
+ * fiber and the size. A single frame larger than the guard can skip the guard: compile with
  * -fstack-clash-protection.
  *
- * Threads. In a runtime with workers a fiber may go on on another thread after each wait. Compilers
- * do not know that: they may keep the address of a thread-local variable, also that of errno,
- * across a wait. So do not use thread-local variables across waits in one function; take
- * edo_fiber_key_create(), a function that is not inlined, or pin the fiber to a worker. errno
- * itself stays with the fiber. Link-time optimisation over edo and the program does the same to
- * calls of edo: leave edo out of it where fibers move. A mutex of the threads that is held across a
- * wait may be unlocked by another thread, which is undefined.
+ * Threads. In a runtime with workers a fiber may continue on another thread after each wait.
+ * Compilers do not know this, and may keep the address of a thread-local variable (errno is one)
+ * across a wait. Do not use thread-local variables before and after a wait in one function. Use
+ * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
+ * of errno stays with the fiber. Link-time optimisation over edo and the program has the same
+ * effect on calls of edo: exclude edo from it if fibers migrate. Do not hold a mutex of the threads
+ * across a wait: another thread may unlock it, which is undefined.
  *
- * Exceptions of C++ may pass inside of a fiber, but not leave its function: that terminates the
- * process. longjmp() goes to places in the same fiber only.
+ * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
+ * terminates the process. longjmp() must stay inside one fiber.
  *
- * Limits. setjmp() and longjmp() between fibers, and a wait in a signal handler, abort where they
- * are noticed.
+ * Limits. longjmp() into another fiber, and a wait in a signal handler, abort where they are
+ * detected.
  */
 #pragma once
 
@@ -52,23 +52,23 @@ EDO_BEGIN_DECLS
 typedef struct edo__fiber edo__fiber;
 struct edo__places;
 
-/* The frame of a fiber's task; for edo_fiber_init(). Private. */
+/* Frame of a fiber's task, for edo_fiber_init(). The members are private. */
 struct edo_fiber_frame {
     edo_future base;
     edo_frame_head edo_head;
-    edo__fiber *fiber; // on its stack; NULL: it has ended
+    edo__fiber *fiber; // on the fiber's stack; NULL: the fiber has ended
 };
 
 enum {
-    EDO_FIBER_UNGUARDED = 1, // no guard below the stack: an overflow damages other memory
+    EDO_FIBER_UNGUARDED = 1, // no guard below the stack: an overflow corrupts other memory
 };
 
-/* Options of a fiber; zeroed is the default. */
+/* Options of a fiber; all zero: the defaults. */
 typedef struct edo_fiber_options {
     edo_spawn_options task;
-    size_t stack_size; // bytes of address space, with the guard; rounded up; 0: 64 KiB
-    void *stack;       // the caller's own memory of stack_size bytes, until the fiber's end; it has
-                       // no guard. NULL: from the library's
+    size_t stack_size; // bytes of address space, including the guard; rounded up; 0: 64 KiB
+    void *stack;       // the caller's memory of stack_size bytes, in use until the fiber's end,
+                       // without a guard; NULL: the library's
     uint32_t flags;    // EDO_FIBER_UNGUARDED
     uint32_t reserved_flags;
     void *reserved[4];
@@ -76,11 +76,11 @@ typedef struct edo_fiber_options {
 
 /* ---- spawning ---- */
 
-/* The function of a fiber and its argument; private. */
+/* Function and argument of a fiber. Private. */
 typedef struct edo__fiber_start {
     int64_t (*fn)(void *arg);
     const void *arg;
-    size_t args_size; // bytes of *arg, copied to the stack for fn; 0: fn gets arg itself
+    size_t args_size; // bytes of *arg; fn receives a copy on the stack; 0: fn receives arg itself
 } edo__fiber_start;
 
 EDO_API EDO_MUST_USE int edo__fiber_spawn(edo_task **ret_task, const edo_fiber_options *options,
@@ -97,7 +97,7 @@ EDO_API int64_t edo__fiber_block_on(edo_runtime *runtime, const edo_fiber_option
                                     const edo_site *site, const edo__fiber_start *start);
 EDO_API void edo__fiber_run_test(const edo_site *site, const edo__fiber_start *start);
 EDO_API edo_poll edo__fiber_poll(edo_future *future, edo_cx *cx);
-EDO_API extern const struct edo__places edo__fiber_places; // where it waits
+EDO_API extern const struct edo__places edo__fiber_places; // file of a fiber's wait
 
 #define edo__fiber_site(fn)                                                                        \
     (__extension__({                                                                               \
@@ -134,28 +134,29 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #endif
 
 /* Starts a fiber: edo_fiber_spawn(&task, &options, echo, conn), for int64_t echo(void *arg). The
- * function's result is the task's. The handle goes to edo_join() or edo_detach(); options may be
- * NULL, and so may ret_task, for a detached one.
- * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack, with the reason in the
- * log; -EINVAL for a stack that is too small; -ENOTSUP where shadow stacks are on. On failure arg
- * is still the caller's. Thread: as edo_spawn_with(). */
+ * function's result is the task's result. Pass the handle to edo_join() or edo_detach(). options
+ * may be NULL; ret_task may be NULL for a detached fiber.
+ * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack (the log has the reason);
+ * -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On failure the
+ * caller still owns arg. Thread: as edo_spawn_with(). */
 #define edo_fiber_spawn(ret_task, options, fn, arg)                                                \
     edo__fiber_spawn((ret_task), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* The same, detached and with the default options. */
+/* As edo_fiber_spawn(), detached and with the default options. */
 #define edo_fiber_go(fn, arg) edo_fiber_spawn(NULL, NULL, fn, arg)
 
-/* The same, as a member of a scope; Returns and Thread as edo_scope_spawn(). */
+/* As edo_fiber_spawn(), as a member of a scope. Returns and Thread: as edo_scope_spawn(). */
 #define edo_fiber_scope_spawn(scope, options, fn, arg)                                             \
     edo__fiber_scope_spawn((scope), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* The same for one worker only, as edo_spawn_on(): such a fiber never changes its thread. */
+/* As edo_fiber_spawn(), pinned to one worker as by edo_spawn_on(): the fiber never changes its
+ * thread. */
 #define edo_fiber_on(ret_task, worker, fn, arg)                                                    \
     edo__fiber_on((ret_task), (worker), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, const edo_site *site,
                                        const edo__fiber_start *start);
 
-/* Runs a fiber as a program: as edo_run() and edo_run_with(). */
+/* Runs a fiber as a program, as edo_run() and edo_run_with(). */
 #define edo_fiber_run(fn, arg) edo_fiber_run_with(NULL, NULL, fn, arg)
 #define edo_fiber_run_with(config, options, fn, arg)                                               \
     edo__fiber_run((config), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
@@ -164,14 +165,15 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
 #define edo_fiber_block_on(runtime, fn, arg)                                                       \
     edo__fiber_block_on((runtime), NULL, edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* Makes a fiber that an async function calls, as a member of its frame:
+/* Makes a fiber for a call by an async function; the fiber's frame is a member of the caller's
+ * frame:
  *
  *     struct edo_fiber_frame child;                               // in the frame
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
  *     if (rc == 0) edo_await_on(rc, &self->child.base);
  *
- * The frame must be polled once it was made, because nothing else releases its stack. The options
- * of the task have no effect. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
+ * The fiber must be polled to its end: nothing else releases its stack. options->task is ignored.
+ * Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
 #define edo_fiber_init(frame, options, fn, arg)                                                    \
     edo__fiber_init((frame), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
@@ -224,32 +226,31 @@ template <class Args> edo__fiber_start edo__fiber_copied(int64_t (*fn)(void *), 
     edo__fiber_scope_spawn((scope), (options), edo__fiber_typed(__VA_ARGS__, ))
 #define edo_fiber_run_args(...) edo__fiber_run(NULL, NULL, edo__fiber_typed(__VA_ARGS__, ))
 
-/* ---- inside of a fiber; elsewhere these abort ---- */
+/* ---- inside a fiber; elsewhere these abort, except calls of any thread ---- */
 
-/* Whether the calling function runs in a fiber, and may wait. Thread: any. */
+/* Whether the calling function runs in a fiber and may wait. Thread: any. */
 EDO_API bool edo_in_fiber(void);
 
-/* Whether the fiber was asked to end; for loops that compute. A shield hides it. */
+/* Whether the fiber was cancelled, for loops without waits. false after a shield. */
 EDO_API bool edo_fiber_is_cancelled(void);
 
-/* Begins clean-up: from here on waits work although the fiber was cancelled, but not if it was
- * aborted. */
+/* Begins clean-up: later waits work although the fiber was cancelled, unless it was aborted. */
 EDO_API void edo_fiber_shield(void);
 
-/* Bytes left on the stack, without the guard. */
+/* Free bytes of the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
-/* Bytes of the stack that have been touched since edo_fiber_trim(), in whole pages: by this fiber,
- * or by an earlier one that had the same stack. For choosing stack_size. Costs a system call.
- * Returns: 0 where the system does not know. */
+/* Bytes of the stack that were touched since edo_fiber_trim(), in whole pages, by this fiber or by
+ * an earlier one on the same stack. Helps to choose stack_size. Costs a system call.
+ * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Returns unused stack memory, which deeper calls have touched, to the system. For a fiber that now
- * waits for long. Costs a system call. */
+/* Releases memory of the stack that the fiber has used and does not use now; for a long wait after
+ * deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
-/* Returns the stacks that are kept for later fibers to the system: those of the calling thread, and
- * those that all threads share. Thread: any. */
+/* Unmaps the stacks that are kept for later fibers: those of the calling thread, and those that all
+ * threads share. Thread: any. */
 EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- limits and scopes in blocks ---- */
@@ -260,9 +261,9 @@ EDO_API void edo__fiber_scope_open(edo_scope *scope, uint32_t flags);
 EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
-/* A time limit for all waits of the block that follows, as edo_within() for async functions. It
- * also covers the waits of functions that the block calls; a wait that the limit ends answers
- * -ETIMEDOUT. Any way to leave the block is allowed. */
+/* Limits all waits of the block that follows, as edo_within() of async functions, including the
+ * waits of functions called there. Those return -ETIMEDOUT after the limit. The block may be left
+ * by break, goto or return. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -271,33 +272,34 @@ EDO_API void edo__fiber_end_op(edo_op *op);
          *edo_once_##place = edo__fiber_limit_open(&edo_limit_##place, (when), __LINE__);          \
          edo_once_##place; edo_once_##place = NULL)
 
-/* Declares a scope for the rest of the block, as edo_scope_open(). To leave the block while it has
- * members aborts with their names: edo_wait(edo_scope_join(&name)). */
+/* Declares a scope for the rest of the block, as edo_scope_open(). Before the end of the block,
+ * wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while the scope has
+ * members aborts with their names. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Stands behind the declaration of an operation: edo_op a EDO_ENDS = edo_read(...); If
- * edo_wait_any() has left the operation running, the end of the block cancels it, and waits for its
- * end. */
+/* Attribute of an operation's variable: edo_op a EDO_ENDS = edo_read(...); An exit from the block
+ * cancels the operation, if edo_wait_any() has left it running, and waits for its end. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
-/* ---- values of a fiber, where threads have thread-local ones ---- */
+/* ---- fiber-local values ---- */
 
 enum { EDO_FIBER_KEYS = 8 };
 
-/* Makes a key, for all fibers of the process; it is never given back.
- * Returns: 0; -EAGAIN when there are EDO_FIBER_KEYS already. Thread: any. */
+/* Makes a key for all fibers of the process. Keys are never released.
+ * Returns: 0; -EAGAIN if EDO_FIBER_KEYS keys exist already. Thread: any. */
 EDO_API EDO_MUST_USE int edo_fiber_key_create(uint32_t *ret_key);
 
-/* The fiber's value for a key; NULL until it is set. */
+/* The fiber's value for a key; initially NULL. */
 EDO_API void *edo_fiber_get(uint32_t key);
 EDO_API void edo_fiber_set(uint32_t key, void *value);
 
 /* ---- tests ---- */
 
-/* Defines a fiber, and a plain function name_test(void **state) that runs it on a fresh runtime
- * with the test clock, as edo_test() of edo/test.h does: edo_fiber_test(nap) { ... return 0; } */
+/* Defines a fiber and a plain function name_test(void **state), which runs the fiber on a fresh
+ * runtime with the test clock, as edo_test() of edo/test.h:
+ *     edo_fiber_test(nap) { ... return 0; } */
 #define edo_fiber_test(name)                                                                       \
     static int64_t name(void *edo_unused_);                                                        \
     static void name##_test(void **state)                                                          \

@@ -1,4 +1,4 @@
-/* Reads that need no buffer while they wait: memory is lent once bytes have come.
+/* Reads into lent memory: no buffer while nothing is there to read.
  *
  *     edo_lent lent;                                        // in the frame
  *     ...
@@ -7,9 +7,9 @@
  *     ... self->lent.data, self->lent.size ...
  *     edo_lent_return(&self->lent);
  *
- * The memory belongs to the caller until it is returned. So ten
- * thousand silent connections have no buffers. A read that does not wait for long is cheaper with a
- * buffer of the caller.
+ * The library allocates memory when bytes have arrived; the caller has that memory until
+ * edo_lent_return(). So ten thousand silent connections have no buffers. A read that does not wait
+ * for long is cheaper with the caller's own buffer.
  */
 #pragma once
 
@@ -22,9 +22,9 @@ typedef struct edo_lent {
     size_t size; // bytes that were read
 } edo_lent;
 
-/* Reads the bytes that are there, at most 16 KiB.
- * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM. For a
- * stream without a descriptor, the memory is held during the wait as well.
+/* Reads the available bytes, at most 16 KiB. A stream without a descriptor has its memory also
+ * during the wait.
+ * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM.
  * Cancel: waits; no byte is lost, and nothing is lent. */
 EDO_API EDO_MUST_USE edo_op edo_read_lent(edo_io *io, edo_lent *ret_lent);
 

@@ -1,6 +1,6 @@
-/* Calls by which sanitizers learn of switches. They are weak, so they are there when the program
- * has a sanitizer, also when edo has none. Inlined into the functions that switch: ThreadSanitizer
- * counts the returns of each context. */
+/* Reports of switches to sanitizers. The sanitizers' functions are weak symbols, so they are found
+ * if the program has a sanitizer, even if edo was built without one. The reports are inlined into
+ * the functions that switch, because ThreadSanitizer counts the returns of each context. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,11 +21,11 @@ EDO__WEAK void *__tsan_create_fiber(unsigned flags);
 EDO__WEAK void __tsan_destroy_fiber(void *fiber);
 EDO__WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 
-/* What sanitizers know of one fiber. */
+/* Sanitizers' data of one fiber. */
 typedef struct edo__annotations {
-    void *fake, *caller_fake;  // stacks for locals of AddressSanitizer
-    const void *caller_bottom; // of the stack that the fiber was entered from
-    size_t caller_size;
+    void *fake, *caller_fake;  // AddressSanitizer's stacks for locals
+    const void *caller_bottom; // of the stack from which the fiber was entered
+    size_t caller_size;        // bytes of that stack
     void *tsan, *caller_tsan;
 } edo__annotations;
 
@@ -34,7 +34,8 @@ static inline bool edo__is_annotated(void)
     return __sanitizer_start_switch_fiber || __tsan_switch_to_fiber;
 }
 
-/* bottom, size: of the fiber's stack. What only a parked fiber points to is no leak. */
+/* bottom, size: of the fiber's stack. The stack becomes a root region: memory reachable only from a
+ * parked fiber is no leak. */
 static inline void edo__annotate_create(edo__annotations *it, const void *bottom, size_t size)
 {
     *it = (edo__annotations){ .tsan = __tsan_create_fiber ? __tsan_create_fiber(0) : NULL };
@@ -49,8 +50,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
     if (it->tsan) __tsan_destroy_fiber(it->tsan);
 }
 
-/* On the caller's side, before and after the fiber runs. The switch orders for ThreadSanitizer what
- * comes before and after: it is one thread. */
+/* The caller's side, before and after a run of the fiber. ThreadSanitizer orders accesses before
+ * the switch before those after it: both sides are one thread. */
 static always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom, size_t size)
 {
     if (__sanitizer_start_switch_fiber)
@@ -66,7 +67,7 @@ static always_inline void edo__annotate_entered_caller(const edo__annotations *i
         __sanitizer_finish_switch_fiber(it->caller_fake, NULL, NULL);
 }
 
-/* On the fiber's side. ends: it will not be entered again. */
+/* The fiber's side. ends: the fiber will not be entered again. */
 static always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
 {
     if (__sanitizer_start_switch_fiber)

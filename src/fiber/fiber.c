@@ -1,4 +1,4 @@
-/* The life of a fiber: its making, its polls, its waits, its end. */
+/* Fibers: creation, polls, waits, end. */
 #include "fiber/fiber.h"
 
 #include <string.h>
@@ -11,8 +11,8 @@
 /* ---- making ---- */
 
 enum {
-    ALIGNMENT = 64,         // of the fiber and of the top of its stack: a cache line
-    LEAST_FUNCTIONS = 4096, // bytes for its functions
+    ALIGNMENT = 64,         // bytes, a cache line; of the fiber and of the top of its stack
+    LEAST_FUNCTIONS = 4096, // bytes; least stack for the fiber's functions
 };
 
 static uintptr_t aligned_down(uintptr_t address)
@@ -29,7 +29,7 @@ static int take_stack(const edo_fiber_options *options, edo__stack **ret_stack)
 
 static void run(void *memory);
 
-/* Copies the arguments below the fiber, and begins the stack below them. */
+/* Copies the arguments below the fiber's struct; the stack begins below the arguments. */
 static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start *start)
 {
     uintptr_t top = aligned_down((uintptr_t)fiber - start->args_size);
@@ -86,14 +86,15 @@ void edo__fiber_destroy(edo__fiber *fiber)
 
 /* ---- into the fiber and back ----
  *
- * Behind a switch the processor predicts returns wrongly, for it predicts them from the calls, and
- * those were made on the other stack. So the switch is the last thing that a poll does, and the
- * last that a wait does: as a jump, not as a call, it goes straight to the caller of the other one.
- * What is to be done behind it, the other side has done before. */
+ * Returns after a switch are mispredicted: the processor predicts returns from earlier calls, and
+ * those calls were made on the other stack. Therefore the switch is the last action of a poll and
+ * of a wait. The compiler emits a jump instead of a call, so a switch returns directly to the
+ * caller on the other side. Work that belongs after a switch is done by the other side before its
+ * own switch. */
 
-/* What each thread has once, and each fiber for itself: errno, and the exceptions of C++ that are
- * being handled, of which the runtime of C++ gives the place. The thread stays the same between the
- * two exchanges around a fiber's run. */
+/* State of a thread that each fiber has for itself: errno, and the C++ exceptions that are being
+ * handled, at an address from the C++ runtime. The thread does not change between the two exchanges
+ * around a run of the fiber. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
@@ -113,8 +114,8 @@ static void exchange_thread_state(edo__fiber *fiber)
     if (__cxa_get_globals) exchange_exceptions(fiber);
 }
 
-/* The caller's side, before the fiber runs. Its locals live as long as its waits, so operations may
- * have them: stack is 0. */
+/* The caller's side, before the fiber runs. Locals of a fiber live during its waits, so operations
+ * may point to them; `stack` is 0, which turns the check for stack memory off. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -123,10 +124,10 @@ static void prepare_entry(edo__fiber *fiber)
     self->on_stack = self->parker = &fiber->parker;
     self->stack = 0;
     exchange_thread_state(fiber);
-    edo_plain_write(&fiber->context); // the stack is this thread's
+    edo_plain_write(&fiber->context); // this thread owns the stack
 }
 
-/* The fiber's side, before it leaves. Not inlined, as edo__fiber_cx(). */
+/* The fiber's side, before its switch. Not inlined, for the reason given at edo__fiber_cx(). */
 static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -137,7 +138,7 @@ static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
     self->stack = fiber->outer_stack;
 }
 
-/* Runs the fiber until it waits or ends. result: of the wait that is over. */
+/* Runs the fiber until its next wait or its end. result: of the completed wait. */
 static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fiber, int64_t result)
 {
     edo__annotations *it = &fiber->annotations;
@@ -156,8 +157,8 @@ static always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
-/* Leaves the fiber's stack; the poll answers this. Knows nothing of the thread, which may be
- * another one afterwards. Returns: the result of the wait, if that is over one future. */
+/* Leaves the fiber's stack; the poll returns `answer`. Uses no thread-local variable, because the
+ * thread may differ after the switch. Returns: the result of a wait for one future. */
 static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber, edo_poll answer)
 {
     edo__annotate_leave(&fiber->annotations, answer == EDO_READY);
@@ -180,7 +181,7 @@ static void check_end(const edo__fiber *fiber)
             "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
 }
 
-/* A handler that dumps finds no fiber any more. */
+/* The signal fence: a handler that dumps tasks finds no fiber in the frame from here on. */
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
@@ -217,7 +218,7 @@ static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_
     if (fiber->is_begun) *fiber->is_begun = true;
 }
 
-/* The wait is over one future, which is ready. Returns: its result. */
+/* Ends a wait for one future, which is ready. Returns: the future's result. */
 static always_inline int64_t take_result(edo__fiber *fiber)
 {
     fiber->wait = NULL;
@@ -253,17 +254,17 @@ const edo__places edo__fiber_places = { file_of };
 
 __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
 {
-    __asm__ volatile(""); // so that the call is not taken for one without effects
+    __asm__ volatile(""); // a side effect: the compiler must not merge two calls
     return edo__self.cx;
 }
 
-/* The first poll of a wait is made on the fiber's stack: an operation that is ready needs no
- * switch. In it an async function runs, where memory on the stack of the poll is refused and
+/* Polls a wait for the first time, on the fiber's stack, so that a ready operation needs no switch.
+ * An async function may run inside this poll; there memory on the poll's stack is refused, and
  * edo_wait() aborts. */
 static __attribute__((noinline)) edo_poll poll_here(edo__fiber *fiber,
                                                     edo_poll (*poll)(void *frame, edo_cx *cx))
 {
-    int error = errno; // a wait does not change it
+    int error = errno; // a wait preserves errno
     edo__self.parker = NULL;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     edo_poll answer = poll(fiber->frame, edo__self.cx);
@@ -281,7 +282,7 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
-/* A user's wakeable may run under a lock. */
+/* A user's wake function may be called under a lock. */
 static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
 {
     if (edo__lock_is_any_held())
@@ -289,8 +290,8 @@ static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t li
                     line);
 }
 
-/* What lies below the waiting function on the stack belongs to functions that have returned.
- * here: its frame, from the low end on. */
+/* Checks that no kept future lies below the waiting function's frame: memory there belongs to
+ * functions that have returned. here: offset of that frame from the low end of the stack. */
 static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
 {
     for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
@@ -310,8 +311,8 @@ static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32
     fiber->file = file;
 }
 
-/* What a wait is over lies on the stack of a function that does not return before its end. So no
- * operation of a fiber outlives it, except for what edo_wait_any() keeps (check_end,
+/* The futures of a wait lie in the frame of a function that returns only after the wait. So no
+ * operation outlives its fiber, except the futures that edo_wait_any() keeps (check_end,
  * check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
@@ -327,7 +328,7 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     return edo__waiting_end(waiting, any_frame_of(fiber));
 }
 
-/* Not inlined: a function whose parameter has an address cannot end with a jump. */
+/* Not inlined: a function that takes the address of a parameter cannot end with a jump. */
 static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo__link(fiber->frame, 1, &future);

@@ -1,13 +1,13 @@
-/* A fiber: a function with a stack of its own, and the frame by which a task polls it.
+/* Fibers: a function with a stack of its own, and the frame by which a task polls the function.
  *
- *     poll: the caller's stack --- enter ---> the fiber's --- it waits, or ends ---> the caller's
+ *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
- * The fiber's stack is in use inside of polls of its frame only. So what hands it from one thread
- * to another is what hands on a frame: the state word of the task (task/state.h). A wake that comes
- * while the fiber still leaves its stack finds the task running, and the poller queues it when the
- * stack has been left.
+ * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the task
+ * (task/state.h), which passes a frame from one thread to another, passes the stack as well. A wake
+ * that arrives while the fiber still leaves its stack finds the task running; the poller queues the
+ * task after the stack was left.
  *
- * All of it belongs to the poller, unless a member says otherwise. */
+ * All members belong to the poller, unless a member says otherwise. */
 #pragma once
 
 #include <edo/fiber.h>
@@ -16,39 +16,39 @@
 #include "fiber/stack.h"
 #include "task/cx.h"
 
-/* At the end of its stack, below the stack's own header. */
+/* Lies at the high end of the fiber's stack, below the header of the stack. */
 struct edo__fiber {
     edo__parker parker;
-    void *context, *caller; // the one that does not run
+    void *context, *caller; // saved stack pointers: of the fiber, and of the poll that runs it
     struct edo_fiber_frame *frame;
-    edo_poll (*wait)(void *frame, edo_cx *cx); // polls what it waits for; NULL: it does not wait
+    edo_poll (*wait)(void *frame, edo_cx *cx); // polls the awaited futures; NULL: no wait
     const char *file;                          // of the last wait
     int64_t (*fn)(void *arg);
     void *arg;
     edo__stack *stack;
     edo__parker *outer;    // of the caller: edo__self.on_stack
     uintptr_t outer_stack; // of the caller: edo__self.stack
-    bool *is_begun;        // set when it first runs; the waiter's, or NULL
-    int error;             // errno
-    void *exceptions[2];   // of C++: those being handled
-    const edo_site *site;  // for the line of an overflow
+    bool *is_begun;        // set at the first run; the waiter's variable, or NULL
+    int error;             // errno of the side that does not run
+    void *exceptions[2];   // C++ exceptions being handled, of the side that does not run
+    const edo_site *site;  // for the report of an overflow
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
 };
 
-/* Makes a fiber that has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Any thread. */
+/* Makes a fiber, which has not begun. Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. Any thread. */
 int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
                       const edo__fiber_start *start, edo__fiber **ret_fiber);
 
-/* One that has not begun. */
+/* Frees a fiber that has not begun. Any thread. */
 void edo__fiber_destroy(edo__fiber *fiber);
 
-/* The fiber whose code calls. Aborts elsewhere, with the call's name. */
+/* The fiber that calls. Aborts outside a fiber, with the name `call`. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* The context of the poll that runs it. Not inlined: a compiler might keep the address of a
- * thread's variable across a wait, and the fiber go on on another thread. */
+/* The context of the poll that runs the calling fiber. Not inlined: a compiler may keep the address
+ * of a thread-local variable across a wait, after which the fiber may run on another thread. */
 edo_cx *edo__fiber_cx(void);
 
-/* Begins to report overflows of stacks. Any thread; once per process. */
+/* Installs the report of stack overflows, once per process. Any thread. */
 void edo__fiber_report_overflows(void);

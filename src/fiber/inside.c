@@ -1,4 +1,4 @@
-/* What functions inside of a fiber call beside waiting. */
+/* Calls inside a fiber other than waits. */
 #include "base/atomic.h"
 #include "base/base.h"
 #include "fiber/fiber.h"
@@ -54,8 +54,8 @@ size_t edo_fiber_stack_peak(void)
     return edo__sys_stack_resident((char *)fiber->parker.low, (char *)fiber + sizeof *fiber);
 }
 
-/* Below this frame lie those of the calls that it makes, and what they write is not needed behind
- * them; but they must not lose their memory while they run. */
+/* Memory below this frame belongs to calls that this function makes. It is unused after those
+ * calls, but must stay during them: RESERVE bytes are kept for them. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -69,7 +69,7 @@ void edo_fiber_drop_stacks(void)
     edo__stack_drop_kept();
 }
 
-/* ---- limits and scopes: they lie in blocks of the fiber, which leave them at their ends ---- */
+/* ---- limits and scopes: closed at the end of their blocks ---- */
 
 edo_limit *edo__fiber_limit_open(edo_limit *limit, int64_t deadline, uint32_t line)
 {
@@ -89,7 +89,7 @@ void edo__fiber_scope_open(edo_scope *scope, uint32_t flags)
     edo__scope_open(scope, function_of(edo__fiber_here("edo_fiber_scope")), flags);
 }
 
-/* Unlinks a future from what the fiber keeps. Returns: whether it was there. */
+/* Unlinks a future from the fiber's kept futures. Returns: whether it was there. */
 static bool unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo_future **link = &fiber->frame->edo_head.kept;
@@ -106,7 +106,7 @@ void edo__fiber_scope_close(edo_scope *scope)
     if (unlink_kept(fiber, &scope->base)) edo__scope_leave(&scope->base);
 }
 
-/* An operation that was never waited for has no effect. */
+/* An operation without a wait was never polled, and has had no effect. */
 void edo__fiber_end_op(edo_op *op)
 {
     edo__fiber *fiber = edo__fiber_here("EDO_ENDS");

@@ -1,6 +1,6 @@
-/* Overflow of a fiber's stack: the guard faults, and the handler, on a stack of its own, names the
- * fiber. The default of the signal follows, or the handler that the program has set before. A
- * program that sets one later has that one alone. */
+/* Report of a stack overflow. An access to the guard faults; the handler runs on a signal stack and
+ * prints a line that names the fiber. Then the program's earlier handler runs, or the default
+ * action of the signal. A handler that the program installs later replaces this one. */
 #include <string.h>
 
 #include "base/base.h"
@@ -11,7 +11,7 @@
 
 enum { LINE_SIZE = 512, PATIENCE_NS = 1000000000 };
 
-/* A line that grows; no function of the C library that may take a lock. */
+/* A line of text, made without functions of the C library, which may take locks. */
 typedef struct line {
     char text[LINE_SIZE];
     size_t length;
@@ -75,10 +75,10 @@ static edo__signal_answer on_fault(void *context)
 
 static edo__lock lock;
 static edo_atomic(uint32_t)
-    generation; // of the process that has subscribed; changed under the lock
+    generation; // fork generation of the subscribed process; changed under the lock
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_FAULT, .notify = on_fault };
 
-/* Without memory to notice forks overflows end the process without their line. */
+/* Without memory for the notice of forks, an overflow ends the process without a line. */
 static void subscribe(uint32_t now)
 {
     edo__lock_take(&lock);

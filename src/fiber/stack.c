@@ -1,9 +1,9 @@
 /* Stacks of fibers.
  *
- * Each thread keeps the stacks that fibers have left, as they are: warm. When it has too many, a
- * half goes to the pools of the process, which keep only the uppermost page of each in memory. So
- * stacks also come back to a thread that spawns what ends on others. A thread that ends unmaps its
- * own. */
+ * Each thread keeps the stacks of ended fibers, with their memory: they are warm. A thread with too
+ * many stacks moves half of them to the pools of the process, which keep only the uppermost page of
+ * a stack in memory. By these pools stacks return to a thread whose fibers end on other threads. A
+ * thread unmaps its own stacks when it ends. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -15,13 +15,13 @@
 #include "task/cx.h"
 
 enum {
-    LEAST = 32 << 10,     // bytes of the first kind; each further one has the double
+    LEAST = 32 << 10,     // bytes of the first kind; each kind doubles the size of the one before
     DEFAULT = 64 << 10,   // bytes of address space, with the guard
     LINE = 64,            // bytes of a cache line
-    COLORS = 24,          // so that what a parked fiber uses stays in one page
-    LEAST_LENT = 8 << 10, // bytes of a user's own stack
-    KEPT_ROOM = 64 << 20, // bytes of address space per kind that a thread keeps
-    SHARED_FACTOR = 4,    // stacks of a pool of the process, per those of a thread
+    COLORS = 24,          // start offsets; few enough that a parked fiber uses one page
+    LEAST_LENT = 8 << 10, // bytes; least size of the user's own stack
+    KEPT_ROOM = 64 << 20, // bytes of address space that a thread keeps per kind
+    SHARED_FACTOR = 4,    // capacity of a pool of the process, in capacities of a thread's pool
 };
 
 typedef struct list {
@@ -32,9 +32,9 @@ typedef struct list {
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // of this thread, or NULL
-    edo__stack *left;   // by the fiber that ran last; to be given
-    bool is_prepared;
-    bool is_known; // emptied when the thread ends
+    edo__stack *left;   // by the fiber that ended last on this thread; not yet in a pool
+    bool is_prepared;   // edo__stack_prepare_thread() was called
+    bool is_known;      // a thread-exit handler empties the pool
 } pool;
 
 static _Thread_local pool own __attribute__((tls_model("initial-exec")));
@@ -52,7 +52,7 @@ static uint32_t most_kept(uint32_t kind)
     return (uint32_t)(KEPT_ROOM / size_of_kind(kind));
 }
 
-/* The count of a shared list is read without its lock. */
+/* Atomic, because the count of a shared list is read without the lock. */
 static void add_to_count(list *of, uint32_t change)
 {
     edo_store_relaxed(&of->count, of->count + change);
@@ -76,9 +76,9 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Tops of stacks lie a multiple of pages apart, and would all fall into the same few sets of the
- * caches: a thousand fibers that yield cost ten times as much. So each begins elsewhere in its
- * page. */
+/* Offset of a stack's start in its page. Tops of stacks lie a multiple of pages apart; without
+ * different offsets they share a few sets of the caches, and a thousand yielding fibers cost ten
+ * times as much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -102,7 +102,7 @@ static int map(size_t size, bool guarded, uint32_t kind, edo__stack **ret_stack)
     return rc;
 }
 
-/* The header lies in what is unmapped. */
+/* Copies the description first: the header lies in the unmapped memory. */
 static void unmap(edo__stack *stack)
 {
     edo__stack_memory memory = stack->memory;
@@ -124,8 +124,8 @@ static void trim(edo__stack *stack)
     edo__sys_stack_trim(stack->memory.base + stack->memory.guard, (char *)stack);
 }
 
-/* Moves a half of a thread's stacks there, and unmaps those without room. The uppermost page stays:
- * the list is in it. */
+/* Moves half of a thread's stacks to the pool of the process, and unmaps those that exceed its
+ * capacity. The uppermost page of a stack stays in memory: the link of the list lies there. */
 static void share(list *from, uint32_t kind)
 {
     uint32_t most = SHARED_FACTOR * most_kept(kind), half = from->count / 2;
@@ -156,7 +156,7 @@ static void take_shared(list *to, uint32_t kind)
 
 /* ---- the thread's own ---- */
 
-static edo_atomic(uint32_t) key; // and 1; 0: there is none yet
+static edo_atomic(uint32_t) key; // thread-specific key plus 1; 0: none yet
 
 static void drop(list *from)
 {
@@ -200,7 +200,8 @@ void edo__stack_drop_kept(void)
     if (!edo__self.on_stack) close_signal_stack(mine);
 }
 
-/* Returns: whether the thread will empty its pool when it ends; else it keeps no stacks. */
+/* Arranges that the thread empties its pool when it ends. Returns: whether that is so; a thread
+ * without this keeps no stacks. */
 static bool make_known(pool *mine)
 {
     uint32_t made, none = 0;
@@ -221,7 +222,8 @@ void edo__stack_prepare_thread(void)
     if (make_known(mine)) mine->signal_stack = edo__sys_signal_stack_open();
 }
 
-/* Returns: EDO__STACK_UNPOOLED for a size that has none. */
+/* The pool for a size. Returns: its index; EDO__STACK_UNPOOLED for a larger size than any
+ * pool's. */
 static uint32_t kind_for(size_t size)
 {
     uint32_t kind = 0;
@@ -281,7 +283,8 @@ void edo__stack_give(edo__stack *stack)
     }
 }
 
-/* Lent memory is the user's again as soon as its task has ended. */
+/* Lent memory belongs to the user again when the task has ended, so nothing here refers to it
+ * later. */
 void edo__stack_give_last(edo__stack *stack)
 {
     give_left(&own);

@@ -6,34 +6,36 @@
 
 #include "sys/fiber.h"
 
-/* Lies at the end of its own memory, in the page that every fiber touches. */
+/* Header of a stack. Lies at the high end of the stack's memory, in the page that each fiber
+ * touches. */
 typedef struct edo__stack {
     edo__stack_memory memory;
     struct edo__stack *next; // in a pool
-    uint32_t kind;           // index of a pool's list, or EDO__STACK_*
+    uint32_t kind;           // index of a list in the pools, or EDO__STACK_*
 } edo__stack;
 
 enum {
-    EDO__STACK_KINDS = 8,                   // sizes of pools: powers of two
+    EDO__STACK_KINDS = 8,                   // pooled sizes, powers of two
     EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // mapped for this fiber alone
     EDO__STACK_LENT,                        // the user's memory
 };
 
-/* size: bytes with the guard; 0: the default. Returns: 0; -ENOMEM, with its reason in the log. */
+/* Takes a stack from a pool, or maps one. size: bytes, with the guard; 0: the default.
+ * Returns: 0; -ENOMEM, with the reason in the log. */
 int edo__stack_take(size_t size, bool guarded, edo__stack **ret_stack);
 
-/* A stack in memory of the user's. Returns: 0; -EINVAL: too small. */
+/* Makes a stack in the user's memory. Returns: 0; -EINVAL: too small. */
 int edo__stack_lend(void *memory, size_t size, edo__stack **ret_stack);
 
-/* Not while the caller runs on it. */
+/* Releases a stack, on which the caller does not run. */
 void edo__stack_give(edo__stack *stack);
 
-/* The same for the stack that the caller is about to leave for good, on this thread. The next call
- * for stacks on this thread may use or unmap it. */
+/* Releases the stack on which the caller runs and which it leaves next, on this thread, without
+ * return. The next call for stacks on this thread may reuse or unmap the stack. */
 void edo__stack_give_last(edo__stack *stack);
 
-/* Prepares the calling thread for running fibers: handlers of signals get a stack of their own. */
+/* Prepares the calling thread for fibers: installs a stack for signal handlers. */
 void edo__stack_prepare_thread(void);
 
-/* Unmaps what the calling thread and the process keep. */
+/* Unmaps the stacks kept by the calling thread and by the process. */
 void edo__stack_drop_kept(void);

@@ -2,11 +2,11 @@
 
 #include "sys/transfer.h"
 
-/* ---- calls that hold a side ---- */
+/* ---- transfers under the claim of a side ---- */
 
 typedef struct request {
     edo_fd other;     // a pipe, or a file
-    uint64_t *offset; // of a file; NULL: of a pipe
+    uint64_t *offset; // in the file; NULL: `other` is a pipe
     size_t size;
 } request;
 
@@ -85,7 +85,7 @@ edo_op edo__io_writable(edo_io *io)
     return wait_for(&ops, io, EDO_WRITABLE);
 }
 
-/* Both are reported without being asked for. */
+/* No requested events: drivers report a hang-up or an error in any case. */
 edo_op edo__io_hung_up(edo_io *io)
 {
     static const edo_future_ops ops = { .name = "waiting for a hang-up", .poll = wait_poll };

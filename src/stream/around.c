@@ -3,7 +3,7 @@
 
 /* ---- chain ---- */
 
-/* The end of the first stream is no end of the chain. */
+/* At the end of the first stream the step continues with the second. */
 static edo_poll chain_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__wrapper *self = edo__wrapper_of(io);
@@ -38,10 +38,10 @@ int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io)
 
 typedef struct limit {
     edo__wrapper wrapper;
-    uint64_t left[EDO__SIDES]; // bytes; the claim of the side
+    uint64_t left[EDO__SIDES]; // bytes until the limit; guarded by the claim of the side
 } limiter;
 
-/* A drop is not counted: it ends the stream. */
+/* A drop is not counted, because the stream ends with it. */
 static edo_poll limit_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     uint64_t *left = &((limiter *)(void *)io)->left[edo__side_of(op)];

@@ -1,19 +1,20 @@
-/* Blocks: counted memory, shared by slices and buffers. Any thread.
+/* Blocks: reference-counted memory, shared by slices and buffers. Any thread.
  *
  * The count has one reference for each slice and each buffer of the block.
  *
  *     n -- take, by the holder of a reference -------------------> n + 1
  *     n -- drop, n > 1 -----------------------------------------> n - 1
  *     1 -- drop: the last holder frees the block
- *     1 -- edo__block_is_unique: its only holder may write to all of it, and stays the only one
+ *     1 -- edo__block_is_unique: the only holder may write to the whole block, and stays alone
  *
- * Order. A take is relaxed: its caller has a reference already, and hands the new one to another
- * thread by some means of its own, which orders. A drop releases: the uses of the memory by its
- * thread come before it. Its partner is the acquire of the drop that frees, and of the load that
- * finds a count of 1: without it a write in place could overtake the last read by another thread.
+ * Order. A take is relaxed: its caller holds a reference already, and passes the new one to another
+ * thread by its own means, which order. A drop releases: the thread's accesses to the memory happen
+ * before the drop. Its partners are the acquire of the drop that frees, and the acquire of the load
+ * that finds a count of 1. Without them a write in place could overtake the last read by another
+ * thread.
  *
- * Parts of one block that belong to different buffers do not overlap, and bytes that a slice can see
- * are in no buffer. */
+ * Parts of one block that belong to different buffers do not overlap, and bytes of a slice are in
+ * no buffer. */
 #pragma once
 
 #include <edo/bytes.h>
@@ -25,11 +26,11 @@ struct edo__block {
     edo_atomic(size_t) refs;
     uint8_t *memory;
     size_t size;             // of the memory
-    edo_release_fn *release; // of memory of the user's; NULL: it lies behind this struct
+    edo_release_fn *release; // of the user's memory; NULL: the memory lies behind this struct
     void *context;
 };
 
-/* With one reference. NULL: out of memory. */
+/* Makes a block with one reference. Returns: NULL: out of memory. */
 edo__block *edo__block_create(size_t size);
 edo__block *edo__block_wrap(void *memory, size_t size, edo_release_fn *release, void *context);
 
@@ -37,7 +38,7 @@ void edo__block_free(edo__block *block);
 
 enum { EDO__BLOCK_SIGN = 8 * sizeof(size_t) - 1 };
 
-/* A program that loses references in a loop ends before the count could begin anew. */
+/* Adds a reference. A program that leaks references aborts before the count can wrap around. */
 static inline edo__block *edo__block_take(edo__block *block)
 {
     if (block && edo__unlikely(edo_add_relaxed(&block->refs, 1) >> EDO__BLOCK_SIGN))

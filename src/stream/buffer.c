@@ -1,18 +1,19 @@
-/* Buffers that grow. */
+/* Growing buffers. */
 #include "stream/block.h"
 
 #include <stdio.h>
 
 enum {
-    LEAST_BLOCK = 64,      // bytes; of the first block
-    MOST_KEPT = 64 * 1024, // a block that follows a larger one is at least as large, up to this
+    LEAST_BLOCK = 64, // bytes; size of the first block
+    MOST_KEPT = 64 *
+                1024, // bytes; up to this size, a new block is at least as large as the old one
 };
 
 /* ---- room ---- */
 
-/* Uses all of the block, which nobody else has. Returns: whether that is enough.
- * Bytes are moved to the front of the block only when what was read before them is at least as much:
- * so each byte that is read pays for one that is moved. */
+/* Uses the whole block, if no other slice or buffer has a part of it. Returns: whether that is
+ * enough. Bytes move to the front of the block only if at least as many bytes before them were
+ * read. So each byte that is read pays for one moved byte. */
 static bool reclaim(edo_buffer *buffer, size_t size)
 {
     edo__block *block = buffer->block;
@@ -33,8 +34,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Twice the bytes that are there, not twice the block, of which others may have parts. A buffer that
- * gave its bytes away goes on with a block like the last one. */
+/* Size of the next block: twice the present bytes, not twice the block, of which other buffers may
+ * have parts. A buffer whose bytes were split off or frozen continues with a block like the last
+ * one. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;
@@ -63,7 +65,7 @@ void edo_buffer_deinit(edo_buffer *buffer)
 
 /* ---- writing ---- */
 
-/* Bytes of the buffer itself move with it. */
+/* Source bytes in the buffer itself move when the buffer moves. */
 int edo_buffer_append(edo_buffer *buffer, const void *data, size_t size)
 {
     size_t at = (size_t)((uintptr_t)data - (uintptr_t)buffer->data);
@@ -178,8 +180,8 @@ int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back)
     return edo_buffer_advance(ret_back, at);
 }
 
-/* Neighbours in one block: the bytes of one end where those of the other begin, or there are none in
- * one of them. */
+/* Whether two buffers are adjacent in one block: the bytes of the first end where those of the
+ * second begin, or one of them is empty. */
 static bool are_neighbours(const edo_buffer *buffer, const edo_buffer *back)
 {
     if (!back->block || back->block != buffer->block) return false;

@@ -45,7 +45,7 @@ int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size, edo_bytes *r
     return 0;
 }
 
-/* As numbers: pointers into different objects cannot be compared. */
+/* Compares addresses as numbers, because pointers into different objects cannot be compared. */
 int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size, edo_bytes *ret_part)
 {
     uintptr_t first = (uintptr_t)bytes->data, place = (uintptr_t)part;

@@ -12,7 +12,8 @@ static size_t bytes_for(size_t capacity)
     return capacity * (sizeof(edo_slice) + sizeof(edo__block *));
 }
 
-/* Moves the slices to the front of the same memory, or of one that is twice as large. */
+/* Makes room for a slice: moves the slices to the front of their memory, or of new memory of twice
+ * the size. */
 static int make_room(edo_chain *chain)
 {
     uint32_t count = chain->end - chain->first, capacity = chain->capacity;
@@ -92,7 +93,7 @@ void edo_chain_deinit(edo_chain *chain)
 
 /* ---- writing ---- */
 
-enum { MOST_SLICES = 1024 }; // of one call
+enum { MOST_SLICES = 1024 }; // slices per call
 
 static edo_op begin_write(edo_io *io, edo_chain *chain)
 {
@@ -101,7 +102,7 @@ static edo_op begin_write(edo_io *io, edo_chain *chain)
     return edo_writev(io, chain->slices + chain->first, (int)count);
 }
 
-/* A step may end inside of a slice; the slices are not changed while one is in flight. */
+/* A step may end inside a slice. The slices do not change while a step is in flight. */
 static edo_poll chain_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

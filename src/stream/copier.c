@@ -1,13 +1,14 @@
 /* Copies from stream to stream.
  *
  * Two operations may be in flight: a read into the free end of the memory, and a write from its
- * front. So a slow target does not keep the source from being read, as far as the memory goes, and a
- * slow source does not hold back what was read.
+ * front. So the source is read while the target is slow, until the memory is full, and bytes that
+ * were read are written while the source is slow.
  *
- * Splicing begins when a read has filled the memory: small messages never pay for a pipe. Then bytes
- * go into the pipe as long as the source has some at once, and out of it; when the source has none,
- * an ordinary read waits for more. Bytes in the pipe are behind those in memory: the pipe is filled
- * only when the memory is empty, and nothing is read while there is something in the pipe. */
+ * Splicing begins after a read that has filled the memory, so small messages never pay for a pipe.
+ * Then bytes go from the source to the pipe and from the pipe to the target, while the source has
+ * bytes at once. When it has none, an ordinary read waits for more. Bytes in the pipe follow those
+ * in memory: the pipe is filled only while the memory is empty, and nothing is read while the pipe
+ * has bytes. */
 #include "stream/copier.h"
 
 #include <string.h>
@@ -76,14 +77,14 @@ static void fail(edo_copier *copier, int64_t error)
     if (!copier->failure) copier->failure = (int32_t)error;
 }
 
-/* Whether to splice now: the last read has filled the memory, and the system can. */
+/* Whether to splice now: splicing is on, and the memory is empty. */
 static bool splices(edo_copier *copier)
 {
     if (copier->splice != EDO__SPLICE_ON || copier->start != copier->end) return false;
     return !edo__inner_is_set(&copier->writing);
 }
 
-/* A read has filled all of the memory: from here on bytes are spliced, if that is possible. */
+/* Turns splicing on, if possible, after a read that has filled the memory. */
 static void begin_splicing(edo_copier *copier)
 {
     if (copier->splice == EDO__SPLICE_UNKNOWN) {
@@ -95,7 +96,8 @@ static void begin_splicing(edo_copier *copier)
     copier->splice = has_pipe ? EDO__SPLICE_ON : EDO__SPLICE_NEVER;
 }
 
-/* Errors of the source come again at the read that follows. Returns: whether it moved anything. */
+/* Fills the empty pipe. The following read meets an error of the source again. Returns: whether
+ * bytes were moved. */
 static bool fill_pipe(edo_copier *copier, edo_cx *cx)
 {
     int64_t n = edo__io_splice_in(copier->from, copier->pipe[1], EDO__MAX_TRANSFER, cx);
@@ -148,7 +150,7 @@ static int take_on(edo_copier *copier, edo_cx *cx)
 
 /* ---- the target ---- */
 
-/* The target takes no bytes from a pipe: they go through the memory, which is empty. */
+/* Moves bytes from the pipe to the empty memory, because the target does not accept splices. */
 static int empty_pipe(edo_copier *copier)
 {
     size_t size = copier->piped < copier->capacity ? copier->piped : copier->capacity;
@@ -185,7 +187,7 @@ static int drain_pipe(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* The operation was a write from the memory, or a wait for room when there is something in the pipe. */
+/* Ends a write from the memory, or a wait for room if the bytes are in the pipe. */
 static void end_write(edo_copier *copier, int64_t n)
 {
     if (n < 0) fail(copier, n);
@@ -195,7 +197,7 @@ static void end_write(edo_copier *copier, int64_t n)
     copier->given += (uint64_t)n;
 }
 
-/* There is nothing to write, and the source is silent. */
+/* Watches for a hang-up of the target while there is nothing to write and the source is silent. */
 static int begin_watch(edo_copier *copier)
 {
     bool waits = edo__inner_is_set(&copier->reading) && !copier->failure;
@@ -205,7 +207,7 @@ static int begin_watch(edo_copier *copier)
     return WAITS;
 }
 
-/* The watch ended by itself, or because there is something to write. */
+/* Ends a watch: the target has hung up, or the watch was cancelled for a write or for the end. */
 static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
 {
     copier->watching = false;
@@ -214,7 +216,8 @@ static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
     copier->target_failed = true;
 }
 
-/* Returns: IDLE when there is nothing to begin, or it is done at once. */
+/* Returns: WAITS with an operation to poll; MOVED after a splice; IDLE if there is nothing to
+ * do. */
 static int begin_write(edo_copier *copier, edo_cx *cx)
 {
     if (copier->target_failed || copier->stops) return IDLE;
@@ -225,7 +228,7 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
     }
     if (!copier->piped) return begin_watch(copier);
     if (cx->fate == EDO_LIVE) return drain_pipe(copier, cx);
-    copier->writing = edo__io_writable(copier->to); // which refuses
+    copier->writing = edo__io_writable(copier->to); // its poll answers -ECANCELED
     return WAITS;
 }
 
@@ -268,7 +271,7 @@ static int64_t result_of(const edo_copier *copier)
     return is_whole ? (int64_t)copier->given : -ECANCELED;
 }
 
-/* A target that has failed ends a read that waits: there is nowhere to write to. */
+/* A failed target cancels a waiting read, whose bytes could not be written. */
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

@@ -1,8 +1,8 @@
 /* Connections in memory.
  *
- * One lock guards both directions. A step tries under it, and parks in a list of its direction; what
- * makes bytes or room, and what ends a direction, wakes the lists under it. So a step that parks has
- * seen all that came before, and is woken by all that comes after. */
+ * One lock guards both directions. Under the lock a step tries a transfer, or parks in a wait list
+ * of its direction. Under the lock each transfer and each end of a direction wakes that direction's
+ * lists. So a parked step has seen all earlier changes, and all later changes wake it. */
 #include "stream/duplex.h"
 
 #include <string.h>
@@ -10,12 +10,12 @@
 #include "io/io.h"
 #include "task/wait_list.h"
 
-/* The lock of the pipe. */
+/* Guarded by the lock of the connection. */
 typedef struct direction {
-    char *ring; // of `capacity` bytes; NULL: there is no such direction
+    char *ring; // of `capacity` bytes; NULL: no such direction
     size_t first, count, capacity;
-    bool ended, gone;                // its writer will write no more; its reader has closed
-    edo__wait_list readers, writers; // one operation each, as sides are claimed
+    bool ended, gone;                // the writer has ended the direction; the reader has closed
+    edo__wait_list readers, writers; // at most one operation each, because sides are claimed
 } direction;
 
 typedef struct end {
@@ -27,8 +27,8 @@ typedef struct end {
 
 typedef struct edo__duplex {
     edo__lock lock;
-    unsigned refs; // ends that were not released; the lock
-    size_t size;   // of the allocation
+    unsigned refs; // number of unreleased ends; guarded by the lock
+    size_t size;   // bytes of the allocation
     direction directions[2];
     end ends[2];
 } duplex;
@@ -45,7 +45,7 @@ static size_t smaller(size_t a, size_t b)
 
 /* ---- moves; under the lock ---- */
 
-/* buffer: NULL to drop. */
+/* Takes bytes out of a direction. buffer: NULL to drop them. */
 static int64_t take(direction *in, char *buffer, size_t size, edo__wakes *wakes)
 {
     if (!in->ring) return -EBADF;
@@ -92,7 +92,7 @@ static int64_t attempt(end *self, const edo_op *op, edo__wakes *wakes)
     case EDO__READ: return take(self->in, edo__rest_of(op), edo__asked(op), wakes);
     case EDO__WRITE: return put(self->out, edo__rest_of(op), edo__asked(op), wakes);
     case EDO__WRITEV: return put_vector(self->out, op, wakes);
-    default: return take(self->in, NULL, SIZE_MAX, wakes); // of edo_finish()
+    default: return take(self->in, NULL, SIZE_MAX, wakes); // a drop, by edo_finish()
     }
 }
 
@@ -126,7 +126,7 @@ static int shutdown_write(edo_io *io)
     return 0;
 }
 
-/* Wakes its own operations, and those of the peer. */
+/* Wakes the operations of this end and of its peer. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);
@@ -195,7 +195,7 @@ int edo_simplex(size_t capacity, edo_io **ret_reader, edo_io **ret_writer)
     return make(capacity, 1, ret_reader, ret_writer);
 }
 
-/* ---- for those that are no tasks ---- */
+/* ---- calls from outside of tasks ---- */
 
 bool edo__is_duplex(const edo_io *io)
 {

@@ -8,9 +8,9 @@
 #include "sys/transfer.h"
 
 enum {
-    PIECE = 16 * 1024,       // bytes read at a time where the system does not send files
-    CALL_SIZE = 1 << 20,     // bytes of one call, which a cancellation waits for
-    JOB_SIZE = 8 * CALL_SIZE // of one hop to the pool
+    PIECE = 16 * 1024,       // bytes per read if the system does not send the file
+    CALL_SIZE = 1 << 20,     // bytes per system call
+    JOB_SIZE = 8 * CALL_SIZE // bytes per job of the pool; a cancellation waits for the job
 };
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -29,9 +29,9 @@ static void move_on(edo_file_range *range, edo_op *op, uint64_t n)
 /* Results of a step. */
 enum { MOVED = 1, OVER = 2 };
 
-/* Through memory, which is kept to the end of the operation: the offset counts what was written, so
- * that bytes which were only read are read again by a later one. Returns: MOVED when `inner` is to be
- * polled, OVER, or a negative errno. */
+/* Begins the write of a piece in memory, which is kept to the end of the operation. The offset
+ * counts written bytes, so a later operation reads unwritten bytes again. Returns: MOVED if `inner`
+ * is to be polled; OVER; a negative errno. */
 static int64_t begin_piece(edo_io *to, edo_file_range *range)
 {
     range->is_direct = false;
@@ -48,7 +48,8 @@ static int64_t begin_piece(edo_io *to, edo_file_range *range)
     return MOVED;
 }
 
-/* The system sends from the file, or says that it does not. Returns: as begin_piece(); -ENOTSUP. */
+/* Sends from the file by the system. Returns: as begin_piece(); -ENOTSUP if the system does not
+ * support these files. */
 static int64_t send_once(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx)
 {
     int64_t n = edo__io_send_file(to, range->file, &range->offset,
@@ -71,7 +72,7 @@ static int64_t begin_step(edo_io *to, edo_file_range *range, edo_op *op, edo_cx 
     return begin_piece(to, range);
 }
 
-/* The inner operation was a write of a piece, or a wait for room. */
+/* Ends the inner operation: a write of a piece, or a wait for room. */
 static void end_inner(edo_file_range *range, edo_op *op, int64_t n)
 {
     if (!range->memory) return;
@@ -80,7 +81,7 @@ static void end_inner(edo_file_range *range, edo_op *op, int64_t n)
     move_on(range, op, (uint64_t)n);
 }
 
-/* EDO_READY with *ret_n: OVER, or a negative errno. */
+/* Continues a transfer. EDO_READY with *ret_n: OVER, or a negative errno. */
 static edo_poll send_on(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     for (;;) {
@@ -123,7 +124,7 @@ edo_op edo_send_file(edo_io *to, edo_file_range *range)
 
 /* ---- to another file; on a thread of the pool ---- */
 
-/* Returns: bytes; 0 at the end of the file; a negative errno. */
+/* Copies a piece through memory. Returns: bytes; 0 at the end of the file; a negative errno. */
 static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
 {
     char piece[PIECE];
@@ -131,7 +132,8 @@ static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
     return n > 0 ? edo__sys_write_at(copy->to, piece, (size_t)n, copy->offset) : n;
 }
 
-/* Where nothing was copied the system may not know the size, as of files in /proc. */
+/* Copies by the system, else through memory. Also through memory if the system has copied nothing:
+ * it may not know the size of the file, as in /proc. */
 static int64_t copy_once(edo_file_copy *copy, uint64_t size)
 {
     int64_t n = copy->from.start ? -EINVAL

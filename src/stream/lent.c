@@ -1,14 +1,14 @@
-/* Reads into memory that is taken when there is something to read.
+/* Reads into memory that is allocated when bytes are there.
  *
- * A descriptor is read at once, into fresh memory. When that would block, the memory is given back, and
- * the operation waits by a poll request, as edo_finish() does; so all drivers do it alike. Any other
- * stream needs memory before its step: the operation becomes a plain read then, and *ret_lent is noted
- * in front of the memory. */
+ * A descriptor is read at once, into fresh memory. If the read would block, the memory is freed,
+ * and the operation waits by a poll request, as edo_finish() does, on all drivers alike. Any other
+ * stream needs memory before its step: then the operation becomes a plain read, and ret_lent is
+ * stored in front of the memory. */
 #include <edo/lent.h>
 
 #include "io/io.h"
 
-enum { LENT_SIZE = 16 * 1024 }; // bytes; a turn's worth of a fast peer
+enum { LENT_SIZE = 16 * 1024 }; // bytes; about the data of a fast peer per turn
 
 typedef struct block {
     edo_lent *ret_lent;
@@ -34,7 +34,7 @@ void edo_lent_return(edo_lent *lent)
     *lent = (edo_lent){ NULL, 0 };
 }
 
-/* Hands the memory over, or gives it back when nothing was read. */
+/* Passes the memory to the caller, or frees it if nothing was read. */
 static int64_t lend(block *taken, int64_t n)
 {
     if (n > 0)
@@ -46,7 +46,7 @@ static int64_t lend(block *taken, int64_t n)
 
 /* ---- descriptors ---- */
 
-/* An edo__poll_op: own[1] is the ret_lent. */
+/* The operation is an edo__poll_op; own[1] is ret_lent. */
 static int64_t try_read(edo__source *source, edo_op *op)
 {
     block *taken = take_block(edo__poll_of(op)->own[1]);
@@ -55,7 +55,7 @@ static int64_t try_read(edo__source *source, edo_op *op)
     return lend(taken, edo__try(source, &read));
 }
 
-/* EDO_READY with base.result. */
+/* Polls a read of a descriptor. EDO_READY with base.result. */
 static edo_poll read_descriptor(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {
@@ -73,7 +73,7 @@ static edo_poll read_descriptor(edo__source *source, edo_op *op, edo_cx *cx)
 
 /* ---- other streams ---- */
 
-/* The first poll makes it an edo__transfer_op. */
+/* Polls a read of another stream; the first poll turns the operation into an edo__transfer_op. */
 static edo_poll read_other(edo_io *io, edo_op *op, edo_cx *cx)
 {
     if (edo__request_of(op) == EDO__POLL) {

@@ -1,8 +1,9 @@
 /* Connections with delay, rate and loss, for tests.
  *
- * A direction is a queue of packets, each with the moment when it arrives: the link is busy for as
- * long as its rate takes for the packets before, then comes the delay. A reader waits for the first
- * one's moment, by a deadline of its task. One lock guards both directions. */
+ * A direction is a queue of packets, each with the moment of its arrival: after the time that the
+ * link needs, by its rate, for the earlier packets and this one, and after the delay. A reader
+ * waits for the arrival of the first packet by a deadline of its task. One lock guards both
+ * directions. */
 #include <edo/mock.h>
 #include <edo/time.h>
 
@@ -16,7 +17,7 @@ enum {
     DEFAULT_CAPACITY = 64 * 1024,
     MILLION = 1000000,
     SECOND = 1000000000,           // ns
-    DEFAULT_AGAIN = 200 * MILLION, // ns; the least time after which Linux sends again
+    DEFAULT_AGAIN = 200 * MILLION, // ns; Linux's least retransmission timeout
 };
 
 typedef struct packet {
@@ -28,10 +29,10 @@ typedef struct packet {
 
 typedef struct direction {
     packet *first, *last;
-    size_t count;    // bytes on their way
-    int64_t free_at; // when the link has sent all
-    uint64_t sent;
-    bool ended, gone; // its writer will write no more; its reader has closed
+    size_t count;     // bytes on the way
+    int64_t free_at;  // moment when the link has sent all packets
+    uint64_t sent;    // bytes
+    bool ended, gone; // the writer has ended the direction; the reader has closed
     edo__wait_list readers, writers;
 } direction;
 
@@ -44,7 +45,7 @@ typedef struct end {
 
 typedef struct edo__slow_link {
     edo__lock lock;
-    unsigned refs; // the lock, as all below
+    unsigned refs; // guarded by the lock, as all below
     bool is_broken;
     uint64_t random;
     edo_test_link_config config;
@@ -68,7 +69,8 @@ static uint64_t random_below(edo__slow_link *link, uint64_t limit)
     return limit ? link->random % limit : 0;
 }
 
-/* When a packet that is sent now arrives; not before the one in front of it, which the queue sees to. */
+/* Arrival of a packet that is sent now. The queue keeps order, so it is not read before earlier
+ * packets. */
 static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_t now)
 {
     const edo_test_link_config *config = &link->config;
@@ -116,7 +118,7 @@ static void wake_all(edo__slow_link *link, edo__wakes *wakes)
 
 /* ---- one step; under the lock ---- */
 
-/* buffer: NULL to drop. */
+/* Takes bytes of packets that have arrived. buffer: NULL to drop them. */
 static int64_t take(end *self, char *buffer, size_t size, edo_cx *cx, edo__wakes *wakes)
 {
     direction *in = self->in;
@@ -137,7 +139,7 @@ static int64_t take(end *self, char *buffer, size_t size, edo_cx *cx, edo__wakes
     return (int64_t)size;
 }
 
-/* At most so many bytes may be sent before the connection breaks. */
+/* Whether the connection breaks with these bytes. */
 static bool breaks(edo__slow_link *link, const direction *out, size_t size)
 {
     uint64_t most = link->config.breaks;
@@ -177,7 +179,7 @@ static int64_t attempt(end *self, const edo_op *op, edo_cx *cx, edo__wakes *wake
     case EDO__READ: return take(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITE: return put(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITEV: return put_vector(self, op, cx, wakes);
-    default: return take(self, NULL, SIZE_MAX, cx, wakes); // of edo_finish()
+    default: return take(self, NULL, SIZE_MAX, cx, wakes); // a drop, by edo_finish()
     }
 }
 
@@ -199,7 +201,7 @@ static edo_poll link_step(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* The end travels as bytes do. Under the lock. */
+/* Sends the end of the direction, as a packet without bytes. Under the lock. */
 static int send_end(end *self)
 {
     if (self->out->ended) return 0;
@@ -220,7 +222,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Without memory for the packet of the end the connection breaks: its peer would wait for ever. */
+/* Breaks the connection if there is no memory for the packet of the end; otherwise the peer would
+ * wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);
@@ -261,7 +264,7 @@ static void set_defaults(edo_test_link_config *config)
     if (!config->packet) config->packet = DEFAULT_PACKET;
     if (!config->capacity) config->capacity = DEFAULT_CAPACITY;
     if (!config->again) config->again = DEFAULT_AGAIN;
-    if (!config->seed) config->seed = 1; // xorshift has no other beginning that does not move
+    if (!config->seed) config->seed = 1; // a zero state of xorshift stays zero
 }
 
 int edo_test_link(const edo_test_link_config *config, edo_io **ret_end, edo_io **ret_other)

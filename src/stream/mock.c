@@ -1,4 +1,4 @@
-/* Streams that follow a script. The lock guards all of it; a step that cannot be done parks, and each
+/* Streams that follow a script. One lock guards a mock. A step that must wait parks, and each
  * change of the script wakes both sides. */
 #include <edo/mock.h>
 
@@ -12,7 +12,7 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // a result; of a wait: its duration, and once it has begun its end
+    int64_t value; // a result; of a wait: its duration in ns, after its begin the moment of its end
     bool has_begun;
     size_t size, at; // of the bytes, which follow
     char bytes[];
@@ -23,8 +23,8 @@ struct edo_mock {
     edo_atomic(uint32_t) claims;
     edo__lock lock;
     const char *name;
-    unsigned refs; // the stream and the handle; the lock, as all below
-    bool is_open;  // there is a handle
+    unsigned refs; // stream and handle; guarded by the lock, as all below
+    bool is_open;  // the handle was not released
     step *first, *last;
     edo__wait_list waiters[EDO__SIDES];
 };
@@ -63,7 +63,7 @@ static _Noreturn void misuse(const edo_mock *self, const char *what, size_t size
 
 /* ---- one step; under the lock ---- */
 
-/* Returns: whether the wait is over; else a poll comes at its end. */
+/* Begins or continues a wait. Returns: whether it is over; if not, a poll follows at its end. */
 static bool wait_is_over(step *wait, edo_cx *cx)
 {
     if (!wait->has_begun) wait->value = edo__later(cx->now, wait->value);
@@ -73,7 +73,7 @@ static bool wait_is_over(step *wait, edo_cx *cx)
     return false;
 }
 
-/* Returns: the step that is to be done now; NULL: none. */
+/* The step to be done now, after waits that are over. Returns: NULL: none. */
 static step *current(edo_mock *self, edo_cx *cx, edo__wakes *wakes)
 {
     while (self->first && self->first->kind == WAIT && wait_is_over(self->first, cx))
@@ -136,7 +136,7 @@ static int64_t attempt(edo_mock *self, const edo_op *op, edo_cx *cx, edo__wakes 
     case EDO__READ: return read_once(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITE: return write_once(self, edo__rest_of(op), edo__asked(op), cx, wakes);
     case EDO__WRITEV: return write_vector(self, op, cx, wakes);
-    default: return 0; // of edo_finish(): what is left in the script is found at the end
+    default: return 0; // a drop, by edo_finish(): the close finds remaining steps
     }
 }
 
@@ -163,7 +163,7 @@ static int shutdown_write(edo_io *io)
     return 0;
 }
 
-/* Wakes all, and gives one reference back. */
+/* Wakes all waiting operations, and drops one reference. */
 static void leave(edo_mock *self, bool is_handle)
 {
     edo__wakes wakes = { NULL, NULL };

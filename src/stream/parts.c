@@ -1,9 +1,9 @@
-/* Buffered readers: lines, parts, and what fills a buffer of the user's. */
+/* Buffered readers: lines, parts, and reads into the user's buffer. */
 #include "stream/reader.h"
 
 #include <string.h>
 
-/* Parts of the detail of an operation: its delimiter, and how it ends. */
+/* Bits of an operation's detail: its delimiter, and the kind of its end. */
 enum {
     DELIMITER = 0xff,
     IS_LINE = 1 << 8, // "\r" before the delimiter is left out
@@ -11,7 +11,7 @@ enum {
     IS_TEXT = 1 << 10,
 };
 
-/* Place of the delimiter, from the first byte ahead on; or how many lie ahead. */
+/* Offset of the delimiter from the first byte ahead; the number of bytes ahead if there is none. */
 static size_t find(edo_reader *reader, uint8_t delimiter)
 {
     size_t count = edo__reader_count(reader);
@@ -25,7 +25,7 @@ static size_t find(edo_reader *reader, uint8_t delimiter)
 
 /* ---- parts of the memory ---- */
 
-/* Skips the rest of a part that was too large. Returns: whether all of it was skipped. */
+/* Skips the rest of a too large part. Returns: whether the whole rest was skipped. */
 static bool skip(edo_reader *reader, uint8_t delimiter)
 {
     size_t count = edo__reader_count(reader), place = find(reader, delimiter);
@@ -45,7 +45,8 @@ static int give_part(edo_reader *reader, uint32_t detail, size_t size, bool is_w
     return 1;
 }
 
-/* Returns: 1, with a part; -EMSGSIZE; -EAGAIN when more is to be read. */
+/* Takes a part from the bytes ahead. Returns: 1, with a part; -EMSGSIZE; -EAGAIN: more must be
+ * read. */
 static int take_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
 {
     uint8_t delimiter = detail & DELIMITER;
@@ -58,7 +59,7 @@ static int take_part(edo_reader *reader, uint32_t detail, edo_slice *ret_part)
     return -EMSGSIZE;
 }
 
-/* The input has ended. */
+/* Takes the last part, at the end of the input. */
 static int take_last(edo_reader *reader, const edo_op *op)
 {
     size_t count = edo__reader_count(reader);
@@ -119,9 +120,9 @@ int edo_try_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part
     return try_part(reader, delimiter, ret_part);
 }
 
-/* ---- into a buffer of the user's ---- */
+/* ---- into the user's buffer ---- */
 
-/* Moves what lies ahead, up to the delimiter if there is one.
+/* Moves bytes ahead to the buffer, up to the delimiter if there is one.
  * Returns: 1 with the delimiter; 0 without; a negative errno. */
 static int move_ahead(edo_reader *reader, edo_op *op)
 {
@@ -139,7 +140,7 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads to the end go past the memory, as long as the buffer may grow. */
+/* Reads past the memory into the buffer, for reads to the end, while the buffer may grow. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;
@@ -158,7 +159,8 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Large enough that the buffer, which grows to twice its size each time, is worth a call. */
+/* Whether a read past the memory pays: the buffer, which doubles at each growth, is large
+ * enough. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;
@@ -171,7 +173,8 @@ static edo_poll read_more(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
                                  : edo__reader_fill(reader, cx, ret_n);
 }
 
-/* What is ahead is moved first, also when the operation was cancelled meanwhile. */
+/* One step of edo_read_until() and its kind. Bytes ahead are moved first, even after a
+ * cancellation. */
 static edo_poll until_step(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

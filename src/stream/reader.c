@@ -1,4 +1,4 @@
-/* Buffered readers: bytes, exact counts, numbers, what lies ahead. */
+/* Buffered readers: bytes, exact counts, numbers, peeks. */
 #include "stream/reader.h"
 
 #include <string.h>
@@ -56,8 +56,8 @@ edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_c
     return edo__inner_poll(&reader->inner, cx, ret_n);
 }
 
-/* Waits until so many bytes lie ahead. EDO_READY with *ret_n: how many do, fewer at the end; or a
- * negative errno. */
+/* Waits until `size` bytes lie ahead. EDO_READY with *ret_n: number of bytes ahead, fewer at the
+ * end of the input; or a negative errno. */
 static edo_poll await_ahead(edo_reader *reader, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     while (edo__reader_count(reader) < size) {
@@ -93,7 +93,7 @@ edo_op edo_peek(edo_reader *reader, size_t size, edo_slice *ret_ahead)
     return edo__op(&ops, reader, ret_ahead, size, 0);
 }
 
-/* Takes what lies ahead, as far as it fits into the rest of the operation's buffer. */
+/* Takes bytes ahead, as many as fit into the rest of the operation's buffer. */
 static size_t take_ahead(edo_reader *reader, edo_op *op)
 {
     size_t count = edo__reader_count(reader), rest = op->length - op->progress;
@@ -140,8 +140,8 @@ edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size)
     return reader ? edo__op(&ops, reader, buffer, size, 0) : edo__op_refuse(-EINVAL);
 }
 
-/* Bytes that the memory holds all of are taken at once, or not at all. EDO_READY with *ret_n: > 0 when
- * all are there, 0 at the end, a negative errno. */
+/* Reads an exact count. A count that fits into the memory is taken at once, or not at all.
+ * EDO_READY with *ret_n: > 0 when all bytes are there; 0 at the end; a negative errno. */
 static edo_poll read_exactly(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     while (op->length - op->progress > reader->capacity) {

@@ -15,14 +15,15 @@ size_t edo_relay_deinit(edo_relay *relay)
     return edo_copier_deinit(&relay->ways[0]) + edo_copier_deinit(&relay->ways[1]);
 }
 
-/* A stream that has no such notion, or is gone already, is not told of the end. */
+/* Shuts down the target's write side at the end of a direction. A stream without such a shutdown,
+ * or whose peer is gone already, is no error. */
 static int64_t hand_on_end(edo_copier *way, int64_t result)
 {
     int rc = edo__io_shutdown_write(way->to, "edo_copy_both");
     return rc == 0 || rc == -ENOTSUP || rc == -ENOTCONN ? result : rc;
 }
 
-/* An end counts as a byte for the limits. */
+/* Ends a direction. For the limits an end counts as a moved byte. */
 static void end_way(edo_relay *relay, unsigned i, int64_t result, const edo_cx *cx)
 {
     relay->moved_at = cx->now;
@@ -41,7 +42,7 @@ static uint64_t moved(const edo_relay *relay)
     return sum;
 }
 
-/* Returns: whether nothing was moved for too long; else asks for a poll at that moment. */
+/* Returns: whether no byte was moved for the limit; if not, a poll follows at that moment. */
 static bool is_idle_too_long(edo_relay *relay, edo_cx *cx)
 {
     bool is_half = relay->done[0] || relay->done[1];
@@ -58,7 +59,7 @@ static bool is_idle_too_long(edo_relay *relay, edo_cx *cx)
 
 /* ---- the operation ---- */
 
-/* A direction that has ended well stays so when the operation is called again. */
+/* Begins an operation. A direction that has ended without error stays ended in later calls. */
 static void begin(edo_relay *relay, const edo_cx *cx)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -69,7 +70,8 @@ static void begin(edo_relay *relay, const edo_cx *cx)
     relay->timed_out = false;
 }
 
-/* Returns: whether both directions are done. One that ends may end the other. */
+/* Polls both directions, again if one has ended, because its end may end the other. Returns:
+ * whether both are done. */
 static bool go_on(edo_relay *relay, edo_cx *cx)
 {
     int64_t result;
@@ -81,7 +83,7 @@ static bool go_on(edo_relay *relay, edo_cx *cx)
     return is_done > was_done && is_done < 2 ? go_on(relay, cx) : is_done == 2;
 }
 
-/* The error that came first: the other direction was stopped for it. */
+/* The first error. The direction that was stopped for it has -ECANCELED. */
 static int64_t result_of(const edo_relay *relay)
 {
     int64_t first = relay->status[0], second = relay->status[1];

@@ -1,4 +1,4 @@
-/* Streams that never wait: nothing, and bytes that are given. */
+/* Streams that never wait: null streams, and streams of given bytes. */
 #include <edo/streams.h>
 
 #include <string.h>
@@ -9,7 +9,7 @@ typedef struct giver {
     edo_io io;
     edo_atomic(uint32_t) claims;
     bool repeats, takes;
-    size_t at; // of the next byte; the claim of the read side
+    size_t at; // offset of the next byte; guarded by the claim of the read side
     edo_bytes bytes;
 } giver;
 
@@ -32,7 +32,7 @@ static int64_t take(const edo_op *op)
     return (int64_t)(edo__request_of(op) == EDO__WRITEV ? sum(op) : edo__asked(op));
 }
 
-/* As many bytes as there are, or as are asked for. */
+/* Copies bytes to the operation: the requested number, or all that remain. */
 static int64_t give(giver *self, const edo_op *op)
 {
     size_t size = edo__asked(op), done = 0;

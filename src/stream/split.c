@@ -1,10 +1,10 @@
 /* A stream as two halves.
  *
- * Both lie in one allocation with the stream, which the last to be released closes. The close of a
- * half does not close the stream, so the half wakes its operation itself: an operation that stays
- * pending leaves its waker in the half under the lock, and takes it out under the lock before it
- * ends. So the closer, which wakes under the lock, finds no waker of a task that is gone. The
- * operation then sees that its half was closed, and cancels the one on the stream. */
+ * Both halves lie in one allocation. The release of the last half closes the stream. The close of
+ * one half does not close the stream, so it must wake the half's operation itself. A pending
+ * operation stores its waker in the half, and clears it before its end, both under the lock. The
+ * closer wakes under the lock, so it finds no waker of an ended task. The woken operation sees that
+ * its half was closed, and cancels the operation on the stream. */
 #include <edo/streams.h>
 
 #include "io/io.h"
@@ -14,14 +14,14 @@ typedef struct half {
     edo_io io;
     edo_atomic(uint32_t) claims;
     edo__lock lock;
-    edo_wakeable *waiting; // NULL: no operation is pending; the lock
+    edo_wakeable *waiting; // NULL: no operation is pending; guarded by the lock
     struct edo__split *split;
-    edo_op op; // on the stream; the claim of the side
+    edo_op op; // on the stream; guarded by the claim of the side
 } half;
 
 typedef struct edo__split {
     edo_io *io;
-    edo_atomic(uint32_t) refs; // halves that were not released
+    edo_atomic(uint32_t) refs; // number of unreleased halves
     half halves[EDO__SIDES];
 } pair;
 
@@ -54,8 +54,8 @@ static edo_op begin(const half *self, const edo_op *op)
     }
 }
 
-/* The waker is left first, and the end is looked for after it: a close either finds the waker, or comes
- * before the look. */
+/* Stores the waker before the check for a close. So either the close finds the waker, or the check
+ * finds the close. */
 static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     half *self = half_of(io);
@@ -70,7 +70,7 @@ static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
     return EDO_READY;
 }
 
-/* A half that writes has no input to wait for. */
+/* Drops nothing, for edo_finish(): a writing half has no input. */
 static edo_poll drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     (void)io;
@@ -96,12 +96,12 @@ static void hang_up(edo_io *io)
     edo__lock_give(&self->lock);
 }
 
-/* Nothing is in flight on the half, so its side of the stream is free. */
+/* Releases a half. No operation on the half is in flight, so its side of the stream is free. */
 static void release(edo_io *io)
 {
     pair *split = half_of(io)->split;
     if (side_of(half_of(io)) == EDO__WRITE_SIDE) (void)shutdown_write(io);
-    if (edo_sub_acq_rel(&split->refs, 1) > 1) return; // partner: the other release
+    if (edo_sub_acq_rel(&split->refs, 1) > 1) return; // partner: the release of the other half
     edo_close(split->io);
     edo__free(split, sizeof *split);
 }

@@ -1,6 +1,6 @@
 /* A stream whose input is copied to another one.
  *
- * Bytes lie in the tee from when they were read until they were given out, so a cancellation between
+ * The tee holds bytes from their read to their return by an operation, so a cancellation between
  * the read and the copy loses none. */
 #include "stream/wrapper.h"
 
@@ -8,15 +8,15 @@
 
 enum { ROOM = 4096 };
 
-/* The claim of the read side. */
+/* Guarded by the claim of the read side. */
 typedef struct tee {
     edo__wrapper wrapper;
     edo_op copying;
-    size_t start, copied, end; // given out so far, copied, read
+    size_t start, copied, end; // offsets in bytes: returned, copied and read up to here
     char bytes[ROOM];
 } tee;
 
-/* Copies on. EDO_READY with *ret_n: bytes, or a negative errno. */
+/* Continues the copy. EDO_READY with *ret_n: bytes, or a negative errno. */
 static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&self->copying))

@@ -1,7 +1,7 @@
-/* UTF-8, as RFC 3629 has it: the shortest form of each code point, no surrogates. */
+/* UTF-8 of RFC 3629: the shortest form of each code point, no surrogates. */
 #include <edo/buffered.h>
 
-/* Bytes of the sequence that begins here; 0: none does. */
+/* Length of the valid sequence at `at`, in bytes; 0: none begins there. */
 static size_t sequence(const uint8_t *at, size_t size)
 {
     static const struct {

@@ -16,7 +16,7 @@ void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, ed
 
 /* ---- one step ---- */
 
-/* Whole, or a part of its first buffer. */
+/* Begins a vector write: of all slices, or under a limit of a part of the first one. */
 static edo_op begin_writev(edo_io *inner, const edo_op *op, uint64_t most)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices, *first = NULL;
@@ -42,7 +42,7 @@ static edo_op begin(edo__wrapper *self, const edo_op *op, uint64_t most)
     case EDO__READ: return edo_read(inner, data, size);
     case EDO__WRITE: return edo_write(inner, data, size);
     case EDO__WRITEV: return begin_writev(inner, op, most);
-    default: return edo_read(inner, self->scrap, EDO__SCRAP); // of edo_finish()
+    default: return edo_read(inner, self->scrap, EDO__SCRAP); // a drop, by edo_finish()
     }
 }
 
@@ -72,7 +72,7 @@ int edo__wrapper_shutdown_write(edo_io *io)
     return inner ? edo__io_shutdown_write(inner, "edo_shutdown_write") : -ENOTSUP;
 }
 
-/* What is in flight on the inner streams ends, and with it the operations of the wrapper. */
+/* Ends the operations on the inner streams, and thereby those of the wrapper. */
 void edo__wrapper_hang_up(edo_io *io)
 {
     for (unsigned i = 0; i < 2; i++)

@@ -37,7 +37,7 @@ size_t edo_writer_deinit(edo_writer *writer)
 
 /* ---- writing out ---- */
 
-/* Writes from the memory. What was written is taken out of it before an error can follow. EDO_READY
+/* Writes from the memory. Written bytes leave the memory before a later write can fail. EDO_READY
  * with *ret_n: bytes, or a negative errno. */
 static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
@@ -82,7 +82,7 @@ edo_op edo_flush(edo_writer *writer)
 
 /* ---- taking ---- */
 
-/* Copies into the memory as much as fits. */
+/* Copies as many bytes as fit into the memory. */
 static void take(edo_writer *writer, edo_op *op)
 {
     size_t room = writer->capacity - writer->end, rest = op->length - op->progress;
@@ -103,7 +103,8 @@ static edo_poll bypass(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_
     return EDO_READY;
 }
 
-/* EDO_READY with *ret_n: >= 0 when all was taken; a negative errno. */
+/* Takes all bytes of an operation. EDO_READY with *ret_n: >= 0 when all were taken; a negative
+ * errno. */
 static edo_poll put(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     *ret_n = 0;
@@ -146,10 +147,11 @@ edo_op edo_writer_write(edo_writer *writer, const void *data, size_t size)
 
 static void free_text(edo_op *op)
 {
-    edo__free(op->data, op->length + 1); // and its NUL
+    edo__free(op->data, op->length + 1); // with the NUL
 }
 
-/* It has the text to give back, so it is polled also when it begins too late. */
+/* Frees the text at the end, so the operation is polled even if it was cancelled before its
+ * begin. */
 static edo_poll printf_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -186,14 +188,14 @@ edo_op edo_printf(edo_writer *writer, const char *format, ...)
 typedef struct EDO__OVERLAY number_op {
     edo_future base;
     edo_writer *writer;
-    uint8_t raw[EDO__NUMBER_MAX]; // as it is written
+    uint8_t raw[EDO__NUMBER_MAX]; // bytes in the order of the stream
     uint64_t progress;
     edo__op_wait wait; // detail: bytes
 } number_op;
 
 EDO__OVERLAY_FITS(number_op);
 
-/* All of it is taken at once, when there is room. */
+/* Takes a number: all its bytes at once, when there is room. */
 static edo_poll number_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

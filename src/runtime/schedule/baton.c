@@ -3,10 +3,11 @@
 #include "base/duration.h"
 #include "runtime/time/clock.h"
 
-/* Quiet laps after which all is idle; see baton.h. */
+/* Number of quiet laps after which all workers are idle; see baton.h. */
 enum { QUIET_LAPS = 2 };
 
-/* Real time: a poll may also wait for a processor, and the order shall not depend on that. */
+/* Length of a poll, in real time, after which the worker loses the baton. Long, because a poll may
+ * also wait for a processor, and the order must not depend on that. */
 #define PATIENCE edo_s(1)
 
 /* ---- the gate; under the lock ---- */
@@ -16,14 +17,14 @@ static uint32_t gate_of(const edo__worker *worker)
     return edo_load_relaxed(&worker->gate);
 }
 
-/* Release: the turns before. Partner: the load in edo__baton_take. */
+/* Release: publishes the earlier turns. Partner: the acquire in edo__baton_take. */
 static void set_gate(edo__worker *worker, uint32_t state)
 {
     edo_store_release(&worker->gate, state);
     edo__sys_futex_wake(&worker->gate);
 }
 
-/* Whether no worker is missing, except for stuck ones. */
+/* Whether no worker is outside the gate. without_stuck: stuck workers do not count. */
 static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++) {
@@ -34,7 +35,7 @@ static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
     return true;
 }
 
-/* All workers sleep, or run without a baton. */
+/* Opens the gate: all waiting workers leave it, to sleep or to run without a baton. */
 static void disperse(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
@@ -54,8 +55,7 @@ static uint64_t draw(edo__baton *baton)
     return mixed ^ (mixed >> 31);
 }
 
-/* Draws one of the workers that have not had their turn in this lap. Returns: NULL at the lap's
- * end. */
+/* Draws a worker that has not had its turn in this lap. Returns: NULL at the end of the lap. */
 static edo__worker *draw_next(edo_runtime *runtime)
 {
     edo__baton *baton = &runtime->baton;
@@ -69,7 +69,7 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* The worker's own random numbers are drawn too: for victims, and for the choices of its tasks. */
+/* Also seeds the worker's own random numbers, for the choice of victims and for its tasks. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -91,7 +91,7 @@ static void begin_lap(edo_runtime *runtime)
     if (first) give_to(first);
 }
 
-/* Returns: false if all is idle, and the clock stands. */
+/* Returns: false if all workers are idle, and the clock cannot advance. */
 static bool does_go_on(edo_runtime *runtime)
 {
     edo__baton *baton = &runtime->baton;
@@ -136,8 +136,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* The first one wakes the others. Of those that it does not find asleep yet, none falls asleep: their
- * park words keep the wake. */
+/* The first worker at the gate wakes the others. A worker that is not yet asleep does not fall
+ * asleep after that: its park word keeps the wake. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -205,12 +205,12 @@ static void send_outside(edo__worker *worker, uint32_t state)
     if (runtime->baton.holder == worker)
         hand_on(runtime);
     else
-        begin_lap(runtime); // the others may have waited for it
+        begin_lap(runtime); // the others may have waited for this worker
 }
 
 /* Before its next poll the worker checks under the same lock that it holds the baton
- * (edo__baton_is_held). So either worker->beat is no longer `beat`, or the worker polls nothing
- * more in this turn. */
+ * (edo__baton_is_held). So either the poll `beat` has ended, or the worker polls nothing more in
+ * this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;
@@ -231,7 +231,7 @@ void edo__baton_leave(edo__worker *worker)
 void edo__baton_end(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);
-    if (!runtime->baton.holder) disperse(runtime); // else the holder does so
+    if (!runtime->baton.holder) disperse(runtime); // a holder does so itself
     edo__lock_give(&runtime->baton.lock);
 }
 

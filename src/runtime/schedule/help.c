@@ -3,7 +3,8 @@
 #include "runtime/schedule/work.h"
 #include "runtime/time/timers.h"
 
-/* The owner may return at any moment; it then waits for this batch of its driver and its wheel. */
+/* Helps one stuck worker. Its owner may return at any moment; then the owner waits for this turn of
+ * its driver, or for this use of its wheel. */
 static void help(edo__worker *worker, edo__worker *victim)
 {
     if (edo__lock_try(&victim->turn_lock)) {

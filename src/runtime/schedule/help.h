@@ -1,7 +1,8 @@
-/* Help of one worker for stuck ones. */
+/* Help: a worker serves stuck workers. */
 #pragma once
 
 #include "runtime/runtime.h"
 
-/* Serves stuck workers, unless another helper does. Owner of `worker`. */
+/* Serves all stuck workers: their drivers (unless a helper turns them already), timers and tasks.
+ * Owner of `worker`. */
 void edo__worker_help(edo__worker *worker);

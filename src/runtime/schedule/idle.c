@@ -25,7 +25,8 @@ static void delist(edo__idle *idle, edo__worker *worker)
     edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
 }
 
-/* The sleeper wakes as a searcher, so that no other is woken meanwhile. */
+/* Takes a sleeper out of the list. The sleeper is a searcher from here on, so no other is woken
+ * meanwhile. */
 static edo__worker *take_sleeper(edo__idle *idle)
 {
     edo__worker *worker = idle->sleepers;
@@ -36,7 +37,7 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* Relaxed: a stale value costs time, but loses no wake; see edo__idle_enter. */
+/* The loads are relaxed: a stale value costs time and loses no wake; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
@@ -107,8 +108,9 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* The fence is the partner of the one in work.c (consider_waking). Either this worker sees the task
- * that was pushed, or the pusher sees this worker among the sleepers, and no searcher. */
+/* The fence is the partner of the fence in edo__worker_consider_waking (work.c). Either this worker
+ * sees the pushed task, or the pusher sees this worker among the sleepers and no longer as a
+ * searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // in no list
@@ -129,7 +131,7 @@ void edo__idle_leave(edo__worker *worker)
 
 /* ---- searching ---- */
 
-/* At most half of the workers search; one always may. */
+/* At most half of the workers search at a time; one worker always may. */
 bool edo__idle_begin_search(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -141,9 +143,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* Pushes to the inject queue woke no worker during this search, so its end wakes one for the
- * remaining tasks. Under the lock, as going to sleep is: an earlier push is seen here, and a later
- * push finds no searcher. */
+/* A push to the inject queue wakes no worker during a search, so the end of the search wakes one
+ * for the remaining tasks. The lock orders the end with pushes: an earlier push is seen here, and a
+ * later push finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

@@ -1,16 +1,17 @@
-/* The monitor: one thread per runtime with workers. It finds workers that are stuck in a poll, and
- * helpers for them.
+/* The monitor: one thread per runtime with workers, which finds workers that are stuck in a poll,
+ * and helpers for them.
  *
- * Every worker is inspected once per period, which is short while long polls are frequent and no
- * worker watches (watch.c). A worker reports by two counters: `beat` is odd while it polls a task,
- * `turns` counts the turns of its driver. A worker is stuck if its beat is odd and has not moved since
- * the last inspection. So a poll of more than two periods is always found. Workers that are awake help
- * in their next turn (edo__worker_help). If there is none, a sleeping one is woken; else a spare worker
- * is made. A worker that polls task after task without a turn of its driver is only hurried.
+ * The monitor inspects each worker once per period. The period is short while long polls are
+ * frequent and no worker watches (watch.c). A worker reports by two counters: `beat` is odd while a
+ * task is polled, `turns` counts the turns of the worker's driver. A worker is stuck if its beat is
+ * odd and unchanged since the last inspection. So a poll of more than two periods is always found.
+ * Workers that are awake help in their next turn (edo__worker_help). If no worker is awake, the
+ * monitor wakes a sleeping worker, then a spare worker; if there is neither, it makes a spare
+ * worker. A worker that polls task after task without a turn of its driver is only hurried.
  *
- * When nothing has moved for a while the monitor sleeps, until a worker wakes up. Each writes its
- * own word, then reads the other's, with a fence between. Either the monitor sees the worker awake,
- * or the worker sees the monitor asleep (edo__monitor_note_awake).
+ * After some inspections without any change the monitor sleeps until a worker wakes up. Monitor and
+ * worker each write their own word, then read the other's, with a seq_cst fence between. Either the
+ * monitor sees the worker awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -29,24 +30,25 @@ enum {
 #ifdef EDO_MODEL
     IDLE_ROUNDS = 1,
 #else
-    IDLE_ROUNDS = 10, // inspections without any change, until the monitor sleeps
+    IDLE_ROUNDS = 10, // inspections without any change before the monitor sleeps
 #endif
 };
 
+/* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* The same while long polls were seen lately and no worker watches, for all have work. The monitor then
- * wakes a spare worker for the first one that is stuck, and that one watches from then on. */
+/* The same after recent long polls, while no worker watches because all have work. For the first
+ * stuck worker the monitor then wakes a spare worker, which watches from then on. */
 #define CLOSE_PERIOD edo_us(500)
 
-/* Longest time that counts between two inspections; see elapsed(). */
+/* Longest time counted between two inspections; see elapsed(). */
 #define MOST_COUNTED (4 * PERIOD)
 
 typedef struct seen {
     uint64_t beat, turns;
-    int64_t held;         // ns of this poll, as observed
-    bool turned;          // the driver was turned between the last two inspections
-    int64_t report_after; // ns; length of this poll at its next report
+    int64_t held;         // ns; observed length of this poll
+    bool turned;          // the driver had a turn between the last two inspections
+    int64_t report_after; // ns; length of this poll at its next stall report
 } seen;
 
 struct edo__monitor {
@@ -56,14 +58,15 @@ struct edo__monitor {
     edo_atomic(bool) asleep;
     edo_atomic(bool) stops;
     uint32_t idle_rounds;
-    int64_t inspected_at; // ns of edo__sys_now(); of the last inspection
+    int64_t inspected_at; // ns of edo__sys_now(), at the last inspection
     seen seen[];          // one per worker
 };
 
 /* ---- marks ---- */
 
-/* The thread that sets the first bit or clears the last one changes the count, so a stuck worker is
- * counted once. Relaxed: a helper acquires by its wake. */
+/* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count, and
+ * the thread that clears the last bit decrements it; so a stuck worker counts once. Relaxed: a
+ * helper acquires by its wake. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -81,7 +84,7 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* A reader of the new mark and an older turn does not help until its next inspection. */
+/* A helper that reads the new mark with an older turn does not help before its next inspection. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -115,7 +118,7 @@ void edo__monitor_note_awake(edo_runtime *runtime)
     if (!monitor) return;
     edo_fence_seq_cst();
     if (edo__likely(!edo_load_relaxed(&monitor->asleep))) return;
-    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // of several threads one kicks
+    if (edo_swap_relaxed(&monitor->asleep, false)) kick(monitor); // one of several threads kicks
 }
 
 /* ---- helpers ---- */
@@ -125,7 +128,7 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether stuck workers are served without a wake: by a worker that turns, or by the watcher. */
+/* Whether stuck workers are helped without a wake: by the watcher, or by a worker that turns. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -138,8 +141,8 @@ static bool is_help_under_way(edo__monitor *monitor)
     return false;
 }
 
-/* Wakes a spare worker; starts its thread if that failed before. Returns: whether there is one that
- * is not stuck. */
+/* Wakes a spare worker, whose thread is started if an earlier start failed. Returns: whether a
+ * spare worker exists that is not stuck. */
 static bool wake_spare(edo_runtime *runtime)
 {
     bool any = false;
@@ -165,7 +168,7 @@ static void make_spare(edo_runtime *runtime)
         edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
 }
 
-/* Without memory or descriptors the next inspection tries again. */
+/* If memory or descriptors are short, the next inspection tries again. */
 static void ensure_help(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -182,8 +185,8 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* Updates the mark. The watcher may have set one: for this turn, for an ended turn, or just when
- * the worker fell asleep. */
+/* Updates the mark for long polls. The watcher may have set the mark: for this turn, for an ended
+ * turn, or at the moment when the worker fell asleep. The latter two are cleared here. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -193,15 +196,15 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection, limited because the process may have been stopped. If only the
- * monitor had no processor, stalls are reported late. */
+/* Time since the last inspection. Limited, because the process may have been stopped. A stall is
+ * therefore reported late if the monitor alone had no processor. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;
     return since < MOST_COUNTED ? since : MOST_COUNTED;
 }
 
-/* Returns: whether the worker has moved, or is stuck. */
+/* Returns: whether a counter of the worker has changed, or the worker is stuck. */
 static bool inspect(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
 {
     uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
@@ -241,7 +244,7 @@ static void inspect_all(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
-/* A spare worker may have no thread, if its start has failed. */
+/* A spare worker without a thread, whose start has failed, counts as asleep. */
 static bool sleeps(const edo__worker *worker)
 {
     return (worker->is_spare && !worker->has_thread) ||
@@ -294,7 +297,8 @@ static size_t size_of(const edo_runtime *runtime)
     return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
-/* A current-thread runtime has a monitor only for stall reports, if they are configured. */
+/* A current-thread runtime has a monitor only for stall reports, and only if they are
+ * configured. */
 int edo__monitor_start(edo_runtime *runtime)
 {
     if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;

@@ -7,16 +7,16 @@ int edo__monitor_start(edo_runtime *runtime);
 void edo__monitor_stop(edo_runtime *runtime);
 void edo__monitor_free(edo_runtime *runtime);
 
-/* Wakes the monitor, because a worker is awake again. */
+/* Wakes the monitor from its long sleep, because a worker is awake again. Any thread. */
 void edo__monitor_note_awake(edo_runtime *runtime);
 
-/* Marks a worker as stuck in the turn in which `turns` had this value. Any thread. Returns: whether
- * the mark is new. */
+/* Marks a worker as stuck in the turn that `turns` counts. Any thread. Returns: whether the mark is
+ * new. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
 
 /* Clears the mark of a turn that has ended. The worker's thread, or the monitor. */
 void edo__monitor_unmark_long(edo__worker *worker);
 
-/* Marks the worker as stuck in place, and clears that mark. The worker's thread. */
+/* Set and clear the mark of a worker in edo_block_in_place(). The worker's thread. */
 void edo__monitor_hand_over(edo__worker *worker);
 void edo__monitor_take_back(edo__worker *worker);

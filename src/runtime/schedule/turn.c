@@ -1,4 +1,4 @@
-/* A turn of a worker: ready tasks, the driver, timers, and the way to sleep. */
+/* Turns of a worker: ready tasks, the driver, timers, sleep. */
 #include "runtime/schedule/turn.h"
 #include "base/duration.h"
 #include "runtime/hooks.h"
@@ -16,18 +16,18 @@
 #include "task/future.h"
 #include "task/op.h"
 
-/* Aimed length of a turn, so that sockets and timers are served in time. */
+/* Target length of a turn, so that sockets and timers are served in time. */
 #define TURN_TARGET edo_us(500)
 
 /* Cost of waking a worker; no wake for less work than this. */
 #define WAKE_COST edo_us(20)
 
-/* Least work of a task that pays for its move to another core: twice the cost of its cache misses
+/* Least work per task that pays for a move to another core: twice the cost of the cache misses
  * there. */
 #define MOVE_WORTH edo_us(1)
 
-/* Where more than DENSE timers fire per GATHER_TIME, a sleep before each would cost more than firing
- * it. They fire together, late by at most GATHER_TIME. */
+/* Longest delay of timers that fire together. If more than DENSE timers fire per GATHER_TIME, a
+ * sleep before each timer would cost more than its firing. */
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
@@ -39,7 +39,8 @@ enum { DENSE = 32 };
 
 /* ---- one poll ---- */
 
-/* Inlined into poll_observed as well, so that other polls pay only one test for observation. */
+/* Inlined both into poll_observed and into its caller, so that polls without observation pay one
+ * test. */
 #define always_inline inline __attribute__((always_inline))
 
 /* Applies a requested fate, and the deadline of the task's context. */
@@ -72,8 +73,8 @@ static always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-/* Aborts if the poll took a lock for threads and still holds it. Another thread might go on with
- * the task, and unlock it there. */
+/* Reports locks of edo that the thread took during the poll and still holds: another thread, at any
+ * later time, would release them. */
 static inline void check_locks(uint32_t held_before)
 {
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
@@ -123,7 +124,7 @@ static always_inline void push_again(edo__worker *worker, edo_task *task,
     push(worker, task);
 }
 
-/* Acts on the result of a poll. push: queues a task that is ready again. */
+/* Ends, requeues or parks a task after its poll. push: queues a task that is ready again. */
 static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
                                  void (*push)(edo__worker *, edo_task *))
 {
@@ -138,8 +139,8 @@ static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll p
         push_again(worker, task, push);
 }
 
-/* A read of the clock costs as much as a short poll. So polls are timed only while long ones were
- * seen lately. Returns: whether the poll was long, which ends the turn. */
+/* Times a poll, only after recent long polls: a read of the clock costs as much as a short poll.
+ * Returns: whether the poll was long, which ends the turn. */
 static bool was_long(edo__worker *worker)
 {
     if (!(worker->observed & EDO__POLL_TIMED)) return false;
@@ -150,8 +151,9 @@ static bool was_long(edo__worker *worker)
     return is_long;
 }
 
-/* A task that is ready again right after a long poll is queued behind tasks that events and timers
- * are about to make ready. Otherwise each of those would wait for one poll of every such task. */
+/* Polls a task that is observed or timed. A task that is ready again right after a long poll is
+ * queued behind tasks that events and timers are about to make ready. Otherwise each of the latter
+ * would wait for one poll of every such task. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {
@@ -167,8 +169,8 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
-        uint32_t tries = EDO__BRIEF_TRIES;   // each turn tries again: sleep at once
-        edo__worker_push_back(worker, task); // being inspected, briefly
+        uint32_t tries = EDO__BRIEF_TRIES;   // no spinning: each turn tries again
+        edo__worker_push_back(worker, task); // an inspection is short
         edo__sys_wait_briefly(&tries);
         return;
     }
@@ -189,9 +191,9 @@ static void publish(edo__worker *worker, uint32_t popped)
     edo_store_figure(&counters->local_depth, worker->local.count);
 }
 
-/* Polls one interval of tasks, or fewer if a poll uses up its slice, because driver and timers have
- * waited then. Returns: whether a task has ended, which the caller of the turn may be waiting
- * for. */
+/* Polls one interval of tasks. Stops early after a poll that has used up its time slice, because
+ * driver and timers have waited for it. Returns: whether a task has ended; the caller of the turn
+ * may wait for that task. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -210,9 +212,9 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
-/* A helper may be turning the driver. The owner waits then, and the helper may consume the event of
- * a wake that was sent to end the owner's sleep. The second read of the park word finds such a
- * wake. */
+/* Turns the driver. While a helper turns it, the owner waits for the lock, and the helper may
+ * consume the event of a wake that was to end the owner's sleep. The read of the park word under
+ * the lock finds such a wake. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -226,7 +228,7 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Whether timers have been dense since the last sleep. Most sleeps come after few timers. */
+/* Whether timers have been dense since the last sleep. Few timers precede most sleeps. */
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
@@ -234,15 +236,16 @@ static bool gathers(const edo__worker *worker)
     return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
 }
 
-/* Least length of a sleep for a timer: as configured, or by how dense the timers are. */
+/* Least length of a sleep for a timer: as configured, otherwise by the density of timers. */
 static int64_t slack_of(const edo__worker *worker)
 {
     int64_t slack = worker->runtime->config.timer_slack;
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* A paused clock ends no wait. But if another worker has advanced it, it may have passed a timer
- * that was armed too late for that worker to fire. */
+/* Time until the next timer, at most `limit`. A paused clock ends no sleep. But an advance by
+ * another worker may have passed a timer of this worker that was armed after the firing; then the
+ * time is 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -259,8 +262,7 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the beginning of a sleep. The busy time of a worker among others is noted by its turn,
- * which has just read the clock. */
+/* Notes the begin of a sleep. A worker among others has read the clock in its turn just before. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -279,7 +281,7 @@ static void note_awake(edo__worker *worker)
     edo_add_counter(&worker->counters.parks, 1);
 }
 
-/* Whether the sleep goes on. */
+/* Whether the sleep continues. */
 static bool sleeps_on(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) == EDO__PARKED &&
@@ -305,7 +307,7 @@ static void sleep_in_driver(edo__worker *worker, int64_t timeout, bool watches)
 {
     uint32_t park = EDO__AWAKE;
     if (!edo_cas_relaxed(&worker->park, &park, EDO__PARKED) && park == EDO__NOTIFIED_PARK)
-        timeout = 0; // pushed meanwhile; the swap below acquires the pusher's work
+        timeout = 0; // a push came meanwhile; the swap below acquires the pusher's work
     if (timeout) note_sleep(worker);
     if (timeout && watches)
         sleep_watching(worker, timeout);
@@ -323,7 +325,7 @@ static bool is_anything_ready(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* A test clock skips to the next deadline when all is idle, instead of a sleep. */
+/* Whether a test clock skips to the next deadline, instead of a sleep, when all is idle. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
@@ -369,7 +371,7 @@ static void park(edo__worker *worker)
     edo__hooks_park(worker, false);
 }
 
-/* A spare worker searches only while a worker is stuck. */
+/* Searches for tasks; a spare worker only while a worker is stuck. */
 static bool search(edo__worker *worker)
 {
     if (!worker->is_spare) return edo__worker_search(worker);
@@ -379,7 +381,7 @@ static bool search(edo__worker *worker)
     return found;
 }
 
-/* A worker among others searches their queues first. */
+/* Turns the driver, or sleeps. A worker among others searches their queues before it sleeps. */
 static void wait_among_others(edo__worker *worker)
 {
     if (edo__worker_has_tasks(worker) || search(worker))
@@ -403,10 +405,10 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Decides whether tasks are shared: a task with less work than MOVE_WORTH stays on its worker. Two
- * workers that share such tasks spend more per task, up to the cost of the moves. A task that costs
- * less than MOVE_WORTH even then costs less on one worker too. So the test works with the figures
- * of either state, and corrects a wrong state. */
+/* Decides whether tasks are shared: tasks with less work than MOVE_WORTH stay on their worker. Two
+ * workers that share such tasks spend more per task, up to the cost of the moves. If a task costs
+ * less than MOVE_WORTH even while shared, it costs less on one worker too. So the test is valid for
+ * figures of either state, and corrects a wrong state. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -443,8 +445,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* As run_ready, except that the order must not depend on the speed of the machine. The workers share
- * the interval: so a step of the clock waits for one interval of polls, as without workers. */
+/* As run_ready, except that the order does not depend on the speed of the machine. The workers
+ * divide the interval, so a step of the clock waits for about one interval of polls, as without
+ * workers. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -462,7 +465,7 @@ static void run_repeatably(edo__worker *worker)
 static edo__work run_with_baton(edo__worker *worker)
 {
     uint64_t polls = worker->cx.polls;
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // the turn sees the work of earlier wakes
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // of earlier wakes: the turn sees their pushes
     worker->awake_since = edo__sys_now();
     worker->observed &= (uint8_t)~EDO__POLL_TIMED;
     begin_shared(worker, worker->awake_since);
@@ -478,7 +481,7 @@ static edo__work run_with_baton(edo__worker *worker)
 
 static void turn_with_baton(edo__worker *worker)
 {
-    edo__idle_end_search(worker); // a wake may have begun it
+    edo__idle_end_search(worker); // a wake may have begun a search
     bool goes_on = edo__baton_take(worker) && edo__baton_pass(worker, run_with_baton(worker));
     if (!goes_on && edo__clock_is_paused(worker->runtime)) park(worker);
 }
@@ -524,8 +527,8 @@ static bool turn_worker(edo__worker *worker, int64_t timeout)
 
 void edo__worker_begin(edo__worker *worker)
 {
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept for it; what was
-                                                 // pushed is taken by the turn that follows
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // a foreign loop may have slept in place of the
+                                                 // worker; the next turn takes its pushed tasks
     edo__monitor_note_awake(worker->runtime);
     worker->awake_since = edo__sys_now();
 }

@@ -1,18 +1,17 @@
 /* The watcher: an idle worker that inspects the busy ones.
  *
- * The monitor finds a worker that is stuck in a poll only after 3 to 6 ms, because each of its
- * inspections costs a wake of its thread. That is too late where polls of some milliseconds are
- * frequent: each of them holds up the sockets and timers of one worker while another may be idle.
- * So while long polls were seen lately (watch_until), one idle worker sleeps in pieces, and
- * inspects the others between them. A worker that is awake and has not turned its driver for
- * LONG_POLL is marked as stuck. The monitor would set the same mark later. The watcher helps
- * (edo__worker_help) in its next turn.
+ * The monitor finds a stuck worker only after 3 to 6 ms: its inspections are rare, because each
+ * costs a wake of its thread. That is too late if polls of some milliseconds are frequent: each
+ * holds up the sockets and timers of one worker while another worker may be idle. So after recent
+ * long polls (watch_until) one idle worker sleeps in pieces, and inspects the others between the
+ * pieces. A worker that is awake and whose driver has had no turn for LONG_POLL is marked as stuck;
+ * the monitor would set the same mark later. The watcher helps (edo__worker_help) in its next turn.
  *
- * Idle workers pay for it. A busy one only notes the end of each long turn. Without long polls for
- * LATELY no worker watches, and an idle runtime has no timer running.
+ * Idle workers carry the cost. A busy worker only notes the end of each long turn. After LATELY
+ * without long polls no worker watches, and an idle runtime has no timer running.
  *
- * One worker at a time watches: the one that has set has_watcher. All words here are figures, and
- * order nothing. A stale one delays help, or helps a worker that needs none.
+ * One worker at a time watches: the worker that has set has_watcher. All words here are figures,
+ * and order nothing. A stale figure delays help, or causes help for a worker that needs none.
  */
 #include "runtime/schedule/watch.h"
 #include "base/duration.h"
@@ -24,21 +23,22 @@
 /* Shortest turn that counts as one with a long poll: twice the aimed length of turns. */
 #define LONG_TURN edo_ms(1)
 
-/* Time without a turn of the driver after which a worker is helped: several times the cost of the
+/* Time without a turn of its driver after which a worker is helped; several times the cost of
  * help. */
 #define LONG_POLL edo_us(100)
 
-/* Time of watching after a long poll. Ten long polls per second keep a watcher active. */
+/* Duration of watching after a long poll. Ten long polls per second keep a watcher active. */
 #define LATELY edo_ms(100)
 
-/* Time between two inspections. A shorter time makes help earlier, but each inspection costs a wake
- * of the thread. */
+/* Time between two inspections. A shorter period brings help earlier, but each inspection costs a
+ * wake of the thread. */
 #define PERIOD edo_us(200)
 
 /* The same after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* A sleeper reads watch_until only before it sleeps, so there may be no watcher yet. */
+/* Wakes a sleeper as watcher if there is none: a sleeper reads watch_until only before its
+ * sleep. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
@@ -48,8 +48,8 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of another worker that is awake, and may be stuck by then. A timer that
- * is due, or will be soon, is served by its owner or a helper. */
+/* Time until the next timer of any other worker that is awake, and may be stuck by then; PERIOD at
+ * least, because a timer that is due sooner is served by its owner or a helper. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -63,9 +63,9 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* Finite even if no worker is stuck any more, because the monitor relies on the watcher. The period
- * doubles while the watcher polls nothing. So a socket that was quiet for long is served late once;
- * a timer is not. */
+/* The period is finite even if no worker is stuck any more, because the monitor relies on the
+ * watcher. It doubles while the watcher polls nothing. So a socket that was quiet for long is
+ * served late once, but a timer is not. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -89,15 +89,16 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Whether the driver has waited too long: for one poll, for many polls that were longer than
- * before, or for a processor. */
+/* Whether the worker's driver has had no turn for too long, because of one poll, of many polls that
+ * were longer than before, or of a missing processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) != EDO__PARKED &&
            now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
 }
 
-/* `turns` is read first: a turn that ends in between leaves a mark of an ended turn. */
+/* `turns` is read first: if the turn ends between the reads, the mark names an ended turn and does
+ * not count. */
 void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -3,21 +3,21 @@
 
 #include "runtime/runtime.h"
 
-/* Whether long polls were seen lately. now: of edo__sys_now(). */
+/* Whether long polls were seen recently. now: of edo__sys_now(). */
 static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)
 {
     return edo_load_figure(&runtime->watch_until) > now;
 }
 
-/* Notes the duration of a turn that ended now, of a worker among others. */
+/* Notes the duration of a turn that ended at `now`. The worker's thread. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 
-/* Called before a sleep. Returns: whether the worker is the watcher from now on, until
- * edo__watch_end(). The worker's thread. */
+/* Called before a sleep, on the worker's thread. Returns: whether the worker is the watcher until
+ * edo__watch_end(). */
 bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 
-/* Time that the watcher may sleep until its next inspection. */
+/* Time for which the watcher may sleep before its next inspection. The worker's thread. */
 int64_t edo__watch_period(edo__worker *worker);
 
 /* Inspects the other workers, and sets worker->owes_help if one is stuck. The worker's thread. */

@@ -1,4 +1,4 @@
-/* The choice of the next task, and its source: slot, ring, lists, other workers. */
+/* Choice of the next task: from the slot, the ring, the lists, or other workers. */
 #include "runtime/schedule/work.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
@@ -7,14 +7,15 @@
 #include "runtime/time/clock.h"
 
 enum {
-    LONGEST_STREAK = 3, // tasks of the slot in a row; as in Tokio
-    LEAST_SHARE = 8,    // smallest share of a turn: one poll in eight
+    LONGEST_STREAK = 3, // tasks from the slot in a row; as in Tokio
+    LEAST_SHARE = 8,    // divisor of a turn; the smallest share is one poll in eight
 };
 
-/* Time within which each yielding task that does not fit into the ring is polled. */
+/* Time within which each yielding task that does not fit into the ring gets a poll. */
 #define ROUND edo_ms(10)
 
-/* Time between two exchanges. Each costs time, and mixes tasks that are adjacent in memory. */
+/* Bounds of the time between two exchanges. An exchange costs time, and separates tasks that are
+ * adjacent in memory. */
 #define MIN_STAY edo_us(128)
 #define MAX_STAY edo_ms(4)
 
@@ -59,10 +60,12 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* notify_at doubles until the end of the turn: one long queue does not wake all others at once.
+/* notify_at doubles with each wake until the end of the turn, so that one long queue does not wake
+ * all other workers at once.
  *
- * The fence is the partner of the one in edo__idle_enter. Either the worker that goes to sleep sees
- * the tasks pushed before, and keeps_ready; or this function sees it among the sleepers. */
+ * The fence is the partner of the fence in edo__idle_enter. Either a worker on its way to sleep
+ * sees the tasks pushed before and the value of keeps_ready, or this function sees that worker
+ * among the sleepers. */
 void edo__worker_consider_waking(edo__worker *worker)
 {
     uint64_t length = edo__worker_length(worker);
@@ -78,7 +81,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each such task is worth a wake. The fence: as in edo__worker_consider_waking. */
+/* Each such task is worth a wake. The fence is as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -90,10 +93,10 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
     edo__idle_wake_one(worker->runtime);
 }
 
-/* ---- the next-task slot: the task woken or spawned last runs next, with warm caches ---- */
+/* ---- the next-task slot: the last woken or spawned task runs next, with warm caches ---- */
 
-/* Only the owner fills the slot; others may empty it. Release: the partner is the acquire in
- * take_next. */
+/* Only the owner fills the slot; a helper may empty it. Release: publishes the task. Partner: the
+ * acquire in take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -125,7 +128,7 @@ void edo__worker_push(edo__worker *worker, edo_task *task)
 edo_task *edo__worker_pop_shared(edo__worker *worker)
 {
     edo_task *task = NULL;
-    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // by turns
+    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // every other poll
     if (worker->streak < LONGEST_STREAK) task = take_next(worker);
     worker->streak = task ? worker->streak + 1 : 0;
     if (!task) task = edo__queue_pop(&worker->queue);
@@ -142,8 +145,9 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks to take from a backlog in this turn: its proportion of all tasks, or the room in
- * the ring. The least share keeps both sides from starving. */
+/* Number of tasks to take from a backlog in this turn: the smaller of the backlog's proportional
+ * share and of the polls that the ring does not need. The least share keeps both sides from
+ * starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -162,10 +166,10 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
     return count;
 }
 
-/* A ring with yielding tasks always has enough for a turn, so tasks of the overflow would starve.
- * From time to time the older half of such a ring is exchanged with the head of the overflow. Each
- * task of the ring is polled before the exchange: so a task that enters the ring is polled before
- * it can leave. */
+/* Exchanges the older half of the ring with the head of the overflow, from time to time. Otherwise
+ * tasks of the overflow would starve, because a ring with yielding tasks always has enough for a
+ * turn. An exchange comes after one poll for each place of the ring, so a task that enters the ring
+ * is polled before it can leave. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -177,9 +181,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one task when nothing else is ready, else one per LEAST_SHARE turns. If its poll is long
- * again, the turn ends. So a task that becomes ready meanwhile waits for one of these polls, not
- * for all. */
+/* Takes one yielded task if the ring is empty, otherwise one per LEAST_SHARE turns. A long poll of
+ * that task ends the turn. So a task that becomes ready meanwhile waits for one such poll, not for
+ * all. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -239,8 +243,8 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Steals half of the ring, and at most half a ring of each list, whose lock is held for the
- * walk. */
+/* Steals half of the victim's ring, half of its overflow (at most half a ring: the lock is held for
+ * the walk), and half of its yielded list. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -252,7 +256,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* Begins at a random worker, so that thieves choose different victims. */
+/* Searches from a random worker on, so that thieves choose different victims. */
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -280,7 +284,7 @@ bool edo__worker_search(edo__worker *worker)
 
 /* ---- from other threads ---- */
 
-/* Release: the pusher's work precedes the poll. Partner: the swap in take_inject. */
+/* Release: the pusher's work happens before the poll. Partner: the acquire in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
@@ -297,12 +301,12 @@ void edo__worker_push_foreign(edo__worker *worker, edo_task *task)
     hand_to(worker, task);
 }
 
-/* Empties the inject stack of a worker. Returns: its tasks, the oldest first. */
+/* Empties the inject stack of a worker. Returns: a list of its tasks, oldest first. */
 static edo_task *take_inject(edo__worker *of)
 {
     if (!edo_load_relaxed(&of->inject)) return NULL;
     edo_task *stack = edo_swap_acquire(&of->inject, NULL), *queue = NULL;
-    while (stack) { // newest first: reversed here
+    while (stack) { // newest first; reversed here
         edo_plain_write(&stack->queue_next);
         edo_task *next = stack->queue_next;
         stack->queue_next = queue;
@@ -323,23 +327,24 @@ void edo__worker_drain_inject(edo__worker *worker)
     if (count) edo_add_figure(&worker->taken, count);
 }
 
-/* ---- from a worker that is stuck ----
+/* ---- from a stuck worker ----
  *
- * A queued task is polled within as many polls of its workers as there were tasks before it, even
- * if it is robbed again and again. A robber takes tasks of a ring only if its own ring is empty. So
- * the tasks keep their order, and the robber polls the first one before it can itself be found
- * stuck. Loot behind a long task of the robber would be robbed again before any of it has run, and
- * so on for ever. The same holds for the lists. A mark of an earlier turn does not count:
- * edo__worker_is_stuck(). */
+ * A queued task is polled after at most as many polls of its workers as tasks were queued before
+ * it, even if helpers take it several times. A helper takes tasks of a ring only if its own ring is
+ * empty. So the tasks keep their order, and the helper polls the first of them before it can be
+ * found stuck itself. Tasks taken behind a long task of the helper could be taken again before any
+ * of them has run, and so on without end. The same holds for the lists. A mark of an earlier turn
+ * does not count (edo__worker_is_stuck()). */
 
-/* Takes a whole list, unless the robber's own list of that kind is not empty. */
+/* Takes a whole list if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)
 {
     if (edo_load_relaxed(&from->count) && !edo_load_relaxed(&to->count))
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Takes half of the ring, its lists, the slot, and the inject stack except for pinned tasks. */
+/* Takes both lists; then, if the helper's ring is empty, half of the ring, the slot, and the inject
+ * stack except pinned tasks. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

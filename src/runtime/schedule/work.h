@@ -1,4 +1,4 @@
-/* The choice of a worker's next task. */
+/* Choice of a worker's next task. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -18,8 +18,8 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 /* Queues a task where other workers can take it. Owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
-/* Queues a task that is ready again right after a long poll: behind all tasks that are woken until
- * its turn. Owner. */
+/* Queues a task that was ready again right after a long poll, behind all tasks that are woken
+ * before its next poll. Owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the others. Owner. */
@@ -31,8 +31,8 @@ static inline void edo__worker_push_back(edo__worker *worker, edo_task *task)
         edo__worker_push_shared(worker, task);
 }
 
-/* Pops a task of the local list. The caller subtracts from the count: once per turn, if all tasks
- * come from here. */
+/* Pops a task of the local list. The caller updates the count, once per turn if all tasks come from
+ * this list. */
 static inline edo_task *edo__worker_pop_local(edo__worker *worker)
 {
     edo_task *task = worker->local.first;
@@ -53,14 +53,14 @@ static inline edo_task *edo__worker_pop(edo__worker *worker)
 /* Whether the worker has tasks of its own. Owner. */
 bool edo__worker_has_tasks(const edo__worker *worker);
 
-/* Searches for tasks everywhere, and moves found ones to the worker's queue. Owner. Returns:
- * whether there were any. */
+/* Searches other workers' queues and the inject queue, and moves found tasks to the worker's
+ * queues. Owner. Returns: whether the worker has tasks then. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if the tasks waiting here are worth it. Owner. */
+/* Wakes another worker if the waiting tasks of this worker are worth the cost. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Takes a task that yielded after a long poll. Owner. */
+/* Moves a task that yielded after a long poll to the ring, if its time has come. Owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
 /* Takes a share of the overflow list. now: of edo__sys_now(). Owner. */
@@ -69,7 +69,7 @@ void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
-/* Takes tasks of a stuck worker, as far as no own tasks of the robber are queued before them. Owner
+/* Takes tasks of a stuck worker, from each queue whose counterpart at this worker is empty. Owner
  * of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 

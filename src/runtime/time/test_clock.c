@@ -1,4 +1,4 @@
-/* A test clock for its users: it is stopped, advanced, and runs again. */
+/* User's calls for a test clock: pause, advance, resume. */
 #include "base/duration.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/baton.h"
@@ -34,8 +34,9 @@ static int change(int (*how)(edo_runtime *, edo__clock *))
     return rc;
 }
 
-/* Wakes all workers after a change of the clock. A paused clock may skip at once when all is idle, or has
- * been advanced. Sleepers have disregarded the timers of a clock that resumes. */
+/* Wakes all workers after a change of the clock. After a pause or an advance, a turn may have to
+ * move the clock. After a resume, sleepers must consider their timers, which they ignored while the
+ * clock was paused. */
 static void wake_all(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)

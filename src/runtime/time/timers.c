@@ -1,9 +1,9 @@
 /* Timers of tasks, one per task.
  *
- * A timer lies in the wheel of the worker that armed it, whose number the task stores
+ * A timer lies in the wheel of the worker that armed it; the task stores that worker's number
  * (EDO__WORKER_WHEEL). Only the task's poller arms and disarms the timer. The thread of any worker
- * may fire it: helpers fire the wheels of stuck workers. The wheel's lock guards the links, except in
- * a runtime with one thread.
+ * may fire the timer: helpers fire the wheels of stuck workers. The wheel's lock guards the links,
+ * except in a runtime with one thread.
  *
  * Firing first prepares the task's wake, under the lock, and then clears pprev (release). A poller
  * that finds pprev clear (acquire) knows that the timer is no longer used, and may end the task. If
@@ -12,7 +12,7 @@
 #include "runtime/runtime.h"
 #include "runtime/time/clock.h"
 
-enum { LEAST_FIRED = 64 }; // timers per firing; more than the default polls of a turn
+enum { LEAST_FIRED = 64 }; // timers per firing; more than the default event interval
 
 static void lock_wheel(edo__worker *of)
 {
@@ -43,9 +43,9 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* A timer is moved only if it has to fire earlier: a limit that is always renewed costs one useless
- * poll per period. The timer moves into the wheel of the poller's worker, which is awake: no sleep
- * has to be shortened. */
+/* Moves the timer only if it must fire earlier. So a limit that is renewed all the time costs one
+ * useless poll per period. The timer moves to the wheel of the poller's worker; that worker is
+ * awake, so no sleep must be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN has a meaning for take_out
@@ -69,7 +69,8 @@ int64_t edo__timers_next(edo__worker *of)
     return next;
 }
 
-/* Under the lock. Returns: a list of tasks whose queue entries the caller owns. */
+/* Expires due timers, under the lock. Returns: a list of tasks whose queue entries the caller
+ * owns. */
 static edo_task *expire(edo__worker *of, int64_t now, size_t most)
 {
     edo_task *first = NULL, **end = &first;
@@ -111,8 +112,8 @@ static edo_task *merge(edo_task *a, edo_task *b)
     return first;
 }
 
-/* By moment, then by task id. A wheel has no order within a slot, and where its slots begin depends on
- * the moment at which the clock was stopped. */
+/* Sorts by deadline, then by task id. A wheel has no order within a slot, and the bounds of its
+ * slots depend on the moment at which the clock was paused. */
 static edo_task *sort(edo_task *list)
 {
     edo_task *halves[2] = { NULL, NULL };
@@ -128,9 +129,10 @@ static edo_task *sort(edo_task *list)
 
 /* ---- firing ---- */
 
-/* Timers without room in the ring stay in the wheel, in their order, ahead of tasks that get ready in
- * the meantime. LEAST_FIRED always fire, so that a full ring cannot hold timers up. They are few enough
- * to stay in the caches until their tasks are polled. */
+/* Number of timers to fire. Timers without room in the ring stay in the wheel, in order, ahead of
+ * tasks that become ready meanwhile. LEAST_FIRED timers fire even if the ring is full, so that a
+ * full ring cannot delay timers; their tasks are few enough to stay in the caches until they are
+ * polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;
@@ -138,7 +140,7 @@ static size_t room_for(const edo__worker *worker)
     return room > LEAST_FIRED ? room : LEAST_FIRED;
 }
 
-/* Returns: their number. */
+/* Pushes a list of tasks. Returns: their number. */
 static uint64_t push_all(edo_runtime *runtime, edo_task *task)
 {
     uint64_t count = 0;

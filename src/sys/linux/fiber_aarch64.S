@@ -4,9 +4,9 @@
  *     96  d8 to d15
  *    160  FPCR
  *
- * FPCR is written only when it differs, for that waits until the pipeline is empty. Both contexts
- * have the same layout, so the unwind rules hold on both sides of the moment when the stack pointer
- * changes. */
+ * FPCR is written only if it differs, because a write waits until the pipeline is empty. All
+ * contexts have the same layout, so the unwind rules hold before and after the change of the stack
+ * pointer. */
 #ifdef __aarch64__
 
 #define LANDING hint 34 /* bti c; nothing on processors without it */

@@ -1,7 +1,6 @@
-/* Memory of stacks. A guard is MADV_GUARD_INSTALL, which is an entry in the page table (Linux
- * 6.13); before that a page without access, which splits the mapping: vm.max_map_count (65,530)
- * ends it at some 32,000 stacks. Guarded mappings that lie side by side are one for the kernel in
- * the first case. */
+/* Memory of stacks. On Linux 6.13 and later a guard is a page-table entry (MADV_GUARD_INSTALL), and
+ * adjacent guarded mappings count as one. On older kernels a guard is a range without access, which
+ * splits the mapping in two; then vm.max_map_count (65,530) allows some 32,000 stacks. */
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,9 +21,9 @@
 #endif
 
 enum {
-    GUARD = 16 << 10,         // bytes; frames below that cannot jump it
-    LEAST_ROOM = 16 << 10,    // bytes above the guard
-    SIGNAL_STACK = 256 << 10, // bytes; only what handlers touch takes room
+    GUARD = 16 << 10,         // bytes; a smaller frame cannot skip the guard
+    LEAST_ROOM = 16 << 10,    // bytes; least stack above the guard
+    SIGNAL_STACK = 256 << 10, // bytes; only touched pages are allocated
 };
 
 static size_t page_size(void)
@@ -49,7 +48,7 @@ size_t edo__sys_stack_least(void)
     return at_least_a_page(GUARD) + at_least_a_page(LEAST_ROOM);
 }
 
-/* Each failure in a row has the same reason, and there may be thousands. */
+/* Only the first of consecutive failures is logged: they have one reason, and may be thousands. */
 static edo_atomic(bool) has_failed;
 
 static int fail(const char *what, const char *advice, size_t size)
@@ -106,8 +105,8 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory)
     VALGRIND_STACK_DEREGISTER(memory->watch);
 }
 
-/* Shrinks a range to its whole pages: *from becomes the first page. Returns: the size of the pages
- * in bytes. */
+/* Rounds a range to whole pages inside it: *from becomes the first page. Returns: size of the
+ * pages, in bytes. */
 static size_t whole_pages(char **from, char *to)
 {
     uintptr_t page = page_size();
@@ -156,7 +155,7 @@ void *edo__sys_signal_stack_open(void)
     return NULL;
 }
 
-/* The thread may have another one by now, which is left in force. */
+/* A different signal stack that the program has installed since then stays installed. */
 void edo__sys_signal_stack_close(void *stack)
 {
     stack_t now, none = { .ss_flags = SS_DISABLE };

@@ -1,5 +1,5 @@
-/* Contexts of sys/fiber.h on processors without assembly of their own. Each switch saves and sets
- * the signal mask, by a system call. */
+/* Contexts of sys/fiber.h on processors without assembly here. Each switch saves and sets the
+ * signal mask by a system call. */
 #include "sys/fiber.h"
 
 #if defined EDO__CONTEXTS_BY_UCONTEXT ||                                                           \
@@ -12,9 +12,9 @@
 _Static_assert(sizeof(ucontext_t) + 96 <= EDO__CONTEXT_SIZE,
                "a context below the top of its stack");
 
-enum { HALF = 32 }; // bits of an argument of makecontext()
+enum { HALF = 32 }; // bits per argument of makecontext()
 
-/* A context that was left. value: passed by the switch that resumes it. */
+/* A suspended context. value: result of its suspended call; set by the switch that resumes it. */
 typedef struct left {
     ucontext_t context;
     int64_t value;
@@ -32,7 +32,7 @@ static void start(unsigned high, unsigned low)
     self->entry(self->arg);
 }
 
-/* The start of a context, `first`, lies above the stack that makecontext() uses. */
+/* The context and its arguments lie above the stack that makecontext() uses. */
 void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
 {
     uintptr_t end = (uintptr_t)top & ~(uintptr_t)15;
@@ -41,7 +41,7 @@ void *edo__sys_context_make(void *top, void (*entry)(void *arg), void *arg)
     self->entry = entry;
     self->arg = arg;
     self->base.context.uc_link = NULL;
-    /* Only the end of this stack counts; its size is a lower bound. */
+    /* Bytes that are known to lie below; makecontext() uses only the end of this range. */
     self->base.context.uc_stack.ss_size = EDO__CONTEXT_SIZE;
     self->base.context.uc_stack.ss_sp = (char *)self - EDO__CONTEXT_SIZE;
     uint64_t place = (uintptr_t)self;

@@ -4,12 +4,14 @@
  *      8  r15, r14, r13, r12, rbx, rbp
  *     56  return address
  *
- * The x87 control word is loaded only when it differs, for that is slow. To compare MXCSR would
- * cost more than to load it: the stored word comes late (11.5 ns for a pair in place of 7.9).
+ * The x87 control word is loaded only if it differs, because the load is slow. MXCSR is always
+ * loaded: a comparison waits for the stored word and costs more than the load (11.5 ns per pair of
+ * switches instead of 7.9).
  *
- * Until the stack pointer changes, the unwind rules find the registers of the context that is left,
- * in its memory; from then on those of the other, in place. So backtraces are right at each
- * instruction, also those that a profiler's signal takes. */
+ * Before the change of the stack pointer, the unwind rules find the registers of the suspended
+ * context in its memory; after the change, those of the resumed context in the registers
+ * themselves. So backtraces are right at each instruction, including those taken in a profiler's
+ * signal. */
 #if defined __x86_64__ && defined __LP64__
 
 #if defined __CET__ && (__CET__ & 1)
@@ -62,7 +64,7 @@ edo__sys_context_switch:
     cmpw 4(%rsi), %dx
     jne 2f
 1:
-    leaq 64(%rsi), %rsp /* the one moment of the change */
+    leaq 64(%rsi), %rsp /* the stack changes here */
     .cfi_remember_state
     .cfi_def_cfa_offset 0
     .cfi_register %rip, %rcx
@@ -72,7 +74,7 @@ edo__sys_context_switch:
     .cfi_restore %r12
     .cfi_restore %rbx
     .cfi_restore %rbp
-    jmp *%rcx /* a return would miss: the processor predicts it from the calls of the other stack */
+    jmp *%rcx /* a return would be mispredicted, from the calls of the other stack */
     .cfi_restore_state
 2:
     fldcw 4(%rsi)
@@ -121,7 +123,8 @@ edo__sys_context_make:
     .cfi_endproc
     .size edo__sys_context_make, . - edo__sys_context_make
 
-/* bool edo__sys_has_shadow_stack(void): rdsspq does nothing where there is none */
+/* bool edo__sys_has_shadow_stack(void): without a shadow stack rdsspq leaves the register
+ * unchanged */
     .globl edo__sys_has_shadow_stack
     .hidden edo__sys_has_shadow_stack
     .type edo__sys_has_shadow_stack, @function

@@ -1,4 +1,4 @@
-/* Moves between descriptors (sys/transfer.h) on Linux. */
+/* Transfers between descriptors (sys/transfer.h) on Linux. */
 #include "sys/transfer.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@ int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2])
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
-    fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // beyond the user's share it stays as it is
+    fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // no effect beyond the user's quota
     ret_fds[0] = fds[0];
     ret_fds[1] = fds[1];
     return 0;
@@ -28,7 +28,7 @@ bool edo__sys_can_splice(edo_fd fd)
     return S_ISSOCK(file.st_mode) || S_ISFIFO(file.st_mode);
 }
 
-/* Neither call has a flag against SIGPIPE. */
+/* SIGPIPE is masked: neither splice() nor sendfile() has a flag against it. */
 int64_t edo__sys_splice(edo_fd from, edo_fd to, size_t size)
 {
     edo__masked_sigpipe masked;
@@ -101,8 +101,8 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
     return n < 0 ? -errno : n;
 }
 
-/* EBADF: the target appends. EIO: some network file systems say so. EPERM: a filter of system calls.
- * The calls that follow meet an error of the files themselves again. */
+/* EBADF: the target appends. EIO: some network file systems. EPERM: a filter of system calls. A
+ * real error of the files is met again by the reads and writes that follow. */
 bool edo__sys_is_unsupported(int64_t error)
 {
     switch (error) {
