@@ -9,8 +9,8 @@
  * Operations, frames of async functions and the memory that they point to may lie on the stack:
  * each call except edo_wait_any() returns after all its futures have ended.
  *
- * A plain thread that waits has a runtime of its own. The clock of that runtime is the clock of
- * edo_now() on this thread; a paused test clock advances for it in real time.
+ * A plain thread that waits has a runtime of its own, on the clock of edo_now() on this thread. If
+ * that is a paused test clock, the wait begins at the paused moment and continues in real time.
  */
 #pragma once
 

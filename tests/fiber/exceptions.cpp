@@ -36,7 +36,7 @@ static void dive(int depth, int number, int &alive)
     dive(depth - 1, number, alive);
 }
 
-/* Waits while it handles one, then throws that one again: it must be its own. */
+/* Waits while it handles an exception, then rethrows: the exception must be the fiber's own. */
 static void handle(int number)
 {
     int alive = 0;

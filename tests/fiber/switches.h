@@ -95,7 +95,7 @@ test(values_in_registers_are_kept_on_both_sides)
 }
 
 #ifdef __x86_64__
-/* Loads all registers that a call keeps, makes it, and tells those that changed. */
+/* Loads all callee-saved registers, makes the switch, and reports the registers that have changed. */
 static __attribute__((noinline)) uint64_t changed_registers(void (*call)(void), uint64_t seed)
 {
     uint64_t changed = seed;

@@ -1,4 +1,4 @@
-/* Cancellation of fibers: what the promises of async functions say, for waits. */
+/* Cancellation of fibers: the promises of async functions, for waits. */
 #include "support/fibers.h"
 
 static int64_t waits_long(void *arg)

@@ -1,5 +1,5 @@
 /* edo-test: once
- * What ends the process with a line: waits and blocks in the wrong place. */
+ * Misuse that ends the process with a line: waits and blocks in the wrong place. */
 #include "support/fibers.h"
 
 #include "task/cx.h"

@@ -1,4 +1,4 @@
-/* What a fiber keeps across its waits, whatever runs meanwhile and on whichever thread. */
+/* State that a fiber keeps across its waits, independent of other tasks and of its thread. */
 #include "support/fibers.h"
 
 #include <errno.h>

@@ -263,7 +263,7 @@ edo_async(target_hangs_up)
 
 test_each_kind(target_hangs_up)
 
-/* What lies ahead in a reader comes first. */
+/* Bytes ahead in a reader come first. */
 async_test(a_copy_goes_on_behind_a_reader,
     edo_io *in, *out, *to, *target;
     edo_reader reader;
@@ -294,7 +294,7 @@ async_test(a_copy_goes_on_behind_a_reader,
 
 /* ---- both directions ---- */
 
-/* One side ends early; what the other one still sends comes through. */
+/* One side ends early; later bytes of the other side still arrive. */
 struct half_closes {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -542,7 +542,7 @@ edo_async(send_kinds)
 fixture(make_directory, remove_directory)
 test_each_stream(send_kinds)
 
-    /* Files whose size the system does not tell. */
+    /* Files of unknown size. */
     static const char *const odd_files[] = { "/proc/self/status", "/proc/cpuinfo", "/dev/null" };
 
 file_test(files_without_a_size, edo_io *in, *out; edo_file_range range; edo_reader reader;
@@ -684,7 +684,7 @@ test(copies_without_the_system)
         expect_success_in_child(copy_refused, (void *)(uintptr_t)&errors[i]);
 }
 
-/* As a kernel that takes a file whose size it does not know for an empty one. */
+/* A kernel that treats a file of unknown size as empty. */
 static void copy_nothing(void *arg)
 {
     (void)arg;

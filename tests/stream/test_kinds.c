@@ -1,5 +1,4 @@
-/* Streams in memory and around others: what they add to the suite of tests/io, which runs on them
- * too. */
+/* Streams in memory and around others: tests beyond the suite of tests/io, which runs on them too. */
 #include "support/streams.h"
 
 #include <string.h>
@@ -143,7 +142,7 @@ static void note(void *context, bool written, const void *data, size_t size)
     self->counts[written] += size;
 }
 
-/* What was moved, and no more: of short reads, of cancelled writes, of vectors. */
+/* Exactly the moved bytes are inspected: of short reads, of cancelled writes, of vectors. */
 async_test(an_inspector_sees_what_was_moved,
     edo_io *ends[2], *io;
     edo_slice slices[3];

@@ -196,7 +196,7 @@ test_each_stream(cancel_between_bytes)
 
     /* ---- order ---- */
 
-    /* What lies ahead comes before what is read past the memory. */
+    /* Bytes ahead come before bytes that are read past the memory. */
     struct order_of_bypass {
     edo_frame();
     edo_args(stream_kind kind;);
@@ -251,7 +251,7 @@ test_each_stream(order_of_bypass)
     edo_reader_init(reader, ends[0], memory, EDO_BUFFERED_LEAST);
 }
 
-/* What a cancelled call has searched for one delimiter is searched again for another. */
+/* Bytes that a cancelled call has searched for one delimiter are searched again for another. */
 async_test(another_delimiter_is_searched_from_the_start,
     edo_io *ends[2];
     edo_reader reader;
@@ -491,7 +491,7 @@ struct read_all {
     char *data, memory[ROOM];
 };
 
-/* What was read before memory ran out is there, and the rest can still be read. */
+/* Bytes read before memory ran out are in the buffer, and the rest can still be read. */
 edo_async(read_all)
 {
     edo_body {

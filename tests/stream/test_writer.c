@@ -193,7 +193,7 @@ static const edo__io_ops flaky_ops = { .name = "flaky",
                                        .hang_up = nothing,
                                        .release = nothing };
 
-/* What was accepted before an error is not written again. */
+/* Bytes accepted before an error are not written again. */
 async_test(a_failed_write_goes_on_where_it_failed,
     flaky stream;
     edo_writer writer;
