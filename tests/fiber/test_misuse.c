@@ -139,9 +139,8 @@ aborts(leaves_scope)
 
     test(a_block_that_is_left_with_members_of_its_scope_aborts)
 {
-    expect_fiber_abort(
-        leaves_scope,
-        "^edo: leaves_scope: returned while its scope had 1 live members: 'sleeps'");
+    expect_fiber_abort(leaves_scope,
+                       "^edo: leaves_scope: returned while its scope had 1 live members: 'sleeps'");
 }
 
 /* ---- other stacks ---- */
