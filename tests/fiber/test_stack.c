@@ -40,7 +40,8 @@ fiber_test(the_size_is_an_option)
     assert_int_equal(room_of(&(edo_fiber_options){ .stack_size = SIZE_MAX }), -ENOMEM);
 }
 
-static int64_t uses_much(void *arg)
+/* Not inlined: its memory would be that of its caller, which goes on. */
+static __attribute__((noinline)) int64_t uses_much(void *arg)
 {
     char memory[200 << 10];
     memset(memory, (int)(intptr_t)arg, sizeof memory);
