@@ -2,14 +2,15 @@
  *
  *     int64_t n = edo_wait(edo_read(io, buf, sizeof buf));
  *
- * In a fiber (edo/fiber.h) it parks the fiber; other tasks run meanwhile. On a plain thread,
- * outside of tasks, it blocks the thread. In an async function it aborts: await there.
+ * In a fiber (edo/fiber.h) a wait parks the fiber, and other tasks run meanwhile. On a plain
+ * thread, outside of tasks, a wait blocks the thread. In an async function a wait aborts: use
+ * edo_await() there.
  *
- * Operations, frames of async functions and what they point to may lie on the stack: each call but
- * edo_wait_any() returns when all that it was given has ended.
+ * Operations, frames of async functions and what they point to may lie on the stack, because each
+ * call except edo_wait_any() returns only when all its futures have ended.
  *
- * A plain thread that waits has a runtime of its own, whose clock is that of edo_now() on this
- * thread; a test clock that stands goes on for it in real time.
+ * A plain thread that waits has a runtime of its own. That runtime's clock is the clock of
+ * edo_now() on this thread. For such a wait a paused test clock continues in real time.
  */
 #pragma once
 
@@ -18,8 +19,8 @@
 EDO_BEGIN_DECLS
 
 /* Waits for one future, until a moment of edo_now()'s clock (EDO_NEVER: without a limit).
- * Returns: its result; on a thread for which there is no runtime, why, as edo_runtime_create() says
- * it. Thread: any, but not inside an async function (aborts there). */
+ * Returns: the future's result; when no runtime can be made for the thread, the error of
+ * edo_runtime_create(). Thread: any, but not inside an async function (aborts there). */
 EDO_API int64_t edo__wait(edo_future *future, const char *file, uint32_t line);
 EDO_API int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *file,
                                 uint32_t line);
@@ -33,7 +34,7 @@ enum {
     EDO__WAITS
 };
 
-/* Waits for several, in one of these ways. */
+/* Waits for several futures, in one of the ways above. */
 EDO_API int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                    const char *file, uint32_t line);
 
@@ -46,19 +47,21 @@ EDO_END_DECLS
         edo__wait(&edo_op_.base, __FILE__, __LINE__);                                              \
     }))
 
-/* The same for a future that lies elsewhere: an operation in a variable, a user's own. */
+/* Waits for a future by its address: an operation in a variable, or a user's own future. */
 #define edo_wait_on(future) edo__wait((future), __FILE__, __LINE__)
 
-/* With a time limit (nanoseconds; edo_ms(5)): -ETIMEDOUT, and then the operation has ended. One
- * that is ready wins over a limit that has passed. */
+/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). A ready operation
+ * wins over a limit that has passed.
+ * Returns: the operation's result; -ETIMEDOUT when the limit has passed, and the operation has then
+ * ended. */
 #define edo_wait_for(duration, ...)                                                                \
     (__extension__({                                                                               \
         edo_op edo_op_ = (__VA_ARGS__);                                                            \
         edo__wait_until(&edo_op_.base, edo__deadline_after(duration), __FILE__, __LINE__);         \
     }))
 
-/* Calls an async function and waits for it; its frame lies on the stack:
- * rc = edo_wait_call(fetch, .url = url). The second has a time limit. */
+/* Calls an async function and waits for its end: rc = edo_wait_call(fetch, .url = url). The frame
+ * lies on the stack. edo_wait_call_for() has a time limit. */
 #define edo_wait_call(...) edo__wait_call(EDO_NEVER, __VA_ARGS__, )
 #define edo_wait_call_for(duration, ...)                                                           \
     edo__wait_call(edo__deadline_after(duration), __VA_ARGS__, )
@@ -69,23 +72,27 @@ EDO_END_DECLS
         edo__wait_until(&edo_frame_.base, (deadline), __FILE__, __LINE__);                         \
     }))
 
-/* Runs all to their ends: edo_wait_all(&a.base, &b.base). The results stand in them. Returns: 0. */
+/* Runs all futures to their ends: edo_wait_all(&a.base, &b.base). Each result stands in its future.
+ * Returns: 0. */
 #define edo_wait_all(...) edo__wait_several(EDO__WAIT_ALL, __VA_ARGS__)
 
-/* The same, but the first failure cancels the rest. Returns: 0, or that failure. */
+/* Runs all futures to their ends. The first failure cancels the rest. Returns: 0, or that
+ * failure. */
 #define edo_wait_try_all(...) edo__wait_several(EDO__WAIT_TRY_ALL, __VA_ARGS__)
 
-/* The first to be ready wins; the rest are cancelled and have ended when this returns. The first to
- * be polled is chosen at random; the second form goes from left to right.
- * Returns: the winner's position from 0; -ECANCELED when the fiber was cancelled and so were
- * all. */
+/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
+ * returns. edo_wait_select() chooses the future that it polls first at random.
+ * edo_wait_select_biased() polls from left to right.
+ * Returns: the winner's position from 0; -ECANCELED when the fiber was cancelled, and with it every
+ * future. */
 #define edo_wait_select(...)        edo__wait_several(EDO__WAIT_SELECT, __VA_ARGS__)
 #define edo_wait_select_biased(...) edo__wait_several(EDO__WAIT_SELECT_BIASED, __VA_ARGS__)
 
-/* The first to be ready; the rest go on at every wait of this fiber. So they must not lie in a
- * block that is left before they have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for
- * them. A fiber that returns before they have ended aborts. (On a plain thread, which polls only
- * while it waits, they are cancelled and have ended.)
+/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
+ * at every wait of this fiber. So kept futures must not lie in a block that is left before they
+ * have ended: declare them with EDO_ENDS (edo/fiber.h), or wait for them. A fiber that returns
+ * before its kept futures have ended aborts. A plain thread polls only while it waits, so there the
+ * rest are cancelled, and have ended when this returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
 
