@@ -82,7 +82,7 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
 
 /* ---- pools ---- */
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_pool_config {
     const char *name;     // of the pool and its threads; not copied. NULL: "pool"
     uint32_t max_threads; // 0: 512; 64 for "files", 32 for "dns"

@@ -182,7 +182,7 @@ EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(ed
  * used. */
 EDO_API void edo_wake(edo_wakeable *waker);
 
-/* Takes a counted reference: the waker stays valid even after its task has ended.
+/* Takes a counted reference, which keeps the waker valid even after its task has ended.
  * Returns: waker. Thread: any for which the waker is valid now. */
 EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
 EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored

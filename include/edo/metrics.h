@@ -27,8 +27,8 @@ EDO_BEGIN_DECLS
 /* ---- measurements beside the counters ---- */
 
 typedef enum edo_histogram {
-    EDO_POLL_TIME,        // of each poll of a task
-    EDO_SCHEDULE_LATENCY, // from a task's wake, spawn or yield until its poll begins
+    EDO_POLL_TIME,        // duration of each poll of a task
+    EDO_SCHEDULE_LATENCY, // time from a task's wake, spawn or yield until its poll begins
 } edo_histogram;
 
 typedef enum edo_histogram_scale {

@@ -1,8 +1,8 @@
 /* TCP.
  *
  * Addresses are text: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses of the machine, both
- * families), "example.com:8080". Port 0 lets the system choose; services have names too
- * ("example.com:https").
+ * families), "example.com:8080". Port 0 lets the system choose a port. The port may be the name of
+ * a service ("example.com:https").
  *
  * A numeric address is used at once. A name is first looked up by the system (hosts file, name
  * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is a
@@ -23,7 +23,7 @@ typedef struct edo_listener edo_listener;
 /* Bytes for any address as text, with its port and the final NUL. */
 #define EDO_ADDRESS_SIZE 72
 
-/* Zeroed is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
+/* A zeroed struct is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
 typedef struct edo_listen_options {
     int backlog; // 0: 1024
     bool no_reuse_address;
@@ -85,7 +85,7 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_co
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
                                                  edo_io **ret_conn);
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_connect_options {
     const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
     int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to 10 ms .. 2 s;

@@ -79,7 +79,7 @@ typedef struct edo_hooks {
 
 enum { EDO_WORKERS_AUTO = -1 };
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_config {
     const char *name;        // shown in the log; not copied. NULL: "edo"
     const char *driver;      // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
@@ -196,7 +196,8 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
 #define edo_block_on(runtime, ...)                                                                 \
     edo__block_on((runtime), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* One turn: runs ready tasks (at most one event interval of them), turns the driver, fires timers.
+/* Makes one turn: runs ready tasks (at most one event interval of them), turns the driver, and
+ * fires timers.
  * timeout: nanoseconds to wait if no task is ready; 0 or less: no wait; EDO_NEVER: a wait until a
  * task is ready. A turn in which a task has ended does not wait, so that the calling loop can check
  * for that end.

@@ -23,7 +23,7 @@ enum {
     EDO_SCOPE_IN_ORDER = 8,  // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
 };
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_scope {
     edo_future base; // mark in the owner's frame
     edo_future *owner;
@@ -38,7 +38,7 @@ typedef struct edo_scope {
     uint64_t reserved[2];
 } edo_scope;
 
-/* How a member ended. */
+/* Report of a member that has ended. */
 typedef struct edo_member {
     uint64_t id; // edo_task_id()
     int64_t result;

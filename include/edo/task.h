@@ -20,7 +20,7 @@ typedef struct edo_site {
     uint32_t line, reserved;
 } edo_site;
 
-/* Options of a spawn, beside the function and its arguments; zeroed is the default. */
+/* Options of a spawn, beside the function and its arguments. A zeroed struct is the default. */
 typedef struct edo_spawn_options {
     const char *name;     // shown instead of the function's name; not copied
     void *user;           // edo_task_user()

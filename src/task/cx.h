@@ -70,7 +70,7 @@ typedef struct edo__parker {
 struct edo__thread {
     edo_runtime *runtime;       // runtime that runs on this thread, or was entered by it
     struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
-    edo_cx *cx;                 // of the poll in progress
+    edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns

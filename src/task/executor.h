@@ -48,6 +48,7 @@ int64_t edo__runtime_now(const edo_runtime *runtime);
 /* ---- the process ---- */
 
 /* Takes the lock of the state that all runtimes of the process share. Usable in the child of a
- * fork. The holder may start a thread, but waits for nothing. Returns: whether a runtime exists. */
+ * fork. The holder may start a thread, but waits for nothing else. Returns: whether a runtime
+ * exists. */
 bool edo__runtimes_lock(void);
 void edo__runtimes_unlock(void);

@@ -59,7 +59,7 @@ static inline edo_op *edo__op_of(edo_future *future)
     return (edo_op *)(void *)future;
 }
 
-/* Ends an operation; edo__has_budget() was checked before. */
+/* Ends an operation whose poll has checked edo__has_budget(). */
 static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__use_budget(cx);
