@@ -16,14 +16,14 @@
  *         }
  *     }
  *
- * The body is an ordinary function that returns at an await and later resumes there. So its locals
- * are lost at every await: a value that lives across an await belongs in the frame. Compilers
- * report most violations (gcc with -Wall -O2, clang with -Wconditional-uninitialized),
+ * The body is an ordinary function that returns at an await and later resumes there. So the body's
+ * locals are lost at every await. A value that lives across an await belongs in the frame.
+ * Compilers report most violations (gcc with -Wall -O2, clang with -Wconditional-uninitialized).
  * tools/edo-lint reports the rest.
  *
- * Rules for the caller: a frame does not move after its first poll; pointers given to an operation
- * point into a frame, the heap or static memory; an async function owns its arguments once it is
- * called or spawned, and always runs to its own end, also when cancelled.
+ * Rules for the caller. A frame does not move after its first poll. Pointers given to an operation
+ * point into a frame, the heap or static memory. An async function owns its arguments once it is
+ * called or spawned. An async function always runs to its own end, even when it is cancelled.
  *
  * Bodies need GNU C (gcc, clang). C++17 code may include this header, and call, spawn and run async
  * functions.
@@ -40,27 +40,27 @@
 #endif
 #endif
 
-/* Macros that take a function and its arguments pass both on as __VA_ARGS__ with a comma behind. So
- * the `...` of the next macro always gets at least one argument, as ISO C demands. __extension__
- * silences -pedantic about the GNU extensions. */
+/* A macro that takes a function and its arguments passes them on as __VA_ARGS__, followed by a
+ * comma. So the `...` of the next macro always gets at least one argument, as ISO C demands.
+ * __extension__ silences -pedantic about the GNU extensions. */
 
 /* ---- the frame ---- */
 
 /* The library's part of a frame; its members are private. */
 typedef struct edo_frame_head {
     edo_future *awaiting; // the awaited future, or several linked siblings
-    edo_future *kept;     // futures that edo_any() left running, open scopes and limits
+    edo_future *kept;     // open scopes, open limits, and futures that edo_any() left running
     const void *home;     // address of this frame at its first poll
     union {
-        int64_t deadline; // of edo_await_for()
+        int64_t deadline; // ns of edo_now()'s clock; limit of edo_await_for()
         int64_t failure;  // the first failure in edo_try_all()
     };
     int32_t resume; // label to resume at, as a distance from the start
-    int32_t winner; // index; of edo_select(), edo_any() and their variants
+    int32_t winner; // index of the winner of edo_select(), edo_any() and their variants
 } edo_frame_head;
 
-/* Head of a frame. The async functions called with edo_call() are named as members, because they
- * share one slot with the operations: edo_frame(struct head head; struct body body;). */
+/* Head of a frame. Names the async functions that edo_call() calls, because their frames share one
+ * slot with the operations: edo_frame(struct head head; struct body body;). */
 #define edo_frame(...)                                                                             \
     edo_future base;                                                                               \
     edo_frame_head edo_head;                                                                       \
@@ -69,9 +69,9 @@ typedef struct edo_frame_head {
         __VA_ARGS__                                                                                \
     } edo_slot
 
-/* The arguments, as struct members. Only these and the head are initialised by a call. (For clang,
- * a member with the name of its own typedef is declared with the tag: edo_args(struct flag
- * *flag;).) */
+/* The arguments, as struct members. Only these and the head are initialised by a call. For clang, a
+ * member that has the same name as its typedef needs the struct tag: edo_args(struct flag
+ * *flag;). */
 #define edo_args(...)                                                                              \
     __extension__ union {                                                                          \
         struct {                                                                                   \
@@ -88,7 +88,7 @@ typedef struct edo_frame_head {
 #define EDO__NO_ARGS
 #endif
 
-/* The head of every frame. */
+/* Common beginning of all frames: the head, and a slot for an operation. */
 struct edo_any_frame {
     edo_frame();
 };
@@ -108,7 +108,8 @@ EDO_API void edo__unbox(edo_future *boxed);
 EDO_API void edo__shield(edo_future *function, edo_cx *cx);
 EDO_END_DECLS
 
-/* Initialises a callee that is to run beside others: edo_init(&self->child, fetch, .url = url). */
+/* Initialises the frame of a callee that runs beside other futures: edo_init(&self->child, fetch,
+ * .url = url). */
 #define edo_init(frame, ...) edo__init((frame), __VA_ARGS__, )
 #define edo__init(frame, fn, ...)                                                                  \
     ((frame)->args = __extension__(__typeof__((frame)->args)){ __VA_ARGS__ },                      \
@@ -125,7 +126,8 @@ EDO_END_DECLS
 /* Defines the async function of struct fn, static to this file. */
 #define edo_async(fn) edo__async(static, fn)
 
-/* The same, with external linkage; other files use edo_declare_async(fn). */
+/* As edo_async(), with external linkage. Other files declare the function by
+ * edo_declare_async(fn). */
 #define edo_async_extern(fn)  edo__async(, fn)
 #define edo_declare_async(fn) extern const edo_future_ops fn##_async
 
@@ -157,7 +159,7 @@ typedef struct edo__end_with_edo_return {
 
 #define edo__label_address(label) (__extension__((const char *)(&&label)))
 
-/* Head of the body; all statements of the function stand in its braces. */
+/* Opens the body. All statements of the function stand in the braces that follow. */
 #define edo_body                                                                                   \
     (void)cx;                                                                                      \
 edo_start_:                                                                                        \
@@ -183,8 +185,8 @@ label:                                                                          
             EDO_PENDING                                                                            \
         }
 
-/* Notes the line of an await. It comes before the operation is built, so that an abort of its
- * constructor names this line. */
+/* Notes the line of an await. The note precedes the construction of the operation, so that an abort
+ * in the constructor names this line. */
 #define edo__note_line() (self->base.line = __LINE__)
 
 /* Rejects an unsigned variable, in which an error would look like a large result. */
@@ -193,8 +195,8 @@ label:                                                                          
                    "the result is negative on error: \"" #lhs "\" is to be of a signed type")
 
 /* A signal handler may inspect the frame between any two instructions (see edo/dump.h). So an
- * awaited future is complete before it is linked, and unlinked before it is reused. The fences keep
- * the compiler to that order; the processor keeps to it anyway for a handler on the same thread. */
+ * awaited future is complete before it is linked, and unlinked before it is reused. The fences make
+ * the compiler keep that order. The processor keeps it anyway for a handler on the same thread. */
 #define edo__link_slot()                                                                           \
     do {                                                                                           \
         __atomic_signal_fence(__ATOMIC_RELEASE);                                                   \
@@ -232,7 +234,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* The same for a future that lies elsewhere: a member of the frame, a user's own operation. */
+/* Waits for a future outside the slot: a member of the frame, or a user's own operation. */
 #define edo_await_on(lhs, future)                                                                  \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -241,8 +243,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* With a time limit (nanoseconds; edo_ms(5)). The result is -ETIMEDOUT when the limit has passed;
- * the operation has ended by then. A ready operation wins over a limit that has passed. */
+/* Waits for an operation with a time limit in nanoseconds, such as edo_ms(5). The result is
+ * -ETIMEDOUT when the limit has passed. The operation has then ended. A ready operation wins over a
+ * limit that has passed. */
 #define edo_await_for(lhs, duration, ...)                                                          \
     do {                                                                                           \
         edo__note_line();                                                                          \
@@ -258,18 +261,20 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__take_result(lhs);                                                                     \
     } while (0)
 
-/* The operation of the last edo_await(), valid until the next: edo_op_progress(edo_last_op()). */
+/* The operation of the last edo_await(), valid until the next await:
+ * edo_op_progress(edo_last_op()). */
 #define edo_last_op() ((const edo_op *)&self->edo_slot.op)
 
-/* Calls an async function and waits for it; no allocation. The callee's frame lies in the slot. */
+/* Calls an async function and waits for it. The callee's frame lies in the slot, so the call
+ * allocates nothing. */
 #define edo_call(lhs, ...)                                                                         \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
         edo__await_slot(lhs);                                                                      \
     } while (0)
 
-/* The same with a time limit. When the limit passes, the callee sees -ECANCELED at its awaits. If
- * the callee then returns -ECANCELED, lhs is -ETIMEDOUT. */
+/* As edo_call(), with a time limit. When the limit passes, the callee sees -ECANCELED at its
+ * awaits. If the callee then returns -ECANCELED, lhs is -ETIMEDOUT. */
 #define edo_call_for(lhs, duration, ...)                                                           \
     do {                                                                                           \
         edo__build_callee(__VA_ARGS__, );                                                          \
@@ -286,10 +291,11 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         edo__init((struct fn *)(void *)&self->edo_slot, fn, __VA_ARGS__);                          \
     } while (0)
 
-/* The same with the frame on the heap, for recursion. -ENOMEM: not called; the arguments are still
- * the caller's. The calls are polled one inside the other, so the thread's stack limits the depth
- * of a recursion: tens of thousands of calls with 8 MiB. A recursion that is too deep answers
- * -ENOMEM as well, with a line in the log. */
+/* As edo_call(), with the callee's frame on the heap, for recursion. Without memory lhs is -ENOMEM:
+ * the function was not called, and the arguments are still the caller's. Each call is polled inside
+ * its caller's poll, so the thread's stack limits the depth of a recursion: tens of thousands of
+ * calls with 8 MiB. A recursion that is too deep answers -ENOMEM as well, with a line in the
+ * log. */
 #define edo_call_boxed(lhs, ...)                                                                   \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \
@@ -324,7 +330,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
  * future. */
 #define edo_all(...) edo__together(edo__poll_all, __VA_ARGS__)
 
-/* The same, except that the first failure cancels the rest. rc: 0, or that failure. */
+/* Runs all futures to their ends. The first failure cancels the rest. rc: 0, or that failure. */
 #define edo_try_all(rc, ...)                                                                       \
     do {                                                                                           \
         self->edo_head.failure = 0;                                                                \
@@ -333,15 +339,18 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* The first to be ready wins; the rest are cancelled and have ended when this returns. which: the
- * winner's position from 0. If the function was cancelled, and with it every future: -ECANCELED, or
- * -ETIMEDOUT when the time of edo_within() was over. The first future to be polled is chosen at
- * random; edo_select_biased polls from left to right. */
+/* Waits until one future is ready: the winner. The rest are cancelled, and have ended when this
+ * returns. edo_select() chooses the future that it polls first at random. edo_select_biased() polls
+ * from left to right.
+ * which: the winner's position from 0. -ECANCELED when the function was cancelled, and with it
+ * every future. -ETIMEDOUT when every future was cancelled because the time of edo_within() was
+ * over. */
 #define edo_select(which, ...)        edo__choose(which, edo__poll_select, __VA_ARGS__)
 #define edo_select_biased(which, ...) edo__choose(which, edo__poll_select_biased, __VA_ARGS__)
 
-/* The first to be ready wins; the rest are kept, which means they are polled at every await of this
- * function. When the function returns, kept futures are cancelled and waited for. */
+/* Waits until one future is ready: the winner. The rest are kept, which means that they are polled
+ * at every await of this function. When the function returns, it cancels its kept futures and waits
+ * for their ends. which: as edo_select(). */
 #define edo_any(which, ...) edo__choose(which, edo__poll_any, __VA_ARGS__)
 
 #define edo__choose(which, poll, ...)                                                              \
@@ -362,8 +371,9 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         self->edo_head.awaiting = NULL;                                                            \
     } while (0)
 
-/* The same for the first `count` elements of an array of frames or operations, which lies in the
- * frame or on the heap: edo_all_of(self->fetches, self->count). A count of 0 is ready at once. */
+/* Runs the first `count` elements of an array to their ends: edo_all_of(self->fetches,
+ * self->count). The elements are frames or operations. The array lies in the frame or on the heap.
+ * A count of 0 is ready at once. */
 #define edo_all_of(array, count) edo__together_of(edo__poll_all, array, count)
 
 #define edo_try_all_of(rc, array, count)                                                           \
@@ -374,7 +384,8 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
         rc = (__typeof__(rc))self->edo_head.failure;                                               \
     } while (0)
 
-/* which: the winner's index; -EINVAL for a count of 0. */
+/* As edo_select(), edo_select_biased() and edo_any(), for the first `count` elements of an array.
+ * which: the winner's index; -EINVAL for a count of 0. */
 #define edo_select_of(which, array, count) edo__choose_of(which, edo__poll_select, array, count)
 #define edo_select_biased_of(which, array, count)                                                  \
     edo__choose_of(which, edo__poll_select_biased, array, count)
@@ -392,7 +403,7 @@ static inline edo_future *edo__unlink(edo_frame_head *head)
 /* Whether this function was cancelled; for loops that compute. A shield hides the cancellation. */
 #define edo_is_cancelled() (edo_cx_fate(cx) != EDO_LIVE)
 
-/* Begins clean-up: futures that are first polled after this work although the function was
+/* Begins clean-up. Futures that are first polled after this call work although the function was
  * cancelled. An abort still reaches them. */
 #define edo_shield() edo__shield(&self->base, cx)
 
@@ -426,15 +437,15 @@ template <class Args> const void *edo__address(const Args &args)
 #define edo_spawn(ret_task, ...)                                                                   \
     edo__spawn((ret_task), NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* The same with options (a pointer to edo_spawn_options); -EINVAL if they pin the task to a worker
- * that does not exist.
+/* Starts a task with options, a pointer to edo_spawn_options.
+ * Returns: as edo_spawn(), and -EINVAL if the options pin the task to a worker that does not exist.
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_with(ret_task, options, ...)                                                     \
     edo__spawn((ret_task), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
 /* Starts a task that only one worker runs (numbered as by edo_worker_index()), never a helper. So
  * tasks pinned to the same worker never run at the same time, and they all wait while one of them
- * computes for long. Worker 0 of a current-thread runtime is the thread that turns it.
+ * computes for long. Worker 0 of a current-thread runtime is the thread that turns the runtime.
  * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

@@ -1,4 +1,4 @@
-/* Shared by every part of edo: visibility, errors, memory, the log.
+/* Definitions that every part of edo shares: visibility, errors, memory, the log.
  *
  * Errors. A call that can fail answers a value >= 0, or a negative errno. edo_strerror() gives the
  * text. Outputs are called ret_* and are untouched on failure. Misuse that no return value can
@@ -34,7 +34,8 @@
 
 EDO_BEGIN_DECLS
 
-/* A file descriptor of the system. A call that answers one answers a negative errno on failure. */
+/* A file descriptor of the system. A call that returns a descriptor returns a negative errno on
+ * failure. */
 typedef int edo_fd;
 
 /* A piece of memory; laid out as struct iovec where the system has one. */
@@ -43,7 +44,7 @@ typedef struct edo_slice {
     size_t size;
 } edo_slice;
 
-/* Version of the library that runs, in the form of EDO_VERSION.
+/* Version of the running library, in the form of EDO_VERSION.
  * Thread: any. */
 EDO_API uint32_t edo_version(void);
 
@@ -56,9 +57,9 @@ EDO_API const char *edo_strerror(int64_t error);
 /* ---- memory ---- */
 
 typedef struct edo_allocator {
-    /* size is above 0, align a power of two. Returns NULL when there is no memory. */
+    /* Allocates memory. size is above 0; align is a power of two. Returns NULL without memory. */
     void *(*alloc)(void *context, size_t size, size_t align);
-    /* size and align are the values that alloc was called with. */
+    /* Frees memory. size and align are the values that alloc was called with. */
     void (*free)(void *context, void *memory, size_t size, size_t align);
     void *context;
 } edo_allocator;
@@ -82,14 +83,14 @@ typedef enum edo_log_level {
     EDO_LOG_DEBUG
 } edo_log_level;
 
-/* One line without its newline. Called on any thread; must not call edo. */
+/* Receives one line of the log, without its newline. Called on any thread. Must not call edo. */
 typedef void edo_log_fn(void *context, edo_log_level level, const char *line);
 
-/* Sends edo's log to fn; NULL restores the default, errors and warnings on stderr. EDO_LOG=error,
- * warn, info or debug in the environment sets the lowest level that is logged. The log never
- * blocks: a line that stderr has no room for is dropped, and the next line names the number of
- * dropped ones.
- * Thread: any, except while another thread is in edo. */
+/* Sends edo's log to fn; NULL restores the default: errors and warnings go to stderr.
+ * EDO_LOG=error, warn, info or debug in the environment sets the lowest level that is logged. The
+ * log never blocks: a line that stderr has no room for is dropped, and the next line gives the
+ * number of dropped lines.
+ * Thread: any, while no other thread is in a call of edo. */
 EDO_API void edo_set_log(edo_log_fn *fn, void *context);
 
 EDO_END_DECLS

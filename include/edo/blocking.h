@@ -5,8 +5,8 @@
  *     edo_await(rc, edo_blocking(digest, &self->file));     // other tasks run meanwhile
  *
  * A job is an operation, and the operation itself lies in the pool's queue: waiting for a thread
- * allocates nothing. A job can be cancelled until a thread begins to run it. From then on it runs
- * to its end, and a cancelled operation waits for that end.
+ * allocates nothing. A job can be cancelled until a thread begins to run it. From then on the job
+ * runs to its end, and a cancelled operation waits for that end.
  *
  * A pool is a bounded queue and at most max_threads threads. A thread is started when a job needs
  * one and ends after keep_alive without a job. Jobs start in the order of their arrival. When the
@@ -15,8 +15,9 @@
  *
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
  * "user" (edo_blocking), "files", "dns", and those added by edo_runtime_add_pool(). A pool is made
- * at its first use and ends with its runtime. A job that has not begun then ends with its task; a
- * job that has begun is waited for as long as its task is (edo_config.drain_limit, abort_limit).
+ * at its first use and ends with its runtime. When the runtime ends, a job that has not begun ends
+ * with its task. The runtime waits for a job that has begun as long as for its task
+ * (edo_config.drain_limit, abort_limit).
  *
  * While a job of a runtime waits or runs, the runtime's test clock does not advance by itself.
  */
@@ -26,7 +27,7 @@
 
 EDO_BEGIN_DECLS
 
-/* The function of a job, on a thread of the pool. Returns: the operation's result. */
+/* Function of a job; runs on a thread of the pool. Returns: the operation's result. */
 typedef int64_t (*edo_blocking_fn)(void *arg);
 
 typedef struct edo_pool edo_pool;
@@ -34,13 +35,13 @@ typedef struct edo_pool edo_pool;
 EDO_API edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx);
 
 /* Runs fn(arg) on the runtime's pool "user" and waits for its end. arg belongs to fn until then.
- * Result: fn's. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when the pool
- * has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE for a pool
- * made before fork(). edo_op_progress() is 1 if fn was run.
+ * Result: that of fn. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when the
+ * pool has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE for a
+ * pool made before fork(). edo_op_progress() is 1 if fn was run.
  * Cancel: prompt until a thread begins to run fn; then waits, and answers fn's result. */
 EDO_API EDO_MUST_USE edo_op edo_blocking(edo_blocking_fn fn, void *arg);
 
-/* The same on a pool; NULL: the runtime's "user". */
+/* As edo_blocking(), on a given pool. pool: NULL for the runtime's pool "user". */
 EDO_API EDO_MUST_USE edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg);
 
 EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options,
@@ -49,13 +50,14 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
 
 /* Runs fn(arg) on the runtime's pool "user" as a task with the name "fn". The task is joined or
  * detached as any other, and can be cancelled until a thread begins to run fn.
- * ret_task: NULL for a detached one.
+ * ret_task: NULL for a detached task.
  * Returns: 0, or as edo_spawn(). The task's result is that of edo_blocking().
  * Thread: as edo_spawn(). */
 #define edo_spawn_blocking(ret_task, fn, arg)                                                      \
     edo_spawn_blocking_with((ret_task), NULL, NULL, fn, (arg))
 
-/* The same with options (a pointer to edo_spawn_options, or NULL) and on a pool (or NULL).
+/* As edo_spawn_blocking(), with options and on a given pool. options: a pointer to
+ * edo_spawn_options, or NULL. pool: NULL for the runtime's pool "user".
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_blocking_with(ret_task, options, pool, fn, arg)                                  \
     edo__spawn_blocking((ret_task), (options), edo__blocking_site(#fn), (pool), (fn), (arg))
@@ -67,7 +69,8 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
         &edo_site_;                                                                                \
     }))
 
-/* The task's frame is the operation itself; the arguments are all its members behind the future. */
+/* The task's frame is the operation itself. The arguments are all members of the operation after
+ * its future. */
 #define EDO__BLOCKING_TASK(name)                                                                   \
     {                                                                                              \
         name, NULL, edo__blocking_poll, EDO_KIND_LEAF, sizeof(edo_op), offsetof(edo_op, object),   \
@@ -79,11 +82,11 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
 
 /* ---- pools ---- */
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_pool_config {
     const char *name;     // of the pool and its threads; not copied. NULL: "pool"
-    uint32_t max_threads; // 0: 512 (of "files" 64, of "dns" 32)
-    uint32_t max_queue;   // jobs in the queue; further ones wait for a place; 0: 1024
+    uint32_t max_threads; // 0: 512; 64 for "files", 32 for "dns"
+    uint32_t max_queue;   // jobs in the queue; further jobs wait for a place; 0: 1024
     int64_t keep_alive;   // nanoseconds without a job until a thread ends; 0: 10 s
     size_t stack_size;    // of each thread, in bytes; 0: the system's default
     void *reserved[4];
@@ -95,11 +98,11 @@ typedef struct edo_pool_config {
  * Returns: 0; -EINVAL for a keep_alive below 0; -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_pool_create(const edo_pool_config *config, edo_pool **ret_pool);
 
-/* Ends a pool of edo_pool_create(). Jobs that have not begun answer -ESHUTDOWN; jobs that have
- * begun, and all threads, are waited for. No new operation may name the pool; operations that wait
- * on it end as usual. NULL is ignored. Does nothing in the child of a fork. Aborts for a pool that
- * belongs to a runtime.
- * Thread: any except the pool's own (aborts there); blocks. */
+/* Destroys a pool made by edo_pool_create(). Jobs that have not begun answer -ESHUTDOWN. The call
+ * waits for the ends of jobs that have begun, and of all threads. No new operation may name the
+ * pool. Operations that already wait on the pool end as usual. NULL is ignored. Does nothing in the
+ * child of a fork. Aborts for a pool that belongs to a runtime.
+ * Thread: any except threads of the pool (aborts there). Blocks. */
 EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
@@ -120,15 +123,15 @@ typedef struct edo_pool_stats {
     uint32_t waiting; // jobs and edo_pool_room() operations that wait for a place in the queue
 } edo_pool_stats;
 
-/* A snapshot; all 0 in the child of a fork. Thread: any. */
+/* Reads the numbers of a pool, as a snapshot. All are 0 in the child of a fork. Thread: any. */
 EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
 
-/* A pool of the runtime: "user", "files", "dns", or one that was added.
- * Returns: 0; *ret_pool is valid until the runtime's end, and must not be destroyed. -ENOENT: no
- * such name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
+/* Finds a pool of the runtime by its name: "user", "files", "dns", or an added pool.
+ * Returns: 0 with *ret_pool, which is valid until the runtime's end and must not be destroyed;
+ * -ENOENT: no such name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool);
 
-/* Adds a pool to a runtime. Also sets the limits of "user", "files" or "dns", before the first use
+/* Adds a pool to a runtime. Before the first use of "user", "files" or "dns", also sets the limits
  * of that pool.
  * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if the runtime has a
  * pool of that name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */

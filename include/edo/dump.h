@@ -12,20 +12,22 @@
  *
  * The running tasks come first, each with its worker and the stack of its thread; the line of a
  * running function is its last await. All other tasks follow, each with its async backtrace,
- * outermost first: functions with their lines, at the end an operation.
+ * outermost first: functions with their lines, and last an operation.
  *
  * A waiting task is kept from running while it is inspected, for some microseconds. A thread that
- * runs a task is interrupted by SIGURG and reports its own task: so a dump also works while all
- * workers are stuck. (As with any signal, system calls that are not restarted fail with EINTR
- * there.) A task that yields all the time is asked several times to pause; if it never does, the
- * dump has its name without its frames. Tasks that begin or end during the dump may be missing.
+ * runs a task is interrupted by SIGURG and reports its own task. So a dump also works while all
+ * workers are stuck. (As with any signal, system calls on that thread that are not restarted fail
+ * with EINTR.) A task that yields all the time is asked several times to pause. If the task never
+ * pauses, the dump has its name without its frames. Tasks that begin or end during the dump may be
+ * missing.
  *
  * A dump needs memory for a list of the tasks of each worker. Without memory the dump has only the
  * tasks that the workers run, and answers -ENOMEM.
  *
- * Dumps without a call: with edo_config.dump_on_quit, SIGQUIT dumps the runtime to the log and the
- * program goes on. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for misuse first dumps all
- * runtimes to stderr. tools/gdb/edo.py shows the same in a debugger, also of a core file.
+ * Dumps without a call: with edo_config.dump_on_quit, SIGQUIT dumps the runtime to the log, and the
+ * program continues. With EDO_DUMP_ON_ABORT=1 in the environment, an abort for misuse first dumps
+ * all runtimes to stderr. tools/gdb/edo.py prints the same dump in a debugger, also from a core
+ * file.
  */
 #pragma once
 
@@ -33,19 +35,20 @@
 
 EDO_BEGIN_DECLS
 
-/* One line without its newline, valid during the call. Called on the thread that asked for the
- * dump. No task waits for the function, so it may be slow and may call anything. */
+/* Receives one line, without its newline. The line is valid during the call. Called on the thread
+ * that asked for the dump. No task waits for the function, so it may be slow and may call
+ * anything. */
 typedef void edo_dump_fn(void *context, const char *line);
 
-/* Dumps all tasks of a runtime. write == NULL: to the log, as warnings. Several dumps may be made
- * at once.
+/* Dumps all tasks of a runtime. Several dumps may be made at once.
+ * write: NULL sends the lines to the log, as warnings.
  * Returns: 0; -ENOMEM when tasks are missing or backtraces were cut; -ESTALE in the child of a
  * fork.
- * Thread: any that holds the runtime or a reference, also inside tasks; with a reference also while
- * the runtime is being destroyed. */
+ * Thread: any that holds the runtime or a reference, also inside tasks. With a reference, a dump
+ * may be made even while the runtime is being destroyed. */
 EDO_API int edo_dump(edo_runtime *runtime, edo_dump_fn *write, void *context);
 
-/* The same for all runtimes of the process, in the order of their creation, also those that could
+/* Dumps all runtimes of the process, in the order of their creation, including runtimes that could
  * not be ended. Returns: 0 or -ENOMEM. Thread: any. */
 EDO_API int edo_dump_all(edo_dump_fn *write, void *context);
 

@@ -5,14 +5,14 @@
  * it. A poll answers EDO_PENDING when a wake has been arranged, or EDO_READY when the result stands
  * in the future: one int64_t, >= 0 or a negative errno.
  *
- * An operation (edo_op) is a leaf: a future of the library's, of fixed size, returned by value by
- * its constructor (edo_read(), edo_sleep(), edo_join()). Memory passed by pointer (buffers, ret_*)
- * must outlive the operation: it belongs in the frame.
+ * An operation (edo_op) is a leaf: a future of the library, of fixed size. Its constructor
+ * (edo_read(), edo_sleep(), edo_join()) returns it by value. Memory passed by pointer (buffers,
+ * ret_*) must outlive the operation, so such memory belongs in the frame.
  *
- * Cancellation is seen by the next poll. A waiting operation answers its result if it has one, else
- * -ECANCELED; an operation that answers -ECANCELED has had no effect. In a cancelled function a new
- * operation answers -ECANCELED at once, even if it could be ready. Async functions always run to
- * their own end.
+ * The next poll of a cancelled future sees the cancellation. A waiting operation then answers its
+ * result if it has one, else -ECANCELED. An operation that answers -ECANCELED has had no effect. In
+ * a cancelled function a new operation answers -ECANCELED at once, even if it could be ready. Async
+ * functions always run to their own end.
  *
  * Tasks are in edo/task.h, the async functions themselves (edo_async, edo_await, ...) in
  * edo/async.h.
@@ -36,23 +36,23 @@ typedef enum edo_poll { EDO_PENDING, EDO_READY } edo_poll;
 typedef enum edo_fate { EDO_LIVE, EDO_CANCELLED, EDO_ABORTED } edo_fate;
 
 typedef enum edo_kind {
-    EDO_KIND_LEAF,  // an operation: in a cancelled function it ends without its first poll
+    EDO_KIND_LEAF,  // an operation; a new one in a cancelled function ends without a poll
     EDO_KIND_ASYNC, // an async function: an edo_any_frame
     EDO_KIND_SCOPE, // a scope, linked into its owner's frame
-    EDO_KIND_LIMIT, // the limit of an edo_within() block, likewise
-    EDO_KIND_OWNER, // always polled at least once: polls others, or has something to release
+    EDO_KIND_LIMIT, // the limit of an edo_within() block, linked into its function's frame
+    EDO_KIND_OWNER, // polls other futures or must release something: always polled at least once
 } edo_kind;
 
 /* One static table per kind of future. */
 typedef struct edo_future_ops {
     const char *name; // shown in backtraces
-    const char *file; // of an async function; else NULL
+    const char *file; // source file of an async function; else NULL
     edo_poll (*poll)(edo_future *, edo_cx *);
     edo_kind kind;
-    uint32_t size;        // of the frame
-    uint32_t args_offset; // of the arguments in the frame
+    uint32_t size;        // bytes of the frame
+    uint32_t args_offset; // offset of the arguments in the frame
     uint32_t args_size;
-    const void *reserved[2]; // the first: an edo__places of the library's, or NULL
+    const void *reserved[2]; // [0]: an edo__places, private to the library, or NULL
 } edo_future_ops;
 
 enum { EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE };
@@ -61,29 +61,29 @@ struct edo_future {
     const edo_future_ops *ops;
     edo_future *next; // sibling, while several are awaited or kept
     int64_t result;   // once EDO_DONE: >= 0, or a negative errno
-    uint32_t line;    // of an async function: its await; of a kept operation: see EDO__KEPT
+    uint32_t line;    // async function: line of its await; kept operation: see EDO__KEPT
     uint8_t state;    // EDO_NEW, EDO_WAITING, EDO_ENDING, EDO_DONE
     uint8_t fate;     // edo_fate requested of this future; only rises
     uint8_t flags;    // EDO__SHIELD, ...
     uint8_t reserved;
 };
 
-/* A leaf operation. All but the result is private. */
+/* A leaf operation. All members except the result are private. */
 typedef struct edo_op {
     edo_future base;
-    void *object; // object of the operation: an edo_io, a task, a scope
+    void *object; // an edo_io, a task, a scope, ...
     void *data;   // buffer or ret_*
     uint64_t length;
     uint64_t progress;
     union {
         struct {
-            void *next, *prev; // wait node, while it is in a list
+            void *next, *prev; // wait node, while the operation is in a list
         } node;
         struct {
             void *driver, *extra; // driver of the operation, and the driver's data
         } at;
     } link;
-    edo_wakeable *waker; // woken when the operation is ready; while it waits
+    edo_wakeable *waker; // woken when the operation is ready; set while the operation waits
     uint32_t word;       // atomic: state, see src/task/op.h
     uint32_t detail;
 } edo_op;
@@ -94,8 +94,8 @@ static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts 
 _Static_assert(sizeof(edo_future) <= 32 && sizeof(edo_op) <= 96, "public layouts are fixed");
 #endif
 
-/* Builds an operation, for constructors. Short constructors are inline, and each member is assigned
- * separately: so an await builds its operation in place, without a copy. */
+/* Builds an operation, for constructors. Each member is assigned separately, and short constructors
+ * are inline, so an await builds its operation in place, without a copy. */
 static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *object, void *data,
                                           uint64_t length, uint32_t detail)
 {
@@ -127,37 +127,38 @@ static inline EDO_MUST_USE edo_op edo__op(const edo_future_ops *ops, void *objec
 EDO_API edo_poll edo_poll_future(edo_future *future, edo_cx *cx);
 
 /* Asks a future to end: its next poll sees the request. The future stays the caller's until it is
- * ready. A second call does nothing, nor does one for a future that has ended. A future that is
- * awaited is polled again soon.
+ * ready. A second call, or a call for a future that has ended, does nothing. An awaited future is
+ * polled again soon.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_cancel(edo_future *future);
 
-/* The same, at the second level: no shield holds it off.
+/* Aborts a future: requests its end at the second level, which no shield holds off.
  * Thread: inside the task that polls the future. */
 EDO_API void edo_abort(edo_future *future);
 
-/* The fate of this poll: a leaf that is polled with another fate than EDO_LIVE answers its result
- * or -ECANCELED. */
+/* Fate of this poll. A leaf that is polled with a fate other than EDO_LIVE answers its result or
+ * -ECANCELED. */
 EDO_API edo_fate edo_cx_fate(const edo_cx *cx);
 
-/* The task's waker: edo_wake() has the task polled again. Valid until a later poll of the same
- * future withdraws the wake; edo_waker_ref() keeps the waker for longer. */
+/* The task's waker, with which edo_wake() has the task polled again. The waker is valid until a
+ * later poll of the same future withdraws the wake. edo_waker_ref() keeps the waker valid for
+ * longer. */
 EDO_API edo_wakeable *edo_cx_waker(const edo_cx *cx);
 
-/* Asks for a poll at a moment of edo_now()'s clock. The request holds for one poll: each later poll
- * that still waits for the moment repeats it. */
+/* Asks for a poll at a moment of edo_now()'s clock. The request is dropped at the next poll of the
+ * task. Each poll that still waits for the moment repeats the request. */
 EDO_API void edo_cx_deadline(edo_cx *cx, int64_t when);
 
-/* Uses one unit of the task's budget. Every leaf that is about to answer EDO_READY calls it.
- * Returns: false when the budget is used up. The leaf then answers EDO_PENDING; the task has been
- * queued again, behind the others. */
+/* Uses one unit of the task's budget. Every leaf calls this before it answers EDO_READY.
+ * Returns: false when the budget is used up. The leaf then answers EDO_PENDING. The task is queued
+ * again, behind the others. */
 EDO_API EDO_MUST_USE bool edo_cx_charge(edo_cx *cx);
 
 /* ---- wakers ---- */
 
 typedef enum edo_wakeable_kind { EDO_WAKEABLE_TASK = 1, EDO_WAKEABLE_USER } edo_wakeable_kind;
 
-/* Head of a wakeable object: of a task, or of a user's own object that begins with it. */
+/* Head of a wakeable object: a task, or a user's own object that begins with this struct. */
 struct edo_wakeable {
     uint8_t kind; // edo_wakeable_kind
     uint8_t flags;
@@ -165,8 +166,9 @@ struct edo_wakeable {
 };
 
 /* A user's own wakeable, for example one that posts to a foreign event loop. wake is called on any
- * thread, perhaps several times, with a lock of the library held: it must be brief, and call
- * nothing of edo except edo_wake(). The object may be freed once no operation waits with it. */
+ * thread, perhaps several times, with a lock of the library held. So wake must be brief, and must
+ * call nothing of edo except edo_wake(). The object may be freed once no operation waits with
+ * it. */
 typedef struct edo_user_wakeable {
     edo_wakeable head;
     void (*wake)(struct edo_user_wakeable *);
@@ -174,19 +176,20 @@ typedef struct edo_user_wakeable {
 
 EDO_API void edo_user_wakeable_init(edo_user_wakeable *wakeable, void (*wake)(edo_user_wakeable *));
 
-/* Wakes the task: it is polled again soon. Cheap for a task that is already queued. All that the
- * caller did before the call is visible to that poll.
- * Thread: any; not in a signal handler; after the task's end only through a counted waker. */
+/* Wakes a task, so that it is polled again soon. The call is cheap when the task is already queued.
+ * All that the caller did before the call is visible to that poll.
+ * Thread: any, but not in a signal handler. After the task's end, only a counted waker may be
+ * used. */
 EDO_API void edo_wake(edo_wakeable *waker);
 
-/* Takes a counted reference: the waker stays valid even after its task has ended.
+/* Takes a counted reference, which keeps the waker valid even after its task has ended.
  * Returns: waker. Thread: any for which the waker is valid now. */
 EDO_API edo_wakeable *edo_waker_ref(edo_wakeable *waker);
 EDO_API void edo_waker_unref(edo_wakeable *waker); // NULL is ignored
 
 /* ---- results ---- */
 
-/* Bytes moved by an operation that has ended, also by one that failed or was cancelled. */
+/* Bytes moved by an operation that has ended, even if the operation failed or was cancelled. */
 static inline uint64_t edo_op_progress(const edo_op *op)
 {
     return op->progress;
@@ -197,7 +200,7 @@ static inline uint64_t edo_op_progress(const edo_op *op)
 typedef struct edo_trace_line {
     int depth;               // 0 for the task's function
     const char *name, *file; // of the function or operation; file may be NULL
-    uint32_t line;           // of its await; 0 for a leaf
+    uint32_t line;           // line of the function's await; 0 for a leaf
 } edo_trace_line;
 
 /* Calls visit for the future and every frame and operation that it waits for, outermost first.

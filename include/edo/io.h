@@ -2,9 +2,9 @@
  *
  * An edo_io is a stream of bytes: TCP, a pipe, a terminal, any descriptor that can be polled. A
  * stream has a read side and a write side. Each side has at most one operation in flight (-EBUSY
- * for a second one); the two may belong to two tasks. The holder of the pointer owns the stream and
- * ends it by edo_close() or edo_finish(). Operations of a stream may be awaited by any task, on any
- * worker, and by tasks of several runtimes in turn.
+ * for a second one). The operations of the two sides may belong to different tasks. The holder of
+ * the pointer owns the stream and ends it by edo_close() or edo_finish(). Operations of a stream
+ * may be awaited by any task, on any worker, and by tasks of several runtimes in turn.
  *
  * A buffer belongs to its operation until the operation is ready, on every driver. So a cancelled
  * operation may stay pending for a moment, while the kernel still owns the buffer.
@@ -12,14 +12,15 @@
  * Errors, for all operations here: those of the system calls (-ECONNRESET, -EPIPE, ...), -EBUSY,
  * -EINVAL for NULL in place of a stream, -ECANCELED when the operation was cancelled (also by a
  * runtime that ends) or the stream was closed meanwhile. SIGPIPE is never raised, with or without a
- * handler of the program. A use of a stream after its end is a mistake: it ends the process with
- * one line, always in debug builds of edo.
+ * handler of the program. Use of a stream after its end is misuse, which ends the process with one
+ * line. Debug builds of edo always detect it.
  *
- * One system call moves at most 256 KiB, and other tasks run in the course of a long transfer.
+ * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
- * Files (also "< file" and "> file" of a shell) are no streams (-EPERM): the system calls them
- * always ready, but reading them waits for the disk. Until edo has files of its own, read and write
- * them with read(2) and write(2) in edo_blocking(), or use a pipe ("cat file |").
+ * Regular files, also from "< file" and "> file" of a shell, cannot be streams (-EPERM). The system
+ * reports such a file as always ready, but a read of it waits for the disk. Until edo has files of
+ * its own, read and write them with read(2) and write(2) in edo_blocking(), or use a pipe ("cat
+ * file |").
  */
 #pragma once
 
@@ -44,7 +45,7 @@ EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_write(edo_io *io, const void *data, size_t size);
 
-/* Writes all of it.
+/* Writes all size bytes.
  * Result: size; on failure edo_op_progress() has the bytes written.
  * Cancel: waits; edo_op_progress() bytes were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t size);
@@ -55,23 +56,23 @@ EDO_API EDO_MUST_USE edo_op edo_write_all(edo_io *io, const void *data, size_t s
  * Cancel: waits; nothing was written. */
 EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int count);
 
-/* Writes all from several buffers. The slices change: each becomes what is left of it, so that the
- * same call goes on after a cancellation.
+/* Writes all data of several buffers. The operation changes each slice to the data not yet written,
+ * so that the same call continues after a cancellation.
  * count: as above.
- * Result: bytes written; on failure edo_op_progress() has them.
+ * Result: bytes written; on failure edo_op_progress() has this number.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
 
 /* Ends the write side: the peer then reads the end of its input. The read side stays open.
- * Result: 0; -ENOTSUP for a stream without such an end, as a pipe.
+ * Result: 0; -ENOTSUP for a stream whose write side cannot end alone, such as a pipe.
  * Cancel: prompt; the write side stays open. */
 EDO_API EDO_MUST_USE edo_op edo_shutdown_write(edo_io *io);
 
 /* Ends the stream gracefully: shuts down the write side, reads and drops input until the peer
- * closes, then closes the stream. The stream is gone when the operation is ready, whatever the
+ * closes, then closes the stream. The stream has ended when the operation is ready, whatever the
  * result.
  * Result: 0, or the first error.
- * Cancel: waits; closes the stream at once and answers -ECANCELED. */
+ * Cancel: waits; the stream is closed at once, and the operation answers -ECANCELED. */
 EDO_API EDO_MUST_USE edo_op edo_finish(edo_io *io);
 
 /* Ends the stream at once. Operations in flight answer -ECANCELED, or their result if they have
@@ -91,20 +92,21 @@ EDO_API void edo_close(edo_io *io);
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_io_from_fd(edo_fd fd, edo_io **ret_io);
 
-/* The descriptor, which stays the stream's; -ENOTSUP for a stream without one. After this call, a
- * read of a TCP connection may need one more system call to find the input empty. */
+/* Returns: the descriptor, which still belongs to the stream; -ENOTSUP for a stream without a
+ * descriptor. After this call, a read of a TCP connection may need one more system call to find the
+ * input empty. */
 EDO_API edo_fd edo_io_fd(const edo_io *io);
 
 /* Ends the stream and hands its descriptor to the caller. The descriptor of a terminal or a named
- * pipe is non-blocking then.
+ * pipe is then non-blocking.
  * Returns: the descriptor, now the caller's; -EBUSY with an operation in flight; -ENOTSUP.
  * Thread: the holder. */
 EDO_API edo_fd edo_io_into_fd(edo_io *io);
 
 enum { EDO_READABLE = 1, EDO_WRITABLE = 4, EDO_PRIORITY = 2 };
 
-/* Waits until a descriptor is ready; level-triggered. Any descriptor that can be polled will do. It
- * stays the caller's and must stay open until the operation is ready.
+/* Waits until a descriptor is ready; level-triggered. Takes any descriptor that can be polled. The
+ * descriptor still belongs to the caller, and must stay open until the operation is ready.
  * interest: EDO_READABLE, EDO_WRITABLE, EDO_PRIORITY or'ed.
  * Result: the interests that are ready, or'ed; all requested ones after a hang-up or an error.
  * -EBADF; -EPERM for a file that the kernel cannot poll, such as a regular file or a directory;

@@ -27,8 +27,8 @@ EDO_BEGIN_DECLS
 /* ---- measurements beside the counters ---- */
 
 typedef enum edo_histogram {
-    EDO_POLL_TIME,        // of each poll of a task
-    EDO_SCHEDULE_LATENCY, // from a task's wake, spawn or yield until its poll begins
+    EDO_POLL_TIME,        // duration of each poll of a task
+    EDO_SCHEDULE_LATENCY, // time from a task's wake, spawn or yield until its poll begins
 } edo_histogram;
 
 typedef enum edo_histogram_scale {
@@ -37,20 +37,21 @@ typedef enum edo_histogram_scale {
     EDO_HISTOGRAM_LOG,    // buckets that grow with their values: the relative error is the same
 } edo_histogram_scale;
 
-/* Values below the first bucket are counted in the first, values beyond the last in the last. At
- * most 65536 buckets, of 8 bytes per worker. Zeroed is off. */
+/* The first bucket also counts smaller values, and the last bucket also counts greater ones. A
+ * histogram has at most 65536 buckets, each of 8 bytes per worker. A zeroed configuration is
+ * off. */
 typedef struct edo_histogram_config {
     edo_histogram_scale scale;
-    uint32_t buckets; // linear: count; 0: 10. log: greatest count; 0: any
+    uint32_t buckets; // linear: their number; 0: 10. log: greatest number; 0: any
     int64_t width;    // linear: ns of each bucket; 0: 100 us
     int64_t min, max; // log: ns of the least and the greatest bucket; 0: 100 ns, and 60 s
-    uint32_t steps;   // log: buckets per power of two, which is 1/error: a power of two up to 1024;
+    uint32_t steps;   // log: buckets per power of two (1/error); a power of two up to 1024;
                       // 0: 4
     void *reserved[2];
 } edo_histogram_config;
 
-/* edo_config.metrics. Read only by edo_runtime_create(), which answers -EINVAL for impossible
- * buckets. */
+/* Type of edo_config.metrics. Only edo_runtime_create() reads it, and answers -EINVAL for
+ * impossible buckets. */
 typedef struct edo_metrics_config {
     edo_histogram_config poll_time, schedule_latency;
     bool tasks; // counts all tasks, not only those spawned with `metrics`
@@ -59,38 +60,38 @@ typedef struct edo_metrics_config {
 
 /* ---- the runtime ---- */
 
-/* Counts are sums over all workers and spare ones. */
+/* Metrics of a runtime. Counts are sums over all workers, including spare ones. */
 typedef struct edo_metrics {
-    uint32_t workers; // that take part; 1 for a current-thread runtime
-    uint32_t spares;  // threads made to help stuck workers; they stay
+    uint32_t workers; // workers that take part; 1 for a current-thread runtime
+    uint32_t spares;  // threads made to help stuck workers; kept afterwards
 
     uint64_t spawned_tasks;
-    uint64_t alive_tasks;  // have not ended
+    uint64_t alive_tasks;  // tasks that have not ended
     uint64_t inject_depth; // tasks injected by other threads, not yet taken by a worker
     uint64_t local_depth;  // tasks in the workers' own queues
 
     uint64_t polls;
     uint64_t budget_yields;    // polls ended by the budget or the time slice
     uint64_t local_schedules;  // wakes and spawns of tasks by workers
-    uint64_t remote_schedules; // by other threads, or of tasks pinned to another worker
+    uint64_t remote_schedules; // wakes and spawns by other threads, or pinned to another worker
     uint64_t steals;           // batches of tasks taken from another worker's queue
     uint64_t stolen;           // tasks in these batches
     uint64_t overflows;        // moves of a full queue's older half to the overflow list
     uint64_t parks;            // sleeps of workers
     uint64_t noops;            // sleeps after which the worker slept again without a poll
-    uint64_t busy;             // awake, nanoseconds
+    uint64_t busy;             // nanoseconds in which workers were awake
 
-    uint64_t fds_registered;   // with epoll; with io_uring, listeners with a standing accept
-    uint64_t fds_deregistered; // likewise, the ends
-    uint64_t ready_events;     // of descriptors by epoll; completions by io_uring
+    uint64_t fds_registered;   // epoll: descriptors; io_uring: listeners with a standing accept
+    uint64_t fds_deregistered; // ends of these registrations
+    uint64_t ready_events;     // epoll: events of descriptors; io_uring: completions
 
-    uint32_t blocking_threads; // of the runtime's own pools, see edo_pool_stats
+    uint32_t blocking_threads; // threads of the runtime's own pools, see edo_pool_stats
     uint32_t blocking_idle, blocking_running, blocking_queued, blocking_waiting;
 } edo_metrics;
 
-/* The current numbers of a runtime.
+/* Reads the current numbers of a runtime.
  * Returns: 0; -ESTALE after fork().
- * Thread: any that has the runtime or a reference to it, also after its end. */
+ * Thread: any that holds the runtime or a reference, also after the runtime's end. */
 static inline int edo_metrics_read(edo_runtime *runtime, edo_metrics *ret_metrics);
 
 /* ---- a worker ---- */
@@ -99,16 +100,17 @@ typedef struct edo_worker_metrics {
     uint64_t thread_id;     // of the system, as in top -H; 0: no thread yet
     uint64_t local_depth;   // tasks in its queue, without the next-task slot
     uint64_t polls;         // of tasks
-    int64_t mean_poll_time; // of its last turns, nanoseconds; 0 for a current-thread runtime
-    uint64_t busy;          // awake, nanoseconds
-    uint64_t budget_yields, local_schedules, steals, stolen, overflows, noops; // as above
-    uint64_t parks;                                                            // as above
-    uint64_t park_unparks; // sleeps and ends of sleeps: odd while it sleeps
-    uint64_t fds_registered, fds_deregistered, ready_events; // of its driver, as above
+    int64_t mean_poll_time; // nanoseconds, over the last turns; 0 for a current-thread runtime
+    uint64_t busy;          // nanoseconds in which the worker was awake
+    uint64_t budget_yields, local_schedules, steals, stolen, overflows, noops; // as in edo_metrics
+    uint64_t parks;                                                            // as in edo_metrics
+    uint64_t park_unparks; // begun and ended sleeps; odd while the worker sleeps
+    uint64_t fds_registered, fds_deregistered, ready_events; // of the worker's driver
     bool is_spare;
 } edo_worker_metrics;
 
-/* The same for one worker: 0 .. workers + spares - 1; those of edo_worker_index().
+/* Reads the current numbers of one worker.
+ * worker: 0 to workers + spares - 1, numbered as by edo_worker_index().
  * Returns: 0; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 static inline int edo_metrics_read_worker(edo_runtime *runtime, unsigned worker,
@@ -116,7 +118,7 @@ static inline int edo_metrics_read_worker(edo_runtime *runtime, unsigned worker,
 
 /* ---- histograms ---- */
 
-/* Number of buckets of a histogram; 0: it is off. Thread: any. */
+/* Number of buckets of a histogram; 0 when the histogram is off. Thread: any. */
 EDO_API uint32_t edo_histogram_buckets(const edo_runtime *runtime, edo_histogram histogram);
 
 /* Range of a bucket's values, in nanoseconds: at least *ret_from and below *ret_to. The last bucket
@@ -127,9 +129,9 @@ EDO_API int edo_histogram_range(const edo_runtime *runtime, edo_histogram histog
 
 enum { EDO_ALL_WORKERS = -1 };
 
-/* Counts of values per bucket, of one worker or of EDO_ALL_WORKERS.
- * ret_counts: room for `count` counts; those beyond the histogram's last bucket are set to 0.
- * Returns: 0; -ENODATA: it is off; -EINVAL: no such worker; -ESTALE after fork().
+/* Reads the number of values in each bucket, for one worker or for EDO_ALL_WORKERS.
+ * ret_counts: room for `count` counts; counts beyond the histogram's last bucket are set to 0.
+ * Returns: 0; -ENODATA: the histogram is off; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int worker,
                                uint64_t *ret_counts, uint32_t count);
@@ -140,13 +142,14 @@ EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogr
  * edo_metrics_config.tasks. */
 typedef struct edo_task_metrics {
     uint64_t polls;       // including the running one
-    uint64_t wakes;       // also of a task that was woken already; without yields
+    uint64_t wakes;       // including wakes of an already woken task; without yields
     int64_t busy;         // nanoseconds in polls that have ended
     int64_t longest_poll; // ns, of the polls that have ended
-    int64_t scheduled;    // nanoseconds between its wakes, spawn and yields, and its polls
+    int64_t scheduled;    // nanoseconds from each wake, spawn or yield until the poll begins
 } edo_task_metrics;
 
-/* Returns: 0; -ENODATA: it is not counted.
+/* Reads the metrics of a task.
+ * Returns: 0; -ENODATA: the task is not counted.
  * Thread: any that holds the handle, also after the task's end; the task itself. */
 static inline int edo_task_metrics_read(const edo_task *task, edo_task_metrics *ret_metrics);
 

@@ -1,8 +1,8 @@
 /* TCP.
  *
  * Addresses are text: "127.0.0.1:8080", "[::1]:8080", ":8080" (all addresses of the machine, both
- * families), "example.com:8080". Port 0 lets the system choose; services have names too
- * ("example.com:https").
+ * families), "example.com:8080". Port 0 lets the system choose a port. The port may be the name of
+ * a service ("example.com:https").
  *
  * A numeric address is used at once. A name is first looked up by the system (hosts file, name
  * servers). The look-up blocks, so a thread of the runtime's pool "dns" does it. "localhost" is a
@@ -10,7 +10,7 @@
  *
  * A connection is an edo_io; the edo_tcp_* calls set options of TCP, and answer -ENOTSUP for other
  * streams. These calls are quick system calls, not operations. NULL in place of a connection, a
- * listener, an address or an output is -EINVAL.
+ * listener, an address or an output answers -EINVAL.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ typedef struct edo_listener edo_listener;
 /* Bytes for any address as text, with its port and the final NUL. */
 #define EDO_ADDRESS_SIZE 72
 
-/* Zeroed is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
+/* A zeroed struct is the default: SO_REUSEADDR, a backlog of 1024, both families for ":port". */
 typedef struct edo_listen_options {
     int backlog; // 0: 1024
     bool no_reuse_address;
@@ -32,8 +32,8 @@ typedef struct edo_listen_options {
     bool reserved[5];
 } edo_listen_options;
 
-/* Listens on an address; the text must outlive the operation. For a name, the first of its
- * addresses that works.
+/* Listens on an address; the text must outlive the operation. For a name, listens on the first of
+ * its addresses that works.
  * Result: 0 with *ret_listener; -EINVAL for a bad address; -EADDRINUSE, -EACCES, -EMFILE, ...; for
  * a name the error of its last address, or an error of edo_lookup().
  * Cancel: prompt; not listening. */
@@ -61,35 +61,35 @@ EDO_API void edo_listener_close(edo_listener *listener);
 EDO_API EDO_MUST_USE int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener);
 EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
 
-/* The address it listens on, as text into a buffer of EDO_ADDRESS_SIZE.
+/* Writes the address on which a listener listens, as text, into a buffer of EDO_ADDRESS_SIZE.
  * Returns: the length, or a negative errno (-ENOSPC for a buffer that is too small). */
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 
 /* Connects to an address; the text must outlive the operation.
  *
- * A name is connected to by RFC 8305 ("happy eyeballs"): its addresses are tried in the order of
- * the look-up, with alternating families. An attempt begins 250 ms after the one before, or at once
- * when an attempt fails; earlier attempts go on meanwhile. The first to connect wins; the others
- * have ended when the operation is ready.
+ * A name is treated as RFC 8305 ("happy eyeballs") says: its addresses are tried in the order of
+ * the look-up, with alternating families. An attempt begins 250 ms after the previous attempt, or
+ * at once when an attempt fails. Earlier attempts continue meanwhile. The first attempt that
+ * connects wins. All other attempts have ended when the operation is ready.
  *
  * Result: 0 with *ret_conn; -EINVAL for an address that is bad or has no host; -ECONNREFUSED (also
  * for a socket that connected to itself, on a free port of this machine), -ETIMEDOUT, ... If all
  * addresses of a name fail: the first error, except that a shortage (-EMFILE, -ENFILE, -ENOBUFS,
  * -ENOMEM) precedes other errors, and a missing route (-ENETUNREACH, -EHOSTUNREACH, -EADDRNOTAVAIL,
  * -EAFNOSUPPORT) comes last. If the name cannot be looked up: as edo_lookup().
- * Cancel: waits; no connection is left. (During the look-up it is prompt.) */
+ * Cancel: prompt during the look-up, else waits; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect(const char *address, edo_io **ret_conn);
 
-/* The same from a numeric local address (port 0: any). Of a name's addresses only those of the
- * local address's family are tried. */
+/* Connects from a numeric local address (port 0: any port). Tries only those addresses of a name
+ * that are of the local address's family. */
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_from(const char *local, const char *address,
                                                  edo_io **ret_conn);
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_connect_options {
     const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
-    int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to at least 10 ms
-                           // and at most 2 s; 0: 250 ms
+    int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to 10 ms .. 2 s;
+                           // 0: 250 ms
     void *reserved[2];
 } edo_connect_options;
 
@@ -101,8 +101,8 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 /* Addresses that a look-up found: at least one. Immutable, so any thread may read them. */
 typedef struct edo_addresses edo_addresses;
 
-/* Looks up an address as the calls above take it; the text must outlive the operation. A numeric
- * address is answered at once, without a thread.
+/* Looks up an address, in a form that the calls above take; the text must outlive the operation. A
+ * numeric address is answered at once, without a thread.
  * Result: 0 with *ret_addresses, to be freed by edo_addresses_destroy(): all addresses, in the
  * order of getaddrinfo(3). Else
  *     -EINVAL       not an address, or an unknown service
@@ -111,20 +111,21 @@ typedef struct edo_addresses edo_addresses;
  *     -EIO          a name server has answered with a failure     (EAI_FAIL)
  *     -ENAMETOOLONG                                               (EAI_OVERFLOW)
  *     -ENOMEM; -EMFILE and other errors of the system's look-up   (EAI_SYSTEM, EAI_MEMORY)
- * and the errors of edo_blocking_on() that did not run the function.
+ * and the errors of edo_blocking_on() for a function that was not run.
  * Cancel: detaches; the thread finishes its work and drops its result. */
 EDO_API EDO_MUST_USE edo_op edo_lookup(const char *address, edo_addresses **ret_addresses);
 
 EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
 
-/* One of the addresses as text into a buffer of EDO_ADDRESS_SIZE, in a form that edo_tcp_connect()
- * takes.
+/* Writes one of the addresses as text into a buffer of EDO_ADDRESS_SIZE, in a form that
+ * edo_tcp_connect() takes.
  * Returns: the length; -EINVAL for no such index; -ENOSPC for a buffer that is too small. */
 EDO_API int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer,
                                size_t size);
 EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 
-/* The two ends of a connection, as text into a buffer of EDO_ADDRESS_SIZE.
+/* Writes the local or the peer's address of a connection, as text, into a buffer of
+ * EDO_ADDRESS_SIZE.
  * Returns: the length, or a negative errno (-ENOTCONN, -ENOSPC, -ENOTSUP). */
 EDO_API int edo_tcp_local_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
@@ -132,12 +133,13 @@ EDO_API int edo_tcp_peer_address(const edo_io *conn, char *buffer, size_t size);
 /* Options of a connection. Setters answer 0 or a negative errno, getters the value (>= 0) or a
  * negative errno. */
 
-/* TCP_NODELAY: small writes go out at once. */
+/* TCP_NODELAY: the kernel sends small writes at once. */
 EDO_API int edo_tcp_set_nodelay(edo_io *conn, bool on);
 EDO_API int edo_tcp_nodelay(const edo_io *conn);
 
-/* Keep-alive probes: the first after `idle` seconds of silence, the next every `interval` seconds;
- * `count` unanswered probes end the connection. Zero leaves the system's value. */
+/* Keep-alive probes. The first probe is sent after `idle` seconds of silence, and further probes
+ * every `interval` seconds. `count` unanswered probes end the connection. A zero member keeps the
+ * system's value. */
 typedef struct edo_keepalive {
     int idle, interval, count;
 } edo_keepalive;
@@ -145,12 +147,14 @@ EDO_API int edo_tcp_set_keepalive(edo_io *conn, bool on, edo_keepalive times);
 EDO_API int edo_tcp_keepalive(const edo_io *conn,
                               edo_keepalive *ret_times); // ret_times may be NULL
 
-/* Fate of unsent data at edo_close(). -1 (the default): sent in the background; 0: dropped, and the
- * connection is reset; above 0: seconds for which the kernel keeps trying to send. */
+/* SO_LINGER: what edo_close() does with unsent data. -1 (the default): the kernel sends the data in
+ * the background. 0: the data is dropped, and the connection is reset. Above 0: the kernel tries to
+ * send for this number of seconds. */
 EDO_API int edo_tcp_set_linger(edo_io *conn, int seconds);
 EDO_API int edo_tcp_linger(const edo_io *conn, int *ret_seconds);
 
-/* Bytes. The kernel may round; on Linux the value read is twice the one set. */
+/* Sizes of the socket's buffers, in bytes. The kernel may round. On Linux the value read is twice
+ * the value set. */
 EDO_API int edo_tcp_set_send_buffer(edo_io *conn, int bytes);
 EDO_API int edo_tcp_send_buffer(const edo_io *conn);
 EDO_API int edo_tcp_set_recv_buffer(edo_io *conn, int bytes);

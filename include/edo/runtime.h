@@ -1,8 +1,9 @@
 /* Runtimes, on which tasks run.
  *
  * A current-thread runtime (the default) polls its tasks on the thread that turns it:
- * edo_block_on() turns it until a function has ended, edo_turn() turns it once for a foreign event
- * loop. Tasks of one such runtime never run at the same time, so they may share data without locks.
+ * edo_block_on() turns the runtime until a function has ended. edo_turn() turns it once, for a
+ * foreign event loop. Tasks of one such runtime never run at the same time, so they may share data
+ * without locks.
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
  * other: a task may resume on another thread after every await, and tasks run at the same time.
@@ -14,8 +15,9 @@
  * from any thread.
  *
  * "The owner", below, is the thread that turns a current-thread runtime. The owner may change
- * between two turns. There is one owner at a time, and all work of one must be visible to the next
- * (by a lock or a join, for example). With io_uring the thread of the first turn remains the owner.
+ * between two turns. There is one owner at a time, and all work of an owner must be visible to the
+ * next owner (by a lock or a join, for example). With io_uring the thread of the first turn remains
+ * the owner.
  *
  * Most programs need one call:  int main(void) { return edo_run(serve, .address = ":8080"); }
  *
@@ -28,7 +30,7 @@
 
 EDO_BEGIN_DECLS
 
-/* Report of a task that has occupied its worker for long. Valid during the hook. */
+/* Report of a task that has occupied its worker for long. Valid during the hook `stall`. */
 typedef struct edo_stall {
     const char *runtime;
     unsigned worker;
@@ -48,17 +50,18 @@ typedef struct edo_stall {
  * workers, hooks are called on several threads at a time. Several lists may be chained; all of them
  * must outlive the runtime.
  *
- * thread_start, thread_stop: on the thread of each worker, also of spare ones, before its first and
- * after its last work. (Not called on threads of pools and the monitor.)
+ * thread_start, thread_stop: on the thread of each worker, including spare ones, before its first
+ * work and after its last. Not called on the threads of pools and of the monitor.
  * park, unpark: on a worker that has nothing to run, before and after it polls its driver and
  * perhaps sleeps; `park` may spawn and wake. Not called by a current-thread runtime.
  * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
  * poll. end: after the last poll, when the function has ended, before waiters for the task are
  * woken. None of these four may keep the task's handle.
- * stall: when a poll exceeds stall_limit, once for that poll. Needs a report from the task's
- * thread; without one the log says so, and the thread is asked again later. Time in
- * edo_block_in_place() is not counted; of time in which the process was stopped, at most some
- * milliseconds are. Called on the runtime's monitor, which does nothing else meanwhile. */
+ * stall: when a poll exceeds stall_limit, once for that poll. The hook needs a report from the
+ * task's thread. When that report is missing, the log says so, and the thread is asked again later.
+ * Time in edo_block_in_place() is not counted. Time in which the process was stopped counts for
+ * some milliseconds at most. Called on the runtime's monitor, which does nothing else during the
+ * call. */
 typedef struct edo_hooks {
     void *user;
     void (*thread_start)(void *user, const char *runtime);
@@ -76,17 +79,17 @@ typedef struct edo_hooks {
 
 enum { EDO_WORKERS_AUTO = -1 };
 
-/* Zeroed is the default. */
+/* A zeroed struct is the default. */
 typedef struct edo_config {
     const char *name;        // shown in the log; not copied. NULL: "edo"
     const char *driver;      // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
     bool test_clock;         // the runtime starts with a paused test clock
-    bool ignore_signals;     // edo_run(): leave SIGINT and SIGTERM alone
+    bool ignore_signals;     // edo_run() does not handle SIGINT and SIGTERM
     bool dump_on_quit;       // SIGQUIT dumps all tasks to the log, see edo/dump.h
     bool report_leaks;       // edo_runtime_destroy() logs leaked objects of its tasks: task
                              // handles, streams, listeners; always on in debug builds of edo
     int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
-                             // as many as the environment's EDO_WORKER_THREADS says, else
+                             // the number in the environment's EDO_WORKER_THREADS, else
                              // one per processor that the process may use
     int32_t max_spare;       // spare threads to help stuck workers, at most 10,000; 0: as
                              // many as workers, at least 4; -1: none
@@ -103,44 +106,45 @@ typedef struct edo_config {
     int64_t timer_slack;     // least nanoseconds of a sleep for a timer, so that timers close
                              // together fire at once; 0: 250 us while more than 32 fire in
                              // that time, else almost none; 1: almost none
-    int64_t drain_limit;     // nanoseconds until tasks are aborted; 0: 10 s
+    int64_t drain_limit;     // nanoseconds from the cancellation until tasks are aborted; 0: 10 s
     int64_t abort_limit;     // nanoseconds from the abort until tasks are given up; 0: 1 s
-    uint64_t seed;           // of edo_select()'s choices, and of the order of workers under a
+    uint64_t seed;           // seeds edo_select()'s choices, and the order of workers under a
                              // test clock; 0: random
     const struct edo_metrics_config *metrics; // measurements beside the counters, see
-                                              // edo/metrics.h; NULL: nothing
+                                              // edo/metrics.h; NULL: none
     void *reserved[6];
 } edo_config;
 
-/* Makes a runtime. Threads of workers are started, and wait for tasks.
+/* Makes a runtime, and starts the threads of its workers.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
  * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
  * or a slack below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log
  * says so), or impossible metrics (edo/metrics.h); -EAGAIN when the threads of all workers, of the
  * monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors of the driver.
- * Thread: any, also another than the one that turns the runtime.
+ * Thread: any; another thread may turn the runtime.
  *
- * A driver that the kernel refuses is replaced by epoll, with a line in the log. Drivers of helpers
- * have the same kind as the first driver, and a helper waits until such a driver can be opened; the
- * descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG, EDO_WORKER_THREADS,
- * EDO_DUMP_ON_ABORT) is read here, and later only by the system's name look-ups. The runtime's
- * descriptors must stay open: a wait that fails ends the process. */
+ * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
+ * helpers are of the same kind as the first driver. A helper waits until such a driver can be
+ * opened. The descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG,
+ * EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and later only by the system's name
+ * look-ups. The program must not close the runtime's descriptors: a driver's wait that fails ends
+ * the process. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
-/* Ends a runtime: no more spawns (-ESHUTDOWN), cancels all tasks, waits drain_limit, aborts them,
- * waits abort_limit. NULL is ignored.
+/* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most
+ * drain_limit, aborts the remaining tasks, and waits for at most abort_limit. NULL is ignored.
  * Returns: 0 when all tasks have ended and all memory is released (memory of a cancelled look-up is
  * released when its thread has finished). -ETIMEDOUT when some tasks could not be ended: the log
- * names them, and they are leaked with all that they use; a join of one answers -ESHUTDOWN; memory
- * given to their operations must not be touched until the process ends. -EBUSY, with no effect,
- * inside any task or turn, on a worker of the runtime, and inside a job, an edo_block_in_place() or
- * a hook that the runtime waits for.
+ * names these tasks, and they are leaked with all that they use. A join of such a task answers
+ * -ESHUTDOWN. Memory given to their operations must not be touched until the process ends. -EBUSY,
+ * with no effect, inside any task or turn, on a worker of the runtime, and inside a job, an
+ * edo_block_in_place() or a hook that the runtime waits for.
  * Thread: the owner; with workers, any except the workers. The handle is invalid afterwards;
  * references (edo_runtime_ref) stay valid. */
 EDO_API int edo_runtime_destroy(edo_runtime *runtime);
 
-/* A counted reference, for other threads that spawn: after the runtime's end, spawning answers
- * -ESHUTDOWN.
+/* Takes a counted reference, for other threads that spawn. After the runtime's end, a spawn through
+ * the reference answers -ESHUTDOWN.
  * Thread: any. */
 EDO_API edo_runtime *edo_runtime_ref(edo_runtime *runtime);
 EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
@@ -148,35 +152,35 @@ EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
 /* The runtime that runs on this thread or was entered by it, or NULL. */
 EDO_API edo_runtime *edo_current_runtime(void);
 
-/* Makes a runtime the current one of a plain thread, until edo_runtime_leave(): spawns of this
- * thread go to it. Calls may be nested; a leave ends the last enter.
+/* Makes a runtime the current one of a plain thread, until edo_runtime_leave(). Spawns of this
+ * thread use that runtime. Calls may be nested: a leave ends the last enter.
  * Returns: the argument for edo_runtime_leave(): the runtime entered before, or NULL.
- * Thread: any that polls no task (aborts there). */
+ * Thread: any that is not polling a task (aborts there). */
 EDO_API edo_runtime *edo_runtime_enter(edo_runtime *runtime);
 EDO_API void edo_runtime_leave(edo_runtime *before);
 
 /* Number of workers, without spare ones: 0 for a current-thread runtime. Thread: any. */
 EDO_API unsigned edo_runtime_workers(const edo_runtime *runtime);
 
-/* Number of the worker that runs on this thread, from 0; spare workers are numbered after the
- * others. 0 inside a turn of a current-thread runtime; -1 on a plain thread and inside
- * edo_block_in_place(). A task may see another number after each await. */
+/* Number of the worker that runs on this thread, from 0. Spare workers have the numbers after those
+ * of the other workers. 0 inside a turn of a current-thread runtime; -1 on a plain thread and
+ * inside edo_block_in_place(). A task may see another number after each await. */
 EDO_API int edo_worker_index(void);
 
 /* Calls fn(arg) at once and on this thread; fn may block or compute for long. Before the call,
  * other workers get the queued tasks, sockets and timers of this worker, except tasks that are
  * pinned to it. The whole calling task waits, with every branch of its selects and limits, and
- * cannot be cancelled meanwhile. Inside fn this is a plain thread that has entered the runtime: fn
- * may spawn, and may use edo_wait(). In a current-thread runtime, and outside of tasks, this is a
- * plain call of fn.
+ * cannot be cancelled meanwhile. Inside fn the thread counts as a plain thread that has entered the
+ * runtime: fn may spawn, and may use edo_wait(). In a current-thread runtime, and outside of tasks,
+ * this is a plain call of fn.
  * Returns: the result of fn.
  * Thread: any. */
 EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);
 
-/* "epoll", "io_uring", or the name of the program's own driver. */
+/* Name of the runtime's driver: "epoll", "io_uring", or that of the program's own driver. */
 EDO_API const char *edo_runtime_driver(const edo_runtime *runtime);
 
-/* Tasks that have not ended. Thread: any; a snapshot. */
+/* Number of tasks that have not ended. Thread: any; a snapshot. */
 EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 
 /* ---- turning a runtime ---- */
@@ -184,18 +188,19 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
 /* Runs an async function on the runtime, and turns the runtime until the function has ended. Other
- * tasks run meanwhile; afterwards they stay as they are until the next turn. With workers, only
- * waits for the function's end.
+ * tasks run meanwhile, and after that only in the next turn. With workers, the call only waits for
+ * the function's end.
  * Returns: the function's result; if the function was not run, -ENOMEM, -ESHUTDOWN, -EBUSY inside a
  * task or on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any except the workers, outside of tasks. */
 #define edo_block_on(runtime, ...)                                                                 \
     edo__block_on((runtime), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* One turn: runs ready tasks (at most one event interval of them), turns the driver, fires timers.
- * timeout: nanoseconds to wait if no task is ready; 0 or less: none; EDO_NEVER: until one is ready.
- * A turn in which a task has ended does not wait, so that the loop around it can check for that
- * end.
+/* Makes one turn: runs ready tasks (at most one event interval of them), turns the driver, and
+ * fires timers.
+ * timeout: nanoseconds to wait if no task is ready; 0 or less: no wait; EDO_NEVER: a wait until a
+ * task is ready. A turn in which a task has ended does not wait, so that the calling loop can check
+ * for that end.
  * Returns: 1 when more tasks are ready now, 0 when all tasks wait, or -ESTALE, -EBUSY (inside a
  * task), -EOPNOTSUPP for a runtime with workers.
  * Thread: the owner. */
@@ -203,8 +208,8 @@ EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 
 /* A descriptor for a foreign loop, readable when edo_turn(runtime, 0) has work to do, also for due
  * timers and wakes from other threads. Level-triggered: turn while the descriptor is readable.
- * Returns: the descriptor, which stays the runtime's; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
- * -EOPNOTSUPP for a driver without one, and with workers.
+ * Returns: the descriptor, which belongs to the runtime; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
+ * -EOPNOTSUPP for a driver without a descriptor, and with workers.
  * Thread: the owner. */
 EDO_API edo_fd edo_runtime_fd(edo_runtime *runtime);
 

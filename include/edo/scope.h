@@ -23,9 +23,9 @@ enum {
     EDO_SCOPE_IN_ORDER = 8,  // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
 };
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_scope {
-    edo_future base; // its place in the owner's frame
+    edo_future base; // mark in the owner's frame
     edo_future *owner;
     uint32_t lock, flags;
     struct {
@@ -38,7 +38,7 @@ typedef struct edo_scope {
     uint64_t reserved[2];
 } edo_scope;
 
-/* How a member ended. */
+/* Report of a member that has ended. */
 typedef struct edo_member {
     uint64_t id; // edo_task_id()
     int64_t result;
@@ -63,8 +63,8 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 
 /* Starts a member: edo_scope_spawn(&self->scope, fetch, .url = url).
- * Returns: as edo_spawn(); -ECANCELED when the scope was cancelled; -ESHUTDOWN when it was closed. On
- * failure the arguments are still the caller's.
+ * Returns: as edo_spawn(); -ECANCELED when the scope was cancelled; -ESHUTDOWN when it was closed.
+ * On failure the arguments are still the caller's.
  * Thread: inside a task of the scope's runtime, while the owner's function cannot return: the
  * owner's task, or a task that the owner waits for. */
 #define edo_scope_spawn(scope, ...)                                                                \
@@ -72,21 +72,23 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
 #define edo_scope_spawn_with(scope, options, ...)                                                  \
     edo__scope_spawn((scope), (options), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 
-/* The same, and *ret_id is the member's edo_task_id(), for edo_scope_cancel_member(). An id is
+/* Starts a member, and stores its edo_task_id() in *ret_id, for edo_scope_cancel_member(). An id is
  * never used again, so it may be kept beyond the member's end. *ret_id is written before this
  * returns, but the member may run even earlier. */
 #define edo_scope_spawn_member(ret_id, scope, ...)                                                 \
     edo__scope_spawn_member((ret_id), (scope), NULL, edo__site_of(__VA_ARGS__, ),                  \
                             edo__args_of(__VA_ARGS__, ))
 
-/* The same under a key, a pointer or a number other than 0: edo_scope_spawn_key(&self->scope,
- * self->user, serve, .conn = conn). The key is the member's edo_task_user() and edo_member.user.
+/* Starts a member under a key, which is a pointer or a number other than 0:
+ * edo_scope_spawn_key(&self->scope, self->user, serve, .conn = conn). The key is the member's
+ * edo_task_user() and edo_member.user.
  *
- * A member that has the key already is cancelled and replaced: edo_scope_next() does not answer it,
- * and its failure is none of the scope's; it is still waited for. So of all members with one key
- * edo_scope_next() answers the latest. Costs a walk through the members, under the scope's lock.
- * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. Nothing is replaced on failure, unless the
- * runtime ends. */
+ * An earlier member with the same key is cancelled and replaced. edo_scope_next() never reports a
+ * replaced member, and the scope ignores its failure, but a join still waits for its end. So of all
+ * members with one key edo_scope_next() reports only the latest. Cost: a walk through the members,
+ * under the scope's lock.
+ * Returns: as edo_scope_spawn(), and -EINVAL for the key 0. On failure no member is replaced,
+ * unless the runtime ends. */
 #define edo_scope_spawn_key(scope, key, ...)                                                       \
     edo__scope_spawn_key((scope), (void *)(uintptr_t)(key), NULL, edo__site_of(__VA_ARGS__, ),     \
                          edo__args_of(__VA_ARGS__, ))
@@ -105,36 +107,37 @@ EDO_API EDO_MUST_USE edo_op edo_scope_join(edo_scope *scope);
  * Cancel: prompt; no member is taken. */
 EDO_API EDO_MUST_USE edo_op edo_scope_next(edo_scope *scope, edo_member *ret_member);
 
-/* Cancels all members; the scope takes no further ones.
+/* Cancels all members. The scope takes no further members.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_cancel(edo_scope *scope);
 
 /* Cancels one member, without waiting for its end. Cost: a walk through the members, under the
  * scope's lock.
- * Returns: 0; -ESRCH when the scope has no such member any more.
+ * Returns: 0; -ESRCH when the scope has no such live member.
  * Thread: inside any task of the scope's runtime. */
 EDO_API int edo_scope_cancel_member(edo_scope *scope, uint64_t id);
 
-/* The same for all members with a key (edo_scope_spawn_key()), or with that pointer as the user of
+/* Cancels all members with a key (edo_scope_spawn_key()), or with that pointer as the `user` of
  * their edo_spawn_options.
- * Returns: how many have not ended.
+ * Returns: the number of these members that had not ended.
  * Thread: inside any task of the scope's runtime. */
 EDO_API size_t edo__scope_cancel_key(edo_scope *scope, const void *key);
 #define edo_scope_cancel_key(scope, key)                                                           \
     edo__scope_cancel_key((scope), (const void *)(uintptr_t)(key))
 
-/* The members with a key that have not ended. Costs a walk, too.
+/* Number of members with a key that have not ended. Cost: a walk through the members, under the
+ * scope's lock.
  * Thread: as above; a snapshot. */
 EDO_API size_t edo__scope_count_key(edo_scope *scope, const void *key);
 #define edo_scope_count_key(scope, key)                                                            \
     edo__scope_count_key((scope), (const void *)(uintptr_t)(key))
 
-/* No member can be added any more; those that there are go on. After it, a join that answers has seen
- * the end of all.
+/* Closes the scope to new members. Present members continue. A join that answers after this call
+ * has seen the ends of all members.
  * Thread: inside any task of the scope's runtime. */
 EDO_API void edo_scope_close(edo_scope *scope);
 
-/* Members that have not ended.
+/* Number of members that have not ended.
  * Thread: as above; a snapshot. */
 EDO_API size_t edo_scope_count(const edo_scope *scope);
 

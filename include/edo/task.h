@@ -1,9 +1,9 @@
 /* Tasks.
  *
  * A task is a future that a runtime polls: one allocation that holds a header and the frame.
- * edo_spawn() gives a handle that must be given back by edo_join() or edo_detach(). A task is
- * polled by one thread at a time; in a runtime with workers the thread may differ from poll to
- * poll. All effects of one poll are visible to the next.
+ * edo_spawn() returns a handle, which the caller must give back by edo_join() or edo_detach(). A
+ * task is polled by one thread at a time; in a runtime with workers the thread may differ from poll
+ * to poll. All effects of one poll are visible to the next.
  */
 #pragma once
 
@@ -20,11 +20,11 @@ typedef struct edo_site {
     uint32_t line, reserved;
 } edo_site;
 
-/* Options of a spawn, beside the function and its arguments; zeroed is the default. */
+/* Options of a spawn, beside the function and its arguments. A zeroed struct is the default. */
 typedef struct edo_spawn_options {
-    const char *name;     // shown instead of the function's; not copied
+    const char *name;     // shown instead of the function's name; not copied
     void *user;           // edo_task_user()
-    edo_context *context; // counted by the task; NULL: that of the spawning task
+    edo_context *context; // the task takes a reference; NULL: the spawning task's context
     edo_runtime *runtime; // NULL: edo_current_runtime()
     uint32_t
         pinned;   // 1 + number of the only worker that may run the task; 0: any; see edo_spawn_on()
@@ -36,25 +36,25 @@ EDO_API extern const edo_future_ops edo__join_ops, edo__yield_ops;
 
 /* Waits for a task's end and gives the handle back.
  * Result: the task's result, when its function has ended and its frame is no longer in use.
- * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for the
- * task that waits. edo_op_progress() is 1 if the handle was given back: this tells a task that
- * answered -ECANCELED from a cancelled join.
- * Cancel: prompt; the task goes on and the handle stays the caller's. */
+ * -ESHUTDOWN if the task could not be ended with its runtime; -EINVAL for NULL; -EDEADLK for a task
+ * that joins itself. edo_op_progress() is 1 if the handle was given back. This distinguishes a task
+ * that answered -ECANCELED from a cancelled join.
+ * Cancel: prompt; the task continues, and the handle is still the caller's. */
 static inline EDO_MUST_USE edo_op edo_join(edo_task *task)
 {
     return edo__op(&edo__join_ops, task, NULL, 0, 0);
 }
 
-/* Gives the handle back; the task goes on. NULL is ignored.
+/* Gives the handle back. The task continues. NULL is ignored.
  * Thread: any. */
 EDO_API void edo_detach(edo_task *task);
 
-/* Asks a task to end: its function sees -ECANCELED at its next await. A second call does nothing,
- * nor does one after the task's end.
+/* Asks a task to end: its function sees -ECANCELED at its next await. A second call, or a call
+ * after the task's end, does nothing.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_cancel(edo_task *task);
 
-/* The same at the second level, which no shield holds off.
+/* Aborts a task: asks it to end at the second level, which no shield holds off.
  * Thread: any that holds the handle. */
 EDO_API void edo_task_abort(edo_task *task);
 
@@ -62,7 +62,8 @@ EDO_API void edo_task_abort(edo_task *task);
  * Thread: any that holds the handle. */
 EDO_API bool edo_task_is_done(const edo_task *task);
 
-/* The waker of a task, counted: it keeps the task's memory until edo_waker_unref().
+/* Takes a counted reference to the waker of a task. The reference keeps the task's memory until
+ * edo_waker_unref().
  * Thread: any that holds the handle. */
 EDO_API edo_wakeable *edo_task_waker(edo_task *task);
 
@@ -89,7 +90,7 @@ static inline EDO_MUST_USE edo_op edo_yield(void)
 /* Values of a context. A context is immutable and counted, so any thread may hold a reference. A
  * task spawned by a task inherits the context unless its options name another. */
 typedef struct edo_context_values {
-    int64_t deadline; // of edo_now()'s clock, 0 for none: the task is cancelled then
+    int64_t deadline; // moment of edo_now()'s clock at which the task is cancelled; 0: none
     uint64_t trace[2];
     int32_t priority;
     void *user;
@@ -105,8 +106,8 @@ EDO_API const edo_context_values *edo_context_values_of(const edo_context *conte
 /* The current task's context, or NULL. */
 EDO_API edo_context *edo_current_context(void);
 
-/* Sets the context of the current task, and of tasks that it spawns from now on (counted; NULL:
- * none).
+/* Sets the context of the current task, and of tasks that it spawns from now on. The task takes a
+ * reference. context: NULL for none.
  * Thread: inside a task. */
 EDO_API void edo_set_context(edo_context *context);
 

@@ -2,15 +2,15 @@
  *
  * A moment is an int64_t, nanoseconds of the monotonic clock; a duration is an int64_t of
  * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early: the
- * clock is read when a deadline is made. They fire late by the delay of the kernel (about 50 us).
- * Where more than 32 fall due within 250 us they also fire late by at most 250 us
+ * clock is read when a deadline is made. Timers fire late by the delay of the kernel (about 50 us).
+ * When more than 32 timers fall due within 250 us, they fire later still, by at most 250 us
  * (edo_config.timer_slack).
  *
- * A runtime may have a test clock (edo_config, edo_test): it stands still until it is advanced.
- * When every task waits, it advances to the next deadline by itself (edo_clock_auto_advance()).
- * Under a paused clock workers run one at a time, in an order that edo_config.seed gives. All of
- * them must be idle before the clock advances, so all work after one deadline is done before the
- * next.
+ * A runtime may have a test clock (edo_config, edo_test), which stands still until it is advanced.
+ * When every task waits, the clock advances by itself to the next deadline
+ * (edo_clock_auto_advance()). Under a paused clock workers run one at a time, in an order that
+ * edo_config.seed determines. All workers must be idle before the clock advances, so all work after
+ * one deadline is done before the next.
  */
 #pragma once
 
@@ -72,15 +72,16 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 /* ---- the test clock of a runtime ---- */
 
 /* Pauses the clock of the current runtime (edo_current_runtime()) for all of its tasks, or resumes
- * it from the moment at which it stands.
- * Returns: 0; -EALREADY when it is already so; -EINVAL without a current runtime.
+ * it from its paused moment.
+ * Returns: 0; -EALREADY when the clock is already paused, or already runs; -EINVAL without a
+ * current runtime.
  * Thread: inside a task of that runtime, or one that has entered it. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
 /* Advances a paused clock, as soon as the task waits: from deadline to deadline, so that timers
- * fire in order and edo_now() is the deadline of each when it fires. Several calls add up. Each
- * worker has a turn between two deadlines. On a thread that has entered the runtime the clock
+ * fire in order, and edo_now() is a timer's deadline when that timer fires. Several calls add up.
+ * Each worker has a turn between two deadlines. On a thread that has entered the runtime the clock
  * advances at once.
  * Returns: 0; -EINVAL when the clock is not paused or duration < 0.
  * Thread: inside a task of that runtime, or one that has entered it. */

@@ -10,9 +10,9 @@
  *         edo_return(edo_failure());                             // that failure, or 0
  *     }
  *
- * The usual pattern of C: a failure returns while there is nothing to clean up, and jumps to a
- * label later. The name of the macro says which. The failure is stored in the frame, so clean-up
- * may await.
+ * The macros follow the usual pattern of C. While there is nothing to clean up, a failure returns
+ * from the function. Later, a failure jumps to a label. Macros with a name in _or jump, the others
+ * return. The failure is stored in the frame, so clean-up may await.
  *
  * The variable of edo_try is written on success only, so it may be unsigned.
  */

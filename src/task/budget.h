@@ -1,4 +1,5 @@
-/* The budget of a poll: operations and time, whichever ends first. The poller. */
+/* The budget of a poll: a number of operations and a time slice, whichever is used up first.
+ * Thread: the poller. */
 #pragma once
 
 #include "task/cx.h"
@@ -16,13 +17,14 @@ enum {
     EDO__SLICE_SPENT = -1, // edo_cx.slice_end: the poll has used up its time
 };
 
-/* Reads the clock, and spends the slice when the poll has used up its time. */
+/* Reads the clock, and spends the rest of the budget when the poll has used up its time slice. */
 void edo__check_time_slice(edo_cx *cx);
 
-/* Ends the time of this poll: the driver and timers run before its task is polled again. */
+/* Spends the rest of this poll's budget, so that the driver and timers run before the task is
+ * polled again. */
 void edo__spend_slice(edo_cx *cx);
 
-/* Uses one unit of the budget, of operations or of time, whichever ends first. */
+/* Uses one unit of the budget. Checks the time slice every EDO__SLICE_CHECK units. */
 static inline void edo__use_budget(edo_cx *cx)
 {
     if (--cx->budget % EDO__SLICE_CHECK == 0) edo__check_time_slice(cx);
@@ -40,7 +42,7 @@ static inline bool edo__has_overdraft(edo_cx *cx)
     return false;
 }
 
-/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll. One that is first polled in a
+/* Whether an EDO_KIND_OWNER may answer EDO_READY in this poll. An owner that is first polled in a
  * cancelled function may use the overdraft. */
 static inline bool edo__owner_has_budget(const edo_future *future, edo_cx *cx)
 {

@@ -1,5 +1,6 @@
-/* Several futures at once: linked below the frame, so that a backtrace sees all of them. The
- * children stay in the order of the arguments; winner is a position in that order. */
+/* Waits for several futures at once. The frame links all of them, so that a backtrace sees them.
+ * The children are linked in the order of the arguments, and `winner` is a position in that
+ * order. */
 #include "task/future.h"
 #include "task/op.h"
 
@@ -41,7 +42,8 @@ edo_future *edo__link(void *frame, size_t count, edo_future *const *children)
     return children[0];
 }
 
-/* Each child is unlinked before it is linked: a kept child is still in the list `kept`. */
+/* Each child is taken out of the list `kept`, if it is in that list, before it is linked: both
+ * lists use the same link. */
 edo_future *edo__link_array(void *frame, size_t count, edo_future *first, size_t stride)
 {
     edo_future *child = count ? first : NULL;
@@ -71,9 +73,9 @@ static void time_out(edo_future *future)
 
 /* Whether a future is polled once more although its limit has passed. Without budget an operation
  * may not have tried, and a function may not have reached an operation that is ready. So a future
- * whose limit passes in a poll without budget gets one more poll with budget. A second extra poll
- * is not given: the limit of a function that is always ready would never fire. A poll that began
- * without budget does not count as the extra one. */
+ * whose limit passes in a poll without budget gets one more poll with budget. There is no second
+ * extra poll, because then the limit of a function that is always ready would never take effect. A
+ * poll that began without budget does not count as the extra one. */
 static bool has_respite(edo_future *future, bool had_budget, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return false;
@@ -112,7 +114,7 @@ static bool poll_each(edo_future *first, edo_cx *cx)
     return all;
 }
 
-/* The caller polls the child at once. */
+/* Cancels a child, which the caller polls at once. */
 static void cancel(edo_future *child)
 {
     if (child->state != EDO_DONE) edo__raise_fate(child, EDO_CANCELLED);
@@ -179,8 +181,8 @@ static edo_poll decide(struct edo_any_frame *frame)
 }
 
 /* Polls the children at positions from .. to - 1. None is skipped, because each poll renews the
- * child's deadline. exclusive: once a child has won, the others are polled as cancelled, so that of
- * two ready messages only one is taken.
+ * child's deadline. exclusive: once a child has won, the other children are polled as cancelled, so
+ * that only one of two ready messages is taken.
  * Returns: whether all of these children are ready. */
 static bool pass(struct edo_any_frame *frame, edo_cx *cx, bool exclusive, uint32_t from,
                  uint32_t to)

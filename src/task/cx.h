@@ -7,8 +7,8 @@
 #include "task/waiting.h"
 
 enum {
-    EDO__SHIELD = 1,    // this function cleans up
-    EDO__COVERED = 2,   // first polled behind a shield
+    EDO__SHIELD = 1,    // the function has called edo_shield()
+    EDO__COVERED = 2,   // first polled after the polling function's edo_shield()
     EDO__TIMED_OUT = 4, // cancelled by a time limit
     EDO__KEPT = 8,      // in the frame's list `kept`; the line of a leaf holds edo__place_of()
     EDO__OVERDUE = 16,  // an edo_within() limit of this function has passed
@@ -18,35 +18,35 @@ enum {
 /* Marks of edo_cx.overdue: fates that were set by a limit alone. */
 enum { EDO__BARE_OVERDUE = 1, EDO__FATE_OVERDUE = 2 };
 
-/* Context of a poll. One per worker; the poller's. */
+/* Context of a poll. Each worker has one, which only the poller uses. */
 struct edo_cx {
     union {
         struct {
             uint8_t fate;    // edo_fate of a future that is first polled now
-            uint8_t bare;    // the same without the shield of the polling function
+            uint8_t bare;    // the same as if the polling function had no shield
             bool shielded;   // the polling function has a shield
             uint8_t overdue; // EDO__BARE_OVERDUE, ...
         };
-        uint32_t asked; // all four at once; 0 unless something was cancelled
+        uint32_t asked; // all four members at once; 0 unless something was cancelled
     };
-    bool requeue;          // queue the task again, behind the others
+    bool requeue;          // the task is to be queued again, behind the others
     int32_t budget;        // units left
-    int64_t next_deadline; // ns; the earliest of this poll
+    int64_t next_deadline; // ns; earliest deadline that this poll asked for
     int64_t now;           // ns of the runtime's clock, when it was last read
     int64_t slice_end;     // ns of the system's clock; 0: not measured yet
     edo_runtime *runtime;
     struct edo__worker *worker; // worker of this cx
-    struct edo__heap *heap;     // memory of tasks; the worker's thread
-    size_t heap_max;            // bytes; larger tasks come from the hooks
+    struct edo__heap *heap;     // memory of tasks; used on the worker's thread only
+    size_t heap_max;            // bytes; larger tasks are allocated by the hooks
     edo_task *task;
     edo_wakeable *waker;
     uint64_t polls;  // count of polls of tasks
     uint64_t random; // xorshift64
     struct {
-        uint64_t polls; // number of the poll in which they were counted
+        uint64_t polls; // number of the poll to which the count belongs
         const edo_future *place;
         uint32_t count;
-    } refusals; // operations of one place, begun in a cancelled function
+    } refusals; // operations at one place, first polled in a cancelled function
 };
 
 /* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
@@ -58,25 +58,25 @@ static inline uint32_t edo__random_below(edo_cx *cx, uint32_t limit)
     return (uint32_t)((cx->random >> 32) * limit >> 32);
 }
 
-/* What edo_wait() parks: a function with a stack of its own. The fiber module's. The functions are
- * for the thread that runs it. */
+/* A function with a stack of its own, which edo_wait() parks. The fiber module implements it. Only
+ * the thread that runs the function calls `wait` and `wait_together`. */
 typedef struct edo__parker {
     int64_t (*wait)(struct edo__parker *, edo_future *, const char *file, uint32_t line);
     int64_t (*wait_together)(struct edo__parker *, const edo__waiting *);
-    uintptr_t low, high; // of its stack; the guard is below
+    uintptr_t low, high; // bounds of the stack; the guard lies below
 } edo__parker;
 
 /* State of this thread. */
 struct edo__thread {
-    edo_runtime *runtime;       // running on this thread, or entered by it
+    edo_runtime *runtime;       // runtime that runs on this thread, or was entered by it
     struct edo__worker *worker; // worker of that runtime on this thread; begins with its edo_cx
-    edo_cx *cx;                 // of the poll in progress
+    edo_cx *cx;                 // context of the poll in progress
     uintptr_t stack;            // address of the poll loop's frame; 0 outside of polls
     const edo_runtime *serves;  // runtime of a job, hook or blocking function that runs on this
                                 // thread; the runtime cannot end before that call returns
-    bool waits;                 // in edo_wait(): tasks of its runtime are this thread's
+    bool waits;                 // in edo_wait(): a task polled here stands for this thread
     edo__parker *on_stack;      // owner of the stack in use; NULL: the thread's own stack
-    edo__parker *parker;        // the same while that function itself runs, and no poll
+    edo__parker *parker;        // the same, but NULL during a poll inside that function
 };
 
 #ifdef EDO_MODEL
@@ -86,10 +86,12 @@ void *model_self_memory(void); // the checker's threads are coroutines of one th
 extern _Thread_local struct edo__thread edo__self __attribute__((tls_model("initial-exec")));
 #endif
 
-/* Number of locks for plain threads that this thread holds, where they are checked. */
+/* Number of locks for plain threads that this thread holds. Counted only where the locks are
+ * checked. */
 extern _Thread_local uint32_t edo__thread_locks_held __attribute__((tls_model("initial-exec")));
 
-/* Ends the process with the name of such a lock. Set by src/sync before it counts one. */
+/* Ends the process, and names a lock for plain threads that this thread still holds. src/sync sets
+ * the pointer before it counts its first lock. */
 extern void (*edo__at_kept_lock)(void);
 
 /* The edo_cx of this thread's worker, or NULL. */

@@ -1,16 +1,16 @@
-/* The executor of tasks, which is a runtime, as the task layer sees it. The runtime layer
- * implements these functions, so that no file here includes a header of the runtime. */
+/* The runtime as the task layer sees it: an executor of tasks. The runtime layer implements these
+ * functions, so that no file in src/task includes a header of the runtime. */
 #pragma once
 
 #include "task/cx.h"
 
-/* Settings that tasks need; every edo_runtime begins with them. Constant once the runtime is
- * made. */
+/* Settings that tasks need. Every edo_runtime begins with this struct. The settings are constant
+ * once the runtime is made. */
 typedef struct edo__executor {
     const char *name;
     int64_t time_slice;    // ns of one poll
     uint32_t budget;       // operations of one poll
-    uint32_t worker_count; // workers that take part; 1 without threads
+    uint32_t worker_count; // workers that take part; 1 in a current-thread runtime
     bool counts_tasks;     // every task has an edo__task_counts
     bool tracks_handles;   // see handle.h
 } edo__executor;
@@ -48,7 +48,7 @@ int64_t edo__runtime_now(const edo_runtime *runtime);
 /* ---- the process ---- */
 
 /* Takes the lock of the state that all runtimes of the process share. Usable in the child of a
- * fork. The holder may start a thread, and waits for nothing else. Returns: whether a runtime
+ * fork. The holder may start a thread, but waits for nothing else. Returns: whether a runtime
  * exists. */
 bool edo__runtimes_lock(void);
 void edo__runtimes_unlock(void);

@@ -7,7 +7,7 @@
 #include "sys/sys.h"
 #include "task/cx.h"
 
-enum { RESERVE_SHARE = 4 }; // of a fiber's stack, for functions that do not check: a quarter
+enum { RESERVE_SHARE = 4 }; // 1/4 of a fiber's stack is left to functions that do not check
 
 /* One memset is fewer instructions than a store per member. A frame without a home has not been
  * polled. */

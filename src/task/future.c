@@ -20,8 +20,8 @@ static struct edo_any_frame *frame_of(edo_future *future)
     return (struct edo_any_frame *)(void *)future;
 }
 
-/* Requeues the task: in this poll the future may already have been polled, and perhaps no other
- * wake comes. */
+/* Raises a future's fate and requeues the task: in this poll the future may already have been
+ * polled, and there may be no other wake. */
 static void ask(edo_future *future, edo_fate fate)
 {
     if (future->state == EDO_DONE || future->fate >= (uint8_t)fate) return;
@@ -68,7 +68,7 @@ static __attribute__((noinline)) void poll_kept(struct edo_any_frame *frame, edo
     edo__give_limits(&frame->base, cx); // limits do not apply to kept futures
 }
 
-/* The function has returned: cancels its kept futures, and waits for their ends. */
+/* Cancels the kept futures of a function that has returned, and waits for their ends. */
 static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, edo_cx *cx)
 {
     for (edo_future **link = &frame->edo_head.kept; *link;) {
@@ -88,7 +88,7 @@ static __attribute__((noinline)) edo_poll end_kept(struct edo_any_frame *frame, 
     return frame->edo_head.kept ? EDO_PENDING : EDO_READY;
 }
 
-/* After a poll of the body, for a frame with kept futures. */
+/* Completes a poll of a function with kept futures, after the poll of its body. */
 static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx *cx, edo_poll poll)
 {
     struct edo_any_frame *frame = frame_of(future);
@@ -100,7 +100,8 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
     return end_kept(frame, cx);
 }
 
-/* A kept future that was overwritten has the members of another future. */
+/* Aborts when a kept future was overwritten or moved. A kept future that was overwritten has the
+ * members of another future. */
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
@@ -138,8 +139,8 @@ static __attribute__((cold)) void note_overdue(edo_future *future, const edo_cx 
     if ((cx->overdue & overdue) && future->fate == EDO_LIVE) future->flags |= EDO__TIMED_OUT;
 }
 
-/* Takes the fate passed on by the polling function: `bare` if the future was first polled before the
- * shield, else `fate`. Returns: the fate passed on. */
+/* Raises the future's fate to the fate that the polling function passes on: `bare` if the future
+ * was first polled before the shield, else `fate`. Returns: the fate passed on. */
 static inline edo_fate take_fate(edo_future *future, const edo_cx *cx)
 {
     if (edo__unlikely(cx->overdue)) note_overdue(future, cx);
@@ -194,7 +195,7 @@ static inline edo_poll settle(edo_future *future, edo_poll poll)
 
 /* ---- first polls in a cancelled function ---- */
 
-enum { MANY_REFUSALS = 64 }; // in one poll, at one place: so many mean a loop
+enum { MANY_REFUSALS = 64 }; // this many in one poll at one place indicate a loop
 
 static __attribute__((cold)) void report_refusals(const edo_cx *cx)
 {
@@ -207,8 +208,9 @@ static __attribute__((cold)) void report_refusals(const edo_cx *cx)
              cx->refusals.count);
 }
 
-/* A loop builds its operation at the same place again and again. So only the first place of a poll
- * is counted; many branches that each end once are not. */
+/* Counts the refusals at the place of the first refusal in this poll. A loop builds its operation
+ * at the same place again and again, so the other places are not counted. Many branches that each
+ * end once are thus not taken for a loop. */
 static void note_refusal(const edo_future *future, edo_cx *cx)
 {
     if (cx->refusals.polls != cx->polls) {
@@ -222,9 +224,9 @@ static void note_refusal(const edo_future *future, edo_cx *cx)
     if (++cx->refusals.count == many) report_refusals(cx);
 }
 
-/* Answers for an operation that is first polled in a cancelled function. Without budget it stays new,
- * so that events until the next poll do not change the answer. Not inlined: other polls need no stack
- * for it. */
+/* Answers for an operation that is first polled in a cancelled function. Without budget the
+ * operation stays EDO_NEW, so that events until the next poll do not change the answer. Not
+ * inlined, so that other polls need no stack for this function. */
 static __attribute__((cold, noinline)) edo_poll refuse(edo_future *future, edo_cx *cx,
                                                        edo_fate given)
 {

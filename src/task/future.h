@@ -1,4 +1,4 @@
-/* Futures: their fates, and the futures kept by their frames. In a poll, unless a function says
+/* Fates of futures, and futures kept by frames. All functions are called in a poll, unless they say
  * otherwise. */
 #pragma once
 
@@ -9,7 +9,7 @@ static inline void edo__raise_fate(edo_future *future, edo_fate fate)
     if (future->fate < (uint8_t)fate) future->fate = (uint8_t)fate;
 }
 
-/* Sets the fate, shield and limits that a function passes to its children. In a poll of the
+/* Sets the fate, shield and limits that a function passes to its children. Called in a poll of the
  * function. */
 void edo__give_fates(const edo_future *function, edo_cx *cx);
 

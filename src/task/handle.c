@@ -25,7 +25,8 @@ enum {
 static edo_task *quarantine[QUARANTINE_TASKS]; // a ring; NULL: free
 static uint32_t quarantine_next;
 
-/* Used only while a runtime exists: the end of the last runtime empties the quarantine. */
+/* Keeps the task only while a runtime exists, because the end of the last runtime empties the
+ * quarantine. */
 edo_task *edo__quarantine_put(edo_task *task)
 {
     uint32_t size = task->site->ops->size;
@@ -98,7 +99,7 @@ void edo__handle_returned(edo_task *task)
     edo__runtimes_unlock();
 }
 
-/* Takes a leak out of the list, with a reference: the handle may be given back meanwhile. */
+/* Takes a task out of the list, and a reference to it: the handle may be given back meanwhile. */
 static edo_task *take_leak(const edo_runtime *runtime)
 {
     edo_task *found = NULL;

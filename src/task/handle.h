@@ -19,7 +19,7 @@
 #define EDO__QUARANTINE 1
 #endif
 
-/* Ends the process if the handle was given back. */
+/* Ends the process if the handle was already given back. */
 void edo__check_handle_slow(const char *call, const edo_task *task);
 
 static inline void edo__check_handle(const char *call, const edo_task *task)
@@ -32,7 +32,8 @@ static inline void edo__check_handle(const char *call, const edo_task *task)
 #endif
 }
 
-/* The same for a task without a handle: calls by hooks, and by tasks on themselves. */
+/* As edo__check_handle(), for calls that need no handle: calls by hooks, and calls of a task on
+ * itself. */
 static inline void edo__check_task(const char *call, const edo_task *task)
 {
 #if EDO_DEBUG

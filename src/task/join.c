@@ -7,7 +7,7 @@ typedef struct EDO__OVERLAY join_op {
     edo_future base;
     edo_task *task;
     uint64_t reserved[2];
-    uint64_t has_given_back; // 1: the handle was given back; edo_op_progress()
+    uint64_t has_given_back; // 1: the handle was given back; value of edo_op_progress()
     edo__op_wait wait;
 } join_op;
 
@@ -18,8 +18,8 @@ static join_op *join_of(const edo_op *op)
     return (join_op *)(uintptr_t)op;
 }
 
-/* Waits for the poller of a task that is over. The poller may be between the joiner's wake and the
- * reset of EDO__JOIN_WAKER, which is a few instructions. */
+/* Waits for the poller of a task that is over. The poller may still have to reset EDO__JOIN_WAKER,
+ * which takes a few instructions. */
 static __attribute__((cold, noinline)) void await_poller(const edo_task *task)
 {
     uint32_t tries = 0;
@@ -38,7 +38,7 @@ static edo_poll take_result(edo_op *op, edo_cx *cx)
     return edo__op_finish(op, cx, result);
 }
 
-/* Returns: false when the task has completed. */
+/* Registers the waker for the end of the task. Returns: false when the task is over. */
 static bool park(edo_op *op, edo_cx *cx)
 {
     edo_task *task = join_of(op)->task;
@@ -47,14 +47,14 @@ static bool park(edo_op *op, edo_cx *cx)
         if (!edo__state_unset_joiner(&task->state)) return false;
         op->word = EDO__OP_IDLE;
     }
-    edo_plain_write(&task->join_waker); // not read by others while the bit is clear
+    edo_plain_write(&task->join_waker); // not read by other threads while EDO__JOIN_WAKER is clear
     op->waker = task->join_waker = cx->waker;
     if (!edo__state_set_joiner(&task->state)) return false;
     op->word = EDO__OP_PARKED;
     return true;
 }
 
-/* Returns: false when the task has completed. */
+/* Withdraws the waker. Returns: false when the task is over. */
 static bool unpark(edo_op *op)
 {
     edo_task *task = join_of(op)->task;
@@ -95,8 +95,8 @@ static yield_op *yield_of(const edo_op *op)
     return (yield_op *)(uintptr_t)op;
 }
 
-/* Ready in the task's next poll after the first poll of the yield. Workers count their polls
- * separately: if another worker happens to have the same count, the yield takes one poll more. */
+/* A yield is ready in the task's next poll after the yield's first poll. Workers count their polls
+ * separately: if another worker happens to have the same count, the yield takes one more poll. */
 static edo_poll yield_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -13,14 +13,14 @@
 enum {
     EDO__OP_IDLE,   // not waiting; only its poll touches it
     EDO__OP_PARKED, // waits in a list, a side of a source, or a ring
-    EDO__OP_WOKEN,  // may go on; the completer touches it no more
+    EDO__OP_WOKEN,  // may continue; the completer no longer touches it
 };
 
 /* ---- overlays ----
  *
- * An edo_op has four members for private data of its kind, with neutral names. A kind of operation
- * that uses them has a type of its own, laid over the edo_op with descriptive names, and one inline
- * function that casts:
+ * An edo_op has four members with neutral names, for private data of the kind of operation. A kind
+ * that uses these members has a type of its own, laid over the edo_op with descriptive names, and
+ * one inline function that casts:
  *
  *     typedef struct EDO__OVERLAY sleep_op {
  *         edo_future base;
@@ -42,13 +42,13 @@ enum {
 #define EDO__OVERLAY_FITS(type)                                                                    \
     _Static_assert(sizeof(type) == sizeof(edo_op), #type " covers an operation")
 
-/* The common end of an operation that is never parked. */
+/* Last members of an operation that is never parked. */
 typedef struct edo__op_state {
     edo_wakeable *waker;
     uint32_t word, detail;
 } edo__op_state;
 
-/* The common end of any other operation. */
+/* Last members of an operation that may be parked. */
 typedef struct edo__op_wait {
     void *link[2];
     edo__op_state state;
@@ -59,7 +59,7 @@ static inline edo_op *edo__op_of(edo_future *future)
     return (edo_op *)(void *)future;
 }
 
-/* Ends an operation; edo__has_budget() was checked before. */
+/* Ends an operation whose poll has checked edo__has_budget(). */
 static inline edo_poll edo__op_finish(edo_op *op, edo_cx *cx, int64_t result)
 {
     edo__use_budget(cx);

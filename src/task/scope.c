@@ -1,4 +1,4 @@
-/* Scopes: members are tasks; the lock guards lists, count, failure and the waiters. */
+/* Scopes, whose members are tasks. A scope's lock guards its lists, count, failure and waiters. */
 #include <stdio.h>
 
 #include "task/scope.h"
@@ -9,14 +9,14 @@
 #include "task/wait_list.h"
 
 enum {
-    MAX_NAMES = 8,      // named in the abort line when a scope is left early
+    MAX_NAMES = 8,      // members named in the abort line when a scope is left early
     JOIN_CUT_SHORT = 1, // edo_op.detail: the join was cancelled while there were members
 };
 
 /* Marks of a member. */
 enum {
-    ENDED = 1,    // in a scope IN_ORDER: it stays among the live ones until its turn comes
-    REPLACED = 2, // its result is nobody's
+    ENDED = 1,    // IN_ORDER: has ended, but is in the list `live` until edo_scope_next() takes it
+    REPLACED = 2, // a later member has the same key; the result is dropped
 };
 
 static edo__node *live_of(edo_scope *scope)
@@ -55,7 +55,7 @@ static const edo_future_ops scope_ops = { .name = "scope",
                                           .poll = scope_poll,
                                           .kind = EDO_KIND_SCOPE };
 
-/* A scope that its frame opens again, as in a loop, is first left. */
+/* Leaves a scope that the frame opens again, as in a loop. */
 static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -94,7 +94,8 @@ static bool has_ended(const edo__node *node)
     return edo__container(node, edo__task_extra, scope_link)->scope_marks & ENDED;
 }
 
-/* Under the lock. Returns: tasks to push without it. */
+/* Under the lock: raises the fate of all live members. Returns: a chain of tasks to push after the
+ * lock is released. */
 static edo_task *end_all(edo_scope *scope, uint64_t fate)
 {
     edo_task *chain = NULL;
@@ -108,7 +109,7 @@ static edo_task *end_all(edo_scope *scope, uint64_t fate)
 
 /* ---- members ---- */
 
-/* Under the lock; atomic, because edo_scope_count() reads without the lock. */
+/* Under the lock. The store is atomic, because edo_scope_count() reads without the lock. */
 static void add_to_count(edo_scope *scope, int64_t change)
 {
     edo_store_relaxed(&scope->count, scope->count + (uint64_t)change);
@@ -130,7 +131,8 @@ static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 
 /* ---- keys ---- */
 
-/* Under the lock: cancels the members with that key, or takes the results of ended ones. */
+/* Under the lock: replaces the members with that key. Cancels live members, and moves ended members
+ * to the list ret_dropped. Returns: a chain of tasks to push after the lock is released. */
 static edo_task *replace(edo_scope *scope, const void *key, edo__node *ret_dropped)
 {
     edo_task *chain = NULL;
@@ -161,8 +163,9 @@ static void drop_all(edo__node *list)
     }
 }
 
-/* Members that have its key are replaced in the same step: of two with one key that enter at the same
- * time, the later one stays. key: NULL: none. */
+/* Adds a member. Earlier members with its key are replaced under the same hold of the lock, so of
+ * two members with one key that enter concurrently only the later one remains. key: NULL for a
+ * member without a key. */
 static int enter(edo_scope *scope, edo_task *task, const void *key)
 {
     edo_task *chain = NULL;
@@ -181,8 +184,8 @@ static int enter(edo_scope *scope, edo_task *task, const void *key)
     return rc;
 }
 
-/* Takes back an entered member that could not be spawned. The waiters are woken here too: the last
- * other member may have ended meanwhile, when this one still counted. */
+/* Takes back an entered member that could not be spawned. The waiters are woken here too, because
+ * the last other member may have ended while this member was still counted. */
 static void leave(edo_scope *scope, edo_task *task)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -266,7 +269,8 @@ static bool leave_ended(edo_scope *scope, edo__task_extra *extra)
     return kept;
 }
 
-/* Once the lock is released with no member left, the owner may return and the scope may be gone. */
+/* Once the lock is released with no member left, the owner may return, and the scope's memory may
+ * be reused. */
 void edo__scope_member_ended(edo_task *task)
 {
     edo__task_extra *extra = edo__task_extra_of(task);

@@ -6,5 +6,6 @@
 /* Takes an ended member out of its scope, and wakes the scope's waiters. */
 void edo__scope_member_ended(edo_task *task);
 
-/* Aborts if a scope of the frame has live members, else unlinks it. */
+/* Aborts if the scope has live members, else drops its ended ones. The caller unlinks the scope
+ * from the frame. */
 void edo__scope_leave(edo_future *scope);

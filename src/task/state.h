@@ -9,7 +9,7 @@
  *     RUNNING ------ complete: the function has ended --------------> COMPLETE, for good
  *     IDLE, QUEUED - inspect .. release: inspected, not run meanwhile
  *
- * KEPT is RUNNING with an entry in the queue. A task that yields again and again so needs no
+ * KEPT is RUNNING with an entry in the queue. So a task that yields again and again needs no
  * read-modify-write, which would be half the cost of a yield. Other threads see a KEPT task as
  * running. An inspection of a KEPT task fails and sets WANTED. At the latest from its second yield
  * on, each yield then requeues the task as QUEUED for a round of the queue, until an inspection
@@ -17,10 +17,10 @@
  * processor may not run again for many rounds. An inspector that gives up clears WANTED; otherwise
  * each yield would cost as much as without KEPT.
  *
- * NOTIFIED means: to be polled. A task has at most one queue entry. The entry exists, or is about
- * to be pushed, exactly while NOTIFIED is set, RUNNING is clear, and INSPECTED was not set before
- * the wake. A wake of a running or inspected task only sets NOTIFIED: the poller, or the inspector,
- * pushes the entry later.
+ * NOTIFIED means that the task is to be polled. A task has at most one queue entry. The entry
+ * exists, or is about to be pushed, exactly while NOTIFIED is set, RUNNING is clear, and INSPECTED
+ * was not set before the wake. A wake of a running or inspected task only sets NOTIFIED: the
+ * poller, or the inspector, pushes the entry later.
  *
  * Orders. prepare releases the waker's work before the wake; start acquires it. A wake that finds
  * NOTIFIED set must still be a read-modify-write, so that it joins the release sequence that start
@@ -44,7 +44,7 @@ enum {
     EDO__JOIN_WAKER = 128,   // join_waker is set; the clearer of the bit owns the field
     EDO__WANTED = 256,       // an inspection failed while the task ran
     EDO__GIVEN_UP = 512,     // the runtime has ended, but the task could not be ended
-    EDO__IGNORES = 1024,     // the log has named this task, which runs on although cancelled
+    EDO__IGNORES = 1024,     // the log has named this task, which continues although cancelled
     EDO__OVER = EDO__COMPLETE | EDO__GIVEN_UP, // a join answers
     EDO__REF = 1 << 16,                        // the rest of the word counts references
 };
@@ -90,8 +90,7 @@ static inline bool edo__state_keep(const edo_atomic(uint64_t) *state)
 }
 
 /* RUNNING or KEPT -> QUEUED, by the poller, which must push an entry unless the task was KEPT.
- * WANTED
- * stays: no inspection has succeeded yet. */
+ * WANTED is not cleared, because no inspection has succeeded yet. */
 static inline void edo__state_requeue(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
@@ -108,8 +107,8 @@ static inline bool edo__state_complete(edo_atomic(uint64_t) *state)
     return (old & EDO__JOIN_WAKER) && !(old & EDO__GIVEN_UP);
 }
 
-/* The runtime ends without the task, which may even be running and run on. Joins answer at once,
- * and the task is never queued again.
+/* Marks a task without which the runtime ends. The task may even be running, and continue to run.
+ * Joins answer at once, and the task is never queued again.
  * Returns: whether the caller owns join_waker, as above: the first of give_up and complete owns
  * it. */
 static inline bool edo__state_give_up(edo_atomic(uint64_t) *state)
@@ -146,7 +145,7 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 }
 
 /* Begins an inspection of the task's frames, unless the task is running, complete or being
- * inspected. Clears WANTED; another inspector sets it again when it fails again.
+ * inspected. Clears WANTED; another inspector sets WANTED again when its inspection fails again.
  * Returns: the state before. The inspection has begun if none of RUNNING, COMPLETE, INSPECTED is in
  * it. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)

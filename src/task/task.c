@@ -70,7 +70,8 @@ static edo_context *context_for(const edo_spawn_options *options)
     return task && task->context ? edo_context_ref(task->context) : NULL;
 }
 
-/* Assigned member by member: compilers zero a literal of this size in a loop first. */
+/* Assigns each member separately: for a literal of this size, compilers first zero the memory in a
+ * loop. */
 static void init_task(edo_task *task, edo_runtime *runtime, const edo_spawn_options *options,
                       const edo_site *site, uint8_t flags, bool handle)
 {

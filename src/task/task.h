@@ -11,7 +11,7 @@
 #include "task/cx.h"
 #include "task/state.h"
 
-/* A deadline in a wheel; the wheel's lock. */
+/* A deadline in a timer wheel. Guarded by the wheel's lock. */
 typedef struct edo__timer {
     struct edo__timer *next;
     edo_atomic(struct edo__timer **) pprev; // NULL: in no wheel
@@ -30,10 +30,10 @@ struct edo_task {
     const edo_site *site;
     edo_context *context; // the poller
     edo_atomic(int64_t)
-        poll_start; // ns of the runtime's clock, of the last poll; 0: not polled yet
+        poll_start; // ns of the runtime's clock; begin of the last poll; 0: not polled yet
 };
 
-/* Members that only some tasks need; before the header. */
+/* Members that only some tasks need. They lie before the header. */
 typedef struct edo__task_extra {
     const char *name;
     void *user;
@@ -75,7 +75,7 @@ static inline edo_future *edo__task_frame(const edo_task *task)
     return (edo_future *)(void *)(task + 1);
 }
 
-/* Prefetches the frame before a poll: without, its first access is a cache miss. */
+/* Prefetches the frame before a poll, whose first access would otherwise be a cache miss. */
 static inline void edo__task_prefetch(const edo_task *task)
 {
     const char *frame = (const char *)(task + 1);
@@ -114,7 +114,7 @@ static inline size_t edo__task_prefix_size(uint8_t flags)
     return sizeof(edo__task_extra) + (flags & EDO__TASK_COUNTED ? sizeof(edo__task_counts) : 0);
 }
 
-/* The task is EDO__TASK_COUNTED. */
+/* Counts of a task that is EDO__TASK_COUNTED. */
 static inline edo__task_counts *edo__task_counts_of(const edo_task *task)
 {
     return (edo__task_counts *)(void *)edo__task_extra_of(task) - 1;
@@ -162,12 +162,12 @@ static inline void edo__task_note_queued(edo_task *task)
 
 /* ---- life ---- */
 
-/* The runtime of a spawn. Returns: NULL if there is none, or if it has no worker of the pinned
- * number. */
+/* Finds the runtime for a spawn. Returns: NULL if there is no runtime, or if it has no worker of
+ * the pinned number. */
 edo_runtime *edo__spawn_runtime(const edo_spawn_options *options);
 
 /* Makes a task, not yet adopted by its runtime: QUEUED, with one reference for the runtime, and one
- * more if there is to be a handle. Returns: NULL without memory. Any thread. */
+ * for the handle, if the task is to have a handle. Returns: NULL without memory. Any thread. */
 edo_task *edo__task_create(edo_runtime *runtime, const edo_spawn_options *options,
                            const edo_site *site, const void *args, bool handle, edo_scope *scope);
 

@@ -62,20 +62,20 @@ static const struct edo_any_frame *const_frame_of(const edo_future *future)
     return (const struct edo_any_frame *)(const void *)future;
 }
 
-/* A function that was polled and has not ended. */
+/* Whether the future is a function that was polled and has not ended. */
 static bool is_begun(const edo_future *future)
 {
     return future->state != EDO_DONE && future->ops->kind == EDO_KIND_ASYNC &&
            const_frame_of(future)->edo_head.home == future;
 }
 
-/* The body of the function is running: between two awaits it awaits nothing. */
+/* Whether the function's body is running: between two awaits, `awaiting` is NULL. */
 static bool is_running(const edo_future *function)
 {
     return !const_frame_of(function)->edo_head.awaiting && function->state != EDO_ENDING;
 }
 
-/* An operation of the function is in its first poll. */
+/* Whether an operation of the function is in its first poll. */
 static bool is_trying(const edo_future *function)
 {
     const edo_future *child = const_frame_of(function)->edo_head.awaiting;
@@ -84,13 +84,13 @@ static bool is_trying(const edo_future *function)
     return child;
 }
 
-/* The link of a kept future is valid while its memory has not been reused. */
+/* Whether a kept future's link is valid, because its memory has not been reused. */
 static bool is_intact(const edo_future *kept)
 {
     return (kept->flags & EDO__KEPT) && !edo__has_moved(kept);
 }
 
-/* The first function that fits, from the outside in. Recurses for siblings only, because a
+/* Finds the first function that fits, from the outside in. Recurses for siblings only, because a
  * recursion by edo_call_boxed() may be deep. */
 static const edo_future *find_function(const edo_future *function, bool (*fits)(const edo_future *))
 {
@@ -110,7 +110,7 @@ static const edo_future *find_function(const edo_future *function, bool (*fits)(
     return NULL;
 }
 
-/* The innermost function that can be reached without a choice between siblings. */
+/* Finds the innermost function that is reached without a choice between siblings. */
 static const edo_future *last_function(const edo_future *function)
 {
     if (!is_begun(function)) return NULL;

@@ -6,13 +6,13 @@
 void edo__trace_future(const edo_future *future, int depth,
                        void (*visit)(void *context, const edo_trace_line *), void *context);
 
-/* The function of a task that is running, however deep, or else its innermost waiting one; NULL:
- * the task has not begun. The function's line is that of its last await. Thread: the task's poller,
- * or an inspector. */
+/* Finds the function of a task that is running, at any depth; if none is running, the innermost
+ * function that waits. The function's line is that of its last await. Returns: NULL when the task
+ * has not begun. Thread: the task's poller, or an inspector. */
 const edo_future *edo__function_of(const edo_task *task);
 
-/* Source files of a future that waits in other files than that of its ops. edo_future_ops.reserved
- * points to this table. file_of: the file in which the future waits now, or NULL; also called in a
+/* Table for a future that waits in files other than that of its ops. edo_future_ops.reserved[0]
+ * points to the table. file_of: the file in which the future waits now, or NULL; also called in a
  * signal handler of the poller's thread. */
 typedef struct edo__places {
     const char *(*file_of)(const edo_future *future);

@@ -1,10 +1,10 @@
-/* A wait by edo_wait() and its like: one future, or several. */
+/* A wait by edo_wait() and its variants, for one future or several. */
 #pragma once
 
 #include <edo/async.h>
 
 typedef struct edo__waiting {
-    edo_poll (*poll)(void *frame, edo_cx *cx); // over the frame's `awaiting`
+    edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
     edo_future *const *children;
     size_t count;
     int64_t deadline; // of edo__poll_limited()
@@ -15,23 +15,24 @@ typedef struct edo__waiting {
 /* Polls the one future that the frame awaits. */
 edo_poll edo__poll_one(void *frame, edo_cx *cx);
 
-/* Links what a wait is over, so that a handler that dumps finds it whole. */
+/* Links the futures of a wait into the frame. The fence completes them first, for a signal handler
+ * that dumps. */
 static inline void edo__waiting_link(struct edo_any_frame *frame, edo_future *first)
 {
     __atomic_signal_fence(__ATOMIC_RELEASE);
     frame->edo_head.awaiting = first;
 }
 
-/* Links what a wait is over into a frame. In a poll of it. */
+/* Begins a wait: links its futures into a frame. Called in a poll of the frame. */
 static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_any_frame *frame)
 {
     edo_future *first = edo__link(frame, waiting->count, waiting->children);
     frame->edo_head.winner = -1;
-    frame->edo_head.deadline = waiting->deadline; // or: no failure yet
+    frame->edo_head.deadline = waiting->deadline; // also sets `failure`, in the same union: 0
     edo__waiting_link(frame, first);
 }
 
-/* It has ended. Returns: its answer. */
+/* Ends a wait whose poll was ready. Returns: the answer of the wait. */
 static inline int64_t edo__waiting_end(const edo__waiting *waiting, struct edo_any_frame *frame)
 {
     const edo_future *first = edo__unlink(&frame->edo_head);

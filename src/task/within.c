@@ -69,7 +69,8 @@ static void note_overdue(edo_future *function)
         if (limit->state == PASSED) function->flags |= EDO__OVERDUE;
 }
 
-/* A goto out of a block leaves its limit open; the same block may open the limit again. */
+/* Closes a limit that a goto out of its block has left open. The same block may open the limit
+ * again. */
 static void close_earlier(edo_future *function, edo_limit *limit, uint32_t line)
 {
     if (!unlink_limit(function, limit)) return;

@@ -3,7 +3,7 @@
 
 #include "task/cx.h"
 
-/* The part of edo__give_fates() for the function's limits. */
+/* Applies the function's limits to the fates of its children. Part of edo__give_fates(). */
 void edo__give_limits(const edo_future *function, edo_cx *cx);
 
 /* Checks the limits of a function that waits: a limit that has passed takes effect, and any other
