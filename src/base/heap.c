@@ -14,7 +14,7 @@ typedef struct slab {
     edo__node all;  // in all slabs of the heap
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity; // blocks; those from `fresh` on were never used
+    uint32_t used, fresh, capacity; // blocks; the blocks from index `fresh` on were never used
     uint32_t size_class;
     bool listed;
 } slab;
@@ -25,14 +25,15 @@ struct edo__heap {
     edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block
     edo__node slabs;                      // all slabs, also full ones
     edo_atomic(block *) remote;  // stack of blocks freed by other threads; CLOSED after the close
-    edo_atomic(int64_t) orphans; // blocks in use after the close; see edo__heap_close
-    size_t used;                 // blocks in use; owner only
+    edo_atomic(int64_t) orphans; // number of blocks in use after the close; see edo__heap_close
+    size_t used;                 // number of blocks in use; owner only
 };
 
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* Present in a program with AddressSanitizer, even if the library is built without it. */
+/* Non-NULL in a program with AddressSanitizer, even if the library is built without
+ * AddressSanitizer. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -112,7 +113,7 @@ static void slab_put(slab *s, block *b)
         edo__list_push(siblings, &s->link);
     }
     if (s->used == 0 && siblings->next != siblings->prev)
-        slab_destroy(s); // not the last one of its class
+        slab_destroy(s); // its class has another slab with a free block
 }
 
 static void put_back(edo__heap *heap, block *b)
@@ -154,8 +155,8 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* After the close the slabs have no owner: orphans are only counted, and the last one frees all
- * memory at once. */
+/* After the close the slabs have no owner. So a freed block only lowers the number of orphans, and
+ * the last free releases all memory at once. */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
@@ -185,9 +186,9 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(heap, memory);
 }
 
-/* `orphans` is 0 while the heap is open. Each free after CLOSED subtracts one, and the close adds
- * the number of blocks in use, perhaps after some of the frees. So exactly one of these brings the
- * sum to zero, and frees all memory. */
+/* `orphans` is 0 while the heap is open. Each free that finds CLOSED subtracts one, and the close
+ * adds the number of blocks in use. Some of the frees may subtract before the close adds. So
+ * exactly one of these steps, a free or the close, brings the sum to zero and frees all memory. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

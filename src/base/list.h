@@ -1,6 +1,6 @@
-/* Intrusive circular lists. A node belongs to one list at a time. The owner of the list (its lock
- * or its thread) owns the links of its nodes. Links are written atomically: other threads may read
- * them to prefetch a neighbour, and for nothing else. */
+/* Intrusive circular lists. A node belongs to one list at a time. The lock or the thread that
+ * guards a list also guards the links of its nodes. Links are written atomically, because other
+ * threads may read a link without the guard, but only to prefetch a neighbour. */
 #pragma once
 
 #include "base/atomic.h"
