@@ -85,7 +85,7 @@ edo_op edo__io_writable(edo_io *io)
     return wait_for(&ops, io, EDO_WRITABLE);
 }
 
-/* Both are reported without being asked for. */
+/* The set of events is empty, because poll(2) reports hang-ups and errors in any case. */
 edo_op edo__io_hung_up(edo_io *io)
 {
     static const edo_future_ops ops = { .name = "waiting for a hang-up", .poll = wait_poll };
