@@ -1,6 +1,6 @@
-/* Atomic operations, with the memory order in the name. All atomic accesses go through this file,
- * so that the model checker can replace it. Objects are plain integers and pointers marked
- * edo_atomic(). */
+/* Atomic operations, with the memory order in the name. All atomic accesses use the operations of
+ * this file, so that the model checker can replace them. Atomic objects are plain integers and
+ * pointers that are declared with edo_atomic(). */
 #pragma once
 
 #include <stdbool.h>

@@ -8,7 +8,7 @@ void *edo__alloc(size_t size);
 void *edo__alloc_zeroed(size_t size);
 void edo__free(void *memory, size_t size); // NULL is ignored
 
-/* The same with an alignment. */
+/* Allocate and free memory of a given alignment. */
 void *edo__alloc_aligned(size_t size, size_t align);
 void edo__free_aligned(void *memory, size_t size, size_t align);
 
@@ -47,7 +47,7 @@ extern void (*edo__at_misuse)(void);
 
 /* Whether the library itself is built with a sanitizer. */
 #ifndef __has_feature
-#define __has_feature(feature) 0 // gcc has other macros
+#define __has_feature(feature) 0 // for gcc, which defines __SANITIZE_* instead
 #endif
 #if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
 #define EDO__ASAN 1

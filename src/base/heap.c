@@ -6,12 +6,12 @@
 #include "base/base.h"
 
 typedef struct block {
-    struct block *next; // while it is free
+    struct block *next; // next free block; valid while this block is free
 } block;
 
 typedef struct slab {
-    edo__node link; // in slabs of its class, while it has a free block
-    edo__node all;  // in all slabs of the heap
+    edo__node link; // in heap->classes, while the slab has a free block
+    edo__node all;  // in heap->slabs
     edo__heap *heap;
     block *free;
     uint32_t used, fresh, capacity; // blocks; the blocks from index `fresh` on were never used
@@ -22,8 +22,8 @@ typedef struct slab {
 enum { SLAB_HEADER = (sizeof(slab) + EDO__HEAP_GRAIN - 1) / EDO__HEAP_GRAIN * EDO__HEAP_GRAIN };
 
 struct edo__heap {
-    edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block
-    edo__node slabs;                      // all slabs, also full ones
+    edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block, by size class
+    edo__node slabs;                      // all slabs, including full slabs
     edo_atomic(block *) remote;  // stack of blocks freed by other threads; CLOSED after the close
     edo_atomic(int64_t) orphans; // number of blocks in use after the close; see edo__heap_close
     size_t used;                 // number of blocks in use; owner only
@@ -122,8 +122,9 @@ static void put_back(edo__heap *heap, block *b)
     slab_put(slab_of(b), b);
 }
 
-/* Acquire: all uses of a block by the freeing thread precede its next use. Partner: the release in
- * free_remote. */
+/* Takes back the blocks that other threads have freed. with: the new head of the stack. The swap
+ * acquires, so all uses of a block by the freeing thread precede the next use of the block.
+ * Partner: the release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acquire(&heap->remote, with);
@@ -162,7 +163,8 @@ static void free_orphan(edo__heap *heap)
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
-/* Release: all uses of the block by this thread precede its next use. Partner: the acquire in
+/* Frees a block of a heap that this thread does not own. The compare-and-swap releases, so all uses
+ * of the block by this thread precede the next use of the block. Partner: the acquire in
  * drain_remote. */
 static void free_remote(edo__heap *heap, block *b)
 {

@@ -24,7 +24,7 @@ static inline bool edo__list_is_empty(const edo__node *list)
     return list->next == list;
 }
 
-static inline void edo__list_push(edo__node *list, edo__node *node) // at the end
+static inline void edo__list_push(edo__node *list, edo__node *node) // adds at the end
 {
     edo_store_figure(&node->next, list);
     edo_store_figure(&node->prev, list->prev);
@@ -37,7 +37,7 @@ static inline void edo__list_remove(edo__node *node)
     edo_store_figure(&node->prev->next, node->next);
     edo_store_figure(&node->next->prev, node->prev);
 #ifndef NDEBUG
-    edo_store_figure(&node->next, NULL); // a second removal crashes here
+    edo_store_figure(&node->next, NULL); // so that a second removal crashes
     edo_store_figure(&node->prev, NULL);
 #endif
 }

@@ -56,7 +56,8 @@ static inline int edo__claims_take(edo_atomic(uint32_t) *claims, uint32_t sides)
     return 0;
 }
 
-/* Subtracts a claim from the word. Returns: whether it was the last claim on a closed object. */
+/* Subtracts a claim from the word. Returns: whether the claim was the last one on a closed
+ * object. */
 static inline bool edo__claims_drop(edo_atomic(uint32_t) *claims, uint32_t claim)
 {
     uint32_t before = edo_sub_acq_rel(claims, claim) & ~(uint32_t)EDO__SOURCE_COUNTS;

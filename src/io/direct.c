@@ -6,7 +6,7 @@
 
 typedef struct request {
     edo_fd other;     // a pipe, or a file
-    uint64_t *offset; // of a file; NULL: of a pipe
+    uint64_t *offset; // position in the file; NULL if `other` is a pipe
     size_t size;
 } request;
 

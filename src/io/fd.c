@@ -148,7 +148,7 @@ typedef struct EDO__OVERLAY wait_op {
     edo_future base;
     edo__source *source; // NULL until the wait has begun
     int64_t fd;
-    uint64_t interest; // the events of the poll
+    uint64_t interest; // events to wait for
     uint64_t progress;
     edo__op_wait wait;
 } wait_op;

@@ -87,10 +87,11 @@ typedef struct edo__fd_io {
     edo__source source;
 } edo__fd_io;
 
-/* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. NULL: out of memory. */
+/* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. Returns: NULL if out of
+ * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
-/* The source behind a stream, or NULL. */
+/* Returns: the source of a stream that is a descriptor; NULL for other streams. */
 edo__source *edo__io_source(const edo_io *io);
 
 /* ---- sources ---- */

@@ -69,7 +69,7 @@ void edo__source_close(edo__source *source)
     if (edo__claims_end_close(&source->state)) edo__source_end(source);
 }
 
-/* A new operation uses the driver of the worker that polls it. */
+/* A new operation uses the driver of the worker that polls the operation. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
 {
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);

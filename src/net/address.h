@@ -16,7 +16,7 @@ enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
 typedef struct edo__name {
     char host[EDO__HOST_SIZE];
     char service[EDO__SERVICE_SIZE];
-    bool any; // ":service"; the host is "::"
+    bool any; // true for ":service", with the host "::"
 } edo__name;
 
 /* Parses a name: "example.com:80", "example.com:https", "127.0.0.1:https", ":https".

@@ -21,7 +21,7 @@ typedef struct EDO__OVERLAY connect_op {
     edo_io **ret_conn;
     union {
         int64_t delay;   // of a new operation; ns between the attempts of a race
-        uint64_t events; // of the poll
+        uint64_t events; // events of the poll request
     };
     uint64_t progress;
     union {
@@ -141,7 +141,7 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local, e
 
 /* ---- to an address or a name, given as text ---- */
 
-enum { RACING = 1 << 16 }; // edo_op.detail
+enum { RACING = 1 << 16 }; // bit of edo_op.detail: the operation has a race
 
 static int begin_race(edo_op *op, const edo__address *local)
 {

@@ -9,12 +9,12 @@
 
 enum { DEFAULT_BACKLOG = 1024 };
 
-#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; doubles ...
-#define LAST_PAUSE  edo_s(1)   // ... up to this
+#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; each further pause is doubled
+#define LAST_PAUSE  edo_s(1)   // longest pause
 
 struct edo_listener {
     edo__source source;
-    edo_atomic(int64_t) pause; // ns of the last pause; 0: none since the last connection
+    edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
     edo__wait_list pausing;    // accepts that are in a pause; the source's lock
     uint32_t conn_traits;      // traits of the accepted connections
 };
@@ -265,7 +265,7 @@ typedef struct EDO__OVERLAY accept_op {
     edo_future base;
     edo_listener *listener;
     edo_io **ret_conn;
-    int64_t paused_until; // ns of the runtime's clock; 0: not in a pause
+    int64_t paused_until; // end of the pause; ns of the runtime's clock; 0: no pause
     uint64_t progress;
     edo__op_wait wait;
 } accept_op;

@@ -16,7 +16,7 @@ struct edo_addresses {
  * EDO__FAMILY_ANY. text: must remain valid until the first poll has ended. */
 edo_op edo__lookup(const char *text, edo__family family, edo_addresses **ret_addresses);
 
-/* The address at an index below count. */
+/* Returns: the address at an index. index: less than count. */
 edo__address edo__addresses_at(const edo_addresses *addresses, size_t index);
 
 /* Orders the addresses for attempts to connect (RFC 8305, section 4). The families alternate,

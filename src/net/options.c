@@ -4,7 +4,7 @@
 #include "io/io.h"
 #include "net/address.h"
 
-/* Returns: the descriptor, or a negative errno. */
+/* Finds the socket of a TCP connection. Returns: the descriptor, or a negative errno. */
 static edo_fd socket_of(const edo_io *conn)
 {
     if (!conn) return -EINVAL;

@@ -18,7 +18,7 @@
 #include "task/trace.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; as in Tokio and Go
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver, as in Tokio and Go
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,

@@ -9,8 +9,8 @@
 /* Guarded by the lock of the runtimes, unless a comment says otherwise. */
 static struct {
     uint32_t generation; // fork generation of the process that started the thread
-    uint32_t users;      // runtimes with dump_on_quit
-    bool is_ending;      // the last user is waiting for the thread's end
+    uint32_t users;      // number of runtimes with dump_on_quit
+    bool is_ending;      // whether the last user waits for the thread's end
     edo__sys_thread thread;
     edo_atomic(uint32_t) requests; // number of requests; a futex; any thread
     edo_atomic(bool) stops;        // whether the thread must end; any thread

@@ -33,7 +33,8 @@ typedef struct edo__idle {
  * EDO__WORK_EVENTS: the driver had events, but no task is ready. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
-/* Turns of workers under a test clock, see schedule/baton.h. Guarded by the lock. */
+/* Turns of workers under a test clock, see schedule/baton.h. The lock guards all members, unless a
+ * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
     edo__worker *holder;           // NULL: the lap waits for workers, or all workers sleep
@@ -49,15 +50,15 @@ typedef struct edo__monitor edo__monitor;
 struct edo_runtime {
     edo__executor base;
     edo_config config;
-    const edo_driver_ops *driver_ops;  // kind of all workers' drivers, see drivers.c
+    const edo_driver_ops *driver_ops;  // kind of the drivers of all workers, see drivers.c
     char *driver_argument;             // argument of driver_ops->open(), or NULL
     edo_driver *kept_driver;           // driver for the first helper; NULL once a helper has it
-    const char *driver_refusal;        // reason of the last refusal; the maker of workers
+    const char *driver_refusal;        // reason of the last refusal; the thread that makes workers
     uint32_t worker_limit;             // greatest number of workers, including spare workers
     edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
     edo__worker **workers;
     bool has_threads; // false: a current-thread runtime
-    bool turning;     // a turn is in progress
+    bool turning;     // whether a turn is in progress
     int timer_fd;     // -1 until the first edo_runtime_fd()
     uint32_t fork_generation;
     edo__monitor *monitor; // or NULL
@@ -73,13 +74,13 @@ struct edo_runtime {
     edo__baton baton;
     edo_atomic(bool) is_closed;    // whether new tasks are refused
     edo_atomic(bool) is_stopping;  // whether the workers must end
-    edo_atomic(uint32_t) visitors; // threads inside a push from outside
+    edo_atomic(uint32_t) visitors; // number of threads inside a push from outside
     edo_atomic(uint32_t) refs;
     edo_atomic(uint32_t) end_count;      // tasks ended since the close; a futex for the drain
     edo_atomic(uint32_t) stuck_count;    // number of stuck workers
     edo_atomic(uint32_t) has_watcher;    // whether a sleeping worker is the watcher
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
-    edo_atomic(uint64_t) foreign_pushes; // pushes to the inject queue by threads without a worker
+    edo_atomic(uint64_t) foreign_pushes; // number of pushes from outside to the inject queue
     edo__lock driver_lock;               // guards the end of a driver, and reads of its counters
     edo__scale scales[EDO__HISTOGRAMS];  // scales of the histograms; constant
 };

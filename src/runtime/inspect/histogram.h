@@ -5,7 +5,7 @@
 
 #include "base/atomic.h"
 
-/* Number of the kinds in edo_histogram. */
+/* Number of kinds of histograms (edo_histogram). */
 enum { EDO__HISTOGRAMS = EDO_SCHEDULE_LATENCY + 1 };
 
 /* A scale. Initialised once, then constant. Any thread.

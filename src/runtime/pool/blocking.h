@@ -40,7 +40,7 @@ void edo__blocking_close(edo_runtime *runtime);
  *     }
  */
 typedef struct edo__detached {
-    edo_op op; // submitted to the pool; arg: this struct
+    edo_op op; // operation that is submitted to the pool, with this struct as arg
     void (*release)(struct edo__detached *);
     uint8_t is_abandoned, reserved[7]; // the pool's lock
 } edo__detached;

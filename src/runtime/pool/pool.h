@@ -43,9 +43,9 @@ enum {
     EDO__JOB_RUNNING,
     EDO__JOB_ENDED,
     EDO__JOB_STAGE = 7,
-    EDO__JOB_ROOM = 8,      // an edo_pool_room()
-    EDO__JOB_DETACHED = 16, // part of an edo__detached
-    EDO__JOB_COUNTED = 32,  // holds a reference to the pool
+    EDO__JOB_ROOM = 8,      // the job is an edo_pool_room()
+    EDO__JOB_DETACHED = 16, // the job is part of an edo__detached
+    EDO__JOB_COUNTED = 32,  // the job holds a reference to the pool
 };
 
 /* A job. progress is 1 after fn has run. Until a job with an fn has ended, base.result holds the

@@ -26,7 +26,7 @@ static step without_job(edo__pool_thread *self)
     edo_pool *pool = self->pool;
     if (edo__pool_has_work(pool)) return AGAIN;
     if (pool->closed) return END;
-    edo__list_push(pool->idle.next, &self->idle_link); // at the front: called first
+    edo__list_push(pool->idle.next, &self->idle_link); // at the front, to be called first
     pool->idle_count++;
     return SLEEP;
 }

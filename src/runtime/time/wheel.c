@@ -93,7 +93,8 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     edo_store_relaxed(&timer->pprev, NULL);
 }
 
-/* First occupied slot of a level, beginning at slot `from`; or NO_SLOT. */
+/* Finds the first occupied slot of a level, beginning at slot `from`. Returns: the slot, or
+ * NO_SLOT. */
 static int first_occupied(const uint64_t *words, unsigned from)
 {
     unsigned i = from / WORD_BITS;
@@ -149,7 +150,7 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
         if (!timer) continue;
         any = true;
         lists[i] = timer->next;
-        __builtin_prefetch(timer->next); // arrives while the other lists are handled
+        __builtin_prefetch(timer->next); // loaded while the loop handles the other lists
         if (timer->when > until) {
             put(wheel, timer);
         } else {

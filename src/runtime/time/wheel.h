@@ -14,7 +14,7 @@
 #include "task/task.h"
 
 enum {
-    EDO__WHEEL_TICK_BITS = 16, // nanoseconds per tick: 2^16
+    EDO__WHEEL_TICK_BITS = 16, // a tick has 2^16 ns
     EDO__WHEEL_SLOT_BITS = 8,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
     EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits, enough for any moment
@@ -27,8 +27,8 @@ enum {
 };
 
 typedef struct edo__wheel {
-    uint64_t tick; // all timers of earlier ticks have fired
-    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // bit set of slots
+    uint64_t tick; // current tick; all timers of earlier ticks have fired
+    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // bit set of the occupied slots
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS][EDO__WHEEL_LISTS];
 } edo__wheel;
 
