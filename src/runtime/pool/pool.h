@@ -101,7 +101,7 @@ struct edo_pool {
     edo_atomic(uint32_t) arrivals; // number of starts, also failed ones; a futex for the pool's end
 };
 
-/* Actions to make after the lock is released. */
+/* Actions to take after the lock is released. */
 typedef struct edo__after {
     edo__wakes wakes;
     edo__detached *abandoned;
@@ -122,9 +122,10 @@ void edo__pool_unref(edo_pool *pool);
 /* Submits a new job, inside a poll. Returns: 0, or -ESHUTDOWN. */
 int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker);
 
-/* Polls a submitted job, inside a poll. A cancelled job ends with -ECANCELED if it has not begun. A
- * cancelled detached job ends so at any time: *ret_gone is then true, and the pool releases the
- * job. Returns: EDO_PENDING, or EDO_READY with base.result. */
+/* Polls a submitted job, inside a poll. A cancelled job is ready with -ECANCELED if it has not
+ * begun. A cancelled detached job is ready at once, even while it runs. *ret_gone is then true, the
+ * pool releases the job, and the caller must not use the job. Returns: EDO_PENDING, or EDO_READY
+ * with base.result (-ECANCELED if *ret_gone). */
 edo_poll edo__pool_poll(edo_pool *pool, edo_op *job, edo_cx *cx, bool *ret_gone);
 
 /* ---- under the lock ---- */
@@ -146,7 +147,7 @@ void edo__pool_call(edo_pool *pool, edo__after *after);
 
 /* ---- without the lock ---- */
 
-/* Makes the actions that were left until the lock was released. */
+/* Takes the actions that had to wait until the lock was released. */
 void edo__pool_after(edo_pool *pool, edo__after *after);
 
 /* Ends all jobs that have not begun, if the pool is closed or has no threads. */
