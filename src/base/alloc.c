@@ -1,4 +1,4 @@
-/* Memory hooks, and a count of the bytes that are held through them. */
+/* Memory hooks, and the number of bytes that edo has allocated through the hooks. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
-/* Atomic operations, with the memory order in the name. All atomic accesses go through this file,
- * so that the model checker can replace it. Objects are plain integers and pointers marked
- * edo_atomic(). */
+/* Atomic operations, with the memory order in the name. All atomic accesses use the operations of
+ * this file, so that the model checker can replace them. Atomic objects are plain integers and
+ * pointers that are declared with edo_atomic(). */
 #pragma once
 
 #include <stdbool.h>
@@ -33,19 +33,19 @@
 #define edo_and_acq_rel(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_ACQ_REL)
 #define edo_and_release(p, v)   __atomic_fetch_and((p), (v), __ATOMIC_RELEASE)
 
-/* Load by the only thread that writes the word. The checker knows the value, so the load is no step
- * of a model. */
+/* Loads a word in the only thread that writes the word. The checker knows the value, so the load is
+ * no step of a model. */
 #define edo_load_own(p)         edo_load_relaxed(p)
 
 /* Figures: counters for inspection, and hints. A figure publishes no memory, and an old value is
- * harmless. So figures are no steps of a model, except in models of their readers, which are built
- * with EDO_MODEL_FIGURES. */
+ * harmless. So the checker does not treat an access to a figure as a step of a model. Models that
+ * test the readers of figures are built with EDO_MODEL_FIGURES, and do have these steps. */
 #define edo_load_figure(p)      edo_load_relaxed(p)
 #define edo_store_figure(p, v)  edo_store_relaxed((p), (v))
 #define edo_add_figure(p, v)    edo_add_relaxed((p), (v))
 
-/* Compare and swap. On failure *expected is the value found; _acq_rel reads that value with
- * acquire, the others relaxed. */
+/* Compare and swap. On failure *expected receives the value found: _acq_rel reads that value with
+ * acquire, and the other variants read the value relaxed. */
 #define edo_cas_acq_rel(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 #define edo_cas_relaxed(p, expected, v)                                                            \
@@ -55,11 +55,12 @@
 #define edo_cas_acquire(p, expected, v)                                                            \
     __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 
-/* clang's fence on x86-64 is mfence, which costs three times as much as a locked instruction, gcc's
- * choice, and orders nothing more here.
+/* On x86-64 clang makes a fence of mfence, and gcc makes a fence of a locked instruction. mfence
+ * costs three times as much, and orders nothing more here.
  *
- * gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory: each
- * stands between a store of one word and a load of another, in two threads that do so crosswise. */
+ * gcc warns that ThreadSanitizer does not see fences. No fence of edo orders plain memory. Each
+ * fence stands between a store to one atomic word and a load of another atomic word, while a second
+ * thread stores to the latter word and loads the former. */
 static inline void edo_fence_seq_cst(void)
 {
 #if defined __GNUC__ && !defined __clang__
@@ -76,16 +77,17 @@ static inline void edo_fence_seq_cst(void)
 #endif
 }
 
-/* Between a thread and signal handlers that run on it. */
+/* Orders the accesses of a thread and of signal handlers that run on this thread. */
 #define edo_fence_signal() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* Marks, for the checker, of accesses to plain memory that atomics order between threads. */
+/* Tell the checker of an access to plain memory. Atomic operations order such accesses between
+ * threads. */
 #define edo_plain_read(p)  ((void)0)
 #define edo_plain_write(p) ((void)0)
 
 #endif
 
-/* The pause of a loop that waits for another processor. */
+/* Pauses the processor briefly, inside a loop that waits for another processor. */
 static inline void edo__relax(void)
 {
 #if defined __x86_64__ || defined __i386__
@@ -95,5 +97,5 @@ static inline void edo__relax(void)
 #endif
 }
 
-/* Adds to a counter: one thread at a time adds, any thread reads. */
+/* Adds to a counter. Only one thread at a time may add; any thread may read. */
 #define edo_add_counter(counter, n) edo_store_figure((counter), edo_load_figure(counter) + (n))

@@ -3,41 +3,42 @@
 
 #include <edo/base.h>
 
-/* Memory from the hooks, aligned for any type; NULL when there is none. */
+/* Allocates memory by the hooks, aligned for any type. Returns: NULL if out of memory. */
 void *edo__alloc(size_t size);
 void *edo__alloc_zeroed(size_t size);
 void edo__free(void *memory, size_t size); // NULL is ignored
 
-/* The same with an alignment. */
+/* Allocate and free memory of a given alignment. */
 void *edo__alloc_aligned(size_t size, size_t align);
 void edo__free_aligned(void *memory, size_t size, size_t align);
 
 void edo__log(edo_log_level level, const char *format, ...) EDO_PRINTF(2, 3);
 
-/* Logs one line of output that a caller requested. May wait for a slow reader of stderr. */
+/* Logs one line of output that a caller requested. The call may wait for a slow reader of
+ * stderr. */
 void edo__log_patiently(edo_log_level level, const char *line);
 
 /* Writes a line to stderr. Waits for room for at most a second, then drops the line. */
 void edo__print_patiently(const char *format, ...) EDO_PRINTF(1, 2);
 
-/* Reads the lowest level of lines on stderr from the environment. Without this call, the first line
- * reads it. */
+/* Reads from the environment which levels of log lines are written to stderr. Without this call,
+ * the first log line reads the environment. */
 void edo__log_read_environment(void);
 
-/* Ends the process for a misuse that no error can report: one line that names the call, the rule
- * and the task that is being polled. */
+/* Ends the process for a misuse that no error can report. Before, writes one line that names the
+ * call, the rule and the task that is being polled. */
 _Noreturn void edo__misuse(const char *call, const char *format, ...) EDO_PRINTF(2, 3);
 
 /* Describes the task that the calling thread polls. Set by the runtime. */
 extern const char *(*edo__describe_current)(char *buffer, size_t size);
 
-/* Last act before a misuse ends the process. Set by the runtime. */
+/* Function to call last before a misuse ends the process. Set by the runtime. */
 extern void (*edo__at_misuse)(void);
 
 #define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 
-/* 1 in debug builds, which make checks that cost time. */
+/* 1 in debug builds. Debug builds make additional checks that cost time. */
 #if defined NDEBUG || defined EDO_MODEL
 #define EDO_DEBUG 0
 #else
@@ -46,7 +47,7 @@ extern void (*edo__at_misuse)(void);
 
 /* Whether the library itself is built with a sanitizer. */
 #ifndef __has_feature
-#define __has_feature(feature) 0 // gcc has other macros
+#define __has_feature(feature) 0 // for gcc, which defines __SANITIZE_* instead
 #endif
 #if defined __SANITIZE_ADDRESS__ || __has_feature(address_sanitizer)
 #define EDO__ASAN 1

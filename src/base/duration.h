@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* moment + duration; saturates. */
+/* Returns: moment + duration, or the limit of the type on overflow. */
 static inline int64_t edo__later(int64_t moment, int64_t duration)
 {
     int64_t later;

@@ -6,15 +6,15 @@
 #include "base/base.h"
 
 typedef struct block {
-    struct block *next; // while it is free
+    struct block *next; // next free block; valid while this block is free
 } block;
 
 typedef struct slab {
-    edo__node link; // in slabs of its class, while it has a free block
-    edo__node all;  // in all slabs of the heap
+    edo__node link; // in heap->classes, while the slab has a free block
+    edo__node all;  // in heap->slabs
     edo__heap *heap;
     block *free;
-    uint32_t used, fresh, capacity; // blocks; those from `fresh` on were never used
+    uint32_t used, fresh, capacity; // blocks; the blocks from index `fresh` on were never used
     uint32_t size_class;
     bool listed;
 } slab;
@@ -22,17 +22,18 @@ typedef struct slab {
 enum { SLAB_HEADER = (sizeof(slab) + EDO__HEAP_GRAIN - 1) / EDO__HEAP_GRAIN * EDO__HEAP_GRAIN };
 
 struct edo__heap {
-    edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block
-    edo__node slabs;                      // all slabs, also full ones
+    edo__node classes[EDO__HEAP_CLASSES]; // slabs with a free block, by size class
+    edo__node slabs;                      // all slabs, including full slabs
     edo_atomic(block *) remote;  // stack of blocks freed by other threads; CLOSED after the close
-    edo_atomic(int64_t) orphans; // blocks in use after the close; see edo__heap_close
-    size_t used;                 // blocks in use; owner only
+    edo_atomic(int64_t) orphans; // number of blocks in use after the close; see edo__heap_close
+    size_t used;                 // number of blocks in use; owner only
 };
 
 static block closed_mark;
 #define CLOSED (&closed_mark)
 
-/* Present in a program with AddressSanitizer, even if the library is built without it. */
+/* Non-NULL in a program with AddressSanitizer, even if the library is built without
+ * AddressSanitizer. */
 extern void __asan_init(void) __attribute__((weak));
 
 size_t edo__heap_max(void)
@@ -112,7 +113,7 @@ static void slab_put(slab *s, block *b)
         edo__list_push(siblings, &s->link);
     }
     if (s->used == 0 && siblings->next != siblings->prev)
-        slab_destroy(s); // not the last one of its class
+        slab_destroy(s); // its class has another slab with a free block
 }
 
 static void put_back(edo__heap *heap, block *b)
@@ -121,8 +122,9 @@ static void put_back(edo__heap *heap, block *b)
     slab_put(slab_of(b), b);
 }
 
-/* Acquire: all uses of a block by the freeing thread precede its next use. Partner: the release in
- * free_remote. */
+/* Takes back the blocks that other threads have freed. with: the new head of the stack. The swap
+ * acquires, so all uses of a block by the freeing thread precede the next use of the block.
+ * Partner: the release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acquire(&heap->remote, with);
@@ -154,14 +156,15 @@ static void destroy(edo__heap *heap)
     edo__free(heap, sizeof *heap);
 }
 
-/* After the close the slabs have no owner: orphans are only counted, and the last one frees all
- * memory at once. */
+/* After the close the slabs have no owner. So a freed block only lowers the number of orphans, and
+ * the last free releases all memory at once. */
 static void free_orphan(edo__heap *heap)
 {
     if (edo_sub_acq_rel(&heap->orphans, 1) == 1) destroy(heap);
 }
 
-/* Release: all uses of the block by this thread precede its next use. Partner: the acquire in
+/* Frees a block of a heap that this thread does not own. The compare-and-swap releases, so all uses
+ * of the block by this thread precede the next use of the block. Partner: the acquire in
  * drain_remote. */
 static void free_remote(edo__heap *heap, block *b)
 {
@@ -185,9 +188,9 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(heap, memory);
 }
 
-/* `orphans` is 0 while the heap is open. Each free after CLOSED subtracts one, and the close adds
- * the number of blocks in use, perhaps after some of the frees. So exactly one of these brings the
- * sum to zero, and frees all memory. */
+/* `orphans` is 0 while the heap is open. Each free that finds CLOSED subtracts one, and the close
+ * adds the number of blocks in use. Some of the frees may subtract before the close adds. So
+ * exactly one of these steps, a free or the close, brings the sum to zero and frees all memory. */
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);

@@ -1,9 +1,9 @@
 /* Memory for tasks: blocks of size classes, cut from slabs.
  *
- * One thread owns a heap and allocates from it; any thread may free. A block freed by another
- * thread goes onto a lock-free stack that the owner empties. A slab is released when its last block
- * is free, except one per class. Blocks may outlive the owner: the last free after
- * edo__heap_close() frees the heap.
+ * One thread owns a heap and allocates from it. Any thread may free a block. A block freed by
+ * another thread is pushed to a lock-free stack that the owner empties. A slab is released when all
+ * its blocks are free, unless no other slab of its class has a free block. Blocks may outlive the
+ * ownership: the last free after edo__heap_close() frees the heap.
  *
  * Slabs are aligned to the next power of two, so that the address of a block gives its slab and
  * heap. */
@@ -15,15 +15,15 @@
 #include <stdint.h>
 
 enum {
-    EDO__HEAP_GRAIN = 16, // alignment of every block: max_align_t
-    EDO__HEAP_MAX = 1024, // larger blocks come from the hooks one by one
+    EDO__HEAP_GRAIN = 16, // alignment of every block, sufficient for max_align_t
+    EDO__HEAP_MAX = 1024, // larger blocks are allocated by the memory hooks one by one
     EDO__HEAP_CLASSES = EDO__HEAP_MAX / EDO__HEAP_GRAIN,
 #ifdef EDO_MODEL
     EDO__SLAB_ALIGN = 4 * 1024, // three blocks of the largest class
 #else
     EDO__SLAB_ALIGN = 64 * 1024, // about 200 tasks
 #endif
-    EDO__SLAB_GAP = 128, // for the allocator's headers, so that slabs lie side by side
+    EDO__SLAB_GAP = 128, // room for the allocator's headers, so that slabs can be adjacent
     EDO__SLAB_SIZE = EDO__SLAB_ALIGN - EDO__SLAB_GAP,
 };
 
@@ -31,15 +31,16 @@ typedef struct edo__heap edo__heap;
 
 edo__heap *edo__heap_create(void); // NULL: out of memory
 
-/* Size of the largest block to take from a heap: EDO__HEAP_MAX; 0 in a program with
- * AddressSanitizer, which cannot detect uses of a freed block that the heap reuses. */
+/* Size of the largest block that may be taken from a heap. Returns: EDO__HEAP_MAX; 0 in a program
+ * with AddressSanitizer, because that could not detect uses of a freed block that the heap has
+ * reused. */
 size_t edo__heap_max(void);
 
-/* Takes a block of at most EDO__HEAP_MAX bytes. Owner only. Returns: NULL without memory. */
+/* Takes a block of at most EDO__HEAP_MAX bytes. Owner only. Returns: NULL if out of memory. */
 void *edo__heap_alloc(edo__heap *heap, size_t size);
 
-/* Frees a block. Any thread. mine: the heap that this thread owns, or NULL. */
+/* Frees a block. Any thread. mine: the heap that the calling thread owns, or NULL. */
 void edo__heap_free(edo__heap *mine, void *block);
 
-/* Ends the ownership; blocks in use stay valid until they are freed. */
+/* Ends the ownership of a heap. Blocks in use remain valid until they are freed. */
 void edo__heap_close(edo__heap *heap);

@@ -1,6 +1,6 @@
-/* Intrusive circular lists. A node belongs to one list at a time. The owner of the list (its lock
- * or its thread) owns the links of its nodes. Links are written atomically: other threads may read
- * them to prefetch a neighbour, and for nothing else. */
+/* Intrusive circular lists. A node belongs to one list at a time. The lock or the thread that
+ * guards a list also guards the links of its nodes. Links are written atomically, because other
+ * threads may read a link without the guard, but only to prefetch a neighbour. */
 #pragma once
 
 #include "base/atomic.h"
@@ -24,7 +24,7 @@ static inline bool edo__list_is_empty(const edo__node *list)
     return list->next == list;
 }
 
-static inline void edo__list_push(edo__node *list, edo__node *node) // at the end
+static inline void edo__list_push(edo__node *list, edo__node *node) // adds at the end
 {
     edo_store_figure(&node->next, list);
     edo_store_figure(&node->prev, list->prev);
@@ -37,7 +37,7 @@ static inline void edo__list_remove(edo__node *node)
     edo_store_figure(&node->prev->next, node->next);
     edo_store_figure(&node->next->prev, node->prev);
 #ifndef NDEBUG
-    edo_store_figure(&node->next, NULL); // a second removal crashes here
+    edo_store_figure(&node->next, NULL); // so that a second removal crashes
     edo_store_figure(&node->prev, NULL);
 #endif
 }

@@ -3,12 +3,13 @@
  * drivers may make quick system calls and take their own lock. Any thread.
  *
  * States: 0 free; MARK taken; MARK + CONTENDED taken, and a thread may sleep (Drepper, "Futexes Are
- * Tricky", mutex 3). Taking acquires, giving releases; each is the partner of the other.
+ * Tricky", mutex 3). edo__lock_take() acquires and edo__lock_give() releases; each is the partner
+ * of the other.
  *
- * Forks. Every child of a fork has another MARK. A lock that a thread of the parent held at the
- * fork has the parent's mark; the child has no such thread, and treats the lock as free. The data
- * under that lock may be half changed, so the child follows no link of its parent
- * (docs/internals/runtime.md). edo__lock_try() fails for such a lock. */
+ * Forks. Every child of a fork has a MARK of its own. A lock that a thread of the parent held at
+ * the fork has the parent's mark. The child has no such thread, so edo__lock_take() treats the lock
+ * as free, but edo__lock_try() fails. The data under that lock may be half changed, so the child
+ * follows no link of its parent (docs/internals/runtime.md). */
 #pragma once
 
 #include "base/atomic.h"
@@ -20,7 +21,7 @@ enum { EDO__LOCK_CONTENDED = 1, EDO__LOCK_NEXT_MARK = 2 };
 
 #if defined EDO_MODEL && !defined EDO_MODEL_LOCKS
 
-/* Each call is one step for the checker; the lock has a model of its own. */
+/* Each call is one step for the checker. The code of the lock is checked by a separate model. */
 #define edo__lock_take(lock) model_lock((lock), MODEL_HERE)
 #define edo__lock_try(lock)  model_lock_try((lock), MODEL_HERE)
 #define edo__lock_give(lock) model_unlock((lock), MODEL_HERE)
@@ -41,7 +42,8 @@ static inline bool edo__lock_is_any_held(void)
 
 #else
 
-/* Locks that the calling thread holds, in debug builds: nothing may wait then. */
+/* Number of locks that the calling thread holds, in debug builds. A thread that holds a lock must
+ * not wait. */
 #if EDO_DEBUG
 extern _Thread_local int32_t edo__locks_held __attribute__((tls_model("initial-exec")));
 #define EDO__COUNT_LOCK(change) (edo__locks_held += (change))
@@ -57,11 +59,11 @@ static inline bool edo__lock_is_any_held(void)
 }
 #endif
 
-/* MARK of this process; even. Changes only in the child of a fork, before the child has a second
- * thread. */
+/* MARK of this process; an even number. The value changes only in the child of a fork, before the
+ * child has a second thread. */
 extern uint32_t edo__lock_mark;
 
-/* Treats all locks held at the fork as free. In the child of a fork. */
+/* Makes the child of a fork treat all locks that were held at the fork as free. */
 static inline void edo__locks_leave_parent(void)
 {
     edo__lock_mark += EDO__LOCK_NEXT_MARK;
@@ -77,7 +79,7 @@ static inline void edo__lock_take(edo__lock *lock)
     EDO__COUNT_LOCK(1);
 }
 
-/* Takes a free lock. Returns: whether the lock was free. */
+/* Takes the lock if the lock is free. Returns: whether the lock was taken. */
 static inline bool edo__lock_try(edo__lock *lock)
 {
     uint32_t expected = 0;
@@ -86,7 +88,7 @@ static inline bool edo__lock_try(edo__lock *lock)
     return is_mine;
 }
 
-/* Whether nobody has it; then what the last holder did is visible. */
+/* Whether no thread holds the lock. If so, the writes of the last holder are visible. */
 static inline bool edo__lock_is_free(const edo__lock *lock)
 {
     return edo_load_acquire(lock) == 0;

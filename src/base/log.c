@@ -11,7 +11,7 @@
 enum {
     LINE_SIZE = 512,              // bytes of a log line; longer lines are cut
     PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr: rule, task and frame of a misuse
-    PATIENCE = 1000000000,        // ns of waiting for room; for requested lines and last lines
+    PATIENCE = 1000000000,        // ns of waiting for room; for requested lines and final lines
 };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -28,7 +28,8 @@ static edo_log_level wanted_level(void)
     return EDO_LOG_WARN;
 }
 
-/* Early, because a later getenv() could race with a setenv() of the program. */
+/* Called at the creation of a runtime, because a later getenv() could race with a setenv() of the
+ * program. */
 void edo__log_read_environment(void)
 {
     edo_store_relaxed(&shown_level, (int)wanted_level());
@@ -39,8 +40,9 @@ void edo__log_read_environment(void)
 /* Number of lines dropped since the last written line. */
 static edo_atomic(uint32_t) dropped;
 
-/* Writes a line, waiting at most `patience` ns for a slow reader. After a dropped line, the next
- * lines do not wait. The next line that fits begins with the number of dropped lines. */
+/* Writes a line, or drops the line after waiting `patience` ns for a slow reader. After a dropped
+ * line, further lines do not wait until one of them is written. The number of dropped lines is
+ * written before that line. */
 static void print(int64_t patience, const char *text)
 {
     char all[PRINTED_SIZE + LINE_SIZE];

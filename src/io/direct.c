@@ -6,7 +6,7 @@
 
 typedef struct request {
     edo_fd other;     // a pipe, or a file
-    uint64_t *offset; // in the file; NULL: `other` is a pipe
+    uint64_t *offset; // position in the file; NULL if `other` is a pipe
     size_t size;
 } request;
 
@@ -85,7 +85,7 @@ edo_op edo__io_writable(edo_io *io)
     return wait_for(&ops, io, EDO_WRITABLE);
 }
 
-/* No requested events: drivers report a hang-up or an error in any case. */
+/* The set of events is empty, because poll(2) reports hang-ups and errors in any case. */
 edo_op edo__io_hung_up(edo_io *io)
 {
     static const edo_future_ops ops = { .name = "waiting for a hang-up", .poll = wait_poll };

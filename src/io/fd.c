@@ -31,8 +31,8 @@ static int64_t drop_input(const edo__source *source)
     return edo__socket_drop_input(source->fd, source->traits & EDO__SOURCE_TCP);
 }
 
-/* One step of edo_finish(). The wait for input is a poll request, which works alike on all
- * drivers. */
+/* Makes one step of edo_finish(). The step waits for input by a poll request, because poll requests
+ * work the same with all drivers. */
 static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -45,7 +45,8 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* The sides of a closed stream are only released, so a side that is free here stays free. */
+/* The check of claims cannot miss an operation: the stream is closed, so a free side cannot be
+ * claimed any more. */
 static void fd_hang_up(edo_io *io)
 {
     edo__source *source = &fd_io_of(io)->source;
@@ -140,14 +141,14 @@ edo_fd edo_io_into_fd(edo_io *io)
     return fd;
 }
 
-/* ---- edo_wait_fd: a source of its own for each wait ---- */
+/* ---- edo_wait_fd: each wait creates its own source ---- */
 
-/* Laid over an edo__poll_op. */
+/* Overlay of an edo__poll_op. */
 typedef struct EDO__OVERLAY wait_op {
     edo_future base;
     edo__source *source; // NULL until the wait has begun
     int64_t fd;
-    uint64_t interest; // the events of the poll
+    uint64_t interest; // events to wait for
     uint64_t progress;
     edo__op_wait wait;
 } wait_op;
@@ -190,7 +191,8 @@ static edo_poll end_wait(edo_op *op, edo_cx *cx, int64_t result)
 
 enum { INTERESTS = EDO_READABLE | EDO_WRITABLE | EDO_PRIORITY }; // the values are those of poll(2)
 
-/* Interests that are ready; all requested ones after a hang-up or an error. */
+/* Result of a wait: the requested events that are ready, or all requested events after a hang-up or
+ * an error. */
 static int64_t answer_of(const edo_op *op)
 {
     int64_t events = op->base.result, interest = (int64_t)wait_op_of(op)->interest;

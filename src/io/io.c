@@ -54,7 +54,8 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Takes bytes that were written out of a vector. Returns: whether none is left. */
+/* Removes the first n bytes, which were written, from a vector. Returns: whether the vector is
+ * empty. */
 static bool shorten(edo__transfer_op *transfer, uint64_t n)
 {
     edo_slice *slice = (edo_slice *)(uintptr_t)transfer->slices;
@@ -75,7 +76,8 @@ static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
     return transfer->progress == transfer->length;
 }
 
-/* Adds a step's result. Returns: whether the operation is done, with *ret_result. */
+/* Adds the result of a step to the operation's progress. Returns: whether the operation is done;
+ * *ret_result is then its result. */
 static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
 {
     edo__transfer_op *transfer = edo__transfer_of(op);
@@ -91,9 +93,9 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
-/* Bytes per unit of the budget. A copy of so many bytes takes some microseconds, like other
- * operations. A poll that has used up its budget by bytes also ends the turn's round of tasks:
- * timers and sockets would otherwise wait for many such polls. */
+/* Bytes per unit of the budget. A copy of 16 KiB takes some microseconds, as long as other
+ * operations. A poll that has used up its budget by bytes also ends the turn's round of tasks.
+ * Otherwise timers and sockets would have to wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
 void edo__use_work(edo_cx *cx, int64_t n)
@@ -130,7 +132,8 @@ static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = t
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
 static const edo_future_ops writev_all_ops = { .name = "edo_writev_all", .poll = transfer_poll };
 
-/* object, data and length of an edo_op are io, data and length of an edo__transfer_op. */
+/* The members object, data and length of an edo_op become io, data and length of an
+ * edo__transfer_op. */
 static edo_op transfer(const edo_future_ops *ops, edo_io *io, const void *buffer, size_t size,
                        uint32_t detail)
 {
@@ -211,7 +214,7 @@ edo_op edo_shutdown_write(edo_io *io)
     return transfer(&shutdown_ops, io, NULL, 0, 0);
 }
 
-/* ---- the graceful end ---- */
+/* ---- edo_finish ---- */
 
 static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
 {
@@ -221,7 +224,8 @@ static edo_poll end_finish(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Returns: 1 when input has to be dropped; 0 when there is nothing to wait for; or an error. */
+/* Claims both sides and ends the peer's input. Returns: 1 when input has to be dropped; 0 when
+ * there is nothing to wait for; or a negative errno. */
 static int begin_finish(edo_io *io, edo_op *op, const edo_cx *cx)
 {
     if (cx->fate == EDO_LIVE && edo__claims_are_over(edo__io_claims(io)))
@@ -233,7 +237,8 @@ static int begin_finish(edo_io *io, edo_op *op, const edo_cx *cx)
     return rc < 0 && rc != -ENOTCONN ? rc : 1;
 }
 
-/* A peer that never stops sending holds up neither other tasks nor a cancellation. */
+/* The budget limits the loop, so a peer that never stops sending delays neither other tasks nor a
+ * cancellation. */
 static edo_poll finish_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -251,18 +256,20 @@ static edo_poll finish_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* EDO_KIND_OWNER: polled in a cancelled function too, where it closes the stream. */
+/* EDO_KIND_OWNER, because edo_finish() must be polled in a cancelled function too, to close the
+ * stream. */
 static const edo_future_ops finish_ops = { .name = "edo_finish",
                                            .poll = finish_poll,
                                            .kind = EDO_KIND_OWNER };
 
-/* Laid over an edo__poll_op: edo_finish() on a descriptor waits for input by poll requests. */
+/* Overlay of an edo__poll_op, because edo_finish() on a descriptor waits for input by poll
+ * requests. */
 edo_op edo_finish(edo_io *io)
 {
     return transfer(&finish_ops, io, NULL, EDO_READABLE, EDO__POLL);
 }
 
-/* ---- the end at once ---- */
+/* ---- edo_close ---- */
 
 void edo__io_begin_close(edo_io *io, const char *call)
 {

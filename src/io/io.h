@@ -7,29 +7,33 @@
 #include "io/claims.h"
 #include "task/op.h"
 
-/* A kind of stream implements one step; io.c implements claims, budget, progress, whole transfers
- * and the two ends for all kinds. A wrapper stores its operations on the wrapped stream in itself.
+/* Functions of a kind of stream. Each kind implements one step of a transfer. io.c implements the
+ * rest for all kinds: claims, budget, progress, whole transfers, edo_finish() and edo_close(). A
+ * wrapper stores its operations on the wrapped stream in its own struct.
  *
  * Every function gets the stream. The caller of step, drop and shutdown_write has claimed the sides
- * concerned: so there is one caller per side, and the stream cannot end during the call. */
+ * that the call uses. So each side has one caller at a time, and the stream cannot end during the
+ * call. */
 typedef struct edo__io_ops {
     const char *name;
 
-    /* Offset in the stream of the word with the claims (claims.h), which is 0 in a new stream. */
+    /* Offset of the word of claims (claims.h) in the stream. A new stream has 0 in that word. */
     size_t claims;
 
-    /* One step of a read, write or writev (op.detail; from op.progress on): tries, or parks the
-     * operation. EDO_READY with base.result: bytes moved; 0 at the end of the input; a negative
-     * errno. EDO_PENDING: a wake was arranged. A step that has to end (edo__io_is_ending) tries
-     * nothing new: as soon as it can, it answers the bytes already moved, or -ECANCELED. */
+    /* Makes one step of a read, write or writev: moves bytes, or parks the operation. op.detail
+     * tells the kind of operation, and op.progress the bytes moved by earlier steps. Returns:
+     * EDO_READY with base.result: bytes moved, 0 at the end of the input, or a negative errno;
+     * EDO_PENDING after arranging a wake. A step that has to end (edo__io_is_ending) tries nothing
+     * new. As soon as it can, such a step answers the bytes already moved, or -ECANCELED. */
     edo_poll (*step)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* One step of edo_finish(): reads and drops. EDO_READY with base.result: above 0 when there may
-     * be more input; else as for step. */
+    /* Makes one step of edo_finish(): reads input and drops it. Returns: EDO_READY with
+     * base.result > 0 when there may be more input; otherwise the same as step. */
     edo_poll (*drop)(edo_io *io, edo_op *op, edo_cx *cx);
 
-    /* Ends the peer's input. Returns: 0, or a negative errno. -ENOTSUP, or a NULL function: this
-     * kind has no such end. drop is then not called, and may be NULL. */
+    /* Ends the peer's input. Returns: 0 or a negative errno; -ENOTSUP when this kind of stream
+     * cannot do so. The function may be NULL, with the same meaning. In both cases drop is not
+     * called, and may be NULL. */
     int (*shutdown_write)(edo_io *io);
 
     /* Wakes parked steps of a stream that was closed. Called once, before release. */
@@ -38,7 +42,8 @@ typedef struct edo__io_ops {
     /* Frees a closed stream that has no operation in flight. */
     void (*release)(edo_io *io);
 
-    /* The source of a stream that is a descriptor; NULL: this kind has none. */
+    /* Returns the source of a stream that is a descriptor. The function is NULL for kinds without a
+     * source. */
     edo__source *(*source)(edo_io *io);
 } edo__io_ops;
 
@@ -51,27 +56,28 @@ static inline edo_atomic(uint32_t) *edo__io_claims(const edo_io *io)
     return (edo_atomic(uint32_t) *)(uintptr_t)((const char *)io + io->ops->claims);
 }
 
-/* Whether a step has to end: it was cancelled, or its stream was closed. */
+/* Whether a step has to end, because its operation was cancelled or its stream was closed. */
 static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
 {
     return cx->fate != EDO_LIVE || (edo_load_acquire(edo__io_claims(io)) & EDO__SOURCE_CLOSED);
 }
 
-/* Claim and release of sides of a stream. The last release on a closed stream frees it. call: name
- * of the user's call, for the abort at a use after the end.
- * Returns: 0; -EBUSY; -ECANCELED when the stream was closed. */
+/* Claims and releases sides of a stream. The last release on a closed stream frees the stream.
+ * call: name of the user's call, for the message about a use of an ended stream.
+ * Returns: 0; -EBUSY when a side is claimed; -ECANCELED when the stream was closed. */
 int edo__io_claim(edo_io *io, uint32_t sides, const char *call);
 void edo__io_leave(edo_io *io, uint32_t sides);
 
-/* Uses budget for bytes that were moved; n: a result. */
+/* Uses budget for bytes that were moved. n: the result of a step; a negative n uses no budget. */
 void edo__use_work(edo_cx *cx, int64_t n);
 
-/* As edo_shutdown_write(), at once. call: name of the user's call, for misuse. */
+/* Does the same as edo_shutdown_write(), as a plain call. call: name of the user's call, for a
+ * message about misuse. */
 int edo__io_shutdown_write(edo_io *io, const char *call);
 
-/* A close in two steps, for a wrapper that still uses the wrapped stream while it ends itself.
- * After the first step nothing new starts on the stream, and operations in flight end; the second
- * step lets the stream be freed. call: as above. */
+/* Close a stream in two steps, for a wrapper that still uses the wrapped stream during its own end.
+ * After the first step no operation can start on the stream, and operations in flight end. After
+ * the second step the stream may be freed. call: as above. */
 void edo__io_begin_close(edo_io *io, const char *call);
 void edo__io_end_close(edo_io *io);
 
@@ -81,10 +87,11 @@ typedef struct edo__fd_io {
     edo__source source;
 } edo__fd_io;
 
-/* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. NULL: out of memory. */
+/* Wraps a descriptor without inspecting it. traits: EDO__SOURCE_*. Returns: NULL if out of
+ * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
-/* The source behind a stream, or NULL. */
+/* Returns: the source of a stream that is a descriptor; NULL for other streams. */
 edo__source *edo__io_source(const edo_io *io);
 
 /* ---- sources ---- */
@@ -92,26 +99,27 @@ edo__source *edo__io_source(const edo_io *io);
 void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
                       void (*release)(edo__source *));
 
-/* Claims a side (EDO__SOURCE_READING, EDO__SOURCE_WRITING or both) for an operation.
- * Returns: 0; -EBUSY; -ECANCELED when the source was closed. */
+/* Claims one side or both (EDO__SOURCE_READING, EDO__SOURCE_WRITING) for an operation.
+ * Returns: 0; -EBUSY when a side is claimed; -ECANCELED when the source was closed. */
 int edo__source_claim(edo__source *source, uint32_t sides);
 
-/* Ends the process if the source was closed and has no operation in flight: the call is using freed
- * memory. (While an operation is in flight, a claim answers -ECANCELED.) */
+/* Ends the process if the source was closed and has no operation in flight, because the call then
+ * uses freed memory. While an operation is in flight, a claim answers -ECANCELED instead. */
 void edo__source_check(const edo__source *source, const char *call);
 
 /* Releases a claim. The release of the last claim on a closed source ends the source. */
 void edo__source_leave(edo__source *source, uint32_t sides);
 
-/* Closes a source: wakes its parked operations; the source ends when no operation is in flight. */
+/* Closes a source and wakes its parked operations. The source ends when no operation is in
+ * flight. */
 void edo__source_close(edo__source *source);
 
-/* Ends a closed source without claims: one part of a close, for a stream that uses the source's
- * claims as its own. */
+/* Ends a closed source that has no claims. Called by a stream that uses the source's claims as its
+ * own, as one part of the stream's close. */
 void edo__source_end(edo__source *source);
 
-/* One step of an operation that has a claim. Returns: EDO_READY with base.result, or EDO_PENDING.
- * The operation ends early when it was cancelled or its source closed. */
+/* Makes one step of an operation that has a claim. The operation ends early when the operation was
+ * cancelled or the source was closed. Returns: EDO_READY with base.result, or EDO_PENDING. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
 static inline bool edo__source_is_closed(const edo__source *source)

@@ -1,4 +1,5 @@
-/* Sources: a descriptor and the operations in flight on it; claims.h describes the state word. */
+/* Sources. A source is a descriptor with the operations in flight on that descriptor. claims.h
+ * describes the state word. */
 #include "io/io.h"
 #include "runtime/inspect/maker.h"
 
@@ -8,11 +9,12 @@ void edo__source_init(edo__source *source, edo_fd fd, uint32_t traits,
     *source = (edo__source){ .fd = fd, .traits = traits, .release = release };
     if (traits & EDO__SOURCE_SEVERAL) source->state = EDO__SOURCE_COUNTS;
     for (unsigned side = 0; side < EDO__SIDES; side++)
-        source->sides[side].ready = EDO__READY_NOW; // not known yet: the first call finds out
+        source->sides[side].ready = EDO__READY_NOW; // a guess; the first call corrects it
 }
 
-/* Pins the driver of the source's last operation, whose runtime may be ending: a driver that closes
- * releases its sources under their locks, and waits for pins. */
+/* Pins the driver of the source's last operation. The driver may be closing meanwhile, because its
+ * runtime ends. The close of a driver releases its sources under their locks, and then waits until
+ * the driver has no pins. Returns: the driver, or NULL. */
 static edo_driver *pin_driver(edo__source *source)
 {
     edo__lock_take(&source->lock);
@@ -67,7 +69,7 @@ void edo__source_close(edo__source *source)
     if (edo__claims_end_close(&source->state)) edo__source_end(source);
 }
 
-/* A new operation uses the driver of the worker that polls it. */
+/* A new operation uses the driver of the worker that polls the operation. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
 {
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);

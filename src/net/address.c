@@ -26,7 +26,7 @@ static int set_v4(const char *host, uint16_t port, edo__address *ret)
     return edo__ip_parse(host, EDO__FAMILY_V4, ret->ip);
 }
 
-/* Returns: 0 if the text is no number of an interface. */
+/* Returns: the number of an interface, given as digits; 0 if the text is not such a number. */
 static uint32_t interface_number(const char *text)
 {
     size_t digits = strspn(text, DIGITS);
@@ -35,7 +35,8 @@ static uint32_t interface_number(const char *text)
     return number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
-/* A zone ("%eth0" or "%2") is the interface of a link-local address. */
+/* Removes the zone from a host, and stores its number. A zone ("%eth0" or "%2") is the interface of
+ * a link-local address. */
 static int parse_zone(char *host, uint32_t *ret_zone)
 {
     char *percent = strchr(host, '%');
@@ -104,16 +105,16 @@ void edo__address_to_v4(edo__address *address)
 
 enum { MAX_LABEL = 63 }; // RFC 1035
 
-/* Whether a label is a number. No top-level domain is one, so such a name is a mistyped address.
- * getaddrinfo(3) would hand it to inet_aton(3), which takes "127.1" and "0x7f.1" for addresses,
- * perhaps of another machine. */
+/* Whether a label is a number. No top-level domain is a number, so a name whose last label is a
+ * number is a mistyped address. getaddrinfo(3) would pass such a name to inet_aton(3), which
+ * accepts "127.1" and "0x7f.1" as addresses, perhaps of another machine. */
 static bool is_number(const char *label, size_t length)
 {
     if (strspn(label, DIGITS) >= length) return true;
     return length >= 2 && label[0] == '0' && (label[1] == 'x' || label[1] == 'X');
 }
 
-/* Labels separated by dots; a dot may follow the last. */
+/* Whether the text consists of labels separated by dots. A dot may follow the last label. */
 static bool is_host_name(const char *host)
 {
     for (;;) {
@@ -126,7 +127,8 @@ static bool is_host_name(const char *host)
     }
 }
 
-/* A port, or the name of a service, which has at least one letter (RFC 6335). */
+/* Whether the text is a port, or the name of a service. Such a name has at least one letter
+ * (RFC 6335). */
 static bool is_service(const char *text)
 {
     uint16_t port;
@@ -135,7 +137,8 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* Whether the host is an address or a name. With an address, only the service is a name. */
+/* Whether the host is an address or a name. An address occurs here together with the name of a
+ * service. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {
     char scratch[EDO__HOST_SIZE];

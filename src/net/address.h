@@ -3,28 +3,30 @@
 
 #include "sys/sockets.h"
 
-/* "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80". Returns: 0 or -EINVAL. */
+/* Parses an address with a port: "1.2.3.4:80", "[::1]:80", "[fe80::1%eth0]:80", ":80".
+ * Returns: 0 or -EINVAL. */
 int edo__address_parse(const char *text, edo__address *ret_address);
 
-/* Replaces "every address of both families" by every address of IPv4. */
+/* Changes the address to "every address of IPv4", with the same port. */
 void edo__address_to_v4(edo__address *address);
 
 enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL
 
-/* Host and service to look up, from a text that is no address. */
+/* Host and service to look up, parsed from a text that is not a numeric address. */
 typedef struct edo__name {
     char host[EDO__HOST_SIZE];
     char service[EDO__SERVICE_SIZE];
-    bool any; // ":service"; the host is "::"
+    bool any; // true for ":service", with the host "::"
 } edo__name;
 
-/* "example.com:80", "example.com:https", "127.0.0.1:https", ":https". Returns: 0 or -EINVAL. */
+/* Parses a name: "example.com:80", "example.com:https", "127.0.0.1:https", ":https".
+ * Returns: 0 or -EINVAL. */
 int edo__name_parse(const char *text, edo__name *ret_name);
 
-/* Writes an address as text, with the final NUL. Returns: the length; -ENOSPC; -EINVAL for no
- * buffer. */
+/* Writes an address as text, with the final NUL. Returns: the length of the text; -ENOSPC if the
+ * buffer is too small; -EINVAL without a buffer. */
 int edo__address_format(const edo__address *address, char *buffer, size_t size);
 
-/* The local address of a socket, or its peer's, as text. Returns: as above, or another negative
- * errno: -EAFNOSUPPORT, -ENOTCONN. */
+/* Writes the local address of a socket, or the address of its peer, as text. Returns: as above, or
+ * another negative errno, such as -EAFNOSUPPORT or -ENOTCONN. */
 int edo__address_of_socket(edo_fd fd, bool peer, char *buffer, size_t size);

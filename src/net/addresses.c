@@ -27,8 +27,8 @@ void edo_addresses_destroy(edo_addresses *addresses)
     edo__free(addresses, sizeof *addresses);
 }
 
-/* Finds the next address, beginning at index `from`: of the family if `same`, else of the other
- * family. Returns: its index, or the count. */
+/* Finds the first address at index `from` or later that belongs to `family` (same), or to the other
+ * family (!same). Returns: the index, or the count if there is none. */
 static size_t find(const edo_addresses *addresses, size_t from, uint8_t family, bool same)
 {
     while (from < addresses->count && (addresses->items[from].family == family) != same)

@@ -1,6 +1,6 @@
-/* Connecting. An operation calls connect(2) at once, and waits by a poll request until the socket
- * is writable; this works alike on all drivers. A connect to a name is a race (race.c) of such
- * operations. */
+/* Connecting. An operation calls connect(2) in its first poll, and waits by a poll request until
+ * the socket is writable. Poll requests work the same with all drivers. A connect to a name is a
+ * race (race.c) of such operations. */
 #include <edo/time.h>
 
 #include "io/io.h"
@@ -8,24 +8,24 @@
 
 enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
 
-/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation has addresses, as
- * text or, inside a race, as edo__address. Later it has the stream that is being connected
- * (CLAIMED), or a race (RACING). */
+/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation has the addresses:
+ * as text, or as edo__address if the operation is an attempt of a race. The first poll replaces the
+ * address by the stream that is being connected (CLAIMED) or by a race (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
-        const void *address; // while it is new
+        const void *address; // of a new operation
         edo_io *io;
         edo__race *race;
     };
     edo_io **ret_conn;
     union {
-        int64_t delay;   // ns, between the attempts of a race; while it is new
-        uint64_t events; // of the poll
+        int64_t delay;   // of a new operation; ns between the attempts of a race
+        uint64_t events; // events of the poll request
     };
     uint64_t progress;
     union {
-        const void *local; // while it is new; may be NULL
+        const void *local; // of a new operation; may be NULL
         void *link[2];
     };
     edo__op_state state;
@@ -39,7 +39,7 @@ static connect_op *connect_of(const edo_op *op)
     return (connect_op *)(uintptr_t)op;
 }
 
-/* Binds to a local address; "any address" is narrowed to the family in use. */
+/* Binds a socket to a local address. "Any address" becomes any address of the socket's family. */
 static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
 {
     edo__address address = *local;
@@ -47,7 +47,8 @@ static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
     return edo__socket_bind_local(fd, &address);
 }
 
-/* local may be NULL. */
+/* Opens, binds and connects a socket, and claims the write side of its stream. local may be NULL.
+ * Returns: 0 or a negative errno. */
 static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
     edo__family family = (edo__family)address->family;
@@ -66,10 +67,10 @@ static int begin(edo_op *op, const edo__address *address, const edo__address *lo
     return edo__source_claim(edo__io_source(io), EDO__SOURCE_WRITING);
 }
 
-/* A socket may connect to itself. The target is a port of this machine without a listener, and the
- * system happens to choose the same port as the socket's own: TCP then connects the two ends
- * (simultaneous open, RFC 9293, section 3.5). The reset avoids TIME-WAIT, which would occupy the
- * port. */
+/* Refuses a socket that has connected to itself. This happens when the target is a port of this
+ * machine without a listener, and the system chooses the same port for the socket: TCP then
+ * connects the socket with itself (simultaneous open, RFC 9293, section 3.5). The reset avoids
+ * TIME-WAIT, which would occupy the port. */
 static int refuse_itself(edo_fd fd)
 {
     edo__address local, peer;
@@ -140,7 +141,7 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local, e
 
 /* ---- to an address or a name, given as text ---- */
 
-enum { RACING = 1 << 16 }; // edo_op.detail
+enum { RACING = 1 << 16 }; // bit of edo_op.detail: the operation has a race
 
 static int begin_race(edo_op *op, const edo__address *local)
 {
@@ -184,7 +185,8 @@ static edo_poll connect_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_ops = { .name = "edo_tcp_connect", .poll = connect_poll };
 
-/* RFC 8305, section 5: 250 ms recommended, at least 10 ms, at most 2 s. */
+/* Limits of the delay between two attempts. RFC 8305, section 5, recommends 250 ms, a minimum of
+ * 10 ms and a maximum of 2 s. */
 #define DEFAULT_DELAY  edo_ms(250)
 #define SHORTEST_DELAY edo_ms(10)
 #define LONGEST_DELAY  edo_s(2)

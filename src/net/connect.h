@@ -3,20 +3,20 @@
 
 #include "net/lookup.h"
 
-/* Connects to one address. local may be NULL; both addresses must outlive the operation. Result and
- * Cancel as edo_tcp_connect(). */
+/* Connects to one address. local may be NULL. Both addresses must outlive the operation. Result and
+ * Cancel: as edo_tcp_connect(). */
 edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn);
 
-/* ---- to a name: all of its addresses, the first to connect wins (happy eyeballs) ---- */
+/* ---- races (happy eyeballs): attempts at all addresses of a name; the first success wins ---- */
 
 typedef struct edo__race edo__race;
 
-/* local may be NULL; delay: ns between two attempts. text must outlive the first poll. Returns:
- * NULL without memory. */
+/* Makes a race to a name. text: must remain valid until the first poll. local: may be NULL. delay:
+ * ns between two attempts. Returns: NULL if out of memory. */
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay);
 
-/* Polls the race like a leaf, under the fate of its operation.
- * Result, once it is EDO_READY: 0 with *ret_conn, or a negative errno. */
+/* Polls the race for the operation that made the race, with that operation's fate in cx.
+ * Returns: EDO_PENDING, or EDO_READY with *ret_result: 0 with *ret_conn, or a negative errno. */
 edo_poll edo__race_poll(edo__race *race, edo_cx *cx, int64_t *ret_result, edo_io **ret_conn);
 
 /* Frees a race that is ready. */

@@ -9,17 +9,17 @@
 
 enum { DEFAULT_BACKLOG = 1024 };
 
-#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; doubles ...
-#define LAST_PAUSE  edo_s(1)   // ... up to this
+#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; each further pause is doubled
+#define LAST_PAUSE  edo_s(1)   // longest pause
 
 struct edo_listener {
     edo__source source;
-    edo_atomic(int64_t) pause; // ns of the last pause; 0: none since the last connection
-    edo__wait_list pausing;    // accepts in a pause; the source's lock
+    edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
+    edo__wait_list pausing;    // accepts that are in a pause; the source's lock
     uint32_t conn_traits;      // traits of the accepted connections
 };
 
-/* Resets a connection that cannot be used, so that the peer notices. */
+/* Resets a connection for which there is no memory, so that the peer gets an error. */
 static void drop_connection(edo_fd fd)
 {
     edo__socket_reset_at_close(fd);
@@ -45,8 +45,9 @@ static edo_listener *create(edo_fd fd, uint32_t conn_traits)
     return listener;
 }
 
-/* ---- listening; the options are in edo_op.detail ---- */
+/* ---- listening ---- */
 
+/* Options of a listener, in edo_op.detail. */
 enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
 
 static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
@@ -58,7 +59,8 @@ static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
     return rc;
 }
 
-/* On a machine without IPv6, ":port" means IPv4. */
+/* Opens a socket for the address. On a machine without IPv6, the address ":port" is changed to
+ * IPv4. */
 static edo_fd open_socket(edo__address *address)
 {
     edo_fd fd = edo__socket_open((edo__family)address->family);
@@ -101,7 +103,7 @@ static int open_listener(const edo_op *op, edo__address address)
     return 0;
 }
 
-/* Look-up of a name to listen on. */
+/* Look-up of the name to listen on. */
 typedef struct naming {
     edo_op lookup;
     edo_addresses *found;
@@ -173,15 +175,16 @@ edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
     return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
-/* Connections of plain TCP are as those made by this library (MADE); MPTCP has read calls that
- * behave differently. */
+/* Traits of the connections that a listener accepts. Plain TCP connections get MADE, like
+ * connections that this library has made. MPTCP connections do not, because their read calls behave
+ * differently. */
 static uint32_t conn_traits_of(const edo__socket_kind *kind)
 {
     if (kind->is_plain_tcp) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
     return kind->is_tcp ? EDO__SOURCE_TCP : 0;
 }
 
-/* Accepts any listening socket; options of TCP work only for connections of TCP. */
+/* Wraps a listening socket of any kind. Options of TCP work only for connections of TCP. */
 int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
 {
     edo__socket_kind kind;
@@ -239,7 +242,8 @@ static bool is_shortage(int64_t error)
     return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Errors of a connection that broke in the queue; for these accept(2) recommends a retry. */
+/* Whether an error belongs to a connection that broke while it was queued. The manual page of
+ * accept(2) recommends a retry after most of these errors. */
 static bool is_broken_connection(int64_t error)
 {
     switch (-error) {
@@ -261,7 +265,7 @@ typedef struct EDO__OVERLAY accept_op {
     edo_future base;
     edo_listener *listener;
     edo_io **ret_conn;
-    int64_t paused_until; // ns of the runtime's clock; 0: not in a pause
+    int64_t paused_until; // end of the pause; ns of the runtime's clock; 0: no pause
     uint64_t progress;
     edo__op_wait wait;
 } accept_op;
@@ -273,8 +277,9 @@ static accept_op *accept_of(const edo_op *op)
     return (accept_op *)(uintptr_t)op;
 }
 
-/* Sets the length of a pause: as long as that of other accepts in a pause, else twice the last.
- * Returns: whether this is the first pause since the last connection. Under the source's lock. */
+/* Sets the length of a pause. If other accepts are in a pause, the length remains the same.
+ * Otherwise the length is twice that of the last pause. Returns: whether this is the first pause
+ * since the last connection. Under the source's lock. */
 static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);
@@ -302,7 +307,7 @@ static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t re
     return edo__op_finish(op, cx, result);
 }
 
-/* Makes the stream; without memory for it the connection is reset. */
+/* Makes the stream of a new connection. Without memory for the stream, resets the connection. */
 static edo_poll take_connection(edo_listener *listener, edo_op *op, edo_cx *cx, edo_fd fd)
 {
     edo_io *io = edo__fd_io_create(fd, listener->conn_traits);
@@ -324,8 +329,9 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-/* Whether the pause goes on. The closer sets CLOSED before it takes the lock to have the waiting
- * tasks polled: either the closer finds this operation in the list, or this poll finds the bit. */
+/* Whether the pause continues. The closer sets CLOSED, and then takes the lock to have the
+ * operations in the list polled. So either the closer finds this operation in the list, or this
+ * poll finds CLOSED. */
 static bool goes_on_pausing(edo_listener *listener, edo_op *op, const edo_cx *cx)
 {
     edo__lock_take(&listener->source.lock);

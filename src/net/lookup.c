@@ -1,15 +1,16 @@
-/* Look-ups of names. An address is answered at once; a name is looked up by the runtime's pool
- * "dns".
+/* Look-ups of names. A numeric address is answered at once. A name is looked up by a job on the
+ * runtime's pool "dns".
  *
- * The job owns all memory that its thread uses. So a cancelled operation can abandon its job and is
- * ready at once; the thread frees the job when the system has answered. */
+ * The job owns all memory that its thread uses. So a cancelled operation abandons its job and is
+ * ready at once. The thread of a running job frees that job when the system has answered. */
 #include <string.h>
 
 #include "net/lookup.h"
 #include "runtime/pool/blocking.h"
 #include "task/op.h"
 
-/* Look-up on a thread. Owned by the operation, and by the thread once it is abandoned. */
+/* Look-up on a thread of the pool. The operation owns the job. If the operation abandons a running
+ * job, the thread owns the job. */
 typedef struct job {
     edo__detached head;
     edo_pool *pool;
@@ -64,7 +65,7 @@ static int create_job(edo_runtime *runtime, const edo__name *name, edo__family f
     return 0;
 }
 
-/* Answers a numeric address with itself. */
+/* Makes the result of a look-up of a numeric address, which is that address. */
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);
@@ -98,8 +99,8 @@ static lookup_op *lookup_of(const edo_op *op)
     return (lookup_op *)(uintptr_t)op;
 }
 
-/* Answers an address or an error at once, or creates the job. Returns: whether the result is in the
- * operation, without a wait. */
+/* Answers a numeric address or an invalid text, or creates the job for a name. Returns: whether the
+ * look-up is done, with its result in the operation. */
 static bool is_answered_here(edo_op *op, edo_cx *cx)
 {
     edo__address address;

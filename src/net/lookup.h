@@ -5,20 +5,21 @@
 
 #include "net/address.h"
 
-/* Immutable after the look-up. */
+/* Addresses found by a look-up. The look-up fills the struct, which is then constant. */
 struct edo_addresses {
     edo__address *items; // from edo__alloc()
     size_t count;        // at least 1
-    bool any;            // the only address is "every address of the machine"
+    bool any;            // true: the only address is "every address of the machine"
 };
 
-/* As edo_lookup(), for the addresses of one family, or ANY. The text is not needed after the first
- * poll. */
+/* Looks up a name like edo_lookup(), but only for addresses of one family. family: may be
+ * EDO__FAMILY_ANY. text: must remain valid until the first poll has ended. */
 edo_op edo__lookup(const char *text, edo__family family, edo_addresses **ret_addresses);
 
-/* The address at an index below count. */
+/* Returns: the address at an index. index: less than count. */
 edo__address edo__addresses_at(const edo_addresses *addresses, size_t index);
 
-/* Order of attempts: families alternate, beginning with the first address's; the order within a
- * family is kept (RFC 8305, section 4). ret_order has room for all addresses. */
+/* Orders the addresses for attempts to connect (RFC 8305, section 4). The families alternate,
+ * beginning with the family of the first address. The order within a family is kept. ret_order has
+ * room for all addresses. */
 void edo__addresses_interleave(const edo_addresses *addresses, const edo__address **ret_order);

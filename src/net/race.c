@@ -1,18 +1,20 @@
-/* Connects to names: look-up, then happy eyeballs (RFC 8305).
+/* Connects to names by a look-up and a race of attempts (happy eyeballs, RFC 8305). States and
+ * transitions:
  *
- *     LOOKING UP --- no address ---------------------------------> ready: its error
- *     LOOKING UP --- addresses, their order fixed ---------------> RACING
- *     RACING ------- an attempt is due, some are left -----------> RACING: one more runs
- *     RACING ------- an attempt failed: the next is due at once -> RACING
- *     RACING ------- a winner -----------------------------------> ENDING: the others are cancelled
- *     RACING ------- none runs, none is left --------------------> ready: their error
- *     ENDING ------- none runs ----------------------------------> ready: the winner
+ *     LOOKING UP --- there is no address to try -----> ready, with an error
+ *     LOOKING UP --- the addresses are ordered ------> RACING
+ *     RACING ------- the next attempt is due --------> RACING, with one more attempt
+ *     RACING ------- an attempt failed --------------> RACING, the next attempt is due at once
+ *     RACING ------- an attempt succeeded -----------> ENDING, the other attempts are cancelled
+ *     RACING ------- all attempts have failed -------> ready, with an error of the attempts
+ *     ENDING ------- all attempts have ended --------> ready, with the connection of the winner
  *
  * The fate of a cancelled operation reaches the look-up and every attempt. So cancellation needs no
- * state of its own: all attempts end, and a winner among them is still the result.
+ * state of its own. All attempts end, and an attempt that has succeeded is still the result.
  *
- * The race belongs to the operation, whose task is the waker of every attempt. The look-up answers
- * both families at once, so the wait for the second answer (RFC 8305, section 3) does not arise.
+ * The race belongs to the operation. The operation's task is the waker of every attempt. A look-up
+ * answers both families together, so the race need not wait for the second answer (RFC 8305,
+ * section 3).
  */
 #include <edo/time.h>
 
@@ -30,14 +32,14 @@ struct edo__race {
     edo_addresses *found;
     edo__address local;
     bool has_local;
-    bool abandoned; // an attempt was cancelled
+    bool abandoned; // whether an attempt was cancelled
     int error;      // first error of the greatest weight, or 0
     int64_t delay;
-    int64_t next_start; // ns of the runtime's clock, of the next attempt; 0: at once
+    int64_t next_start; // start of the next attempt; ns of the runtime's clock; 0: at once
     size_t started, running;
     edo_io *winner;
     attempt *attempts;          // found->count attempts
-    const edo__address **order; // their addresses
+    const edo__address **order; // addresses of the attempts
 };
 
 edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay)
@@ -72,8 +74,9 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* Weight of an error in the result. "No route" weighs least: it says nothing about the host. A
- * shortage weighs most: the address was not even tried. */
+/* Weight of an error. The race answers the error of the greatest weight. "No route" has the least
+ * weight, because that error shows nothing about the host. A shortage of memory or descriptors has
+ * the greatest weight, because the address was not tried at all. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
 
 static int weight(int error)
@@ -109,7 +112,7 @@ static void poll_attempt(edo__race *race, attempt *one, edo_cx *cx)
     if (one->op.base.result < 0)
         take_failure(race, (int)one->op.base.result);
     else if (race->winner)
-        edo_close(one->conn); // second to connect
+        edo_close(one->conn); // another attempt has already succeeded
     else
         race->winner = one->conn;
 }
@@ -125,8 +128,8 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Starts attempts that are due. In a cancelled operation each attempt fails at once, so all are
- * started, without effect. */
+/* Starts the attempts that are due. In a cancelled operation each attempt fails at once, so the
+ * loop starts all attempts, without any effect outside. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {
@@ -140,7 +143,7 @@ static void start_due(edo__race *race, edo_cx *cx)
     }
 }
 
-/* Attempts that stay pending wake the task at their end. */
+/* Cancels all attempts. An attempt that remains pending wakes the task at its end. */
 static void end_attempts(edo__race *race, edo_cx *cx)
 {
     for (size_t i = 0; i < race->started; i++)

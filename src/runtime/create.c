@@ -18,11 +18,11 @@
 #include "task/trace.h"
 
 enum {
-    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver; as in Tokio and Go
+    DEFAULT_EVENT_INTERVAL = 61, // polls between two turns of the driver, as in Tokio and Go
     DEFAULT_BUDGET = 128,        // operations per poll
     MIN_SPARE = 4,
     NO_SPARE = -1,
-    MAX_WORKERS = 10000, // and as many spare ones: numbers of workers have 16 bits
+    MAX_WORKERS = 10000, // also of spare workers; the indices of both fit into 16 bits
 };
 
 #define DEFAULT_TIME_SLICE  edo_ms(10)
@@ -37,14 +37,14 @@ static void set_defaults(edo_config *config)
     if (!config->name) config->name = "edo";
     if (!config->event_interval) config->event_interval = DEFAULT_EVENT_INTERVAL;
     if (!config->budget) config->budget = DEFAULT_BUDGET;
-    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // the count falls below zero
+    if (config->budget > INT32_MAX) config->budget = INT32_MAX; // cx->budget may fall below zero
     if (!config->time_slice) config->time_slice = DEFAULT_TIME_SLICE;
     if (!config->drain_limit) config->drain_limit = DEFAULT_DRAIN_LIMIT;
     if (!config->abort_limit) config->abort_limit = DEFAULT_ABORT_LIMIT;
-    if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift never leaves zero
+    if (!config->seed) config->seed = edo__sys_random() | 1; // xorshift needs a nonzero state
     if (!config->stall_limit)
         config->stall_limit = config->workers ? DEFAULT_STALL_LIMIT : EDO_NEVER;
-    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // its lock would hide races
+    if (EDO_DEBUG && !EDO__TSAN) config->report_leaks = true; // its lock hides races from TSan
     if (!config->max_spare)
         config->max_spare = config->workers > MIN_SPARE ? config->workers : MIN_SPARE;
 }
@@ -81,7 +81,7 @@ static int settle_workers(edo_config *config)
     return 0;
 }
 
-/* Copies the settings, because the pointer need not stay valid. */
+/* Copies the settings for metrics, because the caller's pointer need not remain valid. */
 static int settle_metrics(edo_runtime *runtime)
 {
     const edo_metrics_config *config = runtime->config.metrics;
@@ -222,7 +222,7 @@ edo_runtime *edo_current_runtime(void)
 
 const char *edo_runtime_driver(const edo_runtime *runtime)
 {
-    return runtime->driver_ops->name; // valid also after the driver's end
+    return runtime->driver_ops->name; // remains valid after the driver was closed
 }
 
 unsigned edo_runtime_workers(const edo_runtime *runtime)

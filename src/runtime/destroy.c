@@ -1,4 +1,5 @@
-/* The end of a runtime: its tasks are cancelled, then aborted, then given up. */
+/* The end of a runtime. All tasks are cancelled. Tasks that do not end are aborted, and at last
+ * given up. */
 #include "base/duration.h"
 #include "runtime/drivers.h"
 #include "runtime/inspect/maker.h"
@@ -12,8 +13,9 @@
 #include "runtime/schedule/workers.h"
 #include "task/handle.h"
 
-/* Waits for ends of tasks that other threads run. The count is read before the registry: any later
- * end changes it. */
+/* Waits until a task ends on another thread, or until the deadline. `end_count` is read before the
+ * registry. So an end after the check of the registry changes the count, and the futex does not
+ * sleep. */
 static void wait_for_end(edo_runtime *runtime, int64_t deadline)
 {
     uint32_t count = edo_load_acquire(&runtime->end_count);
@@ -21,13 +23,14 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
-/* Whether only the program's function is left, which edo_run() has already given up. */
+/* Whether the only task is the program's function, and edo_run() has already given it up. */
 static bool is_root_left_alone(const edo_runtime *runtime)
 {
     return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
 }
 
-/* The limit is in real time, also under a test clock, which is not advanced here. */
+/* Runs the runtime until all tasks have ended, or for `limit` ns. The limit is in real time,
+ * because nothing advances a test clock here. */
 static void drain_until(edo_runtime *runtime, int64_t limit)
 {
     int64_t deadline = edo__later(edo__sys_now(), limit);
@@ -41,7 +44,7 @@ static void drain_until(edo_runtime *runtime, int64_t limit)
     }
 }
 
-/* Waits for pushes of other threads to finish, which takes a few instructions. */
+/* Waits until other threads have finished their pushes. A push takes a few instructions. */
 static void wait_for_visitors(edo_runtime *runtime)
 {
     uint32_t tries = 0;
@@ -60,9 +63,9 @@ static void release(edo_runtime *runtime)
     edo_runtime_unref(runtime);
 }
 
-/* In the child of a fork. The tasks are the parent's, and their copies stay in memory. Wakes of
- * these tasks, for example by the close of a stream, must no longer use the drivers'
- * descriptors. */
+/* Closes the copy of a runtime in the child of a fork. The tasks belong to the parent, and their
+ * copies are not freed. The workers are marked as notified, so that a wake of such a task, for
+ * example by the close of a stream, no longer uses the descriptor of a driver. */
 static int destroy_inherited(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -76,7 +79,8 @@ static int destroy_inherited(edo_runtime *runtime)
     return 0;
 }
 
-/* If a task could not be ended, workers and runtime stay in memory, because the task uses them. */
+/* If a task could not be ended, the runtime and its workers are not freed, because the task may
+ * still use them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

@@ -1,15 +1,16 @@
-/* The kind of driver of a runtime: chosen once, by edo_runtime_create(), for all workers, also
- * later ones.
+/* The kind of driver of a runtime. edo_runtime_create() chooses the kind once, and all workers use
+ * that kind, including workers that are made later.
  *
- *     by config or EDO_DRIVER -- refused to one of the first workers --> fallback
+ * The config or EDO_DRIVER names the kind. If the system refuses a driver to one of the first
+ * workers, create changes to the fallback kind and makes all workers again, because drivers of one
+ * kind cannot serve operations that are parked with another kind. Only create does so, before any
+ * thread of the runtime runs. A helper made later gets the same kind of driver or is not made. In
+ * the latter case the monitor tries again at its next check.
  *
- * Only create makes that step, before any thread of the runtime runs, and makes all workers again:
- * operations parked with one kind of driver are unknown to the other. A helper made later gets the
- * same kind of driver or is not made; the monitor tries again at its next check.
- *
- * Create also opens and keeps the driver of the first helper, because descriptors may be short just
- * when a worker is stuck. These members are written by create, then only by the monitor's thread,
- * then by the release; the start and the join of that thread order the writes. */
+ * Create also opens and keeps the driver of the first helper, because the process may have no free
+ * descriptor when a worker is stuck. The members of the runtime for drivers are written by create,
+ * later only by the monitor's thread, and at last by the release of the runtime. The start and the
+ * join of the monitor's thread order these writes. */
 #include <string.h>
 
 #include "runtime/drivers.h"
@@ -38,7 +39,8 @@ static void forget_argument(edo_runtime *runtime)
     runtime->driver_argument = NULL;
 }
 
-/* The config's memory, and the environment, may change after create. */
+/* Copies the driver's argument, because the memory of the config and the environment may change
+ * after create. */
 static int copy_argument(edo_runtime *runtime, const char *argument)
 {
     size_t size = strlen(argument) + 1;

@@ -10,7 +10,7 @@
             if (hooks_->member) hooks_->member(hooks_->user, __VA_ARGS__);                         \
     } while (0)
 
-/* Perhaps on a plain thread. */
+/* May be called on a thread without a worker. */
 static inline void edo__hooks_spawn(const edo_runtime *runtime, const edo_task *task)
 {
     if (edo__likely(!runtime->config.hooks)) return;

@@ -1,4 +1,4 @@
-/* Whole programs, tests, and operations from plain threads. */
+/* edo_run() for whole programs, the runner of tests, and edo_wait() for plain threads. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,13 +14,14 @@
 
 /* ---- edo_run ---- */
 
-/* The signals are subscribed before the root is spawned, because workers run the root at once.
- * Handler and spawner each write their own word, then read the other's, with a fence between: so at
- * least one of them cancels the root. */
+/* State of edo_run(). The signals are subscribed before the root is spawned, because workers may
+ * run the root at once. So a handler may run before `root` is set. The handler writes `waiter.word`
+ * and reads `root`; the spawner writes `root` and reads `waiter.word`. Each has a fence between the
+ * write and the read, so at least one of the two cancels the root. */
 typedef struct program {
     edo_atomic(edo_task *) root;
-    edo__waiter waiter;        // its word shows whether a signal came
-    edo_atomic(bool) is_asked; // a handler has run
+    edo__waiter waiter;        // waiter.word shows whether a signal has arrived
+    edo_atomic(bool) is_asked; // whether a handler has run
     edo__signal_subscriber signals[2];
 } program;
 
@@ -29,8 +30,8 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* In a signal handler. The notify makes the thread that turns the runtime check the limits before
- * it sleeps, also if the root was queued already. */
+/* Cancels the root, in a signal handler. The notify makes the thread that turns the runtime check
+ * the limits before it sleeps, even if the root was already queued. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -41,7 +42,7 @@ static void cancel_root(program *p)
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
-/* The second signal, of either kind, ends the process. */
+/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. */
 static edo__signal_answer interrupt(void *context)
 {
     program *p = context;
@@ -110,7 +111,7 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
-    int status = EXIT_FAILURE; // a lost root is named when the runtime ends
+    int status = EXIT_FAILURE; // edo_runtime_destroy() logs a lost root
     if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
@@ -148,7 +149,7 @@ void edo__run_test(const edo_site *site, const void *args)
     if (rc < 0) fail_test(site, "its runtime could not be ended", rc);
 }
 
-/* ---- edo_wait: a runtime for each plain thread that uses it ---- */
+/* ---- edo_wait: each plain thread that calls it has its own runtime ---- */
 
 struct wait {
     edo_frame();
@@ -165,14 +166,14 @@ edo_async(wait)
     }
 }
 
-static edo_atomic(uint32_t) waiter_key; // key + 1; 0: not made yet
+static edo_atomic(uint32_t) waiter_key; // key + 1; 0: the key is not made yet
 
 static void destroy_waiter(void *runtime)
 {
     edo_runtime_destroy(runtime);
 }
 
-/* Makes the key once; tries again after a failure. */
+/* Makes the key, unless the key exists. After a failure the next call tries again. */
 static int make_waiter_key(void)
 {
     uint32_t key, none = 0;
@@ -223,14 +224,15 @@ static int64_t block(const edo__waiting *waiting)
     edo_runtime *runtime;
     int rc = waiter_of_this_thread(&runtime);
     if (rc < 0) return rc;
-    edo__clock_follow(runtime); // deadlines of the operation are of this thread's clock
+    edo__clock_follow(runtime); // the operation has deadlines by this thread's clock
     edo__self.waits = true;
     int64_t result = edo_block_on(runtime, wait, .waiting = waiting);
     edo__self.waits = false;
     return result;
 }
 
-/* What is to be parked; but the child of a fork that a fiber has made has only the memory of it. */
+/* The fiber to park, or NULL on a plain thread. In the child of a fork that a fiber has made,
+ * `parker` is set, but edo__in_task() is false, so the answer is NULL. */
 static edo__parker *parker_here(void)
 {
     return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;
@@ -247,13 +249,13 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
     return block(&(edo__waiting){ .poll = edo__poll_one, .children = &future, .count = 1 });
 }
 
-/* The functions that park are not inlined into others, as link-time optimisation might: a compiler
- * keeps the address of a thread's variable across the wait, and the fiber may have changed its
- * thread. */
+/* Keeps a function that parks from being inlined, even by link-time optimisation. An inlined
+ * function could use the address of a thread-local variable both before and after the wait,
+ * although the fiber may run on another thread after the wait. */
 #define PARKS __attribute__((noinline))
 
-/* Behind a switch of stacks the processor predicts each return wrongly: so this one leaves no frame
- * for a fiber to return to. */
+/* After a switch of stacks the processor predicts each return wrongly. So this function calls by
+ * tail calls, and a resumed fiber has one frame less to return to. */
 PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
 {
     edo__parker *parker = parker_here();

@@ -3,8 +3,8 @@
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"
 
-/* A push from a thread without a worker, or to another worker. Dropped in the child of a fork,
- * which does not run the parent's tasks. */
+/* Pushes a task from a thread without a worker, or to another worker. In the child of a fork the
+ * push is dropped, because the child does not run the parent's tasks. */
 static __attribute__((noinline)) void push_from_afar(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);
@@ -29,9 +29,9 @@ void edo__runtime_push(edo_runtime *runtime, edo_task *task)
         push_from_afar(runtime, task);
 }
 
-/* Pushes to the inject stack of the task's own worker, or else of the first worker. The inject
- * queue is not used, because it has a lock, which a signal handler must not take. The count of
- * visitors keeps the runtime in memory until the last access. */
+/* Pushes to the inject stack of the worker to which the task is pinned, or else of the first
+ * worker. The inject queue is not used, because a signal handler must not take the lock of that
+ * queue. The count of visitors keeps the runtime in memory until the last access. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task)
 {
     uint32_t home = edo__task_home(task);

@@ -3,5 +3,5 @@
 
 #include "runtime/runtime.h"
 
-/* As edo__runtime_push(), async-signal-safe. */
+/* Queues a task like edo__runtime_push(), but is async-signal-safe. */
 void edo__runtime_push_foreign(edo_runtime *runtime, edo_task *task);

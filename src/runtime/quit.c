@@ -1,5 +1,5 @@
-/* SIGQUIT: one thread per process dumps the runtimes with dump_on_quit. The handler only wakes the
- * thread. */
+/* Dumps at SIGQUIT. One thread of the process dumps all runtimes that have dump_on_quit. The signal
+ * handler only wakes that thread. */
 #include "runtime/quit.h"
 #include "runtime/runtimes.h"
 #include "sys/signals.h"
@@ -9,18 +9,18 @@
 /* Guarded by the lock of the runtimes, unless a comment says otherwise. */
 static struct {
     uint32_t generation; // fork generation of the process that started the thread
-    uint32_t users;      // runtimes with dump_on_quit
-    bool is_ending;      // the last user is waiting for the thread's end
+    uint32_t users;      // number of runtimes with dump_on_quit
+    bool is_ending;      // whether the last user waits for the thread's end
     edo__sys_thread thread;
-    edo_atomic(uint32_t) requests; // any thread; a futex that counts requests
-    edo_atomic(bool) stops;        // the thread must end
+    edo_atomic(uint32_t) requests; // number of requests; a futex; any thread
+    edo_atomic(bool) stops;        // whether the thread must end; any thread
 } quit;
 
-/* In a signal handler. */
+/* Requests a dump. Called in a signal handler, and by the last user. */
 static edo__signal_answer ask(void *context)
 {
     (void)context;
-    edo_add_acq_rel(&quit.requests, 1); // release: a reader of this count also reads `stops`
+    edo_add_acq_rel(&quit.requests, 1); // orders `stops`; partner: the load in run
     edo__sys_futex_wake(&quit.requests);
     return EDO__SIGNAL_TAKEN;
 }
@@ -62,7 +62,7 @@ static int start(void)
     return rc;
 }
 
-/* Forgets the thread and its users, in the child of a fork: they are the parent's. */
+/* In the child of a fork, forgets the thread and its users, which belong to the parent. */
 static void forget_parent(void)
 {
     uint32_t mine = edo__sys_fork_generation();
@@ -89,7 +89,7 @@ int edo__quit_enter(void)
     return rc;
 }
 
-/* The thread takes the lock, so the join is made without it. */
+/* The thread takes the lock, so this function joins the thread without holding the lock. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

@@ -1,7 +1,8 @@
 /* Dumps at SIGQUIT. */
 #pragma once
 
-/* Enter has SIGQUIT dump all runtimes with dump_on_quit, until as many calls of leave. Returns: 0
- * or -EAGAIN. */
+/* edo__quit_enter() makes SIGQUIT dump all runtimes that have dump_on_quit. The last
+ * edo__quit_leave() ends this. Each successful enter needs one leave. Returns: 0 or a negative
+ * errno, such as -EAGAIN. */
 int edo__quit_enter(void);
 void edo__quit_leave(void);

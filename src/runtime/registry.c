@@ -1,4 +1,5 @@
-/* The tasks of a runtime: one shard per worker, each with its own lock. */
+/* The registry of a runtime's tasks. The registry has one shard per worker, each with its own
+ * lock. */
 #include "runtime/registry.h"
 #include "runtime/hooks.h"
 #include "task/end.h"
@@ -26,9 +27,10 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* The lock orders this with the close of the shard. Either the close comes first, and the task is
- * refused; or the task is in the registry when the drain begins, and the runtime cannot end before
- * the task. The worker's memory stays as long as there are references to the runtime. */
+/* Adds a task to a worker's shard. The lock orders this with the close of the shard. If the close
+ * is first, the task is refused. Otherwise the task is in the registry when the drain begins, and
+ * the runtime cannot end before the task. The worker's memory is not freed while there are
+ * references to the runtime. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;
@@ -55,8 +57,8 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* `closed` is read under the lock under which it is set. So either the drain no longer finds the
- * task, or this function wakes the drain. */
+/* `closed` is set and read under the same lock. So either the drain no longer finds the task in the
+ * registry, or this function finds `closed` and wakes the drain. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -105,9 +107,10 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* A worker may be added meanwhile. Each side writes its own word, then reads the other's, with a
- * fence between. So either this function sees the worker, or edo__runtime_add_worker() sees that
- * the runtime is closed. */
+/* A worker may be added during the close. This function writes `is_closed` and reads
+ * `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads `is_closed`. Each has a
+ * fence between the write and the read. So either this function closes the shard of the new worker,
+ * or edo__runtime_add_worker() does. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);
@@ -136,7 +139,8 @@ bool edo__runtime_is_empty(edo_runtime *runtime)
     return empty;
 }
 
-/* Logs a task that cannot be ended; without its place if it is running. */
+/* Logs a task that cannot be ended. The message has the task's place, unless the task is
+ * running. */
 static void name_lost(edo_task *task)
 {
     char place[EDO__PLACE_SIZE] = "";
@@ -151,8 +155,8 @@ static void name_lost(edo_task *task)
              task->site->file, task->site->line, place);
 }
 
-/* The tasks stay in the registry. A task may even run to its end later, if its worker returns to
- * it: so the runtime stays in memory. */
+/* Gives up the tasks of a shard. The tasks remain in the registry. A worker that is stuck in a task
+ * may later run that task to its end, so the runtime is not freed. */
 static int64_t give_up_shard(edo__shard *shard)
 {
     int64_t count = 0;

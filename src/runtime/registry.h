@@ -3,19 +3,20 @@
 
 #include "runtime/runtime.h"
 
-/* Takes out a task that has ended. */
+/* Removes an ended task from the registry. */
 void edo__runtime_dismiss(edo_task *task);
 
-/* Cancels or aborts every task. */
+/* Cancels or aborts every task. fate: EDO__CANCELLED or EDO__ABORTED. */
 void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate);
 
-/* Adds a worker behind the others. One thread at a time. */
+/* Adds a worker at the end of the runtime's array of workers. Only one thread at a time may do
+ * so. */
 void edo__runtime_add_worker(edo_runtime *runtime, edo__worker *worker);
 
-/* Refuses all further tasks. */
+/* Closes the registry, which then refuses new tasks. */
 void edo__runtime_close(edo_runtime *runtime);
 
-/* Whether no task is left. */
+/* Whether the registry has no tasks. */
 bool edo__runtime_is_empty(edo_runtime *runtime);
 
 /* Gives up all remaining tasks. Returns: their number. */

@@ -1,5 +1,5 @@
-/* Running a runtime from outside: single turns by the owner, also for a foreign loop, and turns
- * until a task has ended. */
+/* Functions that run a runtime from outside: single turns by the owner, turns inside a foreign
+ * loop, and turns until a task has ended. */
 #include "runtime/run.h"
 #include "base/duration.h"
 #include "runtime/runtime.h"
@@ -30,8 +30,9 @@ static int64_t next_timer_of_system(const edo_runtime *runtime)
     return edo__later(next, -runtime->clock.offset);
 }
 
-/* Outside of turns a foreign loop sleeps on the runtime's descriptor. So the worker counts as
- * parked, and tasks that are ready now make the descriptor readable. */
+/* Prepares the runtime's descriptor for a foreign loop that sleeps on the descriptor between two
+ * turns. The worker counts as parked, so that a wake makes the descriptor readable. If tasks are
+ * ready already, this function makes the descriptor readable. */
 static void arm_foreign_loop(edo_runtime *runtime, int more)
 {
     edo__worker *worker = runtime->workers[0];
@@ -79,16 +80,17 @@ edo_fd edo_runtime_fd(edo_runtime *runtime)
 
 /* ---- until a task has ended ---- */
 
-/* Requeues KEPT tasks, because the owner may inspect any task between turns. */
+/* Requeues KEPT tasks, because the owner may inspect any task between two turns. */
 static void requeue_kept(edo__worker *worker)
 {
     for (edo_task *task = worker->local.first; task; task = task->queue_next)
         if (edo_load_relaxed(&task->state) & EDO__RUNNING) edo__state_requeue(&task->state);
 }
 
-/* Limits of a wait after an interrupt, in real time as in a drain. word: of the waiter.
- * Returns: the moment until which to wait for the task; EDO_NEVER: no limit; 0: the task is given
- * up. */
+/* Finds the limit of a wait, and aborts the task when drain_limit has passed after an interrupt.
+ * Limits are in real time, as in a drain. word: a value of waiter->word.
+ * Returns: the moment until which the caller may wait for the task; EDO_NEVER without an interrupt;
+ * 0 if the task has to be given up. */
 static int64_t next_limit(edo__waiter *waiter, uint32_t word, edo_task *task)
 {
     if (edo__likely(!(word & EDO__WAITER_INTERRUPTED))) return EDO_NEVER;
@@ -124,7 +126,8 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     return more;
 }
 
-/* Relaxed: the waiter then reads the state of the task with acquire. */
+/* Wakes the waiter. The write of the word is relaxed, because the waiter then reads the task's
+ * state with acquire. */
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
@@ -133,15 +136,15 @@ static void wake_waiter(edo_user_wakeable *wakeable)
     edo_plain_read(&waiter->base); // for the checker: the waiter still exists
 }
 
-/* Relaxed: the bit publishes no other memory. */
+/* The write is relaxed, because the bit publishes no other memory. */
 void edo__waiter_interrupt(edo__waiter *waiter)
 {
     edo_or_relaxed(&waiter->word, EDO__WAITER_INTERRUPTED);
     edo__sys_futex_wake(&waiter->word);
 }
 
-/* The word is read before the limits: an interrupt in between changes the word, and the futex does
- * not sleep.
+/* Sleeps until the task has ended. The word is read before the limit is computed. So an interrupt
+ * between the two changes the word, and the futex does not sleep.
  * Returns: 0; -ETIMEDOUT when the limits have passed. */
 static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 {
@@ -156,12 +159,13 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
         else if (edo__state_unset_joiner(&task->state))
             return -ETIMEDOUT;
         else
-            return 0; // the task has just ended
+            return 0; // the task has ended meanwhile
     }
 }
 
-/* The waiter lies on the caller's stack, so this returns only when the task's poller no longer
- * touches it: when the task is joinable, or join_waker was taken back. */
+/* Waits until the task has ended or the limits have passed. The waiter is on the caller's stack. So
+ * this function returns only when the task's poller no longer uses the waiter: when the task is
+ * joinable, or when join_waker was taken back. */
 static int wait_for(edo_task *task, edo__waiter *waiter)
 {
     int rc = 0;

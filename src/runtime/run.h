@@ -1,22 +1,24 @@
-/* Turning a runtime from outside, and waiting for one of its tasks. */
+/* Functions that turn a runtime from outside, or wait for one of its tasks. */
 #pragma once
 
 #include "runtime/runtime.h"
 
-/* Whether this thread may turn or end the runtime. Returns: 0, -EBUSY or -ESTALE. */
+/* Checks whether this thread may turn or end the runtime. Returns: 0 if it may; -EBUSY; -ESTALE in
+ * the child of a fork. */
 int edo__runtime_check_owner(const edo_runtime *runtime);
 
-/* One turn of a runtime without threads, from outside. Returns: whether more tasks are ready. */
+/* Makes one turn of a runtime without threads, from outside. Returns: whether more tasks are
+ * ready. */
 int edo__turn_once(edo__worker *worker, int64_t timeout);
 
-/* A plain thread that waits for a task. In edo_run() a signal handler may interrupt the wait for
- * the program's function: the function is aborted one drain_limit later, and given up one
- * abort_limit after that. */
+/* State of a plain thread that waits for a task. In edo_run() a signal handler may interrupt the
+ * wait for the program's function. The function is aborted when drain_limit has passed since the
+ * interrupt, and given up when abort_limit has passed since the abort. */
 typedef struct edo__waiter {
     edo_user_wakeable base;
     edo_atomic(uint32_t) word; // EDO__WAITER_*; a futex
-    int64_t deadline;          // ns of edo__sys_now(), the next limit; the waiter's thread
-    bool has_aborted;          // the waiter's thread
+    int64_t deadline;          // next limit; ns of edo__sys_now(); the waiter's thread
+    bool has_aborted;          // whether the task was aborted; the waiter's thread
 } edo__waiter;
 
 enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
@@ -24,7 +26,8 @@ enum { EDO__WAITER_WOKEN = 1, EDO__WAITER_INTERRUPTED = 2 };
 /* Interrupts the wait. Any thread, also in a signal handler. */
 void edo__waiter_interrupt(edo__waiter *waiter);
 
-/* Runs until a task has ended; the handle stays the caller's. waiter: zeroed.
+/* Turns the runtime, or waits if the runtime has threads, until a task has ended. The caller keeps
+ * the task's handle. waiter: zeroed.
  * Returns: whether more tasks are ready; -ETIMEDOUT when the wait was interrupted and its limits
  * have passed. */
 int edo__run_until(edo_runtime *runtime, edo_task *task, edo__waiter *waiter);

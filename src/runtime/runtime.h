@@ -1,5 +1,5 @@
-/* The struct of a runtime: its workers (worker.h), and the state that they share. Functions are
- * declared in the header of their source file. */
+/* The struct of a runtime. The struct has the workers (worker.h) and the state that workers share.
+ * The functions of each source file are declared in the header of the same name. */
 #pragma once
 
 #include <edo/runtime.h>
@@ -11,12 +11,12 @@
 #include "task/executor.h"
 #include "task/task.h"
 
-/* The clock of a runtime. A paused clock stands at `frozen`, and moves to `target` from deadline to
- * deadline. The lock guards changes; any thread reads. */
+/* The clock of a runtime. A paused clock shows `frozen`, which advances from deadline to deadline
+ * until it is `target`. The lock guards changes; any thread may read. */
 typedef struct edo__clock {
     edo__lock lock;
     edo_atomic(bool) paused, auto_advance;
-    edo_atomic(int64_t) offset; // ns from the monotonic clock, while the clock runs
+    edo_atomic(int64_t) offset; // ns ahead of the monotonic clock, while the clock is not paused
     edo_atomic(int64_t) frozen, target;
 } edo__clock;
 
@@ -24,24 +24,25 @@ typedef struct edo__clock {
 typedef struct edo__idle {
     edo__lock lock;
     edo__backlog injected;         // the inject queue; the lock
-    edo__worker *sleepers;         // the last to sleep comes first, with warm caches; the lock
+    edo__worker *sleepers;         // last sleeper first, because its caches are warm; the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
 
-/* Work of a turn; of several turns the greatest counts. EDO__WORK_EVENTS: the driver had events,
- * and no task is ready. */
+/* Work that a turn has found. Several turns together have the greatest value of one of them.
+ * EDO__WORK_EVENTS: the driver had events, but no task is ready. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
-/* Turns of workers under a test clock, see schedule/baton.h. Guarded by the lock. */
+/* Turns of workers under a test clock, see schedule/baton.h. The lock guards all members, unless a
+ * comment says otherwise. */
 typedef struct edo__baton {
     edo__lock lock;
-    edo__worker *holder;           // NULL: workers are waited for, or all sleep
-    uint64_t lap;                  // number
+    edo__worker *holder;           // NULL: the lap waits for workers, or all workers sleep
+    uint64_t lap;                  // number of the lap
     uint64_t random, lap_random;   // state of the generator, now and when the lap began
     uint32_t quiet;                // number of quiet laps in a row
-    edo__work work;                // of this lap
-    edo_atomic(bool) has_admitted; // in this lap; the holder
+    edo__work work;                // work of this lap
+    edo_atomic(bool) has_admitted; // set by the first edo__baton_admits() of the lap; the holder
 } edo__baton;
 
 typedef struct edo__monitor edo__monitor;
@@ -49,39 +50,39 @@ typedef struct edo__monitor edo__monitor;
 struct edo_runtime {
     edo__executor base;
     edo_config config;
-    const edo_driver_ops *driver_ops;  // kind of all workers' drivers, see drivers.c
-    char *driver_argument;             // argument of its open(), or NULL
-    edo_driver *kept_driver;           // of the first helper, until that is made
-    const char *driver_refusal;        // reason of the last refusal; the maker of workers
-    uint32_t worker_limit;             // most workers, including spare ones
-    edo_atomic(uint32_t) worker_total; // workers made; release, after workers[] was written
+    const edo_driver_ops *driver_ops;  // kind of the drivers of all workers, see drivers.c
+    char *driver_argument;             // argument of driver_ops->open(), or NULL
+    edo_driver *kept_driver;           // driver for the first helper; NULL once a helper has it
+    const char *driver_refusal;        // reason of the last refusal; the thread that makes workers
+    uint32_t worker_limit;             // greatest number of workers, including spare workers
+    edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
     edo__worker **workers;
     bool has_threads; // false: a current-thread runtime
-    bool turning;     // a turn is in progress
-    int timer_fd;     // -1 until edo_runtime_fd
+    bool turning;     // whether a turn is in progress
+    int timer_fd;     // -1 until the first edo_runtime_fd()
     uint32_t fork_generation;
     edo__monitor *monitor; // or NULL
-    bool is_on_quit;       // counted among the users of quit.c
-    bool is_root_lost;     // edo_run() has waited for its function until the limits passed
+    bool is_on_quit;       // whether the runtime is a user of quit.c
+    bool is_root_lost;     // whether edo_run() has given up its function
     uint64_t serial;       // number in the order of creation, see runtimes.h
-    edo__node all;         // the lock of the runtimes
+    edo__node all;         // link in the list of all runtimes; the lock of that list
 
     /* any thread */
     edo__clock clock;
     edo__blocking blocking; // pools of the runtime
     edo__idle idle;
     edo__baton baton;
-    edo_atomic(bool) is_closed;    // takes no more tasks
-    edo_atomic(bool) is_stopping;  // the workers must end
-    edo_atomic(uint32_t) visitors; // threads inside a push from outside
+    edo_atomic(bool) is_closed;    // whether new tasks are refused
+    edo_atomic(bool) is_stopping;  // whether the workers must end
+    edo_atomic(uint32_t) visitors; // number of threads inside a push from outside
     edo_atomic(uint32_t) refs;
-    edo_atomic(uint32_t) end_count;      // ended tasks since the close; futex of the drain
-    edo_atomic(uint32_t) stuck_count;    // stuck workers
-    edo_atomic(uint32_t) has_watcher;    // a sleeping worker is the watcher
+    edo_atomic(uint32_t) end_count;      // tasks ended since the close; a futex for the drain
+    edo_atomic(uint32_t) stuck_count;    // number of stuck workers
+    edo_atomic(uint32_t) has_watcher;    // whether a sleeping worker is the watcher
     edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
-    edo_atomic(uint64_t) foreign_pushes; // pushes to the inject queue by threads without a worker
-    edo__lock driver_lock;               // held to end a driver, and to read its counters
-    edo__scale scales[EDO__HISTOGRAMS];  // constant
+    edo_atomic(uint64_t) foreign_pushes; // number of pushes from outside to the inject queue
+    edo__lock driver_lock;               // guards the end of a driver, and reads of its counters
+    edo__scale scales[EDO__HISTOGRAMS];  // scales of the histograms; constant
 };
 
 static inline uint32_t edo__worker_total(const edo_runtime *runtime)

@@ -6,7 +6,7 @@
 typedef struct EDO__OVERLAY sleep_op {
     edo_future base;
     uint64_t reserved[2];
-    int64_t when; // ns of the runtime's clock
+    int64_t when; // end of the sleep; ns of the runtime's clock
     uint64_t progress;
     edo__op_wait wait;
 } sleep_op;

@@ -1,12 +1,12 @@
-/* Dumps: all tasks as text (report.h).
+/* Dumps. A dump writes all tasks of a runtime as text (report.h).
  *
  * A shard is locked only to take references to its tasks. Each task is then inspected without the
  * lock (edo_task_trace), and reported after the inspection. So no lock is held, and no task waits,
- * while the user's function runs.
+ * while the user's write function runs.
  *
- * Threads first report the tasks that they run. A running task that no thread has reported has just
- * begun to run, or yields all the time and is KEPT (state.h). Such a task is marked WANTED, and
- * inspected again and again for at most PATIENCE. */
+ * At first each thread reports the task that it runs. A running task that no thread has reported
+ * has just begun to run, or yields repeatedly and is KEPT (state.h). Such a task is marked WANTED,
+ * and its inspection is tried repeatedly for at most PATIENCE. */
 #include <edo/dump.h>
 
 #include <stdio.h>
@@ -20,19 +20,19 @@
 #include "task/holders.h"
 
 enum {
-    SPARE = 64, // room in a list for tasks spawned meanwhile
+    SPARE = 64, // room in the list for tasks that are spawned before the shard is locked
 };
 
-#define PATIENCE edo_ms(50)  // for tasks that run at every inspection
+#define PATIENCE edo_ms(50)  // time to retry tasks that run at every inspection
 #define SPIN     edo_us(200) // spinning time between two yields of the processor
 
 typedef struct dump {
     edo__reporter reporter;
-    bool is_abort; // this thread may be holding any lock
+    bool is_abort; // true: this thread may hold any lock
     int64_t deadline;
 } dump;
 
-/* ---- tasks, by references ---- */
+/* ---- tasks ---- */
 
 static size_t report_each(dump *d, edo_task **tasks, size_t count)
 {
@@ -42,8 +42,9 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* A WANTED task can be inspected for some rounds of its queue, of a few microseconds each. So this
- * thread spins, and yields the processor only now and then. */
+/* Reports the tasks, or names them after the deadline. A WANTED task can be inspected only while it
+ * is queued, for some rounds of its queue of a few microseconds each. So this thread spins, and
+ * yields the processor only once per SPIN. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = report_each(d, tasks, count);
@@ -55,13 +56,14 @@ static void report_tasks(dump *d, edo_task **tasks, size_t count)
         edo__sys_wait_briefly(&tries);
         since = edo__sys_now();
     }
-    /* Some tasks may have begun a long run since the threads reported. */
+    /* Some tasks may have begun a long poll after the threads had reported. */
     if (count) edo__report_workers(&d->reporter, tasks, count);
     for (size_t i = 0; i < count; i++)
         edo__report_restless(&d->reporter, tasks[i]);
 }
 
-/* At an abort this thread may hold the lock itself: so the wait has a limit. */
+/* Locks a shard. At an abort the wait has a limit, because this thread may hold the lock itself.
+ * Returns: whether the shard is locked. */
 static bool lock_shard(const dump *d, edo__shard *shard)
 {
     if (!d->is_abort) {
@@ -76,8 +78,8 @@ static bool lock_shard(const dump *d, edo__shard *shard)
     return true;
 }
 
-/* Takes a reference. A running task, which may yield all the time, is marked WANTED until it is
- * reported (report.c). Under the lock. */
+/* Takes a reference to a task. A running task is marked WANTED until it is reported (report.c),
+ * because the task may yield repeatedly without being requeued. Under the lock. */
 static edo_task *take(edo_task *task)
 {
     uint64_t before = edo_add_relaxed(&task->state, EDO__REF);
@@ -85,7 +87,8 @@ static edo_task *take(edo_task *task)
     return task;
 }
 
-/* Returns: the number of tasks; 0 when they do not fit. Under the lock. */
+/* Takes references to all tasks of a shard. Under the lock. Returns: the number of tasks; 0 when
+ * the list is too small. */
 static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
 {
     size_t count = 0;
@@ -95,7 +98,7 @@ static size_t take_all(edo__shard *shard, edo_task **tasks, size_t capacity)
     return count;
 }
 
-/* Returns: 0; -ENOMEM without memory for a list of the tasks. */
+/* Reports the tasks of a worker's shard. Returns: 0; -ENOMEM when tasks were left out. */
 static int report_shard(dump *d, edo__worker *worker)
 {
     edo__shard *shard = &worker->shard;
@@ -182,7 +185,7 @@ static void write_to_stderr(void *context, const char *line)
 
 static edo_atomic(bool) dumps_at_abort;
 
-/* Dumps once: an abort during the dump makes no second one. */
+/* Dumps all runtimes, at most once: an abort during the dump does not begin a second dump. */
 static void dump_at_abort(void)
 {
     static edo_atomic(bool) has_begun;

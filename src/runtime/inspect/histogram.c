@@ -3,10 +3,10 @@
 #include "base/base.h"
 
 enum {
-    DEFAULT_BUCKETS = 10,  // linear; all defaults are those of Tokio
-    DEFAULT_STEPS = 4,     // per power of two: an error of at most a quarter
+    DEFAULT_BUCKETS = 10,  // of a linear scale; all defaults are those of Tokio
+    DEFAULT_STEPS = 4,     // buckets per power of two; the error is at most a quarter
     MAX_STEPS = 1024,      // as in Tokio
-    MAX_BUCKETS = 1 << 16, // half a MiB per worker
+    MAX_BUCKETS = 1 << 16, // 512 KiB per histogram and worker
 };
 
 #define DEFAULT_WIDTH edo_us(100)

@@ -1,16 +1,16 @@
-/* Makers of streams and listeners, and the quarantine of ended ones. The lock of edo__runtimes,
- * which the child of a fork can take, guards everything here. */
+/* Makers of streams and listeners, and the quarantine of ended streams and listeners. All state of
+ * this file is guarded by edo__runtimes_lock(), which the child of a fork can take. */
 #include "runtime/inspect/maker.h"
 
 #include "runtime/runtimes.h"
 
 /* ---- makers ---- */
 
-enum { NAMED_LEAKS = 16 }; // leaks logged in a line of their own
+enum { NAMED_LEAKS = 16 }; // number of leaks that have a log line each; the others are counted
 
 struct edo__maker {
     edo__node node;
-    const edo_runtime *runtime; // NULL once it was reported
+    const edo_runtime *runtime; // NULL after the leak was reported
     uint32_t fork_generation;
     int fd;
     const char *kind, *function, *file;
@@ -20,7 +20,8 @@ struct edo__maker {
 static edo__node makers = { &makers, &makers };
 static uint32_t makers_generation; // fork generation of the process that filled the list
 
-/* Takes the lock. In the child of a fork the list, perhaps copied during a change, begins empty. */
+/* Takes the lock. In the child of a fork the first call empties the list, which the fork may have
+ * copied during a change. */
 static void lock_makers(void)
 {
     edo__runtimes_lock();
@@ -29,8 +30,8 @@ static void lock_makers(void)
     makers_generation = generation;
 }
 
-/* The innermost async function in which the task waits; if that is one of several siblings, the
- * function that polls the siblings. */
+/* Finds the innermost async function in which the task waits. If a function polls several siblings,
+ * the search ends at that function. */
 static const edo_future *innermost(const edo_future *future)
 {
     for (;;) {
@@ -70,8 +71,8 @@ void edo__maker_destroy(edo__maker *maker)
     edo__free(maker, sizeof *maker);
 }
 
-/* Copies a leak, because the stream may be closed as soon as the lock is released. Returns: false
- * when there is none. */
+/* Copies the next leak and marks it as reported. The copy is needed because the stream may be
+ * closed as soon as the lock is released. Returns: false when there is no further leak. */
 static bool take_leak(const edo_runtime *runtime, edo__maker *ret_maker)
 {
     bool found = false;
@@ -121,7 +122,8 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Used only while a runtime exists: the end of the last runtime empties the quarantine. */
+/* Without a runtime the memory is freed at once, because only the end of a runtime empties the
+ * quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

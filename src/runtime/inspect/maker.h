@@ -1,11 +1,12 @@
-/* Makers of streams and listeners, and the memory of ended ones: for debug builds and
- * edo_config.report_leaks. A maker is the task, function and line that made the object. Any thread.
+/* Makers of streams and listeners, for edo_config.report_leaks, and the quarantine of debug builds.
+ * A maker is the task, function and line that made the object. Any thread.
  *
  * A stale pointer to a closed stream may point to memory of another stream, and a call would act on
- * that stream. So debug builds keep the memory of ended streams in a quarantine for a while, where
- * the word of the source still shows that it was closed. Sanitizer builds have no quarantine: the
- * sanitizer checks freed memory itself, and the quarantine's lock would hide races from it.
- */
+ * that stream. So debug builds keep the memory of ended streams in a quarantine for a while. In
+ * this memory the word of claims still shows that the stream was closed. Sanitizer builds have no
+ * quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock would
+ * hide races from the sanitizer.
+ * */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -16,7 +17,8 @@
 #define EDO__KEEPS_CLOSED 1
 #endif
 
-/* Maker of one stream or listener, from its creation to its end; in the list of all makers. */
+/* Maker of one stream or listener. A maker is in the list of all makers until its stream or
+ * listener ends. */
 typedef struct edo__maker edo__maker;
 
 #ifdef EDO_MODEL
@@ -43,17 +45,17 @@ static inline void edo__free_all_closed(void) {}
 
 #else
 
-/* Notes the stream or listener that the current task makes. kind: "stream" or "listener". Returns:
- * NULL outside of tasks, without report_leaks and without memory. */
+/* Creates the maker of a stream or listener that the current task makes. kind: "stream" or
+ * "listener". Returns: NULL outside of tasks, without report_leaks, or if out of memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
-/* Ends the maker of an ended stream or listener. NULL is ignored. */
+/* Frees the maker of an ended stream or listener. NULL is ignored. */
 void edo__maker_destroy(edo__maker *maker);
 
-/* Logs the streams and listeners that tasks of a runtime have leaked. */
+/* Logs the streams and listeners that the tasks of a runtime have made and not closed. */
 void edo__makers_report(const edo_runtime *runtime);
 
-/* Frees the memory of an ended stream or listener; in debug builds after its time in the
+/* Frees the memory of an ended stream or listener. Debug builds first keep the memory in the
  * quarantine. */
 void edo__free_closed(void *memory, size_t size);
 

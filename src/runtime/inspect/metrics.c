@@ -1,4 +1,4 @@
-/* Metrics: reads the counters of workers, registry, drivers, pools and tasks. */
+/* Metrics, which are read from the counters of workers, registry, drivers, pools and tasks. */
 #include <edo/metrics.h>
 
 #include <string.h>
@@ -6,7 +6,8 @@
 #include "runtime/pool/blocking.h"
 #include "runtime/runtime.h"
 
-/* The caller's struct may be that of an older version, and shorter, or of a newer one. */
+/* Copies a struct to the caller. The caller may be compiled with another version of edo, in which
+ * the struct is shorter or longer. */
 static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_size)
 {
     size_t shared = ret_size < our_size ? ret_size : our_size;
@@ -16,7 +17,8 @@ static void copy_out(void *ret, size_t ret_size, const void *ours, size_t our_si
 
 /* ---- a worker ---- */
 
-/* Counters of a worker's driver, under the lock because the driver may end meanwhile. */
+/* Reads the counters of a worker's driver, under the lock because the driver may be closed
+ * meanwhile. */
 static edo__io_counters io_of(edo__worker *worker)
 {
     edo__io_counters io;
@@ -59,21 +61,23 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 
 /* ---- the runtime ---- */
 
-/* Number of tasks handed to a worker and not taken yet. The two counts are not ordered. */
+/* Number of tasks that were handed to a worker and not yet taken. The loads of the two counts are
+ * not ordered, so `taken` may be the greater one. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
     return handed > taken ? handed - taken : 0;
 }
 
-/* Members of edo_worker_metrics that edo_metrics has as sums. */
+/* Members of edo_metrics that are sums of the same members of edo_worker_metrics. */
 #define SUMS(_)                                                                                    \
     EDO__COUNTS(_)                                                                                 \
     _(local_depth) _(parks) _(fds_registered) _(fds_deregistered) _(ready_events)
 
 #define ADD(name) sum->name += metrics.name;
 
-/* Alive tasks are read before spawned ones, so that they are never more. */
+/* Alive tasks are read before spawned tasks, so that the number of alive tasks is never the
+ * greater. */
 static void add_worker(edo_metrics *sum, edo__worker *worker)
 {
     edo_worker_metrics metrics = read_worker(worker);

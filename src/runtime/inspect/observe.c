@@ -10,7 +10,7 @@ static void record(edo__worker *worker, unsigned kind, int64_t duration)
     edo_add_counter(&histogram[bucket], 1);
 }
 
-/* queued_at is 0 when the task was woken during an inspection. */
+/* Notes the begin of a poll. queued_at is 0 when the task was woken during an inspection. */
 static void note_begin(edo__worker *worker, edo__task_counts *counts, int64_t start)
 {
     edo_add_counter(&counts->polls, 1);
@@ -31,7 +31,7 @@ int64_t edo__observe_begin(edo__worker *worker, edo_task *task)
     return start;
 }
 
-/* Notes the end of a poll. A task that yields is queued by its poller now. */
+/* Notes the end of a poll. A task that has yielded is queued by its poller at this moment. */
 static void note_end(const edo__worker *worker, edo__task_counts *counts, int64_t start,
                      int64_t end)
 {

@@ -1,10 +1,11 @@
-/* Measurements of single polls: hooks, histograms, counts of tasks. Polls without them do not come
- * here. */
+/* Hooks, histograms and counts of tasks, for single polls. Polls that need none of these do not
+ * call the functions. */
 #pragma once
 
 #include "runtime/runtime.h"
 
-/* Called around the poll of a task, if the worker is observed or the task counted. The poller.
- * Returns: the moment of the begin, for edo__observe_end(); 0 if it is not measured. */
+/* Called by the poller before and after the poll of a task, if the worker is observed or the task
+ * is counted. Returns: the moment of the begin, for edo__observe_end(); 0 if the poll is not
+ * measured. */
 int64_t edo__observe_begin(edo__worker *worker, edo_task *task);
 void edo__observe_end(edo__worker *worker, edo_task *task, int64_t start);

@@ -119,10 +119,10 @@ void edo__report_runtime(edo__reporter *t)
 
 /* ---- one task that is not running ---- */
 
-/* Makes room for more lines than the last inspection had. Returns: whether there was memory. */
+/* Allocates room for more lines than the last inspection had. Returns: false if out of memory. */
 static bool make_room(edo__reporter *t)
 {
-    size_t capacity = 2 * t->line_count; // more than needed: the backtrace may have grown
+    size_t capacity = 2 * t->line_count; // twice as many, because the backtrace may have grown
     edo_trace_line *lines = edo__alloc(capacity * sizeof *lines);
     if (!lines) {
         t->rc = -ENOMEM;
@@ -139,7 +139,7 @@ typedef struct inspection {
     const edo_task *task;
 } inspection;
 
-/* During the inspection of the task. */
+/* Notes one line of a backtrace. Called during the inspection of the task. */
 static void note(void *context, const edo_trace_line *line)
 {
     inspection *l = context;
@@ -153,7 +153,8 @@ static void note(void *context, const edo_trace_line *line)
     t->line_count++;
 }
 
-/* Returns: as edo_task_trace(). */
+/* Inspects a task again until all lines of its backtrace have room, or memory is short. Returns: as
+ * edo_task_trace(). */
 static int inspect(edo__reporter *t, edo_task *task)
 {
     inspection l = { .reporter = t, .task = task };
@@ -190,7 +191,7 @@ static void say_task(edo__reporter *t, const edo_task *task)
     say_trace(t, t->lines, kept, t->line_count - kept);
 }
 
-/* Drops a task that was not inspected, and may still be WANTED. */
+/* Drops the reference to a task that was not inspected and may still be WANTED. */
 static void leave(edo_task *task)
 {
     edo__state_unwant(&task->state);
@@ -210,7 +211,7 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
     return true;
 }
 
-/* Names the function instead of the task, whose name may no longer be valid. */
+/* Writes the name of the function, because the name of the task may no longer be valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_reported(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))

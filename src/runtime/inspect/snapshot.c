@@ -7,12 +7,12 @@
 #include "task/trace.h"
 
 enum {
-    OWN_FRAMES = 2,   // top of the stack: capture() and its callee
-    HANDLER = 2,      // below them: the handler and the return from it
-    SHOWN_DEPTH = 40, // deeper lines are not indented further
+    OWN_FRAMES = 2,   // frames of capture() and its callee, at the top of the stack
+    HANDLER = 2,      // frames of the signal handler and of the return from the handler, below
+    SHOWN_DEPTH = 40, // greatest indentation; deeper lines are indented equally
 };
 
-#define PATIENCE edo_ms(100) // for a thread that may be in a system call
+#define PATIENCE edo_ms(100) // time to wait for the thread, which may be in a system call
 
 static void note_line(void *context, const edo_trace_line *line)
 {
@@ -23,8 +23,8 @@ static void note_line(void *context, const edo_trace_line *line)
         s->more_lines++;
 }
 
-/* The task that this thread is polling. In edo_block_in_place() the thread has left its worker, but
- * the worker still has the task. */
+/* Finds the task that this thread is polling. In edo_block_in_place() the thread has left its
+ * worker, so the task is taken from the worker's cx. */
 static const edo_task *task_here(const edo__worker *worker)
 {
     if (edo_load_relaxed(&worker->stuck) & EDO__STUCK_IN_PLACE) return worker->cx.task;
@@ -40,7 +40,8 @@ static void drop_own_frames(edo__snapshot *s)
     memmove(s->stack, s->stack + own, s->stack_count * sizeof *s->stack);
 }
 
-/* On the worker's thread; perhaps in a signal handler. */
+/* Fills the snapshot. Called on the worker's thread, in a signal handler unless that thread takes
+ * the snapshot itself. */
 static void capture(void *context)
 {
     edo__snapshot *s = context;

@@ -3,9 +3,10 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Requeues a KEPT task, so that it can be inspected. If this thread is the only possible
- * poller, and is not polling it, the task is requeued at once; otherwise by its next yields.
- * (`in_hand`: a hook may inspect the very task that is about to be polled.) */
+/* Has a KEPT task requeued, so that the task can be inspected. If this thread is the only worker
+ * that may poll the task, the task is requeued at once. Otherwise the task is marked WANTED, and
+ * its next yields requeue it. A task that this thread is polling, or for which a hook is being
+ * called (`in_hand`), is not requeued. */
 static void requeue_if_kept(edo_task *task)
 {
     if (!(edo_load_relaxed(&task->state) & EDO__RUNNING)) return;

@@ -1,4 +1,4 @@
-/* Operations that run on a pool, and the pools of a runtime. */
+/* The pools of a runtime, and operations that run on a pool. */
 #include "runtime/pool/blocking.h"
 
 #include <string.h>
@@ -11,8 +11,9 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Numbers of threads. Files: more than a disk can use, but far too few to exhaust memory when the
- * server of a network file system hangs. Look-ups: they are few, and wait for servers. */
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. If
+ * the server of a network file system hangs, the blocked threads are too few to exhaust memory.
+ * "dns" has few threads, because a program makes few look-ups at a time. */
 static const edo_pool_config usual_pools[] = {
     { .name = "user" },
     { .name = "files", .max_threads = FILES_MAX_THREADS },
@@ -26,7 +27,7 @@ static const edo_pool_config *find_usual(const char *name)
     return NULL;
 }
 
-/* Under the lock. */
+/* Finds a pool that has been made. Under the lock. */
 static edo_pool *find_made(const edo__blocking *blocking, const char *name)
 {
     edo_pool *pool = blocking->first;
@@ -35,7 +36,7 @@ static edo_pool *find_made(const edo__blocking *blocking, const char *name)
     return pool;
 }
 
-/* Under the lock. */
+/* Makes a pool and adds it to the runtime's list. Under the lock. */
 static int make(edo_runtime *runtime, const edo_pool_config *config, edo_pool **ret_pool)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -83,7 +84,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* The pools are freed only after `closed` was set under the lock. */
+/* The loop may use the pools, because a pool is freed only after `closed` was set under the
+ * lock. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -125,8 +127,8 @@ static int user_pool(edo_runtime *runtime, edo_pool **ret_pool)
 
 /* ---- submitting a job, and leaving the pool ---- */
 
-/* Takes a reference to a pool of no runtime or another runtime. The runtime's own pools outlive its
- * operations anyway. */
+/* Takes a reference to the pool, unless the pool belongs to the runtime of the operation. The pools
+ * of that runtime outlive its operations. */
 static int hold_pool(edo_op *job, edo_pool *pool, const edo_cx *cx)
 {
     if (pool->runtime == cx->runtime) return 0;
@@ -148,7 +150,7 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     int rc = hold_pool(job, pool, cx);
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
-    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // see pool.h
+    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // edo__job_op
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;
@@ -191,7 +193,7 @@ edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx)
     return rc < 0 ? edo__op_finish(op, cx, rc) : EDO_PENDING;
 }
 
-/* Ready at once when there is a place. */
+/* Polls an edo_pool_room(), which is ready in its first poll if the queue has a place. */
 static edo_poll room_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -208,7 +210,7 @@ static edo_poll room_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__pool_room_ops = { .name = "edo_pool_room", .poll = room_poll };
 
-/* object, data and length of an edo_op are pool, arg and fn of an edo__job_op. */
+/* The members object, data and length of an edo_op become pool, arg and fn of an edo__job_op. */
 static const edo_future_ops blocking_ops = { .name = "edo_blocking", .poll = edo__blocking_poll };
 
 edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg)

@@ -1,23 +1,23 @@
-/* Blocking work, for the rest of the library: the pools of a runtime, and detached jobs. */
+/* Blocking work for other parts of the library: the pools of a runtime, and detached jobs. */
 #pragma once
 
 #include <edo/blocking.h>
 
 #include "runtime/pool/pools.h"
 
-/* Sums of the statistics of the runtime's pools. Any thread, also during and after the pools'
- * end. */
+/* Reads the sums of the statistics of the runtime's pools. Any thread, also during and after the
+ * end of the pools. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
-/* Ends the pools of a runtime whose tasks have ended or were given up. Joins their threads, except
- * those that are running a job: these end by themselves. */
+/* Ends the pools of a runtime whose tasks have ended or were given up. Joins the pools' threads,
+ * except threads that are running a job. Such a thread ends by itself after the job. */
 void edo__blocking_close(edo_runtime *runtime);
 
 /* ---- detached jobs ----
  *
- * For long work without outside effects, such as a look-up of a name. The job lies on the heap and
- * owns all that it reads and writes. A cancelled operation abandons its job and answers -ECANCELED
- * at once, so a time limit on the operation holds.
+ * A detached job does long work without outside effects, such as a look-up of a name. The job is on
+ * the heap and owns all memory that it reads and writes. So a cancelled operation can abandon its
+ * job and answer -ECANCELED at once, and the operation keeps a time limit.
  *
  *     struct lookup { edo__detached head; char name[...]; ... };
  *
@@ -40,19 +40,20 @@ void edo__blocking_close(edo_runtime *runtime);
  *     }
  */
 typedef struct edo__detached {
-    edo_op op; // submitted to the pool; arg: this struct
+    edo_op op; // operation that is submitted to the pool, with this struct as arg
     void (*release)(struct edo__detached *);
-    uint8_t is_abandoned, reserved[7]; // pool's lock
+    uint8_t is_abandoned, reserved[7]; // the pool's lock
 } edo__detached;
 
-/* Initialises a job. run(job) computes the result, and must touch no memory except the job's.
- * release(job) frees an abandoned job, on a thread of the pool or on the polling thread, without
- * locks held. */
+/* Initialises a job. run(job) computes the result, and must use only memory that the job owns.
+ * release(job) frees an abandoned job. release() is called on a thread of the pool or on the
+ * polling thread, without locks held. */
 void edo__detached_init(edo__detached *job, edo_blocking_fn run,
                         void (*release)(edo__detached *job));
 
-/* Polls the job, in every poll of the operation that made it; uses no budget. pool: a pool of the
- * runtime, the same in all polls.
- * Returns: EDO_READY with *ret_result, and the caller frees *job. If the operation was cancelled
- * before the job's end (-ECANCELED), *job is set to NULL: the job frees itself. */
+/* Polls a job; the first poll submits the job. The operation that made the job calls this in each
+ * of its polls. The call uses no budget. pool: a pool of the runtime, the same in all polls.
+ * Returns: EDO_PENDING; or EDO_READY with *ret_result, after which the caller frees *job. If the
+ * operation was cancelled before the job's end, the result is -ECANCELED, *job is set to NULL, and
+ * the pool releases the job. */
 edo_poll edo__detached_poll(edo__detached **job, edo_pool *pool, edo_cx *cx, int64_t *ret_result);

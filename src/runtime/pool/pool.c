@@ -1,4 +1,4 @@
-/* The queue of a pool: jobs from their submission to their end. */
+/* The queue of a pool, and the stages of jobs from their submission to their end. */
 #include "runtime/pool/pool.h"
 
 #include <stdio.h>
@@ -75,7 +75,7 @@ static void enqueue_waiting(edo_pool *pool, edo_op *job)
     set_stage(job, EDO__JOB_WAITING);
 }
 
-/* Takes a job that has not begun out of its list. */
+/* Removes a job that has not begun from its list. */
 static void unlink_job(edo_pool *pool, edo_op *job)
 {
     bool queued = stage_of(job) == EDO__JOB_QUEUED;
@@ -86,8 +86,8 @@ static void unlink_job(edo_pool *pool, edo_op *job)
         pool->waiters--;
 }
 
-/* From the store on the job belongs to its poll. Release: the partner is the load in
- * edo__pool_poll. */
+/* Ends a job. After the store the job's operation may end, so the pool no longer uses the job. The
+ * store releases; partner: the load in edo__pool_poll. */
 static void end_job(edo_op *job, int64_t result, edo__wakes *wakes)
 {
     edo_plain_write(&job->base.result);
@@ -102,8 +102,9 @@ static bool has_place(const edo_pool *pool)
     return pool->queued < pool->config.max_queue;
 }
 
-/* Fills the queue with jobs that wait for a place. Ends at most one edo_pool_room(), which takes no
- * place: the next one ends when another job has left the queue. */
+/* Moves jobs that wait for a place into the queue, while the queue has places. Ends at most one
+ * edo_pool_room() per call, although that takes no place. The next edo_pool_room() ends when
+ * another job has left the queue. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
     bool found_room = false;
@@ -128,7 +129,7 @@ void edo__pool_call(edo_pool *pool, edo__after *after)
         edo__list_remove(&thread->idle_link);
         pool->idle_count--;
         edo_add_relaxed(&thread->callers, 1);
-        edo_store_relaxed(&thread->called, 1); // relaxed: the lock orders it
+        edo_store_relaxed(&thread->called, 1); // relaxed, because the lock orders the store
         after->called = thread;
     } else if (pool->thread_count < pool->config.max_threads && !pool->refused) {
         pool->thread_count++;
@@ -162,7 +163,7 @@ static edo__detached *detached_of(edo_op *job)
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after)
 {
     pool->running--;
-    edo__job_of(job)->progress = 1; // fn was run
+    edo__job_of(job)->progress = 1; // fn has run
     if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
         after->abandoned = detached_of(job);
     else
@@ -177,7 +178,7 @@ void edo__pool_after(edo_pool *pool, edo__after *after)
     if (after->called) {
         edo__sys_futex_wake(&after->called->called);
         edo_plain_read(&after->called->pool);        // for the checker: the last access
-        edo_sub_release(&after->called->callers, 1); // partner: the load in join_thread
+        edo_sub_release(&after->called->callers, 1); // partner: the load in free_thread
     }
     if (after->start) edo__pool_start_thread(pool);
     if (after->abandoned) after->abandoned->release(after->abandoned);
@@ -198,8 +199,8 @@ void edo__pool_fail_jobs(edo_pool *pool, int64_t error)
 
 /* ---- jobs and polls ---- */
 
-/* Puts a job into a list. An edo_pool_room() that finds a place ends at once: the caller's poll
- * sees that. */
+/* Adds a new job to the queue, or to the list of jobs that wait for a place. If the queue has a
+ * place, an edo_pool_room() ends at once, and the poll that has submitted it finds the end. */
 static void enter(edo_pool *pool, edo_op *job)
 {
     bool at_once = has_place(pool) && !pool->waiters;
@@ -222,15 +223,15 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
         return -ESHUTDOWN;
     }
     enter(pool, job);
-    pool->refused = false; // the system may have threads again
+    pool->refused = false; // try again: the system may now allow another thread
     edo__pool_call(pool, &after);
     edo__lock_give(&pool->lock);
     edo__pool_after(pool, &after);
     return 0;
 }
 
-/* Cancels a job. Returns: whether the operation ends here; else the running job is waited for.
- * Under the lock. */
+/* Cancels a job. Under the lock. Returns: whether the operation ends now; false if the operation
+ * has to wait for the end of the running job. */
 static bool give_up(edo_pool *pool, edo_op *job, edo__after *after, bool *ret_gone)
 {
     if (stage_of(job) != EDO__JOB_RUNNING) {

@@ -1,16 +1,16 @@
-/* The threads of a pool: started on demand, idle for a while, joined by the next thread that
- * ends. */
+/* The threads of a pool. A thread is started on demand, and ends after being idle for keep_alive.
+ * The next thread that ends joins that thread. */
 #include "runtime/pool/pool.h"
 
 #include "runtime/pool/pool_thread.h"
 #include "base/base.h"
 #include "task/task.h"
 
-/* ---- one step: the end of a job, the beginning of the next ---- */
+/* ---- one step: ends a job and takes the next job ---- */
 
 typedef enum step { RUN, AGAIN, SLEEP, END } step;
 
-/* Notes the arrival of a thread that was called or is new. Under the lock. */
+/* Notes that a called or new thread has taken the lock. Under the lock. */
 static void arrive(edo__pool_thread *self)
 {
     if (!edo_load_relaxed(&self->called)) return;
@@ -18,18 +18,21 @@ static void arrive(edo__pool_thread *self)
     self->pool->coming--;
 }
 
-/* Under the lock. AGAIN: the take has ended an edo_pool_room(), and there may be more of them. */
+/* Decides the next step of a thread that has found no job. Under the lock. Returns: AGAIN if there
+ * is work, because the take has ended an edo_pool_room(), and more of them may wait; END if the
+ * pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
     if (edo__pool_has_work(pool)) return AGAIN;
     if (pool->closed) return END;
-    edo__list_push(pool->idle.next, &self->idle_link); // at the front: called first
+    edo__list_push(pool->idle.next, &self->idle_link); // at the front, to be called first
     pool->idle_count++;
     return SLEEP;
 }
 
-/* job: the job that has ended with `result`, or NULL; on return, the next job to run. */
+/* Makes one step. *job: the job that has ended with `result`, or NULL; on return the next job to
+ * run, or NULL. Returns: the next step. */
 static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 {
     edo_pool *pool = self->pool;
@@ -48,7 +51,8 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
 
 /* ---- sleeping ---- */
 
-/* Frees a thread once its callers have left it, which takes a few instructions. */
+/* Frees a thread's struct after all callers have finished using the struct. A caller needs a few
+ * instructions for that. Partner: the release in edo__pool_after. */
 static void free_thread(edo__pool_thread *thread)
 {
     uint32_t tries = 0;
@@ -64,8 +68,8 @@ static void join_thread(edo__pool_thread *thread)
     free_thread(thread);
 }
 
-/* Ends an idle thread after keep_alive; under the lock. Returns: END, with the thread that ended
- * before, which is to be joined; AGAIN if work has just arrived. */
+/* Ends an idle thread after keep_alive. Under the lock. Returns: END, with the thread that ended
+ * previously in *ret_before, which the caller must join; AGAIN if there is work. */
 static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 {
     edo_pool *pool = self->pool;
@@ -79,8 +83,9 @@ static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
     return END;
 }
 
-/* Decides after a wait, which may have ended spuriously. The lock orders a call and the end of the
- * time: none misses the other. */
+/* Decides the next step after a wait, which may have ended spuriously. The lock orders a call and
+ * the end of keep_alive. If the call is first, the thread finds `called`. If the end is first, the
+ * caller no longer finds the thread in the list of idle threads. */
 static step look(edo__pool_thread *self, int64_t until)
 {
     edo__pool_thread *before = NULL;
@@ -110,7 +115,8 @@ static step sleep_until_called(edo__pool_thread *self)
 
 /* ---- a thread's life ---- */
 
-/* Lists the thread, and wakes the end of the pool, which may be waiting for that. */
+/* Adds the new thread to the pool's list, and wakes the end of the pool, which may be waiting for
+ * the new thread. */
 static void enter_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -125,7 +131,8 @@ static void enter_thread(edo__pool_thread *self)
     if (closed) edo__sys_futex_wake(&pool->arrivals);
 }
 
-/* Last step of a thread. Afterwards its joiner may free it; a detached thread frees itself. */
+/* Makes the last step of a thread. After this step the joiner may free the thread's struct. A
+ * detached thread frees its own struct. */
 static void leave_thread(edo__pool_thread *self)
 {
     edo_pool *pool = self->pool;
@@ -159,7 +166,7 @@ static void *run_thread(void *arg)
 
 /* ---- starting ---- */
 
-/* Notes a failed start. Jobs fail only if the pool has no other thread to wait for. */
+/* Notes that a thread could not be started. Jobs fail only if the pool has no other thread. */
 static void fail_start(edo_pool *pool, int error)
 {
     edo__lock_take(&pool->lock);
@@ -203,8 +210,8 @@ static void call_idle_threads(edo_pool *pool)
     }
 }
 
-/* Waits for a thread that is being started, which is in no list yet. Under the lock, which is
- * released meanwhile. */
+/* Waits for a thread that is being started and is in no list yet. Called under the lock, which is
+ * released during the wait. */
 static void wait_for_starting(edo_pool *pool)
 {
     while (pool->starting) {
@@ -215,8 +222,8 @@ static void wait_for_starting(edo_pool *pool)
     }
 }
 
-/* Takes the first thread from the pool. Returns: the thread, to be joined, or NULL if it was
- * detached. */
+/* Removes the first thread from the pool's list, and detaches it if it runs a job and !wait.
+ * Returns: the thread, which the caller must join, or NULL if the thread was detached. */
 static edo__pool_thread *dismiss_first(edo_pool *pool, bool wait)
 {
     edo__pool_thread *thread = edo__container(pool->threads.next, edo__pool_thread, link);

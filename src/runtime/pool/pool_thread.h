@@ -3,8 +3,9 @@
 
 #include "runtime/pool/pool.h"
 
-/* Starts the thread that edo__pool_call() has counted. */
+/* Starts the thread that edo__pool_call() has decided to start and has counted. */
 void edo__pool_start_thread(edo_pool *pool);
 
-/* Ends all threads and waits for them; without `wait`, detaches threads that are running a job. */
+/* Ends all threads and joins them. If !wait, threads that are running a job are detached
+ * instead. */
 void edo__pool_end_threads(edo_pool *pool, bool wait);

@@ -5,20 +5,20 @@
 
 static inline bool edo__clock_is_paused(const edo_runtime *runtime)
 {
-    return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // acquires `frozen`
+    return edo__unlikely(edo_load_acquire(&runtime->clock.paused)); // partner: pause_clock
 }
 
 /* Whether a paused clock was advanced and has not reached its target yet. */
 bool edo__clock_is_moving(const edo_runtime *runtime);
 
-/* Moves a paused clock one step towards its target, at most to the next deadline: so timers fire in
- * order. */
+/* Moves a paused clock one step towards its target. A step ends at the next deadline or earlier, so
+ * that timers fire in order. */
 void edo__clock_step(edo_runtime *runtime);
 
-/* Sets the target of a paused clock to the next deadline, when the runtime is idle. Returns:
- * whether there is a deadline. */
+/* Advances the target of a paused clock to the next deadline, when the runtime is idle. Returns:
+ * false if there is no deadline, or if a task waits for a job of a pool. */
 bool edo__clock_skip(edo_runtime *runtime);
 
-/* Sets the running clock of a runtime without threads to this thread's edo_now(). The owner,
- * outside of turns. */
+/* Makes the running clock of a runtime without threads show the same time as edo_now() of the
+ * calling thread. Only the owner may call this, outside of turns. */
 void edo__clock_follow(edo_runtime *runtime);

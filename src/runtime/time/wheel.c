@@ -15,9 +15,9 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now)
     wheel->tick = tick_of(now);
 }
 
-/* Level of a timer: the highest group of eight bits in which its tick differs from now. The groups
- * above agree, so in that level the timer's slot lies ahead of the wheel's, and no level wraps
- * around. */
+/* Level of a timer: the highest group of eight bits in which the timer's tick differs from the
+ * wheel's tick. All higher groups are equal, so in that level the timer's slot lies ahead of the
+ * wheel's slot, and no level wraps around. */
 static unsigned level_of(uint64_t now, uint64_t tick)
 {
     uint64_t differing = (now ^ tick) | SLOT_MASK;
@@ -29,7 +29,8 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-/* The timer's list in its slot: any function that scatters timers. */
+/* Index of the timer's list in its slot. Any function that spreads timers over the lists will
+ * do. */
 static unsigned list_of(const edo__timer *timer)
 {
     return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
@@ -38,7 +39,7 @@ static unsigned list_of(const edo__timer *timer)
 static void put(edo__wheel *wheel, edo__timer *timer)
 {
     uint64_t tick = tick_of(timer->when);
-    if (tick < wheel->tick) tick = wheel->tick; // overdue: goes into the slot of the next expiry
+    if (tick < wheel->tick) tick = wheel->tick; // overdue: the next expiry takes the timer
     unsigned level = level_of(wheel->tick, tick);
     unsigned slot = slot_in(level, tick);
     edo__timer **head = &wheel->slots[level * EDO__WHEEL_SLOTS + slot][list_of(timer)];
@@ -92,7 +93,8 @@ void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer)
     edo_store_relaxed(&timer->pprev, NULL);
 }
 
-/* First occupied slot of a level, beginning at slot `from`; or NO_SLOT. */
+/* Finds the first occupied slot of a level, beginning at slot `from`. Returns: the slot, or
+ * NO_SLOT. */
 static int first_occupied(const uint64_t *words, unsigned from)
 {
     unsigned i = from / WORD_BITS;
@@ -104,8 +106,8 @@ static int first_occupied(const uint64_t *words, unsigned from)
     return (int)(i * WORD_BITS) + __builtin_ctzll(word);
 }
 
-/* The earliest occupied slot, which lies in the lowest occupied level. *ret_tick: its first
- * tick. */
+/* Finds the earliest occupied slot, which lies in the lowest occupied level. Returns: the index of
+ * the slot, with its first tick in *ret_tick; or NO_SLOT. */
 static int next_slot(const edo__wheel *wheel, uint64_t *ret_tick)
 {
     for (unsigned level = 0; level < EDO__WHEEL_LEVELS; level++) {
@@ -128,8 +130,8 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* Exact in the lowest level. In a higher level: the beginning of the slot, at which the slot is
- * spread. */
+/* In the lowest level the answer is the moment of the earliest timer. In a higher level the answer
+ * is the beginning of the slot, because the slot is spread then. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
@@ -139,7 +141,7 @@ int64_t edo__wheel_next(const edo__wheel *wheel)
     return (int64_t)(tick << EDO__WHEEL_TICK_BITS);
 }
 
-/* Spreads one timer of each list. Returns: false when all lists are empty. */
+/* Spreads the first timer of each list. Returns: false when all lists are empty. */
 static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, edo__timer **due)
 {
     bool any = false;
@@ -148,7 +150,7 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
         if (!timer) continue;
         any = true;
         lists[i] = timer->next;
-        __builtin_prefetch(timer->next); // arrives while the other lists are handled
+        __builtin_prefetch(timer->next); // loaded while the loop handles the other lists
         if (timer->when > until) {
             put(wheel, timer);
         } else {
@@ -159,8 +161,9 @@ static bool spread_some(edo__wheel *wheel, edo__timer **lists, int64_t until, ed
     return any;
 }
 
-/* Spreads a slot whose time has come. Due timers of the lowest level go to *due; all others go back
- * into the wheel. Due timers of higher levels pass through the lower levels, which sorts them. */
+/* Spreads a slot whose first tick has been reached. Due timers of the lowest level are added to
+ * *due. All other timers are put back into the wheel, in a lower level or for later in the same
+ * tick. So due timers of higher levels pass through the lower levels, which sorts them. */
 static void spread(edo__wheel *wheel, size_t index, int64_t now, edo__timer **due)
 {
     edo__timer *lists[EDO__WHEEL_LISTS];

@@ -3,23 +3,23 @@
  * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never
  * before.
  *
- * With many timers, each level that a timer passes costs a cache miss. So a level has many slots:
- * two levels reach 4.3 s. A slot has several lists, which are spread in parallel, so that several
- * misses overlap.
+ * With many timers, each level that a timer passes costs a cache miss. So each level has many
+ * slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has several lists,
+ * which are spread in parallel, so that several misses overlap.
  *
- * One thread at a time: see timers.c. Arming and disarming take constant time and allocate
- * nothing. */
+ * Only one thread at a time may use a wheel; timers.c describes the locks. Arming and disarming
+ * take constant time and allocate nothing. */
 #pragma once
 
 #include "task/task.h"
 
 enum {
-    EDO__WHEEL_TICK_BITS = 16, // nanoseconds per tick: 2^16
+    EDO__WHEEL_TICK_BITS = 16, // a tick has 2^16 ns
     EDO__WHEEL_SLOT_BITS = 8,
     EDO__WHEEL_SLOTS = 1 << EDO__WHEEL_SLOT_BITS,
-    EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits: any moment
+    EDO__WHEEL_LEVELS = 6, // 6 * 8 + 16 = 64 bits, enough for any moment
 #ifdef EDO_MODEL
-    EDO__WHEEL_LISTS = 1, // in each slot
+    EDO__WHEEL_LISTS = 1, // number of lists in each slot
 #else
     EDO__WHEEL_LISTS = 4,
 #endif
@@ -27,34 +27,37 @@ enum {
 };
 
 typedef struct edo__wheel {
-    uint64_t tick; // all timers of earlier ticks have fired
-    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // bit set of slots
+    uint64_t tick; // current tick; all timers of earlier ticks have fired
+    uint64_t occupied[EDO__WHEEL_LEVELS][EDO__WHEEL_WORDS]; // bit set of the occupied slots
     edo__timer *slots[EDO__WHEEL_LEVELS * EDO__WHEEL_SLOTS][EDO__WHEEL_LISTS];
 } edo__wheel;
 
 void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
-/* Arms a timer that is in no wheel. when < EDO_NEVER. */
+/* Arms a timer that is in no wheel. when: ns of the runtime's clock, less than EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
 void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
-/* Whether the timer is in a wheel. Needs no lock; a false answer acquires the writes of the
- * firing. */
+/* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
+ * answer is false, the load has acquired the writes of the firing; partner:
+ * edo__timer_release(). */
 static inline bool edo__timer_is_armed(const edo__timer *timer)
 {
     return edo_load_acquire(&timer->pprev) != NULL;
 }
 
-/* Ends the firing of a timer that was taken out of the wheel. The task may end from now on. */
+/* Ends the firing of a timer that was taken out of the wheel. From this store on, the timer's task
+ * may end. Partner: edo__timer_is_armed(). */
 static inline void edo__timer_release(edo__timer *timer)
 {
     edo_store_release(&timer->pprev, NULL);
 }
 
-/* Moment of the next necessary expiry, at the first deadline or before. INT64_MAX when empty. */
+/* Moment of the next necessary expiry, which is the first deadline or earlier. INT64_MAX for an
+ * empty wheel. */
 int64_t edo__wheel_next(const edo__wheel *wheel);
 
-/* Takes due timers out, tick by tick, until there are `most` or more; timers of later ticks stay
- * due. The timers count as armed until edo__timer_release().
- * Returns: a list through next, in the order of the ticks. */
+/* Takes due timers out of the wheel, tick by tick, until `most` or more are taken. Due timers of
+ * later ticks remain in the wheel. The taken timers count as armed until edo__timer_release().
+ * Returns: the taken timers, linked by `next`, in the order of their ticks. */
 edo__timer *edo__wheel_expire(edo__wheel *wheel, int64_t now, size_t most);
