@@ -101,8 +101,8 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connec
 /* Addresses that a look-up found: at least one. Immutable, so any thread may read them. */
 typedef struct edo_addresses edo_addresses;
 
-/* Looks up an address, in a form that the calls above take; the text must outlive the operation. A
- * numeric address is answered at once, without a thread.
+/* Looks up an address. The text has a form that the calls above take, and must outlive the
+ * operation. A numeric address is answered at once, without a thread.
  * Result: 0 with *ret_addresses, to be freed by edo_addresses_destroy(): all addresses, in the
  * order of getaddrinfo(3). Else
  *     -EINVAL       not an address, or an unknown service

@@ -10,7 +10,7 @@
 
 enum {
     LINE_SIZE = 512,              // bytes of a log line; longer lines are cut
-    PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr: rule, task and frame of a misuse
+    PRINTED_SIZE = 3 * LINE_SIZE, // bytes of a line on stderr, large enough for edo__misuse
     PATIENCE = 1000000000,        // ns of waiting for room; for requested lines and final lines
 };
 

@@ -78,7 +78,8 @@ static edo_atomic(uint32_t)
     generation; // fork generation of the subscribed process; changed under the lock
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_FAULT, .notify = on_fault };
 
-/* Without memory for the notice of forks, an overflow ends the process without a line. */
+/* The subscription fails if there is no memory for the fork handler. Stack overflows are not
+ * reported then. */
 static void subscribe(uint32_t now)
 {
     edo__lock_take(&lock);

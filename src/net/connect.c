@@ -25,7 +25,7 @@ typedef struct EDO__OVERLAY connect_op {
     };
     uint64_t progress;
     union {
-        const void *local; // of a new operation; may be NULL
+        const void *local; // local address of a new operation, or NULL
         void *link[2];
     };
     edo__op_state state;

@@ -48,8 +48,8 @@ static int64_t begin_piece(edo_io *to, edo_file_range *range)
     return MOVED;
 }
 
-/* Sends from the file by the system. Returns: as begin_piece(); -ENOTSUP if the system does not
- * support these files. */
+/* Sends a part of the file with edo__sys_send_file(), without a copy in `memory`. Returns: as
+ * begin_piece(); -ENOTSUP if the system cannot send this file to this stream. */
 static int64_t send_once(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx)
 {
     int64_t n = edo__io_send_file(to, range->file, &range->offset,

@@ -104,7 +104,7 @@ static size_t take_ahead(edo_reader *reader, edo_op *op)
     return count;
 }
 
-/* One read, past the memory or into it. EDO_READY with *ret_n. */
+/* One read, into the operation's buffer or into the reader's memory. EDO_READY with *ret_n. */
 static edo_poll read_some(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     char *rest = (char *)op->data + op->progress;

@@ -26,6 +26,7 @@ static inline void edo__reader_drop(edo_reader *reader, size_t size)
  * with *ret_n: bytes, which lie ahead then; 0 at the end; a negative errno. */
 edo_poll edo__reader_fill(edo_reader *reader, edo_cx *cx, int64_t *ret_n);
 
-/* Reads into `buffer`, past the empty memory. Result as edo__reader_fill(). */
+/* Begins or continues a read from the stream directly into `buffer`. The reader's memory must hold
+ * no unread bytes. EDO_READY with *ret_n: bytes in `buffer`; 0 at the end; a negative errno. */
 edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_cx *cx,
                             int64_t *ret_n);

@@ -42,7 +42,8 @@ static uint64_t moved(const edo_relay *relay)
     return sum;
 }
 
-/* Returns: whether no byte was moved for the limit; if not, a poll follows at that moment. */
+/* Whether the idle limit has passed since the last moved byte. If not, requests a poll for the
+ * moment at which the limit passes. */
 static bool is_idle_too_long(edo_relay *relay, edo_cx *cx)
 {
     bool is_half = relay->done[0] || relay->done[1];

@@ -1,6 +1,6 @@
 /* Hub of a watch or broadcast: counted senders and receivers, and the receivers that wait, which
- * are woken together. The hub is the first member of the object. Its lock (brief.h) guards both,
- * except where the object says otherwise. */
+ * are woken together. The hub is the first member of the watch or broadcast. The hub's lock
+ * (brief.h) guards the hub and the whole object, except where the object says otherwise. */
 #pragma once
 
 #include "base/base.h"

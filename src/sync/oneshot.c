@@ -44,7 +44,8 @@ enum {
 struct edo__oneshot {
     edo_atomic(uint32_t) word;
     uint32_t size : 31, is_in_heap : 1; // bytes of the value
-    edo_op *receive, *closed;           // waiting operations; receiver's, sender's end
+    /* Waiting operations. The receiver's end writes `receive`, the sender's end `closed`. */
+    edo_op *receive, *closed;
     void (*drop)(void *value, void *context);
     void *context;
 };

@@ -23,7 +23,7 @@ enum {
     SPARE = 64, // room in the list for tasks that are spawned before the shard is locked
 };
 
-#define PATIENCE edo_ms(50)  // time to retry tasks that run at every inspection
+#define PATIENCE edo_ms(50)  // longest time to retry the inspection of running tasks
 #define SPIN     edo_us(200) // spinning time between two yields of the processor
 
 typedef struct dump {

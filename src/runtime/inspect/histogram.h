@@ -21,7 +21,7 @@ typedef struct edo__scale {
     int64_t width;  // width of a linear bucket; ns
 } edo__scale;
 
-/* Initialises a scale, which is zeroed. Returns: 0 or -EINVAL. */
+/* Initialises a scale. The caller has zeroed the struct. Returns: 0 or -EINVAL. */
 int edo__scale_init(edo__scale *scale, const edo_histogram_config *config);
 
 /* Returns: the bucket of a value. */

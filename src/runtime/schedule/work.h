@@ -18,8 +18,8 @@ static inline void edo__worker_push_local(edo__worker *worker, edo_task *task)
 /* Queues a task where other workers can take it. Owner. */
 void edo__worker_push_shared(edo__worker *worker, edo_task *task);
 
-/* Queues a task that was ready again right after a long poll, behind all tasks that are woken
- * before its next poll. Owner. */
+/* Requeues a task that is ready again after a long poll. Tasks that are woken while this task waits
+ * may run first (edo__worker_take_yielded). Owner. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task);
 
 /* Queues a task behind the others. Owner. */

@@ -94,7 +94,7 @@ typedef struct edo__worker {
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // number of tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
-    uint64_t notify_at; // length of its queue from which a wake of another worker pays
+    uint64_t notify_at; // least length of its queue that is worth a wake of another worker
     int64_t mean_poll;  // ns
     edo__recent recent;
     const edo_task *in_hand; // task of an observed poll, while hooks are called for it
