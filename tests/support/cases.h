@@ -57,7 +57,7 @@
 #define fixture(set_up_fn, tear_down_fn)                                                           \
     test_entry_(__COUNTER__, .set_up = (set_up_fn), .tear_down = (tear_down_fn))
 
-/* Skips the test when EDO_TEST_WORKERS requests workers, or more than one worker. */
+/* Skips the test when EDO_TEST_WORKERS requests any workers; one_worker_only: more than one. */
 #define current_thread_only(why) test_entry_(__COUNTER__, .max_workers = 0, .reason = (why))
 #define one_worker_only(why)     test_entry_(__COUNTER__, .max_workers = 1, .reason = (why))
 

@@ -16,7 +16,7 @@ typedef struct search {
     const linear_spec *spec;
     const linear_call *calls;
     size_t count;
-    point *failed; // a hash table; done 0: free
+    point *failed; // hash table; an entry with done 0 is free
     size_t size, used;
 } search;
 
