@@ -289,7 +289,7 @@ static chaos_seat *seat_of(chaos *driver, const edo_op *op)
     abort();
 }
 
-/* Holds the seat until the next turn. Unparks, because a foreign loop or the driver's worker may be
+/* Holds the seat. Unparks, because a foreign loop or the driver's worker may be
  * asleep. */
 static void hold_now(chaos_seat *seat)
 {
