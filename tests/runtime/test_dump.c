@@ -149,8 +149,7 @@ static void ignore_line(void *context, const edo_trace_line *line)
     (void)line;
 }
 
-/* Inspects a task from a hook. The task neither waits nor is KEPT, because the hook's thread is
- * about to run it. */
+/* Inspects a task from the task's own hooks, where the task neither waits nor is KEPT. */
 static void look_from_hook(void *user, const edo_task *task)
 {
     (void)user;
