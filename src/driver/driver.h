@@ -1,15 +1,15 @@
 /* The driver contract: how operations reach the kernel.
  *
- * A driver belongs to one runtime, which turns it on one thread at a time. In a runtime with
- * workers the turning thread may be another than that of the driver's worker, and other threads may
- * call drive and cancel meanwhile. The contract is completion-shaped: an operation is started, and
- * ends in some later turn. A readiness driver (epoll, kqueue) starts an operation by making the
- * call, and parks it when the call would block; a ring submits it.
+ * A driver belongs to one runtime, which turns the driver on one thread at a time. In a runtime
+ * with workers, the turning thread need not be the thread of the driver's worker, and other threads
+ * may call drive and cancel during the turn. The contract is completion-shaped: drive starts an
+ * operation, and the operation ends in some later turn. A readiness driver (epoll, kqueue) starts
+ * an operation by making the call, and parks it when the call would block; a ring submits it.
  *
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side, where the driver may touch it only under the source's lock. A
  * completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked or woken operation takes the lock, so it misses no wake.
+ * the wake. A poll of a parked or woken operation takes the lock, so the poll misses no wake.
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and its two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime
@@ -76,7 +76,7 @@ static inline edo__poll_op *edo__poll_of(const edo_op *op)
 enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 
 /* Bits of edo__side.ready. The rest of the word counts events, so that readiness is cleared only if
- * no event came since the word was read. */
+ * no event has come since the word was read. */
 enum {
     EDO__READY_NOW = 1,   // a call may succeed
     EDO__READY_FINAL = 2, // hang-up or error: a call never blocks again
@@ -86,15 +86,15 @@ enum {
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
     uint16_t way;               // EDO__BY_*; holder of the side's claim
-    edo_atomic(bool) is_shared; // read side only: the descriptor was handed out
+    edo_atomic(bool) is_shared; // read side only: the program has the descriptor
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
     edo__wait_list waiters;     // see edo__side_waiters; the lock
     edo_driver *driver;         // driver of the waiters and of the visit; the lock
 } edo__side;
 
-/* The wait list of a side. In the child of a fork, a list of the parent may be half written: it is
- * emptied, and none of its links is followed. Under the source's lock. */
+/* The wait list of a side. In the child of a fork, a list of the parent may be half written. This
+ * function then empties the list and follows none of its links. Under the source's lock. */
 static inline edo__wait_list *edo__side_waiters(edo__side *side)
 {
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
@@ -104,12 +104,14 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
     return &side->waiters;
 }
 
-/* Ways to keep a call on a descriptor other than a socket from blocking, and a write from raising
- * SIGPIPE: flags of the call; the same flags with the signal masked; the status of the open file. A
- * side begins with the first way, and goes on to the next when the kernel refuses one. */
+/* Ways to prevent a call from blocking, and a write from raising SIGPIPE, on a descriptor other
+ * than a socket. FLAGS: flags of the call. MASK: the same flags with the signal masked. STATUS: the
+ * status of the open file. A side begins with FLAGS, and uses the next way when the kernel refuses
+ * one. */
 enum { EDO__BY_FLAGS, EDO__BY_MASK, EDO__BY_STATUS };
 
-/* Bits of edo__source.state: the claims of operations in flight, one per side or any number. */
+/* Bits of edo__source.state: the claims of operations in flight. A side has one claim; with
+ * EDO__SOURCE_SEVERAL the operations are counted. */
 enum {
     EDO__SOURCE_CLOSED = 1,
     EDO__SOURCE_READING = 2,
@@ -118,7 +120,7 @@ enum {
     EDO__SOURCE_USER = 32,
 };
 
-/* Bits of edo__source.traits, constant from its creation. */
+/* Bits of edo__source.traits, constant from the source's creation. */
 enum {
     EDO__SOURCE_SOCKET = 1,    // uses recv and send, not read and write
     EDO__SOURCE_LISTENER = 2,  // accepts connections
@@ -130,14 +132,14 @@ enum {
     EDO__SOURCE_SEVERAL = 128, // several operations per side at once, served in their order
 };
 
-/* A descriptor, as drivers see it; part of an edo_io or a listener. Any thread; the lock guards
+/* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards
  * waiters and registration. */
 struct edo__source {
     edo_fd fd;
     edo_atomic(uint32_t) state;
     edo__lock lock;
     uint32_t traits;
-    edo_driver *driver; // driver with which it is registered, or NULL; the lock
+    edo_driver *driver; // driver that has the source registered, or NULL; the lock
     edo__side sides[EDO__SIDES];
     void *extra;          // the driver's own; freed by its forget
     edo__node registered; // node in the driver's list, while driver is set
@@ -154,7 +156,7 @@ typedef struct edo__io_counters {
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 
-/* Copies the counts. Any thread; another may be counting meanwhile. */
+/* Copies the counts. Any thread, also while another thread counts. */
 static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io_counters *from)
 {
     to->registered = edo_load_figure(&from->registered);
@@ -165,13 +167,14 @@ static inline void edo__driver_counters_copy(edo__io_counters *to, const edo__io
 struct edo_driver {
     const struct edo_driver_ops *ops;
     edo_runtime *runtime;
-    edo_atomic(uint32_t) pins; // uses by other threads, which the driver's close waits for
+    edo_atomic(uint32_t) pins; // uses by other threads; close waits until there are none
     edo__io_counters counters;
 };
 
 /* Drivers outlive all operations of their runtime. Sources may outlive their driver: other threads
- * find and pin the driver under the lock of the source. Owner: the thread that turns the driver;
- * with workers it may change from turn to turn, and close is called when no worker is left. */
+ * find and pin the driver under the lock of the source. Owner: the thread that turns the driver.
+ * With workers the owner may change from turn to turn, and close is called when no worker is
+ * left. */
 typedef struct edo_driver_ops {
     const char *name;
 
@@ -186,21 +189,22 @@ typedef struct edo_driver_ops {
     void (*close)(edo_driver *driver);
 
     /* Starts an operation whose word is EDO__OP_IDLE, inside a poll of its task. Returns EDO_READY
-     * with base.result, or EDO_PENDING: the waker will then be woken. Parks the operation under the
-     * source's lock, unless the source is closed. The caller checks fate and budget. */
+     * with base.result, or EDO_PENDING: the driver will then wake the waker. Parks the operation
+     * under the source's lock, unless the source is closed. The caller checks fate and budget. */
     edo_poll (*drive)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Resumes an operation that the driver has woken, inside a poll of its task; its word is
-     * EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns as drive. */
+    /* Resumes an operation that the driver has woken, inside a poll of its task. The operation's
+     * word is EDO__OP_IDLE again. base.result is the result, or -EAGAIN for a new try. Returns the
+     * same as drive. */
     edo_poll (*resume)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Requests a parked operation to end, or one that the driver has woken (word and base.result as
-     * for resume), inside a poll of its task. Returns EDO_READY with base.result (the operation's
-     * own, or -ECANCELED if it had no effect), or EDO_PENDING while the kernel still uses the
-     * operation. May be called again. */
+    /* Requests the end of an operation that is parked, or that the driver has woken (word and
+     * base.result as for resume). Inside a poll of its task. Returns EDO_READY with base.result
+     * (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while the kernel
+     * still uses the operation. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Ends a source to which no operation refers any more: closes the descriptor unless it is
+    /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
      * borrowed, and calls source->release when no event can refer to the source. Called for sources
      * of this driver, with the driver pinned. Any thread. */
     void (*forget)(edo_driver *driver, edo__source *source);
@@ -213,10 +217,11 @@ typedef struct edo_driver_ops {
     /* Ends the wait of a turn, or of the next turn. Any thread; async-signal-safe. */
     void (*unpark)(edo_driver *driver);
 
-    /* A descriptor that is readable when a turn would find events; -EOPNOTSUPP. Owner. */
+    /* Returns: a descriptor that is readable when a turn would find events; -EOPNOTSUPP. Owner. */
     edo_fd (*fd)(edo_driver *driver);
 
-    /* Adds a descriptor of the runtime; when it is readable, so is fd(). Owner. */
+    /* Adds a descriptor of the runtime. When that descriptor is readable, the descriptor of fd() is
+     * readable too. Owner. */
     int (*watch)(edo_driver *driver, edo_fd fd);
 } edo_driver_ops;
 
@@ -232,12 +237,12 @@ static inline void edo__source_close_fd(edo__source *source)
     source->fd = -1;
 }
 
-/* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED
- * before it takes the lock to have the waiters polled: either the closer finds the waiter, or the
- * poll that parks finds the bit. Under the source's lock.
+/* Checks whether an operation may park, and with which driver. The closer of a source sets CLOSED,
+ * and then takes the lock to wake the waiters. So either the closer finds the waiter, or the poll
+ * that parks finds the bit. Under the source's lock.
  * Returns: 0; -ECANCELED: the source is closed; -EXDEV: operations of another runtime wait.
- * *driver: the driver of the poll; on return, the one with which operations of the same runtime
- * already wait. */
+ * *driver: the driver of the poll; on return, the driver with which operations of the same runtime
+ * already wait, if any. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
 /* Parks an operation. Under the source's lock. */
@@ -246,10 +251,10 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* Ends the wait of a parked operation. Under the source's lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes);
 
-/* One poll of an operation that has begun. Inside a poll. */
+/* Polls an operation that has begun. Inside a poll of its task. */
 edo_poll edo__op_go_on(edo__source *source, edo_op *op, edo_wakeable *waker, bool ending);
 
-/* One poll of an operation; `here`: the driver that starts it. Inside a poll. */
+/* Polls an operation. here: the driver that starts the operation. Inside a poll of its task. */
 static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver *here,
                                     edo_wakeable *waker, bool ending)
 {
@@ -260,7 +265,8 @@ static inline edo_poll edo__op_step(edo__source *source, edo_op *op, edo_driver 
     return EDO_READY;
 }
 
-/* Wakes the tasks of all waiters of a source, to poll them again. They stay parked. Any thread. */
+/* Wakes the tasks of all waiters of a source, so that they poll again. The operations remain
+ * parked. Any thread. */
 void edo__source_repoll(edo__source *source);
 
 /* Counts an event and marks the side as ready. Under the source's lock. */
@@ -270,8 +276,9 @@ void edo__note_ready(edo__side *side, uint32_t final);
  * -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
-/* Greatest number of bytes per call. The kernel goes on as long as the peer is fast: without a
- * limit a call of gigabytes would occupy the thread for hundreds of milliseconds. */
+/* Greatest number of bytes per call. The kernel continues a call as long as the peer is fast.
+ * Without this limit, a call with gigabytes would occupy the thread for hundreds of
+ * milliseconds. */
 enum { EDO__MAX_TRANSFER = 256 * 1024 };
 
 /* First byte for the next call, in the buffer of a read or write. */
@@ -288,17 +295,17 @@ static inline size_t edo__asked(const edo_op *op)
     return rest < EDO__MAX_TRANSFER ? (size_t)rest : EDO__MAX_TRANSFER;
 }
 
-/* Whether the last transfer proves that a further one would block, which saves the call that would
- * answer EAGAIN.
+/* Whether the last transfer proves that a further transfer would block. The proof saves the call
+ * that would answer EAGAIN.
  *
- * A short transfer is no proof by itself: TCP ends a read at an urgent mark, kTLS at the end of a
- * record, and both directions end at memory of the program that cannot be accessed. A short read is
- * a proof on a connection that this library made and whose descriptor it has not handed out. kTLS
- * cannot be set up there. An urgent mark is reported by an event: its byte is never read, so the
- * event still has EPOLLPRI, which keeps the side ready until a call would block. An event after the
- * side's word was read keeps readiness from being cleared. edo_read_exact() is excepted, because
- * its next step uses the rest of the buffer, which may have been the memory that could not be
- * accessed. */
+ * A short transfer is no proof by itself. TCP ends a read at an urgent mark. kTLS ends a read at
+ * the end of a record. Reads and writes end at memory of the program that cannot be accessed. A
+ * short read is a proof on a connection that this library made, if the program does not have the
+ * descriptor. kTLS cannot be set up there. An urgent mark is reported by an event. The urgent byte
+ * is never read, so the event still has EPOLLPRI, which keeps the side ready until a call would
+ * block. An event after the side's word was read prevents the clearing of readiness.
+ * edo_read_exact() is excepted: its next step uses the rest of the buffer, and that rest may be the
+ * memory that cannot be accessed. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // not a read, or WHOLE
@@ -313,7 +320,7 @@ enum {
     EDO__DETAIL_WHOLE = 1 << 9,       // _exact and _all
     EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
-    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not only a poll; the source's lock
+    EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
 };
 
 /* The side of an operation. */
@@ -322,7 +329,8 @@ static inline unsigned edo__side_of(const edo_op *op)
     return op->detail >> 8 & 1;
 }
 
-/* The side with the wait list of an operation: the read side, if it waits for both. */
+/* The side with the wait list of an operation. An operation that waits for both sides is in the
+ * list of the read side. */
 static inline edo__side *edo__op_place(edo__source *source, const edo_op *op)
 {
     return &source->sides[edo__side_of(op)];

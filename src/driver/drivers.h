@@ -3,8 +3,8 @@
 
 #include "driver/driver.h"
 
-/* The driver of a runtime that names none, and the replacement of a driver that the kernel
- * refuses. */
+/* The driver for a runtime whose config names none, and the replacement for a driver that the
+ * kernel refuses. */
 #define EDO__DEFAULT_DRIVER  "epoll"
 #define EDO__FALLBACK_DRIVER "epoll"
 

@@ -4,8 +4,8 @@
 
 /* ---- parking ---- */
 
-/* Whether another runtime has an operation waiting on a side, or a registration for it. Under the
- * lock. */
+/* Whether another runtime has an operation waiting on a side, or a registration for that side.
+ * Under the source's lock. */
 static bool is_foreign(edo__side *side, const edo_driver *driver)
 {
     bool in_use = !edo__wait_list_is_empty(edo__side_waiters(side)) || side->visit;
@@ -32,8 +32,8 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 
 /* ---- waking ---- */
 
-/* The links of a woken operation are free: they name the driver for the next poll, which takes the
- * lock. */
+/* Wakes an operation. The links of a woken operation are unused, so they hold the driver for the
+ * next poll. That poll takes the lock. */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);

@@ -21,7 +21,7 @@ enum { HERE = -1 }; // offset: at the file's position
 /* ---- descriptors other than sockets ---- */
 
 /* Whether the kernel, the file or a filter of system calls refused the flags of a call. If the
- * error has another cause, the call fails again when it is repeated the next way. */
+ * error has another cause, the call fails again when it is repeated in the next way. */
 static bool is_refusal(int error)
 {
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;

@@ -1,7 +1,7 @@
-/* One dispatcher for the signals of the process. A subscriber lies in the memory of its owner. The
- * first subscriber of a signal installs the dispatcher's handler; when the last one leaves, the
- * earlier handler is restored, unless the program has set another one meanwhile. In the child of a
- * fork all earlier handlers are restored, and there are no subscribers. */
+/* The dispatcher for the signals of the process. A subscriber is a struct in its owner's memory.
+ * The first subscriber of a signal installs the dispatcher's handler. When the last subscriber
+ * unsubscribes, the earlier handler is restored, unless the program has set another handler since
+ * then. In the child of a fork all earlier handlers are restored, and there are no subscribers. */
 #pragma once
 
 #include "base/atomic.h"
@@ -13,12 +13,12 @@ typedef enum edo__signal {
     EDO__SIGNAL_TERMINATE, // SIGTERM
     EDO__SIGNAL_QUIT,      // SIGQUIT
     EDO__SIGNAL_URGENT,    // SIGURG: requests to other threads, see edo__sys_interrupt()
-    EDO__SIGNAL_FAULT,     // SIGSEGV: where no earlier handler follows, the system's default does
+    EDO__SIGNAL_FAULT, // SIGSEGV: without an earlier handler, the system's default action follows
     EDO__SIGNALS
 } edo__signal;
 
 typedef enum edo__signal_answer {
-    EDO__SIGNAL_PASSED,  // the earlier handler runs, if every subscriber answers this
+    EDO__SIGNAL_PASSED,  // the earlier handler runs if every subscriber answers PASSED
     EDO__SIGNAL_TAKEN,   // the earlier handler does not run
     EDO__SIGNAL_DEFAULT, // the system's default action follows, usually the end of the process
 } edo__signal_answer;
@@ -29,7 +29,8 @@ enum {
 };
 
 typedef struct edo__signal_subscriber {
-    /* Set by the owner before it subscribes. notify runs in a signal handler, on any thread. */
+    /* The owner sets these members before it subscribes. notify runs in a signal handler, on any
+     * thread. */
     edo__signal signal;
     uint32_t flags;
     edo__signal_answer (*notify)(void *context);
@@ -42,11 +43,12 @@ typedef struct edo__signal_subscriber {
 /* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Any thread. */
 int edo__signal_subscribe(edo__signal_subscriber *subscriber);
 
-/* Unsubscribes: after the return no handler uses the subscriber. A subscriber that is not
- * subscribed, as in the child of a fork, is ignored. Any thread; not in notify. */
+/* Unsubscribes: after the return no handler uses the subscriber. Ignores a struct that is not
+ * subscribed, as in the child of a fork. Any thread; not in notify. */
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 
-/* The address whose use has caused the EDO__SIGNAL_FAULT that this thread handles. In notify. */
+/* The memory address whose access has caused the EDO__SIGNAL_FAULT that this thread handles. Only
+ * inside notify. */
 const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */

@@ -1,6 +1,6 @@
 /* Contract with the operating system: sockets, network addresses, and the files behind descriptors.
- * Any thread may make every call. Results are 0, except where a comment says otherwise, or a
- * negative errno. */
+ * Any thread may make every call. Results are 0 or a negative errno, except where a comment says
+ * otherwise. */
 #pragma once
 
 #include <edo/base.h>
@@ -8,14 +8,14 @@
 /* ---- addresses ---- */
 
 typedef enum edo__family {
-    EDO__FAMILY_ANY, // both, in a look-up
+    EDO__FAMILY_ANY, // IPv4 and IPv6, in a look-up
     EDO__FAMILY_V4,
     EDO__FAMILY_V6,
 } edo__family;
 
-/* Address and port of one end. A plain value. */
+/* Address and port of one end of a connection. A plain value. */
 typedef struct edo__address {
-    uint8_t ip[16]; // network order; IPv4: the first four, the others 0
+    uint8_t ip[16]; // network order; IPv4: the first four bytes, then zeros
     uint32_t zone;  // number of the interface of a link-local IPv6 address, or 0
     uint16_t port;  // host order
     uint8_t family; // edo__family, not ANY
@@ -25,7 +25,7 @@ typedef struct edo__address {
 /* Compares two addresses, without `any`. */
 bool edo__address_equals(const edo__address *a, const edo__address *b);
 
-/* Whether an IPv6 address holds an IPv4 one ("::ffff:1.2.3.4"). */
+/* Whether an IPv6 address contains an IPv4 address ("::ffff:1.2.3.4"). */
 bool edo__address_is_v4_mapped(const edo__address *address);
 
 /* Parses a numeric IP address of a family, without zone and brackets.
@@ -47,8 +47,8 @@ uint32_t edo__interface_number(const char *name);
 int edo__sys_resolve(const char *host, const char *service, edo__family family,
                      edo__address **ret_addresses);
 
-/* Makes edo__sys_resolve() call another function, for tests; NULL restores the system's. Not during
- * a look-up. */
+/* Makes edo__sys_resolve() call another function, for tests. NULL restores the system's function.
+ * Not during a look-up. */
 typedef int edo__resolve_fn(const char *host, const char *service, edo__family family,
                             edo__address **ret_addresses);
 void edo__sys_set_resolver(edo__resolve_fn *resolver);
@@ -60,20 +60,21 @@ edo_fd edo__socket_open(edo__family family);
 
 int edo__socket_bind(edo_fd fd, const edo__address *address);
 
-/* The same before a connect. With port 0, the system chooses the port when the peer is known. */
+/* Binds a socket like the function above, but before a connect. With port 0, the system chooses the
+ * port when the peer is known. */
 int edo__socket_bind_local(edo_fd fd, const edo__address *address);
 int edo__socket_listen(edo_fd fd, int backlog);
 
-/* Begins to connect. The socket becomes writable when the attempt has ended; edo__socket_error()
- * then answers its result.
+/* Begins to connect. The socket becomes writable when the attempt has ended. edo__socket_error()
+ * then answers the attempt's result.
  * Returns: 0, also when the attempt has already ended. */
 int edo__socket_connect(edo_fd fd, const edo__address *address);
 
-/* The address of a socket, and of its peer. -EAFNOSUPPORT for sockets of other families. */
+/* Reads the address of a socket, or of its peer. -EAFNOSUPPORT for sockets of other families. */
 int edo__socket_local(edo_fd fd, edo__address *ret_address);
 int edo__socket_peer(edo_fd fd, edo__address *ret_address);
 
-/* Takes the pending error. Returns: 0, or that error as a negative errno. */
+/* Reads and clears the pending error. Returns: 0, or that error as a negative errno. */
 int edo__socket_error(edo_fd fd);
 
 int edo__socket_shutdown_write(edo_fd fd);
@@ -83,13 +84,13 @@ int edo__socket_shutdown_write(edo_fd fd);
  * Returns: 1 when there may be more; 0 at the end; -EAGAIN. */
 int edo__socket_drop_input(edo_fd fd, bool tcp);
 
-/* Makes the close of a connection send a reset. */
+/* Makes a later close of the connection send a reset. */
 void edo__socket_reset_at_close(edo_fd fd);
 
 typedef struct edo__socket_kind {
     edo__family family; // ANY: neither IPv4 nor IPv6
     bool is_tcp;        // options of TCP: TCP and MPTCP
-    bool is_plain_tcp;  // TCP alone
+    bool is_plain_tcp;  // TCP, and not MPTCP
     bool listens;
 } edo__socket_kind;
 
@@ -135,10 +136,11 @@ typedef enum edo__file_kind {
  * check itself, such as -EMFILE. */
 int edo__sys_pollable_kind(edo_fd fd);
 
-/* Replaces the open file of a terminal or a named pipe, which other processes may share, by a
- * private non-blocking one under the same number. No effect on other kinds, or if opening fails.
- * Only before the first use of the descriptor by a driver. */
+/* Replaces the open file of a terminal or a named pipe by a private non-blocking file under the
+ * same descriptor number. Other processes may share the original file. Has no effect on other
+ * kinds, or if opening fails. Only before the first use of the descriptor by a driver. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
 
-/* Clears O_NONBLOCK on the open file of a descriptor if edo has set it. After the last use. */
+/* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. After the last use
+ * of the descriptor. */
 void edo__sys_put_back_status(edo_fd fd);

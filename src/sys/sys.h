@@ -18,18 +18,19 @@ uint64_t edo__sys_random(void);
 /* Sleeps while *word == value; may return early. */
 void edo__sys_futex_wait(uint32_t *word, uint32_t value);
 
-/* Wake one sleeper, or all.
- * Returns: whether there was one; a system that does not report it answers false. */
+/* Wakes one sleeper, or all sleepers.
+ * Returns: whether there was a sleeper; false on a system that does not report that. */
 bool edo__sys_futex_wake(uint32_t *word);
 bool edo__sys_futex_wake_all(uint32_t *word);
 
-/* The same, at most until a moment of edo__sys_now(); INT64_MAX: no limit. */
+/* Sleeps while *word == value, at most until a deadline of edo__sys_now(). INT64_MAX: no limit. May
+ * return early. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline);
 
-/* Body of a loop that waits for a few instructions of another thread. It yields the processor; from
- * the EDO__BRIEF_TRIES-th call on it sleeps, each time for longer, at most a millisecond. Without
- * the sleep a waiter of higher priority on the same processor would keep the other thread from
- * running.
+/* Body of a loop that waits for a few instructions of another thread. Yields the processor in the
+ * first calls. From the EDO__BRIEF_TRIES-th call on, sleeps: each time for longer, at most a
+ * millisecond. Without the sleep, a waiter of higher priority on the same processor would prevent
+ * the other thread from running.
  * *tries: number of calls in this loop; begins at 0. */
 void edo__sys_wait_briefly(uint32_t *tries);
 
@@ -37,9 +38,9 @@ enum { EDO__BRIEF_TRIES = 8 };
 
 typedef uintptr_t edo__sys_thread;
 
-/* Starts a thread that runs run(arg). It must be joined or detached.
+/* Starts a thread that runs run(arg). The caller must join or detach the thread.
  * stack_size: bytes, at least; 0: the system's default. *ret_thread may be written after the thread
- * has begun to run; the thread itself calls edo__sys_thread_self(). Returns: 0; -EAGAIN. */
+ * has begun to run, so the thread itself uses edo__sys_thread_self(). Returns: 0; -EAGAIN. */
 int edo__sys_thread_start(void *(*run)(void *arg), void *arg, size_t stack_size,
                           edo__sys_thread *ret_thread);
 edo__sys_thread edo__sys_thread_self(void);
@@ -47,8 +48,8 @@ edo__sys_thread edo__sys_thread_self(void);
 void edo__sys_thread_join(edo__sys_thread thread);
 void edo__sys_thread_detach(edo__sys_thread thread);
 
-/* Bytes left on the calling thread's stack, without a reserve for signal handlers and for functions
- * that do not check. SIZE_MAX for an unknown stack, such as one that the program has made. */
+/* Bytes left on the calling thread's stack, minus a reserve for signal handlers and for functions
+ * that do not check. SIZE_MAX for an unknown stack, such as a stack that the program has made. */
 size_t edo__sys_stack_room(void);
 
 /* Number of the calling thread, as debuggers show it; never 0. Async-signal-safe. */
@@ -63,7 +64,7 @@ void edo__sys_thread_own_name(char *name, size_t size);
 /* Binds the calling thread to one processor. No effect if the processor does not exist. */
 void edo__sys_thread_pin(int cpu);
 
-/* Processors that this process may use. */
+/* Number of processors that this process may use. */
 uint32_t edo__sys_cpu_count(void);
 
 /* Makes another thread, named by its number, run call(context) in a signal handler, and waits for
@@ -76,22 +77,22 @@ int edo__sys_interrupt(uint32_t thread, void (*call)(void *context), void *conte
 /* Drops a pending request of the parent. In the child of a fork. */
 void edo__sys_forget_interrupt(void);
 
-/* Return addresses on the calling thread's stack. Also inside of edo__sys_interrupt()'s call. */
+/* Stores the return addresses on the calling thread's stack. Also inside a call of
+ * edo__sys_interrupt(). */
 size_t edo__sys_backtrace(void **stack, size_t max);
 
-/* "function+0x12 (program)". */
+/* Writes the place of a code address as text: "function+0x12 (program)". */
 void edo__sys_describe_code(const void *address, char *text, size_t size);
 
-/* Number that grows in every child of fork(). 0: forks go unnoticed for lack of memory. */
+/* Number that grows in every child of fork(). 0: forks are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
-/* Writes a line to stderr, without SIGPIPE, waiting at most `patience` nanoseconds for a slow
- * reader.
+/* Writes a line to stderr, without SIGPIPE. Waits at most `patience` nanoseconds for a slow reader.
  * Returns: whether the line was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
 
-/* A slot per thread. destroy: called at the end of a thread with its value, unless that is NULL.
- * Returns: 0; -EAGAIN; -ENOMEM. */
+/* Creates a slot per thread. destroy: called at the end of a thread with the thread's value, unless
+ * the value is NULL. Returns: 0; -EAGAIN; -ENOMEM. */
 int edo__sys_key_create(uint32_t *ret_key, void (*destroy)(void *value));
 void edo__sys_key_destroy(uint32_t key);
 int edo__sys_key_set(uint32_t key, void *value); // 0; -ENOMEM
@@ -103,17 +104,18 @@ const char *edo__sys_error_text(int error);
 /* Ends the process at once: neither its exit handlers nor its destructors run. */
 _Noreturn void edo__sys_exit_now(int status);
 
-/* Memory from the C library; NULL when there is none. */
+/* Allocates memory from the C library. NULL: out of memory. */
 void *edo__sys_alloc(size_t size, size_t align);
 
-/* Timer descriptor. It becomes readable at the moment `when`; INT64_MAX: never. */
+/* Opens a timer descriptor. The descriptor becomes readable at the moment `when`; INT64_MAX:
+ * never. */
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
 
-void edo__sys_close(edo_fd fd); // a negative one is ignored
+void edo__sys_close(edo_fd fd); // ignores a negative number
 
-/* Ends the process with one line. For a wait or wake that fails for good: no thread could sleep or
- * be woken any more. */
+/* Ends the process with one line on stderr. For a wait or wake that fails permanently, so that no
+ * thread could sleep or be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */

@@ -1,14 +1,14 @@
-/* The chaos driver. For each source that it has served, a chaos driver has a shadow: a source of
- * the inner epoll driver, on the same descriptor. An operation that is driven gets a seat in the
- * shadow, and is parked:
+/* The chaos driver. For each source that it has served, a chaos driver has a shadow. The shadow is
+ * a source of the inner epoll driver, on the same descriptor. An operation that is driven receives
+ * a seat in the shadow, and is parked:
  *
  *     drive: parked, held back ----------------------------> HELD
- *     HELD ---- turn: due, and the inner driver is done ---> the task is woken, the seat is gone
+ *     HELD ---- turn: due, and the inner driver is done ---> the task is woken, the seat is freed
  *     HELD ---- turn: due, but the call would block -------> INSIDE (parked in the inner driver)
  *     INSIDE -- the inner driver wakes the seat -----------> HELD
  *     HELD, INSIDE -- cancel ------------------------------> HELD (cancelling)
  *
- * One lock guards all seats of the process. It is taken before a source's own.
+ * One lock guards all seats of the process. That lock is taken before the lock of a source.
  */
 #include "chaos/chaos.h"
 
@@ -91,9 +91,9 @@ static void hold(chaos_seat *seat)
     seat->state = HELD;
 }
 
-/* The inner driver reports that the descriptor may be ready. This runs on the turning thread, under
- * the lock of the inner source, which other threads take under the chaos lock. So it only sets a
- * flag, and the rest follows after the turn. */
+/* Called by the inner driver when the descriptor may be ready. This function runs on the turning
+ * thread, under the lock of the inner source. Other threads take that lock under the chaos lock. So
+ * this function only sets a flag, and hold_woken() does the rest after the turn. */
 static void on_inner_wake(edo_user_wakeable *waker)
 {
     chaos_seat *woken = edo__container(waker, chaos_seat, waker);
@@ -101,8 +101,9 @@ static void on_inner_wake(edo_user_wakeable *waker)
     edo_store_release(&woken->shadow->driver->has_woken, true);
 }
 
-/* Another thread may have cancelled the operation, and the seat may belong to another operation by
- * now, which is then tried in vain. */
+/* Holds the operations that the inner driver has woken. Another thread may have cancelled such an
+ * operation, and the seat may now belong to another operation. That operation is then tried in
+ * vain. */
 static void hold_woken(chaos *driver)
 {
     if (!edo_swap_acquire(&driver->has_woken, false)) return;
@@ -124,7 +125,7 @@ static uint64_t limited(const chaos *driver, uint64_t length)
     return limit && limit < length ? limit : length;
 }
 
-/* A writev of several buffers becomes a plain write of the first byte. */
+/* Changes a writev of several buffers into a plain write of the first byte. */
 static void limit_vector(const chaos *driver, edo_op *inner)
 {
     const edo_slice *vector = inner->data;
@@ -224,8 +225,8 @@ static void unlink_shadow(chaos_shadow *shadow)
     set_shadows(shadow->outer, first);
 }
 
-/* Frees a shadow. If the inner driver has the shadow registered, it may still have an event for it,
- * and so does the freeing. */
+/* Frees a shadow. If the shadow is registered with the inner driver, that driver may still have an
+ * event for the shadow, so the inner driver frees the shadow. */
 static void drop_shadow(chaos_shadow *shadow)
 {
     edo_driver *inner = shadow->driver->inner;
@@ -288,7 +289,8 @@ static chaos_seat *seat_of(chaos *driver, const edo_op *op)
     abort();
 }
 
-/* Unparks, because a foreign loop or the driver's worker may be asleep. */
+/* Holds the seat. Unparks, because a foreign loop or the driver's worker may be
+ * asleep. */
 static void hold_now(chaos_seat *seat)
 {
     chaos *driver = seat->shadow->driver;
@@ -323,7 +325,7 @@ static edo_poll chaos_drive(edo_driver *base, edo__source *source, edo_op *op, e
     return poll;
 }
 
-/* A woken operation always has its result. */
+/* Resumes an operation. A woken operation always has its result. */
 static edo_poll chaos_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     (void)base;
@@ -432,8 +434,8 @@ static bool holds_any(chaos *driver)
     return any;
 }
 
-/* Held operations count as events: so neither the thread sleeps nor a test clock advances
- * meanwhile. */
+/* Turns the driver. Held operations count as events, so that while there are any, the thread does
+ * not sleep and a test clock does not advance. */
 static int chaos_turn(edo_driver *base, int64_t timeout)
 {
     chaos *driver = chaos_of(base);
@@ -513,7 +515,7 @@ static void drop_all_shadows(chaos *driver)
 static void chaos_close(edo_driver *base)
 {
     chaos *driver = chaos_of(base);
-    if (edo__runtime_is_stale(base->runtime)) { // registrations are the parent's, as are pins
+    if (edo__runtime_is_stale(base->runtime)) { // registrations and pins belong to the parent
         driver->inner->ops->close(driver->inner);
         return;
     }

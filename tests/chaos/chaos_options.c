@@ -1,4 +1,4 @@
-/* Options as text, printed when a program fails. */
+/* Options of the chaos driver as text. A program that fails prints them. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 const chaos_options chaos_defaults = { .seed = 1, .late = 3, .bytes = 1, .spurious = 10 };
 
-enum { MAX_ERRNO = 133, MAX_NAME = 16 }; // EHWPOISON is the last of Linux
+enum { MAX_ERRNO = 133, MAX_NAME = 16 }; // EHWPOISON is the greatest of Linux
 
 static int parse_errno(const char *name, int *ret_error)
 {
@@ -24,7 +24,7 @@ static int parse_errno(const char *name, int *ret_error)
     return -EINVAL;
 }
 
-/* "12:ECONNRESET" */
+/* Parses a fault, such as "12:ECONNRESET". */
 static int parse_fault(const char *value, chaos_options *options)
 {
     char name[MAX_NAME];
@@ -84,7 +84,8 @@ static void on_exit_status(int status, void *arg)
     if (status != 0) tell();
 }
 
-/* The signal's handler was reset (SA_RESETHAND), so the signal can be raised again. */
+/* Prints the options. The signal's handler was reset (SA_RESETHAND), so this function can raise the
+ * signal again. */
 static void on_abort(int number)
 {
     tell();

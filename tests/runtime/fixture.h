@@ -50,7 +50,8 @@ static inline edo_runtime *make_runtime(void)
     return make_runtime_with(NULL);
 }
 
-/* An assertion for other threads, where cmocka's do not work: ends the process. */
+/* An assertion for other threads, where cmocka's assertions do not work. A failure ends the
+ * process. */
 static inline void insist_at(bool condition, const char *what, int line)
 {
     if (condition) return;
@@ -61,7 +62,7 @@ static inline void insist_at(bool condition, const char *what, int line)
 
 /* ---- out of descriptors; for children ---- */
 
-enum { MAX_MORE = 63 }; // also for eight workers
+enum { MAX_MORE = 63 }; // enough for eight workers
 
 static inline void limit_descriptors_at(rlim_t first_denied)
 {
@@ -76,7 +77,7 @@ static inline void allow_descriptors(unsigned more)
 {
     int fds[MAX_MORE + 1];
     for (unsigned i = 0; i <= more; i++) {
-        fds[i] = dup(STDERR_FILENO); // the lowest free one
+        fds[i] = dup(STDERR_FILENO); // the lowest free number
         assert_true(fds[i] >= 0);
     }
     for (unsigned i = 0; i <= more; i++)

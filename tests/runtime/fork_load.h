@@ -1,6 +1,6 @@
-/* A runtime with workers whose threads hold its locks most of the time, for forks beside it:
- * streams that echo, a listener that accepts, jobs and timers. And the steps of a child on its
- * copies. */
+/* A runtime with workers whose threads hold the runtime's locks most of the time, for tests that
+ * fork during the load. The load is: streams that echo, a listener that accepts, jobs and timers.
+ * This file also has the steps of a child on its copies of these objects. */
 #pragma once
 
 #include "runtime/fixture.h"
@@ -68,7 +68,8 @@ edo_async(accepts)
     }
 }
 
-/* The other side closes each connection first, so no port stays in TIME-WAIT here. */
+/* Makes connections. The accepting side closes each connection first, so no port of this side
+ * remains in TIME-WAIT. */
 struct connects {
     edo_frame();
     edo_args();
@@ -203,7 +204,8 @@ static inline void destroy_first(void *arg)
     close_streams();
 }
 
-/* Makes a runtime of the child, which enters the list of runtimes that the parent used. */
+/* Makes a runtime of the child. The new runtime enters the list of runtimes that the parent
+ * used. */
 static inline void make_own(void *arg)
 {
     edo_runtime *own = make_runtime();

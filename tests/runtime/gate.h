@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-/* A job enters, and leaves when the gate is open. Any thread. */
+/* A gate for jobs. A job enters the gate, and leaves when the gate is open. Any thread. */
 typedef struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -52,7 +52,7 @@ static inline bool gate_is_open(gate *g)
     return is_open;
 }
 
-/* Waits until `entered` jobs have entered, in all. */
+/* Waits until `entered` jobs have entered, counted from the beginning. */
 static inline void gate_await(gate *g, unsigned entered)
 {
     pthread_mutex_lock(&g->lock);

@@ -1,6 +1,6 @@
 /* Work of a runtime inside a foreign loop: an echo over a socket pair, timers, and wakes from
- * another thread, in rounds. The loop's test calls loop_start(), turns the runtime when its
- * descriptor is readable, and ends once loop_is_over(). */
+ * another thread, in rounds. A loop's test calls loop_start(), and turns the runtime when the
+ * runtime's descriptor is readable. The test ends once loop_is_over(). */
 #pragma once
 
 #include "runtime/fixture.h"

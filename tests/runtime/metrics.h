@@ -49,7 +49,7 @@ static inline void spin(int64_t duration)
         continue;
 }
 
-/* Yields a number of times, and occupies its worker for `spins` in each poll. */
+/* Yields a number of times, and occupies its worker for `spins` ns in each poll. */
 struct yielder {
     edo_frame();
     edo_args(unsigned yields; int64_t spins;);

@@ -199,10 +199,10 @@ static void check_cancelled_while(int which)
     turn_all(runtime);
     assert_int_equal(edo_task_is_done(tasks[which]), which != FIRST);
     edo_pool_stats stats = stats_of(pool);
-    assert_int_equal(stats.queued, 1); // the next job has taken the place
+    assert_int_equal(stats.queued, 1); // the next job has taken the free place
     assert_int_equal(stats.waiting, which == FIRST ? 2 : 1);
     for (int i = 0; i < JOBS; i++) {
-        gate_open(&gates[i]); // one by one: each ends without help of later ones
+        gate_open(&gates[i]); // one by one: each job ends without help of later jobs
         bool ran = i != which || which == FIRST;
         assert_int_equal(result_of(runtime, tasks[i]), ran ? THROUGH : -ECANCELED);
         assert_int_equal(gate_entered(&gates[i]), ran);
@@ -227,7 +227,8 @@ clean_test(cancelled_while_it_waits_for_a_place)
     check_cancelled_while(LAST);
 }
 
-/* A limit on a running job: it passes at its time, and is answered at the job's end. */
+/* A time limit on a running job. The limit passes at its time, but the operation ends only at the
+ * job's end. */
 struct limited {
     edo_frame();
     edo_args(struct gate *gate;);
@@ -338,7 +339,7 @@ edo_async(dangling)
 {
     edo_body {
         int rc, local = 0;
-        // edo-lint: allow(edo-local-address) this is what aborts
+        // edo-lint: allow(edo-local-address) the test expects this abort
         edo_await(rc, edo_blocking(echo_back, &local));
         edo_return(rc);
     }

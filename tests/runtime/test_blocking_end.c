@@ -60,7 +60,7 @@ clean_test(pools_end_in_every_state)
         edo_runtime *runtime = make_runtime();
         edo_pool *pool = make_pool(&(edo_pool_config){ .keep_alive = idle < 25 ? 1 : 0 });
         edo_task *task = spawn_job(runtime, pool, echo_back, word_arg(1));
-        if (idle % 2) turn_all(runtime); // perhaps its thread is being started
+        if (idle % 2) turn_all(runtime); // perhaps the pool is starting the thread now
         if (idle % 5 == 0) assert_int_equal(result_of(runtime, task), 1);
         if (idle % 5 != 0) edo_detach(task);
         if (idle % 5 != 0 && idle % 2 == 0) { // the job has not reached the pool
@@ -141,7 +141,7 @@ clean_test(a_runtime_ends_under_its_jobs)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* In a child, because it leaks. */
+/* Runs in a child, because the stuck job leaks. */
 static void end_with_a_stuck_job(void *arg)
 {
     (void)arg;
@@ -156,7 +156,7 @@ static void end_with_a_stuck_job(void *arg)
     assert_int_equal(log_lines("task 'fn'"), 1);
     edo_runtime *other = make_runtime();
     assert_int_equal(result_of(other, stuck), -ESHUTDOWN);
-    gate_open(&g); // its thread ends by itself
+    gate_open(&g); // the job's thread ends after the runtime
     edo_pool *pool;
     assert_int_equal(edo_runtime_pool(runtime, "user", &pool), -ESHUTDOWN);
     assert_int_equal(edo_runtime_destroy(other), 0);
@@ -168,7 +168,7 @@ test(a_stuck_job_is_leaked_by_name)
     expect_success_in_child(end_with_a_stuck_job, NULL);
 }
 
-/* Spawns that race with the end: each job runs, or its task is cancelled, or the spawn is
+/* Spawns that race with the end. Each job runs, or its task is cancelled, or the spawn is
  * refused. */
 enum { SPAWNERS = 3, CROWD = 20, ROUNDS = 30 };
 
@@ -199,7 +199,7 @@ static void spawn_until_refused(unsigned index, void *arg)
         if (rc < 0) break;
         __atomic_add_fetch(&race.spawned, 1, __ATOMIC_RELAXED);
         while (!edo_task_is_done(task))
-            sched_yield(); // until each is decided
+            sched_yield(); // until each spawned job has run or is cancelled
         __atomic_add_fetch(&race.ended, 1, __ATOMIC_RELAXED);
         edo_detach(task);
     }
@@ -247,7 +247,8 @@ static unsigned count_released(void)
     return __atomic_load_n(&released, __ATOMIC_ACQUIRE);
 }
 
-/* Like a look-up. object: the pool; data: the output; length: the gate. */
+/* An operation with a detached job, like a look-up. object: the pool; data: the output; length: the
+ * gate. */
 static edo_poll search_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -324,7 +325,7 @@ clean_test(a_detached_job_in_the_queue)
     edo_task *first = start_find(runtime, pool, &g, &found);
     turn_all(runtime);
     gate_await(&g, 1);
-    for (int i = 0; i < 2; i++) { // in the queue, and not submitted yet
+    for (int i = 0; i < 2; i++) { // one job is in the queue, one is not submitted
         edo_task *queued = start_find(runtime, pool, &never, &found);
         turn_all(runtime);
         edo_task *waiting = start_find(runtime, pool, &never, &found);

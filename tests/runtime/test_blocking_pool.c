@@ -11,7 +11,7 @@ typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), vo
 static bool refuse_threads; // atomic
 static unsigned refused;    // atomic
 
-/* Replaces the function of the C library, and of a sanitizer. */
+/* Replaces the C library's function, or the sanitizer's. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
                    void *arg)
 {
@@ -60,9 +60,9 @@ clean_test(no_further_thread)
     set_refusal(true);
     for (int i = 0; i < MORE; i++) {
         tasks[i] = spawn_job(runtime, pool, echo_back, word_arg(i));
-        turn_all(runtime); // while one start is tried, others are not
+        turn_all(runtime); // while one start is tried, no other start is tried
     }
-    assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED), MORE); // tried by each submit
+    assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED), MORE); // one per submit
     edo_pool_stats stats = stats_of(pool);
     assert_int_equal(stats.threads, 1);
     assert_int_equal(stats.queued, MORE);
@@ -71,7 +71,7 @@ clean_test(no_further_thread)
     for (int i = 0; i < MORE; i++)
         assert_int_equal(result_of(runtime, tasks[i]), i);
     assert_int_equal(__atomic_load_n(&refused, __ATOMIC_RELAXED),
-                     MORE); // not by each job's end
+                     MORE); // the end of a job tries no start
     set_refusal(false);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
     edo_pool_destroy(pool);
@@ -89,7 +89,7 @@ static void run_at_limit(uint32_t max_threads)
     for (int i = 0; i < JOBS; i++)
         tasks[i] = spawn_job(runtime, pool, pass, &g);
     turn_all(runtime);
-    gate_await(&g, max_threads); // so many run at once
+    gate_await(&g, max_threads); // max_threads jobs run at once
     gate_open(&g);
     for (int i = 0; i < JOBS; i++)
         assert_int_equal(result_of(runtime, tasks[i]), THROUGH);
@@ -106,7 +106,8 @@ clean_test(more_jobs_than_threads)
     run_at_limit(5);
 }
 
-/* Jobs that end only when all of them run at once; the second time, idle threads are called. */
+/* Jobs that end only when all of them run at once. In the second round, idle threads run the
+ * jobs. */
 clean_test(a_thread_for_each_job)
 {
     enum { JOBS = 8 };
@@ -154,7 +155,7 @@ clean_test(first_come_first_served)
     clock_hand = 0;
     for (int i = 0; i < JOBS; i++) {
         tasks[i] = spawn_job(runtime, pool, tick, &times[i]);
-        turn_all(runtime); // the job has arrived: tasks spawned together may run in any order
+        turn_all(runtime); // one job at a time: tasks spawned together may run in any order
     }
     gate_open(&g);
     assert_int_equal(result_of(runtime, first), THROUGH);
@@ -176,8 +177,8 @@ struct producer {
 
 static unsigned produced;
 
-/* Whether a job has arrived at the pool, which had `before` jobs. Jobs with an open gate also
- * leave. */
+/* Whether a further job has arrived at the pool, which had `before` jobs. Jobs with an open gate
+ * leave the pool. */
 static bool has_come(edo_pool *pool, gate *g, unsigned before)
 {
     edo_pool_stats stats = stats_of(pool);
@@ -237,7 +238,8 @@ clean_test(room_holds_producers_back)
     assert_int_equal(g.left, JOBS + 1);
 }
 
-/* Several waits for room beside jobs; one is cancelled, and no other is forgotten. */
+/* Several tasks wait for room in a pool with jobs. One wait is cancelled, and all other waits
+ * end. */
 clean_test(rooms_among_jobs)
 {
     enum { PRODUCERS = 3 };
@@ -330,7 +332,7 @@ static int64_t pass_as(void *arg)
     return pass(&p->gate);
 }
 
-/* So the other threads can time out. */
+/* A pool calls the thread that was the last to sleep, so that its other threads can time out. */
 clean_test(the_last_to_sleep_is_called_first)
 {
     passage passages[2] = { { .gate = GATE }, { .gate = GATE } };
@@ -396,7 +398,7 @@ clean_test(stack_sizes)
     enum { LARGE = 16 << 20 }; // beyond the usual 8 MiB
     edo_runtime *runtime = make_runtime();
     assert_true(stack_of(runtime, LARGE + 1) > LARGE);
-    assert_true(stack_of(runtime, 1) > 0); // below what a thread can have
+    assert_true(stack_of(runtime, 1) > 0); // a requested size below a thread's minimum
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
@@ -450,7 +452,7 @@ clean_test(pools_by_name)
     edo_runtime_unref(runtime);
 }
 
-/* edo_blocking() uses a "user" pool with the program's own limits. */
+/* edo_blocking() uses the runtime's "user" pool, which has the limits that the program has set. */
 clean_test(user_pool_of_ones_own)
 {
     gate g = GATE;

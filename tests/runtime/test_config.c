@@ -1,4 +1,4 @@
-/* edo-test: once. Every member of edo_config, and the choice of a driver. */
+/* edo-test: once. All members of edo_config, and the choice of a driver. */
 #include "runtime/fixture.h"
 
 #include <edo/features.h>
@@ -26,7 +26,7 @@ clean_test(driver_by_default)
     unsetenv("EDO_DRIVER");
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
-    setenv("EDO_DRIVER", "", 1); // counts as not set
+    setenv("EDO_DRIVER", "", 1); // an empty value counts as not set
     assert_int_equal(create_and_end(NULL, driver), 0);
     assert_string_equal(driver, "epoll");
     unsetenv("EDO_DRIVER");
@@ -76,7 +76,7 @@ static const edo_driver_ops refused_ops = { .name = "refused", .open = refused_o
 clean_test(fallback)
 {
     char driver[16] = "";
-    const edo_driver_ops *registered = edo__driver_named("chaos"); // only one can be registered
+    const edo_driver_ops *registered = edo__driver_named("chaos"); // one can be registered
     edo__driver_register(&refused_ops);
     log_capture();
     refused_error = -ENOSYS;
@@ -87,7 +87,7 @@ clean_test(fallback)
     assert_string_equal(driver, "epoll");
     assert_int_equal(log_lines(NULL), 1);
     assert_int_equal(log_lines("mine"),
-                     1); // names the runtime, the driver, the reason, the replacement
+                     1); // the line has the runtime, the driver, the reason and the replacement
     assert_int_equal(log_lines("refused"), 1);
     assert_int_equal(log_lines("the kernel is too old"), 1);
     assert_int_equal(log_lines("epoll"), 1);
@@ -159,7 +159,7 @@ static unsigned polls_of_one_turn(uint32_t interval)
                                            (edo_config){ .event_interval = interval });
     edo_spawn_options options = { .runtime = runtime };
     assert_int_equal(edo_spawn_with(NULL, &options, yielder, .polls = &polls), 0);
-    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // never waits, because tasks are ready
+    assert_int_equal(edo_turn(runtime, EDO_NEVER), 1); // does not wait, because tasks are ready
     unsigned one_turn = polls;
     assert_int_equal(turns, 1); // turns the driver once
     assert_int_equal(edo_turn(runtime, 0), 1);
@@ -204,7 +204,7 @@ static unsigned operations_of_one_poll(edo_config config)
     assert_int_equal(edo_spawn_with(NULL, &options, spinner, .count = &count), 0);
     assert_int_equal(edo_turn(runtime, 0), 1);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    return count - 1; // the last one was not ready in that poll
+    return count - 1; // the last operation was not ready in that poll
 }
 
 clean_test(budget)
@@ -216,12 +216,13 @@ clean_test(budget)
 
 clean_test(time_slice)
 {
-    enum { HUGE_BUDGET = 1 << 30 }; // would take a second
+    enum { HUGE_BUDGET = 1 << 30 }; // use of the whole budget would take a second
     unsigned count = operations_of_one_poll((edo_config){ .budget = HUGE_BUDGET, .time_slice = 1 });
     assert_in_range(count, 1, 1000);
 }
 
-/* A task that has used up its time is the last of its turn: driver and timers come next. */
+/* A task that has used up its time slice is the last task of its turn. The driver and the timers
+ * are next. */
 clean_test(time_slice_ends_the_turn)
 {
     enum { TASKS = 3, HUGE_BUDGET = 1 << 30 };
@@ -334,7 +335,8 @@ clean_test(bad_numbers)
 
 /* ---- settings that mean "without limit" ---- */
 
-/* Ready at once, with 0 if one poll could charge that many units. */
+/* Charges units to the poll's budget. Ready at once; result 0: one poll could charge all these
+ * units. */
 static edo_poll charge_poll(edo_future *future, edo_cx *cx)
 {
     bool all = true;

@@ -132,8 +132,8 @@ clean_test(in_the_stall_hook)
     }
 }
 
-/* The poll may have ended meanwhile. Then nobody turns a current-thread runtime, and only the hook holds
- * it. */
+/* Destroys the runtime from the stall hook. The stalled poll may have ended before. Then no thread
+ * turns a current-thread runtime, and only the hook holds the runtime. */
 static void note_stall_that_ends(void *user, const edo_stall *stall)
 {
     (void)user;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 static unsigned begun, ended; // counts of functions
-static unsigned cleaned_up;   // steps of in_clean_up
+static unsigned cleaned_up;   // steps that in_clean_up has done
 
 static int set_up_drain(void **state)
 {
@@ -201,7 +201,7 @@ drain_test(never_turned)
     edo_runtime *runtime = make_runtime();
     unsigned count = spawn_each_state(runtime, &other);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    assert_true(begun >= count); // each was polled at least once, because it owns its arguments
+    assert_true(begun >= count); // every task was polled, because it owns its arguments
     assert_int_equal(ended, begun);
     close(other);
 }
@@ -253,7 +253,7 @@ drain_test(in_every_state)
 
 drain_test(after_few_turns)
 {
-    for (unsigned turns = 0; turns < 12; turns++) { // one poll more each time
+    for (unsigned turns = 0; turns < 12; turns++) { // each round has one turn more
         int other;
         edo_runtime *runtime = make_runtime_with(&(edo_config){ .event_interval = 1 });
         spawn_each_state(runtime, &other);
@@ -304,7 +304,7 @@ drain_test(handles_outlive_the_runtime)
     edo_runtime *next = make_runtime();
     for (int i = 0; i < 2; i++) {
         assert_true(edo_task_is_done(tasks[i]));
-        edo_task_cancel(tasks[i]); // does nothing any more
+        edo_task_cancel(tasks[i]); // no effect after the task's end
         edo_task_abort(tasks[i]);
         assert_int_equal(edo_block_on(next, in_join, .task = tasks[i]), i ? -ECANCELED : 7);
     }
@@ -400,7 +400,7 @@ drain_test(spawning_while_draining)
 
 /* ---- abort ---- */
 
-/* Stays behind a shield for ever: only an abort ends it. */
+/* Waits behind a shield for ever. Only an abort ends this function. */
 struct hides {
     edo_frame();
     edo_args(int64_t *ret_aborted;);
@@ -500,11 +500,11 @@ static void give_up(void *arg)
     edo_wakeable *waker = edo_task_waker(task);
     log_capture();
     assert_int_equal(edo_runtime_destroy(runtime), -ETIMEDOUT);
-    assert_int_equal(log_lines(NULL), 4); // names these tasks, and no others
+    assert_int_equal(log_lines(NULL), 4); // the log names these tasks, and no others
     assert_int_equal(log_lines("mine: task 'never_ends' #"), 1);
     assert_int_equal(log_lines("mine: task 'never_looks' #"), 2);
     assert_true(log_lines("in 'never_looks' at ") >=
-                1); // no place for a task that runs on a worker
+                1); // a task that runs on a worker has no place in the log
     assert_int_equal(log_lines("ignores its cancellation: 64 times"), 1);
     assert_int_equal(log_lines("mine: task 'with a name' #"), 1);
     assert_int_equal(log_lines("in 'never_ends' at "), 2);
@@ -529,7 +529,7 @@ test(given_up)
     expect_success_in_child(give_up, NULL);
 }
 
-/* Tasks that have ended leak nothing. */
+/* Checks that only the named task is leaked. Tasks that have ended leak nothing. */
 static void leak_only_what_is_named(void *arg)
 {
     int other;

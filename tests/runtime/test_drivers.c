@@ -1,5 +1,5 @@
-/* edo-test: once. One kind of driver per runtime: chosen when the runtime is made. A helper made
- * later gets the same kind, or is not made. */
+/* edo-test: once. A runtime has one kind of driver, chosen when the runtime is made. A later helper
+ * has a driver of the same kind, or is not made. */
 #include "runtime/fixture.h"
 
 #include "driver/drivers.h"
@@ -61,7 +61,7 @@ static int set_up_fickle(void **state)
     fickle.ops.name = "fickle";
     fickle.ops.open = fickle_open;
     fickle.ops.close = fickle_close;
-    chaos = edo__driver_named("chaos"); // only one can be registered
+    chaos = edo__driver_named("chaos"); // one can be registered
     edo__driver_register(&fickle.ops);
     return set_up(state);
 }
@@ -114,7 +114,7 @@ static void await_begun(stuck *s, uint32_t count)
         sched_yield();
 }
 
-/* The only worker is stuck, then its helper: a third task begins when another helper is made. */
+/* Makes the only worker stuck, then its helper. A third task begins when another helper is made. */
 static void stick_worker_and_helper(stuck *s)
 {
     add_spinner(s);
@@ -186,7 +186,7 @@ test(one_allocation_fails_at_create)
 static void begin_refusal(stuck *s, const char *driver)
 {
     edo_config config = { .driver = driver, .workers = 1, .max_spare = 3 };
-    edo_store_relaxed(&fickle.allowed, 2); // of the worker, and the one kept for a helper
+    edo_store_relaxed(&fickle.allowed, 2); // one for the worker, one for a helper
     *s = (stuck){ 0 };
     assert_int_equal(edo_runtime_create(&config, &s->runtime), 0);
 }

@@ -77,7 +77,7 @@ clean_test(it_tells_names_and_fates)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* The time since the last poll is by the runtime's clock. */
+/* The time since the last poll is measured by the runtime's clock. */
 fixture(set_up, tear_down)
 async_test(looks_at_another, flag flag; edo_task *task;)
 {
@@ -93,8 +93,8 @@ async_test(looks_at_another, flag flag; edo_task *task;)
         expect(&t, "\n  its thread is in\n    ", 1);
         expect(&t, "task 'outer' #", 1);
         expect(&t, " waits, last polled 1500 ms ago, ", 1);
-        expect(&t, "looks_at_another' #", 1); // once, although also in the registry
-        assert_false(edo_current_task()->state & EDO__WANTED); // no inspection will come
+        expect(&t, "looks_at_another' #", 1); // once, although the task is also in the registry
+        assert_false(edo_current_task()->state & EDO__WANTED); // no inspection is requested
         text_free(&t);
         flag_set(&self->flag);
         edo_await(rc, edo_join(self->task));
@@ -149,7 +149,7 @@ static void ignore_line(void *context, const edo_trace_line *line)
     (void)line;
 }
 
-/* The task is in hand: it neither waits nor is KEPT. */
+/* Inspects a task from the task's own hooks, where the task neither waits nor is KEPT. */
 static void look_from_hook(void *user, const edo_task *task)
 {
     (void)user;
@@ -243,7 +243,8 @@ clean_test(by_default_it_goes_to_the_log)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* While text is written, no task is kept from running and no lock is held. */
+/* Turns the runtime and makes a dump, inside a dump. While text is written, every task may run and
+ * no lock is held. */
 static void turn_and_dump(void *context, const char *line)
 {
     edo_runtime *runtime = context;

@@ -1,5 +1,5 @@
-/* edo-test: ct, for each test says how many workers it has. Dumps at SIGQUIT, and before an abort.
- * Each case runs in its own process. */
+/* edo-test: ct, because each test sets its number of workers. Dumps at SIGQUIT, and before an
+ * abort. Each case runs in its own process. */
 #include "runtime/dumped.h"
 
 #include <signal.h>
@@ -72,7 +72,7 @@ static void quit_twice(void *arg)
         expect_heard("task 'wait_forever' #", i);
         expect_heard("runtime 'asked'", i);
     }
-    expect_heard("runtime 'edo'", 0); // has no dump_on_quit
+    expect_heard("runtime 'edo'", 0); // this runtime has no dump_on_quit
     insist(edo_runtime_destroy(other) == 0);
     insist(!is_default(SIGQUIT));
     insist(edo_runtime_destroy(runtime) == 0);
@@ -289,7 +289,8 @@ test(without_the_variable_it_does_not)
     }
 }
 
-/* The abort does not read the environment, so it does not race with the program's setenv(). */
+/* Aborts after a change of the environment. The abort does not read the environment, so it does not
+ * race with the program's setenv(). */
 static void misuse_after_a_change(void *arg)
 {
     edo_runtime *runtime = make_runtime();

@@ -1,5 +1,6 @@
-/* edo-test: ct, for each test says how many workers it has.
- * Dumps of runtimes with workers: stuck ones, restless tasks, tasks that come and go. */
+/* edo-test: ct, because each test sets its number of workers.
+ * Dumps of runtimes with workers: stuck workers, restless tasks, tasks that begin and end
+ * meanwhile. */
 #include "runtime/dumped.h"
 
 #include <edo/dump.h>
@@ -38,7 +39,7 @@ static void count_line(void *context, const edo_trace_line *line)
     ++*(unsigned *)context;
 }
 
-/* Waits until the task waits in an operation. */
+/* Returns when the task waits in an operation. */
 static void await_wait(edo_task *task)
 {
     for (unsigned lines = 0; lines < 2; sched_yield()) {
@@ -287,7 +288,7 @@ clean_test(those_that_yield_hold_still)
 
 /* ---- while tasks come and go ---- */
 
-/* Its name is freed with it. */
+/* A short task. Its name is freed with the task. */
 struct brief {
     edo_frame();
     edo_args();

@@ -28,7 +28,7 @@ edo_async(yielder)
     }
 }
 
-/* Uses operations that are always ready. */
+/* Awaits operations that are always ready. */
 struct spinner {
     edo_frame();
     edo_args();
@@ -149,8 +149,8 @@ struct served_soon {
 
 enum { INTERVAL = 61, MANY = 4 * INTERVAL };
 
-/* Between the event and the poll of its task lie at most: the rest of the event interval, the turn
- * of the driver, and the tasks queued before. */
+/* Counts the polls between an event and the poll of its task. These are at most: the rest of the
+ * event interval, and the tasks that were queued before the turn of the driver. */
 edo_async(served_soon)
 {
     edo_body {
@@ -162,7 +162,7 @@ edo_async(served_soon)
             rc = edo_spawn(&self->task, reader, .io = self->io, .ret_yields = &self->after);
             assert_int_equal(rc, 0);
             edo_await(rc, edo_yield());
-            edo_await(rc, edo_yield()); // waits now
+            edo_await(rc, edo_yield()); // the served task waits after this
             self->before = yields;
             assert_int_equal(write(self->pair[1], "x", 1), 1);
             edo_await(rc, edo_join(self->task));
@@ -258,7 +258,7 @@ edo_async(all_meet)
     }
 }
 
-/* Passes if it ends; otherwise it hangs. */
+/* The test passes if it ends; otherwise it hangs. */
 clean_test(behind_a_full_ring)
 {
     edo_runtime *runtime = make_runtime_with(&(edo_config){ .workers = 1, .max_spare = -1 });

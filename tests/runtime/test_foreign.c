@@ -40,12 +40,12 @@ static void turn_or_wake(unsigned index, void *arg)
     (void)arg;
     if (index == 0) {
         insist(edo_block_on(game.runtime, play) == 0);
-        insist(edo_runtime_destroy(game.runtime) == 0); // ended by the owner
+        insist(edo_runtime_destroy(game.runtime) == 0); // the owner ends the runtime
         return;
     }
     for (unsigned i = 0; i < ROUNDS; i++) {
         for (unsigned j = 0; j < game.dawdle && i % 4 == 0; j++)
-            sched_yield(); // so that the runtime sleeps at some wakes, and not at others
+            sched_yield(); // so that some wakes find the runtime asleep, and others awake
         flag_set(&game.flags[i]);
         while (sem_wait(&game.answered) < 0)
             continue;
@@ -73,7 +73,7 @@ clean_test(no_wake_is_lost)
 
 struct sink {
     edo_future base;
-    edo_wakeable *waker; // atomic: counted, once it is polled
+    edo_wakeable *waker; // atomic: counted, set in the first poll
     unsigned wanted;     // atomic: ready when it is 0
 };
 
@@ -191,7 +191,7 @@ clean_test(spawns)
     assert_int_equal(ran, (THREADS - 1) * SPAWNS);
 }
 
-/* ---- spawns that race with the end: each runs, or is refused ---- */
+/* ---- spawns that race with the end: each task runs, or its spawn is refused ---- */
 
 enum { CROWD = 50 };
 
@@ -269,7 +269,7 @@ clean_test(wakes_that_race_with_the_end)
         for (int i = 0; i < VICTIMS; i++) {
             assert_true(edo_task_is_done(victims[i]));
             edo_detach(victims[i]);
-            edo_wake(wakers[i]); // after the end of all
+            edo_wake(wakers[i]); // after the end of all tasks
             edo_waker_unref(wakers[i]);
         }
     }

@@ -1,5 +1,5 @@
-/* edo-test: ct, for workers see test_workers.c. After fork(): the calls that the child may make,
- * and that the parent is not affected. */
+/* edo-test: ct, because test_workers.c has the tests with workers. The calls that the child may
+ * make after fork(). The parent is not affected. */
 #include "runtime/fixture.h"
 
 #include <fcntl.h>
@@ -133,7 +133,7 @@ static void destroy_inherited(void *arg)
     (void)arg;
     size_t before = open_descriptors();
     assert_int_equal(edo_runtime_destroy(inherited.runtime), 0);
-    assert_int_equal(open_descriptors(), before - inherited.descriptors); // only closed
+    assert_int_equal(open_descriptors(), before - inherited.descriptors); // none opened
 }
 
 clean_test(destroy_in_the_child)
@@ -154,7 +154,8 @@ clean_test(close_in_the_child)
     fork_beside(close_stream);
 }
 
-/* The close must not touch the runtime, nor descriptors whose numbers now belong to other files. */
+/* Closes a stream after its runtime. The close must not access the runtime, or descriptors whose
+ * numbers now belong to other files. */
 static void close_stream_late(void *arg)
 {
     int fds[8][2];
@@ -322,7 +323,7 @@ static void fork_a_waiter(unsigned index, void *arg)
 {
     char text[1024];
     (void)index;
-    insist(edo_wait(edo_sleep(1)) == 0); // this thread has its runtime for edo_wait() now
+    insist(edo_wait(edo_sleep(1)) == 0); // from here on, this thread has a runtime for edo_wait()
     insist(run_in_child(wait_in_child, arg, text, sizeof text) == 0);
     insist(edo_wait(edo_sleep(1)) == 0);
 }
@@ -346,8 +347,8 @@ static bool is_readable(int fd)
     return poll(&look, 1, 0) == 1;
 }
 
-/* The parent's runtime counts as asleep: a wake in the child must not make its descriptor
- * readable. */
+/* The parent's runtime counts as asleep. A wake in the child must not make that runtime's
+ * descriptor readable. */
 clean_test(wakes_nobody)
 {
     edo_task *task;

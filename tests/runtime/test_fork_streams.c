@@ -1,5 +1,5 @@
-/* edo-test: ct, it makes its own workers. Forks under load: the child closes the inherited streams,
- * in whatever state the parent's threads left them. */
+/* edo-test: ct, it makes its own workers. Forks under load. The child closes the inherited streams,
+ * in any state that the parent's threads left. */
 #include "runtime/fork_load.h"
 
 enum { FORKS = 250 };

@@ -15,7 +15,7 @@ static gboolean turn(gint fd, GIOCondition condition, gpointer main_loop)
     return G_SOURCE_CONTINUE;
 }
 
-/* The loop has sources of its own, which go on meanwhile. */
+/* A source of the loop's own, which fires while the runtime works. */
 static gboolean tick(gpointer data)
 {
     (void)data;

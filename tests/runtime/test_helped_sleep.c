@@ -1,6 +1,6 @@
 /* edo-test: once */
-/* A worker that is about to sleep while a helper still turns its driver: the helper may take the
- * event of the wake that was meant for that sleep. */
+/* A worker that is about to sleep, while a helper still turns the worker's driver. The helper may
+ * consume the event of the wake that was meant for the worker's sleep. */
 #include "runtime/fixture.h"
 
 #include <sched.h>
@@ -12,7 +12,7 @@ enum { VICTIM = 1 };
 
 static struct {
     edo_runtime *runtime;
-    edo_atomic(bool) wanted; // the next turn by a helper is to be held
+    edo_atomic(bool) wanted; // request to hold the next turn by a helper
     edo_atomic(bool) begun;
     edo_atomic(bool) ended;
 } world;
@@ -30,8 +30,9 @@ edo_async(end)
     }
 }
 
-/* The helper is turning the driver. The owner returns, is about to sleep, and is woken; perhaps
- * already by the monitor, if that counted the owner as stuck. */
+/* Wakes the driver's owner while the helper turns the driver. The owner returns from its task, and
+ * is about to sleep. The monitor may wake the owner earlier, if the monitor counted the owner as
+ * stuck. */
 static void meet_owner(void)
 {
     const edo_spawn_options options = { .runtime = world.runtime, .pinned = VICTIM + 1 };
@@ -91,7 +92,7 @@ clean_test(wake_is_not_slept_over)
     edo_runtime *runtime = make_runtime_on(&ops, (edo_config){ .workers = 2, .max_spare = -1 });
     const edo_spawn_options options = { .runtime = runtime, .pinned = VICTIM + 1 };
     assert_int_equal(edo_spawn_with(NULL, &options, block), 0);
-    while (!edo_load_acquire(&world.ended)) // no other wake may help
+    while (!edo_load_acquire(&world.ended)) // this thread makes no wake that would help the owner
         sched_yield();
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }

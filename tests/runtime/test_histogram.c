@@ -17,7 +17,8 @@ static int64_t end_of(const edo__scale *scale, uint32_t bucket)
     return bucket + 1 < scale->buckets ? edo__scale_start(scale, bucket + 1) : INT64_MAX;
 }
 
-/* The ranges of buckets are adjacent, and each bucket has its own first and last value. */
+/* Checks that the ranges of buckets are adjacent, and that each bucket contains its first and last
+ * value. */
 static void check_ranges(const edo__scale *scale)
 {
     assert_int_equal(edo__scale_start(scale, 0), 0);

@@ -1,4 +1,4 @@
-/* A program whose main() is an async function: this file itself. */
+/* A program whose main() is an async function. The program is this test. */
 #include <edo/edo.h>
 
 struct self_test {

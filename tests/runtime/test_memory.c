@@ -54,7 +54,7 @@ struct busy {
     edo_scope scope;
     edo_task *task;
     edo_context *context;
-    unsigned alive; // atomic: members that were spawned and have not ended
+    unsigned alive; // atomic: number of members that were spawned and have not ended
     int64_t failure;
     char byte;
 };
@@ -73,7 +73,7 @@ static void note_failure(struct busy *self, int64_t rc)
     if (rc < 0 && self->failure == 0) self->failure = rc;
 }
 
-/* Goes on after each failure, so that all of it runs. */
+/* Continues after each failure, so that every step runs. */
 edo_async(busy)
 {
     edo_body {
@@ -211,10 +211,10 @@ static void run_programs(void *arg)
     assert_true(with_each_allocation_failing(run_program, NULL) >= 4);
 }
 
-/* Last: sets the driver. */
+/* The last test, because it sets the driver. */
 test(run_of_programs)
 {
-    setenv("EDO_DRIVER", "epoll", 1); // other drivers may be replaced, and then nothing fails
+    setenv("EDO_DRIVER", "epoll", 1); // another driver may be replaced, and then nothing fails
     expect_success_in_child(run_programs, NULL);
 }
 

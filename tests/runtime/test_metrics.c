@@ -116,7 +116,7 @@ clean_test(local_and_remote)
     edo_metrics m = read_all(runtime);
     assert_int_equal(m.local_schedules, 4);
     assert_int_equal(m.remote_schedules,
-                     1); // the first spawn: outside of turns this thread is foreign
+                     1); // the first spawn: outside of turns this thread counts as foreign
     for (int i = 0; i < 2; i++) {
         flag_init(&flags[i]);
         assert_int_equal(edo_spawn_with(&tasks[i], &options, wait_for_flag, .flag = &flags[i]), 0);
@@ -135,7 +135,7 @@ clean_test(local_and_remote)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Ten operations, four to a poll. */
+/* Ten operations. One poll makes four of them. */
 struct ten {
     edo_frame();
     edo_args();
@@ -233,9 +233,9 @@ clean_test(busy)
     int64_t wall = edo__sys_now() - start;
     uint64_t busy = read_all(runtime).busy;
     assert_in_range(busy, edo_ms(2), wall);
-    spin(edo_ms(1)); // not busy time of the runtime
+    spin(edo_ms(1)); // this does not count as busy time of the runtime
     assert_int_equal(read_one(runtime, 0).busy, busy);
-    if (!is_chaos(runtime)) { // whose sleeps may be short
+    if (!is_chaos(runtime)) { // sleeps of chaos may be short
         start = edo__sys_now();
         edo_turn(runtime, edo_ms(5));
         wall = edo__sys_now() - start;

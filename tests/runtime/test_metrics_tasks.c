@@ -1,4 +1,4 @@
-/* The counts of single tasks, spawned with `metrics`. edo-test: ct */
+/* The counts of tasks that are spawned with `metrics`. edo-test: ct */
 #include "runtime/metrics.h"
 
 static edo_task *spawn(edo_runtime *runtime, unsigned yields, int64_t spins)
@@ -25,7 +25,7 @@ clean_test(polls_and_times)
     assert_int_equal(m.wakes, 0); // a yield is no wake
     assert_in_range(m.busy, edo_ms(3), wall);
     assert_in_range(m.longest_poll, edo_ms(1), m.busy - edo_ms(2));
-    assert_true(m.scheduled >= edo_ms(1)); // before its first poll
+    assert_true(m.scheduled >= edo_ms(1)); // time in the queue before the first poll
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
@@ -57,13 +57,13 @@ clean_test(wakes)
     m = read_task(task);
     assert_int_equal(m.wakes, WAKES + 1);
     assert_in_range(m.scheduled - before, edo_ms(2), wall);
-    edo_wake(waker); // after its end
+    edo_wake(waker); // after the task's end
     edo_waker_unref(waker);
     edo_detach(task);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Wakes without edo_wake(): timers, and the cancellation of all tasks. */
+/* Wakes without edo_wake(): by timers, and by the cancellation of all tasks. */
 struct naps {
     edo_frame();
     edo_args();
@@ -98,7 +98,7 @@ clean_test(timers_and_the_end)
     edo_detach(task);
 }
 
-/* Counts beside other optional members of a task. */
+/* The counts of a task that has other optional members too. */
 struct members {
     edo_frame();
     edo_args();
@@ -156,7 +156,8 @@ clean_test(who_is_counted)
     }
 }
 
-/* A task that was woken while it was polled is queued by its poller, from that moment on. */
+/* Wakes its own task. The poller queues a task that was woken during its poll, and the time in the
+ * queue begins at that moment. */
 static edo_poll wake_self(edo_future *future, edo_cx *cx)
 {
     bool again = future->reserved++ == 0;
@@ -210,7 +211,8 @@ clean_test(woken_while_polled)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A task that is woken during an inspection is queued at an unknown moment. */
+/* Wakes the inspected task. A task that is woken during an inspection is queued at an unknown
+ * moment. */
 static void wake_while_looking(void *context, const edo_trace_line *line)
 {
     (void)line;

@@ -42,7 +42,7 @@ clean_test(threads)
 clean_test(asleep)
 {
     edo_runtime *runtime = make_workers(WORKERS, -1);
-    await_true(do_all_sleep(runtime)); // the counts show it
+    await_true(do_all_sleep(runtime)); // the counts show that all workers sleep
     edo_worker_metrics before = read_one(runtime, 0);
     edo__worker_notify(runtime->workers[0]); // a wake without work
     await_true(read_one(runtime, 0).noops > before.noops);
@@ -81,7 +81,7 @@ clean_test(overflows)
     assert_int_equal(edo_block_on(runtime, flood, .count = COUNT, .ret_metrics = &m), 0);
     assert_int_equal(m.overflows, (COUNT - 2 - EDO__QUEUE_SLOTS) / SPILLED + 1);
     assert_int_equal(m.inject_depth, 0);
-    assert_int_equal(m.local_depth + 1, COUNT); // one is in the next-task slot
+    assert_int_equal(m.local_depth + 1, COUNT); // one task is in the next-task slot
     assert_int_equal(m.spawned_tasks, COUNT + 1);
     await_true(read_all(runtime).alive_tasks == 0);
     await_true(read_all(runtime).polls == COUNT + 1);

@@ -1,6 +1,7 @@
 /* edo-test: ct, it makes its own workers. A SCHED_FIFO thread shares one processor with workers of
- * the normal class: it must not keep them from the work that it waits for. If it spun, it would use
- * up its real-time share, 0.95 s by default; so this test measures processor time. */
+ * the normal class. The thread waits for the workers, so it must not prevent them from running. If
+ * the thread spun, it would use up its real-time share, 0.95 s by default. So this test measures
+ * processor time. */
 #include "runtime/fixture.h"
 
 #include <sched.h>

@@ -1,5 +1,6 @@
-/* A test clock with workers stands still while any worker has work: also while an effect of one
- * worker is an event for another's driver, and while helpers go to sleep. */
+/* A test clock with workers does not advance while any worker has work. This also holds while an
+ * action of one worker is an event for another worker's driver, and while helpers begin to
+ * sleep. */
 #include "runtime/fixture.h"
 
 #include "support/streams.h"
@@ -12,7 +13,7 @@ enum {
     ROUNDS = 400,
     GAMES = 10,
     TICKS = 300,
-    STALLS = 4, // long computations meanwhile, for which helpers come
+    STALLS = 4, // long computations meanwhile, which make helpers start
 };
 
 /* ---- bytes back and forth, each end on its own worker ---- */

@@ -7,7 +7,7 @@
 
 static char text[4096]; // stderr of the child
 
-/* A program: answers an exit status, with which the child ends. */
+/* A program. The child ends with the exit status that the program answers. */
 typedef int program_fn(void);
 
 static void run_program(void *arg)
@@ -15,7 +15,7 @@ static void run_program(void *arg)
     program_fn *const *program = arg;
     int status = (*program)();
     fflush(NULL);
-    _exit(status); // without exit handlers of the test program
+    _exit(status); // without the exit handlers of the test program
 }
 
 static int status_of(program_fn *program)
@@ -128,7 +128,7 @@ test(signal_cancels)
     expect_exit(is_interrupted_twice_in_turn, 0, "");
 }
 
-/* The signal arrives on another thread, while the runtime sleeps or is about to. */
+/* The signal arrives on another thread, while the runtime sleeps or is about to sleep. */
 static void mask_sigterm(int how)
 {
     sigset_t set;
@@ -268,7 +268,7 @@ static int goes_on_waiting(void)
     return edo_run_with(&hasty, goes_on, .shields = true);
 }
 
-/* A cancellation that a shield holds off is followed by an abort. */
+/* Waits behind a shield. A cancellation that a shield delays is followed by an abort. */
 struct shields {
     edo_frame();
     edo_args();
@@ -296,7 +296,7 @@ static int shields_on_workers(void)
     return edo_run_with(&config, shields);
 }
 
-/* Nothing wakes it, and it does not end. */
+/* Waits for ever. Nothing wakes this function. */
 struct waits_stubbornly {
     edo_frame();
     edo_args();
@@ -424,7 +424,7 @@ edo_async(ignores)
 
 static int keeps_sigint_ignored(void)
 {
-    signal(SIGINT, SIG_IGN); // as in the background of a script
+    signal(SIGINT, SIG_IGN); // as in a background job of a script
     if (edo_run(ignores, SIGINT) != 0) return 2;
     if (!is_handled_by(SIGINT, SIG_IGN)) return 3;
     return edo_run(interrupted, SIGTERM);
@@ -572,7 +572,7 @@ static int leaks(void)
     atexit(must_not_run);
     setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
     dup2(STDERR_FILENO, STDOUT_FILENO);
-    printf("buffered\n"); // to be flushed
+    printf("buffered\n"); // the exit must flush this text
     edo_config config = { .drain_limit = edo_ms(5), .abort_limit = edo_ms(5), .name = "mine" };
     edo_run_with(&config, leaves_stubborn);
     return 100; // not reached

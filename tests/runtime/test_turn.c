@@ -31,7 +31,7 @@ clean_test(idle)
 
 clean_test(runs_what_is_ready)
 {
-    enum { COUNT = 100 }; // more than one turn takes
+    enum { COUNT = 100 }; // more tasks than one turn runs
     edo_task *tasks[COUNT];
     edo_runtime *runtime = make_runtime();
     for (int i = 0; i < COUNT; i++)
@@ -174,7 +174,7 @@ static bool is_readable(int fd, int timeout)
     return n > 0;
 }
 
-/* As a foreign loop would. */
+/* Turns the runtime in the way of a foreign loop. */
 static void turn_when_readable(edo_runtime *runtime, int fd)
 {
     assert_true(is_readable(fd, -1));
@@ -237,7 +237,8 @@ clean_test(descriptor_tells_timers)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* A resumed clock that was advanced: its deadlines differ from those of the system. */
+/* Sleeps by a clock that was advanced and then resumed. The deadlines of this clock differ from the
+ * system's deadlines. */
 struct resumes_and_naps {
     edo_frame();
     edo_args();
@@ -295,7 +296,7 @@ clean_test(descriptor_tells_wakes)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-/* Wakes at all moments, especially while the turn ends. */
+/* Number of wakes. They arrive at all moments, especially while the turn ends. */
 enum { WAKES = 3000 };
 
 static flag many[WAKES];
@@ -393,7 +394,7 @@ edo_async(leave_others)
         assert_int_equal(rc, 0);
         rc = edo_spawn(&self->tasks[WAITER_LEFT], wait_for_flag, .flag = self->flag);
         assert_int_equal(rc, 0);
-        edo_await(rc, edo_yield()); // both wait
+        edo_await(rc, edo_yield()); // both tasks wait
         rc = edo_spawn(&self->tasks[READY_LEFT], answer, 1);
         edo_return(rc);
     }
@@ -497,14 +498,14 @@ clean_test(loop_goes_on_after_block_on)
     assert_int_equal(
         edo_spawn_with(NULL, &options, napper, .duration = edo_ms(1), .ret_woke = &first), 0);
     assert_int_equal(edo_block_on(runtime, answer, 0), 0);
-    loop_until(runtime, fd, &first); // by a timer, or by tasks left in the queue
+    loop_until(runtime, fd, &first); // readable by a timer, or by tasks left in the queue
     turn_until_quiet(runtime, fd);
     assert_int_equal(edo_block_on(runtime, answer, 0), 0);
     while (is_readable(fd, 0))
         edo_turn(runtime, 0);
     assert_int_equal(edo_block_on(runtime, answer, 0), 0);
     assert_int_equal(edo_spawn_with(NULL, &options, napper, .ret_woke = &second), 0);
-    loop_until(runtime, fd, &second); // a push from outside of turns
+    loop_until(runtime, fd, &second); // readable by a spawn outside of turns
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 

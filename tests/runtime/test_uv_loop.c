@@ -24,7 +24,7 @@ static void turn(uv_poll_t *handle, int status, int events)
     if (loop_is_over()) close_all();
 }
 
-/* The loop has handles of its own, which go on meanwhile. */
+/* A handle of the loop's own, which fires while the runtime works. */
 static void tick(uv_timer_t *timer)
 {
     (void)timer;

@@ -106,7 +106,7 @@ static void wait_without_memory(unsigned index, void *arg)
 {
     (void)index;
     (void)arg;
-    int64_t rc = edo_wait(edo_sleep(0)); // a driver without memory may have been replaced
+    int64_t rc = edo_wait(edo_sleep(0)); // a driver that has no memory may have been replaced
     insist(rc == 0 || (rc == -ENOMEM && test_allocator_has_failed()));
 }
 
@@ -216,7 +216,8 @@ clean_test(clock_of_an_entered_runtime)
         assert_int_equal(edo_runtime_destroy(runtimes[i]), 0);
 }
 
-/* Tasks that an operation has spawned stay with the runtime of the thread, whose clock jumps. */
+/* A task that an operation of edo_wait() has spawned. The task remains in the thread's hidden
+ * runtime, whose clock jumps. */
 struct marks_end {
     edo_frame();
     edo_args(bool *ret_ended;);
@@ -243,7 +244,7 @@ static edo_poll spawn_poll(edo_future *future, edo_cx *cx)
 static void leave_behind(unsigned index, void *arg)
 {
     static const edo_future_ops spawn_ops = { .name = "spawn", .poll = spawn_poll };
-    static bool ended[3]; // the last is written at the end of the thread
+    static bool ended[3]; // the last element is written at the end of the thread
     (void)index;
     insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[0], 0, 0)) == 0);
     edo_runtime *before = edo_runtime_enter(arg); // a runtime whose clock is ahead
@@ -255,7 +256,7 @@ static void leave_behind(unsigned index, void *arg)
     insist(edo_wait(edo__op(&spawn_ops, NULL, &ended[2], 0, 0)) == 0);
     edo_runtime_leave(before);
     insist(edo_wait(edo_sleep(edo_ms(1))) == 0);
-    insist(!ended[2]); // its deadline is hours away now; the end of the thread cancels it
+    insist(!ended[2]); // its deadline is hours away; the end of the thread cancels the task
 }
 
 clean_test(tasks_left_behind)

@@ -30,7 +30,7 @@ static int set_up(void **state)
     fixture(set_up, NULL)                                                                          \
     test(name)
 
-/* Returns: the number of fired timers; all must be due. */
+/* Fires timers, all of which must be due. Returns: the number of fired timers. */
 static unsigned expire_some(int64_t now, size_t most)
 {
     unsigned count = 0;
@@ -132,7 +132,8 @@ wheel_test(overdue)
     assert_int_equal(expire(YEAR), 3);
 }
 
-/* Timers over the limit stay due, in their order; a tick is taken completely. */
+/* An expiry with a limit. Timers beyond the limit remain due, in their order. All timers of a tick
+ * are taken together. */
 wheel_test(limit)
 {
     edo__timer timers[3][2] = { 0 };
@@ -240,7 +241,7 @@ wheel_test(at_random)
 {
     test_random random = test_random_make(0);
     for (unsigned i = 0; i < STEPS; i++) {
-        if (model.now > LAST / 2) { // far enough: begins again
+        if (model.now > LAST / 2) { // far enough: the model begins again
             for (unsigned j = 0; j < TIMERS; j++)
                 edo__wheel_disarm(&wheel, &model.timers[j]);
             model = (struct model){ 0 };

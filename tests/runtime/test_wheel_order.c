@@ -44,7 +44,7 @@ test(late_looks)
     for (unsigned round = 0; round < ROUNDS; round++) {
         int64_t span = (int64_t)1 << (EDO__WHEEL_TICK_BITS + test_random_below(&random, 30));
         arm_all(&random, now, span);
-        size_t fired = expire_in_order(now + span / 3); // late for these, early for the rest
+        size_t fired = expire_in_order(now + span / 3); // late for some, early for the rest
         now += span;
         assert_int_equal(fired + expire_in_order(now), TIMERS);
         assert_int_equal(edo__wheel_next(&wheel), INT64_MAX);

@@ -1,5 +1,5 @@
-/* edo-test: ct, for it makes its own workers. The properties of workers that a program can see and
- * choose. */
+/* edo-test: ct, because it makes its own workers. The properties of workers that a program can read
+ * and choose. */
 #include "runtime/fixture.h"
 #include "runtime/gate.h"
 
@@ -411,7 +411,7 @@ static void spawn_blocks(void *user, unsigned worker)
     insist(rc == 0 || rc == -ESHUTDOWN);
 }
 
-/* The first worker blocks while the threads of others are being started. */
+/* The first worker blocks while the threads of the other workers are being started. */
 clean_test(blocks_from_the_start)
 {
     edo_hooks hooks = { .park = spawn_blocks };
@@ -430,7 +430,7 @@ static void use_in_child(void *arg)
     assert_int_equal(edo_block_on(inherited, answer, 1), -ESTALE);
     assert_int_equal(edo_spawn_with(NULL, &options, answer, 1), -ESTALE);
     assert_int_equal(edo_runtime_destroy(inherited), 0);
-#ifdef __SANITIZE_THREAD__ // which has no new threads after such a fork
+#ifdef __SANITIZE_THREAD__ // ThreadSanitizer: no new threads after such a fork
     (void)own;
 #else
     assert_int_equal(edo_runtime_create(&(edo_config){ .workers = 2 }, &own), 0);
@@ -450,7 +450,7 @@ test(fork)
     assert_int_equal(edo_runtime_destroy(runtime), 0);
 }
 
-enum { WOKEN = 600 }; // more than slot, ring and half a ring hold
+enum { WOKEN = 600 }; // more than a slot, a ring and half a ring hold
 
 static uint32_t resting; // number of WOKEN tasks that wait
 
@@ -476,7 +476,7 @@ static void wake_in_child(void *arg)
         edo_task_cancel(tasks[i]);
 }
 
-/* Returns: whether all others sleep; then the lock is held. */
+/* Checks the other workers. Returns: whether all of them sleep; if true, with the lock held. */
 static bool all_others_sleep(edo__idle *idle)
 {
     edo__lock_take(&idle->lock);
@@ -485,7 +485,7 @@ static bool all_others_sleep(edo__idle *idle)
     return false;
 }
 
-/* Forks while other threads might have the locks. */
+/* Forks while other threads might hold the locks. */
 struct forks {
     edo_frame();
     edo_args();

@@ -1,5 +1,5 @@
-/* edo-test: ct, for it makes its own workers. The end of a runtime with workers, while its tasks run
- * and others spawn. */
+/* edo-test: ct, because it makes its own workers. The end of a runtime with workers, while its
+ * tasks run and others spawn. */
 #include "runtime/fixture.h"
 
 #include <sched.h>
@@ -261,7 +261,7 @@ edo_async(stops_them)
     }
 }
 
-/* All on one worker: helpers cannot run pinned tasks. */
+/* Runs its tasks on one worker. The tasks are pinned, so no helper runs them. */
 struct shares_a_worker {
     edo_frame();
     edo_args();

@@ -1,6 +1,6 @@
-/* edo-test: ct, for it makes its own workers. While tasks occupy their workers, other threads serve
- * the workers' tasks, timers and events. The tests check order, not time: all of these are served
- * before the tasks release their workers. */
+/* edo-test: ct, because it makes its own workers. While tasks occupy their workers, other threads
+ * serve the workers' tasks, timers and events. The tests check order, not time: all of these are
+ * served before the tasks release their workers. */
 #include "runtime/gate.h"
 
 #include <sched.h>
@@ -17,7 +17,7 @@ enum { WORKERS = 2, QUICK = 20, MESSAGE = 8 };
 /* State shared by the tasks of one run. */
 typedef struct world {
     edo_runtime *runtime;
-    edo_atomic(uint32_t) begun, spinning;     // tasks that have begun to spin; tasks that spin now
+    edo_atomic(uint32_t) begun, spinning;     // begun: tasks that have begun to spin; spinning: now
     edo_atomic(uint32_t) stopped[4];          // tasks that must stop spinning
     edo_atomic(uint32_t) quick, naps, echoes; // served
     struct flag foreign;
@@ -69,7 +69,7 @@ edo_async(counts)
     }
 }
 
-/* Reports the worker on which it began to wait, which has its timer and its socket. */
+/* Reports the worker on which it began to wait. That worker has the task's timer and socket. */
 struct naps {
     edo_frame();
     edo_args(struct world *world; edo_atomic(int32_t) *where;);
@@ -105,7 +105,7 @@ edo_async(echoes)
     }
 }
 
-/* Has a task wait on this worker, queues tasks here, then occupies the worker. */
+/* Makes a task wait on this worker, queues tasks on the worker, then occupies the worker. */
 struct host {
     edo_frame();
     edo_args(struct world *world; unsigned number;);
@@ -119,7 +119,7 @@ edo_async(host)
     edo_body {
         int rc;
         world *w = self->world;
-        for (;;) { // until it waits on this worker
+        for (;;) { // until the task waits on this worker
             self->where = 0;
             rc = edo_spawn(&self->echo, echoes, .world = w, .io = w->io[self->number],
                            .where = &self->where);
@@ -145,7 +145,7 @@ edo_async(host)
             w = self->world;
         }
         edo_scope_open(&self->scope, 0);
-        for (int i = 0; i < QUICK; i++) // the last one is in the slot
+        for (int i = 0; i < QUICK; i++) // the last task is in the slot
             assert_int_equal(edo_scope_spawn(&self->scope, counts, .count = &w->quick), 0);
         spin(w, self->number);
         edo_await(rc, edo_scope_join(&self->scope));
@@ -256,7 +256,7 @@ clean_test(all_is_served_while_all_spin)
     close_world(&w);
 }
 
-/* More than fit into the ring of its worker. */
+/* Number of tasks, more than the ring of a worker holds. */
 enum { HOARD = 1000 };
 
 struct hoards {
@@ -274,7 +274,8 @@ edo_async(hoards)
     }
 }
 
-/* The spare worker has no other tasks, and helps the only worker. */
+/* Tasks beyond the worker's ring are served. The spare worker has no other tasks, and helps the
+ * only worker. */
 clean_test(what_overflows_is_served)
 {
     world w;
@@ -313,7 +314,7 @@ clean_test(a_helper_may_be_kept_too)
     close_world(&w);
 }
 
-/* Expects a limit of helpers; the first worker that is released serves the rest. */
+/* Checks the limit on helpers. The first released worker serves the other tasks. */
 static void expect_limit(int32_t max_spare, uint32_t workers)
 {
     world w;
@@ -379,7 +380,7 @@ edo_async(blocks_in_place)
     }
 }
 
-/* The tasks queued behind it end its wait. */
+/* A block in place ends only when the tasks that are queued behind it have run. */
 clean_test(block_in_place)
 {
     world w;
@@ -445,12 +446,12 @@ clean_test(the_culprit_is_named)
     assert_true(t.lines >= 1 && t.stack >= 1);
     assert_true(t.duration >= edo_ms(10));
     assert_int_equal(log_lines("named: task 'spins' #"), 1);
-    assert_true(log_lines("test_workers_stuck.c:") >= 1); // names the spawn
+    assert_true(log_lines("test_workers_stuck.c:") >= 1); // the report names the place of the spawn
     assert_int_equal(log_lines("and its thread in"), 1 + t.others);
     log_release();
 }
 
-/* Blocks the signal at first, as some system calls do. */
+/* Blocks the signal for some time, as some system calls do. */
 struct hides {
     edo_frame();
     edo_args(struct world *world; bool *shows;);

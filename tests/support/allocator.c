@@ -1,4 +1,4 @@
-/* Hooks for edo's memory that count, check and fail. Each block has a head before it. */
+/* Hooks for edo's memory that count, check and fail. Each block begins with a head. */
 #include "support/support.h"
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ typedef struct head {
 static struct {
     size_t bytes, count;
     uint64_t calls;
-    uint64_t until_failure; // allocations until one fails, including it; 0: none fails
+    uint64_t until_failure; // allocations up to and including the one that fails; 0: none fails
     bool keeps_failing, has_failed;
 } state; // all members are atomic
 
@@ -33,7 +33,7 @@ static struct {
 #define add(member, value)   __atomic_fetch_add(&state.member, (value), __ATOMIC_RELAXED)
 #define sub(member, value)   __atomic_fetch_sub(&state.member, (value), __ATOMIC_RELAXED)
 
-/* An assertion that also works on threads where cmocka's do not. */
+/* An assertion that also works on threads where cmocka's assertions do not. */
 static void check(bool condition, const char *rule)
 {
     if (condition) return;

@@ -1,4 +1,4 @@
-/* The list of tests of a program, and its run by cmocka. */
+/* The list of a program's tests, and the run of the list by cmocka. */
 #include "support/cases.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 static struct test_entry *entries; // sorted by place
 static size_t test_count;
 
-/* The list is sorted, because the compiler chooses the order of constructors. */
+/* Adds a test. The list is sorted, because the compiler chooses the order of constructors. */
 void test_register(struct test_entry *entry)
 {
     struct test_entry **at = &entries;
@@ -62,7 +62,7 @@ int run_all_tests_as(const char *name)
         return EXIT_FAILURE;
     }
     collect_tests(tests);
-    // The number of failures is no exit status: 77 would say "skipped", 256 "passed".
+    // The number of failures cannot be the exit status: 77 would mean "skipped", 256 "passed".
     int failures = _cmocka_run_group_tests(name, tests, test_count, NULL, NULL);
     free(tests);
     return failures ? EXIT_FAILURE : EXIT_SUCCESS;

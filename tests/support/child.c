@@ -17,7 +17,8 @@ enum {
     STDERR_SIZE = 16 << 10, // bytes kept of a child's stderr
 };
 
-/* With cmocka's handlers, a dying child would go on with the tests of its parent. */
+/* Restores the default actions. With cmocka's handlers, a dying child would continue with the tests
+ * of its parent. */
 static void reset_signals(void)
 {
     static const int caught[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS, SIGABRT };

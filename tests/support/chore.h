@@ -1,5 +1,5 @@
-/* An operation that is polled by hand, without a runtime, by any thread, one at a time. It must not
- * move while it waits. */
+/* An operation that a test polls by hand, without a runtime. Any thread may poll, one at a time.
+ * The operation must not move in memory while it waits. */
 #pragma once
 
 #include "support/support.h"
@@ -20,7 +20,7 @@ typedef struct chore {
 
 void chore_set(chore *self, edo__source *source, edo_op op);
 
-/* Polls as operations of streams and listeners do. here: the driver of the polling worker.
+/* Polls the operation in the way of a stream or listener. here: the driver of the polling worker.
  * cancelled: whether the task was cancelled. */
 edo_poll chore_poll(chore *self, edo_driver *here, bool cancelled);
 

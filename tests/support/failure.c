@@ -1,4 +1,5 @@
-/* A failed assertion on a thread of a runtime: cmocka would end the process without a word. */
+/* Handling of a failed assertion on a thread of a runtime. cmocka would end the process without a
+ * message. */
 #include "support/support.h"
 
 #include <dlfcn.h>

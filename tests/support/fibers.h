@@ -1,6 +1,6 @@
-/* Tests that are fibers: fiber_test(name) { ... } runs the block in a fiber on a fresh runtime with
- * the test clock, as async_test() of cases.h runs async functions. Asserts work in it on a
- * current-thread runtime and on workers as far as they do there. */
+/* Tests that are fibers. fiber_test(name) { ... } runs the block in a fiber on a fresh runtime with
+ * the test clock, as async_test() of cases.h runs async functions. Assertions work in the block in
+ * the same way as in the block of an async_test(). */
 #pragma once
 
 #include "support/cases.h"
@@ -12,7 +12,7 @@
     static void fn##_test(void **state);                                                           \
     test_entry_(__COUNTER__, .name = #fn, .run = fn##_test) fiber_test_(fn)
 
-/* edo_fiber_test() with asserts: the block returns nothing. */
+/* edo_fiber_test() with assertions. The block returns nothing. */
 #define fiber_test_(fn)                                                                            \
     static void fn##_body(void);                                                                   \
     edo_fiber_test(fn)                                                                             \

@@ -6,7 +6,7 @@
 
 #include <edo/streams.h>
 
-/* The last ones that were opened, each with the stream inside. */
+/* The newest limited streams and wrappers, each with its inner stream. */
 enum { MANY = 64 };
 
 static struct {
@@ -49,8 +49,8 @@ edo_io *wrapped_open(edo_io *inner)
     return note(io, inner);
 }
 
-/* Addresses come again: the newest of them is the stream. One of a descriptor, or in memory, may have
- * that of a wrapper that is gone. */
+/* Finds the inner stream. An address may be reused, so the newest entry with the address is the
+ * right one. A stream of another kind may have the address of a closed wrapper. */
 edo_io *limited_inner(const edo_io *io)
 {
     if (edo_io_fd(io) != -ENOTSUP || is_memory(io)) return NULL;

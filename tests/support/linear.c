@@ -16,7 +16,7 @@ typedef struct search {
     const linear_spec *spec;
     const linear_call *calls;
     size_t count;
-    point *failed; // a hash table; done 0: free
+    point *failed; // hash table; an entry with done 0 is free
     size_t size, used;
 } search;
 
@@ -32,7 +32,7 @@ static uint64_t hash_of(const point *p)
     return hash;
 }
 
-/* Where the point is, or is to be. */
+/* Finds the entry of a point, or the free entry for the point. */
 static point *find(const search *s, const point *p)
 {
     size_t at = hash_of(p) & (s->size - 1);
@@ -59,8 +59,8 @@ static void remember(search *s, const point *p)
     *find(s, p) = *p;
 }
 
-/* The earliest end of a call that is not done: calls that begin after it come later. UINT64_MAX: all
- * are done. */
+/* The earliest end among the calls that are not done. A call that begins after this end is later in
+ * the order. UINT64_MAX: all calls are done. */
 static uint64_t horizon(const search *s, call_set done)
 {
     uint64_t end = UINT64_MAX;

@@ -1,9 +1,10 @@
-/* Linearizability: whether a history of calls, made by several threads and tasks at the same time, can
- * be put into an order that a sequential object allows, in which no call comes before one that had
- * ended when it began (Herlihy and Wing, "Linearizability", 1990).
+/* Linearizability of a history of calls, made by several threads and tasks at the same time. The
+ * history is linearizable if there is an order of its calls with two properties: a sequential
+ * object allows the order; and if call A ended before call B began, A is before B in the order
+ * (Herlihy and Wing, "Linearizability", 1990).
  *
- * The search is that of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993), with a
- * memory of the pairs of done calls and state that it has failed from (Lowe, "Testing for
+ * The search is the algorithm of Wing and Gong ("Testing and Verifying Concurrent Objects", 1993).
+ * The search records each pair of done calls and state from which it has failed (Lowe, "Testing for
  * Linearizability", 2017). Histories are short: at most LINEAR_CALLS calls. */
 #pragma once
 
@@ -11,13 +12,13 @@
 
 enum { LINEAR_CALLS = 128, LINEAR_STATE = 64 };
 
-/* A call. The specification knows what its members mean, except begin and end. */
+/* A call. The specification defines the meaning of the members, except begin and end. */
 typedef struct linear_call {
     uint32_t kind, actor;
-    bool lenient; // it need not be explained why it has failed
-    bool limited; // it waits for a short time at most
+    bool lenient; // a failure of the call needs no explanation
+    bool limited; // the call waits for a short time at most
     int64_t argument, value, result;
-    uint64_t begin, end; // stamps of one counter, taken before and after
+    uint64_t begin, end; // stamps of one counter, taken before and after the call
 } linear_call;
 
 typedef struct linear_spec {
@@ -27,15 +28,15 @@ typedef struct linear_spec {
     /* Zeroed memory of LINEAR_STATE bytes becomes the object's first state. May be NULL. */
     void (*init)(void *state);
 
-    /* Makes the call, if the object allows its result.
-     * variant: 0 .. variants - 1, for results that may come about in several ways.
-     * Returns: whether it does; the state is of no use then. */
+    /* Applies the call to the state, if the object allows the call's result.
+     * variant: 0 .. variants - 1, for results that the object may produce in several ways.
+     * Returns: whether the object allows the result; if false, the state is invalid. */
     bool (*apply)(void *state, const linear_call *call, unsigned variant);
     unsigned variants; // 0: one
 } linear_spec;
 
-/* Whether there is such an order. */
+/* Whether the history is linearizable. */
 bool linear_check(const linear_spec *spec, const linear_call *calls, size_t count);
 
-/* Writes a history to stderr, in the order of its beginnings. */
+/* Writes a history to stderr, in the order in which its calls began. */
 void linear_print(const linear_spec *spec, const linear_call *calls, size_t count);

@@ -1,4 +1,4 @@
-/* edo's log, collected. */
+/* Collection of edo's log. */
 #include "support/support.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@ enum { MAX_LINES = 256, LINE_SIZE = 512 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char lines[MAX_LINES][LINE_SIZE];
-static size_t count; // including lines without room
+static size_t count; // including lines that were dropped for lack of room
 
 static void collect(void *context, edo_log_level level, const char *line)
 {

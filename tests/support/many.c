@@ -1,4 +1,4 @@
-/* The echo server under many connections. */
+/* The echo server with many connections. */
 #include "support/many.h"
 
 #include <arpa/inet.h>
@@ -17,9 +17,9 @@
 #include "support/streams.h"
 
 enum {
-    SPARE = 64,                                  // descriptors for other purposes
-    MAX_CHUNK = 2048,                            // bytes of one exchange
-    CHAOS_CHUNK = 16,                            // ... with single bytes
+    SPARE = 64,       // descriptors for other purposes
+    MAX_CHUNK = 2048, // bytes of one exchange
+    CHAOS_CHUNK = 16, // bytes of one exchange, on a driver that moves single bytes
     QUARANTINE = EDO_DEBUG ? 1 << 20 : 0,        // bytes of ended tasks, see task/handle.c
     MAX_KEPT = 4 * EDO__SLAB_ALIGN + QUARANTINE, // the heap keeps a slab per size class
     LONGEST_REST = 20,                           // milliseconds between two exchanges
@@ -154,7 +154,7 @@ static void fail_client(client_group *all, unsigned index, const char *what, int
         fprintf(stderr, "connection %u: %s: %s\n", index, what, edo_strerror(n));
 }
 
-/* Connections that are to be reset end in the second half of the time. */
+/* Ends a client. Connections with a reset end in the second half of the time. */
 static int64_t end_of_client(struct client *self)
 {
     int64_t duration = self->all->many.duration;
@@ -237,7 +237,7 @@ edo_async(connect_all)
     }
 }
 
-/* In the child; when it ends, its end of `done` closes. */
+/* Runs the clients, in the child. The end of the child closes its end of `done`. */
 static void run_clients(void *arg)
 {
     client_group *all = arg;
@@ -289,7 +289,7 @@ static void check_counts(const echo_server *server, unsigned connections)
     assert_in_range(server->kept, 0, MAX_KEPT);
 }
 
-/* test_seed() is called before the fork, so that the child has the same seed. */
+/* Calls test_seed() before the fork, so that the child has the same seed. */
 void run_many(many_options options)
 {
     edo_runtime *runtime;

@@ -1,5 +1,5 @@
-/* Many connections from a child to an echo server in this process: held, echoed, checked byte by
- * byte; half of them are reset at random meanwhile. */
+/* Many connections from a child to an echo server in this process. The connections are held, and
+ * each echoed byte is checked. Half of the connections are reset at random moments. */
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* A pipe in memory, a kind of stream without a descriptor: bytes written to one end are read at the
  * other, in both directions. A direction holds `capacity` bytes; a writer waits for room, a reader
- * for bytes. A shutdown or close of one end wakes the other, which reads the remaining bytes and
- * then 0; its writes answer -EPIPE once the reader has closed. */
+ * for bytes. A shutdown or close of one end wakes the other end. The other end then reads the
+ * remaining bytes, and after these 0. Writes answer -EPIPE once the reader has closed. */
 #pragma once
 
 #include "support/support.h"

@@ -1,4 +1,4 @@
-/* Names for tests: while installed, they replace the system's look-ups. */
+/* Host names for tests. While installed, the list of names replaces the system's look-ups. */
 #pragma once
 
 #include "support/streams.h"
@@ -13,16 +13,16 @@ void names_remove(void);
 /* Adds an address of a host, for any service. */
 void names_add(const char *host, const char *address);
 
-/* Has every further look-up fail with an error; 0 ends that. */
+/* Makes every further look-up fail with an error. 0: look-ups work again. */
 void names_fail(int error);
 
-/* Has further look-ups wait until names_release(). */
+/* Makes further look-ups wait until names_release(). */
 void names_hold(void);
 void names_release(void);
 
 bool names_are_held(unsigned count); // whether at least `count` are held
 
-/* Waits until `count` look-ups are held; the task must not end meanwhile. */
+/* Waits until `count` look-ups are held. The task must not end during the wait. */
 #define names_await_held(task, count)                                                              \
     do {                                                                                           \
         int held_;                                                                                 \
@@ -32,7 +32,7 @@ bool names_are_held(unsigned count); // whether at least `count` are held
         assert_true(names_are_held(count));                                                        \
     } while (0)
 
-/* Number of look-ups since the installation, and the arguments of the last. */
+/* Number of look-ups since the installation, and the arguments of the last look-up. */
 unsigned names_calls(void);
 const char *names_last_host(void);
 const char *names_last_service(void);
@@ -51,6 +51,6 @@ edo_pool *names_pool(void);
     } while (0)
 unsigned names_running(void);
 
-/* The same, while the waiting task is not polled: its look-up has ended, but the task has not seen
+/* Waits until the look-up has ended, without a poll of the waiting task. So the task has not seen
  * the result. */
 void names_await_end(void);

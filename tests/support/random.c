@@ -48,7 +48,7 @@ uint64_t test_random_next(test_random *random)
 
 uint64_t test_random_below(test_random *random, uint64_t limit)
 {
-    return test_random_next(random) % limit; // the bias does not matter here
+    return test_random_next(random) % limit; // the bias of the remainder is small enough
 }
 
 /* ---- patterns: eight bytes at a time ---- */

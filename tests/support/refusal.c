@@ -1,4 +1,4 @@
-/* System calls that the kernel refuses. */
+/* Refusal of system calls by the kernel. */
 #include "support/refusal.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* System calls that the kernel refuses: as under an old container's profile. */
+/* Refusal of system calls by the kernel, as under the profile of an old container. */
 #pragma once
 
-/* Has a system call fail with an error, on every thread of this process and permanently: for
+/* Makes a system call fail with an error, on every thread of this process, permanently. For
  * children. */
 void refuse_call(long number, int error);

@@ -1,4 +1,4 @@
-/* Runtimes of tests, with workers where the environment says so. */
+/* Runtimes of tests, with the number of workers that the environment requests. */
 #include "support/support.h"
 
 #include <sched.h>

@@ -18,8 +18,9 @@ static void set_nonblocking(int fd)
     assert_return_code(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK), errno);
 }
 
-/* Fixes the buffer at its initial size. Otherwise the kernel would grow it when bytes come slowly,
- * and a writer that is to wait would not. The kernel doubles the number. */
+/* Fixes the buffer at its initial size. Otherwise the kernel would enlarge the buffer when bytes
+ * arrive slowly, and a test's writer would not have to wait. The kernel doubles the number that it
+ * is given. */
 static void fix_receive_buffer(int fd)
 {
     int half = 64 << 10;
@@ -86,7 +87,7 @@ void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
         open_descriptors_as(kind, ret_reader, ret_writer);
         return;
     }
-    if (kind != MEMORY_STREAM && !driver_is("chaos")) // chaos takes long to move many bytes
+    if (kind != MEMORY_STREAM && !driver_is("chaos")) // the chaos driver is slow with many bytes
         open_descriptors_as(UNIX_STREAM, &ends[0], &ends[1]);
     else
         assert_int_equal(memory_pipe_open(MEMORY_SIZE, ends), 0);
@@ -96,7 +97,8 @@ void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer)
 
 /* ---- peers ---- */
 
-/* Ends of pipes in memory that tests use as peers, each known by FIRST_PEER and its index. */
+/* Ends of pipes in memory that tests use as peers. The number of a peer is FIRST_PEER plus its
+ * index. */
 enum { PEERS = 8, FIRST_PEER = 1 << 24 };
 
 static edo_io *peers[PEERS];
@@ -236,7 +238,7 @@ size_t fd_fill(int fd)
 {
     static const char zeros[4096];
     size_t total = 0;
-    for (size_t size = sizeof zeros; size; size /= 2) { // the last free bytes take single writes
+    for (size_t size = sizeof zeros; size; size /= 2) { // small writes fill the last bytes
         ssize_t n;
         while ((n = write(fd, zeros, size)) > 0)
             total += (size_t)n;

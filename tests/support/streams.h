@@ -6,8 +6,9 @@
 #include <edo/edo.h>
 #include <edo/test.h>
 
-/* The first kinds are descriptors. The last three are not: a pipe in memory, a limit around a socket
- * that is never reached, and a socket that is split, joined, inspected and copied. */
+/* Kinds of streams. The kinds before STREAM_KINDS are descriptors. The last three kinds are: a pipe
+ * in memory; a socket in a limited stream whose limit is never reached; and a socket that is split,
+ * joined, inspected and copied. */
 typedef enum stream_kind {
     UNIX_STREAM,
     TCP_STREAM,
@@ -19,24 +20,25 @@ typedef enum stream_kind {
     ALL_STREAM_KINDS
 } stream_kind;
 
-/* Two connected descriptors, non-blocking and close-on-exec. A pipe is read from [0]. */
+/* Opens two connected descriptors, non-blocking and close-on-exec. A pipe is read from [0]. */
 void open_pair(stream_kind kind, int fds[2]);
 
-/* The same as streams. */
+/* Opens two such descriptors as streams. */
 void open_streams(stream_kind kind, edo_io **ret_reader, edo_io **ret_writer);
 
-/* Opens a stream and its peer: a descriptor, or for a pipe in memory a number for the peer
- * functions. With PIPE_STREAM the stream reads. */
+/* Opens a stream and its peer. The peer is a descriptor; for a pipe in memory it is a number for
+ * the peer functions. With PIPE_STREAM the stream is the reading end. */
 edo_io *open_stream(stream_kind kind, int *ret_peer);
 
 /* As fd_write_all(). */
 void peer_write_all(int peer, const void *data, size_t size);
 void peer_close(int peer);
 
-/* Wraps a descriptor, which must succeed. */
+/* Makes a stream from a descriptor. Fails the test on an error. */
 edo_io *wrap(int fd);
 
-/* Moves all bytes through a descriptor, waiting as needed; the peer must make this possible. */
+/* Moves all bytes through a descriptor, and waits as long as needed. The peer must read, or write,
+ * enough. */
 void fd_write_all(int fd, const void *data, size_t size);
 void fd_read_all(int fd, void *buffer, size_t size);
 
@@ -46,12 +48,12 @@ size_t fd_read_to_end(int fd);
 /* Fills the write side until it would block. Returns: the number of bytes. */
 size_t fd_fill(int fd);
 
-/* Makes the send buffer, or that of a pipe, as small as the system allows. Not TCP's receive
- * buffer: with a tiny window TCP waits for timers. */
+/* Makes the send buffer, or the buffer of a pipe, as small as the system allows. Does not change
+ * TCP's receive buffer, because with a tiny window TCP waits for timers. */
 void shrink_buffer(int fd);
 
-/* The same for streams of all kinds, without operations of the library. A pipe in memory is always
- * small. */
+/* Reads, writes, fills and shrinks streams of all kinds, without operations of the library. A pipe
+ * in memory is always small. */
 void stream_read_all(edo_io *io, void *buffer, size_t size);
 size_t stream_read_to_end(edo_io *io);
 size_t stream_fill(edo_io *io);
@@ -59,8 +61,8 @@ void shrink_stream(edo_io *io);
 
 bool fd_is_open(int fd);
 
-/* Plain clients of a listener on an IPv4 address. connect() succeeds as soon as the listener's
- * queue has room. */
+/* Opens plain clients of a listener on an IPv4 address. connect() succeeds as soon as the
+ * listener's queue has room. */
 int open_client(void);
 void connect_client(int client, const edo_listener *listener);
 int connect_plainly(const edo_listener *listener); // opens and connects
@@ -72,8 +74,8 @@ bool driver_is(const char *name);
  * single bytes. */
 size_t bulk_size(void);
 
-/* Runs one operation, for a task of its own: edo_spawn(&task, run_op, .op = edo_read(...)). The
- * operation is copied to *ret_op when it has ended, if that is not NULL. */
+/* Runs one operation, for a task of its own: edo_spawn(&task, run_op, .op = edo_read(...)). If
+ * ret_op is not NULL, *ret_op receives a copy of the operation after its end. */
 struct run_op {
     edo_frame();
     edo_args(edo_op op; edo_op *ret_op;);
@@ -89,7 +91,7 @@ struct collect {
 };
 edo_declare_async(collect);
 
-/* In an async body, under the test clock: goes on when all other tasks wait. */
+/* Waits until all other tasks wait. In an async body, with the test clock. */
 #define settle()                                                                                   \
     do {                                                                                           \
         int settled_;                                                                              \
@@ -97,11 +99,11 @@ edo_declare_async(collect);
         (void)settled_;                                                                            \
     } while (0)
 
-/* Defines fn_kinds, a test that calls the async function fn, which takes .kind, with each kind of
- * stream that is a descriptor. */
+/* Defines the test fn_kinds. The test calls the async function fn with each kind of stream that is
+ * a descriptor, as the argument .kind. */
 #define test_each_kind(fn) test_kinds_(fn, STREAM_KINDS)
 
-/* The same with each kind of stream. */
+/* Defines such a test with each kind of stream. */
 #define test_each_stream(fn) test_kinds_(fn, ALL_STREAM_KINDS)
 
 #define test_kinds_(fn, count)                                                                     \

@@ -1,4 +1,5 @@
-/* Helpers for all tests. Includes cmocka and the headers that it needs; include this first.
+/* Helpers for all tests. Includes cmocka and the headers that cmocka needs, so a test includes this
+ * header first.
  *
  * An error in a helper fails the test that calls it. No helper sleeps.
  */
@@ -23,7 +24,7 @@ typedef void child_fn(void *arg);
 
 /* Runs fn in a forked child, without core dumps and with a time limit. A failed assertion ends the
  * child with SIGABRT.
- * stderr_text: gets the child's stderr, cut to size - 1 bytes; may be NULL.
+ * stderr_text: receives the child's stderr, cut to size - 1 bytes; may be NULL.
  * Returns: the status of waitpid(); exit status 0 if fn returned. */
 int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size);
 
@@ -34,8 +35,8 @@ void expect_abort(child_fn *fn, void *arg, const char *pattern);
 /* Expects that fn returns. Its child has descriptors, limits and signals of its own. */
 void expect_success_in_child(child_fn *fn, void *arg);
 
-/* Starts a child that runs beside this process, with the same stderr and no time limit of its own;
- * it is killed when this process dies.
+/* Starts a child that runs beside this process. The child has the same stderr and no time limit of
+ * its own. The child is killed when this process dies.
  * Returns: its id. */
 int start_child(child_fn *fn, void *arg);
 
@@ -44,17 +45,17 @@ int await_child(int child);
 
 /* ---- memory: hooks that count, check and fail on purpose ---- */
 
-/* Installs the hooks; edo must hold no memory. They check sizes and alignments, also at each free,
- * and fill memory with garbage before and after its use. Any thread may allocate. */
+/* Installs the hooks; edo must hold no memory. The hooks check sizes and alignments, also at each
+ * free, and fill memory with garbage before and after its use. Any thread may allocate. */
 void test_allocator_install(void);
 
 /* Restores the default hooks; fails the test if memory is still allocated. */
 void test_allocator_remove(void);
 
-/* Has the n-th allocation from now fail (1: the next), once; 0: none. */
+/* Makes the n-th allocation from now fail, once. 1: the next allocation; 0: none. */
 void test_allocator_fail_at(uint64_t n);
 
-/* Has the n-th allocation from now and all later ones fail; 0: none. */
+/* Makes the n-th allocation from now and all later allocations fail. 0: none. */
 void test_allocator_fail_from(uint64_t n);
 
 /* Whether an allocation has failed on purpose since the last of the two calls above. */
@@ -64,14 +65,14 @@ size_t test_allocator_live_bytes(void);
 size_t test_allocator_live_count(void); // of blocks
 uint64_t test_allocator_calls(void);    // of alloc, since the installation
 
-/* Calls fn with the hooks again and again: first with the first allocation failing, then the
- * second, and so on until a call meets no failure. After each call no memory may be allocated.
- * Returns: the number of calls with a failure. */
+/* Calls fn repeatedly with the hooks: first with the first allocation failing, then with the second
+ * failing, and so on until no allocation of a call fails. After each call no memory may be
+ * allocated. Returns: the number of calls with a failure. */
 uint64_t with_each_allocation_failing(void (*fn)(void *arg), void *arg);
 
 /* ---- the process and the system ---- */
 
-/* Descriptors that are open in this process. */
+/* Number of descriptors that are open in this process. */
 size_t open_descriptors(void);
 
 enum { TEMP_PATH_SIZE = 64 };
@@ -85,15 +86,16 @@ void remove_tree(const char *path);
 /* A currently unused TCP port of the loopback. family: AF_INET or AF_INET6. */
 uint16_t free_port(int family);
 
-/* The same; the port stays occupied, without a listener, until the descriptor is closed. Returns:
- * the descriptor. */
+/* Finds an unused port and occupies the port, without a listener, until the descriptor is closed.
+ * Returns: the descriptor. */
 int reserve_port(int family, uint16_t *ret_port);
 
-/* Whether the machine has IPv6 on its loopback; tests that need it skip() without. */
+/* Whether the machine has IPv6 on its loopback. Tests that need IPv6 skip() otherwise. */
 bool has_ipv6(void);
 
-/* Runs body(0 .. count - 1, arg) on `count` threads, which begin together, and joins them. A failed
- * assertion on such a thread ends the process, because cmocka's work on the main thread only. */
+/* Runs body(0 .. count - 1, arg) on `count` threads, which begin together, and joins the threads. A
+ * failed assertion on such a thread ends the process, because cmocka's assertions work on the main
+ * thread only. */
 void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *arg);
 
 /* ---- runtimes: each suite runs on a current-thread runtime, and on workers ---- */
@@ -101,13 +103,13 @@ void run_threads(unsigned count, void (*body)(unsigned index, void *arg), void *
 /* Number of workers by EDO_TEST_WORKERS; 0: current-thread runtimes. */
 unsigned test_workers(void);
 
-/* edo_runtime_create(), with these workers unless the configuration sets others. There are no spare
- * workers: so one worker runs one task at a time, and a slow machine opens no further
- * descriptors. */
+/* edo_runtime_create(), with test_workers() workers unless the configuration sets another number.
+ * There are no spare workers. So one worker runs one task at a time, and no further descriptors are
+ * opened on a slow machine. */
 int create_runtime(const struct edo_config *config, struct edo_runtime **ret_runtime);
 
-/* One edo_turn(). With workers, only yields the processor, because they turn by themselves.
- * Returns: 0 when all tasks wait, else 1. */
+/* Makes one edo_turn(). With workers, only yields the processor, because workers turn their drivers
+ * themselves. Returns: 0 when all tasks wait, else 1. */
 int turn_runtime(struct edo_runtime *runtime, int64_t timeout);
 
 /* ---- reproducible random numbers ---- */
@@ -119,7 +121,7 @@ typedef struct test_random {
     uint64_t state;
 } test_random;
 
-/* Makes a generator; each stream number has its own sequence. */
+/* Makes a generator. Each number `stream` has its own sequence. */
 test_random test_random_make(uint64_t stream);
 uint64_t test_random_next(test_random *random);
 uint64_t test_random_below(test_random *random, uint64_t limit);
@@ -136,7 +138,7 @@ bool is_pattern(const void *buffer, size_t size, uint64_t id, uint64_t offset);
 void log_capture(void);
 void log_release(void);
 
-/* Lines collected so far that contain the text; NULL: all. */
+/* Number of lines collected so far that contain the text; NULL: of all lines. */
 size_t log_lines(const char *text);
 
 #include "support/cases.h"

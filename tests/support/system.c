@@ -31,7 +31,7 @@ char *make_temp_dir(char path[TEMP_PATH_SIZE])
 {
     static unsigned count;
     const char *parent = getenv("TMPDIR");
-    enum { ROOM = 32 }; // for the name
+    enum { ROOM = 32 }; // bytes for the name
     if (!parent || strlen(parent) + ROOM > TEMP_PATH_SIZE) parent = "/tmp";
     do {
         snprintf(path, TEMP_PATH_SIZE, "%s/edo-test-%d-%u", parent, (int)getpid(), count++);

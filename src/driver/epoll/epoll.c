@@ -1,15 +1,16 @@
 /* The epoll driver: readiness, edge-triggered.
  *
- * A descriptor is registered once, for all events, when an operation on it first has to wait. An
- * event sets the ready bits of the sides and counts in the rest of their words. A call that would
- * block clears the bits only if no event came since the word was read, so readiness is never lost.
- * A read that has emptied the socket (edo__has_met_end) also clears the bits, which saves the call
- * that would answer EAGAIN; not after the peer has hung up, because then no further edge comes.
+ * A descriptor is registered once, for all events, when an operation on the descriptor first has to
+ * wait. An event sets the ready bits of the sides and is counted in the rest of their words. A call
+ * that would block clears the bits only if no event has come since the word was read, so readiness
+ * is never lost. A read that has emptied the socket (edo__has_met_end) also clears the bits, which
+ * saves the call that would answer EAGAIN. After the peer has hung up, such a read does not clear
+ * the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
  * the first waiter. An operation that ends, by a call or by cancellation, wakes the next waiter if
- * its side is still ready. So while a side is ready and has parked operations, a woken operation is
- * under way that will either clear the readiness or wake the next waiter: no readiness is left
+ * its side is still ready. So while a side is ready and has parked operations, there is a woken
+ * operation that will either clear the readiness or wake the next waiter. No readiness is left
  * unused, and one event wakes one task.
  *
  * epoll_source.c holds the registration of sources, and their end.
@@ -43,16 +44,16 @@ typedef struct readiness {
     uint32_t words[EDO__SIDES];
 } readiness;
 
-/* Reads both words. Relaxed: the words guard no memory. A stale value only costs another round,
- * because the words are read again before an operation parks, under the lock that events take
- * too. */
+/* Reads the ready words of the two sides. Relaxed, because the words guard no memory. A stale value
+ * only costs another round: the words are read again before an operation parks, under the lock that
+ * events also take. */
 static readiness look(edo__source *source)
 {
     return (readiness){ { edo_load_relaxed(&source->sides[EDO__READ_SIDE].ready),
                           edo_load_relaxed(&source->sides[EDO__WRITE_SIDE].ready) } };
 }
 
-/* Whether an event came since `seen`, on a side of the operation. */
+/* Whether an event has come on a side of the operation since `seen` was read. */
 static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
 {
     readiness now = look(source);
@@ -61,14 +62,15 @@ static bool has_changed(edo__source *source, const edo_op *op, readiness seen)
     return false;
 }
 
-/* Clears readiness, unless an event came since `*seen`, which is updated on success. */
+/* Clears readiness, unless an event has come since `*seen` was read. Updates `*seen` on success. */
 static void take_back(edo__source *source, unsigned side, uint32_t *seen, uint32_t bits)
 {
     uint32_t expected = *seen;
     if (edo_cas_relaxed(&source->sides[side].ready, &expected, *seen & ~bits)) *seen &= ~bits;
 }
 
-/* Under the source's lock. *driver: on return, the driver with which the source is registered. */
+/* Registers the source if its operation may park. Under the source's lock. *driver: on return, the
+ * driver that has the source registered. */
 static int find_place(edo_driver **driver, edo__source *source, const edo_op *op,
                       edo__epoll **ret_left)
 {
@@ -76,8 +78,8 @@ static int find_place(edo_driver **driver, edo__source *source, const edo_op *op
     return rc < 0 ? rc : edo__epoll_register(driver, source, op, ret_left);
 }
 
-/* Parks the operation, unless an event came since `seen`. Returns: 1 parked; 0 try again; or a
- * negative errno. */
+/* Parks the operation, unless an event has come since `seen` was read. Returns: 1: parked; 0: try
+ * again; or a negative errno. */
 static int park(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker,
                 readiness seen)
 {
@@ -115,8 +117,8 @@ static bool attempt(edo__source *source, edo_op *op, readiness *seen)
     return false;
 }
 
-/* The first waiter of a side, if it waits with this kind of driver; else NULL: another kind of
- * driver completes its operations itself. Under the source's lock. */
+/* The first waiter of a side, if the waiter is parked with a driver of this kind; else NULL. A
+ * driver of another kind completes its operations itself. Under the source's lock. */
 static edo_op *first_waiter(const edo_driver *driver, edo__side *side)
 {
     edo_op *op = edo__wait_first(edo__side_waiters(side));
@@ -137,8 +139,8 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* The load without the lock sees every visit that this operation has begun or used; any other visit
- * is ended by an operation that used it. */
+/* Ends the visit that the operation has begun or used. The load without the lock sees every such
+ * visit. Any other visit is ended by an operation that used it. */
 static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
 {
     if (source->traits & EDO__SOURCE_SEVERAL) pass_on(driver, source, op);
@@ -160,7 +162,7 @@ static edo_poll epoll_drive(edo_driver *driver, edo__source *source, edo_op *op,
     return end(driver, source, op);
 }
 
-/* A positive result is that of an event on a LATCHED source. */
+/* Resumes an operation. A positive result is the event of a LATCHED source. */
 static edo_poll epoll_resume(edo_driver *driver, edo__source *source, edo_op *op,
                              edo_wakeable *waker)
 {
@@ -180,7 +182,7 @@ static edo_poll epoll_cancel(edo_driver *driver, edo__source *source, edo_op *op
 
 /* ---- events ---- */
 
-/* The first waiter of a side, also one that waits for both sides. Under the lock. */
+/* The first waiter of a side, including a waiter for both sides. Under the source's lock. */
 static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned side)
 {
     edo_op *op = first_waiter(driver, &source->sides[side]);
@@ -190,7 +192,8 @@ static edo_op *waiter_of(const edo_driver *driver, edo__source *source, unsigned
 }
 
 /* Stores the event as the operation's result: epoll has consumed the event that a poll of the
- * descriptor would report. Under the lock. Returns: whether the operation waits for this event. */
+ * descriptor would report. Under the source's lock. Returns: whether the operation waits for this
+ * event. */
 static bool is_latched_for(edo_op *op, uint32_t events)
 {
     op->base.result = (int64_t)(events &
@@ -231,8 +234,9 @@ static int wait_in_ms(edo__epoll *driver, int64_t timeout)
     return n;
 }
 
-/* Every error of epoll_pwait2() except EINTR falls back to epoll_wait(): filters of containers deny
- * newer calls, with various errors. epoll_wait() also reports a bad descriptor. */
+/* Waits for events. Every error of epoll_pwait2() except EINTR leads to epoll_wait(), because
+ * containers filter newer calls, with various errors. epoll_wait() also reports a bad
+ * descriptor. */
 static int wait_for_events(edo__epoll *driver, int64_t timeout)
 {
     if (timeout == 0 || timeout == INT64_MAX || driver->no_pwait2)
@@ -244,7 +248,8 @@ static int wait_for_events(edo__epoll *driver, int64_t timeout)
     return wait_in_ms(driver, timeout);
 }
 
-/* The runtime's own descriptors have no source: an event on them only ends the wait. */
+/* Turns the driver. The runtime's own descriptors have no source, so an event on them only ends the
+ * wait. */
 static int epoll_turn(edo_driver *base, int64_t timeout)
 {
     edo__epoll *driver = edo__epoll_of(base);
@@ -265,7 +270,7 @@ static int epoll_turn(edo_driver *base, int64_t timeout)
 /* The eventfd is never read: each write is an edge. */
 static void epoll_unpark(edo_driver *driver)
 {
-    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // would wake the parent
+    if (edo__epoll_is_inherited(edo__epoll_of(driver))) return; // a write would wake the parent
     edo__sys_event_set(edo__epoll_of(driver)->event);
 }
 
@@ -307,8 +312,8 @@ static int epoll_open(edo_runtime *runtime, const char *argument, edo_driver **r
     return rc;
 }
 
-/* Streams that are still open lose their registration; another runtime may use them later. An
- * inherited driver stays in memory, because sources refer to it. */
+/* Closes the driver. Streams that are still open lose their registration, and another runtime may
+ * use them later. An inherited driver remains in memory, because sources refer to that driver. */
 static void epoll_close(edo_driver *base)
 {
     edo__epoll *driver = edo__epoll_of(base);

@@ -36,8 +36,8 @@ bool edo__epoll_is_inherited(const edo__epoll *driver);
 /* Registers a descriptor, for edges. Returns: 0 or a negative errno. */
 int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events);
 
-/* Registers an operation's source with a driver of the runtime of *driver. *driver: the driver
- * of the poll; on return, the one of the same runtime that already has the source, if any.
+/* Registers an operation's source with a driver of the runtime of *driver. *driver: the driver of
+ * the poll; on return, the driver of the same runtime that already has the source, if any.
  * *ret_left: a pinned driver that lost the source; the caller passes it to
  * edo__epoll_leave_behind() once the lock is released. Under the source's lock.
  * Returns: 0 or a negative errno. */
@@ -49,7 +49,8 @@ int edo__epoll_register(edo_driver **driver, edo__source *source, const edo_op *
 void edo__epoll_leave_behind(edo__epoll *driver);
 
 /* Ends the visit of an operation's side, unless other operations wait there. After the return no
- * batch refers to the source by that visit; another thread may turn the driver meanwhile. */
+ * batch refers to the source by that visit, even if another thread turns the driver during the
+ * call. */
 void edo__epoll_end_visit(edo__source *source, const edo_op *op);
 
 /* Called around each period in which the driver may refer to sources. Owner. */

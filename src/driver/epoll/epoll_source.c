@@ -1,16 +1,17 @@
 /* The epoll driver: registration of sources, and their end.
  *
- * A source is freed by the thread that turns the driver, before it fetches new events. The batch
- * before has been handled by then, so no event can refer to the source.
+ * The thread that turns the driver frees a source before it fetches new events. The previous batch
+ * has been handled by then, so no event can refer to the source.
  *
  * Within a runtime a stream stays registered with the driver of the worker on which it first
  * waited, even if other workers poll its operations later.
  *
- * A stream may move between runtimes, and two runtimes may use one side each. When an operation of
- * another runtime has to wait, the registration moves to that runtime's driver, unless operations
- * are still parked with the old driver. In that case the new driver is a visitor: it registers the
- * descriptor additionally, for one side, until its operations there have ended. So an operation
- * always waits with a driver of its own runtime, which is turned while it waits.
+ * A stream may migrate between runtimes, and two runtimes may use one side each. When an operation
+ * of another runtime has to wait, the registration migrates to that runtime's driver, unless
+ * operations are still parked with the old driver. In that case the new driver is a visitor: the
+ * visitor registers the descriptor in addition, for one side, until its operations on that side
+ * have ended. So an operation always waits with a driver of its own runtime, which is turned while
+ * it waits.
  *
  * Order of locks: a source's, then a driver's. A thread that takes a source from a driver pins the
  * driver, and keeps the source until the driver's batch has been handled, because that batch may
@@ -24,7 +25,7 @@
 #include "sys/sys.h"
 
 enum {
-    MANY_DEAD = 64, // forgotten sources, at which the driver is woken to free them
+    MANY_DEAD = 64, // number of forgotten sources at which the driver is woken, to free them
     ALL_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP,
 };
 
@@ -41,8 +42,8 @@ int edo__epoll_add(edo__epoll *driver, int fd, void *data, uint32_t events)
     return epoll_ctl(driver->epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* epoll accepts a descriptor once: a second registration uses a duplicate. Returns: the registered
- * descriptor, or a negative errno. */
+/* Registers the source's descriptor. epoll accepts a descriptor once, so a second registration uses
+ * a duplicate. Returns: the registered descriptor, or a negative errno. */
 static int add_source(edo__epoll *driver, edo__source *source)
 {
     int rc = edo__epoll_add(driver, source->fd, source, ALL_EVENTS);
@@ -55,8 +56,8 @@ static int add_source(edo__epoll *driver, edo__source *source)
     return rc;
 }
 
-/* Errors of the system are ignored: the registration ends at the latest when the descriptor is
- * closed. */
+/* Ends a registration. Errors of the system are ignored, because the registration ends at the
+ * latest when the descriptor is closed. */
 static void remove_source(edo__epoll *driver, edo__source *source, int fd)
 {
     if (!edo__epoll_is_inherited(driver)) epoll_ctl(driver->epoll, EPOLL_CTL_DEL, fd, NULL);
@@ -87,7 +88,8 @@ static int enlist(edo__epoll *driver, edo__source *source)
     return 0;
 }
 
-/* In the child of a fork the parent's list is never read, and stays as it is. */
+/* Removes the source from the driver's list. In the child of a fork the parent's list is never
+ * read, and is not changed. */
 static void delist(edo__epoll *driver, edo__source *source)
 {
     remove_source(driver, source, kept_fd(source->extra));
@@ -110,8 +112,8 @@ void edo__epoll_end_batch(edo__epoll *driver)
     edo_store_release(&driver->turns, edo_load_relaxed(&driver->turns) + 1);
 }
 
-/* Waits until no batch of the driver can refer to sources that were delisted before. Without the
- * source's lock, which the batch may need. */
+/* Waits until no batch of the driver can refer to sources that were delisted before. The caller
+ * must not hold the source's lock, because the batch may need that lock. */
 static void wait_for_batch(edo__epoll *driver)
 {
     uint32_t turns = edo_load_acquire(&driver->turns), tries = 0;
@@ -213,7 +215,7 @@ void edo__epoll_free_dead(edo__epoll *driver)
     }
 }
 
-/* The driver may be closing, and may already have delisted the source. */
+/* Ends a source. The driver may be closing, and may already have delisted the source. */
 void edo__epoll_forget(edo_driver *base, edo__source *source)
 {
     edo__epoll *driver = edo__epoll_of(base);
@@ -245,9 +247,9 @@ static edo__source *first_source(edo__epoll *driver)
     return source;
 }
 
-/* Delists one source. Another driver may take the source meanwhile, and then keeps it until this
- * driver's batch is handled: so this function counts as a batch. Returns: false when no source was
- * left. */
+/* Delists one source. Another driver may take the source during this call, and then keeps the
+ * source until this driver's batch has been handled. So this function counts as a batch. Returns:
+ * false when no source was left. */
 static bool release_one(edo__epoll *driver)
 {
     edo__epoll_begin_batch(driver);

@@ -1,5 +1,5 @@
-/* ring.c - set-up, end and the three system calls of an io_uring; the frequent functions of the
- * queues are inline in ring.h. */
+/* Set-up, end and the three system calls of an io_uring. The frequent functions of the queues are
+ * inline in ring.h. */
 #include "driver/uring/ring.h"
 
 #include <errno.h>
@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Names that older kernel headers lack. Enumerators cannot be tested with #ifdef, so those have
- * names of this file, with the kernel's values. */
+/* Names that older kernel headers lack. #ifdef cannot test for an enumerator, so this file defines
+ * its own names for enumerators, with the kernel's values. */
 #define OP_SOCKET           45U // IORING_OP_SOCKET, 5.19
 #define REGISTER_RING_FDS   20U // IORING_REGISTER_RING_FDS, 5.18
 #define UNREGISTER_RING_FDS 21U // IORING_UNREGISTER_RING_FDS, 5.18
@@ -34,12 +34,13 @@
  * allocation. */
 #define CQ_PER_SQ 4U
 
-/* ns to wait for the kernel to free resources when it takes no submissions. */
+/* ns to wait for the kernel to free resources, after the kernel took no submissions. */
 #define RETRY_NS 10000000
 
 #define NS_PER_S 1000000000
 
-/* Number of opcodes to probe: more than edo uses. The limit of the call is 256. */
+/* Number of opcodes to probe, greater than any opcode that edo uses. The limit of the call is
+ * 256. */
 #define PROBE_OPS 64U
 
 #define ALWAYS (IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP)
@@ -71,7 +72,7 @@ static const struct need needed_features[] = {
     NEED(IORING_FEAT_SINGLE_MMAP),   // both queues in one mapping
     NEED(IORING_FEAT_NODROP),        // completions that do not fit are kept
     NEED(IORING_FEAT_SUBMIT_STABLE), // iovecs may be freed after submission
-    NEED(IORING_FEAT_RW_CUR_POS),    // an offset of UINT64_MAX
+    NEED(IORING_FEAT_RW_CUR_POS),    // an offset of UINT64_MAX is the file's position
     NEED(IORING_FEAT_FAST_POLL),     // sockets wait without a kernel thread each
     NEED(IORING_FEAT_EXT_ARG),       // a time limit in io_uring_enter
 };
@@ -98,8 +99,8 @@ static int sys_register(int fd, unsigned opcode, void *arg, unsigned count)
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* A number for the calling thread that no other thread of the process ever has, unlike a thread id
- * or the address of a thread-local variable. */
+/* A number for the calling thread. No other thread of the process ever has this number, unlike a
+ * thread id or the address of a thread-local variable. */
 static uint64_t this_thread(void)
 {
     static edo_atomic(uint64_t) last;
@@ -120,8 +121,8 @@ static int failed(int rc, const char *what, const char **ret_reason)
 }
 
 /* Creates the ring with the best allowed set of flags that the kernel knows. The kernel reports an
- * unknown flag as EINVAL, like other mistakes; so the last attempt, without flags, shows whether
- * something else is wrong. */
+ * unknown flag as EINVAL, like other mistakes. So the last attempt, without flags, shows whether
+ * there is another mistake. */
 static int create(unsigned entries, unsigned wanted, struct io_uring_params *params)
 {
     int fd = -EINVAL;
@@ -152,8 +153,8 @@ static bool has_op(const struct io_uring_probe *probe, unsigned op)
     return op < probe->ops_len && (probe->ops[op].flags & IO_URING_OP_SUPPORTED) != 0;
 }
 
-/* Probes the operations of the kernel. One that arrived together with an optional feature also
- * reveals that feature. */
+/* Probes the operations of the kernel. An operation that arrived in the same kernel as an optional
+ * feature also reveals that feature. */
 static int check_ops(struct edo__ring *ring, const char **ret_reason)
 {
     alignas(struct io_uring_probe) unsigned char
@@ -259,8 +260,8 @@ static bool adopted_here(const struct edo__ring *ring)
     return ring->registered >= 0 && ring->owner == this_thread();
 }
 
-/* Undoes adopt(), on the same thread only: in another thread's table the same index is another
- * ring. */
+/* Undoes adopt(). Has an effect on the same thread only, because in another thread's table the same
+ * index is another ring. */
 static void disown(struct edo__ring *ring)
 {
     struct io_uring_rsrc_update slot = { .offset = (uint32_t)ring->registered };
@@ -352,7 +353,7 @@ static int sys_enter(struct edo__ring *ring, unsigned to_submit, unsigned wait_n
     return rc < 0 ? -errno : (int)rc;
 }
 
-/* Submits, waits, and has the kernel deliver the completions that it holds back. */
+/* Submits, waits, and makes the kernel deliver the completions that it holds back. */
 static int enter_and_get(struct edo__ring *ring, unsigned to_submit, unsigned wait_nr,
                          int64_t timeout_ns)
 {
@@ -372,8 +373,8 @@ unsigned edo__ring_publish(struct edo__ring *ring)
     return ring->sq_next;
 }
 
-/* Number of SQEs before `end` that the kernel has not taken. The kernel may already be beyond
- * `end`. */
+/* Number of SQEs before `end` that the kernel has not taken. The kernel may already have taken SQEs
+ * behind `end`. */
 static unsigned left_before(const struct edo__ring *ring, unsigned end)
 {
     int left = (int)(end - edo_load_acquire(ring->sq_head));
@@ -383,7 +384,7 @@ static unsigned left_before(const struct edo__ring *ring, unsigned end)
 
 /* The head of the queue shows how many SQEs were taken; the result of the call does not, because
  * another thread may submit at the same time. The loop is for kernels without SUBMIT_ALL, which
- * stop behind each SQE that they refuse. */
+ * stop after each SQE that they refuse. */
 int edo__ring_submit(struct edo__ring *ring)
 {
     unsigned end = edo__ring_publish(ring);
@@ -411,8 +412,8 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring)
     return sqe;
 }
 
-/* Result of a wait for the caller. -EBUSY (older kernels): the CQ is full and the kernel holds back
- * more, so there are completions to reap. */
+/* Converts the result of a wait into the result for the caller. -EBUSY (older kernels): the CQ is
+ * full and the kernel holds back more completions, so there are completions to reap. */
 static int wait_result(int rc)
 {
     bool ended = rc >= 0 || rc == -EINTR || rc == -ETIME || rc == -EBUSY;
@@ -427,9 +428,9 @@ static bool is_starved(int rc)
     return rc == 0 || rc == -EBUSY || rc == -EAGAIN || rc == -ENOMEM;
 }
 
-/* The wait after submissions that were not taken. Completions free resources: so there is no wait
- * if there are some to reap, else a short one. Either way the caller tries again, and does not
- * spin. */
+/* Waits after submissions that the kernel did not take. Completions free resources. So there is no
+ * wait if there are completions to reap, else a short wait. In either case the caller tries again,
+ * and does not spin. */
 static int wait_starved(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns)
 {
     if (timeout_ns < 0 || timeout_ns > RETRY_NS) timeout_ns = RETRY_NS;
@@ -447,8 +448,9 @@ int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns
     return edo__ring_enter_to(ring, edo__ring_publish(ring), wait_nr, timeout_ns);
 }
 
-/* A call that submits fewer SQEs than it was told does not wait, so it is repeated: once when other
- * threads submit too; on kernels without SUBMIT_ALL, once per refused SQE. */
+/* A call that submits fewer SQEs than requested does not wait, so the call is repeated. There is
+ * one repetition when other threads submit too. On kernels without SUBMIT_ALL, there is one per
+ * refused SQE. */
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns)
 {
     unsigned left = left_before(ring, end);

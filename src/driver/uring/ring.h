@@ -1,24 +1,25 @@
 /*
- * ring.h - one io_uring, spoken to by raw system calls.
+ * One io_uring, used by raw system calls.
  *
  * A ring is a pair of queues shared with the kernel: requests for operations (SQEs) go into the
  * submission queue (SQ), and the results (CQEs) come back through the completion queue (CQ). This
- * file handles the queues, the system calls and the differences of kernel versions; it knows
- * nothing of operations, tasks and buffers, which belong to the driver on top.
+ * file handles the queues, the system calls and the differences between kernel versions.
+ * Operations, tasks and buffers belong to the driver, which uses this file.
  *
- * One thread at a time: every function must be called under the owner's lock, if the owner has one.
- * The exceptions are edo__ring_enter_to, edo__ring_wait and the functions that take completions:
- * these are for the one thread that turns the ring, and may run while other threads use the
- * submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is stricter: the kernel
- * answers -EEXIST to any thread except the one that called edo__ring_init (with
- * IORING_SETUP_R_DISABLED: edo__ring_enable).
+ * Thread: one at a time. Every function must be called under the owner's lock, if the owner has a
+ * lock. The exceptions are edo__ring_enter_to, edo__ring_wait and the functions that take
+ * completions. The exceptions are for the one thread that turns the ring, and may run while other
+ * threads use the submission queue under the lock. A ring with IORING_SETUP_SINGLE_ISSUER is
+ * stricter: the kernel answers -EEXIST to any thread except the one that called edo__ring_init
+ * (with IORING_SETUP_R_DISABLED: edo__ring_enable).
  *
  * The owner's steps, in order:
  *
- *     1. edo__ring_init; on failure log the reason and use another driver.
- *     2. edo__ring_sqe, one of the edo__sqe_* helpers and edo__sqe_tag, for each operation.
+ *     1. edo__ring_init. On failure, the owner logs the reason and uses another driver.
+ *     2. For each operation: edo__ring_sqe, one of the edo__sqe_* helpers, and edo__sqe_tag.
  *     3. edo__ring_enter: submits the prepared SQEs and waits.
- *     4. edo__ring_peek, handle that many completions, edo__ring_advance; until peek answers 0.
+ *     4. edo__ring_peek, handling of the completions, edo__ring_advance; repeated until peek
+ *     answers 0.
  *     5. Back to 2. Before edo__ring_deinit the owner must see the completion of every operation:
  *        the kernel ends remaining operations in the background, and may write to their buffers
  *        meanwhile.
@@ -71,12 +72,12 @@
 #define IORING_POLL_ADD_MULTI (1U << 0) // 5.13
 #endif
 
-/* Flags of a ring on which one thread submits and reaps: the cheapest ones. */
+/* The cheapest flags, for a ring on which only one thread submits and reaps. */
 #define EDO__RING_OWNED                                                                            \
     (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |           \
      IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
-/* Flags of a ring that other threads may enter or reap while the owner computes. */
+/* Flags for a ring that other threads may enter or reap while the owner computes. */
 #define EDO__RING_SHARED                                                                           \
     (IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG)
 
@@ -85,18 +86,19 @@
 #define EDO__RING_CAN_POLL_FIRST (1U << 2) // IORING_RECVSEND_POLL_FIRST in ioprio
 
 /*
- * One io_uring. Lies in its driver; the rules for threads stand above. Zeroed memory is a ring that
- * was never set up, and may be passed to edo__ring_deinit.
+ * One io_uring, a member of its driver. The rules for threads are at the top of this file. Zeroed
+ * memory is a ring that was never set up, and may be passed to edo__ring_deinit.
  */
 struct edo__ring {
-    /* Completion queue; the kernel writes `cq_tail`, this side `cq_head`. */
+    /* Completion queue. The kernel writes `cq_tail`, the program writes `cq_head`. */
     struct io_uring_cqe *cqes;
     edo_atomic(unsigned) *cq_tail;
     edo_atomic(unsigned) *cq_head;
     edo_atomic(unsigned) cq_next; // copy of *cq_head, which no other thread writes
     unsigned cq_mask;
 
-    /* Submission queue; the kernel writes `sq_head` and `sq_flags`, this side `sq_tail`. */
+    /* Submission queue. The kernel writes `sq_head` and `sq_flags`, the program writes
+     * `sq_tail`. */
     struct io_uring_sqe *sqes;
     edo_atomic(unsigned) *sq_head;
     edo_atomic(unsigned) *sq_tail;
@@ -122,9 +124,9 @@ struct edo__ring {
 /*
  * Sets up a ring with room for `entries` submissions (rounded up to a power of two, cut to the
  * kernel's limit) and four times as many completions. `flags_wanted` is EDO__RING_OWNED,
- * EDO__RING_SHARED, any subset of these, or 0; the best set of flags that lies in it and that the
- * kernel knows is used. With IORING_SETUP_R_DISABLED in addition, the ring is disabled until
- * edo__ring_enable.
+ * EDO__RING_SHARED, any subset of these, or 0. The ring gets the best set of flags that is a subset
+ * of `flags_wanted` and that the kernel knows. With IORING_SETUP_R_DISABLED in addition, the ring
+ * is disabled until edo__ring_enable.
  *
  * Returns 0 or -errno; on failure `*ret_reason` is a line for the log, valid until the calling
  * thread's next edo__ring_init. -EOPNOTSUPP: the kernel lacks something that is required.
@@ -132,28 +134,29 @@ struct edo__ring {
 int edo__ring_init(struct edo__ring *ring, unsigned entries, unsigned flags_wanted,
                    const char **ret_reason);
 
-/* Opens a ring that was set up with IORING_SETUP_R_DISABLED; the calling thread becomes its single
- * issuer. Returns 0 or -errno. */
+/* Enables a ring that was set up with IORING_SETUP_R_DISABLED. The calling thread becomes the
+ * ring's single issuer. Returns 0 or -errno. */
 int edo__ring_enable(struct edo__ring *ring);
 
 /*
- * Has the kernel signal an eventfd whenever there are completions to reap or to fetch; once per
- * ring. (Deferred work does not wake a sleeper on the ring's own descriptor.) Returns 0 or -errno.
+ * Makes the kernel signal an eventfd whenever there are completions to reap or to fetch. May be
+ * called once per ring. (Deferred work does not wake a sleeper on the ring's own descriptor.)
+ * Returns 0 or -errno.
  */
 int edo__ring_signal(struct edo__ring *ring, int event);
 
-/* Ends the ring. To be called by the thread that set up (or enabled) the ring; otherwise the kernel
- * keeps the ring until that thread ends. Zeroed memory and NULL are allowed. */
+/* Ends the ring. Must be called by the thread that set up (or enabled) the ring; otherwise the
+ * kernel keeps the ring until that thread ends. Zeroed memory and NULL are allowed. */
 void edo__ring_deinit(struct edo__ring *ring);
 
-/* For the child of a fork, which has inherited the descriptor but not the memory: closes the
- * descriptor and clears the struct. The parent's ring is not affected. */
+/* Closes the descriptor and clears the struct, in the child of a fork. The child has inherited the
+ * descriptor but not the memory. The parent's ring is not affected. */
 void edo__ring_forget(struct edo__ring *ring);
 
 /*
- * A zeroed SQE, for one edo__sqe_* helper to fill in before any other call on the ring. Submits
- * when the queue is full. NULL when the kernel takes no SQE (see edo__ring_submit): reap, then try
- * again.
+ * Returns a zeroed SQE. One edo__sqe_* helper must fill in the SQE before any other call on the
+ * ring. Submits when the queue is full. Returns NULL when the kernel takes no SQE (see
+ * edo__ring_submit); the caller reaps, then tries again.
  */
 struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring);
 
@@ -165,27 +168,29 @@ struct io_uring_sqe *edo__ring_sqe(struct edo__ring *ring);
 int edo__ring_submit(struct edo__ring *ring);
 
 /*
- * Submits all prepared SQEs and waits until `wait_nr` completions are there, `timeout_ns` have
+ * Submits all prepared SQEs and waits until the CQ has `wait_nr` completions, `timeout_ns` have
  * passed (0: no wait; negative: no limit), or a signal arrives. Makes no system call when there is
  * nothing to submit, to wait for or to fetch.
  *
- * Returns 0 however the wait ended, or -errno if the ring is unusable: -EEXIST another thread's
- * ring, -EBADFD not enabled, -EBADR the kernel had no memory to keep a completion and lost it. A
- * lack of resources for submission is no failure: SQEs that were not taken stay queued (see
- * edo__ring_pending), and the wait is cut to 10 ms so that the caller soon tries again.
+ * Returns 0 after a wait, for whatever reason the wait ended. Returns -errno if the ring is
+ * unusable: -EEXIST: another thread's ring; -EBADFD: not enabled; -EBADR: the kernel had no memory
+ * to keep a completion, and lost the completion. A lack of resources for submission is no failure:
+ * SQEs that were not taken remain queued (see edo__ring_pending), and the wait is at most 10 ms
+ * long, so that the caller soon tries again.
  */
 int edo__ring_enter(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /*
- * edo__ring_enter in two steps, for a ring that several threads submit to: publish, under the lock,
- * shows the prepared SQEs to the kernel and answers their end in the queue; enter_to, without the
- * lock, submits up to that end and waits. Other threads may prepare further SQEs meanwhile, and
- * submit these and the published ones: the kernel takes each SQE once, in the order of the queue.
+ * edo__ring_enter in two steps, for a ring to which several threads submit. publish, under the
+ * lock, shows the prepared SQEs to the kernel and answers their end in the queue. enter_to, without
+ * the lock, submits up to that end and waits. During enter_to, other threads may prepare further
+ * SQEs, and may submit the further and the published SQEs. The kernel takes each SQE once, in the
+ * order of the queue.
  */
 unsigned edo__ring_publish(struct edo__ring *ring);
 int edo__ring_enter_to(struct edo__ring *ring, unsigned end, unsigned wait_nr, int64_t timeout_ns);
 
-/* Waits as edo__ring_enter does, and submits nothing. Any thread, without the lock. */
+/* Waits like edo__ring_enter, and submits nothing. Any thread, without the lock. */
 int edo__ring_wait(struct edo__ring *ring, unsigned wait_nr, int64_t timeout_ns);
 
 /* Number of prepared SQEs that the kernel has not taken. The acquire pairs with the kernel's
@@ -202,27 +207,28 @@ static inline unsigned edo__ring_ready(const struct edo__ring *ring)
     return edo_load_acquire(ring->cq_tail) - edo_load_relaxed(&ring->cq_next);
 }
 
-/* For rings on which other threads submit, between edo__ring_ready and the handling of completions:
- * acquires all that those threads did before they published. The acquire pairs with the release in
- * edo__ring_publish. The kernel orders the two already, but neither a compiler nor a checker can
- * see that. */
+/* Acquires all writes that submitting threads made before they published. For rings on which other
+ * threads submit, between edo__ring_ready and the handling of completions. The acquire pairs with
+ * the release in edo__ring_publish. The kernel already orders the publishing before the completion,
+ * but neither a compiler nor a checker can see that order. */
 static inline void edo__ring_see_submitters(const struct edo__ring *ring)
 {
     (void)edo_load_acquire(ring->sq_tail);
 }
 
 /* Whether the kernel holds back completions that only an edo__ring_enter fetches: deferred task
- * work, or completions that did not fit into the CQ. Relaxed, because it is a hint: the system call
- * made for it orders the rest. */
+ * work, or completions that did not fit into the CQ. Relaxed, because the flag is a hint: the
+ * system call that follows the hint orders all other accesses. */
 static inline bool edo__ring_has_work(const struct edo__ring *ring)
 {
     return (edo_load_relaxed(ring->sq_flags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
 }
 
 /*
- * Completions that can be reaped and are adjacent in memory: answers their number and points
- * `*ret_first` to the first. They stay valid until edo__ring_advance. When the queue wraps around,
- * the next peek answers the rest; so loop until the answer is 0.
+ * Finds the completions that can be reaped and are adjacent in memory. Returns their number, and
+ * points `*ret_first` to the first. The completions remain valid until edo__ring_advance. When the
+ * queue wraps around, the next peek answers the rest, so the caller repeats peek until the answer
+ * is 0.
  */
 static inline unsigned edo__ring_peek(const struct edo__ring *ring, struct io_uring_cqe **ret_first)
 {
@@ -250,8 +256,9 @@ static inline void edo__ring_advance(struct edo__ring *ring, unsigned count)
  * header may be freed once the SQE is submitted (IORING_FEAT_SUBMIT_STABLE).
  */
 
-/* The kernel cuts a transfer to this length (its MAX_RW_COUNT, with pages of 4 KiB), as in read(2).
- * edo cuts it here because the length in an SQE has 32 bits. */
+/* Greatest length of a transfer. The kernel cuts transfers to this length (its MAX_RW_COUNT, with
+ * pages of 4 KiB), as in read(2). edo cuts the length first, because the length in an SQE has 32
+ * bits. */
 #define EDO__SQE_LEN_MAX 0x7ffff000U
 
 static inline uint32_t edo__sqe_len(size_t len)
@@ -274,7 +281,7 @@ static inline void edo__sqe_op(struct io_uring_sqe *sqe, unsigned opcode, int fd
     sqe->len = len;
 }
 
-/* Sets the value that the completion has as `user_data`. */
+/* Sets the value of `user_data` in the completion. */
 static inline void edo__sqe_tag(struct io_uring_sqe *sqe, uint64_t tag)
 {
     sqe->user_data = tag;
@@ -286,7 +293,8 @@ static inline void edo__sqe_recv(struct io_uring_sqe *sqe, int fd, void *buf, si
     sqe->msg_flags = (uint32_t)flags;
 }
 
-/* A closed peer is -EPIPE, never SIGPIPE. (Newer kernels add the flag by themselves.) */
+/* As send(2) with MSG_NOSIGNAL: a closed peer is -EPIPE, never SIGPIPE. (Newer kernels add the flag
+ * themselves.) */
 static inline void edo__sqe_send(struct io_uring_sqe *sqe, int fd, const void *buf, size_t len,
                                  int flags)
 {
@@ -307,14 +315,14 @@ static inline void edo__sqe_accept(struct io_uring_sqe *sqe, int fd, struct sock
 static inline void edo__sqe_poll(struct io_uring_sqe *sqe, int fd, unsigned events)
 {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    events = events << 16 | events >> 16; // the field had 16 bits at first, at its front
+    events = events << 16 | events >> 16; // in older kernels the field had only its first 16 bits
 #endif
     edo__sqe_op(sqe, IORING_OP_POLL_ADD, fd, NULL, 0);
     sqe->poll32_events = events;
 }
 
-/* One completion each time that `events` become ready again, with IORING_CQE_F_MORE;
- * edge-triggered. Needs EDO__RING_CAN_MULTI_POLL. */
+/* Polls repeatedly, edge-triggered: there is one completion, with IORING_CQE_F_MORE, each time that
+ * `events` become ready again. Needs EDO__RING_CAN_MULTI_POLL. */
 static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, unsigned events)
 {
     edo__sqe_poll(sqe, fd, events);
@@ -322,10 +330,11 @@ static inline void edo__sqe_poll_multishot(struct io_uring_sqe *sqe, int fd, uns
 }
 
 /*
- * Cancels the operation with this tag. The cancel completes with 0 (the operation ends with
- * -ECANCELED or its result), -ENOENT (the operation has completed; its completion is in the CQ or
- * on its way) or -EALREADY (the operation runs in a kernel thread, and may or may not be
- * interrupted). In each case the operation's own completion comes, and has its outcome.
+ * Cancels the operation with this tag. The cancel completes with one of three results. 0: the
+ * operation ends with -ECANCELED or its result. -ENOENT: the operation has completed; its
+ * completion is in the CQ or will be there soon. -EALREADY: the operation runs in a kernel thread,
+ * and may or may not be interrupted. In each case the operation has a completion of its own, with
+ * the operation's result.
  */
 static inline void edo__sqe_cancel(struct io_uring_sqe *sqe, uint64_t tag)
 {

@@ -3,16 +3,17 @@
  *
  * SQEs are prepared while tasks are polled; the turn submits all of them in one system call.
  *
- * The ring of a current-thread runtime is owned by the thread that enables it, in its first poll or
- * turn: the kernel refuses all other threads. Only the owner prepares SQEs and takes completions,
- * so these need no lock. Another thread may close a source: that wakes the task of the operation,
- * whose poll cancels the operation. Another thread may also poll an operation that was started by
- * the owner: that poll takes the result, if there is one; otherwise it changes the waker or
- * requests a cancellation. The source's lock orders all of this.
+ * The ring of a current-thread runtime is owned by the thread that enables the ring, in the
+ * thread's first poll or turn. The kernel refuses all other threads. Only the owner prepares SQEs
+ * and takes completions, so queues and completions need no lock. Another thread may close a source.
+ * The close wakes the task of the operation, and the task's poll cancels the operation. Another
+ * thread may also poll an operation that the owner has started. That poll takes the result, if
+ * there is one; otherwise the poll changes the waker or requests a cancellation. The source's lock
+ * orders these accesses.
  *
  * A worker's ring is shared. Any thread prepares SQEs, under the driver's lock, so there are no
- * requests: any poll can cancel directly. One thread at a time, the turner, takes completions; it
- * holds `turning` from before it submits until it has handled the completions.
+ * requests: any poll can cancel directly. One thread at a time, the turner, takes completions. The
+ * turner holds `turning` from before it submits until it has handled the completions.
  *
  *     thread            action                                       under
  *     a poll            prepares; submits if `asleep`                source's lock, driver's lock
@@ -22,12 +23,12 @@
  *                       handles one, may prepare                     turning, source's, driver's
  *
  * Every SQE is submitted. An SQE prepared before the turner publishes is submitted by the turner.
- * One prepared while the turner sleeps is submitted by the thread that prepared it. One prepared
- * while no turner sleeps is submitted by the next turn: a worker turns its ring before it sleeps,
- * and a helper turns the ring of a stuck worker. `asleep` is set under the lock, together with the
- * publishing. It is cleared without the lock: a thread that still sees it set only makes a useless
- * system call. If the kernel takes no SQE while the turner sleeps, the turner is unparked and tries
- * again.
+ * An SQE prepared while the turner sleeps is submitted by the thread that prepared the SQE. An SQE
+ * prepared while no turner sleeps is submitted by the next turn. That turn comes, because a worker
+ * turns its ring before it sleeps, and a helper turns the ring of a stuck worker. `asleep` is set
+ * under the lock, together with the publishing. `asleep` is cleared without the lock: a thread that
+ * still reads true only makes a useless system call. If the kernel takes no SQE while the turner
+ * sleeps, the turner is unparked and tries again.
  */
 #include "driver/uring/uring.h"
 
@@ -37,7 +38,8 @@
 #include "driver/drivers.h"
 #include "sys/sys.h"
 
-/* SQEs: 16 KiB, and as much again for 1024 completions. A full queue costs a system call. */
+/* Number of SQEs. The SQEs take 16 KiB, and their 1024 completions take 16 KiB more. A full queue
+ * costs a system call. */
 enum { ENTRIES = 256 };
 
 /* ---- the owner ---- */
@@ -74,7 +76,8 @@ static void arm(edo__uring *driver, unsigned number)
     watch->armed = true;
 }
 
-/* Returns: whether all watches are armed; false if there was no SQE for one. */
+/* Arms the watches. Returns: whether all watches are armed; false if there was no SQE for a
+ * watch. */
 static bool arm_watches(edo__uring *driver, bool sleeps)
 {
     bool all = true;
@@ -127,9 +130,9 @@ struct io_uring_sqe *edo__uring_sqe(edo__uring *driver)
 
 /* ---- completions ---- */
 
-/* Notes the end of a watch, which the turn arms again. The event is consumed first: with a readable
- * descriptor the new poll would end at once. (Watches end after each event on kernels without
- * multishot polls.) */
+/* Records the end of a watch, which the next turn arms again. The event is consumed first, because
+ * on a readable descriptor the new poll would end at once. (Watches end after each event on kernels
+ * without multishot polls.) */
 static void note_watch(edo__uring *driver, uint64_t number, int result, uint32_t flags)
 {
     if (number == 0 || (flags & IORING_CQE_F_MORE)) return;
@@ -151,7 +154,8 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
         edo__uring_complete(driver, op, result, flags);
 }
 
-/* Each completion is given back before it is handled, so that the handler may itself reap. */
+/* Handles completions. Each completion is returned to the kernel before it is handled, so that the
+ * handler may itself reap. */
 int edo__uring_reap(edo__uring *driver)
 {
     struct io_uring_cqe *first;
@@ -179,7 +183,7 @@ static _Noreturn void give_up(int error)
     edo__sys_wait_failed("io_uring", error);
 }
 
-/* Whether there is work that the turn has not seen. Later work raises the signal by itself. */
+/* Whether there is work that the turn has not seen. Later work raises the signal. */
 static bool is_more_to_do(edo__uring *driver)
 {
     return edo__ring_pending(&driver->ring) || edo__ring_ready(&driver->ring) ||
@@ -199,7 +203,7 @@ static void submit_rest(edo__uring *driver)
     if (edo__unlikely(edo__ring_pending(&driver->ring))) edo__ring_submit(&driver->ring);
 }
 
-/* timeout: of the ring. */
+/* Turns an owned ring. timeout: as for edo__ring_enter(). */
 static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     be_enabled(driver);
@@ -216,8 +220,8 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     return count;
 }
 
-/* Publishes. Returns: the end of the SQEs that this turn submits. *sleeps: cleared if a watch is
- * not armed, because an unpark would then not end the sleep. */
+/* Publishes the prepared SQEs. Returns: the end of the SQEs that this turn submits. *sleeps:
+ * cleared if a watch is not armed, because an unpark would then not end the sleep. */
 static unsigned publish(edo__uring *driver, bool *sleeps)
 {
     edo__lock_take(&driver->lock);
@@ -229,8 +233,9 @@ static unsigned publish(edo__uring *driver, bool *sleeps)
     return end;
 }
 
-/* SQEs prepared while completions are handled, and watches that ended, are left to the next turn:
- * workers have no foreign loop that would wait before it. */
+/* Turns a shared ring. The next turn submits SQEs that are prepared while completions are handled,
+ * and arms watches that have ended. Workers have no foreign loop that would wait before that
+ * turn. */
 static int turn_shared(edo__uring *driver, bool sleeps, int64_t timeout)
 {
     edo__lock_take(&driver->turning);
@@ -252,13 +257,14 @@ static int uring_turn(edo_driver *base, int64_t timeout)
                           : turn_owned(driver, sleeps, timeout);
 }
 
-/* Each write is an edge, also before the poll is armed. With a foreign loop, its eventfd `signal`
- * is set directly, because a signal by way of `event` and the kernel would arrive late. If the
- * owner sleeps in the ring nevertheless, a watch polls `signal` too. */
+/* Ends the wait of a turn. Each write is an edge, also before the poll is armed. With a foreign
+ * loop, this function sets the loop's eventfd `signal` directly, because a signal through `event`
+ * and the kernel would arrive late. In case the owner sleeps in the ring nevertheless, a watch
+ * polls `signal` too. */
 static void uring_unpark(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
-    if (edo__uring_is_inherited(driver)) return; // would wake the parent
+    if (edo__uring_is_inherited(driver)) return; // a write would wake the parent
     int signal = edo_load_relaxed(&driver->signal);
     edo__sys_event_set(signal >= 0 ? signal : driver->event);
 }
@@ -312,15 +318,16 @@ static void close_fds(edo__uring *driver)
     edo_store_relaxed(&driver->signal, -1);
 }
 
-/* In the child of a fork. The driver stays in memory, because sources and operations refer to
- * it. */
+/* Closes an inherited driver, in the child of a fork. The driver remains in memory, because sources
+ * and operations refer to the driver. */
 static void close_inherited(edo__uring *driver)
 {
     edo__ring_forget(&driver->ring);
     close_fds(driver);
 }
 
-/* All operations have ended; the ring holds only polls, which use no memory of the program. */
+/* Closes the driver. All operations have ended. The ring holds only polls, which use no memory of
+ * the program. */
 static void uring_close(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);
@@ -350,8 +357,8 @@ static int open_signal(edo__uring *driver)
     return 0;
 }
 
-/* The watches must be submitted before a foreign loop sleeps. Workers turn their rings themselves,
- * and have no descriptor for a loop. */
+/* Returns: the descriptor for a foreign loop. The watches must be submitted before the loop sleeps.
+ * Workers turn their rings themselves, and have no descriptor for a loop. */
 static int uring_fd(edo_driver *base)
 {
     edo__uring *driver = edo__uring_of(base);

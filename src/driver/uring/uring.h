@@ -15,8 +15,8 @@ typedef struct edo__uring_watch {
     bool once;  // single poll, armed only while the owner sleeps in the ring
 } edo__uring_watch;
 
-/* Request of another thread to the owner, to cancel an operation. The driver's lock, while it is
- * listed. Shared rings have no requests. */
+/* Request of another thread to the owner, to cancel an operation. Guard: the driver's lock, while
+ * the request is in the list. Shared rings have no requests. */
 typedef struct edo__uring_request {
     struct edo__uring_request *next;
     edo_op *op;
@@ -25,8 +25,8 @@ typedef struct edo__uring_request {
 /* A ring is either owned by the thread that enabled it, or shared by the threads of its runtime.
  * The choice is made when the driver is opened.
  *
- * Owned: other threads touch base, owner, event, signal and, under the lock, the list of requests.
- * Shared: the lock guards the submission queue and the watches, `turning` the completions.
+ * Owned: other threads access base, owner, event, signal and, under the lock, the list of requests.
+ * Shared: the lock guards the submission queue and the watches; `turning` guards the completions.
  *
  * Order of locks: turning, a source's, the driver's. */
 typedef struct edo__uring {
@@ -54,8 +54,8 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
 }
 
 /* Tag of a completion. The lowest bit is the kind. With TAG_OP the rest is the operation. With
- * TAG_OWN the rest is the number of a watch, from 1, or 0 for the completion of a cancel, which
- * nothing waits for. */
+ * TAG_OWN the rest is the number of a watch, from 1, or 0 for a cancel. No code waits for the
+ * completion of a cancel. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -72,7 +72,7 @@ static inline uint64_t edo__uring_tag(const edo_op *op)
 typedef enum edo__uring_stage {
     EDO__IN_RING,    // submitted to the kernel
     EDO__ASKED,      // submitted, and a request to cancel it is listed
-    EDO__CANCELLING, // submitted, and its cancel too
+    EDO__CANCELLING, // submitted, and its cancel is submitted too
     EDO__STAGE_BITS = 3,
 } edo__uring_stage;
 
@@ -80,7 +80,7 @@ _Static_assert(_Alignof(edo_op) > EDO__TAG_BITS && _Alignof(edo__source) > EDO__
                "kinds and stages fit below the pointers");
 
 /* The result of a parked operation holds its source and stage. The stage is written under the
- * source's lock; the source, which never changes, is also read without the lock. So the word is
+ * source's lock. The source never changes, and is also read without the lock. So the word is
  * atomic. */
 static inline void edo__uring_set_stage(edo_op *op, const edo__source *source,
                                         edo__uring_stage stage)
@@ -102,7 +102,7 @@ static inline edo__source *edo__uring_source_of(const edo_op *op)
 /* Whether this thread owns the ring. */
 bool edo__uring_is_owner(const edo__uring *driver);
 
-/* Whether this thread may prepare SQEs; otherwise it makes requests to the owner. */
+/* Whether this thread may prepare SQEs; otherwise the thread makes requests to the owner. */
 static inline bool edo__uring_is_usable(const edo__uring *driver)
 {
     return driver->shared || edo__uring_is_owner(driver);
@@ -119,8 +119,8 @@ static inline void edo__uring_begin(edo__uring *driver)
     if (driver->shared) edo__lock_take(&driver->lock);
 }
 
-/* Submits the prepared SQEs at once if a turner sleeps in the ring; else the next turn submits
- * them. Releases the lock. */
+/* Releases the lock. Submits the prepared SQEs at once if a turner sleeps in the ring; else the
+ * next turn submits the SQEs. */
 void edo__uring_end_shared(edo__uring *driver);
 
 static inline void edo__uring_end(edo__uring *driver)
@@ -128,8 +128,8 @@ static inline void edo__uring_end(edo__uring *driver)
     if (driver->shared) edo__uring_end_shared(driver);
 }
 
-/* An SQE to prepare, or NULL when the kernel takes none now. Enables the ring if needed. Only
- * between edo__uring_begin() and edo__uring_end(). */
+/* Returns an SQE to prepare, or NULL when the kernel takes none now. Enables the ring if needed.
+ * Only between edo__uring_begin() and edo__uring_end(). */
 struct io_uring_sqe *edo__uring_sqe(edo__uring *driver);
 
 /* Handles all available completions. Returns: their number. Thread: the owner; the holder of

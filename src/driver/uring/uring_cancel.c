@@ -1,5 +1,5 @@
-/* Cancelling on io_uring: directly by threads that may use the ring, by request to its owner from
- * others. */
+/* Cancellation on io_uring. Threads that may use the ring cancel directly; other threads make a
+ * request to the ring's owner. */
 #include "driver/uring/uring.h"
 
 /* ---- requests to the owner ---- */
@@ -12,7 +12,8 @@ static void push_request(edo__uring *driver, edo__uring_request *request)
     edo__lock_give(&driver->lock);
 }
 
-/* Atomic stores to the head, because it is also read without the lock. */
+/* Takes a request off the list. Stores to the head are atomic, because the head is also read
+ * without the lock. */
 static void unlist(edo__uring *driver, edo__uring_request *request)
 {
     edo__uring_request *before = driver->requests;
@@ -43,9 +44,9 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* Submits a cancel. It can only hit this operation, which has not completed: in the queue the
- * cancel comes after the operation, and before any later operation at the same address. Returns:
- * false when the queue is full. On a usable ring. */
+/* Submits a cancel, on a usable ring. The cancel can only affect this operation, which has not
+ * completed. In the queue the cancel is after this operation, and before any later operation at the
+ * same address. Returns: false when the queue is full. */
 static bool submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
@@ -55,7 +56,8 @@ static bool submit_cancel(edo__uring *driver, const edo_op *op)
     return sqe;
 }
 
-/* The operation is still in the ring: its completion would have taken the request off the list. */
+/* Submits the cancel of a request. The operation is still in the ring, because its completion would
+ * have taken the request off the list. */
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
     edo__source *source = edo__uring_source_of(request->op);
@@ -68,8 +70,8 @@ static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
     return true;
 }
 
-/* The latest request. It stays valid, because only the owner, this thread, takes requests off the
- * list. */
+/* The latest request. The request remains valid, because only the owner, this thread, takes
+ * requests off the list. */
 static edo__uring_request *last_request(edo__uring *driver)
 {
     edo__lock_take(&driver->lock);
@@ -78,8 +80,8 @@ static edo__uring_request *last_request(edo__uring *driver)
     return request;
 }
 
-/* The load without the lock may miss a new request: the unpark that follows the request leads to
- * another turn. */
+/* The load without the lock may miss a new request. In that case, the unpark after the request
+ * causes another turn. */
 void edo__uring_serve_requests(edo__uring *driver)
 {
     bool served = true;
@@ -98,7 +100,7 @@ static void unpark_pinned(edo__uring *driver)
     edo_sub_acq_rel(&driver->base.pins, 1); // partner: the wait in uring_close
 }
 
-/* Requests a cancel, on another thread than the owner's. The pin is taken under the lock, while the
+/* Requests a cancel, on any thread except the owner. The pin is taken under the lock, while the
  * parked operation still keeps the driver alive. Returns: false without memory. */
 static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 {
@@ -135,8 +137,8 @@ static edo_poll end_cancelled(edo_op *op)
     return EDO_READY;
 }
 
-/* A submitted operation is pending until its completion; any other ends here. A cancel that cannot
- * be submitted or requested now is tried again in the next poll. */
+/* Cancels an operation. A submitted operation is pending until its completion; any other operation
+ * ends here. The next poll tries again if the cancel cannot be submitted or requested now. */
 edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);

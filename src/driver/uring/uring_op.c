@@ -1,13 +1,13 @@
 /* Operations on io_uring: start, wait and completion.
  *
- * An operation on a socket is tried at once when its side may be ready. It goes into the ring when
- * the side is known not to be: after EAGAIN, and after a read that has emptied the socket.
- * Operations that the ring does not do alike on all kernels (pipes, terminals, writev) are tried,
- * wait as a poll in the ring, and are tried again.
+ * An operation on a socket is tried at once when its side may be ready. The operation is submitted
+ * to the ring when the side is known not to be ready: after EAGAIN, and after a read that has
+ * emptied the socket. Rings of different kernels treat some operations differently (pipes,
+ * terminals, writev). Such an operation is tried, waits as a poll in the ring, and is tried again.
  *
- * The ring identifies an operation by its address. The operation, also a cancelled one, stays
- * parked until its completion is handled: so it does not move while the kernel may use it. The
- * order of several operations on one side is the kernel's.
+ * The ring identifies an operation by its address. An operation, also a cancelled one, is parked
+ * until its completion has been handled. So the operation does not move in memory while the kernel
+ * may use it. The kernel chooses the order of several operations on one side.
  */
 #include "driver/uring/uring.h"
 
@@ -39,8 +39,8 @@ static bool is_call(const edo__uring *driver, const edo__source *source, const e
     return edo__request_of(op) <= EDO__WRITE && (source->traits & EDO__SOURCE_SOCKET);
 }
 
-/* Clears readiness after a call, unless an event came since `seen` was read. (Events are counted
- * only by a readiness driver that used the stream earlier; that driver relies on these words.) */
+/* Clears readiness after a call, unless an event has come since `seen` was read. (Only a readiness
+ * driver that used the stream earlier counts events. That driver relies on these words.) */
 static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
 {
     uint32_t bits = 0;
@@ -51,7 +51,7 @@ static void note_try(edo__source *source, const edo_op *op, uint32_t seen)
     if (seen & bits) edo_cas_acq_rel(&source->sides[edo__side_of(op)].ready, &seen, seen & ~bits);
 }
 
-/* Returns: false when the call would block. */
+/* Makes the call if the side may be ready. Returns: false when the call would block. */
 static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
 {
     bool call = is_call(driver, source, op);
@@ -62,7 +62,8 @@ static bool attempt(const edo__uring *driver, edo__source *source, edo_op *op)
     return op->base.result != -EAGAIN;
 }
 
-/* POLL_FIRST: the side is known not to be ready, so the kernel need not try before it waits. */
+/* Fills in the SQE of a call. POLL_FIRST: the side is known not to be ready, so the kernel need not
+ * try before it waits. */
 static void fill_call(const edo__uring *driver, const edo__source *source, const edo_op *op,
                       struct io_uring_sqe *sqe)
 {
@@ -78,8 +79,9 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
     if (driver->ring.can & EDO__RING_CAN_POLL_FIRST) sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
 }
 
-/* A poll for POLLPRI alone does not complete: the kernel ignores its wake. Sockets signal urgent
- * data with POLLRDBAND as well, but never report that event, so it is added to the request. */
+/* The events of a poll. A poll for POLLPRI alone does not complete, because the kernel ignores its
+ * wake. Sockets signal urgent data with POLLRDBAND as well, but never report that event, so it is
+ * added to the request. */
 static unsigned events_of(const edo_op *op)
 {
     unsigned events = (unsigned)edo__poll_of(op)->events;
@@ -102,8 +104,8 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-/* Under the source's lock, because the completion may come at once. Returns: 0; -ENOSPC: the queue
- * is full. */
+/* Prepares an SQE and parks the operation. Under the source's lock, because the completion may come
+ * at once. Returns: 0; -ENOSPC: the queue is full. */
 static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring_begin(driver);
@@ -117,7 +119,8 @@ static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wake
     return sqe ? 0 : -ENOSPC;
 }
 
-/* Returns: 0; -ENOSPC; or another error, with which the operation ends. */
+/* Submits the operation if it may park. Returns: 0; -ENOSPC; or another error, with which the
+ * operation ends. */
 static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__lock_take(&source->lock);
@@ -127,8 +130,8 @@ static int try_submit(edo_driver *driver, edo__source *source, edo_op *op, edo_w
     return rc;
 }
 
-/* Without an SQE the operation tries again. Reaped completions free SQEs: the owner of the ring
- * reaps here, other threads wait for the turn. */
+/* Submits the operation; without an SQE the operation tries again. Reaped completions free SQEs.
+ * The owner of the ring reaps here; other threads wait for the turn. */
 static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     int rc = try_submit(&driver->base, source, op, waker);
@@ -154,7 +157,7 @@ static bool is_at_home(const edo__uring *driver)
 }
 
 /* An operation parked with the driver of another runtime starts again with the poller's own driver.
- * An operation parked with the driver of another worker goes on there. */
+ * An operation parked with the driver of another worker continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     if (op->base.result != -EAGAIN) return EDO_READY;
@@ -165,8 +168,8 @@ edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, ed
 /* ---- completing ---- */
 
 /* Marks the side as ready if there may be more to read, or room to write, after a completed
- * transfer. Also after a failed accept: in a shortage of descriptors, a direct call reports the
- * error sooner than the ring. */
+ * transfer. A failed accept also marks the side: when descriptors are short, a direct call reports
+ * the error sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
@@ -175,10 +178,10 @@ static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
         edo_or_acq_rel(&source->sides[edo__side_of(op)].ready, EDO__READY_NOW);
 }
 
-/* Result for the operation. -EAGAIN starts it again: after a completed poll, and after a
- * cancellation that was not requested, which the kernel makes when the submitting thread has ended.
- * Older kernels do not wait for connections on a non-blocking socket: from their first EAGAIN on,
- * the ring only polls the listener. */
+/* Result for the operation. -EAGAIN makes the operation start again: after a completed poll, and
+ * after a cancellation that was not requested. The kernel makes such a cancellation when the
+ * submitting thread has ended. Older kernels do not wait for connections on a non-blocking socket.
+ * From the first EAGAIN on, the ring only polls the listener. */
 static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
 {
     bool asked = edo__uring_stage_of(op) != EDO__IN_RING;

@@ -1,4 +1,4 @@
-/* Eventfds, which end waits, and the end of the process for waits that fail. */
+/* Eventfds, which end waits. Also the abort of the process when a wait fails. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,8 +14,8 @@ void edo__sys_wait_failed(const char *call, int error)
                 edo_strerror(error));
 }
 
-/* The abort line is constant, because a signal handler cannot format text. EAGAIN: the counter is
- * full, so the event is set. */
+/* Sets an eventfd. The abort line is constant, because a signal handler cannot format text. EAGAIN:
+ * the counter is full, so the event is already set. */
 void edo__sys_event_set(int event)
 {
     static const char line[] = "edo: eventfd: a runtime can no longer be woken; its descriptors "

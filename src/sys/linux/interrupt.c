@@ -1,4 +1,4 @@
-/* Calls on another thread, made in a signal handler there; and stacks. */
+/* Calls that another thread makes in a signal handler. Also stacks. */
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -16,10 +16,11 @@
 
 enum { FREE, ASKED, RUNNING, DONE, STEPS };
 
-/* The only request. FREE -> ASKED -> RUNNING (the handler) -> DONE; or ASKED -> FREE at the
- * deadline. Both steps from ASKED are compare-and-swaps, so a handler that runs after the deadline
- * makes no call. The word holds the thread's number, so a handler that runs late, during the next
- * request for another thread, makes no call either. (Linux has no thread numbers above 2^22.) */
+/* The only request. Its steps are FREE -> ASKED -> RUNNING (by the handler) -> DONE, or ASKED ->
+ * FREE at the deadline. The two steps from ASKED are compare-and-swaps, so a handler that runs
+ * after the deadline makes no call. The word holds the thread's number, so a late handler that runs
+ * during the next request, for another thread, makes no call either. (Linux has no thread numbers
+ * above 2^22.) */
 static struct {
     edo__lock lock;
     edo_atomic(uint32_t) state; // thread * STEPS + step, or FREE
@@ -46,8 +47,8 @@ void edo__sys_forget_interrupt(void)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT, .notify = on_signal };
 
-/* Subscribes, once per process; under the lock. The first backtrace() loads a library, which a
- * signal handler must not do, so it is called here. */
+/* Subscribes, once per process. Under the lock. The first backtrace() loads a library, which a
+ * signal handler must not do, so this function makes the first call. */
 static int set_up(void)
 {
     void *stack[1];
@@ -72,8 +73,8 @@ static int await(uint32_t thread, int64_t deadline)
     return 0;
 }
 
-/* Warns that the program has set a handler of its own, which perhaps does not call the
- * dispatcher's. Warns once; again only if the dispatcher's handler was installed in between. */
+/* Warns that the program has set a handler of its own, which perhaps does not call the dispatcher's
+ * handler. Warns once, and again only if the dispatcher's handler was installed in between. */
 static void note_other_handler(void)
 {
     static edo_atomic(bool) said;
@@ -131,7 +132,7 @@ void edo__sys_thread_pin(int cpu)
     cpu_set_t set;
     CPU_ZERO(&set);
     if (cpu >= 0 && cpu < CPU_SETSIZE) CPU_SET((size_t)cpu, &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // on failure the thread is not bound
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set); // on failure the thread is not pinned
 }
 
 uint32_t edo__sys_cpu_count(void)

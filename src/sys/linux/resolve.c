@@ -16,7 +16,7 @@ void edo__sys_set_resolver(edo__resolve_fn *resolver)
     edo_store_release(&stand_in, resolver); // partner: the load in edo__sys_resolve
 }
 
-/* The table of edo_lookup(). */
+/* The errno for an error of getaddrinfo(), by the table of edo_lookup(). */
 static int errno_of(int error, int system_error)
 {
     switch (error) {
@@ -73,7 +73,7 @@ static int copy(const struct addrinfo *list, edo__address **ret_addresses)
 static int resolve(const char *host, const char *service, edo__family family,
                    edo__address **ret_addresses)
 {
-    /* Without a socket type, each address would be listed once per type. */
+    /* Without a socket type, the result would contain each address once per type. */
     struct addrinfo hints = { .ai_family = edo__family_to_af(family), .ai_socktype = SOCK_STREAM },
                     *list = NULL;
     errno = 0;

@@ -1,22 +1,23 @@
 /* The dispatcher of sys/signals.h.
  *
- * Each signal has a list of subscribers and a count of running handlers, on all threads. A handler
- * takes no lock:
+ * Each signal has a list of subscribers, and a count of the handlers that run on all threads. A
+ * handler takes no lock:
  *
  *     handler                               unsubscriber
  *     handlers += 1     (acquire, release)  unlinks the subscriber  (release, under the lock)
  *     walks the list    (acquire)           handlers += 0           (acquire, release)
  *     handlers -= 1     (release)           waits for handlers == 0 (acquire)
  *
- * The two additions are read-modify-writes of one word, so one comes first. If the handler's does,
- * the unsubscriber reads a count above 0 and waits for the subtraction, which releases all that the
- * handler did with the subscriber. If the unsubscriber's does, the handler acquires the unlinking
- * and does not find the subscriber. An unlinked subscriber keeps its `next`, so a handler that is
- * reading it goes on to the subscribers behind. None of those can be freed either, because its
- * unsubscriber waits for the same count.
+ * The two additions are read-modify-writes of one word, so one of them is earlier. If the handler's
+ * addition is earlier, the unsubscriber reads a count above 0 and waits for the subtraction. The
+ * subtraction releases all that the handler did with the subscriber. If the unsubscriber's addition
+ * is earlier, the handler acquires the unlinking and does not find the subscriber. An unlinked
+ * subscriber keeps its `next`, so a handler that is reading the subscriber continues with the
+ * subscribers behind. A subscriber behind cannot be freed either, because its unsubscriber waits
+ * for the same count.
  *
- * A link is stored with release and read with acquire, so a handler that finds a subscriber finds
- * it complete, also by a link that an unlinking has changed.
+ * A link is stored with release and read with acquire. So a handler that finds a subscriber finds
+ * it fully written, also through a link that an unlinking has changed.
  *
  * Each link is changed by one store, so a fork at any moment leaves an intact list in the child.
  * The child drops all lists nevertheless, because the subscribers belong to threads of the
@@ -34,8 +35,8 @@ typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
 
 /* At most one of plain and with_info is set. A handler may read both while a subscriber writes
- * them. The handler then calls the old one, the new one or neither, as if the signal had arrived at
- * another moment. */
+ * them. The handler then calls the old function, the new function or neither, as if the signal had
+ * arrived at another moment. */
 typedef struct slot {
     edo_atomic(edo__signal_subscriber *) first; // changed under the lock
     edo_atomic(uint32_t) handlers;
@@ -75,7 +76,7 @@ static edo__signal_answer ask(slot *s)
     return answer;
 }
 
-/* Returns: whether there is an earlier handler. */
+/* Calls the earlier handler. Returns: whether there is one. */
 static bool pass_on(slot *s, int number, siginfo_t *info, void *context)
 {
     info_handler *with_info = edo_load_acquire(&s->with_info);
@@ -94,7 +95,8 @@ const void *edo__signal_fault_address(void)
     return fault_address;
 }
 
-/* The raised signal is pending until the handler returns. */
+/* Raises the signal with its default action. The raised signal is pending until the handler
+ * returns. */
 static void act_as_default(int number)
 {
     struct sigaction action = { .sa_handler = SIG_DFL };
@@ -103,7 +105,8 @@ static void act_as_default(int number)
     raise(number);
 }
 
-/* The earlier handler runs after the count is released, because it may leave by longjmp(). */
+/* The dispatcher's handler. The earlier handler runs after the count is decremented, because the
+ * earlier handler may leave by longjmp(). */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
@@ -111,7 +114,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     if (number == SIGSEGV) fault_address = info->si_addr;
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
     edo__signal_answer answer = ask(s);
-    edo_sub_release(&s->handlers, 1); // partner: the wait there
+    edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
     if (answer == EDO__SIGNAL_PASSED && !pass_on(s, number, info, context) && number == SIGSEGV)
         answer = EDO__SIGNAL_DEFAULT; // else the instruction would fault again, for ever
     if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
@@ -134,9 +137,9 @@ static void note_earlier(slot *s, const struct sigaction *action)
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* No signal of the dispatcher interrupts the handler of another one, except for a fault in it,
- * which would end the process without its handler. A thread that runs fibers has a stack for
- * handlers. */
+/* Installs the dispatcher's handler. Signals of the dispatcher do not interrupt each other's
+ * handlers. The exception is a fault in a handler: if the fault's signal were blocked, the process
+ * would end without the fault handler. A thread that runs fibers has a stack for handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
 {
     struct sigaction action = { .sa_sigaction = on_signal,
@@ -159,8 +162,8 @@ static void put_back(slot *s, int number)
 
 /* ---- subscribers ---- */
 
-/* A process that ignores a signal at this moment, as a background job of a shell ignores SIGINT, is
- * not its target: UNLESS_IGNORED subscribers then stay deaf. */
+/* Adds a subscriber to the list. A process may ignore the signal at this moment, as a background
+ * job of a shell ignores SIGINT. UNLESS_IGNORED subscribers are then deaf. */
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };
@@ -184,7 +187,8 @@ int edo__signal_subscribe(edo__signal_subscriber *subscriber)
     return is_busy ? -EBUSY : 0;
 }
 
-/* Under the lock. Returns: whether the subscriber was in the list. */
+/* Removes a subscriber from the list. Under the lock. Returns: whether the subscriber was in the
+ * list. */
 static bool unlink_from(slot *s, edo__signal_subscriber *subscriber)
 {
     edo__signal_subscriber **link = &s->first;

@@ -46,8 +46,8 @@ int edo__socket_shutdown_write(edo_fd fd)
     return shutdown(fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
-/* Most bytes dropped per call: with a copy to a buffer; without a copy, as many as one transfer
- * moves. */
+/* Greatest number of bytes dropped per call. DROP_BUFFER: with a copy to a buffer. MOST_DROPPED:
+ * without a copy, the size of one transfer. */
 enum { DROP_BUFFER = 4096, MOST_DROPPED = 256 * 1024 };
 
 int edo__socket_drop_input(edo_fd fd, bool tcp)
@@ -89,7 +89,7 @@ static int get(edo_fd fd, int level, int option, void *value, socklen_t size)
     return getsockopt(fd, level, option, value, &size) < 0 ? -errno : 0;
 }
 
-/* The value, or a negative errno. */
+/* Reads an option. Returns: the value, or a negative errno. */
 static int get_int(edo_fd fd, int level, int option)
 {
     int value = 0;
@@ -159,8 +159,8 @@ static edo__family family_of(int domain)
     return domain == AF_INET6 ? EDO__FAMILY_V6 : EDO__FAMILY_ANY;
 }
 
-/* The kind is read from the protocol, because SCTP has stream sockets too. MPTCP has the options of
- * TCP, but its reads behave differently. */
+/* Describes a socket. The protocol determines the kind, because SCTP has stream sockets too. MPTCP
+ * has the options of TCP, but its reads behave differently. */
 int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
 {
     int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);

@@ -1,10 +1,10 @@
 /* Status of open files. O_NONBLOCK belongs to the open file, not to the descriptor: a shell and the
- * programs that it starts share one for their terminal. So the flag is set only where nothing else
- * keeps a call from blocking. It is checked before every such call, because other processes may
- * clear it, and restored at the end.
+ * programs that it starts share one open file for their terminal. So edo sets the flag only where
+ * nothing else prevents a call from blocking. edo checks the flag before every such call, because
+ * other processes may clear it. At the end, edo restores the flag.
  *
  * If another process clears the flag between the check and the call, the call blocks. Linux has no
- * remedy for such files. Terminals and named pipes, where this matters, are reopened instead
+ * remedy for such files. The case matters for terminals and named pipes, so these are reopened
  * (edo__sys_make_private). */
 #include "sys/linux/status.h"
 
@@ -24,7 +24,7 @@
 
 /* ---- changes ---- */
 
-enum { MOST_CHANGES = 256 }; // further changes are not undone
+enum { MOST_CHANGES = 256 }; // changes beyond this number are not undone
 
 static struct {
     edo__lock lock;
@@ -39,7 +39,7 @@ static void clear_flag(int fd)
     if (status >= 0) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-/* Under the lock. Returns: the index, or the count. */
+/* Finds a recorded change. Under the lock. Returns: the index, or the count if there is none. */
 static unsigned find(int fd)
 {
     unsigned i = 0;
@@ -77,8 +77,8 @@ int edo__status_set_nonblocking(int fd)
     return fcntl(fd, F_SETFL, status | O_NONBLOCK);
 }
 
-/* The count is read without the lock: the change was made by an operation on the same source, which
- * has ended. */
+/* Undoes a change. The count is read without the lock, because an operation on the same source made
+ * the change, and that operation has ended. */
 void edo__sys_put_back_status(edo_fd fd)
 {
     if (!edo_load_relaxed(&changes.count)) return;
@@ -92,8 +92,8 @@ void edo__sys_put_back_status(edo_fd fd)
     if (i < count) clear_flag(fd);
 }
 
-/* The parent undoes its changes itself. No lock is taken: a thread of the parent may have held
- * it. */
+/* Forgets the parent's changes, which the parent itself undoes. Takes no lock, because a thread of
+ * the parent may have held the lock at the fork. */
 void edo__status_forget(void)
 {
     edo_store_relaxed(&changes.count, 0);
@@ -123,8 +123,8 @@ static int check_pollable(int fd)
     return rc;
 }
 
-/* Files of /proc and /sys are regular by their mode, but some can be polled: they report
- * changes. */
+/* The kind of a file. Files of /proc and /sys are regular by their mode, but some of them can be
+ * polled, to report changes. */
 int edo__sys_pollable_kind(edo_fd fd)
 {
     struct stat file;
@@ -138,16 +138,16 @@ int edo__sys_pollable_kind(edo_fd fd)
 
 enum { PATH_SIZE = 32, PIPEFS = 0x50495045 };
 
-/* An unnamed pipe needs no private file, because it accepts RWF_NOWAIT. Reopening it could fail for
- * lack of rights. */
+/* Whether the file is a named pipe. An unnamed pipe needs no private file, because it accepts
+ * RWF_NOWAIT. The reopening of an unnamed pipe could fail for lack of rights. */
 static bool is_named_pipe(int fd, edo__file_kind kind)
 {
     struct statfs file_system;
     return kind == EDO__FILE_PIPE && fstatfs(fd, &file_system) == 0 && file_system.f_type != PIPEFS;
 }
 
-/* The master of a pseudo-terminal is excluded: opening it makes another terminal. Only a master
- * answers TIOCGPTN. */
+/* Whether the file is a terminal. The master of a pseudo-terminal is excluded, because opening a
+ * master makes another terminal. Only a master answers TIOCGPTN. */
 static bool is_terminal(int fd, edo__file_kind kind)
 {
     unsigned number;
@@ -183,8 +183,9 @@ void edo__sigpipe_mask(edo__masked_sigpipe *ret_masked)
     ret_masked->was_pending = sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-/* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. If one was pending
- * before, it belongs to the program. The new signal has merged with it, so none is consumed. */
+/* Consumes the SIGPIPE of a write, which the kernel sends to the writing thread. A SIGPIPE that was
+ * pending before the write belongs to the program. The new signal has merged with that SIGPIPE, so
+ * none is consumed. */
 void edo__sigpipe_unmask(const edo__masked_sigpipe *masked, bool raised)
 {
     int saved = errno;

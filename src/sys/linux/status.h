@@ -5,14 +5,14 @@
 #include <stdbool.h>
 
 /* Makes an open file non-blocking. edo__sys_put_back_status() or the exit of the process restores
- * it. Returns: 0, or -1 and errno. */
+ * the file's status. Returns: 0, or -1 and errno. */
 int edo__status_set_nonblocking(int fd);
 
 /* Forgets the changes of the parent. In the child of a fork, before it has other threads. */
 void edo__status_forget(void);
 
-/* Mask blocks SIGPIPE in the calling thread until unmask. raised: a call in between has raised the
- * signal, and unmask consumes it. */
+/* State of a thread that blocks SIGPIPE: mask blocks the signal in the calling thread, and unmask
+ * ends that. raised: a call in between has raised the signal, which unmask consumes. */
 typedef struct edo__masked_sigpipe {
     sigset_t before;
     bool was_pending;

@@ -1,5 +1,5 @@
-/* Lines on stderr that do not block. The descriptor is shared with the program, and often with
- * other processes, so its flags stay as they are. */
+/* Non-blocking writes of lines to stderr. The program, and often other processes, share the
+ * descriptor, so its flags are not changed. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,8 +19,9 @@ static bool is_writable(int64_t patience)
     return n == 1 && fd.revents == POLLOUT;
 }
 
-/* RWF_NOWAIT: another writer may have filled the pipe or socket since the poll, and a plain write
- * would block. Regular files reject the flag, or answer EAGAIN without being full. */
+/* Writes without waiting. RWF_NOWAIT is needed because another writer may have filled the pipe or
+ * socket since the poll, and a plain write would block. Regular files reject the flag, or answer
+ * EAGAIN without being full. */
 static ssize_t write_now(const char *text, size_t size)
 {
     struct stat status;
@@ -40,8 +41,9 @@ static sigset_t set_of_sigpipe(void)
     return set;
 }
 
-/* The reader may close between the poll and the write. The writing thread receives SIGPIPE and
- * consumes it, unless a SIGPIPE of the program's was pending before. */
+/* Writes without leaving a SIGPIPE. The reader may close between the poll and the write. Then the
+ * writing thread receives SIGPIPE and consumes the signal, unless a SIGPIPE of the program was
+ * pending before. */
 static ssize_t write_without_signal(const char *text, size_t size)
 {
     sigset_t pipe = set_of_sigpipe(), before, pending;

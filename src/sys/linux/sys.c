@@ -33,11 +33,12 @@ uint64_t edo__sys_random(void)
 {
     uint64_t bits;
     if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != (ssize_t)sizeof bits)
-        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // early in boot: 2^64 / golden ratio
+        bits = (uint64_t)edo__sys_now() * 0x9E3779B97F4A7C15u; // early in boot; 2^64 / golden ratio
     return bits;
 }
 
-/* Callers repeat a wait that has returned, so a wait that always fails would spin. */
+/* Aborts if a wait has failed for good. Callers repeat a wait that has returned, so a wait that
+ * always fails would spin. */
 static void check_futex(long rc)
 {
     if (rc < 0 && errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
@@ -81,7 +82,7 @@ bool edo__sys_futex_wake_all(uint32_t *word)
     return wake(word, INT_MAX);
 }
 
-/* FUTEX_WAIT_BITSET takes an absolute moment; all bits match any wake. */
+/* FUTEX_WAIT_BITSET takes an absolute deadline. With all bits set, any wake matches. */
 void edo__sys_futex_wait_until(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline < 0) deadline = 0;
@@ -129,8 +130,8 @@ void *edo__sys_alloc(size_t size, size_t align)
 
 /* ---- threads ---- */
 
-/* The system rejects stacks below its minimum; some systems reject sizes that are no multiple of a
- * page. */
+/* Rounds up to a size that the system accepts. The system rejects stacks below its minimum. Some
+ * systems reject sizes that are no multiple of a page. */
 static size_t rounded_stack(size_t size)
 {
     size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN), page = (size_t)sysconf(_SC_PAGESIZE);
@@ -170,7 +171,7 @@ void edo__sys_thread_detach(edo__sys_thread thread)
 enum { STACK_SHARE = 4, MAX_STACK_RESERVE = 64 << 10 }; // reserve of a small stack: a quarter
 
 typedef struct stack {
-    uintptr_t first, size; // 0: not known yet
+    uintptr_t first, size; // 0: unknown so far
 } stack;
 
 static _Thread_local stack own_stack __attribute__((tls_model("initial-exec")));
@@ -261,8 +262,8 @@ static void count_fork(void)
     edo_add_relaxed(&fork_generation, 1);
 }
 
-/* Two threads at a time may both register the handler. A fork then counts twice, which does no
- * harm. */
+/* Registers the fork handler. Two threads may register the handler at the same time. A fork is then
+ * counted twice, which does no harm. */
 static uint32_t watch_forks(void)
 {
     uint32_t generation = NOT_WATCHED;
