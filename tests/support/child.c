@@ -1,6 +1,7 @@
 /* Children that may die. */
 #include "support/support.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <regex.h>
 #include <signal.h>
@@ -12,8 +13,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base.h"
+
 enum {
     CHILD_LIMIT = 120,      // seconds; generous, for sanitizers on a busy machine
+    QUIET_LIMIT = 1000,     // ms; see await_quiet
     STDERR_SIZE = 16 << 10, // bytes kept of a child's stderr
 };
 
@@ -86,10 +90,42 @@ static void run_captured(void *arg)
     captured->fn(captured->arg);
 }
 
+static bool sleeps(const char *thread)
+{
+    char path[64], state = 'S';
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
+    FILE *file = fopen(path, "re");
+    if (!file) return true; // has ended
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
+    fclose(file);
+    return state == 'S';
+}
+
+static bool do_others_sleep(void)
+{
+    bool all = true;
+    DIR *threads = opendir("/proc/self/task");
+    if (!threads) return true;
+    for (struct dirent *entry; (entry = readdir(threads));)
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid() && !sleeps(entry->d_name))
+            all = false;
+    closedir(threads);
+    return all;
+}
+
+/* Waits until the other threads sleep, if they do. AddressSanitizer's allocator ignores forks: a lock
+ * of it that another thread holds stays held in the child, which then waits for ever. */
+static void await_quiet(void)
+{
+    for (int i = 0; i < QUIET_LIMIT && !do_others_sleep(); i++)
+        usleep(1000);
+}
+
 int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size)
 {
     struct captured captured = { .fn = fn, .arg = arg };
     assert_return_code(pipe(captured.err), errno);
+    if (EDO__ASAN) await_quiet();
     int child = start_child(run_captured, &captured);
     close(captured.err[1]);
     read_all(captured.err[0], stderr_text, size);
