@@ -2,10 +2,10 @@
  *
  * The count has one reference for each slice and each buffer of the block.
  *
- *      n -- take, by the holder of a reference -------------------> n + 1
- *      n -- drop, n > 1 -----------------------------------------> n - 1
- *      1 -- drop: the last holder frees the block
- *      1 -- edo__block_is_unique: the only holder may write to the whole block
+ *     n -- take, by the holder of a reference -------------------> n + 1
+ *     n -- drop, n > 1 -----------------------------------------> n - 1
+ *     1 -- drop: the last holder frees the block
+ *     1 -- edo__block_is_unique: the only holder may write to the whole block
  *
  * At a count of 1 only that holder can add a reference.
  *
