@@ -125,8 +125,8 @@ static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
 bool edo__channel_next_tail(edo__channel *channel);
 
 /* Advances the head to the next block. Caller: the receiver, under the lock or as the only thread.
- * Returns: the former block of the head, for the caller to free; NULL: the channel keeps that
- * block. */
+ * Returns: the former block of the head, which was removed from the chain; NULL: the channel still
+ * uses that block. */
 edo__block *edo__channel_next_head(edo__channel *channel);
 
 /* Puts a value into a place that the caller owns, and wakes a receiver.
