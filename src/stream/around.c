@@ -41,7 +41,7 @@ typedef struct limit {
     uint64_t left[EDO__SIDES]; // bytes until the limit; guarded by the claim of the side
 } limiter;
 
-/* A drop is not counted, because the stream ends with it. */
+/* Dropped bytes are not counted against the limit, because the stream ends with the drop. */
 static edo_poll limit_step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     uint64_t *left = &((limiter *)(void *)io)->left[edo__side_of(op)];

@@ -5,16 +5,18 @@
  *     n -- take, by the holder of a reference -------------------> n + 1
  *     n -- drop, n > 1 -----------------------------------------> n - 1
  *     1 -- drop: the last holder frees the block
- *     1 -- edo__block_is_unique: the only holder may write to the whole block, and stays alone
+ *     1 -- edo__block_is_unique: the only holder may write to the whole block
  *
- * Order. A take is relaxed: its caller holds a reference already, and passes the new one to another
- * thread by its own means, which order. A drop releases: the thread's accesses to the memory happen
- * before the drop. Its partners are the acquire of the drop that frees, and the acquire of the load
- * that finds a count of 1. Without them a write in place could overtake the last read by another
- * thread.
+ * At a count of 1 only that holder can add a reference.
  *
- * Parts of one block that belong to different buffers do not overlap, and bytes of a slice are in
- * no buffer. */
+ * Order. A take is relaxed. Its caller holds a reference already. The program synchronizes when it
+ * passes the new reference to another thread. A drop releases: the thread's accesses to the memory
+ * happen before the drop. Its partners are the acquire of the drop that frees, and the acquire of
+ * the load that finds a count of 1. Without these acquires a write in place could overtake the last
+ * read by another thread.
+ *
+ * Parts of one block that belong to different buffers do not overlap. No buffer contains a byte of
+ * a slice. */
 #pragma once
 
 #include <edo/bytes.h>
@@ -25,8 +27,8 @@
 struct edo__block {
     edo_atomic(size_t) refs;
     uint8_t *memory;
-    size_t size;             // of the memory
-    edo_release_fn *release; // of the user's memory; NULL: the memory lies behind this struct
+    size_t size;             // of the memory, bytes
+    edo_release_fn *release; // releases the user's memory; NULL: the memory lies behind this struct
     void *context;
 };
 

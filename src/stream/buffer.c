@@ -4,16 +4,16 @@
 #include <stdio.h>
 
 enum {
-    LEAST_BLOCK = 64, // bytes; size of the first block
-    MOST_KEPT = 64 *
-                1024, // bytes; up to this size, a new block is at least as large as the old one
+    LEAST_BLOCK = 64,      // bytes; least size of the first block
+    MOST_KEPT = 64 * 1024, // bytes; a new block has at least the smaller of this and the last size
 };
 
 /* ---- room ---- */
 
-/* Uses the whole block, if no other slice or buffer has a part of it. Returns: whether that is
- * enough. Bytes move to the front of the block only if at least as many bytes before them were
- * read. So each byte that is read pays for one moved byte. */
+/* Extends the buffer to the end of the block, if no other slice or buffer has a part of the block.
+ * Returns: whether `size` more bytes fit then. The function moves bytes to the front of the block
+ * only if at least as many bytes of the block lie before them. So the cost of the moves is at most
+ * one moved byte for each byte that was read. */
 static bool reclaim(edo_buffer *buffer, size_t size)
 {
     edo__block *block = buffer->block;
@@ -34,9 +34,9 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* Size of the next block: twice the present bytes, not twice the block, of which other buffers may
- * have parts. A buffer whose bytes were split off or frozen continues with a block like the last
- * one. */
+/* Size of the next block: at least twice the number of bytes in the buffer. The size of the last
+ * block is not doubled, because other buffers may have parts of that block. After its bytes were
+ * split off or frozen, a buffer gets a block of the last size, up to MOST_KEPT. */
 static size_t next_size(const edo_buffer *buffer, size_t size)
 {
     size_t last = buffer->block ? buffer->block->size : LEAST_BLOCK;
@@ -65,7 +65,7 @@ void edo_buffer_deinit(edo_buffer *buffer)
 
 /* ---- writing ---- */
 
-/* Source bytes in the buffer itself move when the buffer moves. */
+/* `data` may lie in the buffer itself. These bytes move when the buffer moves. */
 int edo_buffer_append(edo_buffer *buffer, const void *data, size_t size)
 {
     size_t at = (size_t)((uintptr_t)data - (uintptr_t)buffer->data);
@@ -85,7 +85,7 @@ int edo_buffer_vprintf(edo_buffer *buffer, const char *format, va_list args)
     size_t room = edo_buffer_room(buffer);
     int length = vsnprintf((char *)edo_buffer_tail(buffer), room, format, args);
     int rc = length < 0 ? -EILSEQ : 0;
-    if (rc == 0 && (size_t)length >= room) { // with the NUL, which needs room as well
+    if (rc == 0 && (size_t)length >= room) { // the NUL needs room as well
         rc = edo_buffer_reserve(buffer, (size_t)length + 1);
         if (rc == 0)
             vsnprintf((char *)edo_buffer_tail(buffer), edo_buffer_room(buffer), format, again);
@@ -167,7 +167,7 @@ edo_buffer edo_buffer_split(edo_buffer *buffer)
 {
     edo_buffer front;
     int rc = edo_buffer_split_to(buffer, buffer->size, &front);
-    (void)rc; // all of it is never too much
+    (void)rc; // cannot fail: the buffer has that many bytes
     return front;
 }
 
@@ -180,8 +180,8 @@ int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back)
     return edo_buffer_advance(ret_back, at);
 }
 
-/* Whether two buffers are adjacent in one block: the bytes of the first end where those of the
- * second begin, or one of them is empty. */
+/* Whether the second buffer can be appended to the first one without a move: both lie in one block,
+ * the second begins where the capacity of the first ends, and no gap lies between their bytes. */
 static bool are_neighbours(const edo_buffer *buffer, const edo_buffer *back)
 {
     if (!back->block || back->block != buffer->block) return false;

@@ -12,7 +12,7 @@ static size_t bytes_for(size_t capacity)
     return capacity * (sizeof(edo_slice) + sizeof(edo__block *));
 }
 
-/* Makes room for a slice: moves the slices to the front of their memory, or of new memory of twice
+/* Makes room for a slice. Moves the slices to the front of their memory, or to new memory of twice
  * the size. */
 static int make_room(edo_chain *chain)
 {
@@ -86,7 +86,7 @@ void edo_chain_deinit(edo_chain *chain)
 {
     if (!chain) return;
     int rc = edo_chain_advance(chain, chain->size);
-    (void)rc; // all of it is never too much
+    (void)rc; // cannot fail: the chain has that many bytes
     edo__free(chain->slices, bytes_for(chain->capacity));
     *chain = (edo_chain){ .slices = NULL };
 }
@@ -102,7 +102,7 @@ static edo_op begin_write(edo_io *io, edo_chain *chain)
     return edo_writev(io, chain->slices + chain->first, (int)count);
 }
 
-/* A step may end inside a slice. The slices do not change while a step is in flight. */
+/* An inner write may end inside a slice. No slice changes while an inner write is in flight. */
 static edo_poll chain_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

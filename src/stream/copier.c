@@ -1,14 +1,16 @@
 /* Copies from stream to stream.
  *
  * Two operations may be in flight: a read into the free end of the memory, and a write from its
- * front. So the source is read while the target is slow, until the memory is full, and bytes that
- * were read are written while the source is slow.
+ * front. So a slow target does not stop the reads before the memory is full. A slow source does not
+ * delay the write of bytes that were read.
  *
- * Splicing begins after a read that has filled the memory, so small messages never pay for a pipe.
- * Then bytes go from the source to the pipe and from the pipe to the target, while the source has
- * bytes at once. When it has none, an ordinary read waits for more. Bytes in the pipe follow those
- * in memory: the pipe is filled only while the memory is empty, and nothing is read while the pipe
- * has bytes. */
+ * Splicing moves bytes from the source to a pipe, and from the pipe to the target. Splicing begins
+ * after a read that has filled the memory, so small messages never pay for a pipe. Splicing
+ * continues while the source has bytes at once. When the source has none, an ordinary read waits
+ * for more.
+ *
+ * Bytes in the pipe follow the bytes in memory. So the pipe is filled only while the memory is
+ * empty, and no read begins while the pipe has bytes. */
 #include "stream/copier.h"
 
 #include <string.h>
@@ -18,7 +20,7 @@
 #include "sys/sys.h"
 #include "sys/transfer.h"
 
-/* Results of a half step. */
+/* Results of a step of the source or of the target. */
 enum { IDLE, WAITS, MOVED };
 
 /* ---- making and ending ---- */
@@ -77,14 +79,16 @@ static void fail(edo_copier *copier, int64_t error)
     if (!copier->failure) copier->failure = (int32_t)error;
 }
 
-/* Whether to splice now: splicing is on, and the memory is empty. */
+/* Whether the next bytes are spliced: splicing is on, the memory is empty, and no write is in
+ * flight. */
 static bool splices(edo_copier *copier)
 {
     if (copier->splice != EDO__SPLICE_ON || copier->start != copier->end) return false;
     return !edo__inner_is_set(&copier->writing);
 }
 
-/* Turns splicing on, if possible, after a read that has filled the memory. */
+/* Turns splicing on, if both streams support splices. Called after a read that has filled the
+ * memory. */
 static void begin_splicing(edo_copier *copier)
 {
     if (copier->splice == EDO__SPLICE_UNKNOWN) {
@@ -96,8 +100,8 @@ static void begin_splicing(edo_copier *copier)
     copier->splice = has_pipe ? EDO__SPLICE_ON : EDO__SPLICE_NEVER;
 }
 
-/* Fills the empty pipe. The following read meets an error of the source again. Returns: whether
- * bytes were moved. */
+/* Fills the empty pipe. Returns: whether bytes were moved. An error of the source is not recorded
+ * here, because the following read fails with the same error. */
 static bool fill_pipe(edo_copier *copier, edo_cx *cx)
 {
     int64_t n = edo__io_splice_in(copier->from, copier->pipe[1], EDO__MAX_TRANSFER, cx);
@@ -187,7 +191,7 @@ static int drain_pipe(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* Ends a write from the memory, or a wait for room if the bytes are in the pipe. */
+/* Ends a write from the memory. If the bytes are in the pipe, ends a wait for room instead. */
 static void end_write(edo_copier *copier, int64_t n)
 {
     if (n < 0) fail(copier, n);
@@ -197,7 +201,7 @@ static void end_write(edo_copier *copier, int64_t n)
     copier->given += (uint64_t)n;
 }
 
-/* Watches for a hang-up of the target while there is nothing to write and the source is silent. */
+/* Watches for a hang-up of the target while there is nothing to write and a read waits. */
 static int begin_watch(edo_copier *copier)
 {
     bool waits = edo__inner_is_set(&copier->reading) && !copier->failure;
@@ -207,7 +211,8 @@ static int begin_watch(edo_copier *copier)
     return WAITS;
 }
 
-/* Ends a watch: the target has hung up, or the watch was cancelled for a write or for the end. */
+/* Ends a watch. Either the target has hung up, or the watch was cancelled for a write or for the
+ * end of the copy. */
 static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
 {
     copier->watching = false;
@@ -216,8 +221,8 @@ static void end_watch(edo_copier *copier, int64_t n, const edo_cx *cx)
     copier->target_failed = true;
 }
 
-/* Returns: WAITS with an operation to poll; MOVED after a splice; IDLE if there is nothing to
- * do. */
+/* Begins an operation on the target, or splices. Returns: WAITS: an operation is to be polled;
+ * MOVED: after a splice; IDLE: there is nothing to do. */
 static int begin_write(edo_copier *copier, edo_cx *cx)
 {
     if (copier->target_failed || copier->stops) return IDLE;
@@ -228,7 +233,7 @@ static int begin_write(edo_copier *copier, edo_cx *cx)
     }
     if (!copier->piped) return begin_watch(copier);
     if (cx->fate == EDO_LIVE) return drain_pipe(copier, cx);
-    copier->writing = edo__io_writable(copier->to); // its poll answers -ECANCELED
+    copier->writing = edo__io_writable(copier->to); // ends with -ECANCELED at its poll
     return WAITS;
 }
 
@@ -249,7 +254,7 @@ static int give_on(edo_copier *copier, edo_cx *cx)
     return MOVED;
 }
 
-/* ---- all of it ---- */
+/* ---- the copy ---- */
 
 void edo__copier_begin(edo_copier *copier)
 {
@@ -271,7 +276,8 @@ static int64_t result_of(const edo_copier *copier)
     return is_whole ? (int64_t)copier->given : -ECANCELED;
 }
 
-/* A failed target cancels a waiting read, whose bytes could not be written. */
+/* Polls the copy. If the target has failed, cancels a waiting read, because its bytes could not be
+ * written. */
 edo_poll edo__copier_poll(edo_copier *copier, edo_cx *cx, int64_t *ret_result)
 {
     for (;;) {

@@ -1,8 +1,9 @@
 /* Connections in memory.
  *
  * One lock guards both directions. Under the lock a step tries a transfer, or parks in a wait list
- * of its direction. Under the lock each transfer and each end of a direction wakes that direction's
- * lists. So a parked step has seen all earlier changes, and all later changes wake it. */
+ * of its direction. Under the lock each transfer and each end of a direction wakes the wait lists
+ * of that direction. So a parked step has seen all earlier changes, and all later changes wake
+ * it. */
 #include "stream/duplex.h"
 
 #include <string.h>
@@ -10,12 +11,12 @@
 #include "io/io.h"
 #include "task/wait_list.h"
 
-/* Guarded by the lock of the connection. */
+/* One direction of a connection. Guarded by the lock of the connection. */
 typedef struct direction {
-    char *ring; // of `capacity` bytes; NULL: no such direction
+    char *ring; // `capacity` bytes; NULL: the direction does not exist
     size_t first, count, capacity;
-    bool ended, gone;                // the writer has ended the direction; the reader has closed
-    edo__wait_list readers, writers; // at most one operation each, because sides are claimed
+    bool ended, gone;                // ended: by the writer; gone: the reader has closed
+    edo__wait_list readers, writers; // at most one operation in each, because sides are claimed
 } direction;
 
 typedef struct end {
@@ -45,7 +46,7 @@ static size_t smaller(size_t a, size_t b)
 
 /* ---- moves; under the lock ---- */
 
-/* Takes bytes out of a direction. buffer: NULL to drop them. */
+/* Takes bytes out of a direction. buffer: NULL: the bytes are dropped. */
 static int64_t take(direction *in, char *buffer, size_t size, edo__wakes *wakes)
 {
     if (!in->ring) return -EBADF;

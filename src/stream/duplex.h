@@ -1,12 +1,13 @@
-/* Connections in memory: transfers without waiting, from outside of tasks. */
+/* Connections in memory: transfers that do not wait, called from outside of tasks. */
 #pragma once
 
 #include <edo/streams.h>
 
-/* Whether a stream is an end of such a connection. */
+/* Whether a stream is an end of a connection in memory. */
 bool edo__is_duplex(const edo_io *io);
 
-/* Writes bytes to an end, as far as there is room. Returns: bytes moved; 0 at the end; -EAGAIN;
- * -EPIPE. Any thread. */
+/* Writes as many bytes to an end as there is room for. Returns: number of bytes moved; -EAGAIN:
+ * there is no room; -EPIPE; -EBADF: the end has no output. edo__duplex_take() reads likewise; 0:
+ * the end of the input. Any thread. */
 int64_t edo__duplex_put(edo_io *io, const void *data, size_t size);
 int64_t edo__duplex_take(edo_io *io, void *buffer, size_t size);

@@ -26,11 +26,11 @@ static void move_on(edo_file_range *range, edo_op *op, uint64_t n)
 
 /* ---- to a stream ---- */
 
-/* Results of a step. */
+/* Results of a step. MOVED: the transfer continues. OVER: the range or the file has ended. */
 enum { MOVED = 1, OVER = 2 };
 
-/* Begins the write of a piece in memory, which is kept to the end of the operation. The offset
- * counts written bytes, so a later operation reads unwritten bytes again. Returns: MOVED if `inner`
+/* Begins the write of a piece from `memory`, which is freed at the end of the operation. The offset
+ * counts written bytes, so a later operation reads unwritten bytes again. Returns: MOVED: `inner`
  * is to be polled; OVER; a negative errno. */
 static int64_t begin_piece(edo_io *to, edo_file_range *range)
 {
@@ -48,8 +48,8 @@ static int64_t begin_piece(edo_io *to, edo_file_range *range)
     return MOVED;
 }
 
-/* Sends a part of the file with edo__sys_send_file(), without a copy in `memory`. Returns: as
- * begin_piece(); -ENOTSUP if the system cannot send this file to this stream. */
+/* Sends a part of the file with edo__sys_send_file(), so the bytes are not copied to `memory`.
+ * Returns: as begin_piece(); -ENOTSUP: the system cannot send this file to this stream. */
 static int64_t send_once(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx)
 {
     int64_t n = edo__io_send_file(to, range->file, &range->offset,
@@ -81,7 +81,7 @@ static void end_inner(edo_file_range *range, edo_op *op, int64_t n)
     move_on(range, op, (uint64_t)n);
 }
 
-/* Continues a transfer. EDO_READY with *ret_n: OVER, or a negative errno. */
+/* Continues a transfer. Returns: EDO_READY with *ret_n: OVER, or a negative errno. */
 static edo_poll send_on(edo_io *to, edo_file_range *range, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     for (;;) {
@@ -124,7 +124,8 @@ edo_op edo_send_file(edo_io *to, edo_file_range *range)
 
 /* ---- to another file; on a thread of the pool ---- */
 
-/* Copies a piece through memory. Returns: bytes; 0 at the end of the file; a negative errno. */
+/* Copies a piece through memory. Returns: number of bytes; 0: the end of the file; a negative
+ * errno. */
 static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
 {
     char piece[PIECE];
@@ -132,15 +133,15 @@ static int64_t copy_piece(edo_file_copy *copy, uint64_t size)
     return n > 0 ? edo__sys_write_at(copy->to, piece, (size_t)n, copy->offset) : n;
 }
 
-/* Copies by the system, else through memory. Also through memory if the system has copied nothing:
- * it may not know the size of the file, as in /proc. */
+/* Lets the system copy. Copies through memory if the system cannot, or if it has copied nothing:
+ * the system may not know the size of the file, as in /proc. */
 static int64_t copy_once(edo_file_copy *copy, uint64_t size)
 {
     int64_t n = copy->from.start ? -EINVAL
                                  : edo__sys_copy_range(copy->from.file, copy->from.offset, copy->to,
                                                        copy->offset, smaller(size, CALL_SIZE));
     if (n > 0 || (n < 0 && !edo__sys_is_unsupported(n))) return n;
-    if (n < 0) copy->from.start = 1; // the system does not copy such files
+    if (n < 0) copy->from.start = 1; // the system cannot copy this file
     return copy_piece(copy, size);
 }
 

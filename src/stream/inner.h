@@ -1,6 +1,7 @@
-/* Inner operations: a reader, writer, copy or wrapper keeps an operation on its stream, and its own
- * operations poll the inner one. So a cancellation reaches the inner operation, and the wrapper
- * needs no wait list of its own. When the outer operation ends, no inner operation is in flight. */
+/* Inner operations. A reader, writer, copy or wrapper keeps an operation on its stream, the inner
+ * operation, and its own (outer) operations poll the inner one. So a cancellation of the outer
+ * operation reaches the inner one, and the wrapper needs no wait list of its own. When the outer
+ * operation ends, no inner operation is in flight. */
 #pragma once
 
 #include <edo/io.h>
@@ -13,7 +14,8 @@ static inline bool edo__inner_is_set(const edo_op *inner)
     return inner->base.ops;
 }
 
-/* Polls the inner operation. EDO_READY with its result; it is not in flight then. Inside a poll. */
+/* Polls the inner operation. Returns: EDO_READY with its result; the inner operation is not in
+ * flight then. Inside a poll. */
 static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_result)
 {
     if (edo_poll_future(&inner->base, cx) == EDO_PENDING) return EDO_PENDING;
@@ -22,7 +24,7 @@ static inline edo_poll edo__inner_poll(edo_op *inner, edo_cx *cx, int64_t *ret_r
     return EDO_READY;
 }
 
-/* Enters an operation on a reader or a writer. One task at a time. Returns: false if another
+/* Marks a reader or a writer as used by an operation. One task at a time. Returns: false: another
  * operation is in flight. */
 static inline bool edo__user_enters(const edo_op **user, const edo_op *op)
 {
@@ -31,7 +33,7 @@ static inline bool edo__user_enters(const edo_op **user, const edo_op *op)
     return true;
 }
 
-/* Ends an entered operation. */
+/* Ends an operation for which edo__user_enters() has returned true. */
 static inline edo_poll edo__user_ends(const edo_op **user, edo_op *op, edo_cx *cx, int64_t result)
 {
     *user = NULL;

@@ -1,14 +1,15 @@
-/* Reads into memory that is allocated when bytes are there.
+/* Reads into memory that is allocated when bytes have arrived.
  *
- * A descriptor is read at once, into fresh memory. If the read would block, the memory is freed,
- * and the operation waits by a poll request, as edo_finish() does, on all drivers alike. Any other
- * stream needs memory before its step: then the operation becomes a plain read, and ret_lent is
- * stored in front of the memory. */
+ * A read of a descriptor is tried at once, into fresh memory. If the read would block, the memory
+ * is freed, and the operation waits by a poll request, as edo_finish() does, on all drivers alike.
+ *
+ * Any other stream needs memory before its step. So the operation becomes a plain read, and
+ * ret_lent is stored in front of the memory. */
 #include <edo/lent.h>
 
 #include "io/io.h"
 
-enum { LENT_SIZE = 16 * 1024 }; // bytes; about the data of a fast peer per turn
+enum { LENT_SIZE = 16 * 1024 }; // bytes; about what a fast peer sends per turn
 
 typedef struct block {
     edo_lent *ret_lent;
@@ -46,7 +47,7 @@ static int64_t lend(block *taken, int64_t n)
 
 /* ---- descriptors ---- */
 
-/* The operation is an edo__poll_op; own[1] is ret_lent. */
+/* Tries a read. The operation is an edo__poll_op, and own[1] is ret_lent. */
 static int64_t try_read(edo__source *source, edo_op *op)
 {
     block *taken = take_block(edo__poll_of(op)->own[1]);
@@ -55,7 +56,7 @@ static int64_t try_read(edo__source *source, edo_op *op)
     return lend(taken, edo__try(source, &read));
 }
 
-/* Polls a read of a descriptor. EDO_READY with base.result. */
+/* Polls a read of a descriptor. Returns: EDO_READY: the result is in base.result. */
 static edo_poll read_descriptor(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {
@@ -73,7 +74,7 @@ static edo_poll read_descriptor(edo__source *source, edo_op *op, edo_cx *cx)
 
 /* ---- other streams ---- */
 
-/* Polls a read of another stream; the first poll turns the operation into an edo__transfer_op. */
+/* Polls a read of another stream. The first poll turns the operation into an edo__transfer_op. */
 static edo_poll read_other(edo_io *io, edo_op *op, edo_cx *cx)
 {
     if (edo__request_of(op) == EDO__POLL) {

@@ -1,9 +1,9 @@
 /* Connections with delay, rate and loss, for tests.
  *
- * A direction is a queue of packets, each with the moment of its arrival: after the time that the
- * link needs, by its rate, for the earlier packets and this one, and after the delay. A reader
- * waits for the arrival of the first packet by a deadline of its task. One lock guards both
- * directions. */
+ * A direction is a queue of packets, each with the moment of its arrival. The link first needs
+ * time, by its rate, to send the earlier packets and this packet. The packet arrives after that
+ * time and the delay. A reader waits for the arrival of the first packet by a deadline of its task.
+ * One lock guards both directions. */
 #include <edo/mock.h>
 #include <edo/time.h>
 
@@ -13,7 +13,7 @@
 #include "io/io.h"
 
 enum {
-    DEFAULT_PACKET = 1460, // bytes; of TCP over Ethernet
+    DEFAULT_PACKET = 1460, // bytes; a TCP segment over Ethernet
     DEFAULT_CAPACITY = 64 * 1024,
     MILLION = 1000000,
     SECOND = 1000000000,           // ns
@@ -29,10 +29,10 @@ typedef struct packet {
 
 typedef struct direction {
     packet *first, *last;
-    size_t count;     // bytes on the way
-    int64_t free_at;  // moment when the link has sent all packets
+    size_t count;     // bytes in the queue
+    int64_t free_at;  // ns; moment at which the link has sent all packets
     uint64_t sent;    // bytes
-    bool ended, gone; // the writer has ended the direction; the reader has closed
+    bool ended, gone; // ended: by the writer; gone: the reader has closed
     edo__wait_list readers, writers;
 } direction;
 
@@ -45,7 +45,7 @@ typedef struct end {
 
 typedef struct edo__slow_link {
     edo__lock lock;
-    unsigned refs; // guarded by the lock, as all below
+    unsigned refs; // unreleased ends; guarded by the lock, as all members below
     bool is_broken;
     uint64_t random;
     edo_test_link_config config;
@@ -60,7 +60,7 @@ static end *end_of(const edo_io *io)
 
 /* ---- packets; under the lock ---- */
 
-/* xorshift64 (Marsaglia, "Xorshift RNGs", 2003) */
+/* Random number below `limit`, by xorshift64 (Marsaglia, "Xorshift RNGs", 2003). */
 static uint64_t random_below(edo__slow_link *link, uint64_t limit)
 {
     link->random ^= link->random << 13;
@@ -69,8 +69,8 @@ static uint64_t random_below(edo__slow_link *link, uint64_t limit)
     return limit ? link->random % limit : 0;
 }
 
-/* Arrival of a packet that is sent now. The queue keeps order, so it is not read before earlier
- * packets. */
+/* Moment of arrival of a packet that is sent now. The packet is not read before earlier packets,
+ * because the queue keeps the order. */
 static int64_t arrival(edo__slow_link *link, direction *out, size_t size, int64_t now)
 {
     const edo_test_link_config *config = &link->config;
@@ -118,7 +118,7 @@ static void wake_all(edo__slow_link *link, edo__wakes *wakes)
 
 /* ---- one step; under the lock ---- */
 
-/* Takes bytes of packets that have arrived. buffer: NULL to drop them. */
+/* Takes bytes of packets that have arrived. buffer: NULL: the bytes are dropped. */
 static int64_t take(end *self, char *buffer, size_t size, edo_cx *cx, edo__wakes *wakes)
 {
     direction *in = self->in;
@@ -139,7 +139,7 @@ static int64_t take(end *self, char *buffer, size_t size, edo_cx *cx, edo__wakes
     return (int64_t)size;
 }
 
-/* Whether the connection breaks with these bytes. */
+/* Whether the connection breaks when `size` more bytes are sent. */
 static bool breaks(edo__slow_link *link, const direction *out, size_t size)
 {
     uint64_t most = link->config.breaks;
@@ -201,7 +201,7 @@ static edo_poll link_step(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* Sends the end of the direction, as a packet without bytes. Under the lock. */
+/* Sends the end of the direction as a packet without bytes. Under the lock. */
 static int send_end(end *self)
 {
     if (self->out->ended) return 0;
@@ -222,8 +222,8 @@ static int shutdown_write(edo_io *io)
     return rc;
 }
 
-/* Breaks the connection if there is no memory for the packet of the end; otherwise the peer would
- * wait for ever. */
+/* Sends the end to the peer. Without memory for that packet, breaks the connection, because the
+ * peer would wait for ever. */
 static void hang_up(edo_io *io)
 {
     end *self = end_of(io);
@@ -264,7 +264,7 @@ static void set_defaults(edo_test_link_config *config)
     if (!config->packet) config->packet = DEFAULT_PACKET;
     if (!config->capacity) config->capacity = DEFAULT_CAPACITY;
     if (!config->again) config->again = DEFAULT_AGAIN;
-    if (!config->seed) config->seed = 1; // a zero state of xorshift stays zero
+    if (!config->seed) config->seed = 1; // xorshift never leaves the state zero
 }
 
 int edo_test_link(const edo_test_link_config *config, edo_io **ret_end, edo_io **ret_other)

@@ -12,9 +12,9 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // a result; of a wait: its duration in ns, after its begin the moment of its end
+    int64_t value; // a result; WAIT: ns; duration, and once it has begun the moment of its end
     bool has_begun;
-    size_t size, at; // of the bytes, which follow
+    size_t size, at; // bytes in all and bytes done; the bytes follow
     char bytes[];
 } step;
 
@@ -23,8 +23,8 @@ struct edo_mock {
     edo_atomic(uint32_t) claims;
     edo__lock lock;
     const char *name;
-    unsigned refs; // stream and handle; guarded by the lock, as all below
-    bool is_open;  // the handle was not released
+    unsigned refs; // of stream and handle; guarded by the lock, as all members below
+    bool is_open;  // false: the handle was released
     step *first, *last;
     edo__wait_list waiters[EDO__SIDES];
 };
@@ -63,7 +63,8 @@ static _Noreturn void misuse(const edo_mock *self, const char *what, size_t size
 
 /* ---- one step; under the lock ---- */
 
-/* Begins or continues a wait. Returns: whether it is over; if not, a poll follows at its end. */
+/* Begins or continues a wait. Returns: whether the wait is over. If not, requests a poll for the
+ * end of the wait. */
 static bool wait_is_over(step *wait, edo_cx *cx)
 {
     if (!wait->has_begun) wait->value = edo__later(cx->now, wait->value);
@@ -73,7 +74,8 @@ static bool wait_is_over(step *wait, edo_cx *cx)
     return false;
 }
 
-/* The step to be done now, after waits that are over. Returns: NULL: none. */
+/* The present step of the script, behind waits that are over. Returns: NULL: there is no such
+ * step. */
 static step *current(edo_mock *self, edo_cx *cx, edo__wakes *wakes)
 {
     while (self->first && self->first->kind == WAIT && wait_is_over(self->first, cx))

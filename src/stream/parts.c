@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-/* Bits of an operation's detail: its delimiter, and the kind of its end. */
+/* Bits of an operation's detail: the delimiter, and flags. */
 enum {
     DELIMITER = 0xff,
-    IS_LINE = 1 << 8, // "\r" before the delimiter is left out
+    IS_LINE = 1 << 8, // a "\r" before the delimiter is left out
     TO_END = 1 << 9,  // there is no delimiter
     IS_TEXT = 1 << 10,
 };
 
-/* Offset of the delimiter from the first byte ahead; the number of bytes ahead if there is none. */
+/* Number of bytes ahead before the delimiter. Without a delimiter: the number of bytes ahead. */
 static size_t find(edo_reader *reader, uint8_t delimiter)
 {
     size_t count = edo__reader_count(reader);
@@ -25,7 +25,7 @@ static size_t find(edo_reader *reader, uint8_t delimiter)
 
 /* ---- parts of the memory ---- */
 
-/* Skips the rest of a too large part. Returns: whether the whole rest was skipped. */
+/* Skips the rest of a part that was too large. Returns: whether the whole rest was skipped. */
 static bool skip(edo_reader *reader, uint8_t delimiter)
 {
     size_t count = edo__reader_count(reader), place = find(reader, delimiter);
@@ -122,8 +122,8 @@ int edo_try_read_part(edo_reader *reader, uint8_t delimiter, edo_slice *ret_part
 
 /* ---- into the user's buffer ---- */
 
-/* Moves bytes ahead to the buffer, up to the delimiter if there is one.
- * Returns: 1 with the delimiter; 0 without; a negative errno. */
+/* Moves bytes ahead to the buffer, up to the delimiter if there is one. Returns: 1: the delimiter
+ * was moved; 0: it was not; a negative errno. */
 static int move_ahead(edo_reader *reader, edo_op *op)
 {
     edo_buffer *buffer = op->data;
@@ -140,7 +140,8 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads past the memory into the buffer, for reads to the end, while the buffer may grow. */
+/* Reads from the stream directly into the user's buffer, while the buffer may grow. For reads to
+ * the end of the input. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;
@@ -159,8 +160,8 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether a read past the memory pays: the buffer, which doubles at each growth, is large
- * enough. */
+/* Whether to read directly into the user's buffer: the buffer, which doubles at each growth, is at
+ * least as large as the reader's memory. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;
@@ -173,7 +174,7 @@ static edo_poll read_more(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
                                  : edo__reader_fill(reader, cx, ret_n);
 }
 
-/* One step of edo_read_until() and its kind. Bytes ahead are moved first, even after a
+/* One step of edo_read_until() and of similar operations. Bytes ahead are moved first, even after a
  * cancellation. */
 static edo_poll until_step(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_result)
 {

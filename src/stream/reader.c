@@ -56,8 +56,8 @@ edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_c
     return edo__inner_poll(&reader->inner, cx, ret_n);
 }
 
-/* Waits until `size` bytes lie ahead. EDO_READY with *ret_n: number of bytes ahead, fewer at the
- * end of the input; or a negative errno. */
+/* Waits until `size` bytes lie ahead. Returns: EDO_READY with *ret_n: number of bytes ahead, fewer
+ * than `size` at the end of the input; or a negative errno. */
 static edo_poll await_ahead(edo_reader *reader, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     while (edo__reader_count(reader) < size) {
@@ -104,7 +104,8 @@ static size_t take_ahead(edo_reader *reader, edo_op *op)
     return count;
 }
 
-/* One read, into the operation's buffer or into the reader's memory. EDO_READY with *ret_n. */
+/* Performs one read, into the operation's buffer or into the reader's memory. Returns: EDO_READY
+ * with *ret_n: number of bytes, or a negative errno. */
 static edo_poll read_some(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     char *rest = (char *)op->data + op->progress;
@@ -140,8 +141,9 @@ edo_op edo_reader_read(edo_reader *reader, void *buffer, size_t size)
     return reader ? edo__op(&ops, reader, buffer, size, 0) : edo__op_refuse(-EINVAL);
 }
 
-/* Reads an exact count. A count that fits into the memory is taken at once, or not at all.
- * EDO_READY with *ret_n: > 0 when all bytes are there; 0 at the end; a negative errno. */
+/* Reads an exact count. If the count fits into the reader's memory, its bytes are taken together or
+ * not at all. Returns: EDO_READY with *ret_n: > 0: all bytes were read; 0: the end; a negative
+ * errno. */
 static edo_poll read_exactly(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     while (op->length - op->progress > reader->capacity) {

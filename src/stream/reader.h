@@ -22,11 +22,13 @@ static inline void edo__reader_drop(edo_reader *reader, size_t size)
     reader->scanned = 0;
 }
 
-/* Begins or continues a read from the stream into the free memory, which is not empty. EDO_READY
- * with *ret_n: bytes, which lie ahead then; 0 at the end; a negative errno. */
+/* Begins or continues a read from the stream into the free part of the memory, which is not empty.
+ * Returns: EDO_READY with *ret_n: number of bytes, which lie ahead now; 0: the end; a negative
+ * errno. */
 edo_poll edo__reader_fill(edo_reader *reader, edo_cx *cx, int64_t *ret_n);
 
 /* Begins or continues a read from the stream directly into `buffer`. The reader's memory must hold
- * no unread bytes. EDO_READY with *ret_n: bytes in `buffer`; 0 at the end; a negative errno. */
+ * no unread bytes. Returns: EDO_READY with *ret_n: number of bytes in `buffer`; 0: the end; a
+ * negative errno. */
 edo_poll edo__reader_bypass(edo_reader *reader, void *buffer, size_t size, edo_cx *cx,
                             int64_t *ret_n);

@@ -15,15 +15,16 @@ size_t edo_relay_deinit(edo_relay *relay)
     return edo_copier_deinit(&relay->ways[0]) + edo_copier_deinit(&relay->ways[1]);
 }
 
-/* Shuts down the target's write side at the end of a direction. A stream without such a shutdown,
- * or whose peer is gone already, is no error. */
+/* Shuts down the target's write side at the end of a direction. It is no error if the stream has no
+ * such shutdown, or if its peer has disconnected. */
 static int64_t hand_on_end(edo_copier *way, int64_t result)
 {
     int rc = edo__io_shutdown_write(way->to, "edo_copy_both");
     return rc == 0 || rc == -ENOTSUP || rc == -ENOTCONN ? result : rc;
 }
 
-/* Ends a direction. For the limits an end counts as a moved byte. */
+/* Ends a direction. The idle limit restarts, as for a moved byte. An error stops the other
+ * direction. */
 static void end_way(edo_relay *relay, unsigned i, int64_t result, const edo_cx *cx)
 {
     relay->moved_at = cx->now;
@@ -71,8 +72,8 @@ static void begin(edo_relay *relay, const edo_cx *cx)
     relay->timed_out = false;
 }
 
-/* Polls both directions, again if one has ended, because its end may end the other. Returns:
- * whether both are done. */
+/* Polls both directions. Polls again if one of them has ended, because that end may end the other
+ * direction. Returns: whether both directions are done. */
 static bool go_on(edo_relay *relay, edo_cx *cx)
 {
     int64_t result;
@@ -84,7 +85,8 @@ static bool go_on(edo_relay *relay, edo_cx *cx)
     return is_done > was_done && is_done < 2 ? go_on(relay, cx) : is_done == 2;
 }
 
-/* The first error. The direction that was stopped for it has -ECANCELED. */
+/* Result of the operation: the first error. The direction that was stopped because of that error
+ * has -ECANCELED. */
 static int64_t result_of(const edo_relay *relay)
 {
     int64_t first = relay->status[0], second = relay->status[1];

@@ -1,10 +1,10 @@
 /* A stream as two halves.
  *
  * Both halves lie in one allocation. The release of the last half closes the stream. The close of
- * one half does not close the stream, so it must wake the half's operation itself. A pending
- * operation stores its waker in the half, and clears it before its end, both under the lock. The
- * closer wakes under the lock, so it finds no waker of an ended task. The woken operation sees that
- * its half was closed, and cancels the operation on the stream. */
+ * one half does not close the stream, so the close must wake the half's operation itself. A pending
+ * operation stores its waker in the half, and clears it before the operation ends. Both steps are
+ * under the lock. The closer wakes under the lock, so it never finds the waker of an ended task.
+ * The woken operation sees that its half was closed, and cancels the operation on the stream. */
 #include <edo/streams.h>
 
 #include "io/io.h"
@@ -54,8 +54,8 @@ static edo_op begin(const half *self, const edo_op *op)
     }
 }
 
-/* Stores the waker before the check for a close. So either the close finds the waker, or the check
- * finds the close. */
+/* Performs a step. The step stores the waker before it checks for a close. So either the close
+ * finds the waker, or the check finds the close. */
 static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
 {
     half *self = half_of(io);
@@ -70,7 +70,7 @@ static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
     return EDO_READY;
 }
 
-/* Drops nothing, for edo_finish(): a writing half has no input. */
+/* Drops nothing. edo_finish() calls it for a writing half, which has no input. */
 static edo_poll drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     (void)io;

@@ -1,7 +1,7 @@
-/* A stream whose input is copied to another one.
+/* A stream whose input is also written to another stream.
  *
- * The tee holds bytes from their read to their return by an operation, so a cancellation between
- * the read and the copy loses none. */
+ * The tee keeps bytes from their read until an operation returns them. So a cancellation between
+ * the read and the copy loses no bytes. */
 #include "stream/wrapper.h"
 
 #include <string.h>
@@ -12,11 +12,11 @@ enum { ROOM = 4096 };
 typedef struct tee {
     edo__wrapper wrapper;
     edo_op copying;
-    size_t start, copied, end; // offsets in bytes: returned, copied and read up to here
+    size_t start, copied, end; // offsets: ends of the returned, copied and read bytes
     char bytes[ROOM];
 } tee;
 
-/* Continues the copy. EDO_READY with *ret_n: bytes, or a negative errno. */
+/* Continues the copy. Returns: EDO_READY with *ret_n: number of bytes, or a negative errno. */
 static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&self->copying))
@@ -27,7 +27,8 @@ static edo_poll copy(tee *self, edo_cx *cx, int64_t *ret_n)
     return EDO_READY;
 }
 
-/* Reads into the empty memory. EDO_READY with *ret_n: bytes, 0 at the end, or a negative errno. */
+/* Reads into the empty memory. Returns: EDO_READY with *ret_n: number of bytes; 0: the end; a
+ * negative errno. */
 static edo_poll fill(tee *self, size_t size, edo_cx *cx, int64_t *ret_n)
 {
     edo_op *inner = &self->wrapper.ops[EDO__READ_SIDE];

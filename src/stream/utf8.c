@@ -1,12 +1,12 @@
 /* UTF-8 of RFC 3629: the shortest form of each code point, no surrogates. */
 #include <edo/buffered.h>
 
-/* Length of the valid sequence at `at`, in bytes; 0: none begins there. */
+/* Length in bytes of the valid sequence at `at`. Returns: 0: no valid sequence begins there. */
 static size_t sequence(const uint8_t *at, size_t size)
 {
     static const struct {
-        uint8_t first, last;   // of the first byte
-        uint8_t second, until; // of the second one
+        uint8_t first, last;   // range of the first byte
+        uint8_t second, until; // range of the second byte
         uint8_t length;
     } forms[] = {
         { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },

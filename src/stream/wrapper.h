@@ -1,5 +1,5 @@
-/* Common parts of streams around others. A kind embeds an edo__wrapper as its first member. Its
- * table of slots has the functions below, except where the kind differs. */
+/* Common parts of streams around other streams. Each kind of wrapper embeds an edo__wrapper as its
+ * first member. Its table of slots has the functions below, except where the kind differs. */
 #pragma once
 
 #include <edo/streams.h>
@@ -12,11 +12,11 @@ enum { EDO__SCRAP = 512 }; // bytes per drop
 typedef struct edo__wrapper {
     edo_io io;
     edo_atomic(uint32_t) claims;
-    uint32_t size;             // of the kind's struct
-    edo_io *inner[EDO__SIDES]; // for reads and for writes; NULL: no such side
+    uint32_t size;             // of the kind's struct, bytes
+    edo_io *inner[EDO__SIDES]; // for reads and for writes; NULL: the side does not exist
     edo_io *owned[2];          // closed with the wrapper; NULL: none
-    edo_op ops[EDO__SIDES];    // on the inner streams; guarded by the claim of the side
-    char scrap[EDO__SCRAP];    // of drops; guarded by the claim of the read side
+    edo_op ops[EDO__SIDES];    // operations on the inner streams; guarded by the claim of the side
+    char scrap[EDO__SCRAP];    // target of dropped bytes; guarded by the claim of the read side
 } edo__wrapper;
 
 static inline edo__wrapper *edo__wrapper_of(const edo_io *io)
@@ -24,15 +24,15 @@ static inline edo__wrapper *edo__wrapper_of(const edo_io *io)
     return (edo__wrapper *)(uintptr_t)io;
 }
 
-/* Makes a wrapper, zeroed behind the head, which owns the streams. second: another stream, or NULL.
- * Returns: NULL: out of memory. */
+/* Makes a wrapper that owns the streams. The members behind the edo__wrapper are zero. second:
+ * another stream, or NULL. Returns: NULL: out of memory. */
 void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, edo_io *second);
 
-/* One step of any request: begins or continues the operation on the inner stream. most: largest
- * number of bytes, > 0. */
+/* One step of a request of any kind: begins or continues the operation on the inner stream. most:
+ * largest number of bytes, > 0. */
 edo_poll edo__wrapper_move(edo_io *io, edo_op *op, edo_cx *cx, uint64_t most);
 
-/* The slots. */
+/* Common slots of wrappers. */
 edo_poll edo__wrapper_step(edo_io *io, edo_op *op, edo_cx *cx); // for drops as well
 int edo__wrapper_shutdown_write(edo_io *io);
 void edo__wrapper_hang_up(edo_io *io);

@@ -37,8 +37,9 @@ size_t edo_writer_deinit(edo_writer *writer)
 
 /* ---- writing out ---- */
 
-/* Writes from the memory. Written bytes leave the memory before a later write can fail. EDO_READY
- * with *ret_n: bytes, or a negative errno. */
+/* Writes bytes of the memory to the stream. Written bytes are removed from the memory, so a later
+ * failed write does not repeat them. Returns: EDO_READY with *ret_n: number of bytes, or a negative
+ * errno. */
 static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&writer->inner))
@@ -50,7 +51,7 @@ static edo_poll drain(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
     return EDO_READY;
 }
 
-/* Writes all of the memory. EDO_READY with *ret_n: 0, or a negative errno. */
+/* Writes all bytes of the memory. Returns: EDO_READY with *ret_n: 0, or a negative errno. */
 static edo_poll drain_all(edo_writer *writer, edo_cx *cx, int64_t *ret_n)
 {
     *ret_n = 0;
@@ -82,7 +83,7 @@ edo_op edo_flush(edo_writer *writer)
 
 /* ---- taking ---- */
 
-/* Copies as many bytes as fit into the memory. */
+/* Copies as many bytes of the operation as fit into the memory. */
 static void take(edo_writer *writer, edo_op *op)
 {
     size_t room = writer->capacity - writer->end, rest = op->length - op->progress;
@@ -92,7 +93,7 @@ static void take(edo_writer *writer, edo_op *op)
     op->progress += size;
 }
 
-/* Writes past the empty memory. */
+/* Writes bytes of the operation directly to the stream. The memory is empty. */
 static edo_poll bypass(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     if (!edo__inner_is_set(&writer->inner))
@@ -103,8 +104,8 @@ static edo_poll bypass(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_
     return EDO_READY;
 }
 
-/* Takes all bytes of an operation. EDO_READY with *ret_n: >= 0 when all were taken; a negative
- * errno. */
+/* Accepts all bytes of an operation. Returns: EDO_READY with *ret_n: >= 0: all bytes were accepted;
+ * a negative errno. */
 static edo_poll put(edo_writer *writer, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     *ret_n = 0;
@@ -147,11 +148,11 @@ edo_op edo_writer_write(edo_writer *writer, const void *data, size_t size)
 
 static void free_text(edo_op *op)
 {
-    edo__free(op->data, op->length + 1); // with the NUL
+    edo__free(op->data, op->length + 1); // 1: the NUL
 }
 
-/* Frees the text at the end, so the operation is polled even if it was cancelled before its
- * begin. */
+/* Polls edo_printf(), and frees the text at its end. The operation is polled even if it was
+ * cancelled before its first poll, so the text is always freed. */
 static edo_poll printf_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -190,12 +191,12 @@ typedef struct EDO__OVERLAY number_op {
     edo_writer *writer;
     uint8_t raw[EDO__NUMBER_MAX]; // bytes in the order of the stream
     uint64_t progress;
-    edo__op_wait wait; // detail: bytes
+    edo__op_wait wait; // detail: number of bytes
 } number_op;
 
 EDO__OVERLAY_FITS(number_op);
 
-/* Takes a number: all its bytes at once, when there is room. */
+/* Accepts all bytes of a number at once, when the memory has room for them. */
 static edo_poll number_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

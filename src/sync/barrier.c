@@ -1,5 +1,5 @@
-/* Barriers: all state is guarded by the lock. The last arrival wakes the others, and is the
- * leader. */
+/* Barriers. The lock guards all state. The last arrival wakes the earlier ones, and is the leader:
+ * its wait returns 1. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -11,7 +11,7 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     (void)op;
     if (++barrier->arrived < barrier->count) return -EAGAIN;
     barrier->arrived = 0;
-    edo__wait_wake_all(edo__waiters_of(&barrier->waiters), wakes); // their result is 0 already
+    edo__wait_wake_all(edo__waiters_of(&barrier->waiters), wakes); // base.result is 0 already
     return 1;
 }
 

@@ -5,8 +5,8 @@
 
 #if !defined EDO_MODEL || defined EDO_MODEL_LOCKS
 
-/* Reads of the lock before a waiter yields the processor, some 1 us. A holder that runs has
- * released the lock by then. */
+/* Number of reads of the lock (about 1 us in all) before a waiter yields the processor. A holder
+ * that was not preempted has released the lock by then. */
 enum { LOOKS = 32 };
 
 static bool try_take(edo__lock *lock)

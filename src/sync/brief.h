@@ -1,9 +1,10 @@
-/* A lock of four bytes for a few dozen instructions: that of a channel. It costs one
- * read-modify-write where edo__lock costs two, because its release is a plain store. In return a
- * waiter spins, and a holder makes no system call, allocates nothing and calls no user code,
- * except the wake function of a user's own wakeable (edo/future.h). Any thread.
+/* A lock of four bytes for critical sections of a few dozen instructions, such as those of a
+ * channel. It costs one read-modify-write, and edo__lock costs two, because a brief lock is
+ * released by a plain store. In return a waiter spins. So a holder makes no system call, allocates
+ * nothing, and calls no user code except the wake function of a user's own wakeable (edo/future.h).
+ * Any thread.
  *
- * States: 0: free; the mark of this process (base/lock.h): held. A waiter yields the processor
+ * States. 0: free. The mark of this process (base/lock.h): held. A waiter yields the processor
  * after a while, and later sleeps, because the holder may have been preempted. In the child of a
  * fork a lock that was held by a thread of the parent counts as free.
  *

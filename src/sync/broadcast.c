@@ -1,18 +1,17 @@
-/* Broadcasts: a ring of slots, in which a sender overwrites the oldest value, under the lock of
- * the hub. Value n lies in slot n % slots; there are at least as many slots as kept values.
+/* Broadcasts: a ring of slots. A sender overwrites the oldest value, under the lock of the hub.
+ * Value n lies in slot n % slots. There are at least as many slots as kept values.
  *
- * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective
- * synchronization on Linux/NUMA systems"). It copies the words of the value, then reads
- * `writing`, the number of values that senders have begun to write. The copy is whole unless the
- * next value of the same slot has been begun.
+ * A receiver reads without the lock, as from a sequence lock (Lameter, "Effective synchronization
+ * on Linux/NUMA systems"). The receiver copies the words of the value, then reads `writing`, the
+ * number of values that senders have begun to write. The copy is whole unless a sender has begun
+ * the next value of the same slot.
  *
  * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The
- * receiver loads `sent` (acquire): so it sees the words of that value, or later ones. It loads
- * the words (acquire), then `writing`: if one of the words was of a later value, the load sees
- * the `writing` of that value, or a later one.
+ * receiver loads `sent` (acquire), so it sees the words of that value, or later ones. The receiver
+ * then loads the words (acquire), then `writing`. If one of the words was of a later value, the
+ * load of `writing` sees the number that was stored for that value, or a later one.
  *
- * Values whose size is no multiple of a word, or is more than MAX_WORDS, are read under the
- * lock. */
+ * A value is read under the lock if its size is no multiple of a word, or more than MAX_WORDS. */
 #include <edo/broadcast.h>
 
 #include "runtime/runtime.h"
@@ -21,18 +20,18 @@
 
 enum {
     WORD = sizeof(uint64_t),
-    MAX_WORDS = 8, // largest value read without the lock
+    MAX_WORDS = 8, // words; largest value that is read without the lock
 };
 
 /* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
     size_t size;                                            // of a value, bytes
-    size_t capacity;                                        // kept values
+    size_t capacity;                                        // number of kept values
     size_t words;                                           // of a value; 0: read under the lock
     uint64_t mask;                                          // slots - 1
-    edo_atomic(uint64_t) sent __attribute__((aligned(64))); // values in all; written under the lock
-    edo_atomic(uint64_t) writing; // values begun: sent, or sent + 1; written under the lock
+    edo_atomic(uint64_t) sent __attribute__((aligned(64))); // sent values; written under the lock
+    edo_atomic(uint64_t) writing; // begun values: sent, or sent + 1; written under the lock
 };
 
 static char *slot_of(edo__broadcast *broadcast, uint64_t number)
@@ -96,7 +95,7 @@ static void write_words(edo__broadcast *broadcast, char *slot, const char *value
     }
 }
 
-/* Under the lock. */
+/* Writes a value into the next slot. Under the lock. */
 static void write_value(edo__broadcast *broadcast, const void *value)
 {
     uint64_t number = edo_load_relaxed(&broadcast->sent);
@@ -199,7 +198,8 @@ void edo__broadcast_receiver_close(edo__listening *receiver)
     receiver->broadcast = NULL;
 }
 
-/* Under the lock. Returns: 1, EDO_LAGGED, 0 or -EAGAIN. */
+/* Takes the next value. Under the lock. Returns: 1; EDO_LAGGED: values were missed; 0: no value can
+ * follow; -EAGAIN. */
 static int64_t take(edo__listening *receiver, void *ret_value)
 {
     edo__broadcast *broadcast = receiver->broadcast;
@@ -222,8 +222,8 @@ static void read_words(const edo__broadcast *broadcast, const char *slot, char *
     }
 }
 
-/* Returns: true if the value was available, and the copy is whole. If false, *ret_value may have
- * changed. */
+/* Reads the next value without the lock. Returns: true: the value was available, and the copy is
+ * whole; false: the caller must take the lock, and *ret_value may have changed. */
 static bool read_unlocked(edo__listening *receiver, char *ret_value)
 {
     edo__broadcast *broadcast = receiver->broadcast;

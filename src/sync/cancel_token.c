@@ -1,14 +1,13 @@
-/* Cancellation tokens. The tokens of a tree share one lock, which guards the links, the waiters
- * and the scopes of all of them. Creation, cancellation and destruction of a token take it, and
- * no walk takes a second one. The lock lies in a reference-counted object of its own, because
- * any token may be destroyed first.
+/* Cancellation tokens. The tokens of a tree share one lock, which guards the links, the waiters and
+ * the scopes of all of them. Creation, cancellation and destruction of a token take this lock. A
+ * walk over the tree takes no second token lock. The lock lies in a reference-counted object of its
+ * own, because any token may be destroyed first.
  *
  * A walk over a subtree follows the links: from a token to its first child, its next sibling, or
- * back to its parent. So it needs no stack, however deep the tree is.
+ * back to its parent. So the walk needs no stack, however deep the tree is.
  *
- * Orders. A cancellation releases the caller's writes. A task that sees it acquires them, from
- * the word or with the wake.
- */
+ * Orders. A cancellation releases the caller's writes. A task that sees the cancellation acquires
+ * these writes, from the word or with the wake. */
 #include <edo/cancel_token.h>
 
 #include "base/base.h"
@@ -16,14 +15,14 @@
 
 typedef struct token_tree {
     edo__lock lock;
-    size_t tokens; // in the tree; the lock
+    size_t tokens; // number of tokens of the tree; guarded by the lock
 } token_tree;
 
 struct edo_cancel_token {
     edo_atomic(uint32_t) references;
     edo_atomic(bool) is_cancelled;
     token_tree *tree;
-    /* guarded by the lock of the tree */
+    /* members guarded by the lock of the tree */
     edo_cancel_token *parent, *first_child, *next, **pprev;
     edo__wait_list waiters;
     edo_cancel_binding *bindings;
@@ -56,7 +55,8 @@ static void leave_children(edo_cancel_token *token, edo_cancel_token *heir)
     }
 }
 
-/* The successor of `token` in a walk over the descendants of root, or NULL. */
+/* The token after `token` in a walk over the descendants of `root`. Returns: NULL: the walk is
+ * over. */
 static edo_cancel_token *next_below(const edo_cancel_token *root, edo_cancel_token *token)
 {
     if (token->first_child) return token->first_child;
@@ -127,7 +127,8 @@ void edo_cancel_token_unref(edo_cancel_token *token)
 
 /* ---- cancellation ---- */
 
-/* Under the lock of the tree. A scope takes its own lock inside, and never that of a tree. */
+/* Cancels one token, under the lock of the tree. A scope takes its own lock inside, and never the
+ * lock of a tree. */
 static void cancel_one(edo_cancel_token *token, edo__wakes *wakes)
 {
     if (edo_load_relaxed(&token->is_cancelled)) return;

@@ -85,14 +85,15 @@ static void next_head_block(edo__channel *channel, edo__block **garbage)
 
 /* ---- values ---- */
 
-/* Number of values from the head on, in the block of the head. */
+/* Number of values in the block of the head, from the head on. */
 static uint64_t run_of(const edo__channel *channel)
 {
     uint64_t end = channel->tail < channel->turn_at ? channel->tail : channel->turn_at;
     return end - edo_load_relaxed(&channel->head);
 }
 
-/* Takes values of one block; the channel has at least one value. Returns: their number. */
+/* Takes values of one block. The channel has at least one value. Returns: the number of taken
+ * values. */
 static size_t take_run(edo__channel *channel, char *ret_values, size_t max, edo__block **garbage)
 {
     uint64_t head = edo_load_relaxed(&channel->head);
@@ -101,7 +102,7 @@ static size_t take_run(edo__channel *channel, char *ret_values, size_t max, edo_
     edo_plain_read(channel->head_slot);
     edo__copy_value(ret_values, channel->head_slot, count * channel->size);
     channel->head_slot += count * channel->size;
-    edo_store_relaxed(&channel->head, head + count); // the lock orders it
+    edo_store_relaxed(&channel->head, head + count); // the lock orders this store
     return count;
 }
 

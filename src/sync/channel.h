@@ -1,13 +1,14 @@
-/* Channels whose values have one receiver each (edo/channels.h). One core for mpsc and mpmc,
- * bounded and unbounded.
+/* Channels in which each value has one receiver (edo/channels.h). One implementation serves mpsc
+ * and mpmc channels, bounded and unbounded ones.
  *
  * Values lie in a chain of blocks of slots. An unbounded channel appends blocks, and keeps a few
- * emptied ones. A bounded channel has a single block, with a slot per place, whose successor is
- * itself. `tail` counts the values that were put in, `head` those that were taken out.
+ * emptied ones. A bounded channel has a single block, with one slot per place. The successor of
+ * this block is the block itself. `tail` counts the values that were put in, `head` those that were
+ * taken out.
  *
  * The lock (brief.h) guards all members except the receiver's part. The receivers of an mpmc
- * channel take values under it. The one receiver of an mpsc channel claims a run of values under
- * the lock, up to `claimed`, and then takes each of them without it:
+ * channel take values under the lock. The one receiver of an mpsc channel claims a run of values
+ * under the lock, up to `claimed`, and then takes each of these values without the lock:
  *
  *     put      tail++                  a sender, under the lock
  *     claim    claimed = tail, or the end of the block     the receiver, under the lock
@@ -16,20 +17,21 @@
  * A slot in [head, claimed) is read by the receiver only. A sender reuses the slot after it has
  * read a later head (acquire; partner: the release of a take).
  *
- * Places. tail - head + permits <= capacity. A permit is a reserved place: of a user, or of a
- * waiting send that was served and not polled yet. So the cancellation of such a send releases a
- * place, and no value was moved.
+ * Places. tail - head + permits <= capacity. A permit is a reserved place. It belongs to a user, or
+ * to a waiting send that was granted its place and not polled yet. So the cancellation of such a
+ * send only releases a place: its value was not moved.
  *
  * No sender sleeps beside a free place, although the receiver takes values without the lock. A
- * sender that finds no place sets senders_wait, then reads head again. The receiver advances
- * head, then reads senders_wait. Each has a seq_cst fence between the two steps, so at least one
- * of them sees the other's store. An unbounded channel has no waiting senders, and no fence.
+ * sender that finds no place sets senders_wait, then reads head again. The receiver advances head,
+ * then reads senders_wait. Each has a seq_cst fence between the two steps, so at least one of them
+ * sees the other's store. An unbounded channel has no waiting senders, and no fence.
  *
  * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
- * taken nothing, and passes the wake on. A receive whose value was taken by another one
- * meanwhile returns to the front of the queue.
+ * taken nothing, and passes the wake on. A woken receive that finds no value, because another
+ * receive took it meanwhile, returns to the front of the queue.
  *
- * Life. holders counts all ends and permits; the step that takes it to 0 frees the channel. */
+ * Life. `holders` counts all ends and permits. The step that decreases `holders` to 0 frees the
+ * channel. */
 #pragma once
 
 #include <edo/channels.h>
@@ -48,30 +50,30 @@ typedef struct edo__block {
 struct edo__channel {
     edo__lock lock;
     bool is_bounded, has_one_receiver;
-    bool is_shut;        // a shutdown was called; the lock
-    uint32_t per_block;  // slots
-    uint64_t tail;       // values put in; the lock
-    uint64_t known_head; // head at a sender's last read; the lock
+    bool is_shut;        // a shutdown was called; guarded by the lock
+    uint32_t per_block;  // slots per block
+    uint64_t tail;       // values put in; guarded by the lock
+    uint64_t known_head; // head at a sender's last read; guarded by the lock
     edo__block *tail_block;
     char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
     size_t size;                               // of a value, bytes
     size_t capacity;                           // places
-    size_t permits;                            // reserved places; the lock
-    edo__wait_list receivers, senders, closed; // waiting; the lock
-    edo__block *spare;                         // emptied blocks; the lock
+    size_t permits;                            // reserved places; guarded by the lock
+    edo__wait_list receivers, senders, closed; // waiting operations; the lock
+    edo__block *spare;                         // emptied blocks; guarded by the lock
     uint32_t spares;
     uint32_t sender_count, weak_count, receiver_count, holders; // the lock
     void (*drop)(void *value, void *context);
     void *context;
 
-    /* of the receiver of an mpsc channel; guarded by the lock in an mpmc channel */
+    /* members of the receiver of an mpsc channel; in an mpmc channel guarded by the lock */
     edo_atomic(uint64_t) head __attribute__((aligned(64)));
     uint64_t claimed;
     edo__block *head_block;
     char *head_slot;  // next slot to take
     uint64_t turn_at; // value of head at the end of its block
 
-    edo_atomic(uint32_t) senders_wait; // 1: senders is not empty; written under the lock
+    edo_atomic(uint32_t) senders_wait; // 1: `senders` is not empty; written under the lock
 };
 
 enum {
@@ -80,9 +82,9 @@ enum {
     EDO__BLOCK_BYTES = 0, // two values
     EDO__BLOCK_VALUES = 2,
 #else
-    EDO__CHANNEL_SPARES = 2, // emptied blocks kept
-    EDO__BLOCK_BYTES = 1024, // with its header; more for large values
-    EDO__BLOCK_VALUES = 4,   // at least
+    EDO__CHANNEL_SPARES = 2, // number of emptied blocks that are kept
+    EDO__BLOCK_BYTES = 1024, // of a block with its header; more for large values
+    EDO__BLOCK_VALUES = 4,   // least number of values per block
 #endif
 };
 
@@ -105,7 +107,7 @@ static inline bool edo__channel_is_closed(const edo__channel *channel)
     return channel->is_shut || channel->receiver_count == 0;
 }
 
-/* Whether no value can follow those in the channel. */
+/* Whether no value can be put behind those in the channel. */
 static inline bool edo__channel_is_over(const edo__channel *channel)
 {
     return (channel->is_shut || channel->sender_count == 0) && channel->permits == 0;
@@ -122,8 +124,9 @@ static inline bool edo__channel_has_places(edo__channel *channel, size_t count)
 /* Moves the tail to another block. Returns: false: an unbounded channel must grow first. */
 bool edo__channel_next_tail(edo__channel *channel);
 
-/* Moves the head to the next block. Caller: the receiver, under the lock or as the only thread.
- * Returns: the block behind the head; NULL: that block stays in use. */
+/* Advances the head to the next block. Caller: the receiver, under the lock or as the only thread.
+ * Returns: the former block of the head, which was removed from the chain; NULL: the channel still
+ * uses that block. */
 edo__block *edo__channel_next_head(edo__channel *channel);
 
 /* Puts a value into a place that the caller owns, and wakes a receiver.
@@ -141,13 +144,12 @@ static inline bool edo__channel_put(edo__channel *channel, const void *value, ed
     return true;
 }
 
-/* Grants places to waiting senders; wakes all receivers if the channel is over. Call it after
- * each step that frees places or closes ends. */
+/* Grants places to waiting senders. Wakes all receivers if the channel is over. Called after each
+ * step that frees places or closes ends. */
 void edo__channel_settle(edo__channel *channel, edo__wakes *wakes);
 
-/* Takes values, and claims more for the receiver of an mpsc channel. *garbage: blocks for the
- * caller to free.
- * Returns: their number; 0: the channel is over; -EAGAIN. */
+/* Takes values, and claims further values for the receiver of an mpsc channel. *garbage: blocks for
+ * the caller to free. Returns: number of taken values; 0: the channel is over; -EAGAIN. */
 int64_t edo__channel_take(edo__channel *channel, void *ret_values, size_t max, edo__wakes *wakes,
                           edo__block **garbage);
 
@@ -157,7 +159,7 @@ void edo__channel_leave(edo__channel *channel, uint32_t holders, edo__wakes *wak
 
 /* ---- without the lock ---- */
 
-/* Frees blocks that left the chain. */
+/* Frees blocks that were removed from the chain. */
 void edo__channel_free_blocks(edo__channel *channel, edo__block *garbage);
 
 /* Adds a spare block to an unbounded channel. Returns: 0; -ENOMEM. */
@@ -182,7 +184,7 @@ static inline bool edo__channel_take_one(edo__channel *channel, void *ret_value)
     return true;
 }
 
-/* Aborts for a closed end. */
+/* Aborts because the end was closed. */
 _Noreturn void edo__channel_no_end(const char *call);
 
 static inline edo__channel *edo__channel_of(const char *call, edo__channel *channel)

@@ -70,7 +70,7 @@ int edo__weak_upgrade(edo__channel *channel)
 
 /* ---- closing ---- */
 
-/* Under the lock: the channel refuses values from now on. */
+/* Makes the channel refuse all further values. Under the lock. */
 static void refuse(edo__channel *channel, edo__wakes *wakes)
 {
     for (edo_op *op; (op = edo__wait_first(&channel->senders));) {
@@ -128,8 +128,8 @@ static void leave_block(edo__channel *channel)
     edo__channel_free_blocks(channel, block);
 }
 
-/* After the last receiver's close: no other thread reads or puts values. The drop function may
- * use the channel's other ends. */
+/* Drops all values after the close of the last receiver. No other thread reads or puts values any
+ * more. The drop function may use the channel's other ends. */
 static void drop_values(edo__channel *channel)
 {
     uint64_t head = edo_load_relaxed(&channel->head);

@@ -1,20 +1,21 @@
-/* Condition variables. A wait has two parts, one after the other in the same operation: in the
- * queue of the condition variable, then in that of the mutex, as edo_mutex_lock().
+/* Condition variables. A wait has two parts, one after the other in the same operation. The first
+ * part waits in the queue of the condition variable. The second part waits in the queue of the
+ * mutex, as edo_mutex_lock().
  *
  *     first poll:  enqueues, then unlocks the mutex: a signal after the unlock finds the waiter
  *     woken, or cancelled: the operation becomes one of the mutex, which no cancellation ends
- *     locked:      answers the outcome of the first part
+ *     locked:      returns the outcome of the first part
  *
- * The word is 1 while the queue is not empty; a signal that reads 0 does nothing. A signal that
- * follows a change under the mutex reads the word that a waiter wrote before its unlock.
- */
+ * The word is 1 while the queue is not empty. A signal that reads 0 does nothing. No wake is lost:
+ * a signal that follows a change under the mutex reads the word that a waiter wrote before its
+ * unlock. */
 #include <edo/condvar.h>
 
 #include "base/base.h"
 #include "sync/queue.h"
 
-/* Parts of a wait. object and data: in the first part condition variable and mutex, in the
- * second one swapped. */
+/* Parts of a wait. In the first part `object` is the condition variable and `data` the mutex. In
+ * the second part they are swapped. */
 enum { WAITS, LOCKS, LOCKS_CANCELLED }; // edo_op.length
 enum { BY_ALL, BY_ONE };                // base.result between wake and poll
 
@@ -23,13 +24,13 @@ static edo__wait_list *waiters_of(edo_condvar *condvar)
     return edo__waiters_of(&condvar->waiters);
 }
 
-/* Under the lock. */
+/* Sets the word by whether operations wait. Under the lock. */
 static void note_waiters(edo_condvar *condvar)
 {
     edo_store_relaxed(&condvar->word, !edo__wait_list_is_empty(waiters_of(condvar)));
 }
 
-/* Under the lock. */
+/* Wakes the first waiter. Under the lock. */
 static void signal_one(edo_condvar *condvar, edo__wakes *wakes)
 {
     edo_op *op = edo__wait_first(waiters_of(condvar));
@@ -60,7 +61,8 @@ static int64_t step(edo_condvar *condvar, edo_op *op, edo_cx *cx, edo__wakes *wa
     return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
 }
 
-/* Returns: 0 or -ECANCELED: the first part is over; -EAGAIN. */
+/* Performs the first part of a wait. Returns: 0 or -ECANCELED: the first part is over; -EAGAIN: the
+ * operation waits. */
 static int64_t poll_wait(edo_op *op, edo_cx *cx)
 {
     edo_condvar *condvar = op->object;
@@ -123,7 +125,7 @@ void edo_condvar_broadcast(edo_condvar *condvar)
     edo__wakes wakes = { NULL, NULL };
     if (!edo_load_relaxed(&condvar->word)) return;
     edo__lock_take(&condvar->lock);
-    edo__wait_wake_all(waiters_of(condvar), &wakes); // their result is BY_ALL already
+    edo__wait_wake_all(waiters_of(condvar), &wakes); // base.result is BY_ALL already
     note_waiters(condvar);
     edo__lock_give(&condvar->lock);
     edo__wakes_commit(&wakes);

@@ -1,9 +1,8 @@
-/* Events. The word has three bits: set, waiters, and the kind; see queue.h for the argument that
- * no wake is lost. An automatic event that is set is a permit: a set that finds waiters grants
- * it to the first of them, under the lock.
+/* Events. The word has three bits: set, waiters, and the kind. queue.h has the argument that no
+ * wake is lost. A set automatic event is a permit. A set that finds waiters grants this permit to
+ * the first of them, under the lock.
  *
- * Orders. A set releases, also if the event is set already. A wait that is admitted acquires.
- */
+ * Orders. A set releases, even if the event is set already. A wait that is admitted acquires. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -14,7 +13,7 @@ static bool is_automatic(uint32_t word)
     return word & EDO__EVENT_AUTOMATIC;
 }
 
-/* The word after a wait was admitted, which resets an automatic event. */
+/* The word after an event has admitted a wait, which resets an automatic event. */
 static uint32_t passed(uint32_t word)
 {
     return is_automatic(word) ? word & ~(uint32_t)EDO__EVENT_SET : word;
@@ -30,7 +29,7 @@ int edo_event_try_wait(edo_event *event)
     return 0;
 }
 
-/* Under the lock. Returns: whether the event was set; admits one wait. */
+/* Admits one wait if the event is set. Under the lock. Returns: whether the event was set. */
 static bool pass(edo_event *event)
 {
     uint32_t word = edo_load_relaxed(&event->word);
@@ -61,7 +60,8 @@ static int64_t begin(void *object, edo_op *op, edo__wakes *wakes)
     return word & EDO__EVENT_SET ? 0 : -EAGAIN;
 }
 
-/* A wait admitted by a manual event has consumed nothing. */
+/* Returns the permit of a cancelled wait to an automatic event. A manual event has given no
+ * permit. */
 static void give_back(void *object, edo_op *op)
 {
     edo_event *event = object;

@@ -96,7 +96,8 @@ int64_t edo__hub_step(edo__hub *hub, edo_op *op, edo_cx *cx, int64_t (*take)(edo
     return result;
 }
 
-/* Returns: 0: there is no receiver; -EAGAIN: the operation waits; -ECANCELED. */
+/* Waits until there is no receiver. Returns: 0: there is no receiver; -EAGAIN: the operation waits;
+ * -ECANCELED. */
 static int closed_step(edo__hub *hub, edo_op *op, edo_cx *cx)
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;

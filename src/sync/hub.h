@@ -1,5 +1,5 @@
-/* Hub of a watch or broadcast: counted senders and receivers, and the receivers that wait, which
- * are woken together. The hub is the first member of the watch or broadcast. The hub's lock
+/* Hub of a watch or broadcast. It counts senders and receivers, and lists the waiting receives,
+ * which are woken together. The hub is the first member of the watch or broadcast. The hub's lock
  * (brief.h) guards the hub and the whole object, except where the object says otherwise. */
 #pragma once
 
@@ -9,14 +9,14 @@
 
 typedef struct edo__hub {
     edo__lock lock;
-    uint32_t senders, receivers, weak; // ends; the lock
-    uint32_t holders;                  // all ends; 0: the object is freed; the lock
-    edo__wait_list waiting;            // receives; the lock
+    uint32_t senders, receivers, weak; // number of ends; guarded by the lock
+    uint32_t holders;                  // all ends; 0: the object is freed; guarded by the lock
+    edo__wait_list waiting;            // waiting receives; guarded by the lock
     edo__wait_list closed;             // waits for the last receiver's close; the lock
     void (*free)(struct edo__hub *);
 } edo__hub;
 
-/* Starts with one sender and one receiver. */
+/* Initializes a hub with one sender and one receiver. */
 void edo__hub_init(edo__hub *hub, void (*free)(edo__hub *));
 
 /* Adds an end to one of the counts. */
@@ -25,23 +25,24 @@ void edo__hub_add(edo__hub *hub, uint32_t *count);
 /* Reads one of the counts. */
 uint32_t edo__hub_read(edo__hub *hub, const uint32_t *count);
 
-/* Adds a sender for a weak one. Returns: 0; -EPIPE: the last sender was closed. */
+/* Adds a sender, at the request of a weak one. Returns: 0; -EPIPE: the last sender was closed. */
 int edo__hub_upgrade(edo__hub *hub);
 
-/* Close an end; the last of all frees the object. */
+/* Close an end. The close of the last end of all kinds frees the object. */
 void edo__hub_close_sender(edo__hub *hub, const char *call);
 void edo__hub_close_receiver(edo__hub *hub);
 void edo__hub_close_weak(edo__hub *hub);
 
-/* One poll of a receive, under the lock: calls `take` unless the receive is cancelled or waits
- * on, and enqueues it on -EAGAIN.
- * Returns: the result of `take`; -EAGAIN: it waits; -ECANCELED. */
+/* Polls a receive once, under the lock. Calls `take` unless the receive is cancelled or has not
+ * been woken yet. Enqueues the receive if `take` returns -EAGAIN. Returns: the result of `take`;
+ * -EAGAIN: the receive waits; -ECANCELED. */
 int64_t edo__hub_step(edo__hub *hub, edo_op *op, edo_cx *cx, int64_t (*take)(edo_op *op));
 
-/* Polls an operation that waits for the last receiver's close; its object is the hub. */
+/* Polls an operation that waits for the last receiver's close. The operation's object is the
+ * hub. */
 edo_poll edo__hub_poll_closed(edo_future *future, edo_cx *cx);
 
-/* Aborts for a closed end. */
+/* Aborts because the end was closed. */
 _Noreturn void edo__hub_no_end(const char *call);
 
 static inline void *edo__hub_of(const char *call, void *core)

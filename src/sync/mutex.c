@@ -11,22 +11,23 @@
  *     WOKEN --------------- the woken waiter locks, under the lock -------> LOCKED
  *     LOCKED, WOKEN ------- the woken waiter finds it locked: to the front > LOCKED, WAITERS
  *
- * A hand-over to a task that has yet to be scheduled leaves the mutex idle meanwhile, and makes
- * every task that requests it meanwhile wait too (a convoy). So an unlock at first only wakes
- * the waiter. A waiter that was overtaken gets a hand-over at the next unlock. It can be
- * overtaken only between its first wake and the poll after it.
+ * A hand-over to a task that has yet to be scheduled leaves the mutex idle meanwhile. Every task
+ * that requests the mutex meanwhile must wait too (a convoy). So an unlock at first only wakes the
+ * waiter. A waiter that was overtaken gets a hand-over at the next unlock. A waiter can be
+ * overtaken only between its first wake and the poll after that wake.
  *
- * A request does not retry in a loop before it waits: with two workers such a loop made
+ * A request does not retry in a loop before it waits. With two workers such a loop made
  * hold-and-yield slower by a third, and nothing faster.
  *
- * WOKEN: one waiter, at most, is woken to try and not polled yet; an unlock meanwhile wakes no
- * other. That waiter's next poll clears the bit, under the lock, and takes the mutex, or
- * requeues itself, or, if cancelled, passes the wake on. While LOCKED or WOKEN is set no other
- * thread clears a bit, except by the CAS of an inline unlock, which needs LOCKED alone.
+ * WOKEN means that one waiter was woken to try and was not polled yet. An unlock wakes no other
+ * waiter meanwhile. The next poll of the woken waiter clears the bit, under the lock. It also takes
+ * the mutex, or requeues the waiter, or, if the waiter is cancelled, passes the wake on. While
+ * LOCKED or WOKEN is set, bits are cleared only under the lock of the queue, except by the CAS of
+ * an inline unlock, which needs LOCKED alone.
  *
- * No wake is lost: a request sets WAITERS by a CAS on a word that is LOCKED, under the lock of
- * the queue. The holder's inline unlock either precedes it, and the CAS fails; or it
- * follows, fails, and takes the lock of the queue.
+ * No wake is lost. A request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
+ * queue. If the holder's inline unlock precedes that CAS, the CAS fails. If the inline unlock
+ * follows, it fails, and the holder takes the lock of the queue.
  *
  * Orders. Each unlock releases, each lock acquires, directly or through the lock of the queue.
  */
@@ -43,7 +44,8 @@ static edo__wait_list *waiters_of(edo_mutex *mutex)
     return edo__waiters_of(&mutex->waiters);
 }
 
-/* Under the lock. Locks the mutex, or else sets WAITERS. Returns: whether it is locked. */
+/* Locks the mutex, or sets WAITERS if it is locked. Under the lock of the queue. Returns: whether
+ * the caller has locked the mutex. */
 static bool take(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word), next;
@@ -53,8 +55,8 @@ static bool take(edo_mutex *mutex)
     return !(word & EDO__MUTEX_LOCKED);
 }
 
-/* Under the lock: locks the mutex for a hand-over. Relaxed: WAITERS is set, so each unlock took
- * the lock of the queue. */
+/* Locks the mutex for a hand-over, under the lock of the queue. The operation is relaxed: WAITERS
+ * is set, so each unlock took the lock of the queue. */
 static bool take_for_another(edo_mutex *mutex)
 {
     uint32_t word = edo_load_relaxed(&mutex->word);
@@ -63,14 +65,15 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Under the lock, by the holder, or for a wake that is passed on. Returns: WAITERS if the queue
- * is not empty, else 0. */
+/* Under the lock of the queue. Caller: the holder, or a cancelled request that passes its wake on.
+ * Returns: WAITERS if the queue is not empty, else 0. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;
 }
 
-/* Under the lock, by the holder. */
+/* Unlocks the mutex and serves the first waiter. Under the lock of the queue. Caller: the
+ * holder. */
 static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t woken = edo_load_relaxed(&mutex->word) & EDO__MUTEX_WOKEN;
@@ -84,8 +87,8 @@ static void hand_on(edo_mutex *mutex, edo__wakes *wakes)
     edo_store_release(&mutex->word, locked | woken | waiters_bit(mutex));
 }
 
-/* Under the lock: a waiter that was woken to try is cancelled. If the mutex is free, the next
- * waiter is woken. */
+/* Passes the wake of a cancelled waiter on: if the mutex is free, wakes the next waiter. Under the
+ * lock of the queue. */
 static void pass_wake_on(edo_mutex *mutex, edo__wakes *wakes)
 {
     uint32_t word = edo_and_relaxed(&mutex->word, ~(uint32_t)EDO__MUTEX_WOKEN);
@@ -104,13 +107,14 @@ static int64_t cancel(edo_mutex *mutex, edo_op *op, edo__wakes *wakes)
     return -ECANCELED;
 }
 
-/* Under the lock. Returns: 0; -EAGAIN: the request waits. */
+/* Locks the mutex or enqueues the request. Under the lock of the queue. Returns: 0: locked;
+ * -EAGAIN: the request waits. */
 static int64_t take_or_wait(edo_mutex *mutex, edo_op *op, edo_cx *cx)
 {
     bool again = op->detail == OVERTAKEN;
     if (take(mutex)) return 0;
     edo__wait_enqueue(waiters_of(mutex), op, cx->waker);
-    if (again) waiters_of(mutex)->first = op; // in a ring the last precedes the first
+    if (again) waiters_of(mutex)->first = op; // to the front: in a ring the last precedes the first
     return -EAGAIN;
 }
 

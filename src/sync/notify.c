@@ -1,15 +1,14 @@
-/* Notify. The word has PERMIT or WAITERS set, never both. A waiter sets WAITERS under the lock,
- * by a CAS on a word without permit. So a notification either precedes it, and the CAS finds
- * its permit; or it follows, sees the bit, and takes the lock. A notification that finds a
- * permit changes nothing, yet it stores the same word again with release: the taker of the
- * permit also sees the writes before that notification.
+/* Notify. The word has PERMIT or WAITERS set, never both. A waiter sets WAITERS under the lock, by
+ * a CAS on a word without permit. So a notification either precedes the CAS, which then finds the
+ * permit; or the notification follows the CAS, sees WAITERS, and takes the lock. A notification
+ * that finds a permit stores the same word again with release. So the taker of the permit also sees
+ * the writes before that notification.
  *
- * The generation counts notifications of all. An operation stores the generation at which it was
- * made (in its length). One that is first polled in a later generation has been notified. An
- * operation made in the later generation is not notified, but it has acquired the writes before
- * that notification. So a task that makes the operation first, and tests the condition then,
- * misses no notification.
- */
+ * The generation counts notifications of all waiters. An operation stores (in its length) the
+ * generation at which it was made. An operation whose first poll is in a later generation has been
+ * notified. An operation made in the later generation is not notified, but it has acquired the
+ * writes before that notification. So a task misses no notification if it makes the operation
+ * first, and tests the condition then. */
 #include <edo/notify.h>
 
 #include "base/base.h"
@@ -23,13 +22,14 @@ static edo__wait_list *waiters_of(edo_notify *notify)
     return edo__waiters_of(&notify->waiters);
 }
 
-/* Under the lock, while WAITERS is set: no fast path changes the word then. */
+/* Clears WAITERS if no operation waits. Under the lock, while WAITERS is set, so no fast path
+ * changes the word. */
 static void note_no_waiters(edo_notify *notify)
 {
     if (edo__wait_list_is_empty(waiters_of(notify))) edo_store_relaxed(&notify->word, 0);
 }
 
-/* Under the lock. */
+/* Wakes one waiting operation. Under the lock. */
 static void wake(edo_notify *notify, edo_op *op, int64_t by, edo__wakes *wakes)
 {
     op->base.result = by;
@@ -37,7 +37,7 @@ static void wake(edo_notify *notify, edo_op *op, int64_t by, edo__wakes *wakes)
     note_no_waiters(notify);
 }
 
-/* Under the lock. */
+/* Wakes the first or the last waiter, or else stores a permit. Under the lock. */
 static void notify_one(edo_notify *notify, bool last, edo__wakes *wakes)
 {
     edo_op *op = last ? edo__wait_last(waiters_of(notify)) : edo__wait_first(waiters_of(notify));
@@ -47,7 +47,8 @@ static void notify_one(edo_notify *notify, bool last, edo__wakes *wakes)
         edo_or_release(&notify->word, EDO__NOTIFY_PERMIT);
 }
 
-/* Under the lock. Returns: NOTIFIED or -EAGAIN. */
+/* Takes a notification that is there already, or sets WAITERS. Under the lock. Returns: NOTIFIED;
+ * -EAGAIN. */
 static int64_t begin(edo_notify *notify, const edo_op *op)
 {
     if ((uint32_t)op->length != edo_load_relaxed(&notify->generation)) return NOTIFIED;

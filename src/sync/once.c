@@ -4,9 +4,8 @@
  *     BUSY --- done ---> DONE
  *     BUSY --- fail ---> BUSY, the next waiter of edo_once_enter() is the maker; 0: there is none
  *
- * All steps are made under the lock, except the test for DONE. The maker's writes are released
- * by the store of DONE, and acquired by that test.
- */
+ * All steps are made under the lock, except the test for DONE. The store of DONE releases the
+ * maker's writes, and that test acquires them. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -14,7 +13,7 @@
 
 enum { IS_DONE = 0, MAKES = 1 }; // results
 
-/* Under the lock. Returns: a result, or -EBUSY. */
+/* Tries to enter. Under the lock. Returns: IS_DONE; MAKES; -EBUSY. */
 static int enter(edo_once *once)
 {
     uint32_t word = edo_load_relaxed(&once->word);
@@ -47,7 +46,8 @@ static edo_op *first_to_enter(edo__wait_list *waiters)
     return op;
 }
 
-/* If there is no maker, and it is not made: the next waiter of edo_once_enter() is the maker. */
+/* Makes the next waiter of edo_once_enter() the maker, if the word is 0: there is no maker, and the
+ * once is not done. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_once *once = object;
@@ -99,7 +99,7 @@ int edo_once_try_enter(edo_once *once)
     return rc;
 }
 
-/* Under the lock. */
+/* Aborts if no maker is at work. Under the lock. */
 static void check_busy(const edo_once *once, const char *call)
 {
     if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY) edo__misuse(call, "nobody is making it");
@@ -111,7 +111,7 @@ void edo_once_done(edo_once *once)
     edo__lock_take(&once->lock);
     check_busy(once, "edo_once_done");
     edo_store_release(&once->word, EDO__ONCE_DONE);
-    edo__wait_wake_all(edo__waiters_of(&once->waiters), &wakes); // their result is 0 already
+    edo__wait_wake_all(edo__waiters_of(&once->waiters), &wakes); // base.result is 0 already
     edo__lock_give(&once->lock);
     edo__wakes_commit(&wakes);
 }

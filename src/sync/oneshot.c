@@ -6,21 +6,21 @@
  *                no bit, CLOSED -- close ------------------------> CLOSED, NO_RECEIVER
  *     either:    no bit -- waits: its operation is registered ---> RECV_WAITS or SEND_WAITS
  *
- * The sender ends with SENT or NO_SENDER, by one step. That step is its last access to the
- * oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not; so a value is either
- * in the oneshot or still the sender's. Each end frees the oneshot if the other one has ended
- * before.
+ * The sender ends with SENT or NO_SENDER, by one step. That step is the sender's last access to the
+ * oneshot unless RECV_WAITS was set. SENT is set only while CLOSED is not. So a value either lies
+ * in the oneshot or still belongs to the sender. An end frees the oneshot if the other end has
+ * ended before.
  *
- * Waking. The step that finds the other end's WAITS bit owns the wake: it reads the operation,
- * prepares the wake and stores EDO__OP_WOKEN, its last access to the operation and to the
- * oneshot. The waiting end, once it sees the other's step (in a poll, or when it clears its own
- * bit), waits for that store: a few instructions. So neither the operation nor the oneshot is
- * freed too early.
+ * Waking. The step that finds the WAITS bit of the other end owns the wake. Its thread reads the
+ * operation, prepares the wake and stores EDO__OP_WOKEN. That store is its last access to the
+ * operation and to the oneshot. The waiting end may see the other end's step in a poll, or when it
+ * clears its own bit. It then waits for that store, for a few instructions. So neither the
+ * operation nor the oneshot is freed too early.
  *
- * Orders. Each step is a read-modify-write that releases the writes of its end and acquires
- * those of the other end. A load that finds the other end's step acquires it too. Clearing one's
- * own WAITS bit orders nothing: without the bit the other end does not access the operation, and
- * if the other end has found it, the store of EDO__OP_WOKEN is acquired. */
+ * Orders. Each step is a read-modify-write that releases the writes of its end and acquires those
+ * of the other end. A load that finds the other end's step acquires it too. The step by which an
+ * end clears its own WAITS bit orders nothing. Without the bit the other end does not access the
+ * operation. If the other end has found the bit, the store of EDO__OP_WOKEN is acquired. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"
@@ -40,10 +40,10 @@ enum {
     SENDER_DONE = SENT | NO_SENDER,
 };
 
-/* The value follows, at the next address aligned for it. */
+/* Header of a oneshot. The value follows, at the next address aligned for it. */
 struct edo__oneshot {
     edo_atomic(uint32_t) word;
-    uint32_t size : 31, is_in_heap : 1; // bytes of the value
+    uint32_t size : 31, is_in_heap : 1; // size: of the value, bytes
     /* Waiting operations. The receiver's end writes `receive`, the sender's end `closed`. */
     edo_op *receive, *closed;
     void (*drop)(void *value, void *context);
@@ -54,7 +54,7 @@ _Static_assert(sizeof(edo__oneshot) + sizeof(uint64_t) <= 64, "a oneshot of a wo
 
 /* ---- memory ---- */
 
-/* A type aligned to 16 bytes has a size that is a multiple of 16. */
+/* Offset of the value. A type aligned to 16 bytes has a size that is a multiple of 16. */
 static size_t value_offset(size_t size)
 {
     return size % 16 ? sizeof(edo__oneshot) : (sizeof(edo__oneshot) + 15) / 16 * 16;
@@ -101,7 +101,7 @@ int edo__oneshot_create(edo__oneshot **ret_oneshot, size_t size,
 
 /* ---- waiting ---- */
 
-/* Bits of an end, in the word. */
+/* Bits of one end in the word. */
 typedef struct end_bits {
     uint32_t waits; // bit: the end waits
     uint32_t done;  // bits: the wait is over
@@ -125,7 +125,8 @@ static void await_waker(edo_op *op)
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
 }
 
-/* Returns: true: the operation waits; false: its wait is over already. */
+/* Registers an operation as waiting. Returns: true: the operation waits; false: its wait is over
+ * already. */
 static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op, edo_cx *cx)
 {
     uint32_t word = edo_load_relaxed(&oneshot->word);
@@ -153,7 +154,7 @@ static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
         edo_store_relaxed(&op->word, EDO__OP_IDLE);
 }
 
-/* A further poll of a parked operation. Returns: whether it waits on. */
+/* Polls a parked operation again. Returns: whether the operation still waits. */
 static bool waits_on(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op,
                      edo_cx *cx)
 {
@@ -246,7 +247,7 @@ const edo_future_ops edo__oneshot_closed_ops = { .name = "edo_oneshot_closed",
 
 /* ---- the receiver ---- */
 
-/* Ends the receiver; a value that was not received is dropped. */
+/* Ends the receiver. Drops a value that was not received. */
 static void end_receiver(edo__oneshot *oneshot, bool has_taken)
 {
     uint32_t old = edo_load_acquire(&oneshot->word);
@@ -260,7 +261,8 @@ static void end_receiver(edo__oneshot *oneshot, bool has_taken)
     }
 }
 
-/* Returns: 1 with the value; 0; -EAGAIN. 1 and 0 close the receiver. */
+/* Takes the value. Returns: 1: with the value; 0: there will be no value; -EAGAIN. The results 1
+ * and 0 close the receiver. */
 static int64_t take(void **end, void *ret_value)
 {
     edo__oneshot *oneshot = *end;

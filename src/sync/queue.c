@@ -1,6 +1,7 @@
 #include "sync/queue.h"
 
-/* A cancelled request: leaves the queue, or releases its grant. Then those behind it are served. */
+/* Cancels a request: removes it from the queue, or releases its grant. Then serves the requests
+ * behind it. */
 static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op,
                       edo__wakes *wakes)
 {
@@ -14,7 +15,7 @@ static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op
     return -ECANCELED;
 }
 
-/* Under the lock. Returns: the result; -EAGAIN: the request waits. */
+/* One step of a request, under the lock. Returns: the result; -EAGAIN: the request waits. */
 static int64_t step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
                     edo__wakes *wakes)
 {

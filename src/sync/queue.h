@@ -1,11 +1,10 @@
 /* Polls of requests that wait for a lock, a permit or an event, first in, first out.
  *
- * The object has a word that fast paths change without a lock, and a queue guarded by its lock.
- * A request is enqueued under the lock, and only after a read-modify-write that found the word
- * to refuse it and set the bit for waiters. So a release either precedes that step, and the
- * step fails and tries again; or it follows, sees the bit, and takes the lock to serve the
- * queue.
- */
+ * The object has a word that fast paths change without a lock, and a queue guarded by the object's
+ * lock. A request is enqueued under the lock, and only after a read-modify-write that found the
+ * word to refuse the request and set the bit for waiters. So a release either precedes the
+ * read-modify-write, which then fails and is tried again; or the release follows, sees the bit, and
+ * takes the lock to serve the queue. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -15,15 +14,15 @@
 
 /* Functions of an object, called under its lock; all except begin may be NULL. */
 typedef struct edo__queue_ops {
-    /* A new request: is granted, or sets the bit for waiters in the word.
-     * Returns: its result; -EAGAIN: it is enqueued. */
+    /* Begins a new request: grants it, or sets the bit for waiters in the word. Returns: the
+     * result; -EAGAIN: the request is to be enqueued. */
     int64_t (*begin)(void *object, edo_op *op, edo__wakes *wakes);
 
-    /* A cancelled request has left the queue. */
+    /* Adapts the object after a cancelled request has left the queue. */
     void (*left)(void *object, edo_op *op);
 
-    /* A granted request is cancelled: releases its grant. NULL: the grant stays, and is the
-     * result. */
+    /* Releases the grant of a cancelled request. NULL: the request keeps its grant, and ends with
+     * its result. */
     void (*give_back)(void *object, edo_op *op);
 
     /* Grants the requests that can be granted now, and clears the bit if no waiters remain. */
@@ -32,12 +31,12 @@ typedef struct edo__queue_ops {
 
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count);
 
-/* Polls a request. lock and waiters: those of the object. */
+/* Polls a request. lock, waiters: of the object. */
 edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,
                          edo_op *op, edo_cx *cx);
 
 /* Records the outcome of a poll, if records of holders are on. kind, count: of the request.
- * Returns: poll. */
+ * Returns: `poll`, unchanged. */
 static inline edo_poll edo__queue_note(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
 #ifdef EDO_MODEL
@@ -57,8 +56,8 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
     return (edo__wait_list *)(void *)waiters;
 }
 
-/* Ends the object. Waits until no other thread is inside a call that has served a request: such
- * a call makes all its changes under the lock, also those of the word, so a call that made the
- * caller the last user is seen here. Aborts, in the name of `call`, if there are waiters or the
+/* Ends the object. Waits until no other thread is inside a call that has served a request. Such a
+ * call makes all its changes under the lock, also those of the word. So a call whose change made
+ * the caller the last user is seen here. Aborts, in the name of `call`, if there are waiters or the
  * object is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

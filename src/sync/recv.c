@@ -39,17 +39,18 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* again: the receive was woken, and another one took the value. */
+/* Enqueues a receive. again: the receive was woken, but another receive took the value, so it
+ * returns to the front. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;
     if (channel->has_one_receiver && !edo__wait_list_is_empty(receivers))
         edo__misuse("edo_recv", "a second receive at the receiver of an mpsc channel");
     edo__wait_enqueue(receivers, op, cx->waker);
-    if (again) receivers->first = op; // in a ring the last precedes the first
+    if (again) receivers->first = op; // to the front: in a ring the last precedes the first
 }
 
-/* Cancellation. An unused wake passes to the next receiver. */
+/* Cancels a receive. An unused wake passes to the next receive. */
 static void give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
 {
     if (edo__wait_leave(&channel->receivers, op)) return;
@@ -74,7 +75,8 @@ static int64_t recv_step(edo__channel *channel, edo_op *op, edo_cx *cx, edo__wak
 
 /* ---- the operation ---- */
 
-/* Whether the receive may take a claimed value: it is not enqueued, and takes one value. */
+/* Whether the receive may take a claimed value without the lock: it is not enqueued, and takes one
+ * value. */
 static bool is_plain(const edo__channel *channel, const edo_op *op, const edo_cx *cx)
 {
     return channel->has_one_receiver && op->length == 1 && cx->fate == EDO_LIVE &&

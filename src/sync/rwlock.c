@@ -1,6 +1,6 @@
 /* Readers-writer locks. The word has a bit for a writer, a bit for waiters, and the number of
- * readers; see queue.h for the argument that no wake is lost. While there are waiters the word
- * is changed only by holders of the rwlock and under the lock of the queue. */
+ * readers. queue.h has the argument that no wake is lost. While there are waiters, only holders of
+ * the rwlock change the word, or threads under the lock of the queue. */
 #include <edo/locks.h>
 
 #include "base/base.h"
@@ -17,7 +17,8 @@ static bool admits(uint64_t word, const edo_op *op)
     return is_writer(op) ? word == 0 : !(word & EDO__RWLOCK_WRITER);
 }
 
-/* Under the lock. Returns: whether the request was granted. */
+/* Grants a request if the word admits it. Under the lock. Returns: whether the request was
+ * granted. */
 static bool take(edo_rwlock *rwlock, const edo_op *op)
 {
     uint64_t word = edo_load_relaxed(&rwlock->word);
@@ -27,7 +28,7 @@ static bool take(edo_rwlock *rwlock, const edo_op *op)
     return true;
 }
 
-/* Grants adjacent readers together. */
+/* Grants requests in the order of the queue. Adjacent readers are granted together. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_rwlock *rwlock = object;
@@ -74,7 +75,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__rwlock_read_ops = { .name = "edo_rwlock_read", .poll = lock_poll };
 const edo_future_ops edo__rwlock_write_ops = { .name = "edo_rwlock_write", .poll = lock_poll };
 
-/* Unlock by the last reader, with waiters; or misuse, without a reader. */
+/* Unlocks for the last reader, with waiters. Aborts if there is no reader. */
 void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };

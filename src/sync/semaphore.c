@@ -1,16 +1,15 @@
-/* Semaphores. The word counts permits, above two bits; see queue.h for the argument that no wake
- * is lost.
+/* Semaphores. The word counts permits, above two bits. queue.h has the argument that no wake is
+ * lost.
  *
- * A release adds its permits to the word, and reads there whether there are waiters. If so, it
- * takes the lock to settle its permits and serve the queue. Unsettled permits are granted to no
- * request: while WAITERS is set only settled permits are granted, under the lock; and the bit is
- * cleared only when all permits are settled. So the holder of a permit knows, through the lock,
- * that the releasing thread needs the semaphore only to release the lock, which
- * edo_semaphore_deinit() waits for.
+ * A release adds its permits to the word, and reads there whether there are waiters. If so, the
+ * releasing thread takes the lock to settle its permits and serve the queue. Unsettled permits are
+ * granted to no request: while WAITERS is set only settled permits are granted, under the lock, and
+ * WAITERS is cleared only when all permits are settled. So the holder of a permit knows, through
+ * the lock, that the releasing thread needs the semaphore only to release the lock.
+ * edo_semaphore_deinit() waits for that release.
  *
  * Orders. A release of the word publishes its holder's writes to the acquire of the request that
- * gets a permit, directly or through the lock.
- */
+ * gets a permit, directly or through the lock. */
 #include <edo/locks.h>
 
 #include "base/base.h"
@@ -26,7 +25,8 @@ static uint64_t permits_of(uint64_t word)
     return word / EDO__SEMAPHORE_PERMIT;
 }
 
-/* Under the lock. With unsettled permits the bit stays, and their release clears it later. */
+/* Clears WAITERS if no request waits and no permit is unsettled. The release of an unsettled permit
+ * clears WAITERS later. Under the lock. */
 static void note_no_waiters(edo_semaphore *semaphore)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);
@@ -34,9 +34,9 @@ static void note_no_waiters(edo_semaphore *semaphore)
         if (edo_cas_relaxed(&semaphore->word, &word, word - EDO__SEMAPHORE_WAITERS)) return;
 }
 
-/* Under the lock, while WAITERS is set. Returns: false: too few are settled. Relaxed: a thread
- * that settled permits has released the lock since; the permits before them were acquired by the
- * request that set the bit. */
+/* Takes settled permits. Under the lock, while WAITERS is set. Returns: false: too few permits are
+ * settled. The operation is relaxed: a thread that settled permits has released the lock since, and
+ * the request that set WAITERS has acquired the permits before them. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);
@@ -46,7 +46,8 @@ static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
     return true;
 }
 
-/* In the order of the queue: the first request that cannot be granted blocks the others. */
+/* Grants requests in the order of the queue. The first request that cannot be granted blocks the
+ * later ones. */
 static void serve(void *object, edo__wakes *wakes)
 {
     edo_semaphore *semaphore = object;
@@ -59,7 +60,7 @@ static void serve(void *object, edo__wakes *wakes)
     if (!op) note_no_waiters(semaphore);
 }
 
-/* WAITERS is set: other requests wait, or permits are unsettled. */
+/* Begins a request while WAITERS is set: other requests wait, or permits are unsettled. */
 static int64_t begin_behind(edo_semaphore *semaphore, const edo_op *op)
 {
     bool is_first = edo__wait_list_is_empty(edo__waiters_of(&semaphore->waiters));
@@ -126,7 +127,7 @@ static uint64_t at_most(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Returns: false when there are waiters. */
+/* Takes at most `permits` free permits out of the word. Returns: false: there are waiters. */
 static bool forget_free(edo_semaphore *semaphore, uint32_t permits, uint64_t *ret_taken)
 {
     uint64_t word = edo_load_relaxed(&semaphore->word);

@@ -1,15 +1,17 @@
 /* Sends into channels, and reserves of places: see channel.h.
  *
- * Requests for places (sends, reserves) wait in one queue; `detail` of the operation is the
- * number of places. A step that frees places grants them: they become permits, and the request
- * is woken. Its poll then uses the permits, or, if cancelled, releases them. */
+ * Requests for places (sends, reserves) wait in one queue. `detail` of the operation is the number
+ * of requested places. A step that frees places grants them to requests. The granted places become
+ * permits, and the request is woken. The request's next poll uses the permits, or releases them if
+ * the request is cancelled. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
 
 /* ---- under the lock ---- */
 
-/* Returns: 0: there are places, and no request waits; -EAGAIN; -EPIPE. */
+/* Whether a request can have places now. Returns: 0: there are places, and no request waits;
+ * -EAGAIN; -EPIPE. */
 static int check_places(edo__channel *channel, size_t count)
 {
     if (edo__unlikely(edo__channel_is_closed(channel))) return -EPIPE;
@@ -17,7 +19,8 @@ static int check_places(edo__channel *channel, size_t count)
     return edo__likely(edo__channel_has_places(channel, count)) ? 0 : -EAGAIN;
 }
 
-/* Returns: the number sent, if any; else an errno. -ENOBUFS: the channel must grow first. */
+/* Sends as many values as there are places for. Returns: the number of sent values, if any; else an
+ * errno. -ENOBUFS: the channel must grow first. */
 static int64_t send_some(edo__channel *channel, const char *values, size_t count, edo__wakes *wakes)
 {
     size_t sent = 0;
@@ -32,9 +35,9 @@ static int64_t send_some(edo__channel *channel, const char *values, size_t count
     return sent ? (int64_t)sent : rc;
 }
 
-/* Enqueues a request. It sees the takes of a receiver without the lock, or that receiver sees
- * senders_wait.
- * Returns: 0: there are places by now; -EAGAIN: the request waits. */
+/* Enqueues a request. Either this function sees the values that a receiver has taken without the
+ * lock, or that receiver sees senders_wait. Returns: 0: there are places by now; -EAGAIN: the
+ * request waits. */
 static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     edo_store_relaxed(&channel->senders_wait, 1);
@@ -47,7 +50,8 @@ static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
     return -EAGAIN;
 }
 
-/* Returns: 0: the requested places are permits now; -EAGAIN: the request waits; -EPIPE. */
+/* Reserves places for a request, or enqueues it. Returns: 0: the requested places are permits now;
+ * -EAGAIN: the request waits; -EPIPE. */
 static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     int rc = check_places(channel, op->detail);
@@ -56,11 +60,11 @@ static int get_places(edo__channel *channel, edo_op *op, edo_cx *cx)
     return rc;
 }
 
-/* Cancellation. Requests behind this one may be served then. */
+/* Cancels a request. Then serves the requests behind it. */
 static int give_up(edo__channel *channel, edo_op *op, edo__wakes *wakes)
 {
     if (!edo__wait_leave(&channel->senders, op)) {
-        if (op->base.result < 0) return (int)op->base.result; // answered by a close
+        if (op->base.result < 0) return (int)op->base.result; // a close has ended the request
         channel->permits -= op->detail;
     }
     edo__channel_settle(channel, wakes);
@@ -80,14 +84,14 @@ static int use_permit(edo__channel *channel, const void *value, edo__wakes *wake
 {
     bool alive = channel->receiver_count;
     channel->permits--;
-    if (alive) edo__channel_put(channel, value, wakes); // bounded: always has a block
+    if (alive) edo__channel_put(channel, value, wakes); // never fails: a bounded channel
     if (edo__channel_is_over(channel)) edo__channel_settle(channel, wakes);
     return alive ? 0 : -EPIPE;
 }
 
 /* ---- attempts ---- */
 
-/* One critical section of an attempt. */
+/* Performs one critical section of an attempt. */
 static int64_t send_under_lock(edo__channel *channel, const char *values, size_t count)
 {
     edo__wakes wakes = { NULL, NULL };
@@ -98,7 +102,7 @@ static int64_t send_under_lock(edo__channel *channel, const char *values, size_t
     return sent;
 }
 
-/* Returns: the number sent, if any; else an errno. */
+/* Sends without waiting. Returns: the number of sent values, if any; else an errno. */
 static int64_t try_send(edo__channel *channel, const char *values, size_t count)
 {
     size_t sent = 0;
@@ -279,7 +283,8 @@ void edo__permits_release(edo__permits *permits)
 
 /* ---- the end of the channel ---- */
 
-/* Returns: 0: the channel is closed; -EAGAIN: the operation waits; -ECANCELED. */
+/* Waits until the channel is closed. Returns: 0: the channel is closed; -EAGAIN: the operation
+ * waits; -ECANCELED. */
 static int closed_step(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     bool new = is_new(op);

@@ -1,32 +1,31 @@
 /* Holders of the locks for plain threads, and circles of threads that wait for each other.
  *
- * Each thread that takes a lock has a record of its holds and of its wait; all records are
- * listed. Only the thread itself writes its `held`, without a lock: so the checks neither slow
- * down threads that share no lock, nor order accesses that the program does not order (which
- * would hide races from a race detector). The other members, and the list, are guarded by
- * `all.lock`. A thread takes it when it is about to wait.
+ * Each thread that takes a lock has a record of its holds and of its wait. All records are listed.
+ * Only the thread itself writes its `held`, without a lock. So the checks do not slow down threads
+ * that share no lock. The checks also order no accesses that the program does not order, which
+ * would hide races from a race detector. `all.lock` guards the other members and the list. A thread
+ * takes `all.lock` when it is about to wait.
  *
- * A circle is found. A thread that is about to wait records its wait, and searches, under
- * all.lock. Of the threads that close a circle one is the last. All others have recorded their
- * waits before, and each had noted its holds before that: the lock orders both.
+ * Each circle is found. A thread that is about to wait records its wait, and searches, under
+ * all.lock. One of the threads that close a circle is the last to do so. All others have recorded
+ * their waits before, and each had noted its holds before that: the lock orders both.
  *
- * A reported circle is real. A hold is noted after its lock is taken, and removed before that
- * lock is released. A wait is removed under all.lock after the awaited lock was taken, and
- * before that lock is released. Let the searcher see A wait for a lock of B, and B wait for a
- * lock of C, and so on, up to a thread that waits for a lock of the searcher. If A really waits,
- * all that is seen of A is true, because A does nothing. If not, A has taken the awaited lock;
- * then B has released it, so B does not wait either. The same holds for each thread up to the
- * last. The last one has then taken the lock of the searcher, removed its wait, and released the
- * lock. The searcher took the lock after that, so it cannot have seen the wait: a contradiction.
- * So all of them wait.
+ * A reported circle is real. A hold is noted after its lock is taken, and removed before that lock
+ * is released. A wait is removed under all.lock after the awaited lock was taken, and before that
+ * lock is released. Let the searcher see A wait for a lock of B, and B wait for a lock of C, and so
+ * on, up to a thread that waits for a lock of the searcher. If A really waits, everything that the
+ * searcher sees of A is true, because A does nothing. If A does not wait, A has taken the awaited
+ * lock. Then B has released that lock, so B does not wait either. The same holds for each thread up
+ * to the last. The last thread has then taken the lock of the searcher, removed its wait, and
+ * released the lock. The searcher took the lock after that, so it cannot have seen the wait: a
+ * contradiction. So all of them wait.
  *
- * Limits: a wait with a limit ends by itself, so it is no part of a circle. Readers: a waiting
- * reader is blocked by a writer that holds the lock or waits for it; only a waiting writer makes
- * other readers block it.
+ * Limits. A wait with a time limit ends by itself, so it is no part of a circle. A waiting reader
+ * is blocked by a writer that holds the lock or waits for it. A reader that holds the lock blocks
+ * another reader only if a writer waits.
  *
- * Holds beyond MAX_HELD, and holds of a thread without memory for its record, are only counted.
- * An unlock that finds no hold counts as the end of one of these.
- */
+ * Holds beyond MAX_HELD, and holds of a thread without memory for its record, are only counted. An
+ * unlock that finds no hold counts as the end of one of these holds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,15 +42,15 @@ typedef struct record record;
 
 struct record {
     edo__node link;      // of all.records
-    uint32_t generation; // fork generation of the list that it is in
+    uint32_t generation; // fork generation of the list that has this record
     edo_atomic(uint32_t) held_count;
     struct {
         edo_atomic(const void *) lock;
         edo_atomic(const edo_thread_place *) place;
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
-    edo__thread_hold wait; // lock NULL: none
-    record *waiter, *next; // of a search: waits for a hold of this one; queue
+    edo__thread_hold wait; // wait.lock NULL: the thread does not wait
+    record *waiter, *next; // of a search; waiter: waits for this thread; next: queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;
@@ -59,12 +58,12 @@ struct record {
 
 static struct {
     edo__lock lock;
-    uint32_t generation; // of a fork; records of another one are not listed
+    uint32_t generation; // of forks; records of another generation are not listed
     edo__node records;
 } all;
 
 static _Thread_local record *own __attribute__((tls_model("initial-exec")));
-static edo_atomic(uint32_t) record_key; // key + 1; 0: none yet
+static edo_atomic(uint32_t) record_key; // key + 1; 0: there is no key yet
 
 uint32_t edo__thread_checks = EDO__CHECKS_UNDECIDED;
 
@@ -93,7 +92,7 @@ static void set_hold(record *r, uint32_t i, const edo__thread_hold *hold)
     edo_store_relaxed(&r->held[i].kind, hold->kind);
 }
 
-/* Lists a record, under the lock. In the child of a fork the list starts empty. */
+/* Adds a record to the list, under the lock. In the child of a fork the list starts empty. */
 static void list(record *r)
 {
     uint32_t generation = edo__sys_fork_generation();
@@ -176,7 +175,7 @@ void edo__thread_check_lock(const edo__thread_hold *hold)
                 held.place->line);
 }
 
-/* After a poll that keeps a lock. */
+/* Aborts after a poll that has kept a lock. */
 static _Noreturn void end_with_kept(void)
 {
     const record *r = own;
@@ -225,7 +224,8 @@ static _Noreturn void unlock_of_another(const void *lock, const edo_thread_place
                 place->line, holder);
 }
 
-/* Whether this thread has holds that are only counted; the lock may be one of these. */
+/* Whether this thread has holds that are only counted. A lock that is not recorded may be one of
+ * these. */
 static bool has_counted(const record *r)
 {
     return edo__thread_locks_held > (r ? edo_load_relaxed(&r->held_count) : 0);
@@ -246,7 +246,7 @@ void edo__thread_note_unlock(const void *lock, const edo_thread_place *place)
 
 /* ---- circles ---- */
 
-/* Under the lock. */
+/* Whether a thread waits to write-lock `lock`. Under the lock. */
 static bool writer_waits(const void *lock)
 {
     edo__list_each(&all.records, node) {
@@ -264,8 +264,8 @@ static bool is_in_the_way(const record *holder, const edo__thread_hold *wait)
     return !both_read || writer_waits(wait->lock);
 }
 
-/* Under the lock: a breadth-first search. Returns: whether this thread waits for itself; then
- * the `waiter` links lead from it around the circle. */
+/* Searches for a circle, breadth first. Under the lock. Returns: whether this thread waits for
+ * itself. The `waiter` links then lead from this thread around the circle. */
 static bool find_circle(record *self)
 {
     edo__list_each(&all.records, node)

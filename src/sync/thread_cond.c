@@ -1,16 +1,16 @@
-/* The condition variable for plain threads: a number of notifications, and one of waiters.
+/* The condition variable for plain threads: the sequence, which counts notifications, and the
+ * number of waiters.
  *
- * No notification is lost. A waiter counts itself and reads the sequence while it holds the
- * mutex. A notifier that changes the condition under the mutex after that sees the waiter (the
- * mutex orders it), adds to the sequence, then wakes. If the addition comes before the kernel
- * compares the sequence with the waiter's, the waiter does not sleep. Otherwise the waiter is in
- * the kernel's queue when the wake comes.
+ * No notification is lost. A waiter counts itself and reads the sequence while it holds the mutex.
+ * A notifier that changes the condition under the mutex after that sees the waiter, because the
+ * mutex orders both. The notifier adds to the sequence, then wakes. If the addition comes before
+ * the kernel compares the sequence with the waiter's value, the waiter does not sleep. Otherwise
+ * the waiter is in the kernel's queue when the wake comes.
  *
  * A waiter that is preempted between its read of the sequence and its sleep, for exactly 2^32
- * notifications, would miss the last one. That many take minutes.
+ * notifications, would miss the last one. So many notifications take minutes.
  *
- * Orders. All relaxed: the condition is guarded by the mutex.
- */
+ * Orders. All operations are relaxed, because the mutex guards the condition. */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 
@@ -19,7 +19,7 @@ static bool is_notified(edo_thread_cond *cond, uint32_t sequence)
     return edo_load_relaxed(&cond->sequence) != sequence;
 }
 
-/* Returns: false: the deadline has passed without a notification. */
+/* Waits for a notification. Returns: false: the deadline has passed without a notification. */
 static bool wait_for(edo_thread_cond *cond, uint32_t sequence, int64_t deadline)
 {
     if (edo__thread_sleep(&cond->sequence, sequence, deadline) && deadline == EDO_NEVER)

@@ -1,12 +1,13 @@
-/* Spins, and locks with checks. */
+/* Spins of the locks for plain threads, and locking with checks. */
 #include "sync/thread_lock.h"
 
 #include "base/base.h"
 
-/* Units: pauses of the processor, some 40 ns each. A read of the word takes its cache line from
- * the holder, so reads become rare: they cost the holder more than the waiter gains. */
+/* Limits of spins, in pauses of the processor, some 40 ns each. A read of the word takes its cache
+ * line from the holder. The reads become rare, because they cost the holder more than the waiter
+ * gains. */
 enum {
-    MAX_SPINS = 64, // in all: about the cost of a sleep and a wake
+    MAX_SPINS = 64, // per spin: about the cost of a sleep and a wake
     MIN_SPINS = 4,  // enough to detect that spins succeed again
     FIRST_PAUSES = 4,
     MAX_PAUSES = 32, // between two reads
@@ -14,7 +15,7 @@ enum {
 
 static _Thread_local uint32_t spin_limit __attribute__((tls_model("initial-exec")));
 
-/* No spins on one processor: the holder cannot run meanwhile. */
+/* First limit of a thread. 0 on one processor, because the holder cannot run during a spin. */
 static uint32_t first_limit(void)
 {
     static edo_atomic(uint32_t) processors;

@@ -1,7 +1,7 @@
 /* Shared parts of the locks for plain threads: spins, sleeps, and checks.
  *
- * Checks. edo__thread_are_checked() answers the same for every lock and every call of the
- * process. A lock operation calls the checks if it answers true. */
+ * Checks. A lock operation calls the checks if edo__thread_are_checked() returns true. The answer
+ * is the same for every lock and every call of the process. */
 #pragma once
 
 #include <edo/thread_locks.h>
@@ -11,7 +11,8 @@
 
 /* ---- waiting ---- */
 
-/* Sleeps while *word == value, at most until the deadline. Returns: false: it had passed before. */
+/* Sleeps while *word == value, at most until the deadline. Returns: false: the deadline had passed
+ * before the sleep. */
 static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t deadline)
 {
     if (deadline == EDO_NEVER) {
@@ -23,9 +24,9 @@ static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t dea
     return true;
 }
 
-/* Spin loop: reads a word until a holder on another processor has unlocked. Adaptive: each
- * thread has a limit of its own, which grows with each successful spin and halves with each
- * failed one, so that locks with long holds cost little. */
+/* Spin loop. Reads a word until a holder on another processor has unlocked. The limit of the loop
+ * is adaptive. Each thread has a limit of its own, which grows with each successful spin and halves
+ * with each failed one. So locks with long holds cost little. */
 typedef struct edo__thread_spin {
     uint32_t spent, limit; // pauses
 } edo__thread_spin;
@@ -51,10 +52,10 @@ static inline void edo__thread_spin_end(bool success)
 
 edo__thread_spin edo__thread_spin_begin(void);
 
-/* Pauses. Returns: whether to read the word once more. */
+/* Pauses, within the limit. Returns: whether to read the word once more. */
 bool edo__thread_spins(edo__thread_spin *spin);
 
-/* Adapts the limit of the thread. */
+/* Adapts the limit of the thread to the success of a spin. */
 void edo__thread_spin_end(bool success);
 
 #endif
@@ -68,7 +69,7 @@ typedef enum edo__thread_lock_kind {
     EDO__THREAD_ONCE,
 } edo__thread_lock_kind;
 
-/* A hold, or a wait, of a thread. */
+/* A hold of a thread, or its wait. */
 typedef struct edo__thread_hold {
     const void *lock;
     const edo_thread_place *place;
@@ -91,7 +92,7 @@ static inline bool edo__thread_are_checked(void)
 
 #endif
 
-/* Functions that take a lock. wait: spins and sleeps; false: the deadline has passed. */
+/* Functions that take a lock. wait: spins and sleeps; returns false if the deadline has passed. */
 typedef struct edo__thread_lock_ops {
     bool (*try_now)(void *lock);
     bool (*wait)(void *lock, int64_t deadline);
@@ -101,12 +102,13 @@ typedef struct edo__thread_lock_ops {
 int edo__thread_lock_checked(const edo__thread_hold *hold, void *lock, int64_t deadline,
                              const edo__thread_lock_ops *ops);
 
-/* Before a lock: aborts if this thread holds it. */
+/* Aborts if this thread holds the lock. Called before each lock operation. */
 void edo__thread_check_lock(const edo__thread_hold *hold);
 
-/* After a lock. */
+/* Notes a hold. Called after each lock operation. */
 void edo__thread_note_locked(const edo__thread_hold *hold);
 
-/* Before and after a sleep without a limit. The first aborts if the wait closes a circle. */
+/* Note the begin and the end of a sleep without a limit. The first function aborts if the wait
+ * closes a circle. */
 void edo__thread_note_waits(const edo__thread_hold *hold);
 void edo__thread_note_waits_no_more(void);

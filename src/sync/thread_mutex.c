@@ -7,18 +7,18 @@
  *     CONTENDED -- unlock: swap, then one wake ----------> FREE
  *     FREE ------- a thread that has slept: swap --------> CONTENDED, and it holds the lock
  *
- * CONTENDED: threads may sleep. No sleeper is forgotten. A thread sleeps only while the word is
- * CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread leaves the
- * word CONTENDED, with the lock or without, because it does not know whether others sleep. So
- * the next unlock wakes the next sleeper. A thread whose limit has passed leaves CONTENDED too:
- * it swaps before it reads the clock. The cost is a superfluous wake at the end.
+ * CONTENDED means that threads may sleep. No sleeper is forgotten. A thread sleeps only while the
+ * word is CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread leaves
+ * the word CONTENDED, with the lock or without, because it does not know whether others sleep. So
+ * the next unlock wakes the next sleeper. A thread whose limit has passed leaves CONTENDED too: it
+ * swaps before it reads the clock. The cost is a superfluous wake at the end.
  *
  * Orders. Every unlock releases, every lock acquires, by one read-modify-write each of the word.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"
 
-/* Returns: whether the caller has locked it. */
+/* Spins for the mutex. Returns: whether the caller has locked the mutex. */
 static bool spin(edo_thread_mutex *mutex)
 {
     edo__thread_spin rounds = edo__thread_spin_begin();

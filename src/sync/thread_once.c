@@ -5,9 +5,9 @@
  *     RUNS, AWAITED -- init has succeeded: swap ---> DONE, for ever
  *     RUNS, AWAITED -- init has failed: swap ------> NEW
  *
- * After AWAITED the swap is followed by a wake of all. A thread sleeps only while the word is
- * AWAITED, which the kernel compares: so it sleeps before the swap, and the wake reaches it, or
- * it does not sleep.
+ * If the swap finds AWAITED, a wake of all sleepers follows. The kernel lets a thread sleep only
+ * while the word is AWAITED. So either the thread sleeps before the swap, and the wake reaches it,
+ * or it does not sleep.
  *
  * Orders. The swap releases the writes of init, also if it failed. Loads that find DONE, and the
  * CAS of the next try, acquire.
@@ -29,7 +29,7 @@ static int run(edo_thread_once *once, int (*init)(void *context), void *context,
     return rc < 0 ? rc : 0;
 }
 
-/* Waits until init does not run. */
+/* Waits until no thread runs init. */
 static void wait_for(edo_thread_once *once, const edo_thread_place *place)
 {
     edo__thread_hold hold = { once, place, EDO__THREAD_ONCE };

@@ -1,9 +1,9 @@
 /* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with
  * limits).
  *
- * The word: number of readers, or WRITER in its place; and two bits, set while threads may
- * sleep. Readers sleep on the word, writers on the sequence, so that a wake reaches one writer,
- * or all readers.
+ * The word has the number of readers, or WRITER in its place, and two bits, which are set while
+ * threads may sleep. Readers sleep on the word, and writers sleep on the sequence. So a wake
+ * reaches one writer, or all readers.
  *
  *     no bit ---------------- read, inline: CAS -----> one reader more
  *     0 --------------------- write, inline: CAS ----> WRITER
@@ -14,7 +14,8 @@
  *         READERS_WAITING -- cleared by CAS, then all readers are woken
  *     a writer's limit passes: both bits are cleared, and all sleepers are woken to set them again
  *
- * Writers first: a reader is admitted only while no bit is set; a writer takes any free lock.
+ * Writers have priority: a reader is admitted only while no bit is set, but a writer takes any free
+ * lock.
  *
  * No sleeper is forgotten. A thread sleeps only after it has seen its bit in a word of a held
  * lock (or, for a reader, of one with a waiting writer). Each step that clears the bit is
@@ -33,8 +34,8 @@
  * waits for a writer that holds the lock, waits for it, or was woken to take it; and a waiting
  * writer that gives up clears both bits.
  *
- * Orders. Each unlock releases, each lock acquires, by read-modify-writes of the word; all other
- * writes of the word are read-modify-writes too, which continue the release sequence.
+ * Orders. Each unlock releases, and each lock acquires, by read-modify-writes of the word. All
+ * other writes of the word are read-modify-writes too, which continue the release sequence.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"
@@ -59,8 +60,8 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
     return edo__sys_futex_wake(&rwlock->sequence);
 }
 
-/* word: of a free lock. A CAS fails if another thread has locked, and serves at its unlock, or
- * if one more thread waits. */
+/* Wakes sleepers after an unlock. word: of a free lock. A CAS fails if another thread has locked,
+ * which then serves the sleepers at its unlock, or if one more thread waits. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {
@@ -89,7 +90,8 @@ void edo__thread_rwlock_unlocked(edo_thread_rwlock *rwlock, uint32_t before, boo
     if (is_free(word) && (word & WAITING)) serve(rwlock, word);
 }
 
-/* A waiting writer blocks readers, so if one waits no thread is woken. */
+/* Turns the writer's lock into a reader's. A waiting writer blocks readers, so no thread is woken
+ * if a writer waits. */
 void edo__thread_rwlock_downgrade(edo_thread_rwlock *rwlock, const edo_thread_place *place)
 {
     if (edo__thread_are_checked()) {
@@ -110,8 +112,7 @@ static bool is_open(uint32_t word, bool write)
     return write ? is_free(word) : word < MOST_READERS;
 }
 
-/* Spins until the lock is open or threads sleep, or the limit of the spin is reached. Returns:
- * the word. */
+/* Spins until the lock is open, threads sleep, or the spin limit is reached. Returns: the word. */
 static uint32_t spin(edo_thread_rwlock *rwlock, bool write)
 {
     edo__thread_spin rounds = edo__thread_spin_begin();
@@ -140,8 +141,8 @@ static bool read_slowly(void *lock, int64_t deadline)
     }
 }
 
-/* A writer's limit has passed. Returns: true: the writer has given up; false: the lock is free,
- * and the writer tries again. */
+/* Ends a writer's wait when its limit has passed. Returns: true: the writer has given up; false:
+ * the lock is free, and the writer tries again. */
 static bool give_up(edo_thread_rwlock *rwlock)
 {
     uint32_t word = edo_load_relaxed(&rwlock->word);

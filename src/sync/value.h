@@ -5,8 +5,8 @@
 
 #include "task/op.h"
 
-/* Copies a value. Words are the usual values; for them a call of memcpy() would cost as much as
- * the rest of a send. */
+/* Copies a value. Most values are words. For a word a call of memcpy() would cost as much as the
+ * rest of a send. */
 static inline void edo__copy_value(void *to, const void *from, size_t size)
 {
     if (size == 8)
@@ -17,20 +17,21 @@ static inline void edo__copy_value(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-/* Aborts if a value lies on the stack of the poll in progress. For an operation that is about to
- * wait. NULL: no value. */
+/* Aborts if a value lies on the stack of the poll in progress. Called for an operation that is
+ * about to wait. value: NULL: there is no value. */
 static inline void edo__check_value(const edo_op *op, const void *value)
 {
     if (value) edo__check_memory(op->base.ops->name, value, "place of the value");
 }
 
-/* The same for an attempt, which may be followed by a wait; debug builds only. */
+/* Performs the check of edo__check_value() for an attempt, which may be followed by a wait. Debug
+ * builds only. */
 static inline void edo__check_attempt(const char *call, const void *value)
 {
     if (EDO_DEBUG) edo__check_memory(call, value, "place of the value");
 }
 
-/* Whether the poll has budget for an answer; if not, the operation waits, and its value is
+/* Whether the poll has budget for an answer. Without budget the operation waits, so its value is
  * checked. */
 static inline bool edo__may_answer(const edo_op *op, const void *value, edo_cx *cx)
 {

@@ -1,10 +1,9 @@
-/* Wait groups. The word has the count, above a bit for waiters; see queue.h for the argument
- * that no wake is lost. The end of the last piece of work, if there are waiters, is made under
- * the lock, and wakes them.
+/* Wait groups. The word has the count, above a bit for waiters. queue.h has the argument that no
+ * wake is lost. If there are waiters, the end of the last piece of work is made under the lock, and
+ * wakes them.
  *
- * Orders. Each end of work releases. A wait at count 0 acquires all of them from the word.
- * Otherwise the last end of work acquires them, and publishes them with the wake.
- */
+ * Orders. Each end of work releases. A wait at count 0 acquires all ends of work from the word.
+ * Otherwise the last end of work acquires the earlier ones, and publishes them with the wake. */
 #include <edo/events.h>
 
 #include "base/base.h"
@@ -61,7 +60,8 @@ static void check_count(uint32_t word, uint32_t count, const char *call)
     if (count > word / EDO__GROUP_ONE) edo__misuse(call, "more has ended than was added");
 }
 
-/* With waiters the count falls to 0 only under the lock. */
+/* Ends work that may be the last. While there are waiters, the count decreases to 0 only under the
+ * lock. */
 static void leave_as_last(edo_wait_group *group, uint32_t count, const char *call)
 {
     edo__wakes wakes = { NULL, NULL };

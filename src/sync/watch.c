@@ -1,6 +1,7 @@
-/* Watches: a value under the lock of the hub, and its version, the number of stores. The version
- * is also read without the lock, as a test for no change. A receive that reads an old version is
- * like one that was made earlier: it reads the version again under the lock before it waits. */
+/* Watches: a value under the lock of the hub, and its version, the number of stores. A receive
+ * first tests without the lock whether the version has changed. A receive that reads an old version
+ * is like a receive that was made earlier. It reads the version again under the lock before it
+ * waits. */
 #include <edo/watch.h>
 
 #include "runtime/runtime.h"
@@ -48,7 +49,8 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 
 /* ---- senders ---- */
 
-/* Under the lock: advances the version after a store. Returns: the number of receivers. */
+/* Advances the version after a store, and wakes the waiting receives. Under the lock. Returns: the
+ * number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
     edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);
@@ -168,7 +170,8 @@ void edo__watch_receiver_close(edo__watching *receiver)
     receiver->watch = NULL;
 }
 
-/* Under the lock. marks: the value is seen afterwards. Returns: whether it was unseen. */
+/* Copies the value. Under the lock. marks: the value counts as seen afterwards. Returns: whether
+ * the value was unseen. */
 static bool copy(edo__watching *receiver, void *ret_value, bool marks)
 {
     edo__watch *watch = receiver->watch;
@@ -205,7 +208,7 @@ void edo__watch_mark(edo__watching *receiver, bool changed)
     receiver->seen = changed ? UNSEEN : edo_load_relaxed(&watch->version);
 }
 
-/* Under the lock. */
+/* Takes an unseen value. Under the lock. */
 static int64_t take(edo__watching *receiver, void *ret_value)
 {
     edo__watch *watch = receiver->watch;
