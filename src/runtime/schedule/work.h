@@ -57,7 +57,7 @@ bool edo__worker_has_tasks(const edo__worker *worker);
  * queues. Owner. Returns: whether the worker has tasks then. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if the waiting tasks of this worker are worth the cost. Owner. */
+/* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
 /* Moves a task that yielded after a long poll to the ring, if its time has come. Owner. */
