@@ -9,19 +9,19 @@
  *     edo_broadcast_send(&self->events, &self->event);                 // never waits
  *     edo_await_broadcast(rc, &self->second, &self->event);            // 1, EDO_LAGGED, or 0
  *
-  * A receiver gets all values that are sent after its subscription. The order is the same for all
-  * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
-  * the receiver has received it. The next receive then answers EDO_LAGGED, and
-  * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
-  * oldest kept value. EDO_LAGGED is not the end; the result at the end is 0.
+ * A receiver gets all values that are sent after its subscription. The order is the same for all
+ * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
+ * the receiver has received it. The next receive then answers EDO_LAGGED, and
+ * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
+ * oldest kept value. EDO_LAGGED is not the end; the result at the end is 0.
  *
-  * Values are copied to each receiver. A pointer in a value is copied too, so no receiver owns the
-  * object that it points to.
+ * Values are copied to each receiver. A pointer in a value is copied too, so no receiver owns the
+ * object that it points to.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *
-  * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
-  * threads may use a sender at a time, but only one a receiver. */
+ * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
+ * threads may use a sender at a time, but only one a receiver. */
 #pragma once
 
 #include <edo/ends.h>

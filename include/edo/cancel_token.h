@@ -8,12 +8,12 @@
  *     self->next = edo_accept(self->listener, &self->conn);
  *     edo_select(which, &self->stopped.base, &self->next.base);
  *
-  * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks that
-  * do not own each other. It is reference-counted and may be passed anywhere. Each holder decides
-  * where to stop.
+ * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks that
+ * do not own each other. It is reference-counted and may be passed anywhere. Each holder decides
+ * where to stop.
  *
-  * A child of a cancelled token is cancelled. The cancellation of a child does not cancel its
-  * parent. When a token is destroyed its children become children of its parent.
+ * A child of a cancelled token is cancelled. The cancellation of a child does not cancel its
+ * parent. When a token is destroyed its children become children of its parent.
  */
 #pragma once
 

@@ -8,10 +8,10 @@
  *     edo_await_send(rc, &self->jobs_in, &self->job);        // 0; -EPIPE: no receiver
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
-  * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
-  * bounded channel has places for a fixed number of values, and a sender waits for a free place;
-  * the channel allocates nothing after its creation. An unbounded channel grows by blocks. It keeps
-  * at most three blocks when it is empty.
+ * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
+ * bounded channel has places for a fixed number of values, and a sender waits for a free place;
+ * the channel allocates nothing after its creation. An unbounded channel grows by blocks. It keeps
+ * at most three blocks when it is empty.
  *
  * The end. A channel is closed by the close of its last sender, by the close of its last
  * receiver, or by a shutdown through any end. A closed channel refuses values. The values in it,
@@ -19,19 +19,19 @@
  * The close of the last receiver drops the remaining values, by the drop function of the options
  * if there is one.
  *
-  * Places. Waiting sends and reserves are first in, first out. A request for many places is not
-  * overtaken, and holds no places before it is served.
+ * Places. Waiting sends and reserves are first in, first out. A request for many places is not
+ * overtaken, and holds no places before it is served.
  *
-  * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
-  * the value of a cancelled or refused send. A cancelled reserve holds nothing; places granted to
-  * it pass to the next request.
+ * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
+ * the value of a cancelled or refused send. A cancelled reserve holds nothing; places granted to
+ * it pass to the next request.
  *
-  * edo_await_send() and edo_await_recv() are the short form for async functions: they try first,
-  * and await the operation only if they must wait. The memory of the value must outlive the await:
-  * the frame, the heap, static memory. With the address of a local variable the call aborts when
-  * the operation waits; in debug builds it always aborts. The macros evaluate their arguments
-  * twice. The operations (edo_send(), ...) are for limits, combinators and plain threads:
-  * edo_wait(edo_send(&jobs, &job)).
+ * edo_await_send() and edo_await_recv() are the short form for async functions: they try first,
+ * and await the operation only if they must wait. The memory of the value must outlive the await:
+ * the frame, the heap, static memory. With the address of a local variable the call aborts when
+ * the operation waits; in debug builds it always aborts. The macros evaluate their arguments
+ * twice. The operations (edo_send(), ...) are for limits, combinators and plain threads:
+ * edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
  * A sender or an mpmc receiver may be used by several threads at the same time. The receiver of

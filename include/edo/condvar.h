@@ -6,9 +6,9 @@
  *     ...                                                // locked, unless edo_lock() failed
  *     edo_mutex_unlock(&self->queue->mutex);
  *
-  * Change the condition under the mutex; signal before or after the unlock. No wake is spurious,
-  * but another task may change the condition between the signal and the lock. So test the condition
-  * in a loop.
+ * Change the condition under the mutex; signal before or after the unlock. No wake is spurious,
+ * but another task may change the condition between the signal and the lock. So test the condition
+ * in a loop.
  */
 #pragma once
 

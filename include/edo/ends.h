@@ -3,14 +3,14 @@
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
  *
-  * An end is a pointer to a channel. The channel knows the size of its values, not their type. The
-  * macros compare types at compile time, so the compiler rejects a value of another type. Values
-  * are copied by size, as by memcpy(): a structure, a number, a pointer. Make the typedef once per
-  * program, because each use of edo_sender() is a new, unnamed type.
+ * An end is a pointer to a channel. The channel knows the size of its values, not their type. The
+ * macros compare types at compile time, so the compiler rejects a value of another type. Values
+ * are copied by size, as by memcpy(): a structure, a number, a pointer. Make the typedef once per
+ * program, because each use of edo_sender() is a new, unnamed type.
  *
-  * An all-zero end is closed. Closing an end zeroes it; closing it again does nothing. An end has
-  * one owner. Passing the end on (as an argument of edo_spawn()) passes the ownership. The clone
-  * calls make more ends.
+ * An all-zero end is closed. Closing an end zeroes it; closing it again does nothing. An end has
+ * one owner. Passing the end on (as an argument of edo_spawn()) passes the ownership. The clone
+ * calls make more ends.
  */
 #pragma once
 

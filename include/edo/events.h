@@ -1,8 +1,8 @@
 /* Events for tasks: event, wait group, latch, barrier, once.
  *
-  * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
-  * Call _deinit() if another thread may still be inside the call that woke the last user. Any task
-  * of any runtime may use the structs, and any plain thread (by edo_wait()).
+ * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
+ * Call _deinit() if another thread may still be inside the call that woke the last user. Any task
+ * of any runtime may use the structs, and any plain thread (by edo_wait()).
  *
  *     edo_event           set and reset; a manual event admits all waits while it is set, an
  *                         automatic one admits a single wait per set
@@ -195,9 +195,9 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
  *         else edo_once_done(&cell->once);
  *     }
  *
-  * A function runs to its end even if it is cancelled, so each maker reaches edo_once_done() or
-  * edo_once_fail(). A once can also guard a value that one task sets and others await: the
-  * setter calls edo_once_try_enter() and edo_once_done(), the others await edo_once_wait(). */
+ * A function runs to its end even if it is cancelled, so each maker reaches edo_once_done() or
+ * edo_once_fail(). A once can also guard a value that one task sets and others await: the
+ * setter calls edo_once_try_enter() and edo_once_done(), the others await edo_once_wait(). */
 #define EDO_ONCE_INIT                                                                              \
     {                                                                                              \
         0, 0, NULL                                                                                 \

@@ -1,10 +1,10 @@
 /* Locks for tasks: mutex, readers-writer lock, semaphore.
  *
-  * The locks are plain structs in the user's memory. An all-zero struct (EDO_MUTEX_INIT, ...) is a
-  * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread that
-  * locked a lock unlocks it. Any task or thread may release permits of a semaphore. A task that
-  * waits for a lock is queued, and its worker runs other tasks. The locks of edo/thread_locks.h are
-  * cheaper if a lock is held only for a few instructions without an await.
+ * The locks are plain structs in the user's memory. An all-zero struct (EDO_MUTEX_INIT, ...) is a
+ * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread that
+ * locked a lock unlocks it. Any task or thread may release permits of a semaphore. A task that
+ * waits for a lock is queued, and its worker runs other tasks. The locks of edo/thread_locks.h are
+ * cheaper if a lock is held only for a few instructions without an await.
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
  * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
@@ -19,31 +19,31 @@
  *
  * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that call aborts.
  *
-  * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
-  * held or waited for. It returns when no other thread is inside a call that unlocked or released,
-  * so the last user may unlock and free. _deinit() is not needed if all calls are known to have
-  * returned.
+ * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
+ * held or waited for. It returns when no other thread is inside a call that unlocked or released,
+ * so the last user may unlock and free. _deinit() is not needed if all calls are known to have
+ * returned.
  *
-  * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
-  * overtaken, not even a request for many permits. Adjacent readers in the queue are admitted
-  * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a
-  * waiter that would first have to be scheduled. This happens once per waiter: the next unlock
-  * hands the mutex to that waiter. So no request starves.
+ * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
+ * overtaken, not even a request for many permits. Adjacent readers in the queue are admitted
+ * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a
+ * waiter that would first have to be scheduled. This happens once per waiter: the next unlock
+ * hands the mutex to that waiter. So no request starves.
  *
-  * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
-  * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
-  * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
-  * records off.) edo_dump() shows the records. Four mistakes are found:
+ * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
+ * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
+ * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
+ * records off.) edo_dump() shows the records. Four mistakes are found:
  * - a cycle: the request that closes it logs it, with backtraces, if each task of the cycle
  *   waits for nothing else,
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
  * - a waiter that was woken and not polled for a second: logged. Another number of
  *   EDO_LOCK_TRACE is that limit in milliseconds,
  * - an unlock of a mutex or a write lock by another task than its holder: aborts.
-  * Without records the checks cost a load and a branch per lock.
+ * Without records the checks cost a load and a branch per lock.
  *
-  * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
-  * to the request at the same moment, the grant passes to the next request.
+ * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
+ * to the request at the same moment, the grant passes to the next request.
  */
 #pragma once
 
@@ -345,7 +345,7 @@ EDO_END_DECLS
 
 /* ---- inside async functions: one atomic operation on an uncontended lock ----
  *
-  * The attempt to lock uses no budget, because it costs no more than a computation. */
+ * The attempt to lock uses no budget, because it costs no more than a computation. */
 
 /* Awaits only if the attempt, an expression, is -EAGAIN. No attempt is made in a function that
  * was asked to end, or that runs under a limit or a shield: there the operation applies the

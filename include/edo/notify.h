@@ -1,17 +1,17 @@
 /* Notify: a signal to tasks that something has happened, without a value.
  *
-  * A notify is a plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one
-  * permit: a notification without a waiter is stored for the next wait.
+ * A notify is a plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one
+ * permit: a notification without a waiter is stored for the next wait.
  *
  *     edo_await(rc, edo_notified(&self->ready));        // one task
  *     edo_notify_one(&self->ready);                     // another
  *
-  * edo_notify_waiters() notifies all operations that were made before the call, also those that
-  * were not polled yet. It does not notify operations that are made later, and stores no permit.
+ * edo_notify_waiters() notifies all operations that were made before the call, also those that
+ * were not polled yet. It does not notify operations that are made later, and stores no permit.
  *
-  * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
-  * it and before its poll. The notification then passes to the first or the last of the other
-  * waiters, respectively. Without another waiter the permit is stored.
+ * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
+ * it and before its poll. The notification then passes to the first or the last of the other
+ * waiters, respectively. Without another waiter the permit is stored.
  */
 #pragma once
 

@@ -6,17 +6,17 @@
  *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender is passed on
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
-  * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1
-  * or 0 closes the receiver; another receive then answers 0. Each end that is still open must be
-  * closed.
+ * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1
+ * or 0 closes the receiver; another receive then answers 0. Each end that is still open must be
+ * closed.
  *
-  * If a send returns 0, the value may still never be received: the receiver may be closed
-  * afterwards. The value is then dropped, by the drop function of the creation if there is one.
+ * If a send returns 0, the value may still never be received: the receiver may be closed
+ * afterwards. The value is then dropped, by the drop function of the creation if there is one.
  *
  * Cancellation. A cancelled receive has taken nothing: the value stays in the oneshot.
  *
-  * Threads. The two ends may be used on any threads, in any runtimes and outside of them. Each
-  * end is used by one task or thread at a time. */
+ * Threads. The two ends may be used on any threads, in any runtimes and outside of them. Each
+ * end is used by one task or thread at a time. */
 #pragma once
 
 #include <edo/ends.h>

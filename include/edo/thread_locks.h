@@ -1,9 +1,9 @@
 /* Locks for plain threads: mutex, condition variable, readers-writer lock, once.
  *
-  * The locks block the calling thread: hold them for a few instructions without an await. To hold a
-  * lock across awaits, use the locks of edo/locks.h. The locks are plain structs. An all-zero
-  * struct (EDO_THREAD_MUTEX_INIT, ...) is a free lock; nothing is allocated, and no call is needed
-  * at the end. A mutex and a once have 4 bytes, the others 8, in every build.
+ * The locks block the calling thread: hold them for a few instructions without an await. To hold a
+ * lock across awaits, use the locks of edo/locks.h. The locks are plain structs. An all-zero
+ * struct (EDO_THREAD_MUTEX_INIT, ...) is a free lock; nothing is allocated, and no call is needed
+ * at the end. A mutex and a once have 4 bytes, the others 8, in every build.
  *
  *     edo_thread_mutex_lock(&table->mutex);
  *     ...
@@ -12,19 +12,19 @@
  * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first
  * spins, then sleeps. The length of its spins adapts to their success.
  *
-  * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
-  * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
-  * waits while a writer waits. So a thread that holds the lock for reading must not lock it for
-  * reading again.
+ * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
+ * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
+ * waits while a writer waits. So a thread that holds the lock for reading must not lock it for
+ * reading again.
  *
-  * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
-  * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER is no limit. With a deadline in
-  * the past a free lock is still taken.
+ * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
+ * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER is no limit. With a deadline in
+ * the past a free lock is still taken.
  *
-  * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the
-  * first call, each lock's holder and the place of the lock call are recorded. (The record is
-  * outside of the lock, which keeps its size.) These mistakes then end the process, with one line
-  * that names the places:
+ * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the
+ * first call, each lock's holder and the place of the lock call are recorded. (The record is
+ * outside of the lock, which keeps its size.) These mistakes then end the process, with one line
+ * that names the places:
  *   - a thread locks a lock that it holds already,
  *   - a thread unlocks, or waits with, a lock that it does not hold,
  *   - threads wait for each other in a circle, without limits: a line for each of them,
@@ -32,11 +32,11 @@
  *   - a task waits (its poll returns) while its thread holds a lock of that poll (debug builds).
  * An unlock of a free lock ends the process in every build.
  *
-  * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
-  * threads of the parent held stay locked in the child for ever. A once that they were running is
-  * never done there. A program that forks while it has threads, and does not exec, must at the fork
-  * hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared between
-  * processes.
+ * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
+ * threads of the parent held stay locked in the child for ever. A once that they were running is
+ * never done there. A program that forks while it has threads, and does not exec, must at the fork
+ * hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared between
+ * processes.
  *
  * All functions: any thread; never in a signal handler.
  */

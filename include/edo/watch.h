@@ -8,13 +8,13 @@
  *     edo_watch_send(&self->config, &self->read);                     // never waits
  *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
  *
-  * A value is stored even if there is no receiver, and a later subscriber gets it. Each receiver
-  * remembers which value it has seen last. The value at the creation of a receiver counts as seen.
-  * A slow receiver skips values, except the last one, which is received before the end.
+ * A value is stored even if there is no receiver, and a later subscriber gets it. Each receiver
+ * remembers which value it has seen last. The value at the creation of a receiver counts as seen.
+ * A slow receiver skips values, except the last one, which is received before the end.
  *
-  * Values are copied in and out; no user code runs under the lock. To change a value that other
-  * senders change too, read it with its version. Then store the new value only if that version is
-  * still the last:
+ * Values are copied in and out; no user code runs under the lock. To change a value that other
+ * senders change too, read it with its version. Then store the new value only if that version is
+ * still the last:
  *
  *     do {
  *         version = edo_watch_read(&self->config, &self->next);
@@ -23,8 +23,8 @@
  *
  * Cancellation. A cancelled receive has seen nothing: the change is still unseen.
  *
-  * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
-  * threads may use a sender at a time, but only one a receiver. */
+ * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
+ * threads may use a sender at a time, but only one a receiver. */
 #pragma once
 
 #include <edo/ends.h>

@@ -11,7 +11,7 @@
 /* ---- making ---- */
 
 enum {
-    ALIGNMENT = 64, // bytes, a cache line; for the fiber and the top of its stack
+    ALIGNMENT = 64,         // bytes, a cache line; for the fiber and the top of its stack
     LEAST_FUNCTIONS = 4096, // bytes; least stack that remains for the fiber's functions
 };
 

@@ -2,10 +2,10 @@
  *
  *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
-  * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the
-  * task (task/state.h), which passes a frame from one thread to another, passes the stack as well.
-  * If a wake arrives before the fiber has left its stack, the wake finds the task running. The
-  * poller then queues the task after the fiber has left the stack.
+ * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the
+ * task (task/state.h), which passes a frame from one thread to another, passes the stack as well.
+ * If a wake arrives before the fiber has left its stack, the wake finds the task running. The
+ * poller then queues the task after the fiber has left the stack.
  *
  * All members belong to the poller, unless a member says otherwise. */
 #pragma once

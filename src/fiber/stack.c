@@ -1,9 +1,9 @@
 /* Stacks of fibers.
  *
-  * Each thread keeps the stacks of ended fibers together with their memory, because that memory
-  * is warm. A thread with too many stacks moves half of them to the pools of the process. These
-  * pools keep only the uppermost page of a stack in memory. Through these pools stacks return to
-  * a thread whose fibers end on other threads. A thread unmaps its own stacks when it ends. */
+ * Each thread keeps the stacks of ended fibers together with their memory, because that memory
+ * is warm. A thread with too many stacks moves half of them to the pools of the process. These
+ * pools keep only the uppermost page of a stack in memory. Through these pools stacks return to
+ * a thread whose fibers end on other threads. A thread unmaps its own stacks when it ends. */
 #include "fiber/stack.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* The watcher: an idle worker that inspects the busy ones.
  *
-  * The monitor finds a stuck worker only after 3 to 6 ms, because its inspections are rare: each
-  * inspection costs a wake of its thread. That is too late if polls of some milliseconds are
-  * frequent. Each such poll holds up the sockets and timers of one worker while another worker may
-  * be idle. So after recent long polls (watch_until) one idle worker sleeps in pieces, and inspects
-  * the other workers between the pieces. The watcher marks a worker as stuck if the worker is awake
-  * and its driver has had no turn for LONG_POLL. The monitor would set the same mark later. The
-  * watcher helps (edo__worker_help) in its next turn.
+ * The monitor finds a stuck worker only after 3 to 6 ms, because its inspections are rare: each
+ * inspection costs a wake of its thread. That is too late if polls of some milliseconds are
+ * frequent. Each such poll holds up the sockets and timers of one worker while another worker may
+ * be idle. So after recent long polls (watch_until) one idle worker sleeps in pieces, and inspects
+ * the other workers between the pieces. The watcher marks a worker as stuck if the worker is awake
+ * and its driver has had no turn for LONG_POLL. The monitor would set the same mark later. The
+ * watcher helps (edo__worker_help) in its next turn.
  *
  * Idle workers carry the cost. A busy worker only notes the end of each long turn. After LATELY
  * without long polls no worker watches, and an idle runtime has no timer running.

@@ -329,13 +329,13 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a stuck worker ----
  *
-  * A queued task is polled after at most as many polls of its workers as tasks were queued
-  * before it, even if helpers take the task several times. A helper takes tasks of a ring only
-  * if its own ring is empty. So the tasks keep their order, and the helper polls the first of
-  * them before it can itself be found stuck. Otherwise a helper could queue the tasks behind a
-  * long task of its own, another helper could take them again before any of them has run, and
-  * this could repeat without end. The same rule holds for the lists. A mark of an earlier turn
-  * does not count (edo__worker_is_stuck()). */
+ * A queued task is polled after at most as many polls of its workers as tasks were queued
+ * before it, even if helpers take the task several times. A helper takes tasks of a ring only
+ * if its own ring is empty. So the tasks keep their order, and the helper polls the first of
+ * them before it can itself be found stuck. Otherwise a helper could queue the tasks behind a
+ * long task of its own, another helper could take them again before any of them has run, and
+ * this could repeat without end. The same rule holds for the lists. A mark of an earlier turn
+ * does not count (edo__worker_is_stuck()). */
 
 /* Takes a whole list if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)

@@ -21,9 +21,9 @@
  *     any ----- a foreign push: swap --------------> NOTIFIED (unparks if it was PARKED)
  *     any ----- the owner returns: swap -----------> AWAKE (then it empties the inject stack)
  *
-  * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
-  * If the swap comes first, the CAS finds NOTIFIED, and the owner does not sleep. If the CAS
-  * comes first, the swap finds PARKED, and unparks the owner. */
+ * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
+ * If the swap comes first, the CAS finds NOTIFIED, and the owner does not sleep. If the CAS
+ * comes first, the swap finds PARKED, and unparks the owner. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
 /* Place of a worker under a test clock, see baton.h. A spare worker has no place until its
