@@ -15,8 +15,8 @@
  * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
  * oldest kept value. EDO_LAGGED is not the end; the result at the end is 0.
  *
- * Values are copied to each receiver. A pointer in a value is copied too, so no receiver owns the
- * object that it points to.
+ * Values are copied to each receiver. A pointer in a value is copied too. No receiver owns the
+ * object that the pointer addresses.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *

@@ -34,8 +34,8 @@
  * edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
- * A sender or an mpmc receiver may be used by several threads at the same time. The receiver of
- * an mpsc channel is used by one task or thread at a time; a second one that waits aborts.
+ * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread
+ * may use the receiver of an mpsc channel at a time; a second one that waits aborts.
  */
 #pragma once
 

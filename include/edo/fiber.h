@@ -32,7 +32,8 @@
  * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
  * of errno is saved and restored with the fiber. Link-time optimisation over edo and the program
  * can cause the same error inside calls of edo: exclude edo from it if fibers migrate. Do not hold
- * a mutex of the threads library across a wait: another thread may unlock it, which is undefined.
+ * a mutex for threads (pthread_mutex_t, edo_thread_mutex) across a wait: another thread may unlock
+ * it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.

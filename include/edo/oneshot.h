@@ -82,7 +82,7 @@ EDO_END_DECLS
     }))
 
 /* Sends the value, and closes the sender.
- * Returns: 0; -EPIPE: the receiver was closed, and the value is still the caller's. Thread: any. */
+ * Returns: 0; -EPIPE: the receiver was closed, and the caller still owns the value. Thread: any. */
 #define edo_oneshot_send(tx, value)                                                                \
     (edo__check_type(tx, value), (void)sizeof((tx)->edo_oneshot_tx),                               \
      edo__oneshot_send(&(tx)->edo_core, (value)))

@@ -20,10 +20,10 @@ EDO_BEGIN_DECLS
 
 /* ---- in memory ---- */
 
-/* Two ends of a connection: bytes written to one are read at the other. Each direction holds at
- * most `capacity` bytes; a writer waits for room, a reader for bytes. After a writer has shut down
- * or closed its end, the reader gets the remaining bytes, then 0. After a reader has closed its
- * end, writes answer -EPIPE.
+/* Makes the two ends of a connection: bytes written to one end are read at the other end. Each
+ * direction holds at most `capacity` bytes; a writer waits for room, a reader for bytes. After a
+ * writer has shut down or closed its end, the reader gets the remaining bytes, then 0. After a
+ * reader has closed its end, writes answer -EPIPE.
  * Returns: also -EINVAL for a capacity of 0. */
 EDO_API EDO_MUST_USE int edo_duplex(size_t capacity, edo_io **ret_end, edo_io **ret_other);
 

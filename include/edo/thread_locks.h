@@ -33,10 +33,10 @@
  * An unlock of a free lock ends the process in every build.
  *
  * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
- * threads of the parent held stay locked in the child for ever. A once that they were running is
- * never done there. A program that forks while it has threads, and does not exec, must at the fork
- * hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared between
- * processes.
+ * threads of the parent held stay locked in the child for ever. A once that another thread was
+ * running stays in that state. A program that forks while it has threads, and does not exec, must
+ * at the fork hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared
+ * between processes.
  *
  * All functions: any thread; never in a signal handler.
  */

@@ -131,7 +131,7 @@ EDO_END_DECLS
 /* Waits until there is no receiver. Result: 0. Cancel: prompt. */
 #define edo_watch_closed(tx) edo__watch_closed((tx)->edo_watch_tx)
 
-/* Numbers of ends. Thread: any; snapshots. */
+/* Numbers of receivers and of senders. Thread: any; snapshots. */
 #define edo_watch_receivers(tx) edo__watch_receivers((tx)->edo_watch_tx)
 #define edo_watch_senders(tx)   edo__watch_senders((tx)->edo_watch_tx)
 
@@ -154,7 +154,7 @@ EDO_END_DECLS
 #define edo_watch_try_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__watch_try_recv(&(rx)->edo_watching, (ret_value)))
 
-/* edo_watch_recv() without a copy; the value counts as seen afterwards. */
+/* As edo_watch_recv(), but without a copy. The value counts as seen afterwards. */
 #define edo_watch_changed(rx) edo__watch_recv(&(rx)->edo_watching, NULL)
 
 /* Copy the last value, seen or not, even after the end. The first function marks the value as

@@ -209,8 +209,8 @@ static void send_outside(edo__worker *worker, uint32_t state)
 }
 
 /* Before its next poll the worker checks under the same lock that it holds the baton
- * (edo__baton_is_held). So either the poll `beat` has ended, or the worker polls nothing more in
- * this turn. */
+ * (edo__baton_is_held). So one of two cases holds: the poll `beat` has ended, or the worker
+ * polls no further task in this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;

@@ -8,8 +8,8 @@
  *
  * One quiet lap is not enough. The kernel completes an io_uring operation on the thread that
  * submitted the operation, also if the ring belongs to another worker. So the driver's turn of one
- * worker may post an event to a worker that has had its turn in this lap. The driver of each
- * thread has had a turn when the first quiet lap ends.
+ * worker may post an event to a worker that has had its turn in this lap. When the first quiet lap
+ * ends, the driver of each thread has had a turn. So the second lap finds all such events.
  *
  * After two quiet laps without an advance of the clock, all workers sleep in their drivers. The
  * first worker that wakes up wakes the others. Each worker then waits at the *gate* for its turn.

@@ -130,8 +130,8 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether stuck workers get help without a wake: from the watcher, or from a worker that is
- * awake. */
+/* Whether stuck workers get help without a wake: from the watcher, or from a worker that takes
+ * turns. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;

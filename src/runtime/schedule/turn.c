@@ -34,7 +34,7 @@ enum { DENSE = 32 };
 /* A value greater than the length of any queue. */
 #define NO_LENGTH UINT64_MAX
 
-/* Total poll time over which means are taken. */
+/* Poll time over which the mean length of a poll is computed. */
 #define RECENT edo_ms(2)
 
 /* ---- one poll ---- */
@@ -468,7 +468,7 @@ static void run_repeatably(edo__worker *worker)
 static edo__work run_with_baton(edo__worker *worker)
 {
     uint64_t polls = worker->cx.polls;
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // ends earlier wakes; the turn sees their pushes
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // acquires earlier wakes and their pushes
     worker->awake_since = edo__sys_now();
     worker->observed &= (uint8_t)~EDO__POLL_TIMED;
     begin_shared(worker, worker->awake_since);

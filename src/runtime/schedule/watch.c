@@ -65,8 +65,8 @@ static int64_t until_timers(const edo__worker *worker)
 }
 
 /* Time until the next inspection. The time is finite even if no worker is stuck any more,
- * because the monitor relies on the watcher. It doubles while the watcher polls nothing. So a
- * socket that was quiet for a long time is served late once. A timer is not served late. */
+ * because the monitor relies on the watcher. The time doubles while the watcher polls nothing.
+ * So a socket that was quiet for a long time is served late once. A timer is not served late. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -90,8 +90,8 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Whether the worker's driver has had no turn for too long, because of one poll, of many polls that
- * were longer than before, or of a missing processor. */
+/* Whether the worker's driver has had no turn for too long. The cause may be one poll, many
+ * polls that were longer than before, or a missing processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) != EDO__PARKED &&

@@ -81,7 +81,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each such task is worth a wake. The fence is as in edo__worker_consider_waking. */
+/* Each yielded task is worth a wake. The fence is as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -145,9 +145,9 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks to take from a backlog in this turn: the smaller of two numbers. One is the
- * backlog's proportional share of the polls, the other is the number of polls that the ring does
- * not need. The least share keeps both the ring and the backlog from starving. */
+/* Number of tasks to take from a backlog in this turn. It is the smaller of two numbers: the
+ * backlog's proportional share of the polls, and the number of polls that the ring does not
+ * need. The least share keeps ring and backlog from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;

@@ -144,7 +144,7 @@ typedef struct edo__worker {
     edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
-    edo_atomic(uint32_t) has_left;   // the thread ends; a futex
+    edo_atomic(uint32_t) has_left;   // set when the thread ends; a futex
     edo_atomic(bool) keeps_ready;    // its tasks are too short to be stolen; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
