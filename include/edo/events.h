@@ -45,8 +45,8 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* Set, reset and test the event. A manual event stays set until it is reset, and admits all waits. An
- * automatic event admits the first waiter, or the next wait; that wait resets the event. Two
+/* Set, reset and test the event. A manual event stays set until it is reset, and admits all waits.
+ * An automatic event admits the first waiter, or the next wait; that wait resets the event. Two
  * sets without a wait in between count as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
