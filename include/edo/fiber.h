@@ -32,7 +32,7 @@
  * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
  * of errno is saved and restored with the fiber. Link-time optimisation over edo and the program
  * can cause the same error inside calls of edo: exclude edo from it if fibers migrate. Do not hold
- * a mutex for threads (pthread_mutex_t, edo_thread_mutex) across a wait: another thread may unlock
+ * a mutex for threads (such as pthread_mutex_t) across a wait: another thread may unlock
  * it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
