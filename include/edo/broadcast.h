@@ -1,4 +1,5 @@
-/* Broadcasts: every value to every receiver. Events, log lines, the messages of a chat room.
+/* Broadcasts: every receiver gets every value, such as events, log lines, the messages of a chat
+ * room.
  *
  *     typedef edo_broadcast_sender(struct event) event_sender;
  *     typedef edo_broadcast_receiver(struct event) event_receiver;
@@ -8,19 +9,19 @@
  *     edo_broadcast_send(&self->events, &self->event);                 // never waits
  *     edo_await_broadcast(rc, &self->second, &self->event);            // 1, EDO_LAGGED, or 0
  *
- * A receiver gets all values that are sent after its subscription, in one order, the same for
- * all. The last `capacity` values are kept. A receiver lags when a value is overwritten before
- * it has received it. The next receive then answers EDO_LAGGED, and edo_broadcast_missed() is
- * the number of values that were missed; the receive after that gets the oldest kept value.
- * EDO_LAGGED is not the end: the end is 0.
+ * A receiver gets all values that are sent after its subscription. The order is the same for all
+ * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
+ * the receiver has received it. The next receive then answers EDO_LAGGED, and
+ * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
+ * oldest kept value. EDO_LAGGED is not the end; the result at the end is 0.
  *
- * Values are copied to each receiver. A pointer in a value is copied too; the object behind it
- * has no owner among the receivers.
+ * Values are copied to each receiver. A pointer in a value is copied too. No receiver owns the
+ * object that the pointer addresses.
  *
  * Cancellation. A cancelled receive has taken nothing.
  *
- * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time,
- * a receiver by one. */
+ * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
+ * threads may use a sender at a time, but only one a receiver. */
 #pragma once
 
 #include <edo/ends.h>
@@ -105,11 +106,11 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Sends a value to all receivers.
- * Returns: their number; 0: no receiver, and the value is lost. Thread: any. */
+ * Returns: number of receivers; 0: no receiver, and the value is lost. Thread: any. */
 #define edo_broadcast_send(tx, value)                                                              \
     (edo__check_type(tx, value), edo__broadcast_send((tx)->edo_broadcast_tx, (value)))
 
-/* Adds a sender, to be closed. Thread: any. */
+/* Adds a sender, which the caller closes. Thread: any. */
 #define edo_broadcast_sender_clone(tx)                                                             \
     (__extension__({                                                                               \
         __typeof__(*(tx)) edo_end_ = { edo__broadcast_sender_ref((tx)->edo_broadcast_tx) };        \
@@ -118,8 +119,8 @@ EDO_END_DECLS
 #define edo_broadcast_sender_close(tx)                                                             \
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
-/* Make a weak sender, which does not keep the broadcast open; or a sender from a weak one. The
- * argument stays open.
+/* Make a weak sender, which does not keep the broadcast open, or a sender from a weak sender.
+ * The argument stays open.
  * Returns (upgrade): 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
@@ -134,12 +135,12 @@ EDO_END_DECLS
 #define edo_broadcast_weak_close(weak)                                                             \
     (edo__broadcast_weak_close((weak)->edo_broadcast_weak), (void)((weak)->edo_core = NULL))
 
-/* Adds a receiver of later values. Thread: any. */
+/* Adds a receiver, which gets only later values. Thread: any. */
 #define edo_broadcast_subscribe(tx, ret_rx)                                                        \
     (edo__check_end(tx, ret_rx),                                                                   \
      edo__broadcast_subscribe((tx)->edo_broadcast_tx, &(ret_rx)->edo_listening))
 
-/* The same from a receiver. */
+/* As edo_broadcast_subscribe(), but from a receiver. */
 #define edo_broadcast_resubscribe(rx, ret_rx)                                                      \
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
@@ -160,7 +161,7 @@ EDO_END_DECLS
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* The same in an async function, without an await if there is one. */
+/* The same in an async function, without an await if there is a value. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
@@ -174,8 +175,8 @@ EDO_END_DECLS
 /* Number of values missed at the last EDO_LAGGED of this receiver. */
 #define edo_broadcast_missed(rx) ((rx)->edo_listening.missed)
 
-/* Number of values that this receiver has yet to receive. More than the capacity: some are
- * missed already.
+/* Number of values that this receiver has yet to receive. If the number is more than the
+ * capacity, some values are missed already.
  * Thread: one at a time. */
 #define edo_broadcast_length(rx) edo__broadcast_length(&(rx)->edo_listening)
 

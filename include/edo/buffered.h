@@ -1,9 +1,10 @@
-/* Buffered streams: readers, writers.
+/* Buffered streams: readers and writers.
  *
- * An edo_reader reads a stream in large pieces and returns small ones: lines, parts between
- * delimiters, numbers, peeked bytes. An edo_writer collects small pieces and writes large ones.
- * Both are plain structs in a frame, beside memory for their buffer, and allocate nothing. They
- * borrow the stream; its owner closes the stream after their last use.
+ * An edo_reader reads a stream in large pieces and returns small pieces: lines, parts between
+ * delimiters, numbers, peeked bytes. An edo_writer collects small pieces and writes large pieces.
+ * Readers and writers are plain structs in a frame, beside memory for their buffer, and allocate
+ * nothing. They borrow the stream. The stream's owner closes the stream after the last use of
+ * reader and writer.
  *
  *     edo_reader in;                                   // in the frame
  *     char memory[EDO_BUFFERED_SIZE];
@@ -22,9 +23,9 @@
  * reader and the writer of one stream may belong to two tasks.
  *
  * Input is bounded: a line by the reader's memory, an edo_buffer by the limit argument. Larger
- * input is -EMSGSIZE.
+ * input is answered with -EMSGSIZE.
  *
- * Transfers at least as large as the memory bypass it while it is empty.
+ * A transfer at least as large as the memory bypasses the memory while the memory is empty.
  *
  * Errors, for all operations here: those of the stream, -EBUSY, -ECANCELED, and -EINVAL for NULL in
  * place of a reader, a writer or a ret_*.
@@ -48,10 +49,10 @@ typedef struct edo_reader {
     size_t capacity, start, end; // unread bytes: from start to end
     size_t scanned;              // unread bytes known to contain no delimiter
     const edo_op *user;          // operation in flight
-    uint8_t delimiter;           // that `scanned` is for
-    bool skips;                  // the rest of a too large part is to be skipped
+    uint8_t delimiter;           // the delimiter that `scanned` refers to
+    bool skips;                  // the rest of a too large part must be skipped
     bool is_whole;               // the last part had its delimiter
-    edo_op inner;                // on the stream; in flight while base.ops is set
+    edo_op inner;                // operation on the stream; in flight while base.ops is set
 } edo_reader;
 
 typedef struct edo_writer {
@@ -73,19 +74,19 @@ typedef struct edo_buffered {
 EDO_API void edo_reader_init(edo_reader *reader, edo_io *io, void *memory, size_t size);
 EDO_API void edo_writer_init(edo_writer *writer, edo_io *io, void *memory, size_t size);
 
-/* Prepares both; each uses a half of the memory. */
+/* Prepares a reader and a writer for one stream; each uses a half of the memory. */
 EDO_API void edo_buffered_init(edo_buffered *both, edo_io *io, void *memory, size_t size);
 
 /* ---- reading ---- */
 
-/* Bytes that were read from the stream and not yet from the reader. A user that continues on the
- * stream without the reader begins with these. */
+/* Bytes that were read from the stream and not yet from the reader: the bytes ahead. A user that
+ * continues on the stream without the reader begins with these bytes. */
 EDO_API edo_slice edo_reader_ahead(const edo_reader *reader);
 
-/* Drops bytes that lie ahead. Returns: 0; -EINVAL: `size` is more than lie ahead. */
+/* Drops bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of bytes ahead. */
 EDO_API EDO_MUST_USE int edo_reader_consume(edo_reader *reader, size_t size);
 
-/* Waits until at least `size` bytes lie ahead, or the input ends; takes none of them.
+/* Waits until at least `size` bytes are ahead, or the input ends; takes none of these bytes.
  * size: 1 to the size of the memory, else -EINVAL.
  * Result: number of bytes ahead, which *ret_ahead shows until the next call; fewer than `size` at
  * the end of the input, down to 0.
@@ -111,9 +112,10 @@ EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_lin
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
-/* Take a line or a part from the bytes ahead: without waiting, and at less cost than an operation.
- * The memory holds a bounded number of lines, so a loop around such a call reaches an await.
- * Returns: 1; -EAGAIN: more must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
+/* Take a line or a part from the bytes ahead, without waiting, and at less cost than an
+ * operation. The memory holds a bounded number of lines, so a loop around such a call reaches an
+ * await.
+ * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
 EDO_API EDO_MUST_USE int edo_try_read_part(edo_reader *reader, uint8_t delimiter,
@@ -129,11 +131,11 @@ EDO_API bool edo_reader_was_whole(const edo_reader *reader);
 EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter,
                                            edo_buffer *buffer, size_t limit);
 
-/* As edo_read_until(), to the end of the input. */
+/* As edo_read_until(), but reads to the end of the input. */
 EDO_API EDO_MUST_USE edo_op edo_read_to_end(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
-/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8; it has the bytes even
- * then. */
+/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8; the buffer has the
+ * bytes even then. */
 EDO_API EDO_MUST_USE edo_op edo_read_text(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
 /* Whether bytes are UTF-8 (RFC 3629). */
@@ -159,7 +161,7 @@ EDO_API EDO_MUST_USE edo_op edo_writer_write(edo_writer *writer, const void *dat
 EDO_API EDO_MUST_USE edo_op edo_printf(edo_writer *writer, const char *format, ...)
     EDO_PRINTF(2, 3);
 
-/* Writes all bytes in the memory.
+/* Writes all bytes in the memory to the stream.
  * Result: 0.
  * Cancel: waits; unwritten bytes stay in the memory. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_flush(edo_writer *writer);

@@ -1,8 +1,9 @@
-/* Bytes: counted slices, growing buffers, chains, and numbers in them.
+/* Bytes: counted slices, growing buffers, chains, and calls that read and write numbers in them.
  *
  * An edo_bytes is a read-only slice of a block of memory. Several slices share one block, which is
- * freed with the last of them; clone, slice and split copy no bytes. A block is the library's own,
- * or the user's memory with a release function. Static memory has no block and no count.
+ * freed with the last slice. Clone, slice and split copy no bytes. A block is allocated by the
+ * library, or is the user's memory with a release function. Static memory has no block and no
+ * count.
  *
  *     edo_bytes body;
  *     rc = edo_bytes_copy(&body, "hello world", 11);
@@ -11,10 +12,10 @@
  *     edo_bytes_deinit(&body);
  *
  * An edo_buffer is memory that is written at its back, where it grows, and read at its front.
- * edo_buffer_freeze() turns the buffer into an edo_bytes; edo_buffer_split() divides it into two
- * buffers that share a block. Neither copies bytes. A buffer that needs room first reuses the
- * memory of bytes that were read, if no other slice shares its block. An all-zero edo_buffer or
- * edo_bytes is empty.
+ * edo_buffer_freeze() turns the buffer into an edo_bytes. edo_buffer_split() divides the buffer
+ * into two buffers that share a block. These two calls copy no bytes. When a buffer needs room, it
+ * first reuses the memory of bytes that were read, if no other slice shares its block. An all-zero
+ * edo_buffer or edo_bytes is empty.
  *
  * An edo_chain is a sequence of slices that is read as one; edo_write_chain() of edo/buffered.h
  * writes a chain with few system calls.
@@ -25,8 +26,8 @@
  * A small slice keeps its whole block in memory: edo_bytes_held() returns the block's size, and
  * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a position or size beyond the end, with nothing changed; -EDO_EOF for a
- * number whose bytes are not all there; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end, and nothing has changed; -EDO_EOF if fewer
+ * bytes remain than the number has; -ENOMEM.
  */
 #pragma once
 
@@ -45,7 +46,7 @@ typedef struct edo_bytes {
 } edo_bytes;
 
 typedef struct edo_buffer {
-    uint8_t *data; // bytes written and not read
+    uint8_t *data; // bytes that are written and not yet read
     size_t size;
     size_t capacity;   // bytes from data on that belong to the buffer
     edo__block *block; // private
@@ -80,8 +81,8 @@ EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
-/* The same for a part that begins at a pointer into the bytes, such as a parser's. Returns: 0;
- * -EINVAL if the part does not lie in the bytes. */
+/* As edo_bytes_slice(), for a part that begins at a pointer into the bytes, such as a parser's
+ * position. Returns: 0; -EINVAL if the part does not lie in the bytes. */
 EDO_API EDO_MUST_USE int edo_bytes_slice_of(const edo_bytes *bytes, const void *part, size_t size,
                                             edo_bytes *ret_part);
 
@@ -91,8 +92,8 @@ EDO_API EDO_MUST_USE int edo_bytes_split_to(edo_bytes *bytes, size_t at, edo_byt
 /* Moves the bytes from `at` on to *ret_back; the rest stays. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_split_off(edo_bytes *bytes, size_t at, edo_bytes *ret_back);
 
-/* Advance drops `size` bytes at the front; truncate keeps the first `size` bytes. Returns: 0;
- * -EINVAL. */
+/* Drop bytes. advance drops `size` bytes at the front; truncate keeps the first `size` bytes.
+ * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_advance(edo_bytes *bytes, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_truncate(edo_bytes *bytes, size_t size);
 
@@ -109,10 +110,10 @@ EDO_API size_t edo_bytes_held(const edo_bytes *bytes);
  * -ENOMEM, and nothing has changed. */
 EDO_API EDO_MUST_USE int edo_bytes_compact(edo_bytes *bytes);
 
-/* Turns a slice into a buffer, without a copy; the buffer's room is all of the block behind the
+/* Turns a slice into a buffer, without a copy. The buffer's room is the whole block behind the
  * bytes.
- * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static or the user's
- * memory. */
+ * Returns: 0, and the slice is empty; -EBUSY for a shared block; -ENOTSUP for static memory or
+ * the user's memory. */
 EDO_API EDO_MUST_USE int edo_bytes_into_buffer(edo_bytes *bytes, edo_buffer *ret_buffer);
 
 EDO_API bool edo_bytes_equal(const edo_bytes *a, const edo_bytes *b);
@@ -154,8 +155,8 @@ EDO_API int edo_buffer_commit(edo_buffer *buffer, size_t size);
 /* Sets the size; each new byte is `fill`. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_buffer_resize(edo_buffer *buffer, size_t size, uint8_t fill);
 
-/* Advance drops `size` bytes at the front; truncate keeps the first `size` bytes. Returns: 0;
- * -EINVAL. */
+/* Drop bytes. advance drops `size` bytes at the front; truncate keeps the first `size` bytes.
+ * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_advance(edo_buffer *buffer, size_t size);
 EDO_API EDO_MUST_USE int edo_buffer_truncate(edo_buffer *buffer, size_t size);
 
@@ -165,11 +166,12 @@ EDO_API EDO_MUST_USE int edo_buffer_take(edo_buffer *buffer, void *memory, size_
 /* Turns the buffer into a slice of all its bytes; the buffer has no memory afterwards. */
 EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 
-/* Moves all bytes to a new buffer without room; the room stays here. */
+/* Moves all bytes to a new buffer without room; the old buffer keeps the room. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* split_to moves the bytes before `at` to a buffer without room; the rest stays, with the room.
- * split_off moves the bytes from `at` on to a buffer, with the room; the rest stays, without room.
+/* split_to moves the bytes before `at` to a buffer without room; the old buffer keeps the other
+ * bytes and the room. split_off moves the bytes from `at` on to a buffer, with the room; the old
+ * buffer keeps the other bytes, without room.
  * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);

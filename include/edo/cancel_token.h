@@ -1,5 +1,5 @@
-/* Cancellation tokens: a request to stop, which tasks test or await. It reaches the token and
- * its descendants.
+/* Cancellation tokens. A token is a request to stop, which tasks test or await. A cancellation
+ * applies to the token and its descendants.
  *
  *     rc = edo_cancel_token_create(NULL, &server->stop);
  *     rc = edo_cancel_token_create(server->stop, &request->stop);   // a child: of one request
@@ -8,12 +8,12 @@
  *     self->next = edo_accept(self->listener, &self->conn);
  *     edo_select(which, &self->stopped.base, &self->next.base);
  *
- * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks
- * that do not own each other: it is reference-counted, may be passed anywhere, and each holder
- * decides where to stop.
+ * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks that
+ * do not own each other. It is reference-counted and may be passed anywhere. Each holder decides
+ * where to stop.
  *
- * A child of a cancelled token is cancelled. The cancellation of a child does not reach its
- * parent. When a token is destroyed its children move to its parent.
+ * A child of a cancelled token is cancelled. The cancellation of a child does not cancel its
+ * parent. When a token is destroyed its children become children of its parent.
  */
 #pragma once
 
@@ -25,14 +25,14 @@ typedef struct edo_cancel_token edo_cancel_token;
 
 EDO_API extern const edo_future_ops edo__cancel_token_wait_ops;
 
-/* Makes a token, with one reference. parent: NULL for none; the child does not hold a reference
- * to it.
+/* Makes a token, with one reference. parent: NULL for none. The child does not hold a reference
+ * to the parent.
  * Returns: 0 or -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);
 
-/* Add and drop a reference; each has one owner. The last unref aborts if a task waits. NULL is
- * ignored by unref.
+/* Add and drop a reference; each reference has one owner. The last unref aborts if a task waits.
+ * unref ignores NULL.
  * Thread: any. */
 EDO_API edo_cancel_token *edo_cancel_token_ref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
@@ -51,16 +51,17 @@ static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);
 }
 
-/* Link between a token and a scope that it cancels, in the frame of the scope's owner. All
- * private. */
+/* Link between a token and a scope that the token cancels. Located in the frame of the scope's
+ * owner. All private. */
 typedef struct edo_cancel_binding {
     edo_cancel_token *token;
     edo_scope *scope;
     struct edo_cancel_binding *next, **pprev; // the lock of the tree
 } edo_cancel_binding;
 
-/* Has a cancellation of the token cancel the scope; an already cancelled token cancels it at
- * once. The binding holds a reference. Unbind before the scope is left.
+/* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is
+ * already cancelled cancels the scope at once. The binding holds a reference to the token.
+ * Unbind before the scope is left.
  * Thread: that of the scope's owner. */
 EDO_API void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
                                    edo_scope *scope);

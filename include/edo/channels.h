@@ -1,4 +1,5 @@
-/* Channels: values from senders to receivers, each to one receiver, in the order of the sends.
+/* Channels: values from senders to receivers. One receiver gets each value, in the order of the
+ * sends.
  *
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
@@ -7,10 +8,10 @@
  *     edo_await_send(rc, &self->jobs_in, &self->job);        // 0; -EPIPE: no receiver
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
- * An mpsc channel has one receiver, an mpmc channel any number of clones. A bounded channel has
- * places for a fixed number of values, and a sender waits for a free place; it allocates nothing
- * after its creation. An unbounded channel grows by blocks; when it is empty it keeps at most
- * three of them.
+ * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
+ * bounded channel has places for a fixed number of values, and a sender waits for a free place;
+ * the channel allocates nothing after its creation. An unbounded channel grows by blocks. It keeps
+ * at most three blocks when it is empty.
  *
  * The end. A channel is closed by the close of its last sender, by the close of its last
  * receiver, or by a shutdown through any end. A closed channel refuses values. The values in it,
@@ -18,22 +19,23 @@
  * The close of the last receiver drops the remaining values, by the drop function of the options
  * if there is one.
  *
- * Places. Waiting sends and reserves are first in, first out: a request for many places is not
- * overtaken, and holds none of them before it is served.
+ * Places. Waiting sends and reserves are first in, first out. A request for many places is not
+ * overtaken, and holds no places before it is served.
  *
- * Cancellation loses nothing. A cancelled receive has taken nothing. The value of a cancelled or
- * refused send is still the caller's. A cancelled reserve holds nothing; places granted to it
- * pass to the next request.
+ * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
+ * the value of a cancelled or refused send. A cancelled reserve holds nothing; places granted to
+ * it pass to the next request.
  *
  * edo_await_send() and edo_await_recv() are the short form for async functions: they try first,
- * and await the operation only if they must wait. The memory of the value must outlive the
- * await: the frame, the heap, static memory. A local variable aborts when the operation waits,
- * in debug builds always. The macros evaluate their arguments twice. The operations (edo_send(),
- * ...) are for limits, combinators and plain threads: edo_wait(edo_send(&jobs, &job)).
+ * and await the operation only if they must wait. The memory of the value must outlive the await:
+ * the frame, the heap, static memory. With the address of a local variable the call aborts when
+ * the operation waits; in debug builds it always aborts. The macros evaluate their arguments
+ * twice. The operations (edo_send(), ...) are for limits, combinators and plain threads:
+ * edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
- * A sender or an mpmc receiver may be used by several threads at the same time. The receiver of
- * an mpsc channel is used by one task or thread at a time; a second one that waits aborts.
+ * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread
+ * may use the receiver of an mpsc channel at a time; a second one that waits aborts.
  */
 #pragma once
 
@@ -150,7 +152,8 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Reserved places. They keep the channel open: their values are received also after a shutdown. */
+/* Reserved places. They keep the channel open: values sent into them are received even after a
+ * shutdown. */
 #define edo_permits(T)                                                                             \
     union {                                                                                        \
         void *edo_core;                                                                            \
@@ -193,8 +196,9 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Add an end; never fail. The clone of an mpsc receiver aborts: there is only one.
- * Return: the end, to be closed. Thread: any. */
+/* Add an end; never fail. The clone of an mpsc receiver aborts, because an mpsc channel has only
+ * one receiver.
+ * Return: the new end, which the caller closes. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
 #define edo_weak_sender_clone(wx) edo__new_end(wx, edo__weak_ref((wx)->edo_weak))
@@ -230,7 +234,7 @@ EDO_END_DECLS
 
 /* Closes the channel for all its ends; the ends themselves stay open. Later values are refused,
  * waiting sends are answered -EPIPE, and receivers get the remaining values. A receiver calls it
- * to refuse more values, a sender to end the work of the others.
+ * to refuse more values. A sender calls it to end the work of the others.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
@@ -246,8 +250,8 @@ EDO_END_DECLS
 /* ---- sending ---- */
 
 /* Sends a value; value is a pointer to it, valid until the operation has ended.
- * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). Unless the result is 0 the
- * value is still the caller's. Cancel: prompt; nothing was sent. */
+ * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). If the result is not 0, the
+ * caller still owns the value. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
 /* The same in an async function, without an await if there is a place. */
@@ -260,14 +264,15 @@ EDO_END_DECLS
 #define edo_try_send(tx, value) (edo__check_type(tx, value), edo__try_send((tx)->edo_tx, (value)))
 
 /* Sends the values of an array, in order; values of other senders may be in between.
- * Result: their number; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number sent;
- * the other values are still the caller's.
- * Cancel: prompt; edo_op_progress() of them were sent. */
+ * Result: number of values sent; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number
+ * sent; the caller still owns the other values.
+ * Cancel: prompt; edo_op_progress() values were sent. */
 #define edo_send_many(tx, values, count)                                                           \
     (edo__check_type(tx, values), edo__send_many((tx)->edo_tx, (values), (count)))
 
-/* Sends as many values as there are places for.
- * Returns: their number, > 0 (unless count is 0); -EAGAIN; -EPIPE; -ENOMEM. Thread: any. */
+/* Sends values of an array until no place is free.
+ * Returns: number of values sent, > 0 (unless count is 0); -EAGAIN; -EPIPE; -ENOMEM. Thread:
+ * any. */
 #define edo_try_send_many(tx, values, count)                                                       \
     (edo__check_type(tx, values), edo__try_send_many((tx)->edo_tx, (values), (count)))
 
@@ -285,8 +290,9 @@ EDO_END_DECLS
     (edo__check_end(tx, ret_permits),                                                              \
      edo__try_reserve((tx)->edo_tx, &(ret_permits)->edo_held, (count)))
 
-/* Sends a value into a reserved place, and uses up one permit. The last one closes the permits.
- * Returns: 0; -EPIPE: the last receiver was closed, and the value is still the caller's;
+/* Sends a value into a reserved place, and uses up one permit. The use of the last permit closes
+ * the permits.
+ * Returns: 0; -EPIPE: the last receiver was closed, and the caller still owns the value;
  * -EINVAL: no permit remains. Thread: one at a time. */
 #define edo_permits_send(permits, value)                                                           \
     (edo__check_type(permits, value), edo__permits_send(&(permits)->edo_held, (value)))
@@ -318,8 +324,8 @@ EDO_END_DECLS
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 
-/* Receives the available values, at most max, into an array; waits for the first.
- * Result: their number, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
+/* Receives the available values, at most max, into an array; waits for the first value.
+ * Result: number of values, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
 #define edo_recv_many(rx, ret_values, max)                                                         \
     (edo__check_type(rx, ret_values), edo__recv((rx)->edo_rx, (ret_values), (max)))
 

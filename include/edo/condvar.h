@@ -7,8 +7,8 @@
  *     edo_mutex_unlock(&self->queue->mutex);
  *
  * Change the condition under the mutex; signal before or after the unlock. No wake is spurious,
- * but another task may change the condition between the signal and the lock: so test the
- * condition in a loop.
+ * but another task may change the condition between the signal and the lock. So test the condition
+ * in a loop.
  */
 #pragma once
 
@@ -33,19 +33,19 @@ EDO_API extern const edo_future_ops edo__condvar_wait_ops;
 /* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal after the unlock is
  * not missed. First in, first out.
  * Result: 0.
- * Cancel: waits for the mutex, which is locked at the end in any case, also with -ECANCELED or
- * -ETIMEDOUT. No signal is consumed; a signal already received passes to the next waiter. */
+ * Cancel: waits for the mutex. The mutex is locked at the end in any case, also after -ECANCELED
+ * or -ETIMEDOUT. No signal is consumed: a signal already received passes to the next waiter. */
 static inline EDO_MUST_USE edo_op edo_condvar_wait(edo_condvar *condvar, edo_mutex *mutex)
 {
     return edo__op(&edo__condvar_wait_ops, condvar, mutex, 0, 0);
 }
 
-/* Wake the longest waiter, or all. A signal without a waiter is lost.
+/* Wake the waiter that has waited longest, or all waiters. A signal without a waiter is lost.
  * Thread: any. */
 EDO_API void edo_condvar_signal(edo_condvar *condvar);
 EDO_API void edo_condvar_broadcast(edo_condvar *condvar);
 
-/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_condvar_deinit(edo_condvar *condvar);
 
 EDO_END_DECLS

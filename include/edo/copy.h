@@ -1,9 +1,9 @@
-/* Copying: from stream to stream, in both directions, from files.
+/* Copies: from one stream to another, in both directions, and from files.
  *
- * A copy is a struct in the frame, beside memory for its buffer, and keeps its position. A
+ * A copy is a struct in the frame, beside memory for its buffer. It keeps its position, so a
  * cancelled operation continues when the same call is made again. Until then the copy holds the
- * bytes that have left the source and have not reached the target; edo_copier_drain() takes them
- * out.
+ * bytes that have left the source and have not reached the target. edo_copier_drain() takes these
+ * bytes out.
  *
  *     edo_copier copier;                               // in the frame
  *     char memory[EDO_COPY_SIZE];
@@ -50,8 +50,8 @@ typedef struct edo_copier {
 EDO_API void edo_copier_init(edo_copier *copier, edo_io *from, edo_io *to, void *memory,
                              size_t size);
 
-/* The same, from the bytes ahead in a reader and then its stream. The copy uses the reader's memory
- * from then on; the reader must not be used any more. */
+/* Prepares a copy of the bytes ahead in a reader and then of its stream. The copy uses the
+ * reader's memory from then on; the reader must not be used any more. */
 EDO_API void edo_copier_init_reader(edo_copier *copier, edo_reader *reader, edo_io *to);
 
 /* Ends a copy. Returns: number of held bytes, which are lost. */
@@ -63,11 +63,11 @@ EDO_API size_t edo_copier_deinit(edo_copier *copier);
  * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy(edo_copier *copier);
 
-/* Number of held bytes: taken and not given. Not while an operation is in flight. */
+/* Number of held bytes: taken and not given. Must not be called while an operation is in flight. */
 EDO_API size_t edo_copier_held(const edo_copier *copier);
 
-/* Takes held bytes out, in order. Not while an operation is in flight. Returns: their number; a
- * negative errno. */
+/* Takes held bytes out, in order. Must not be called while an operation is in flight. Returns:
+ * number of bytes; a negative errno. */
 EDO_API EDO_MUST_USE int64_t edo_copier_drain(edo_copier *copier, void *buffer, size_t size);
 
 /* ---- both directions ---- */
@@ -76,7 +76,7 @@ typedef struct edo_relay {
     edo_copier ways[2]; // from the first stream to the second, and back
     int64_t status[2];  // result of each direction after the operation: bytes, or a negative errno
     int64_t idle;       // ns; longest time without a byte; 0: no limit
-    int64_t idle_half;  // ns; the same after one direction has ended; 0: as idle
+    int64_t idle_half;  // ns; as idle, but after one direction has ended; 0: the value of idle
 
     /* All below is private. */
     uint64_t moved;
@@ -90,9 +90,9 @@ EDO_API void edo_relay_init(edo_relay *relay, edo_io *first, edo_io *second, voi
                             size_t size);
 EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
 
-/* Copies in both directions until both have ended. The end of one stream's input shuts down the
- * write side of the other stream; the opposite direction continues. An error ends both directions.
- * relay->ways has the counts of each direction, relay->status its result.
+/* Copies in both directions until both directions have ended. The end of one stream's input
+ * shuts down the write side of the other stream; the opposite direction continues. An error ends
+ * both directions. relay->ways has the counts of each direction, relay->status has the results.
  * Result: 0; the first error; -ETIMEDOUT after a limit.
  * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
@@ -112,8 +112,8 @@ typedef struct edo_file_range {
     edo_op inner;
 } edo_file_range;
 
-/* Writes a part of a file to a stream. To a descriptor, the bytes do not pass through the program.
- * A read may wait for the disk, and blocks the worker meanwhile.
+/* Writes a part of a file to a stream. If the stream is a descriptor, the bytes do not pass
+ * through the program. A read may wait for the disk, and blocks the worker meanwhile.
  * Result: bytes written, fewer than range->size if the file ends first; -ENOMEM.
  * Cancel: waits; *range is the rest. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_send_file(edo_io *to, edo_file_range *range);
@@ -125,8 +125,8 @@ typedef struct edo_file_copy {
     uint64_t offset; // in the target, advanced by the copy; ignored if the target appends
 } edo_file_copy;
 
-/* Copies a part of a file to another file, on the runtime's pool "files". On failure both offsets
- * stand behind the copied bytes.
+/* Copies a part of a file to another file, on the runtime's pool "files". On failure the two
+ * offsets are the ends of the copied bytes.
  * Result: bytes copied, fewer than from.size if the file ends first; -ENOMEM, and the errors of
  * edo_blocking_on().
  * Cancel: waits for the current piece of a few megabytes; *copy is the rest. */

@@ -3,14 +3,14 @@
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
  *
- * An end is a pointer to a channel. The channel knows the size of its values, not their type;
- * the macros compare types at compile time, so a value of another type is a compiler's error.
- * Values are copied by size, as memcpy() does: a structure, a number, a pointer. Make the
- * typedef once per program: each use of edo_sender() is a new, unnamed type.
+ * An end is a pointer to a channel. The channel knows the size of its values, not their type. The
+ * macros compare types at compile time, so the compiler rejects a value of another type. Values
+ * are copied by size, as by memcpy(): a structure, a number, a pointer. Make the typedef once per
+ * program, because each use of edo_sender() is a new, unnamed type.
  *
- * All zero is a closed end. Closing an end zeroes it; closing it again does nothing. An end has
- * one owner: passing it on (as an argument of edo_spawn()) passes the ownership. Clone makes
- * more ends.
+ * An all-zero end is closed. Closing an end zeroes it; closing it again does nothing. An end has
+ * one owner. Passing the end on (as an argument of edo_spawn()) passes the ownership. The clone
+ * calls make more ends.
  */
 #pragma once
 
@@ -64,7 +64,7 @@ template <class Type, class Value> inline void edo__check_types()
 /* Whether two ends of any kind belong to one channel. */
 #define edo_same_channel(end, other) ((end)->edo_core == (other)->edo_core)
 
-/* Awaits the operation only if the attempt, an expression, is -EAGAIN. */
+/* Awaits the operation only if the value of the attempt, an expression, is -EAGAIN. */
 #define edo__now_or_await(lhs, attempt, ...)                                                       \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \

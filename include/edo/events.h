@@ -1,8 +1,8 @@
 /* Events for tasks: event, wait group, latch, barrier, once.
  *
- * Plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
- * _deinit() is for an end at which another thread may still be inside the call that woke the
- * last user. Any task of any runtime, and any plain thread (by edo_wait()), may use them.
+ * These are plain structs in the user's memory, as the locks of edo/locks.h; nothing is allocated.
+ * Call _deinit() if another thread may still be inside the call that woke the last user. Any task
+ * of any runtime may use the structs, and any plain thread (by edo_wait()).
  *
  *     edo_event           set and reset; a manual event admits all waits while it is set, an
  *                         automatic one admits a single wait per set
@@ -45,9 +45,9 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* A manual event stays set until it is reset, and admits all waits. An automatic event admits
- * the first waiter, or the next wait, which resets it; two sets without a wait in between count
- * as one.
+/* Set, reset and test the event. A manual event stays set until it is reset, and admits all waits.
+ * An automatic event admits the first waiter, or the next wait; that wait resets the event. Two
+ * sets without a wait in between count as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
@@ -63,7 +63,7 @@ static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
     return edo__op(&edo__event_wait_ops, event, NULL, 0, 0);
 }
 
-/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_event_deinit(edo_event *event);
 
 /* ---- wait group ---- */
@@ -90,11 +90,11 @@ enum {
 
 EDO_API extern const edo_future_ops edo__wait_group_ops;
 
-/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before that work can end.
+/* Adds pieces of work; aborts beyond EDO_WAIT_GROUP_MAX. Call it before the added work can end.
  * Thread: any. */
 EDO_API void edo_wait_group_add(edo_wait_group *group, uint32_t count);
 
-/* Ends one piece of work; the last one wakes all waiters. Aborts if the count is 0.
+/* Ends one piece of work. The end of the last piece wakes all waiters. Aborts if the count is 0.
  * Thread: any. */
 EDO_API void edo_wait_group_done(edo_wait_group *group);
 EDO_API void edo__wait_group_leave(edo_wait_group *group, uint32_t count, const char *call);
@@ -109,7 +109,7 @@ static inline EDO_MUST_USE edo_op edo_wait_group_wait(edo_wait_group *group)
     return edo__op(&edo__wait_group_ops, group, NULL, 0, 0);
 }
 
-/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_wait_group_deinit(edo_wait_group *group);
 
 /* ---- latch ---- */
@@ -162,7 +162,7 @@ typedef struct edo_barrier {
 EDO_API extern const edo_future_ops edo__barrier_wait_ops;
 
 /* Waits until `count` waits have arrived; then the barrier is ready for the next round.
- * Result: 1 for one of them, the last that arrived, and 0 for the others.
+ * Result: 1 for the wait that arrived last, 0 for the others.
  * Cancel: prompt; the arrival is withdrawn. A wait that is cancelled after all have arrived
  * answers 0. */
 static inline EDO_MUST_USE edo_op edo_barrier_wait(edo_barrier *barrier)
@@ -170,7 +170,7 @@ static inline EDO_MUST_USE edo_op edo_barrier_wait(edo_barrier *barrier)
     return edo__op(&edo__barrier_wait_ops, barrier, NULL, 0, 0);
 }
 
-/* Before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_barrier_deinit(edo_barrier *barrier);
 
 /* ---- once ---- */
@@ -184,7 +184,8 @@ typedef struct edo_once {
 
 enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
 
-/* An initialisation that runs once: the first task that needs it makes it, and the others wait.
+/* An initialisation that runs once. The first task that needs it is the maker and runs it; the
+ * other tasks wait.
  *
  *     edo_await(rc, edo_once_enter(&cell->once));       // 1: to be made; 0: made
  *     if (rc < 0) edo_return(rc);
@@ -194,9 +195,9 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
  *         else edo_once_done(&cell->once);
  *     }
  *
- * A function runs to its end also when it is cancelled, so each maker reaches one of the two
- * calls. For a value that one task sets and others await, edo_once_try_enter() and
- * edo_once_done() set it, and edo_once_wait() awaits it. */
+ * A function runs to its end even if it is cancelled, so each maker reaches edo_once_done() or
+ * edo_once_fail(). A once can also guard a value that one task sets and others await: the
+ * setter calls edo_once_try_enter() and edo_once_done(), the others await edo_once_wait(). */
 #define EDO_ONCE_INIT                                                                              \
     {                                                                                              \
         0, 0, NULL                                                                                 \
@@ -204,15 +205,15 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
 
 EDO_API extern const edo_future_ops edo__once_enter_ops, edo__once_wait_ops;
 
-/* Whether it is made; if so, the maker's writes are visible. Thread: any. */
+/* Whether the initialisation is done; if so, the maker's writes are visible. Thread: any. */
 static inline bool edo_once_is_done(const edo_once *once)
 {
     return edo__load_seen(&once->word) & EDO__ONCE_DONE;
 }
 
-/* Waits until it is made, or until the caller is the maker.
- * Result: 0: it is made; 1: the caller is the maker, and calls edo_once_done() or
- * edo_once_fail(). A maker that enters again, in the same function or a callee, waits for
+/* Waits until the initialisation is done, or until the caller is the maker.
+ * Result: 0: the initialisation is done; 1: the caller is the maker, and calls edo_once_done()
+ * or edo_once_fail(). A maker that enters again, in the same function or a callee, waits for
  * itself.
  * Cancel: prompt; the caller is not the maker. */
 static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
@@ -223,21 +224,21 @@ static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 /* Returns: as edo_once_enter(), and -EBUSY: another maker is at work. Thread: any. */
 EDO_API int edo_once_try_enter(edo_once *once);
 
-/* Report success, which ends all waits; or failure, after which the longest waiter of
- * edo_once_enter() is the next maker. Abort if there is no maker.
+/* Report success or failure. Success ends all waits. After a failure the next maker is the task
+ * that has waited longest in edo_once_enter(). Abort if there is no maker.
  * Thread: any. */
 EDO_API void edo_once_done(edo_once *once);
 EDO_API void edo_once_fail(edo_once *once);
 
-/* Waits until it is made, without becoming the maker.
+/* Waits until the initialisation is done; the caller never becomes the maker.
  * Result: 0. Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_once_wait(edo_once *once)
 {
     return edo__op(&edo__once_wait_ops, once, NULL, 0, 0);
 }
 
-/* Before the memory is freed; aborts if a maker is at work or a task waits. Thread: the last
- * user's. */
+/* Call it before the memory is freed; aborts if a maker is at work or a task waits. Thread: the
+ * last user's. */
 EDO_API void edo_once_deinit(edo_once *once);
 
 EDO_END_DECLS

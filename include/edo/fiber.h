@@ -1,4 +1,4 @@
-/* Fibers: tasks that run an ordinary function on a stack of its own.
+/* Fibers: tasks that run an ordinary function. Each fiber has its own stack.
  *
  *     static int64_t echo(void *arg)
  *     {
@@ -21,18 +21,19 @@
  * Cancellation. A wait of a cancelled fiber returns -ECANCELED, and so does each later one until
  * edo_fiber_shield(). The function of a fiber always starts, and always runs to its end.
  *
- * Stack. The default is 64 KiB of address space, including a guard of 16 KiB; memory is allocated
+ * Stack. The default is 64 KiB of address space, including a guard of 16 KiB. Memory is allocated
  * page by page when it is first touched. An overflow ends the process with a line that names the
- * fiber and the size. A single frame larger than the guard can skip the guard: compile with
+ * fiber and the stack's size. A single frame larger than the guard can skip the guard: compile with
  * -fstack-clash-protection.
  *
  * Threads. In a runtime with workers a fiber may continue on another thread after each wait.
  * Compilers do not know this, and may keep the address of a thread-local variable (errno is one)
  * across a wait. Do not use thread-local variables before and after a wait in one function. Use
  * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
- * of errno stays with the fiber. Link-time optimisation over edo and the program has the same
- * effect on calls of edo: exclude edo from it if fibers migrate. Do not hold a mutex of the threads
- * across a wait: another thread may unlock it, which is undefined.
+ * of errno is saved and restored with the fiber. Link-time optimisation over edo and the program
+ * can cause the same error inside calls of edo: exclude edo from it if fibers migrate. Do not hold
+ * a mutex for threads (such as pthread_mutex_t) across a wait: another thread may unlock
+ * it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.
@@ -135,10 +136,10 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 
 /* Starts a fiber: edo_fiber_spawn(&task, &options, echo, conn), for int64_t echo(void *arg). The
  * function's result is the task's result. Pass the handle to edo_join() or edo_detach(). options
- * may be NULL; ret_task may be NULL for a detached fiber.
- * Returns: as edo_spawn_with(); -ENOMEM also without memory for a stack (the log has the reason);
- * -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On failure the
- * caller still owns arg. Thread: as edo_spawn_with(). */
+ * may be NULL. ret_task may be NULL for a detached fiber.
+ * Returns: as edo_spawn_with(); -ENOMEM also if there is no memory for a stack (the log has the
+ * reason); -EINVAL for a stack that is too small; -ENOTSUP if shadow stacks are enabled. On
+ * failure the caller still owns arg. Thread: as edo_spawn_with(). */
 #define edo_fiber_spawn(ret_task, options, fn, arg)                                                \
     edo__fiber_spawn((ret_task), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
@@ -165,8 +166,7 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
 #define edo_fiber_block_on(runtime, fn, arg)                                                       \
     edo__fiber_block_on((runtime), NULL, edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* Makes a fiber for a call by an async function; the fiber's frame is a member of the caller's
- * frame:
+/* Makes a fiber that an async function calls. The fiber's frame is a member of the caller's frame:
  *
  *     struct edo_fiber_frame child;                               // in the frame
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
@@ -231,7 +231,7 @@ template <class Args> edo__fiber_start edo__fiber_copied(int64_t (*fn)(void *), 
 /* Whether the calling function runs in a fiber and may wait. Thread: any. */
 EDO_API bool edo_in_fiber(void);
 
-/* Whether the fiber was cancelled, for loops without waits. false after a shield. */
+/* Whether the fiber was cancelled. For loops without waits. Returns: false after a shield. */
 EDO_API bool edo_fiber_is_cancelled(void);
 
 /* Begins clean-up: later waits work although the fiber was cancelled, unless it was aborted. */
@@ -245,8 +245,8 @@ EDO_API size_t edo_fiber_stack_room(void);
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Releases memory of the stack that the fiber has used and does not use now; for a long wait after
- * deep calls. Costs a system call. */
+/* Releases memory of the stack that the fiber has used and does not use now. Useful before a
+ * long wait that follows deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
 /* Unmaps the stacks that are kept for later fibers: those of the calling thread, and those that all
@@ -261,9 +261,9 @@ EDO_API void edo__fiber_scope_open(edo_scope *scope, uint32_t flags);
 EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
-/* Limits all waits of the block that follows, as edo_within() of async functions, including the
- * waits of functions called there. Those return -ETIMEDOUT after the limit. The block may be left
- * by break, goto or return. */
+/* Limits all waits of the block that follows, as edo_within() of async functions. Waits of
+ * functions that the block calls are limited too. The waits return -ETIMEDOUT after the limit.
+ * The block may be left by break, goto or return. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -279,8 +279,9 @@ EDO_API void edo__fiber_end_op(edo_op *op);
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
 
-/* Attribute of an operation's variable: edo_op a EDO_ENDS = edo_read(...); An exit from the block
- * cancels the operation, if edo_wait_any() has left it running, and waits for its end. */
+/* Attribute of an operation's variable: edo_op a EDO_ENDS = edo_read(...); If edo_wait_any() has
+ * left the operation running, an exit from the block cancels the operation and waits for its
+ * end. */
 #define EDO_ENDS __attribute__((cleanup(edo__fiber_end_op)))
 
 /* ---- fiber-local values ---- */

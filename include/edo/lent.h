@@ -1,4 +1,4 @@
-/* Reads into lent memory: no buffer while nothing is there to read.
+/* Reads into lent memory. No buffer is allocated until bytes can be read.
  *
  *     edo_lent lent;                                        // in the frame
  *     ...
@@ -7,9 +7,9 @@
  *     ... self->lent.data, self->lent.size ...
  *     edo_lent_return(&self->lent);
  *
- * The library allocates memory when bytes have arrived; the caller has that memory until
- * edo_lent_return(). So ten thousand silent connections have no buffers. A read that does not wait
- * for long is cheaper with the caller's own buffer.
+ * The library allocates memory when bytes have arrived. The memory belongs to the caller until
+ * edo_lent_return(). So ten thousand silent connections have no buffers. If a read does not wait
+ * for long, the caller's own buffer is cheaper.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ typedef struct edo_lent {
     size_t size; // bytes that were read
 } edo_lent;
 
-/* Reads the available bytes, at most 16 KiB. A stream without a descriptor has its memory also
- * during the wait.
+/* Reads the available bytes, at most 16 KiB. For a stream without a descriptor the memory is
+ * allocated even during the wait.
  * Result: bytes, in *ret_lent; 0 at the end of the input, and then nothing is lent; -ENOMEM.
  * Cancel: waits; no byte is lost, and nothing is lent. */
 EDO_API EDO_MUST_USE edo_op edo_read_lent(edo_io *io, edo_lent *ret_lent);

@@ -1,10 +1,10 @@
 /* Locks for tasks: mutex, readers-writer lock, semaphore.
  *
- * The locks are plain structs in the user's memory. All zero (EDO_MUTEX_INIT and its like) is a
- * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread
- * that locked it unlocks it; permits of a semaphore may be released by any. A task that waits
- * for a lock is queued, and its worker runs other tasks. For a few instructions without an await
- * the locks of edo/thread_locks.h are cheaper.
+ * The locks are plain structs in the user's memory. An all-zero struct (EDO_MUTEX_INIT, ...) is a
+ * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread that
+ * locked a lock unlocks it. Any task or thread may release permits of a semaphore. A task that
+ * waits for a lock is queued, and its worker runs other tasks. The locks of edo/thread_locks.h are
+ * cheaper if a lock is held only for a few instructions without an await.
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
  * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
@@ -17,33 +17,33 @@
  *
  *     edo_await_for(rc, edo_s(1), edo_mutex_lock(&self->room->mutex));
  *
- * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); inside a task that call aborts.
+ * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); this call aborts inside a task.
  *
- * The end. Call _deinit() before the memory of a lock is freed. It aborts if the lock is held or
- * waited for. It returns once no other thread is inside a call that unlocked or released; so the
- * last user may unlock and free. Where all calls are known to have returned, _deinit() is not
- * needed.
+ * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
+ * held or waited for. It returns when no other thread is inside a call that unlocked or released,
+ * so the last user may unlock and free. _deinit() is not needed if all calls are known to have
+ * returned.
  *
  * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
- * overtaken, also a request for many permits. Adjacent readers of the queue are admitted
- * together; a reader behind a waiting writer waits. The mutex lets a running task overtake a
- * waiter that would first have to be scheduled, once per waiter: the next unlock hands the mutex
- * to that waiter. So no request starves.
+ * overtaken, not even a request for many permits. Adjacent readers in the queue are admitted
+ * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a
+ * waiter that would first have to be scheduled. This happens once per waiter: the next unlock
+ * hands the mutex to that waiter. So no request starves.
  *
- * Deadlocks. Holders and waiters of every lock are recorded, with the line of each hold, if
- * EDO_LOCK_TRACE=1 is in the environment when the first runtime is made, or in a debug build of
- * the library. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the records off.)
- * edo_dump() shows them. Four mistakes are found:
- * - a cycle: the request that closes it logs it, with backtraces, if each task of the cycle
- *   waits for nothing else,
+ * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
+ * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
+ * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
+ * records off.) edo_dump() shows the records. Four mistakes are found:
+ * - a cycle of waiting tasks: logged, with backtraces, by the request that closes the cycle,
+ *   if each task of the cycle waits for nothing else,
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
- * - a waiter that was woken and not polled for a second: logged. Another number of
- *   EDO_LOCK_TRACE is that limit in milliseconds,
+ * - a waiter that was woken and not polled for a second: logged. A number
+ *   above 1 in EDO_LOCK_TRACE replaces this limit, in milliseconds,
  * - an unlock of a mutex or a write lock by another task than its holder: aborts.
- * Without records they cost a load and a branch per lock.
+ * Without records the checks cost a load and a branch per lock.
  *
- * Cancellation. A cancelled request holds nothing. It leaves the queue; a grant that it got at
- * the same moment passes to the next request.
+ * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
+ * to the request at the same moment, the grant passes to the next request.
  */
 #pragma once
 
@@ -136,8 +136,8 @@ static inline edo_op edo_mutex_lock(edo_mutex *mutex)
     return edo__op(&edo__mutex_lock_ops, mutex, NULL, 0, 0);
 }
 
-/* Unlocks; aborts if the mutex is not locked.
- * Thread: that of the task that locked it, or the plain thread that did. */
+/* Unlocks the mutex; aborts if it is not locked.
+ * Thread: that of the task that locked the mutex, or the plain thread that locked it. */
 static inline void edo_mutex_unlock(edo_mutex *mutex)
 {
     uint32_t locked = EDO__MUTEX_LOCKED;
@@ -145,8 +145,8 @@ static inline void edo_mutex_unlock(edo_mutex *mutex)
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
 
-/* Before the memory is freed; aborts if the mutex is locked or waited for. Thread: the last
- * user's. */
+/* Call it before the memory is freed; aborts if the mutex is locked or waited for. Thread: the
+ * last user's. */
 EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 /* ---- semaphore ---- */
@@ -231,7 +231,8 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
-/* Closes: present and later requests are answered -EPIPE. Permits may still be released.
+/* Closes the semaphore: present and later requests are answered -EPIPE. Permits may still be
+ * released.
  * Thread: any. */
 EDO_API void edo_semaphore_close(edo_semaphore *semaphore);
 EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
@@ -239,7 +240,8 @@ EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
 /* Number of permits available; a snapshot. Thread: any. */
 EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
 
-/* Before the memory is freed; aborts if the semaphore is waited for. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if the semaphore is waited for. Thread: the last
+ * user's. */
 EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
 
 /* ---- readers-writer lock ---- */
@@ -267,8 +269,8 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock for reading has waiters to serve, as the last reader; also true if there is
- * no reader. */
+/* Whether an unlock for reading is that of the last reader, and has waiters to serve. Also true
+ * if there is no reader. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
@@ -297,9 +299,10 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Locks for reading, together with other readers; or for writing, alone.
+/* Lock for reading, together with other readers, or for writing, alone.
  * Result: 0. Cancel: prompt; not locked.
- * A task that already reads and requests a second read behind a waiting writer waits for itself. */
+ * A task that already holds the lock for reading deadlocks if it requests a second read behind a
+ * waiting writer. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -309,8 +312,8 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* Unlock; abort if the lock is not held in that way.
- * Thread: that of the task that locked it, or the plain thread that did. */
+/* Unlock; abort if the lock is not held for reading or writing, respectively.
+ * Thread: that of the task that locked it, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
     edo__note_given(rwlock, EDO__HELD_READ, 1, "edo_rwlock_unlock_read");
@@ -329,22 +332,24 @@ static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
     if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
-/* Turns a writer into a reader, without another writer in between. Readers at the head of the
- * queue are admitted.
+/* Turns a writer into a reader; no other writer gets the lock in between. Readers at the head of
+ * the queue are admitted.
  * Thread: the writer's. */
 EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
 
-/* Before the memory is freed; aborts if the lock is held or waited for. Thread: the last user's. */
+/* Call it before the memory is freed; aborts if the lock is held or waited for. Thread: the last
+ * user's. */
 EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
 
 EDO_END_DECLS
 
 /* ---- inside async functions: one atomic operation on an uncontended lock ----
  *
- * The attempt uses no budget: it costs no more than a computation. */
+ * The attempt to lock uses no budget, because it costs no more than a computation. */
 
-/* Awaits only if the attempt, an expression, is -EAGAIN. A function that was asked to end, or
- * that runs under a limit or a shield, makes no attempt: the operation applies their rules. */
+/* Awaits only if the attempt, an expression, is -EAGAIN. No attempt is made in a function that
+ * was asked to end, or that runs under a limit or a shield: there the operation applies the
+ * rules for these cases. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \

@@ -1,7 +1,7 @@
 /* Streams for tests: mocks and slow links.
  *
- * A mock is a stream whose other end is a script: a sequence of bytes that the program reads and
- * bytes that the program is expected to write.
+ * A mock is a stream whose peer is a script. The script is a sequence of bytes that the program
+ * reads and bytes that the program is expected to write.
  *
  *     rc = edo_mock_create("client", &self->mock, &self->io);
  *     rc = edo_mock_write(self->mock, "PING\n", 5);         // the program writes this first
@@ -42,17 +42,18 @@ EDO_API EDO_MUST_USE int edo_mock_write(edo_mock *mock, const void *data, size_t
 EDO_API EDO_MUST_USE int edo_mock_write_error(edo_mock *mock, int error);
 EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 
-/* Number of steps that are not done. */
+/* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle: the script is complete. After the last step reads answer 0, and a write is
- * unexpected; without this call both wait there. NULL is ignored. */
+/* Releases the handle: the script is complete. After the last step reads then answer 0, and a
+ * write is unexpected. Without this call reads and writes wait after the last step. NULL is
+ * ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);
 
 /* ---- a slow link ---- */
 
-/* Properties of a link, the same in both directions. All zero: no delay, no limit, 64 KiB on the
- * way. */
+/* Properties of a link, the same in both directions. All zero: no delay, no limit, at most 64
+ * KiB on the way. */
 typedef struct edo_test_link_config {
     int64_t delay;     // ns from end to end
     int64_t jitter;    // ns; largest random addition to the delay; bytes keep their order
@@ -62,12 +63,12 @@ typedef struct edo_test_link_config {
     size_t packet;     // bytes; size of a packet; 0: 1460
     size_t capacity;   // bytes on the way, beyond which writers wait; 0: 64 KiB
     uint64_t breaks;   // bytes after which the connection is reset; 0: never
-    uint64_t seed;     // of jitter and loss; the same seed gives the same times
+    uint64_t seed;     // seed of jitter and loss; the same seed gives the same times
     void *reserved[2]; // zero
 } edo_test_link_config;
 
-/* Two ends of a connection with these properties. No byte is lost: a lost packet arrives later, and
- * so do all packets behind it. After a reset both ends answer -ECONNRESET.
+/* Makes the two ends of a connection with these properties. No byte is lost: a lost packet
+ * arrives later, and so do all packets behind it. After a reset both ends answer -ECONNRESET.
  * config: NULL: all zero.
  * Returns: 0; -ENOMEM; -EINVAL for NULL or a duration below 0. Writes may answer -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_test_link(const edo_test_link_config *config, edo_io **ret_end,

@@ -1,17 +1,17 @@
 /* Notify: a signal to tasks that something has happened, without a value.
  *
- * A plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one permit: a
- * notification without a waiter is stored for the next wait.
+ * A notify is a plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one
+ * permit: a notification without a waiter is stored for the next wait.
  *
  *     edo_await(rc, edo_notified(&self->ready));        // one task
  *     edo_notify_one(&self->ready);                     // another
  *
- * edo_notify_waiters() reaches all operations that were made before the call, also those that
- * were not polled yet. It reaches none that are made later, and stores no permit.
+ * edo_notify_waiters() notifies all operations that were made before the call, also those that
+ * were not polled yet. It does not notify operations that are made later, and stores no permit.
  *
- * Cancellation. A waiter that was chosen by edo_notify_one() or edo_notify_last(), and is
- * cancelled before its poll, passes the notification on: to the first or the last of the other
- * waiters, or to the permit.
+ * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
+ * it and before its poll. The notification then passes to the first or the last of the other
+ * waiters, respectively. Without another waiter the permit is stored.
  */
 #pragma once
 
@@ -63,14 +63,15 @@ static inline void edo__notify(edo_notify *notify, bool last)
         edo__notify_slow(notify, last);
 }
 
-/* Notifies the longest waiter. Without a waiter the permit is stored, for the next wait.
+/* Notifies the waiter that has waited longest. Without a waiter the permit is stored, for the
+ * next wait.
  * Thread: any. */
 static inline void edo_notify_one(edo_notify *notify)
 {
     edo__notify(notify, false);
 }
 
-/* The same for the latest waiter. */
+/* As edo_notify_one(), for the waiter that has begun to wait last. */
 static inline void edo_notify_last(edo_notify *notify)
 {
     edo__notify(notify, true);
@@ -79,12 +80,13 @@ static inline void edo_notify_last(edo_notify *notify)
 /* Notifies all operations that were made before the call. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);
 
-/* Before the memory is freed, see edo/locks.h; aborts if a task waits. Thread: the last user's. */
+/* Call it before the memory is freed, see edo/locks.h; aborts if a task waits. Thread: the last
+ * user's. */
 EDO_API void edo_notify_deinit(edo_notify *notify);
 
 EDO_END_DECLS
 
-/* edo_notified() inside an async function; one atomic operation if the permit is stored. rc: 0
- * or -ECANCELED. */
+/* edo_notified() inside an async function. Costs one atomic operation if the permit is stored.
+ * rc: 0 or -ECANCELED. */
 #define edo_await_notified(rc, notify)                                                             \
     edo__attempt_or_await(rc, edo_try_notified(notify), edo_notified(notify))

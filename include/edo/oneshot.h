@@ -1,4 +1,4 @@
-/* Oneshots: one value, from one sender to one receiver. A reply, the result of a job.
+/* Oneshots: one value from one sender to one receiver, such as a reply or the result of a job.
  *
  *     typedef edo_oneshot_sender(struct reply) reply_sender;
  *     typedef edo_oneshot_receiver(struct reply) reply_receiver;
@@ -6,18 +6,17 @@
  *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender is passed on
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
- * A send never waits, and closes the sender, whatever it answers. A receive that answers 1 or 0
- * closes the receiver; another receive then answers 0. Each end that is still open must be
+ * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1
+ * or 0 closes the receiver; another receive then answers 0. Each end that is still open must be
  * closed.
  *
- * An answer of 0 from a send does not mean that the value was received. The receiver may be
- * closed afterwards: the value is then dropped, by the drop function of the creation if there is
- * one.
+ * If a send returns 0, the value may still never be received: the receiver may be closed
+ * afterwards. The value is then dropped, by the drop function of the creation if there is one.
  *
  * Cancellation. A cancelled receive has taken nothing: the value stays in the oneshot.
  *
- * Threads. The two ends may be used on any threads, in any runtimes and outside of them; one end
- * by one task or thread at a time. */
+ * Threads. The two ends may be used on any threads, in any runtimes and outside of them. Each
+ * end is used by one task or thread at a time. */
 #pragma once
 
 #include <edo/ends.h>
@@ -65,13 +64,13 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Makes a oneshot: one block, 48 bytes for a value of one word. It comes from the worker's heap
- * on a worker, else from the allocator.
+/* Makes a oneshot: one block, 48 bytes for a value of one word. The block comes from the
+ * worker's heap if the caller runs on a worker, otherwise from the allocator.
  * Returns: 0 with both ends; -ENOMEM. Thread: any. */
 #define edo_oneshot_create(ret_tx, ret_rx) edo_oneshot_create_with(ret_tx, ret_rx, NULL, NULL)
 
-/* The same with a function void drop(void *value, void *context) for a value that is never
- * received. */
+/* As edo_oneshot_create(), with a function void drop(void *value, void *context) for a value
+ * that is never received. */
 #define edo_oneshot_create_with(ret_tx, ret_rx, drop, context)                                     \
     (__extension__({                                                                               \
         edo__check_end(ret_tx, ret_rx);                                                            \
@@ -83,7 +82,7 @@ EDO_END_DECLS
     }))
 
 /* Sends the value, and closes the sender.
- * Returns: 0; -EPIPE: the receiver was closed, and the value is still the caller's. Thread: any. */
+ * Returns: 0; -EPIPE: the receiver was closed, and the caller still owns the value. Thread: any. */
 #define edo_oneshot_send(tx, value)                                                                \
     (edo__check_type(tx, value), (void)sizeof((tx)->edo_oneshot_tx),                               \
      edo__oneshot_send(&(tx)->edo_core, (value)))
@@ -99,13 +98,14 @@ EDO_END_DECLS
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
 
 /* Waits for the value.
- * Result: 1 with *ret_value; 0: there will be none. Both close the receiver.
+ * Result: 1 with *ret_value; 0: the sender was closed without a value. Either result closes the
+ * receiver.
  * Cancel: prompt; nothing was taken. */
 #define edo_oneshot_recv(rx, ret_value)                                                            \
     (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),                           \
      edo__oneshot_recv(&(rx)->edo_core, (ret_value)))
 
-/* The same in an async function, without an await if the value is there. */
+/* As edo_oneshot_recv() in an async function, but without an await if the value was sent. */
 #define edo_await_oneshot(rc, rx, ret_value)                                                       \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),         \

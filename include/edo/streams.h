@@ -1,8 +1,8 @@
 /* Streams without a descriptor: in memory, and around other streams.
  *
- * Each call makes an edo_io for all operations of edo/io.h; claims, cancellation and ends are those
- * of descriptors. The new stream owns the streams passed to the call, and closes them at its own
- * close. On failure the caller still owns them, and nothing has changed.
+ * Each call makes an edo_io for all operations of edo/io.h. The rules for claims, cancellation and
+ * ends are those of descriptors. The new stream owns the streams passed to the call, and closes
+ * them when it is closed. On failure the caller still owns them, and nothing has changed.
  *
  *     rc = edo_duplex(4096, &self->client, &self->server);       // in place of a connection
  *     rc = edo_io_limit(self->body, length, 0, &self->body);     // reads at most `length` bytes
@@ -20,14 +20,14 @@ EDO_BEGIN_DECLS
 
 /* ---- in memory ---- */
 
-/* Two ends of a connection: bytes written to one are read at the other. Each direction holds at
- * most `capacity` bytes; a writer waits for room, a reader for bytes. After a writer has shut down
- * or closed its end, the reader gets the remaining bytes, then 0. After a reader has closed its
- * end, writes answer -EPIPE.
+/* Makes the two ends of a connection: bytes written to one end are read at the other end. Each
+ * direction holds at most `capacity` bytes; a writer waits for room, a reader for bytes. After a
+ * writer has shut down or closed its end, the reader gets the remaining bytes, then 0. After a
+ * reader has closed its end, writes answer -EPIPE.
  * Returns: also -EINVAL for a capacity of 0. */
 EDO_API EDO_MUST_USE int edo_duplex(size_t capacity, edo_io **ret_end, edo_io **ret_other);
 
-/* One direction of such a connection. */
+/* One direction of a connection as made by edo_duplex(). */
 EDO_API EDO_MUST_USE int edo_simplex(size_t capacity, edo_io **ret_reader, edo_io **ret_writer);
 
 /* A stream like /dev/null: reads answer 0, writes accept and discard all bytes. */
@@ -37,10 +37,10 @@ EDO_API EDO_MUST_USE int edo_io_null(edo_io **ret_io);
  * Returns: also -EINVAL for an empty slice. */
 EDO_API EDO_MUST_USE int edo_io_repeat(edo_bytes *bytes, edo_io **ret_io);
 
-/* A stream of some bytes and then the end of the input. The call empties *bytes. */
+/* A stream that reads some bytes, and then the end of the input. The call empties *bytes. */
 EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 
-/* ---- around others ---- */
+/* ---- around other streams ---- */
 
 /* Reads the first stream to its end, then the second. Writes go to the second. */
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
@@ -62,18 +62,18 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 
 /* ---- halves ---- */
 
-/* Splits a stream into a half that reads and a half that writes. Different tasks may close them, at
- * different times. The close of the writing half shuts down the write side, as
- * edo_shutdown_write(); the stream closes with the second half. */
+/* Splits a stream into a half that reads and a half that writes. Different tasks may close the
+ * halves, at different times. The close of the writing half shuts down the write side, as
+ * edo_shutdown_write(). The stream closes when both halves are closed. */
 EDO_API EDO_MUST_USE int edo_io_split(edo_io *io, edo_io **ret_reader, edo_io **ret_writer);
 
-/* Restores the stream of two halves, which must not be used afterwards.
+/* Restores the stream from its two halves, which must not be used afterwards.
  * Returns: 0; -EINVAL for halves of different streams; -EBUSY with an operation in flight. On
  * failure nothing has changed. */
 EDO_API EDO_MUST_USE int edo_io_unsplit(edo_io *reader, edo_io *writer, edo_io **ret_io);
 
-/* Joins two streams into one, which reads from the first and writes to the second.
- * edo_shutdown_write() applies to the second. */
+/* Joins two streams into one, which reads from the first stream and writes to the second.
+ * edo_shutdown_write() applies to the second stream. */
 EDO_API EDO_MUST_USE int edo_io_join(edo_io *reader, edo_io *writer, edo_io **ret_io);
 
 EDO_END_DECLS

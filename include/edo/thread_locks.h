@@ -1,9 +1,9 @@
 /* Locks for plain threads: mutex, condition variable, readers-writer lock, once.
  *
- * The locks block the calling thread: hold them for a few instructions without an await. Locks
- * that are held across awaits are those of edo/locks.h. They are plain structs. All zero
- * (EDO_THREAD_MUTEX_INIT and its like) is a free lock; nothing is allocated, and there is no
- * call at the end. A mutex and a once have 4 bytes, the others 8, in every build.
+ * The locks block the calling thread: hold them for a few instructions without an await. To hold a
+ * lock across awaits, use the locks of edo/locks.h. The locks are plain structs. An all-zero
+ * struct (EDO_THREAD_MUTEX_INIT, ...) is a free lock; nothing is allocated, and no call is needed
+ * at the end. A mutex and a once have 4 bytes, the others 8, in every build.
  *
  *     edo_thread_mutex_lock(&table->mutex);
  *     ...
@@ -12,19 +12,19 @@
  * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first
  * spins, then sleeps. The length of its spins adapts to their success.
  *
- * Order of service. There is no queue: a free lock goes to the first thread that takes it, also
- * one that has just arrived. Writers of the readers-writer lock come before readers: a reader
- * waits while a writer waits. So a thread that holds it for reading must not lock it for reading
- * again.
+ * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
+ * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
+ * waits while a writer waits. So a thread that holds the lock for reading must not lock it for
+ * reading again.
  *
- * Limits. The _until variants wait at most until a time of the monotonic clock in nanoseconds,
- * edo_now() of a thread outside of runtimes. EDO_NEVER is no limit. A deadline in the past still
- * takes a free lock.
+ * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
+ * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER is no limit. With a deadline in
+ * the past a free lock is still taken.
  *
  * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the
- * first call, the holder of each lock and the place of the lock call are recorded (outside of
- * the lock, which keeps its size). These mistakes then end the process, with one line that names
- * the places:
+ * first call, each lock's holder and the place of the lock call are recorded. (The record is
+ * outside of the lock, which keeps its size.) These mistakes then end the process, with one line
+ * that names the places:
  *   - a thread locks a lock that it holds already,
  *   - a thread unlocks, or waits with, a lock that it does not hold,
  *   - threads wait for each other in a circle, without limits: a line for each of them,
@@ -32,10 +32,11 @@
  *   - a task waits (its poll returns) while its thread holds a lock of that poll (debug builds).
  * An unlock of a free lock ends the process in every build.
  *
- * Forks. A child has only the forking thread, which unlocks its own locks there. Locks of other
- * threads of the parent stay locked in the child for ever; a once that they were running stays
- * so. A program that forks while it has threads, and does not exec, must hold the locks that the
- * child needs at the fork (by pthread_atfork()). Locks cannot be shared between processes.
+ * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
+ * threads of the parent held stay locked in the child for ever. A once that another thread was
+ * running stays in that state. A program that forks while it has threads, and does not exec, must
+ * at the fork hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared
+ * between processes.
  *
  * All functions: any thread; never in a signal handler.
  */
@@ -291,21 +292,22 @@ EDO_END_DECLS
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* The same with a limit on the wait; the lock of the mutex after it has none.
+/* As edo_thread_cond_wait(), with a limit on the wait. The lock of the mutex after the wait has
+ * no limit.
  * Returns: 0; -ETIMEDOUT: no notification before the deadline. The mutex is locked in both
  * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
     edo__thread_cond_wait((cond), (mutex), (deadline),                                             \
                           EDO__THREAD_PLACE("edo_thread_cond_wait_until"))
 
-/* Notify one waiting thread, or all. Without a waiter the cost is one load. The caller may hold
- * the mutex or not. */
+/* Notify one waiting thread, or all waiting threads. Without a waiter the cost is one load. The
+ * caller may hold the mutex, but need not. */
 #define edo_thread_cond_notify_one(cond) edo__thread_cond_notify_fast((cond), false)
 #define edo_thread_cond_notify_all(cond) edo__thread_cond_notify_fast((cond), true)
 
 /* ---- readers-writer lock ---- */
 
-/* Lock for reading, together with other readers; or for writing, alone. No result. Thread: any,
+/* Lock for reading, together with other readers, or for writing, alone. No result. Thread: any,
  * except a holder. */
 #define edo_thread_rwlock_read(rwlock)                                                             \
     ((void)edo__thread_rwlock_read((rwlock), EDO_NEVER,                                            \
@@ -323,8 +325,8 @@ EDO_END_DECLS
                              EDO__THREAD_PLACE("edo_thread_rwlock_write_until"))
 
 /* Lock without waiting.
- * Return: 0; -EAGAIN: for reading: a writer holds the lock or waits; for writing: a thread holds
- * it. */
+ * Return: 0; -EAGAIN. -EAGAIN for reading: a writer holds the lock or waits. -EAGAIN for
+ * writing: a thread holds the lock. */
 #define edo_thread_rwlock_try_read(rwlock)                                                         \
     edo__thread_rwlock_try_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_read"))
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
@@ -336,15 +338,15 @@ EDO_END_DECLS
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \
     edo__thread_rwlock_unlock_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_write"))
 
-/* Turns the writer into a reader, without another writer in between. Thread: the writer. */
+/* Turns the writer into a reader; no other writer gets the lock in between. Thread: the writer. */
 #define edo_thread_rwlock_downgrade(rwlock)                                                        \
     edo__thread_rwlock_downgrade((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_downgrade"))
 
 /* ---- once ---- */
 
 /* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait
- * meanwhile, and then see its writes. After a negative errno from init the next call tries
- * again, and so does a thread that waited.
+ * meanwhile; when they continue they see the writes of init. If init fails with a negative
+ * errno, the next call runs init again, and so does a thread that waited.
  * init: int (*)(void *); it must not run the same once.
  * Returns: 0, or the failure of init in this call. After a success the cost is one load. */
 #define edo_thread_once_run(once, init, context)                                                   \

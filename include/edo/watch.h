@@ -1,5 +1,5 @@
-/* Watches: the last value alone, for any number of receivers. A configuration, a state, a
- * progress.
+/* Watches: only the last value, for any number of receivers. Examples are a configuration, a state,
+ * a progress.
  *
  *     typedef edo_watch_sender(struct config) config_sender;
  *     typedef edo_watch_receiver(struct config) config_receiver;
@@ -8,13 +8,13 @@
  *     edo_watch_send(&self->config, &self->read);                     // never waits
  *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
  *
- * A value is stored also while there is no receiver, and a later subscriber finds it. Each
- * receiver remembers the value that it has seen last; its first one counts as seen. A slow
- * receiver skips values, except the last one, which is received before the end.
+ * A value is stored even if there is no receiver, and a later subscriber gets it. Each receiver
+ * remembers which value it has seen last. The value at the creation of a receiver counts as seen.
+ * A slow receiver skips values, except the last one, which is received before the end.
  *
  * Values are copied in and out; no user code runs under the lock. To change a value that other
- * senders change too, read it with its version, and store it only if that version is still the
- * last:
+ * senders change too, read it with its version. Then store the new value only if that version is
+ * still the last:
  *
  *     do {
  *         version = edo_watch_read(&self->config, &self->next);
@@ -23,8 +23,8 @@
  *
  * Cancellation. A cancelled receive has seen nothing: the change is still unseen.
  *
- * Threads. Any, in any runtimes and outside of them. A sender may be used by several at a time,
- * a receiver by one. */
+ * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
+ * threads may use a sender at a time, but only one a receiver. */
 #pragma once
 
 #include <edo/ends.h>
@@ -97,11 +97,11 @@ EDO_END_DECLS
 /* ---- senders ---- */
 
 /* Stores a value and wakes the receivers.
- * Returns: their number; 0: there is none. Thread: any. */
+ * Returns: number of receivers; 0: there is none. Thread: any. */
 #define edo_watch_send(tx, value)                                                                  \
     (edo__check_type(tx, value), edo__watch_send((tx)->edo_watch_tx, (value)))
 
-/* The same if `version` is still the version of the stored value.
+/* As edo_watch_send(), but only if `version` is still the version of the stored value.
  * Returns: as edo_watch_send(); -EAGAIN: the value was changed meanwhile. Thread: any. */
 #define edo_watch_send_if(tx, value, version)                                                      \
     (edo__check_type(tx, value), edo__watch_send_if((tx)->edo_watch_tx, (value), (version)))
@@ -115,7 +115,7 @@ EDO_END_DECLS
 #define edo_watch_read(tx, ret_value)                                                              \
     (edo__check_type(tx, ret_value), edo__watch_read((tx)->edo_watch_tx, (ret_value)))
 
-/* Adds a sender, to be closed. Thread: any. */
+/* Adds a sender, which the caller closes. Thread: any. */
 #define edo_watch_sender_clone(tx)                                                                 \
     (__extension__({                                                                               \
         __typeof__(*(tx)) edo_end_ = { edo__watch_sender_ref((tx)->edo_watch_tx) };                \
@@ -131,7 +131,7 @@ EDO_END_DECLS
 /* Waits until there is no receiver. Result: 0. Cancel: prompt. */
 #define edo_watch_closed(tx) edo__watch_closed((tx)->edo_watch_tx)
 
-/* Numbers of ends. Thread: any; snapshots. */
+/* Numbers of receivers and of senders. Thread: any; snapshots. */
 #define edo_watch_receivers(tx) edo__watch_receivers((tx)->edo_watch_tx)
 #define edo_watch_senders(tx)   edo__watch_senders((tx)->edo_watch_tx)
 
@@ -143,7 +143,7 @@ EDO_END_DECLS
 #define edo_watch_recv(rx, ret_value)                                                              \
     (edo__check_type(rx, ret_value), edo__watch_recv(&(rx)->edo_watching, (ret_value)))
 
-/* The same in an async function, without an await if there is one. */
+/* The same in an async function, without an await if there is an unseen value. */
 #define edo_await_watch(rc, rx, ret_value)                                                         \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
@@ -154,11 +154,12 @@ EDO_END_DECLS
 #define edo_watch_try_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__watch_try_recv(&(rx)->edo_watching, (ret_value)))
 
-/* edo_watch_recv() without a copy; the value counts as seen afterwards. */
+/* As edo_watch_recv(), but without a copy. The value counts as seen afterwards. */
 #define edo_watch_changed(rx) edo__watch_recv(&(rx)->edo_watching, NULL)
 
-/* Copy the last value, seen or not, also after the end. The first marks it as seen.
- * Returns: 1: this receiver had not seen it; 0: it had. Thread: one at a time. */
+/* Copy the last value, seen or not, even after the end. The first function marks the value as
+ * seen.
+ * Returns: 1: this receiver had not seen the value; 0: it had. Thread: one at a time. */
 #define edo_watch_get(rx, ret_value)                                                               \
     (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), true))
 #define edo_watch_peek(rx, ret_value)                                                              \

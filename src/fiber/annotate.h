@@ -1,6 +1,7 @@
-/* Reports of switches to sanitizers. The sanitizers' functions are weak symbols, so they are found
- * if the program has a sanitizer, even if edo was built without one. The reports are inlined into
- * the functions that switch, because ThreadSanitizer counts the returns of each context. */
+/* Reports stack switches to sanitizers. The sanitizers' functions are weak symbols. So the
+ * functions are found if the program has a sanitizer, even if edo was built without one. The
+ * reports are inlined into the functions that switch, because ThreadSanitizer counts the returns
+ * of each context. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,7 +25,7 @@ EDO__WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 /* Sanitizers' data of one fiber. */
 typedef struct edo__annotations {
     void *fake, *caller_fake;  // AddressSanitizer's stacks for locals
-    const void *caller_bottom; // of the stack from which the fiber was entered
+    const void *caller_bottom; // low end of the stack from which the fiber was entered
     size_t caller_size;        // bytes of that stack
     void *tsan, *caller_tsan;
 } edo__annotations;

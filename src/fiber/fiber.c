@@ -11,8 +11,8 @@
 /* ---- making ---- */
 
 enum {
-    ALIGNMENT = 64,         // bytes, a cache line; of the fiber and of the top of its stack
-    LEAST_FUNCTIONS = 4096, // bytes; least stack for the fiber's functions
+    ALIGNMENT = 64,         // bytes, a cache line; for the fiber and the top of its stack
+    LEAST_FUNCTIONS = 4096, // bytes; least stack that remains for the fiber's functions
 };
 
 static uintptr_t aligned_down(uintptr_t address)
@@ -86,15 +86,15 @@ void edo__fiber_destroy(edo__fiber *fiber)
 
 /* ---- into the fiber and back ----
  *
- * Returns after a switch are mispredicted: the processor predicts returns from earlier calls, and
- * those calls were made on the other stack. Therefore the switch is the last action of a poll and
- * of a wait. The compiler emits a jump instead of a call, so a switch returns directly to the
- * caller on the other side. Work that belongs after a switch is done by the other side before its
- * own switch. */
+ * The processor mispredicts a return after a switch: it predicts returns from earlier calls, and
+ * those calls were made on the other stack. Therefore the switch is the last action of a poll
+ * and of a wait. The compiler then emits a jump instead of a call, so a switch returns directly
+ * to the caller on the other side. Work that belongs after a switch is done by the other side,
+ * before its own switch. */
 
-/* State of a thread that each fiber has for itself: errno, and the C++ exceptions that are being
- * handled, at an address from the C++ runtime. The thread does not change between the two exchanges
- * around a run of the fiber. */
+/* Exchanges the state of a thread that each fiber has for itself: errno, and the C++ exceptions
+ * that are being handled. The C++ runtime gives the address of the exceptions. The thread does
+ * not change between the two exchanges around a run of the fiber. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
@@ -114,8 +114,8 @@ static void exchange_thread_state(edo__fiber *fiber)
     if (__cxa_get_globals) exchange_exceptions(fiber);
 }
 
-/* The caller's side, before the fiber runs. Locals of a fiber live during its waits, so operations
- * may point to them; `stack` is 0, which turns the check for stack memory off. */
+/* The caller's side, before the fiber runs. Locals of a fiber live during its waits, so
+ * operations may point to them. `stack` is set to 0, which turns the check for stack memory off. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -138,7 +138,7 @@ static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
     self->stack = fiber->outer_stack;
 }
 
-/* Runs the fiber until its next wait or its end. result: of the completed wait. */
+/* Runs the fiber until its next wait or its end. result: the result of the completed wait. */
 static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fiber, int64_t result)
 {
     edo__annotations *it = &fiber->annotations;
@@ -181,7 +181,8 @@ static void check_end(const edo__fiber *fiber)
             "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
 }
 
-/* The signal fence: a handler that dumps tasks finds no fiber in the frame from here on. */
+/* The signal fence ensures that a handler that dumps tasks finds no fiber in the frame from here
+ * on. */
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
@@ -258,9 +259,9 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* Polls a wait for the first time, on the fiber's stack, so that a ready operation needs no switch.
- * An async function may run inside this poll; there memory on the poll's stack is refused, and
- * edo_wait() aborts. */
+/* Polls a wait for the first time, on the fiber's stack, so that a ready operation needs no
+ * switch. An async function may run inside this poll. In that function, memory on the poll's
+ * stack is refused, and edo_wait() aborts. */
 static __attribute__((noinline)) edo_poll poll_here(edo__fiber *fiber,
                                                     edo_poll (*poll)(void *frame, edo_cx *cx))
 {

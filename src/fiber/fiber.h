@@ -2,10 +2,10 @@
  *
  *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
- * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the task
- * (task/state.h), which passes a frame from one thread to another, passes the stack as well. A wake
- * that arrives while the fiber still leaves its stack finds the task running; the poller queues the
- * task after the stack was left.
+ * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the
+ * task (task/state.h), which passes a frame from one thread to another, passes the stack as well.
+ * If a wake arrives before the fiber has left its stack, the wake finds the task running. The
+ * poller then queues the task after the fiber has left the stack.
  *
  * All members belong to the poller, unless a member says otherwise. */
 #pragma once
@@ -16,18 +16,18 @@
 #include "fiber/stack.h"
 #include "task/cx.h"
 
-/* Lies at the high end of the fiber's stack, below the header of the stack. */
+/* The fiber itself. Located at the high end of the fiber's stack, below the header of the stack. */
 struct edo__fiber {
     edo__parker parker;
     void *context, *caller; // saved stack pointers: of the fiber, and of the poll that runs it
     struct edo_fiber_frame *frame;
     edo_poll (*wait)(void *frame, edo_cx *cx); // polls the awaited futures; NULL: no wait
-    const char *file;                          // of the last wait
+    const char *file;                          // source file of the last wait
     int64_t (*fn)(void *arg);
     void *arg;
     edo__stack *stack;
-    edo__parker *outer;    // of the caller: edo__self.on_stack
-    uintptr_t outer_stack; // of the caller: edo__self.stack
+    edo__parker *outer;    // the caller's edo__self.on_stack
+    uintptr_t outer_stack; // the caller's edo__self.stack
     bool *is_begun;        // set at the first run; the waiter's variable, or NULL
     int error;             // errno of the side that does not run
     void *exceptions[2];   // C++ exceptions being handled, of the side that does not run
@@ -43,11 +43,12 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
 /* Frees a fiber that has not begun. Any thread. */
 void edo__fiber_destroy(edo__fiber *fiber);
 
-/* The fiber that calls. Aborts outside a fiber, with the name `call`. */
+/* Returns the calling fiber. Aborts outside a fiber, with the name `call`. */
 edo__fiber *edo__fiber_here(const char *call);
 
-/* The context of the poll that runs the calling fiber. Not inlined: a compiler may keep the address
- * of a thread-local variable across a wait, after which the fiber may run on another thread. */
+/* Returns the context of the poll that runs the calling fiber. Not inlined, because a compiler
+ * may keep the address of a thread-local variable across a wait, and the fiber may run on
+ * another thread after the wait. */
 edo_cx *edo__fiber_cx(void);
 
 /* Installs the report of stack overflows, once per process. Any thread. */

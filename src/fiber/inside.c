@@ -54,8 +54,8 @@ size_t edo_fiber_stack_peak(void)
     return edo__sys_stack_resident((char *)fiber->parker.low, (char *)fiber + sizeof *fiber);
 }
 
-/* Memory below this frame belongs to calls that this function makes. It is unused after those
- * calls, but must stay during them: RESERVE bytes are kept for them. */
+/* Memory below this frame belongs to calls that this function makes. The memory is unused after
+ * those calls, but the calls still need it: RESERVE bytes are kept for them. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -69,7 +69,7 @@ void edo_fiber_drop_stacks(void)
     edo__stack_drop_kept();
 }
 
-/* ---- limits and scopes: closed at the end of their blocks ---- */
+/* ---- limits and scopes, which end with their blocks ---- */
 
 edo_limit *edo__fiber_limit_open(edo_limit *limit, int64_t deadline, uint32_t line)
 {
@@ -89,7 +89,7 @@ void edo__fiber_scope_open(edo_scope *scope, uint32_t flags)
     edo__scope_open(scope, function_of(edo__fiber_here("edo_fiber_scope")), flags);
 }
 
-/* Unlinks a future from the fiber's kept futures. Returns: whether it was there. */
+/* Unlinks a future from the fiber's kept futures. Returns: whether the future was one of them. */
 static bool unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo_future **link = &fiber->frame->edo_head.kept;

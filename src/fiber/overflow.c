@@ -1,6 +1,7 @@
-/* Report of a stack overflow. An access to the guard faults; the handler runs on a signal stack and
- * prints a line that names the fiber. Then the program's earlier handler runs, or the default
- * action of the signal. A handler that the program installs later replaces this one. */
+/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack
+ * and prints a line that names the fiber. Then the handler that the program had installed
+ * earlier runs, or the default action of the signal. A handler that the program installs later
+ * replaces the handler of edo. */
 #include <string.h>
 
 #include "base/base.h"
@@ -11,7 +12,7 @@
 
 enum { LINE_SIZE = 512, PATIENCE_NS = 1000000000 };
 
-/* A line of text, made without functions of the C library, which may take locks. */
+/* A line of text, built without functions of the C library, because these may take locks. */
 typedef struct line {
     char text[LINE_SIZE];
     size_t length;

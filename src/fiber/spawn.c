@@ -1,4 +1,4 @@
-/* Fibers as tasks, as programs, and as callees of async functions. */
+/* Fibers as tasks, as whole programs, and as callees of async functions. */
 #include <stdlib.h>
 
 #include <edo/test.h>
@@ -54,9 +54,9 @@ int edo__fiber_init(struct edo_fiber_frame *frame, const edo_fiber_options *opti
 
 /* ---- fibers that the caller waits for ---- */
 
-/* Creates a fiber, and reports its begin in *is_begun. After the wait, a fiber that has not begun
- * could not be spawned, and is the caller's to destroy. A fiber that has begun has ended, or was
- * given up. */
+/* Creates a fiber that sets *is_begun at its first run. After the wait there are two cases. A
+ * fiber that has not begun could not be spawned, and the caller destroys it. A fiber that has
+ * begun has ended, or was given up. */
 static int create_awaited(const edo_fiber_options *options, const edo_site *site,
                           const edo__fiber_start *start, bool *is_begun, edo__fiber **ret_fiber)
 {

@@ -1,9 +1,9 @@
 /* Stacks of fibers.
  *
- * Each thread keeps the stacks of ended fibers, with their memory: they are warm. A thread with too
- * many stacks moves half of them to the pools of the process, which keep only the uppermost page of
- * a stack in memory. By these pools stacks return to a thread whose fibers end on other threads. A
- * thread unmaps its own stacks when it ends. */
+ * Each thread keeps the stacks of ended fibers together with their memory, because that memory
+ * is warm. A thread with too many stacks moves half of them to the pools of the process. These
+ * pools keep only the uppermost page of a stack in memory. Through these pools stacks return to
+ * a thread whose fibers end on other threads. A thread unmaps its own stacks when it ends. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -15,13 +15,13 @@
 #include "task/cx.h"
 
 enum {
-    LEAST = 32 << 10,     // bytes of the first kind; each kind doubles the size of the one before
+    LEAST = 32 << 10,     // bytes of the first kind; each later kind has twice the size
     DEFAULT = 64 << 10,   // bytes of address space, with the guard
     LINE = 64,            // bytes of a cache line
     COLORS = 24,          // start offsets; few enough that a parked fiber uses one page
     LEAST_LENT = 8 << 10, // bytes; least size of the user's own stack
     KEPT_ROOM = 64 << 20, // bytes of address space that a thread keeps per kind
-    SHARED_FACTOR = 4,    // capacity of a pool of the process, in capacities of a thread's pool
+    SHARED_FACTOR = 4,    // capacity of a pool of the process, relative to a thread's pool
 };
 
 typedef struct list {
@@ -32,7 +32,7 @@ typedef struct list {
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // of this thread, or NULL
-    edo__stack *left;   // by the fiber that ended last on this thread; not yet in a pool
+    edo__stack *left;   // stack of the fiber that ended last on this thread; not yet in a pool
     bool is_prepared;   // edo__stack_prepare_thread() was called
     bool is_known;      // a thread-exit handler empties the pool
 } pool;
@@ -76,9 +76,9 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Offset of a stack's start in its page. Tops of stacks lie a multiple of pages apart; without
- * different offsets they share a few sets of the caches, and a thousand yielding fibers cost ten
- * times as much. */
+/* Offset of a stack's start in its page. The tops of stacks lie a multiple of pages apart. With
+ * equal offsets they would share a few sets of the caches, and a thousand yielding fibers would
+ * cost ten times as much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -102,7 +102,7 @@ static int map(size_t size, bool guarded, uint32_t kind, edo__stack **ret_stack)
     return rc;
 }
 
-/* Copies the description first: the header lies in the unmapped memory. */
+/* Copies the description first, because the header lies in the memory that is unmapped. */
 static void unmap(edo__stack *stack)
 {
     edo__stack_memory memory = stack->memory;
@@ -124,8 +124,9 @@ static void trim(edo__stack *stack)
     edo__sys_stack_trim(stack->memory.base + stack->memory.guard, (char *)stack);
 }
 
-/* Moves half of a thread's stacks to the pool of the process, and unmaps those that exceed its
- * capacity. The uppermost page of a stack stays in memory: the link of the list lies there. */
+/* Moves half of a thread's stacks to the pool of the process, and unmaps the stacks that exceed
+ * the pool's capacity. The uppermost page of a stack stays in memory, because the link of the
+ * list lies there. */
 static void share(list *from, uint32_t kind)
 {
     uint32_t most = SHARED_FACTOR * most_kept(kind), half = from->count / 2;
@@ -200,8 +201,8 @@ void edo__stack_drop_kept(void)
     if (!edo__self.on_stack) close_signal_stack(mine);
 }
 
-/* Arranges that the thread empties its pool when it ends. Returns: whether that is so; a thread
- * without this keeps no stacks. */
+/* Arranges that the thread empties its pool when it ends. Returns: true if arranged. If false,
+ * the thread keeps no stacks. */
 static bool make_known(pool *mine)
 {
     uint32_t made, none = 0;

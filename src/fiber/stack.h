@@ -6,17 +6,17 @@
 
 #include "sys/fiber.h"
 
-/* Header of a stack. Lies at the high end of the stack's memory, in the page that each fiber
+/* Header of a stack. Located at the high end of the stack's memory, in the page that each fiber
  * touches. */
 typedef struct edo__stack {
     edo__stack_memory memory;
-    struct edo__stack *next; // in a pool
+    struct edo__stack *next; // the next stack in a pool
     uint32_t kind;           // index of a list in the pools, or EDO__STACK_*
 } edo__stack;
 
 enum {
     EDO__STACK_KINDS = 8,                   // pooled sizes, powers of two
-    EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // mapped for this fiber alone
+    EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // mapped for one fiber alone
     EDO__STACK_LENT,                        // the user's memory
 };
 
@@ -30,8 +30,8 @@ int edo__stack_lend(void *memory, size_t size, edo__stack **ret_stack);
 /* Releases a stack, on which the caller does not run. */
 void edo__stack_give(edo__stack *stack);
 
-/* Releases the stack on which the caller runs and which it leaves next, on this thread, without
- * return. The next call for stacks on this thread may reuse or unmap the stack. */
+/* Releases the stack on which the caller runs. The caller leaves the stack next, on this thread,
+ * and does not return. The next call for stacks on this thread may reuse or unmap the stack. */
 void edo__stack_give_last(edo__stack *stack);
 
 /* Prepares the calling thread for fibers: installs a stack for signal handlers. */

@@ -6,8 +6,8 @@
 /* Number of quiet laps after which all workers are idle; see baton.h. */
 enum { QUIET_LAPS = 2 };
 
-/* Length of a poll, in real time, after which the worker loses the baton. Long, because a poll may
- * also wait for a processor, and the order must not depend on that. */
+/* Length of a poll, in real time, after which the worker loses the baton. The length is large,
+ * because a poll may also wait for a processor, and such waits must not change the order. */
 #define PATIENCE edo_s(1)
 
 /* ---- the gate; under the lock ---- */
@@ -136,8 +136,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* The first worker at the gate wakes the others. A worker that is not yet asleep does not fall
- * asleep after that: its park word keeps the wake. */
+/* The first worker at the gate wakes the others. The park word of a worker that is not yet
+ * asleep stores the wake, so that worker does not fall asleep. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -209,8 +209,8 @@ static void send_outside(edo__worker *worker, uint32_t state)
 }
 
 /* Before its next poll the worker checks under the same lock that it holds the baton
- * (edo__baton_is_held). So either the poll `beat` has ended, or the worker polls nothing more in
- * this turn. */
+ * (edo__baton_is_held). So one of two cases holds: the poll `beat` has ended, or the worker
+ * polls no further task in this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;
@@ -231,7 +231,7 @@ void edo__baton_leave(edo__worker *worker)
 void edo__baton_end(edo_runtime *runtime)
 {
     edo__lock_take(&runtime->baton.lock);
-    if (!runtime->baton.holder) disperse(runtime); // a holder does so itself
+    if (!runtime->baton.holder) disperse(runtime); // otherwise the holder does so
     edo__lock_give(&runtime->baton.lock);
 }
 

@@ -7,29 +7,31 @@
  * an event.
  *
  * One quiet lap is not enough. The kernel completes an io_uring operation on the thread that
- * submitted it, also if the ring belongs to another worker. So the driver's turn of one worker may
- * post an event to a worker that has had its turn in this lap. After the first quiet lap each
- * thread has turned its driver.
+ * submitted the operation, also if the ring belongs to another worker. So the driver's turn of one
+ * worker may post an event to a worker that has had its turn in this lap. When the first quiet lap
+ * ends, the driver of each thread has had a turn. So the second lap finds all such events.
  *
  * After two quiet laps without an advance of the clock, all workers sleep in their drivers. The
- * first worker that wakes up wakes the others. The next lap begins when all are at the *gate*,
- * where they wait for their turns. A stuck worker (edo__worker_is_stuck()) is not waited for, and
- * loses the baton: in edo_block_in_place() at once, in a poll after edo__baton_patience(). In its
- * absence the clock does not advance automatically.
+ * first worker that wakes up wakes the others. Each worker then waits at the *gate* for its turn.
+ * The next lap begins when all workers are at the gate. Laps do not wait for a stuck worker
+ * (edo__worker_is_stuck()). A stuck worker loses the baton: in edo_block_in_place() at once, in a
+ * poll after edo__baton_patience(). The clock does not advance automatically until the worker
+ * returns.
  *
  * Repeatable order. Each lap depends on the seed and on the earlier turns. A lap without a poll
  * restores the random numbers, because the number of such laps depends on speed. Only the first
  * worker of a lap takes the pushes of plain threads, so the moment of a push within a lap has no
  * effect.
  *
- * One lock guards all decisions. No push is lost: a push reaches the list of a worker, which has a
- * turn in each lap, and notifies that worker if it is asleep or about to sleep (park). */
+ * One lock guards all decisions. No push is lost: a push adds to the list of a worker, and each
+ * worker has a turn in each lap. The push notifies a worker that is asleep or about to sleep
+ * (park). */
 #pragma once
 
 #include "runtime/runtime.h"
 
-/* Waits for the worker's turn. Owner. Returns: whether it holds the baton. If not, all workers are
- * to sleep, or the clock is not paused. */
+/* Waits for the worker's turn. Owner. Returns: whether the worker holds the baton. If false, all
+ * workers are to sleep, or the clock is not paused. */
 bool edo__baton_take(edo__worker *worker);
 
 /* Ends the turn. work: what the turn has done. Owner. Returns: false if all workers are to sleep,

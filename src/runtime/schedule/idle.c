@@ -25,8 +25,8 @@ static void delist(edo__idle *idle, edo__worker *worker)
     edo_store_relaxed(&idle->sleeping, idle->sleeping - 1);
 }
 
-/* Takes a sleeper out of the list. The sleeper is a searcher from here on, so no other is woken
- * meanwhile. */
+/* Takes a sleeper out of the list. The sleeper counts as a searcher from now on, so no other
+ * worker is woken meanwhile. */
 static edo__worker *take_sleeper(edo__idle *idle)
 {
     edo__worker *worker = idle->sleepers;
@@ -37,7 +37,7 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* The loads are relaxed: a stale value costs time and loses no wake; see edo__idle_enter. */
+/* The loads are relaxed: a stale value costs time, but no wake is lost; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
@@ -131,7 +131,7 @@ void edo__idle_leave(edo__worker *worker)
 
 /* ---- searching ---- */
 
-/* At most half of the workers search at a time; one worker always may. */
+/* At most half of the workers search at a time, but at least one worker may. */
 bool edo__idle_begin_search(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;

@@ -1,17 +1,18 @@
 /* The inject queue of a runtime, and the list of its sleeping workers.
  *
- * One lock guards both, so no wake is lost. Before its sleep a worker inspects the queue and enters
- * the list under the lock; a pusher appends to the queue and takes a sleeper out of the list under
- * the lock. Either the worker finds the task, or the pusher finds the worker. The lock is taken by
- * pushes from foreign threads, and by workers that take a share of the queue, wake another worker,
- * go to sleep or have slept. Spawns, wakes and polls among workers do not take it.
+ * One lock guards both, so no wake is lost. Before its sleep a worker inspects the queue and
+ * enters the list under the lock. A pusher appends to the queue and takes a sleeper out of the
+ * list under the lock. Either the worker finds the task, or the pusher finds the worker. Pushes
+ * from foreign threads take the lock. Workers take the lock when they take a share of the queue,
+ * wake another worker, go to sleep or have slept. Spawns, wakes and polls among workers do not
+ * take the lock.
  *
  * Tasks in a worker's own queues need no wake of other workers, because a worker does not sleep
  * before these tasks have run. Wakes for them only improve speed (work.c).
  *
- * No worker is woken while another one searches. After a failed search a worker takes the lock to
- * go to sleep, and then inspects all queues once more. So a task that was pushed during the search
- * is found, or its push wakes this worker. */
+ * No worker is woken while another one searches. After a failed search a worker takes the lock
+ * to go to sleep, and then inspects all queues once more. So a task that was pushed during the
+ * search is found by this inspection, or the push wakes this worker. */
 #pragma once
 
 #include "runtime/runtime.h"

@@ -1,5 +1,5 @@
-/* The monitor: one thread per runtime with workers, which finds workers that are stuck in a poll,
- * and helpers for them.
+/* The monitor: one thread per runtime with workers. The monitor finds workers that are stuck in a
+ * poll, and helpers for these workers.
  *
  * The monitor inspects each worker once per period. The period is short while long polls are
  * frequent and no worker watches (watch.c). A worker reports by two counters: `beat` is odd while a
@@ -37,8 +37,9 @@ enum {
 /* Time between two inspections. */
 #define PERIOD edo_ms(3)
 
-/* The same after recent long polls, while no worker watches because all have work. For the first
- * stuck worker the monitor then wakes a spare worker, which watches from then on. */
+/* Time between two inspections after recent long polls, while no worker watches because all have
+ * work. For the first stuck worker the monitor then wakes a spare worker, which becomes the
+ * watcher. */
 #define CLOSE_PERIOD edo_us(500)
 
 /* Longest time counted between two inspections; see elapsed(). */
@@ -84,7 +85,8 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* A helper that reads the new mark with an older turn does not help before its next inspection. */
+/* A helper that reads the new mark together with an older turn does not help until its next
+ * inspection. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -128,7 +130,8 @@ static bool is_healthy(const edo__worker *worker)
     return !edo_load_relaxed(&worker->stuck);
 }
 
-/* Whether stuck workers are helped without a wake: by the watcher, or by a worker that turns. */
+/* Whether stuck workers get help without a wake: from the watcher, or from a worker that takes
+ * turns. */
 static bool is_help_under_way(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -185,8 +188,9 @@ static void report(edo__worker *worker, seen *before)
     before->report_after = edo__stall_report(worker, before->held);
 }
 
-/* Updates the mark for long polls. The watcher may have set the mark: for this turn, for an ended
- * turn, or at the moment when the worker fell asleep. The latter two are cleared here. */
+/* Updates the mark for long polls. The watcher may have set the mark for this turn, for an ended
+ * turn, or at the moment when the worker fell asleep. A mark of the latter two kinds is cleared
+ * here. */
 static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
 {
     if (is_long)
@@ -196,8 +200,8 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection. Limited, because the process may have been stopped. A stall is
- * therefore reported late if the monitor alone had no processor. */
+/* Time since the last inspection, with a limit, because the process may have been stopped.
+ * Because of this limit a stall is reported late if only the monitor had no processor. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;
@@ -281,7 +285,7 @@ static void *run_monitor(void *argument)
     edo__self.serves = monitor->runtime; // for hooks called by the monitor
     for (;;) {
         uint32_t word = edo_load_acquire(
-            &monitor->word); // before the inspection: a kick is not lost
+            &monitor->word); // read before the inspection, so no kick is lost
         if (edo_load_relaxed(&monitor->stops)) return NULL;
         inspect_all(monitor);
         if (monitor->idle_rounds >= IDLE_ROUNDS && do_all_sleep(monitor->runtime))

@@ -1,7 +1,8 @@
 #include "runtime/schedule/queue.h"
 
-/* The head is read first. It only grows, so the tail read after it is not below it. A tail more
- * than a ring above means a stale head, whose compare-and-swap would fail. */
+/* The head is read first. The head only grows, so the tail, which is read later, is not below
+ * the head. If the tail is more than one ring above the head, the head is stale, and its
+ * compare-and-swap would fail. */
 static uint64_t snapshot(edo__queue *queue, uint64_t *ret_head)
 {
     *ret_head = edo_load_acquire(&queue->head);
@@ -31,7 +32,7 @@ uint64_t edo__queue_spill(edo__queue *queue, edo_task **ret_first, edo_task **re
     if (edo_load_own(&queue->tail) - head != EDO__QUEUE_SLOTS) return 0;
     if (!edo_cas_release(&queue->head, &head, head + EDO__QUEUE_HALF)) return 0;
     edo_task *next = NULL;
-    for (uint64_t i = EDO__QUEUE_HALF; i-- > 0;) { // the slots are the owner's now
+    for (uint64_t i = EDO__QUEUE_HALF; i-- > 0;) { // the slots belong to the owner now
         edo_task *task = edo_load_relaxed(&queue->slots[(head + i) % EDO__QUEUE_SLOTS]);
         if (i == EDO__QUEUE_HALF - 1) *ret_last = task;
         edo_plain_write(&task->queue_next);

@@ -4,10 +4,11 @@
  *
  * tail: written by the owner alone, with release. A reader that acquires it sees the slots below
  * it, and the state of the tasks in them.
- * head: moved by compare-and-swap, which takes the entries that it passes. Release: the slots were
- * read before. The owner reads the head with acquire before it fills a slot again. So no slot is
- * overwritten while a thief that will succeed reads it. A thief that has read an overwritten slot
- * fails its compare-and-swap, because the head has moved and indices never wrap.
+ * head: moved by compare-and-swap, which takes the entries between the old and the new head. The
+ * move is a release, which orders it after the reads of the slots. The owner reads the head with
+ * acquire before it fills a slot again. So no slot is overwritten while a thief that will succeed
+ * reads it. A thief that has read an overwritten slot fails its compare-and-swap, because the head
+ * has moved and indices never wrap.
  *
  * A task in the ring may be RUNNING: it yielded and is KEPT (task/state.h). The taker of the entry
  * owns the task. */
@@ -67,8 +68,8 @@ static inline edo_task *edo__queue_pop(edo__queue *queue)
     return NULL;
 }
 
-/* A list of tasks through queue_next: an overflow, a yielded list, or the inject queue. Guarded by
- * a lock of its user. */
+/* A list of tasks through queue_next: an overflow list, a yielded list, or the inject queue. A
+ * lock of the list's user guards the list. */
 typedef struct edo__backlog {
     edo_task *first, *last;     // NULL: empty
     edo_atomic(uint64_t) count; // changed under the lock

@@ -61,8 +61,8 @@ static void ask_to_leave(edo_runtime *runtime)
         edo__worker_notify(runtime->workers[i]);
 }
 
-/* Waits for the end of a worker's thread. Only a worker stuck in user code does not end; a worker
- * may still enter such code, so it is inspected from time to time. */
+/* Waits for the end of a worker's thread. Only a worker that is stuck in user code does not end.
+ * A worker may enter such code during the wait, so the worker is inspected from time to time. */
 static bool has_left_by(edo__worker *worker, int64_t deadline)
 {
     while (!edo_load_relaxed(&worker->has_left)) {

@@ -3,7 +3,7 @@
 
 #include "runtime/runtime.h"
 
-/* Starts or stops workers and monitor. Stop answers false when stuck threads were left alone. */
+/* Starts or stops workers and monitor. Stop returns false if threads of stuck workers still run. */
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 

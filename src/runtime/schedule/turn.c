@@ -19,7 +19,7 @@
 /* Target length of a turn, so that sockets and timers are served in time. */
 #define TURN_TARGET edo_us(500)
 
-/* Cost of waking a worker; no wake for less work than this. */
+/* Cost of waking a worker. No worker is woken for less work than this. */
 #define WAKE_COST edo_us(20)
 
 /* Least work per task that pays for a move to another core: twice the cost of the cache misses
@@ -31,19 +31,19 @@
 #define GATHER_TIME edo_us(250)
 enum { DENSE = 32 };
 
-/* A length that no queue reaches. */
+/* A value greater than the length of any queue. */
 #define NO_LENGTH UINT64_MAX
 
-/* Total poll time over which means are taken. */
+/* Poll time over which the mean length of a poll is computed. */
 #define RECENT edo_ms(2)
 
 /* ---- one poll ---- */
 
-/* Inlined both into poll_observed and into its caller, so that polls without observation pay one
- * test. */
+/* Inlined twice: into poll_observed, and into the caller of poll_observed. So polls without
+ * observation cost one test. */
 #define always_inline inline __attribute__((always_inline))
 
-/* Applies a requested fate, and the deadline of the task's context. */
+/* Applies a fate that was requested for the task, and the deadline of the task's context. */
 static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
@@ -73,8 +73,8 @@ static always_inline void begin_poll(edo__worker *worker, edo_task *task)
     edo_store_figure(&worker->beat, 2 * cx->polls + 1); // odd, for the monitor
 }
 
-/* Reports locks of edo that the thread took during the poll and still holds: another thread, at any
- * later time, would release them. */
+/* Reports locks of edo that the thread took during the poll and still holds. Such a lock would
+ * be released later, possibly by another thread. */
 static inline void check_locks(uint32_t held_before)
 {
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
@@ -152,8 +152,8 @@ static bool was_long(edo__worker *worker)
 }
 
 /* Polls a task that is observed or timed. A task that is ready again right after a long poll is
- * queued behind tasks that events and timers are about to make ready. Otherwise each of the latter
- * would wait for one poll of every such task. */
+ * queued behind tasks that events and timers are about to make ready. Otherwise each of those
+ * tasks would wait for one poll of every task with long polls. */
 static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, edo_task *task,
                                                           uint64_t state)
 {
@@ -192,8 +192,8 @@ static void publish(edo__worker *worker, uint32_t popped)
 }
 
 /* Polls one interval of tasks. Stops early after a poll that has used up its time slice, because
- * driver and timers have waited for it. Returns: whether a task has ended; the caller of the turn
- * may wait for that task. */
+ * driver and timers have waited for it. Returns: whether a task has ended. The caller of the
+ * turn may wait for that task. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -212,9 +212,9 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
-/* Turns the driver. While a helper turns it, the owner waits for the lock, and the helper may
- * consume the event of a wake that was to end the owner's sleep. The read of the park word under
- * the lock finds such a wake. */
+/* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper
+ * may consume the event of a wake that was to end the owner's sleep. The owner finds such a
+ * wake, because it reads the park word under the lock. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -228,7 +228,7 @@ static int turn_driver(edo__worker *worker, int64_t timeout)
     return count;
 }
 
-/* Whether timers have been dense since the last sleep. Few timers precede most sleeps. */
+/* Whether timers have been dense since the last sleep. Most sleeps follow only a few timers. */
 static bool gathers(const edo__worker *worker)
 {
     if (edo__likely(worker->fired <= DENSE)) return false;
@@ -236,16 +236,17 @@ static bool gathers(const edo__worker *worker)
     return worker->fired > DENSE * (1 + (uint64_t)(awake / GATHER_TIME));
 }
 
-/* Least length of a sleep for a timer: as configured, otherwise by the density of timers. */
+/* Shortest sleep for a timer. The configuration sets it; otherwise it depends on the density of
+ * timers. */
 static int64_t slack_of(const edo__worker *worker)
 {
     int64_t slack = worker->runtime->config.timer_slack;
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* Time until the next timer, at most `limit`. A paused clock ends no sleep. But an advance by
- * another worker may have passed a timer of this worker that was armed after the firing; then the
- * time is 0. */
+/* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep. But
+ * another worker may have advanced the clock past a timer of this worker that was armed after
+ * the last firing; then the time is 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -262,7 +263,7 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. A worker among others has read the clock in its turn just before. */
+/* Notes the begin of a sleep. One of several workers has read the clock in its turn just before. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -289,7 +290,7 @@ static bool sleeps_on(const edo__worker *worker, int64_t now)
            edo__watch_is_close(worker->runtime, now);
 }
 
-/* Sleeps in pieces, and inspects the other workers before each. */
+/* Sleeps in pieces, and inspects the other workers before each piece. */
 static void sleep_watching(edo__worker *worker, int64_t timeout)
 {
     int64_t now = worker->awake_since, end = edo__later(now, timeout), period;
@@ -325,7 +326,8 @@ static bool is_anything_ready(const edo__worker *worker)
     return edo__worker_has_tasks(worker) || edo__clock_is_moving(worker->runtime);
 }
 
-/* Whether a test clock skips to the next deadline, instead of a sleep, when all is idle. */
+/* Whether a test clock skips to the next deadline, instead of a sleep, when all workers are
+ * idle. */
 static bool does_clock_skip(const edo_runtime *runtime)
 {
     return edo__clock_is_paused(runtime) && edo_load_relaxed(&runtime->clock.auto_advance);
@@ -371,7 +373,7 @@ static void park(edo__worker *worker)
     edo__hooks_park(worker, false);
 }
 
-/* Searches for tasks; a spare worker only while a worker is stuck. */
+/* Searches for tasks. A spare worker searches only while a worker is stuck. */
 static bool search(edo__worker *worker)
 {
     if (!worker->is_spare) return edo__worker_search(worker);
@@ -381,7 +383,8 @@ static bool search(edo__worker *worker)
     return found;
 }
 
-/* Turns the driver, or sleeps. A worker among others searches their queues before it sleeps. */
+/* Turns the driver, or sleeps. One of several workers searches the queues of the others before
+ * it sleeps. */
 static void wait_among_others(edo__worker *worker)
 {
     if (edo__worker_has_tasks(worker) || search(worker))
@@ -405,10 +408,10 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Decides whether tasks are shared: tasks with less work than MOVE_WORTH stay on their worker. Two
- * workers that share such tasks spend more per task, up to the cost of the moves. If a task costs
- * less than MOVE_WORTH even while shared, it costs less on one worker too. So the test is valid for
- * figures of either state, and corrects a wrong state. */
+/* Decides whether tasks are shared. Tasks with less work than MOVE_WORTH stay on their worker.
+ * Two workers that share such tasks spend more per task, up to the cost of the moves. A task
+ * that costs less than MOVE_WORTH while shared costs less than that on one worker too. So the
+ * test is valid for figures of either state, and corrects a wrong state. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -445,9 +448,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* As run_ready, except that the order does not depend on the speed of the machine. The workers
- * divide the interval, so a step of the clock waits for about one interval of polls, as without
- * workers. */
+/* As run_ready, but in an order that does not depend on the speed of the machine. The workers
+ * divide the interval among them. So a step of the clock waits for about one interval of polls,
+ * as in a current-thread runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -465,7 +468,7 @@ static void run_repeatably(edo__worker *worker)
 static edo__work run_with_baton(edo__worker *worker)
 {
     uint64_t polls = worker->cx.polls;
-    edo_swap_acquire(&worker->park, EDO__AWAKE); // of earlier wakes: the turn sees their pushes
+    edo_swap_acquire(&worker->park, EDO__AWAKE); // acquires earlier wakes and their pushes
     worker->awake_since = edo__sys_now();
     worker->observed &= (uint8_t)~EDO__POLL_TIMED;
     begin_shared(worker, worker->awake_since);

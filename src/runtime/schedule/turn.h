@@ -6,7 +6,7 @@
 /* Polls a task whose queue entry was popped. Owner. */
 void edo__poll_task(edo__worker *worker, edo_task *task);
 
-/* Begin and end of the worker's use of the calling thread; the time between them counts as busy. */
+/* Begin and end the worker's use of the calling thread. The time in between counts as busy. */
 void edo__worker_begin(edo__worker *worker);
 void edo__worker_pause(edo__worker *worker);
 
@@ -14,5 +14,5 @@ void edo__worker_pause(edo__worker *worker);
  * ready. */
 int edo__turn(edo__worker *worker, int64_t timeout);
 
-/* Runs a whole turn of a worker among others, on its thread. */
+/* Runs a whole turn of one of several workers, on its thread. */
 void edo__worker_turn(edo__worker *worker);

@@ -1,11 +1,12 @@
 /* The watcher: an idle worker that inspects the busy ones.
  *
- * The monitor finds a stuck worker only after 3 to 6 ms: its inspections are rare, because each
- * costs a wake of its thread. That is too late if polls of some milliseconds are frequent: each
- * holds up the sockets and timers of one worker while another worker may be idle. So after recent
- * long polls (watch_until) one idle worker sleeps in pieces, and inspects the others between the
- * pieces. A worker that is awake and whose driver has had no turn for LONG_POLL is marked as stuck;
- * the monitor would set the same mark later. The watcher helps (edo__worker_help) in its next turn.
+ * The monitor finds a stuck worker only after 3 to 6 ms, because its inspections are rare: each
+ * inspection costs a wake of its thread. That is too late if polls of some milliseconds are
+ * frequent. Each such poll holds up the sockets and timers of one worker while another worker may
+ * be idle. So after recent long polls (watch_until) one idle worker sleeps in pieces, and inspects
+ * the other workers between the pieces. The watcher marks a worker as stuck if the worker is awake
+ * and its driver has had no turn for LONG_POLL. The monitor would set the same mark later. The
+ * watcher helps (edo__worker_help) in its next turn.
  *
  * Idle workers carry the cost. A busy worker only notes the end of each long turn. After LATELY
  * without long polls no worker watches, and an idle runtime has no timer running.
@@ -23,8 +24,8 @@
 /* Shortest turn that counts as one with a long poll: twice the aimed length of turns. */
 #define LONG_TURN edo_ms(1)
 
-/* Time without a turn of its driver after which a worker is helped; several times the cost of
- * help. */
+/* Time without a turn of its driver after which a worker is helped. The time is several times
+ * the cost of help. */
 #define LONG_POLL edo_us(100)
 
 /* Duration of watching after a long poll. Ten long polls per second keep a watcher active. */
@@ -34,11 +35,11 @@
  * wake of the thread. */
 #define PERIOD edo_us(200)
 
-/* The same after several inspections that led to no poll. */
+/* Time between two inspections after several inspections that led to no poll. */
 #define MAX_PERIOD edo_ms(2)
 
-/* Wakes a sleeper as watcher if there is none: a sleeper reads watch_until only before its
- * sleep. */
+/* Wakes a sleeper as watcher if there is none. The wake is necessary because a worker reads
+ * watch_until only before its sleep. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
 {
     edo_runtime *runtime = worker->runtime;
@@ -48,8 +49,8 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of any other worker that is awake, and may be stuck by then; PERIOD at
- * least, because a timer that is due sooner is served by its owner or a helper. */
+/* Time until the next timer of any other worker that is awake, and may be stuck by then. At
+ * least PERIOD, because the owner or a helper serves a timer that is due sooner. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -63,9 +64,9 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* The period is finite even if no worker is stuck any more, because the monitor relies on the
- * watcher. It doubles while the watcher polls nothing. So a socket that was quiet for long is
- * served late once, but a timer is not. */
+/* Time until the next inspection. The time is finite even if no worker is stuck any more,
+ * because the monitor relies on the watcher. The time doubles while the watcher polls nothing.
+ * So a socket that was quiet for a long time is served late once. A timer is not served late. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -89,16 +90,16 @@ void edo__watch_end(edo__worker *worker)
     edo_store_relaxed(&worker->runtime->has_watcher, 0);
 }
 
-/* Whether the worker's driver has had no turn for too long, because of one poll, of many polls that
- * were longer than before, or of a missing processor. */
+/* Whether the worker's driver has had no turn for too long. The cause may be one poll, many
+ * polls that were longer than before, or a missing processor. */
 static bool is_late(const edo__worker *worker, int64_t now)
 {
     return edo_load_relaxed(&worker->park) != EDO__PARKED &&
            now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
 }
 
-/* `turns` is read first: if the turn ends between the reads, the mark names an ended turn and does
- * not count. */
+/* `turns` is read first. If the turn ends between the reads, the mark names an ended turn and
+ * does not count. */
 void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -8,7 +8,7 @@
 
 enum {
     LONGEST_STREAK = 3, // tasks from the slot in a row; as in Tokio
-    LEAST_SHARE = 8,    // divisor of a turn; the smallest share is one poll in eight
+    LEAST_SHARE = 8,    // divisor of a turn; a share is at least one poll in eight
 };
 
 /* Time within which each yielding task that does not fit into the ring gets a poll. */
@@ -36,8 +36,8 @@ static void append(edo__worker *worker, edo__backlog *to, edo_task *first, edo_t
     edo__lock_give(&worker->overflow_lock);
 }
 
-/* Moves the older half of a full ring to the overflow, and `with` behind it. Returns: false if
- * thieves have made room meanwhile. */
+/* Moves the older half of a full ring to the overflow, and then appends `with`. Returns: false
+ * if thieves have made room meanwhile. */
 static bool spill(edo__worker *worker, edo_task *with)
 {
     edo_task *first, *last;
@@ -81,7 +81,7 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each such task is worth a wake. The fence is as in edo__worker_consider_waking. */
+/* Each yielded task is worth a wake. The fence is as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -145,9 +145,9 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks to take from a backlog in this turn: the smaller of the backlog's proportional
- * share and of the polls that the ring does not need. The least share keeps both sides from
- * starving. */
+/* Number of tasks to take from a backlog in this turn. It is the smaller of two numbers: the
+ * backlog's proportional share of the polls, and the number of polls that the ring does not
+ * need. The least share keeps ring and backlog from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -181,9 +181,9 @@ static void exchange(edo__worker *worker, uint64_t there, int64_t now)
     take_overflow(worker, worker, EDO__QUEUE_HALF);
 }
 
-/* Takes one yielded task if the ring is empty, otherwise one per LEAST_SHARE turns. A long poll of
- * that task ends the turn. So a task that becomes ready meanwhile waits for one such poll, not for
- * all. */
+/* Takes one yielded task if the ring is empty, otherwise one per LEAST_SHARE turns. A long poll
+ * of that task ends the turn. So a task that becomes ready meanwhile waits for one such poll,
+ * not for a poll of each yielded task. */
 void edo__worker_take_yielded(edo__worker *worker)
 {
     if (!edo_load_relaxed(&worker->yielded.count)) return;
@@ -243,8 +243,8 @@ static uint64_t steal_yielded(edo__worker *worker, edo__worker *victim)
     return move(worker, &worker->yielded, victim, &victim->yielded, most);
 }
 
-/* Steals half of the victim's ring, half of its overflow (at most half a ring: the lock is held for
- * the walk), and half of its yielded list. */
+/* Steals half of the victim's ring, half of its overflow, and half of its yielded list. At most
+ * half a ring is taken from the overflow, because the lock is held while the list is walked. */
 static bool steal_from(edo__worker *worker, edo__worker *victim)
 {
     uint64_t count = edo__queue_steal(&victim->queue, &worker->queue);
@@ -256,7 +256,7 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* Searches from a random worker on, so that thieves choose different victims. */
+/* Searches the workers in order, from a random one on, so that thieves choose different victims. */
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -329,11 +329,12 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a stuck worker ----
  *
- * A queued task is polled after at most as many polls of its workers as tasks were queued before
- * it, even if helpers take it several times. A helper takes tasks of a ring only if its own ring is
- * empty. So the tasks keep their order, and the helper polls the first of them before it can be
- * found stuck itself. Tasks taken behind a long task of the helper could be taken again before any
- * of them has run, and so on without end. The same holds for the lists. A mark of an earlier turn
+ * A queued task is polled after at most as many polls of its workers as tasks were queued
+ * before it, even if helpers take the task several times. A helper takes tasks of a ring only
+ * if its own ring is empty. So the tasks keep their order, and the helper polls the first of
+ * them before it can itself be found stuck. Otherwise a helper could queue the tasks behind a
+ * long task of its own, another helper could take them again before any of them has run, and
+ * this could repeat without end. The same rule holds for the lists. A mark of an earlier turn
  * does not count (edo__worker_is_stuck()). */
 
 /* Takes a whole list if the helper's own list of that kind is empty. */
@@ -343,8 +344,8 @@ static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim,
         note_stolen(worker, move(worker, to, victim, from, UINT64_MAX));
 }
 
-/* Takes both lists; then, if the helper's ring is empty, half of the ring, the slot, and the inject
- * stack except pinned tasks. */
+/* Takes both lists. If the helper's ring is then empty, also takes half of the ring, the slot,
+ * and the inject stack except pinned tasks. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim)
 {
     rob_list(worker, &worker->overflow, victim, &victim->overflow);

@@ -57,10 +57,10 @@ bool edo__worker_has_tasks(const edo__worker *worker);
  * queues. Owner. Returns: whether the worker has tasks then. */
 bool edo__worker_search(edo__worker *worker);
 
-/* Wakes another worker if the waiting tasks of this worker are worth the cost. Owner. */
+/* Wakes another worker if the waiting tasks of this worker are worth the cost of a wake. Owner. */
 void edo__worker_consider_waking(edo__worker *worker);
 
-/* Moves a task that yielded after a long poll to the ring, if its time has come. Owner. */
+/* Moves a task that yielded after a long poll to the ring, if the task is due for a poll. Owner. */
 void edo__worker_take_yielded(edo__worker *worker);
 
 /* Takes a share of the overflow list. now: of edo__sys_now(). Owner. */
@@ -69,8 +69,8 @@ void edo__worker_take_overflow(edo__worker *worker, int64_t now);
 /* Takes a share of the runtime's inject queue. Owner. */
 void edo__worker_take_injected(edo__worker *worker);
 
-/* Takes tasks of a stuck worker, from each queue whose counterpart at this worker is empty. Owner
- * of `worker`. */
+/* Takes tasks from the queues of a stuck worker. Skips a queue if the corresponding queue of
+ * `worker` is not empty. Owner of `worker`. */
 void edo__worker_rob(edo__worker *worker, edo__worker *victim);
 
 /* Takes the tasks of the worker's inject stack. Owner. */

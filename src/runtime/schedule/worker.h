@@ -22,11 +22,12 @@
  *     any ----- the owner returns: swap -----------> AWAKE (then it empties the inject stack)
  *
  * No wake is lost: the pusher pushes, then swaps (release); the owner CASes before it sleeps.
- * Either the CAS finds NOTIFIED, and the owner does not sleep; or it comes first, and the swap
- * finds PARKED. */
+ * If the swap comes first, the CAS finds NOTIFIED, and the owner does not sleep. If the CAS
+ * comes first, the swap finds PARKED, and unparks the owner. */
 enum { EDO__AWAKE, EDO__PARKED, EDO__NOTIFIED_PARK };
 
-/* Place of a worker under a test clock, see baton.h. A spare worker has none until its thread runs. */
+/* Place of a worker under a test clock, see baton.h. A spare worker has no place until its
+ * thread runs. */
 enum { EDO__GATE_NONE, EDO__GATE_OUTSIDE, EDO__GATE_WAITS, EDO__GATE_HOLDS };
 
 /* The registered tasks of a worker, until they end. Guarded by the lock. */
@@ -44,9 +45,9 @@ static inline size_t edo__shard_count(const edo__shard *shard)
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* Plain counts of a worker: by these names in edo_worker_metrics too, and as sums in edo_metrics.
- * polls and local_schedules change with almost every poll, so the owner counts them in plain words
- * and publishes them once per turn. */
+/* Plain counts of a worker. edo_worker_metrics has them by the same names, and edo_metrics has
+ * their sums. polls and local_schedules change with almost every poll. So the owner counts them
+ * in plain words, and publishes them once per turn. */
 #define EDO__COUNTS(_)                                                                             \
     _(polls) _(local_schedules) _(steals) _(stolen) _(overflows) _(budget_yields) _(noops) _(busy)
 
@@ -55,19 +56,19 @@ static inline size_t edo__shard_count(const edo__shard *shard)
 /* Counters for metrics.c, written by the owner. busy: ns awake. */
 typedef struct edo__counters {
     EDO__COUNTS(EDO__DECLARE_COUNT)
-    edo_atomic(uint64_t) local_depth; // published as polls are
-    edo_atomic(uint64_t) parks;       // begins and ends of sleeps: odd while it sleeps
+    edo_atomic(uint64_t) local_depth; // published together with polls
+    edo_atomic(uint64_t) parks;       // begins and ends of sleeps; odd during a sleep
     edo_atomic(int64_t) mean_poll;    // ns
 } edo__counters;
 
 /* Reasons for which a thread does not serve its worker. */
 enum {
-    EDO__STUCK_LONG = 1,     // its turn `stuck_turn` takes long; any thread sets it
-    EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; the owner writes
+    EDO__STUCK_LONG = 1,     // the turn `stuck_turn` takes long; set by any thread
+    EDO__STUCK_IN_PLACE = 2, // in edo_block_in_place; set by the owner
 };
 
-/* Bits of edo__worker.observed: reasons for the slow path of polls. The first may be set by a task
- * alone. */
+/* Bits of edo__worker.observed: reasons for the slow path of polls. EDO__POLL_COUNTED may also
+ * be set for a single task. */
 enum {
     EDO__POLL_COUNTED = EDO__TASK_COUNTED, // for hooks or histograms
     EDO__POLL_TIMED = 8,                   // long polls were seen lately; fixed for a turn
@@ -90,11 +91,11 @@ typedef struct edo__worker {
     bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
     bool is_listed;     // among the sleepers; the idle lock
     bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
-    bool owes_help;     // found a stuck worker, and has not helped since
+    bool owes_help;     // the worker found another one stuck, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
     uint32_t streak;    // number of tasks taken from the slot in a row
     uint32_t interval;  // polls per turn, tuned
-    uint64_t notify_at; // least length of its queue that is worth a wake of another worker
+    uint64_t notify_at; // least queue length that is worth a wake of another worker
     int64_t mean_poll;  // ns
     edo__recent recent;
     const edo_task *in_hand; // task of an observed poll, while hooks are called for it
@@ -113,12 +114,12 @@ typedef struct edo__worker {
     uint64_t local_pushes;  // wakes and spawns by its own thread
     int64_t awake_since;    // ns; start of the time that is not in counters.busy
     int64_t woke_at;        // ns of edo__sys_now(); end of the last sleep
-    uint64_t fired;         // timers since then
+    uint64_t fired;         // number of timers since woke_at
     int64_t watch_period;   // ns; time between two inspections of others
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
-    uint64_t lap; // number of the last lap in which it had its turn; the baton's lock
+    uint64_t lap; // last lap in which the worker had its turn; the baton's lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
     edo__sys_thread thread;                            // joined if has_thread
@@ -137,13 +138,13 @@ typedef struct edo__worker {
     edo_atomic(uint32_t) park;
     edo_atomic(uint32_t) gate;       // EDO__GATE_*; a futex; changed under the baton's lock
     edo_atomic(edo_task *) next;     // the next-task slot; filled by the owner
-    edo_atomic(uint64_t) beat;       // odd while it polls a task; the owner writes
-    edo_atomic(uint64_t) turns;      // of its driver; the owner writes
+    edo_atomic(uint64_t) beat;       // odd while the worker polls a task; the owner writes
+    edo_atomic(uint64_t) turns;      // number of turns of the driver; the owner writes
     edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
     edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
-    edo_atomic(uint32_t) has_left;   // the thread ends; a futex
+    edo_atomic(uint32_t) has_left;   // set when the thread ends; a futex
     edo_atomic(bool) keeps_ready;    // its tasks are too short to be stolen; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
@@ -159,8 +160,8 @@ static inline uint64_t edo__worker_length(const edo__worker *worker)
     return edo__queue_length(&worker->queue) + edo_load_relaxed(&worker->overflow.count);
 }
 
-/* Whether the worker is stuck now. The mark alone does not suffice, because it is cleared some time
- * after the turn's end. Any thread. */
+/* Whether the worker is stuck now. The mark alone does not suffice, because the mark is cleared
+ * some time after the turn's end. Any thread. */
 static inline bool edo__worker_is_stuck(const edo__worker *worker)
 {
     uint32_t marks = edo_load_relaxed(&worker->stuck);
@@ -182,7 +183,7 @@ static inline edo__worker *edo__worker_in(const edo_runtime *runtime)
     return worker && worker->runtime == runtime ? worker : NULL;
 }
 
-/* Ends the worker's sleep, or its next one. Any thread; async-signal-safe. */
+/* Ends the worker's present sleep, or prevents its next one. Any thread; async-signal-safe. */
 static inline void edo__worker_notify(edo__worker *worker)
 {
     if (edo_swap_release(&worker->park, EDO__NOTIFIED_PARK) == EDO__PARKED)
