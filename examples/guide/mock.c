@@ -11,7 +11,7 @@
 #include <edo/test.h>
 
 /* region: subject */
-/* What is tested: asks a server, and asks once more when it is silent. */
+/* The function under test: asks a server, and asks once more when the server is silent. */
 struct ask {
     edo_frame();
     edo_args(edo_io *io; char *answer; size_t size;);

@@ -140,7 +140,7 @@ void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
     edo__lock_give(&records_lock);
 }
 
-static _Noreturn void report_stranger(const edo__record *holder, const char *call)
+static _Noreturn void report_other_holder(const edo__record *holder, const char *call)
 {
     char who[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
     edo__misuse(call, "it is held by another: %s%s", edo__record_describe_who(holder, who),
@@ -150,17 +150,17 @@ static _Noreturn void report_stranger(const edo__record *holder, const char *cal
 /* Permits may be released by any task or thread. */
 void edo__note_given_slow(const void *object, uint32_t kind, uint32_t count, const char *call)
 {
-    edo__record stranger = { 0 };
+    edo__record holder = { 0 };
     edo__lock_take(&records_lock);
     edo__record *held = find_holder(object, kind, this_id());
     if (!held) held = find_holder(object, kind, 0);
-    if (held && held->id != this_id() && is_exclusive(kind)) stranger = *held;
-    if (held && !stranger.object) {
+    if (held && held->id != this_id() && is_exclusive(kind)) holder = *held;
+    if (held && !holder.object) {
         held->count -= held->count < count ? held->count : count;
         if (!held->count) remove_record(held);
     }
     edo__lock_give(&records_lock);
-    if (stranger.object) report_stranger(&stranger, call);
+    if (holder.object) report_other_holder(&holder, call);
 }
 
 void edo__holders_drop(const void *object)

@@ -1,4 +1,4 @@
-/* What stress_linear and its subjects share. A subject is an object of edo with a specification and a
+/* Declarations shared by stress_linear and its subjects. A subject is an object of edo with a specification and a
  * plan: which calls actors make. Actors are tasks of a runtime with workers, and plain threads. */
 #pragma once
 

@@ -1438,7 +1438,7 @@ test_bounded(permits_of_before_a_shutdown_send_or_go)
     close_words(&w);
 }
 
-/* What the figures are to be. */
+/* Expected lengths, places and permits. */
 struct figures {
     words w;
     word_permits permits;

@@ -507,7 +507,7 @@ async_test(what_was_passed_on_is_passed_on_again, CROWD)
     }
 }
 
-/* Who was chosen before all were notified still has one notification to pass on. */
+/* A waiter that was chosen before the notification of all still passes its own one on. */
 async_test(one_that_was_chosen_before_all_passes_its_own_on, CROWD edo_op late;)
 {
     edo_body {

@@ -360,7 +360,7 @@ test(advance_from_outside)
 
 enum { WORKERS = 4, WALKERS = 6, STEPS = 12, NOTES = WALKERS * STEPS * 2 };
 
-/* Plain: whoever writes it runs alone. */
+/* Not atomic: its writer runs alone. */
 static struct {
     struct note {
         char name;

@@ -1,4 +1,4 @@
-/* What test_gdb.sh looks into: a fiber that waits in a function that it calls. */
+/* The program that test_gdb.sh inspects: a fiber waits in a function that it calls. */
 #include <edo/edo.h>
 
 static __attribute__((noinline)) int64_t waits_below(int depth)
