@@ -743,7 +743,7 @@ with_ring(fork)
 
     assert_int_equal(fcntl(ring->fd, F_GETFD), FD_CLOEXEC);
     add_nops(ring, 0, 1);
-    child = fork();
+    child = quiet_fork();
     if (child == 0) _exit(check_child(ring));
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);

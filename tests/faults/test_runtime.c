@@ -194,7 +194,7 @@ static int64_t forked(void)
     edo_runtime *runtime;
     int rc = edo_runtime_create(NULL, &runtime);
     if (rc < 0) return rc;
-    pid_t child = fork();
+    pid_t child = quiet_fork();
     assert_return_code(child, errno);
     if (child == 0) _exit((int)-in_forked(runtime));
     int status;

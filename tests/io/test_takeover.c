@@ -65,7 +65,7 @@ edo_async(read_late)
 static void run_child_of_fork(edo_runtime *runtime, edo_io *io, bool closes)
 {
     int status;
-    pid_t child = fork();
+    pid_t child = quiet_fork();
     if (child == 0) {
         if (closes) edo_close(io);
         _exit(edo_runtime_destroy(runtime) == 0 ? 0 : 1);

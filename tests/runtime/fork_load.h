@@ -217,6 +217,6 @@ static inline void make_own(void *arg)
 static inline void fork_once(int i)
 {
     static child_fn *const children[] = { close_inherited, destroy_first, make_own };
-    int status = await_child(start_child(children[i % 3], NULL));
+    int status = await_child(start_child_at_once(children[i % 3], NULL));
     if (status) fail_msg("child %d ended with status %#x", i, (unsigned)status);
 }

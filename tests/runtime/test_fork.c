@@ -384,7 +384,7 @@ struct forker {
 edo_async(forker)
 {
     edo_body {
-        pid_t child = fork();
+        pid_t child = quiet_fork();
         if (child == 0) _exit(run_in_forked_child());
         waitpid(child, self->ret_status, 0);
         edo_return(0);

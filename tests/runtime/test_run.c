@@ -667,7 +667,7 @@ static void run_another(void *arg)
 /* Forks without exec, so the child keeps the handlers. */
 static int start_forked(child_fn *fn)
 {
-    pid_t child = fork();
+    pid_t child = quiet_fork();
     if (child) return child;
     fn(NULL);
     _exit(0);

@@ -285,6 +285,19 @@ buffer_test(a_chain_goes_on_while_it_is_read)
     edo_chain_deinit(NULL);
 }
 
+buffer_test(slices_are_the_unread_parts)
+{
+    edo_chain chain = make_chain("abcdefgh", 8, 3);
+    const edo_slice *slices;
+    assert_int_equal(edo_chain_slices(&chain, &slices), 3);
+    assert_int_equal(edo_chain_advance(&chain, 4), 0);
+    assert_int_equal(edo_chain_slices(&chain, &slices), 2);
+    assert_memory_equal(slices[0].data, "ef", slices[0].size);
+    assert_memory_equal(slices[1].data, "gh", slices[1].size);
+    assert_int_equal(slices[0].size + slices[1].size, edo_chain_size(&chain));
+    edo_chain_deinit(&chain);
+}
+
 /* ---- no memory ---- */
 
 static void use_once(void *arg)

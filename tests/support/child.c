@@ -57,13 +57,61 @@ static void read_all(int fd, char *text, size_t size)
     if (text) text[got] = '\0';
 }
 
-int start_child(child_fn *fn, void *arg)
+static bool sleeps(const char *thread)
+{
+    char path[64], state = 'S';
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
+    FILE *file = fopen(path, "re");
+    if (!file) return true; // has ended
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
+    fclose(file);
+    return state == 'S';
+}
+
+static bool do_others_sleep(void)
+{
+    bool all = true;
+    DIR *threads = opendir("/proc/self/task");
+    if (!threads) return true;
+    for (struct dirent *entry; (entry = readdir(threads));)
+        if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid() && !sleeps(entry->d_name))
+            all = false;
+    closedir(threads);
+    return all;
+}
+
+/* Waits until the other threads sleep, if they do. AddressSanitizer's allocator ignores forks: a lock
+ * of it that another thread holds stays held in the child, which then waits for ever. A thread takes
+ * such locks when it starts. */
+static void await_quiet(void)
+{
+    for (int i = 0; i < QUIET_LIMIT && !do_others_sleep(); i++)
+        usleep(1000);
+}
+
+int quiet_fork(void)
+{
+    if (EDO__ASAN) await_quiet();
+    return fork();
+}
+
+static int start_child_by(int (*make)(void), child_fn *fn, void *arg)
 {
     fflush(NULL);
-    pid_t child = fork();
+    int child = make();
     assert_return_code(child, errno);
     if (child == 0) be_child(fn, arg);
     return child;
+}
+
+int start_child(child_fn *fn, void *arg)
+{
+    return start_child_by(quiet_fork, fn, arg);
+}
+
+int start_child_at_once(child_fn *fn, void *arg)
+{
+    return start_child_by(fork, fn, arg);
 }
 
 int await_child(int child)
@@ -90,42 +138,10 @@ static void run_captured(void *arg)
     captured->fn(captured->arg);
 }
 
-static bool sleeps(const char *thread)
-{
-    char path[64], state = 'S';
-    snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", thread);
-    FILE *file = fopen(path, "re");
-    if (!file) return true; // has ended
-    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'S';
-    fclose(file);
-    return state == 'S';
-}
-
-static bool do_others_sleep(void)
-{
-    bool all = true;
-    DIR *threads = opendir("/proc/self/task");
-    if (!threads) return true;
-    for (struct dirent *entry; (entry = readdir(threads));)
-        if (entry->d_name[0] != '.' && atoi(entry->d_name) != gettid() && !sleeps(entry->d_name))
-            all = false;
-    closedir(threads);
-    return all;
-}
-
-/* Waits until the other threads sleep, if they do. AddressSanitizer's allocator ignores forks: a lock
- * of it that another thread holds stays held in the child, which then waits for ever. */
-static void await_quiet(void)
-{
-    for (int i = 0; i < QUIET_LIMIT && !do_others_sleep(); i++)
-        usleep(1000);
-}
-
 int run_in_child(child_fn *fn, void *arg, char *stderr_text, size_t size)
 {
     struct captured captured = { .fn = fn, .arg = arg };
     assert_return_code(pipe(captured.err), errno);
-    if (EDO__ASAN) await_quiet();
     int child = start_child(run_captured, &captured);
     close(captured.err[1]);
     read_all(captured.err[0], stderr_text, size);

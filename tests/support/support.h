@@ -40,6 +40,12 @@ void expect_success_in_child(child_fn *fn, void *arg);
  * Returns: its id. */
 int start_child(child_fn *fn, void *arg);
 
+/* Does the same while the other threads work. */
+int start_child_at_once(child_fn *fn, void *arg);
+
+/* Forks. With AddressSanitizer, waits at most a second until the other threads sleep. */
+int quiet_fork(void);
+
 /* Waits for the child's end. Returns: the status of waitpid(). */
 int await_child(int child);
 

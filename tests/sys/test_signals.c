@@ -144,7 +144,7 @@ test(ignored_stays_ignored)
 static int status_of_child(void)
 {
     int status = 0;
-    pid_t child = fork();
+    pid_t child = quiet_fork();
     if (child == 0) {
         raise(SIGQUIT);
         _exit(0);
@@ -167,7 +167,7 @@ test(child_has_the_earlier_handler)
 test(default_follows)
 {
     int status = 0;
-    pid_t child = fork();
+    pid_t child = quiet_fork();
     if (child == 0) {
         listener l;
         if (subscribe(&l, 0, EDO__SIGNAL_DEFAULT) == 0) raise(SIGQUIT);

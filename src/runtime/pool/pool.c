@@ -121,7 +121,8 @@ static void promote(edo_pool *pool, edo__wakes *wakes)
 
 /* ---- jobs and threads; under the lock ---- */
 
-void edo__pool_call(edo_pool *pool, edo__after *after)
+/* Calls a thread if there is work and no thread is coming. */
+static void call_thread(edo_pool *pool, edo__after *after)
 {
     if (!edo__pool_has_work(pool) || pool->coming) return;
     if (!edo__list_is_empty(&pool->idle)) {
@@ -151,7 +152,7 @@ edo_op *edo__pool_take(edo_pool *pool, edo__after *after)
         pool->running++;
     }
     promote(pool, &after->wakes);
-    if (job) edo__pool_call(pool, after);
+    if (job) call_thread(pool, after);
     return job;
 }
 
@@ -224,7 +225,7 @@ int edo__pool_submit(edo_pool *pool, edo_op *job, edo_wakeable *waker)
     }
     enter(pool, job);
     pool->refused = false; // try again: the system may now allow another thread
-    edo__pool_call(pool, &after);
+    call_thread(pool, &after);
     edo__lock_give(&pool->lock);
     edo__pool_after(pool, &after);
     return 0;

@@ -142,9 +142,6 @@ edo_op *edo__pool_take(edo_pool *pool, edo__after *after);
 /* Ends a job that has run. */
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after);
 
-/* Calls a thread if there is work and no thread is coming. */
-void edo__pool_call(edo_pool *pool, edo__after *after);
-
 /* ---- without the lock ---- */
 
 /* Takes the actions that had to wait until the lock was released. */

@@ -3,7 +3,7 @@
 
 #include "runtime/pool/pool.h"
 
-/* Starts the thread that edo__pool_call() has decided to start and has counted. */
+/* Starts the thread that the pool has called and counted. */
 void edo__pool_start_thread(edo_pool *pool);
 
 /* Ends all threads and joins them. If !wait, threads that are running a job are detached
