@@ -169,7 +169,13 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_cancel_token *token = op->object;
-    return edo__queue_poll(&queue_ops, &token->tree->lock, &token->waiters, op, cx);
+    edo__lock *lock = &token->tree->lock;
+    edo__wakes none = { NULL, NULL }; // a wait wakes no other
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    edo__lock_take(lock);
+    int64_t result = edo__queue_step(&queue_ops, &token->waiters, op, cx, &none);
+    edo__lock_give(lock);
+    return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
 
 const edo_future_ops edo__cancel_token_wait_ops = { .name = "edo_cancel_token_wait",

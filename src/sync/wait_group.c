@@ -65,13 +65,13 @@ static void check_count(uint32_t word, uint32_t count, const char *call)
 static void leave_as_last(edo_wait_group *group, uint32_t count, const char *call)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&group->lock);
+    edo__brief_take(&group->lock);
     uint32_t word = edo_load_relaxed(&group->word);
     do {
         check_count(word, count, call);
     } while (!edo_cas_acq_rel(&group->word, &word, word - count * EDO__GROUP_ONE));
     if (word / EDO__GROUP_ONE == count) wake_all(group, &wakes);
-    edo__lock_give(&group->lock);
+    edo__brief_give(&group->lock);
     edo__wakes_commit(&wakes);
 }
 

@@ -52,7 +52,7 @@ static void tear_down(uint32_t permits)
     model_assert(s->semaphore->word == (uint64_t)permits * EDO__SEMAPHORE_PERMIT);
     model_assert(!s->semaphore->waiters);
     model_assert(s->rwlock->word == 0 && !s->rwlock->waiters);
-    model_assert(s->notify->word == 0 && !s->notify->waiters);
+    model_assert(s->notify->permit == 0 && !s->notify->waiters);
     free_all();
 }
 

@@ -7,7 +7,7 @@
 
 static void assert_state(const edo_notify *notify, bool permit)
 {
-    assert_int_equal(notify->word, permit ? EDO__NOTIFY_PERMIT : 0);
+    assert_int_equal(notify->permit, permit);
     assert_int_equal(notify->lock, 0);
     assert_null(notify->waiters);
 }
