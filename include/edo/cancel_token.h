@@ -45,7 +45,7 @@ EDO_API void edo_cancel_token_cancel(edo_cancel_token *token);
 EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
 /* Waits until the token is cancelled; the caller keeps a reference meanwhile.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the token answers 0. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 {
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);

@@ -102,8 +102,8 @@ static int closed_step(edo__hub *hub, edo_op *op, edo_cx *cx)
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
     if (cx->fate != EDO_LIVE) {
-        if (!is_new) edo__wait_leave(&hub->closed, op);
-        return -ECANCELED;
+        bool was_woken = !is_new && !edo__wait_leave(&hub->closed, op);
+        return was_woken ? 0 : -ECANCELED;
     }
     if (!is_new) return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
     if (hub->receivers == 0) return 0;

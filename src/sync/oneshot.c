@@ -144,14 +144,17 @@ static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
     return true;
 }
 
-/* Clears the WAITS bit; afterwards the other end does not access the operation. */
-static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
+/* Clears the WAITS bit; afterwards the other end does not access the operation. Returns: whether the
+ * wait was over before. */
+static bool unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 {
     uint32_t old = edo_and_relaxed(&oneshot->word, ~bits->waits);
-    if (old & bits->done)
+    bool is_over = old & bits->done;
+    if (is_over)
         await_waker(op);
     else
         edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return is_over;
 }
 
 /* Polls a parked operation again. Returns: whether the operation still waits. */
@@ -234,8 +237,8 @@ static edo_poll closed_poll(edo_future *future, edo_cx *cx)
     edo__oneshot *oneshot = check_end("edo_oneshot_closed", op->object);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate != EDO_LIVE) {
-        if (is_parked(op)) unpark(oneshot, &sender, op);
-        return edo__op_finish(op, cx, -ECANCELED);
+        bool is_over = is_parked(op) && unpark(oneshot, &sender, op);
+        return edo__op_finish(op, cx, is_over ? 0 : -ECANCELED);
     }
     if (wait(oneshot, &sender, &oneshot->closed, op, cx)) return EDO_PENDING;
     edo_and_acq_rel(&oneshot->word, ~(uint32_t)SEND_WAITS);

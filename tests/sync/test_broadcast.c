@@ -970,6 +970,11 @@ async_test(a_sender_waits_for_the_close_again_after_a_subscription,
         assert_waits(&self->op);
         edo_broadcast_receiver_close(&self->c.out);
         assert_ends(&self->op, 0);
+        edo_broadcast_subscribe(&self->c.in, &self->c.out);
+        self->op = edo_broadcast_closed(&self->c.in);
+        assert_waits(&self->op);
+        edo_broadcast_receiver_close(&self->c.out);
+        assert_int_equal(cancel(&self->op), 0); // cancelled too late: closed before
         edo_broadcast_sender_close(&self->c.in);
         edo_return(0);
     }

@@ -82,7 +82,10 @@ async_test(a_cancelled_wait_leaves_no_trace, edo_wait_group group; edo_op a, b;)
         edo_await_for(rc, edo_ms(3), edo_wait_group_wait(&self->group));
         assert_int_equal(rc, -ETIMEDOUT);
         assert_count(&self->group, 1);
+        self->a = edo_wait_group_wait(&self->group);
+        assert_waits(&self->a);
         edo_wait_group_done(&self->group);
+        assert_int_equal(cancel(&self->a), 0); // cancelled too late: the count was 0 before
         edo_await_for(rc, 0, edo_wait_group_wait(&self->group));
         assert_int_equal(rc, 0);
         edo_return(0);
