@@ -61,7 +61,8 @@ typedef struct edo_cancel_binding {
 
 /* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is
  * already cancelled cancels the scope at once. The binding holds a reference to the token.
- * Unbind before the scope is left.
+ * Unbind before the scope is left; the function aborts if it returns, or opens the scope again, with
+ * a bound scope. unbind aborts for a binding that is not bound.
  * Thread: that of the scope's owner. */
 EDO_API void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
                                    edo_scope *scope);

@@ -194,12 +194,16 @@ void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
     token->bindings = binding;
     bool is_late = edo_load_relaxed(&token->is_cancelled);
     edo__lock_give(&token->tree->lock);
+    scope->bindings++;
     if (is_late) edo_scope_cancel(scope);
 }
 
 void edo_cancel_token_unbind(edo_cancel_binding *binding)
 {
     edo_cancel_token *token = binding->token;
+    if (!token) edo__misuse("edo_cancel_token_unbind", "the binding is not bound");
+    binding->token = NULL;
+    binding->scope->bindings--;
     edo__lock_take(&token->tree->lock);
     edo_plain_write(&token->bindings);
     *binding->pprev = binding->next;
