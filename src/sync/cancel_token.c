@@ -110,7 +110,8 @@ static void destroy(edo_cancel_token *token)
     token_tree *tree = token->tree;
     edo__lock_take(&tree->lock);
     if (!edo__wait_list_is_empty(&token->waiters))
-        edo__misuse("edo_cancel_token_unref", "the last reference goes while it is waited for");
+        edo__misuse("edo_cancel_token_unref",
+                    "the last reference was dropped while operations wait");
     edo_cancel_token *parent = token->parent;
     unlink_child(token);
     leave_children(token, parent);

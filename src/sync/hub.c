@@ -4,7 +4,7 @@
 
 void edo__hub_no_end(const char *call)
 {
-    edo__misuse(call, "this end was closed or handed over, or it was never made");
+    edo__misuse(call, "this end was closed or moved, or never created");
 }
 
 void edo__hub_init(edo__hub *hub, void (*free)(edo__hub *))
@@ -57,7 +57,7 @@ void edo__hub_close_sender(edo__hub *hub, const char *call)
     edo__brief_take(&hub->lock);
     if (--hub->senders == 0) {
         if (!edo__wait_list_is_empty(&hub->closed))
-            edo__misuse(call, "an operation still waits at the last sender");
+            edo__misuse(call, "an operation is still pending at the last sender");
         edo__wait_wake_all(&hub->waiting, &wakes);
     }
     leave(hub, &wakes);

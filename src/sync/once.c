@@ -102,7 +102,8 @@ int edo_once_try_enter(edo_once *once)
 /* Aborts if no maker is at work. Under the lock. */
 static void check_busy(const edo_once *once, const char *call)
 {
-    if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY) edo__misuse(call, "nobody is making it");
+    if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY)
+        edo__misuse(call, "no initialisation is in progress");
 }
 
 void edo_once_done(edo_once *once)

@@ -130,7 +130,8 @@ static void await_waker(edo_op *op)
 static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op, edo_cx *cx)
 {
     uint32_t word = edo_load_relaxed(&oneshot->word);
-    if (word & bits->waits) edo__misuse(op->base.ops->name, "another operation waits at this end");
+    if (word & bits->waits)
+        edo__misuse(op->base.ops->name, "another operation is pending at this end");
     edo_plain_write(&op->waker);
     op->waker = cx->waker;
     *slot = op;
@@ -186,14 +187,14 @@ static bool wait(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
 
 static edo__oneshot *check_end(const char *call, void *core)
 {
-    if (!core) edo__misuse(call, "this end was used up, closed or handed over, or never made");
+    if (!core) edo__misuse(call, "this end was consumed, closed or moved, or never created");
     return core;
 }
 
 static void check_idle(uint32_t word, const end_bits *bits, const char *call)
 {
     if (edo__unlikely(word & bits->waits))
-        edo__misuse(call, "an operation still waits at this end");
+        edo__misuse(call, "an operation is still pending at this end");
 }
 
 void edo__oneshot_sender_close(edo__oneshot *oneshot)

@@ -58,7 +58,7 @@ void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t cou
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call)
 {
     edo__brief_take(lock);
-    if (!edo__wait_list_is_empty(waiters)) edo__misuse(call, "it is waited for");
-    if (in_use) edo__misuse(call, "it is locked");
+    if (!edo__wait_list_is_empty(waiters)) edo__misuse(call, "waiters remain in its queue");
+    if (in_use) edo__misuse(call, "still in use");
     edo__brief_give(lock);
 }

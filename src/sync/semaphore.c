@@ -108,7 +108,7 @@ const edo_future_ops edo__semaphore_acquire_ops = { .name = "edo_semaphore_acqui
 void edo__semaphore_overflow(const edo_semaphore *semaphore)
 {
     (void)semaphore;
-    edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
+    edo__misuse("edo_semaphore_release", "the count would exceed EDO_SEMAPHORE_MAX permits");
 }
 
 void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits)

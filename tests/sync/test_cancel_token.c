@@ -571,5 +571,5 @@ test(misuse_is_named)
                  "leaves_bound: left a scope that a cancellation token is bound to");
     expect_abort(open_bound_again, NULL, "leaves_bound: left a scope that a cancellation token is");
     expect_abort(unbind_twice, NULL, "edo_cancel_token_unbind: the binding is not bound");
-    expect_abort(go_early, NULL, "edo_cancel_token_unref: the last reference goes while");
+    expect_abort(go_early, NULL, "edo_cancel_token_unref: the last reference was dropped while");
 }

@@ -318,9 +318,9 @@ log_test(a_waiter_that_is_woken_and_not_polled_is_reported, edo_mutex mutex; edo
 static void count_lines(void *context, const char *line)
 {
     int *counts = context;
-    counts[0] += strstr(line, "waits since") && strstr(line, "for rwlock 0x") &&
+    counts[0] += strstr(line, "has waited ") && strstr(line, "for rwlock 0x") &&
                  strstr(line, "task 'writes' #");
-    counts[1] += strstr(line, "task 'reads' #") && strstr(line, "has it since") &&
+    counts[1] += strstr(line, "task 'reads' #") && strstr(line, "held by ") &&
                  strstr(line, "test_lock_trace.c:");
 }
 
@@ -432,8 +432,7 @@ static void unlock_another(void *arg)
 
 test(another_that_unlocks_aborts)
 {
-    expect_abort(unlock_another, "",
-                 "edo_mutex_unlock: it is held by another: task 'locks_and_sleeps'");
+    expect_abort(unlock_another, "", "edo_mutex_unlock: held by another: task 'locks_and_sleeps'");
     expect_abort(unlock_another, NULL,
-                 "edo_rwlock_unlock_write: it is held by another: task 'locks_and_sleeps'");
+                 "edo_rwlock_unlock_write: held by another: task 'locks_and_sleeps'");
 }

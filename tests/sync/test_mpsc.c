@@ -2051,8 +2051,8 @@ test(misuse_aborts)
     expect_abort(run_clone_of_mpsc, NULL, "edo_receiver_clone: .*mpsc");
     expect_abort(run_closed_end, NULL, "edo_recv: this end was closed");
     expect_abort(run_closed_end, (void *)1, "edo_try_send: this end was closed");
-    expect_abort(run_two_receives, NULL, "edo_recv: a second receive");
-    expect_abort(run_early_close, NULL, "edo_sender_close: an operation still waits");
-    expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation still waits");
+    expect_abort(run_two_receives, NULL, "edo_recv: second receive");
+    expect_abort(run_early_close, NULL, "edo_sender_close: an operation is still pending");
+    expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation is still pending");
     expect_abort(run_local_place, NULL, "edo_recv: the place of the value lies on the stack");
 }

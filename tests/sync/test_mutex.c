@@ -790,8 +790,8 @@ static void block_in_a_task(void *arg)
 test(misuse_is_named)
 {
     expect_abort(unlock_a_free_one, NULL, "edo_mutex_unlock: the mutex is not locked");
-    expect_abort(end_a_locked_one, NULL, "edo_mutex_deinit: it is locked");
-    expect_abort(end_a_waited_one, NULL, "edo_mutex_deinit: it is waited for");
+    expect_abort(end_a_locked_one, NULL, "edo_mutex_deinit: still in use");
+    expect_abort(end_a_waited_one, NULL, "edo_mutex_deinit: waiters remain in its queue");
     expect_abort(block_in_a_task, NULL,
                  "edo_wait: called inside a task, whose thread it would block");
 }

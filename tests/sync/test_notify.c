@@ -997,5 +997,5 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(end_a_waited_one, NULL, "edo_notify_deinit: it is waited for");
+    expect_abort(end_a_waited_one, NULL, "edo_notify_deinit: waiters remain in its queue");
 }

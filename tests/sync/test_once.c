@@ -640,8 +640,8 @@ static void end_while_it_is_made(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(done_by_nobody, NULL, "edo_once_done: nobody is making it");
-    expect_abort(done_twice, NULL, "edo_once_done: nobody is making it");
-    expect_abort(fail_by_nobody, NULL, "edo_once_fail: nobody is making it");
-    expect_abort(end_while_it_is_made, NULL, "edo_once_deinit: it is locked");
+    expect_abort(done_by_nobody, NULL, "edo_once_done: no initialisation is in progress");
+    expect_abort(done_twice, NULL, "edo_once_done: no initialisation is in progress");
+    expect_abort(fail_by_nobody, NULL, "edo_once_fail: no initialisation is in progress");
+    expect_abort(end_while_it_is_made, NULL, "edo_once_deinit: still in use");
 }

@@ -860,7 +860,9 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(release_too_many, NULL, "edo_semaphore_release: more than EDO_SEMAPHORE_MAX");
-    expect_abort(release_far_too_many, NULL, "edo_semaphore_release: more than EDO_SEMAPHORE_MAX");
-    expect_abort(end_a_waited_one, NULL, "edo_semaphore_deinit: it is waited for");
+    expect_abort(release_too_many, NULL,
+                 "edo_semaphore_release: the count would exceed EDO_SEMAPHORE_MAX");
+    expect_abort(release_far_too_many, NULL,
+                 "edo_semaphore_release: the count would exceed EDO_SEMAPHORE_MAX");
+    expect_abort(end_a_waited_one, NULL, "edo_semaphore_deinit: waiters remain in its queue");
 }

@@ -445,9 +445,11 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(end_more_than_was_added, NULL, "edo_wait_group_done: more has ended than");
-    expect_abort(count_down_too_far, NULL, "edo_latch_count_down: more has ended than");
-    expect_abort(add_too_much, NULL, "edo_wait_group_add: more than EDO_WAIT_GROUP_MAX");
-    expect_abort(end_a_waited_one, NULL, "edo_wait_group_deinit: it is waited for");
-    expect_abort(end_a_waited_one, "", "edo_barrier_deinit: it is waited for");
+    expect_abort(end_more_than_was_added, NULL,
+                 "edo_wait_group_done: the count would fall below 0");
+    expect_abort(count_down_too_far, NULL, "edo_latch_count_down: the count would fall below 0");
+    expect_abort(add_too_much, NULL,
+                 "edo_wait_group_add: the count would exceed EDO_WAIT_GROUP_MAX");
+    expect_abort(end_a_waited_one, NULL, "edo_wait_group_deinit: waiters remain in its queue");
+    expect_abort(end_a_waited_one, "", "edo_barrier_deinit: waiters remain in its queue");
 }
