@@ -895,22 +895,7 @@ async_test(without_budget_no_value_is_taken, LISTENING)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-fixture(set_up, tear_down)
-async_test(waiting_receives_allocate_nothing, LISTENING uint64_t calls;)
+allocator_fixture() async_test(waiting_receives_allocate_nothing, LISTENING uint64_t calls;)
 {
     edo_body {
         self->c = make_cast(2);

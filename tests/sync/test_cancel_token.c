@@ -11,23 +11,7 @@ static edo_cancel_token *token_below(edo_cancel_token *parent)
     return token;
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-#define clean_test(name)                                                                           \
-    fixture(set_up, tear_down)                                                                     \
-    test(name)
+#define clean_test(name) allocator_fixture() test(name)
 
 #define assert_live(token) assert_false(edo_cancel_token_is_cancelled(token))
 #define assert_dead(token) assert_true(edo_cancel_token_is_cancelled(token))

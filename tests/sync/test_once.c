@@ -523,22 +523,8 @@ async_test(in_a_cancelled_function_nothing_is_entered,
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory, edo_once once; edo_op ops[40]; uint64_t calls;)
+allocator_fixture()
+    async_test(waiters_need_no_memory, edo_once once; edo_op ops[40]; uint64_t calls;)
 {
     edo_body {
         self->once = (edo_once)EDO_ONCE_INIT;

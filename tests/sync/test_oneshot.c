@@ -630,8 +630,10 @@ test(misuse_aborts)
 {
     static int hows[] = { 0, 1, 2, 3 };
     expect_abort(run_second_send, NULL, "edo_oneshot_send: this end was consumed");
-    expect_abort(run_early_close, &hows[0], "edo_oneshot_sender_close: an operation is still pending");
-    expect_abort(run_early_close, &hows[1], "edo_oneshot_receiver_close: an operation is still pending");
+    expect_abort(run_early_close, &hows[0],
+                 "edo_oneshot_sender_close: an operation is still pending");
+    expect_abort(run_early_close, &hows[1],
+                 "edo_oneshot_receiver_close: an operation is still pending");
     expect_abort(run_early_close, &hows[2], "edo_oneshot_send: an operation is still pending");
     expect_abort(run_early_close, &hows[3], "edo_oneshot_recv: another operation is pending");
 }

@@ -584,24 +584,9 @@ async_test(a_select_over_semaphores_takes_permits_of_one,
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
 enum { CROWDED = 50 };
 
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory, edo_semaphore semaphore; edo_op ops[CROWDED]; uint64_t calls;)
+allocator_fixture() async_test(waiters_need_no_memory, edo_semaphore semaphore; edo_op ops[CROWDED]; uint64_t calls;)
 {
     edo_body {
         self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(0);
