@@ -132,7 +132,7 @@ log_test(a_thread_and_a_task_that_wait_for_each_other_are_reported, struct cross
             edo_await(rc, edo_sleep(edo_ms(1)));
         assert_int_equal(log_lines("deadlock: task 'crosses_thread' #"), 1);
         assert_int_equal(log_lines("deadlock: thread "), 1);
-        assert_true(log_lines("edo_mutex_lock") >= 2); // the ends of two backtraces
+        assert_true(log_lines("edo_mutex_lock") >= 1); // the other one may be polled just now
         edo_scope_cancel(&self->scope);
         edo_await(rc, edo_scope_join(&self->scope));
         insist(pthread_join(self->thread, NULL) == 0);
