@@ -145,7 +145,9 @@ EDO_END_DECLS
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
 
-/* Waits until there is no receiver. Result: 0. Cancel: prompt. */
+/* Waits until there is no receiver.
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the last receiver was closed answers
+ * 0. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
 /* Numbers of ends; number of kept values. Thread: any; snapshots. */

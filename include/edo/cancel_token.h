@@ -45,7 +45,7 @@ EDO_API void edo_cancel_token_cancel(edo_cancel_token *token);
 EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
 /* Waits until the token is cancelled; the caller keeps a reference meanwhile.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the token answers 0. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 {
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);
@@ -61,7 +61,8 @@ typedef struct edo_cancel_binding {
 
 /* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is
  * already cancelled cancels the scope at once. The binding holds a reference to the token.
- * Unbind before the scope is left.
+ * Unbind before the scope is left; the function aborts if it returns, or opens the scope again, with
+ * a bound scope. unbind aborts for a binding that is not bound.
  * Thread: that of the scope's owner. */
 EDO_API void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
                                    edo_scope *scope);

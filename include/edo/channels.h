@@ -244,7 +244,7 @@ EDO_END_DECLS
 #define edo_receiver_stats(rx) edo__channel_stats((rx)->edo_rx)
 
 /* Waits until the channel is closed: the last receiver was closed, or the channel was shut down.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
 #define edo_sender_closed(tx) edo__sender_closed((tx)->edo_tx)
 
 /* ---- sending ---- */

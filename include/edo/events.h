@@ -103,7 +103,7 @@ EDO_API void edo__wait_group_leave(edo_wait_group *group, uint32_t count, const 
 EDO_API uint32_t edo_wait_group_count(const edo_wait_group *group);
 
 /* Waits until the count is 0. The group may be used again afterwards.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the last piece of work answers 0. */
 static inline EDO_MUST_USE edo_op edo_wait_group_wait(edo_wait_group *group)
 {
     return edo__op(&edo__wait_group_ops, group, NULL, 0, 0);
@@ -131,7 +131,7 @@ static inline void edo_latch_count_down(edo_latch *latch, uint32_t count)
 }
 
 /* Waits until the count is 0.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the count has reached 0 answers 0. */
 static inline EDO_MUST_USE edo_op edo_latch_wait(edo_latch *latch)
 {
     return edo_wait_group_wait(&latch->group);
@@ -231,7 +231,7 @@ EDO_API void edo_once_done(edo_once *once);
 EDO_API void edo_once_fail(edo_once *once);
 
 /* Waits until the initialisation is done; the caller never becomes the maker.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after edo_once_done() answers 0. */
 static inline EDO_MUST_USE edo_op edo_once_wait(edo_once *once)
 {
     return edo__op(&edo__once_wait_ops, once, NULL, 0, 0);

@@ -34,8 +34,8 @@
  * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
  * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
  * records off.) edo_dump() shows the records. Four mistakes are found:
- * - a cycle of waiting tasks: logged, with backtraces, by the request that closes the cycle,
- *   if each task of the cycle waits for nothing else,
+ * - a cycle of waiting tasks, or plain threads in edo_wait(): logged, with backtraces, by the request
+ *   that closes the cycle, if each task of the cycle waits for nothing else,
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
  * - a waiter that was woken and not polled for a second: logged. A number
  *   above 1 in EDO_LOCK_TRACE replaces this limit, in milliseconds,

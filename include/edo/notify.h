@@ -21,9 +21,9 @@ EDO_BEGIN_DECLS
 
 /* All private. */
 typedef struct edo_notify {
-    uint32_t word;       // atomic: EDO__NOTIFY_*
-    uint32_t generation; // atomic: number of edo_notify_waiters() calls
-    uint32_t lock;       // of the waiters
+    uint32_t permit;     // atomic: 1: a notification is stored; written under the lock
+    uint32_t generation; // atomic: number of edo_notify_waiters() calls; written under the lock
+    uint32_t lock;
     uint32_t reserved;
     void *waiters;
 } edo_notify;
@@ -33,20 +33,13 @@ typedef struct edo_notify {
         0, 0, 0, 0, NULL                                                                           \
     }
 
-enum {
-    EDO__NOTIFY_PERMIT = 1,
-    EDO__NOTIFY_WAITERS = 2, // the list of waiters is not empty
-};
-
 EDO_API extern const edo_future_ops edo__notified_ops;
-EDO_API void edo__notify_slow(edo_notify *notify, bool last);
+EDO_API int edo__notify_take_permit(edo_notify *notify);
 
 /* Takes the permit if it is stored. Returns: 0, or -EAGAIN. Thread: any. */
 static inline int edo_try_notified(edo_notify *notify)
 {
-    uint32_t word = edo__load_lock(&notify->word);
-    if (word != EDO__NOTIFY_PERMIT) return -EAGAIN;
-    return edo__cas_lock(&notify->word, &word, 0) ? 0 : -EAGAIN;
+    return edo__load_lock(&notify->permit) ? edo__notify_take_permit(notify) : -EAGAIN;
 }
 
 /* Waits for a notification, first in, first out.
@@ -56,26 +49,13 @@ static inline edo_op edo_notified(edo_notify *notify)
     return edo__op(&edo__notified_ops, notify, NULL, edo__load_seen(&notify->generation), 0);
 }
 
-static inline void edo__notify(edo_notify *notify, bool last)
-{
-    uint32_t word = edo__load_lock(&notify->word);
-    if ((word & EDO__NOTIFY_WAITERS) || !edo__cas_unlock(&notify->word, &word, EDO__NOTIFY_PERMIT))
-        edo__notify_slow(notify, last);
-}
-
 /* Notifies the waiter that has waited longest. Without a waiter the permit is stored, for the
  * next wait.
  * Thread: any. */
-static inline void edo_notify_one(edo_notify *notify)
-{
-    edo__notify(notify, false);
-}
+EDO_API void edo_notify_one(edo_notify *notify);
 
 /* As edo_notify_one(), for the waiter that has begun to wait last. */
-static inline void edo_notify_last(edo_notify *notify)
-{
-    edo__notify(notify, true);
-}
+EDO_API void edo_notify_last(edo_notify *notify);
 
 /* Notifies all operations that were made before the call. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);

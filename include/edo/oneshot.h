@@ -93,7 +93,7 @@ EDO_END_DECLS
 
 /* Waits until the receiver is closed. The sender stays open; it must not be used before the
  * operation has ended.
- * Result: 0. Cancel: prompt. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
 

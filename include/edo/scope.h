@@ -35,6 +35,7 @@ typedef struct edo_scope {
     int64_t failure; // first failure of a member, or 0
     edo_op *waiters; // first of the waiting operations
     bool cancelled, closed;
+    uint32_t bindings; // to cancellation tokens; owner's thread
     uint64_t reserved[2];
 } edo_scope;
 

@@ -128,7 +128,9 @@ EDO_END_DECLS
 #define edo_watch_subscribe(tx, ret_rx)                                                            \
     (edo__check_end(tx, ret_rx), edo__watch_subscribe((tx)->edo_watch_tx, &(ret_rx)->edo_watching))
 
-/* Waits until there is no receiver. Result: 0. Cancel: prompt. */
+/* Waits until there is no receiver.
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the last receiver was closed answers
+ * 0. */
 #define edo_watch_closed(tx) edo__watch_closed((tx)->edo_watch_tx)
 
 /* Numbers of receivers and of senders. Thread: any; snapshots. */

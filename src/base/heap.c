@@ -26,7 +26,6 @@ struct edo__heap {
     edo__node slabs;                      // all slabs, including full slabs
     edo_atomic(block *) remote;  // stack of blocks freed by other threads; CLOSED after the close
     edo_atomic(int64_t) orphans; // number of blocks in use after the close; see edo__heap_close
-    size_t used;                 // number of blocks in use; owner only
 };
 
 static block closed_mark;
@@ -116,12 +115,6 @@ static void slab_put(slab *s, block *b)
         slab_destroy(s); // its class has another slab with a free block
 }
 
-static void put_back(edo__heap *heap, block *b)
-{
-    heap->used--;
-    slab_put(slab_of(b), b);
-}
-
 /* Takes back the blocks that other threads have freed. with: the new head of the stack. The swap
  * acquires, so all uses of a block by the freeing thread precede the next use of the block.
  * Partner: the release in free_remote. */
@@ -131,7 +124,7 @@ static void drain_remote(edo__heap *heap, block *with)
     while (b) {
         edo_plain_read(&b->next);
         block *next = b->next;
-        put_back(heap, b);
+        slab_put(slab_of(b), b);
         b = next;
     }
 }
@@ -145,7 +138,6 @@ void *edo__heap_alloc(edo__heap *heap, size_t size)
     slab *s = edo__list_is_empty(list) ? slab_create(heap, size_class)
                                        : edo__container(list->next, slab, link);
     if (!s) return NULL;
-    heap->used++;
     return slab_take(s);
 }
 
@@ -181,11 +173,19 @@ static void free_remote(edo__heap *heap, block *b)
 
 void edo__heap_free(edo__heap *mine, void *memory)
 {
-    edo__heap *heap = slab_of(memory)->heap;
-    if (heap == mine)
-        put_back(heap, memory);
+    slab *s = slab_of(memory);
+    if (s->heap == mine)
+        slab_put(s, memory);
     else
-        free_remote(heap, memory);
+        free_remote(s->heap, memory);
+}
+
+static int64_t count_used(const edo__heap *heap)
+{
+    int64_t used = 0;
+    for (const edo__node *at = heap->slabs.next; at != &heap->slabs; at = at->next)
+        used += edo__container(at, const slab, all)->used;
+    return used;
 }
 
 /* `orphans` is 0 while the heap is open. Each free that finds CLOSED subtracts one, and the close
@@ -194,6 +194,6 @@ void edo__heap_free(edo__heap *mine, void *memory)
 void edo__heap_close(edo__heap *heap)
 {
     drain_remote(heap, CLOSED);
-    int64_t alive = (int64_t)heap->used;
+    int64_t alive = count_used(heap);
     if (edo_add_acq_rel(&heap->orphans, alive) + alive == 0) destroy(heap);
 }

@@ -1,5 +1,8 @@
 /* A lock of four bytes for critical sections of a few dozen instructions, such as those of a
- * channel. It costs one read-modify-write, and edo__lock costs two, because a brief lock is
+ * channel, or of a queue of requests for a lock. A wake of all waiters of an object is longer: some
+ * ten nanoseconds per waiter.
+ *
+ * A brief lock costs one read-modify-write, and edo__lock costs two, because a brief lock is
  * released by a plain store. In return a waiter spins. So a holder makes no system call, allocates
  * nothing, and calls no user code except the wake function of a user's own wakeable (edo/future.h).
  * Any thread.
@@ -26,10 +29,12 @@ static inline void edo__brief_take(edo__lock *lock)
 {
     uint32_t expected = 0;
     if (!edo_cas_acquire(lock, &expected, edo__lock_mark)) edo__brief_take_slow(lock);
+    EDO__COUNT_LOCK(1);
 }
 
 static inline void edo__brief_give(edo__lock *lock)
 {
+    EDO__COUNT_LOCK(-1);
     edo_store_release(lock, 0);
 }
 

@@ -110,7 +110,8 @@ static void destroy(edo_cancel_token *token)
     token_tree *tree = token->tree;
     edo__lock_take(&tree->lock);
     if (!edo__wait_list_is_empty(&token->waiters))
-        edo__misuse("edo_cancel_token_unref", "the last reference goes while it is waited for");
+        edo__misuse("edo_cancel_token_unref",
+                    "the last reference was dropped while operations wait");
     edo_cancel_token *parent = token->parent;
     unlink_child(token);
     leave_children(token, parent);
@@ -169,7 +170,13 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_cancel_token *token = op->object;
-    return edo__queue_poll(&queue_ops, &token->tree->lock, &token->waiters, op, cx);
+    edo__lock *lock = &token->tree->lock;
+    edo__wakes none = { NULL, NULL }; // a wait wakes no other
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    edo__lock_take(lock);
+    int64_t result = edo__queue_step(&queue_ops, &token->waiters, op, cx, &none);
+    edo__lock_give(lock);
+    return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
 
 const edo_future_ops edo__cancel_token_wait_ops = { .name = "edo_cancel_token_wait",
@@ -188,12 +195,16 @@ void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
     token->bindings = binding;
     bool is_late = edo_load_relaxed(&token->is_cancelled);
     edo__lock_give(&token->tree->lock);
+    scope->bindings++;
     if (is_late) edo_scope_cancel(scope);
 }
 
 void edo_cancel_token_unbind(edo_cancel_binding *binding)
 {
     edo_cancel_token *token = binding->token;
+    if (!token) edo__misuse("edo_cancel_token_unbind", "the binding is not bound");
+    binding->token = NULL;
+    binding->scope->bindings--;
     edo__lock_take(&token->tree->lock);
     edo_plain_write(&token->bindings);
     *binding->pprev = binding->next;

@@ -5,7 +5,7 @@
 
 void edo__channel_no_end(const char *call)
 {
-    edo__misuse(call, "this end was closed or handed over, or it was never made");
+    edo__misuse(call, "this end was closed or moved, or never created");
 }
 
 /* ---- blocks ---- */

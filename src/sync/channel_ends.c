@@ -41,7 +41,8 @@ void *edo__receiver_ref(edo__channel *channel)
 {
     edo__channel_of("edo_receiver_clone", channel);
     if (channel->has_one_receiver)
-        edo__misuse("edo_receiver_clone", "an mpsc channel has one receiver: make an mpmc channel");
+        edo__misuse("edo_receiver_clone",
+                    "an mpsc channel has one receiver: create an mpmc channel");
     return add(channel, &channel->receiver_count);
 }
 
@@ -96,7 +97,7 @@ void edo__channel_shutdown(edo__channel *channel)
 static void check_free(const char *call, const edo__wait_list *waiters)
 {
     if (!edo__wait_list_is_empty(waiters))
-        edo__misuse(call, "an operation still waits at the last end of its kind");
+        edo__misuse(call, "an operation is still pending at the last end of its kind");
 }
 
 void edo__sender_close(edo__channel *channel)

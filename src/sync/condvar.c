@@ -68,9 +68,9 @@ static int64_t poll_wait(edo_op *op, edo_cx *cx)
     edo_condvar *condvar = op->object;
     edo__wakes wakes = { NULL, NULL };
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
-    edo__lock_take(&condvar->lock);
+    edo__brief_take(&condvar->lock);
     int64_t result = step(condvar, op, cx, &wakes);
-    edo__lock_give(&condvar->lock);
+    edo__brief_give(&condvar->lock);
     edo__wakes_commit(&wakes);
     if (is_new) edo_mutex_unlock(op->data);
     return result;
@@ -114,9 +114,9 @@ void edo_condvar_signal(edo_condvar *condvar)
 {
     edo__wakes wakes = { NULL, NULL };
     if (!edo_load_relaxed(&condvar->word)) return;
-    edo__lock_take(&condvar->lock);
+    edo__brief_take(&condvar->lock);
     signal_one(condvar, &wakes);
-    edo__lock_give(&condvar->lock);
+    edo__brief_give(&condvar->lock);
     edo__wakes_commit(&wakes);
 }
 
@@ -124,10 +124,10 @@ void edo_condvar_broadcast(edo_condvar *condvar)
 {
     edo__wakes wakes = { NULL, NULL };
     if (!edo_load_relaxed(&condvar->word)) return;
-    edo__lock_take(&condvar->lock);
+    edo__brief_take(&condvar->lock);
     edo__wait_wake_all(waiters_of(condvar), &wakes); // base.result is BY_ALL already
     note_waiters(condvar);
-    edo__lock_give(&condvar->lock);
+    edo__brief_give(&condvar->lock);
     edo__wakes_commit(&wakes);
 }
 

@@ -87,10 +87,10 @@ void edo_event_set(edo_event *event)
     edo__wakes wakes = { NULL, NULL };
     while (!(word & EDO__EVENT_WAITERS))
         if (edo_cas_release(&event->word, &word, word | EDO__EVENT_SET)) return;
-    edo__lock_take(&event->lock);
+    edo__brief_take(&event->lock);
     edo_or_release(&event->word, EDO__EVENT_SET);
     serve(event, &wakes);
-    edo__lock_give(&event->lock);
+    edo__brief_give(&event->lock);
     edo__wakes_commit(&wakes);
 }
 

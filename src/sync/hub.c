@@ -4,7 +4,7 @@
 
 void edo__hub_no_end(const char *call)
 {
-    edo__misuse(call, "this end was closed or handed over, or it was never made");
+    edo__misuse(call, "this end was closed or moved, or never created");
 }
 
 void edo__hub_init(edo__hub *hub, void (*free)(edo__hub *))
@@ -57,7 +57,7 @@ void edo__hub_close_sender(edo__hub *hub, const char *call)
     edo__brief_take(&hub->lock);
     if (--hub->senders == 0) {
         if (!edo__wait_list_is_empty(&hub->closed))
-            edo__misuse(call, "an operation still waits at the last sender");
+            edo__misuse(call, "an operation is still pending at the last sender");
         edo__wait_wake_all(&hub->waiting, &wakes);
     }
     leave(hub, &wakes);
@@ -102,8 +102,8 @@ static int closed_step(edo__hub *hub, edo_op *op, edo_cx *cx)
 {
     bool is_new = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
     if (cx->fate != EDO_LIVE) {
-        if (!is_new) edo__wait_leave(&hub->closed, op);
-        return -ECANCELED;
+        bool was_woken = !is_new && !edo__wait_leave(&hub->closed, op);
+        return was_woken ? 0 : -ECANCELED;
     }
     if (!is_new) return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : 0;
     if (hub->receivers == 0) return 0;

@@ -139,9 +139,9 @@ static edo_poll poll_lock(edo_op *op, edo_cx *cx)
     edo_mutex *mutex = op->object;
     edo__wakes wakes = { NULL, NULL };
     if (!edo__has_budget(cx)) return EDO_PENDING;
-    edo__lock_take(&mutex->lock);
+    edo__brief_take(&mutex->lock);
     int64_t result = step(mutex, op, cx, &wakes);
-    edo__lock_give(&mutex->lock);
+    edo__brief_give(&mutex->lock);
     edo__wakes_commit(&wakes);
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
@@ -157,11 +157,11 @@ const edo_future_ops edo__mutex_lock_ops = { .name = "edo_mutex_lock", .poll = l
 void edo__mutex_unlock_slow(edo_mutex *mutex)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&mutex->lock);
+    edo__brief_take(&mutex->lock);
     if (!(edo_load_relaxed(&mutex->word) & EDO__MUTEX_LOCKED))
         edo__misuse("edo_mutex_unlock", "the mutex is not locked");
     hand_on(mutex, &wakes);
-    edo__lock_give(&mutex->lock);
+    edo__brief_give(&mutex->lock);
     edo__wakes_commit(&wakes);
 }
 

@@ -1,8 +1,10 @@
-/* Notify. The word has PERMIT or WAITERS set, never both. A waiter sets WAITERS under the lock, by
- * a CAS on a word without permit. So a notification either precedes the CAS, which then finds the
- * permit; or the notification follows the CAS, sees WAITERS, and takes the lock. A notification
- * that finds a permit stores the same word again with release. So the taker of the permit also sees
- * the writes before that notification.
+/* Notify. All state lies under the lock: the permit, the generation, the waiting operations. The
+ * lock is brief (brief.h). So a notification and a wait cost one read-modify-write each. A bit for
+ * waiters, tested by a fast path without the lock, would cost a second one per wait.
+ *
+ * The permit is stored only while no operation waits. edo_try_notified() reads the permit without
+ * the lock, and takes it under the lock. Every notification takes the lock. So the taker of a
+ * permit sees the writes before all notifications that found the permit stored.
  *
  * The generation counts notifications of all waiters. An operation stores (in its length) the
  * generation at which it was made. An operation whose first poll is in a later generation has been
@@ -22,19 +24,11 @@ static edo__wait_list *waiters_of(edo_notify *notify)
     return edo__waiters_of(&notify->waiters);
 }
 
-/* Clears WAITERS if no operation waits. Under the lock, while WAITERS is set, so no fast path
- * changes the word. */
-static void note_no_waiters(edo_notify *notify)
-{
-    if (edo__wait_list_is_empty(waiters_of(notify))) edo_store_relaxed(&notify->word, 0);
-}
-
 /* Wakes one waiting operation. Under the lock. */
 static void wake(edo_notify *notify, edo_op *op, int64_t by, edo__wakes *wakes)
 {
     op->base.result = by;
     edo__wait_wake(waiters_of(notify), op, wakes);
-    note_no_waiters(notify);
 }
 
 /* Wakes the first or the last waiter, or else stores a permit. Under the lock. */
@@ -44,27 +38,26 @@ static void notify_one(edo_notify *notify, bool last, edo__wakes *wakes)
     if (op)
         wake(notify, op, last ? BY_LAST : BY_ONE, wakes);
     else
-        edo_or_release(&notify->word, EDO__NOTIFY_PERMIT);
+        edo_store_relaxed(&notify->permit, 1);
 }
 
-/* Takes a notification that is there already, or sets WAITERS. Under the lock. Returns: NOTIFIED;
- * -EAGAIN. */
-static int64_t begin(edo_notify *notify, const edo_op *op)
+/* Takes the permit. Under the lock. Returns: whether the permit was stored. */
+static bool take_permit(edo_notify *notify)
 {
-    if ((uint32_t)op->length != edo_load_relaxed(&notify->generation)) return NOTIFIED;
-    uint32_t word = edo_load_relaxed(&notify->word), next;
-    do {
-        next = word & EDO__NOTIFY_PERMIT ? word & ~(uint32_t)EDO__NOTIFY_PERMIT
-                                         : word | EDO__NOTIFY_WAITERS;
-    } while (!edo_cas_acquire(&notify->word, &word, next));
-    return word & EDO__NOTIFY_PERMIT ? NOTIFIED : -EAGAIN;
+    bool is_stored = edo_load_relaxed(&notify->permit);
+    if (is_stored) edo_store_relaxed(&notify->permit, 0);
+    return is_stored;
+}
+
+/* Whether a new operation is notified already. Under the lock. */
+static bool is_notified(edo_notify *notify, const edo_op *op)
+{
+    return (uint32_t)op->length != edo_load_relaxed(&notify->generation) || take_permit(notify);
 }
 
 static int64_t cancel(edo_notify *notify, edo_op *op, edo__wakes *wakes)
 {
-    if (edo__wait_leave(waiters_of(notify), op))
-        note_no_waiters(notify);
-    else if (op->base.result != BY_ALL)
+    if (!edo__wait_leave(waiters_of(notify), op) && op->base.result != BY_ALL)
         notify_one(notify, op->base.result == BY_LAST, wakes);
     return -ECANCELED;
 }
@@ -76,9 +69,9 @@ static int64_t step(edo_notify *notify, edo_op *op, edo_cx *cx, edo__wakes *wake
         return edo__wait_goes_on(op, cx->waker) ? -EAGAIN : NOTIFIED;
     }
     if (cx->fate != EDO_LIVE) return -ECANCELED;
-    int64_t result = begin(notify, op);
-    if (result == -EAGAIN) edo__wait_enqueue(waiters_of(notify), op, cx->waker);
-    return result;
+    if (is_notified(notify, op)) return NOTIFIED;
+    edo__wait_enqueue(waiters_of(notify), op, cx->waker);
+    return -EAGAIN;
 }
 
 static edo_poll notified_poll(edo_future *future, edo_cx *cx)
@@ -89,32 +82,51 @@ static edo_poll notified_poll(edo_future *future, edo_cx *cx)
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate == EDO_LIVE && edo__wait_is_over(&notify->lock, op))
         return edo__op_finish(op, cx, NOTIFIED);
-    edo__lock_take(&notify->lock);
+    edo__brief_take(&notify->lock);
     int64_t result = step(notify, op, cx, &wakes);
-    edo__lock_give(&notify->lock);
+    edo__brief_give(&notify->lock);
     edo__wakes_commit(&wakes);
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
 
 const edo_future_ops edo__notified_ops = { .name = "edo_notified", .poll = notified_poll };
 
-void edo__notify_slow(edo_notify *notify, bool last)
+int edo__notify_take_permit(edo_notify *notify)
+{
+    edo__brief_take(&notify->lock);
+    bool is_taken = take_permit(notify);
+    edo__brief_give(&notify->lock);
+    return is_taken ? 0 : -EAGAIN;
+}
+
+static void notify_some(edo_notify *notify, bool last)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&notify->lock);
+    edo__brief_take(&notify->lock);
     notify_one(notify, last, &wakes);
-    edo__lock_give(&notify->lock);
+    edo__brief_give(&notify->lock);
     edo__wakes_commit(&wakes);
+}
+
+void edo_notify_one(edo_notify *notify)
+{
+    notify_some(notify, false);
+}
+
+void edo_notify_last(edo_notify *notify)
+{
+    notify_some(notify, true);
 }
 
 void edo_notify_waiters(edo_notify *notify)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&notify->lock);
-    edo_add_release(&notify->generation, 1); // partner: edo_notified()
+    edo__brief_take(&notify->lock);
+    uint32_t next = edo_load_relaxed(&notify->generation) + 1;
+    edo_store_release(&notify->generation, next); // partner: edo_notified()
     for (edo_op *op; (op = edo__wait_first(waiters_of(notify)));)
         wake(notify, op, BY_ALL, &wakes);
-    edo__lock_give(&notify->lock);
+    edo__brief_give(&notify->lock);
     edo__wakes_commit(&wakes);
 }
 

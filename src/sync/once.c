@@ -93,37 +93,38 @@ const edo_future_ops edo__once_wait_ops = { .name = "edo_once_wait", .poll = wai
 int edo_once_try_enter(edo_once *once)
 {
     if (edo_once_is_done(once)) return IS_DONE;
-    edo__lock_take(&once->lock);
+    edo__brief_take(&once->lock);
     int rc = enter(once);
-    edo__lock_give(&once->lock);
+    edo__brief_give(&once->lock);
     return rc;
 }
 
 /* Aborts if no maker is at work. Under the lock. */
 static void check_busy(const edo_once *once, const char *call)
 {
-    if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY) edo__misuse(call, "nobody is making it");
+    if (edo_load_relaxed(&once->word) != EDO__ONCE_BUSY)
+        edo__misuse(call, "no initialisation is in progress");
 }
 
 void edo_once_done(edo_once *once)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&once->lock);
+    edo__brief_take(&once->lock);
     check_busy(once, "edo_once_done");
     edo_store_release(&once->word, EDO__ONCE_DONE);
     edo__wait_wake_all(edo__waiters_of(&once->waiters), &wakes); // base.result is 0 already
-    edo__lock_give(&once->lock);
+    edo__brief_give(&once->lock);
     edo__wakes_commit(&wakes);
 }
 
 void edo_once_fail(edo_once *once)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&once->lock);
+    edo__brief_take(&once->lock);
     check_busy(once, "edo_once_fail");
     edo_store_relaxed(&once->word, 0);
     serve(once, &wakes);
-    edo__lock_give(&once->lock);
+    edo__brief_give(&once->lock);
     edo__wakes_commit(&wakes);
 }
 

@@ -130,7 +130,8 @@ static void await_waker(edo_op *op)
 static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo_op *op, edo_cx *cx)
 {
     uint32_t word = edo_load_relaxed(&oneshot->word);
-    if (word & bits->waits) edo__misuse(op->base.ops->name, "another operation waits at this end");
+    if (word & bits->waits)
+        edo__misuse(op->base.ops->name, "another operation is pending at this end");
     edo_plain_write(&op->waker);
     op->waker = cx->waker;
     *slot = op;
@@ -144,14 +145,17 @@ static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
     return true;
 }
 
-/* Clears the WAITS bit; afterwards the other end does not access the operation. */
-static void unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
+/* Clears the WAITS bit; afterwards the other end does not access the operation. Returns: whether the
+ * wait was over before. */
+static bool unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 {
     uint32_t old = edo_and_relaxed(&oneshot->word, ~bits->waits);
-    if (old & bits->done)
+    bool is_over = old & bits->done;
+    if (is_over)
         await_waker(op);
     else
         edo_store_relaxed(&op->word, EDO__OP_IDLE);
+    return is_over;
 }
 
 /* Polls a parked operation again. Returns: whether the operation still waits. */
@@ -183,14 +187,14 @@ static bool wait(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
 
 static edo__oneshot *check_end(const char *call, void *core)
 {
-    if (!core) edo__misuse(call, "this end was used up, closed or handed over, or never made");
+    if (!core) edo__misuse(call, "this end was consumed, closed or moved, or never created");
     return core;
 }
 
 static void check_idle(uint32_t word, const end_bits *bits, const char *call)
 {
     if (edo__unlikely(word & bits->waits))
-        edo__misuse(call, "an operation still waits at this end");
+        edo__misuse(call, "an operation is still pending at this end");
 }
 
 void edo__oneshot_sender_close(edo__oneshot *oneshot)
@@ -234,8 +238,8 @@ static edo_poll closed_poll(edo_future *future, edo_cx *cx)
     edo__oneshot *oneshot = check_end("edo_oneshot_closed", op->object);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate != EDO_LIVE) {
-        if (is_parked(op)) unpark(oneshot, &sender, op);
-        return edo__op_finish(op, cx, -ECANCELED);
+        bool is_over = is_parked(op) && unpark(oneshot, &sender, op);
+        return edo__op_finish(op, cx, is_over ? 0 : -ECANCELED);
     }
     if (wait(oneshot, &sender, &oneshot->closed, op, cx)) return EDO_PENDING;
     edo_and_acq_rel(&oneshot->word, ~(uint32_t)SEND_WAITS);

@@ -15,9 +15,8 @@ static int64_t cancel(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op
     return -ECANCELED;
 }
 
-/* One step of a request, under the lock. Returns: the result; -EAGAIN: the request waits. */
-static int64_t step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
-                    edo__wakes *wakes)
+int64_t edo__queue_step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
+                        edo__wakes *wakes)
 {
     if (edo_load_relaxed(&op->word) != EDO__OP_IDLE) {
         if (cx->fate != EDO_LIVE) return cancel(ops, waiters, op, wakes);
@@ -36,9 +35,9 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate == EDO_LIVE && edo__wait_is_over(lock, op))
         return edo__op_finish(op, cx, op->base.result);
-    edo__lock_take(lock);
-    int64_t result = step(ops, waiters, op, cx, &wakes);
-    edo__lock_give(lock);
+    edo__brief_take(lock);
+    int64_t result = edo__queue_step(ops, waiters, op, cx, &wakes);
+    edo__brief_give(lock);
     edo__wakes_commit(&wakes);
     return result == -EAGAIN ? EDO_PENDING : edo__op_finish(op, cx, result);
 }
@@ -58,8 +57,8 @@ void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t cou
 
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call)
 {
-    edo__lock_take(lock);
-    if (!edo__wait_list_is_empty(waiters)) edo__misuse(call, "it is waited for");
-    if (in_use) edo__misuse(call, "it is locked");
-    edo__lock_give(lock);
+    edo__brief_take(lock);
+    if (!edo__wait_list_is_empty(waiters)) edo__misuse(call, "waiters remain in its queue");
+    if (in_use) edo__misuse(call, "still in use");
+    edo__brief_give(lock);
 }

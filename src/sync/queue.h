@@ -1,14 +1,15 @@
 /* Polls of requests that wait for a lock, a permit or an event, first in, first out.
  *
  * The object has a word that fast paths change without a lock, and a queue guarded by the object's
- * lock. A request is enqueued under the lock, and only after a read-modify-write that found the
- * word to refuse the request and set the bit for waiters. So a release either precedes the
- * read-modify-write, which then fails and is tried again; or the release follows, sees the bit, and
- * takes the lock to serve the queue. */
+ * lock, which is brief (brief.h). A request is enqueued under the lock, and only after a
+ * read-modify-write that found the word to refuse the request and set the bit for waiters. So a
+ * release either precedes the read-modify-write, which then fails and is tried again; or the
+ * release follows, sees the bit, and takes the lock to serve the queue. */
 #pragma once
 
 #include "runtime/runtime.h"
 #include "runtime/schedule/worker.h"
+#include "sync/brief.h"
 #include "task/holders.h"
 #include "task/wait_list.h"
 
@@ -30,6 +31,10 @@ typedef struct edo__queue_ops {
 } edo__queue_ops;
 
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count);
+
+/* One step of a request, under the lock. Returns: the result; -EAGAIN: the request waits. */
+int64_t edo__queue_step(const edo__queue_ops *ops, edo__wait_list *waiters, edo_op *op, edo_cx *cx,
+                        edo__wakes *wakes);
 
 /* Polls a request. lock, waiters: of the object. */
 edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_list *waiters,

@@ -45,7 +45,7 @@ static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;
     if (channel->has_one_receiver && !edo__wait_list_is_empty(receivers))
-        edo__misuse("edo_recv", "a second receive at the receiver of an mpsc channel");
+        edo__misuse("edo_recv", "second receive pending on the receiver of an mpsc channel");
     edo__wait_enqueue(receivers, op, cx->waker);
     if (again) receivers->first = op; // to the front: in a ring the last precedes the first
 }

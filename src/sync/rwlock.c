@@ -79,24 +79,24 @@ const edo_future_ops edo__rwlock_write_ops = { .name = "edo_rwlock_write", .poll
 void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&rwlock->lock);
+    edo__brief_take(&rwlock->lock);
     if (edo_load_relaxed(&rwlock->word) < EDO__RWLOCK_READER)
         edo__misuse("edo_rwlock_unlock_read", "the lock is not held for reading");
     edo_sub_release(&rwlock->word, EDO__RWLOCK_READER);
     serve(rwlock, &wakes);
-    edo__lock_give(&rwlock->lock);
+    edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
 }
 
 void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&rwlock->lock);
+    edo__brief_take(&rwlock->lock);
     if (!(edo_load_relaxed(&rwlock->word) & EDO__RWLOCK_WRITER))
         edo__misuse("edo_rwlock_unlock_write", "the lock is not held for writing");
     edo_sub_release(&rwlock->word, EDO__RWLOCK_WRITER);
     serve(rwlock, &wakes);
-    edo__lock_give(&rwlock->lock);
+    edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
 }
 
@@ -104,12 +104,12 @@ void edo_rwlock_downgrade(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };
     edo__note_given(rwlock, EDO__HELD_WRITE, 1, "edo_rwlock_downgrade");
-    edo__lock_take(&rwlock->lock);
+    edo__brief_take(&rwlock->lock);
     if (!(edo_load_relaxed(&rwlock->word) & EDO__RWLOCK_WRITER))
         edo__misuse("edo_rwlock_downgrade", "the lock is not held for writing");
     edo_add_release(&rwlock->word, EDO__RWLOCK_READER - EDO__RWLOCK_WRITER);
     serve(rwlock, &wakes);
-    edo__lock_give(&rwlock->lock);
+    edo__brief_give(&rwlock->lock);
     edo__wakes_commit(&wakes);
     edo__note_taken(rwlock, EDO__HELD_READ, 1);
 }

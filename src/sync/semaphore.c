@@ -108,17 +108,17 @@ const edo_future_ops edo__semaphore_acquire_ops = { .name = "edo_semaphore_acqui
 void edo__semaphore_overflow(const edo_semaphore *semaphore)
 {
     (void)semaphore;
-    edo__misuse("edo_semaphore_release", "more than EDO_SEMAPHORE_MAX permits");
+    edo__misuse("edo_semaphore_release", "the count would exceed EDO_SEMAPHORE_MAX permits");
 }
 
 void edo__semaphore_release_slow(edo_semaphore *semaphore, uint32_t permits)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&semaphore->lock);
+    edo__brief_take(&semaphore->lock);
     edo_plain_write(&semaphore->settled);
     semaphore->settled += permits;
     serve(semaphore, &wakes);
-    edo__lock_give(&semaphore->lock);
+    edo__brief_give(&semaphore->lock);
     edo__wakes_commit(&wakes);
 }
 
@@ -142,12 +142,12 @@ uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits)
 {
     uint64_t taken;
     if (forget_free(semaphore, permits, &taken)) return (uint32_t)taken;
-    edo__lock_take(&semaphore->lock);
+    edo__brief_take(&semaphore->lock);
     if (!forget_free(semaphore, permits, &taken)) {
         taken = at_most(semaphore->settled, permits);
         take_settled(semaphore, taken);
     }
-    edo__lock_give(&semaphore->lock);
+    edo__brief_give(&semaphore->lock);
     return (uint32_t)taken;
 }
 
@@ -155,14 +155,14 @@ void edo_semaphore_close(edo_semaphore *semaphore)
 {
     edo__wait_list *waiters = edo__waiters_of(&semaphore->waiters);
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&semaphore->lock);
+    edo__brief_take(&semaphore->lock);
     edo_or_release(&semaphore->word, EDO__SEMAPHORE_CLOSED); // partner: edo_semaphore_is_closed()
     for (edo_op *op; (op = edo__wait_first(waiters));) {
         op->base.result = -EPIPE;
         edo__wait_wake(waiters, op, &wakes);
     }
     note_no_waiters(semaphore);
-    edo__lock_give(&semaphore->lock);
+    edo__brief_give(&semaphore->lock);
     edo__wakes_commit(&wakes);
 }
 

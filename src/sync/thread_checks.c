@@ -184,8 +184,8 @@ static _Noreturn void end_with_kept(void)
     edo__thread_hold last = hold_at(r, count - 1);
     edo__misuse(
         last.place->call,
-        "a poll ended while its thread held the %s that it had locked at %s:%u: what is held "
-        "across awaits is a lock for tasks",
+        "a poll ended while its thread held the %s that it had locked at %s:%u: use a lock for "
+        "tasks across awaits",
         name_of(last.kind), last.place->file, last.place->line);
 }
 
@@ -210,7 +210,8 @@ static void describe_holder(const void *lock, char *text, size_t size)
         uint32_t i = find(r, lock);
         if (i == MAX_HELD) continue;
         edo__thread_hold held = hold_at(r, i);
-        snprintf(text, size, "another has locked it at %s:%u", held.place->file, held.place->line);
+        snprintf(text, size, "another thread has locked it at %s:%u", held.place->file,
+                 held.place->line);
         break;
     }
     edo__lock_give(&all.lock);

@@ -51,13 +51,13 @@ void edo_wait_group_add(edo_wait_group *group, uint32_t count)
     uint32_t word = edo_load_relaxed(&group->word);
     do {
         if (count > EDO_WAIT_GROUP_MAX - word / EDO__GROUP_ONE)
-            edo__misuse("edo_wait_group_add", "more than EDO_WAIT_GROUP_MAX");
+            edo__misuse("edo_wait_group_add", "the count would exceed EDO_WAIT_GROUP_MAX");
     } while (!edo_cas_relaxed(&group->word, &word, word + count * EDO__GROUP_ONE));
 }
 
 static void check_count(uint32_t word, uint32_t count, const char *call)
 {
-    if (count > word / EDO__GROUP_ONE) edo__misuse(call, "more has ended than was added");
+    if (count > word / EDO__GROUP_ONE) edo__misuse(call, "the count would fall below 0");
 }
 
 /* Ends work that may be the last. While there are waiters, the count decreases to 0 only under the
@@ -65,13 +65,13 @@ static void check_count(uint32_t word, uint32_t count, const char *call)
 static void leave_as_last(edo_wait_group *group, uint32_t count, const char *call)
 {
     edo__wakes wakes = { NULL, NULL };
-    edo__lock_take(&group->lock);
+    edo__brief_take(&group->lock);
     uint32_t word = edo_load_relaxed(&group->word);
     do {
         check_count(word, count, call);
     } while (!edo_cas_acq_rel(&group->word, &word, word - count * EDO__GROUP_ONE));
     if (word / EDO__GROUP_ONE == count) wake_all(group, &wakes);
-    edo__lock_give(&group->lock);
+    edo__brief_give(&group->lock);
     edo__wakes_commit(&wakes);
 }
 

@@ -105,10 +105,10 @@ static __attribute__((noinline)) edo_poll after_body(edo_future *future, edo_cx 
 void edo__check_kept(const edo_future *future)
 {
     if (!(future->flags & EDO__KEPT))
-        edo__misuse(future->ops->name, "it was built anew while edo_any keeps what was in its "
-                                       "place: await or cancel that one first");
+        edo__misuse(future->ops->name, "rebuilt while edo_any keeps the operation in its "
+                                       "place: await or cancel that operation first");
     if (edo__has_moved(future))
-        edo__misuse(future->ops->name, "it was moved or copied while edo_any kept it");
+        edo__misuse(future->ops->name, "moved or copied while edo_any kept it");
 }
 
 static inline edo_poll poll_async(edo_future *future, edo_cx *cx)

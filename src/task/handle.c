@@ -11,9 +11,9 @@ void edo__check_handle_slow(const char *call, const edo_task *task)
 {
     uint64_t state = edo_load_relaxed(&task->state);
     if (state >= EDO__REF && ((state & EDO__JOIN_INTEREST) || task == edo__current_task())) return;
-    edo__misuse(call, "the handle of task '%s' #%llu, spawned at %s:%u, was already given back",
-                edo__task_name(task), (unsigned long long)task->id, task->site->file,
-                task->site->line);
+    edo__misuse(
+        call, "the handle of task '%s' #%llu, spawned at %s:%u, was already joined or detached",
+        edo__task_name(task), (unsigned long long)task->id, task->site->file, task->site->line);
 }
 
 /* Guarded by edo__runtimes_lock(). */

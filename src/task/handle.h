@@ -19,7 +19,7 @@
 #define EDO__QUARANTINE 1
 #endif
 
-/* Ends the process if the handle was already given back. */
+/* Ends the process if the handle was already joined or detached. */
 void edo__check_handle_slow(const char *call, const edo_task *task);
 
 static inline void edo__check_handle(const char *call, const edo_task *task)

@@ -143,7 +143,7 @@ void edo__note_taken_slow(const void *object, uint32_t kind, uint32_t count)
 static _Noreturn void report_other_holder(const edo__record *holder, const char *call)
 {
     char who[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
-    edo__misuse(call, "it is held by another: %s%s", edo__record_describe_who(holder, who),
+    edo__misuse(call, "held by another: %s%s", edo__record_describe_who(holder, who),
                 edo__record_describe_place(holder, where));
 }
 
@@ -338,11 +338,12 @@ void edo__holders_check(void)
     edo__record record;
     char who[EDO__RECORD_TEXT], what[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
     for (int64_t now = edo__sys_now(); take_overdue(&record, now);)
-        edo__log(EDO_LOG_ERROR,
-                 "%s was woken for %s %lld ms ago%s, and has not polled it: others wait",
-                 edo__record_describe_who(&record, who), edo__record_describe_object(&record, what),
-                 (long long)((now - record.woken_at) / edo_ms(1)),
-                 edo__record_describe_place(&record, where));
+        edo__log(
+            EDO_LOG_ERROR,
+            "%s was woken for %s %lld ms ago%s, and has not polled it: the requests behind it are blocked",
+            edo__record_describe_who(&record, who), edo__record_describe_object(&record, what),
+            (long long)((now - record.woken_at) / edo_ms(1)),
+            edo__record_describe_place(&record, where));
 }
 
 /* Takes the record of a lock that an ended task holds. Permits are not reported, because another

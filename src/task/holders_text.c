@@ -62,7 +62,7 @@ static void log_edge(const edo__record_edge *edge)
 {
     char who[EDO__RECORD_TEXT], what[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
     char holder[EDO__RECORD_TEXT], taken[EDO__RECORD_TEXT];
-    edo__log(EDO_LOG_ERROR, "deadlock: %s waits for %s%s; %s has it%s",
+    edo__log(EDO_LOG_ERROR, "deadlock: %s waits for %s%s; held by %s%s",
              edo__record_describe_who(&edge->waiter, who),
              edo__record_describe_object(&edge->waiter, what),
              edo__record_describe_place(&edge->waiter, where),
@@ -91,7 +91,7 @@ static long long ms_since(int64_t since)
 static const char *describe_holder(const edo__record *holder, char text[EDO__RECORD_TEXT])
 {
     char who[EDO__RECORD_TEXT], where[EDO__RECORD_TEXT];
-    snprintf(text, EDO__RECORD_TEXT, "  %.200s has it since %lld ms%.200s%s",
+    snprintf(text, EDO__RECORD_TEXT, "  held by %.200s for %lld ms%.200s%s",
              edo__record_describe_who(holder, who), ms_since(holder->since),
              edo__record_describe_place(holder, where), holder->has_ended ? ", and has ended" : "");
     return text;
@@ -105,7 +105,7 @@ void edo__holders_describe(const edo_runtime *runtime, void (*say)(void *context
     edo__record waiter, holders[NAMED];
     if (!edo__holders_are_wanted()) return;
     for (size_t at = 0; edo__records_next_waiter(runtime, &at, &waiter);) {
-        snprintf(line, sizeof line, "%.200s waits since %lld ms for %.100s%.200s",
+        snprintf(line, sizeof line, "%.200s has waited %lld ms for %.100s%.200s",
                  edo__record_describe_who(&waiter, who), ms_since(waiter.since),
                  edo__record_describe_object(&waiter, what),
                  edo__record_describe_place(&waiter, where));

@@ -527,6 +527,9 @@ void edo__scope_leave(edo_future *future)
     edo_scope *scope = (edo_scope *)(void *)future;
     edo__lock_take(&scope->lock);
     if (scope->count) abort_with_names(scope);
+    if (edo__unlikely(scope->bindings))
+        edo__misuse(scope->owner->ops->name, "left a scope that a cancellation token is bound to: "
+                                             "call edo_cancel_token_unbind() before");
     edo__lock_give(&scope->lock);
     drop_ended(scope); // without the lock: there are no members any more
 }

@@ -14,23 +14,7 @@ enum {
     PER_SLAB = EDO__SLAB_SIZE / SIZE - 1, // the slab's header takes less than one block
 };
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-#define heap_test(name)                                                                            \
-    fixture(set_up, tear_down)                                                                     \
-    test(name)
+#define heap_test(name) allocator_fixture() test(name)
 
 static edo__heap *make_heap(void)
 {

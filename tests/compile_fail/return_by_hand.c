@@ -1,12 +1,7 @@
 // expect-gcc: error: incompatible types when returning.*edo__end_with_edo_return
 // expect-clang: error: returning .* from a function with incompatible result type 'edo__end_with_edo_return'
 /* A plain return of a result, which would not be stored in the future. */
-#include <edo/edo.h>
-
-struct f {
-    edo_frame();
-    edo_args();
-};
+#include "return.h"
 
 edo_async(f)
 {
@@ -21,5 +16,5 @@ edo_async(f)
 int use(void);
 int use(void)
 {
-    return edo_go(f);
+    return edo_go(f, .n = 1);
 }

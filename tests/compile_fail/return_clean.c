@@ -1,11 +1,6 @@
 // expect: ok
 /* Near misses: a return on every path, and an endless loop, which needs none. */
-#include <edo/edo.h>
-
-struct f {
-    edo_frame();
-    edo_args(int n;);
-};
+#include "return.h"
 
 edo_async(f)
 {

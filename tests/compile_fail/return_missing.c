@@ -3,12 +3,7 @@
 // flags-gcc: -Wno-error
 // flags-clang: -Wno-error
 /* Falling off the end is an error even without -Werror, by a pragma of the header. */
-#include <edo/edo.h>
-
-struct f {
-    edo_frame();
-    edo_args();
-};
+#include "return.h"
 
 edo_async(f)
 {
@@ -22,5 +17,5 @@ edo_async(f)
 int use(void);
 int use(void)
 {
-    return edo_go(f);
+    return edo_go(f, .n = 1);
 }

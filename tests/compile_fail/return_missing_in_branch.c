@@ -3,12 +3,7 @@
 // flags-gcc: -Wno-error
 // flags-clang: -Wno-error
 /* A return that is missing on one path only. */
-#include <edo/edo.h>
-
-struct f {
-    edo_frame();
-    edo_args(int n;);
-};
+#include "return.h"
 
 edo_async(f)
 {

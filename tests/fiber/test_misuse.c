@@ -120,7 +120,7 @@ aborts(waits_after_callee)
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
     skip(); // the one finds that before; the other has frames between that hide it
 #endif
-    expect_fiber_abort(waits_after_callee, "^edo: .*EDO_ENDS|it was built anew while");
+    expect_fiber_abort(waits_after_callee, "^edo: .*EDO_ENDS|rebuilt while");
 }
 
 static int64_t sleeps(void *arg)

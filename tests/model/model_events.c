@@ -8,6 +8,7 @@
 #include <edo/condvar.h>
 #include <edo/events.h>
 
+#include "model/one_wait.h"
 #include "model/runner.h"
 
 #include "task/task.h"
@@ -48,18 +49,10 @@ static void tear_down(void)
 
 static void touch(void)
 {
-    edo_plain_read(&s->plain);
-    edo_plain_write(&s->plain);
-    s->plain++;
-}
-
-static int index_of(void *argument)
-{
-    return (int)(intptr_t)argument;
+    runner_touch(&s->plain);
 }
 
 #define runner_of(argument) (&s->runners[index_of(argument)])
-#define number(n)           ((void *)(intptr_t)(n))
 
 static void queue_up(int i, edo_op op)
 {
@@ -78,25 +71,9 @@ THREAD(cancel_it)
 
 /* ---- with tasks: each call that wakes pushes those it has woken ---- */
 
-struct waiting {
-    edo_frame();
-    edo_args(edo_op op;);
-};
-
-edo_async(waiting)
-{
-    edo_body {
-        int rc;
-        edo_await(rc, self->op);
-        edo_return(rc);
-    }
-}
-
 static edo_task *start_task(edo_runtime *runtime, edo_op op)
 {
-    edo_task *task;
-    int rc = edo_spawn_with(&task, &(edo_spawn_options){ .runtime = runtime }, waiting, op);
-    model_assert(rc == 0);
+    edo_task *task = spawn_one_wait(runtime, op);
     edo_turn(runtime, 0); // it waits
     return task;
 }

@@ -6,6 +6,7 @@
 #include <edo/locks.h>
 #include <edo/notify.h>
 
+#include "model/one_wait.h"
 #include "model/runner.h"
 
 #include "task/task.h"
@@ -52,24 +53,16 @@ static void tear_down(uint32_t permits)
     model_assert(s->semaphore->word == (uint64_t)permits * EDO__SEMAPHORE_PERMIT);
     model_assert(!s->semaphore->waiters);
     model_assert(s->rwlock->word == 0 && !s->rwlock->waiters);
-    model_assert(s->notify->word == 0 && !s->notify->waiters);
+    model_assert(s->notify->permit == 0 && !s->notify->waiters);
     free_all();
 }
 
 static void touch(void)
 {
-    edo_plain_read(&s->plain);
-    edo_plain_write(&s->plain);
-    s->plain++;
-}
-
-static int index_of(void *argument)
-{
-    return (int)(intptr_t)argument;
+    runner_touch(&s->plain);
 }
 
 #define runner_of(argument) (&s->runners[index_of(argument)])
-#define number(n)           ((void *)(intptr_t)(n))
 
 /* ---- mutex ---- */
 
@@ -917,27 +910,11 @@ MODEL(notify_in_a_frame, "one that was notified may free it")
 
 /* ---- with tasks: each call that serves pushes those it has woken ---- */
 
-struct waiting {
-    edo_frame();
-    edo_args(edo_op op;);
-};
-
-edo_async(waiting)
-{
-    edo_body {
-        int rc;
-        edo_await(rc, self->op);
-        edo_return(rc);
-    }
-}
-
 /* A task that waits for an operation is woken by the thread, and ends. */
 static void serve_task(edo_op op, void (*give)(void *), int64_t expected)
 {
-    edo_task *task;
     edo_runtime *runtime = fake_runtime_create();
-    model_assert(edo_spawn_with(&task, &(edo_spawn_options){ .runtime = runtime }, waiting, op) ==
-                 0);
+    edo_task *task = spawn_one_wait(runtime, op);
     edo_turn(runtime, 0); // it waits
     int giver = model_start(give, number(0));
     while (!edo_task_is_done(task))

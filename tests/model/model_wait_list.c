@@ -131,6 +131,17 @@ THREAD(cancel_first)
     edo_task_cancel(s->first);
 }
 
+/* One thread puts and another one cancels, until the first taker has ended. */
+static void put_against_cancel(void)
+{
+    int putter = model_start(put_one, NULL);
+    int canceller = model_start(cancel_first, NULL);
+    while (!edo_task_is_done(s->first))
+        edo_turn(s->runtime, EDO_NEVER);
+    model_join(putter);
+    model_join(canceller);
+}
+
 MODEL(wait_hand_over, "what is handed over reaches the one that waits; the owner may end at once")
 {
     set_up(1, true);
@@ -145,12 +156,7 @@ MODEL(wait_cancel_against_wake,
 {
     set_up(1, false);
     edo_turn(s->runtime, 0); // waits now
-    int putter = model_start(put_one, NULL);
-    int canceller = model_start(cancel_first, NULL);
-    while (!edo_task_is_done(s->first))
-        edo_turn(s->runtime, EDO_NEVER);
-    model_join(putter);
-    model_join(canceller);
+    put_against_cancel();
     model_assert(s->taken + s->cancelled == 1);
     model_assert(s->taken + s->box->tokens == 1);
     model_assert(edo__wait_list_is_empty(&s->box->waiters));
@@ -162,12 +168,7 @@ MODEL(wait_order, "the one that waits longest is served, and the next one when i
 {
     set_up(2, false);
     edo_turn(s->runtime, 0); // both wait
-    int putter = model_start(put_one, NULL);
-    int canceller = model_start(cancel_first, NULL);
-    while (!edo_task_is_done(s->first))
-        edo_turn(s->runtime, EDO_NEVER);
-    model_join(putter);
-    model_join(canceller);
+    put_against_cancel();
     model_assert(s->taken + s->box->tokens <= 1);
     if (s->taken == 0) edo_turn(s->runtime, 0); // the second waiter was served
     model_assert(s->taken == 1);

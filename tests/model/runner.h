@@ -65,6 +65,22 @@ static inline int64_t run_op(runner *r, edo_op op)
     return runner_begin(r, op) ? r->op.base.result : runner_finish(r);
 }
 
+/* Numbers as arguments of threads. */
+#define number(n) ((void *)(intptr_t)(n))
+
+static inline int index_of(const void *argument)
+{
+    return (int)(intptr_t)argument;
+}
+
+/* Changes plain memory that only one thread at a time may access. */
+static inline void runner_touch(int *plain)
+{
+    edo_plain_read(plain);
+    edo_plain_write(plain);
+    ++*plain;
+}
+
 /* A poll, and unless that was enough another one, cancelled. */
 static inline int64_t run_op_impatiently(runner *r, edo_op op)
 {

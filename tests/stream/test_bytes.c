@@ -7,23 +7,7 @@
 
 #include "stream/block.h"
 
-#define bytes_test(name)                                                                           \
-    fixture(set_up, tear_down)                                                                     \
-    test(name)
-
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
+#define bytes_test(name) allocator_fixture() test(name)
 
 static edo_bytes make(const char *text)
 {

@@ -102,6 +102,20 @@ void test_allocator_remove(void)
     assert_int_equal(edo_set_allocator(NULL), 0);
 }
 
+int test_allocator_set_up(void **unused)
+{
+    (void)unused;
+    test_allocator_install();
+    return 0;
+}
+
+int test_allocator_tear_down(void **unused)
+{
+    (void)unused;
+    test_allocator_remove();
+    return 0;
+}
+
 static void plan_failure(uint64_t n, bool keeps_failing)
 {
     store(has_failed, false);

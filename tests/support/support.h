@@ -58,6 +58,11 @@ void test_allocator_install(void);
 /* Restores the default hooks; fails the test if memory is still allocated. */
 void test_allocator_remove(void);
 
+/* Has the next test run under the hooks. */
+#define allocator_fixture() fixture(test_allocator_set_up, test_allocator_tear_down)
+int test_allocator_set_up(void **unused);
+int test_allocator_tear_down(void **unused);
+
 /* Makes the n-th allocation from now fail, once. 1: the next allocation; 0: none. */
 void test_allocator_fail_at(uint64_t n);
 

@@ -895,22 +895,7 @@ async_test(without_budget_no_value_is_taken, LISTENING)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-fixture(set_up, tear_down)
-async_test(waiting_receives_allocate_nothing, LISTENING uint64_t calls;)
+allocator_fixture() async_test(waiting_receives_allocate_nothing, LISTENING uint64_t calls;)
 {
     edo_body {
         self->c = make_cast(2);
@@ -970,6 +955,11 @@ async_test(a_sender_waits_for_the_close_again_after_a_subscription,
         assert_waits(&self->op);
         edo_broadcast_receiver_close(&self->c.out);
         assert_ends(&self->op, 0);
+        edo_broadcast_subscribe(&self->c.in, &self->c.out);
+        self->op = edo_broadcast_closed(&self->c.in);
+        assert_waits(&self->op);
+        edo_broadcast_receiver_close(&self->c.out);
+        assert_int_equal(cancel(&self->op), 0); // cancelled too late: closed before
         edo_broadcast_sender_close(&self->c.in);
         edo_return(0);
     }

@@ -11,23 +11,7 @@ static edo_cancel_token *token_below(edo_cancel_token *parent)
     return token;
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-#define clean_test(name)                                                                           \
-    fixture(set_up, tear_down)                                                                     \
-    test(name)
+#define clean_test(name) allocator_fixture() test(name)
 
 #define assert_live(token) assert_false(edo_cancel_token_is_cancelled(token))
 #define assert_dead(token) assert_true(edo_cancel_token_is_cancelled(token))
@@ -521,7 +505,55 @@ static void go_early(void *arg)
     in_task(goes_early);
 }
 
+struct leaves_bound {
+    edo_frame();
+    edo_args(edo_cancel_token *token; bool opens_again;);
+    edo_scope scope;
+    edo_cancel_binding binding;
+};
+
+edo_async(leaves_bound)
+{
+    edo_body {
+        edo_scope_open(&self->scope, 0);
+        edo_cancel_token_bind(self->token, &self->binding, &self->scope);
+        if (self->opens_again) edo_scope_open(&self->scope, 0);
+        edo_return(0);
+    }
+}
+
+static void run_bound(bool opens_again)
+{
+    edo_runtime *runtime;
+    edo_cancel_token *token = token_below(NULL);
+    insist(edo_runtime_create(NULL, &runtime) == 0);
+    (void)edo_block_on(runtime, leaves_bound, .token = token, .opens_again = opens_again);
+}
+
+static void leave_bound(void *arg)
+{
+    (void)arg;
+    run_bound(false);
+}
+
+static void open_bound_again(void *arg)
+{
+    (void)arg;
+    run_bound(true);
+}
+
+static void unbind_twice(void *arg)
+{
+    (void)arg;
+    edo_cancel_binding binding = { NULL, NULL, NULL, NULL };
+    edo_cancel_token_unbind(&binding);
+}
+
 test(misuse_is_named)
 {
-    expect_abort(go_early, NULL, "edo_cancel_token_unref: the last reference goes while");
+    expect_abort(leave_bound, NULL,
+                 "leaves_bound: left a scope that a cancellation token is bound to");
+    expect_abort(open_bound_again, NULL, "leaves_bound: left a scope that a cancellation token is");
+    expect_abort(unbind_twice, NULL, "edo_cancel_token_unbind: the binding is not bound");
+    expect_abort(go_early, NULL, "edo_cancel_token_unref: the last reference was dropped while");
 }

@@ -355,5 +355,5 @@ static void wait_unlocked(void *arg)
 test(misuse_is_named)
 {
     expect_abort(wait_unlocked, NULL, "edo_mutex_unlock: the mutex is not locked");
-    expect_abort(wait_unlocked, "", "edo_condvar_deinit: it is waited for");
+    expect_abort(wait_unlocked, "", "edo_condvar_deinit: waiters remain in its queue");
 }

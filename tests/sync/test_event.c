@@ -234,5 +234,5 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(end_a_waited_one, NULL, "edo_event_deinit: it is waited for");
+    expect_abort(end_a_waited_one, NULL, "edo_event_deinit: waiters remain in its queue");
 }

@@ -2,6 +2,8 @@
  * not polled, unlocks by others; and lines of dumps. */
 #include "sync/steps.h"
 
+#include <pthread.h>
+
 #include <edo/dump.h>
 #include <edo/events.h>
 
@@ -74,6 +76,66 @@ log_test(two_that_wait_for_each_other_are_reported, edo_mutex a, b; edo_barrier 
         assert_int_equal(log_lines("deadlock: task 'crosses' #"), 2);
         assert_true(log_lines("waits for mutex 0x") >= 2);
         assert_true(log_lines("edo_mutex_lock") >= 2); // the ends of two backtraces
+        edo_return(0);
+    }
+}
+
+/* A plain thread holds one mutex, and waits for the other one. */
+struct crossing {
+    edo_mutex a, b;
+    edo_event a_is_locked, b_is_locked;
+};
+
+static void *cross_in_thread(void *arg)
+{
+    struct crossing *crossing = arg;
+    insist(edo_wait(edo_mutex_lock(&crossing->a)) == 0);
+    edo_event_set(&crossing->a_is_locked);
+    insist(edo_wait(edo_event_wait(&crossing->b_is_locked)) == 0);
+    insist(edo_wait(edo_mutex_lock(&crossing->b)) == 0);
+    edo_mutex_unlock(&crossing->b);
+    edo_mutex_unlock(&crossing->a);
+    return NULL;
+}
+
+struct crosses_thread {
+    edo_frame();
+    edo_args(struct crossing *crossing;);
+};
+
+edo_async(crosses_thread)
+{
+    edo_body {
+        int rc;
+        edo_lock(rc, &self->crossing->b);
+        assert_int_equal(rc, 0);
+        edo_event_set(&self->crossing->b_is_locked);
+        edo_await(rc, edo_event_wait(&self->crossing->a_is_locked));
+        edo_await(rc, edo_mutex_lock(&self->crossing->a));
+        assert_int_equal(rc, -ECANCELED);
+        edo_mutex_unlock(&self->crossing->b);
+        edo_return(0);
+    }
+}
+
+log_test(a_thread_and_a_task_that_wait_for_each_other_are_reported, struct crossing crossing;
+         edo_scope scope; pthread_t thread;)
+{
+    edo_body {
+        int rc;
+        self->crossing = (struct crossing){ EDO_MUTEX_INIT, EDO_MUTEX_INIT, EDO_EVENT_INIT,
+                                            EDO_EVENT_INIT };
+        edo_scope_open(&self->scope, 0);
+        insist(pthread_create(&self->thread, NULL, cross_in_thread, &self->crossing) == 0);
+        assert_int_equal(edo_scope_spawn(&self->scope, crosses_thread, &self->crossing), 0);
+        while (log_lines("deadlock: ") < 2)
+            edo_await(rc, edo_sleep(edo_ms(1)));
+        assert_int_equal(log_lines("deadlock: task 'crosses_thread' #"), 1);
+        assert_int_equal(log_lines("deadlock: thread "), 1);
+        assert_true(log_lines("edo_mutex_lock") >= 1); // the other one may be polled just now
+        edo_scope_cancel(&self->scope);
+        edo_await(rc, edo_scope_join(&self->scope));
+        insist(pthread_join(self->thread, NULL) == 0);
         edo_return(0);
     }
 }
@@ -256,9 +318,9 @@ log_test(a_waiter_that_is_woken_and_not_polled_is_reported, edo_mutex mutex; edo
 static void count_lines(void *context, const char *line)
 {
     int *counts = context;
-    counts[0] += strstr(line, "waits since") && strstr(line, "for rwlock 0x") &&
+    counts[0] += strstr(line, "has waited ") && strstr(line, "for rwlock 0x") &&
                  strstr(line, "task 'writes' #");
-    counts[1] += strstr(line, "task 'reads' #") && strstr(line, "has it since") &&
+    counts[1] += strstr(line, "task 'reads' #") && strstr(line, "held by ") &&
                  strstr(line, "test_lock_trace.c:");
 }
 
@@ -370,8 +432,7 @@ static void unlock_another(void *arg)
 
 test(another_that_unlocks_aborts)
 {
-    expect_abort(unlock_another, "",
-                 "edo_mutex_unlock: it is held by another: task 'locks_and_sleeps'");
+    expect_abort(unlock_another, "", "edo_mutex_unlock: held by another: task 'locks_and_sleeps'");
     expect_abort(unlock_another, NULL,
-                 "edo_rwlock_unlock_write: it is held by another: task 'locks_and_sleeps'");
+                 "edo_rwlock_unlock_write: held by another: task 'locks_and_sleeps'");
 }

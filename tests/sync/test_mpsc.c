@@ -1339,6 +1339,23 @@ async_test(two_senders_see_a_shutdown,
     }
 }
 
+async_test(a_wait_for_the_close_that_is_cancelled_too_late_saw_the_close,
+    words w;
+    edo_op op;)
+{
+    edo_body {
+        self->w = make_words(MPSC, 1);
+        self->op = edo_sender_closed(&self->w.in);
+        assert_waits(&self->op);
+        edo_receiver_close(&self->w.out);
+        assert_int_equal(cancel(&self->op), 0);
+        self->op = edo_sender_closed(&self->w.in);
+        assert_cancelled(&self->op); // before its first poll
+        edo_sender_close(&self->w.in);
+        edo_return(0);
+    }
+}
+
 /* A drop function may use the channel's other ends. */
 static void drop_and_send(void *value, void *context)
 {
@@ -2034,8 +2051,8 @@ test(misuse_aborts)
     expect_abort(run_clone_of_mpsc, NULL, "edo_receiver_clone: .*mpsc");
     expect_abort(run_closed_end, NULL, "edo_recv: this end was closed");
     expect_abort(run_closed_end, (void *)1, "edo_try_send: this end was closed");
-    expect_abort(run_two_receives, NULL, "edo_recv: a second receive");
-    expect_abort(run_early_close, NULL, "edo_sender_close: an operation still waits");
-    expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation still waits");
+    expect_abort(run_two_receives, NULL, "edo_recv: second receive");
+    expect_abort(run_early_close, NULL, "edo_sender_close: an operation is still pending");
+    expect_abort(run_early_close, (void *)1, "edo_receiver_close: an operation is still pending");
     expect_abort(run_local_place, NULL, "edo_recv: the place of the value lies on the stack");
 }

@@ -687,24 +687,10 @@ async_test(the_last_one_that_unlocks_may_free_it, edo_scope scope; struct counte
 
 /* ---- memory ---- */
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
 enum { CROWDED = 60 };
 
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory, edo_mutex mutex; edo_op ops[CROWDED]; uint64_t calls;)
+allocator_fixture()
+    async_test(waiters_need_no_memory, edo_mutex mutex; edo_op ops[CROWDED]; uint64_t calls;)
 {
     edo_body {
         self->mutex = (edo_mutex)EDO_MUTEX_INIT;
@@ -790,8 +776,8 @@ static void block_in_a_task(void *arg)
 test(misuse_is_named)
 {
     expect_abort(unlock_a_free_one, NULL, "edo_mutex_unlock: the mutex is not locked");
-    expect_abort(end_a_locked_one, NULL, "edo_mutex_deinit: it is locked");
-    expect_abort(end_a_waited_one, NULL, "edo_mutex_deinit: it is waited for");
+    expect_abort(end_a_locked_one, NULL, "edo_mutex_deinit: still in use");
+    expect_abort(end_a_waited_one, NULL, "edo_mutex_deinit: waiters remain in its queue");
     expect_abort(block_in_a_task, NULL,
                  "edo_wait: called inside a task, whose thread it would block");
 }

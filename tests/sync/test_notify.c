@@ -7,7 +7,7 @@
 
 static void assert_state(const edo_notify *notify, bool permit)
 {
-    assert_int_equal(notify->word, permit ? EDO__NOTIFY_PERMIT : 0);
+    assert_int_equal(notify->permit, permit);
     assert_int_equal(notify->lock, 0);
     assert_null(notify->waiters);
 }
@@ -595,24 +595,10 @@ async_test(a_select_takes_one_permit_of_two,
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
 enum { CROWDED = 50 };
 
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory_and_half_of_them_are_reached_by_half,
+allocator_fixture()
+    async_test(waiters_need_no_memory_and_half_of_them_are_reached_by_half,
     edo_notify notify;
     edo_op ops[CROWDED];
     uint64_t calls;)
@@ -997,5 +983,5 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(end_a_waited_one, NULL, "edo_notify_deinit: it is waited for");
+    expect_abort(end_a_waited_one, NULL, "edo_notify_deinit: waiters remain in its queue");
 }

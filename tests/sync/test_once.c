@@ -523,22 +523,8 @@ async_test(in_a_cancelled_function_nothing_is_entered,
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory, edo_once once; edo_op ops[40]; uint64_t calls;)
+allocator_fixture()
+    async_test(waiters_need_no_memory, edo_once once; edo_op ops[40]; uint64_t calls;)
 {
     edo_body {
         self->once = (edo_once)EDO_ONCE_INIT;
@@ -640,8 +626,8 @@ static void end_while_it_is_made(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(done_by_nobody, NULL, "edo_once_done: nobody is making it");
-    expect_abort(done_twice, NULL, "edo_once_done: nobody is making it");
-    expect_abort(fail_by_nobody, NULL, "edo_once_fail: nobody is making it");
-    expect_abort(end_while_it_is_made, NULL, "edo_once_deinit: it is locked");
+    expect_abort(done_by_nobody, NULL, "edo_once_done: no initialisation is in progress");
+    expect_abort(done_twice, NULL, "edo_once_done: no initialisation is in progress");
+    expect_abort(fail_by_nobody, NULL, "edo_once_fail: no initialisation is in progress");
+    expect_abort(end_while_it_is_made, NULL, "edo_once_deinit: still in use");
 }

@@ -345,6 +345,23 @@ async_test(a_cancelled_wait_for_the_close_leaves_the_sender,
     }
 }
 
+async_test(a_wait_for_the_close_that_is_cancelled_too_late_saw_the_close,
+    pair p;
+    edo_op op;)
+{
+    edo_body {
+        self->p = make_pair();
+        self->op = edo_oneshot_closed(&self->p.in);
+        assert_int_equal(edo_poll_future(&self->op.base, cx), EDO_PENDING);
+        edo_oneshot_receiver_close(&self->p.out);
+        edo_cancel(&self->op.base);
+        assert_int_equal(edo_poll_future(&self->op.base, cx), EDO_READY);
+        assert_int_equal(self->op.base.result, 0);
+        assert_int_equal(edo_oneshot_send(&self->p.in, &seven), -EPIPE);
+        edo_return(0);
+    }
+}
+
 async_test(a_select_over_replies_takes_one,
     pair a, b;
     edo_op first, second;
@@ -612,9 +629,11 @@ static void run_early_close(void *arg)
 test(misuse_aborts)
 {
     static int hows[] = { 0, 1, 2, 3 };
-    expect_abort(run_second_send, NULL, "edo_oneshot_send: this end was used up");
-    expect_abort(run_early_close, &hows[0], "edo_oneshot_sender_close: an operation still waits");
-    expect_abort(run_early_close, &hows[1], "edo_oneshot_receiver_close: an operation still waits");
-    expect_abort(run_early_close, &hows[2], "edo_oneshot_send: an operation still waits");
-    expect_abort(run_early_close, &hows[3], "edo_oneshot_recv: another operation waits");
+    expect_abort(run_second_send, NULL, "edo_oneshot_send: this end was consumed");
+    expect_abort(run_early_close, &hows[0],
+                 "edo_oneshot_sender_close: an operation is still pending");
+    expect_abort(run_early_close, &hows[1],
+                 "edo_oneshot_receiver_close: an operation is still pending");
+    expect_abort(run_early_close, &hows[2], "edo_oneshot_send: an operation is still pending");
+    expect_abort(run_early_close, &hows[3], "edo_oneshot_recv: another operation is pending");
 }

@@ -689,5 +689,5 @@ test(misuse_is_named)
     expect_abort(unlock_read_of_written, NULL, "edo_rwlock_unlock_read: the lock is not held for");
     expect_abort(unlock_write_of_read, NULL, "edo_rwlock_unlock_write: the lock is not held for w");
     expect_abort(downgrade_of_read, NULL, "edo_rwlock_downgrade: the lock is not held for writing");
-    expect_abort(end_of_read, NULL, "edo_rwlock_deinit: it is locked");
+    expect_abort(end_of_read, NULL, "edo_rwlock_deinit: still in use");
 }

@@ -584,24 +584,9 @@ async_test(a_select_over_semaphores_takes_permits_of_one,
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    test_allocator_install();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    test_allocator_remove();
-    return 0;
-}
-
 enum { CROWDED = 50 };
 
-fixture(set_up, tear_down)
-async_test(waiters_need_no_memory, edo_semaphore semaphore; edo_op ops[CROWDED]; uint64_t calls;)
+allocator_fixture() async_test(waiters_need_no_memory, edo_semaphore semaphore; edo_op ops[CROWDED]; uint64_t calls;)
 {
     edo_body {
         self->semaphore = (edo_semaphore)EDO_SEMAPHORE_INIT(0);
@@ -860,7 +845,9 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(release_too_many, NULL, "edo_semaphore_release: more than EDO_SEMAPHORE_MAX");
-    expect_abort(release_far_too_many, NULL, "edo_semaphore_release: more than EDO_SEMAPHORE_MAX");
-    expect_abort(end_a_waited_one, NULL, "edo_semaphore_deinit: it is waited for");
+    expect_abort(release_too_many, NULL,
+                 "edo_semaphore_release: the count would exceed EDO_SEMAPHORE_MAX");
+    expect_abort(release_far_too_many, NULL,
+                 "edo_semaphore_release: the count would exceed EDO_SEMAPHORE_MAX");
+    expect_abort(end_a_waited_one, NULL, "edo_semaphore_deinit: waiters remain in its queue");
 }

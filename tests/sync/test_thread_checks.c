@@ -136,7 +136,7 @@ static void run_unlock_of_other(void *arg)
 test(unlocking_what_another_holds)
 {
     expect_abort(run_unlock_of_other, NULL,
-                 "edo_thread_mutex_unlock: at .*checks.c:[0-9]+: .*another has locked it at "
+                 "edo_thread_mutex_unlock: at .*checks.c:[0-9]+: .*another thread has locked it at "
                  ".*checks.c:[0-9]+");
 }
 

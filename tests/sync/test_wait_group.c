@@ -82,7 +82,10 @@ async_test(a_cancelled_wait_leaves_no_trace, edo_wait_group group; edo_op a, b;)
         edo_await_for(rc, edo_ms(3), edo_wait_group_wait(&self->group));
         assert_int_equal(rc, -ETIMEDOUT);
         assert_count(&self->group, 1);
+        self->a = edo_wait_group_wait(&self->group);
+        assert_waits(&self->a);
         edo_wait_group_done(&self->group);
+        assert_int_equal(cancel(&self->a), 0); // cancelled too late: the count was 0 before
         edo_await_for(rc, 0, edo_wait_group_wait(&self->group));
         assert_int_equal(rc, 0);
         edo_return(0);
@@ -442,9 +445,11 @@ static void end_a_waited_one(void *arg)
 
 test(misuse_is_named)
 {
-    expect_abort(end_more_than_was_added, NULL, "edo_wait_group_done: more has ended than");
-    expect_abort(count_down_too_far, NULL, "edo_latch_count_down: more has ended than");
-    expect_abort(add_too_much, NULL, "edo_wait_group_add: more than EDO_WAIT_GROUP_MAX");
-    expect_abort(end_a_waited_one, NULL, "edo_wait_group_deinit: it is waited for");
-    expect_abort(end_a_waited_one, "", "edo_barrier_deinit: it is waited for");
+    expect_abort(end_more_than_was_added, NULL,
+                 "edo_wait_group_done: the count would fall below 0");
+    expect_abort(count_down_too_far, NULL, "edo_latch_count_down: the count would fall below 0");
+    expect_abort(add_too_much, NULL,
+                 "edo_wait_group_add: the count would exceed EDO_WAIT_GROUP_MAX");
+    expect_abort(end_a_waited_one, NULL, "edo_wait_group_deinit: waiters remain in its queue");
+    expect_abort(end_a_waited_one, "", "edo_barrier_deinit: waiters remain in its queue");
 }

@@ -350,13 +350,13 @@ static void run_harm(void *arg)
 test(what_is_kept_must_stay_what_and_where_it_is)
 {
     static const char *const lines[HARMS] = {
-        [ANEW] = "^edo: edo_sleep: it was built anew while edo_any keeps .*harms_what_it_keeps' at",
-        [ANEW_AND_WAITS] = "^edo: edo_sleep: it was built anew while edo_any keeps ",
-        [ANEW_AND_RETURNS] = "^edo: edo_sleep: it was built anew while edo_any keeps ",
-        [ANEW_FUNCTION] = "^edo: passer: it was built anew while edo_any keeps ",
-        [COPY] = "^edo: edo_sleep: it was moved or copied while edo_any kept it .*at ",
-        [COPY_FUNCTION] = "^edo: passer: it was moved or copied while edo_any kept it ",
-        [MOVE] = "^edo: passer: it was moved or copied while edo_any kept it ",
+        [ANEW] = "^edo: edo_sleep: rebuilt while edo_any keeps .*harms_what_it_keeps' at",
+        [ANEW_AND_WAITS] = "^edo: edo_sleep: rebuilt while edo_any keeps ",
+        [ANEW_AND_RETURNS] = "^edo: edo_sleep: rebuilt while edo_any keeps ",
+        [ANEW_FUNCTION] = "^edo: passer: rebuilt while edo_any keeps ",
+        [COPY] = "^edo: edo_sleep: moved or copied while edo_any kept it .*at ",
+        [COPY_FUNCTION] = "^edo: passer: moved or copied while edo_any kept it ",
+        [MOVE] = "^edo: passer: moved or copied while edo_any kept it ",
     };
     for (enum harm harm = 0; harm < HARMS; harm++)
         expect_abort(run_harm, &harm, lines[harm]);
