@@ -37,4 +37,5 @@
 #include <edo/address.h>
 #include <edo/message.h>
 #include <edo/net.h>
+#include <edo/udp.h>
 #endif

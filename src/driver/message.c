@@ -1,6 +1,7 @@
 /* System calls of datagrams and messages. The system's form of a message lives on the stack for one
  * call. */
-#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -25,9 +26,7 @@ static int64_t try_recv(const edo__source *source, const edo_op *op)
                          from ? edo__address_place(from) : NULL, from ? &size : NULL);
     if (n < 0) return n;
     if (from) edo__address_set_size(from, size);
-    if ((uint64_t)n <= datagram->length) return n;
-    errno = EMSGSIZE;
-    return -1;
+    return n;
 }
 
 static int64_t try_send(const edo__source *source, const edo_op *op)
@@ -146,7 +145,6 @@ static int64_t try_receive(const edo__source *source, const edo_op *op)
 {
     const edo__message_op *request = edo__message_of(op);
     int flags = receive_flags(source) | MSG_CMSG_CLOEXEC;
-    if (op->detail & EDO__DETAIL_ERRORS) flags |= MSG_ERRQUEUE;
     if (request->count == 1) return receive_one(source, request->messages, flags);
     return receive_batch(source, request->messages, limited(request->count), flags);
 }
@@ -161,12 +159,76 @@ static int64_t try_send_messages(const edo__source *source, const edo_op *op)
     return send_batch(source, rest, limited(count), flags);
 }
 
+/* ---- segments ---- */
+
+/* Limits of one call that the kernel cuts into datagrams: datagrams (64 before Linux 6.9), and bytes
+ * of one IPv4 packet without its heads. */
+enum { MOST_SEGMENTS = 64, MOST_BYTES = 65507 };
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Sends a run of datagrams by one call, for the kernel or the device to cut. The record of a call
+ * is 16 bits wide. */
+static int64_t send_run(const edo__source *source, const edo_message *message, edo_slice run,
+                        uint16_t segment)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof segment)];
+    } control = { .head = { .cmsg_level = IPPROTO_UDP,
+                            .cmsg_type = UDP_SEGMENT,
+                            .cmsg_len = CMSG_LEN(sizeof segment) } };
+    memcpy(CMSG_DATA(&control.head), &segment, sizeof segment);
+    edo_message part = { .slices = &run, .slice_count = 1, .address = message->address };
+    struct msghdr header = header_to_send(&part);
+    header.msg_control = &control;
+    header.msg_controllen = sizeof control;
+    return sendmsg(source->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Sends datagrams one by one. Returns: bytes sent. */
+static int64_t send_singles(const edo__source *source, const edo_message *message, edo_slice rest,
+                            size_t segment)
+{
+    struct mmsghdr headers[MOST_SEGMENTS];
+    struct iovec vectors[MOST_SEGMENTS];
+    unsigned count = 0;
+    int64_t sent = 0;
+    for (size_t at = 0; count < MOST_SEGMENTS && (at < rest.size || !count); at += segment) {
+        vectors[count] = (struct iovec){ (char *)rest.data + at, least(segment, rest.size - at) };
+        headers[count] = (struct mmsghdr){ .msg_hdr = header_to_send(message) };
+        headers[count].msg_hdr.msg_iov = &vectors[count];
+        count++;
+    }
+    int n = sendmmsg(source->fd, headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int i = 0; i < n; i++)
+        sent += headers[i].msg_len;
+    return n < 0 ? n : sent;
+}
+
+static int64_t try_segments(const edo__source *source, const edo_op *op)
+{
+    const edo__message_op *request = edo__message_of(op);
+    const edo_message *message = request->messages;
+    size_t segment = request->count;
+    edo_slice rest = { (char *)message->slices->data + request->progress,
+                       message->slices->size - request->progress };
+    if (rest.size <= segment || (op->detail & EDO__DETAIL_SINGLES))
+        return send_singles(source, message, rest, segment);
+    rest.size = least(rest.size, segment * least(MOST_SEGMENTS, MOST_BYTES / segment));
+    return send_run(source, message, rest, (uint16_t)segment);
+}
+
 int64_t edo__message_try(const edo__source *source, const edo_op *op)
 {
     switch (edo__request_of(op)) {
     case EDO__RECV: return try_recv(source, op);
     case EDO__SEND: return try_send(source, op);
     case EDO__RECV_MESSAGES: return try_receive(source, op);
+    case EDO__SEND_SEGMENTS: return try_segments(source, op);
     default: return try_send_messages(source, op);
     }
 }
