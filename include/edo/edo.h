@@ -25,6 +25,7 @@
 #endif
 #if EDO_HAS_IO
 #include <edo/io.h>
+#include <edo/pipe.h>
 #endif
 #if EDO_HAS_STREAM
 #include <edo/buffered.h>

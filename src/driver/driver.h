@@ -130,6 +130,8 @@ enum {
     EDO__SOURCE_WRAPPED = 32,  // other processes may share the open file, and change its status
     EDO__SOURCE_LATCHED = 64,  // a poll consumes the event that it reports
     EDO__SOURCE_SEVERAL = 128, // several operations per side at once, served in their order
+    EDO__SOURCE_FIFO = 256,    // a reader opened before its writers, perhaps
+    EDO__SOURCE_MASTER = 512,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
 /* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards

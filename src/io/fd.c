@@ -98,6 +98,7 @@ edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
 static uint32_t traits_of(edo_fd fd, int file_kind)
 {
     edo__socket_kind kind;
+    if (file_kind == EDO__FILE_MASTER) return EDO__SOURCE_MASTER;
     if (file_kind != EDO__FILE_SOCKET) return 0;
     bool tcp = edo__socket_describe(fd, &kind) == 0 && kind.is_tcp;
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);

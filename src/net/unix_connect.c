@@ -3,8 +3,7 @@
  * A connect succeeds or fails at once. While the listener's queue is full it answers EAGAIN, and
  * the socket gets no event when there is room again. (A blocking connect would wait, on a thread
  * that cannot be ended.) So the operation tries again after a pause. */
-#include <edo/time.h>
-
+#include "io/pause.h"
 #include "net/unix.h"
 #include "sys/sockets.h"
 #include "sys/sys.h"
@@ -57,24 +56,17 @@ static edo_poll finish(edo_op *op, edo_cx *cx, int rc)
     return edo__op_finish(op, cx, rc);
 }
 
-static edo_poll pause(connect_op *op, edo_cx *cx)
-{
-    if (cx->now >= op->paused_until) {
-        op->pause = edo__next_pause((uint32_t)op->pause);
-        op->paused_until = edo__deadline_after(edo_ms((int64_t)op->pause));
-    }
-    edo_cx_deadline(cx, op->paused_until);
-    return EDO_PENDING;
-}
-
 static edo_poll connect_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
-    if (cx->now < connect_of(op)->paused_until) return pause(connect_of(op), cx);
-    int rc = try_connect(connect_of(op));
-    return rc == -EAGAIN ? pause(connect_of(op), cx) : finish(op, cx, rc);
+    connect_op *self = connect_of(op);
+    if (edo__is_paused(cx, self->paused_until)) return EDO_PENDING;
+    int rc = try_connect(self);
+    if (rc != -EAGAIN) return finish(op, cx, rc);
+    self->pause = edo__pause(cx, (uint32_t)self->pause, &self->paused_until);
+    return EDO_PENDING;
 }
 
 static const edo_future_ops connect_ops = { .name = "edo_unix_connect", .poll = connect_poll };

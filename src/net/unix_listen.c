@@ -7,8 +7,7 @@
  * no pause, so the lock is held for microseconds. */
 #include <string.h>
 
-#include <edo/time.h>
-
+#include "io/pause.h"
 #include "net/listener.h"
 #include "net/unix.h"
 #include "sys/sockets.h"
@@ -131,25 +130,17 @@ static int try_open(const edo_op *op)
     return locks ? open_locked(listen_of(op), &address) : open_listener(listen_of(op), &address);
 }
 
-static edo_poll pause(edo_op *op, edo_cx *cx)
-{
-    listen_op *self = listen_of(op);
-    if (cx->now >= self->paused_until) {
-        self->pause = (uint16_t)edo__next_pause(self->pause);
-        self->paused_until = edo__deadline_after(edo_ms(self->pause));
-    }
-    edo_cx_deadline(cx, self->paused_until);
-    return EDO_PENDING;
-}
-
 static edo_poll listen_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     if (!edo__has_budget(cx)) return EDO_PENDING;
     if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
-    if (cx->now < listen_of(op)->paused_until) return pause(op, cx);
+    listen_op *self = listen_of(op);
+    if (edo__is_paused(cx, self->paused_until)) return EDO_PENDING;
     int rc = try_open(op);
-    return rc == -EAGAIN ? pause(op, cx) : edo__op_finish(op, cx, rc);
+    if (rc != -EAGAIN) return edo__op_finish(op, cx, rc);
+    self->pause = (uint16_t)edo__pause(cx, self->pause, &self->paused_until);
+    return EDO_PENDING;
 }
 
 static const edo_future_ops listen_ops = { .name = "edo_unix_listen", .poll = listen_poll };

@@ -127,6 +127,7 @@ typedef enum edo__file_kind {
     EDO__FILE_SOCKET,
     EDO__FILE_PIPE,
     EDO__FILE_CHARACTER, // a terminal, a device
+    EDO__FILE_MASTER,    // the master of a pseudo-terminal
     EDO__FILE_REGULAR,   // some of /proc and /sys can be polled
     EDO__FILE_OTHER,
 } edo__file_kind;

@@ -112,6 +112,13 @@ static edo__file_kind kind_of(mode_t mode)
     }
 }
 
+/* Only the master of a pseudo-terminal answers TIOCGPTN. */
+static bool is_master(int fd, mode_t mode)
+{
+    unsigned number;
+    return S_ISCHR(mode) && ioctl(fd, TIOCGPTN, &number) == 0;
+}
+
 /* Checks with epoll, because poll(2) reports files that cannot be polled as ready. */
 static int check_pollable(int fd)
 {
@@ -131,7 +138,8 @@ int edo__sys_pollable_kind(edo_fd fd)
     if (fstat(fd, &file) < 0) return -errno;
     bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
     int rc = is_file ? check_pollable(fd) : 0;
-    return rc < 0 ? rc : (int)kind_of(file.st_mode);
+    if (rc < 0) return rc;
+    return is_master(fd, file.st_mode) ? EDO__FILE_MASTER : (int)kind_of(file.st_mode);
 }
 
 /* ---- a private open file ---- */
@@ -147,11 +155,10 @@ static bool is_named_pipe(int fd, edo__file_kind kind)
 }
 
 /* Whether the file is a terminal. The master of a pseudo-terminal is excluded, because opening a
- * master makes another terminal. Only a master answers TIOCGPTN. */
+ * master makes another terminal. */
 static bool is_terminal(int fd, edo__file_kind kind)
 {
-    unsigned number;
-    return kind == EDO__FILE_CHARACTER && isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0;
+    return kind == EDO__FILE_CHARACTER && isatty(fd);
 }
 
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
