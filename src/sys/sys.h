@@ -101,7 +101,8 @@ void *edo__sys_key_get(uint32_t key);            // NULL: not set
 /* The text of an errno, in static storage; NULL for an unknown one. */
 const char *edo__sys_error_text(int error);
 
-/* Ends the process at once: neither its exit handlers nor its destructors run. */
+/* Ends the process at once: neither its exit handlers nor its destructors run. Restores terminals
+ * and the status of shared files before. */
 _Noreturn void edo__sys_exit_now(int status);
 
 /* Allocates memory from the C library. NULL: out of memory. */
@@ -117,6 +118,9 @@ void edo__sys_close(edo_fd fd); // ignores a negative number
 /* Ends the process with one line on stderr. For a wait or wake that fails permanently, so that no
  * thread could sleep or be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
+
+/* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
+edo_fd edo__sys_event_open(void);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);

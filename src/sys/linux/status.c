@@ -48,7 +48,7 @@ static unsigned find(int fd)
     return i;
 }
 
-static void put_back_all(void)
+void edo__status_put_back(void)
 {
     edo__lock_take(&changes.lock);
     for (unsigned i = 0; i < changes.count; i++)
@@ -64,7 +64,7 @@ static void remember(int fd)
         changes.fds[i] = fd;
         edo_store_relaxed(&changes.count, i + 1);
     }
-    if (!changes.puts_back) changes.puts_back = atexit(put_back_all) == 0;
+    if (!changes.puts_back) changes.puts_back = atexit(edo__status_put_back) == 0;
     edo__lock_give(&changes.lock);
 }
 
