@@ -26,6 +26,7 @@
 #if EDO_HAS_IO
 #include <edo/io.h>
 #include <edo/pipe.h>
+#include <edo/stdio.h>
 #include <edo/terminal.h>
 #endif
 #if EDO_HAS_STREAM

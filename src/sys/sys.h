@@ -87,6 +87,10 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
 /* Number that grows in every child of fork(). 0: forks are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
+/* Opens the system's null device in place of each standard descriptor that is closed. Otherwise the
+ * next file or socket would become the program's input or output. */
+void edo__sys_open_standard(void);
+
 /* Writes a line to stderr, without SIGPIPE. Waits at most `patience` nanoseconds for a slow reader.
  * Returns: whether the line was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);

@@ -120,7 +120,7 @@ static bool is_master(int fd, mode_t mode)
 }
 
 /* Checks with epoll, because poll(2) reports files that cannot be polled as ready. */
-static int check_pollable(int fd)
+int edo__sys_check_pollable(edo_fd fd)
 {
     struct epoll_event event = { .events = EPOLLET };
     int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -137,7 +137,7 @@ int edo__sys_pollable_kind(edo_fd fd)
     struct stat file;
     if (fstat(fd, &file) < 0) return -errno;
     bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
-    int rc = is_file ? check_pollable(fd) : 0;
+    int rc = is_file ? edo__sys_check_pollable(fd) : 0;
     if (rc < 0) return rc;
     return is_master(fd, file.st_mode) ? EDO__FILE_MASTER : (int)kind_of(file.st_mode);
 }
@@ -161,17 +161,29 @@ static bool is_terminal(int fd, edo__file_kind kind)
     return kind == EDO__FILE_CHARACTER && isatty(fd);
 }
 
-void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
+static int open_anew(int fd)
 {
     char path[PATH_SIZE];
-    if (!is_named_pipe(fd, kind) && !is_terminal(fd, kind)) return;
-    int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
-    if (status < 0 || flags < 0) return;
+    int status = fcntl(fd, F_GETFL);
+    if (status < 0) return -errno;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int opened = open(path, (status & (O_ACCMODE | O_APPEND)) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return opened < 0 ? -errno : opened;
+}
+
+void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
+{
+    if (!is_named_pipe(fd, kind) && !is_terminal(fd, kind)) return;
+    int flags = fcntl(fd, F_GETFD), opened = flags < 0 ? -1 : open_anew(fd);
     if (opened < 0) return;
     dup3(opened, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(opened);
+}
+
+edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind)
+{
+    if (kind != EDO__FILE_PIPE && !is_terminal(fd, kind)) return -ENOTSUP;
+    return open_anew(fd);
 }
 
 /* ---- SIGPIPE ---- */
