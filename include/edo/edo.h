@@ -37,6 +37,8 @@
 #include <edo/streams.h>
 #endif
 #if EDO_HAS_NET
+#include <edo/address.h>
+#include <edo/message.h>
 #include <edo/net.h>
 #include <edo/unix.h>
 #endif

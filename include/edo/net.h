@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <edo/address.h>
 #include <edo/io.h>
 
 EDO_BEGIN_DECLS
@@ -122,6 +123,10 @@ EDO_API size_t edo_addresses_count(const edo_addresses *addresses);
  * Returns: the length; -EINVAL for no such index; -ENOSPC for a buffer that is too small. */
 EDO_API int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffer,
                                size_t size);
+
+/* Reads one of the addresses as a value. Returns: 0; -EINVAL for no such index. */
+EDO_API int edo_addresses_get(const edo_addresses *addresses, size_t index,
+                              edo_address *ret_address);
 EDO_API void edo_addresses_destroy(edo_addresses *addresses); // NULL is ignored
 
 /* Writes the local or the peer's address of a connection, as text, into a buffer of

@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <edo/message.h>
 #include <edo/runtime.h>
 
 #include "base/list.h"
@@ -35,6 +36,10 @@ typedef enum edo__request {
     EDO__WRITEV,
     EDO__ACCEPT, // result: a descriptor with close-on-exec
     EDO__POLL,   // an edo__poll_op; result: the events that are ready
+    EDO__RECV,   // an edo__datagram_op; result: bytes; -EMSGSIZE for a datagram that was cut
+    EDO__SEND,
+    EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
+    EDO__SEND_MESSAGES,
 } edo__request;
 
 /* A read, a write or a writev. */
@@ -73,6 +78,40 @@ static inline edo__poll_op *edo__poll_of(const edo_op *op)
     return (edo__poll_op *)(uintptr_t)op;
 }
 
+/* One datagram. */
+typedef struct EDO__OVERLAY edo__datagram_op {
+    edo_future base;
+    void *socket; // not used by drivers
+    void *data;
+    uint64_t length;      // bytes
+    edo_address *address; // of the peer; may be NULL. In the place of `progress` until the end.
+    edo__op_wait wait;
+} edo__datagram_op;
+
+EDO__OVERLAY_FITS(edo__datagram_op);
+
+static inline edo__datagram_op *edo__datagram_of(const edo_op *op)
+{
+    return (edo__datagram_op *)(uintptr_t)op;
+}
+
+/* Messages, in the memory of the caller. */
+typedef struct EDO__OVERLAY edo__message_op {
+    edo_future base;
+    void *socket; // not used by drivers
+    edo_message *messages;
+    uint64_t count; // messages
+    uint64_t progress;
+    edo__op_wait wait;
+} edo__message_op;
+
+EDO__OVERLAY_FITS(edo__message_op);
+
+static inline edo__message_op *edo__message_of(const edo_op *op)
+{
+    return (edo__message_op *)(uintptr_t)op;
+}
+
 enum { EDO__READ_SIDE, EDO__WRITE_SIDE, EDO__SIDES };
 
 /* Bits of edo__side.ready. The rest of the word counts events, so that readiness is cleared only if
@@ -89,6 +128,7 @@ typedef struct edo__side {
     edo_atomic(bool) is_shared; // read side only: the program has the descriptor
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
+    bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
     edo__wait_list waiters;     // see edo__side_waiters; the lock
     edo_driver *driver;         // driver of the waiters and of the visit; the lock
 } edo__side;
@@ -100,6 +140,7 @@ static inline edo__wait_list *edo__side_waiters(edo__side *side)
     if (edo__unlikely(side->mark != (uint8_t)edo__lock_mark)) {
         side->mark = (uint8_t)edo__lock_mark;
         side->waiters = (edo__wait_list){ NULL };
+        side->is_polled = false;
     }
     return &side->waiters;
 }
@@ -122,16 +163,17 @@ enum {
 
 /* Bits of edo__source.traits, constant from the source's creation. */
 enum {
-    EDO__SOURCE_SOCKET = 1,    // uses recv and send, not read and write
-    EDO__SOURCE_LISTENER = 2,  // accepts connections
-    EDO__SOURCE_BORROWED = 4,  // the descriptor is closed by its owner, not by edo
-    EDO__SOURCE_TCP = 8,       // has the options of TCP
-    EDO__SOURCE_MADE = 16,     // a TCP connection made by this library: see edo__has_met_end
-    EDO__SOURCE_WRAPPED = 32,  // other processes may share the open file, and change its status
-    EDO__SOURCE_LATCHED = 64,  // a poll consumes the event that it reports
-    EDO__SOURCE_SEVERAL = 128, // several operations per side at once, served in their order
-    EDO__SOURCE_FIFO = 1024,   // a reader opened before its writers, perhaps
-    EDO__SOURCE_MASTER = 2048, // master of a pseudo-terminal: EIO is the end of the input
+    EDO__SOURCE_SOCKET = 1,     // uses recv and send, not read and write
+    EDO__SOURCE_LISTENER = 2,   // accepts connections
+    EDO__SOURCE_BORROWED = 4,   // the descriptor is closed by its owner, not by edo
+    EDO__SOURCE_TCP = 8,        // has the options of TCP
+    EDO__SOURCE_MADE = 16,      // a TCP connection made by this library: see edo__has_met_end
+    EDO__SOURCE_WRAPPED = 32,   // other processes may share the open file, and change its status
+    EDO__SOURCE_LATCHED = 64,   // a poll consumes the event that it reports
+    EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
+    EDO__SOURCE_DATAGRAM = 256, // messages have boundaries, and may be cut
+    EDO__SOURCE_FIFO = 1024,    // a reader opened before its writers, perhaps
+    EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
 /* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards
@@ -280,6 +322,20 @@ void edo__note_ready(edo__side *side, uint32_t final);
  * -EAGAIN. */
 int64_t edo__try(edo__source *source, edo_op *op);
 
+/* Whether a request moves datagrams or messages. */
+static inline bool edo__is_message(edo__request request)
+{
+    return request >= EDO__RECV;
+}
+
+/* Makes the system call of such a request, as edo__try() does; sets errno on failure. Datagrams
+ * and their addresses are in the caller's memory, so a call in the ring would have no place for
+ * the system's form of a message. */
+int64_t edo__message_try(const edo__source *source, const edo_op *op);
+
+/* Greatest number of messages per call. */
+enum { EDO__MAX_MESSAGES = 64 };
+
 /* Greatest number of bytes per call. The kernel continues a call as long as the peer is fast.
  * Without this limit, a call with gigabytes would occupy the thread for hundreds of
  * milliseconds. */
@@ -325,6 +381,8 @@ enum {
     EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
+    EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram stays in the socket
+    EDO__DETAIL_ERRORS = 1 << 14,     // EDO__RECV_MESSAGES: from the socket's error queue
 };
 
 /* The side of an operation. */

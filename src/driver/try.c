@@ -151,6 +151,10 @@ static ssize_t try_once(edo__source *source, const edo_op *op)
     case EDO__WRITEV: return try_writev(source, op);
     case EDO__ACCEPT: return try_accept(source);
     case EDO__POLL: return try_poll(source, op);
+    case EDO__RECV:
+    case EDO__SEND:
+    case EDO__RECV_MESSAGES:
+    case EDO__SEND_MESSAGES: return edo__message_try(source, op);
     }
     errno = EINVAL;
     return -1;

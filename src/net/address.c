@@ -96,6 +96,19 @@ int edo__address_parse(const char *text, edo__address *ret_address)
     return rc;
 }
 
+int edo__address_parse_ip(const char *text, uint16_t port, edo__address *ret_address)
+{
+    char host[EDO__HOST_SIZE];
+    edo__address parsed = { .any = false };
+    size_t length = text ? strlen(text) : 0;
+    if (!length || length >= sizeof host) return -EINVAL;
+    bool v6 = strchr(text, ':');
+    int rc = v6 ? set_v6(memcpy(host, text, length + 1), port, &parsed)
+                : set_v4(text, port, &parsed);
+    if (rc == 0) *ret_address = parsed;
+    return rc;
+}
+
 void edo__address_to_v4(edo__address *address)
 {
     *address = (edo__address){ .family = EDO__FAMILY_V4, .port = address->port };

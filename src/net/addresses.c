@@ -20,6 +20,13 @@ int edo_addresses_text(const edo_addresses *addresses, size_t index, char *buffe
     return edo__address_format(&addresses->items[index], buffer, size);
 }
 
+int edo_addresses_get(const edo_addresses *addresses, size_t index, edo_address *ret_address)
+{
+    if (!addresses || !ret_address || index >= addresses->count) return -EINVAL;
+    *ret_address = edo__address_pack(&addresses->items[index]);
+    return 0;
+}
+
 void edo_addresses_destroy(edo_addresses *addresses)
 {
     if (!addresses) return;

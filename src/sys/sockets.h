@@ -3,7 +3,7 @@
  * otherwise. */
 #pragma once
 
-#include <edo/base.h>
+#include <edo/address.h>
 
 /* ---- addresses ---- */
 
@@ -11,6 +11,7 @@ typedef enum edo__family {
     EDO__FAMILY_ANY, // IPv4 and IPv6, in a look-up
     EDO__FAMILY_V4,
     EDO__FAMILY_V6,
+    EDO__FAMILY_UNIX, // of a socket; an edo__address is of V4 or V6
 } edo__family;
 
 /* Address and port of one end of a connection. A plain value. */
@@ -18,7 +19,7 @@ typedef struct edo__address {
     uint8_t ip[16]; // network order; IPv4: the first four bytes, then zeros
     uint32_t zone;  // number of the interface of a link-local IPv6 address, or 0
     uint16_t port;  // host order
-    uint8_t family; // edo__family, not ANY
+    uint8_t family; // EDO__FAMILY_V4 or V6
     bool any;       // ":port": every address of the machine, both families
 } edo__address;
 
@@ -31,6 +32,25 @@ bool edo__address_is_v4_mapped(const edo__address *address);
 /* Parses a numeric IP address of a family, without zone and brackets.
  * Returns: 0; -EINVAL. */
 int edo__ip_parse(const char *text, edo__family family, uint8_t ret_ip[16]);
+
+/* Conversion of an edo_address from and to the system's form: as edo_address_from_system() and
+ * edo_address_system(). */
+int edo__address_from_system(const void *sockaddr, size_t size, edo_address *ret_address);
+const void *edo__address_to_system(const edo_address *address, size_t *ret_size);
+
+edo_address_family edo__address_family(const edo_address *address);
+
+/* Conversion from and to parts. Returns: 0; -EAFNOSUPPORT for other families than IPv4 and IPv6. */
+edo_address edo__address_pack(const edo__address *parts);
+int edo__address_unpack(const edo_address *address, edo__address *ret_parts);
+
+/* The address of a Unix socket, from a name of exactly `size` bytes. Returns: 0; -ENAMETOOLONG. */
+int edo__address_pack_name(const void *name, size_t size, bool abstract, edo_address *ret_address);
+
+int edo__address_pack_unnamed(edo_address *ret_address); // a Unix socket without a name; 0
+
+/* The name of a Unix socket: as edo_address_name(). */
+size_t edo__address_name(const edo_address *address, const char **ret_name, bool *ret_abstract);
 
 enum { EDO__IP_TEXT_SIZE = 46 }; // with the final NUL
 
@@ -55,8 +75,30 @@ void edo__sys_set_resolver(edo__resolve_fn *resolver);
 
 /* ---- sockets ---- */
 
-/* Makes a TCP socket, non-blocking and closed by exec. Returns: its descriptor. */
+typedef enum edo__socket_type {
+    EDO__SOCKET_OTHER_TYPE,
+    EDO__SOCKET_STREAM,
+    EDO__SOCKET_DATAGRAM,
+    EDO__SOCKET_SEQPACKET,
+} edo__socket_type;
+
+/* Makes a socket, non-blocking and closed by exec. Returns: its descriptor. */
+edo_fd edo__socket_make(edo__family family, edo__socket_type type);
+
+/* Makes two connected sockets. Returns: 0; a negative errno. */
+int edo__socket_make_pair(edo__socket_type type, edo_fd ret_fds[2]);
+
+/* Makes a TCP socket. */
 edo_fd edo__socket_open(edo__family family);
+
+/* Binds and connects by value; other families than IP, too. NULL: ends the connection of a
+ * datagram socket. A connect of a stream: as edo__socket_connect(); a Unix socket whose listener has
+ * no room answers -EAGAIN.
+ * edo__socket_name, edo__socket_peer_name: of the socket and of its peer. */
+int edo__socket_bind_to(edo_fd fd, const edo_address *address);
+int edo__socket_connect_to(edo_fd fd, const edo_address *address);
+int edo__socket_name(edo_fd fd, edo_address *ret_address);
+int edo__socket_peer_name(edo_fd fd, edo_address *ret_address);
 
 int edo__socket_bind(edo_fd fd, const edo__address *address);
 
@@ -88,9 +130,11 @@ int edo__socket_drop_input(edo_fd fd, bool tcp);
 void edo__socket_reset_at_close(edo_fd fd);
 
 typedef struct edo__socket_kind {
-    edo__family family; // ANY: neither IPv4 nor IPv6
-    bool is_tcp;        // options of TCP: TCP and MPTCP
-    bool is_plain_tcp;  // TCP, and not MPTCP
+    edo__family family; // ANY: another one
+    edo__socket_type type;
+    bool is_tcp;       // options of TCP: TCP and MPTCP
+    bool is_plain_tcp; // TCP, and not MPTCP
+    bool is_udp;
     bool listens;
 } edo__socket_kind;
 

@@ -140,7 +140,10 @@ static void limit_vector(const chaos *driver, edo_op *inner)
 
 static edo_op inner_op(const chaos *driver, const edo_op *op)
 {
-    enum { KEPT = 0xff | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES };
+    enum {
+        KEPT = 0xff | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES | EDO__DETAIL_PEEK |
+               EDO__DETAIL_ERRORS
+    };
     edo_op inner = { .base.ops = op->base.ops,
                      .data = op->data,
                      .length = op->length,
@@ -152,6 +155,10 @@ static edo_op inner_op(const chaos *driver, const edo_op *op)
         inner.length = limited(driver, op->length - op->progress);
         break;
     case EDO__WRITEV: limit_vector(driver, &inner); break;
+    case EDO__RECV:
+    case EDO__SEND: // an address is in the place of progress
+    case EDO__RECV_MESSAGES:
+    case EDO__SEND_MESSAGES: inner.progress = op->progress; break;
     case EDO__ACCEPT:
     case EDO__POLL: break;
     }

@@ -73,6 +73,7 @@ typedef enum edo__uring_stage {
     EDO__IN_RING,    // submitted to the kernel
     EDO__ASKED,      // submitted, and a request to cancel it is listed
     EDO__CANCELLING, // submitted, and its cancel is submitted too
+    EDO__QUEUED,     // not submitted: the poll of another waiter serves this one, too
     EDO__STAGE_BITS = 3,
 } edo__uring_stage;
 
@@ -143,6 +144,23 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
 
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker);
+
+/* Whether an operation waits with one poll for all waiters of its side. */
+static inline bool edo__uring_shares_poll(const edo__source *source, const edo_op *op)
+{
+    return edo__is_message(edo__request_of(op)) && (source->traits & EDO__SOURCE_SEVERAL);
+}
+
+/* Wakes the first waiter of the side of an operation that has ended, if those waiters have no
+ * poll. */
+void edo__uring_pass_on(edo__source *source, const edo_op *op);
+
+/* Answers that an operation has ended. */
+static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
+{
+    if (edo__unlikely(edo__uring_shares_poll(source, op))) edo__uring_pass_on(source, op);
+    return EDO_READY;
+}
 
 /* ---- uring_cancel.c ---- */
 

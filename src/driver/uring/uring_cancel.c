@@ -130,11 +130,19 @@ static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
     return true;
 }
 
-static edo_poll end_cancelled(edo_op *op)
+static edo_poll end_cancelled(edo__source *source, edo_op *op)
 {
     if (op->base.result == -EAGAIN) op->base.result = -ECANCELED;
     edo_store_relaxed(&op->word, EDO__OP_IDLE);
-    return EDO_READY;
+    return edo__uring_end_op(source, op);
+}
+
+/* Ends the wait of an operation that the ring does not know. Under the lock. */
+static bool leave_queue(edo__source *source, edo_op *op)
+{
+    edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);
+    op->base.result = -ECANCELED;
+    return false;
 }
 
 /* Cancels an operation. A submitted operation is pending until its completion; any other operation
@@ -145,11 +153,12 @@ edo_poll edo__uring_cancel(edo_driver *base, edo__source *source, edo_op *op, ed
     bool usable = edo__uring_is_usable(driver), told = false;
     edo__lock_take(&source->lock);
     bool pending = edo_load_relaxed(&op->word) == EDO__OP_PARKED;
+    if (pending && edo__uring_stage_of(op) == EDO__QUEUED) pending = leave_queue(source, op);
     bool is_new = pending && edo__uring_stage_of(op) == EDO__IN_RING;
     if (pending) op->waker = waker;
     if (is_new && usable) told = cancel_in_ring(driver, source, op);
     edo__lock_give(&source->lock);
-    if (!pending) return end_cancelled(op);
+    if (!pending) return end_cancelled(source, op);
     if (!is_new) return EDO_PENDING;
     if (!usable) told = request_cancel(driver, source, op);
     if (!told) edo__wake_commit(edo__wake_prepare(waker));

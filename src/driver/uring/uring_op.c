@@ -7,11 +7,20 @@
  *
  * The ring identifies an operation by its address. An operation, also a cancelled one, is parked
  * until its completion has been handled. So the operation does not move in memory while the kernel
- * may use it. The kernel chooses the order of several operations on one side.
+ * may use it. The kernel chooses the order of several accepts.
+ *
+ * Several messages on one side of a source wait with one poll. One waiter is IN_RING with that poll,
+ * and the side is `is_polled`; all other waiters are QUEUED. The completion wakes the first waiter,
+ * and the waiter of the poll becomes QUEUED if it is not the first. The woken operation either ends,
+ * and then wakes the next waiter (edo__uring_pass_on), or would block, and then submits the next
+ * poll. So while a side has waiters, there is a poll, or a woken operation. One datagram wakes one
+ * task, in the order of the wait list.
  */
 #include "driver/uring/uring.h"
 
 #include <sys/socket.h>
+
+#include "driver/drivers.h"
 
 enum {
     READ_EVENTS = POLLIN | POLLRDHUP,
@@ -104,16 +113,27 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
+/* Parks an operation behind the poll of another waiter. Under the source's lock. */
+static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
+{
+    edo__uring_set_stage(op, source, EDO__QUEUED);
+    edo__op_park(source, op, &driver->base, waker);
+    return 0;
+}
+
 /* Prepares an SQE and parks the operation. Under the source's lock, because the completion may come
  * at once. Returns: 0; -ENOSPC: the queue is full. */
 static int enqueue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
+    bool shares = edo__uring_shares_poll(source, op);
+    if (shares && edo__op_place(source, op)->is_polled) return queue(driver, source, op, waker);
     edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
     if (sqe) {
         fill(driver, source, op, sqe);
         edo__uring_set_stage(op, source, EDO__IN_RING);
         edo__op_park(source, op, &driver->base, waker);
+        if (shares) edo__op_place(source, op)->is_polled = true;
     }
     edo__uring_end(driver);
     return sqe ? 0 : -ENOSPC;
@@ -140,13 +160,14 @@ static edo_poll submit(edo__uring *driver, edo__source *source, edo_op *op, edo_
     if (rc == 0) return EDO_PENDING;
     if (rc == -ENOSPC) return start_later(op, waker);
     op->base.result = rc;
-    return EDO_READY;
+    return edo__uring_end_op(source, op);
 }
 
 edo_poll edo__uring_drive(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring *driver = edo__uring_of(base);
-    return attempt(driver, source, op) ? EDO_READY : submit(driver, source, op, waker);
+    if (!attempt(driver, source, op)) return submit(driver, source, op, waker);
+    return edo__uring_end_op(source, op);
 }
 
 /* Whether this poll runs in the ring's runtime. */
@@ -160,9 +181,37 @@ static bool is_at_home(const edo__uring *driver)
  * An operation parked with the driver of another worker continues with that driver. */
 edo_poll edo__uring_resume(edo_driver *base, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
-    if (op->base.result != -EAGAIN) return EDO_READY;
+    if (op->base.result != -EAGAIN) return edo__uring_end_op(source, op);
     if (!is_at_home(edo__uring_of(base))) return start_later(op, waker);
     return edo__uring_drive(base, source, op, waker);
+}
+
+/* ---- several waiters ---- */
+
+void edo__uring_pass_on(edo__source *source, const edo_op *op)
+{
+    edo__side *side = edo__op_place(source, op);
+    edo__wakes wakes = { NULL, NULL };
+    edo__lock_take(&source->lock);
+    edo_op *first = edo__wait_first(edo__side_waiters(side));
+    if (first && !side->is_polled && side->driver->ops == &edo__uring_driver) {
+        edo_store_relaxed(&first->base.result, -EAGAIN);
+        edo__op_wake(source, first, &wakes);
+    }
+    edo__lock_give(&source->lock);
+    edo__wakes_commit(&wakes);
+}
+
+/* The operation that a completed poll wakes: the first waiter, or the waiter of the poll if that one
+ * was cancelled or the poll failed. Under the source's lock. */
+static edo_op *chosen(edo__source *source, edo_op *op, int64_t answer)
+{
+    edo__side *side = edo__op_place(source, op);
+    edo_op *first = edo__wait_first(&side->waiters);
+    side->is_polled = false;
+    if (edo__uring_stage_of(op) != EDO__IN_RING || answer != -EAGAIN || first == op) return op;
+    edo__uring_set_stage(op, source, EDO__QUEUED);
+    return first;
 }
 
 /* ---- completing ---- */
@@ -201,7 +250,9 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
-    edo_store_relaxed(&op->base.result, answer_of(driver, op, result));
+    int64_t answer = answer_of(driver, op, result);
+    if (edo__unlikely(edo__uring_shares_poll(source, op))) op = chosen(source, op, answer);
+    edo_store_relaxed(&op->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, op, &wakes);
     edo__lock_give(&source->lock);

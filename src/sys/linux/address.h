@@ -5,6 +5,12 @@
 
 #include "sys/sockets.h"
 
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+enum { EDO__ADDRESS_SIZE_SHIFT = 0 }; // the last two bytes of a word
+#else
+enum { EDO__ADDRESS_SIZE_SHIFT = 48 };
+#endif
+
 /* Returns: the size of the system's address. */
 socklen_t edo__address_to_sockaddr(const edo__address *address, struct sockaddr_storage *ret);
 
@@ -12,3 +18,28 @@ socklen_t edo__address_to_sockaddr(const edo__address *address, struct sockaddr_
 int edo__address_from_sockaddr(const struct sockaddr_storage *storage, edo__address *ret_address);
 
 int edo__family_to_af(edo__family family);
+
+/* ---- edo_address: a struct sockaddr, zeros, and the size in the last two bytes ---- */
+
+enum { EDO__SOCKADDR_SIZE = 110 }; // of the longest address, that of a Unix socket
+
+/* The address as the system's, to be read or written by a call. */
+static inline struct sockaddr *edo__address_place(const edo_address *address)
+{
+    return (struct sockaddr *)(uintptr_t)address;
+}
+
+/* Bytes of the system's address; 0: no address. */
+static inline socklen_t edo__address_size(const edo_address *address)
+{
+    return (socklen_t)(address->opaque[13] >> EDO__ADDRESS_SIZE_SHIFT & UINT16_MAX);
+}
+
+/* Stores the size that a call has answered. The kernel reports the size of an address that it has
+ * cut, which no address of these families is. */
+static inline void edo__address_set_size(edo_address *address, socklen_t size)
+{
+    uint64_t kept = size < EDO__SOCKADDR_SIZE ? size : EDO__SOCKADDR_SIZE;
+    uint64_t mask = (uint64_t)UINT16_MAX << EDO__ADDRESS_SIZE_SHIFT;
+    address->opaque[13] = (address->opaque[13] & ~mask) | kept << EDO__ADDRESS_SIZE_SHIFT;
+}

@@ -8,10 +8,42 @@
 
 /* ---- life ---- */
 
+static const int types[] = {
+    [EDO__SOCKET_OTHER_TYPE] = 0,
+    [EDO__SOCKET_STREAM] = SOCK_STREAM,
+    [EDO__SOCKET_DATAGRAM] = SOCK_DGRAM,
+    [EDO__SOCKET_SEQPACKET] = SOCK_SEQPACKET,
+};
+
+edo_fd edo__socket_make(edo__family family, edo__socket_type type)
+{
+    int fd = socket(edo__family_to_af(family), types[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+int edo__socket_make_pair(edo__socket_type type, edo_fd ret_fds[2])
+{
+    int rc = socketpair(AF_UNIX, types[type] | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds);
+    return rc < 0 ? -errno : 0;
+}
+
 edo_fd edo__socket_open(edo__family family)
 {
-    int fd = socket(edo__family_to_af(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
+    return edo__socket_make(family, EDO__SOCKET_STREAM);
+}
+
+int edo__socket_bind_to(edo_fd fd, const edo_address *address)
+{
+    int rc = bind(fd, edo__address_place(address), edo__address_size(address));
+    return rc < 0 ? -errno : 0;
+}
+
+int edo__socket_connect_to(edo_fd fd, const edo_address *address)
+{
+    struct sockaddr none = { .sa_family = AF_UNSPEC };
+    int rc = connect(fd, address ? edo__address_place(address) : &none,
+                     address ? edo__address_size(address) : sizeof none);
+    return rc == 0 || errno == EINPROGRESS || errno == EINTR ? 0 : -errno;
 }
 
 int edo__socket_bind(edo_fd fd, const edo__address *address)
@@ -75,6 +107,26 @@ int edo__socket_peer(edo_fd fd, edo__address *ret_address)
     socklen_t size = sizeof storage;
     if (getpeername(fd, (struct sockaddr *)&storage, &size) < 0) return -errno;
     return edo__address_from_sockaddr(&storage, ret_address);
+}
+
+int edo__socket_name(edo_fd fd, edo_address *ret_address)
+{
+    edo_address address = { { 0 } };
+    socklen_t size = EDO__SOCKADDR_SIZE;
+    if (getsockname(fd, edo__address_place(&address), &size) < 0) return -errno;
+    edo__address_set_size(&address, size);
+    *ret_address = address;
+    return 0;
+}
+
+int edo__socket_peer_name(edo_fd fd, edo_address *ret_address)
+{
+    edo_address address = { { 0 } };
+    socklen_t size = EDO__SOCKADDR_SIZE;
+    if (getpeername(fd, edo__address_place(&address), &size) < 0) return -errno;
+    edo__address_set_size(&address, size);
+    *ret_address = address;
+    return 0;
 }
 
 /* ---- options ---- */
@@ -155,8 +207,27 @@ void edo__socket_reset_at_close(edo_fd fd)
 
 static edo__family family_of(int domain)
 {
-    if (domain == AF_INET) return EDO__FAMILY_V4;
-    return domain == AF_INET6 ? EDO__FAMILY_V6 : EDO__FAMILY_ANY;
+    switch (domain) {
+    case AF_INET: return EDO__FAMILY_V4;
+    case AF_INET6: return EDO__FAMILY_V6;
+    case AF_UNIX: return EDO__FAMILY_UNIX;
+    default: return EDO__FAMILY_ANY;
+    }
+}
+
+static edo__socket_type type_of(int type)
+{
+    switch (type) {
+    case SOCK_STREAM: return EDO__SOCKET_STREAM;
+    case SOCK_DGRAM: return EDO__SOCKET_DATAGRAM;
+    case SOCK_SEQPACKET: return EDO__SOCKET_SEQPACKET;
+    default: return EDO__SOCKET_OTHER_TYPE;
+    }
+}
+
+static bool is_ip(edo__family family)
+{
+    return family == EDO__FAMILY_V4 || family == EDO__FAMILY_V6;
 }
 
 /* Describes a socket. The protocol determines the kind, because SCTP has stream sockets too. MPTCP
@@ -166,10 +237,12 @@ int edo__socket_describe(edo_fd fd, edo__socket_kind *ret_kind)
     int domain = get_int(fd, SOL_SOCKET, SO_DOMAIN);
     if (domain < 0) return domain;
     edo__socket_kind kind = { .family = family_of(domain),
+                              .type = type_of(get_int(fd, SOL_SOCKET, SO_TYPE)),
                               .listens = get_int(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0 };
-    int protocol = kind.family != EDO__FAMILY_ANY ? get_int(fd, SOL_SOCKET, SO_PROTOCOL) : 0;
+    int protocol = is_ip(kind.family) ? get_int(fd, SOL_SOCKET, SO_PROTOCOL) : 0;
     kind.is_plain_tcp = protocol == IPPROTO_TCP;
     kind.is_tcp = kind.is_plain_tcp || protocol == IPPROTO_MPTCP;
+    kind.is_udp = protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE;
     *ret_kind = kind;
     return 0;
 }

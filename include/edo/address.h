@@ -1,0 +1,126 @@
+/* Addresses of sockets, as values.
+ *
+ * An edo_address is plain data: it is copied by assignment, lies anywhere, and owns nothing. It
+ * holds an IPv4 or IPv6 address with its port, or the name of a Unix socket, in the system's own
+ * form. A zeroed edo_address is no address (EDO_ADDRESS_NONE).
+ *
+ * The text of an address:
+ *
+ *     127.0.0.1:8080  [::1]:8080  [fe80::1%eth0]:8080     IPv4, IPv6, IPv6 with its interface
+ *     :8080                                               as [::]:8080
+ *     unix:/run/socket                                    a Unix socket with a path
+ *     unix:@name                                          with an abstract name
+ *     unix:                                               without a name
+ *
+ * In names of Unix sockets, control characters and backslashes are written as \xNN, and so is an @
+ * at the beginning of a path. Names of hosts are looked up by edo_lookup() (edo/net.h).
+ *
+ * No function here allocates, waits or fails except where its comment says so. Thread: any.
+ */
+#pragma once
+
+#include <edo/base.h>
+
+EDO_BEGIN_DECLS
+
+typedef enum edo_address_family {
+    EDO_ADDRESS_NONE,
+    EDO_ADDRESS_V4,
+    EDO_ADDRESS_V6,
+    EDO_ADDRESS_UNIX,
+    EDO_ADDRESS_OTHER, // of another kind of socket
+} edo_address_family;
+
+/* All members are private. */
+typedef struct edo_address {
+    uint64_t opaque[14];
+} edo_address;
+
+/* Bytes for any address as text, with the final NUL. */
+#define EDO_ADDRESS_TEXT_SIZE 448
+
+/* ---- making ---- */
+
+/* Parses a text of the forms above.
+ * Returns: 0; -EINVAL; -ENAMETOOLONG for the name of a Unix socket. */
+EDO_API EDO_MUST_USE int edo_address_parse(const char *text, edo_address *ret_address);
+
+/* Parses an IP address without a port and brackets: "127.0.0.1", "::1", "fe80::1%eth0".
+ * Returns: 0; -EINVAL. */
+EDO_API EDO_MUST_USE int edo_address_parse_ip(const char *text, uint16_t port,
+                                              edo_address *ret_address);
+
+/* ip: 4 or 16 bytes in network order. scope: number of the interface of a link-local address, or
+ * 0. */
+EDO_API edo_address edo_address_v4(const uint8_t ip[4], uint16_t port);
+EDO_API edo_address edo_address_v6(const uint8_t ip[16], uint16_t port, uint32_t scope);
+
+/* The address of a Unix socket. path: of the file. name: an abstract name of exactly `size` bytes,
+ * which may contain NULs.
+ * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for more than 107 bytes. */
+EDO_API EDO_MUST_USE int edo_address_unix(const char *path, edo_address *ret_address);
+EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size,
+                                                   edo_address *ret_address);
+
+/* Converts from the system's form: a struct sockaddr of `size` bytes.
+ * Returns: 0; -EINVAL for a size that does not fit the family, or is above 110. */
+EDO_API EDO_MUST_USE int edo_address_from_system(const void *sockaddr, size_t size,
+                                                 edo_address *ret_address);
+
+/* ---- inspecting ---- */
+
+EDO_API edo_address_family edo_address_family_of(const edo_address *address);
+
+/* The port; 0 for families without ports. */
+EDO_API uint16_t edo_address_port(const edo_address *address);
+
+/* Sets the port of an IP address; no effect on other addresses. */
+EDO_API void edo_address_set_port(edo_address *address, uint16_t port);
+
+/* Copies the bytes of an IP address, in network order. Returns: 4 or 16; 0 for other addresses. */
+EDO_API size_t edo_address_ip(const edo_address *address, uint8_t ret_ip[16]);
+
+/* The interface of an IPv6 address, as a number; 0: none. */
+EDO_API uint32_t edo_address_scope(const edo_address *address);
+EDO_API void edo_address_set_scope(edo_address *address, uint32_t scope); // IPv6 only
+
+/* The name of a Unix socket, a part of `address` and not terminated. Returns: its number of bytes;
+ * 0 for a socket without a name, and for other addresses. *ret_abstract may be NULL. */
+EDO_API size_t edo_address_name(const edo_address *address, const char **ret_name,
+                                bool *ret_abstract);
+
+/* The system's form: a struct sockaddr within `address`. Returns: NULL for no address. */
+EDO_API const void *edo_address_system(const edo_address *address, size_t *ret_size);
+
+/* Writes an address as text, with the final NUL.
+ * Returns: the length; -ENOSPC if the buffer is too small; -EINVAL without a buffer;
+ * -EAFNOSUPPORT for no address and for other families. */
+EDO_API int edo_address_format(const edo_address *address, char *buffer, size_t size);
+
+/* ---- kinds of IP addresses; false for all others ---- */
+
+EDO_API bool edo_address_is_unspecified(const edo_address *address); // 0.0.0.0, [::]
+EDO_API bool edo_address_is_loopback(const edo_address *address);
+EDO_API bool edo_address_is_multicast(const edo_address *address);
+EDO_API bool edo_address_is_broadcast(const edo_address *address); // 255.255.255.255
+EDO_API bool edo_address_is_link_local(const edo_address *address);
+EDO_API bool edo_address_is_private(const edo_address *address); // RFC 1918, fc00::/7
+
+/* Whether an IPv6 address contains an IPv4 address, as [::ffff:1.2.3.4]:80. Sockets for both
+ * families show IPv4 peers in this form. */
+EDO_API bool edo_address_is_v4_mapped(const edo_address *address);
+
+/* The IPv4 address within a v4-mapped address; any other address unchanged. */
+EDO_API edo_address edo_address_unmapped(const edo_address *address);
+
+/* ---- comparing ---- */
+
+EDO_API bool edo_address_equals(const edo_address *a, const edo_address *b);
+
+/* Order of addresses: by family, then by address, port and interface. Returns: < 0, 0, > 0. */
+EDO_API int edo_address_compare(const edo_address *a, const edo_address *b);
+
+/* A hash: the same for equal addresses, in this process. */
+EDO_API uint64_t edo_address_hash(const edo_address *address);
+
+EDO_END_DECLS

@@ -1,0 +1,52 @@
+/* Messages of sockets: buffers, an address and ancillary data.
+ *
+ * An edo_message describes one datagram, or one part of a stream that carries ancillary data. It
+ * lies in the caller's frame, and belongs to the operation until that operation is ready, as do the
+ * buffers. Unused members are zero.
+ *
+ * Ancillary data are records beside the bytes. A program writes records into an edo_control before
+ * it sends, and reads them after it has received; edo/udp.h has the records of datagrams.
+ */
+#pragma once
+
+#include <edo/address.h>
+
+EDO_BEGIN_DECLS
+
+/* Memory of ancillary data. data: aligned to 8 bytes. capacity: its bytes. size: the bytes in use,
+ * set by a receive and by the calls that add records. */
+typedef struct edo_control {
+    void *data;
+    size_t capacity, size;
+} edo_control;
+
+/* What a message asks for: edo_message.options. */
+enum {
+    EDO_MESSAGE_PEEK = 1,          // receive: the message stays in the socket
+    EDO_MESSAGE_DONT_ROUTE = 2,    // send: only to hosts on connected networks
+    EDO_MESSAGE_END_OF_RECORD = 4, // send, seqpacket: ends a record
+    EDO_MESSAGE_MORE = 8,          // send: the next message continues this one
+};
+
+/* What a receive tells about a message: edo_message.flags. */
+enum {
+    EDO_MESSAGE_TRUNCATED = 1,         // the datagram was longer than the buffers
+    EDO_MESSAGE_CONTROL_TRUNCATED = 2, // ancillary data did not fit, or there was no room for them
+    EDO_MESSAGE_RECORD_ENDS = 4,       // seqpacket: the end of a record
+    EDO_MESSAGE_FROM_ERRORS = 8,       // from the error queue
+};
+
+typedef struct edo_message {
+    edo_slice *slices;    // buffers
+    size_t slice_count;   // at most 1024
+    edo_control *control; // ancillary data; NULL: none
+    edo_address address;  // send: destination, or no address on a connected socket
+                          // receive: sender; no address if the system gives none
+    uint32_t options;     // EDO_MESSAGE_*, of the program
+    uint32_t flags;       // EDO_MESSAGE_*, of a receive
+    uint64_t size;        // receive: true size of the datagram; send: bytes sent
+    int error;            // send_many: 0, or the negative errno of this message
+    int reserved[3];
+} edo_message;
+
+EDO_END_DECLS

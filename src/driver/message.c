@@ -1,0 +1,172 @@
+/* System calls of datagrams and messages. The system's form of a message lives on the stack for one
+ * call. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "driver/driver.h"
+#include "sys/linux/address.h"
+
+/* ---- one datagram ---- */
+
+/* MSG_TRUNC: the result is the true size of a datagram. On a stream that flag would drop bytes. */
+static int receive_flags(const edo__source *source)
+{
+    return MSG_DONTWAIT | (source->traits & EDO__SOURCE_DATAGRAM ? MSG_TRUNC : 0);
+}
+
+static int64_t try_recv(const edo__source *source, const edo_op *op)
+{
+    const edo__datagram_op *datagram = edo__datagram_of(op);
+    edo_address *from = datagram->address;
+    socklen_t size = EDO__SOCKADDR_SIZE;
+    int flags = receive_flags(source) | (op->detail & EDO__DETAIL_PEEK ? MSG_PEEK : 0);
+    ssize_t n = recvfrom(source->fd, datagram->data, datagram->length, flags,
+                         from ? edo__address_place(from) : NULL, from ? &size : NULL);
+    if (n < 0) return n;
+    if (from) edo__address_set_size(from, size);
+    if ((uint64_t)n <= datagram->length) return n;
+    errno = EMSGSIZE;
+    return -1;
+}
+
+static int64_t try_send(const edo__source *source, const edo_op *op)
+{
+    const edo__datagram_op *datagram = edo__datagram_of(op);
+    const edo_address *to = datagram->address;
+    return sendto(source->fd, datagram->data, datagram->length, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  to ? edo__address_place(to) : NULL, to ? edo__address_size(to) : 0);
+}
+
+/* ---- messages ---- */
+
+static void set_vector(struct msghdr *header, const edo_message *message)
+{
+    header->msg_iov = (struct iovec *)(void *)message->slices;
+    header->msg_iovlen = message->slice_count;
+}
+
+static struct msghdr header_to_receive(edo_message *message)
+{
+    struct msghdr header = { .msg_name = edo__address_place(&message->address),
+                             .msg_namelen = EDO__SOCKADDR_SIZE };
+    set_vector(&header, message);
+    if (message->control) {
+        header.msg_control = message->control->data;
+        header.msg_controllen = message->control->capacity;
+    }
+    return header;
+}
+
+static struct msghdr header_to_send(const edo_message *message)
+{
+    struct msghdr header = { .msg_namelen = edo__address_size(&message->address) };
+    if (header.msg_namelen) header.msg_name = edo__address_place(&message->address);
+    set_vector(&header, message);
+    if (message->control && message->control->size) {
+        header.msg_control = message->control->data;
+        header.msg_controllen = message->control->size;
+    }
+    return header;
+}
+
+static uint32_t flags_of(int flags)
+{
+    return (flags & MSG_TRUNC ? EDO_MESSAGE_TRUNCATED : 0u) |
+           (flags & MSG_CTRUNC ? EDO_MESSAGE_CONTROL_TRUNCATED : 0u) |
+           (flags & MSG_EOR ? EDO_MESSAGE_RECORD_ENDS : 0u) |
+           (flags & MSG_ERRQUEUE ? EDO_MESSAGE_FROM_ERRORS : 0u);
+}
+
+static void store(edo_message *message, const struct msghdr *header, size_t size)
+{
+    edo__address_set_size(&message->address, header->msg_namelen);
+    if (message->control) message->control->size = header->msg_controllen;
+    message->flags = flags_of(header->msg_flags);
+    message->size = size;
+}
+
+static int options_of(const edo_message *message)
+{
+    return (message->options & EDO_MESSAGE_PEEK ? MSG_PEEK : 0) |
+           (message->options & EDO_MESSAGE_DONT_ROUTE ? MSG_DONTROUTE : 0) |
+           (message->options & EDO_MESSAGE_END_OF_RECORD ? MSG_EOR : 0) |
+           (message->options & EDO_MESSAGE_MORE ? MSG_MORE : 0);
+}
+
+/* Descriptors that come with a message are closed by exec, always. */
+static int64_t receive_one(const edo__source *source, edo_message *message, int flags)
+{
+    struct msghdr header = header_to_receive(message);
+    ssize_t n = recvmsg(source->fd, &header, flags | options_of(message));
+    if (n < 0) return n;
+    store(message, &header, (size_t)n);
+    return 1;
+}
+
+static int64_t receive_batch(const edo__source *source, edo_message *messages, unsigned count,
+                             int flags)
+{
+    struct mmsghdr headers[EDO__MAX_MESSAGES];
+    for (unsigned i = 0; i < count; i++)
+        headers[i] = (struct mmsghdr){ .msg_hdr = header_to_receive(&messages[i]) };
+    int n = recvmmsg(source->fd, headers, count, flags | options_of(&messages[0]), NULL);
+    for (int i = 0; i < n; i++)
+        store(&messages[i], &headers[i].msg_hdr, headers[i].msg_len);
+    return n;
+}
+
+static int64_t send_one(const edo__source *source, edo_message *message, int flags)
+{
+    struct msghdr header = header_to_send(message);
+    ssize_t n = sendmsg(source->fd, &header, flags | options_of(message));
+    if (n < 0) return n;
+    message->size = (size_t)n;
+    return 1;
+}
+
+static int64_t send_batch(const edo__source *source, edo_message *messages, unsigned count,
+                          int flags)
+{
+    struct mmsghdr headers[EDO__MAX_MESSAGES];
+    for (unsigned i = 0; i < count; i++)
+        headers[i] = (struct mmsghdr){ .msg_hdr = header_to_send(&messages[i]) };
+    int n = sendmmsg(source->fd, headers, count, flags | options_of(&messages[0]));
+    for (int i = 0; i < n; i++)
+        messages[i].size = headers[i].msg_len;
+    return n;
+}
+
+static unsigned limited(uint64_t count)
+{
+    return count < EDO__MAX_MESSAGES ? (unsigned)count : EDO__MAX_MESSAGES;
+}
+
+static int64_t try_receive(const edo__source *source, const edo_op *op)
+{
+    const edo__message_op *request = edo__message_of(op);
+    int flags = receive_flags(source) | MSG_CMSG_CLOEXEC;
+    if (op->detail & EDO__DETAIL_ERRORS) flags |= MSG_ERRQUEUE;
+    if (request->count == 1) return receive_one(source, request->messages, flags);
+    return receive_batch(source, request->messages, limited(request->count), flags);
+}
+
+static int64_t try_send_messages(const edo__source *source, const edo_op *op)
+{
+    const edo__message_op *request = edo__message_of(op);
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+    edo_message *rest = request->messages + request->progress;
+    uint64_t count = request->count - request->progress;
+    if (count == 1) return send_one(source, rest, flags);
+    return send_batch(source, rest, limited(count), flags);
+}
+
+int64_t edo__message_try(const edo__source *source, const edo_op *op)
+{
+    switch (edo__request_of(op)) {
+    case EDO__RECV: return try_recv(source, op);
+    case EDO__SEND: return try_send(source, op);
+    case EDO__RECV_MESSAGES: return try_receive(source, op);
+    default: return try_send_messages(source, op);
+    }
+}

@@ -1,0 +1,10 @@
+/* Names of Unix sockets as text. Any thread. */
+#pragma once
+
+#include <edo/address.h>
+
+/* Parses the text behind "unix:". Returns: 0; -EINVAL; -ENAMETOOLONG. */
+int edo__unix_text_parse(const char *text, edo_address *ret_address);
+
+/* Writes "unix:" and the name, with the final NUL. Returns: the length; -ENOSPC. */
+int edo__unix_text_format(const edo_address *address, char *buffer, size_t size);
