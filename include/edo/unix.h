@@ -1,12 +1,13 @@
 /* Unix sockets: streams between processes of one machine.
  *
- * An address is text: a path ("/run/app.sock", "app.sock"), or "@name" for a name in Linux's abstract
- * namespace, which has no file. A path that begins with "@" is written "./@...". An abstract name
- * may contain any byte: in the text, "\xNN" stands for the byte with that hexadecimal number, and
- * "\\" for a backslash. "@" alone, to listen or to bind, lets the system choose an abstract name.
+ * An address is text: a path ("/run/app.sock", "app.sock"), taken as it is; "@name" for a name in
+ * Linux's abstract namespace, which has no file; or the form of edo/address.h, "unix:/run/app.sock"
+ * or "unix:@name". In the last two, "\xNN" stands for the byte with that hexadecimal number, so an
+ * abstract name may contain any byte. A path that begins with "@" or "unix:" is written "./@...".
+ * "unix:" alone, to listen or to bind, lets the system choose an abstract name.
  *
  * A path has at most 108 bytes, an abstract name 107. A longer one answers -ENAMETOOLONG, and is
- * never cut.
+ * never cut. The calls that write an address write the form of edo/address.h.
  *
  * A listener is the edo_listener of edo/net.h: edo_accept(), edo_listener_close() and the other
  * calls work as with TCP. A connection is an edo_io.
@@ -21,33 +22,6 @@
 #include <edo/net.h>
 
 EDO_BEGIN_DECLS
-
-/* ---- addresses ---- */
-
-/* An address as a value, of 112 bytes. */
-typedef struct edo_unix_address {
-    uint16_t size;    // bytes of the name; 0 in a path: no name, as a client's socket
-    bool is_abstract; // without a file
-    bool reserved;
-    char name[108]; // not terminated
-} edo_unix_address;
-
-/* Bytes for any address as text, with the final NUL. */
-#define EDO_UNIX_ADDRESS_SIZE 432
-
-/* Reads an address from its text. Returns: 0; -EINVAL for an empty text or a bad "\" in an abstract
- * name; -ENAMETOOLONG. */
-EDO_API int edo_unix_address_parse(const char *text, edo_unix_address *ret_address);
-
-/* Makes an abstract address from the bytes of its name.
- * size: 1 to 107. Returns: 0; -EINVAL; -ENAMETOOLONG. */
-EDO_API int edo_unix_address_abstract(const void *name, size_t size, edo_unix_address *ret_address);
-
-/* Writes an address as text, in the form that the calls here take; "" for no name.
- * Returns: the length, or -ENOSPC for a buffer that is too small. */
-EDO_API int edo_unix_address_text(const edo_unix_address *address, char *buffer, size_t size);
-
-EDO_API bool edo_unix_address_equals(const edo_unix_address *a, const edo_unix_address *b);
 
 /* ---- listening ---- */
 
@@ -106,9 +80,9 @@ EDO_API EDO_MUST_USE edo_op edo_unix_connect(const char *address, edo_io **ret_c
  * failure there are none. Thread: any. */
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
 
-/* Writes the local or the peer's address of a connection as text; "" for a socket without a name,
- * as most clients have. The address of a listener is read by edo_listener_address().
- * buffer: of EDO_UNIX_ADDRESS_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
+/* Writes the local or the peer's address of a connection as text; "unix:" for a socket without a
+ * name, as most clients have. The address of a listener is read by edo_listener_address().
+ * buffer: of EDO_ADDRESS_TEXT_SIZE. Returns: the length; -ENOSPC for a buffer that is too small;
  * -ENOTSUP for another kind of stream; -ENOTCONN. */
 EDO_API int edo_unix_local_address(const edo_io *conn, char *buffer, size_t size);
 EDO_API int edo_unix_peer_address(const edo_io *conn, char *buffer, size_t size);

@@ -30,7 +30,7 @@ static connect_op *connect_of(const edo_op *op)
  * lack of memory. */
 static int begin(connect_op *op)
 {
-    edo_fd fd = edo__local_open(EDO__LOCAL_STREAM);
+    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_STREAM);
     if (fd < 0) return fd;
     op->io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET);
     if (!op->io) edo__sys_close(fd);
@@ -39,11 +39,10 @@ static int begin(connect_op *op)
 
 static int try_connect(connect_op *op)
 {
-    edo_unix_address address;
-    int rc = edo_unix_address_parse(op->address, &address);
-    if (rc == 0 && address.size == 0) rc = -EINVAL;
+    edo_address address;
+    int rc = edo__unix_parse_peer(op->address, &address);
     if (rc == 0 && !op->io) rc = begin(op);
-    return rc < 0 ? rc : edo__local_connect(edo__io_source(op->io)->fd, &address);
+    return rc < 0 ? rc : edo__socket_connect_to(edo__io_source(op->io)->fd, &address);
 }
 
 static edo_poll finish(edo_op *op, edo_cx *cx, int rc)
@@ -92,7 +91,7 @@ int edo_unix_pair(edo_io **ret_end, edo_io **ret_other)
 {
     edo_fd fds[2];
     if (!ret_end || !ret_other) return -EINVAL;
-    int rc = edo__local_pair(EDO__LOCAL_STREAM, fds);
+    int rc = edo__socket_make_pair(EDO__SOCKET_STREAM, fds);
     if (rc < 0) return rc;
     edo_io *end = edo__fd_io_create(fds[0], EDO__SOURCE_SOCKET);
     edo_io *other = end ? edo__fd_io_create(fds[1], EDO__SOURCE_SOCKET) : NULL;

@@ -39,12 +39,11 @@ static listen_op *listen_of(const edo_op *op)
 }
 
 /* Notes the path for its removal at the close. */
-static int note_path(const edo_unix_address *address, edo__listener_path **ret_path)
+static int note_path(const edo_address *address, edo__listener_path **ret_path)
 {
     char path[EDO__LOCAL_PATH_SIZE], absolute[EDO__LOCAL_ABSOLUTE_SIZE];
     edo__file_id id = { 0 };
-    edo__local_path(address, path);
-    int rc = edo__local_identify(path, &id);
+    int rc = edo__local_path(address, path) ? edo__local_identify(path, &id) : -EINVAL;
     if (rc == 0) rc = edo__local_absolute(path, absolute);
     if (rc < 0) return rc;
     size_t size = strlen(absolute) + 1;
@@ -57,17 +56,16 @@ static int note_path(const edo_unix_address *address, edo__listener_path **ret_p
 }
 
 /* Removes the path of a socket that could be bound but cannot be used. */
-static void undo_bind(const edo_unix_address *address, bool is_path)
+static void undo_bind(const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
     edo__file_id id = { 0 };
-    if (!is_path) return;
-    edo__local_path(address, path);
-    if (edo__local_identify(path, &id) == 0) edo__local_remove(path, &id);
+    if (edo__local_path(address, path) && edo__local_identify(path, &id) == 0)
+        edo__local_remove(path, &id);
 }
 
 /* Makes the listener of a bound socket. */
-static int finish_listener(const listen_op *op, edo_fd fd, const edo_unix_address *address,
+static int finish_listener(const listen_op *op, edo_fd fd, const edo_address *address,
                            bool owns_path)
 {
     edo__listener_path *path = NULL;
@@ -84,36 +82,35 @@ static int finish_listener(const listen_op *op, edo_fd fd, const edo_unix_addres
     return 0;
 }
 
-static int open_listener(const listen_op *op, const edo_unix_address *address)
+static int open_listener(const listen_op *op, const edo_address *address)
 {
-    bool is_path = !address->is_abstract;
+    char path[EDO__LOCAL_PATH_SIZE];
     edo__local_rights rights = { op->mode, op->owner_plus_1, op->group_plus_1 };
-    edo_fd fd = edo__local_open(EDO__LOCAL_STREAM);
+    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_STREAM);
     if (fd < 0) return fd;
-    int rc = edo__local_bind(fd, address, is_path ? &rights : &(edo__local_rights){ 0 });
+    int rc = edo__local_bind(fd, address, &rights);
     if (rc == 0) {
-        rc = finish_listener(op, fd, address, is_path && (op->state.detail & UNLINK_AT_CLOSE));
-        if (rc < 0) undo_bind(address, is_path);
+        bool owns_path = (op->state.detail & UNLINK_AT_CLOSE) && edo__local_path(address, path);
+        rc = finish_listener(op, fd, address, owns_path);
+        if (rc < 0) undo_bind(address);
     }
     if (rc < 0) edo__sys_close(fd);
     return rc;
 }
 
 /* Under the lock of the directory. */
-static int replace_and_open(const listen_op *op, const edo_unix_address *address, const char *path)
+static int replace_and_open(const listen_op *op, const edo_address *address, const char *path)
 {
     edo__file_id id = { 0 };
-    int rc = edo__local_is_stale(EDO__LOCAL_STREAM, address);
+    int rc = edo__local_is_stale(EDO__SOCKET_STREAM, address);
     if (rc < 0 && rc != -ENOENT) return rc;
     if (rc == 0 && edo__local_identify(path, &id) == 0) edo__local_remove(path, &id);
     return open_listener(op, address);
 }
 
 /* Returns: as open_listener(); -EAGAIN: the directory is locked. */
-static int open_locked(const listen_op *op, const edo_unix_address *address)
+static int open_locked(const listen_op *op, const edo_address *address, const char *path)
 {
-    char path[EDO__LOCAL_PATH_SIZE];
-    edo__local_path(address, path);
     edo_fd lock = edo__local_lock_directory(path);
     if (lock < 0) return lock;
     int rc = replace_and_open(op, address, path);
@@ -123,11 +120,13 @@ static int open_locked(const listen_op *op, const edo_unix_address *address)
 
 static int try_open(const edo_op *op)
 {
-    edo_unix_address address;
-    int rc = edo_unix_address_parse(listen_of(op)->address, &address);
+    edo_address address;
+    char path[EDO__LOCAL_PATH_SIZE];
+    int rc = edo__unix_parse(listen_of(op)->address, &address);
     if (rc < 0) return rc;
-    bool locks = (op->detail & REPLACE_STALE) && !address.is_abstract;
-    return locks ? open_locked(listen_of(op), &address) : open_listener(listen_of(op), &address);
+    bool locks = (op->detail & REPLACE_STALE) && edo__local_path(&address, path);
+    return locks ? open_locked(listen_of(op), &address, path)
+                 : open_listener(listen_of(op), &address);
 }
 
 static edo_poll listen_poll(edo_future *future, edo_cx *cx)

@@ -5,23 +5,9 @@
 
 #include <edo/unix.h>
 
-typedef enum edo__local_kind {
-    EDO__LOCAL_STREAM,
-    EDO__LOCAL_DATAGRAM,
-    EDO__LOCAL_SEQPACKET,
-} edo__local_kind;
+#include "sys/sockets.h"
 
-/* ---- sockets; non-blocking and closed by exec ---- */
-
-/* Returns: a descriptor. */
-edo_fd edo__local_open(edo__local_kind kind);
-int edo__local_pair(edo__local_kind kind, edo_fd ret_fds[2]);
-
-/* Connects at once. -EAGAIN: the listener's queue is full. */
-int edo__local_connect(edo_fd fd, const edo_unix_address *address);
-
-/* Reads the name of a socket, or of its peer. -EAFNOSUPPORT for sockets of other families. */
-int edo__local_name(edo_fd fd, bool peer, edo_unix_address *ret_address);
+/* ---- the peer of a socket ---- */
 
 /* -ENOTSUP for sockets of other families. The second returns a descriptor; -ESRCH; -ENOTSUP. */
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer);
@@ -41,11 +27,11 @@ typedef struct edo__file_id {
 
 /* Gives a socket its name. A path has the rights from its first moment, or before the socket can
  * listen. On failure the path does not remain. */
-int edo__local_bind(edo_fd fd, const edo_unix_address *address, const edo__local_rights *rights);
+int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights);
 
-/* The path of an address, terminated. */
+/* Copies the path of an address, terminated. Returns: whether the address has a path. */
 enum { EDO__LOCAL_PATH_SIZE = 109 };
-void edo__local_path(const edo_unix_address *address, char ret_path[EDO__LOCAL_PATH_SIZE]);
+bool edo__local_path(const edo_address *address, char ret_path[EDO__LOCAL_PATH_SIZE]);
 
 /* Makes a relative path absolute, so that the path stays valid when the process changes its
  * directory. -ENAMETOOLONG. */
@@ -64,4 +50,4 @@ edo_fd edo__local_lock_directory(const char *path);
 
 /* Finds out whether a path belongs to nobody. Returns: 0: a socket to which nobody listens;
  * -ENOENT: no file; -EADDRINUSE: in use, or not a socket; another negative errno: unknown. */
-int edo__local_is_stale(edo__local_kind kind, const edo_unix_address *address);
+int edo__local_is_stale(edo__socket_type type, const edo_address *address);

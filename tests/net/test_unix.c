@@ -30,7 +30,7 @@ struct conversation {
     edo_args(const char *address; const char *shown;);
     edo_listener *listener;
     edo_io *client, *server;
-    char text[EDO_UNIX_ADDRESS_SIZE], buffer[8];
+    char text[EDO_ADDRESS_TEXT_SIZE], buffer[8];
 };
 
 edo_async(conversation)
@@ -51,9 +51,9 @@ edo_async(conversation)
         assert_string_equal(self->text, self->shown);
         edo_unix_local_address(self->server, self->text, sizeof self->text);
         assert_string_equal(self->text, self->shown);
-        assert_int_equal(edo_unix_local_address(self->client, self->text, sizeof self->text), 0);
-        assert_int_equal(edo_unix_peer_address(self->server, self->text, sizeof self->text), 0);
-        assert_string_equal(self->text, ""); // clients have no name
+        assert_int_equal(edo_unix_local_address(self->client, self->text, sizeof self->text), 5);
+        assert_int_equal(edo_unix_peer_address(self->server, self->text, sizeof self->text), 5);
+        assert_string_equal(self->text, "unix:"); // clients have no name
         assert_int_equal(edo_tcp_nodelay(self->client), -ENOTSUP);
         edo_await(n, edo_write_all(self->client, "hello", 5));
         assert_int_equal(n, 5);
@@ -76,31 +76,35 @@ async_test(by_path, edo_callees(struct conversation callee;) char dir[TEMP_PATH_
     edo_body {
         int rc;
         make_temp_dir(self->dir);
-        snprintf(self->path, sizeof self->path, "%s/s", self->dir);
+        snprintf(self->path, sizeof self->path, "unix:%s/s", self->dir);
+        edo_call(rc, conversation, .address = self->path + 5, .shown = self->path);
+        assert_int_equal(rc, 0);
+        unlink(self->path + 5);
         edo_call(rc, conversation, .address = self->path, .shown = self->path);
         assert_int_equal(rc, 0);
+        memmove(self->path, self->path + 5, strlen(self->path) - 4);
         assert_return_code(access(self->path, F_OK), errno); // stays, without an option
         remove_tree(self->dir);
         edo_return(rc);
     }
 }
 
-async_test(by_abstract_name, edo_callees(struct conversation callee;) char name[2][64];)
+async_test(by_abstract_name, edo_callees(struct conversation callee;) char name[64];)
 {
     edo_body {
         int rc;
-        snprintf(self->name[0], sizeof self->name[0], "@edo-%d", getpid());
-        edo_call(rc, conversation, .address = self->name[0], .shown = self->name[0]);
-        snprintf(self->name[0], sizeof self->name[0], "@edo\\x00-%d\\\\", getpid());
-        snprintf(self->name[1], sizeof self->name[1], "@edo\\x00-%d\\x5c", getpid());
-        edo_call(rc, conversation, .address = self->name[0], .shown = self->name[1]);
+        snprintf(self->name, sizeof self->name, "unix:@edo-%d", getpid());
+        edo_call(rc, conversation, .address = self->name + 5, .shown = self->name);
+        snprintf(self->name, sizeof self->name, "unix:@edo\\x00-%d\\x5c", getpid());
+        edo_call(rc, conversation, .address = self->name + 5, .shown = self->name);
+        edo_call(rc, conversation, .address = self->name, .shown = self->name);
         edo_return(rc);
     }
 }
 
 /* The bytes behind the name are no part of it. */
 async_test(abstract_names_have_a_length,
-    edo_listener *listener; edo_io *conn; char name[64], text[EDO_UNIX_ADDRESS_SIZE]; int client;)
+    edo_listener *listener; edo_io *conn; char name[64], text[EDO_ADDRESS_TEXT_SIZE]; int client;)
 {
     edo_body {
         int rc;
@@ -115,9 +119,9 @@ async_test(abstract_names_have_a_length,
         edo_close(self->conn);
         close(self->client);
         edo_listener_close(self->listener);
-        edo_await(rc, edo_unix_listen("@", &self->listener)); // the system chooses
+        edo_await(rc, edo_unix_listen("unix:", &self->listener)); // the system chooses
         assert_int_equal(rc, 0);
-        assert_true(edo_listener_address(self->listener, self->text, sizeof self->text) > 1);
+        assert_true(edo_listener_address(self->listener, self->text, sizeof self->text) > 6);
         edo_await(rc, edo_unix_connect(self->text, &self->conn));
         assert_int_equal(rc, 0);
         edo_close(self->conn);
@@ -140,7 +144,9 @@ async_test(bad_addresses,
         snprintf(self->path, sizeof self->path, "%s/s", self->dir);
         edo_await(rc, edo_unix_connect("", &self->conn));
         assert_int_equal(rc, -EINVAL);
-        edo_await(rc, edo_unix_connect("@", &self->conn));
+        edo_await(rc, edo_unix_connect("unix:", &self->conn));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_unix_connect("@\\x0", &self->conn)); // a bad escape
         assert_int_equal(rc, -EINVAL);
         edo_await(rc, edo_unix_connect(NULL, &self->conn));
         assert_int_equal(rc, -EINVAL);
@@ -225,7 +231,7 @@ async_test(cancelled, edo_io *conn; edo_listener *listener; edo_op op; size_t be
         edo_cancel(&self->op.base);
         edo_await_on(rc, &self->op.base);
         assert_int_equal(rc, -ECANCELED);
-        self->op = edo_unix_listen("@", &self->listener);
+        self->op = edo_unix_listen("unix:", &self->listener);
         edo_cancel(&self->op.base);
         edo_await_on(rc, &self->op.base);
         assert_int_equal(rc, -ECANCELED);
@@ -335,7 +341,7 @@ test(no_peer)
     edo_unix_peer peer = { .pid = 7 };
     edo_io *ends[2], *io;
     int fds[2], tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    char text[EDO_UNIX_ADDRESS_SIZE];
+    char text[EDO_ADDRESS_TEXT_SIZE];
     assert_int_equal(edo_unix_peer_credentials(NULL, &peer), -EINVAL);
     assert_int_equal(edo_unix_peer_pidfd(NULL), -EINVAL);
     io = wrap(tcp);

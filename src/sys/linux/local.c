@@ -8,98 +8,11 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include "sys/linux/local.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 // Linux 6.5
 #endif
-
-/* ---- addresses ---- */
-
-enum { BEFORE_NAME = offsetof(struct sockaddr_un, sun_path) };
-
-_Static_assert(sizeof(((edo_unix_address *)0)->name) == sizeof(((struct sockaddr_un *)0)->sun_path),
-               "room for any name");
-
-/* The length excludes everything behind the name: in an abstract name, a zero would be a part of
- * the name. A path of 108 bytes is not terminated. */
-socklen_t edo__local_to_sockaddr(const edo_unix_address *address, struct sockaddr_un *ret)
-{
-    size_t first = address->is_abstract; // an abstract name begins after a zero byte
-    if (address->is_abstract && address->size == 0) first = 0;
-    *ret = (struct sockaddr_un){ .sun_family = AF_UNIX };
-    memcpy(ret->sun_path + first, address->name, address->size);
-    size_t size = first + address->size;
-    if (!address->is_abstract && size < sizeof ret->sun_path) size++;
-    return (socklen_t)(BEFORE_NAME + size);
-}
-
-void edo__local_from_sockaddr(const struct sockaddr_un *from, socklen_t size, edo_unix_address *ret)
-{
-    *ret = (edo_unix_address){ .size = 0 };
-    if (size <= BEFORE_NAME) return;
-    size_t length = size - BEFORE_NAME;
-    if (length > sizeof from->sun_path) length = sizeof from->sun_path;
-    ret->is_abstract = from->sun_path[0] == '\0';
-    if (ret->is_abstract) length--;
-    if (!ret->is_abstract) length = strnlen(from->sun_path, length);
-    memcpy(ret->name, from->sun_path + ret->is_abstract, length);
-    ret->size = (uint16_t)length;
-}
-
-/* ---- sockets ---- */
-
-static int type_of(edo__local_kind kind)
-{
-    switch (kind) {
-    case EDO__LOCAL_STREAM: return SOCK_STREAM;
-    case EDO__LOCAL_DATAGRAM: return SOCK_DGRAM;
-    case EDO__LOCAL_SEQPACKET: break;
-    }
-    return SOCK_SEQPACKET;
-}
-
-edo_fd edo__local_open(edo__local_kind kind)
-{
-    int fd = socket(AF_UNIX, type_of(kind) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
-}
-
-int edo__local_pair(edo__local_kind kind, edo_fd ret_fds[2])
-{
-    int fds[2];
-    if (socketpair(AF_UNIX, type_of(kind) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
-        return -errno;
-    ret_fds[0] = fds[0];
-    ret_fds[1] = fds[1];
-    return 0;
-}
-
-int edo__local_connect(edo_fd fd, const edo_unix_address *address)
-{
-    struct sockaddr_un to;
-    socklen_t size = edo__local_to_sockaddr(address, &to);
-    int rc;
-    do {
-        rc = connect(fd, (const struct sockaddr *)&to, size);
-    } while (rc < 0 && errno == EINTR);
-    return rc < 0 ? -errno : 0;
-}
-
-int edo__local_name(edo_fd fd, bool peer, edo_unix_address *ret_address)
-{
-    struct sockaddr_un name = { .sun_family = AF_UNSPEC };
-    socklen_t size = sizeof name;
-    int rc = peer ? getpeername(fd, (struct sockaddr *)&name, &size)
-                  : getsockname(fd, (struct sockaddr *)&name, &size);
-    if (rc < 0) return -errno;
-    if (name.sun_family != AF_UNIX) return -EAFNOSUPPORT;
-    edo__local_from_sockaddr(&name, size, ret_address);
-    return 0;
-}
 
 /* ---- the peer ---- */
 
@@ -143,10 +56,15 @@ edo_fd edo__local_peer_pidfd(edo_fd fd)
 
 /* ---- paths ---- */
 
-void edo__local_path(const edo_unix_address *address, char ret_path[EDO__LOCAL_PATH_SIZE])
+bool edo__local_path(const edo_address *address, char ret_path[EDO__LOCAL_PATH_SIZE])
 {
-    memcpy(ret_path, address->name, address->size);
-    ret_path[address->size] = '\0';
+    const char *name;
+    bool is_abstract;
+    size_t size = edo__address_name(address, &name, &is_abstract);
+    if (is_abstract || !size) return false;
+    memcpy(ret_path, name, size);
+    ret_path[size] = '\0';
+    return true;
 }
 
 int edo__local_absolute(const char *path, char ret_path[EDO__LOCAL_ABSOLUTE_SIZE])
@@ -193,16 +111,16 @@ edo_fd edo__local_lock_directory(const char *path)
 }
 
 /* A full queue (EAGAIN) and a socket of another type (EPROTOTYPE) have an owner. */
-int edo__local_is_stale(edo__local_kind kind, const edo_unix_address *address)
+int edo__local_is_stale(edo__socket_type type, const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
     edo__file_id id = { 0 };
-    edo__local_path(address, path);
+    if (!edo__local_path(address, path)) return -EINVAL;
     int rc = edo__local_identify(path, &id);
     if (rc < 0) return rc == -ENOTSOCK ? -EADDRINUSE : rc;
-    int fd = edo__local_open(kind);
+    int fd = edo__socket_make(EDO__FAMILY_UNIX, type);
     if (fd < 0) return fd;
-    rc = edo__local_connect(fd, address);
+    rc = edo__socket_connect_to(fd, address);
     close(fd);
     if (rc == -ECONNREFUSED) return 0;
     return rc == 0 || rc == -EAGAIN || rc == -EPROTOTYPE ? -EADDRINUSE : rc;
@@ -235,20 +153,17 @@ static int set_rights(const char *path, const edo__local_rights *rights)
 
 /* The new file gets the permissions of the socket's own inode, without those of the umask. So the
  * path never permits more than it shall, and set_rights() only adds what the umask took. */
-int edo__local_bind(edo_fd fd, const edo_unix_address *address, const edo__local_rights *rights)
+int edo__local_bind(edo_fd fd, const edo_address *address, const edo__local_rights *rights)
 {
-    struct sockaddr_un name;
     char path[EDO__LOCAL_PATH_SIZE];
     edo__file_id id = { 0 };
-    socklen_t size = edo__local_to_sockaddr(address, &name);
-    bool is_file = !address->is_abstract && address->size;
+    bool is_file = edo__local_path(address, path);
     bool has_rights = rights->mode || rights->owner_plus_1 || rights->group_plus_1;
     if (is_file && rights->mode) fchmod(fd, rights->mode & PERMISSIONS);
-    if (bind(fd, (const struct sockaddr *)&name, size) < 0) return -errno;
-    if (!is_file || !has_rights) return 0;
-    edo__local_path(address, path);
+    int rc = edo__socket_bind_to(fd, address);
+    if (rc < 0 || !is_file || !has_rights) return rc;
     int known = edo__local_identify(path, &id);
-    int rc = known < 0 ? known : set_rights(path, rights);
+    rc = known < 0 ? known : set_rights(path, rights);
     if (rc < 0 && known == 0) edo__local_remove(path, &id);
     return rc;
 }
