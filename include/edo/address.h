@@ -57,7 +57,8 @@ EDO_API edo_address edo_address_v6(const uint8_t ip[16], uint16_t port, uint32_t
 
 /* The address of a Unix socket. path: of the file. name: an abstract name of exactly `size` bytes,
  * which may contain NULs.
- * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for more than 107 bytes. */
+ * Returns: 0; -EINVAL for an empty path; -ENAMETOOLONG for a path of more than 108 bytes or a name
+ * of more than 107. */
 EDO_API EDO_MUST_USE int edo_address_unix(const char *path, edo_address *ret_address);
 EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size,
                                                    edo_address *ret_address);

@@ -25,6 +25,9 @@
 #endif
 #if EDO_HAS_IO
 #include <edo/io.h>
+#include <edo/pipe.h>
+#include <edo/stdio.h>
+#include <edo/terminal.h>
 #endif
 #if EDO_HAS_STREAM
 #include <edo/buffered.h>
@@ -38,4 +41,5 @@
 #include <edo/message.h>
 #include <edo/net.h>
 #include <edo/udp.h>
+#include <edo/unix.h>
 #endif

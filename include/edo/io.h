@@ -17,10 +17,9 @@
  *
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
- * Regular files, also from "< file" and "> file" of a shell, cannot be streams (-EPERM). The system
- * reports such a file as always ready, but a read of it waits for the disk. Until edo has files of
- * its own, read and write them with read(2) and write(2) in edo_blocking(), or use a pipe ("cat
- * file |").
+ * Regular files cannot be streams of edo_io_from_fd() (-EPERM). The system reports such a file as
+ * always ready, but a read of it waits for the disk. Standard input and output may be files: see
+ * edo/stdio.h. For other files use read(2) and write(2) in edo_blocking().
  */
 #pragma once
 

@@ -173,6 +173,8 @@ enum {
     EDO__SOURCE_LATCHED = 64,   // a poll consumes the event that it reports
     EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
     EDO__SOURCE_DATAGRAM = 256, // messages have boundaries, and may be cut
+    EDO__SOURCE_FIFO = 1024,    // a reader opened before its writers, perhaps
+    EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
 /* The drivers' view of a descriptor; part of an edo_io or a listener. Any thread. The lock guards
@@ -270,13 +272,15 @@ typedef struct edo_driver_ops {
 
 /* ---- functions for all drivers ---- */
 
-/* Closes the descriptor of a source, unless it is borrowed. */
+/* Closes the descriptor of a source, unless it is borrowed. A wait for a borrowed descriptor has not
+ * changed its status, and another stream may depend on it. */
 static inline void edo__source_close_fd(edo__source *source)
 {
-    if (!(source->traits & EDO__SOURCE_BORROWED)) {
-        edo__sys_put_back_status(source->fd);
-        edo__sys_close(source->fd);
-    }
+    bool is_borrowed = source->traits & EDO__SOURCE_BORROWED;
+    bool has_changed = source->sides[EDO__READ_SIDE].way == EDO__BY_STATUS ||
+                       source->sides[EDO__WRITE_SIDE].way == EDO__BY_STATUS;
+    if (!is_borrowed || has_changed) edo__sys_put_back_status(source->fd);
+    if (!is_borrowed) edo__sys_close(source->fd);
     source->fd = -1;
 }
 

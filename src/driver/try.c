@@ -52,6 +52,24 @@ static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigne
     return pwritev2(fd, vector, count, HERE, RWF_NOWAIT | RWF_NOSIGNAL);
 }
 
+/* Interprets the result of a read from a FIFO or from the master of a pseudo-terminal.
+ *
+ * A read from a FIFO without a writer gets 0 bytes at once, also before the first writer has opened
+ * the FIFO. poll(2) tells the two apart: it reports a hang-up only if a writer has been there. A
+ * writer may come between the two calls, so the read is repeated (EINTR) if there are bytes now.
+ *
+ * A read from a master fails with EIO when all bytes were read and no process has the terminal
+ * open. */
+static ssize_t end_of_input(const edo__source *source, ssize_t n)
+{
+    struct pollfd fd = { .fd = source->fd, .events = POLLIN };
+    if (n < 0) return errno == EIO && (source->traits & EDO__SOURCE_MASTER) ? 0 : n;
+    if (!(source->traits & EDO__SOURCE_FIFO)) return n;
+    if (poll(&fd, 1, 0) > 0 && !(fd.revents & POLLIN)) return 0;
+    errno = fd.revents & POLLIN ? EINTR : EAGAIN;
+    return -1;
+}
+
 static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iovec *vector,
                          int count)
 {
@@ -60,7 +78,9 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
         ssize_t n = edo__side_of(op) == EDO__READ_SIDE
                         ? read_once(source->fd, vector, side->way)
                         : write_once(source->fd, vector, count, side->way);
-        if (n >= 0 || side->way == EDO__BY_STATUS || !is_refusal(errno)) return n;
+        if (n > 0) return n;
+        if (n == 0 || side->way == EDO__BY_STATUS || !is_refusal(errno))
+            return edo__side_of(op) == EDO__READ_SIDE ? end_of_input(source, n) : n;
     }
 }
 

@@ -95,9 +95,10 @@ edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
     return &fd_io->io;
 }
 
-static uint32_t traits_of(edo_fd fd, int file_kind)
+uint32_t edo__fd_traits(edo_fd fd, int file_kind)
 {
     edo__socket_kind kind;
+    if (file_kind == EDO__FILE_MASTER) return EDO__SOURCE_MASTER;
     if (file_kind != EDO__FILE_SOCKET) return 0;
     bool tcp = edo__socket_describe(fd, &kind) == 0 && kind.is_tcp;
     return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
@@ -108,7 +109,7 @@ int edo_io_from_fd(edo_fd fd, edo_io **ret_io)
     if (!ret_io) return -EINVAL;
     int kind = edo__sys_pollable_kind(fd);
     if (kind < 0) return kind;
-    edo_io *io = edo__fd_io_create(fd, traits_of(fd, kind));
+    edo_io *io = edo__fd_io_create(fd, edo__fd_traits(fd, kind));
     if (!io) return -ENOMEM;
     edo__sys_make_private(fd, (edo__file_kind)kind);
     *ret_io = io;

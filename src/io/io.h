@@ -91,6 +91,9 @@ typedef struct edo__fd_io {
  * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
+/* Traits of a descriptor of a kind of file (edo__file_kind). */
+uint32_t edo__fd_traits(edo_fd fd, int file_kind);
+
 /* Returns: the source of a stream that is a descriptor; NULL for other streams. */
 edo__source *edo__io_source(const edo_io *io);
 

@@ -3,7 +3,9 @@
 #include <edo/time.h>
 
 #include "io/io.h"
+#include "net/listener.h"
 #include "net/lookup.h"
+#include "net/unix.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
@@ -17,6 +19,7 @@ struct edo_listener {
     edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
     edo__wait_list pausing;    // accepts that are in a pause; the source's lock
     uint32_t conn_traits;      // traits of the accepted connections
+    edo__listener_path *path;  // to be removed at the close, or NULL
 };
 
 /* Resets a connection for which there is no memory, so that the peer gets an error. */
@@ -32,7 +35,7 @@ static void release(edo__source *source)
     edo__free_closed(listener, sizeof *listener);
 }
 
-static edo_listener *create(edo_fd fd, uint32_t conn_traits)
+edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits)
 {
     edo_listener *listener = edo__alloc(sizeof *listener);
     if (!listener) return NULL;
@@ -41,6 +44,7 @@ static edo_listener *create(edo_fd fd, uint32_t conn_traits)
     listener->pause = 0;
     listener->pausing = (edo__wait_list){ NULL };
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
+    listener->path = NULL;
     listener->source.maker = edo__maker_create("listener", fd);
     return listener;
 }
@@ -94,7 +98,8 @@ static int open_listener(const edo_op *op, edo__address address)
     int rc = set_options(fd, &address, op->detail);
     if (rc == 0) rc = edo__socket_bind(fd, &address);
     if (rc == 0) rc = edo__socket_listen(fd, (int)listen_of(op)->backlog);
-    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
+    edo_listener *listener = rc == 0 ? edo__listener_create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE)
+                                     : NULL;
     if (!listener) {
         edo__sys_close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -192,7 +197,7 @@ int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
     int rc = edo__socket_describe(fd, &kind);
     if (rc < 0) return rc;
     if (!kind.listens) return -EINVAL;
-    edo_listener *listener = create(fd, conn_traits_of(&kind));
+    edo_listener *listener = edo__listener_create(fd, conn_traits_of(&kind));
     if (!listener) return -ENOMEM;
     listener->source.traits |= EDO__SOURCE_WRAPPED;
     *ret_listener = listener;
@@ -210,7 +215,39 @@ int edo_listener_address(const edo_listener *listener, char *buffer, size_t size
 {
     if (!listener) return -EINVAL;
     edo__source_check(&listener->source, "edo_listener_address");
-    return edo__address_of_socket(listener->source.fd, false, buffer, size);
+    int rc = edo__address_of_socket(listener->source.fd, false, buffer, size);
+    return rc == -EAFNOSUPPORT ? edo__unix_address_of(listener->source.fd, false, buffer, size)
+                               : rc;
+}
+
+/* ---- the end ---- */
+
+void edo__listener_own_path(edo_listener *listener, edo__listener_path *path)
+{
+    listener->path = path;
+}
+
+static void forget_path(edo_listener *listener)
+{
+    if (listener->path) edo__free(listener->path, sizeof *listener->path + listener->path->size);
+    listener->path = NULL;
+}
+
+void edo_unix_keep_path(edo_listener *listener)
+{
+    if (!listener) return;
+    edo__source_check(&listener->source, "edo_unix_keep_path");
+    forget_path(listener);
+}
+
+/* Removes the path while the socket still listens. So whoever replaces dead sockets finds this one
+ * alive, and the path cannot become another's between the check of its identity and the removal. */
+static void remove_path(edo_listener *listener)
+{
+    const edo__listener_path *path = listener->path;
+    if (path && path->generation == edo__sys_fork_generation())
+        edo__local_remove(path->text, &path->id);
+    forget_path(listener);
 }
 
 static void repoll_pausing(edo_listener *listener)
@@ -228,6 +265,7 @@ void edo_listener_close(edo_listener *listener)
     if (!listener) return;
     edo__source *source = &listener->source;
     edo__source_check(source, "edo_listener_close");
+    remove_path(listener);
     int rc = edo__source_claim(source, EDO__SOURCE_WRITING);
     edo__source_close(source);
     if (rc < 0) return;

@@ -108,6 +108,7 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     if (edo__in_task()) edo__misuse("edo_run", "called inside a task; spawn the function instead");
     edo_runtime *runtime;
     program p = { 0 };
+    edo__sys_open_standard();
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);

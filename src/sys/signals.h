@@ -13,13 +13,17 @@ typedef enum edo__signal {
     EDO__SIGNAL_TERMINATE, // SIGTERM
     EDO__SIGNAL_QUIT,      // SIGQUIT
     EDO__SIGNAL_URGENT,    // SIGURG: requests to other threads, see edo__sys_interrupt()
-    EDO__SIGNAL_FAULT, // SIGSEGV: without an earlier handler, the system's default action follows
+    EDO__SIGNAL_FAULT,  // SIGSEGV: without an earlier handler, the system's default action follows
+    EDO__SIGNAL_WINDOW, // SIGWINCH: the size of the terminal has changed
+    EDO__SIGNAL_HANGUP, // SIGHUP
+    EDO__SIGNAL_ABORT,  // SIGABRT
     EDO__SIGNALS
 } edo__signal;
 
 typedef enum edo__signal_answer {
-    EDO__SIGNAL_PASSED,  // the earlier handler runs if every subscriber answers PASSED
-    EDO__SIGNAL_TAKEN,   // the earlier handler does not run
+    EDO__SIGNAL_PASSED, // the earlier handler runs if every subscriber answers PASSED
+    EDO__SIGNAL_LEFT,  // the earlier handler runs; without one, the system's default action follows
+    EDO__SIGNAL_TAKEN, // the earlier handler does not run
     EDO__SIGNAL_DEFAULT, // the system's default action follows, usually the end of the process
 } edo__signal_answer;
 

@@ -172,6 +172,7 @@ typedef enum edo__file_kind {
     EDO__FILE_SOCKET,
     EDO__FILE_PIPE,
     EDO__FILE_CHARACTER, // a terminal, a device
+    EDO__FILE_MASTER,    // the master of a pseudo-terminal
     EDO__FILE_REGULAR,   // some of /proc and /sys can be polled
     EDO__FILE_OTHER,
 } edo__file_kind;
@@ -181,10 +182,18 @@ typedef enum edo__file_kind {
  * check itself, such as -EMFILE. */
 int edo__sys_pollable_kind(edo_fd fd);
 
+/* Whether a descriptor of any kind can be polled. Returns: 0; -EPERM; an error of the check. */
+int edo__sys_check_pollable(edo_fd fd);
+
 /* Replaces the open file of a terminal or a named pipe by a private non-blocking file under the
  * same descriptor number. Other processes may share the original file. Has no effect on other
  * kinds, or if opening fails. Only before the first use of the descriptor by a driver. */
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind);
+
+/* Opens such a private file under a descriptor of its own, closed by exec; here also for unnamed
+ * pipes. Returns: the descriptor; a negative errno, if the file is of another kind or the process
+ * has no right to open it anew. */
+edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind);
 
 /* Clears O_NONBLOCK on the open file of a descriptor if edo has set that flag. After the last use
  * of the descriptor. */

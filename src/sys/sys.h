@@ -87,6 +87,10 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
 /* Number that grows in every child of fork(). 0: forks are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
 
+/* Opens the system's null device in place of each standard descriptor that is closed. Otherwise the
+ * next file or socket would become the program's input or output. */
+void edo__sys_open_standard(void);
+
 /* Writes a line to stderr, without SIGPIPE. Waits at most `patience` nanoseconds for a slow reader.
  * Returns: whether the line was written. */
 bool edo__sys_write_stderr(const char *text, size_t size, int64_t patience);
@@ -101,7 +105,8 @@ void *edo__sys_key_get(uint32_t key);            // NULL: not set
 /* The text of an errno, in static storage; NULL for an unknown one. */
 const char *edo__sys_error_text(int error);
 
-/* Ends the process at once: neither its exit handlers nor its destructors run. */
+/* Ends the process at once: neither its exit handlers nor its destructors run. Restores terminals
+ * and the status of shared files before. */
 _Noreturn void edo__sys_exit_now(int status);
 
 /* Allocates memory from the C library. NULL: out of memory. */
@@ -117,6 +122,9 @@ void edo__sys_close(edo_fd fd); // ignores a negative number
 /* Ends the process with one line on stderr. For a wait or wake that fails permanently, so that no
  * thread could sleep or be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
+
+/* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
+edo_fd edo__sys_event_open(void);
 
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);

@@ -5,7 +5,7 @@
 #include <edo/base.h>
 
 /* Makes a non-blocking pipe, closed by exec, that holds at least `capacity` bytes if the system
- * permits. ret_fds[0] is the read end. Returns: 0. */
+ * permits; 0: the default. ret_fds[0] is the read end. Returns: 0. */
 int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2]);
 
 /* Whether a splice between a pipe and this descriptor cannot block: a non-blocking socket or

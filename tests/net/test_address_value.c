@@ -67,9 +67,9 @@ test(a_name_has_a_greatest_length)
     char text[200] = "unix:", name[108];
     edo_address address;
     memset(name, 'n', sizeof name);
-    memset(text + 5, 'n', 107);
+    memset(text + 5, 'n', 108);
     assert_text(parsed(text), text);
-    text[5 + 107] = 'n';
+    text[5 + 108] = 'n';
     assert_int_equal(edo_address_parse(text, &address), -ENAMETOOLONG);
     assert_int_equal(edo_address_unix(text, &address), -ENAMETOOLONG);
     assert_int_equal(edo_address_unix_abstract(name, 108, &address), -ENAMETOOLONG);

@@ -139,9 +139,11 @@ int edo__address_pack_unnamed(edo_address *ret_address)
 int edo__address_pack_name(const void *name, size_t size, bool abstract, edo_address *ret_address)
 {
     struct sockaddr_un un = { .sun_family = AF_UNIX };
-    if (size >= sizeof un.sun_path) return -ENAMETOOLONG; // room for a NUL, in front or behind
+    const size_t room = sizeof un.sun_path;
+    if (size > room - abstract) return -ENAMETOOLONG; // a NUL precedes an abstract name
     if (size) memcpy(un.sun_path + abstract, name, size);
-    return edo__address_from_system(&un, offsetof(struct sockaddr_un, sun_path) + size + 1,
+    size_t used = size < room ? size + 1 : room; // a NUL follows a path, if there is room
+    return edo__address_from_system(&un, offsetof(struct sockaddr_un, sun_path) + used,
                                     ret_address);
 }
 

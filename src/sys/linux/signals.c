@@ -49,7 +49,8 @@ typedef struct slot {
 static const int numbers[EDO__SIGNALS] = {
     [EDO__SIGNAL_INTERRUPT] = SIGINT, [EDO__SIGNAL_TERMINATE] = SIGTERM,
     [EDO__SIGNAL_QUIT] = SIGQUIT,     [EDO__SIGNAL_URGENT] = SIGURG,
-    [EDO__SIGNAL_FAULT] = SIGSEGV,
+    [EDO__SIGNAL_FAULT] = SIGSEGV,    [EDO__SIGNAL_WINDOW] = SIGWINCH,
+    [EDO__SIGNAL_HANGUP] = SIGHUP,    [EDO__SIGNAL_ABORT] = SIGABRT,
 };
 
 static edo__lock lock;
@@ -115,8 +116,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
     edo__signal_answer answer = ask(s);
     edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
-    if (answer == EDO__SIGNAL_PASSED && !pass_on(s, number, info, context) && number == SIGSEGV)
-        answer = EDO__SIGNAL_DEFAULT; // else the instruction would fault again, for ever
+    if (answer <= EDO__SIGNAL_LEFT && !pass_on(s, number, info, context) &&
+        (answer == EDO__SIGNAL_LEFT || number == SIGSEGV))
+        answer = EDO__SIGNAL_DEFAULT; // else, after a fault, the instruction would fault again
     if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
     errno = saved;
 }
@@ -146,7 +148,7 @@ static void install(slot *s, int number, const struct sigaction *now)
                                 .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < EDO__SIGNALS; i++)
-        if (numbers[i] != SIGSEGV) sigaddset(&action.sa_mask, numbers[i]);
+        if (numbers[i] != SIGSEGV && numbers[i] != SIGABRT) sigaddset(&action.sa_mask, numbers[i]);
     note_earlier(s, now);
     s->is_installed = true;
     sigaction(number, &action, NULL);

@@ -48,7 +48,7 @@ static unsigned find(int fd)
     return i;
 }
 
-static void put_back_all(void)
+void edo__status_put_back(void)
 {
     edo__lock_take(&changes.lock);
     for (unsigned i = 0; i < changes.count; i++)
@@ -64,7 +64,7 @@ static void remember(int fd)
         changes.fds[i] = fd;
         edo_store_relaxed(&changes.count, i + 1);
     }
-    if (!changes.puts_back) changes.puts_back = atexit(put_back_all) == 0;
+    if (!changes.puts_back) changes.puts_back = atexit(edo__status_put_back) == 0;
     edo__lock_give(&changes.lock);
 }
 
@@ -112,8 +112,15 @@ static edo__file_kind kind_of(mode_t mode)
     }
 }
 
+/* Only the master of a pseudo-terminal answers TIOCGPTN. */
+static bool is_master(int fd, mode_t mode)
+{
+    unsigned number;
+    return S_ISCHR(mode) && ioctl(fd, TIOCGPTN, &number) == 0;
+}
+
 /* Checks with epoll, because poll(2) reports files that cannot be polled as ready. */
-static int check_pollable(int fd)
+int edo__sys_check_pollable(edo_fd fd)
 {
     struct epoll_event event = { .events = EPOLLET };
     int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -130,8 +137,9 @@ int edo__sys_pollable_kind(edo_fd fd)
     struct stat file;
     if (fstat(fd, &file) < 0) return -errno;
     bool is_file = S_ISREG(file.st_mode) || S_ISDIR(file.st_mode);
-    int rc = is_file ? check_pollable(fd) : 0;
-    return rc < 0 ? rc : (int)kind_of(file.st_mode);
+    int rc = is_file ? edo__sys_check_pollable(fd) : 0;
+    if (rc < 0) return rc;
+    return is_master(fd, file.st_mode) ? EDO__FILE_MASTER : (int)kind_of(file.st_mode);
 }
 
 /* ---- a private open file ---- */
@@ -147,24 +155,35 @@ static bool is_named_pipe(int fd, edo__file_kind kind)
 }
 
 /* Whether the file is a terminal. The master of a pseudo-terminal is excluded, because opening a
- * master makes another terminal. Only a master answers TIOCGPTN. */
+ * master makes another terminal. */
 static bool is_terminal(int fd, edo__file_kind kind)
 {
-    unsigned number;
-    return kind == EDO__FILE_CHARACTER && isatty(fd) && ioctl(fd, TIOCGPTN, &number) < 0;
+    return kind == EDO__FILE_CHARACTER && isatty(fd);
+}
+
+static int open_anew(int fd)
+{
+    char path[PATH_SIZE];
+    int status = fcntl(fd, F_GETFL);
+    if (status < 0) return -errno;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int opened = open(path, (status & (O_ACCMODE | O_APPEND)) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return opened < 0 ? -errno : opened;
 }
 
 void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {
-    char path[PATH_SIZE];
     if (!is_named_pipe(fd, kind) && !is_terminal(fd, kind)) return;
-    int status = fcntl(fd, F_GETFL), flags = fcntl(fd, F_GETFD);
-    if (status < 0 || flags < 0) return;
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int opened = open(path, (status & (O_ACCMODE | O_APPEND)) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int flags = fcntl(fd, F_GETFD), opened = flags < 0 ? -1 : open_anew(fd);
     if (opened < 0) return;
     dup3(opened, fd, flags & FD_CLOEXEC ? O_CLOEXEC : 0);
     close(opened);
+}
+
+edo_fd edo__sys_open_private(edo_fd fd, edo__file_kind kind)
+{
+    if (kind != EDO__FILE_PIPE && !is_terminal(fd, kind)) return -ENOTSUP;
+    return open_anew(fd);
 }
 
 /* ---- SIGPIPE ---- */

@@ -8,6 +8,9 @@
  * the file's status. Returns: 0, or -1 and errno. */
 int edo__status_set_nonblocking(int fd);
 
+/* Restores the status of all files. */
+void edo__status_put_back(void);
+
 /* Forgets the changes of the parent. In the child of a fork, before it has other threads. */
 void edo__status_forget(void);
 

@@ -19,6 +19,7 @@
 #include "base/lock.h"
 #include "sys/linux/status.h"
 #include "sys/signals.h"
+#include "sys/terminals.h"
 
 enum { NANOSECONDS = 1000000000 };
 
@@ -118,6 +119,8 @@ const char *edo__sys_error_text(int error)
 
 void edo__sys_exit_now(int status)
 {
+    edo__terminals_restore();
+    edo__status_put_back();
     _exit(status);
 }
 

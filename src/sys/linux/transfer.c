@@ -14,7 +14,7 @@ int edo__sys_pipe(size_t capacity, edo_fd ret_fds[2])
 {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0) return -errno;
-    fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // no effect beyond the user's quota
+    if (capacity) fcntl(fds[1], F_SETPIPE_SZ, (int)capacity); // no effect beyond the user's quota
     ret_fds[0] = fds[0];
     ret_fds[1] = fds[1];
     return 0;

@@ -1,0 +1,98 @@
+/* Terminals: modes, sizes, and changes of the size.
+ *
+ * A terminal is an edo_io, such as one of edo/stdio.h, or of edo_io_from_fd() for a pseudo-terminal.
+ * Reads from the master of a pseudo-terminal answer 0 when no process has the terminal open any
+ * more.
+ *
+ *     edo_terminal_mode mode;                                     // in the frame
+ *     rc = edo_terminal_enter(&self->mode, io, EDO_TERMINAL_RAW, 0);
+ *     ...
+ *     edo_terminal_leave(&self->mode);
+ *
+ * Modes nest, and may be left in any order: the terminal has the modes of those that are left over.
+ * The terminal's first modes are restored when the process exits, also without a leave; and before
+ * a signal ends the process, by a flag.
+ *
+ * NULL in place of a stream or an output answers -EINVAL; a stream that is no terminal, -ENOTTY.
+ */
+#pragma once
+
+#include <edo/io.h>
+
+EDO_BEGIN_DECLS
+
+EDO_API bool edo_is_terminal(const edo_io *io); // Thread: any
+
+/* ---- modes ---- */
+
+typedef enum edo_terminal_setting {
+    EDO_TERMINAL_RAW,     // each byte at once and unchanged: no echo, no lines, no ^C, no newlines
+    EDO_TERMINAL_KEYS,    // each key at once, no echo; ^C and the output as usual
+    EDO_TERMINAL_NO_ECHO, // lines, without echo except for their ends: for passwords
+} edo_terminal_setting;
+
+enum {
+    /* SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGABRT and SIGSEGV restore the terminal before they end
+     * the process, or before the program's own handler runs. A signal that edo_run() or another
+     * part of the library handles, or that the process ignores, does not end the process, and
+     * restores nothing. */
+    EDO_TERMINAL_ON_SIGNALS = 1,
+};
+
+/* One use of a terminal, of 104 bytes. Zeroed memory is one that was left. */
+typedef struct edo_terminal_mode {
+    struct edo_terminal_mode *below;
+    void *terminal;
+    uint32_t flags, generation;
+    void *reserved[2];
+    uint64_t before[8];
+} edo_terminal_mode;
+
+/* Changes the modes of a terminal, at once; typed-ahead input stays. A process in the background is
+ * not stopped. The process uses at most 8 terminals in this way at a time.
+ * mode: must stay in place until it is left. flags: 0 or EDO_TERMINAL_ON_SIGNALS.
+ * Returns: 0; -ENOTTY; -ENOSPC for too many terminals; -EIO for a terminal that was hung up;
+ * -EMFILE; -ENOMEM. Thread: any. */
+EDO_API EDO_MUST_USE int edo_terminal_enter(edo_terminal_mode *mode, const edo_io *io,
+                                            edo_terminal_setting setting, int flags);
+
+/* Ends a use: restores the modes from before it, as far as later uses permit. The stream may have
+ * been closed before. Ignores NULL, a mode that was left, and one that was entered before fork().
+ * Thread: any. */
+EDO_API void edo_terminal_leave(edo_terminal_mode *mode);
+
+/* Restores the first modes of all terminals: for a program's own signal handlers. The uses stay
+ * entered. Async-signal-safe. Thread: any. */
+EDO_API void edo_terminals_restore(void);
+
+/* ---- sizes ---- */
+
+typedef struct edo_terminal_size {
+    uint16_t rows, columns; // of characters; 0: unknown
+    uint16_t width, height; // in pixels; 0: unknown
+} edo_terminal_size;
+
+/* Reads, or sets, the size of a terminal. Returns: 0; a negative errno. Thread: any. */
+EDO_API int edo_terminal_get_size(const edo_io *io, edo_terminal_size *ret_size);
+EDO_API int edo_terminal_set_size(edo_io *io, edo_terminal_size size);
+
+/* A sequence of the sizes of a terminal. */
+typedef struct edo_terminal_sizes edo_terminal_sizes;
+
+/* Begins to watch the size. The system reports changes of the controlling terminal, to processes in
+ * its foreground (SIGWINCH). The stream may be closed before the sequence.
+ * Returns: 0; -ENOTTY; -EMFILE; -ENOMEM. Thread: any. */
+EDO_API EDO_MUST_USE int edo_terminal_sizes_open(const edo_io *io, edo_terminal_sizes **ret_sizes);
+
+/* Takes the next size: at first the present one, later each that differs from the last one taken.
+ * Sizes between are skipped.
+ * Result: 1 with *ret_size; -EBUSY while another operation waits; -EIO when the terminal was hung
+ * up.
+ * Cancel: waits (for the kernel); no size is lost. */
+EDO_API EDO_MUST_USE edo_op edo_terminal_next_size(edo_terminal_sizes *sizes,
+                                                   edo_terminal_size *ret_size);
+
+/* Ends the sequence; an operation in flight answers -ECANCELED. NULL is ignored. Thread: any. */
+EDO_API void edo_terminal_sizes_close(edo_terminal_sizes *sizes);
+
+EDO_END_DECLS

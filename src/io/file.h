@@ -1,0 +1,7 @@
+/* Streams of files at their position, for standard input and output. */
+#pragma once
+
+#include "io/io.h"
+
+/* Wraps a file, which stays the caller's. Returns: NULL if out of memory. */
+edo_io *edo__file_io_create(edo_fd fd);

@@ -1,0 +1,31 @@
+/* Pauses of an operation that the system wakes by no event. Such an operation tries, pauses, and
+ * tries again. Each pause is twice as long as the last one, up to a limit. */
+#pragma once
+
+#include <edo/time.h>
+
+#include "task/op.h"
+
+/* Length of the first and of the longest pause, in ms: too short to be noticed at first, later some
+ * tries per second. */
+enum { EDO__FIRST_PAUSE = 1, EDO__LAST_PAUSE = 64 };
+
+/* Begins a pause. last: length of the last pause in ms; 0: there was none. *ret_until: end of the
+ * pause, in ns of the runtime's clock. Returns: the length of this pause. Inside a poll, which then
+ * answers EDO_PENDING. */
+static inline uint32_t edo__pause(edo_cx *cx, uint32_t last, int64_t *ret_until)
+{
+    uint32_t next = last == 0 ? EDO__FIRST_PAUSE : last * 2;
+    if (next > EDO__LAST_PAUSE) next = EDO__LAST_PAUSE;
+    *ret_until = edo__deadline_after(edo_ms((int64_t)next));
+    edo_cx_deadline(cx, *ret_until);
+    return next;
+}
+
+/* Whether a pause goes on; the poll then answers EDO_PENDING. until: 0: there was no pause. */
+static inline bool edo__is_paused(edo_cx *cx, int64_t until)
+{
+    if (cx->now >= until) return false;
+    edo_cx_deadline(cx, until);
+    return true;
+}

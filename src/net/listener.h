@@ -1,0 +1,23 @@
+/* Internals of listeners. */
+#pragma once
+
+#include <edo/net.h>
+
+#include "io/io.h"
+#include "sys/local.h"
+
+/* Makes a listener of a listening socket. conn_traits: traits of the accepted connections besides
+ * EDO__SOURCE_SOCKET. Returns: NULL if out of memory. */
+edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits);
+
+/* A path that the close of a listener removes. */
+typedef struct edo__listener_path {
+    edo__file_id id;
+    uint32_t generation; // fork generation of the process that may remove the path
+    size_t size;         // of `text`
+    char text[];         // absolute and terminated
+} edo__listener_path;
+
+/* Makes the close of a new listener remove a path. The path was made by edo__alloc(), and belongs
+ * to the listener. */
+void edo__listener_own_path(edo_listener *listener, edo__listener_path *path);

@@ -1,0 +1,21 @@
+/* Internals of Unix sockets. */
+#pragma once
+
+#include <edo/unix.h>
+
+#include "io/io.h"
+#include "sys/local.h"
+
+/* Reads the text that the calls of edo/unix.h take. Returns: 0; -EINVAL; -ENAMETOOLONG. */
+int edo__unix_parse(const char *text, edo_address *ret_address);
+
+/* The same for an address to connect or send to, which must have a name. */
+int edo__unix_parse_peer(const char *text, edo_address *ret_address);
+
+/* The socket of a stream. call: name of the user's call, for a message about misuse. Returns: a
+ * descriptor; -ENOTSUP if the stream has no socket; -EINVAL for NULL. */
+edo_fd edo__unix_socket_of(const edo_io *conn, const char *call);
+
+/* Writes the address of a Unix socket, or of its peer, as text. Returns: the length; -ENOSPC;
+ * -ENOTSUP for a socket of another family; another negative errno. */
+int edo__unix_address_of(edo_fd fd, bool peer, char *buffer, size_t size);

@@ -1,0 +1,131 @@
+/* Connecting Unix sockets, and their peers.
+ *
+ * A connect succeeds or fails at once. While the listener's queue is full it answers EAGAIN, and
+ * the socket gets no event when there is room again. (A blocking connect would wait, on a thread
+ * that cannot be ended.) So the operation tries again after a pause. */
+#include "io/pause.h"
+#include "net/unix.h"
+#include "sys/sockets.h"
+#include "sys/sys.h"
+
+typedef struct EDO__OVERLAY connect_op {
+    edo_future base;
+    const char *address;
+    edo_io **ret_conn;
+    int64_t paused_until; // ns of the runtime's clock
+    uint64_t progress;
+    edo_io *io;     // stream that is being connected; NULL before the first poll
+    uint64_t pause; // ms; 0: no pause yet
+    edo__op_state state;
+} connect_op;
+
+EDO__OVERLAY_FITS(connect_op);
+
+static connect_op *connect_of(const edo_op *op)
+{
+    return (connect_op *)(uintptr_t)op;
+}
+
+/* Makes the stream before the connection, so that a connection is never made and then dropped for
+ * lack of memory. */
+static int begin(connect_op *op)
+{
+    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_STREAM);
+    if (fd < 0) return fd;
+    op->io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET);
+    if (!op->io) edo__sys_close(fd);
+    return op->io ? 0 : -ENOMEM;
+}
+
+static int try_connect(connect_op *op)
+{
+    edo_address address;
+    int rc = edo__unix_parse_peer(op->address, &address);
+    if (rc == 0 && !op->io) rc = begin(op);
+    return rc < 0 ? rc : edo__socket_connect_to(edo__io_source(op->io)->fd, &address);
+}
+
+static edo_poll finish(edo_op *op, edo_cx *cx, int rc)
+{
+    connect_op *self = connect_of(op);
+    if (rc == 0)
+        *self->ret_conn = self->io;
+    else
+        edo_close(self->io);
+    return edo__op_finish(op, cx, rc);
+}
+
+static edo_poll connect_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (cx->fate != EDO_LIVE) return finish(op, cx, -ECANCELED);
+    connect_op *self = connect_of(op);
+    if (edo__is_paused(cx, self->paused_until)) return EDO_PENDING;
+    int rc = try_connect(self);
+    if (rc != -EAGAIN) return finish(op, cx, rc);
+    self->pause = edo__pause(cx, (uint32_t)self->pause, &self->paused_until);
+    return EDO_PENDING;
+}
+
+static const edo_future_ops connect_ops = { .name = "edo_unix_connect", .poll = connect_poll };
+
+edo_op edo_unix_connect(const char *address, edo_io **ret_conn)
+{
+    edo__check_memory("edo_unix_connect", address, "address");
+    edo__check_memory("edo_unix_connect", ret_conn, "output");
+    if (!ret_conn) return edo__op_refuse(-EINVAL);
+    edo_op op = edo__op(&connect_ops, NULL, NULL, 0, 0);
+    connect_op *self = connect_of(&op);
+    self->address = address;
+    self->ret_conn = ret_conn;
+    self->paused_until = 0;
+    self->io = NULL;
+    self->pause = 0;
+    return op;
+}
+
+/* ---- pairs ---- */
+
+int edo_unix_pair(edo_io **ret_end, edo_io **ret_other)
+{
+    edo_fd fds[2];
+    if (!ret_end || !ret_other) return -EINVAL;
+    int rc = edo__socket_make_pair(EDO__SOCKET_STREAM, fds);
+    if (rc < 0) return rc;
+    edo_io *end = edo__fd_io_create(fds[0], EDO__SOURCE_SOCKET);
+    edo_io *other = end ? edo__fd_io_create(fds[1], EDO__SOURCE_SOCKET) : NULL;
+    if (!other) {
+        if (!end) edo__sys_close(fds[0]);
+        edo_close(end);
+        edo__sys_close(fds[1]);
+        return -ENOMEM;
+    }
+    *ret_end = end;
+    *ret_other = other;
+    return 0;
+}
+
+/* ---- the peer ---- */
+
+edo_fd edo__unix_socket_of(const edo_io *conn, const char *call)
+{
+    if (!conn) return -EINVAL;
+    const edo__source *source = edo__io_source(conn);
+    if (!source || !(source->traits & EDO__SOURCE_SOCKET)) return -ENOTSUP;
+    edo__source_check(source, call);
+    return source->fd;
+}
+
+int edo_unix_peer_credentials(const edo_io *conn, edo_unix_peer *ret_peer)
+{
+    if (!ret_peer) return -EINVAL;
+    edo_fd fd = edo__unix_socket_of(conn, "edo_unix_peer_credentials");
+    return fd < 0 ? fd : edo__local_peer(fd, ret_peer);
+}
+
+edo_fd edo_unix_peer_pidfd(const edo_io *conn)
+{
+    edo_fd fd = edo__unix_socket_of(conn, "edo_unix_peer_pidfd");
+    return fd < 0 ? fd : edo__local_peer_pidfd(fd);
+}
