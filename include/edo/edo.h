@@ -35,4 +35,5 @@
 #endif
 #if EDO_HAS_NET
 #include <edo/net.h>
+#include <edo/socket.h>
 #endif

@@ -14,11 +14,9 @@
  */
 #pragma once
 
-#include <edo/io.h>
+#include <edo/tcp.h>
 
 EDO_BEGIN_DECLS
-
-typedef struct edo_listener edo_listener;
 
 /* Bytes for any address as text, with its port and the final NUL. */
 #define EDO_ADDRESS_SIZE 72
@@ -30,6 +28,7 @@ typedef struct edo_listen_options {
     bool reuse_port; // several listeners share the address (SO_REUSEPORT)
     bool only_v6;    // "[::]:port" accepts no IPv4 connections
     bool reserved[5];
+    const edo_tcp_options *tcp; // further options, or NULL; must outlive the operation
 } edo_listen_options;
 
 /* Listens on an address; the text must outlive the operation. For a name, listens on the first of
@@ -90,7 +89,8 @@ typedef struct edo_connect_options {
     const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
     int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to 10 ms .. 2 s;
                            // 0: 250 ms
-    void *reserved[2];
+    const edo_tcp_options *tcp; // further options, or NULL; must outlive the operation
+    void *reserved[1];
 } edo_connect_options;
 
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connect_options options,

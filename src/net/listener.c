@@ -4,6 +4,7 @@
 
 #include "io/io.h"
 #include "net/lookup.h"
+#include "net/options.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
@@ -61,12 +62,13 @@ static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
 
 /* Opens a socket for the address. On a machine without IPv6, the address ":port" is changed to
  * IPv4. */
-static edo_fd open_socket(edo__address *address)
+static edo_fd open_socket(edo__address *address, const edo_tcp_options *options,
+                          bool *ret_is_multipath)
 {
-    edo_fd fd = edo__socket_open((edo__family)address->family);
+    edo_fd fd = edo__tcp_open((edo__family)address->family, options, true, ret_is_multipath);
     if (fd != -EAFNOSUPPORT || !address->any) return fd;
     edo__address_to_v4(address);
-    return edo__socket_open(EDO__FAMILY_V4);
+    return edo__tcp_open(EDO__FAMILY_V4, options, true, ret_is_multipath);
 }
 
 typedef struct EDO__OVERLAY listen_op {
@@ -76,7 +78,7 @@ typedef struct EDO__OVERLAY listen_op {
     int64_t backlog;
     uint64_t progress;
     struct naming *naming; // NULL unless the address is a name
-    void *reserved;
+    const edo_tcp_options *tcp;
     edo__op_state state;
 } listen_op;
 
@@ -89,12 +91,14 @@ static listen_op *listen_of(const edo_op *op)
 
 static int open_listener(const edo_op *op, edo__address address)
 {
-    edo_fd fd = open_socket(&address);
+    bool is_multipath = false;
+    edo_fd fd = open_socket(&address, listen_of(op)->tcp, &is_multipath);
     if (fd < 0) return fd;
     int rc = set_options(fd, &address, op->detail);
     if (rc == 0) rc = edo__socket_bind(fd, &address);
     if (rc == 0) rc = edo__socket_listen(fd, (int)listen_of(op)->backlog);
-    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE) : NULL;
+    uint32_t made = is_multipath ? 0 : EDO__SOURCE_MADE;
+    edo_listener *listener = rc == 0 ? create(fd, EDO__SOURCE_TCP | made) : NULL;
     if (!listener) {
         edo__sys_close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -166,6 +170,7 @@ edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
     edo_op op = edo__op(&listen_ops, NULL, NULL, 0, detail);
     listen_of(&op)->address = address;
     listen_of(&op)->ret_listener = ret_listener;
+    listen_of(&op)->tcp = options.tcp;
     listen_of(&op)->backlog = options.backlog > 0 ? options.backlog : DEFAULT_BACKLOG;
     return op;
 }
