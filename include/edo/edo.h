@@ -34,6 +34,7 @@
 #include <edo/streams.h>
 #endif
 #if EDO_HAS_NET
+#include <edo/inherit.h>
 #include <edo/net.h>
 #include <edo/socket.h>
 #endif

@@ -40,8 +40,29 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen(const char *address, edo_listener **r
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
                                                 edo_listener **ret_listener);
 
+/* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker: the kernel divides
+ * the connections among them. So accepts of different workers do not share a queue. With port 0 all
+ * listeners have the same port.
+ *
+ *     for (i = 0; i < workers; i++)
+ *         rc = edo_spawn_on(&task, i, serve, .listener = self->listeners[i]);
+ *
+ * A connection that waits in the queue of a listener is reset when that listener is closed.
+ * ret_listeners: an array of `count` elements, 1 to 10000 (else -EINVAL).
+ * Result: 0 with all listeners; or as edo_tcp_listen() with none, and the elements are then
+ * unspecified.
+ * Cancel: prompt; not listening. */
+EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
+                                                 edo_listener **ret_listeners, size_t count);
+
+/* Sets the pauses of accepts after a shortage: nanoseconds of the first pause and of the longest
+ * one. The default is 10 ms and 1 s. first 0: no pauses; a shortage is the result of the accept.
+ * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
+EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
+
 /* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is no failure: it
- * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s. Connections
+ * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
+ * (edo_listener_set_pauses() changes the pauses). Connections
  * that broke before they were accepted are skipped. Several accepts of one runtime may wait on one
  * listener; each takes one connection.
  * Result: 0 with *ret_conn; -EXDEV when no connection is pending and accepts of another runtime
