@@ -317,7 +317,7 @@ async_test(urgent_bytes_arrive_beside_the_stream,
     int i;)
 {
     edo_body {
-        int rc;
+        int64_t rc;
         edo_call(rc, meet, .ret_conn = &self->conn, .ret_peer = &self->peer);
         assert_int_equal(edo_tcp_try_recv_urgent(self->peer, &self->urgent), -EAGAIN);
         for (self->i = 0; self->i < 3; self->i++) {
