@@ -38,8 +38,10 @@
 #endif
 #if EDO_HAS_NET
 #include <edo/address.h>
+#include <edo/inherit.h>
 #include <edo/message.h>
 #include <edo/net.h>
+#include <edo/socket.h>
 #include <edo/udp.h>
 #include <edo/unix.h>
 #endif

@@ -39,6 +39,19 @@ EDO_API EDO_MUST_USE edo_op edo_read(edo_io *io, void *buffer, size_t size);
  * Cancel: waits; the bytes read so far are in the buffer. */
 EDO_API EDO_MUST_USE edo_op edo_read_exact(edo_io *io, void *buffer, size_t size);
 
+/* Reads into several buffers, in their order; slices and buffers must outlive the operation. count:
+ * 1 to 1024, else -EINVAL.
+ * Result: bytes read, perhaps fewer than fit; 0 at the end of the input (or for empty buffers).
+ * Cancel: waits; no byte is lost. */
+EDO_API EDO_MUST_USE edo_op edo_readv(edo_io *io, const edo_slice *slices, int count);
+
+/* Fills several buffers. The operation changes each slice to the room not yet filled, so that the
+ * same call continues after a cancellation.
+ * count: as above.
+ * Result: bytes read; -EDO_EOF when the input ends earlier. edo_op_progress() has the bytes read.
+ * Cancel: waits; the bytes read so far are in the buffers, and the slices have the rest. */
+EDO_API EDO_MUST_USE edo_op edo_readv_exact(edo_io *io, edo_slice *slices, int count);
+
 /* Writes at most size bytes.
  * Result: bytes written, at least 1 unless size is 0; -EPIPE when the peer has closed.
  * Cancel: waits; nothing was written. */
@@ -61,6 +74,14 @@ EDO_API EDO_MUST_USE edo_op edo_writev(edo_io *io, const edo_slice *slices, int 
  * Result: bytes written; on failure edo_op_progress() has this number.
  * Cancel: waits; edo_op_progress() bytes were written, and the slices have the rest. */
 EDO_API EDO_MUST_USE edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count);
+
+/* Moves bytes without waiting. These are plain functions for streams that are descriptors.
+ * Returns: as the operations; -EAGAIN instead of waiting; -EBUSY while an operation uses the side;
+ * -ENOTSUP for a stream without a descriptor. Thread: any. */
+EDO_API EDO_MUST_USE int64_t edo_try_read(edo_io *io, void *buffer, size_t size);
+EDO_API EDO_MUST_USE int64_t edo_try_readv(edo_io *io, const edo_slice *slices, int count);
+EDO_API EDO_MUST_USE int64_t edo_try_write(edo_io *io, const void *data, size_t size);
+EDO_API EDO_MUST_USE int64_t edo_try_writev(edo_io *io, const edo_slice *slices, int count);
 
 /* Ends the write side: the peer then reads the end of its input. The read side stays open.
  * Result: 0; -ENOTSUP for a stream whose write side cannot end alone, such as a pipe.

@@ -15,11 +15,9 @@
 #pragma once
 
 #include <edo/address.h>
-#include <edo/io.h>
+#include <edo/tcp.h>
 
 EDO_BEGIN_DECLS
-
-typedef struct edo_listener edo_listener;
 
 /* Bytes for any address as text, with its port and the final NUL. */
 #define EDO_ADDRESS_SIZE 72
@@ -31,6 +29,7 @@ typedef struct edo_listen_options {
     bool reuse_port; // several listeners share the address (SO_REUSEPORT)
     bool only_v6;    // "[::]:port" accepts no IPv4 connections
     bool reserved[5];
+    const edo_tcp_options *tcp; // further options, or NULL; must outlive the operation
 } edo_listen_options;
 
 /* Listens on an address; the text must outlive the operation. For a name, listens on the first of
@@ -42,8 +41,29 @@ EDO_API EDO_MUST_USE edo_op edo_tcp_listen(const char *address, edo_listener **r
 EDO_API EDO_MUST_USE edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
                                                 edo_listener **ret_listener);
 
+/* Makes `count` listeners on one address (SO_REUSEPORT), usually one per worker: the kernel divides
+ * the connections among them. So accepts of different workers do not share a queue. With port 0 all
+ * listeners have the same port.
+ *
+ *     for (i = 0; i < workers; i++)
+ *         rc = edo_spawn_on(&task, i, serve, .listener = self->listeners[i]);
+ *
+ * A connection that waits in the queue of a listener is reset when that listener is closed.
+ * ret_listeners: an array of `count` elements, 1 to 10000 (else -EINVAL).
+ * Result: 0 with all listeners; or as edo_tcp_listen() with none, and the elements are then
+ * unspecified.
+ * Cancel: prompt; not listening. */
+EDO_API EDO_MUST_USE edo_op edo_tcp_listen_group(const char *address, edo_listen_options options,
+                                                 edo_listener **ret_listeners, size_t count);
+
+/* Sets the pauses of accepts after a shortage: nanoseconds of the first pause and of the longest
+ * one. The default is 10 ms and 1 s. first 0: no pauses; a shortage is the result of the accept.
+ * Returns: 0; -EINVAL for a negative time or for longest < first. Thread: any. */
+EDO_API int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest);
+
 /* Accepts the next connection. A shortage (-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM) is no failure: it
- * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s. Connections
+ * is logged once, and the accept is retried after a pause that grows from 10 ms to 1 s
+ * (edo_listener_set_pauses() changes the pauses). Connections
  * that broke before they were accepted are skipped. Several accepts of one runtime may wait on one
  * listener; each takes one connection.
  * Result: 0 with *ret_conn; -EXDEV when no connection is pending and accepts of another runtime
@@ -91,7 +111,8 @@ typedef struct edo_connect_options {
     const char *local;     // as edo_tcp_connect_from(), or NULL; must outlive the operation
     int64_t attempt_delay; // nanoseconds between the attempts for a name, clamped to 10 ms .. 2 s;
                            // 0: 250 ms
-    void *reserved[2];
+    const edo_tcp_options *tcp; // further options, or NULL; must outlive the operation
+    void *reserved[1];
 } edo_connect_options;
 
 EDO_API EDO_MUST_USE edo_op edo_tcp_connect_with(const char *address, edo_connect_options options,

@@ -33,6 +33,7 @@ typedef struct edo__source edo__source;
 typedef enum edo__request {
     EDO__READ, // an edo__transfer_op, from progress on
     EDO__WRITE,
+    EDO__READV, // the first slice is not empty
     EDO__WRITEV,
     EDO__ACCEPT, // result: a descriptor with close-on-exec
     EDO__POLL,   // an edo__poll_op; result: the events that are ready
@@ -43,15 +44,15 @@ typedef enum edo__request {
     EDO__SEND_SEGMENTS, // one message, whose only buffer is cut into datagrams; result: bytes
 } edo__request;
 
-/* A read, a write or a writev. */
+/* A read, a write, a readv or a writev. */
 typedef struct EDO__OVERLAY edo__transfer_op {
     edo_future base;
     struct edo_io *io; // the stream; not used by drivers
     union {
         char *data;
-        const edo_slice *slices; // of a writev
+        const edo_slice *slices; // of a readv or writev
     };
-    uint64_t length;   // bytes; of a writev: count of slices
+    uint64_t length;   // bytes; of a readv or writev: count of slices
     uint64_t progress; // bytes
     edo__op_wait wait;
 } edo__transfer_op;

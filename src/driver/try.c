@@ -27,11 +27,11 @@ static bool is_refusal(int error)
     return error == EOPNOTSUPP || error == ENOSYS || error == EPERM;
 }
 
-static ssize_t read_once(int fd, const struct iovec *vector, unsigned way)
+static ssize_t read_once(int fd, const struct iovec *vector, int count, unsigned way)
 {
-    if (way != EDO__BY_STATUS) return preadv2(fd, vector, 1, HERE, RWF_NOWAIT);
+    if (way != EDO__BY_STATUS) return preadv2(fd, vector, count, HERE, RWF_NOWAIT);
     int rc = edo__status_set_nonblocking(fd);
-    return rc < 0 ? rc : readv(fd, vector, 1);
+    return rc < 0 ? rc : readv(fd, vector, count);
 }
 
 static ssize_t write_masked(int fd, const struct iovec *vector, int count, unsigned way)
@@ -76,7 +76,7 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
     edo__side *side = &source->sides[edo__side_of(op)];
     for (;; side->way++) {
         ssize_t n = edo__side_of(op) == EDO__READ_SIDE
-                        ? read_once(source->fd, vector, side->way)
+                        ? read_once(source->fd, vector, count, side->way)
                         : write_once(source->fd, vector, count, side->way);
         if (n > 0) return n;
         if (n == 0 || side->way == EDO__BY_STATUS || !is_refusal(errno))
@@ -102,17 +102,19 @@ _Static_assert(sizeof(edo_slice) == sizeof(struct iovec) &&
                    offsetof(edo_slice, size) == offsetof(struct iovec, iov_len),
                "slices are handed to the kernel as they are");
 
-static ssize_t write_vector(edo__source *source, const edo_op *op, const struct iovec *vector,
-                            int count)
+static ssize_t move_vector(edo__source *source, const edo_op *op, const struct iovec *vector,
+                           int count)
 {
     if (!(source->traits & EDO__SOURCE_SOCKET)) return try_plain(source, op, vector, count);
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)vector,
                               .msg_iovlen = (size_t)count };
-    return sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return edo__request_of(op) == EDO__READV
+               ? recvmsg(source->fd, &message, MSG_DONTWAIT)
+               : sendmsg(source->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Writes as many buffers as fit into one call, or a part of the first buffer that is not empty. */
-static ssize_t try_writev(edo__source *source, const edo_op *op)
+/* Moves as many buffers as fit into one call, or a part of the first buffer that is not empty. */
+static ssize_t try_vector(edo__source *source, const edo_op *op)
 {
     const edo_slice *slices = edo__transfer_of(op)->slices;
     uint64_t count = 0, all = edo__transfer_of(op)->length;
@@ -120,9 +122,8 @@ static ssize_t try_writev(edo__source *source, const edo_op *op)
     for (; count < all; size += slices[count++].size)
         if (slices[count].size > EDO__MAX_TRANSFER - size) break;
     if (size == 0 && count < all)
-        return write_vector(source, op, &(struct iovec){ slices[count].data, EDO__MAX_TRANSFER },
-                            1);
-    return write_vector(source, op, (const struct iovec *)(const void *)slices, (int)count);
+        return move_vector(source, op, &(struct iovec){ slices[count].data, EDO__MAX_TRANSFER }, 1);
+    return move_vector(source, op, (const struct iovec *)(const void *)slices, (int)count);
 }
 
 static ssize_t try_poll(const edo__source *source, const edo_op *op)
@@ -148,7 +149,8 @@ static ssize_t try_once(edo__source *source, const edo_op *op)
     switch (edo__request_of(op)) {
     case EDO__READ:
     case EDO__WRITE: return try_transfer(source, op);
-    case EDO__WRITEV: return try_writev(source, op);
+    case EDO__READV:
+    case EDO__WRITEV: return try_vector(source, op);
     case EDO__ACCEPT: return try_accept(source);
     case EDO__POLL: return try_poll(source, op);
     case EDO__RECV:

@@ -1,7 +1,7 @@
 /* Operations on streams of any kind. */
 #include "io/io.h"
 
-enum { MAX_VECTOR = 1024 }; // IOV_MAX of Linux
+enum { REQUEST = 0xff }; // the bits of edo_op.detail that hold the request
 
 edo__source *edo__io_source(const edo_io *io)
 {
@@ -54,16 +54,17 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Removes the first n bytes, which were written, from a vector. Returns: whether the vector is
+/* Removes the first n bytes, which were moved, and empty slices from the front of a vector. Returns: whether the vector is
  * empty. */
 static bool shorten(edo__transfer_op *transfer, uint64_t n)
 {
     edo_slice *slice = (edo_slice *)(uintptr_t)transfer->slices;
     for (; transfer->length; slice++, transfer->length--) {
-        size_t written = n < slice->size ? (size_t)n : slice->size;
-        slice->data = (char *)slice->data + written;
-        slice->size -= written;
-        n -= written;
+        size_t moved = n < slice->size ? (size_t)n : slice->size;
+        if (!slice->size) continue;
+        slice->data = (char *)slice->data + moved;
+        slice->size -= moved;
+        n -= moved;
         if (slice->size) break;
     }
     transfer->slices = slice;
@@ -72,7 +73,7 @@ static bool shorten(edo__transfer_op *transfer, uint64_t n)
 
 static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
 {
-    if (edo__request_of(op) == EDO__WRITEV) return shorten(transfer, (uint64_t)n);
+    if (edo__request_of(op) >= EDO__READV) return shorten(transfer, (uint64_t)n);
     return transfer->progress == transfer->length;
 }
 
@@ -106,7 +107,10 @@ void edo__use_work(edo_cx *cx, int64_t n)
     if (cx->budget <= 0) edo__spend_slice(cx);
 }
 
-static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
+typedef edo_poll step_fn(edo_io *io, edo_op *op, edo_cx *cx);
+
+static inline __attribute__((always_inline)) edo_poll transfer_by(step_fn *step, edo_future *future,
+                                                                  edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_io *io = edo__transfer_of(op)->io;
@@ -116,7 +120,7 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
         int rc = enter(io, op, cx, side_of(op));
         if (rc < 0 || edo__transfer_of(op)->length == 0) return end_transfer(io, op, cx, rc);
     }
-    while (io->ops->step(io, op, cx) == EDO_READY) {
+    while ((step ? step : io->ops->step)(io, op, cx) == EDO_READY) {
         edo__use_work(cx, op->base.result);
         if (advance(op, op->base.result, &result)) return end_transfer(io, op, cx, result);
         edo__use_budget(cx);
@@ -125,10 +129,50 @@ static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
+static edo_poll transfer_poll(edo_future *future, edo_cx *cx)
+{
+    return transfer_by(NULL, future, cx);
+}
+
+/* ---- reads into several buffers ---- */
+
+/* Makes one step of a readv as a read into the first buffer. So kinds of streams without a
+ * descriptor need no code for vectors. Nothing but a poll reads the operation while it waits. */
+static edo_poll read_first(edo_io *io, edo_op *op, edo_cx *cx)
+{
+    edo__transfer_op *transfer = edo__transfer_of(op);
+    const edo_slice *slices = transfer->slices;
+    uint64_t count = transfer->length, progress = transfer->progress;
+    transfer->data = slices->data;
+    transfer->length = slices->size;
+    transfer->progress = 0;
+    op->detail = (op->detail & ~(uint32_t)REQUEST) | EDO__READ;
+    edo_poll poll = io->ops->step(io, op, cx);
+    op->detail = (op->detail & ~(uint32_t)REQUEST) | EDO__READV;
+    transfer->slices = slices;
+    transfer->length = count;
+    transfer->progress = progress;
+    return poll;
+}
+
+static edo_poll readv_step(edo_io *io, edo_op *op, edo_cx *cx)
+{
+    return edo__io_source(io) ? io->ops->step(io, op, cx) : read_first(io, op, cx);
+}
+
+static edo_poll readv_poll(edo_future *future, edo_cx *cx)
+{
+    return transfer_by(readv_step, future, cx);
+}
+
+/* ---- the operations ---- */
+
 static const edo_future_ops read_ops = { .name = "edo_read", .poll = transfer_poll };
 static const edo_future_ops read_exact_ops = { .name = "edo_read_exact", .poll = transfer_poll };
 static const edo_future_ops write_ops = { .name = "edo_write", .poll = transfer_poll };
 static const edo_future_ops write_all_ops = { .name = "edo_write_all", .poll = transfer_poll };
+static const edo_future_ops readv_ops = { .name = "edo_readv", .poll = readv_poll };
+static const edo_future_ops readv_exact_ops = { .name = "edo_readv_exact", .poll = readv_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
 static const edo_future_ops writev_all_ops = { .name = "edo_writev_all", .poll = transfer_poll };
 
@@ -166,24 +210,47 @@ edo_op edo_write_all(edo_io *io, const void *data, size_t size)
                     EDO__WRITE | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
-static edo_op writev_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
+static edo_op vector_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
                         uint32_t detail)
 {
     edo__check_memory(ops->name, slices, "vector");
-    if (!slices || count < 1 || count > MAX_VECTOR) return edo__op_refuse(-EINVAL);
+    if (!edo__is_vector(slices, count)) return edo__op_refuse(-EINVAL);
     for (int i = 0; i < count; i++)
         edo__check_memory(ops->name, slices[i].data, "buffer");
-    return transfer(ops, io, slices, (size_t)count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE | detail);
+    return transfer(ops, io, slices, (size_t)count, detail);
+}
+
+/* The first slice of a readv is not empty, so that a step never reads 0 bytes before the end. */
+static edo_op readv_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
+                       uint32_t detail)
+{
+    edo_op op = vector_by(ops, io, slices, count, EDO__READV | detail);
+    edo__transfer_op *transfer = edo__transfer_of(&op);
+    if (op.base.ops != ops) return op; // refused
+    for (; transfer->length && !transfer->slices->size; transfer->length--)
+        transfer->slices++;
+    return op;
+}
+
+edo_op edo_readv(edo_io *io, const edo_slice *slices, int count)
+{
+    return readv_by(&readv_ops, io, slices, count, 0);
+}
+
+edo_op edo_readv_exact(edo_io *io, edo_slice *slices, int count)
+{
+    return readv_by(&readv_exact_ops, io, slices, count, EDO__DETAIL_WHOLE);
 }
 
 edo_op edo_writev(edo_io *io, const edo_slice *slices, int count)
 {
-    return writev_by(&writev_ops, io, slices, count, 0);
+    return vector_by(&writev_ops, io, slices, count, EDO__WRITEV | EDO__DETAIL_WRITE_SIDE);
 }
 
 edo_op edo_writev_all(edo_io *io, edo_slice *slices, int count)
 {
-    return writev_by(&writev_all_ops, io, slices, count, EDO__DETAIL_WHOLE);
+    return vector_by(&writev_all_ops, io, slices, count,
+                     EDO__WRITEV | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE);
 }
 
 /* ---- the end of writing ---- */

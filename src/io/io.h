@@ -68,6 +68,13 @@ static inline bool edo__io_is_ending(const edo_io *io, const edo_cx *cx)
 int edo__io_claim(edo_io *io, uint32_t sides, const char *call);
 void edo__io_leave(edo_io *io, uint32_t sides);
 
+enum { EDO__MAX_VECTOR = 1024 }; // slices per operation; IOV_MAX of Linux
+
+static inline bool edo__is_vector(const edo_slice *slices, int count)
+{
+    return slices && count >= 1 && count <= EDO__MAX_VECTOR;
+}
+
 /* Uses budget for bytes that were moved. n: the result of a step; a negative n uses no budget. */
 void edo__use_work(edo_cx *cx, int64_t n);
 

@@ -5,8 +5,7 @@
 
 #include "io/io.h"
 #include "net/connect.h"
-
-enum { TRAITS = EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | EDO__SOURCE_MADE };
+#include "net/options.h"
 
 /* Overlay of an edo__poll_op, with `events` at the same offset. A new operation has the addresses:
  * as text, or as edo__address if the operation is an attempt of a race. The first poll replaces the
@@ -25,7 +24,10 @@ typedef struct EDO__OVERLAY connect_op {
     };
     uint64_t progress;
     union {
-        const void *local; // local address of a new operation, or NULL
+        struct {
+            const void *local;          // local address of a new operation, or NULL
+            const edo_tcp_options *tcp; // of a new operation, or NULL
+        };
         void *link[2];
     };
     edo__op_state state;
@@ -47,16 +49,22 @@ static int bind_local(edo_fd fd, const edo__address *local, edo__family family)
     return edo__socket_bind_local(fd, &address);
 }
 
+static uint32_t traits_of(bool is_multipath)
+{
+    return EDO__SOURCE_SOCKET | EDO__SOURCE_TCP | (is_multipath ? 0u : EDO__SOURCE_MADE);
+}
+
 /* Opens, binds and connects a socket, and claims the write side of its stream. local may be NULL.
  * Returns: 0 or a negative errno. */
 static int begin(edo_op *op, const edo__address *address, const edo__address *local)
 {
     edo__family family = (edo__family)address->family;
-    edo_fd fd = edo__socket_open(family);
+    bool is_multipath = false;
+    edo_fd fd = edo__tcp_open(family, connect_of(op)->tcp, false, &is_multipath);
     if (fd < 0) return fd;
     int rc = local ? bind_local(fd, local, family) : 0;
     if (rc == 0) rc = edo__socket_connect(fd, address);
-    edo_io *io = rc == 0 ? edo__fd_io_create(fd, TRAITS) : NULL;
+    edo_io *io = rc == 0 ? edo__fd_io_create(fd, traits_of(is_multipath)) : NULL;
     if (!io) {
         edo__sys_close(fd);
         return rc < 0 ? rc : -ENOMEM;
@@ -76,6 +84,7 @@ static int refuse_itself(edo_fd fd)
     edo__address local, peer;
     int rc = edo__socket_local(fd, &local);
     if (rc == 0) rc = edo__socket_peer(fd, &peer);
+    if (rc == -ENOTCONN) return 0; // a fast open, which sends nothing before the first write
     if (rc < 0 || !edo__address_equals(&local, &peer)) return rc;
     edo__socket_reset_at_close(fd);
     return -ECONNREFUSED;
@@ -102,13 +111,14 @@ static edo_poll go_on(edo_op *op, edo_cx *cx)
     return end(op, cx, op->base.result);
 }
 
-static edo_op make(const edo_future_ops *ops, const void *address, const void *local, int64_t delay,
-                   edo_io **ret_conn)
+static edo_op make(const edo_future_ops *ops, const void *address, const void *local,
+                   const edo_tcp_options *tcp, int64_t delay, edo_io **ret_conn)
 {
     edo_op op = edo__op(ops, NULL, NULL, 0, EDO__POLL | EDO__DETAIL_WRITE_SIDE);
     connect_op *connect = connect_of(&op);
     connect->address = address;
     connect->local = local;
+    connect->tcp = tcp;
     connect->ret_conn = ret_conn;
     connect->delay = delay;
     return op;
@@ -134,9 +144,10 @@ static edo_poll connect_to_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_to_ops = { .name = "edo_tcp_connect", .poll = connect_to_poll };
 
-edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn)
+edo_op edo__connect_to(const edo__address *address, const edo__address *local,
+                       const edo_tcp_options *tcp, edo_io **ret_conn)
 {
-    return make(&connect_to_ops, address, local, 0, ret_conn);
+    return make(&connect_to_ops, address, local, tcp, 0, ret_conn);
 }
 
 /* ---- to an address or a name, given as text ---- */
@@ -145,7 +156,8 @@ enum { RACING = 1 << 16 }; // bit of edo_op.detail: the operation has a race
 
 static int begin_race(edo_op *op, const edo__address *local)
 {
-    edo__race *race = edo__race_create(connect_of(op)->address, local, connect_of(op)->delay);
+    edo__race *race = edo__race_create(connect_of(op)->address, local, connect_of(op)->tcp,
+                                       connect_of(op)->delay);
     if (!race) return -ENOMEM;
     connect_of(op)->race = race;
     op->detail |= RACING;
@@ -204,7 +216,8 @@ edo_op edo_tcp_connect_with(const char *address, edo_connect_options options, ed
     edo__check_memory("edo_tcp_connect", address, "address");
     edo__check_memory("edo_tcp_connect", ret_conn, "output");
     if (!ret_conn) return edo__op_refuse(-EINVAL);
-    return make(&connect_ops, address, options.local, delay_of(options.attempt_delay), ret_conn);
+    return make(&connect_ops, address, options.local, options.tcp, delay_of(options.attempt_delay),
+                ret_conn);
 }
 
 edo_op edo_tcp_connect_from(const char *local, const char *address, edo_io **ret_conn)

@@ -3,17 +3,19 @@
 
 #include "net/lookup.h"
 
-/* Connects to one address. local may be NULL. Both addresses must outlive the operation. Result and
- * Cancel: as edo_tcp_connect(). */
-edo_op edo__connect_to(const edo__address *address, const edo__address *local, edo_io **ret_conn);
+/* Connects to one address. local and tcp may be NULL. The addresses and options must outlive the
+ * operation. Result and Cancel: as edo_tcp_connect(). */
+edo_op edo__connect_to(const edo__address *address, const edo__address *local,
+                       const edo_tcp_options *tcp, edo_io **ret_conn);
 
 /* ---- races (happy eyeballs): attempts at all addresses of a name; the first success wins ---- */
 
 typedef struct edo__race edo__race;
 
-/* Makes a race to a name. text: must remain valid until the first poll. local: may be NULL. delay:
- * ns between two attempts. Returns: NULL if out of memory. */
-edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay);
+/* Makes a race to a name. text: must remain valid until the first poll. local: may be NULL. tcp: may
+ * be NULL; must outlive the race. delay: ns between two attempts. Returns: NULL if out of memory. */
+edo__race *edo__race_create(const char *text, const edo__address *local, const edo_tcp_options *tcp,
+                            int64_t delay);
 
 /* Polls the race for the operation that made the race, with that operation's fate in cx.
  * Returns: EDO_PENDING, or EDO_READY with *ret_result: 0 with *ret_conn, or a negative errno. */

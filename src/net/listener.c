@@ -1,25 +1,28 @@
-/* Listening and accepting. */
-#include <edo/net.h>
+/* Listeners, and accepting. */
+#include "net/listener.h"
+
 #include <edo/time.h>
 
+#include "base/duration.h"
 #include "io/io.h"
-#include "net/listener.h"
-#include "net/lookup.h"
+#include "net/address.h"
 #include "net/unix.h"
 #include "runtime/inspect/maker.h"
 #include "sys/sys.h"
 
-enum { DEFAULT_BACKLOG = 1024 };
-
-#define FIRST_PAUSE edo_ms(10) // first pause after a shortage; each further pause is doubled
-#define LAST_PAUSE  edo_s(1)   // longest pause
+#define FIRST_PAUSE edo_ms(10) // default of first_pause
+#define LAST_PAUSE  edo_s(1)   // default of last_pause
 
 struct edo_listener {
     edo__source source;
     edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
     edo__wait_list pausing;    // accepts that are in a pause; the source's lock
-    uint32_t conn_traits;      // traits of the accepted connections
-    edo__listener_path *path;  // to be removed at the close, or NULL
+
+    /* Lengths of the first pause after a shortage, and of the longest pause; each pause is twice as
+     * long as the one before. ns; 0: a shortage is the result of the accept. The source's lock. */
+    int64_t first_pause, last_pause;
+    uint32_t conn_traits;     // traits of the accepted connections
+    edo__listener_path *path; // to be removed at the close, or NULL
 };
 
 /* Resets a connection for which there is no memory, so that the peer gets an error. */
@@ -43,141 +46,12 @@ edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits)
                      EDO__SOURCE_SOCKET | EDO__SOURCE_LISTENER | EDO__SOURCE_SEVERAL, release);
     listener->pause = 0;
     listener->pausing = (edo__wait_list){ NULL };
+    listener->first_pause = FIRST_PAUSE;
+    listener->last_pause = LAST_PAUSE;
     listener->conn_traits = EDO__SOURCE_SOCKET | conn_traits;
     listener->path = NULL;
     listener->source.maker = edo__maker_create("listener", fd);
     return listener;
-}
-
-/* ---- listening ---- */
-
-/* Options of a listener, in edo_op.detail. */
-enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
-
-static int set_options(edo_fd fd, const edo__address *address, uint32_t flags)
-{
-    int rc = edo__socket_set(fd, EDO__SOCKET_REUSE_ADDRESS, !(flags & NO_REUSE_ADDRESS));
-    if (rc == 0 && (flags & REUSE_PORT)) rc = edo__socket_set(fd, EDO__SOCKET_REUSE_PORT, true);
-    if (rc == 0 && address->family == EDO__FAMILY_V6)
-        rc = edo__socket_set(fd, EDO__SOCKET_ONLY_V6, !address->any && (flags & ONLY_V6));
-    return rc;
-}
-
-/* Opens a socket for the address. On a machine without IPv6, the address ":port" is changed to
- * IPv4. */
-static edo_fd open_socket(edo__address *address)
-{
-    edo_fd fd = edo__socket_open((edo__family)address->family);
-    if (fd != -EAFNOSUPPORT || !address->any) return fd;
-    edo__address_to_v4(address);
-    return edo__socket_open(EDO__FAMILY_V4);
-}
-
-typedef struct EDO__OVERLAY listen_op {
-    edo_future base;
-    const char *address;
-    edo_listener **ret_listener;
-    int64_t backlog;
-    uint64_t progress;
-    struct naming *naming; // NULL unless the address is a name
-    void *reserved;
-    edo__op_state state;
-} listen_op;
-
-EDO__OVERLAY_FITS(listen_op);
-
-static listen_op *listen_of(const edo_op *op)
-{
-    return (listen_op *)(uintptr_t)op;
-}
-
-static int open_listener(const edo_op *op, edo__address address)
-{
-    edo_fd fd = open_socket(&address);
-    if (fd < 0) return fd;
-    int rc = set_options(fd, &address, op->detail);
-    if (rc == 0) rc = edo__socket_bind(fd, &address);
-    if (rc == 0) rc = edo__socket_listen(fd, (int)listen_of(op)->backlog);
-    edo_listener *listener = rc == 0 ? edo__listener_create(fd, EDO__SOURCE_TCP | EDO__SOURCE_MADE)
-                                     : NULL;
-    if (!listener) {
-        edo__sys_close(fd);
-        return rc < 0 ? rc : -ENOMEM;
-    }
-    *listen_of(op)->ret_listener = listener;
-    return 0;
-}
-
-/* Look-up of the name to listen on. */
-typedef struct naming {
-    edo_op lookup;
-    edo_addresses *found;
-} naming;
-
-static int begin_naming(edo_op *op)
-{
-    naming *name = edo__alloc_zeroed(sizeof *name);
-    if (!name) return -ENOMEM;
-    name->lookup = edo__lookup(listen_of(op)->address, EDO__FAMILY_ANY, &name->found);
-    listen_of(op)->naming = name;
-    return 0;
-}
-
-/* Listens on the first address that works. Returns: 0, or the last error. */
-static int listen_at_first(edo_op *op, const edo_addresses *addresses)
-{
-    int rc = -ENOENT;
-    for (size_t i = 0; rc < 0 && i < addresses->count; i++)
-        rc = open_listener(op, edo__addresses_at(addresses, i));
-    return rc;
-}
-
-static edo_poll go_on_naming(edo_op *op, edo_cx *cx)
-{
-    naming *name = listen_of(op)->naming;
-    if (edo_poll_future(&name->lookup.base, cx) == EDO_PENDING) return EDO_PENDING;
-    int rc = (int)name->lookup.base.result;
-    if (rc == 0) rc = cx->fate == EDO_LIVE ? listen_at_first(op, name->found) : -ECANCELED;
-    edo_addresses_destroy(name->found);
-    edo__free(name, sizeof *name);
-    return edo__op_finish(op, cx, rc);
-}
-
-static edo_poll listen_poll(edo_future *future, edo_cx *cx)
-{
-    edo_op *op = edo__op_of(future);
-    edo__address address;
-    if (!edo__has_budget(cx)) return EDO_PENDING;
-    if (!listen_of(op)->naming) {
-        if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
-        if (edo__address_parse(listen_of(op)->address, &address) == 0)
-            return edo__op_finish(op, cx, open_listener(op, address));
-        int rc = begin_naming(op);
-        if (rc < 0) return edo__op_finish(op, cx, rc);
-    }
-    return go_on_naming(op, cx);
-}
-
-static const edo_future_ops listen_ops = { .name = "edo_tcp_listen", .poll = listen_poll };
-
-edo_op edo_tcp_listen_with(const char *address, edo_listen_options options,
-                           edo_listener **ret_listener)
-{
-    edo__check_memory("edo_tcp_listen", address, "address");
-    edo__check_memory("edo_tcp_listen", ret_listener, "output");
-    if (!ret_listener) return edo__op_refuse(-EINVAL);
-    uint32_t detail = (options.no_reuse_address ? NO_REUSE_ADDRESS : 0u) |
-                      (options.reuse_port ? REUSE_PORT : 0u) | (options.only_v6 ? ONLY_V6 : 0u);
-    edo_op op = edo__op(&listen_ops, NULL, NULL, 0, detail);
-    listen_of(&op)->address = address;
-    listen_of(&op)->ret_listener = ret_listener;
-    listen_of(&op)->backlog = options.backlog > 0 ? options.backlog : DEFAULT_BACKLOG;
-    return op;
-}
-
-edo_op edo_tcp_listen(const char *address, edo_listener **ret_listener)
-{
-    return edo_tcp_listen_with(address, (edo_listen_options){ 0 }, ret_listener);
 }
 
 /* Traits of the connections that a listener accepts. Plain TCP connections get MADE, like
@@ -248,6 +122,17 @@ static void remove_path(edo_listener *listener)
     if (path && path->generation == edo__sys_fork_generation())
         edo__local_remove(path->text, &path->id);
     forget_path(listener);
+}
+
+int edo_listener_set_pauses(edo_listener *listener, int64_t first, int64_t longest)
+{
+    if (!listener || first < 0 || longest < first) return -EINVAL;
+    edo__source_check(&listener->source, "edo_listener_set_pauses");
+    edo__lock_take(&listener->source.lock);
+    listener->first_pause = first;
+    listener->last_pause = longest;
+    edo__lock_give(&listener->source.lock);
+    return 0;
 }
 
 static void repoll_pausing(edo_listener *listener)
@@ -322,21 +207,25 @@ static bool lengthen_pause(edo_listener *listener)
 {
     int64_t pause = edo_load_relaxed(&listener->pause);
     if (pause && !edo__wait_list_is_empty(&listener->pausing)) return false;
-    int64_t next = pause ? pause * 2 : FIRST_PAUSE;
-    edo_store_relaxed(&listener->pause, next < LAST_PAUSE ? next : LAST_PAUSE);
+    int64_t next = pause ? edo__later(pause, pause) : listener->first_pause;
+    edo_store_relaxed(&listener->pause, next < listener->last_pause ? next : listener->last_pause);
     return !pause;
 }
 
-static void begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
+/* Returns: false: the listener makes no pauses. */
+static bool begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
 {
     int64_t error = op->base.result;
     edo__lock_take(&listener->source.lock);
-    bool first = lengthen_pause(listener);
-    accept_of(op)->paused_until = edo__deadline_after(edo_load_relaxed(&listener->pause));
-    edo__wait_enqueue(&listener->pausing, op, waker);
+    bool pauses = listener->first_pause, first = pauses && lengthen_pause(listener);
+    if (pauses) {
+        accept_of(op)->paused_until = edo__deadline_after(edo_load_relaxed(&listener->pause));
+        edo__wait_enqueue(&listener->pausing, op, waker);
+    }
     edo__lock_give(&listener->source.lock);
     if (first)
         edo__log(EDO_LOG_WARN, "edo_accept: %s; retrying after a pause", edo_strerror(error));
+    return pauses;
 }
 
 static edo_poll leave(edo_listener *listener, edo_op *op, edo_cx *cx, int64_t result)
@@ -407,10 +296,8 @@ static edo_poll accept_poll(edo_future *future, edo_cx *cx)
            edo__source_drive(&listener->source, op, cx) == EDO_READY) {
         int64_t result = op->base.result;
         if (result >= 0) return take_connection(listener, op, cx, (int)result);
-        if (is_shortage(result))
-            begin_pause(listener, op, cx->waker);
-        else if (!is_broken_connection(result))
-            return leave(listener, op, cx, result);
+        bool pauses = is_shortage(result) && begin_pause(listener, op, cx->waker);
+        if (!pauses && !is_broken_connection(result)) return leave(listener, op, cx, result);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
     }

@@ -1,11 +1,10 @@
 /* Options of TCP connections. */
-#include <edo/net.h>
+#include "net/options.h"
 
 #include "io/io.h"
 #include "net/address.h"
 
-/* Finds the socket of a TCP connection. Returns: the descriptor, or a negative errno. */
-static edo_fd socket_of(const edo_io *conn)
+edo_fd edo__tcp_socket(const edo_io *conn)
 {
     if (!conn) return -EINVAL;
     const edo__source *source = edo__io_source(conn);
@@ -16,19 +15,19 @@ static edo_fd socket_of(const edo_io *conn)
 
 static int set(edo_io *conn, edo__socket_option option, int value)
 {
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     return fd < 0 ? fd : edo__socket_set(fd, option, value);
 }
 
 static int get(const edo_io *conn, edo__socket_option option)
 {
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     return fd < 0 ? fd : edo__socket_get(fd, option);
 }
 
 static int address_of(const edo_io *conn, bool peer, char *buffer, size_t size)
 {
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     return fd < 0 ? fd : edo__address_of_socket(fd, peer, buffer, size);
 }
 
@@ -85,13 +84,13 @@ int edo_tcp_keepalive(const edo_io *conn, edo_keepalive *ret_times)
 int edo_tcp_set_linger(edo_io *conn, int seconds)
 {
     if (seconds < -1) return -EINVAL;
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     return fd < 0 ? fd : edo__socket_set_linger(fd, seconds);
 }
 
 int edo_tcp_linger(const edo_io *conn, int *ret_seconds)
 {
-    edo_fd fd = ret_seconds ? socket_of(conn) : -EINVAL;
+    edo_fd fd = ret_seconds ? edo__tcp_socket(conn) : -EINVAL;
     return fd < 0 ? fd : edo__socket_linger(fd, ret_seconds);
 }
 
@@ -137,7 +136,7 @@ static bool has_v4_peer(edo_fd fd)
 static address_families families_of(const edo_io *conn)
 {
     edo__address local;
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     if (edo__socket_local(fd, &local) < 0 || local.family == EDO__FAMILY_V4) return ONLY_V4;
     if (has_v4_peer(fd)) return BOTH_SENDING_V4;
     return edo__socket_get(fd, EDO__SOCKET_ONLY_V6) ? ONLY_V6 : BOTH_SENDING_V6;
@@ -190,6 +189,6 @@ int edo_tcp_tos(const edo_io *conn)
 
 int edo_tcp_take_error(edo_io *conn)
 {
-    edo_fd fd = socket_of(conn);
+    edo_fd fd = edo__tcp_socket(conn);
     return fd < 0 ? fd : edo__socket_error(fd);
 }

@@ -32,8 +32,9 @@ struct edo__race {
     edo_addresses *found;
     edo__address local;
     bool has_local;
-    bool abandoned; // whether an attempt was cancelled
-    int error;      // first error of the greatest weight, or 0
+    const edo_tcp_options *tcp; // or NULL
+    bool abandoned;             // whether an attempt was cancelled
+    int error;                  // first error of the greatest weight, or 0
     int64_t delay;
     int64_t next_start; // start of the next attempt; ns of the runtime's clock; 0: at once
     size_t started, running;
@@ -42,12 +43,14 @@ struct edo__race {
     const edo__address **order; // addresses of the attempts
 };
 
-edo__race *edo__race_create(const char *text, const edo__address *local, int64_t delay)
+edo__race *edo__race_create(const char *text, const edo__address *local, const edo_tcp_options *tcp,
+                            int64_t delay)
 {
     edo__race *race = edo__alloc_zeroed(sizeof *race);
     if (!race) return NULL;
     if (local) race->local = *local;
     race->has_local = local;
+    race->tcp = tcp;
     race->delay = delay;
     edo__family family = local && !local->any ? (edo__family)local->family : EDO__FAMILY_ANY;
     race->lookup = edo__lookup(text, family, &race->found);
@@ -135,7 +138,7 @@ static void start_due(edo__race *race, edo_cx *cx)
     while (!is_complete(race) && cx->now >= race->next_start) {
         attempt *one = &race->attempts[race->started];
         one->op = edo__connect_to(race->order[race->started], race->has_local ? &race->local : NULL,
-                                  &one->conn);
+                                  race->tcp, &one->conn);
         race->next_start = edo__deadline_after(race->delay);
         race->started++;
         race->running++;

@@ -125,7 +125,7 @@ static uint64_t limited(const chaos *driver, uint64_t length)
     return limit && limit < length ? limit : length;
 }
 
-/* Changes a writev of several buffers into a plain write of the first byte. */
+/* Changes a vector of several buffers into a plain transfer of the first byte. */
 static void limit_vector(const chaos *driver, edo_op *inner)
 {
     const edo_slice *vector = inner->data;
@@ -133,7 +133,8 @@ static void limit_vector(const chaos *driver, edo_op *inner)
     while (i < inner->length && !vector[i].size)
         i++;
     if (i == inner->length || !driver->options.bytes) return;
-    inner->detail = EDO__WRITE | EDO__DETAIL_WRITE_SIDE;
+    bool reads = edo__request_of(inner) == EDO__READV;
+    inner->detail = reads ? (uint32_t)EDO__READ : EDO__WRITE | EDO__DETAIL_WRITE_SIDE;
     inner->data = vector[i].data;
     inner->length = limited(driver, vector[i].size);
 }
@@ -154,6 +155,7 @@ static edo_op inner_op(const chaos *driver, const edo_op *op)
         inner.data = (char *)op->data + op->progress;
         inner.length = limited(driver, op->length - op->progress);
         break;
+    case EDO__READV:
     case EDO__WRITEV: limit_vector(driver, &inner); break;
     case EDO__RECV:
     case EDO__SEND: // an address is in the place of progress

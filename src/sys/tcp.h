@@ -1,0 +1,57 @@
+/* Contract with the operating system: options of TCP, urgent data, and options by number. Any
+ * thread. */
+#pragma once
+
+#include <edo/tcp.h>
+
+#include "sys/sockets.h"
+
+/* Makes an MPTCP socket, non-blocking and closed by exec. Returns: its descriptor; that of a TCP
+ * socket if the system has no MPTCP. */
+edo_fd edo__tcp_open_multipath(edo__family family, bool *ret_is_multipath);
+
+/* Options whose value is a number; flags are 0 or 1. */
+typedef enum edo__tcp_option {
+    EDO__TCP_USER_TIMEOUT, // ms
+    EDO__TCP_MAX_SEGMENT,  // bytes
+    EDO__TCP_QUICK_ACK,
+    EDO__TCP_DEFER_ACCEPT, // seconds
+    EDO__TCP_UNSENT_LIMIT, // bytes
+    EDO__TCP_FAST_OPEN_QUEUE,
+    EDO__TCP_FAST_OPEN_CONNECT,
+    EDO__TCP_INCOMING_CPU,
+} edo__tcp_option;
+
+int edo__tcp_set(edo_fd fd, edo__tcp_option option, int value);
+int edo__tcp_get(edo_fd fd, edo__tcp_option option); // the value, >= 0
+
+int edo__tcp_set_congestion(edo_fd fd, const char *name);
+
+/* Returns: length of the name; -ENOSPC for a buffer that is too small. */
+int edo__tcp_congestion(edo_fd fd, char *buffer, size_t size);
+
+int edo__tcp_info(edo_fd fd, edo_tcp_info *ret_info);
+
+/* Whether a connection uses MPTCP: 1 or 0, or a negative errno. */
+int edo__tcp_is_multipath(edo_fd fd);
+
+/* Send and receive a byte of urgent data, without blocking. Return: 1 or 0; -EAGAIN. */
+int edo__tcp_send_urgent(edo_fd fd, unsigned char byte);
+int edo__tcp_recv_urgent(edo_fd fd, unsigned char *ret_byte);
+
+/* Whether the next byte to be read is the urgent mark: 1 or 0, or a negative errno. */
+int edo__tcp_is_at_mark(edo_fd fd);
+
+/* ---- sockets of any kind, by the system's numbers ---- */
+
+/* Makes a socket, non-blocking and closed by exec. Returns: its descriptor. */
+edo_fd edo__socket_open_by_number(int family, int type, int protocol);
+int edo__socket_bind_raw(edo_fd fd, const void *address, size_t size);
+
+/* As edo__socket_connect(). */
+int edo__socket_connect_raw(edo_fd fd, const void *address, size_t size);
+
+int edo__socket_set_raw(edo_fd fd, int level, int name, const void *value, size_t size);
+
+/* Returns: size of the value. */
+int edo__socket_get_raw(edo_fd fd, int level, int name, void *buffer, size_t size);
