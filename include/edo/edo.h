@@ -36,6 +36,10 @@
 #include <edo/lent.h>
 #include <edo/streams.h>
 #endif
+#if EDO_HAS_FS
+#include <edo/dir.h>
+#include <edo/file.h>
+#endif
 #if EDO_HAS_NET
 #include <edo/address.h>
 #include <edo/inherit.h>

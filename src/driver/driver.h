@@ -22,6 +22,7 @@
 
 #include "base/list.h"
 #include "base/lock.h"
+#include "sys/file.h"
 #include "sys/sockets.h"
 #include "sys/sys.h"
 #include "task/wait_list.h"
@@ -249,6 +250,19 @@ typedef struct edo_driver_ops {
      * (the operation's own, or -ECANCELED if it had no effect), or EDO_PENDING while the kernel
      * still uses the operation. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
+
+    /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No source
+     * is involved. op->link.at.driver becomes this driver, and the rest of the link and the word
+     * belong to it. Returns EDO_PENDING, and poll_call then polls the call; or EDO_READY with
+     * base.result -EAGAIN: the driver cannot make this call now. The function is NULL in drivers
+     * without such calls. */
+    edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
+                     edo_wakeable *waker);
+
+    /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with base.result:
+     * that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in another way.
+     * Or EDO_PENDING. Inside a poll of the task. */
+    edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
      * borrowed, and calls source->release when no event can refer to the source. Called for sources

@@ -1,5 +1,5 @@
 /* The io_uring driver: the ring, its turns and completions. Its operations are in uring_op.c, their
- * cancellation in uring_cancel.c.
+ * cancellation in uring_cancel.c, calls on files in uring_call.c.
  *
  * SQEs are prepared while tasks are polled; the turn submits all of them in one system call.
  *
@@ -150,6 +150,8 @@ static void handle(edo__uring *driver, uint64_t tag, int result, uint32_t flags)
     edo_op *op = (edo_op *)(uintptr_t)(tag - kind); // NOLINT: made from this pointer
     if (kind == EDO__TAG_OWN)
         note_watch(driver, tag >> EDO__TAG_SHIFT, result, flags);
+    else if (kind == EDO__TAG_CALL)
+        edo__uring_complete_call(driver, op, result);
     else
         edo__uring_complete(driver, op, result, flags);
 }
@@ -387,6 +389,8 @@ const edo_driver_ops edo__uring_driver = {
     .drive = edo__uring_drive,
     .resume = edo__uring_resume,
     .cancel = edo__uring_cancel,
+    .call = edo__uring_call,
+    .poll_call = edo__uring_poll_call,
     .turn = uring_turn,
     .unpark = uring_unpark,
     .fd = uring_fd,

@@ -28,7 +28,7 @@ typedef struct edo__uring_request {
  * Owned: other threads access base, owner, event, signal and, under the lock, the list of requests.
  * Shared: the lock guards the submission queue and the watches; `turning` guards the completions.
  *
- * Order of locks: turning, a source's, the driver's. */
+ * Order of locks: turning, a source's or `calls`, the driver's. */
 typedef struct edo__uring {
     edo_driver base;
     struct edo__ring ring;
@@ -40,6 +40,7 @@ typedef struct edo__uring {
     unsigned watch_count;
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
+    edo__lock calls;          // guards the waker and the stage of each call on a file
     edo_atomic(bool) accepts; // the kernel waits for connections by itself; set by completions
 
     /* shared */
@@ -53,13 +54,14 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
     return (edo__uring *)(void *)driver;
 }
 
-/* Tag of a completion. The lowest bit is the kind. With TAG_OP the rest is the operation. With
- * TAG_OWN the rest is the number of a watch, from 1, or 0 for a cancel. No code waits for the
+/* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL the rest is the
+ * operation. With TAG_OWN the rest is the number of a watch, from 1, or 0 for a cancel. No code waits for the
  * completion of a cancel. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
-    EDO__TAG_SHIFT = 1,
+    EDO__TAG_CALL,
+    EDO__TAG_SHIFT = 2,
     EDO__TAG_BITS = (1 << EDO__TAG_SHIFT) - 1,
 };
 
@@ -161,6 +163,15 @@ static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
     if (edo__unlikely(edo__uring_shares_poll(source, op))) edo__uring_pass_on(source, op);
     return EDO_READY;
 }
+
+/* ---- uring_call.c ---- */
+
+/* Handles the completion of a call. Thread: the owner; the holder of `turning`. */
+void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result);
+
+edo_poll edo__uring_call(edo_driver *base, edo_op *op, const edo__file_call *call,
+                         edo_wakeable *waker);
+edo_poll edo__uring_poll_call(edo_driver *base, edo_op *op, edo_wakeable *waker, bool ending);
 
 /* ---- uring_cancel.c ---- */
 

@@ -14,10 +14,12 @@ enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 /* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. If
  * the server of a network file system hangs, the blocked threads are too few to exhaust memory.
  * "dns" has few threads, because a program makes few look-ups at a time. */
+enum { USER, FILES, DNS };
+
 static const edo_pool_config usual_pools[] = {
-    { .name = "user" },
-    { .name = "files", .max_threads = FILES_MAX_THREADS },
-    { .name = "dns", .max_threads = DNS_MAX_THREADS },
+    [USER] = { .name = "user" },
+    [FILES] = { .name = "files", .max_threads = FILES_MAX_THREADS },
+    [DNS] = { .name = "dns", .max_threads = DNS_MAX_THREADS },
 };
 
 static const edo_pool_config *find_usual(const char *name)
@@ -36,6 +38,13 @@ static edo_pool *find_made(const edo__blocking *blocking, const char *name)
     return pool;
 }
 
+/* Where a usual pool is kept for quick access; NULL: nowhere. */
+static edo_atomic(edo_pool *) *known_pool(edo__blocking *blocking, const char *name)
+{
+    if (!strcmp(name, usual_pools[USER].name)) return &blocking->user;
+    return !strcmp(name, usual_pools[FILES].name) ? &blocking->files : NULL;
+}
+
 /* Makes a pool and adds it to the runtime's list. Under the lock. */
 static int make(edo_runtime *runtime, const edo_pool_config *config, edo_pool **ret_pool)
 {
@@ -44,8 +53,8 @@ static int make(edo_runtime *runtime, const edo_pool_config *config, edo_pool **
     if (rc < 0) return rc;
     (*ret_pool)->next = blocking->first;
     blocking->first = *ret_pool;
-    if (!strcmp(config->name, usual_pools[0].name)) // partner: the load in user_pool
-        edo_store_release(&blocking->user, *ret_pool);
+    edo_atomic(edo_pool *) *known = known_pool(blocking, config->name);
+    if (known) edo_store_release(known, *ret_pool); // partner: the load in usual_pool
     return 0;
 }
 
@@ -109,6 +118,7 @@ void edo__blocking_close(edo_runtime *runtime)
     edo__lock_take(&blocking->lock);
     blocking->closed = true;
     edo_store_relaxed(&blocking->user, NULL);
+    edo_store_relaxed(&blocking->files, NULL);
     edo__lock_give(&blocking->lock);
     bool leaks = edo__blocking_is_busy(blocking); // tasks that were given up still use the pools
     for (edo_pool *pool = blocking->first, *next; pool; pool = next) {
@@ -119,10 +129,11 @@ void edo__blocking_close(edo_runtime *runtime)
     if (!leaks) blocking->first = NULL;
 }
 
-static int user_pool(edo_runtime *runtime, edo_pool **ret_pool)
+static int usual_pool(edo_runtime *runtime, int which, edo_pool **ret_pool)
 {
-    *ret_pool = edo_load_acquire(&runtime->blocking.user);
-    return *ret_pool ? 0 : edo_runtime_pool(runtime, usual_pools[0].name, ret_pool);
+    edo__blocking *blocking = &runtime->blocking;
+    *ret_pool = edo_load_acquire(which == USER ? &blocking->user : &blocking->files);
+    return *ret_pool ? 0 : edo_runtime_pool(runtime, usual_pools[which].name, ret_pool);
 }
 
 /* ---- submitting a job, and leaving the pool ---- */
@@ -150,7 +161,8 @@ static int bring(edo_op *job, edo_pool *pool, edo_cx *cx)
     int rc = hold_pool(job, pool, cx);
     if (rc < 0) return rc;
     edo_add_relaxed(&cx->runtime->blocking.jobs, 1);
-    if (!(job->detail & EDO__JOB_ROOM)) job->base.result = (intptr_t)cx->runtime; // edo__job_op
+    if (!(job->detail & (EDO__JOB_ROOM | EDO__JOB_OPERATION)))
+        job->base.result = (intptr_t)cx->runtime; // edo__job_op
     rc = edo__pool_submit(pool, job, cx->waker);
     if (rc < 0) leave(job, pool, cx);
     return rc;
@@ -178,7 +190,7 @@ static int begin(edo_op *op, edo_cx *cx)
     edo_pool *pool = edo__job_of(op)->pool;
     if (cx->fate != EDO_LIVE) return -ECANCELED;
     if (!edo__job_of(op)->fn) return -EINVAL;
-    int rc = pool ? 0 : user_pool(cx->runtime, &pool);
+    int rc = pool ? 0 : usual_pool(cx->runtime, USER, &pool);
     if (rc < 0) return rc;
     edo__job_of(op)->pool = pool;
     return bring(op, pool, cx);
@@ -231,6 +243,34 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
     edo__check_memory("edo_spawn_blocking", arg, "argument");
     edo_op op = edo__op(&blocking_ops, pool, arg, (uintptr_t)fn, EDO__JOB_NEW);
     return edo__spawn(ret_task, options, site, &op.object);
+}
+
+/* ---- operations that run themselves ---- */
+
+enum { POOL_BITS = 0xff << 16 }; // of edo_op.detail
+
+/* The runtime's pool "files" never needs a reference. Its operations end before the pool. */
+int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
+{
+    edo_pool *pool;
+    int rc = usual_pool(cx->runtime, FILES, &pool);
+    if (rc < 0) return rc;
+    op->detail = (op->detail & ~(uint32_t)POOL_BITS) | EDO__JOB_OPERATION;
+    op->base.result = (intptr_t)run;
+    return bring(op, pool, cx);
+}
+
+edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists)
+{
+    bool gone;
+    edo_pool *pool = edo_load_acquire(&cx->runtime->blocking.files);
+    uint8_t fate = cx->fate;
+    if (insists) cx->fate = EDO_LIVE;
+    edo_poll poll = edo__pool_poll(pool, op, cx, &gone);
+    cx->fate = fate;
+    if (poll == EDO_PENDING) return EDO_PENDING;
+    leave(op, pool, cx);
+    return EDO_READY;
 }
 
 /* ---- detached jobs ---- */

@@ -13,6 +13,30 @@ void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
  * except threads that are running a job. Such a thread ends by itself after the job. */
 void edo__blocking_close(edo_runtime *runtime);
 
+/* ---- operations that run themselves ----
+ *
+ * An operation that has no room for the members of a job can be a job all the same. Its function
+ * gets the operation, on a thread of the pool "files". The caller's members are object, data,
+ * length and progress, and the lower half of detail. The pool uses the link, the waker, the word
+ * and base.result. */
+
+typedef int64_t edo__files_fn(edo_op *op);
+
+/* Submits an operation whose word is EDO__OP_IDLE, inside a poll. edo__files_poll() then polls it.
+ * Returns: 0, or a negative errno with which the operation ends. */
+int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx);
+
+/* Polls a submitted operation. An operation that was cancelled before its function began answers
+ * -ECANCELED. insists: the function runs although the operation was cancelled. Returns: EDO_PENDING, or EDO_READY with base.result; the word is EDO__OP_IDLE
+ * again. */
+edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
+
+/* The function of a submitted operation. Thread: the pool's. */
+static inline edo__files_fn *edo__files_function(const edo_op *op)
+{
+    return (edo__files_fn *)(intptr_t)op->base.result; // NOLINT: made from this pointer
+}
+
 /* ---- detached jobs ----
  *
  * A detached job does long work without outside effects, such as a look-up of a name. The job is on

@@ -164,7 +164,7 @@ static edo__detached *detached_of(edo_op *job)
 void edo__pool_finish(edo_pool *pool, edo_op *job, int64_t result, edo__after *after)
 {
     pool->running--;
-    edo__job_of(job)->progress = 1; // fn has run
+    if (!(job->detail & EDO__JOB_OPERATION)) edo__job_of(job)->progress = 1; // fn has run
     if ((job->detail & EDO__JOB_DETACHED) && detached_of(job)->is_abandoned)
         after->abandoned = detached_of(job);
     else

@@ -35,21 +35,24 @@
 #include "task/op.h"
 #include "task/wait_list.h"
 
-/* Stage and flags of a job, in edo_op.detail. The pool's lock guards the stage. */
+/* Stage and flags of a job: the third byte of edo_op.detail. The pool's lock guards the byte while
+ * the job is in the pool. */
 enum {
     EDO__JOB_NEW,
-    EDO__JOB_WAITING,
-    EDO__JOB_QUEUED,
-    EDO__JOB_RUNNING,
-    EDO__JOB_ENDED,
-    EDO__JOB_STAGE = 7,
-    EDO__JOB_ROOM = 8,      // the job is an edo_pool_room()
-    EDO__JOB_DETACHED = 16, // the job is part of an edo__detached
-    EDO__JOB_COUNTED = 32,  // the job holds a reference to the pool
+    EDO__JOB_WAITING = 1 << 16,
+    EDO__JOB_QUEUED = 2 << 16,
+    EDO__JOB_RUNNING = 3 << 16,
+    EDO__JOB_ENDED = 4 << 16,
+    EDO__JOB_STAGE = 7 << 16,
+    EDO__JOB_ROOM = 1 << 19,     // the job is an edo_pool_room()
+    EDO__JOB_DETACHED = 1 << 20, // the job is part of an edo__detached
+    EDO__JOB_COUNTED = 1 << 21,  // the job holds a reference to the pool
+    EDO__JOB_OPERATION = 1 << 22 // the job is an operation of edo__files_run()
 };
 
 /* A job. progress is 1 after fn has run. Until a job with an fn has ended, base.result holds the
- * runtime of the waiting task. */
+ * runtime of the waiting task. An EDO__JOB_OPERATION has only the link and the state in common with
+ * this type, and its base.result holds the function. */
 typedef struct EDO__OVERLAY edo__job_op {
     edo_future base;
     edo_pool *pool; // NULL, until the first poll: the runtime's pool "user"

@@ -31,6 +31,13 @@ static step without_job(edo__pool_thread *self)
     return SLEEP;
 }
 
+/* The runtime that waits for a job. */
+static const edo_runtime *served_by(const edo_pool *pool, const edo_op *job)
+{
+    if (job->detail & EDO__JOB_OPERATION) return pool->runtime;
+    return (const edo_runtime *)(intptr_t)job->base.result;
+}
+
 /* Makes one step. *job: the job that has ended with `result`, or NULL; on return the next job to
  * run, or NULL. Returns: the next step. */
 static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
@@ -41,7 +48,7 @@ static step take_step(edo__pool_thread *self, edo_op **job, int64_t result)
     arrive(self);
     if (*job) edo__pool_finish(pool, *job, result, &after);
     *job = edo__pool_take(pool, &after);
-    if (*job) edo__self.serves = (const edo_runtime *)(intptr_t)(*job)->base.result;
+    if (*job) edo__self.serves = served_by(pool, *job);
     self->busy = *job != NULL;
     step next = *job ? RUN : without_job(self);
     edo__lock_give(&pool->lock);
@@ -144,8 +151,10 @@ static void leave_thread(edo__pool_thread *self)
     edo__pool_unref(pool);
 }
 
-static int64_t run_job(const edo_op *job)
+/* The flag is constant while the job is in the pool. */
+static int64_t run_job(edo_op *job)
 {
+    if (job->detail & EDO__JOB_OPERATION) return edo__files_function(job)(job);
     return edo__job_of(job)->fn(edo__job_of(job)->arg);
 }
 

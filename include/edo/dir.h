@@ -1,0 +1,210 @@
+/* Names, directories and trees of files.
+ *
+ * The functions with _at take directories to which relative paths refer; NULL is the working
+ * directory. edo/file.h explains paths, threads and cancellation. A directory is an edo_file opened
+ * with EDO_OPEN_PATH, or with EDO_OPEN_READ and EDO_OPEN_DIRECTORY.
+ *
+ * The entries of a directory come from an edo_dir, all files below a directory from an edo_walk:
+ *
+ *     edo_await(rc, edo_dir_open("photos", &self->dir));
+ *     for (;;) {
+ *         edo_await(rc, edo_dir_next(self->dir, &self->entry));
+ *         if (rc <= 0) break;
+ *         puts(self->entry.name);
+ *     }
+ *     edo_dir_close(self->dir);
+ *
+ * edo_path_remove_tree() and edo_path_copy_tree() run on the pool "files", in pieces of some
+ * hundred files. A cancellation is seen between two pieces.
+ */
+#pragma once
+
+#include <edo/file.h>
+
+EDO_BEGIN_DECLS
+
+/* ---- names ---- */
+
+/* Removes a name of a file, not of a directory. A symlink is removed, not followed.
+ * Result: 0; -EISDIR for a directory; -ENOENT. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_remove_at(edo_file *dir, const char *path);
+EDO_API EDO_MUST_USE edo_op edo_path_remove(const char *path);
+
+/* Removes an empty directory. Result: 0; -ENOTEMPTY; -ENOTDIR. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_remove_dir_at(edo_file *dir, const char *path);
+EDO_API EDO_MUST_USE edo_op edo_path_remove_dir(const char *path);
+
+enum {
+    EDO_RENAME_NO_REPLACE = 1, // -EEXIST if the new name exists
+    EDO_RENAME_EXCHANGE = 2,   // both names exist, and exchange their files
+};
+
+/* Renames a file or a directory, atomically. An existing file of the new name is replaced.
+ * Result: 0; -EXDEV: another file system; -EINVAL for unknown flags, or both.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_rename_at(edo_file *from_dir, const char *from,
+                                               edo_file *to_dir, const char *to, uint32_t flags);
+EDO_API EDO_MUST_USE edo_op edo_path_rename(const char *from, const char *to);
+
+/* Makes a further name of a file. A symlink gets the further name itself, and is not followed.
+ * Result: 0; -EEXIST; -EXDEV; -EPERM for a directory. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_link_at(edo_file *from_dir, const char *from, edo_file *to_dir,
+                                             const char *to);
+EDO_API EDO_MUST_USE edo_op edo_path_link(const char *from, const char *to);
+
+/* Makes a symlink that refers to `target`. Result: 0; -EEXIST. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_symlink_at(const char *target, edo_file *dir,
+                                                const char *path);
+EDO_API EDO_MUST_USE edo_op edo_path_symlink(const char *target, const char *path);
+
+/* Reads the text of a symlink, and adds a NUL.
+ * Result: the length; -ENAMETOOLONG: the text and its NUL need more than size; -EINVAL: no symlink.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_read_link_at(edo_file *dir, const char *path, char *buffer,
+                                                  size_t size);
+EDO_API EDO_MUST_USE edo_op edo_path_read_link(const char *path, char *buffer, size_t size);
+
+/* Finds the absolute path of an existing file, without symlinks, "." and "..", and adds a NUL. The
+ * file is not opened.
+ * Result: the length; -ENAMETOOLONG: the path and its NUL need more than size; -ENOENT, also for a
+ * file that was removed meanwhile. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, size_t size);
+
+/* ---- metadata by path ---- */
+
+/* Read metadata, of the file behind a symlink, or of the symlink itself.
+ * Result: 0; -ENOENT; -ENOTDIR. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_info_at(edo_file *dir, const char *path, edo_info *ret_info);
+EDO_API EDO_MUST_USE edo_op edo_path_info(const char *path, edo_info *ret_info);
+EDO_API EDO_MUST_USE edo_op edo_path_link_info_at(edo_file *dir, const char *path,
+                                                  edo_info *ret_info);
+EDO_API EDO_MUST_USE edo_op edo_path_link_info(const char *path, edo_info *ret_info);
+
+/* Set permissions, owner and times, as the functions of edo/file.h for open files. The first follows
+ * symlinks, the others change the symlink itself. */
+EDO_API EDO_MUST_USE edo_op edo_path_set_mode_at(edo_file *dir, const char *path, uint32_t mode);
+EDO_API EDO_MUST_USE edo_op edo_path_set_owner_at(edo_file *dir, const char *path, uint32_t user,
+                                                  uint32_t group);
+EDO_API EDO_MUST_USE edo_op edo_path_set_times_at(edo_file *dir, const char *path,
+                                                  const edo_file_time *access,
+                                                  const edo_file_time *change);
+
+typedef struct edo_disk_space {
+    uint64_t size, free;        // bytes
+    uint64_t available;         // bytes that a program without privileges can use
+    uint64_t files, files_free; // numbers of files; 0: no limit
+} edo_disk_space;
+
+/* Reads the space of the file system that has the file. Result: 0; -ENOENT. Cancel: prompt until it
+ * begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_space(const char *path, edo_disk_space *ret_space);
+
+/* ---- directories ---- */
+
+/* Makes a directory. mode: such as 0755; the umask is applied. Result: 0; -EEXIST. Cancel: prompt
+ * until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_make_dir_at(edo_file *dir, const char *path, uint32_t mode);
+EDO_API EDO_MUST_USE edo_op edo_path_make_dir(const char *path);
+
+/* Makes a directory and those above it, as far as they do not exist.
+ * Result: 0, also if all exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
+ * -ENAMETOOLONG. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_path_make_dirs_at(edo_file *dir, const char *path, uint32_t mode);
+EDO_API EDO_MUST_USE edo_op edo_path_make_dirs(const char *path);
+
+typedef struct edo_dir edo_dir;
+
+/* A name of a directory; valid until the next operation on the edo_dir. */
+typedef struct edo_entry {
+    const char *name; // bytes, ending with a NUL
+    size_t size;      // of the name
+    uint64_t inode;
+    edo_file_kind kind; // of a symlink itself; never unknown
+} edo_entry;
+
+/* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_dir_open_at(edo_file *dir, const char *path, edo_dir **ret_dir);
+EDO_API EDO_MUST_USE edo_op edo_dir_open(const char *path, edo_dir **ret_dir);
+
+/* Takes the next entry. Entries are read in batches of 32 KiB. "." and ".." are left out. An entry
+ * that is made or removed meanwhile may or may not be reported; every other entry is reported once.
+ * Result: 1 with *ret_entry; 0 at the end; -EBUSY; a negative errno.
+ * Cancel: prompt until it begins; no entry is lost. */
+EDO_API EDO_MUST_USE edo_op edo_dir_next(edo_dir *dir, edo_entry *ret_entry);
+
+/* The directory as a file, for the functions with _at. It ends with the edo_dir. */
+EDO_API edo_file *edo_dir_file(edo_dir *dir);
+
+/* Closes the directory. No edo_dir_next() may be in flight (aborts). NULL is ignored. */
+EDO_API void edo_dir_close(edo_dir *dir);
+
+/* ---- trees ---- */
+
+typedef struct edo_walk edo_walk;
+
+enum {
+    EDO_WALK_FOLLOW = 1,    // enter directories behind symlinks, except those being walked
+    EDO_WALK_ONE_MOUNT = 2, // do not enter other file systems
+};
+
+/* One file of a walk; valid until the next operation on the walk. */
+typedef struct edo_walk_entry {
+    const char *path; // begins with the root's path
+    size_t size;      // of the path
+    const char *name; // last part of the path
+    uint64_t inode;
+    edo_file_kind kind;
+    uint32_t depth; // 1: directly in the root
+    int error;      // 0; a directory that could not be opened or read: a negative errno
+} edo_walk_entry;
+
+/* Opens a walk over all files below a directory. A directory is reported before its entries.
+ * max_open: greatest number of descriptors that the walk has open; 0: 32. A deeper tree costs more
+ * calls, not more descriptors.
+ * Result: 0 with *ret_walk; -EINVAL; as edo_file_open(). Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
+                                          edo_walk **ret_walk);
+
+/* Takes the next file. Entries are read in visits to the pool, each for some hundred files. A
+ * directory that cannot be read is reported a second time, with its error, and the walk continues.
+ * Result: 1 with *ret_entry; 0 at the end; -EBUSY; -ENOMEM.
+ * Cancel: prompt until it begins; no entry is lost. */
+EDO_API EDO_MUST_USE edo_op edo_walk_next(edo_walk *walk, edo_walk_entry *ret_entry);
+
+/* Does not enter the directory that edo_walk_next() has reported last. Returns: 0; -EINVAL for
+ * another kind of file. */
+EDO_API int edo_walk_skip(edo_walk *walk);
+
+/* Ends the walk. No edo_walk_next() may be in flight (aborts). NULL is ignored. */
+EDO_API void edo_walk_close(edo_walk *walk);
+
+/* Removes a file, or a directory with all that it contains. Symlinks are removed, never followed,
+ * also if a directory is replaced by a symlink meanwhile.
+ * Result: number of removed names; -ENOENT; the first error, and all that could be removed is
+ * removed. Cancel: waits for the piece in progress; the rest remains. */
+EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
+EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
+
+enum {
+    EDO_COPY_REPLACE = 1,    // replace existing files of the target; else -EEXIST
+    EDO_COPY_NO_SHARING = 2, // copy the blocks, where the file system could share them
+    EDO_COPY_OWNER = 4,      // set owner and group, too
+};
+
+/* Copies a file: content, permissions, times and extended attributes. Blocks are shared where the
+ * file system can; otherwise the system copies, or bytes are read and written. Holes stay holes.
+ * The target appears under its name when it is complete.
+ * Result: bytes of the file; -EEXIST; -EISDIR, -EINVAL for a file that is neither a file nor a
+ * symlink.
+ * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
+EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
+
+/* Copies a directory with all that it contains, as edo_path_copy() each file. Symlinks are copied
+ * as symlinks, hard links as separate files; pipes, sockets and devices are left out. The target
+ * directory must not exist, unless flags has REPLACE.
+ * Result: number of copied files and directories; the first error, and a part is copied.
+ * Cancel: waits for the piece in progress; a part is copied. */
+EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);
+
+EDO_END_DECLS

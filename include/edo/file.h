@@ -1,0 +1,318 @@
+/* Files: open, read, write, inspect, lock, and whole files in one call.
+ *
+ *     edo_await(rc, edo_file_open("log", EDO_OPEN_WRITE | EDO_OPEN_APPEND | EDO_OPEN_CREATE,
+ *                                 &self->log));
+ *     edo_await(n, edo_write_all(edo_file_io(self->log), self->line, self->size));
+ *     edo_file_close(self->log);
+ *
+ * An edo_file is an open file or an open directory. edo_file_io() gives its stream, on which
+ * edo_read(), edo_write() and all utilities work, at the file's position. Calls with an offset do
+ * not use the position. Names in directories, trees and walks are in edo/dir.h; changes of files
+ * are watched with edo/watch_files.h.
+ *
+ * No call waits for a disk on the thread of a task. A call that the system can answer from memory
+ * is made at once. Otherwise the ring of the io_uring driver reads or writes, or a thread of the
+ * runtime's pool "files" makes the call.
+ *
+ * A write is ready when the system has the data, and an error is the result of the call that caused
+ * it. The data is on the disk after edo_file_sync(). Once a sync has failed, all later syncs of the
+ * edo_file answer the same error, because the system reports a lost write only once.
+ *
+ * Cancel. "prompt until it begins" means: an operation that waits for a thread or for the ring ends
+ * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
+ * for its end, and answers the result. So no result and no byte is lost.
+ *
+ * Several operations may use one edo_file at the same time, by several tasks. At the position there
+ * is one at a time, because there is one position: another one answers -EBUSY. edo_file_close()
+ * ends the use of the file. Operations in flight answer their results, and the descriptor is closed
+ * after the last of them.
+ *
+ * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as all
+ * memory that is given to operations. The functions with _at take a directory, to which a relative
+ * path refers. NULL is the working directory of the process at the moment of the call. That moment
+ * may be later than the first poll, so a program that changes its working directory should use
+ * directories.
+ */
+#pragma once
+
+#include <edo/bytes.h>
+#include <edo/io.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_file edo_file;
+
+/* ---- opening ---- */
+
+/* Or'ed. At least one of READ, WRITE, APPEND and PATH. */
+enum {
+    EDO_OPEN_READ = 1 << 0,
+    EDO_OPEN_WRITE = 1 << 1,
+    EDO_OPEN_APPEND = 1 << 2,     // write at the end only; implies WRITE
+    EDO_OPEN_CREATE = 1 << 3,     // make the file if it does not exist
+    EDO_OPEN_CREATE_NEW = 1 << 4, // make the file; -EEXIST if the name exists, also as a symlink
+    EDO_OPEN_TRUNCATE = 1 << 5,
+    EDO_OPEN_DIRECTORY = 1 << 6, // -ENOTDIR for another file
+    EDO_OPEN_PATH = 1 << 7,      // only the place: for the _at functions and edo_file_info()
+    EDO_OPEN_NO_FOLLOW = 1 << 8, // -ELOOP if the last part of the path is a symlink
+    EDO_OPEN_DIRECT = 1 << 9,    // past the cache, see edo_direct_buffer()
+    EDO_OPEN_SYNC = 1 << 10,     // each write is on the disk when it is ready
+    EDO_OPEN_DATA_SYNC = 1 << 11,
+    EDO_OPEN_NO_ATIME = 1 << 12,
+    EDO_OPEN_TEMPORARY = 1 << 13, // the path is a directory: a file without a name in it
+
+    /* Limits of the path's resolution, for paths that others have chosen. -ENOSYS before Linux
+     * 5.6. */
+    EDO_OPEN_BENEATH = 1 << 16,   // -EXDEV for a path that leaves the directory
+    EDO_OPEN_IN_ROOT = 1 << 17,   // the directory is "/" for the path and for symlinks
+    EDO_OPEN_NO_LINKS = 1 << 18,  // -ELOOP for any symlink in the path
+    EDO_OPEN_ONE_MOUNT = 1 << 19, // -EXDEV for a path that leaves the mounted file system
+    EDO_OPEN_NO_MAGIC = 1 << 20,  // -ELOOP for links such as /proc/self/fd/1
+};
+
+/* Opens a file. The descriptor is closed by exec. Opening a named pipe waits for its other end, on
+ * a thread of the pool.
+ * mode: permissions of a file that is made, such as 0644; the umask is applied. edo_file_open()
+ * uses 0666.
+ * Result: 0 with *ret_file; -EINVAL for NULL, or flags that contradict each other; -ENOENT,
+ * -EACCES, -EMFILE, ...; -ENOMEM.
+ * Cancel: prompt until it begins; a file that was opened nevertheless is the result. */
+EDO_API EDO_MUST_USE edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags,
+                                             uint32_t mode, edo_file **ret_file);
+EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file);
+
+/* Opens a new file for reading and writing, with mode 0600 from the first moment and no name. The
+ * system frees the file with its last descriptor, also after a crash. edo_file_link() gives it a
+ * name.
+ * dir_path: the directory whose file system has the file.
+ * Result: as edo_file_open(); -EOPNOTSUPP: the file system has no such files. */
+EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
+
+/* Wraps a descriptor of any kind that edo_io_from_fd() refuses: a file, a directory, a device. The
+ * descriptor belongs to the file from then on. The position is that of the open file, which other
+ * processes may share ("< file" of a shell).
+ * Returns: 0; -EBADF; -EINVAL for NULL; -ENOMEM. On failure the descriptor is still the caller's.
+ * Thread: any. */
+EDO_API EDO_MUST_USE int edo_file_from_fd(edo_fd fd, edo_file **ret_file);
+
+/* The file's stream. The stream and the file are one object: edo_close() of the stream closes the
+ * file, and edo_finish() too. A file has no write side that could be shut down (-ENOTSUP). */
+EDO_API edo_io *edo_file_io(edo_file *file);
+
+/* The descriptor, which still belongs to the file. */
+EDO_API edo_fd edo_file_fd(const edo_file *file);
+
+/* Ends the use of the file, and hands its descriptor to the caller.
+ * Returns: the descriptor; -EBUSY with an operation in flight. Thread: the holder. */
+EDO_API edo_fd edo_file_into_fd(edo_file *file);
+
+/* Closes the file. NULL is ignored. The system may have errors to report at the close of a file on
+ * a network; edo_file_sync() reports them. A close that frees the last use of a removed file may
+ * take as long as the removal.
+ * Thread: any. */
+EDO_API void edo_file_close(edo_file *file);
+
+/* ---- reading and writing at an offset ---- */
+
+/* Reads up to size bytes at an offset. A short result is the end of the file, or was read before an
+ * error that the next call answers. At most 1 GiB per call.
+ * Result: bytes read; 0 at the end of the file; -ESPIPE for a file without offsets.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_t size,
+                                             uint64_t offset);
+
+/* Writes size bytes at an offset. At most 1 GiB per call.
+ * Result: bytes written. Fewer than size: an error came after them (a full disk), which the next
+ * call answers. -EINVAL for a file opened with APPEND, to which the system would append.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
+                                              uint64_t offset);
+
+/* The same for several buffers, in their order. slices and buffers must outlive the operation.
+ * count: 1 to 1024.
+ * Result: bytes moved by one call of the system, perhaps fewer than all; -EINVAL.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_readv_at(edo_file *file, const edo_slice *slices, int count,
+                                              uint64_t offset);
+EDO_API EDO_MUST_USE edo_op edo_file_writev_at(edo_file *file, const edo_slice *slices, int count,
+                                               uint64_t offset);
+
+/* Allocates memory for files opened with EDO_OPEN_DIRECT, whose buffers, sizes and offsets must be
+ * multiples of edo_info.direct_align. The alignment is 4096, enough for all common disks.
+ * Returns: NULL if out of memory. Thread: any. */
+EDO_API void *edo_direct_buffer(size_t size);
+EDO_API void edo_direct_buffer_free(void *buffer, size_t size); // NULL is ignored
+
+typedef enum edo_seek {
+    EDO_SEEK_SET,     // from the start of the file
+    EDO_SEEK_CURRENT, // from the position
+    EDO_SEEK_END,     // from the end of the file
+    EDO_SEEK_DATA,    // the first data at or behind the offset; -ENXIO if there is none
+    EDO_SEEK_HOLE,    // the first hole at or behind the offset; the end of the file is a hole
+} edo_seek;
+
+/* Moves the position.
+ * Result: the new position, in bytes from the start; -EINVAL before the start; -ESPIPE; -EBUSY
+ * while another operation uses the position.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_seek from);
+
+/* ---- size and disk ---- */
+
+/* Write the file to the disk: all of it, or only what is needed to read the data again.
+ * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);
+EDO_API EDO_MUST_USE edo_op edo_file_sync_data(edo_file *file);
+
+/* Sets the size; new bytes are 0. Result: 0; -EINVAL, -EFBIG. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_truncate(edo_file *file, uint64_t size);
+
+enum {
+    EDO_ALLOCATE_KEEP_SIZE = 1, // the size of the file does not grow
+    EDO_ALLOCATE_PUNCH = 2,     // free the range, which then reads as 0; implies KEEP_SIZE
+    EDO_ALLOCATE_ZERO = 4,      // the range reads as 0
+};
+
+/* Reserves disk space for a range of the file, so that later writes there cannot fail with -ENOSPC.
+ * Result: 0; -ENOSPC; -EOPNOTSUPP: the file system cannot do so. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_allocate(edo_file *file, uint64_t offset, uint64_t size,
+                                              uint32_t flags);
+
+typedef enum edo_advice {
+    EDO_ADVICE_NORMAL,
+    EDO_ADVICE_SEQUENTIAL,
+    EDO_ADVICE_RANDOM,
+    EDO_ADVICE_WILL_NEED, // read into the cache
+    EDO_ADVICE_DONT_NEED, // drop from the cache
+    EDO_ADVICE_NO_REUSE,
+} edo_advice;
+
+/* Announces how a range will be used; size 0: to the end. Result: 0; -EINVAL. Cancel: prompt until
+ * it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_advise(edo_file *file, uint64_t offset, uint64_t size,
+                                            edo_advice advice);
+
+/* ---- locks ---- */
+
+typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file_lock_kind;
+
+/* Locks a range of the file against other processes and against other edo_files of this process.
+ * The locks are advisory, belong to the open file, and end with it; the locks of sqlite and fcntl()
+ * respect them. A later lock of the same file on the same bytes replaces the earlier one.
+ * size: bytes; 0: to the end of the file, whatever its size. offset 0, size 0: the whole file.
+ * EXCLUSIVE needs a file opened for writing, SHARED one for reading (-EBADF).
+ *
+ * The operation waits without a thread. It tries again after 1 ms, 2 ms, and so on up to 64 ms,
+ * because the system reports the end of a lock only to a waiting thread. So locks are not served in
+ * the order of their waiters.
+ * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries; the range is not locked. */
+EDO_API EDO_MUST_USE edo_op edo_file_lock(edo_file *file, edo_file_lock_kind kind, uint64_t offset,
+                                          uint64_t size);
+
+/* Tries once. Result: as edo_file_lock(); -EAGAIN: locked by another file. */
+EDO_API EDO_MUST_USE edo_op edo_file_try_lock(edo_file *file, edo_file_lock_kind kind,
+                                              uint64_t offset, uint64_t size);
+
+/* Unlocks a range. Result: 0. */
+EDO_API EDO_MUST_USE edo_op edo_file_unlock(edo_file *file, uint64_t offset, uint64_t size);
+
+/* ---- metadata ---- */
+
+typedef enum edo_file_kind {
+    EDO_IS_UNKNOWN,
+    EDO_IS_FILE,
+    EDO_IS_DIRECTORY,
+    EDO_IS_SYMLINK,
+    EDO_IS_PIPE,
+    EDO_IS_SOCKET,
+    EDO_IS_CHARACTER, // a terminal, a device
+    EDO_IS_BLOCK,     // a disk
+} edo_file_kind;
+
+/* A moment of the wall clock, as files have it. */
+typedef struct edo_file_time {
+    int64_t seconds; // since 1970-01-01 00:00 UTC
+    uint32_t nanoseconds, reserved;
+} edo_file_time;
+
+typedef struct edo_info {
+    uint64_t size;           // bytes
+    uint64_t allocated;      // bytes on the disk
+    uint64_t device, inode;  // together the file's identity
+    uint64_t special_device; // of a device file
+    edo_file_kind kind;
+    uint32_t mode; // permissions, with the bits for set-user-id and the like
+    uint32_t links;
+    uint32_t user, group;
+    uint32_t block_size;   // bytes; preferred size of reads and writes
+    uint32_t direct_align; // bytes, for EDO_OPEN_DIRECT; 0: unknown
+    uint32_t has_birth;    // 0: the file system does not record the birth
+    edo_file_time access, change, status_change, birth;
+    uint64_t reserved[4];
+} edo_info;
+
+/* Reads the metadata of an open file.
+ * Result: 0; -EINVAL for NULL. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_info(edo_file *file, edo_info *ret_info);
+
+/* Sets permissions. Result: 0; -EPERM. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_set_mode(edo_file *file, uint32_t mode);
+
+/* Sets the owner. EDO_SAME: unchanged. Result: 0; -EPERM. Cancel: prompt until it begins. */
+#define EDO_SAME UINT32_MAX
+EDO_API EDO_MUST_USE edo_op edo_file_set_owner(edo_file *file, uint32_t user, uint32_t group);
+
+/* Sets the times of access and change. NULL: unchanged. EDO_TIME_NOW as nanoseconds: the present.
+ * Result: 0; -EPERM. Cancel: prompt until it begins. */
+#define EDO_TIME_NOW UINT32_MAX
+EDO_API EDO_MUST_USE edo_op edo_file_set_times(edo_file *file, const edo_file_time *access,
+                                               const edo_file_time *change);
+
+/* Extended attributes of a file that is not opened with PATH. name: with its class, such as
+ * "user.comment".
+ * get, list: size 0 asks for the size that is needed. list gives names, each with its NUL.
+ * Result: the size of the value or list; 0 for set and remove; -ENODATA: no such attribute;
+ * -ERANGE: buffer too small; -EOPNOTSUPP.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_xattr_get(edo_file *file, const char *name, void *buffer,
+                                               size_t size);
+EDO_API EDO_MUST_USE edo_op edo_file_xattr_set(edo_file *file, const char *name, const void *value,
+                                               size_t size);
+EDO_API EDO_MUST_USE edo_op edo_file_xattr_remove(edo_file *file, const char *name);
+EDO_API EDO_MUST_USE edo_op edo_file_xattr_list(edo_file *file, char *buffer, size_t size);
+
+/* Gives a file a name, also a file of edo_file_open_temporary(). Result: 0; -EEXIST; -EXDEV:
+ * another file system; -ENOENT: the file had a name and lost it. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_link(edo_file *file, edo_file *dir, const char *path);
+
+/* ---- whole files ---- */
+
+/* Reads a whole file, also one of /proc, whose size is unknown. A file in the cache is read at
+ * once; otherwise all calls are made in one visit to the pool.
+ * Result: bytes read, in *ret_bytes (edo_bytes_deinit() frees them); -ENOMEM; -EFBIG for a file
+ * larger than memory can be; the errors of edo_file_open().
+ * Cancel: waits for the piece of some megabytes that is being read; *ret_bytes is untouched. */
+EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *path,
+                                                   edo_bytes *ret_bytes);
+EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);
+
+/* Makes or overwrites a file with these bytes. After a crash or an error the file may have a part
+ * of them; see edo_file_replace().
+ * Result: 0, or the first error. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *path,
+                                                    const void *data, size_t size);
+EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);
+
+/* Replaces a file by these bytes, atomically: readers, and the next start after a crash, find all of
+ * the old file or all of the new one. Writes a temporary file in the same directory, syncs it,
+ * renames it, and syncs the directory. A symlink is replaced, not followed. The new file has the
+ * permissions of the old one; a file that did not exist has 0666 without the umask's bits.
+ * Result: 0; the first error. The old file is then unchanged, unless the sync of the directory has
+ * failed: then the new file may be lost in a crash.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_file_replace_at(edo_file *dir, const char *path, const void *data,
+                                                size_t size);
+EDO_API EDO_MUST_USE edo_op edo_file_replace(const char *path, const void *data, size_t size);
+
+EDO_END_DECLS

@@ -1,0 +1,209 @@
+/* The way of an operation from its try to its end (fs.h). */
+#include "fs/fs.h"
+
+#include "runtime/schedule/worker.h"
+#include "task/op.h"
+
+/* ---- the three ways ---- */
+
+static bool is_elsewhere(int64_t result)
+{
+    return result == -EAGAIN || result == -EOPNOTSUPP;
+}
+
+static edo_poll end_with(edo_op *op, int64_t result)
+{
+    op->base.result = result;
+    return EDO_READY;
+}
+
+static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
+{
+    int rc = edo__files_run(op, run, cx);
+    if (rc < 0) return end_with(op, rc);
+    op->detail |= EDO__FS_IN_POOL;
+    return EDO_PENDING;
+}
+
+/* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
+static edo_poll to_ring(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call)
+{
+    edo_driver *driver = cx->worker->driver;
+    if (!call || !driver->ops->call) return end_with(op, -EAGAIN);
+    if (file && edo_load_relaxed(&file->may_be_nonblocking)) {
+        edo__file_clear_nonblocking(file->fd);
+        edo_store_relaxed(&file->may_be_nonblocking, false);
+    }
+    return driver->ops->call(driver, op, call, cx->waker);
+}
+
+static edo_poll begin(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
+                      edo__files_fn *run)
+{
+    if (cx->fate != EDO_LIVE) return end_with(op, -ECANCELED);
+    if (call) {
+        op->base.result = edo__file_try(call);
+        if (!is_elsewhere(op->base.result)) return EDO_READY;
+    }
+    if (to_ring(op, cx, file, call) == EDO_PENDING) {
+        op->detail |= EDO__FS_IN_RING;
+        return EDO_PENDING;
+    }
+    return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
+}
+
+/* The driver of an operation in the ring is in its link. A call that the ring could not make goes
+ * to the pool, unless it was cancelled. */
+static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
+{
+    edo_driver *driver = op->link.at.driver;
+    bool ending = cx->fate != EDO_LIVE;
+    if (driver->ops->poll_call(driver, op, cx->waker, ending) == EDO_PENDING) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__FS_IN_RING;
+    if (!is_elsewhere(op->base.result)) return EDO_READY;
+    return ending ? end_with(op, -ECANCELED) : to_pool(op, cx, run);
+}
+
+edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
+                       edo__files_fn *run)
+{
+    if (op->detail & EDO__FS_IN_RING) return poll_ring(op, cx, run);
+    if (!(op->detail & EDO__FS_IN_POOL)) return begin(op, cx, file, call, run);
+    if (edo__files_poll(op, cx, false) == EDO_PENDING) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
+    return EDO_READY;
+}
+
+/* ---- operations of a kind ---- */
+
+int edo__file_enter(edo_file *file, const char *call)
+{
+    if (!file) return 0;
+    int rc = edo__claims_take(&file->uses, EDO__SOURCE_READING);
+    if (rc < 0 && edo__claims_are_over(&file->uses))
+        edo__misuse(call, "the file was closed before: a close is the last use of it");
+    return rc;
+}
+
+static edo_file *second_of(const edo_op *op)
+{
+    bool has = edo__fs_kind_of(op)->has_two;
+    return has ? (edo_file *)(uintptr_t)op->length : NULL; // NOLINT: made from a pointer
+}
+
+static int enter(edo_op *op)
+{
+    const edo__fs_kind *kind = edo__fs_kind_of(op);
+    int rc = edo__file_enter(op->object, kind->future.name);
+    if (rc < 0) return rc;
+    rc = kind->check ? kind->check(op) : 0;
+    if (rc == 0) rc = edo__file_enter(second_of(op), kind->future.name);
+    if (rc < 0)
+        edo__file_leave(op->object);
+    else
+        op->detail |= EDO__FS_ENTERED;
+    return rc;
+}
+
+static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
+{
+    const edo__fs_kind *kind = edo__fs_kind_of(op);
+    edo_file *file = op->object, *second = second_of(op);
+    bool entered = op->detail & EDO__FS_ENTERED;
+    if (kind->end && entered) result = kind->end(op, result);
+    if (entered) {
+        edo__file_leave(file);
+        edo__file_leave(second);
+    }
+    op->progress = 0;
+    return edo__op_finish(op, cx, result);
+}
+
+static int64_t run_call(edo_op *op)
+{
+    edo__file_call call = { .fd = EDO__HERE };
+    edo__fs_kind_of(op)->describe(op, &call);
+    return edo__file_make(&call);
+}
+
+edo_poll edo__fs_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    const edo__fs_kind *kind = edo__fs_kind_of(op);
+    edo__file_call call = { .fd = EDO__HERE };
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__FS_ENTERED)) {
+        int rc = cx->fate == EDO_LIVE ? enter(op) : -ECANCELED;
+        if (rc < 0) return finish(op, cx, rc);
+    }
+    bool describes = kind->describe && !edo__fs_is_begun(op);
+    if (describes) kind->describe(op, &call);
+    edo_poll poll = edo__fs_drive(op, cx, op->object, describes ? &call : NULL,
+                                  kind->run ? kind->run : run_call);
+    return poll == EDO_PENDING ? EDO_PENDING : finish(op, cx, op->base.result);
+}
+
+/* ---- jobs in pieces ---- */
+
+static edo__fs_work *work_of(const edo_op *op)
+{
+    return op->object;
+}
+
+static void end_work(edo__fs_work *work, int64_t result, bool complete)
+{
+    work->ops->end(work, complete);
+    work->result = result;
+    work->ended = true;
+}
+
+static int64_t run_piece(edo_op *op)
+{
+    edo__fs_work *work = work_of(op);
+    int64_t result = work->ops->piece(work);
+    if (result != -EAGAIN) end_work(work, result, true);
+    return 0;
+}
+
+static int64_t run_end(edo_op *op)
+{
+    end_work(work_of(op), -ECANCELED, false);
+    return 0;
+}
+
+/* Submits the next piece, or the end of cancelled work. Returns: whether the pool will run it. */
+static bool submit(edo_op *op, edo_cx *cx, bool ending)
+{
+    int rc = edo__files_run(op, ending ? run_end : run_piece, cx);
+    if (rc < 0) end_work(work_of(op), ending ? -ECANCELED : rc, false);
+    return rc == 0;
+}
+
+static edo_poll finish_work(edo_op *op, edo_cx *cx)
+{
+    edo__fs_work *work = work_of(op);
+    int64_t result = work->result;
+    return edo__op_finish(op, cx, work->ops->take(work, op, result));
+}
+
+edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
+{
+    op->object = work;
+    op->detail |= EDO__FS_ENTERED;
+    return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
+}
+
+/* After each poll of the pool either the function has run, or it never will. FS_IN_POOL tells that
+ * the function in the pool is the end. */
+edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
+{
+    edo__fs_work *work = work_of(op);
+    bool ends = op->detail & EDO__FS_IN_POOL;
+    if (edo__files_poll(op, cx, ends) == EDO_PENDING) return EDO_PENDING;
+    if (!work->ended && op->base.result < 0 && op->base.result != -ECANCELED)
+        end_work(work, op->base.result, false);
+    if (work->ended) return finish_work(op, cx);
+    ends = cx->fate != EDO_LIVE;
+    if (ends) op->detail |= EDO__FS_IN_POOL;
+    return submit(op, cx, ends) ? EDO_PENDING : finish_work(op, cx);
+}

@@ -1,0 +1,148 @@
+/* Internals of files, for the files of src/fs/. */
+#pragma once
+
+#include <edo/dir.h>
+#include <edo/file.h>
+
+#include "io/io.h"
+#include "runtime/pool/blocking.h"
+#include "sys/file.h"
+
+/* An open file. Any thread.
+ *
+ * The stream's operations claim its sides in `claims`; all other operations are counted in `uses`.
+ * The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
+ * own last operation has left. So exactly one step finds that nothing uses the file any more, and
+ * that step ends it (io/claims.h). */
+struct edo_file {
+    edo_io io;
+    edo_atomic(uint32_t) claims;
+    edo_atomic(uint32_t) uses;
+    edo_atomic(const edo_op *) mover; // operation in flight at the position, or NULL
+    edo_fd fd;
+    uint32_t flags;                      // EDO_OPEN_*; constant
+    edo_atomic(int32_t) sync_error;      // first error of a sync, a negative errno, or 0
+    edo_atomic(bool) may_be_nonblocking; // O_NONBLOCK may be set
+    edo_file **ret_file;                 // while the file is being opened
+};
+
+static inline edo_file *edo__file_of(edo_io *io)
+{
+    return (edo_file *)(void *)io;
+}
+
+/* Makes a file without a descriptor. Returns: NULL: out of memory. */
+edo_file *edo__file_create(uint32_t flags);
+
+/* Frees a file of edo__file_create() that was not handed out, and closes its descriptor. */
+void edo__file_discard(edo_file *file);
+
+/* The descriptor of a directory that a path refers to. */
+static inline edo_fd edo__file_place(const edo_file *dir)
+{
+    return dir ? dir->fd : EDO__HERE;
+}
+
+/* ---- operations ----
+ *
+ * An operation describes its call. The call is first tried on the polling thread. If that would
+ * wait, the driver makes the call, or a thread of the pool "files".
+ *
+ *     IDLE ---- the try has a result --------------------------> done
+ *     IDLE ---- the driver takes the call ---------------------> IN_RING
+ *     IDLE ---- else ------------------------------------------> IN_POOL
+ *     IN_RING - the call has ended ----------------------------> done
+ *     IN_RING - the driver could not make it after all --------> IN_POOL
+ *     IN_POOL - the function has ended, or will never begin ---> done
+ *
+ * The members object, data, length and progress of an operation are its arguments in all stages.
+ * progress is set at the end. */
+
+typedef struct edo__fs_kind {
+    edo_future_ops future; // first
+    /* Describes the call, from the operation's arguments. Any thread. NULL: `run` makes all
+     * calls. */
+    void (*describe)(const edo_op *op, edo__file_call *ret_call);
+    /* Makes the calls on a thread of the pool. NULL: makes the call that `describe` describes. */
+    edo__files_fn *run;
+    /* Turns the result of the call into that of the operation. Inside a poll. May be NULL. */
+    int64_t (*end)(edo_op *op, int64_t result);
+    /* Checks arguments in the first poll. Returns: 0; an error, with which the operation ends. May
+     * be NULL. */
+    int (*check)(edo_op *op);
+    bool has_two; // `length` is a second file
+} edo__fs_kind;
+
+static inline const edo__fs_kind *edo__fs_kind_of(const edo_op *op)
+{
+    return (const edo__fs_kind *)(const void *)op->base.ops;
+}
+
+/* The poll of an edo__fs_kind. `object` is a file, or NULL. */
+edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
+
+#define EDO__FS_KIND(text, ...)                                                                    \
+    {                                                                                              \
+        .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
+    }
+
+/* Bits of edo_op.detail; the pool has the third byte. */
+enum {
+    EDO__FS_IN_POOL = 1 << 24,
+    EDO__FS_IN_RING = 1 << 25,
+    EDO__FS_ENTERED = 1 << 26,
+};
+
+/* Whether the call of an operation is in flight. */
+static inline bool edo__fs_is_begun(const edo_op *op)
+{
+    return op->detail & (EDO__FS_IN_POOL | EDO__FS_IN_RING);
+}
+
+/* Makes the call of an operation. call: read only while the operation is not begun; NULL: only
+ * `run` knows the calls. file: the file of a call on a file; may be NULL. Inside a poll.
+ * Returns: EDO_READY with base.result; EDO_PENDING. */
+edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
+                       edo__files_fn *run);
+
+/* Claims a file for an operation, and releases it. NULL is ignored. call: for a message about
+ * misuse. Returns: 0; -ECANCELED: closed. */
+int edo__file_enter(edo_file *file, const char *call);
+void edo__file_leave(edo_file *file);
+
+/* ---- jobs in pieces ----
+ *
+ * Long work (trees, large copies) is made piece by piece. Between two pieces other jobs get the
+ * thread, and a cancellation is seen. */
+
+typedef struct edo__fs_work edo__fs_work;
+
+typedef struct edo__fs_work_ops {
+    /* Makes a piece. On a thread of the pool. Returns: -EAGAIN: there is more to do; else the
+     * result. */
+    int64_t (*piece)(edo__fs_work *work);
+    /* Ends the work; complete: a piece has returned its result. If not, undoes what must not
+     * remain. On a thread of the pool, or inside a poll if the pool has ended. */
+    void (*end)(edo__fs_work *work, bool complete);
+    /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
+    int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);
+} edo__fs_work_ops;
+
+struct edo__fs_work {
+    const edo__fs_work_ops *ops;
+    int64_t result;
+    bool ended;
+};
+
+/* Begins work, which belongs to the operation from then on. The operation's `object` holds the
+ * work. Inside a poll. Returns: as edo__fs_work_poll(). */
+edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work);
+
+/* Continues work. Returns: EDO_READY with base.result, from `take`; EDO_PENDING. Inside a poll. */
+edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx);
+
+/* Whether an operation has begun its work. */
+static inline bool edo__fs_work_is_begun(const edo_op *op)
+{
+    return op->detail & EDO__FS_ENTERED;
+}

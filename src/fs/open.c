@@ -1,0 +1,131 @@
+/* Opening files. */
+#include "fs/fs.h"
+
+#include "sys/sys.h"
+#include "task/op.h"
+
+enum { DEFAULT_MODE = 0666, TEMPORARY_MODE = 0600 };
+
+/* The edo_file is made in the first poll, because it must be there before the descriptor. */
+typedef struct EDO__OVERLAY open_op {
+    edo_future base;
+    edo_file *dir;
+    const char *path;
+    uint64_t how;  // EDO_OPEN_*; from bit 32 on the mode
+    void *ret;     // edo_file **; once FS_ENTERED the edo_file
+    void *link[2]; // the pool's or the driver's
+    edo__op_state state;
+} open_op;
+
+EDO__OVERLAY_FITS(open_op);
+
+static open_op *open_of(const edo_op *op)
+{
+    return (open_op *)(uintptr_t)op;
+}
+
+static void describe(const edo_op *op, edo__file_call *call)
+{
+    const open_op *self = open_of(op);
+    call->verb = EDO__FILE_OPEN;
+    call->fd = edo__file_place(self->dir);
+    call->path = self->path;
+    call->flags = (uint32_t)self->how;
+    call->mode = (uint32_t)(self->how >> 32);
+}
+
+static int64_t run_open(edo_op *op)
+{
+    edo__file_call call = { 0 };
+    describe(op, &call);
+    return edo__file_make(&call);
+}
+
+/* Makes the file, and tries to open it. Returns: as edo__file_try_open(). */
+static int64_t begin(open_op *self, edo_op *op)
+{
+    edo__file_call call = { 0 };
+    int rc = edo__file_check_open((uint32_t)self->how);
+    if (rc < 0) return rc;
+    edo_file *file = edo__file_create((uint32_t)self->how);
+    if (!file) return -ENOMEM;
+    rc = edo__file_enter(self->dir, op->base.ops->name);
+    if (rc < 0) {
+        edo__file_discard(file);
+        return rc;
+    }
+    file->ret_file = self->ret;
+    self->ret = file;
+    op->detail |= EDO__FS_ENTERED;
+    describe(op, &call);
+    return edo__file_try_open(&call, &file->fd);
+}
+
+/* fd: the opened descriptor, or an error. A held descriptor of a named pipe is closed after the
+ * open. */
+static int64_t take(open_op *self, int64_t fd, bool tried)
+{
+    edo_file *file = self->ret, **ret_file = file->ret_file;
+    edo__file_leave(self->dir);
+    if (fd < 0) {
+        edo__file_discard(file);
+        return fd;
+    }
+    edo__sys_close(file->fd);
+    file->fd = (edo_fd)fd;
+    file->may_be_nonblocking = tried;
+    *ret_file = file;
+    return 0;
+}
+
+static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result, bool tried)
+{
+    open_op *self = open_of(op);
+    if (op->detail & EDO__FS_ENTERED) result = take(self, result, tried);
+    op->progress = 0;
+    return edo__op_finish(op, cx, result);
+}
+
+static edo_poll open_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!(op->detail & EDO__FS_ENTERED)) {
+        int64_t rc = cx->fate == EDO_LIVE ? begin(open_of(op), op) : -ECANCELED;
+        if (rc != -EAGAIN) return finish(op, cx, rc, true);
+    }
+    if (edo__fs_drive(op, cx, NULL, NULL, run_open) == EDO_PENDING) return EDO_PENDING;
+    return finish(op, cx, op->base.result, false);
+}
+
+static edo_op open_by(const edo_future_ops *ops, edo_file *dir, const char *path, uint32_t flags,
+                      uint32_t mode, edo_file **ret_file)
+{
+    edo__check_memory(ops->name, path, "path");
+    edo__check_memory(ops->name, ret_file, "output");
+    if (!path || !ret_file) return edo__op_refuse(-EINVAL);
+    edo_op op = edo__op(ops, dir, NULL, flags | (uint64_t)mode << 32, 0);
+    open_of(&op)->path = path;
+    open_of(&op)->ret = ret_file;
+    return op;
+}
+
+static const edo_future_ops open_ops = { .name = "edo_file_open", .poll = open_poll };
+
+edo_op edo_file_open_at(edo_file *dir, const char *path, uint32_t flags, uint32_t mode,
+                        edo_file **ret_file)
+{
+    return open_by(&open_ops, dir, path, flags, mode, ret_file);
+}
+
+edo_op edo_file_open(const char *path, uint32_t flags, edo_file **ret_file)
+{
+    return open_by(&open_ops, NULL, path, flags, DEFAULT_MODE, ret_file);
+}
+
+edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file)
+{
+    static const edo_future_ops ops = { .name = "edo_file_open_temporary", .poll = open_poll };
+    const uint32_t flags = EDO_OPEN_TEMPORARY | EDO_OPEN_READ | EDO_OPEN_WRITE;
+    return open_by(&ops, NULL, dir_path, flags, TEMPORARY_MODE, ret_file);
+}

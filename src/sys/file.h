@@ -1,0 +1,120 @@
+/* Contract with the operating system: files, directories and names. Any thread. Results are >= 0 or
+ * a negative errno. Calls that a signal has interrupted are repeated. */
+#pragma once
+
+#include <edo/file.h>
+
+enum { EDO__HERE = -100 }; // directory: the working directory of the process
+
+typedef enum edo__file_verb {
+    /* On a file; with an offset, or at the position for EDO__AT_POSITION. */
+    EDO__FILE_READ,   // data, size, offset; result: bytes
+    EDO__FILE_WRITE,  // the same
+    EDO__FILE_READV,  // data: slices; size: their number
+    EDO__FILE_WRITEV, // the same
+    EDO__FILE_SEEK,   // offset as int64_t, flags: edo_seek; result: position
+    EDO__FILE_SYNC,
+    EDO__FILE_SYNC_DATA,
+    EDO__FILE_TRUNCATE, // size
+    EDO__FILE_ALLOCATE, // offset, size, flags: EDO_ALLOCATE_*
+    EDO__FILE_ADVISE,   // offset, size, flags: edo_advice
+    EDO__FILE_LOCK,     // offset, size, flags: edo_file_lock_kind; result: 1 locked, 0 not
+    EDO__FILE_UNLOCK,   // offset, size
+    EDO__XATTR_GET,     // path: name; data, size
+    EDO__XATTR_SET,     // the same
+    EDO__XATTR_REMOVE,  // path: name
+    EDO__XATTR_LIST,    // data, size
+
+    /* On a path in a directory; without a path, on the file itself. */
+    EDO__FILE_OPEN,  // flags: EDO_OPEN_*, mode; result: descriptor
+    EDO__FILE_INFO,  // data: edo_info *
+    EDO__FILE_MODE,  // mode
+    EDO__FILE_OWNER, // size: user, offset: group
+    EDO__FILE_TIMES, // data: access or NULL, path2: change or NULL, as edo_file_time *
+
+    /* On a path in a directory. */
+    EDO__PATH_MAKE_DIR, // mode
+    EDO__PATH_REMOVE,
+    EDO__PATH_REMOVE_DIR,
+    EDO__PATH_RENAME,    // path2 in fd2; flags: EDO_RENAME_*
+    EDO__PATH_LINK,      // path2 in fd2; without a path: of the file fd
+    EDO__PATH_SYMLINK,   // path2: the target's text
+    EDO__PATH_READ_LINK, // data, size; result: bytes, perhaps cut
+    EDO__PATH_SPACE,     // data: edo_disk_space *
+} edo__file_verb;
+
+/* Bits of edo__file_call.flags for calls on a path. */
+enum { EDO__PATH_NO_FOLLOW = 1u << 30 };
+
+/* One call. */
+typedef struct edo__file_call {
+    edo__file_verb verb;
+    uint32_t flags, mode;
+    edo_fd fd, fd2; // file, or directory of a path; EDO__HERE
+    const char *path, *path2;
+    void *data;
+    uint64_t size, offset;
+} edo__file_call;
+
+/* Value of offset: the file's position. */
+#define EDO__AT_POSITION UINT64_MAX
+
+/* Greatest number of bytes per call. Some file systems refuse 2 GiB. */
+enum { EDO__FILE_MAX_TRANSFER = 1 << 30 };
+
+/* Makes a call; may wait for a disk. Raises neither SIGPIPE nor SIGXFSZ. */
+int64_t edo__file_make(const edo__file_call *call);
+
+/* Makes a call if the system can answer from memory. Writes, and calls that change names, are never
+ * made. Returns: the result of the call; -EAGAIN: not made. For EDO__FILE_OPEN see below. */
+int64_t edo__file_try(const edo__file_call *call);
+
+/* ---- opening ----
+ *
+ * edo__file_try() opens without waiting for the other end of a named pipe. So the open file has
+ * O_NONBLOCK, which has no effect on reads and writes of files. edo__file_clear_nonblocking()
+ * clears the flag, for uses where it has one.
+ *
+ * If the path turns out to be a named pipe, edo__file_try() answers -EAGAIN and keeps its
+ * descriptor in *ret_held. Closing it at once could end a writer that has just found its reader.
+ * The caller closes the descriptor after the call was made. */
+int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held);
+void edo__file_clear_nonblocking(edo_fd fd);
+
+/* Checks flags of edo_file_open(). Returns: 0; -EINVAL. */
+int edo__file_check_open(uint32_t flags);
+
+/* Whether writes of this process have a limit of size. Then a write must be made by
+ * edo__file_make(), which handles SIGXFSZ. */
+bool edo__file_is_limited(void);
+
+/* Whether a descriptor is open. Returns: 0; -EBADF. */
+int edo__file_check_fd(edo_fd fd);
+
+/* Finds the absolute path of a file, without symlinks and without opening the file. Returns: bytes
+ * of the path, without a NUL, perhaps cut to size; -ENOENT, also for a file without a name. */
+int64_t edo__file_canonical(const char *path, char *buffer, size_t size);
+
+/* ---- directories ---- */
+
+/* One entry. The name lies in the batch. */
+typedef struct edo__dir_entry {
+    const char *name;
+    size_t size; // of the name, without its NUL
+    uint64_t inode;
+    edo_file_kind kind; // UNKNOWN on some file systems
+} edo__dir_entry;
+
+/* Reads a batch of entries of a directory into memory, which is aligned to 8 bytes. Returns: bytes
+ * of the batch; 0: the end. */
+int64_t edo__dir_read(edo_fd fd, void *memory, size_t size);
+
+/* Takes the next entry of a batch, except "." and "..". *at: 0 at first. Returns: whether there was
+ * one. */
+bool edo__dir_take(const void *memory, size_t size, size_t *at, edo__dir_entry *ret_entry);
+
+/* ---- copies ---- */
+
+/* Makes a file share all blocks of another one. Returns: 0; an error if the file systems cannot do
+ * so. */
+int edo__file_clone(edo_fd from, edo_fd to);

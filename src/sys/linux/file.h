@@ -1,0 +1,21 @@
+/* The files that implement sys/file.h. */
+#pragma once
+
+#include "sys/file.h"
+
+int64_t edo__file_open(const edo__file_call *call);
+
+/* Opens the place of a path if all of the path is in the cache. Returns: a descriptor with O_PATH;
+ * -EAGAIN. */
+int edo__file_open_place(const edo__file_call *call);
+
+/* Calls on a path, or on the file itself. */
+int64_t edo__file_info(const edo__file_call *call);
+int64_t edo__file_try_info(const edo__file_call *call);
+int64_t edo__file_mode(const edo__file_call *call);
+int64_t edo__file_owner(const edo__file_call *call);
+int64_t edo__file_times(const edo__file_call *call);
+int64_t edo__path_space(const edo__file_call *call);
+
+/* Calls that change names. */
+int64_t edo__path_call(const edo__file_call *call);

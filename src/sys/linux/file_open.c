@@ -1,0 +1,173 @@
+/* Opening files (sys/file.h) on Linux. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "sys/linux/file.h"
+#include "sys/sys.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20 // Linux 5.12
+#endif
+
+typedef struct pair {
+    uint32_t ours;
+    uint64_t theirs;
+} pair;
+
+static uint64_t translate(uint32_t flags, const pair *pairs, size_t count)
+{
+    uint64_t result = 0;
+    for (size_t i = 0; i < count; i++)
+        if (flags & pairs[i].ours) result |= pairs[i].theirs;
+    return result;
+}
+
+/* O_TMPFILE contains O_DIRECTORY. O_SYNC contains O_DSYNC. */
+static uint64_t open_flags(uint32_t flags)
+{
+    static const pair pairs[] = {
+        { EDO_OPEN_APPEND, O_APPEND },
+        { EDO_OPEN_CREATE, O_CREAT },
+        { EDO_OPEN_CREATE_NEW, O_CREAT | O_EXCL },
+        { EDO_OPEN_TRUNCATE, O_TRUNC },
+        { EDO_OPEN_DIRECTORY, O_DIRECTORY },
+        { EDO_OPEN_PATH, O_PATH },
+        { EDO_OPEN_NO_FOLLOW, O_NOFOLLOW },
+        { EDO_OPEN_DIRECT, O_DIRECT },
+        { EDO_OPEN_SYNC, O_SYNC },
+        { EDO_OPEN_DATA_SYNC, O_DSYNC },
+        { EDO_OPEN_NO_ATIME, O_NOATIME },
+        { EDO_OPEN_TEMPORARY, O_TMPFILE },
+    };
+    bool writes = flags & (EDO_OPEN_WRITE | EDO_OPEN_APPEND), reads = flags & EDO_OPEN_READ;
+    uint64_t access = writes ? (reads ? O_RDWR : O_WRONLY) : O_RDONLY;
+    return access | O_CLOEXEC | O_NOCTTY | translate(flags, pairs, sizeof pairs / sizeof *pairs);
+}
+
+static uint64_t resolve_flags(uint32_t flags)
+{
+    static const pair pairs[] = {
+        { EDO_OPEN_BENEATH, RESOLVE_BENEATH },        { EDO_OPEN_IN_ROOT, RESOLVE_IN_ROOT },
+        { EDO_OPEN_NO_LINKS, RESOLVE_NO_SYMLINKS },   { EDO_OPEN_ONE_MOUNT, RESOLVE_NO_XDEV },
+        { EDO_OPEN_NO_MAGIC, RESOLVE_NO_MAGICLINKS },
+    };
+    return translate(flags, pairs, sizeof pairs / sizeof *pairs);
+}
+
+enum {
+    ACCESSES = EDO_OPEN_READ | EDO_OPEN_WRITE | EDO_OPEN_APPEND,
+    MAKES = EDO_OPEN_CREATE | EDO_OPEN_CREATE_NEW | EDO_OPEN_TEMPORARY,
+    WITH_PATH = EDO_OPEN_PATH | EDO_OPEN_DIRECTORY | EDO_OPEN_NO_FOLLOW | EDO_OPEN_BENEATH |
+                EDO_OPEN_IN_ROOT | EDO_OPEN_NO_LINKS | EDO_OPEN_ONE_MOUNT | EDO_OPEN_NO_MAGIC,
+    ALL = ACCESSES | MAKES | WITH_PATH | EDO_OPEN_TRUNCATE | EDO_OPEN_DIRECT | EDO_OPEN_SYNC |
+          EDO_OPEN_DATA_SYNC | EDO_OPEN_NO_ATIME,
+};
+
+int edo__file_check_open(uint32_t flags)
+{
+    bool writes = flags & (EDO_OPEN_WRITE | EDO_OPEN_APPEND);
+    if (flags & ~(uint32_t)ALL) return -EINVAL;
+    if (flags & EDO_OPEN_PATH) return flags & ~(uint32_t)WITH_PATH ? -EINVAL : 0;
+    if (!(flags & ACCESSES)) return -EINVAL;
+    if ((flags & (EDO_OPEN_TRUNCATE | MAKES)) && !writes) return -EINVAL;
+    if ((flags & EDO_OPEN_TRUNCATE) && (flags & EDO_OPEN_APPEND)) return -EINVAL;
+    return (flags & EDO_OPEN_DIRECTORY) && (flags & MAKES) ? -EINVAL : 0;
+}
+
+/* The kernel refuses a mode for files that are not made. */
+static struct open_how how_of(const edo__file_call *call)
+{
+    struct open_how how = { .flags = open_flags(call->flags),
+                            .resolve = resolve_flags(call->flags) };
+    if (call->flags & MAKES) how.mode = call->mode & 07777;
+    return how;
+}
+
+static int open_by(const edo__file_call *call, const struct open_how *how)
+{
+    int fd;
+    do {
+        fd = (int)syscall(SYS_openat2, call->fd, call->path, how, sizeof *how);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Calls openat() when nothing needs openat2(), which is younger and may be filtered. */
+int64_t edo__file_open(const edo__file_call *call)
+{
+    struct open_how how = how_of(call);
+    int fd;
+    if (how.resolve) return open_by(call, &how);
+    do {
+        fd = openat(call->fd, call->path, (int)how.flags, (mode_t)how.mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd < 0 ? -errno : fd;
+}
+
+/* ---- without waiting ---- */
+
+/* Whether openat2() with RESOLVE_CACHED works here. An old kernel or a filter refuses it each time
+ * in the same way. */
+static edo_atomic(bool) has_no_cached;
+
+static int open_cached(const edo__file_call *call, uint64_t more_flags)
+{
+    struct open_how how = how_of(call);
+    how.flags |= more_flags;
+    how.resolve |= RESOLVE_CACHED;
+    if (edo_load_relaxed(&has_no_cached)) return -EAGAIN;
+    int fd = open_by(call, &how);
+    bool refused = fd == -ENOSYS || fd == -EINVAL || fd == -EPERM;
+    if (refused && !resolve_flags(call->flags)) {
+        if (fd != -EPERM) edo_store_relaxed(&has_no_cached, true);
+        return -EAGAIN;
+    }
+    return fd;
+}
+
+enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
+
+int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held)
+{
+    struct stat file;
+    if (call->flags & CHANGES) return -EAGAIN;
+    bool is_path = call->flags & EDO_OPEN_PATH;
+    int fd = open_cached(call, is_path ? 0 : O_NONBLOCK);
+    if (fd == -ENXIO) return -EAGAIN; // a named pipe without a reader
+    if (fd < 0 || is_path) return fd;
+    int rc = fstat(fd, &file);
+    if (rc == 0 && !S_ISFIFO(file.st_mode)) return fd;
+    *ret_held = fd;
+    return -EAGAIN;
+}
+
+int edo__file_open_place(const edo__file_call *call)
+{
+    edo__file_call place = *call;
+    place.flags = EDO_OPEN_PATH;
+    if (call->flags & EDO__PATH_NO_FOLLOW) place.flags |= EDO_OPEN_NO_FOLLOW;
+    return open_cached(&place, 0);
+}
+
+void edo__file_clear_nonblocking(edo_fd fd)
+{
+    int status = fcntl(fd, F_GETFL);
+    if (status >= 0 && (status & O_NONBLOCK)) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
+}
+
+int edo__file_check_fd(edo_fd fd)
+{
+    return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
+}
+
+bool edo__file_is_limited(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY;
+}
