@@ -36,3 +36,6 @@
 #if EDO_HAS_NET
 #include <edo/net.h>
 #endif
+#if EDO_HAS_PROCESS
+#include <edo/signal.h>
+#endif

@@ -118,6 +118,9 @@ void edo__sys_close(edo_fd fd); // ignores a negative number
  * thread could sleep or be woken any more. */
 _Noreturn void edo__sys_wait_failed(const char *call, int error);
 
+/* Opens an eventfd, non-blocking and closed by exec. Returns: the descriptor; a negative errno. */
+edo_fd edo__sys_event_open(void);
+
 /* Adds one to an eventfd. Any thread; async-signal-safe. */
 void edo__sys_event_set(edo_fd event);
 

@@ -1,6 +1,7 @@
 /* Eventfds, which end waits. Also the abort of the process when a wait fails. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -12,6 +13,12 @@ void edo__sys_wait_failed(const char *call, int error)
                 "%s: the runtime can no longer wait; its descriptors must stay open, and the "
                 "call must be permitted",
                 edo_strerror(error));
+}
+
+edo_fd edo__sys_event_open(void)
+{
+    int event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return event < 0 ? -errno : event;
 }
 
 /* Sets an eventfd. The abort line is constant, because a signal handler cannot format text. EAGAIN:
