@@ -37,5 +37,6 @@
 #include <edo/net.h>
 #endif
 #if EDO_HAS_PROCESS
+#include <edo/process.h>
 #include <edo/signal.h>
 #endif

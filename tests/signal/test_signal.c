@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/base.h"
 
 static struct sigaction action_of(int number)
 {
@@ -28,6 +29,14 @@ static edo_signal *open_signal(int number)
     edo_signal *signal = NULL;
     assert_int_equal(edo_signal_open(number, &signal), 0);
     return signal;
+}
+
+/* Sends a real-time signal. ThreadSanitizer runs the handler in the next call that it intercepts,
+ * and would merge signals until then. */
+static void send_value(int value)
+{
+    sigqueue(getpid(), SIGRTMIN + 3, (union sigval){ .sival_int = value });
+    if (EDO__TSAN) usleep(0);
 }
 
 /* ---- events ---- */
@@ -94,7 +103,7 @@ async_test(real_time_ones_are_queued, edo_signal *signal; edo_signal_event event
         int rc;
         self->signal = open_signal(SIGRTMIN + 3);
         for (self->i = 1; self->i <= 100; self->i++)
-            sigqueue(getpid(), SIGRTMIN + 3, (union sigval){ .sival_int = self->i });
+            send_value(self->i);
         for (self->i = 1; self->i <= 100; self->i++) {
             edo_await(rc, edo_signal_next(self->signal, &self->event));
             assert_int_equal(rc, 1);
@@ -113,7 +122,7 @@ async_test(a_full_queue_counts_what_it_loses, edo_signal *signal; edo_signal_eve
         int rc;
         self->signal = open_signal(SIGRTMIN + 3);
         for (self->i = 0; self->i < EDO_SIGNAL_QUEUE + 5; self->i++)
-            sigqueue(getpid(), SIGRTMIN + 3, (union sigval){ .sival_int = self->i });
+            send_value(self->i);
         edo_await(rc, edo_signal_next(self->signal, &self->event));
         assert_int_equal(rc, 1);
         assert_int_equal(self->event.value, 0);
@@ -132,6 +141,7 @@ async_test(several_operations_share_a_stream, edo_signal *signal; edo_task *task
 {
     edo_body {
         int rc;
+        self->sum = 0;
         self->signal = open_signal(SIGRTMIN + 3);
         for (self->i = 0; self->i < 3; self->i++) {
             rc = edo_spawn(&self->tasks[self->i], run_op,
@@ -140,7 +150,7 @@ async_test(several_operations_share_a_stream, edo_signal *signal; edo_task *task
         }
         settle();
         for (self->i = 0; self->i < 3; self->i++)
-            sigqueue(getpid(), SIGRTMIN + 3, (union sigval){ .sival_int = 1 << self->i });
+            send_value(1 << self->i);
         for (self->i = 0; self->i < 3; self->i++) {
             edo_await(rc, edo_join(self->tasks[self->i]));
             assert_int_equal(rc, 1);
