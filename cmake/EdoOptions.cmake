@@ -12,6 +12,8 @@ cmake_dependent_option(EDO_STREAM "Module stream: bytes, buffered streams, copyi
 cmake_dependent_option(EDO_NET "Module net: TCP (needs EDO_IO)" ON "EDO_IO" OFF)
 cmake_dependent_option(EDO_FS "Module fs: files, directories, watching (needs EDO_STREAM)" ON
     "EDO_STREAM" OFF)
+cmake_dependent_option(EDO_PROCESS "Module process: processes and signals (needs EDO_STREAM)" ON
+    "EDO_STREAM" OFF)
 option(EDO_FIBERS "Module fiber: operations from ordinary functions on stacks of their own" ON)
 option(EDO_IO_URING "The io_uring driver" ON)
 
@@ -19,14 +21,15 @@ option(EDO_STATIC "Build libedo.a" ON)
 option(EDO_SHARED "Build libedo.so" ON)
 
 # What belongs to edo's own repository uses every module and the static library.
+set(everything EDO_STATIC EDO_TIME EDO_SYNC EDO_STREAM EDO_NET EDO_FS EDO_PROCESS EDO_FIBERS)
 cmake_dependent_option(EDO_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FS;EDO_FIBERS" OFF)
+    "${everything}" OFF)
 cmake_dependent_option(EDO_EXAMPLES "Build the examples and the guide's listings"
-    ${PROJECT_IS_TOP_LEVEL} "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FS;EDO_FIBERS" OFF)
+    ${PROJECT_IS_TOP_LEVEL} "${everything}" OFF)
 cmake_dependent_option(EDO_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FS;EDO_FIBERS" OFF)
+    "${everything}" OFF)
 cmake_dependent_option(EDO_TOOLS "Build the tools" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FS;EDO_FIBERS" OFF)
+    "${everything}" OFF)
 
 option(EDO_WERROR "Treat warnings as errors" OFF)
 set(EDO_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
@@ -43,7 +46,7 @@ if(EDO_IO_URING)
     endif()
 endif()
 
-foreach(feature TIME SYNC IO STREAM NET FS FIBERS IO_URING)
+foreach(feature TIME SYNC IO STREAM NET FS PROCESS FIBERS IO_URING)
     if(EDO_${feature})
         set(EDO_HAS_${feature} 1)
     else()

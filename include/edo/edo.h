@@ -49,3 +49,7 @@
 #include <edo/udp.h>
 #include <edo/unix.h>
 #endif
+#if EDO_HAS_PROCESS
+#include <edo/process.h>
+#include <edo/signal.h>
+#endif

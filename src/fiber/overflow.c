@@ -62,9 +62,10 @@ static void report(const edo__fiber *fiber)
     edo__sys_write_stderr(it.text, it.length, PATIENCE_NS);
 }
 
-static edo__signal_answer on_fault(void *context)
+static edo__signal_answer on_fault(void *context, const edo_signal_event *event)
 {
     (void)context;
+    (void)event;
     const edo__parker *on_stack = edo__self.on_stack;
     if (!on_stack) return EDO__SIGNAL_PASSED;
     const edo__fiber *fiber = (const edo__fiber *)(const void *)on_stack;

@@ -16,9 +16,10 @@ struct edo_terminal_sizes {
     edo_terminal_size last; // last size taken; holder of the claim
 };
 
-static edo__signal_answer on_change(void *context)
+static edo__signal_answer on_change(void *context, const edo_signal_event *event)
 {
     edo_terminal_sizes *sizes = context;
+    (void)event;
     edo__sys_event_set(sizes->source.fd);
     return EDO__SIGNAL_PASSED;
 }

@@ -42,9 +42,11 @@ static void cancel_root(program *p)
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
-/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. */
-static edo__signal_answer interrupt(void *context)
+/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. LAST: while the program
+ * has a stream of the signal (edo/signal.h), this function is not called. */
+static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
+    (void)event;
     program *p = context;
     if (edo_swap_acq_rel(&p->is_asked, true)) return EDO__SIGNAL_DEFAULT;
     cancel_root(p);
@@ -58,7 +60,7 @@ static int subscribe(program *p)
     for (unsigned i = 0; i < 2; i++) {
         p->signals[i] = (edo__signal_subscriber){
             .signal = kinds[i],
-            .flags = EDO__SIGNAL_ALONE | EDO__SIGNAL_UNLESS_IGNORED,
+            .flags = EDO__SIGNAL_ALONE | EDO__SIGNAL_UNLESS_IGNORED | EDO__SIGNAL_LAST,
             .notify = interrupt,
             .context = p,
         };

@@ -17,11 +17,17 @@ static struct {
 } quit;
 
 /* Requests a dump. Called in a signal handler, and by the last user. */
-static edo__signal_answer ask(void *context)
+static void request(void)
 {
-    (void)context;
     edo_add_acq_rel(&quit.requests, 1); // orders `stops`; partner: the load in run
     edo__sys_futex_wake(&quit.requests);
+}
+
+static edo__signal_answer ask(void *context, const edo_signal_event *event)
+{
+    (void)context;
+    (void)event;
+    request();
     return EDO__SIGNAL_TAKEN;
 }
 
@@ -99,7 +105,7 @@ void edo__quit_leave(void)
     if (!last) return;
     edo__signal_unsubscribe(&subscriber);
     edo_store_relaxed(&quit.stops, true);
-    ask(NULL);
+    request();
     edo__sys_thread_join(quit.thread);
     edo__runtimes_lock();
     quit.is_ending = false;

@@ -1,19 +1,25 @@
 /* The dispatcher for the signals of the process. A subscriber is a struct in its owner's memory.
  * The first subscriber of a signal installs the dispatcher's handler. When the last subscriber
  * unsubscribes, the earlier handler is restored, unless the program has set another handler since
- * then. In the child of a fork all earlier handlers are restored, and there are no subscribers. */
+ * then. In the child of a fork all earlier handlers are restored, and there are no subscribers. In a
+ * child that was made without fork handlers, the earlier handler or the default action follows. */
 #pragma once
 
 #include "base/atomic.h"
 
-#include <edo/base.h>
+#include <edo/signal.h>
+
+/* Names of signals that the library itself uses. Wherever a signal is expected, a number of the
+ * system (below EDO__SIGNAL_NAMES) may stand instead. */
+enum { EDO__SIGNAL_NAMES = 256 };
 
 typedef enum edo__signal {
-    EDO__SIGNAL_INTERRUPT, // SIGINT
-    EDO__SIGNAL_TERMINATE, // SIGTERM
-    EDO__SIGNAL_QUIT,      // SIGQUIT
-    EDO__SIGNAL_URGENT,    // SIGURG: requests to other threads, see edo__sys_interrupt()
+    EDO__SIGNAL_INTERRUPT = EDO__SIGNAL_NAMES, // SIGINT
+    EDO__SIGNAL_TERMINATE,                     // SIGTERM
+    EDO__SIGNAL_QUIT,                          // SIGQUIT
+    EDO__SIGNAL_URGENT, // SIGURG: requests to other threads, see edo__sys_interrupt()
     EDO__SIGNAL_FAULT,  // SIGSEGV: without an earlier handler, the system's default action follows
+    EDO__SIGNAL_CHILD,  // SIGCHLD
     EDO__SIGNAL_WINDOW, // SIGWINCH: the size of the terminal has changed
     EDO__SIGNAL_HANGUP, // SIGHUP
     EDO__SIGNAL_ABORT,  // SIGABRT
@@ -21,28 +27,49 @@ typedef enum edo__signal {
 } edo__signal;
 
 typedef enum edo__signal_answer {
-    EDO__SIGNAL_PASSED, // the earlier handler runs if every subscriber answers PASSED
-    EDO__SIGNAL_LEFT,  // the earlier handler runs; without one, the system's default action follows
-    EDO__SIGNAL_TAKEN, // the earlier handler does not run
+    EDO__SIGNAL_PASSED, // the next group of subscribers is asked, at last the earlier handler
+    EDO__SIGNAL_LEFT,   // the same; without an earlier handler, the system's default action follows
+    EDO__SIGNAL_NOTED,  // the earlier handler runs, the next group is not asked
+    EDO__SIGNAL_TAKEN,  // the earlier handler does not run
     EDO__SIGNAL_DEFAULT, // the system's default action follows, usually the end of the process
 } edo__signal_answer;
 
+/* Subscribers are asked in three groups: FIRST, those without a mark, LAST. Every subscriber of a
+ * group is asked. A later group is asked only if all of the earlier groups answered PASSED or LEFT. */
 enum {
-    EDO__SIGNAL_ALONE = 1,          // -EBUSY when the signal has a subscriber
+    EDO__SIGNAL_ALONE = 1,          // -EBUSY when the signal has another subscriber with this flag
     EDO__SIGNAL_UNLESS_IGNORED = 2, // no call, and no handler, while the process ignores the signal
+    EDO__SIGNAL_FIRST = 4,
+    EDO__SIGNAL_LAST = 8,
 };
 
 typedef struct edo__signal_subscriber {
     /* The owner sets these members before it subscribes. notify runs in a signal handler, on any
-     * thread. */
-    edo__signal signal;
+     * thread; the event is valid during the call. */
+    int signal; // an edo__signal, or a number of the system
     uint32_t flags;
-    edo__signal_answer (*notify)(void *context);
+    edo__signal_answer (*notify)(void *context, const edo_signal_event *event);
     void *context;
 
     edo_atomic(struct edo__signal_subscriber *) next; // changed under the dispatcher's lock
     bool is_deaf; // the process ignores the signal; constant while subscribed
 } edo__signal_subscriber;
+
+typedef enum edo__signal_kind {
+    EDO__SIGNAL_COALESCED, // one is pending at most
+    EDO__SIGNAL_QUEUED,    // each one sent is delivered, with its value
+} edo__signal_kind;
+
+/* The number of a signal that has a name. */
+int edo__signal_number(edo__signal signal);
+
+/* The kind of a signal for a program's own use. Returns: an edo__signal_kind; -EINVAL: there is no
+ * such signal, it cannot be caught, it reports a fault of the running instruction, or the C library
+ * uses it. */
+int edo__signal_kind_of(int number);
+
+/* Unblocks a signal for the calling thread. */
+void edo__signal_unblock(int number);
 
 /* Returns: 0; -EBUSY; -ENOMEM without memory for the fork handler. Any thread. */
 int edo__signal_subscribe(edo__signal_subscriber *subscriber);
@@ -56,10 +83,10 @@ void edo__signal_unsubscribe(edo__signal_subscriber *subscriber);
 const void *edo__signal_fault_address(void);
 
 /* Whether the dispatcher's handler is installed. */
-bool edo__signal_is_caught(edo__signal signal);
+bool edo__signal_is_caught(int signal);
 
 /* Sends the signal to one thread of this process. Returns: 0; -ESRCH. */
-int edo__signal_send(edo__signal signal, uint32_t thread);
+int edo__signal_send(int signal, uint32_t thread);
 
 /* Restores all earlier handlers. In the child of a fork, before it has a second thread. */
 void edo__signals_leave_parent(void);

@@ -22,8 +22,9 @@ int sigaction(int number, const struct sigaction *action, struct sigaction *old)
     return 0;
 }
 
-static edo__signal_answer notify(void *context)
+static edo__signal_answer notify(void *context, const edo_signal_event *event)
 {
+    (void)event;
     edo_plain_read((char *)context);
     return EDO__SIGNAL_TAKEN;
 }
@@ -55,7 +56,8 @@ static void begin(void)
 
 THREAD(handle)
 {
-    s->handler(SIGQUIT, NULL, NULL);
+    siginfo_t info = { .si_signo = SIGQUIT };
+    s->handler(SIGQUIT, &info, NULL);
 }
 
 THREAD(leave_second)

@@ -42,8 +42,9 @@ typedef struct listener {
     edo__signal_answer answer;
 } listener;
 
-static edo__signal_answer hear(void *context)
+static edo__signal_answer hear(void *context, const edo_signal_event *event)
 {
+    insist(event->number == SIGQUIT);
     listener *l = context;
     insist(!edo_load_relaxed(&l->has_left));
     edo_add_relaxed(&l->calls, 1);
@@ -116,7 +117,7 @@ test(later_handler_stays)
 test(alone)
 {
     listener first, second;
-    assert_int_equal(subscribe(&first, 0, EDO__SIGNAL_TAKEN), 0);
+    assert_int_equal(subscribe(&first, EDO__SIGNAL_ALONE, EDO__SIGNAL_TAKEN), 0);
     assert_int_equal(subscribe(&second, EDO__SIGNAL_ALONE, EDO__SIGNAL_TAKEN), -EBUSY);
     edo__signal_unsubscribe(&first.subscriber);
     assert_int_equal(subscribe(&second, EDO__SIGNAL_ALONE, EDO__SIGNAL_TAKEN), 0);

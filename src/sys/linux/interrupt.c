@@ -29,9 +29,10 @@ static struct {
     uint32_t generation; // fork generation of the subscription, or 0; the lock
 } request;
 
-static edo__signal_answer on_signal(void *context)
+static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
 {
     (void)context;
+    (void)event;
     uint32_t mine = edo__sys_thread_id() * STEPS, asked = mine + ASKED;
     if (!edo_cas_acquire(&request.state, &asked, mine + RUNNING)) return EDO__SIGNAL_PASSED;
     request.call(request.context);
@@ -45,7 +46,10 @@ void edo__sys_forget_interrupt(void)
     edo_store_relaxed(&request.state, FREE);
 }
 
-static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT, .notify = on_signal };
+/* FIRST: the program's own subscribers are not notified of requests. */
+static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_URGENT,
+                                             .flags = EDO__SIGNAL_FIRST,
+                                             .notify = on_signal };
 
 /* Subscribes, once per process. Under the lock. The first backtrace() loads a library, which a
  * signal handler must not do, so this function makes the first call. */

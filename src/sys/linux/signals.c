@@ -24,6 +24,7 @@
  * parent. */
 #include "sys/signals.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -42,36 +43,109 @@ typedef struct slot {
     edo_atomic(uint32_t) handlers;
     edo_atomic(plain_handler *) plain;    // earlier handler of the program
     edo_atomic(info_handler *) with_info; // the same, with SA_SIGINFO
+    edo_atomic(bool) was_ignored;         // the program ignored the signal
     struct sigaction earlier;             // the lock
     bool is_installed;                    // the lock; set before the handler is installed
 } slot;
 
-static const int numbers[EDO__SIGNALS] = {
-    [EDO__SIGNAL_INTERRUPT] = SIGINT, [EDO__SIGNAL_TERMINATE] = SIGTERM,
-    [EDO__SIGNAL_QUIT] = SIGQUIT,     [EDO__SIGNAL_URGENT] = SIGURG,
-    [EDO__SIGNAL_FAULT] = SIGSEGV,    [EDO__SIGNAL_WINDOW] = SIGWINCH,
-    [EDO__SIGNAL_HANGUP] = SIGHUP,    [EDO__SIGNAL_ABORT] = SIGABRT,
+enum { NUMBERS = 65 }; // 1 + the greatest number of a signal
+
+static const int numbers[EDO__SIGNALS - EDO__SIGNAL_NAMES] = {
+    [EDO__SIGNAL_INTERRUPT - EDO__SIGNAL_NAMES] = SIGINT,
+    [EDO__SIGNAL_TERMINATE - EDO__SIGNAL_NAMES] = SIGTERM,
+    [EDO__SIGNAL_QUIT - EDO__SIGNAL_NAMES] = SIGQUIT,
+    [EDO__SIGNAL_URGENT - EDO__SIGNAL_NAMES] = SIGURG,
+    [EDO__SIGNAL_FAULT - EDO__SIGNAL_NAMES] = SIGSEGV,
+    [EDO__SIGNAL_CHILD - EDO__SIGNAL_NAMES] = SIGCHLD,
+    [EDO__SIGNAL_WINDOW - EDO__SIGNAL_NAMES] = SIGWINCH,
+    [EDO__SIGNAL_HANGUP - EDO__SIGNAL_NAMES] = SIGHUP,
+    [EDO__SIGNAL_ABORT - EDO__SIGNAL_NAMES] = SIGABRT,
 };
 
 static edo__lock lock;
-static slot slots[EDO__SIGNALS];
+static slot slots[NUMBERS];
+static edo_atomic(pid_t) owner; // process of the subscribers
+
+static int number_of(int signal)
+{
+    return signal < EDO__SIGNAL_NAMES ? signal : numbers[signal - EDO__SIGNAL_NAMES];
+}
+
+static slot *slot_of(const edo__signal_subscriber *subscriber)
+{
+    return &slots[number_of(subscriber->signal)];
+}
+
+/* ---- kinds ---- */
+
+int edo__signal_number(edo__signal signal)
+{
+    return number_of((int)signal);
+}
+
+/* The numbers from 32 to SIGRTMIN - 1 belong to the C library. */
+int edo__signal_kind_of(int number)
+{
+    switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL: return -EINVAL;
+    default: break;
+    }
+    if (number < 1 || number > SIGRTMAX || (number >= 32 && number < SIGRTMIN)) return -EINVAL;
+    return number < SIGRTMIN ? EDO__SIGNAL_COALESCED : EDO__SIGNAL_QUEUED;
+}
+
+void edo__signal_unblock(int number)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
 
 /* ---- the handler ---- */
 
-static slot *slot_of_number(int number)
+/* The sender is known for signals that a process has sent, and for the end of a child. */
+static edo_signal_event event_of(int number, const siginfo_t *info)
 {
-    size_t i = 0;
-    while (numbers[i] != number)
-        i++;
-    return &slots[i];
+    edo_signal_event event = { .number = number, .code = info->si_code };
+    bool is_sent = info->si_code == SI_USER || info->si_code == SI_TKILL ||
+                   info->si_code == SI_QUEUE || info->si_code == SI_MESGQ;
+    if (is_sent || number == SIGCHLD) {
+        event.pid = info->si_pid;
+        event.uid = info->si_uid;
+    }
+    if (info->si_code == SI_QUEUE || info->si_code == SI_MESGQ || info->si_code == SI_TIMER) {
+        event.value = info->si_value.sival_int;
+        event.pointer = info->si_value.sival_ptr;
+    }
+    return event;
 }
 
-static edo__signal_answer ask(slot *s)
+static edo__signal_answer ask_group(slot *s, uint32_t group, const edo_signal_event *event)
 {
     edo__signal_answer answer = EDO__SIGNAL_PASSED;
     edo__signal_subscriber *one = edo_load_acquire(&s->first);
     for (; one; one = edo_load_acquire(&one->next)) {
-        edo__signal_answer its = one->is_deaf ? EDO__SIGNAL_PASSED : one->notify(one->context);
+        bool is_asked = !one->is_deaf &&
+                        (one->flags & (EDO__SIGNAL_FIRST | EDO__SIGNAL_LAST)) == group;
+        edo__signal_answer its = is_asked ? one->notify(one->context, event) : EDO__SIGNAL_PASSED;
+        if (its > answer) answer = its;
+    }
+    return answer;
+}
+
+static edo__signal_answer ask(slot *s, int number, const siginfo_t *info)
+{
+    edo_signal_event event = event_of(number, info);
+    static const uint32_t groups[] = { EDO__SIGNAL_FIRST, 0, EDO__SIGNAL_LAST };
+    edo__signal_answer answer = EDO__SIGNAL_PASSED;
+    for (size_t i = 0; answer <= EDO__SIGNAL_LEFT && i < 3; i++) {
+        edo__signal_answer its = ask_group(s, groups[i], &event);
         if (its > answer) answer = its;
     }
     return answer;
@@ -106,19 +180,30 @@ static void act_as_default(int number)
     raise(number);
 }
 
+/* Asks the subscribers of this process. */
+static edo__signal_answer ask_counted(slot *s, int number, const siginfo_t *info)
+{
+    edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
+    edo__signal_answer answer = ask(s, number, info);
+    edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
+    return answer;
+}
+
 /* The dispatcher's handler. The earlier handler runs after the count is decremented, because the
- * earlier handler may leave by longjmp(). */
+ * earlier handler may leave by longjmp(). A child made without fork handlers has the subscribers of
+ * its parent, and must not notify them: their descriptors are shared with the parent. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
-    slot *s = slot_of_number(number);
+    slot *s = &slots[number];
+    bool is_foreign = getpid() != edo_load_relaxed(&owner);
     if (number == SIGSEGV) fault_address = info->si_addr;
-    edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
-    edo__signal_answer answer = ask(s);
-    edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
-    if (answer <= EDO__SIGNAL_LEFT && !pass_on(s, number, info, context) &&
-        (answer == EDO__SIGNAL_LEFT || number == SIGSEGV))
-        answer = EDO__SIGNAL_DEFAULT; // else, after a fault, the instruction would fault again
+    edo__signal_answer answer = is_foreign ? EDO__SIGNAL_PASSED : ask_counted(s, number, info);
+    if (answer <= EDO__SIGNAL_NOTED && !pass_on(s, number, info, context)) {
+        bool has_default = answer == EDO__SIGNAL_LEFT || is_foreign ||
+                           number == SIGSEGV; // after a fault the instruction would fault again
+        if (has_default && !edo_load_relaxed(&s->was_ignored)) answer = EDO__SIGNAL_DEFAULT;
+    }
     if (answer == EDO__SIGNAL_DEFAULT) act_as_default(number);
     errno = saved;
 }
@@ -135,11 +220,19 @@ static void note_earlier(slot *s, const struct sigaction *action)
     bool with_info = action->sa_flags & SA_SIGINFO;
     bool is_function = action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
     s->earlier = *action;
+    edo_store_relaxed(&s->was_ignored, !with_info && action->sa_handler == SIG_IGN);
     edo_store_release(&s->with_info, with_info ? action->sa_sigaction : NULL);
     edo_store_release(&s->plain, is_function && !with_info ? action->sa_handler : NULL);
 }
 
-/* Installs the dispatcher's handler. Signals of the dispatcher do not interrupt each other's
+/* The system goes on treating ended children as the program has asked for. */
+static int flags_of_children(const struct sigaction *now)
+{
+    bool is_ignored = !(now->sa_flags & SA_SIGINFO) && now->sa_handler == SIG_IGN;
+    return (now->sa_flags & (SA_NOCLDSTOP | SA_NOCLDWAIT)) | (is_ignored ? SA_NOCLDWAIT : 0);
+}
+
+/* Installs the dispatcher's handler. The signals with a name do not interrupt each other's
  * handlers. The exception is a fault in a handler: if the fault's signal were blocked, the process
  * would end without the fault handler. A thread that runs fibers has a stack for handlers. */
 static void install(slot *s, int number, const struct sigaction *now)
@@ -147,9 +240,10 @@ static void install(slot *s, int number, const struct sigaction *now)
     struct sigaction action = { .sa_sigaction = on_signal,
                                 .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < EDO__SIGNALS; i++)
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (numbers[i] != SIGSEGV && numbers[i] != SIGABRT) sigaddset(&action.sa_mask, numbers[i]);
     note_earlier(s, now);
+    if (number == SIGCHLD) action.sa_flags |= flags_of_children(now);
     s->is_installed = true;
     sigaction(number, &action, NULL);
 }
@@ -169,21 +263,31 @@ static void put_back(slot *s, int number)
 static void link_in(slot *s, edo__signal_subscriber *subscriber)
 {
     struct sigaction now = { 0 };
-    int number = numbers[subscriber->signal];
+    int number = number_of(subscriber->signal);
     sigaction(number, NULL, &now);
     bool is_ignored = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
     subscriber->is_deaf = is_ignored && (subscriber->flags & EDO__SIGNAL_UNLESS_IGNORED);
+    edo_store_relaxed(&owner, getpid());
     edo_store_relaxed(&subscriber->next, edo_load_relaxed(&s->first));
     edo_store_release(&s->first, subscriber);
     if (!subscriber->is_deaf && !s->is_installed) install(s, number, &now);
 }
 
+/* Under the lock. */
+static bool has_lone(const slot *s)
+{
+    const edo__signal_subscriber *one = edo_load_relaxed(&s->first);
+    while (one && !(one->flags & EDO__SIGNAL_ALONE))
+        one = edo_load_relaxed(&one->next);
+    return one;
+}
+
 int edo__signal_subscribe(edo__signal_subscriber *subscriber)
 {
-    slot *s = &slots[subscriber->signal];
+    slot *s = slot_of(subscriber);
     if (edo__sys_fork_generation() == 0) return -ENOMEM; // else a child could not restore handlers
     edo__lock_take(&lock);
-    bool is_busy = (subscriber->flags & EDO__SIGNAL_ALONE) && edo_load_relaxed(&s->first);
+    bool is_busy = (subscriber->flags & EDO__SIGNAL_ALONE) && has_lone(s);
     if (!is_busy) link_in(s, subscriber);
     edo__lock_give(&lock);
     return is_busy ? -EBUSY : 0;
@@ -204,32 +308,32 @@ static bool unlink_from(slot *s, edo__signal_subscriber *subscriber)
 void edo__signal_unsubscribe(edo__signal_subscriber *subscriber)
 {
     uint32_t tries = 0;
-    slot *s = &slots[subscriber->signal];
+    slot *s = slot_of(subscriber);
     edo__lock_take(&lock);
     bool was_linked = unlink_from(s, subscriber);
     edo_add_acq_rel(&s->handlers, 0); // partner: the addition in on_signal
-    if (was_linked && !edo_load_relaxed(&s->first)) put_back(s, numbers[subscriber->signal]);
+    if (was_linked && !edo_load_relaxed(&s->first)) put_back(s, number_of(subscriber->signal));
     edo__lock_give(&lock);
     while (was_linked && edo_load_acquire(&s->handlers))
         edo__sys_wait_briefly(&tries);
 }
 
-bool edo__signal_is_caught(edo__signal signal)
+bool edo__signal_is_caught(int signal)
 {
     struct sigaction now = { 0 };
-    return sigaction(numbers[signal], NULL, &now) == 0 && is_ours(&now);
+    return sigaction(number_of(signal), NULL, &now) == 0 && is_ours(&now);
 }
 
-int edo__signal_send(edo__signal signal, uint32_t thread)
+int edo__signal_send(int signal, uint32_t thread)
 {
-    return tgkill(getpid(), (pid_t)thread, numbers[signal]) == 0 ? 0 : -errno;
+    return tgkill(getpid(), (pid_t)thread, number_of(signal)) == 0 ? 0 : -errno;
 }
 
 void edo__signals_leave_parent(void)
 {
-    for (size_t i = 0; i < EDO__SIGNALS; i++) {
-        edo_store_relaxed(&slots[i].first, NULL);
-        edo_store_relaxed(&slots[i].handlers, 0);
-        put_back(&slots[i], numbers[i]);
+    for (int number = 1; number < NUMBERS; number++) {
+        edo_store_relaxed(&slots[number].first, NULL);
+        edo_store_relaxed(&slots[number].handlers, 0);
+        put_back(&slots[number], number);
     }
 }

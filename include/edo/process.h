@@ -1,0 +1,262 @@
+/* Processes: commands, children, their streams and ends.
+ *
+ * A command is a plain struct in the user's frame. Zeroed members have the usual meaning: the
+ * child inherits the environment, the directory, and descriptors 0 to 2.
+ *
+ *     static const char *const argv[] = { "sort", "-n", NULL };
+ *     self->command = (edo_command){ .argv = argv, .in.kind = EDO_STDIO_PIPE };
+ *     rc = edo_command_spawn(&self->command, &self->process);
+ *     if (rc < 0) ...                        // -ENOENT: no such program
+ *     ...
+ *     edo_await(rc, edo_process_wait(self->process, &self->exit));
+ *     edo_process_close(self->process);
+ *
+ * The child. It is made without a copy of the parent's memory, and the call returns when the child
+ * has executed the program. So a program that cannot be executed is an error of the call, and
+ * edo_command.failed names the step. The child has only the descriptors that the command names.
+ * Signals have their default actions and are not blocked; signals that the process ignores stay
+ * ignored, except SIGPIPE. Of the fork handlers of the program none is called.
+ *
+ * The end of a child. Several tasks may wait. The library waits only for children that it has made,
+ * by their pids, and installs no handler for SIGCHLD where the kernel has pidfds. If another part
+ * of the program waits for all children (waitpid(-1)), or ignores SIGCHLD, the status is lost: the
+ * wait answers -ECHILD. A handle that is closed before the child's end leaves the child to a thread
+ * of the library, which takes the status, so that no zombie remains.
+ */
+#pragma once
+
+#include <edo/bytes.h>
+#include <edo/io.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_process edo_process;
+
+typedef enum edo_stdio_kind {
+    EDO_STDIO_INHERIT, // the descriptor of this process; /dev/null if that one is closed
+    EDO_STDIO_NULL,    // /dev/null
+    EDO_STDIO_PIPE,    // a pipe, whose other end is edo_process_take()
+    EDO_STDIO_FD,      // the descriptor `fd`, which remains the caller's
+    EDO_STDIO_FILE,    // the file `path`: read as input; created or emptied as an output
+    EDO_STDIO_APPEND,  // the file `path`: created or appended to
+    EDO_STDIO_OUT,     // for err: the same as out
+} edo_stdio_kind;
+
+typedef struct edo_stdio {
+    edo_stdio_kind kind;
+    edo_fd fd;
+    const char *path;
+} edo_stdio;
+
+/* Gives the child the descriptor `source` of this process under the number `target`. */
+typedef struct edo_fd_map {
+    edo_fd source, target;
+} edo_fd_map;
+
+/* The user, the group and all supplementary groups of the child. */
+typedef struct edo_process_ids {
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    uint32_t group_count;
+} edo_process_ids;
+
+enum { EDO_NO_LIMIT = -1 };
+
+typedef struct edo_process_limit {
+    int resource;       // RLIMIT_* of the system
+    int64_t soft, hard; // EDO_NO_LIMIT: none
+} edo_process_limit;
+
+/* The fate of a child that still runs when its handle is closed. */
+typedef enum edo_process_fate {
+    EDO_PROCESS_LEAVE,     // it goes on
+    EDO_PROCESS_TERMINATE, // SIGTERM; SIGKILL after edo_command.grace
+    EDO_PROCESS_KILL,      // SIGKILL
+} edo_process_fate;
+
+/* The step at which a spawn has failed. */
+typedef enum edo_spawn_step {
+    EDO_STEP_NONE,
+    EDO_STEP_COMMAND,      // the command itself is wrong
+    EDO_STEP_STDIO,        // a pipe or a file of in, out or err
+    EDO_STEP_CLONE,        // the new process, also its cgroup
+    EDO_STEP_GROUP,        // the process group or the session
+    EDO_STEP_TERMINAL,     // the controlling terminal
+    EDO_STEP_DESCRIPTORS,  // a descriptor that is not open, usually
+    EDO_STEP_LIMITS,       // a limit, or the priority
+    EDO_STEP_IDS,          // user and groups
+    EDO_STEP_PARENT_DEATH, // the parent-death signal
+    EDO_STEP_DIRECTORY,    // the working directory
+    EDO_STEP_EXEC,         // the program
+} edo_spawn_step;
+
+/* Bits of edo_command.options. */
+enum {
+    EDO_COMMAND_CLEAR_ENV = 1,    // begins with an empty environment
+    EDO_COMMAND_NO_SEARCH = 2,    // `program` is a path, even without a slash
+    EDO_COMMAND_KEEP_FDS = 4,     // the child has all descriptors that are open across an exec
+    EDO_COMMAND_KEEP_SIGNALS = 8, // mask and ignored signals as in the calling thread
+    EDO_COMMAND_GROUP = 16,       // a new process group, or the one of `group`
+    EDO_COMMAND_SESSION = 32,     // a new session
+    EDO_COMMAND_TERMINAL = 64,    // `terminal` is the controlling terminal; with a new session
+    EDO_COMMAND_UMASK = 128,      // `umask`
+    EDO_COMMAND_CGROUP = 256,     // the child begins in the cgroup of the descriptor `cgroup`
+};
+
+typedef struct edo_command {
+    const char *program;     // path, or a name to search for; NULL: argv[0]
+    const char *const *argv; // ends with NULL; NULL: the program's name alone
+    const char *const *env;  // ends with NULL; "NAME=value" sets, "NAME" removes; NULL: none
+    const char *directory;   // NULL: that of this process
+    edo_stdio in, out, err;
+    const edo_fd_map *fds; // further descriptors; targets from 3 on
+    uint32_t fd_count;
+    uint32_t options;           // EDO_COMMAND_*
+    const edo_process_ids *ids; // NULL: those of this process
+    const edo_process_limit *limits;
+    uint32_t limit_count;
+    uint32_t umask;
+    int32_t group;        // 0: a new one
+    int32_t nice;         // added to the priority of this process
+    int32_t parent_death; // signal sent to the child when this process ends; 0: none
+    edo_fd terminal, cgroup;
+    edo_process_fate on_close;
+    int64_t grace;             // ns from SIGTERM to SIGKILL; 0: 5 s
+    edo_spawn_step failed;     // set by the spawn
+    edo_process **ret_process; // private
+    void *reserved[4];
+} edo_command;
+
+/* Status of a child that has ended. */
+typedef struct edo_exit {
+    int code;             // of exit(); 0 if a signal has ended the process
+    int signal;           // 0: ended by exit()
+    bool has_core;        // memory was dumped
+    int64_t user, system; // ns of processor time
+    int64_t max_memory;   // bytes
+    int64_t minor_faults, major_faults;
+    int64_t voluntary_switches, involuntary_switches;
+    int64_t reserved[4];
+} edo_exit;
+
+enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
+
+/* ---- spawning ---- */
+
+/* Starts a program. Without a slash in its name (and without NO_SEARCH), the program is searched
+ * for in the PATH of the child's environment. A relative path is relative to the child's directory.
+ * A program that another process still writes (ETXTBSY) is tried again for about 100 ms.
+ * Returns: 0; a negative errno, and command->failed is the step: -EINVAL for a command without
+ * program, targets below 3 or twice the same; -ENOENT; -EACCES; -EMFILE; -EAGAIN; -ENOMEM; others
+ * of the system. After an error no process is left.
+ * Thread: any. Blocks until the program is loaded: some hundred microseconds from a local disk. */
+EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **ret_process);
+
+/* As edo_command_spawn(), on the runtime's pool "user", for programs on slow disks.
+ * Cancel: as edo_blocking(): prompt until the spawn begins; then waits, and answers its result. */
+EDO_API EDO_MUST_USE edo_op edo_command_start(edo_command *command, edo_process **ret_process);
+
+/* Starts several commands; the output of each is the input of the next. `in` of the first and `out`
+ * of the last are used as they are.
+ * ret_processes: receives `count` processes. Returns: as edo_command_spawn(); after an error, all
+ * that was started is killed. Thread: as edo_command_spawn(). */
+EDO_API EDO_MUST_USE int edo_pipeline_spawn(edo_command *commands, size_t count,
+                                            edo_process **ret_processes);
+
+/* Name of a step: "exec". */
+EDO_API const char *edo_spawn_step_name(edo_spawn_step step);
+
+/* ---- children ---- */
+
+EDO_API int edo_process_pid(const edo_process *process);
+
+/* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
+ * on; streams that were not taken are closed with the process, in also by the first wait.
+ * Returns: NULL if there is no pipe, or it was taken. Thread: any. */
+EDO_API edo_io *edo_process_take(edo_process *process, int which);
+
+/* Waits for the child's end.
+ * ret_exit: may be NULL.
+ * Result: the exit code (0 to 255), or EDO_EXIT_SIGNAL + the signal that has ended the process;
+ * -ECHILD: the status is lost; -EXDEV while tasks of another runtime wait; -ESTALE in the child of
+ * a fork. Cancel: prompt; the child goes on. */
+EDO_API EDO_MUST_USE edo_op edo_process_wait(edo_process *process, edo_exit *ret_exit);
+
+/* Returns: as edo_process_wait(); -EAGAIN while the child runs. Thread: any. */
+EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
+
+/* Sends SIGTERM, and SIGKILL if the child has not ended after `grace` ns; waits for the end. If the
+ * command made a process group or a session, both go to the whole group.
+ * Result: as edo_process_wait(). Cancel: prompt; signals that were sent stay sent. */
+EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
+                                             edo_exit *ret_exit);
+
+/* Send a signal: to the child, or to the process group that the child leads. A pid that the system
+ * has given to another process is never used.
+ * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM. Thread: any. */
+EDO_API int edo_process_kill(edo_process *process, int signal);
+EDO_API int edo_process_kill_group(edo_process *process, int signal);
+
+/* Closes the handle. A child that still runs has the fate edo_command.on_close; its status is taken
+ * in the background. Waiting operations answer -ECANCELED. NULL is ignored. Thread: any. */
+EDO_API void edo_process_close(edo_process *process);
+
+/* ---- whole outputs ---- */
+
+typedef struct edo_output {
+    /* Set by the caller before the first call: (edo_output){ 0 } is the default. */
+    const void *input; // written to the input, if that is a pipe, which is then closed
+    size_t input_size;
+    size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
+    int64_t grace;   // ns from the child's end until outputs that are still open are given up
+                     // (a process of the child may hold them); 0: 1 s
+    edo_exit *exits; // receives the status of each process; may be NULL
+
+    /* Results. The buffers are the caller's: edo_buffer_deinit(). */
+    edo_buffer out, err;
+    bool out_truncated, err_truncated; // there were more bytes than `limit`, and were dropped
+    bool was_cut;                      // an output was given up after `grace`
+
+    /* All below is private. */
+    edo_process *const *processes;
+    size_t count, ended;
+    int64_t result, deadline;
+    struct {
+        edo_io *io;
+        edo_op op;
+        bool is_done;
+    } ways[3];
+    edo_process *own;
+    edo_op waiting;
+    bool has_begun, has_failed;
+    const edo_op *user;
+} edo_output;
+
+/* Runs a command to its end: writes the input, and reads both outputs, at the same time. `out` and
+ * `err` are pipes unless the command sets them; so is `in` if there is input. A child that does not
+ * read all of its input is no error.
+ * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
+ * process (edo_command.on_close); what was read is in the buffers. Cancel: waits, briefly. */
+EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
+
+/* The same for processes that were spawned: input to the first, outputs of the last, and the ends
+ * of all. Uses pipes that were not taken. The processes remain the caller's.
+ * Result: that of the last process. Cancel: waits, briefly; the same call continues. */
+EDO_API EDO_MUST_USE edo_op edo_process_output(edo_process *const *processes, size_t count,
+                                               edo_output *output);
+
+/* ---- terminals ---- */
+
+typedef struct edo_pty {
+    edo_io *io;   // the master's side: what a user types, and sees
+    edo_fd child; // the terminal, for EDO_STDIO_FD and edo_command.terminal; -1 once closed
+} edo_pty;
+
+/* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child), so that
+ * the child's end is seen: a read then answers -EIO, as the system reports it.
+ * rows, columns: 0: not set. Returns: 0; -ENOMEM; -ENOSPC and others of the system. */
+EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);
+EDO_API void edo_pty_close_child(edo_pty *pty);
+EDO_API void edo_pty_close(edo_pty *pty); // both sides; zeroed memory is ignored
+
+EDO_END_DECLS

@@ -1,0 +1,82 @@
+/* Signals of the process as streams of events.
+ *
+ *     rc = edo_signal_open(SIGHUP, &self->hangup);
+ *     for (;;) {
+ *         edo_await(rc, edo_signal_next(self->hangup, &self->event));
+ *         if (rc < 0) break;
+ *         reload();
+ *     }
+ *     edo_signal_close(self->hangup);
+ *
+ * A stream has one signal. Any number of streams, in any runtimes of the process, may have the same
+ * signal: each of them gets each event. A stream collects events from its opening on, also while no
+ * operation waits.
+ *
+ * Numbers are those of <signal.h>. Ordinary signals are coalesced, as the system does: of several
+ * that arrive before the program takes an event, one event remains. The last one is never lost: an
+ * event that is taken after a signal was sent, or a later one, stands for it. Real-time signals
+ * (SIGRTMIN to SIGRTMAX) are queued with their values. When several threads of the process handle
+ * real-time signals at once, two events may change places.
+ *
+ * Other handlers. While a signal has a stream, the default action does not happen. A handler that
+ * the program installed before the first stream was opened runs too. When the last stream is
+ * closed, that handler (or the default action) is restored, unless the program has installed
+ * another handler meanwhile. A handler installed while a stream is open replaces the library's:
+ * the streams then get events only if the new handler calls the old one. edo_run() does not handle
+ * SIGINT or SIGTERM while the program has a stream of that signal.
+ *
+ * Masks. The library changes no signal mask, with one exception: edo_signal_open() unblocks the
+ * signal in the calling thread, because a process may be started with blocked signals. The handler
+ * runs on the alternate stack if the thread has one (SA_ONSTACK), restarts system calls
+ * (SA_RESTART), and preserves errno.
+ *
+ * fork(). The child has the earlier handlers, and no streams: the streams of the parent answer
+ * -ESTALE there, and may be closed.
+ */
+#pragma once
+
+#include <edo/future.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_signal edo_signal;
+
+typedef struct edo_signal_event {
+    int number;
+    int code;      // si_code of the system: how the signal was sent
+    int32_t pid;   // sender; of SIGCHLD: the child; 0: unknown, or the system
+    uint32_t uid;  // user of that process
+    int value;     // value of sigqueue(), as a number; 0 without one
+    void *pointer; // the same, as a pointer
+    uint32_t lost; // number of events that found the stream's queue full, since the last event
+} edo_signal_event;
+
+enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-time signal holds
+
+/* Opens a stream of one signal.
+ * Returns: 0; -EINVAL for a number that is no signal, that cannot be caught (SIGKILL, SIGSTOP),
+ * that reports a fault of the running instruction (SIGSEGV, SIGBUS, SIGFPE, SIGILL), or that the C
+ * library uses; -ENOMEM; -EMFILE; -ENFILE. Thread: any. */
+EDO_API EDO_MUST_USE int edo_signal_open(int number, edo_signal **ret_signal);
+
+/* Closes a stream. Waiting operations answer -ECANCELED; events not taken are dropped. NULL is
+ * ignored. Thread: any, not in a signal handler. */
+EDO_API void edo_signal_close(edo_signal *signal);
+
+/* Takes the next event. Several operations may wait; each event goes to one of them.
+ * ret_event: may be NULL.
+ * Result: 1; -EINVAL for no stream; -ESTALE in the child of a fork; -EXDEV while operations of
+ * another runtime wait on the stream; -ENOMEM.
+ * Cancel: prompt; no event is taken. */
+EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event *ret_event);
+
+/* Returns: 1; -EAGAIN; -ESTALE. Thread: any. */
+EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
+
+/* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such
+ * operations the earlier handling of SIGINT is in force: without one, a second Ctrl-C ends the
+ * process. A loop uses a stream instead.
+ * Result: 1; errors as edo_signal_open(). Cancel: prompt; no event is taken. */
+EDO_API EDO_MUST_USE edo_op edo_ctrl_c(void);
+
+EDO_END_DECLS

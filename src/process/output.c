@@ -1,0 +1,274 @@
+/* Whole outputs: the input is written while both outputs are read, so neither side waits for the
+ * other with full pipes.
+ *
+ * Four operations may be in flight: one on each pipe, and one that waits for the next process to
+ * end. An output may stay open beyond the child's end, in a process that the child has started. So
+ * the end of the last child sets a deadline, after which the reads are cancelled. */
+#include "process/process.h"
+
+#include "base/base.h"
+#include "base/duration.h"
+#include "runtime/runtime.h"
+#include "stream/inner.h"
+
+enum {
+    MIN_ROOM = 4096, // bytes, of one read
+    DEFAULT_LIMIT = 16 << 20,
+};
+
+#define DEFAULT_GRACE edo_s(1)
+
+/* ---- the pipes ---- */
+
+static void end_way(edo_output *output, int which)
+{
+    edo_close(output->ways[which].io);
+    output->ways[which].io = NULL;
+    output->ways[which].is_done = true;
+}
+
+static size_t limit_of(const edo_output *output)
+{
+    return output->limit ? output->limit : DEFAULT_LIMIT;
+}
+
+/* Begins to read or write. Returns: 0; -ENOMEM. */
+static int begin_way(edo_output *output, int which)
+{
+    edo_io *io = output->ways[which].io;
+    edo_op *op = &output->ways[which].op;
+    if (which == 0) {
+        *op = edo_write(io, output->input, output->input_size);
+        return 0;
+    }
+    edo_buffer *buffer = which == 1 ? &output->out : &output->err;
+    int rc = edo_buffer_reserve(buffer, MIN_ROOM);
+    if (rc == 0) *op = edo_read(io, edo_buffer_tail(buffer), edo_buffer_room(buffer));
+    return rc;
+}
+
+/* Bytes beyond the limit are dropped, so that the child can go on. */
+static void keep(edo_output *output, int which, size_t size)
+{
+    edo_buffer *buffer = which == 1 ? &output->out : &output->err;
+    size_t left = limit_of(output) - buffer->size;
+    if (size > left) *(which == 1 ? &output->out_truncated : &output->err_truncated) = true;
+    edo_buffer_commit(buffer, size < left ? size : left);
+}
+
+/* A child may close its input early (-EPIPE); its status tells whether that was an error. */
+static void note_written(edo_output *output, int64_t n)
+{
+    if (n > 0) {
+        output->input = (const char *)output->input + n;
+        output->input_size -= (size_t)n;
+    }
+    if (n < 0 || output->input_size == 0) end_way(output, 0);
+}
+
+static void note_read(edo_output *output, int which, int64_t n)
+{
+    if (n > 0)
+        keep(output, which, (size_t)n);
+    else
+        end_way(output, which);
+}
+
+static void fail(edo_output *output, int64_t error)
+{
+    if (!output->has_failed) output->result = error;
+    output->has_failed = true;
+}
+
+/* Polls one pipe until it would wait. A cancelled operation leaves the pipe open for a further
+ * call, unless the pipe is given up. */
+static void drive_way(edo_output *output, int which, edo_cx *cx)
+{
+    int64_t n;
+    while (!output->ways[which].is_done) {
+        edo_op *op = &output->ways[which].op;
+        if (!edo__inner_is_set(op)) {
+            if (cx->fate != EDO_LIVE || output->has_failed || output->was_cut) return;
+            int rc = begin_way(output, which);
+            if (rc < 0) fail(output, rc);
+            if (rc < 0) return;
+        }
+        if (output->has_failed || output->was_cut) edo_cancel(&op->base);
+        if (edo__inner_poll(op, cx, &n) == EDO_PENDING) return;
+        if (n == -ECANCELED && !output->was_cut) return;
+        if (n < 0 && n != -ECANCELED && which > 0) fail(output, n);
+        which == 0 ? note_written(output, n) : note_read(output, which, n);
+    }
+}
+
+static bool are_ways_idle(const edo_output *output, bool is_ending)
+{
+    for (int i = 0; i < 3; i++)
+        if (edo__inner_is_set(&output->ways[i].op) || (!is_ending && !output->ways[i].is_done))
+            return false;
+    return true;
+}
+
+/* ---- the ends ---- */
+
+static edo_op wait_for_next(edo_output *output)
+{
+    edo_exit *exit = output->exits ? &output->exits[output->ended] : NULL;
+    return edo_process_wait(output->processes[output->ended], exit);
+}
+
+static void drive_waits(edo_output *output, edo_cx *cx)
+{
+    int64_t n;
+    while (output->ended < output->count) {
+        if (!edo__inner_is_set(&output->waiting)) {
+            if (cx->fate != EDO_LIVE || output->has_failed) return;
+            output->waiting = wait_for_next(output);
+        }
+        if (output->has_failed) edo_cancel(&output->waiting.base);
+        if (edo__inner_poll(&output->waiting, cx, &n) == EDO_PENDING) return;
+        if (n == -ECANCELED) return;
+        if (n < 0 && n != -ECHILD) fail(output, n);
+        if (!output->has_failed) output->result = n;
+        output->ended++;
+    }
+}
+
+/* Sets the deadline at the last end, and gives up the outputs that are open at the deadline. */
+static void check_deadline(edo_output *output, edo_cx *cx)
+{
+    if (output->ended < output->count || are_ways_idle(output, false)) return;
+    int64_t grace = output->grace ? output->grace : DEFAULT_GRACE;
+    if (!output->deadline) output->deadline = edo__later(cx->now, grace);
+    if (cx->now < output->deadline) {
+        edo_cx_deadline(cx, output->deadline);
+        return;
+    }
+    output->was_cut = true;
+    for (int i = 0; i < 3; i++)
+        drive_way(output, i, cx);
+}
+
+/* ---- the operation ---- */
+
+static void begin(edo_output *output, edo_process *const *processes, size_t count)
+{
+    output->processes = processes;
+    output->count = count;
+    output->has_begun = true;
+    output->ways[0].io = edo_process_take(processes[0], 0);
+    output->ways[1].io = edo_process_take(processes[count - 1], 1);
+    output->ways[2].io = edo_process_take(processes[count - 1], 2);
+    for (int i = 0; i < 3; i++)
+        if (!output->ways[i].io) output->ways[i].is_done = true;
+    if (output->input_size == 0) end_way(output, 0);
+}
+
+/* Ends the whole: closes what is open, unless the same call may continue. */
+static int64_t end(edo_output *output, int64_t result)
+{
+    if (result == -ECANCELED && !output->own) return result;
+    for (int i = 0; i < 3; i++)
+        end_way(output, i);
+    edo_process_close(output->own);
+    output->own = NULL;
+    output->has_begun = false;
+    return result;
+}
+
+/* Returns: the result; -EAGAIN: the operation waits. */
+static int64_t step(edo_output *output, edo_cx *cx)
+{
+    bool had_failed;
+    do { // a failure of one operation cancels the others, which have to be polled for that
+        had_failed = output->has_failed;
+        for (int i = 0; i < 3; i++)
+            drive_way(output, i, cx);
+        drive_waits(output, cx);
+    } while (output->has_failed != had_failed);
+    check_deadline(output, cx);
+    bool is_ending = cx->fate != EDO_LIVE || output->has_failed;
+    bool waits = edo__inner_is_set(&output->waiting);
+    if (!are_ways_idle(output, is_ending) || waits) return -EAGAIN;
+    if (output->ended < output->count && !is_ending) return -EAGAIN;
+    bool is_complete = output->ended == output->count && are_ways_idle(output, false);
+    if (output->has_failed || is_complete) return end(output, output->result);
+    return end(output, -ECANCELED);
+}
+
+typedef struct EDO__OVERLAY output_op {
+    edo_future base;
+    void *subject; // a command, or an array of processes
+    edo_output *output;
+    uint64_t count; // 0: subject is a command
+    uint64_t progress;
+    edo__op_wait wait;
+} output_op;
+
+EDO__OVERLAY_FITS(output_op);
+
+static output_op *output_of(const edo_op *op)
+{
+    return (output_op *)(uintptr_t)op;
+}
+
+/* Spawns the command. Streams that the command leaves to inherit are pipes here. */
+static int spawn(edo_command *command, edo_output *output)
+{
+    edo_command piped = *command;
+    if (piped.out.kind == EDO_STDIO_INHERIT) piped.out.kind = EDO_STDIO_PIPE;
+    if (piped.err.kind == EDO_STDIO_INHERIT) piped.err.kind = EDO_STDIO_PIPE;
+    if (piped.in.kind == EDO_STDIO_INHERIT && output->input_size) piped.in.kind = EDO_STDIO_PIPE;
+    int rc = edo_command_spawn(&piped, &output->own);
+    command->failed = piped.failed;
+    return rc;
+}
+
+static int enter(edo_op *op, const edo_cx *cx)
+{
+    edo_output *output = output_of(op)->output;
+    if (output->user == op) return 0;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
+    if (!edo__user_enters(&output->user, op)) return -EBUSY;
+    if (output_of(op)->count) {
+        if (!output->has_begun) begin(output, output_of(op)->subject, output_of(op)->count);
+        return 0;
+    }
+    int rc = spawn(output_of(op)->subject, output);
+    if (rc == 0) begin(output, &output->own, 1);
+    if (rc < 0) output->user = NULL;
+    return rc;
+}
+
+static edo_poll output_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_output *output = output_of(op)->output;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    int64_t result = enter(op, cx);
+    if (result < 0) return edo__op_finish(op, cx, result);
+    result = step(output, cx);
+    if (result == -EAGAIN) return EDO_PENDING;
+    return edo__user_ends(&output->user, op, cx, result);
+}
+
+static const edo_future_ops command_ops = { .name = "edo_command_output", .poll = output_poll };
+static const edo_future_ops process_ops = { .name = "edo_process_output", .poll = output_poll };
+
+edo_op edo_command_output(edo_command *command, edo_output *output)
+{
+    edo__check_memory("edo_command_output", command, "command");
+    edo__check_memory("edo_command_output", output, "output");
+    if (!command || !output || (output->input_size && !output->input))
+        return edo__op_refuse(-EINVAL);
+    return edo__op(&command_ops, command, output, 0, 0);
+}
+
+edo_op edo_process_output(edo_process *const *processes, size_t count, edo_output *output)
+{
+    edo__check_memory("edo_process_output", processes, "array of processes");
+    edo__check_memory("edo_process_output", output, "output");
+    if (!processes || !count || !output || (output->input_size && !output->input))
+        return edo__op_refuse(-EINVAL);
+    return edo__op(&process_ops, (void *)(uintptr_t)processes, output, count, 0);
+}

@@ -1,0 +1,249 @@
+/* Children: spawning, waiting, signals, ends. */
+#include "process/process.h"
+
+#include "base/base.h"
+#include "base/duration.h"
+#include "process/plan.h"
+#include "process/reaper.h"
+#include "runtime/inspect/maker.h"
+#include "sys/sys.h"
+
+#include <edo/blocking.h>
+
+#define DEFAULT_GRACE edo_s(5)
+#define FIRST_PAUSE   edo_ms(1)  // before a program that is being written is tried again; doubled
+#define LAST_PAUSE    edo_ms(64) // longest pause
+
+/* ---- the object ---- */
+
+void edo__process_unref(edo_process *process)
+{
+    if (edo_sub_acq_rel(&process->refs, 1) > 1) return;
+    edo__sys_close(process->fd);
+    edo__sys_close(process->bell);
+    edo__free_closed(process, sizeof *process);
+}
+
+static void release(edo__source *source)
+{
+    edo__process_unref(edo__container(source, edo_process, source));
+}
+
+/* Memory and streams are made before the child, so that nothing can fail once it runs. */
+static int create(edo__plan *plan, edo_process **ret_process)
+{
+    edo_process *process = edo__alloc_zeroed(sizeof *process);
+    if (!process) return -ENOMEM;
+    const edo_command *command = plan->spawn.command;
+    bool makes_group = (command->options & EDO_COMMAND_GROUP) && command->group == 0;
+    process->refs = 1;
+    process->fd = process->bell = -1;
+    process->fork_generation = edo__sys_fork_generation();
+    process->on_close = command->on_close;
+    process->grace = command->grace ? command->grace : DEFAULT_GRACE;
+    process->leads = makes_group || (command->options & EDO_COMMAND_SESSION);
+    process->kill_at = EDO_NEVER;
+    *ret_process = process;
+    for (int i = 0; i < 3; i++) {
+        if (plan->ours[i] < 0) continue;
+        process->stdio[i] = edo__fd_io_create(plan->ours[i], 0);
+        if (!process->stdio[i]) return -ENOMEM;
+        plan->ours[i] = -1;
+    }
+    return 0;
+}
+
+static void close_stdio(edo_process *process)
+{
+    for (int i = 0; i < 3; i++)
+        edo_close(edo_process_take(process, i));
+}
+
+static void discard(edo_process *process)
+{
+    if (!process) return;
+    close_stdio(process);
+    edo__process_unref(process);
+}
+
+/* ---- spawning ---- */
+
+static void warn_of_ignored_children(void)
+{
+    static edo_atomic(bool) said;
+    if (!edo__sys_children_are_ignored() || edo_swap_relaxed(&said, true)) return;
+    edo__log(EDO_LOG_WARN, "SIGCHLD is ignored (or SA_NOCLDWAIT is set): the system drops the "
+                           "status of children, and waits answer -ECHILD");
+}
+
+static int spawn_once(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
+{
+    bool has_death_signal = plan->spawn.command->parent_death;
+    return has_death_signal ? edo__reaper_spawn(&plan->spawn, ret_child, ret_step)
+                            : edo__sys_spawn(&plan->spawn, ret_child, ret_step);
+}
+
+/* A program that was just written may still be open for writing in a child that another thread has
+ * made and that has not yet executed its program. */
+static int spawn(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
+{
+    for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
+        int rc = spawn_once(plan, ret_child, ret_step);
+        if (rc != -ETXTBSY || pause > LAST_PAUSE) return rc;
+        edo__sys_sleep(pause);
+    }
+}
+
+/* Begins the life of the object. Without a descriptor of the child, waits use an eventfd that the
+ * reaper sets. */
+static void begin(edo_process *process, const edo__spawned *child)
+{
+    process->pid = child->pid;
+    process->fd = child->fd < 0 ? -1 : child->fd;
+    if (process->fd < 0) process->bell = edo__sys_event_open();
+    edo_fd fd = process->fd < 0 ? process->bell : process->fd;
+    edo__source_init(&process->source, fd, EDO__SOURCE_SEVERAL | EDO__SOURCE_BORROWED, release);
+    process->source.maker = edo__maker_create("process", fd);
+    if (process->fd < 0) {
+        edo_add_relaxed(&process->refs, 1);
+        edo__reaper_add(process);
+    }
+}
+
+int edo_command_spawn(edo_command *command, edo_process **ret_process)
+{
+    edo__plan plan;
+    edo__spawned child;
+    edo_process *process = NULL;
+    if (!command || !ret_process) return -EINVAL;
+    int rc = edo__plan_init(&plan, command, &command->failed);
+    if (rc < 0) return rc;
+    rc = create(&plan, &process);
+    if (rc == 0) rc = spawn(&plan, &child, &command->failed);
+    edo__plan_deinit(&plan);
+    if (rc < 0) {
+        discard(process);
+        return rc;
+    }
+    begin(process, &child);
+    warn_of_ignored_children();
+    command->failed = EDO_STEP_NONE;
+    *ret_process = process;
+    return 0;
+}
+
+static int64_t start(void *arg)
+{
+    edo_command *command = arg;
+    return edo_command_spawn(command, command->ret_process);
+}
+
+edo_op edo_command_start(edo_command *command, edo_process **ret_process)
+{
+    edo__check_memory("edo_command_start", command, "command");
+    edo__check_memory("edo_command_start", ret_process, "output");
+    if (!command || !ret_process) return edo__op_refuse(-EINVAL);
+    command->ret_process = ret_process;
+    return edo_blocking(start, command);
+}
+
+const char *edo_spawn_step_name(edo_spawn_step step)
+{
+    static const char *const names[] = {
+        [EDO_STEP_NONE] = "none",
+        [EDO_STEP_COMMAND] = "command",
+        [EDO_STEP_STDIO] = "stdio",
+        [EDO_STEP_CLONE] = "clone",
+        [EDO_STEP_GROUP] = "group",
+        [EDO_STEP_TERMINAL] = "terminal",
+        [EDO_STEP_DESCRIPTORS] = "descriptors",
+        [EDO_STEP_LIMITS] = "limits",
+        [EDO_STEP_IDS] = "ids",
+        [EDO_STEP_PARENT_DEATH] = "parent death",
+        [EDO_STEP_DIRECTORY] = "directory",
+        [EDO_STEP_EXEC] = "exec",
+    };
+    return (size_t)step < sizeof names / sizeof *names ? names[step] : "unknown";
+}
+
+/* ---- handles ---- */
+
+int edo_process_pid(const edo_process *process)
+{
+    return process ? process->pid : -EINVAL;
+}
+
+edo_io *edo_process_take(edo_process *process, int which)
+{
+    if (!process || which < 0 || which > 2) return NULL;
+    edo__lock_take(&process->lock);
+    edo_io *io = process->stdio[which];
+    process->stdio[which] = NULL;
+    edo__lock_give(&process->lock);
+    return io;
+}
+
+int edo__process_collect(edo_process *process)
+{
+    edo__lock_take(&process->lock);
+    if (!process->state) process->state = edo__sys_child_status(process->pid, &process->exit);
+    int state = process->state;
+    edo__lock_give(&process->lock);
+    return state;
+}
+
+/* The lock keeps the status, and so the pid, from being taken during the call. */
+static int send(edo_process *process, int signal, bool to_group)
+{
+    edo__lock_take(&process->lock);
+    int rc = -ESRCH;
+    if (!process->state)
+        rc = to_group ? edo__sys_child_kill_group(process->pid, signal)
+                      : edo__sys_child_kill(process->pid, process->fd, signal);
+    edo__lock_give(&process->lock);
+    return rc;
+}
+
+int edo__process_signal(edo_process *process, int signal)
+{
+    return send(process, signal, process->leads);
+}
+
+int edo_process_kill(edo_process *process, int signal)
+{
+    if (!process) return -EINVAL;
+    edo__source_check(&process->source, "edo_process_kill");
+    return send(process, signal, false);
+}
+
+int edo_process_kill_group(edo_process *process, int signal)
+{
+    if (!process) return -EINVAL;
+    edo__source_check(&process->source, "edo_process_kill_group");
+    return send(process, signal, true);
+}
+
+/* Hands a running child to the reaper. */
+static void leave_behind(edo_process *process)
+{
+    if (process->on_close == EDO_PROCESS_KILL)
+        edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
+    if (process->on_close == EDO_PROCESS_TERMINATE) {
+        edo__process_signal(process, EDO__SIGNAL_NUMBER_TERMINATE);
+        process->kill_at = edo__later(edo__sys_now(), process->grace);
+    }
+    edo_add_relaxed(&process->refs, 1);
+    edo__reaper_add(process);
+}
+
+/* A child without a descriptor is in the reaper's list already. */
+void edo_process_close(edo_process *process)
+{
+    if (!process) return;
+    edo__source_check(&process->source, "edo_process_close");
+    close_stdio(process);
+    bool is_foreign = process->fork_generation != edo__sys_fork_generation();
+    if (!is_foreign && process->fd >= 0 && edo__process_collect(process) == 0)
+        leave_behind(process);
+    edo__source_close(&process->source);
+}

@@ -1,0 +1,290 @@
+/* The reaper. Its thread starts with the first child, and ends when the list is empty, unless it
+ * has made a child with a parent-death signal.
+ *
+ * The thread polls the descriptors of the children, and an eventfd, the bell, that is set when the
+ * list changes. Only the thread removes entries, and new entries are added at the end. So the n-th
+ * polled descriptor belongs to the n-th entry, also after the lock was released for the poll.
+ *
+ * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
+ * replace the handler of SIGCHLD. The reaper asks for each child by its pid, never for any child. */
+#include "process/reaper.h"
+
+#include <string.h>
+
+#include "base/base.h"
+#include "base/duration.h"
+#include "sys/signals.h"
+#include "sys/sys.h"
+
+#define BLIND_PERIOD edo_ms(100) // between two checks of children without a descriptor
+#define POOR_PERIOD  edo_ms(10)  // the same without memory or a bell
+
+typedef struct request {
+    struct request *next;
+    const edo__spawn_plan *plan;
+    edo__spawned *ret_child;
+    edo_spawn_step *ret_step;
+    int result;
+    edo_atomic(uint32_t) is_done; // a futex
+} request;
+
+static edo__lock lock;
+
+/* Guarded by the lock. */
+static struct {
+    uint32_t generation; // fork generation of the members below
+    edo__node children;
+    size_t count, blind; // entries; those without a descriptor
+    request *requests;
+    edo_atomic(edo_fd) bell; // eventfd, or -1; also read in a signal handler, once it stays open
+    bool runs;               // whether there is a thread
+    bool stays;              // whether the thread never ends
+    bool hears;              // whether SIGCHLD rings the bell
+} reaper;
+
+/* Under the lock, or while the thread stays. */
+static void ring(void)
+{
+    edo_fd fd = edo_load_acquire(&reaper.bell);
+    if (fd >= 0) edo__sys_event_set(fd);
+}
+
+static edo__signal_answer on_child(void *context, const edo_signal_event *event)
+{
+    (void)context;
+    (void)event;
+    ring();
+    return EDO__SIGNAL_PASSED;
+}
+
+static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_CHILD, .notify = on_child };
+
+/* In the child of a fork, forgets the parent's children. Under the lock. */
+static void forget_parent(void)
+{
+    uint32_t mine = edo__sys_fork_generation();
+    if (reaper.generation == mine) return;
+    memset(&reaper, 0, sizeof reaper);
+    edo__list_init(&reaper.children);
+    reaper.bell = -1;
+    reaper.generation = mine;
+}
+
+/* ---- the thread ---- */
+
+static edo_process *of(edo__node *node)
+{
+    return edo__container(node, edo_process, reaped);
+}
+
+/* The array of the thread. */
+typedef struct polled {
+    edo__polled *all;
+    size_t capacity, count; // entries, with the bell
+} polled;
+
+/* Makes room for `needed` entries. Without memory the array keeps its size. */
+static void reserve(polled *p, size_t needed)
+{
+    size_t capacity = needed * 2;
+    if (p->capacity >= needed) return;
+    edo__polled *all = edo__alloc(capacity * sizeof *all);
+    if (!all) return;
+    edo__free(p->all, p->capacity * sizeof *all);
+    *p = (polled){ .all = all, .capacity = capacity };
+}
+
+/* Fills the array, as far as it has room. Under the lock. Returns: moment of the next SIGKILL. */
+static int64_t fill(polled *p)
+{
+    int64_t next = EDO_NEVER;
+    p->count = 0;
+    if (p->capacity) p->all[p->count++] = (edo__polled){ reaper.bell, EDO_READABLE, 0 };
+    for (edo__node *node = reaper.children.next; node != &reaper.children; node = node->next) {
+        edo_process *process = of(node);
+        if (p->count < p->capacity)
+            p->all[p->count++] = (edo__polled){ process->fd, EDO_READABLE, 0 };
+        if (process->kill_at < next) next = process->kill_at;
+    }
+    return next;
+}
+
+/* Whether an entry, or the bell, is not in the array. Under the lock. */
+static bool is_poor(const polled *p)
+{
+    return p->count < reaper.count + 1 || reaper.bell < 0;
+}
+
+/* Length of the next wait. Under the lock. */
+static int64_t period(const polled *p, int64_t next)
+{
+    int64_t left = next == EDO_NEVER ? EDO_NEVER : next - edo__sys_now();
+    int64_t most = reaper.blind ? BLIND_PERIOD : EDO_NEVER;
+    if (is_poor(p)) most = POOR_PERIOD;
+    if (left < 0) left = 0;
+    return left < most ? left : most;
+}
+
+/* Ends a wait of tasks on a child without a descriptor. */
+static void announce(const edo_process *process)
+{
+    if (process->bell >= 0) edo__sys_event_set(process->bell);
+}
+
+/* Removes a child that has ended. Under the lock. */
+static void remove_child(edo_process *process, edo__node *ended)
+{
+    edo__list_remove(&process->reaped);
+    edo__list_push(ended, &process->reaped);
+    reaper.count--;
+    if (process->fd < 0) reaper.blind--;
+}
+
+static void check_child(edo_process *process, bool is_ready, edo__node *ended)
+{
+    if ((is_ready || process->fd < 0) && edo__process_collect(process) != 0) {
+        remove_child(process, ended);
+        return;
+    }
+    if (edo__sys_now() < process->kill_at) return;
+    process->kill_at = EDO_NEVER;
+    edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
+}
+
+/* Checks the entries of the array; those that had no room in it are taken as ready. Entries that
+ * came during the wait are left for the next one. Under the lock. */
+static void check_children(const polled *p, size_t entries, edo__node *ended)
+{
+    edo__node *node = reaper.children.next, *next;
+    for (size_t i = 1; i <= entries; i++, node = next) {
+        next = node->next;
+        check_child(of(node), i >= p->count || p->all[i].ready, ended);
+    }
+}
+
+static void release_all(edo__node *ended)
+{
+    for (edo__node *node = ended->next, *next; node != ended; node = next) {
+        next = node->next;
+        announce(of(node));
+        edo__process_unref(of(node));
+    }
+}
+
+static void serve(request *one)
+{
+    one->result = edo__sys_spawn(one->plan, one->ret_child, one->ret_step);
+    edo_store_release(&one->is_done, 1);
+    edo__sys_futex_wake(&one->is_done);
+}
+
+/* Takes a request, or ends the thread. Under the lock. Returns: whether the thread goes on. */
+static bool take_request(request **ret_request)
+{
+    *ret_request = reaper.requests;
+    if (*ret_request) reaper.requests = (*ret_request)->next;
+    if (*ret_request || reaper.count || reaper.stays) return true;
+    reaper.runs = false;
+    edo__sys_close(reaper.bell);
+    reaper.bell = -1;
+    return false;
+}
+
+static void wait_for_children(polled *p)
+{
+    edo__node ended;
+    edo__list_init(&ended);
+    edo__lock_take(&lock);
+    size_t entries = reaper.count;
+    edo__lock_give(&lock);
+    reserve(p, entries + 1);
+    edo__lock_take(&lock);
+    int64_t wait = period(p, fill(p));
+    entries = reaper.count;
+    edo__lock_give(&lock);
+    edo__sys_poll_many(p->all, p->count, wait);
+    edo__lock_take(&lock);
+    if (p->count && p->all[0].ready) edo__sys_event_clear(p->all[0].fd);
+    check_children(p, entries, &ended);
+    edo__lock_give(&lock);
+    release_all(&ended);
+}
+
+static void *run(void *argument)
+{
+    polled p = { NULL, 0, 0 };
+    edo__sys_thread_name("edo-reaper");
+    edo__sys_block_signals();
+    for (;;) {
+        request *one;
+        edo__lock_take(&lock);
+        bool goes_on = take_request(&one);
+        edo__lock_give(&lock);
+        if (!goes_on) break;
+        if (one)
+            serve(one);
+        else
+            wait_for_children(&p);
+    }
+    edo__free(p.all, p.capacity * sizeof *p.all);
+    return argument;
+}
+
+/* ---- from other threads ---- */
+
+/* Under the lock. */
+static int start(void)
+{
+    edo__sys_thread thread;
+    if (reaper.bell < 0) edo_store_release(&reaper.bell, edo__sys_event_open());
+    if (reaper.runs) return 0;
+    int rc = edo__sys_thread_start(run, NULL, 0, &thread);
+    if (rc < 0) return rc;
+    edo__sys_thread_detach(thread);
+    reaper.runs = true;
+    return 0;
+}
+
+/* Subscribes to SIGCHLD, once. The thread then stays, so the bell stays open. */
+static void hear_of_children(void)
+{
+    edo__lock_take(&lock);
+    bool begins = !reaper.hears;
+    reaper.hears = reaper.stays = true;
+    edo__lock_give(&lock);
+    if (begins) edo__signal_subscribe(&subscriber);
+}
+
+/* Without a thread the child waits in the list for the next call. */
+void edo__reaper_add(edo_process *process)
+{
+    edo__lock_take(&lock);
+    forget_parent();
+    edo__list_push(&reaper.children, &process->reaped);
+    reaper.count++;
+    if (process->fd < 0) reaper.blind++;
+    start();
+    ring();
+    edo__lock_give(&lock);
+    if (process->fd < 0) hear_of_children();
+}
+
+int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
+                      edo_spawn_step *ret_step)
+{
+    request mine = { .plan = plan, .ret_child = ret_child, .ret_step = ret_step };
+    edo__lock_take(&lock);
+    forget_parent();
+    int rc = start();
+    if (rc == 0) {
+        reaper.stays = true;
+        mine.next = reaper.requests;
+        reaper.requests = &mine;
+        ring();
+    }
+    edo__lock_give(&lock);
+    if (rc < 0) return rc;
+    while (!edo_load_acquire(&mine.is_done))
+        edo__sys_futex_wait(&mine.is_done, 0);
+    return mine.result;
+}

@@ -1,0 +1,15 @@
+/* The reaper: a thread of the process that takes the status of children for which nobody waits. It
+ * also sends SIGKILL after a grace period, takes the status of children without a descriptor, and
+ * makes children that have a parent-death signal. */
+#pragma once
+
+#include "process/process.h"
+
+/* Hands a child to the reaper, with a reference. Any thread. */
+void edo__reaper_add(edo_process *process);
+
+/* Makes a child on the reaper's thread, and waits for that. The system sends a parent-death signal
+ * when the thread that made the child ends, and this thread ends with the process.
+ * Returns: as edo__sys_spawn(); -EAGAIN: the thread cannot be started. */
+int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
+                      edo_spawn_step *ret_step);

@@ -1,0 +1,134 @@
+/* Waiting for a child: the operations poll the child's descriptor. All of them see the end, because
+ * the descriptor stays readable; the first one takes the status (edo__process_collect). */
+#include "process/process.h"
+
+#include "base/duration.h"
+#include "runtime/runtime.h"
+#include "sys/sys.h"
+
+/* Bits of edo_op.detail. */
+enum {
+    STOPS = 1 << 16, // edo_process_stop
+    BEGUN = 1 << 17,
+};
+
+/* Overlay of an edo__poll_op. */
+typedef struct EDO__OVERLAY wait_op {
+    edo_future base;
+    edo_process *process;
+    edo_exit *ret_exit;
+    uint64_t events;  // EDO_READABLE
+    int64_t deadline; // a stop: grace, then moment of SIGKILL, then EDO_NEVER; ns of the runtime
+    edo__op_wait wait;
+} wait_op;
+
+EDO__OVERLAY_FITS(wait_op);
+
+static wait_op *wait_of(const edo_op *op)
+{
+    return (wait_op *)(uintptr_t)op;
+}
+
+/* Result of a wait; the status was taken. */
+static int answer(edo_process *process, edo_exit *ret_exit)
+{
+    edo__lock_take(&process->lock);
+    int state = process->state;
+    edo_exit exit = process->exit;
+    edo__lock_give(&process->lock);
+    if (state == 0) return -EAGAIN;
+    if (state < 0) return state;
+    if (ret_exit) *ret_exit = exit;
+    return exit.signal ? EDO_EXIT_SIGNAL + exit.signal : exit.code;
+}
+
+static bool is_stale(const edo_process *process)
+{
+    return process->fork_generation != edo__sys_fork_generation();
+}
+
+/* Takes the status, unless that is the reaper's work. */
+static int try_answer(edo_process *process, edo_exit *ret_exit)
+{
+    if (process->fd >= 0) edo__process_collect(process);
+    return answer(process, ret_exit);
+}
+
+int edo_process_try_wait(edo_process *process, edo_exit *ret_exit)
+{
+    if (!process) return -EINVAL;
+    edo__source_check(&process->source, "edo_process_try_wait");
+    return is_stale(process) ? -ESTALE : try_answer(process, ret_exit);
+}
+
+/* Begins a wait. A child that reads its input to the end would wait for this process otherwise. */
+static int enter(edo_process *process, edo_op *op, edo_cx *cx)
+{
+    if (op->detail & BEGUN) return 0;
+    if (cx->fate != EDO_LIVE) return -ECANCELED;
+    if (is_stale(process)) return -ESTALE;
+    int rc = edo__source_claim(&process->source, EDO__SOURCE_READING);
+    if (rc == -ECANCELED) edo__source_check(&process->source, op->base.ops->name);
+    if (rc < 0) return rc;
+    op->detail |= EDO__DETAIL_CLAIMED | BEGUN;
+    edo_close(edo_process_take(process, 0));
+    if (!(op->detail & STOPS)) return 0;
+    wait_of(op)->deadline = edo__later(cx->now, wait_of(op)->deadline);
+    edo__process_signal(process, EDO__SIGNAL_NUMBER_TERMINATE);
+    return 0;
+}
+
+static void stop(edo_process *process, edo_op *op, edo_cx *cx)
+{
+    wait_op *wait = wait_of(op);
+    if (wait->deadline <= cx->now) {
+        edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
+        wait->deadline = EDO_NEVER;
+    }
+    if (wait->deadline != EDO_NEVER) edo_cx_deadline(cx, wait->deadline);
+}
+
+/* Returns: the result; -EAGAIN: the operation waits. */
+static int64_t step(edo_process *process, edo_op *op, edo_cx *cx)
+{
+    int rc = enter(process, op, cx);
+    if (rc < 0) return rc;
+    while (edo__source_drive(&process->source, op, cx) == EDO_READY) {
+        if (op->base.result < 0) return op->base.result;
+        rc = try_answer(process, wait_of(op)->ret_exit);
+        if (rc != -EAGAIN) return rc;
+        if (cx->fate != EDO_LIVE) return -ECANCELED;
+    }
+    if (op->detail & STOPS) stop(process, op, cx);
+    return -EAGAIN;
+}
+
+static edo_poll wait_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_process *process = wait_of(op)->process;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    int64_t result = step(process, op, cx);
+    if (result == -EAGAIN) return EDO_PENDING;
+    if (op->detail & EDO__DETAIL_CLAIMED) edo__source_leave(&process->source, EDO__SOURCE_READING);
+    return edo__op_finish(op, cx, result);
+}
+
+static const edo_future_ops wait_ops = { .name = "edo_process_wait", .poll = wait_poll };
+static const edo_future_ops stop_ops = { .name = "edo_process_stop", .poll = wait_poll };
+
+edo_op edo_process_wait(edo_process *process, edo_exit *ret_exit)
+{
+    edo__check_memory("edo_process_wait", ret_exit, "output");
+    if (!process) return edo__op_refuse(-EINVAL);
+    return edo__op(&wait_ops, process, ret_exit, EDO_READABLE, EDO__POLL);
+}
+
+edo_op edo_process_stop(edo_process *process, int64_t grace, edo_exit *ret_exit)
+{
+    edo__check_memory("edo_process_stop", ret_exit, "output");
+    if (!process || grace < 0) return edo__op_refuse(-EINVAL);
+    edo_op op = edo__op(&stop_ops, process, ret_exit, EDO_READABLE, EDO__POLL | STOPS);
+    wait_of(&op)->deadline = grace;
+    return op;
+}

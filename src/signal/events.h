@@ -1,0 +1,100 @@
+/* The events of a stream of signals: a queue that signal handlers fill.
+ *
+ * Handlers on several threads push at once and take no lock; poppers take turns under a lock of
+ * their own. It is the bounded queue of D. Vyukov (2010). Each cell has a sequence number:
+ *
+ *     cell i of round r is free:   seq == r * size + i
+ *     its event is written:        seq == r * size + i + 1
+ *
+ * A handler claims a position by a compare-and-swap of `tail`, writes the event, and stores `seq`
+ * with release; the popper reads `seq` with acquire, so it reads a complete event. The popper
+ * frees the cell by a store of `seq` with release, read with acquire by the next pusher of the
+ * cell. A position that is claimed and not yet written looks empty to the popper; its handler rings
+ * the bell of the stream afterwards, so the event is not missed.
+ *
+ * A coalesced signal has at most one event in the queue: the handler that changes `pending` from 0
+ * pushes. The popper frees the cell, and then sets `pending` to 0 with release. So a handler that
+ * reads 0 finds a free cell; and a handler that reads 1 came before the store, whose event the
+ * popper has not yet returned to the program. */
+#pragma once
+
+#include <edo/signal.h>
+
+#include "base/atomic.h"
+
+typedef struct edo__event_cell {
+    edo_atomic(uint32_t) seq;
+    edo_signal_event event;
+} edo__event_cell;
+
+typedef struct edo__events {
+    uint32_t size;             // number of cells, a power of two
+    bool coalesces;            // size is 1
+    edo_atomic(uint32_t) tail; // next position to claim; handlers
+    uint32_t head;             // next position to pop; the poppers' lock
+    edo_atomic(uint32_t) lost; // events that found the queue full
+    edo_atomic(uint32_t) pending;
+    edo__event_cell *cells;
+} edo__events;
+
+static inline void edo__events_init(edo__events *events, edo__event_cell *cells, uint32_t size,
+                                    bool coalesces)
+{
+    *events = (edo__events){ .size = size, .coalesces = coalesces, .cells = cells };
+    for (uint32_t i = 0; i < size; i++)
+        edo_store_relaxed(&cells[i].seq, i);
+}
+
+/* Claims a position. Returns: its cell, or NULL if the queue is full. */
+static inline edo__event_cell *edo__events_claim(edo__events *events, uint32_t *ret_position)
+{
+    uint32_t position = edo_load_relaxed(&events->tail);
+    for (;;) {
+        edo__event_cell *cell = &events->cells[position & (events->size - 1)];
+        int32_t ahead = (int32_t)(edo_load_acquire(&cell->seq) - position);
+        if (ahead < 0) return NULL;
+        if (ahead > 0)
+            position = edo_load_relaxed(&events->tail);
+        else if (edo_cas_relaxed(&events->tail, &position, position + 1)) {
+            *ret_position = position;
+            return cell;
+        }
+    }
+}
+
+/* Adds an event, in a signal handler. Returns: whether the bell has to be rung. */
+static inline bool edo__events_push(edo__events *events, const edo_signal_event *event)
+{
+    uint32_t position;
+    if (events->coalesces && edo_swap_acq_rel(&events->pending, 1)) return false;
+    edo__event_cell *cell = edo__events_claim(events, &position);
+    if (!cell) {
+        edo_add_relaxed(&events->lost, 1);
+        return false;
+    }
+    edo_plain_write(&cell->event);
+    cell->event = *event;
+    edo_store_release(&cell->seq, position + 1); // partner: edo__events_has_one
+    return true;
+}
+
+/* Whether an event can be popped. Under the poppers' lock. */
+static inline bool edo__events_has_one(const edo__events *events)
+{
+    const edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];
+    return edo_load_acquire(&cell->seq) == events->head + 1; // partner: edo__events_push
+}
+
+/* Takes the first event. Under the poppers' lock. Returns: false: there is none. */
+static inline bool edo__events_pop(edo__events *events, edo_signal_event *ret_event)
+{
+    edo__event_cell *cell = &events->cells[events->head & (events->size - 1)];
+    if (!edo__events_has_one(events)) return false;
+    edo_plain_read(&cell->event);
+    *ret_event = cell->event;
+    ret_event->lost = edo_swap_relaxed(&events->lost, 0);
+    edo_store_release(&cell->seq, events->head + events->size); // partner: edo__events_claim
+    events->head++;
+    if (events->coalesces) edo_store_release(&events->pending, 0); // partner: edo__events_push
+    return true;
+}

@@ -1,0 +1,72 @@
+/* Contract with the operating system: child processes. Any thread. */
+#pragma once
+
+#include <edo/process.h>
+
+/* A descriptor of the child. */
+typedef struct edo__fd_move {
+    edo_fd source, target;
+    edo_fd current; // of the system
+} edo__fd_move;
+
+/* A command with all that the child needs, ready before the child exists. */
+typedef struct edo__spawn_plan {
+    const edo_command *command;
+    const char *const *paths; // paths to try, ends with NULL
+    char *const *argv, *const *envp;
+    edo__fd_move *moves; // by ascending targets
+    size_t move_count;
+} edo__spawn_plan;
+
+typedef struct edo__spawned {
+    int32_t pid;
+    edo_fd fd; // readable when the child has ended; -1: the system has no such descriptor
+} edo__spawned;
+
+/* Makes the child, and returns when the child has executed the program.
+ * Returns: 0; a negative errno with *ret_step, and no child is left. */
+int edo__sys_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step);
+
+/* Takes the status of a child that has ended, and with it its pid. Returns: 1; 0: the child runs;
+ * -ECHILD: the status is lost. */
+int edo__sys_child_status(int32_t pid, edo_exit *ret_exit);
+
+/* Sends a signal to a child whose status was not taken. fd: see edo__spawned. */
+int edo__sys_child_kill(int32_t pid, edo_fd fd, int signal);
+int edo__sys_child_kill_group(int32_t pid, int signal);
+
+enum { EDO__SIGNAL_NUMBER_TERMINATE = 15, EDO__SIGNAL_NUMBER_KILL = 9 };
+
+/* Whether this process lets the system drop the status of its children. */
+bool edo__sys_children_are_ignored(void);
+
+/* The environment of this process, ends with NULL. */
+char *const *edo__sys_environment(void);
+
+/* Opens a file for a descriptor of a child. path NULL: the null device.
+ * Returns: the descriptor, closed by exec; a negative errno. */
+edo_fd edo__sys_open_stdio(const char *path, edo_stdio_kind kind, bool is_output);
+
+bool edo__sys_fd_is_open(edo_fd fd);
+
+/* Makes a pipe, closed by exec. ours: index of the end that does not block; -1: none.
+ * Returns: 0; a negative errno. */
+int edo__sys_child_pipe(int ours, edo_fd ret_fds[2]);
+
+/* Opens a pair of pseudo-terminals. ret_fds[0]: the master, non-blocking. */
+int edo__sys_open_pty(unsigned rows, unsigned columns, edo_fd ret_fds[2]);
+
+/* A descriptor in edo__sys_poll_many(); fd -1 is ignored. */
+typedef struct edo__polled {
+    edo_fd fd;
+    uint16_t wanted, ready; // EDO_READABLE; ready is not 0 if the descriptor is ready
+} edo__polled;
+
+/* Waits until a descriptor is ready, or for `timeout` ns; INT64_MAX: no limit. */
+void edo__sys_poll_many(edo__polled *polled, size_t count, int64_t timeout);
+
+/* Blocks all signals for a thread of the library. */
+void edo__sys_block_signals(void);
+
+/* Sleeps. */
+void edo__sys_sleep(int64_t duration);

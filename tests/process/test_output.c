@@ -1,0 +1,254 @@
+/* Whole outputs, pipelines, and lines of output. */
+#include "process/children.h"
+
+#include <stdio.h>
+#include <sys/wait.h>
+
+static const char *const cat[] = { "cat", NULL };
+
+async_test(both_outputs, edo_command command; edo_output output;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = SHELL("echo out; echo err >&2; exit 4");
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, 4);
+        assert_int_equal(self->output.out.size, 4);
+        assert_memory_equal(self->output.out.data, "out\n", 4);
+        assert_int_equal(self->output.err.size, 4);
+        assert_memory_equal(self->output.err.data, "err\n", 4);
+        assert_false(self->output.out_truncated || self->output.was_cut);
+        edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
+        edo_return(0);
+    }
+}
+
+enum { MEGABYTE = 1 << 20 };
+
+static char input[MEGABYTE];
+
+/* More than the pipes hold, in both directions at once. */
+async_test(large_input_and_output, edo_command command; edo_output output;)
+{
+    edo_body {
+        int64_t rc;
+        fill_pattern(input, sizeof input, 1, 0);
+        self->command = (edo_command){ .argv = cat };
+        self->output = (edo_output){ .input = input, .input_size = sizeof input };
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, sizeof input);
+        assert_true(is_pattern(self->output.out.data, sizeof input, 1, 0));
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+/* The child closes its input early: no error, and no SIGPIPE here. */
+async_test(input_that_is_not_read, edo_command command; edo_output output;)
+{
+    edo_body {
+        static const char *const head[] = { "head", "-c1", NULL };
+        int64_t rc;
+        memset(input, 'x', sizeof input);
+        self->command = (edo_command){ .argv = head };
+        self->output = (edo_output){ .input = input, .input_size = sizeof input };
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, 1);
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+/* Bytes beyond the limit are dropped, and the child ends. */
+async_test(limit, edo_command command; edo_output output;)
+{
+    edo_body {
+        int64_t rc;
+        memset(input, 'x', sizeof input);
+        self->command = (edo_command){ .argv = cat };
+        self->output = (edo_output){ .input = input, .input_size = sizeof input, .limit = 100000 };
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, 100000);
+        assert_true(self->output.out_truncated);
+        assert_false(self->output.err_truncated);
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+/* A process of the child holds the output: it is given up after the grace period, which passes by
+ * the test clock. The exit ends that process. */
+async_test(output_held_by_a_grandchild, edo_command command; edo_output output; edo_io *in;
+           edo_process *process;)
+{
+    edo_body {
+        int64_t rc;
+        self->command = SHELL("exec 3<&0; cat <&3 >&1 & echo hi");
+        self->command.in.kind = EDO_STDIO_PIPE;
+        self->command.out.kind = EDO_STDIO_PIPE;
+        self->process = spawn_command(&self->command);
+        self->in = edo_process_take(self->process, 0); // cat ends when it is closed
+        self->output = (edo_output){ .grace = edo_s(100) };
+        edo_await(rc, edo_process_output(&self->process, 1, &self->output));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, 3);
+        assert_true(self->output.was_cut);
+        edo_close(self->in);
+        edo_process_close(self->process);
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+async_test(errors_of_the_spawn, edo_command command; edo_output output;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = (edo_command){ .program = "/nowhere" };
+        edo_await(rc, edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, -ENOENT);
+        assert_int_equal(self->command.failed, EDO_STEP_EXEC);
+        edo_await(rc, edo_command_output(NULL, &self->output));
+        assert_int_equal(rc, -EINVAL);
+        edo_await(rc, edo_process_output(NULL, 1, &self->output));
+        assert_int_equal(rc, -EINVAL);
+        edo_return(0);
+    }
+}
+
+/* A cancelled call closes the process, with the fate of the command. */
+async_test(cancelled, edo_command command; edo_output output; int64_t began;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = SHELL("echo before; exec sleep 1000");
+        self->command.on_close = EDO_PROCESS_KILL;
+        edo_await_for(rc, edo_ms(1), edo_command_output(&self->command, &self->output));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+/* A cancelled collection continues. */
+async_test(cancelled_and_continued, edo_command command; edo_output output; edo_process *process;
+           edo_io *in;)
+{
+    edo_body {
+        int64_t rc;
+        self->output = (edo_output){ 0 };
+        self->command = (edo_command){ .argv = cat,
+                                       .in.kind = EDO_STDIO_PIPE,
+                                       .out.kind = EDO_STDIO_PIPE };
+        self->process = spawn_command(&self->command);
+        self->in = edo_process_take(self->process, 0);
+        edo_await(rc, edo_write_all(self->in, "abc", 3));
+        edo_await_for(rc, edo_ms(1), edo_process_output(&self->process, 1, &self->output));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await(rc, edo_write_all(self->in, "def", 3));
+        edo_close(self->in);
+        edo_await(rc, edo_process_output(&self->process, 1, &self->output));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, 6);
+        assert_memory_equal(self->output.out.data, "abcdef", 6);
+        edo_process_close(self->process);
+        edo_buffer_deinit(&self->output.out);
+        edo_return(0);
+    }
+}
+
+/* ---- pipelines ---- */
+
+/* The same bytes as the shell's own pipeline. */
+async_test(pipelines, edo_command commands[4]; edo_process *processes[4]; edo_output output,
+           expected; edo_exit exits[4]; char text[200000]; size_t i;)
+{
+    edo_body {
+        static const char *const sort[] = { "sort", NULL }, *const gzip[] = { "gzip", "-nc", NULL },
+                                 *const gunzip[] = { "gzip", "-dc", NULL };
+        int64_t rc;
+        for (self->i = 0; self->i + 8 < sizeof self->text; self->i += 8)
+            snprintf(self->text + self->i, 9, "%07zu\n", self->i * 7919 % 9999991);
+        self->commands[0] = (edo_command){ .argv = sort, .in.kind = EDO_STDIO_PIPE };
+        self->commands[1] = (edo_command){ .argv = gzip };
+        self->commands[2] = (edo_command){ .argv = gunzip };
+        self->commands[3] = (edo_command){ .argv = cat, .out.kind = EDO_STDIO_PIPE };
+        rc = edo_pipeline_spawn(self->commands, 4, self->processes);
+        assert_int_equal(rc, 0);
+        self->output = (edo_output){ .input = self->text,
+                                     .input_size = self->i,
+                                     .exits = self->exits };
+        edo_await(rc, edo_process_output(self->processes, 4, &self->output));
+        assert_int_equal(rc, 0);
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(self->exits[i].code, 0);
+            edo_process_close(self->processes[i]);
+        }
+        self->commands[0] = SHELL("sort | cat");
+        self->expected = (edo_output){ .input = self->text, .input_size = self->i };
+        edo_await(rc, edo_command_output(&self->commands[0], &self->expected));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->output.out.size, self->i);
+        assert_int_equal(self->expected.out.size, self->i);
+        assert_memory_equal(self->output.out.data, self->expected.out.data, self->i);
+        edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->expected.out);
+        edo_return(0);
+    }
+}
+
+/* The first of several commands that fails is reported; the ones before it are killed. */
+static void break_a_pipeline(void *arg)
+{
+    (void)arg;
+    static const char *const bad[] = { "/nowhere", NULL };
+    edo_command commands[] = { { .argv = cat }, { .argv = bad }, { .argv = cat } };
+    edo_process *processes[3];
+    siginfo_t info;
+    commands[0].in.kind = EDO_STDIO_PIPE;
+    assert_int_equal(edo_pipeline_spawn(commands, 3, processes), -ENOENT);
+    assert_int_equal(commands[1].failed, EDO_STEP_EXEC);
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
+        usleep(1000); // the reaper takes the status of the first
+    assert_int_equal(edo_pipeline_spawn(commands, 0, processes), -EINVAL);
+}
+
+test(broken_pipeline)
+{
+    expect_success_in_child(break_a_pipeline, NULL);
+}
+
+/* ---- lines ---- */
+
+async_test(lines, edo_command command; edo_process *process; edo_io *out; edo_reader reader;
+           char memory[256]; edo_slice line; unsigned count;)
+{
+    edo_body {
+        int64_t rc;
+        self->count = 0;
+        self->command = SHELL("for i in 1 2 3; do echo line $i; done");
+        self->command.out.kind = EDO_STDIO_PIPE;
+        self->process = spawn_command(&self->command);
+        self->out = edo_process_take(self->process, 1);
+        edo_reader_init(&self->reader, self->out, self->memory, sizeof self->memory);
+        for (;;) {
+            edo_await(rc, edo_read_line(&self->reader, &self->line));
+            if (rc <= 0) break;
+            assert_int_equal(self->line.size, 6);
+            self->count++;
+        }
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->count, 3);
+        edo_await(rc, edo_process_wait(self->process, NULL));
+        edo_close(self->out);
+        edo_process_close(self->process);
+        edo_return(0);
+    }
+}
