@@ -9,6 +9,9 @@ option(EDO_SYNC "Module sync: channels and locks" ON)
 option(EDO_IO "Module io: byte streams, descriptors, buffers" ON)
 cmake_dependent_option(EDO_STREAM "Module stream: bytes, buffered streams, copying (needs EDO_IO)" ON
     "EDO_IO" OFF)
+option(EDO_SEQUENCE "Module sequence: streams of items, combinators, retries" ON)
+cmake_dependent_option(EDO_CODEC "Module codec: frames over byte streams (needs EDO_SEQUENCE, EDO_STREAM)"
+    ON "EDO_SEQUENCE;EDO_STREAM" OFF)
 cmake_dependent_option(EDO_NET "Module net: TCP (needs EDO_IO)" ON "EDO_IO" OFF)
 option(EDO_FIBERS "Module fiber: operations from ordinary functions on stacks of their own" ON)
 option(EDO_IO_URING "The io_uring driver" ON)
@@ -18,13 +21,13 @@ option(EDO_SHARED "Build libedo.so" ON)
 
 # What belongs to edo's own repository uses every module and the static library.
 cmake_dependent_option(EDO_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FIBERS" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_CODEC;EDO_NET;EDO_FIBERS" OFF)
 cmake_dependent_option(EDO_EXAMPLES "Build the examples and the guide's listings"
-    ${PROJECT_IS_TOP_LEVEL} "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FIBERS" OFF)
+    ${PROJECT_IS_TOP_LEVEL} "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_CODEC;EDO_NET;EDO_FIBERS" OFF)
 cmake_dependent_option(EDO_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FIBERS" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_CODEC;EDO_NET;EDO_FIBERS" OFF)
 cmake_dependent_option(EDO_TOOLS "Build the tools" ${PROJECT_IS_TOP_LEVEL}
-    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_NET;EDO_FIBERS" OFF)
+    "EDO_STATIC;EDO_TIME;EDO_SYNC;EDO_STREAM;EDO_CODEC;EDO_NET;EDO_FIBERS" OFF)
 
 option(EDO_WERROR "Treat warnings as errors" OFF)
 set(EDO_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
@@ -41,7 +44,7 @@ if(EDO_IO_URING)
     endif()
 endif()
 
-foreach(feature TIME SYNC IO STREAM NET FIBERS IO_URING)
+foreach(feature TIME SYNC IO STREAM SEQUENCE CODEC NET FIBERS IO_URING)
     if(EDO_${feature})
         set(EDO_HAS_${feature} 1)
     else()

@@ -33,6 +33,11 @@
 #include <edo/lent.h>
 #include <edo/streams.h>
 #endif
+#if EDO_HAS_SEQUENCE
+#include <edo/combinators.h>
+#include <edo/sequence.h>
+#include <edo/sources.h>
+#endif
 #if EDO_HAS_NET
 #include <edo/net.h>
 #endif
