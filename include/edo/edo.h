@@ -37,6 +37,7 @@
 #include <edo/combinators.h>
 #include <edo/sequence.h>
 #include <edo/sources.h>
+#include <edo/together.h>
 #endif
 #if EDO_HAS_NET
 #include <edo/net.h>

@@ -13,8 +13,7 @@ async_test(an_array_gives_its_items_then_the_end, edo_array_of(int) in; int item
         edo_await(rc, edo_next(&self->in, &self->item));
         assert_int_equal(rc, 1);
         assert_int_equal(self->item, 1);
-        edo_for_each(rc, &self->in, &self->item)
-        {
+        edo_for_each(rc, &self->in, &self->item) {
             if (self->item == 2) continue;
             assert_int_equal(self->item, 3);
         }
