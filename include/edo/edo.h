@@ -36,6 +36,7 @@
 #if EDO_HAS_SEQUENCE
 #include <edo/combinators.h>
 #include <edo/sequence.h>
+#include <edo/sink.h>
 #include <edo/sources.h>
 #include <edo/together.h>
 #endif
