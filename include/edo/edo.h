@@ -40,6 +40,9 @@
 #include <edo/sources.h>
 #include <edo/together.h>
 #endif
+#if EDO_HAS_CODEC
+#include <edo/codec.h>
+#endif
 #if EDO_HAS_NET
 #include <edo/net.h>
 #endif

@@ -54,7 +54,10 @@ struct edo_sink {
     uint32_t reserved;
 };
 
-#define EDO__SINK(sink_ops, item_size) { (sink_ops), NULL, (item_size), 0 }
+#define EDO__SINK(sink_ops, item_size)                                                             \
+    {                                                                                              \
+        (sink_ops), NULL, (item_size), 0                                                           \
+    }
 
 EDO_API extern const edo_future_ops edo__sink_send_ops, edo__sink_flush_ops, edo__sink_close_ops;
 EDO_API extern const edo_future_ops edo__forward_ops;
@@ -88,9 +91,9 @@ EDO_END_DECLS
 
 /* The same in an async function, without an await if there is room. */
 #define edo_await_sink_send(rc, out, item)                                                         \
-    edo__now_or_await(                                                                             \
-        rc, (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))),            \
-        edo_sink_send(out, item))
+    edo__now_or_await(rc,                                                                          \
+                      (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))),  \
+                      edo_sink_send(out, item))
 
 /* Waits until all items have been passed on; a close also releases what the sink holds, after
  * which the sink is not used. Result: 0, or an error of the sink.
@@ -164,8 +167,7 @@ EDO_END_DECLS
  * sender shares a stream among several readers; one to a split sink of two senders divides it. */
 #define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
 #define edo_sender_sink_init(s, tx)                                                                \
-    (edo__check_end(s, tx),                                                                        \
-     edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))
+    (edo__check_end(s, tx), edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))
 #endif
 
 /* ---- forwarding ---- */

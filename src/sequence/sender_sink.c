@@ -16,7 +16,8 @@ static int64_t sender_ready(edo_sink *sink, edo_cx *cx)
     edo__sender_sink *self = sender_of(sink);
     if (self->is_unbounded || self->permits.count) return 0;
     if (!self->inner.base.ops) {
-        int rc = cx->fate == EDO_LIVE ? edo__try_reserve(self->channel, &self->permits, 1) : -EAGAIN;
+        int rc = cx->fate == EDO_LIVE ? edo__try_reserve(self->channel, &self->permits, 1)
+                                      : -EAGAIN;
         if (rc != -EAGAIN) return rc;
         self->inner = edo__reserve(self->channel, &self->permits, 1);
     }

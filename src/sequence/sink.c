@@ -95,10 +95,9 @@ static int64_t function_put(edo_sink *sink, const void *item)
 void edo__function_sink_init(edo__function_sink *sink, edo_sink_fn *fn, void *context,
                              uint32_t size)
 {
-    static const edo_sink_ops ops = { .name = "a function",
-                                      .ready = always_ready,
-                                      .put = function_put,
-                                      .flush = always_ready };
+    static const edo_sink_ops ops = {
+        .name = "a function", .ready = always_ready, .put = function_put, .flush = always_ready
+    };
     *sink = (edo__function_sink){ EDO__SINK(&ops, size), fn, context };
 }
 
@@ -151,8 +150,8 @@ static int64_t pair_put(edo_sink *sink, const void *item)
     return result < 0 ? result : pair->second->ops->put(pair->second, item);
 }
 
-void edo__pair_sink_init(edo__pair_sink *sink, edo_sink *first, edo_sink *second,
-                         edo_sink_fn *test, void *context, uint32_t size)
+void edo__pair_sink_init(edo__pair_sink *sink, edo_sink *first, edo_sink *second, edo_sink_fn *test,
+                         void *context, uint32_t size)
 {
     static const edo_sink_ops ops = { .name = "two sinks",
                                       .ready = pair_ready,
