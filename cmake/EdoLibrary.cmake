@@ -4,7 +4,7 @@
 set(edo_folders
     base sys sys/linux task driver driver/epoll driver/uring
     runtime runtime/schedule runtime/time runtime/pool runtime/inspect)
-foreach(module time sync io stream net fs)
+foreach(module time sync io stream sequence codec net fs)
     string(TOUPPER ${module} option)
     if(EDO_${option})
         list(APPEND edo_folders ${module})

@@ -9,6 +9,9 @@ option(EDO_SYNC "Module sync: channels and locks" ON)
 option(EDO_IO "Module io: byte streams, descriptors, buffers" ON)
 cmake_dependent_option(EDO_STREAM "Module stream: bytes, buffered streams, copying (needs EDO_IO)" ON
     "EDO_IO" OFF)
+option(EDO_SEQUENCE "Module sequence: streams of items, combinators, retries" ON)
+cmake_dependent_option(EDO_CODEC "Module codec: frames over byte streams (needs EDO_SEQUENCE, EDO_STREAM)"
+    ON "EDO_SEQUENCE;EDO_STREAM" OFF)
 cmake_dependent_option(EDO_NET "Module net: TCP (needs EDO_IO)" ON "EDO_IO" OFF)
 cmake_dependent_option(EDO_FS "Module fs: files, directories, watching (needs EDO_STREAM)" ON
     "EDO_STREAM" OFF)
@@ -21,7 +24,7 @@ option(EDO_STATIC "Build libedo.a" ON)
 option(EDO_SHARED "Build libedo.so" ON)
 
 # What belongs to edo's own repository uses every module and the static library.
-set(everything EDO_STATIC EDO_TIME EDO_SYNC EDO_STREAM EDO_NET EDO_FS EDO_PROCESS EDO_FIBERS)
+set(everything EDO_STATIC EDO_TIME EDO_SYNC EDO_STREAM EDO_CODEC EDO_NET EDO_FS EDO_PROCESS EDO_FIBERS)
 cmake_dependent_option(EDO_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL}
     "${everything}" OFF)
 cmake_dependent_option(EDO_EXAMPLES "Build the examples and the guide's listings"
@@ -46,7 +49,7 @@ if(EDO_IO_URING)
     endif()
 endif()
 
-foreach(feature TIME SYNC IO STREAM NET FS PROCESS FIBERS IO_URING)
+foreach(feature TIME SYNC IO STREAM SEQUENCE CODEC NET FS PROCESS FIBERS IO_URING)
     if(EDO_${feature})
         set(EDO_HAS_${feature} 1)
     else()

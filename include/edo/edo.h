@@ -52,4 +52,16 @@
 #if EDO_HAS_PROCESS
 #include <edo/process.h>
 #include <edo/signal.h>
+#if EDO_HAS_SEQUENCE
+#include <edo/combinators.h>
+#include <edo/sequence.h>
+#include <edo/sink.h>
+#include <edo/sources.h>
+#include <edo/together.h>
+#endif
+#if EDO_HAS_CODEC
+#include <edo/codec.h>
+#endif
+#if EDO_HAS_NET
+#include <edo/net.h>
 #endif

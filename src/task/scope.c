@@ -68,6 +68,15 @@ static void leave_earlier(edo_scope *scope, struct edo_any_frame *frame)
     edo__scope_leave(&scope->base);
 }
 
+void edo__scope_prepare(edo_scope *scope, edo_future *owner, uint32_t flags)
+{
+    *scope = (edo_scope){ .base = { .ops = &scope_ops, .flags = EDO__KEPT },
+                          .owner = owner,
+                          .flags = flags };
+    edo__list_init(live_of(scope));
+    edo__list_init(ended_of(scope));
+}
+
 void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
 {
     struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
@@ -79,13 +88,8 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
         edo__misuse("edo_scope_open", "EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS, in '%s'",
                     owner->ops->name);
     leave_earlier(scope, frame);
-    *scope = (edo_scope){
-        .base = { .ops = &scope_ops, .flags = EDO__KEPT, .next = frame->edo_head.kept },
-        .owner = owner,
-        .flags = flags
-    };
-    edo__list_init(live_of(scope));
-    edo__list_init(ended_of(scope));
+    edo__scope_prepare(scope, owner, flags);
+    scope->base.next = frame->edo_head.kept;
     frame->edo_head.kept = &scope->base;
 }
 

@@ -3,6 +3,9 @@
 
 #include <edo/scope.h>
 
+/* Prepares an empty scope that no frame keeps. Its owner leaves it by edo__scope_leave(). */
+void edo__scope_prepare(edo_scope *scope, edo_future *owner, uint32_t flags);
+
 /* Takes an ended member out of its scope, and wakes the scope's waiters. */
 void edo__scope_member_ended(edo_task *task);
 

@@ -1,0 +1,291 @@
+/* Codecs: frames over byte streams.
+ *
+ *     edo_line_codec lines;                           // all in the frame
+ *     edo_frames_of(edo_slice) in;
+ *     edo_slice line;
+ *     ...
+ *     edo_line_codec_init(&self->lines, 64 * 1024);
+ *     edo_frames_init(&self->in, self->conn, &self->lines.codec);
+ *     edo_for_each(rc, &self->in, &self->line)
+ *         ... self->line.data, self->line.size: valid until the next edo_next()
+ *     edo_frames_deinit(&self->in);
+ *
+ * A codec divides bytes into frames (decode) and appends frames to bytes (encode): two functions
+ * over an edo_buffer, without I/O. An edo_frames is the stream of the frames that are read from an
+ * edo_io; an edo_frame_sink writes frames to an edo_io; an edo_framed is both. Reader and writer of
+ * one edo_io may belong to two tasks, each with a codec of its own. They borrow the edo_io.
+ *
+ * Items. The codecs of this header have items of type edo_slice, which point into the reader's
+ * buffer and are valid until the next edo_next(). edo_frames_keep() makes an edo_bytes of such a
+ * slice, without a copy. A codec of your own may have items of any type.
+ *
+ * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
+ * frame is allocated. A bound of each codec limits the buffer.
+ *
+ * Errors. An error of the I/O is answered once, then the end. An error of a decoder that can find
+ * the next frame is one answer: the stream continues. After another error of a decoder the next
+ * answer is the end. Each codec says which. Input that ends inside of a frame is answered with
+ * -EDO_EOF, then the end; edo_frames_rest() has the bytes. A decoder that answers a frame or an
+ * error without taking a byte would do so again and again: the answer is -EPROTO, then the end.
+ *
+ * Sizes with 8-byte pointers: edo_frames_of 208 bytes, edo_frame_sink_of 184.
+ */
+#pragma once
+
+#include <edo/bytes.h>
+#include <edo/io.h>
+#include <edo/sequence.h>
+#include <edo/sink.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_codec edo_codec;
+
+typedef struct edo_codec_ops {
+    const char *name;
+
+    /* Takes a frame from the front of `in` (edo_buffer_advance). The bytes stay in place until the
+     * next call.
+     * Returns: 1 with *ret_item; 0: no whole frame lies in the buffer; a negative errno, after
+     * taking the bytes that the error covers, or after setting codec->is_broken. */
+    int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
+
+    /* The same for the last bytes, after `decode` has returned 0 and the input has ended. 0: the
+     * bytes are no frame. NULL: 0. */
+    int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
+
+    /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
+    int64_t (*encode)(edo_codec *codec, const void *item, edo_buffer *out);
+
+    uint32_t item_size; // bytes
+    uint32_t reserved[3];
+} edo_codec_ops;
+
+/* Head of every codec. The members are for authors of codecs. */
+struct edo_codec {
+    const edo_codec_ops *ops;
+    size_t wants;   // bytes in the buffer, before which decode need not be called again; 0: any
+    size_t scanned; // bytes of the buffer that were searched
+    bool is_broken; // the next frame cannot be found
+    bool skips;     // the rest of a refused frame is dropped
+    uint8_t reserved[6];
+};
+
+#define EDO__CODEC(codec_ops)                                                                      \
+    {                                                                                              \
+        (codec_ops), 0, 0, false, false,                                                           \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+/* ---- reading ---- */
+
+enum {
+    EDO_FRAMES_STEP = 8192,     // bytes; least size of a buffer
+    EDO_FRAMES_BOUNDARY = 8192, // bytes to be written, from which on a sink has no room
+};
+
+typedef struct edo__frames {
+    edo_stream stream;
+    edo_io *io;
+    edo_codec *codec;
+    edo_buffer in;
+    edo_op inner; // in flight while base.ops is set
+    bool at_end, is_over;
+} edo__frames;
+
+EDO_API void edo__frames_init(edo__frames *frames, edo_io *io, edo_codec *codec, uint32_t size);
+EDO_API void edo__frames_deinit(edo__frames *frames);
+EDO_API EDO_MUST_USE int edo__frames_keep(const edo__frames *frames, const edo_slice *slice,
+                                          edo_bytes *ret_bytes);
+EDO_API void edo__frames_take(edo__frames *frames, edo_buffer *ret_unread);
+EDO_API void edo__frames_resume(edo__frames *frames);
+
+EDO_END_DECLS
+
+#define edo_frames_of(T) edo__kind_of(T, edo__frames)
+
+/* Frames read from `io`. A codec whose items are of another size than T aborts. */
+#define edo_frames_init(s, io, codec)                                                              \
+    edo__frames_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
+
+/* Releases the buffer. The io stays open. */
+#define edo_frames_deinit(s) edo__frames_deinit(&(s)->edo_impl)
+
+/* Makes an edo_bytes of a slice that the last edo_next() gave, or of a part of it, without a copy.
+ * Returns: 0; -EINVAL: the slice lies elsewhere. */
+#define edo_frames_keep(s, slice, ret_bytes) edo__frames_keep(&(s)->edo_impl, (slice), (ret_bytes))
+
+/* Bytes that were read and not decoded yet. */
+#define edo_frames_rest(s) ((const edo_slice){ (s)->edo_impl.in.data, (s)->edo_impl.in.size })
+
+/* Moves these bytes to *ret_unread, for a user that continues on the io in another protocol. */
+#define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
+
+/* Continues after the end, for an input that may grow, and after an error. */
+#define edo_frames_resume(s) edo__frames_resume(&(s)->edo_impl)
+
+/* ---- writing ---- */
+
+EDO_BEGIN_DECLS
+
+typedef struct edo__frame_sink {
+    edo_sink sink;
+    edo_io *io;
+    edo_codec *codec;
+    edo_buffer out;
+    size_t boundary;
+    edo_op inner; // in flight while base.ops is set
+} edo__frame_sink;
+
+EDO_API void edo__frame_sink_init(edo__frame_sink *sink, edo_io *io, edo_codec *codec,
+                                  uint32_t size);
+EDO_API void edo__frame_sink_deinit(edo__frame_sink *sink);
+
+EDO_END_DECLS
+
+#define edo_frame_sink_of(T) edo__sink_kind_of(T, edo__frame_sink)
+
+/* Frames written to `io`. Frames are collected, and written when EDO_FRAMES_BOUNDARY bytes are
+ * waiting, or by edo_sink_flush(). Until they are written, the sink has no room, and
+ * edo_sink_send() waits: so a slow peer slows its sender down. edo_sink_close() flushes; the io
+ * stays open. After an error of the io the unwritten bytes stay. */
+#define edo_frame_sink_init(s, io, codec)                                                          \
+    edo__frame_sink_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
+
+/* Sets the number of waiting bytes from which on the sink has no room. 0: each frame is written
+ * before the next one. */
+#define edo_frame_sink_set_boundary(s, bytes) ((void)((s)->edo_impl.boundary = (bytes)))
+
+/* Bytes that were not written yet. */
+#define edo_frame_sink_pending(s) ((s)->edo_impl.out.size)
+
+/* Releases the buffer; unwritten bytes are lost. */
+#define edo_frame_sink_deinit(s) edo__frame_sink_deinit(&(s)->edo_impl)
+
+/* Both, for one io and one codec that keeps no state between the two directions, such as those of
+ * this header. */
+#define edo_framed_of(T)                                                                           \
+    struct {                                                                                       \
+        edo_frames_of(T) in;                                                                       \
+        edo_frame_sink_of(T) out;                                                                  \
+    }
+#define edo_framed_init(f, io, codec)                                                              \
+    (edo_frames_init(&(f)->in, (io), (codec)), edo_frame_sink_init(&(f)->out, (io), (codec)))
+#define edo_framed_deinit(f) (edo_frames_deinit(&(f)->in), edo_frame_sink_deinit(&(f)->out))
+
+/* ---- codecs ---- */
+
+EDO_BEGIN_DECLS
+
+/* All bytes that are there, in pieces of any size. Encodes the bytes as they are. */
+typedef struct edo_raw_codec {
+    edo_codec codec;
+} edo_raw_codec;
+
+EDO_API void edo_raw_codec_init(edo_raw_codec *codec);
+
+/* Parts that end with a delimiter. */
+typedef struct edo_part_codec {
+    edo_codec codec;
+    size_t most; // bytes of a part
+    uint8_t delimiter[16];
+    uint8_t delimiter_size;
+    bool is_strict, is_line, is_text;
+} edo_part_codec;
+
+typedef edo_part_codec edo_line_codec;
+
+/* Lines, without their "\n" or "\r\n"; encodes with "\n".
+ * most: bytes of a line, without its end. A longer line is answered once with -EMSGSIZE, as soon as
+ * it is too long; the stream continues behind its end. The last line may lack its end. Encode: also
+ * -EINVAL for an item with a "\n", -EMSGSIZE. */
+EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
+
+/* JSON lines: lines of UTF-8; empty lines are left out. The text is not parsed. -EILSEQ for a line
+ * that is not UTF-8; the stream continues. */
+EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
+
+/* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors as above. */
+EDO_API void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t size,
+                                 size_t most);
+
+/* Strings that end with a zero byte. */
+EDO_API void edo_zero_codec_init(edo_part_codec *codec, size_t most);
+
+/* Makes a last part without its delimiter an error: -EDO_EOF. */
+static inline void edo_part_codec_set_strict(edo_part_codec *codec)
+{
+    codec->is_strict = true;
+}
+
+enum { EDO_FRAME_MOST = 8 * 1024 * 1024 }; // bytes; default of edo_length_options.most
+
+#define EDO_KEEP_HEADER UINT32_MAX
+
+/* Options of frames with a length; zeroed: 4 bytes in big-endian order, then that many bytes.
+ *
+ *     | offset | length field | payload of value + adjustment bytes |
+ *     |<------------- skip ->|  the rest is the item
+ */
+typedef struct edo_length_options {
+    size_t most;         // bytes of the payload; 0: EDO_FRAME_MOST
+    int64_t adjustment;  // added to the value of the length field
+    uint32_t offset;     // bytes before the length field, at most 1024
+    uint32_t skip;       // bytes left out of the item; 0: those before the payload;
+                         // EDO_KEEP_HEADER: none
+    uint8_t length_size; // bytes of the length field, 1 to 8; 0: 4
+    bool is_little;      // little-endian order
+    uint8_t reserved[6];
+} edo_length_options;
+
+typedef struct edo_length_codec {
+    edo_codec codec;
+    edo_length_options options;
+    uint64_t rest; // bytes of a refused frame still to be dropped
+} edo_length_codec;
+
+/* Frames with a length. A payload above the bound is answered with -EMSGSIZE, without waiting for
+ * its bytes, which are dropped as they come; the stream continues behind them. -EBADMSG, then the
+ * end: a payload of less than 0 bytes, or of more than INT64_MAX. -EBADMSG: a frame with fewer
+ * bytes than are to be left out; the stream continues.
+ * Encode: the first `offset` bytes of the item stand before the length, the others behind it.
+ * -EMSGSIZE for a payload that the bound or the field is too small for; -EINVAL for an item of less
+ * than `offset` bytes.
+ * options: NULL: zeroed. Sizes out of their range abort. */
+EDO_API void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options);
+
+/* Netstrings, "5:hello,". */
+typedef struct edo_netstring_codec {
+    edo_codec codec;
+    size_t most;
+    uint64_t rest; // bytes of a refused string still to be dropped
+} edo_netstring_codec;
+
+/* A string above `most` bytes is answered with -EMSGSIZE; the stream continues behind it. -EBADMSG,
+ * then the end, for bytes that are no netstring. */
+EDO_API void edo_netstring_codec_init(edo_netstring_codec *codec, size_t most);
+
+/* COBS (Cheshire and Baker, 1999): packets of any bytes, separated by zero bytes. */
+typedef struct edo_cobs_codec {
+    edo_codec codec;
+    size_t most;
+} edo_cobs_codec;
+
+/* A packet above `most` bytes is answered with -EMSGSIZE, one that is no COBS with -EBADMSG; the
+ * stream continues behind it in both cases. Empty packets between zero bytes are left out. */
+EDO_API void edo_cobs_codec_init(edo_cobs_codec *codec, size_t most);
+
+/* Decodes one frame from a buffer, without an io: for datagrams, files in memory, tests.
+ * Returns: as edo_codec_ops.decode, with -EPROTO for a decoder that makes no progress. */
+EDO_API EDO_MUST_USE int64_t edo_decode(edo_codec *codec, edo_buffer *in, void *ret_item);
+
+/* The same at the end of the input. Returns: also 0 if the buffer is empty; -EDO_EOF if the rest is
+ * no frame. */
+EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item);
+
+/* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */
+EDO_API EDO_MUST_USE int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out);
+
+EDO_END_DECLS

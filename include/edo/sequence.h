@@ -1,0 +1,282 @@
+/* Streams: sequences of items that are pulled one at a time.
+ *
+ *     edo_array_of(int) numbers;                       // all in the frame
+ *     edo_step_of(int) even;
+ *     int number;
+ *     ...
+ *     edo_array_init(&self->numbers, table, 100);
+ *     edo_filter_init(&self->even, &self->numbers, is_even, NULL);      // edo/combinators.h
+ *     edo_for_each(rc, &self->even, &self->number)
+ *         printf("%d\n", self->number);
+ *
+ * A stream has one operation, edo_next(): 1 with an item, 0 at the end, or a negative errno. A
+ * negative errno is one answer, not the end: the next edo_next() continues. After the end every
+ * edo_next() answers 0.
+ *
+ * Streams are plain structs in a frame; neither a stream nor an item is allocated. A stream begins
+ * with an edo_stream, knows the size of its items, and carries their type: the macros compare types
+ * at compile time. Items are copied by size, as by memcpy(). The struct does not move after its
+ * initialisation. A function takes a stream of any kind as a pointer: edo_stream_of(int) *in, made
+ * by edo_as_stream().
+ *
+ * Cancellation. A cancelled edo_next() has taken nothing, through any depth of combinators: an item
+ * that a combinator has taken already stays in the combinator, and the next edo_next() continues
+ * with that item. When edo_next() has answered, nothing of the stream is in flight, so the stream
+ * may be dropped at any time. The exceptions are the streams of edo/together.h, which finish by
+ * themselves when their function returns.
+ *
+ * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
+ * second one). Streams borrow what they read from: the receiver, the listener, the array.
+ *
+ * Own kinds. A struct that begins with an edo_stream, and a table of type edo_stream_ops.
+ */
+#pragma once
+
+#include <edo/ends.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_stream edo_stream;
+
+/* Answer of edo_stream_ops.next: nothing yet. */
+#define EDO_NEXT_WAITS INT64_MIN
+
+/* A kind of stream. */
+typedef struct edo_stream_ops {
+    const char *name;
+
+    /* Makes one step towards the next item. Called in a poll of the stream's task.
+     * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
+     * wake. After EDO_NEXT_WAITS the same ret_item is passed until another answer. A call whose
+     * edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no item. After any answer
+     * nothing is in flight. */
+    int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
+    const void *reserved[2];
+} edo_stream_ops;
+
+/* Head of every stream. The members are for authors of streams. */
+struct edo_stream {
+    const edo_stream_ops *ops;
+    const edo_op *user; // edo_next() in flight
+    uint32_t size;      // of an item, bytes
+    bool has_ended;
+    uint8_t reserved[3];
+};
+
+#define EDO__STREAM(stream_ops, item_size)                                                         \
+    {                                                                                              \
+        (stream_ops), NULL, (item_size), false,                                                    \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+EDO_API extern const edo_future_ops edo__next_ops, edo__each_ops, edo__gather_ops;
+
+/* Takes a step of another stream, for authors of combinators. */
+static inline int64_t edo_pull(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    if (stream->has_ended) return 0;
+    int64_t result = stream->ops->next(stream, cx, ret_item);
+    if (result == 0) stream->has_ended = true;
+    return result;
+}
+
+EDO_API EDO_MUST_USE int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item);
+
+static inline EDO_MUST_USE edo_op edo__next(edo_stream *stream, void *ret_item)
+{
+    return edo__op(&edo__next_ops, stream, ret_item, 0, 0);
+}
+
+EDO_END_DECLS
+
+/* ---- types ---- */
+
+/* A stream of any kind, with items of type T; used by pointer. */
+#define edo_stream_of(T)                                                                           \
+    union {                                                                                        \
+        edo_stream stream;                                                                         \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+
+/* A stream with the private struct `impl`. */
+#define edo__kind_of(T, impl)                                                                      \
+    union {                                                                                        \
+        impl edo_impl;                                                                             \
+        edo_stream stream;                                                                         \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+
+/* A pointer to a stream of any kind as a pointer to another type, such as a typedef of
+ * edo_stream_of(T): edo_as_stream(int_stream, &self->even). */
+#define edo_as_stream(type, in)                                                                    \
+    (edo__check_type(in, ((type *)0)->edo_type), (type *)(void *)&(in)->stream)
+
+#define edo__item_size(s) ((uint32_t)sizeof *(s)->edo_type)
+
+/* ---- pulling ---- */
+
+/* Takes the next item; ret_item is a pointer to memory for it, valid until the operation has ended.
+ * Result: 1 with *ret_item; 0: the end; a negative errno of the stream. Without an item *ret_item
+ * is not specified.
+ * Cancel: waits; nothing was taken. */
+#define edo_next(in, ret_item) (edo__check_type(in, ret_item), edo__next(&(in)->stream, (ret_item)))
+
+/* The same in an async function, without an await if there is an item. The macro evaluates its
+ * arguments twice. */
+#define edo_await_next(rc, in, ret_item)                                                           \
+    edo__now_or_await(                                                                             \
+        rc, (edo__check_type(in, ret_item), edo__next_now(cx, &(in)->stream, (ret_item))),         \
+        edo_next(in, ret_item))
+
+/* A loop over the items, in an async function: edo_for_each(rc, &self->in, &self->item) { ... }.
+ * The loop ends with rc: 0 at the end, or the first negative errno. */
+#define edo_for_each(rc, in, ret_item)                                                             \
+    edo__for_each(EDO__CAT(edo_item_, __COUNTER__), rc, in, ret_item)
+#define edo__for_each(body, rc, in, ret_item)                                                      \
+    for (;;)                                                                                       \
+        if (1) {                                                                                   \
+            edo_await_next(rc, in, ret_item);                                                      \
+            if (rc != 1) break;                                                                    \
+            goto body;                                                                             \
+        } else                                                                                     \
+body:
+
+/* ---- consuming a whole stream ---- */
+
+/* Called with an item. Returns: 0 to continue; another value ends the loop with that result. */
+typedef int64_t edo_item_fn(void *context, const void *item);
+
+static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_stream *in, void *item,
+                                            edo_item_fn *fn, void *context, uint32_t mode)
+{
+    edo_op op = edo__op(ops, in, item, (uint64_t)(uintptr_t)fn, mode);
+    op.link.at.extra = context;
+    return op;
+}
+
+enum { EDO__FOLD, EDO__ALL, EDO__ANY };
+
+/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. A fold: the
+ * context is the accumulator.
+ * Result: 0 at the end; the value other than 0 that fn returned; a negative errno of the stream.
+ * edo_op_progress() is the number of items taken.
+ * Cancel: waits; edo_op_progress() items were taken, and given to fn. */
+#define edo_fold(in, item, fn, context)                                                            \
+    (edo__check_type(in, item),                                                                    \
+     edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__FOLD))
+
+/* Whether fn returns a value above 0 for all items, or for any item. The loop ends with the item
+ * that decides.
+ * Result: 1 or 0; a negative errno of fn or of the stream. Cancel: as edo_fold(). */
+#define edo_all_items(in, item, fn, context)                                                       \
+    (edo__check_type(in, item),                                                                    \
+     edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__ALL))
+#define edo_any_item(in, item, fn, context)                                                        \
+    (edo__check_type(in, item),                                                                    \
+     edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__ANY))
+
+/* Takes and counts all items.
+ * Result: their number, or a negative errno of the stream. Cancel: as edo_fold(). */
+#define edo_count(in, item)                                                                        \
+    (edo__check_type(in, item),                                                                    \
+     edo__each(&edo__each_ops, &(in)->stream, (item), NULL, NULL, EDO__FOLD))
+
+/* Collects items into an array, at most `max`.
+ * Result: number of items, fewer than `max` only at the end; a negative errno of the stream, and
+ * then edo_op_progress() items are in the array.
+ * Cancel: waits; edo_op_progress() items are in the array. */
+#define edo_collect(in, ret_items, max)                                                            \
+    (edo__check_type(in, ret_items),                                                               \
+     edo__op(&edo__gather_ops, &(in)->stream, (ret_items), (max), 0))
+
+/* ---- sources ---- */
+
+EDO_BEGIN_DECLS
+
+typedef int64_t edo_source_fn(void *context, void *ret_item);
+typedef edo_op edo_source_op_fn(void *context, void *ret_item);
+
+/* Structs of sources; all members are private. */
+typedef struct edo__array {
+    edo_stream stream; // 24 bytes
+    const char *items;
+    uint64_t count; // of items not yet given; UINT64_MAX: repeat without end
+} edo__array;
+
+typedef struct edo__range {
+    edo_stream stream;
+    int64_t next, end, step;
+} edo__range;
+
+typedef struct edo__function {
+    edo_stream stream;
+    edo_source_fn *fn;
+    void *context;
+} edo__function;
+
+typedef struct edo__ticks {
+    edo_stream stream;
+    int64_t next, period; // ns of edo_now()
+} edo__ticks;
+
+/* A source that repeats an operation. */
+typedef struct edo__op_source {
+    edo_stream stream;
+    edo_source_op_fn *make;
+    int64_t (*answer)(int64_t result); // of the operation; NULL: the result itself
+    void *context;
+    edo_op inner; // in flight while base.ops is set
+} edo__op_source;
+
+EDO_API void edo__array_init(edo__array *source, const void *items, uint64_t count, uint32_t size);
+EDO_API void edo__range_init(edo__range *source, int64_t begin, int64_t end, int64_t step);
+EDO_API void edo__pending_init(edo_stream *source, uint32_t size);
+EDO_API void edo__function_init(edo__function *source, edo_source_fn *fn, void *context,
+                                uint32_t size);
+EDO_API void edo__ticks_init(edo__ticks *source, int64_t first, int64_t period);
+EDO_API void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
+                                 int64_t (*answer)(int64_t), void *context, uint32_t size);
+
+EDO_END_DECLS
+
+/* Sizes with 8-byte pointers: edo_array_of, edo_function_of 40 bytes; edo_range, edo_ticks 48;
+ * edo_op_source_of 144. */
+#define edo_array_of(T) edo__kind_of(T, edo__array)
+#define edo_range       edo__kind_of(int64_t, edo__range)
+
+/* The items of an array, which must outlive the stream. A pointer to one item and the count 1 make
+ * a stream of one item; a count of 0 makes an empty stream. */
+#define edo_array_init(s, items, count)                                                            \
+    (edo__check_type(s, items),                                                                    \
+     edo__array_init(&(s)->edo_impl, (items), (count), edo__item_size(s)))
+#define edo_once_init(s, item) edo_array_init(s, item, 1)
+#define edo_empty_init(s)      edo__array_init(&(s)->edo_impl, NULL, 0, edo__item_size(s))
+
+/* The item *item again and again, without end. */
+#define edo_repeat_init(s, item) edo_array_init(s, item, UINT64_MAX)
+
+/* The numbers from `begin` to `end`, without `end`, in steps; a step of 0 aborts. */
+#define edo_range_init(s, begin, end, step) edo__range_init(&(s)->edo_impl, (begin), (end), (step))
+
+/* A stream that never answers, except to a cancellation. s: a pointer to any edo_stream_of(T). */
+#define edo_never_init(s) edo__pending_init(&(s)->stream, edo__item_size(s))
+
+/* The items made by fn(context, ret_item), which does not wait. fn returns 1 with an item, 0 at the
+ * end, or a negative errno. */
+#define edo_function_of(T) edo__kind_of(T, edo__function)
+#define edo_function_init(s, fn, context)                                                          \
+    edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
+
+/* A tick each `period` nanoseconds, the first at once; the item is the moment for which the tick
+ * was due. Ticks that were missed are left out. A period below 1 aborts. */
+#define edo_ticks                 edo__kind_of(int64_t, edo__ticks)
+#define edo_ticks_init(s, period) edo__ticks_init(&(s)->edo_impl, INT64_MIN, (period))
+
+/* The results of an operation that is repeated. fn(context, ret_item) makes the operation, which
+ * writes an item to ret_item and answers 1, 0 at the end, or a negative errno. So every operation
+ * of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+#define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
+#define edo_op_source_init(s, fn, context)                                                         \
+    edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))

@@ -1,0 +1,203 @@
+/* Sinks: where items go, the counterpart of streams.
+ *
+ *     edo_sender_sink_of(struct job) jobs;                     // in the frame
+ *     ...
+ *     edo_sender_sink_init(&self->jobs, &self->tx);
+ *     edo_await(rc, edo_sink_send(&self->jobs, &self->job));
+ *     edo_await(rc, edo_sink_flush(&self->jobs));
+ *
+ * A send waits until the sink has room, and then takes the item: back-pressure reaches the sender.
+ * An item that was not taken, because of a cancellation or an error, is still the caller's. A flush
+ * waits until all items that were taken have been passed on.
+ *
+ * Sinks are plain structs in a frame, typed as streams are (edo/sequence.h), and belong to one task
+ * at a time. When an operation has answered, nothing of the sink is in flight.
+ */
+#pragma once
+
+#include <edo/features.h>
+
+#include <edo/sequence.h>
+
+#if EDO_HAS_SYNC
+#include <edo/channels.h>
+#endif
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_sink edo_sink;
+
+/* A kind of sink. The functions are called in a poll of the sink's task. ready, flush and close
+ * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake; with another edo_cx_fate()
+ * than EDO_LIVE they soon answer, -ECANCELED if they are not done. A ready, flush or close that
+ * waited is continued by the next one of the three. */
+typedef struct edo_sink_ops {
+    const char *name;
+    int64_t (*ready)(edo_sink *sink, edo_cx *cx);
+
+    /* Takes an item, after `ready` has answered 0. Returns: 0; a negative errno, and the item is
+     * still the caller's. */
+    int64_t (*put)(edo_sink *sink, const void *item);
+
+    int64_t (*flush)(edo_sink *sink, edo_cx *cx);
+
+    /* Flushes, and releases what the sink holds. NULL: as flush. */
+    int64_t (*close)(edo_sink *sink, edo_cx *cx);
+    const void *reserved[2];
+} edo_sink_ops;
+
+/* Head of every sink. The members are for authors of sinks. */
+struct edo_sink {
+    const edo_sink_ops *ops;
+    const edo_op *user; // operation in flight
+    uint32_t size;      // of an item, bytes
+    uint32_t reserved;
+};
+
+#define EDO__SINK(sink_ops, item_size)                                                             \
+    {                                                                                              \
+        (sink_ops), NULL, (item_size), 0                                                           \
+    }
+
+EDO_API extern const edo_future_ops edo__sink_send_ops, edo__sink_flush_ops, edo__sink_close_ops;
+EDO_API extern const edo_future_ops edo__forward_ops;
+EDO_API EDO_MUST_USE int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item);
+
+EDO_END_DECLS
+
+/* A sink of any kind, for items of type T; used by pointer: edo_as_sink(int_sink, &self->jobs). */
+#define edo_sink_of(T)                                                                             \
+    union {                                                                                        \
+        edo_sink sink;                                                                             \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+#define edo__sink_kind_of(T, impl)                                                                 \
+    union {                                                                                        \
+        impl edo_impl;                                                                             \
+        edo_sink sink;                                                                             \
+        __typeof__(T) *edo_type;                                                                   \
+    }
+#define edo_as_sink(type, out)                                                                     \
+    (edo__check_type(out, ((type *)0)->edo_type), (type *)(void *)&(out)->sink)
+
+/* ---- operations ---- */
+
+/* Sends an item; `item` is a pointer to it, valid until the operation has ended.
+ * Result: 0; a negative errno of the sink, -EBUSY. If the result is not 0, the item is still the
+ * caller's. Cancel: waits; the item was not taken. */
+#define edo_sink_send(out, item)                                                                   \
+    (edo__check_type(out, item),                                                                   \
+     edo__op(&edo__sink_send_ops, &(out)->sink, (void *)(uintptr_t)(item), 0, 0))
+
+/* The same in an async function, without an await if there is room. */
+#define edo_await_sink_send(rc, out, item)                                                         \
+    edo__now_or_await(rc,                                                                          \
+                      (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))),  \
+                      edo_sink_send(out, item))
+
+/* Waits until all items have been passed on; a close also releases what the sink holds, after
+ * which the sink is not used. Result: 0, or an error of the sink.
+ * Cancel: waits; the next flush or close continues. */
+#define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
+#define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)
+
+/* ---- kinds ---- */
+
+EDO_BEGIN_DECLS
+
+typedef int64_t edo_sink_fn(void *context, const void *item);
+
+typedef struct edo__function_sink {
+    edo_sink sink;
+    edo_sink_fn *fn;
+    void *context;
+} edo__function_sink;
+
+typedef struct edo__pair_sink {
+    edo_sink sink;
+    edo_sink *first, *second;
+    edo_sink_fn *test; // NULL: both get each item
+    void *context;
+    bool first_waits, second_waits;
+} edo__pair_sink;
+
+EDO_API void edo__function_sink_init(edo__function_sink *sink, edo_sink_fn *fn, void *context,
+                                     uint32_t size);
+EDO_API void edo__pair_sink_init(edo__pair_sink *sink, edo_sink *first, edo_sink *second,
+                                 edo_sink_fn *test, void *context, uint32_t size);
+
+#if EDO_HAS_SYNC
+typedef struct edo__sender_sink {
+    edo_sink sink;
+    edo__channel *channel;
+    edo__permits permits; // the reserved place, while there is one
+    edo_op inner;         // in flight while base.ops is set
+    bool is_unbounded;
+} edo__sender_sink;
+
+EDO_API void edo__sender_sink_init(edo__sender_sink *sink, edo__channel *channel, uint32_t size);
+#endif
+
+EDO_END_DECLS
+
+/* Calls fn(context, item), which does not wait, and returns 0 or a negative errno. */
+#define edo_function_sink_of(T) edo__sink_kind_of(T, edo__function_sink)
+#define edo_function_sink_init(s, fn, context)                                                     \
+    edo__function_sink_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
+
+#define edo_pair_sink_of(T) edo__sink_kind_of(T, edo__pair_sink)
+
+/* Splits items by a predicate: items for which fn(context, item) returns > 0 go to `yes`, others to
+ * `no`; a negative errno refuses the item. The split has room when both have room. With two
+ * senders, two tasks read the two parts. */
+#define edo_split_sink_init(s, yes, no, fn, context)                                               \
+    (edo__check_end(yes, s), edo__check_end(no, s),                                                \
+     edo__pair_sink_init(&(s)->edo_impl, &(yes)->sink, &(no)->sink, (fn), (context),               \
+                         edo__item_size(s)))
+
+/* Sends each item to both. If the second one fails, the first one has the item. */
+#define edo_both_sink_init(s, first, second)                                                       \
+    (edo__check_end(first, s), edo__check_end(second, s),                                          \
+     edo__pair_sink_init(&(s)->edo_impl, &(first)->sink, &(second)->sink, NULL, NULL,              \
+                         edo__item_size(s)))
+
+#if EDO_HAS_SYNC
+/* A channel's sender. The sink borrows it, and holds one place of a bounded channel from a send
+ * that found room until the item; a close of the sink releases that place. A forward to an mpmc
+ * sender shares a stream among several readers; one to a split sink of two senders divides it. */
+#define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
+#define edo_sender_sink_init(s, tx)                                                                \
+    (edo__check_end(s, tx), edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))
+#endif
+
+/* ---- forwarding ---- */
+
+EDO_BEGIN_DECLS
+
+typedef struct edo__forward {
+    edo_stream *in;
+    edo_sink *out;
+    void *slot;
+    int64_t error; // answer to give at the end of a phase
+    uint8_t phase;
+    bool has_item, is_over, is_unflushed;
+} edo__forward;
+
+EDO_END_DECLS
+
+/* Sends all items of a stream to a sink. The struct holds an item while the sink has no room; so
+ * another edo_forward() continues after a cancellation or an error, and no item is lost. */
+#define edo_forward_of(T)                                                                          \
+    struct {                                                                                       \
+        edo__forward edo_impl;                                                                     \
+        __typeof__(T) edo_slot;                                                                    \
+    }
+#define edo_forward_init(f, from, to)                                                              \
+    (edo__check_type(from, &(f)->edo_slot), edo__check_type(to, &(f)->edo_slot),                   \
+     (void)((f)->edo_impl = __extension__(edo__forward){                                           \
+                &(from)->stream, &(to)->sink, &(f)->edo_slot, 0, 0, false, false, false }))
+
+/* Result: 0: the stream has ended, and the sink was flushed; the first error of the stream, after a
+ * flush, or of the sink. edo_op_progress() is the number of items sent. The sink is flushed whenever
+ * the stream waits. Cancel: waits; no item is lost. */
+#define edo_forward(f) edo__op(&edo__forward_ops, &(f)->edo_impl, NULL, 0, 0)

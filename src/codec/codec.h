@@ -1,0 +1,34 @@
+/* Common parts of codecs. */
+#pragma once
+
+#include <string.h>
+
+#include <edo/codec.h>
+
+#include "base/base.h"
+
+/* Drops bytes at the front, of which the buffer has at least `size`. */
+static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size)
+{
+    if (size) in->data += size;
+    in->size -= size;
+    in->capacity -= size;
+    codec->scanned = 0;
+    codec->wants = 0;
+}
+
+/* Drops the rest of a refused frame, as far as it is there. Returns: whether all of it was
+ * dropped. */
+static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *rest)
+{
+    size_t size = in->size < *rest ? in->size : (size_t)*rest;
+    edo__drop_front(codec, in, size);
+    *rest -= size;
+    return *rest == 0;
+}
+
+static inline int64_t edo__break(edo_codec *codec, int error)
+{
+    codec->is_broken = true;
+    return error;
+}

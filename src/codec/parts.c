@@ -1,0 +1,187 @@
+/* Parts that end with a delimiter: lines, strings, any delimiter. And raw bytes. */
+#include "codec/codec.h"
+
+#include <edo/buffered.h>
+
+static edo_part_codec *part_of(edo_codec *codec)
+{
+    return (edo_part_codec *)(void *)codec;
+}
+
+/* ---- searching ---- */
+
+/* Offset of the delimiter; in->size: there is none. The next search begins where this one ended,
+ * less the bytes that may begin a delimiter. */
+static size_t find(edo_part_codec *part, const edo_buffer *in)
+{
+    size_t at = part->codec.scanned, size = part->delimiter_size;
+    const uint8_t *found = size == 1 ? memchr(in->data + at, part->delimiter[0], in->size - at)
+                                     : memmem(in->data + at, in->size - at, part->delimiter, size);
+    if (found) return (size_t)(found - in->data);
+    part->codec.scanned = in->size < size ? 0 : in->size - (size - 1);
+    return in->size;
+}
+
+/* Drops a refused part, up to and including the delimiter. Without a delimiter: all bytes except
+ * those that may begin one. Returns: whether the delimiter was dropped. */
+static bool skip(edo_part_codec *part, edo_buffer *in)
+{
+    size_t place = find(part, in);
+    part->codec.skips = place == in->size;
+    size_t size = part->codec.skips ? part->codec.scanned : place + part->delimiter_size;
+    edo__drop_front(&part->codec, in, size);
+    return !part->codec.skips;
+}
+
+/* ---- decoding ---- */
+
+/* Whether bytes without a delimiter are too many already: more than a part, and than what may begin
+ * its delimiter. */
+static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
+{
+    size_t extra = part->delimiter_size - 1u;
+    if (part->is_line) extra = in->size && in->data[in->size - 1] == '\r';
+    return in->size > extra && in->size - extra > part->most;
+}
+
+/* Takes a part of `size` bytes, and `end` bytes of its delimiter. Returns: 1; 0: the part is left
+ * out; a negative errno. */
+static int64_t take(edo_part_codec *part, edo_buffer *in, size_t size, size_t end,
+                    edo_slice *ret_slice)
+{
+    uint8_t *data = in->data;
+    edo__drop_front(&part->codec, in, size + end);
+    if (part->is_line && end && size && data[size - 1] == '\r') size--;
+    if (size > part->most) return -EMSGSIZE;
+    if (part->is_text && size == 0) return 0;
+    if (part->is_text && !edo_is_utf8(data, size)) return -EILSEQ;
+    *ret_slice = (edo_slice){ data, size };
+    return 1;
+}
+
+static int64_t part_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
+{
+    edo_part_codec *part = part_of(codec);
+    for (;;) {
+        if (codec->skips && !skip(part, in)) return 0;
+        size_t place = find(part, in);
+        if (place == in->size) break;
+        int64_t result = take(part, in, place, part->delimiter_size, ret_item);
+        if (result != 0) return result;
+    }
+    if (!is_too_long(part, in)) return 0;
+    (void)skip(part, in);
+    return -EMSGSIZE;
+}
+
+static int64_t part_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
+{
+    edo_part_codec *part = part_of(codec);
+    bool skips = codec->skips;
+    if (part->is_strict && !skips) return 0;
+    if (!skips) return take(part, in, in->size, 0, ret_item);
+    edo__drop_front(codec, in, in->size);
+    codec->skips = false;
+    return 0;
+}
+
+/* ---- encoding ---- */
+
+/* Whether the peer would find a delimiter in the item or across its end. */
+static bool has_delimiter(const edo_part_codec *part, const edo_slice *slice)
+{
+    if (slice->size == 0) return false;
+    if (part->delimiter_size == 1) return memchr(slice->data, part->delimiter[0], slice->size);
+    return memmem(slice->data, slice->size, part->delimiter, part->delimiter_size);
+}
+
+/* The first delimiter in the output must be the one appended: an item may end with the beginning of
+ * a delimiter, as "aa" does before "aab". */
+static bool ends_too_early(const edo_part_codec *part, const edo_buffer *out, size_t size)
+{
+    size_t end = part->delimiter_size;
+    if (end == 1) return false;
+    const uint8_t *first = out->data + out->size - end - size;
+    return memmem(first, size + end, part->delimiter, end) != first + size;
+}
+
+static int64_t part_encode(edo_codec *codec, const void *item, edo_buffer *out)
+{
+    const edo_part_codec *part = part_of(codec);
+    const edo_slice *slice = item;
+    if (slice->size > part->most) return -EMSGSIZE;
+    if (has_delimiter(part, slice)) return -EINVAL;
+    if (part->is_text && slice->size == 0) return -EINVAL;
+    if (part->is_text && !edo_is_utf8(slice->data, slice->size)) return -EILSEQ;
+    int rc = edo_buffer_reserve(out, slice->size + part->delimiter_size);
+    if (rc < 0) return rc;
+    uint8_t *tail = edo_buffer_tail(out);
+    if (slice->size) memcpy(tail, slice->data, slice->size);
+    memcpy(tail + slice->size, part->delimiter, part->delimiter_size);
+    size_t before = out->size;
+    out->size += slice->size + part->delimiter_size;
+    if (!ends_too_early(part, out, slice->size)) return 0;
+    out->size = before;
+    return -EINVAL;
+}
+
+/* ---- initialisation ---- */
+
+void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t size, size_t most)
+{
+    static const edo_codec_ops ops = { .name = "parts",
+                                       .decode = part_decode,
+                                       .decode_end = part_decode_end,
+                                       .encode = part_encode,
+                                       .item_size = sizeof(edo_slice) };
+    if (size < 1 || size > sizeof codec->delimiter)
+        edo__misuse("edo_part_codec_init", "a delimiter has 1 to %zu bytes",
+                    sizeof codec->delimiter);
+    *codec = (edo_part_codec){ .codec = EDO__CODEC(&ops),
+                               .most = most,
+                               .delimiter_size = (uint8_t)size };
+    memcpy(codec->delimiter, delimiter, size);
+}
+
+void edo_line_codec_init(edo_line_codec *codec, size_t most)
+{
+    edo_part_codec_init(codec, "\n", 1, most);
+    codec->is_line = true;
+}
+
+void edo_json_line_codec_init(edo_line_codec *codec, size_t most)
+{
+    edo_line_codec_init(codec, most);
+    codec->is_text = true;
+}
+
+void edo_zero_codec_init(edo_part_codec *codec, size_t most)
+{
+    edo_part_codec_init(codec, "", 1, most);
+}
+
+/* ---- raw bytes ---- */
+
+static int64_t raw_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
+{
+    if (in->size == 0) return 0;
+    *(edo_slice *)ret_item = (edo_slice){ in->data, in->size };
+    edo__drop_front(codec, in, in->size);
+    return 1;
+}
+
+static int64_t raw_encode(edo_codec *codec, const void *item, edo_buffer *out)
+{
+    const edo_slice *slice = item;
+    (void)codec;
+    return edo_buffer_append(out, slice->data, slice->size);
+}
+
+void edo_raw_codec_init(edo_raw_codec *codec)
+{
+    static const edo_codec_ops ops = { .name = "raw bytes",
+                                       .decode = raw_decode,
+                                       .encode = raw_encode,
+                                       .item_size = sizeof(edo_slice) };
+    *codec = (edo_raw_codec){ EDO__CODEC(&ops) };
+}

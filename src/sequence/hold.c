@@ -1,0 +1,74 @@
+/* Holds and relays: see hold.h. */
+#include "sequence/hold.h"
+
+#include "base/lock.h"
+#include "task/future.h"
+#include "task/op.h"
+#include "task/task.h"
+
+/* ---- holds ---- */
+
+/* Takes a hold out of the frame that opens it again, as in a loop. A hold that was never in the
+ * frame is not in the list. */
+static void leave_earlier(edo__hold *hold, struct edo_any_frame *frame, const char *call)
+{
+    edo_future **link = &frame->edo_head.kept;
+    while (*link && *link != &hold->base) {
+        edo__check_kept(*link);
+        link = &(*link)->next;
+    }
+    if (!*link) return;
+    if (hold->base.result)
+        edo__misuse(call, "the stream still has something in flight from an earlier use");
+    *link = hold->base.next;
+}
+
+void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owner, edo_cx *cx,
+                    const char *call)
+{
+    struct edo_any_frame *frame = (struct edo_any_frame *)(void *)owner;
+    edo__check_memory(call, hold, "stream");
+    leave_earlier(hold, frame, call);
+    *hold = (edo__hold){ .base = { .ops = ops,
+                                   .next = frame->edo_head.kept,
+                                   .line = edo__place_of(&hold->base),
+                                   .flags = EDO__KEPT },
+                         .owner = owner,
+                         .task = cx->task,
+                         .waker = cx->waker };
+    frame->edo_head.kept = &hold->base;
+}
+
+void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call)
+{
+    if (edo__unlikely(hold->task != cx->task))
+        edo__misuse(call, "the stream lies in the frame of another task, which keeps it going");
+}
+
+/* ---- relays ----
+ *
+ * A wake holds the lock while it uses `to`. edo__relay_set() takes the same lock to replace `to`:
+ * so the former waker is not in use after the call, and its object may end. */
+
+static void relay_wake(edo_user_wakeable *wakeable)
+{
+    edo__relay *relay = (edo__relay *)(void *)wakeable;
+    edo__lock_take(&relay->lock);
+    edo_wakeable *prepared = edo__wake_prepare(relay->to);
+    edo__lock_give(&relay->lock);
+    edo__wake_commit(prepared);
+}
+
+void edo__relay_init(edo__relay *relay, edo_wakeable *to)
+{
+    *relay = (edo__relay){ .to = to };
+    edo_user_wakeable_init(&relay->wakeable, relay_wake);
+}
+
+void edo__relay_set(edo__relay *relay, edo_wakeable *to)
+{
+    if (relay->to == to) return; // only the task of the relay changes it
+    edo__lock_take(&relay->lock);
+    relay->to = to;
+    edo__lock_give(&relay->lock);
+}

@@ -1,0 +1,37 @@
+/* Common parts of streams and combinators. Thread: the task of the stream. */
+#pragma once
+
+#include <string.h>
+
+#include <edo/sequence.h>
+
+#include "task/op.h"
+
+/* Copies an item. Most items are numbers or pointers. */
+static inline void edo__copy_item(void *to, const void *from, uint32_t size)
+{
+    if (size == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else if (size == sizeof(uint32_t))
+        memcpy(to, from, sizeof(uint32_t));
+    else
+        memcpy(to, from, size);
+}
+
+/* Whether a combinator that has dropped an item may take another one in this poll. Uses one unit of
+ * the budget. Returns: 0; or the answer to give: EDO_NEXT_WAITS or -ECANCELED. */
+static inline int64_t edo__go_on(edo_cx *cx)
+{
+    if (edo__unlikely(cx->fate != EDO_LIVE)) return -ECANCELED;
+    if (!edo__has_budget(cx)) return EDO_NEXT_WAITS;
+    edo__use_budget(cx);
+    return 0;
+}
+
+/* Pulls as if the pulling operation was cancelled: ends what `in` has in flight. */
+int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
+
+/* Pulls until a moment of edo_now()'s clock. *is_ending: zero at first; the stream's own.
+ * Returns: as edo_pull(); -ETIMEDOUT at the moment, and then nothing was taken. An item that is
+ * there wins. */
+int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, bool *is_ending);

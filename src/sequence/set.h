@@ -1,0 +1,47 @@
+/* Sets of inputs, which merges, maps of streams, zips and buffers pull from.
+ *
+ *     IDLE ------ pulled: an answer --------> HELD
+ *     IDLE ------ pulled: it waits ---------> WAITING
+ *     WAITING --- woken or due, pulled -----> HELD, or WAITING again
+ *     HELD ------ answer taken by the owner -> IDLE; at the end of the input: REMOVED
+ *
+ * IDLE and HELD inputs are in the queue `ready`, and take turns there. A WAITING input is in no
+ * queue until its waker is called: an answer costs the same with any number of waiting inputs. A
+ * WAITING input whose pull ran out of budget returns to the queue by itself.
+ *
+ * Wakes. An input's waker is called on any thread, by operations that the input has in flight. The
+ * first wake sets `is_woken`, adds the input to the list `woken` under the lock of the set, and
+ * wakes `waker`. The task takes the list, and clears `is_woken` of each input before it pulls the
+ * input. A wake that comes later adds the input again. A wake that came earlier happens before the
+ * pull, because both exchange the value of `is_woken` with acquire and release. All other members
+ * belong to the task.
+ *
+ * The waker of the set is that of the pull in progress, and otherwise that of the function's poll
+ * (hold.h). It is replaced under the lock, as in a relay. */
+#pragma once
+
+#include "sequence/hold.h"
+#include "sequence/pull.h"
+
+enum { EDO__INPUT_REMOVED, EDO__INPUT_IDLE, EDO__INPUT_WAITING, EDO__INPUT_HELD };
+
+/* Takes the next answer: pulls ready inputs until one answers.
+ * Returns: that input, HELD and in no queue; NULL with *ret_result: the answer of the set:
+ * EDO_NEXT_WAITS, -ECANCELED, or 0: the set has no inputs. */
+edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result);
+
+/* Returns to the queue an input whose answer was used; an input that has ended leaves the set. */
+void edo__set_give_back(edo__set *set, edo__input *input);
+
+/* Puts an input with its answer aside, to the end of the queue. */
+void edo__set_put_aside(edo__set *set, edo__input *input);
+
+/* Restores the waker of the function's poll, before an answer. */
+void edo__set_rest(edo__set *set);
+
+/* A step of the set between two pulls: pulls woken inputs, or ends all that is in flight when the
+ * poll's fate is not EDO_LIVE. Returns: whether nothing is in flight. */
+bool edo__set_tend(edo__set *set, edo_cx *cx);
+
+/* Drops held items, at the end. */
+void edo__set_drop(edo__set *set);

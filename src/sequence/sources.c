@@ -1,0 +1,118 @@
+/* Sources: streams that read from no other stream. */
+#include "sequence/pull.h"
+
+/* ---- arrays ---- */
+
+static int64_t array_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    edo__array *source = (edo__array *)(void *)stream;
+    (void)cx;
+    if (source->count == 0) return 0;
+    edo__copy_item(ret_item, source->items, stream->size);
+    if (source->count == UINT64_MAX) return 1; // repeats its item
+    source->items += stream->size;
+    source->count--;
+    return 1;
+}
+
+void edo__array_init(edo__array *source, const void *items, uint64_t count, uint32_t size)
+{
+    static const edo_stream_ops ops = { .name = "an array", .next = array_next };
+    *source = (edo__array){ EDO__STREAM(&ops, size), items, count };
+}
+
+/* ---- numbers ---- */
+
+static int64_t range_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    edo__range *range = (edo__range *)(void *)stream;
+    int64_t number = range->next;
+    (void)cx;
+    if (range->step > 0 ? number >= range->end : number <= range->end) return 0;
+    memcpy(ret_item, &number, sizeof number);
+    if (__builtin_add_overflow(number, range->step, &range->next)) range->next = range->end;
+    return 1;
+}
+
+void edo__range_init(edo__range *range, int64_t begin, int64_t end, int64_t step)
+{
+    static const edo_stream_ops ops = { .name = "a range", .next = range_next };
+    if (step == 0) edo__misuse("edo_range_init", "a step of 0 never ends");
+    *range = (edo__range){ EDO__STREAM(&ops, sizeof begin), begin, end, step };
+}
+
+/* ---- none ---- */
+
+static int64_t pending_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    (void)stream;
+    (void)ret_item;
+    return cx->fate == EDO_LIVE ? EDO_NEXT_WAITS : -ECANCELED;
+}
+
+void edo__pending_init(edo_stream *source, uint32_t size)
+{
+    static const edo_stream_ops ops = { .name = "a stream that never answers",
+                                        .next = pending_next };
+    *source = (edo_stream)EDO__STREAM(&ops, size);
+}
+
+/* ---- functions ---- */
+
+static int64_t function_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    const edo__function *source = (const edo__function *)(const void *)stream;
+    (void)cx;
+    return source->fn(source->context, ret_item);
+}
+
+void edo__function_init(edo__function *source, edo_source_fn *fn, void *context, uint32_t size)
+{
+    static const edo_stream_ops ops = { .name = "a function", .next = function_next };
+    *source = (edo__function){ EDO__STREAM(&ops, size), fn, context };
+}
+
+/* ---- time ---- */
+
+static int64_t ticks_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    edo__ticks *ticks = (edo__ticks *)(void *)stream;
+    if (ticks->next == INT64_MIN) ticks->next = cx->now;
+    if (cx->now < ticks->next) {
+        edo_cx_deadline(cx, ticks->next);
+        return cx->fate == EDO_LIVE ? EDO_NEXT_WAITS : -ECANCELED;
+    }
+    int64_t missed = (cx->now - ticks->next) / ticks->period;
+    int64_t due = ticks->next + missed * ticks->period;
+    memcpy(ret_item, &due, sizeof due);
+    if (__builtin_add_overflow(due, ticks->period, &ticks->next)) ticks->next = INT64_MAX;
+    return 1;
+}
+
+void edo__ticks_init(edo__ticks *ticks, int64_t first, int64_t period)
+{
+    static const edo_stream_ops ops = { .name = "ticks", .next = ticks_next };
+    if (period < 1) edo__misuse("edo_ticks_init", "a period below 1 ns");
+    *ticks = (edo__ticks){ EDO__STREAM(&ops, sizeof first), first, period };
+}
+
+/* ---- operations ---- */
+
+static int64_t op_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    edo__op_source *source = (edo__op_source *)(void *)stream;
+    if (!source->inner.base.ops) source->inner = source->make(source->context, ret_item);
+    if (edo_poll_future(&source->inner.base, cx) == EDO_PENDING) return EDO_NEXT_WAITS;
+    source->inner.base.ops = NULL;
+    int64_t result = source->inner.base.result;
+    return source->answer ? source->answer(result) : result;
+}
+
+void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
+                         int64_t (*answer)(int64_t result), void *context, uint32_t size)
+{
+    static const edo_stream_ops ops = { .name = "an operation", .next = op_next };
+    *source = (edo__op_source){
+        .stream = EDO__STREAM(&ops, size), .make = make, .answer = answer, .context = context
+    };
+}
