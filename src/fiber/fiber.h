@@ -29,7 +29,8 @@ struct edo__fiber {
     edo__parker *outer;    // the caller's edo__self.on_stack
     uintptr_t outer_stack; // the caller's edo__self.stack
     bool *is_begun;        // set at the first run; the waiter's variable, or NULL
-    int error;             // errno of the side that does not run
+    int error;             // errno of the fiber, while it does not run
+    bool is_annotated;     // a sanitizer gets reports of the switches
     void *exceptions[2];   // C++ exceptions being handled, of the side that does not run
     const edo_site *site;  // for the report of an overflow
     void *values[EDO_FIBER_KEYS];

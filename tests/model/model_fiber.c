@@ -50,7 +50,8 @@ void edo__stack_give_last(edo__stack *stack)
     (void)stack;
 }
 
-void edo__stack_prepare_thread(void) {}
+_Thread_local bool edo__stack_is_prepared = true;
+void edo__stack_prepare_this_thread(void) {}
 
 void edo__fiber_report_overflows(void) {}
 
