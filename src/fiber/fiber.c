@@ -39,6 +39,7 @@ static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start
     fiber->arg = start->args_size ? (void *)top : (void *)(uintptr_t)start->arg;
     if (start->args_size) memcpy(fiber->arg, start->arg, start->args_size);
     fiber->parker.high = top;
+    if (edo__unlikely(edo_load_figure(&edo__fiber_measures))) edo__fiber_measure_begin(fiber);
     fiber->context = edo__sys_context_make((void *)top, run, fiber);
 }
 
@@ -183,6 +184,7 @@ static void check_end(const edo__fiber *fiber)
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
+    if (edo__unlikely(fiber->is_measured)) edo__fiber_measure_end(fiber);
     fiber->frame->base.result = result;
     fiber->frame->fiber = NULL;
     edo_fence_signal();
@@ -287,8 +289,8 @@ static edo__always_inline edo_poll end_poll(edo__fiber *fiber, edo_poll answer)
 static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *file, uint32_t line)
 {
     edo__misuse("edo_wait",
-                "%s:%u waits on another stack than its fiber's: in a signal handler, or behind "
-                "longjmp() from another fiber",
+                "%s:%u waits on another stack than its fiber's: in a signal handler, behind "
+                "longjmp() from another fiber, or below an unguarded stack that has overflowed",
                 file, line);
 }
 

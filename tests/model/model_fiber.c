@@ -55,6 +55,16 @@ void edo__stack_prepare_this_thread(void) {}
 
 void edo__fiber_report_overflows(void) {}
 
+edo_atomic(bool) edo__fiber_measures;
+void edo__fiber_measure_begin(edo__fiber *fiber)
+{
+    (void)fiber;
+}
+void edo__fiber_measure_end(const edo__fiber *fiber)
+{
+    (void)fiber;
+}
+
 /* ---- a future that another thread completes, with a wake ---- */
 
 static edo_poll due_poll(edo_future *future, edo_cx *cx)
