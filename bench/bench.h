@@ -54,6 +54,7 @@ bench_fn bench_proxy;
 bench_fn bench_fiber_switch;
 bench_fn bench_fiber_spawn_join;
 bench_fn bench_fiber_yield_1000;
+bench_fn bench_fiber_oneshot_pingpong;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;

@@ -26,6 +26,7 @@ static const struct workload {
     { "fiber_switch", bench_fiber_switch },
     { "fiber_spawn_join", bench_fiber_spawn_join },
     { "fiber_yield_1000", bench_fiber_yield_1000 },
+    { "fiber_oneshot_pingpong", bench_fiber_oneshot_pingpong },
     { "mem_fiber", bench_mem_fiber },
     { "spawn_blocking", bench_spawn_blocking },
     { "spawn_blocking_batch", bench_spawn_blocking_batch },

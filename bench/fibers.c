@@ -1,4 +1,4 @@
-/* Fibers: the switch, spawning and joining, yielding, memory. */
+/* Fibers: the switch, spawning and joining, yielding, messages, memory. */
 #include "bench.h"
 
 #include <stdlib.h>
@@ -114,6 +114,69 @@ int bench_fiber_yield_1000(edo_runtime *runtime, int argc, char **argv)
     (void)argv;
     bench_repeat(runtime, fiber_yield_1000_once, &(bench_line){ "fiber_yield_1000", "ns/yield" },
                  1);
+    return 0;
+}
+
+/* ---- fiber_oneshot_pingpong: as oneshot_pingpong, between two fibers ---- */
+
+enum { HOPS = 1000000 };
+
+/* A message, with the sender of its reply, which is a message too. */
+struct message {
+    edo_oneshot_sender(struct message) reply;
+    uint64_t number;
+};
+
+struct pong {
+    edo_oneshot_receiver(struct message) in;
+    uint64_t begins;
+};
+
+edo_fiber(pong)
+{
+    struct message got;
+    for (uint64_t i = 0; i < HOPS; i++) {
+        int64_t rc = edo_wait(edo_oneshot_recv(&self->in, &got));
+        bench_require(rc == 1 && got.number == 2 * i + self->begins ? 0 : -EIO, "receive");
+        if (got.number + 1 == 2 * HOPS) break;
+        struct message next = { .number = got.number + 1 };
+        bench_require(edo_oneshot_create(&next.reply, &self->in), "oneshot");
+        bench_require(edo_oneshot_send(&got.reply, &next), "send");
+    }
+    return 0;
+}
+
+static int64_t pingpong(void *arg)
+{
+    struct message start = { .number = 0 };
+    edo_oneshot_sender(struct message) first = { NULL };
+    struct pong pongs[2] = { { .begins = 0 }, { .begins = 1 } };
+    edo_task *tasks[2];
+    (void)arg;
+    bench_require(edo_oneshot_create(&first, &pongs[0].in), "oneshot");
+    bench_require(edo_oneshot_create(&start.reply, &pongs[1].in), "oneshot");
+    bench_require(edo_oneshot_send(&first, &start), "send");
+    for (int i = 0; i < 2; i++)
+        bench_require(edo_fiber_spawn_args(&tasks[i], NULL, pong, .in = pongs[i].in,
+                                           .begins = pongs[i].begins),
+                      "spawn");
+    for (int i = 0; i < 2; i++)
+        bench_require(edo_wait(edo_join(tasks[i])), "join");
+    return 0;
+}
+
+static void pingpong_once(edo_runtime *runtime, double *ret_nanoseconds)
+{
+    int64_t start = bench_now();
+    bench_require(edo_fiber_block_on(runtime, pingpong, NULL), "fiber_oneshot_pingpong");
+    *ret_nanoseconds = (double)(bench_now() - start) / (2.0 * HOPS);
+}
+
+int bench_fiber_oneshot_pingpong(edo_runtime *runtime, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    bench_repeat(runtime, pingpong_once, &(bench_line){ "fiber_oneshot_pingpong", "ns/hop" }, 1);
     return 0;
 }
 

@@ -52,6 +52,7 @@
 #if EDO_HAS_PROCESS
 #include <edo/process.h>
 #include <edo/signal.h>
+#endif
 #if EDO_HAS_SEQUENCE
 #include <edo/combinators.h>
 #include <edo/sequence.h>
@@ -61,7 +62,4 @@
 #endif
 #if EDO_HAS_CODEC
 #include <edo/codec.h>
-#endif
-#if EDO_HAS_NET
-#include <edo/net.h>
 #endif

@@ -240,8 +240,13 @@ EDO_API void edo_fiber_shield(void);
 /* Free bytes of the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
-/* Bytes of the stack that were touched since edo_fiber_trim(), in whole pages, by this fiber or by
- * an earlier one on the same stack. Helps to choose stack_size. Costs a system call.
+/* Aborts, with a line that names the fiber, when fewer than `bytes` of the calling fiber's stack are
+ * free. For recursions, and before a call of a function whose frame is larger than the guard: such a
+ * frame may skip the guard. Outside of fibers the call does nothing. Thread: any. */
+EDO_API void edo_fiber_probe(size_t bytes);
+
+/* Depth that the stack has had since edo_fiber_trim(), in bytes from the end of its memory, rounded
+ * up to whole pages. An earlier fiber on the same stack counts too. Costs a system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
@@ -252,6 +257,41 @@ EDO_API void edo_fiber_trim(void);
 /* Unmaps the stacks that are kept for later fibers: those of the calling thread, and those that all
  * threads share. Thread: any. */
 EDO_API void edo_fiber_drop_stacks(void);
+
+/* ---- watermarks: how much stack the fibers of a function have used ---- */
+
+/* Begins or ends the measurement of all fibers that are made from now on. For choosing stack_size,
+ * not for production: a measured fiber begins on a cleared stack, and its end searches the stack for
+ * the lowest byte that was written (some microseconds in all). Fibers on the program's own memory
+ * are not measured. Thread: any. */
+EDO_API void edo_fiber_measure(bool on);
+
+/* Measured fibers of one function. */
+typedef struct edo_fiber_stats {
+    const char *name, *file; // of the function, and of a place where it was spawned
+    uint32_t line;           // of that place
+    uint64_t ended;          // measured fibers that have ended
+    uint64_t peak;           // bytes; greatest depth of one of them
+    uint64_t stack_size;     // bytes; least size of their stacks, including the guard
+    uint64_t guard;          // bytes; the guard of that stack
+} edo_fiber_stats;
+
+enum { EDO_FIBER_FUNCTIONS = 256 }; // functions that are measured at most; more are left out
+
+/* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. The size
+ * of the stack should be peak + guard and some reserve, as signal handlers of the program that run
+ * on the fiber's stack, and rare paths, need more.
+ * ret_stats: room for `count`. Returns: the number of functions, which may exceed count.
+ * Thread: any. */
+static inline size_t edo_fiber_stats_read(edo_fiber_stats *ret_stats, size_t count);
+
+/* size: bytes of the caller's struct, which may grow at its end. Private. */
+EDO_API size_t edo__fiber_stats_read(edo_fiber_stats *ret_stats, size_t count, size_t size);
+
+static inline size_t edo_fiber_stats_read(edo_fiber_stats *ret_stats, size_t count)
+{
+    return edo__fiber_stats_read(ret_stats, count, sizeof *ret_stats);
+}
 
 /* ---- limits and scopes in blocks ---- */
 

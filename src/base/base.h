@@ -38,6 +38,8 @@ extern void (*edo__at_misuse)(void);
 #define edo__likely(x)   __builtin_expect(!!(x), 1)
 #define edo__unlikely(x) __builtin_expect(!!(x), 0)
 
+#define edo__always_inline inline __attribute__((always_inline))
+
 /* 1 in debug builds. Debug builds make additional checks that cost time. */
 #if defined NDEBUG || defined EDO_MODEL
 #define EDO_DEBUG 0

@@ -7,8 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define EDO__WEAK     __attribute__((weak))
-#define always_inline inline __attribute__((always_inline))
+#include "base/base.h"
+
+#define EDO__WEAK __attribute__((weak))
 
 EDO__WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom,
                                               size_t size);
@@ -53,7 +54,8 @@ static inline void edo__annotate_destroy(const edo__annotations *it, const void 
 
 /* The caller's side, before and after a run of the fiber. ThreadSanitizer orders accesses before
  * the switch before those after it: both sides are one thread. */
-static always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom, size_t size)
+static edo__always_inline void edo__annotate_enter(edo__annotations *it, const void *bottom,
+                                                   size_t size)
 {
     if (__sanitizer_start_switch_fiber)
         __sanitizer_start_switch_fiber(&it->caller_fake, bottom, size);
@@ -62,21 +64,21 @@ static always_inline void edo__annotate_enter(edo__annotations *it, const void *
     __tsan_switch_to_fiber(it->tsan, 0);
 }
 
-static always_inline void edo__annotate_entered_caller(const edo__annotations *it)
+static edo__always_inline void edo__annotate_entered_caller(const edo__annotations *it)
 {
     if (__sanitizer_finish_switch_fiber)
         __sanitizer_finish_switch_fiber(it->caller_fake, NULL, NULL);
 }
 
 /* The fiber's side. ends: the fiber will not be entered again. */
-static always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
+static edo__always_inline void edo__annotate_leave(edo__annotations *it, bool ends)
 {
     if (__sanitizer_start_switch_fiber)
         __sanitizer_start_switch_fiber(ends ? NULL : &it->fake, it->caller_bottom, it->caller_size);
     if (it->tsan) __tsan_switch_to_fiber(it->caller_tsan, 0);
 }
 
-static always_inline void edo__annotate_entered(edo__annotations *it)
+static edo__always_inline void edo__annotate_entered(edo__annotations *it)
 {
     if (__sanitizer_finish_switch_fiber)
         __sanitizer_finish_switch_fiber(it->fake, &it->caller_bottom, &it->caller_size);

@@ -6,6 +6,7 @@
 #include "base/atomic.h"
 #include "base/base.h"
 #include "base/lock.h"
+#include "task/future.h"
 #include "task/trace.h"
 
 /* ---- making ---- */
@@ -38,6 +39,7 @@ static void init(edo__fiber *fiber, const edo_site *site, const edo__fiber_start
     fiber->arg = start->args_size ? (void *)top : (void *)(uintptr_t)start->arg;
     if (start->args_size) memcpy(fiber->arg, start->arg, start->args_size);
     fiber->parker.high = top;
+    if (edo__unlikely(edo_load_figure(&edo__fiber_measures))) edo__fiber_measure_begin(fiber);
     fiber->context = edo__sys_context_make((void *)top, run, fiber);
 }
 
@@ -64,7 +66,8 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
                                    .wait_together = wait_together,
                                    .low = low };
     fiber->stack = stack;
-    if (edo__is_annotated()) edo__annotate_create(&fiber->annotations, (void *)low, place - low);
+    fiber->is_annotated = edo__is_annotated();
+    if (fiber->is_annotated) edo__annotate_create(&fiber->annotations, (void *)low, place - low);
     init(fiber, site, start);
     edo__fiber_report_overflows();
     *ret_fiber = fiber;
@@ -74,7 +77,7 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
 static void forget(edo__fiber *fiber)
 {
     uintptr_t low = fiber->parker.low;
-    if (edo__is_annotated())
+    if (fiber->is_annotated)
         edo__annotate_destroy(&fiber->annotations, (void *)low, (uintptr_t)fiber - low);
 }
 
@@ -92,13 +95,14 @@ void edo__fiber_destroy(edo__fiber *fiber)
  * to the caller on the other side. Work that belongs after a switch is done by the other side,
  * before its own switch. */
 
-/* Exchanges the state of a thread that each fiber has for itself: errno, and the C++ exceptions
- * that are being handled. The C++ runtime gives the address of the exceptions. The thread does
- * not change between the two exchanges around a run of the fiber. */
+/* State of a thread that each fiber has for itself: errno, and the C++ exceptions that are being
+ * handled. The runtime's side needs no errno. The C++ runtime gives the address of the exceptions.
+ * The thread does not change between the two exchanges around a run of the fiber. */
 __attribute__((weak)) void *__cxa_get_globals(void);
 
 static void exchange_exceptions(edo__fiber *fiber)
 {
+    if (!__cxa_get_globals) return;
     void **now = __cxa_get_globals(), *was[2] = { now[0], now[1] };
     now[0] = fiber->exceptions[0];
     now[1] = fiber->exceptions[1];
@@ -106,33 +110,27 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-static void exchange_thread_state(edo__fiber *fiber)
-{
-    int error = errno;
-    errno = fiber->error;
-    fiber->error = error;
-    if (__cxa_get_globals) exchange_exceptions(fiber);
-}
-
 /* The caller's side, before the fiber runs. Locals of a fiber live during its waits, so
  * operations may point to them. `stack` is set to 0, which turns the check for stack memory off. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
+    edo__stack_prepare_thread();
     fiber->outer = self->on_stack;
     fiber->outer_stack = self->stack;
     self->on_stack = self->parker = &fiber->parker;
     self->stack = 0;
-    exchange_thread_state(fiber);
+    errno = fiber->error;
+    exchange_exceptions(fiber);
     edo_plain_write(&fiber->context); // this thread owns the stack
 }
 
-/* The fiber's side, before its switch. Not inlined, for the reason given at edo__fiber_cx(). */
-static __attribute__((noinline)) void prepare_exit(edo__fiber *fiber)
+/* The fiber's side, before its switch. The switch itself follows in a function that uses no
+ * thread-local variable. */
+static void prepare_exit(edo__fiber *fiber, struct edo__thread *self)
 {
-    struct edo__thread *self = &edo__self;
     edo_plain_write(&fiber->context);
-    exchange_thread_state(fiber);
+    exchange_exceptions(fiber);
     self->parker = NULL;
     self->on_stack = fiber->outer;
     self->stack = fiber->outer_stack;
@@ -150,10 +148,10 @@ static __attribute__((noinline, cold)) edo_poll enter_annotated(edo__fiber *fibe
     return EDO_READY;
 }
 
-static always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
+static edo__always_inline edo_poll enter(edo__fiber *fiber, int64_t result)
 {
     prepare_entry(fiber);
-    if (edo__is_annotated()) return enter_annotated(fiber, result);
+    if (edo__unlikely(fiber->is_annotated)) return enter_annotated(fiber, result);
     return (edo_poll)edo__sys_context_enter(&fiber->caller, fiber->context, result);
 }
 
@@ -167,9 +165,9 @@ static __attribute__((noinline, cold)) int64_t leave_annotated(edo__fiber *fiber
     return result;
 }
 
-static always_inline int64_t leave(edo__fiber *fiber, edo_poll answer)
+static edo__always_inline int64_t leave(edo__fiber *fiber, edo_poll answer)
 {
-    if (edo__is_annotated()) return leave_annotated(fiber, answer);
+    if (edo__unlikely(fiber->is_annotated)) return leave_annotated(fiber, answer);
     return edo__sys_context_switch(&fiber->context, fiber->caller, answer);
 }
 
@@ -186,17 +184,18 @@ static void check_end(const edo__fiber *fiber)
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
+    if (edo__unlikely(fiber->is_measured)) edo__fiber_measure_end(fiber);
     fiber->frame->base.result = result;
     fiber->frame->fiber = NULL;
     edo_fence_signal();
-    prepare_exit(fiber);
+    prepare_exit(fiber, &edo__self);
     edo__stack_give_last(fiber->stack);
 }
 
 static void run(void *memory)
 {
     edo__fiber *fiber = memory;
-    if (edo__is_annotated()) edo__annotate_entered(&fiber->annotations);
+    if (fiber->is_annotated) edo__annotate_entered(&fiber->annotations);
     end(fiber, fiber->fn(fiber->arg));
     leave(fiber, EDO_READY);
 }
@@ -220,7 +219,7 @@ static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_
 }
 
 /* Ends a wait for one future, which is ready. Returns: the future's result. */
-static always_inline int64_t take_result(edo__fiber *fiber)
+static edo__always_inline int64_t take_result(edo__fiber *fiber)
 {
     fiber->wait = NULL;
     return edo__unlink(&fiber->frame->edo_head)->result;
@@ -232,14 +231,13 @@ edo_poll edo__fiber_poll(edo_future *future, edo_cx *cx)
     edo__fiber *fiber = frame->fiber;
     int64_t result = 0;
     if (edo__likely(fiber->wait == edo__poll_one)) {
-        if (edo_poll_future(frame->edo_head.awaiting, cx) == EDO_PENDING) return EDO_PENDING;
+        if (edo__poll_leaf(frame->edo_head.awaiting, cx) == EDO_PENDING) return EDO_PENDING;
         result = take_result(fiber);
     } else if (fiber->wait) {
         if (fiber->wait(frame, cx) == EDO_PENDING) return EDO_PENDING;
     } else if (!fiber->frame) {
         begin(fiber, frame);
     }
-    edo__stack_prepare_thread();
     return enter(fiber, result);
 }
 
@@ -259,27 +257,40 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* Polls a wait for the first time, on the fiber's stack, so that a ready operation needs no
- * switch. An async function may run inside this poll. In that function, memory on the poll's
- * stack is refused, and edo_wait() aborts. */
-static __attribute__((noinline)) edo_poll poll_here(edo__fiber *fiber,
-                                                    edo_poll (*poll)(void *frame, edo_cx *cx))
+/* The first poll of a wait is made on the fiber's stack, so that a ready operation needs no switch.
+ * An async function may run inside this poll. In that function, memory on the poll's stack is
+ * refused, and edo_wait() aborts. A wait preserves errno. Inlined, because the address of the frame
+ * must be that of the function which polls.
+ * Returns: the context for the poll. */
+static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
-    int error = errno; // a wait preserves errno
-    edo__self.parker = NULL;
-    edo__self.stack = (uintptr_t)__builtin_frame_address(0);
-    edo_poll answer = poll(fiber->frame, edo__self.cx);
-    edo__self.stack = 0;
-    edo__self.parker = &fiber->parker;
-    errno = error;
-    return answer;
+    struct edo__thread *self = &edo__self;
+    fiber->error = errno;
+    self->parker = NULL;
+    self->stack = (uintptr_t)__builtin_frame_address(0);
+    return self->cx;
+}
+
+/* Ends the first poll. If it is pending, the thread is prepared for the switch, which must follow.
+ * Returns: answer. */
+static edo__always_inline edo_poll end_poll(edo__fiber *fiber, edo_poll answer)
+{
+    struct edo__thread *self = &edo__self;
+    if (answer == EDO_PENDING) {
+        prepare_exit(fiber, self);
+        return EDO_PENDING;
+    }
+    self->stack = 0;
+    self->parker = &fiber->parker;
+    errno = fiber->error;
+    return EDO_READY;
 }
 
 static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *file, uint32_t line)
 {
     edo__misuse("edo_wait",
-                "%s:%u waits on another stack than its fiber's: in a signal handler, or behind "
-                "longjmp() from another fiber",
+                "%s:%u waits on another stack than its fiber's: in a signal handler, behind "
+                "longjmp() from another fiber, or below an unguarded stack that has overflowed",
                 file, line);
 }
 
@@ -302,7 +313,7 @@ static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, 
                         "it there, or declare it with EDO_ENDS");
 }
 
-static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32_t line)
+static edo__always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32_t line)
 {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
     if (edo__unlikely(here >= fiber->parker.high - fiber->parker.low)) refuse_stack(file, line);
@@ -310,6 +321,14 @@ static always_inline void begin_wait(edo__fiber *fiber, const char *file, uint32
     if (EDO_DEBUG) refuse_locks(file, line);
     fiber->frame->base.line = line;
     fiber->file = file;
+}
+
+/* Not inlined, for the reason given at edo__fiber_cx(). */
+static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
+                                                        const edo__waiting *waiting)
+{
+    edo_cx *cx = begin_poll(fiber);
+    return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
 /* The futures of a wait lie in the frame of a function that returns only after the wait. So no
@@ -320,9 +339,8 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
     begin_wait(fiber, waiting->file, waiting->line);
     edo__waiting_begin(waiting, any_frame_of(fiber));
-    if (poll_here(fiber, waiting->poll) == EDO_PENDING) {
+    if (poll_together(fiber, waiting) == EDO_PENDING) {
         fiber->wait = waiting->poll;
-        prepare_exit(fiber);
         leave(fiber, EDO_PENDING);
         fiber->wait = NULL;
     }
@@ -335,6 +353,7 @@ static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_f
     edo__link(fiber->frame, 1, &future);
 }
 
+/* Nothing follows the switch, so thread-local variables may be used here before it. */
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {
@@ -343,8 +362,8 @@ static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char 
     if (edo__unlikely(future->flags)) unlink_kept(fiber, future);
     future->next = NULL;
     edo__waiting_link(any_frame_of(fiber), future);
-    if (poll_here(fiber, edo__poll_one) == EDO_READY) return take_result(fiber);
+    edo_cx *cx = begin_poll(fiber);
+    if (end_poll(fiber, edo__poll_leaf(future, cx)) == EDO_READY) return take_result(fiber);
     fiber->wait = edo__poll_one;
-    prepare_exit(fiber);
     return leave(fiber, EDO_PENDING);
 }

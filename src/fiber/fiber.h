@@ -12,6 +12,7 @@
 
 #include <edo/fiber.h>
 
+#include "base/atomic.h"
 #include "fiber/annotate.h"
 #include "fiber/stack.h"
 #include "task/cx.h"
@@ -29,7 +30,9 @@ struct edo__fiber {
     edo__parker *outer;    // the caller's edo__self.on_stack
     uintptr_t outer_stack; // the caller's edo__self.stack
     bool *is_begun;        // set at the first run; the waiter's variable, or NULL
-    int error;             // errno of the side that does not run
+    int error;             // errno of the fiber, while it does not run
+    bool is_annotated;     // a sanitizer gets reports of the switches
+    bool is_measured;      // the end looks for the depth of the stack, see measure.c
     void *exceptions[2];   // C++ exceptions being handled, of the side that does not run
     const edo_site *site;  // for the report of an overflow
     void *values[EDO_FIBER_KEYS];
@@ -42,6 +45,15 @@ int edo__fiber_create(const edo_fiber_options *options, const edo_site *site,
 
 /* Frees a fiber that has not begun. Any thread. */
 void edo__fiber_destroy(edo__fiber *fiber);
+
+/* Whether new fibers are measured. */
+extern edo_atomic(bool) edo__fiber_measures;
+
+/* Clears the stack of a fiber that has no context yet. */
+void edo__fiber_measure_begin(edo__fiber *fiber);
+
+/* Records the depth of the calling fiber, whose function has returned. */
+void edo__fiber_measure_end(const edo__fiber *fiber);
 
 /* Returns the calling fiber. Aborts outside a fiber, with the name `call`. */
 edo__fiber *edo__fiber_here(const char *call);

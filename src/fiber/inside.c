@@ -48,10 +48,23 @@ size_t edo_fiber_stack_room(void)
     return (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
 }
 
+void edo_fiber_probe(size_t bytes)
+{
+    const edo__fiber *fiber = current();
+    if (!fiber) return;
+    size_t room = (uintptr_t)__builtin_frame_address(0) - fiber->parker.low;
+    if (edo__unlikely(room < bytes))
+        edo__misuse("edo_fiber_probe",
+                    "fiber '%s' needs %zu bytes of stack and has %zu left; see "
+                    "edo_fiber_options.stack_size",
+                    fiber->site->ops->name, bytes, room);
+}
+
 size_t edo_fiber_stack_peak(void)
 {
     const edo__fiber *fiber = edo__fiber_here("edo_fiber_stack_peak");
-    return edo__sys_stack_resident((char *)fiber->parker.low, (char *)fiber + sizeof *fiber);
+    char *end = fiber->stack->memory.base + fiber->stack->memory.size;
+    return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
 /* Memory below this frame belongs to calls that this function makes. The memory is unused after

@@ -33,11 +33,11 @@ typedef struct pool {
     list kinds[EDO__STACK_KINDS];
     void *signal_stack; // of this thread, or NULL
     edo__stack *left;   // stack of the fiber that ended last on this thread; not yet in a pool
-    bool is_prepared;   // edo__stack_prepare_thread() was called
     bool is_known;      // a thread-exit handler empties the pool
 } pool;
 
 static _Thread_local pool own __attribute__((tls_model("initial-exec")));
+_Thread_local bool edo__stack_is_prepared;
 
 static edo__lock lock;
 static list shared[EDO__STACK_KINDS]; // the lock
@@ -170,7 +170,7 @@ static void close_signal_stack(pool *mine)
 {
     edo__sys_signal_stack_close(mine->signal_stack);
     mine->signal_stack = NULL;
-    mine->is_prepared = false;
+    edo__stack_is_prepared = false;
 }
 
 static void give_left(pool *mine);
@@ -215,11 +215,10 @@ static bool make_known(pool *mine)
     return mine->is_known;
 }
 
-void edo__stack_prepare_thread(void)
+void edo__stack_prepare_this_thread(void)
 {
     pool *mine = &own;
-    if (mine->is_prepared) return;
-    mine->is_prepared = true;
+    edo__stack_is_prepared = true;
     if (make_known(mine)) mine->signal_stack = edo__sys_signal_stack_open();
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/base.h"
 #include "sys/fiber.h"
 
 /* Header of a stack. Located at the high end of the stack's memory, in the page that each fiber
@@ -34,8 +35,14 @@ void edo__stack_give(edo__stack *stack);
  * and does not return. The next call for stacks on this thread may reuse or unmap the stack. */
 void edo__stack_give_last(edo__stack *stack);
 
-/* Prepares the calling thread for fibers: installs a stack for signal handlers. */
-void edo__stack_prepare_thread(void);
+/* Prepares the calling thread for fibers, once: installs a stack for signal handlers. */
+extern _Thread_local bool edo__stack_is_prepared __attribute__((tls_model("initial-exec")));
+void edo__stack_prepare_this_thread(void);
+
+static inline void edo__stack_prepare_thread(void)
+{
+    if (edo__unlikely(!edo__stack_is_prepared)) edo__stack_prepare_this_thread();
+}
 
 /* Unmaps the stacks kept by the calling thread and by the process. */
 void edo__stack_drop_kept(void);

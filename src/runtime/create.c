@@ -159,12 +159,12 @@ static void init(edo_runtime *runtime)
                                      .worker_count = config->workers > 0 ? (uint32_t)config->workers
                                                                          : 1,
                                      .counts_tasks = runtime->base.counts_tasks,
-                                     .tracks_handles = config->report_leaks };
+                                     .tracks_handles = config->report_leaks,
+                                     .fork_generation = edo__sys_fork_generation() };
     runtime->worker_limit = runtime->base.worker_count;
     if (runtime->has_threads && config->max_spare > 0)
         runtime->worker_limit += (uint32_t)config->max_spare;
     runtime->timer_fd = -1;
-    runtime->fork_generation = edo__sys_fork_generation();
     init_clock(runtime);
     runtime->baton.random = config->seed;
 }
@@ -186,7 +186,7 @@ int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
     if (rc == 0) rc = edo__drivers_choose(runtime, getenv("EDO_DRIVER"));
     if (rc < 0) goto fail_workers;
     init(runtime);
-    rc = runtime->fork_generation ? create_workers(runtime) : -ENOMEM;
+    rc = runtime->base.fork_generation ? create_workers(runtime) : -ENOMEM;
     if (rc == 0) rc = edo__threads_start(runtime);
     if (rc < 0) goto fail_workers;
     edo__dump_prepare();
@@ -242,9 +242,4 @@ edo_runtime *edo_runtime_enter(edo_runtime *runtime)
 void edo_runtime_leave(edo_runtime *before)
 {
     edo__self.runtime = before;
-}
-
-bool edo__runtime_is_stale(const edo_runtime *runtime)
-{
-    return runtime->fork_generation != edo__sys_fork_generation();
 }

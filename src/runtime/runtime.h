@@ -57,10 +57,9 @@ struct edo_runtime {
     uint32_t worker_limit;             // greatest number of workers, including spare workers
     edo_atomic(uint32_t) worker_total; // entries of workers[]; stored with release after each entry
     edo__worker **workers;
-    bool has_threads; // false: a current-thread runtime
-    bool turning;     // whether a turn is in progress
-    int timer_fd;     // -1 until the first edo_runtime_fd()
-    uint32_t fork_generation;
+    bool has_threads;      // false: a current-thread runtime
+    bool turning;          // whether a turn is in progress
+    int timer_fd;          // -1 until the first edo_runtime_fd()
     edo__monitor *monitor; // or NULL
     bool is_on_quit;       // whether the runtime is a user of quit.c
     bool is_root_lost;     // whether edo_run() has given up its function

@@ -58,8 +58,12 @@ void edo__sys_stack_unwatch(const edo__stack_memory *memory);
 /* Releases the whole pages between two addresses; they read as zeros afterwards. */
 void edo__sys_stack_trim(char *from, char *to);
 
-/* Resident bytes between two addresses, in whole pages; 0 if the system does not report them. */
-size_t edo__sys_stack_resident(char *from, char *to);
+/* Releases the whole pages between two addresses, and writes zeros to the rest. */
+void edo__sys_stack_clear(char *from, char *to);
+
+/* Lowest resident page between two addresses: how deep the stack has been. Returns: its address, or
+ * `to` if the system does not report it. */
+char *edo__sys_stack_lowest(char *from, char *to);
 
 /* ---- the stack of signal handlers ---- */
 

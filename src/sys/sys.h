@@ -9,6 +9,8 @@
 
 #include <edo/base.h>
 
+#include "base/atomic.h"
+
 /* Nanoseconds of the monotonic clock. */
 int64_t edo__sys_now(void);
 
@@ -86,6 +88,9 @@ void edo__sys_describe_code(const void *address, char *text, size_t size);
 
 /* Number that grows in every child of fork(). 0: forks are not detected, for lack of memory. */
 uint32_t edo__sys_fork_generation(void);
+
+/* The same number, to be read without a call once edo__sys_fork_generation() was called. */
+extern edo_atomic(uint32_t) edo__sys_forks;
 
 /* Opens the system's null device in place of each standard descriptor that is closed. Otherwise the
  * next file or socket would become the program's input or output. */

@@ -2,17 +2,19 @@
  * functions, so that no file in src/task includes a header of the runtime. */
 #pragma once
 
+#include "sys/sys.h"
 #include "task/cx.h"
 
 /* Settings that tasks need. Every edo_runtime begins with this struct. The settings are constant
  * once the runtime is made. */
 typedef struct edo__executor {
     const char *name;
-    int64_t time_slice;    // ns of one poll
-    uint32_t budget;       // operations of one poll
-    uint32_t worker_count; // workers that take part; 1 in a current-thread runtime
-    bool counts_tasks;     // every task has an edo__task_counts
-    bool tracks_handles;   // see handle.h
+    int64_t time_slice;       // ns of one poll
+    uint32_t budget;          // operations of one poll
+    uint32_t worker_count;    // workers that take part; 1 in a current-thread runtime
+    bool counts_tasks;        // every task has an edo__task_counts
+    bool tracks_handles;      // see handle.h
+    uint32_t fork_generation; // of the process that has made the runtime
 } edo__executor;
 
 static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
@@ -32,8 +34,12 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 /* Queues a task whose queue entry the caller owns. Any thread. */
 void edo__runtime_push(edo_runtime *runtime, edo_task *task);
 
-/* Whether the process was forked after the runtime was made. */
-bool edo__runtime_is_stale(const edo_runtime *runtime);
+/* Whether the process was forked after the runtime was made. For the model checker the number of
+ * forks is a figure: no model forks. */
+static inline bool edo__runtime_is_stale(const edo_runtime *runtime)
+{
+    return edo__executor_of(runtime)->fork_generation != edo_load_figure(&edo__sys_forks);
+}
 
 /* Whether this thread is polling a task. False in the child of a fork inside a task: the child has
  * only a copy of that poll's memory. */

@@ -278,6 +278,12 @@ edo_poll edo_poll_future(edo_future *future, edo_cx *cx)
     return settle(future, poll);
 }
 
+edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll)
+{
+    if (edo__unlikely(frame_of(frame)->edo_head.kept)) poll = after_body(frame, cx, poll);
+    return settle(frame, poll);
+}
+
 void edo__shield(edo_future *function, edo_cx *cx)
 {
     function->flags |= EDO__SHIELD;

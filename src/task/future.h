@@ -13,6 +13,35 @@ static inline void edo__raise_fate(edo_future *future, edo_fate fate)
  * function. */
 void edo__give_fates(const edo_future *function, edo_cx *cx);
 
+/* ---- short paths of edo_poll_future(), inlined where each call counts ---- */
+
+/* An operation that is not cancelled, and has no marks. */
+static edo__always_inline edo_poll edo__poll_leaf(edo_future *future, edo_cx *cx)
+{
+    bool is_usual = future->state < EDO_ENDING && future->ops->kind != EDO_KIND_ASYNC &&
+                    !(cx->asked | future->fate | future->flags);
+    if (edo__unlikely(!is_usual)) return edo_poll_future(future, cx);
+    edo_poll poll = future->ops->poll(future, cx);
+    future->state = poll == EDO_READY ? EDO_DONE : EDO_WAITING;
+    return poll;
+}
+
+/* Ends edo__poll_root(): the function has returned, or has kept futures. */
+edo_poll edo__end_poll_root(edo_future *frame, edo_cx *cx, edo_poll poll);
+
+/* The frame of a task that was polled before, is not cancelled, and keeps no futures. cx->asked is
+ * 0, and need not be restored: the poll of the task ends here. */
+static edo__always_inline edo_poll edo__poll_root(edo_future *frame, edo_cx *cx)
+{
+    const edo_frame_head *head = &((const struct edo_any_frame *)(const void *)frame)->edo_head;
+    bool is_usual = frame->state == EDO_WAITING && head->home == frame && !head->kept &&
+                    !(frame->fate | (frame->flags & EDO__SHIELD));
+    if (edo__unlikely(!is_usual)) return edo_poll_future(frame, cx);
+    edo_poll poll = frame->ops->poll(frame, cx);
+    if (edo__likely(poll == EDO_PENDING && !head->kept)) return EDO_PENDING;
+    return edo__end_poll_root(frame, cx, poll);
+}
+
 /* Aborts when the memory of a kept future has been reused. */
 void edo__check_kept(const edo_future *future);
 

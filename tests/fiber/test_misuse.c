@@ -196,6 +196,58 @@ aborts(jumps)
     expect_fiber_abort(jumps, "^edo: edo_wait: .*behind longjmp");
 }
 
+/* ---- stacks that are too small ---- */
+
+static __attribute__((noinline)) int64_t waits_deep(int64_t depth)
+{
+    volatile char frame[1024];
+    frame[0] = (char)depth;
+    return depth ? waits_deep(depth - 1) + frame[0] : edo_wait(edo_yield());
+}
+
+static int64_t outgrown(void *arg)
+{
+    (void)arg;
+    return waits_deep(36); // kilobytes
+}
+
+static int64_t outgrows(void *arg)
+{
+    static char memory[64 << 10] __attribute__((aligned(64)));
+    edo_task *task;
+    (void)arg;
+    edo_fiber_options options = { .stack = memory + (32 << 10), .stack_size = 32 << 10 };
+    int rc = edo_fiber_spawn(&task, &options, outgrown, NULL);
+    return rc < 0 ? rc : edo_wait(edo_join(task));
+}
+
+aborts(outgrows)
+
+    test(a_wait_beyond_a_stack_without_a_guard_aborts)
+{
+#ifdef __SANITIZE_ADDRESS__
+    skip(); // it has more room than frames: locals lie elsewhere
+#endif
+    expect_fiber_abort(outgrows, "^edo: edo_wait: .*below an unguarded stack that has overflowed");
+}
+
+static int64_t asks_for_much(void *arg)
+{
+    (void)arg;
+    edo_fiber_probe(16 << 10);
+    edo_fiber_probe(1 << 20);
+    return 0;
+}
+
+aborts(asks_for_much)
+
+    test(a_probe_for_more_than_the_stack_aborts)
+{
+    edo_fiber_probe(1 << 20); // no fiber: nothing happens
+    expect_fiber_abort(asks_for_much, "^edo: edo_fiber_probe: fiber 'asks_for_much' needs 1048576 "
+                                      "bytes of stack and has 4[0-9]+ left");
+}
+
 /* ---- under a lock of edo: where a user's wakeable is woken ---- */
 
 static void wait_in_wake(edo_user_wakeable *wakeable)

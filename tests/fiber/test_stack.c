@@ -227,6 +227,31 @@ test(an_overflow_names_the_fiber)
     expect_overflow(overflow, &workers, "edo: fiber 'overflows' (");
 }
 
+/* Larger than guard and stack together; the file is compiled with -fstack-clash-protection. */
+static __attribute__((noinline)) int64_t has_large_frame(void *arg)
+{
+    volatile char frame[256 << 10];
+    frame[0] = 1;
+    return arg ? 0 : frame[0];
+}
+
+static void overflow_with_large_frame(void *arg)
+{
+    signal(SIGSEGV, SIG_DFL);
+    edo_runtime *runtime;
+    edo_task *task;
+    edo_config config = { .workers = 4 };
+    if (edo_runtime_create(&config, &runtime) < 0) return;
+    edo_fiber_options options = { .task = { .runtime = runtime, .pinned = 3 + 1 } };
+    if (edo_fiber_spawn(&task, &options, has_large_frame, arg) == 0) edo_wait(edo_join(task));
+}
+
+test(a_large_frame_touches_the_guard_on_any_worker)
+{
+    if (is_sanitized()) skip();
+    expect_overflow(overflow_with_large_frame, NULL, "edo: fiber 'has_large_frame' (");
+}
+
 static void earlier(int number)
 {
     (void)!write(STDERR_FILENO, "earlier\n", 8);

@@ -114,6 +114,8 @@ void edo__sys_wait_briefly(uint32_t *tries)
     model_yield(MODEL_HERE);
 }
 
+edo_atomic(uint32_t) edo__sys_forks = 1;
+
 uint32_t edo__sys_fork_generation(void)
 {
     return 1;

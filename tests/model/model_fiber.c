@@ -50,9 +50,20 @@ void edo__stack_give_last(edo__stack *stack)
     (void)stack;
 }
 
-void edo__stack_prepare_thread(void) {}
+_Thread_local bool edo__stack_is_prepared = true;
+void edo__stack_prepare_this_thread(void) {}
 
 void edo__fiber_report_overflows(void) {}
+
+edo_atomic(bool) edo__fiber_measures;
+void edo__fiber_measure_begin(edo__fiber *fiber)
+{
+    (void)fiber;
+}
+void edo__fiber_measure_end(const edo__fiber *fiber)
+{
+    (void)fiber;
+}
 
 /* ---- a future that another thread completes, with a wake ---- */
 

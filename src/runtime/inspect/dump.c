@@ -155,9 +155,20 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
     return rc < 0 ? rc : cut;
 }
 
+edo_atomic(edo__dump_stacks_fn *) edo__dump_stacks;
+
+/* Stacks belong to the process, so these lines follow the last runtime. */
+static void report_stacks(edo_dump_fn *write, void *context)
+{
+    edo__dump_stacks_fn *dump_stacks = edo_load_relaxed(&edo__dump_stacks);
+    if (dump_stacks) dump_stacks(write ? write : write_to_log, context);
+}
+
 int edo_dump(edo_runtime *runtime, edo_dump_fn *write, void *context)
 {
-    return dump_runtime(runtime, write, context, false);
+    int rc = dump_runtime(runtime, write, context, false);
+    if (rc != -ESTALE) report_stacks(write, context);
+    return rc;
 }
 
 static int dump_all(edo_dump_fn *write, void *context, bool is_abort)
@@ -174,7 +185,9 @@ static int dump_all(edo_dump_fn *write, void *context, bool is_abort)
 
 int edo_dump_all(edo_dump_fn *write, void *context)
 {
-    return dump_all(write, context, false);
+    int rc = dump_all(write, context, false);
+    report_stacks(write, context);
+    return rc;
 }
 
 static void write_to_stderr(void *context, const char *line)

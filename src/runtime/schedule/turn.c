@@ -39,12 +39,12 @@ enum { DENSE = 32 };
 
 /* ---- one poll ---- */
 
-/* Inlined twice: into poll_observed, and into the caller of poll_observed. So polls without
- * observation cost one test. */
-#define always_inline inline __attribute__((always_inline))
+/* The functions of a poll are inlined into their loop, for two reasons. Polls without observation
+ * then cost one test. And after a fiber has run, the processor predicts each return wrongly until
+ * that loop (docs/internals/fiber.md). */
 
 /* Applies a fate that was requested for the task, and the deadline of the task's context. */
-static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
+static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
 {
     edo_future *frame = edo__task_frame(task);
     if (edo__unlikely(state & EDO__ABORTED))
@@ -59,7 +59,7 @@ static always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
         edo_cx_deadline(cx, deadline);
 }
 
-static always_inline void begin_poll(edo__worker *worker, edo_task *task)
+static edo__always_inline void begin_poll(edo__worker *worker, edo_task *task)
 {
     edo_cx *cx = &worker->cx;
     cx->asked = 0;
@@ -80,7 +80,7 @@ static inline void check_locks(uint32_t held_before)
     if (edo__thread_locks_held > held_before) edo_load_relaxed (&edo__at_kept_lock)();
 }
 
-static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
+static edo__always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, uint64_t state)
 {
     edo_cx *cx = &worker->cx;
     begin_poll(worker, task);
@@ -89,7 +89,7 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     edo__self.cx = cx;
     edo__self.stack = (uintptr_t)__builtin_frame_address(0);
     uint32_t locks = EDO_DEBUG ? edo__thread_locks_held : 0;
-    edo_poll poll = edo_poll_future(edo__task_frame(task), cx);
+    edo_poll poll = edo__poll_root(edo__task_frame(task), cx);
     if (EDO_DEBUG) check_locks(locks);
     edo__self.cx = NULL;
     edo__self.stack = 0;
@@ -98,7 +98,7 @@ static always_inline edo_poll poll_frame(edo__worker *worker, edo_task *task, ui
     return poll;
 }
 
-static always_inline void end_task(edo__worker *worker, edo_task *task)
+static edo__always_inline void end_task(edo__worker *worker, edo_task *task)
 {
     worker->ended++;
     edo__timer_cancel(task);
@@ -108,8 +108,8 @@ static always_inline void end_task(edo__worker *worker, edo_task *task)
     edo__task_finish(task);
 }
 
-static always_inline void requeue(edo__worker *worker, edo_task *task,
-                                  void (*push)(edo__worker *, edo_task *))
+static edo__always_inline void requeue(edo__worker *worker, edo_task *task,
+                                       void (*push)(edo__worker *, edo_task *))
 {
     if (worker->cx.budget <= 0) edo_add_counter(&worker->counters.budget_yields, 1);
     if (!worker->keeps_yielded || !edo__state_keep(&task->state)) edo__state_requeue(&task->state);
@@ -117,16 +117,16 @@ static always_inline void requeue(edo__worker *worker, edo_task *task,
 }
 
 /* Requeues a task that was woken during its poll. */
-static always_inline void push_again(edo__worker *worker, edo_task *task,
-                                     void (*push)(edo__worker *, edo_task *))
+static edo__always_inline void push_again(edo__worker *worker, edo_task *task,
+                                          void (*push)(edo__worker *, edo_task *))
 {
     edo__task_note_queued(task);
     push(worker, task);
 }
 
 /* Ends, requeues or parks a task after its poll. push: queues a task that is ready again. */
-static always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
-                                 void (*push)(edo__worker *, edo_task *))
+static edo__always_inline void settle(edo__worker *worker, edo_task *task, edo_poll poll,
+                                      void (*push)(edo__worker *, edo_task *))
 {
     if (poll == EDO_READY) {
         end_task(worker, task);
@@ -165,7 +165,7 @@ static __attribute__((noinline, cold)) void poll_observed(edo__worker *worker, e
     settle(worker, task, poll, was_long(worker) ? edo__worker_push_yielded : edo__worker_push_back);
 }
 
-void edo__poll_task(edo__worker *worker, edo_task *task)
+static edo__always_inline void poll_task(edo__worker *worker, edo_task *task)
 {
     uint64_t state = edo__state_start(&task->state);
     if (edo__unlikely(state & EDO__INSPECTED)) {
@@ -179,6 +179,11 @@ void edo__poll_task(edo__worker *worker, edo_task *task)
         poll_observed(worker, task, state);
     else
         settle(worker, task, poll_frame(worker, task, state), edo__worker_push_back);
+}
+
+void edo__poll_task(edo__worker *worker, edo_task *task)
+{
+    poll_task(worker, task);
 }
 
 /* Publishes counters. popped: tasks popped in this turn. */
@@ -202,7 +207,7 @@ static bool run_ready(edo__worker *worker)
         edo_task *task = edo__worker_pop(worker);
         if (!task) break;
         popped++;
-        edo__poll_task(worker, task);
+        poll_task(worker, task);
         if (edo__unlikely(worker->cx.slice_end == EDO__SLICE_SPENT)) break;
         if (edo__unlikely(edo_load_figure(&worker->is_hurried))) break;
     }

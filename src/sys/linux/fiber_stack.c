@@ -2,6 +2,7 @@
  * adjacent guarded mappings count as one. On older kernels a guard is a range without access, which
  * splits the mapping in two; then vm.max_map_count (65,530) allows some 32,000 stacks. */
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -122,20 +123,33 @@ void edo__sys_stack_trim(char *from, char *to)
     if (size) madvise(from, size, MADV_DONTNEED);
 }
 
-size_t edo__sys_stack_resident(char *from, char *to)
+void edo__sys_stack_clear(char *from, char *to)
+{
+    char *first = from;
+    size_t size = whole_pages(&first, to);
+    if (!size || madvise(first, size, MADV_DONTNEED) < 0) {
+        memset(from, 0, (size_t)(to - from));
+        return;
+    }
+    memset(from, 0, (size_t)(first - from));
+    memset(first + size, 0, (size_t)(to - (first + size)));
+}
+
+char *edo__sys_stack_lowest(char *from, char *to)
 {
     enum { AT_ONCE = 256 }; // pages
     unsigned char pages[AT_ONCE];
-    size_t left = whole_pages(&from, to) / page_size(), found = 0;
+    char *page = from;
+    size_t left = whole_pages(&page, to + page_size() - 1) / page_size();
     while (left) {
         size_t count = left < AT_ONCE ? left : AT_ONCE;
-        if (mincore(from, count * page_size(), pages) < 0) return 0;
+        if (mincore(page, count * page_size(), pages) < 0) return to;
         for (size_t i = 0; i < count; i++)
-            found += pages[i] & 1;
-        from += count * page_size();
+            if (pages[i] & 1) return page + i * page_size();
+        page += count * page_size();
         left -= count;
     }
-    return found * page_size();
+    return to;
 }
 
 /* ---- the stack of signal handlers ---- */

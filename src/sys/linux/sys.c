@@ -253,7 +253,7 @@ void *edo__sys_key_get(uint32_t key)
 
 enum { NOT_WATCHED }; // generations count from 1
 
-static edo_atomic(uint32_t) fork_generation = NOT_WATCHED;
+edo_atomic(uint32_t) edo__sys_forks = NOT_WATCHED;
 
 static void count_fork(void)
 {
@@ -262,7 +262,7 @@ static void count_fork(void)
     edo__sys_forget_interrupt();
     edo__locks_leave_parent();
     edo__status_forget();
-    edo_add_relaxed(&fork_generation, 1);
+    edo_add_relaxed(&edo__sys_forks, 1);
 }
 
 /* Registers the fork handler. Two threads may register the handler at the same time. A fork is then
@@ -271,13 +271,13 @@ static uint32_t watch_forks(void)
 {
     uint32_t generation = NOT_WATCHED;
     if (pthread_atfork(NULL, NULL, count_fork) != 0) return NOT_WATCHED;
-    edo_cas_relaxed(&fork_generation, &generation, 1);
-    return edo_load_relaxed(&fork_generation);
+    edo_cas_relaxed(&edo__sys_forks, &generation, 1);
+    return edo_load_relaxed(&edo__sys_forks);
 }
 
 uint32_t edo__sys_fork_generation(void)
 {
-    uint32_t generation = edo_load_relaxed(&fork_generation);
+    uint32_t generation = edo_load_relaxed(&edo__sys_forks);
     return generation != NOT_WATCHED ? generation : watch_forks();
 }
 
