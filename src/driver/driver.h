@@ -22,7 +22,7 @@
 
 #include "base/list.h"
 #include "base/lock.h"
-#include "sys/file.h"
+#include "sys/filesystem.h"
 #include "sys/sockets.h"
 #include "sys/sys.h"
 #include "task/wait_list.h"

@@ -6,7 +6,7 @@
 
 #include "io/io.h"
 #include "runtime/pool/blocking.h"
-#include "sys/file.h"
+#include "sys/filesystem.h"
 
 /* An open file. Any thread.
  *

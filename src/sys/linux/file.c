@@ -1,4 +1,4 @@
-/* Calls on open files (sys/file.h) on Linux. */
+/* Calls on open files (sys/filesystem.h) on Linux. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

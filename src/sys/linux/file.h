@@ -1,7 +1,7 @@
-/* The files that implement sys/file.h. */
+/* The files that implement sys/filesystem.h. */
 #pragma once
 
-#include "sys/file.h"
+#include "sys/filesystem.h"
 
 int64_t edo__file_open(const edo__file_call *call);
 

@@ -1,4 +1,4 @@
-/* Metadata of files (sys/file.h) on Linux. */
+/* Metadata of files (sys/filesystem.h) on Linux. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

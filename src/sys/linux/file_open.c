@@ -1,4 +1,4 @@
-/* Opening files (sys/file.h) on Linux. */
+/* Opening files (sys/filesystem.h) on Linux. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>

@@ -1,4 +1,4 @@
-/* Names of files and entries of directories (sys/file.h) on Linux. */
+/* Names of files and entries of directories (sys/filesystem.h) on Linux. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
