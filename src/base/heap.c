@@ -180,6 +180,7 @@ void edo__heap_free(edo__heap *mine, void *memory)
         free_remote(s->heap, memory);
 }
 
+/* Number of blocks in use. Owner only, at the close: allocations and frees keep no sum. */
 static int64_t count_used(const edo__heap *heap)
 {
     int64_t used = 0;

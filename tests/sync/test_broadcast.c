@@ -409,14 +409,21 @@ async_test(the_end_wakes_all_that_wait,
     }
 }
 
-async_test(a_waiting_receiver_may_lag,
-    cast c;
-    edo_task *task;)
+#define LISTENER                                                                                   \
+    cast c;                                                                                        \
+    edo_task *task; // waits for a value
+
+static void begin_listener(cast *ret_cast, edo_task **ret_task)
+{
+    *ret_cast = make_cast(2);
+    assert_int_equal(edo_spawn(ret_task, listens, .out = ret_cast->out), 0);
+}
+
+async_test(a_waiting_receiver_may_lag, LISTENER)
 {
     edo_body {
         int64_t rc;
-        self->c = make_cast(2);
-        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        begin_listener(&self->c, &self->task);
         edo_await(rc, settle());
         put_range(&self->c, 5, 5);
         if (test_workers() == 0) put_range(&self->c, 6, 8);
@@ -549,14 +556,11 @@ test(weak_senders_are_no_senders)
     close_cast(&c);
 }
 
-async_test(a_cancelled_receive_is_no_longer_woken,
-    cast c;
-    edo_task *task;)
+async_test(a_cancelled_receive_is_no_longer_woken, LISTENER)
 {
     edo_body {
         int64_t rc;
-        self->c = make_cast(2);
-        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        begin_listener(&self->c, &self->task);
         edo_await(rc, settle());
         edo_task_cancel(self->task);
         edo_await(rc, edo_join(self->task));
@@ -592,15 +596,11 @@ async_test(a_select_over_broadcasts_takes_one,
     }
 }
 
-async_test(a_subscriber_that_comes_while_others_wait,
-    cast c;
-    word_listener late;
-    edo_task *task;)
+async_test(a_subscriber_that_comes_while_others_wait, LISTENER word_listener late;)
 {
     edo_body {
         int64_t rc;
-        self->c = make_cast(2);
-        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        begin_listener(&self->c, &self->task);
         edo_await(rc, settle());
         edo_broadcast_subscribe(&self->c.in, &self->late);
         put_range(&self->c, 3, 3);
@@ -620,8 +620,7 @@ async_test(a_ready_broadcast_is_left_when_the_budget_ends,
 {
     edo_body {
         int rc;
-        self->c = make_cast(2);
-        assert_int_equal(edo_spawn(&self->task, listens, .out = self->c.out), 0);
+        begin_listener(&self->c, &self->task);
         edo_broadcast_subscribe(&self->c.in, &self->c.out);
         put_range(&self->c, 1, 1);
         for (self->rounds = 0; !edo_task_is_done(self->task); self->rounds++) {

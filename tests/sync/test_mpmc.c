@@ -38,16 +38,25 @@ test(receivers_are_counted)
     edo_sender_close(&w.in);
 }
 
-async_test(waiting_receivers_are_served_in_their_order,
-    words w;
-    edo_task *first, *second;)
+#define TWO_TASKS                                                                                  \
+    words w;                                                                                       \
+    edo_task *first, *second;
+
+static edo_task *start_receive(const words *w)
+{
+    edo_task *task;
+    assert_int_equal(edo_spawn(&task, word_receives, .out = &w->out), 0);
+    return task;
+}
+
+async_test(waiting_receivers_are_served_in_their_order, TWO_TASKS)
 {
     edo_body {
         int64_t rc;
         self->w = make_words(MPMC, SMALL);
-        assert_int_equal(edo_spawn(&self->first, word_receives, .out = &self->w.out), 0);
+        self->first = start_receive(&self->w);
         edo_await(rc, settle());
-        assert_int_equal(edo_spawn(&self->second, word_receives, .out = &self->w.out), 0);
+        self->second = start_receive(&self->w);
         edo_await(rc, settle());
         put_range(&self->w, 10, 10);
         edo_await(rc, edo_join(self->first));
@@ -60,9 +69,7 @@ async_test(waiting_receivers_are_served_in_their_order,
     }
 }
 
-async_test(two_values_wake_two_receivers,
-    words w;
-    edo_task *first, *second;)
+async_test(two_values_wake_two_receivers, TWO_TASKS)
 {
     edo_body {
         int64_t a, b;
@@ -81,16 +88,14 @@ async_test(two_values_wake_two_receivers,
 }
 
 /* Woken and then cancelled, in the same step: the other receiver gets the value. */
-async_test(a_cancelled_receiver_passes_its_wake_on,
-    words w;
-    edo_task *first, *second;)
+async_test(a_cancelled_receiver_passes_its_wake_on, TWO_TASKS)
 {
     edo_body {
         int64_t rc;
         self->w = make_words(MPMC, SMALL);
-        assert_int_equal(edo_spawn(&self->first, word_receives, .out = &self->w.out), 0);
+        self->first = start_receive(&self->w);
         edo_await(rc, settle());
-        assert_int_equal(edo_spawn(&self->second, word_receives, .out = &self->w.out), 0);
+        self->second = start_receive(&self->w);
         edo_await(rc, settle());
         edo_task_cancel(self->first);
         put_range(&self->w, 7, 7);
@@ -162,16 +167,14 @@ async_test(the_last_permit_ends_it_for_all,
 /* Another receiver takes the value between a wake and its poll: the woken one waits on, at the
  * front. */
 current_thread_only("the value is taken before the woken task runs")
-async_test(a_receiver_that_was_overtaken_keeps_its_place,
-    words w;
-    edo_task *first, *second;)
+async_test(a_receiver_that_was_overtaken_keeps_its_place, TWO_TASKS)
 {
     edo_body {
         int64_t rc;
         self->w = make_words(MPMC, SMALL);
-        assert_int_equal(edo_spawn(&self->first, word_receives, .out = &self->w.out), 0);
+        self->first = start_receive(&self->w);
         edo_await(rc, settle());
-        assert_int_equal(edo_spawn(&self->second, word_receives, .out = &self->w.out), 0);
+        self->second = start_receive(&self->w);
         edo_await(rc, settle());
         put_range(&self->w, 1, 1);
         expect_range(&self->w, 1, 1);

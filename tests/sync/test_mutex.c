@@ -94,6 +94,17 @@ async_test(nothing_is_done_before_the_first_poll, edo_mutex mutex; edo_op lock;)
         assert_waits(&self->c);                                                                    \
     } while (0)
 
+/* The second waiter has the mutex, and the third one is next. */
+#define expect_b_then_c()                                                                          \
+    do {                                                                                           \
+        assert_ends(&self->b, 0);                                                                  \
+        assert_waits(&self->c);                                                                    \
+        edo_mutex_unlock(&self->mutex);                                                            \
+        assert_ends(&self->c, 0);                                                                  \
+        edo_mutex_unlock(&self->mutex);                                                            \
+        assert_untouched(&self->mutex);                                                            \
+    } while (0)
+
 async_test(waiters_come_in_the_order_of_their_first_polls, CROWD)
 {
     edo_body {
@@ -105,11 +116,7 @@ async_test(waiters_come_in_the_order_of_their_first_polls, CROWD)
         assert_waits(&self->b);
         edo_mutex_unlock(&self->mutex);
         assert_waits(&self->c);
-        assert_ends(&self->b, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->c, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_untouched(&self->mutex);
+        expect_b_then_c();
         edo_return(0);
     }
 }
@@ -145,12 +152,7 @@ async_test(while_one_is_on_its_way_no_other_is_woken, CROWD)
         assert_waits(&self->b);
         assert_ends(&self->a, 0);
         edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->b, 0);
-        assert_waits(&self->c);
-        edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->c, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_untouched(&self->mutex);
+        expect_b_then_c();
         edo_return(0);
     }
 }
@@ -167,11 +169,7 @@ async_test(one_that_was_overtaken_keeps_its_place, CROWD)
         assert_waits(&self->c);
         assert_ends(&self->a, 0);
         edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->b, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->c, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_untouched(&self->mutex);
+        expect_b_then_c();
         edo_return(0);
     }
 }
@@ -222,11 +220,7 @@ async_test(a_cancelled_head_leaves_the_next_in_its_place, CROWD)
         assert_cancelled(&self->a);
         edo_mutex_unlock(&self->mutex);
         assert_waits(&self->c);
-        assert_ends(&self->b, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->c, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_untouched(&self->mutex);
+        expect_b_then_c();
         edo_return(0);
     }
 }
@@ -255,12 +249,7 @@ async_test(one_that_was_handed_it_and_is_cancelled_hands_it_on, CROWD)
         edo_mutex_unlock(&self->mutex); // a holds it, and was not polled yet
         assert_int_equal(edo_mutex_try_lock(&self->mutex), -EAGAIN);
         assert_cancelled(&self->a);
-        assert_ends(&self->b, 0);
-        assert_waits(&self->c);
-        edo_mutex_unlock(&self->mutex);
-        assert_ends(&self->c, 0);
-        edo_mutex_unlock(&self->mutex);
-        assert_untouched(&self->mutex);
+        expect_b_then_c();
         edo_return(0);
     }
 }

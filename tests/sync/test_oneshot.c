@@ -239,14 +239,21 @@ edo_async(sees_close)
     }
 }
 
-async_test(a_receive_waits_for_the_value,
-    pair p;
-    edo_task *task;)
+#define ANSWERED                                                                                   \
+    pair p;                                                                                        \
+    edo_task *task; // waits for the value
+
+static void begin_answered(pair *ret_pair, edo_task **ret_task)
+{
+    *ret_pair = make_pair();
+    assert_int_equal(edo_spawn(ret_task, answered, .out = ret_pair->out), 0);
+}
+
+async_test(a_receive_waits_for_the_value, ANSWERED)
 {
     edo_body {
         int64_t rc;
-        self->p = make_pair();
-        assert_int_equal(edo_spawn(&self->task, answered, .out = self->p.out), 0);
+        begin_answered(&self->p, &self->task);
         edo_await(rc, settle());
         assert_false(edo_task_is_done(self->task));
         assert_int_equal(edo_oneshot_send(&self->p.in, &seven), 0);
@@ -256,14 +263,11 @@ async_test(a_receive_waits_for_the_value,
     }
 }
 
-async_test(a_receive_waits_for_the_close,
-    pair p;
-    edo_task *task;)
+async_test(a_receive_waits_for_the_close, ANSWERED)
 {
     edo_body {
         int64_t rc;
-        self->p = make_pair();
-        assert_int_equal(edo_spawn(&self->task, answered, .out = self->p.out), 0);
+        begin_answered(&self->p, &self->task);
         edo_await(rc, settle());
         edo_oneshot_sender_close(&self->p.in);
         edo_await(rc, edo_join(self->task));
@@ -311,14 +315,11 @@ async_test(a_cancelled_receive_leaves_the_value,
 }
 
 /* Sent and cancelled in the same step. */
-async_test(a_task_that_is_cancelled_at_the_send_loses_nothing,
-    pair p;
-    edo_task *task;)
+async_test(a_task_that_is_cancelled_at_the_send_loses_nothing, ANSWERED)
 {
     edo_body {
         int64_t rc;
-        self->p = make_pair();
-        assert_int_equal(edo_spawn(&self->task, answered, .out = self->p.out), 0);
+        begin_answered(&self->p, &self->task);
         edo_await(rc, settle());
         edo_task_cancel(self->task);
         rc = edo_oneshot_send(&self->p.in, &seven);
