@@ -155,4 +155,126 @@ EDO_API int64_t edo_udp_try_recv_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_send_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_recv_many(edo_udp *socket, edo_message *messages, size_t count);
 
+/* ---- options ---- */
+
+/* Values are numbers; flags are 0 or 1. A socket for both families has an option in both. */
+typedef enum edo_udp_option {
+    EDO_UDP_BROADCAST,           // may send to broadcast addresses
+    EDO_UDP_SEND_BUFFER,         // bytes; Linux answers twice the value that was set
+    EDO_UDP_RECV_BUFFER,         // bytes
+    EDO_UDP_TTL,                 // time to live (hop limit), 1 to 255
+    EDO_UDP_TOS,                 // type of service (traffic class), 0 to 255; two low bits: ECN
+    EDO_UDP_MULTICAST_LOOP,      // multicast comes back to this machine; on by default
+    EDO_UDP_MULTICAST_TTL,       // 1 by default: this network only
+    EDO_UDP_MULTICAST_INTERFACE, // number of the interface that sends multicast; 0: by the routes
+    EDO_UDP_MTU_DISCOVERY,       // an edo_udp_mtu_discovery
+    EDO_UDP_MTU,                 // only to be read: bytes of a packet to the peer of this socket
+    EDO_UDP_GRO,                 // the kernel may merge datagrams: see edo_datagram_part()
+    EDO_UDP_ERRORS,              // errors of the network go into the error queue
+    EDO_UDP_RECV_LOCAL,          // messages come with these records: see edo_datagram_info
+    EDO_UDP_RECV_TTL,
+    EDO_UDP_RECV_TOS,
+    EDO_UDP_RECV_TIMESTAMP,
+    EDO_UDP_RECV_DROPS,
+    EDO_UDP_SEND_TIMESTAMPS, // the time of each send goes into the error queue
+    EDO_UDP_OPTIONS
+} edo_udp_option;
+
+/* What happens to a datagram that is longer than a link takes. */
+typedef enum edo_udp_mtu_discovery {
+    EDO_MTU_FRAGMENT, // it is sent in fragments
+    EDO_MTU_ROUTE,    // the system's default
+    EDO_MTU_REFUSE,   // its send answers -EMSGSIZE; routers answer with an error
+    EDO_MTU_PROBE,    // as REFUSE, and the known MTU of the path is ignored
+} edo_udp_mtu_discovery;
+
+/* Returns: 0, or the value; -EINVAL; -EOPNOTSUPP where an option cannot be read; -ENOTCONN for
+ * EDO_UDP_MTU without a peer; ... */
+EDO_API int edo_udp_set(edo_udp *socket, edo_udp_option option, int value);
+EDO_API int edo_udp_get(const edo_udp *socket, edo_udp_option option);
+
+/* Joins and leaves a multicast group, for all sources or for one. interface: its number, from
+ * edo_interface_number(); 0: the system's choice, which depends on the routes. A socket receives
+ * only datagrams of groups that it has joined itself.
+ * Returns: 0; -EINVAL for no group; -EADDRINUSE, -EADDRNOTAVAIL, -ENODEV, ... */
+EDO_API int edo_udp_join(edo_udp *socket, const edo_address *group, uint32_t interface);
+EDO_API int edo_udp_leave(edo_udp *socket, const edo_address *group, uint32_t interface);
+EDO_API int edo_udp_join_source(edo_udp *socket, const edo_address *group,
+                                const edo_address *source, uint32_t interface);
+EDO_API int edo_udp_leave_source(edo_udp *socket, const edo_address *group,
+                                 const edo_address *source, uint32_t interface);
+
+/* ---- records of datagrams ---- */
+
+/* Bytes for all records of one datagram; memory of them is aligned to 8 bytes. */
+#define EDO_UDP_CONTROL_SIZE 384
+
+/* Bits of edo_datagram_info.present. */
+enum {
+    EDO_DATAGRAM_LOCAL = 1, // local, interface
+    EDO_DATAGRAM_TTL = 2,
+    EDO_DATAGRAM_TOS = 4,
+    EDO_DATAGRAM_TIMESTAMP = 8,
+    EDO_DATAGRAM_SEGMENT = 16,
+    EDO_DATAGRAM_DROPS = 32,
+};
+
+typedef struct edo_datagram_info {
+    uint32_t present;   // EDO_DATAGRAM_*: the members with a value
+    uint32_t interface; // number; 0: any
+    edo_address local;  // address on this machine, without a port
+    int ttl, tos;
+    int64_t timestamp; // of the arrival; ns since 1970
+    uint32_t segment;  // bytes of each datagram in a message of several
+    uint32_t drops;    // datagrams that the socket has dropped so far, for want of room
+} edo_datagram_info;
+
+/* Reads the records of a received message. */
+EDO_API void edo_datagram_info_read(const edo_control *control, edo_datagram_info *ret_info);
+
+/* Appends records for a send: local address and interface, TTL, TOS, segment size; other members are
+ * ignored. A server of all addresses answers from the address that was asked by passing on what it
+ * has read. to: the destination.
+ * Returns: 0; -ENOSPC without room; -EINVAL. */
+EDO_API EDO_MUST_USE int edo_datagram_info_write(edo_control *control,
+                                                 const edo_datagram_info *info,
+                                                 const edo_address *to);
+
+/* Steps through the datagrams of a message with one buffer. With EDO_UDP_GRO a message may hold
+ * several datagrams, all but the last of the same size; without, it is one. The buffer should have
+ * 65535 bytes. *offset is 0 before the first call. Returns: whether there was another one. */
+EDO_API bool edo_datagram_part(const edo_message *message, size_t *offset, edo_slice *ret_part);
+
+/* ---- the error queue ---- */
+
+typedef enum edo_error_origin {
+    EDO_ERROR_LOCAL = 1, // this machine
+    EDO_ERROR_ICMP,      // a router or the peer; type and code as in ICMP or ICMPv6
+    EDO_ERROR_ICMP6,
+    EDO_ERROR_TIMESTAMP, // no error: the time of a send
+    EDO_ERROR_ZERO_COPY, // no error: the kernel no longer uses memory that was sent
+} edo_error_origin;
+
+typedef struct edo_datagram_error {
+    int error; // negative errno
+    edo_error_origin origin;
+    uint8_t type, code;
+    uint32_t mtu;         // of -EMSGSIZE: bytes of a packet that the path takes
+    uint32_t id;          // of a timestamp: number of the send, from 0
+    int64_t timestamp;    // of a timestamp: ns since 1970
+    edo_address offender; // sender of the error, if known
+} edo_datagram_error;
+
+/* Waits for the error queue, and takes one message: its buffers have the datagram that was sent, or
+ * its beginning, and its address is the destination. The message needs ancillary data, from which
+ * edo_datagram_error_read() reads the error.
+ * Result: bytes in the buffers; an error of the socket that has no message in the queue; -EBUSY for
+ * a second such operation.
+ * Cancel: waits; no message is lost. */
+EDO_API EDO_MUST_USE edo_op edo_udp_recv_error(edo_udp *socket, edo_message *message);
+EDO_API int64_t edo_udp_try_recv_error(edo_udp *socket, edo_message *message);
+
+/* Reads the error of such a message. Returns: false if there is none. */
+EDO_API bool edo_datagram_error_read(const edo_control *control, edo_datagram_error *ret_error);
+
 EDO_END_DECLS

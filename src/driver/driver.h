@@ -350,6 +350,13 @@ static inline bool edo__is_message(edo__request request)
  * the system's form of a message. */
 int64_t edo__message_try(const edo__source *source, const edo_op *op);
 
+/* Takes one message from the error queue of a socket, without waiting. Returns: bytes in the
+ * buffers; -EAGAIN; another negative errno. */
+int64_t edo__message_take_error(const edo__source *source, edo_message *message);
+
+/* Bytes that a received message has in its buffers. */
+int64_t edo__message_bytes(const edo_message *message);
+
 /* Greatest number of messages per call. */
 enum { EDO__MAX_MESSAGES = 64 };
 
@@ -401,7 +408,8 @@ enum {
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram stays in the socket
     EDO__DETAIL_SINGLES = 1 << 14,    // EDO__SEND_SEGMENTS: the kernel does not cut the buffer
     EDO__DETAIL_WOKEN = 1 << 15,      // was woken, and not served: parks first; the source's lock
-    EDO__DETAIL_OWN = 1 << 16,        // for the kind of operation; not used by drivers
+    EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
+    EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
 };
 
 /* The side of an operation. */

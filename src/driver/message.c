@@ -1,5 +1,6 @@
 /* System calls of datagrams and messages. The system's form of a message lives on the stack for one
  * call. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -231,4 +232,25 @@ int64_t edo__message_try(const edo__source *source, const edo_op *op)
     case EDO__SEND_SEGMENTS: return try_segments(source, op);
     default: return try_send_messages(source, op);
     }
+}
+
+/* ---- the error queue ---- */
+
+int64_t edo__message_bytes(const edo_message *message)
+{
+    uint64_t room = 0;
+    for (size_t i = 0; i < message->slice_count && room < message->size; i++)
+        room += message->slices[i].size;
+    return (int64_t)(room < message->size ? room : message->size);
+}
+
+int64_t edo__message_take_error(const edo__source *source, edo_message *message)
+{
+    enum { FLAGS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_TRUNC | MSG_CMSG_CLOEXEC };
+    int64_t n;
+    do
+        n = receive_one(source, message, FLAGS);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    return edo__message_bytes(message);
 }

@@ -57,20 +57,12 @@ static void end_datagram(edo_op *op)
     if (size > 0 && (uint64_t)size > op->length) op->base.result = -EMSGSIZE;
 }
 
-/* Bytes that a message has got into its buffers. */
-static int64_t bytes_in(const edo_message *message)
-{
-    uint64_t room = 0;
-    for (size_t i = 0; i < message->slice_count && room < message->size; i++)
-        room += message->slices[i].size;
-    return (int64_t)(room < message->size ? room : message->size);
-}
-
 /* edo_udp_recv_message() and edo_udp_send_message() count bytes, recv_many and send_many
  * messages. */
 static void end_messages(edo_op *op, bool many)
 {
-    if (op->base.result > 0 && !many) op->base.result = bytes_in(edo__message_of(op)->messages);
+    if (op->base.result > 0 && !many)
+        op->base.result = edo__message_bytes(edo__message_of(op)->messages);
     if (is_receive(op) || !many) op->progress = op->base.result > 0 ? (uint64_t)op->base.result : 0;
 }
 

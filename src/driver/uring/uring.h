@@ -175,6 +175,10 @@ edo_poll edo__uring_poll_call(edo_driver *base, edo_op *op, edo_wakeable *waker,
 
 /* ---- uring_cancel.c ---- */
 
+/* Submits a cancel of an operation that is in the ring, on a usable ring. Returns: false when the
+ * queue is full. */
+bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op);
+
 /* Takes the request to cancel an operation off the list. Returns: the request. Owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);
 
