@@ -34,6 +34,7 @@ enum {
     EDO_MESSAGE_CONTROL_TRUNCATED = 2, // ancillary data did not fit, or there was no room for them
     EDO_MESSAGE_RECORD_ENDS = 4,       // seqpacket: the end of a record
     EDO_MESSAGE_FROM_ERRORS = 8,       // from the error queue
+    EDO_MESSAGE_AT_END = 16,           // no message: the end of a connection
 };
 
 typedef struct edo_message {

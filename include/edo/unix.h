@@ -1,4 +1,5 @@
-/* Unix sockets: streams between processes of one machine.
+/* Unix sockets: streams, records and datagrams between processes of one machine, and descriptors
+ * that they pass to each other.
  *
  * An address is text: a path ("/run/app.sock", "app.sock"), taken as it is; "@name" for a name in
  * Linux's abstract namespace, which has no file; or the form of edo/address.h, "unix:/run/app.sock"
@@ -19,16 +20,25 @@
  */
 #pragma once
 
+#include <edo/message.h>
 #include <edo/net.h>
 
 EDO_BEGIN_DECLS
 
+typedef enum edo_unix_type {
+    EDO_UNIX_STREAM,    // bytes, as TCP
+    EDO_UNIX_SEQPACKET, // records: a connection that keeps the boundaries of messages
+    EDO_UNIX_DATAGRAM,  // datagrams: no connection; none is lost, and they stay in order
+} edo_unix_type;
+
 /* ---- listening ---- */
 
-/* A zeroed struct is the default. All members after `backlog` concern a path, and are ignored for
- * an abstract name. */
+/* A zeroed struct is the default. The members that concern a path are ignored for an abstract
+ * name. */
 typedef struct edo_unix_listen_options {
-    int backlog; // 0: 1024
+    int backlog;        // 0: 1024
+    edo_unix_type type; // STREAM or SEQPACKET
+    bool credentials;   // for the accepted connections: see edo_unix_set_credentials()
 
     /* Permissions of the path, such as 0660: a client needs the right to write. 0: as the umask
      * has it. No client can connect before the permissions and the owner are set. */
@@ -48,7 +58,7 @@ typedef struct edo_unix_listen_options {
      * called listen(2), would be taken for dead. */
     bool replace_stale;
 
-    bool reserved[6];
+    bool reserved[5];
 } edo_unix_listen_options;
 
 /* Listens on an address; the text must outlive the operation. The path of a listener is not removed
@@ -72,13 +82,26 @@ EDO_API void edo_unix_keep_path(edo_listener *listener);
 /* Connects to an address; the text must outlive the operation. While the listener's queue is full,
  * the operation tries again after pauses of 1 ms to 64 ms, because the system reports no event.
  * Result: 0 with *ret_conn; -EINVAL or -ENAMETOOLONG for a bad address; -ENOENT: no such path;
- * -ECONNREFUSED: nobody listens, or not a socket; -EACCES; -EPROTOTYPE: a socket of another type.
+ * -ECONNREFUSED: nobody listens, or not a socket; -EACCES; -EPROTOTYPE: a path of a socket of
+ * another type.
  * Cancel: prompt; no connection is left. */
 EDO_API EDO_MUST_USE edo_op edo_unix_connect(const char *address, edo_io **ret_conn);
 
-/* Makes two connected streams. Returns: 0; -ENOMEM; -EMFILE and other errors of socketpair(2). On
- * failure there are none. Thread: any. */
+/* A zeroed struct is the default. */
+typedef struct edo_unix_connect_options {
+    edo_unix_type type; // with DATAGRAM, the socket has no name, and the address is its only peer
+    bool credentials;   // see edo_unix_set_credentials()
+    bool reserved[11];
+} edo_unix_connect_options;
+
+EDO_API EDO_MUST_USE edo_op edo_unix_connect_with(const char *address,
+                                                  edo_unix_connect_options options,
+                                                  edo_io **ret_conn);
+
+/* Makes two connected sockets; edo_unix_pair() makes streams. Returns: 0; -ENOMEM; -EMFILE and other
+ * errors of socketpair(2). On failure there are none. Thread: any. */
 EDO_API EDO_MUST_USE int edo_unix_pair(edo_io **ret_end, edo_io **ret_other);
+EDO_API EDO_MUST_USE int edo_unix_pair_of(edo_unix_type type, edo_io **ret_end, edo_io **ret_other);
 
 /* Writes the local or the peer's address of a connection as text; "unix:" for a socket without a
  * name, as most clients have. The address of a listener is read by edo_listener_address().
@@ -105,5 +128,95 @@ EDO_API int edo_unix_peer_credentials(const edo_io *conn, edo_unix_peer *ret_pee
  * Returns: the descriptor, which is the caller's; -ESRCH: the peer has ended, and left no handle;
  * -ENOTSUP: the system has no such call (before Linux 6.5), or another kind of stream; -EMFILE. */
 EDO_API edo_fd edo_unix_peer_pidfd(const edo_io *conn);
+
+/* ---- datagrams ---- */
+
+/* Makes a socket for datagrams. address: its name; NULL: none, so nobody can send to it; "unix:": the
+ * system chooses a name. mode: permissions of a path, as in edo_unix_listen_options. A path is not
+ * removed by the close.
+ * Returns: 0; -EADDRINUSE and other errors, as for edo_unix_listen(). Thread: any. */
+EDO_API EDO_MUST_USE int edo_unix_datagram(const char *address, uint32_t mode, edo_io **ret_io);
+
+/* Gives a socket for datagrams its only peer, from whom alone it receives. NULL: no peer any more.
+ * Returns: 0; -ECONNREFUSED: the peer's socket is closed; errors as for edo_unix_connect(). */
+EDO_API int edo_unix_datagram_connect(edo_io *io, const char *address);
+
+/* ---- messages ----
+ *
+ * A message (edo/message.h) is one datagram, one record, or some bytes of a stream, together with
+ * ancillary data: descriptors and credentials. edo_read() and edo_write() move datagrams and
+ * records too, but cut those that are longer than the buffer, and do not tell a record of no bytes
+ * from the end. A message operation occupies a side of the stream, as they do.
+ *
+ *     _Alignas(8) char room[EDO_CONTROL_FDS_SIZE(1)];                    // all in the frame
+ *     edo_control control;  edo_slice slice;  edo_message message;
+ *
+ *     self->control = (edo_control){ self->room, sizeof self->room, 0 };
+ *     self->slice = (edo_slice){ self->buffer, sizeof self->buffer };
+ *     self->message = (edo_message){ .slices = &self->slice, .slice_count = 1,
+ *                                    .control = &self->control };
+ *     edo_await(rc, edo_unix_recv_message(self->conn, &self->message));
+ *     size_t count = edo_control_take_fds(&self->control, &self->fd, 1);
+ */
+
+/* Receives one message. message->size is its true size; EDO_MESSAGE_TRUNCATED in message->flags
+ * tells that it was longer than the buffers, and the rest is lost. message->address is the sender of
+ * a datagram, if it has a name. On a stream, bytes are received up to the buffers' size, and
+ * descriptors come with the first byte they were sent with; the bytes behind those of a message with
+ * descriptors come with the next receive.
+ *
+ * Descriptors without room in the control are closed by the system, and
+ * EDO_MESSAGE_CONTROL_TRUNCATED is set; so it is when the process may open no more. The bytes are
+ * received nevertheless. Received descriptors are closed by exec. With EDO_MESSAGE_PEEK they are
+ * duplicates.
+ * Result: 1; 0 at the end of a connection; -EINVAL for a stream without room for a byte.
+ * Cancel: prompt; no message and no descriptor is lost. */
+EDO_API EDO_MUST_USE edo_op edo_unix_recv_message(edo_io *io, edo_message *message);
+
+/* Sends one message, on a stream all its bytes; descriptors are sent once, with the first byte. The
+ * caller keeps its descriptors, which must stay open until the operation is ready. A datagram to an
+ * address whose queue is full is tried again after pauses of 1 ms to 64 ms, because the system
+ * reports no event; with a peer (edo_unix_datagram_connect) the operation waits for the event.
+ * Result: bytes sent; -EPIPE; -EMSGSIZE for a datagram or record that is too long for the socket's
+ * buffer; -EINVAL for ancillary data without a byte on a stream, -ETOOMANYREFS for too many
+ * descriptors in flight, -EPERM for credentials of others, and other errors of sendmsg(2).
+ * Cancel: prompt; a datagram or record was sent or not at all. On a stream edo_op_progress() bytes
+ * were sent, the slices have the rest, and control->size is 0 if the ancillary data were sent, so
+ * that the same call continues. */
+EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *message);
+
+/* ---- descriptors ---- */
+
+/* Bytes of a control for `count` descriptors, at most 253. */
+#define EDO_CONTROL_FDS_SIZE(count) (16 + ((count) * sizeof(edo_fd) + 7) / 8 * 8)
+
+/* Adds descriptors to a message that will be sent. One record per message.
+ * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */
+EDO_API int edo_control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
+
+/* Takes the descriptors out of a received message: they are the caller's. Those for which `room` is
+ * too small are closed. The descriptors of a message that is not asked stay open.
+ * Returns: their number, at most `room`. */
+EDO_API size_t edo_control_take_fds(edo_control *control, edo_fd *ret_fds, size_t room);
+
+/* ---- credentials ---- */
+
+/* Bytes of a control for credentials. */
+#define EDO_CONTROL_CREDENTIALS_SIZE 32
+
+/* Makes each received message have the credentials of its sender: of the process that wrote, not of
+ * the one that connected. Messages that were sent before this call have none; the options of
+ * edo_unix_listen_with() and edo_unix_connect_with() are in time for all messages. A connection of
+ * records always has this, and it must not be switched off there: see above.
+ * Returns: 0; -ENOTSUP. */
+EDO_API int edo_unix_set_credentials(edo_io *io, bool on);
+
+/* Adds credentials to a message that will be sent; without this call, the system adds those of the
+ * sender. Only a privileged process may send others than its own.
+ * Returns: 0; -ENOSPC. */
+EDO_API int edo_control_add_credentials(edo_control *control, const edo_unix_peer *from);
+
+/* Reads the credentials of a received message. Returns: 0; -ENODATA: the message has none. */
+EDO_API int edo_control_credentials(const edo_control *control, edo_unix_peer *ret_from);
 
 EDO_END_DECLS

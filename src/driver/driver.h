@@ -175,6 +175,7 @@ enum {
     EDO__SOURCE_LATCHED = 64,   // a poll consumes the event that it reports
     EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
     EDO__SOURCE_DATAGRAM = 256, // messages have boundaries, and may be cut
+    EDO__SOURCE_RECORDS = 512,  // a connection of records (seqpacket); with DATAGRAM
     EDO__SOURCE_FIFO = 1024,    // a reader opened before its writers, perhaps
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };

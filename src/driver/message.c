@@ -94,6 +94,41 @@ static int options_of(const edo_message *message)
            (message->options & EDO_MESSAGE_MORE ? MSG_MORE : 0);
 }
 
+/* ---- the end of a connection of records ----
+ *
+ * A record of no bytes and the end of a connection look the same: size 0. Only a record has
+ * credentials, if the socket has SO_PASSCRED. So a receive without room for ancillary data gets room
+ * for credentials alone; descriptors find no room there, and are dropped by the kernel. */
+
+typedef struct credentials_room {
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct ucred))];
+} credentials_room;
+
+static bool has_credentials(struct msghdr *header)
+{
+    for (struct cmsghdr *one = CMSG_FIRSTHDR(header); one; one = CMSG_NXTHDR(header, one))
+        if (one->cmsg_level == SOL_SOCKET && one->cmsg_type == SCM_CREDENTIALS) return true;
+    return false;
+}
+
+static int64_t receive_record(const edo__source *source, edo_message *message, int flags)
+{
+    credentials_room room;
+    struct msghdr header = header_to_receive(message);
+    bool is_ours = header.msg_controllen < sizeof room;
+    if (is_ours) {
+        header.msg_control = room.bytes;
+        header.msg_controllen = sizeof room;
+    }
+    ssize_t n = recvmsg(source->fd, &header, flags | options_of(message));
+    if (n < 0) return n;
+    bool is_end = n == 0 && !(header.msg_flags & MSG_CTRUNC) && !has_credentials(&header);
+    if (is_ours) header.msg_controllen = 0;
+    store(message, &header, (size_t)n);
+    if (is_end) message->flags |= EDO_MESSAGE_AT_END;
+    return 1;
+}
+
 /* Descriptors that come with a message are closed by exec, always. */
 static int64_t receive_one(const edo__source *source, edo_message *message, int flags)
 {
@@ -146,6 +181,8 @@ static int64_t try_receive(const edo__source *source, const edo_op *op)
 {
     const edo__message_op *request = edo__message_of(op);
     int flags = receive_flags(source) | MSG_CMSG_CLOEXEC;
+    if (source->traits & EDO__SOURCE_RECORDS)
+        return receive_record(source, request->messages, flags);
     if (request->count == 1) return receive_one(source, request->messages, flags);
     return receive_batch(source, request->messages, limited(request->count), flags);
 }

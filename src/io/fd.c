@@ -74,6 +74,7 @@ static const edo__io_ops socket_ops = {
     .source = fd_source,
 };
 
+/* Pipes, terminals and others; sockets of datagrams, which have no end of their own. */
 static const edo__io_ops plain_ops = {
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),
@@ -89,10 +90,21 @@ edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits)
 {
     edo__fd_io *fd_io = edo__alloc(sizeof *fd_io);
     if (!fd_io) return NULL;
-    fd_io->io.ops = traits & EDO__SOURCE_SOCKET ? &socket_ops : &plain_ops;
+    bool connects = (traits & EDO__SOURCE_SOCKET) &&
+                    (!(traits & EDO__SOURCE_DATAGRAM) || (traits & EDO__SOURCE_RECORDS));
+    fd_io->io.ops = connects ? &socket_ops : &plain_ops;
     edo__source_init(&fd_io->source, fd, traits, release);
     fd_io->source.maker = edo__maker_create("stream", fd);
     return &fd_io->io;
+}
+
+uint32_t edo__socket_type_traits(edo__socket_type type)
+{
+    switch (type) {
+    case EDO__SOCKET_DATAGRAM: return EDO__SOURCE_DATAGRAM;
+    case EDO__SOCKET_SEQPACKET: return EDO__SOURCE_DATAGRAM | EDO__SOURCE_RECORDS;
+    default: return 0;
+    }
 }
 
 uint32_t edo__fd_traits(edo_fd fd, int file_kind)
@@ -100,8 +112,9 @@ uint32_t edo__fd_traits(edo_fd fd, int file_kind)
     edo__socket_kind kind;
     if (file_kind == EDO__FILE_MASTER) return EDO__SOURCE_MASTER;
     if (file_kind != EDO__FILE_SOCKET) return 0;
-    bool tcp = edo__socket_describe(fd, &kind) == 0 && kind.is_tcp;
-    return EDO__SOURCE_SOCKET | (tcp ? EDO__SOURCE_TCP : 0);
+    if (edo__socket_describe(fd, &kind) < 0) return EDO__SOURCE_SOCKET;
+    return EDO__SOURCE_SOCKET | (kind.is_tcp ? EDO__SOURCE_TCP : 0) |
+           edo__socket_type_traits(kind.type);
 }
 
 int edo_io_from_fd(edo_fd fd, edo_io **ret_io)

@@ -54,21 +54,28 @@ static edo_poll end_transfer(edo_io *io, edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Removes the first n bytes, which were moved, and empty slices from the front of a vector. Returns: whether the vector is
- * empty. */
+edo_slice *edo__slices_advance(edo_slice *slices, uint64_t *count, uint64_t n)
+{
+    for (; *count; slices++, --*count) {
+        size_t moved = n < slices->size ? (size_t)n : slices->size;
+        if (!slices->size) continue;
+        slices->data = (char *)slices->data + moved;
+        slices->size -= moved;
+        n -= moved;
+        if (slices->size) break;
+    }
+    return slices;
+}
+
+/* Removes the first n bytes, which were moved, and empty slices from the front of a vector.
+ * Returns: whether the vector is empty. */
 static bool shorten(edo__transfer_op *transfer, uint64_t n)
 {
-    edo_slice *slice = (edo_slice *)(uintptr_t)transfer->slices;
-    for (; transfer->length; slice++, transfer->length--) {
-        size_t moved = n < slice->size ? (size_t)n : slice->size;
-        if (!slice->size) continue;
-        slice->data = (char *)slice->data + moved;
-        slice->size -= moved;
-        n -= moved;
-        if (slice->size) break;
-    }
-    transfer->slices = slice;
-    return transfer->length == 0;
+    uint64_t count = transfer->length;
+    edo_slice *slices = (edo_slice *)(uintptr_t)transfer->slices;
+    transfer->slices = edo__slices_advance(slices, &count, n);
+    transfer->length = count;
+    return count == 0;
 }
 
 static bool is_whole(edo__transfer_op *transfer, const edo_op *op, int64_t n)
@@ -175,6 +182,18 @@ static const edo_future_ops readv_ops = { .name = "edo_readv", .poll = readv_pol
 static const edo_future_ops readv_exact_ops = { .name = "edo_readv_exact", .poll = readv_poll };
 static const edo_future_ops writev_ops = { .name = "edo_writev", .poll = transfer_poll };
 static const edo_future_ops writev_all_ops = { .name = "edo_writev_all", .poll = transfer_poll };
+
+edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
+                            uint64_t progress)
+{
+    edo__transfer_op *transfer = edo__transfer_of(op);
+    transfer->slices = slices;
+    transfer->length = count;
+    transfer->progress = progress;
+    op->detail = EDO__WRITEV | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_WHOLE | EDO__DETAIL_CLAIMED;
+    op->base.ops = &writev_all_ops;
+    return transfer_poll(&op->base, cx);
+}
 
 /* The members object, data and length of an edo_op become io, data and length of an
  * edo__transfer_op. */

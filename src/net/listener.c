@@ -60,7 +60,7 @@ edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits)
 static uint32_t conn_traits_of(const edo__socket_kind *kind)
 {
     if (kind->is_plain_tcp) return EDO__SOURCE_TCP | EDO__SOURCE_MADE;
-    return kind->is_tcp ? EDO__SOURCE_TCP : 0;
+    return kind->is_tcp ? EDO__SOURCE_TCP : edo__socket_type_traits(kind->type);
 }
 
 /* Wraps a listening socket of any kind. Options of TCP work only for connections of TCP. */

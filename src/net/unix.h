@@ -19,3 +19,13 @@ edo_fd edo__unix_socket_of(const edo_io *conn, const char *call);
 /* Writes the address of a Unix socket, or of its peer, as text. Returns: the length; -ENOSPC;
  * -ENOTSUP for a socket of another family; another negative errno. */
 int edo__unix_address_of(edo_fd fd, bool peer, char *buffer, size_t size);
+
+/* ---- sockets of a type ---- */
+
+edo__socket_type edo__unix_type(edo_unix_type type);
+
+/* Sets the options of a new socket. Returns: 0 or a negative errno. */
+int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials);
+
+/* Makes a socket and its stream. */
+int edo__unix_open(edo_unix_type type, bool credentials, edo_io **ret_io);

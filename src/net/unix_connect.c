@@ -26,15 +26,15 @@ static connect_op *connect_of(const edo_op *op)
     return (connect_op *)(uintptr_t)op;
 }
 
+/* Type of the socket in the lowest bits of edo_op.detail. */
+enum { TYPE = 3, CREDENTIALS = 4 };
+
 /* Makes the stream before the connection, so that a connection is never made and then dropped for
- * lack of memory. */
+ * lack of memory, and so that all messages have credentials. */
 static int begin(connect_op *op)
 {
-    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_STREAM);
-    if (fd < 0) return fd;
-    op->io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET);
-    if (!op->io) edo__sys_close(fd);
-    return op->io ? 0 : -ENOMEM;
+    uint32_t detail = op->state.detail;
+    return edo__unix_open((edo_unix_type)(detail & TYPE), detail & CREDENTIALS, &op->io);
 }
 
 static int try_connect(connect_op *op)
@@ -70,12 +70,14 @@ static edo_poll connect_poll(edo_future *future, edo_cx *cx)
 
 static const edo_future_ops connect_ops = { .name = "edo_unix_connect", .poll = connect_poll };
 
-edo_op edo_unix_connect(const char *address, edo_io **ret_conn)
+edo_op edo_unix_connect_with(const char *address, edo_unix_connect_options options,
+                             edo_io **ret_conn)
 {
     edo__check_memory("edo_unix_connect", address, "address");
     edo__check_memory("edo_unix_connect", ret_conn, "output");
-    if (!ret_conn) return edo__op_refuse(-EINVAL);
-    edo_op op = edo__op(&connect_ops, NULL, NULL, 0, 0);
+    if (!ret_conn || (unsigned)options.type > EDO_UNIX_DATAGRAM) return edo__op_refuse(-EINVAL);
+    uint32_t detail = (uint32_t)options.type | (options.credentials ? CREDENTIALS : 0u);
+    edo_op op = edo__op(&connect_ops, NULL, NULL, 0, detail);
     connect_op *self = connect_of(&op);
     self->address = address;
     self->ret_conn = ret_conn;
@@ -85,25 +87,9 @@ edo_op edo_unix_connect(const char *address, edo_io **ret_conn)
     return op;
 }
 
-/* ---- pairs ---- */
-
-int edo_unix_pair(edo_io **ret_end, edo_io **ret_other)
+edo_op edo_unix_connect(const char *address, edo_io **ret_conn)
 {
-    edo_fd fds[2];
-    if (!ret_end || !ret_other) return -EINVAL;
-    int rc = edo__socket_make_pair(EDO__SOCKET_STREAM, fds);
-    if (rc < 0) return rc;
-    edo_io *end = edo__fd_io_create(fds[0], EDO__SOURCE_SOCKET);
-    edo_io *other = end ? edo__fd_io_create(fds[1], EDO__SOURCE_SOCKET) : NULL;
-    if (!other) {
-        if (!end) edo__sys_close(fds[0]);
-        edo_close(end);
-        edo__sys_close(fds[1]);
-        return -ENOMEM;
-    }
-    *ret_end = end;
-    *ret_other = other;
-    return 0;
+    return edo_unix_connect_with(address, (edo_unix_connect_options){ 0 }, ret_conn);
 }
 
 /* ---- the peer ---- */

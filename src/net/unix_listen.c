@@ -16,7 +16,7 @@
 enum { DEFAULT_BACKLOG = 1024 };
 
 /* Flags in edo_op.detail. */
-enum { UNLINK_AT_CLOSE = 1, REPLACE_STALE = 2 };
+enum { UNLINK_AT_CLOSE = 1, REPLACE_STALE = 2, SEQPACKET = 4, CREDENTIALS = 8 };
 
 typedef struct EDO__OVERLAY listen_op {
     edo_future base;
@@ -36,6 +36,11 @@ EDO__OVERLAY_FITS(listen_op);
 static listen_op *listen_of(const edo_op *op)
 {
     return (listen_op *)(uintptr_t)op;
+}
+
+static edo_unix_type type_of(const listen_op *op)
+{
+    return op->state.detail & SEQPACKET ? EDO_UNIX_SEQPACKET : EDO_UNIX_STREAM;
 }
 
 /* Notes the path for its removal at the close. */
@@ -72,7 +77,8 @@ static int finish_listener(const listen_op *op, edo_fd fd, const edo_address *ad
     int rc = edo__socket_listen(fd, op->backlog);
     if (rc == 0 && owns_path) rc = note_path(address, &path);
     if (rc < 0) return rc;
-    edo_listener *listener = edo__listener_create(fd, 0);
+    edo_listener *listener = edo__listener_create(
+        fd, edo__socket_type_traits(edo__unix_type(type_of(op))));
     if (!listener) {
         if (path) edo__free(path, sizeof *path + path->size);
         return -ENOMEM;
@@ -86,9 +92,10 @@ static int open_listener(const listen_op *op, const edo_address *address)
 {
     char path[EDO__LOCAL_PATH_SIZE];
     edo__local_rights rights = { op->mode, op->owner_plus_1, op->group_plus_1 };
-    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, EDO__SOCKET_STREAM);
+    edo_fd fd = edo__socket_make(EDO__FAMILY_UNIX, edo__unix_type(type_of(op)));
     if (fd < 0) return fd;
-    int rc = edo__local_bind(fd, address, &rights);
+    int rc = edo__unix_prepare(fd, type_of(op), op->state.detail & CREDENTIALS);
+    if (rc == 0) rc = edo__local_bind(fd, address, &rights);
     if (rc == 0) {
         bool owns_path = (op->state.detail & UNLINK_AT_CLOSE) && edo__local_path(address, path);
         rc = finish_listener(op, fd, address, owns_path);
@@ -102,7 +109,7 @@ static int open_listener(const listen_op *op, const edo_address *address)
 static int replace_and_open(const listen_op *op, const edo_address *address, const char *path)
 {
     edo__file_id id = { 0 };
-    int rc = edo__local_is_stale(EDO__SOCKET_STREAM, address);
+    int rc = edo__local_is_stale(edo__unix_type(type_of(op)), address);
     if (rc < 0 && rc != -ENOENT) return rc;
     if (rc == 0 && edo__local_identify(path, &id) == 0) edo__local_remove(path, &id);
     return open_listener(op, address);
@@ -149,9 +156,12 @@ edo_op edo_unix_listen_with(const char *address, edo_unix_listen_options options
 {
     edo__check_memory("edo_unix_listen", address, "address");
     edo__check_memory("edo_unix_listen", ret_listener, "output");
-    if (!ret_listener) return edo__op_refuse(-EINVAL);
+    if (!ret_listener || (unsigned)options.type > EDO_UNIX_SEQPACKET)
+        return edo__op_refuse(-EINVAL);
     uint32_t detail = (options.unlink_at_close ? UNLINK_AT_CLOSE : 0u) |
-                      (options.replace_stale ? REPLACE_STALE : 0u);
+                      (options.replace_stale ? REPLACE_STALE : 0u) |
+                      (options.type == EDO_UNIX_SEQPACKET ? SEQPACKET : 0u) |
+                      (options.credentials ? CREDENTIALS : 0u);
     edo_op op = edo__op(&listen_ops, NULL, NULL, 0, detail);
     listen_op *self = listen_of(&op);
     self->address = address;

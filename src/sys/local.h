@@ -13,6 +13,16 @@
 int edo__local_peer(edo_fd fd, edo_unix_peer *ret_peer);
 edo_fd edo__local_peer_pidfd(edo_fd fd);
 
+/* SO_PASSCRED: each message that is received has the credentials of its sender. */
+int edo__local_set_credentials(edo_fd fd, bool on);
+
+/* ---- records of ancillary data: as the calls of edo/unix.h ---- */
+
+int edo__control_add_fds(edo_control *control, const edo_fd *fds, size_t count);
+size_t edo__control_take_fds(edo_control *control, edo_fd *ret_fds, size_t room);
+int edo__control_add_credentials(edo_control *control, const edo_unix_peer *from);
+int edo__control_credentials(const edo_control *control, edo_unix_peer *ret_from);
+
 /* ---- names that are files ---- */
 
 /* Rights of a path; a zero member keeps the system's choice. */

@@ -54,6 +54,13 @@ edo_fd edo__local_peer_pidfd(edo_fd fd)
     }
 }
 
+int edo__local_set_credentials(edo_fd fd, bool on)
+{
+    int value = on;
+    if (!is_local(fd)) return -ENOTSUP;
+    return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &value, sizeof value) < 0 ? -errno : 0;
+}
+
 /* ---- paths ---- */
 
 bool edo__local_path(const edo_address *address, char ret_path[EDO__LOCAL_PATH_SIZE])
