@@ -97,6 +97,16 @@ EDO_API size_t edo_relay_deinit(edo_relay *relay); // as edo_copier_deinit()
  * Cancel: waits; the same call continues. */
 EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
+/* ---- pipes ---- */
+
+/* Copies bytes from a pipe to another pipe, without a pass through the program; they also remain in
+ * the first pipe, whose next reads return them. The next call copies the same bytes again unless
+ * they were read. Occupies the read side of `from` and the write side of `to`.
+ * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
+ * size 0; -ENOTSUP for streams without a descriptor.
+ * Cancel: waits; nothing was copied. */
+EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
+
 /* ---- files ---- */
 
 /* A part of a file. The library advances it as bytes are copied, so the same call continues. */

@@ -35,6 +35,7 @@
 #include <edo/copy.h>
 #include <edo/lent.h>
 #include <edo/streams.h>
+#include <edo/zero_copy.h>
 #endif
 #if EDO_HAS_FS
 #include <edo/dir.h>

@@ -127,7 +127,7 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint16_t way;               // EDO__BY_*; holder of the side's claim
+    uint16_t way; // EDO__BY_*; of a socket: see stream/zero_copy.c; holder of the side's claim
     edo_atomic(bool) is_shared; // read side only: the program has the descriptor
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock

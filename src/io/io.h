@@ -142,6 +142,9 @@ void edo__source_end(edo__source *source);
  * cancelled or the source was closed. Returns: EDO_READY with base.result, or EDO_PENDING. */
 edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx);
 
+/* Makes such a step for an operation that must wait even if it was cancelled. */
+edo_poll edo__source_drive_on(edo__source *source, edo_op *op, edo_cx *cx);
+
 static inline bool edo__source_is_closed(const edo__source *source)
 {
     return edo_load_acquire(&source->state) & EDO__SOURCE_CLOSED;

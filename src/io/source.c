@@ -76,3 +76,8 @@ edo_poll edo__source_drive(edo__source *source, edo_op *op, edo_cx *cx)
     bool ending = cx->fate != EDO_LIVE || edo__source_is_closed(source);
     return edo__op_step(source, op, cx->worker->driver, cx->waker, ending);
 }
+
+edo_poll edo__source_drive_on(edo__source *source, edo_op *op, edo_cx *cx)
+{
+    return edo__op_step(source, op, cx->worker->driver, cx->waker, false);
+}

@@ -17,6 +17,10 @@ bool edo__sys_can_splice(edo_fd fd);
  * files. */
 int64_t edo__sys_splice(edo_fd from, edo_fd to, size_t size);
 
+/* Copies bytes, once, from a pipe to a pipe; they also remain in the first. Blocks on neither.
+ * Raises no SIGPIPE. 0 at the end of the input; -EAGAIN; -EINVAL: not two pipes. */
+int64_t edo__sys_tee(edo_fd from, edo_fd to, size_t size);
+
 /* Reads from a pipe of edo__sys_pipe(). */
 int64_t edo__sys_read_pipe(edo_fd pipe, void *buffer, size_t size);
 
@@ -37,3 +41,18 @@ int64_t edo__sys_copy_range(edo_fd from, uint64_t from_at, edo_fd to, uint64_t t
 /* Whether an error of these calls means that the system does not support these files. Then the
  * bytes must be read and written instead. */
 bool edo__sys_is_unsupported(int64_t error);
+
+/* ---- sends without a copy ---- */
+
+/* Permits such sends on a socket. Returns: 0, or a negative errno if the system has none for this
+ * socket. */
+int edo__sys_zero_copy_permit(edo_fd socket);
+
+/* Sends, once, without blocking. The memory belongs to the system until the send is reported as
+ * released. -EAGAIN; -ENOBUFS: the system cannot lend itself more memory now. */
+int64_t edo__sys_zero_copy_send(edo_fd socket, const void *data, size_t size);
+
+/* Takes one report, which is about one or more sends. *ret_copied: whether the system has copied their
+ * bytes after all.
+ * Returns: number of sends whose memory is released; -EAGAIN: there is no report. */
+int64_t edo__sys_zero_copy_report(edo_fd socket, bool *ret_copied);

@@ -42,6 +42,19 @@ int64_t edo__sys_splice(edo_fd from, edo_fd to, size_t size)
     return result;
 }
 
+int64_t edo__sys_tee(edo_fd from, edo_fd to, size_t size)
+{
+    edo__masked_sigpipe masked;
+    ssize_t n;
+    edo__sigpipe_mask(&masked);
+    do {
+        n = tee(from, to, size, SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    int64_t result = n < 0 ? -errno : n;
+    edo__sigpipe_unmask(&masked, result == -EPIPE);
+    return result;
+}
+
 int64_t edo__sys_read_pipe(edo_fd pipe, void *buffer, size_t size)
 {
     ssize_t n;

@@ -1,0 +1,16 @@
+/* Contract with the C library: FILEs with functions of edo. */
+#pragma once
+
+#include <stdio.h>
+
+#include <edo/base.h>
+
+typedef struct edo__stdio_ops {
+    int64_t (*read)(void *object, char *buffer, size_t size);      // bytes; 0: the end
+    int64_t (*write)(void *object, const char *data, size_t size); // bytes, at least 1
+    void (*close)(void *object);
+} edo__stdio_ops;
+
+/* Opens a FILE. mode: as fopen(3). Negative results of read and write are stored in errno.
+ * Returns: 0; -EINVAL: a bad mode; -ENOMEM. */
+int edo__stdio_open(void *object, const char *mode, const edo__stdio_ops *ops, FILE **ret_file);
