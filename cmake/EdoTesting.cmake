@@ -53,7 +53,7 @@ function(edo_add_test name source)
         add_test(NAME ${name}@${driver} COMMAND ${ARGN})
         edo_test_properties(${name}@${driver} EDO_DRIVER=${driver})
     endforeach()
-    if(source MATCHES "/tests/(task|time|io|net|runtime|sync|fiber|stream|sequence|codec)/test_[^/]*\\.c$" AND
+    if(source MATCHES "/tests/(task|time|io|net|runtime|sync|fiber|stream|sequence|codec|fs)/test_[^/]*\\.c$" AND
        NOT head MATCHES "edo-test: ct")
         edo_add_tests_on_workers(${name} ${ARGN})
     endif()

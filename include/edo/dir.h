@@ -192,7 +192,7 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file: content, permissions, times and extended attributes. Blocks are shared where the
+/* Copies a file; a symlink is followed: content, permissions, times and extended attributes. Blocks are shared where the
  * file system can; otherwise the system copies, or bytes are read and written. Holes stay holes.
  * The target appears under its name when it is complete.
  * Result: bytes of the file; -EEXIST; -EISDIR, -EINVAL for a file that is neither a file nor a

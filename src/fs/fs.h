@@ -43,6 +43,10 @@ static inline edo_fd edo__file_place(const edo_file *dir)
     return dir ? dir->fd : EDO__HERE;
 }
 
+/* Makes a directory of its open file, which belongs to it from then on. Returns: NULL: out of
+ * memory. */
+edo_dir *edo__dir_create(edo_file *file);
+
 /* ---- operations ----
  *
  * An operation describes its call. The call is first tried on the polling thread. If that would

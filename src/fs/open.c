@@ -61,27 +61,42 @@ static int64_t begin(open_op *self, edo_op *op)
     return edo__file_try_open(&call, &file->fd);
 }
 
+enum { OPENS_DIR = 1 }; // in edo_op.detail: the result is an edo_dir
+
+/* Hands out the file, or a directory made of it. Returns: 0; -ENOMEM. */
+static int64_t hand_out(edo_file *file, bool opens_dir)
+{
+    if (!opens_dir) {
+        *file->ret_file = file;
+        return 0;
+    }
+    edo_dir *dir = edo__dir_create(file);
+    if (!dir) return -ENOMEM;
+    *(edo_dir **)(void *)file->ret_file = dir;
+    return 0;
+}
+
 /* fd: the opened descriptor, or an error. A held descriptor of a named pipe is closed after the
  * open. */
-static int64_t take(open_op *self, int64_t fd, bool tried)
+static int64_t take(open_op *self, int64_t fd, bool tried, bool opens_dir)
 {
-    edo_file *file = self->ret, **ret_file = file->ret_file;
+    edo_file *file = self->ret;
     edo__file_leave(self->dir);
-    if (fd < 0) {
-        edo__file_discard(file);
-        return fd;
+    int64_t rc = fd;
+    if (fd >= 0) {
+        edo__sys_close(file->fd);
+        file->fd = (edo_fd)fd;
+        file->may_be_nonblocking = tried;
+        rc = hand_out(file, opens_dir);
     }
-    edo__sys_close(file->fd);
-    file->fd = (edo_fd)fd;
-    file->may_be_nonblocking = tried;
-    *ret_file = file;
-    return 0;
+    if (rc < 0) edo__file_discard(file);
+    return rc;
 }
 
 static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result, bool tried)
 {
     open_op *self = open_of(op);
-    if (op->detail & EDO__FS_ENTERED) result = take(self, result, tried);
+    if (op->detail & EDO__FS_ENTERED) result = take(self, result, tried, op->detail & OPENS_DIR);
     op->progress = 0;
     return edo__op_finish(op, cx, result);
 }
@@ -99,7 +114,7 @@ static edo_poll open_poll(edo_future *future, edo_cx *cx)
 }
 
 static edo_op open_by(const edo_future_ops *ops, edo_file *dir, const char *path, uint32_t flags,
-                      uint32_t mode, edo_file **ret_file)
+                      uint32_t mode, void *ret_file)
 {
     edo__check_memory(ops->name, path, "path");
     edo__check_memory(ops->name, ret_file, "output");
@@ -128,4 +143,17 @@ edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file)
     static const edo_future_ops ops = { .name = "edo_file_open_temporary", .poll = open_poll };
     const uint32_t flags = EDO_OPEN_TEMPORARY | EDO_OPEN_READ | EDO_OPEN_WRITE;
     return open_by(&ops, NULL, dir_path, flags, TEMPORARY_MODE, ret_file);
+}
+
+edo_op edo_dir_open_at(edo_file *dir, const char *path, edo_dir **ret_dir)
+{
+    static const edo_future_ops ops = { .name = "edo_dir_open", .poll = open_poll };
+    edo_op op = open_by(&ops, dir, path, EDO_OPEN_READ | EDO_OPEN_DIRECTORY, 0, ret_dir);
+    op.detail |= OPENS_DIR;
+    return op;
+}
+
+edo_op edo_dir_open(const char *path, edo_dir **ret_dir)
+{
+    return edo_dir_open_at(NULL, path, ret_dir);
 }

@@ -2,6 +2,7 @@
  * a negative errno. Calls that a signal has interrupted are repeated. */
 #pragma once
 
+#include <edo/dir.h>
 #include <edo/file.h>
 
 enum { EDO__HERE = -100 }; // directory: the working directory of the process
@@ -102,7 +103,7 @@ typedef struct edo__dir_entry {
     const char *name;
     size_t size; // of the name, without its NUL
     uint64_t inode;
-    edo_file_kind kind; // UNKNOWN on some file systems
+    edo_file_kind kind; // UNKNOWN: the file was removed meanwhile
 } edo__dir_entry;
 
 /* Reads a batch of entries of a directory into memory, which is aligned to 8 bytes. Returns: bytes

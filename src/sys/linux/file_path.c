@@ -98,10 +98,25 @@ typedef struct entry {
     char name[];
 } entry;
 
+/* Fills in the types that the file system has left out. */
+static void complete(int fd, void *memory, size_t size)
+{
+    struct stat file;
+    for (size_t at = 0; at < size;) {
+        entry *found = (void *)((char *)memory + at);
+        at += found->size;
+        if (found->type != DT_UNKNOWN) continue;
+        if (fstatat(fd, found->name, &file, AT_SYMLINK_NOFOLLOW) == 0)
+            found->type = (uint8_t)IFTODT(file.st_mode);
+    }
+}
+
 int64_t edo__dir_read(edo_fd fd, void *memory, size_t size)
 {
     long n = syscall(SYS_getdents64, fd, memory, size);
-    return n < 0 ? -errno : n;
+    if (n < 0) return -errno;
+    complete(fd, memory, (size_t)n);
+    return n;
 }
 
 static edo_file_kind kind_of(uint8_t type)

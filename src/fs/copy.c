@@ -1,0 +1,205 @@
+/* Copies of one file (copy.h). */
+#include "fs/copy.h"
+
+#include <string.h>
+
+#include "sys/sys.h"
+#include "sys/transfer.h"
+
+enum {
+    PIECE = 8 * 1024 * 1024, // bytes per visit to the pool
+    CALL_SIZE = 1024 * 1024, // bytes per call of the system
+    BUFFER_SIZE = 64 * 1024,
+    NAMES_SIZE = 4096,  // bytes; list of attributes' names
+    VALUE_SIZE = 16384, // bytes; value of an attribute
+};
+
+/* ---- the beginning ---- */
+
+static int64_t open_source(edo__copy *copy, edo_fd dir, const char *path, bool follows)
+{
+    edo__file_call call = { .verb = EDO__FILE_OPEN, .fd = dir, .path = path };
+    call.flags = EDO_OPEN_READ | (follows ? 0 : EDO_OPEN_NO_FOLLOW);
+    int64_t fd = edo__file_make(&call);
+    if (fd < 0) return fd;
+    copy->from = (edo_fd)fd;
+    call = (edo__file_call){ .verb = EDO__FILE_INFO, .fd = copy->from, .data = &copy->info };
+    return edo__file_make(&call);
+}
+
+/* A named pipe would make the open wait for ever. */
+static int64_t check_kind(edo_fd dir, const char *path, bool follows)
+{
+    edo_info info;
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = dir, .path = path, .data = &info };
+    call.flags = follows ? 0 : EDO__PATH_NO_FOLLOW;
+    int64_t rc = edo__file_make(&call);
+    if (rc < 0) return rc;
+    if (info.kind == EDO_IS_DIRECTORY) return -EISDIR;
+    return info.kind == EDO_IS_FILE ? 0 : -EINVAL;
+}
+
+int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_fd to_dir,
+                       const char *to, uint32_t flags)
+{
+    bool follows = !(flags & EDO__COPY_NO_FOLLOW);
+    *copy = (edo__copy){ .from = -1, .flags = flags, .place = { .dir = -1, .fd = -1 } };
+    int64_t rc = check_kind(from_dir, from, follows);
+    if (rc >= 0) rc = open_source(copy, from_dir, from, follows);
+    if (rc >= 0) rc = edo__place_open(&copy->place, to_dir, to, 0600);
+    if (rc < 0) {
+        edo__sys_close(copy->from);
+        return rc;
+    }
+    bool shares = !(flags & EDO_COPY_NO_SHARING);
+    copy->is_done = shares && edo__file_clone(copy->from, copy->place.fd) >= 0;
+    return 0;
+}
+
+/* ---- the content ---- */
+
+/* Finds the next part with data. A file system without holes answers an error, and the whole rest
+ * is data. Returns: whether there is data behind the offset. */
+static bool find_data(edo__copy *copy)
+{
+    edo__file_call call = {
+        .verb = EDO__FILE_SEEK, .fd = copy->from, .flags = EDO_SEEK_DATA, .offset = copy->offset
+    };
+    int64_t begin = edo__file_make(&call);
+    copy->data_end = UINT64_MAX;
+    if (begin == -ENXIO && copy->info.size) return false;
+    if (begin < 0) return true;
+    call.flags = EDO_SEEK_HOLE;
+    call.offset = (uint64_t)begin;
+    int64_t end = edo__file_make(&call);
+    copy->offset = (uint64_t)begin;
+    if (end > begin) copy->data_end = (uint64_t)end;
+    return true;
+}
+
+static int64_t read_and_write(const edo__copy *copy, uint64_t size)
+{
+    char *buffer = edo__alloc(BUFFER_SIZE);
+    if (!buffer) return -ENOMEM;
+    size_t part = size < BUFFER_SIZE ? (size_t)size : BUFFER_SIZE;
+    int64_t n = edo__sys_read_at(copy->from, buffer, part, copy->offset);
+    edo__file_call call = { .verb = EDO__FILE_WRITE,
+                            .fd = copy->place.fd,
+                            .data = buffer,
+                            .size = n > 0 ? (uint64_t)n : 0,
+                            .offset = copy->offset };
+    while (n > 0 && call.size) {
+        int64_t written = edo__file_make(&call);
+        if (written < 0) n = written;
+        if (written <= 0) break;
+        call.data = (char *)call.data + written;
+        call.size -= (uint64_t)written;
+        call.offset += (uint64_t)written;
+    }
+    edo__free(buffer, BUFFER_SIZE);
+    return n;
+}
+
+/* The system copies nothing of files whose size it does not know (/proc). */
+static int64_t copy_once(edo__copy *copy, uint64_t size)
+{
+    int64_t n = -EOPNOTSUPP;
+    if (size > CALL_SIZE) size = CALL_SIZE;
+    if (!copy->reads)
+        n = edo__sys_copy_range(copy->from, copy->offset, copy->place.fd, copy->offset, size);
+    if (n > 0 || (n < 0 && !edo__sys_is_unsupported(n))) return n;
+    if (n < 0) copy->reads = true;
+    return read_and_write(copy, size);
+}
+
+static int64_t set_size(const edo__copy *copy)
+{
+    edo__file_call call = { .verb = EDO__FILE_TRUNCATE,
+                            .fd = copy->place.fd,
+                            .size = copy->info.size };
+    return copy->offset < copy->info.size ? edo__file_make(&call) : 0;
+}
+
+static int64_t copy_content(edo__copy *copy)
+{
+    for (uint64_t sum = 0; sum < PIECE;) {
+        if (copy->offset >= copy->data_end && !find_data(copy)) {
+            copy->is_done = true;
+            return set_size(copy); // the file ends with a hole
+        }
+        int64_t n = copy_once(copy, copy->data_end - copy->offset);
+        if (n < 0) return n;
+        if (n == 0) {
+            copy->is_done = true;
+            return 0;
+        }
+        copy->offset += (uint64_t)n;
+        sum += (uint64_t)n;
+    }
+    return 0;
+}
+
+/* ---- metadata ---- */
+
+static void copy_xattr(const edo__copy *copy, const char *name, void *value)
+{
+    edo__file_call call = {
+        .verb = EDO__XATTR_GET, .fd = copy->from, .path = name, .data = value, .size = VALUE_SIZE
+    };
+    int64_t size = edo__file_make(&call);
+    if (size < 0) return;
+    call.verb = EDO__XATTR_SET;
+    call.fd = copy->place.fd;
+    call.size = (uint64_t)size;
+    edo__file_make(&call);
+}
+
+/* Copies the attributes that the system permits. */
+static void copy_xattrs(const edo__copy *copy)
+{
+    char names[NAMES_SIZE];
+    edo__file_call call = {
+        .verb = EDO__XATTR_LIST, .fd = copy->from, .data = names, .size = sizeof names
+    };
+    int64_t size = edo__file_make(&call);
+    char *value = size > 0 ? edo__alloc(VALUE_SIZE) : NULL;
+    for (const char *name = names; value && name < names + size; name += strlen(name) + 1)
+        copy_xattr(copy, name, value);
+    edo__free(value, VALUE_SIZE);
+}
+
+int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags)
+{
+    edo__file_call call = {
+        .verb = EDO__FILE_OWNER, .fd = fd, .size = info->user, .offset = info->group
+    };
+    int64_t rc = flags & EDO_COPY_OWNER ? edo__file_make(&call) : 0;
+    if (rc < 0) return rc;
+    call = (edo__file_call){ .verb = EDO__FILE_MODE, .fd = fd, .mode = info->mode };
+    rc = edo__file_make(&call);
+    if (rc < 0) return rc;
+    call = (edo__file_call){ .verb = EDO__FILE_TIMES,
+                             .fd = fd,
+                             .data = (void *)(uintptr_t)&info->access,
+                             .path2 = (const char *)&info->change };
+    return edo__file_make(&call);
+}
+
+/* ---- pieces and the end ---- */
+
+int64_t edo__copy_piece(edo__copy *copy)
+{
+    int64_t rc = copy->is_done ? 0 : copy_content(copy);
+    if (rc < 0 || !copy->is_done) return rc < 0 ? rc : -EAGAIN;
+    copy_xattrs(copy);
+    return edo__copy_metadata(copy->place.fd, &copy->info, copy->flags);
+}
+
+int64_t edo__copy_close(edo__copy *copy, bool complete)
+{
+    edo__sys_close(copy->from);
+    copy->from = -1;
+    if (complete) return edo__place_commit(&copy->place, copy->flags & EDO_COPY_REPLACE, false);
+    edo__place_abandon(&copy->place);
+    return 0;
+}

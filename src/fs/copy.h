@@ -1,0 +1,30 @@
+/* A copy of one file, in pieces. On a thread of the pool. */
+#pragma once
+
+#include "fs/place.h"
+
+enum { EDO__COPY_NO_FOLLOW = 1 << 16 }; // in edo__copy.flags: the source is no symlink
+
+typedef struct edo__copy {
+    edo_fd from;
+    uint32_t flags; // EDO_COPY_*
+    edo_info info;  // of the source
+    edo__place place;
+    uint64_t offset, data_end; // position, and end of the data that follows it
+    bool reads;                // the system cannot copy this file
+    bool is_done;              // the content is copied
+} edo__copy;
+
+/* Opens source and target. Returns: 0; a negative errno, and nothing is open. */
+int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_fd to_dir,
+                       const char *to, uint32_t flags);
+
+/* Copies a piece. Returns: 0: all is copied; -EAGAIN: there is more; another errno. */
+int64_t edo__copy_piece(edo__copy *copy);
+
+/* Ends the copy. complete: the target gets its name; else it is removed. Returns: 0; a negative
+ * errno. */
+int64_t edo__copy_close(edo__copy *copy, bool complete);
+
+/* Sets permissions, times and, with EDO_COPY_OWNER, the owner. */
+int64_t edo__copy_metadata(edo_fd fd, const edo_info *info, uint32_t flags);

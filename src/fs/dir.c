@@ -1,0 +1,90 @@
+/* The entries of a directory. */
+#include "fs/fs.h"
+
+#include "stream/inner.h"
+#include "task/op.h"
+
+enum { BATCH_SIZE = 32 * 1024 };
+
+/* A directory that is being read. One task at a time. The thread of the pool uses the batch while
+ * the operation is in the pool. */
+struct edo_dir {
+    edo_file *file;
+    const edo_op *user; // the edo_dir_next() in flight
+    size_t size, at;    // bytes of the batch, and bytes that were taken
+    bool ended;
+    uint64_t batch[BATCH_SIZE / sizeof(uint64_t)];
+};
+
+edo_dir *edo__dir_create(edo_file *file)
+{
+    edo_dir *dir = edo__alloc(sizeof *dir);
+    if (!dir) return NULL;
+    dir->file = file;
+    dir->user = NULL;
+    dir->size = dir->at = 0;
+    dir->ended = false;
+    return dir;
+}
+
+static int64_t run_batch(edo_op *op)
+{
+    edo_dir *dir = op->object;
+    return edo__dir_read(dir->file->fd, dir->batch, sizeof dir->batch);
+}
+
+static bool take(edo_dir *dir, edo_entry *ret_entry)
+{
+    edo__dir_entry found;
+    if (!edo__dir_take(dir->batch, dir->size, &dir->at, &found)) return false;
+    *ret_entry = (edo_entry){ found.name, found.size, found.inode, found.kind };
+    return true;
+}
+
+/* Uses the result of a read. Returns: 1: entries may follow; 0; a negative errno. */
+static int64_t note_batch(edo_dir *dir, int64_t n)
+{
+    if (n < 0) return n;
+    dir->size = (size_t)n;
+    dir->at = 0;
+    dir->ended = n == 0;
+    return 1;
+}
+
+static edo_poll next_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_dir *dir = op->object;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__user_enters(&dir->user, op)) return edo__op_finish(op, cx, -EBUSY);
+    for (;;) {
+        if (!edo__fs_is_begun(op)) {
+            if (take(dir, op->data)) return edo__user_ends(&dir->user, op, cx, 1);
+            if (dir->ended) return edo__user_ends(&dir->user, op, cx, 0);
+        }
+        if (edo__fs_drive(op, cx, NULL, NULL, run_batch) == EDO_PENDING) return EDO_PENDING;
+        int64_t rc = note_batch(dir, op->base.result);
+        if (rc <= 0) return edo__user_ends(&dir->user, op, cx, rc);
+    }
+}
+
+edo_op edo_dir_next(edo_dir *dir, edo_entry *ret_entry)
+{
+    static const edo_future_ops ops = { .name = "edo_dir_next", .poll = next_poll };
+    edo__check_memory("edo_dir_next", ret_entry, "output");
+    if (!dir || !ret_entry) return edo__op_refuse(-EINVAL);
+    return edo__op(&ops, dir, ret_entry, 0, 0);
+}
+
+edo_file *edo_dir_file(edo_dir *dir)
+{
+    return dir->file;
+}
+
+void edo_dir_close(edo_dir *dir)
+{
+    if (!dir) return;
+    if (dir->user) edo__misuse("edo_dir_close", "an edo_dir_next() is in flight");
+    edo_file_close(dir->file);
+    edo__free(dir, sizeof *dir);
+}

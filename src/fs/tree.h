@@ -1,0 +1,54 @@
+/* A walk through a tree, depth first, with a bound on open directories. On a thread of the pool.
+ *
+ * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
+ * Above max_open levels, the shallowest open one is closed. Its position in the directory is kept,
+ * and the directory is opened again when the walk returns to it: by ".." of the level below, or by
+ * its path. The directory found must be the one that was left (device and inode). */
+#pragma once
+
+#include "fs/fs.h"
+
+typedef struct edo__level edo__level;
+
+/* What edo__tree_next() has found. */
+typedef enum edo__tree_event {
+    EDO__TREE_END,   // no more files
+    EDO__TREE_ENTRY, // a file, or a directory before its entries
+    EDO__TREE_LEAVE, // a directory after its entries
+    EDO__TREE_ERROR, // a directory that could not be read; tree->error
+} edo__tree_event;
+
+typedef struct edo__tree {
+    edo__level *level; // deepest one
+    uint32_t depth;    // number of levels
+    uint32_t open, max_open;
+    uint32_t flags;    // EDO_WALK_*
+    char *path;        // of the present file, with a NUL
+    size_t size, room; // bytes of the path, and of its memory
+    size_t name;       // start of the last part
+    edo__dir_entry entry;
+    bool enters;          // the present entry is a directory that is to be entered
+    int error;            // of the last EDO__TREE_ERROR
+    uint32_t error_depth; // depth of the directory with the error; 0: the root
+} edo__tree;
+
+/* Begins at an open directory, which belongs to the tree from then on. path: for the paths of the
+ * files. Returns: 0; -ENOMEM, and the directory is closed. */
+int64_t edo__tree_open(edo__tree *tree, edo_fd fd, const char *path, uint32_t flags,
+                       uint32_t max_open);
+
+/* Finds the next file. Returns: an edo__tree_event; -ENOMEM. */
+int64_t edo__tree_next(edo__tree *tree);
+
+/* Ends the levels below a depth. */
+void edo__tree_cut(edo__tree *tree, uint32_t depth);
+
+void edo__tree_close(edo__tree *tree);
+
+/* The open directory that contains the present file; -1: it could not be opened again. */
+edo_fd edo__tree_dir(const edo__tree *tree);
+
+static inline const char *edo__tree_name(const edo__tree *tree)
+{
+    return tree->path + tree->name;
+}

@@ -1,0 +1,439 @@
+/* Removal and copies of whole trees. */
+#include <string.h>
+
+#include "fs/copy.h"
+#include "fs/tree.h"
+
+#include "sys/sys.h"
+#include "task/op.h"
+
+enum { PIECE_FILES = 256 }; // files per visit to the pool
+
+static int64_t call_at(edo__file_verb verb, edo_fd dir, const char *path, uint32_t mode)
+{
+    edo__file_call call = { .verb = verb, .fd = dir, .path = path, .mode = mode };
+    return edo__file_make(&call);
+}
+
+static int64_t open_dir(edo_fd dir, const char *path, bool follows)
+{
+    edo__file_call call = { .verb = EDO__FILE_OPEN, .fd = dir, .path = path };
+    call.flags = EDO_OPEN_READ | EDO_OPEN_DIRECTORY | (follows ? 0 : EDO_OPEN_NO_FOLLOW);
+    return edo__file_make(&call);
+}
+
+/* ---- removal ---- */
+
+typedef struct removal {
+    edo__fs_work work;
+    edo_file *dir;
+    edo__tree tree;
+    bool has_begun;
+    int64_t count, error; // removed names, and the first error
+    size_t size;          // of this struct
+    char path[];
+} removal;
+
+static removal *removal_of(edo__fs_work *work)
+{
+    return edo__container(work, removal, work);
+}
+
+/* A name that has disappeared needs no removal. */
+static void note(removal *self, int64_t rc)
+{
+    if (rc >= 0) self->count++;
+    if (rc < 0 && rc != -ENOENT && !self->error) self->error = rc;
+}
+
+static int64_t end_of(const removal *self)
+{
+    return self->error ? self->error : self->count;
+}
+
+/* Removes the file, or begins with the directory. Returns: 0: begun; 1: removed; a negative
+ * errno. */
+static int64_t begin_removal(removal *self)
+{
+    edo_fd dir = edo__file_place(self->dir);
+    int64_t rc = call_at(EDO__PATH_REMOVE, dir, self->path, 0);
+    if (rc >= 0) return 1;
+    if (rc != -EISDIR && rc != -EPERM) return rc;
+    int64_t fd = open_dir(dir, self->path, false);
+    if (fd < 0) return fd == -ENOTDIR ? rc : fd;
+    self->has_begun = true;
+    return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
+}
+
+/* A directory that was replaced by a symlink or a file meanwhile is removed as such. */
+static void remove_failed(removal *self)
+{
+    int error = self->tree.error;
+    bool is_replaced = error == -ELOOP || error == -ENOTDIR;
+    if (is_replaced && edo__tree_dir(&self->tree) >= 0)
+        note(self,
+             call_at(EDO__PATH_REMOVE, edo__tree_dir(&self->tree), edo__tree_name(&self->tree), 0));
+    else
+        note(self, error);
+}
+
+/* A removed file of unknown kind was removed by others, or is a directory. */
+static void remove_entry(removal *self)
+{
+    edo__tree *tree = &self->tree;
+    if (tree->enters) return;
+    int64_t rc = call_at(EDO__PATH_REMOVE, edo__tree_dir(tree), edo__tree_name(tree), 0);
+    tree->enters = rc == -EISDIR; // replaced by a directory meanwhile
+    if (!tree->enters) note(self, rc);
+}
+
+static int64_t remove_piece(edo__fs_work *work)
+{
+    removal *self = removal_of(work);
+    edo__tree *tree = &self->tree;
+    int64_t event = self->has_begun ? 0 : begin_removal(self);
+    if (event) return event;
+    for (int files = 0; files < PIECE_FILES; files++) {
+        event = edo__tree_next(tree);
+        if (event < 0) return event;
+        if (event == EDO__TREE_ENTRY) remove_entry(self);
+        if (event == EDO__TREE_ERROR) remove_failed(self);
+        if (event == EDO__TREE_LEAVE)
+            note(self, call_at(EDO__PATH_REMOVE_DIR, edo__tree_dir(tree), edo__tree_name(tree), 0));
+        if (event == EDO__TREE_END) {
+            note(self, call_at(EDO__PATH_REMOVE_DIR, edo__file_place(self->dir), self->path, 0));
+            return end_of(self);
+        }
+    }
+    return -EAGAIN;
+}
+
+static void end_removal(edo__fs_work *work, bool complete)
+{
+    (void)complete;
+    edo__tree_close(&removal_of(work)->tree);
+}
+
+static int64_t take_removal(edo__fs_work *work, edo_op *op, int64_t result)
+{
+    removal *self = removal_of(work);
+    (void)op;
+    edo__file_leave(self->dir);
+    edo__free(self, self->size);
+    return result;
+}
+
+typedef struct EDO__OVERLAY remove_op {
+    edo_future base;
+    edo_file *dir; // once it has begun: the edo__fs_work
+    const char *path;
+    uint64_t reserved[2];
+    void *link[2]; // the pool's
+    edo__op_state state;
+} remove_op;
+
+EDO__OVERLAY_FITS(remove_op);
+
+/* A slash at the end would make the system follow a symlink, so it is cut off. */
+static int make_removal(edo_file *dir, const char *path, removal **ret)
+{
+    static const edo__fs_work_ops ops = { remove_piece, end_removal, take_removal };
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    removal *self = edo__alloc_zeroed(sizeof *self + size + 1);
+    if (!self) return -ENOMEM;
+    self->work.ops = &ops;
+    self->dir = dir;
+    self->size = sizeof *self + size + 1;
+    memcpy(self->path, path, size);
+    *ret = self;
+    return 0;
+}
+
+static edo_poll remove_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    const remove_op *self = (const remove_op *)(const void *)op;
+    removal *made = NULL;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (edo__fs_work_is_begun(op)) return edo__fs_work_poll(op, cx);
+    int rc = cx->fate == EDO_LIVE ? edo__file_enter(self->dir, op->base.ops->name) : -ECANCELED;
+    if (rc < 0) return edo__op_finish(op, cx, rc);
+    rc = make_removal(self->dir, self->path, &made);
+    if (rc == 0) return edo__fs_work_begin(op, cx, &made->work);
+    edo__file_leave(self->dir);
+    return edo__op_finish(op, cx, rc);
+}
+
+edo_op edo_path_remove_tree_at(edo_file *dir, const char *path)
+{
+    static const edo_future_ops ops = { .name = "edo_path_remove_tree", .poll = remove_poll };
+    edo__check_memory("edo_path_remove_tree", path, "path");
+    return path ? edo__op(&ops, dir, (void *)(uintptr_t)path, 0, 0) : edo__op_refuse(-EINVAL);
+}
+
+edo_op edo_path_remove_tree(const char *path)
+{
+    return edo_path_remove_tree_at(NULL, path);
+}
+
+/* ---- copies ---- */
+
+typedef struct copying {
+    edo__fs_work work;
+    const char *from, *to;
+    uint32_t flags;
+    edo__tree tree; // of a tree
+    bool is_tree, has_begun, has_file;
+    edo__copy file;       // being copied, while has_file
+    edo_fd target;        // directory of a tree's copy, or -1
+    edo_info target_info; // identity of that directory
+    int64_t count, error;
+} copying;
+
+static copying *copying_of(edo__fs_work *work)
+{
+    return edo__container(work, copying, work);
+}
+
+static void note_copy(copying *self, int64_t rc)
+{
+    if (rc >= 0) self->count++;
+    if (rc < 0 && !self->error) self->error = rc;
+}
+
+static int64_t close_file(copying *self, int64_t rc)
+{
+    int64_t closed = edo__copy_close(&self->file, rc >= 0);
+    self->has_file = false;
+    return rc < 0 ? rc : closed;
+}
+
+static int64_t file_piece(copying *self)
+{
+    int64_t rc = 0;
+    if (!self->has_file)
+        rc = edo__copy_open(&self->file, EDO__HERE, self->from, EDO__HERE, self->to, self->flags);
+    if (rc < 0) return rc;
+    self->has_file = true;
+    rc = edo__copy_piece(&self->file);
+    if (rc == -EAGAIN) return rc;
+    rc = close_file(self, rc);
+    return rc < 0 ? rc : (int64_t)self->file.info.size;
+}
+
+/* ---- copies of trees ---- */
+
+static int64_t make_dir(const copying *self, edo_fd dir, const char *path)
+{
+    int64_t rc = call_at(EDO__PATH_MAKE_DIR, dir, path, 0700);
+    return rc == -EEXIST && (self->flags & EDO_COPY_REPLACE) ? 0 : rc;
+}
+
+static int64_t begin_copying(copying *self)
+{
+    int64_t fd = open_dir(EDO__HERE, self->from, true);
+    if (fd < 0) return fd;
+    int64_t rc = make_dir(self, EDO__HERE, self->to);
+    if (rc >= 0) rc = open_dir(EDO__HERE, self->to, true);
+    if (rc < 0) {
+        edo__sys_close((edo_fd)fd);
+        return rc;
+    }
+    self->target = (edo_fd)rc;
+    self->has_begun = true;
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = self->target };
+    call.data = &self->target_info;
+    edo__file_make(&call);
+    return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
+}
+
+static int64_t copy_link(const copying *self)
+{
+    enum { TARGET_SIZE = 4096 };
+    char target[TARGET_SIZE + 1];
+    edo__file_call call = { .verb = EDO__PATH_READ_LINK,
+                            .fd = edo__tree_dir(&self->tree),
+                            .path = edo__tree_name(&self->tree),
+                            .data = target,
+                            .size = TARGET_SIZE };
+    int64_t size = edo__file_make(&call);
+    if (size < 0) return size;
+    target[size] = '\0';
+    call = (edo__file_call){
+        .verb = EDO__PATH_SYMLINK, .fd = self->target, .path = self->tree.path, .path2 = target
+    };
+    int64_t rc = edo__file_make(&call);
+    if (rc != -EEXIST || !(self->flags & EDO_COPY_REPLACE)) return rc;
+    call_at(EDO__PATH_REMOVE, self->target, self->tree.path, 0);
+    return edo__file_make(&call);
+}
+
+/* Makes a directory of the copy. The copy itself is not copied, if it lies in the tree. */
+static void enter_dir(copying *self)
+{
+    edo_info info;
+    edo__file_call call = { .verb = EDO__FILE_INFO,
+                            .fd = edo__tree_dir(&self->tree),
+                            .path = edo__tree_name(&self->tree),
+                            .flags = EDO__PATH_NO_FOLLOW,
+                            .data = &info };
+    bool is_copy = edo__file_make(&call) >= 0 && info.inode == self->target_info.inode &&
+                   info.device == self->target_info.device;
+    if (is_copy) {
+        self->tree.enters = false;
+        return;
+    }
+    int64_t rc = make_dir(self, self->target, self->tree.path);
+    self->tree.enters = rc >= 0;
+    note_copy(self, rc);
+}
+
+static void begin_file(copying *self)
+{
+    int64_t rc = edo__copy_open(&self->file, edo__tree_dir(&self->tree),
+                                edo__tree_name(&self->tree), self->target, self->tree.path,
+                                self->flags | EDO__COPY_NO_FOLLOW);
+    self->has_file = rc >= 0;
+    if (rc < 0) note_copy(self, rc);
+}
+
+static void copy_entry(copying *self)
+{
+    switch (self->tree.entry.kind) {
+    case EDO_IS_DIRECTORY: enter_dir(self); break;
+    case EDO_IS_FILE: begin_file(self); break;
+    case EDO_IS_SYMLINK: note_copy(self, copy_link(self)); break;
+    default: break;
+    }
+}
+
+/* Sets the permissions and times of a directory after its entries, which change its times. */
+static void leave_dir(copying *self, edo_fd from, const char *name, const char *to)
+{
+    edo_info info;
+    edo__file_call call = { .verb = EDO__FILE_INFO, .fd = from, .path = name, .data = &info };
+    int64_t rc = edo__file_make(&call);
+    int64_t fd = rc < 0 ? rc : open_dir(self->target, to, false);
+    if (fd >= 0) {
+        rc = edo__copy_metadata((edo_fd)fd, &info, self->flags);
+        edo__sys_close((edo_fd)fd);
+    }
+    if (fd < 0) rc = fd;
+    if (rc < 0) note_copy(self, rc);
+}
+
+static void copy_file_on(copying *self)
+{
+    int64_t rc = edo__copy_piece(&self->file);
+    if (rc != -EAGAIN) note_copy(self, close_file(self, rc));
+}
+
+/* Makes one step. Returns: whether there is more; false: the end, with its result in *ret_rc. */
+static bool copy_step(copying *self, int64_t *ret_rc)
+{
+    edo__tree *tree = &self->tree;
+    if (self->has_file) {
+        copy_file_on(self);
+        return true;
+    }
+    int64_t event = edo__tree_next(tree);
+    if (event == EDO__TREE_ENTRY) copy_entry(self);
+    if (event == EDO__TREE_ERROR) note_copy(self, tree->error);
+    if (event == EDO__TREE_LEAVE)
+        leave_dir(self, edo__tree_dir(tree), edo__tree_name(tree), tree->path);
+    if (event > 0) return true;
+    if (event == EDO__TREE_END) leave_dir(self, EDO__HERE, self->from, ".");
+    *ret_rc = event < 0 ? event : self->error ? self->error : self->count;
+    return false;
+}
+
+static int64_t tree_piece(copying *self)
+{
+    int64_t rc = self->has_begun ? 0 : begin_copying(self);
+    if (rc < 0) return rc;
+    uint64_t offset = 0;
+    for (int files = 0; files < PIECE_FILES; files++) {
+        if (!copy_step(self, &rc)) return rc;
+        offset = self->has_file ? self->file.offset : 0;
+        if (offset) break; // a large file
+    }
+    return -EAGAIN;
+}
+
+static int64_t copy_piece(edo__fs_work *work)
+{
+    copying *self = copying_of(work);
+    return self->is_tree ? tree_piece(self) : file_piece(self);
+}
+
+static void end_copying(edo__fs_work *work, bool complete)
+{
+    copying *self = copying_of(work);
+    (void)complete;
+    if (self->has_file) edo__copy_close(&self->file, false);
+    if (self->is_tree) edo__tree_close(&self->tree);
+    edo__sys_close(self->target);
+}
+
+static int64_t take_copying(edo__fs_work *work, edo_op *op, int64_t result)
+{
+    (void)op;
+    edo__free(copying_of(work), sizeof(copying));
+    return result;
+}
+
+typedef struct EDO__OVERLAY copy_op {
+    edo_future base;
+    const char *from; // once it has begun: the edo__fs_work
+    const char *to;
+    uint64_t flags, reserved;
+    void *link[2]; // the pool's
+    edo__op_state state;
+} copy_op;
+
+EDO__OVERLAY_FITS(copy_op);
+
+enum { COPIES_TREE = 1 }; // in edo_op.detail
+
+static edo_poll copy_poll(edo_future *future, edo_cx *cx)
+{
+    static const edo__fs_work_ops ops = { copy_piece, end_copying, take_copying };
+    edo_op *op = edo__op_of(future);
+    const copy_op *self = (const copy_op *)(const void *)op;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (edo__fs_work_is_begun(op)) return edo__fs_work_poll(op, cx);
+    if (cx->fate != EDO_LIVE) return edo__op_finish(op, cx, -ECANCELED);
+    copying *made = edo__alloc_zeroed(sizeof *made);
+    if (!made) return edo__op_finish(op, cx, -ENOMEM);
+    made->work.ops = &ops;
+    made->from = self->from;
+    made->to = self->to;
+    made->flags = (uint32_t)self->flags;
+    made->is_tree = op->detail & COPIES_TREE;
+    made->target = -1;
+    return edo__fs_work_begin(op, cx, &made->work);
+}
+
+static edo_op make_copy(const edo_future_ops *ops, const char *from, const char *to, uint32_t flags,
+                        uint32_t detail)
+{
+    const uint32_t all = EDO_COPY_REPLACE | EDO_COPY_NO_SHARING | EDO_COPY_OWNER;
+    edo__check_memory(ops->name, from, "path");
+    edo__check_memory(ops->name, to, "path");
+    if (!from || !to || (flags & ~all)) return edo__op_refuse(-EINVAL);
+    return edo__op(ops, (void *)(uintptr_t)from, (void *)(uintptr_t)to, flags, detail);
+}
+
+edo_op edo_path_copy(const char *from, const char *to, uint32_t flags)
+{
+    static const edo_future_ops ops = { .name = "edo_path_copy", .poll = copy_poll };
+    return make_copy(&ops, from, to, flags, 0);
+}
+
+edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags)
+{
+    static const edo_future_ops ops = { .name = "edo_path_copy_tree", .poll = copy_poll };
+    return make_copy(&ops, from, to, flags, COPIES_TREE);
+}
