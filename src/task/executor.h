@@ -2,6 +2,8 @@
  * functions, so that no file in src/task includes a header of the runtime. */
 #pragma once
 
+#include <edo/runtime.h>
+
 #include "task/cx.h"
 
 /* Settings that tasks need. Every edo_runtime begins with this struct. The settings are constant
@@ -13,6 +15,7 @@ typedef struct edo__executor {
     uint32_t worker_count; // workers that take part; 1 in a current-thread runtime
     bool counts_tasks;     // every task has an edo__task_counts
     bool tracks_handles;   // see handle.h
+    uint8_t on_failure;    // an edo_on_failure
 } edo__executor;
 
 static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
@@ -31,6 +34,9 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
 /* Queues a task whose queue entry the caller owns. Any thread. */
 void edo__runtime_push(edo_runtime *runtime, edo_task *task);
+
+/* Ends the runtime because of a failed task: refuses spawns, and cancels all tasks. Any thread. */
+void edo__runtime_fail(edo_runtime *runtime, int64_t result);
 
 /* Whether the process was forked after the runtime was made. */
 bool edo__runtime_is_stale(const edo_runtime *runtime);
