@@ -57,6 +57,10 @@ bench_fn bench_fiber_yield_1000;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;
+bench_fn bench_process_spawn;
+bench_fn bench_process_many;
+bench_fn bench_signals;
+bench_fn bench_intervals;
 
 /* ---- repeating ---- */
 
