@@ -58,6 +58,10 @@ bench_fn bench_fiber_oneshot_pingpong;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;
+bench_fn bench_process_spawn;
+bench_fn bench_process_many;
+bench_fn bench_signals;
+bench_fn bench_intervals;
 
 /* ---- repeating ---- */
 

@@ -61,6 +61,10 @@ static const struct workload {
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
     { "lines", bench_lines },
+    { "process_spawn", bench_process_spawn },
+    { "process_many", bench_process_many },
+    { "signals", bench_signals },
+    { "intervals", bench_intervals },
 };
 
 static const struct workload *find(const char *name)

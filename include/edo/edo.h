@@ -13,6 +13,7 @@
 #include <edo/scope.h>
 #include <edo/task.h>
 #include <edo/time.h>
+#include <edo/timers.h>
 #include <edo/try.h>
 #include <edo/wait.h>
 #include <edo/within.h>
@@ -24,6 +25,7 @@
 #include <edo/fiber.h>
 #endif
 #if EDO_HAS_IO
+#include <edo/clocks.h>
 #include <edo/io.h>
 #include <edo/pipe.h>
 #include <edo/stdio.h>

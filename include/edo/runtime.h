@@ -79,37 +79,48 @@ typedef struct edo_hooks {
 
 enum { EDO_WORKERS_AUTO = -1 };
 
+/* The meaning of a failed task: one that ends with a negative result, unless it was cancelled and
+ * answers -ECANCELED. Counted are tasks that have no handle at their end, and so nobody who takes
+ * the result; not members of scopes, whose flags say the same (EDO_SCOPE_IGNORE, EDO_SCOPE_LOG,
+ * EDO_SCOPE_FAIL_FAST, EDO_SCOPE_END_RUNTIME). */
+typedef enum edo_on_failure {
+    EDO_FAILURE_IGNORE, // the result is dropped
+    EDO_FAILURE_LOG,    // the log names the task, its place and the error
+    EDO_FAILURE_END,    // the same, and the runtime ends: see edo_runtime_failure()
+} edo_on_failure;
+
 /* A zeroed struct is the default. */
 typedef struct edo_config {
-    const char *name;        // shown in the log; not copied. NULL: "edo"
-    const char *driver;      // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
-    bool test_clock;         // the runtime starts with a paused test clock
-    bool ignore_signals;     // edo_run() does not handle SIGINT and SIGTERM
-    bool dump_on_quit;       // SIGQUIT dumps all tasks to the log, see edo/dump.h
-    bool report_leaks;       // edo_runtime_destroy() logs leaked objects of its tasks: task
-                             // handles, streams, listeners; always on in debug builds of edo
-    int32_t workers;         // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
-                             // the number in the environment's EDO_WORKER_THREADS, else
-                             // one per processor that the process may use
-    int32_t max_spare;       // spare threads to help stuck workers, at most 10,000; 0: as
-                             // many as workers, at least 4; -1: none
-    size_t stack_size;       // bytes, of each worker's thread; 0: the system's default
-    const int *cpus;         // worker i runs on cpus[i % cpu_count] only, spare threads
-                             // anywhere; not copied
-    uint32_t cpu_count;      // 0: the system chooses
-    const edo_hooks *hooks;  // not copied
-    int64_t stall_limit;     // nanoseconds of one poll until a stall is reported; 0: 100 ms
-                             // with workers, never without workers; EDO_NEVER: never
-    uint32_t event_interval; // greatest number of polls between two turns of the driver; 0: 61
-    uint32_t budget;         // operations per poll of a task; 0: 128
-    int64_t time_slice;      // nanoseconds per poll of a task, checked by operations; 0: 10 ms
-    int64_t timer_slack;     // least nanoseconds of a sleep for a timer, so that timers close
-                             // together fire at once; 0: 250 us while more than 32 fire in
-                             // that time, else almost none; 1: almost none
-    int64_t drain_limit;     // nanoseconds from the cancellation until tasks are aborted; 0: 10 s
-    int64_t abort_limit;     // nanoseconds from the abort until tasks are given up; 0: 1 s
-    uint64_t seed;           // seeds edo_select()'s choices, and the order of workers under a
-                             // test clock; 0: random
+    const char *name;          // shown in the log; not copied. NULL: "edo"
+    const char *driver;        // "io_uring" or "epoll"; copied. NULL: EDO_DRIVER, else epoll
+    bool test_clock;           // the runtime starts with a paused test clock
+    bool ignore_signals;       // edo_run() does not handle SIGINT and SIGTERM
+    bool dump_on_quit;         // SIGQUIT dumps all tasks to the log, see edo/dump.h
+    bool report_leaks;         // edo_runtime_destroy() logs leaked objects of its tasks: task
+                               // handles, streams, listeners; always on in debug builds of edo
+    int32_t workers;           // threads, at most 10,000; 0: current-thread; EDO_WORKERS_AUTO:
+                               // the number in the environment's EDO_WORKER_THREADS, else
+                               // one per processor that the process may use
+    int32_t max_spare;         // spare threads to help stuck workers, at most 10,000; 0: as
+                               // many as workers, at least 4; -1: none
+    edo_on_failure on_failure; // of a task without a handle
+    size_t stack_size;         // bytes, of each worker's thread; 0: the system's default
+    const int *cpus;           // worker i runs on cpus[i % cpu_count] only, spare threads
+                               // anywhere; not copied
+    uint32_t cpu_count;        // 0: the system chooses
+    const edo_hooks *hooks;    // not copied
+    int64_t stall_limit;       // nanoseconds of one poll until a stall is reported; 0: 100 ms
+                               // with workers, never without workers; EDO_NEVER: never
+    uint32_t event_interval;   // greatest number of polls between two turns of the driver; 0: 61
+    uint32_t budget;           // operations per poll of a task; 0: 128
+    int64_t time_slice;        // nanoseconds per poll of a task, checked by operations; 0: 10 ms
+    int64_t timer_slack;       // least nanoseconds of a sleep for a timer, so that timers close
+                               // together fire at once; 0: 250 us while more than 32 fire in
+                               // that time, else almost none; 1: almost none
+    int64_t drain_limit;       // nanoseconds from the cancellation until tasks are aborted; 0: 10 s
+    int64_t abort_limit;       // nanoseconds from the abort until tasks are given up; 0: 1 s
+    uint64_t seed;             // seeds edo_select()'s choices, and the order of workers under a
+                               // test clock; 0: random
     const struct edo_metrics_config *metrics; // measurements beside the counters, see
                                               // edo/metrics.h; NULL: none
     void *reserved[6];
@@ -130,6 +141,12 @@ typedef struct edo_config {
  * look-ups. The program must not close the runtime's descriptors: a driver's wait that fails ends
  * the process. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
+
+/* The result of the failed task that has ended the runtime (EDO_FAILURE_END,
+ * EDO_SCOPE_END_RUNTIME); 0: none. From such a failure on, spawns answer -ESHUTDOWN, and all tasks
+ * are cancelled, also the function of edo_run() or edo_block_on(). edo_run() then prints the error
+ * and returns 1. Further calls of edo_block_on() answer -ESHUTDOWN. Thread: any. */
+EDO_API int64_t edo_runtime_failure(const edo_runtime *runtime);
 
 /* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most
  * drain_limit, aborts the remaining tasks, and waits for at most abort_limit. NULL is ignored.

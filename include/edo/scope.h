@@ -17,10 +17,12 @@
 EDO_BEGIN_DECLS
 
 enum {
-    EDO_SCOPE_FAIL_FAST = 1, // the first failure cancels the other members
-    EDO_SCOPE_RESULTS = 2,   // ended members are kept for edo_scope_next(), also during a join
-    EDO_SCOPE_IGNORE = 4,    // failures of members do not matter: a join answers 0
-    EDO_SCOPE_IN_ORDER = 8,  // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
+    EDO_SCOPE_FAIL_FAST = 1,    // the first failure cancels the other members
+    EDO_SCOPE_RESULTS = 2,      // ended members are kept for edo_scope_next(), also during a join
+    EDO_SCOPE_IGNORE = 4,       // failures of members do not matter: a join answers 0
+    EDO_SCOPE_LOG = 16,         // the log names each member that fails, also with EDO_SCOPE_IGNORE
+    EDO_SCOPE_END_RUNTIME = 32, // the first failure is logged, and ends the runtime
+    EDO_SCOPE_IN_ORDER = 8, // with EDO_SCOPE_RESULTS: edo_scope_next() in the order of the spawns
 };
 
 /* All members are private. */
@@ -59,7 +61,7 @@ EDO_API EDO_MUST_USE int edo__scope_spawn_key(edo_scope *scope, void *key,
                                               const edo_site *site, const void *args);
 
 /* Opens an empty scope in the frame of the calling function. Aborts for EDO_SCOPE_IGNORE together
- * with EDO_SCOPE_FAIL_FAST, which contradict each other, and for EDO_SCOPE_IN_ORDER without
+ * with EDO_SCOPE_FAIL_FAST or EDO_SCOPE_END_RUNTIME, which contradict each other, and for EDO_SCOPE_IN_ORDER without
  * EDO_SCOPE_RESULTS. */
 #define edo_scope_open(scope, flags) edo__scope_open((scope), &self->base, (flags))
 

@@ -155,6 +155,7 @@ static void init(edo_runtime *runtime)
     runtime->has_threads = config->workers > 0;
     runtime->base = (edo__executor){ .name = config->name,
                                      .time_slice = config->time_slice,
+                                     .on_failure = (uint8_t)config->on_failure,
                                      .budget = config->budget,
                                      .worker_count = config->workers > 0 ? (uint32_t)config->workers
                                                                          : 1,

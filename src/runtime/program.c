@@ -114,8 +114,12 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
-    int status = EXIT_FAILURE; // edo_runtime_destroy() logs a lost root
-    if (!runtime->is_root_lost) status = exit_status(site->ops->name, result, is_interrupted(&p));
+    int64_t failure = edo_runtime_failure(runtime); // of another task, see edo_on_failure
+    int status = EXIT_FAILURE;                      // edo_runtime_destroy() logs a lost root
+    if (failure)
+        status = exit_status(site->ops->name, failure, false);
+    else if (!runtime->is_root_lost)
+        status = exit_status(site->ops->name, result, is_interrupted(&p));
     if (edo_runtime_destroy(runtime) == -ETIMEDOUT) {
         fflush(NULL);
         edo__sys_exit_now(EXIT_FAILURE); // exit handlers could free memory of leaked tasks

@@ -100,6 +100,20 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     edo__task_push_chain(chain);
 }
 
+/* The first failure is kept. */
+void edo__runtime_fail(edo_runtime *runtime, int64_t result)
+{
+    int64_t none = 0;
+    if (!edo_cas_relaxed(&runtime->failure, &none, result)) return;
+    edo__runtime_close(runtime);
+    edo__runtime_ask_all(runtime, EDO__CANCELLED);
+}
+
+int64_t edo_runtime_failure(const edo_runtime *runtime)
+{
+    return edo_load_relaxed(&runtime->failure);
+}
+
 static void close_shard(edo__shard *shard)
 {
     edo__lock_take(&shard->lock);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <edo/base.h>
+#include <edo/clocks.h>
 
 #include "base/atomic.h"
 
@@ -121,6 +121,12 @@ void *edo__sys_alloc(size_t size, size_t align);
  * never. */
 edo_fd edo__sys_timer_open(void);
 void edo__sys_timer_set(edo_fd fd, int64_t when);
+
+/* The time of a clock, in nanoseconds, and timer descriptors of that clock. The descriptor also
+ * becomes readable when the wall clock is set; the caller then sets the timer again. */
+int64_t edo__sys_clock_now(edo_clock clock);
+edo_fd edo__sys_clock_open(edo_clock clock);
+void edo__sys_clock_set(edo_fd fd, int64_t when);
 
 void edo__sys_close(edo_fd fd); // ignores a negative number
 

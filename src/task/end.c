@@ -1,6 +1,7 @@
 /* The end of a task: its joiner, its scope, its handle. */
 #include "task/end.h"
 
+#include "task/failure.h"
 #include "task/handle.h"
 #include "task/holders.h"
 #include "task/scope.h"
@@ -27,6 +28,8 @@ void edo__task_finish(edo_task *task)
     edo__task_extra *extra = edo__task_extra_of(task);
     edo_scope *scope = extra ? extra->scope : NULL;
     edo_plain_write(&edo__task_frame(task)->result);
+    int64_t result = edo__task_frame(task)->result;
+    if (edo__unlikely(result < 0)) edo__failure_note(task, result);
     edo__holders_task_ended(task);
     bool tracked = task->head.flags & EDO__TASK_TRACKED;
     if (edo__unlikely(tracked)) task->registry = (edo__node){ NULL, NULL };

@@ -2,6 +2,8 @@
  * functions, so that no file in src/task includes a header of the runtime. */
 #pragma once
 
+#include <edo/runtime.h>
+
 #include "sys/sys.h"
 #include "task/cx.h"
 
@@ -12,9 +14,10 @@ typedef struct edo__executor {
     int64_t time_slice;       // ns of one poll
     uint32_t budget;          // operations of one poll
     uint32_t worker_count;    // workers that take part; 1 in a current-thread runtime
+    uint32_t fork_generation; // of the process that has made the runtime
     bool counts_tasks;        // every task has an edo__task_counts
     bool tracks_handles;      // see handle.h
-    uint32_t fork_generation; // of the process that has made the runtime
+    uint8_t on_failure;       // an edo_on_failure
 } edo__executor;
 
 static inline const edo__executor *edo__executor_of(const edo_runtime *runtime)
@@ -33,6 +36,9 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task);
 
 /* Queues a task whose queue entry the caller owns. Any thread. */
 void edo__runtime_push(edo_runtime *runtime, edo_task *task);
+
+/* Ends the runtime because of a failed task: refuses spawns, and cancels all tasks. Any thread. */
+void edo__runtime_fail(edo_runtime *runtime, int64_t result);
 
 /* Whether the process was forked after the runtime was made. For the model checker the number of
  * forks is a figure: no model forks. */

@@ -3,6 +3,7 @@
 
 #include "task/scope.h"
 #include "base/lock.h"
+#include "task/failure.h"
 #include "task/executor.h"
 #include "task/future.h"
 #include "task/op.h"
@@ -83,6 +84,9 @@ void edo__scope_open(edo_scope *scope, edo_future *owner, uint32_t flags)
     edo__check_memory("edo_scope_open", scope, "scope");
     if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_FAIL_FAST))
         edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_FAIL_FAST, in '%s'",
+                    owner->ops->name);
+    if ((flags & EDO_SCOPE_IGNORE) && (flags & EDO_SCOPE_END_RUNTIME))
+        edo__misuse("edo_scope_open", "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_END_RUNTIME, in '%s'",
                     owner->ops->name);
     if ((flags & EDO_SCOPE_IN_ORDER) && !(flags & EDO_SCOPE_RESULTS))
         edo__misuse("edo_scope_open", "EDO_SCOPE_IN_ORDER without EDO_SCOPE_RESULTS, in '%s'",
@@ -251,9 +255,9 @@ static bool was_cancelled(const edo_scope *scope, const edo_task *task)
     return scope->cancelled || (edo_load_relaxed(&task->state) & (EDO__CANCELLED | EDO__ABORTED));
 }
 
-static bool is_failure(const edo_scope *scope, const edo_task *task, int64_t result)
+static bool has_failed(const edo_scope *scope, const edo_task *task, int64_t result)
 {
-    if (result >= 0 || (scope->flags & EDO_SCOPE_IGNORE)) return false;
+    if (result >= 0) return false;
     if (edo__task_extra_of(task)->scope_marks & REPLACED) return false;
     return result != -ECANCELED || !was_cancelled(scope, task);
 }
@@ -284,12 +288,16 @@ void edo__scope_member_ended(edo_task *task)
     edo__wakes wakes = { NULL, NULL };
     edo__lock_take(&scope->lock);
     bool is_dropped = !leave_ended(scope, extra) && (scope->flags & EDO_SCOPE_RESULTS);
-    if (is_failure(scope, task, result)) {
+    bool failed = has_failed(scope, task, result);
+    uint32_t flags = scope->flags;
+    if (failed && !(flags & EDO_SCOPE_IGNORE)) {
         if (scope->failure == 0) scope->failure = result;
         if (scope->flags & EDO_SCOPE_FAIL_FAST) chain = end_all(scope, EDO__CANCELLED);
     }
     wake_waiters(scope, &wakes);
     edo__lock_give(&scope->lock);
+    if (failed && (flags & (EDO_SCOPE_LOG | EDO_SCOPE_END_RUNTIME)))
+        edo__failure_report(task, result, flags & EDO_SCOPE_END_RUNTIME);
     edo__wakes_commit(&wakes);
     edo__task_push_chain(chain);
     if (is_dropped) edo_detach(task);

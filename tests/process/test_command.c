@@ -365,9 +365,8 @@ static void spawn_mortal(unsigned index, void *arg)
     if (edo_command_spawn(command, &mortal) < 0) abort();
 }
 
-static void spawn_from_a_short_thread(void *arg)
+test(parent_death_is_that_of_the_process)
 {
-    (void)arg;
     edo_command command = { .program = "cat",
                             .in = { .kind = EDO_STDIO_PIPE },
                             .out = { .kind = EDO_STDIO_PIPE },
@@ -381,9 +380,4 @@ static void spawn_from_a_short_thread(void *arg)
     edo_close(out);
     assert_int_equal(edo_wait(edo_process_wait(mortal, NULL)), 0);
     edo_process_close(mortal);
-}
-
-test(parent_death_is_that_of_the_process)
-{
-    expect_success_in_child(spawn_from_a_short_thread, NULL);
 }

@@ -29,6 +29,12 @@ enum { MEGABYTE = 1 << 20 };
 
 static char input[MEGABYTE];
 
+/* A driver that moves single bytes has less to do. */
+static size_t input_size(void)
+{
+    return driver_is("chaos") ? 40 << 10 : sizeof input;
+}
+
 /* More than the pipes hold, in both directions at once. */
 async_test(large_input_and_output, edo_command command; edo_output output;)
 {
@@ -36,12 +42,13 @@ async_test(large_input_and_output, edo_command command; edo_output output;)
         int64_t rc;
         fill_pattern(input, sizeof input, 1, 0);
         self->command = (edo_command){ .argv = cat };
-        self->output = (edo_output){ .input = input, .input_size = sizeof input };
+        self->output = (edo_output){ .input = input, .input_size = input_size() };
         edo_await(rc, edo_command_output(&self->command, &self->output));
         assert_int_equal(rc, 0);
-        assert_int_equal(self->output.out.size, sizeof input);
-        assert_true(is_pattern(self->output.out.data, sizeof input, 1, 0));
+        assert_int_equal(self->output.out.size, input_size());
+        assert_true(is_pattern(self->output.out.data, input_size(), 1, 0));
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -54,11 +61,12 @@ async_test(input_that_is_not_read, edo_command command; edo_output output;)
         int64_t rc;
         memset(input, 'x', sizeof input);
         self->command = (edo_command){ .argv = head };
-        self->output = (edo_output){ .input = input, .input_size = sizeof input };
+        self->output = (edo_output){ .input = input, .input_size = input_size() };
         edo_await(rc, edo_command_output(&self->command, &self->output));
         assert_int_equal(rc, 0);
         assert_int_equal(self->output.out.size, 1);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -70,13 +78,14 @@ async_test(limit, edo_command command; edo_output output;)
         int64_t rc;
         memset(input, 'x', sizeof input);
         self->command = (edo_command){ .argv = cat };
-        self->output = (edo_output){ .input = input, .input_size = sizeof input, .limit = 100000 };
+        self->output = (edo_output){ .input = input, .input_size = input_size(), .limit = 10000 };
         edo_await(rc, edo_command_output(&self->command, &self->output));
         assert_int_equal(rc, 0);
-        assert_int_equal(self->output.out.size, 100000);
+        assert_int_equal(self->output.out.size, 10000);
         assert_true(self->output.out_truncated);
         assert_false(self->output.err_truncated);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -101,6 +110,7 @@ async_test(output_held_by_a_grandchild, edo_command command; edo_output output; 
         edo_close(self->in);
         edo_process_close(self->process);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -133,6 +143,7 @@ async_test(cancelled, edo_command command; edo_output output; int64_t began;)
         edo_await_for(rc, edo_ms(1), edo_command_output(&self->command, &self->output));
         assert_int_equal(rc, -ETIMEDOUT);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -160,6 +171,7 @@ async_test(cancelled_and_continued, edo_command command; edo_output output; edo_
         assert_memory_equal(self->output.out.data, "abcdef", 6);
         edo_process_close(self->process);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_return(0);
     }
 }
@@ -174,7 +186,8 @@ async_test(pipelines, edo_command commands[4]; edo_process *processes[4]; edo_ou
         static const char *const sort[] = { "sort", NULL }, *const gzip[] = { "gzip", "-nc", NULL },
                                  *const gunzip[] = { "gzip", "-dc", NULL };
         int64_t rc;
-        for (self->i = 0; self->i + 8 < sizeof self->text; self->i += 8)
+        for (self->i = 0; self->i + 8 < (driver_is("chaos") ? 4000 : sizeof self->text);
+             self->i += 8)
             snprintf(self->text + self->i, 9, "%07zu\n", self->i * 7919 % 9999991);
         self->commands[0] = (edo_command){ .argv = sort, .in.kind = EDO_STDIO_PIPE };
         self->commands[1] = (edo_command){ .argv = gzip };
@@ -199,15 +212,16 @@ async_test(pipelines, edo_command commands[4]; edo_process *processes[4]; edo_ou
         assert_int_equal(self->expected.out.size, self->i);
         assert_memory_equal(self->output.out.data, self->expected.out.data, self->i);
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         edo_buffer_deinit(&self->expected.out);
+        edo_buffer_deinit(&self->expected.err);
         edo_return(0);
     }
 }
 
 /* The first of several commands that fails is reported; the ones before it are killed. */
-static void break_a_pipeline(void *arg)
+test(broken_pipeline)
 {
-    (void)arg;
     static const char *const bad[] = { "/nowhere", NULL };
     edo_command commands[] = { { .argv = cat }, { .argv = bad }, { .argv = cat } };
     edo_process *processes[3];
@@ -218,11 +232,6 @@ static void break_a_pipeline(void *arg)
     while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
         usleep(1000); // the reaper takes the status of the first
     assert_int_equal(edo_pipeline_spawn(commands, 0, processes), -EINVAL);
-}
-
-test(broken_pipeline)
-{
-    expect_success_in_child(break_a_pipeline, NULL);
 }
 
 /* ---- lines ---- */

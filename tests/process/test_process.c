@@ -247,9 +247,8 @@ static void await_no_children(void)
 }
 
 /* Closes a handle and answers whether the child reads its input to the end. */
-static void close_handles(void *arg)
+test(fates_of_children)
 {
-    (void)arg;
     static const edo_process_fate fates[] = { EDO_PROCESS_LEAVE, EDO_PROCESS_TERMINATE,
                                               EDO_PROCESS_KILL };
     for (size_t i = 0; i < ARRAY_LENGTH(fates); i++) {
@@ -272,15 +271,9 @@ static void close_handles(void *arg)
     }
 }
 
-test(fates_of_children)
-{
-    expect_success_in_child(close_handles, NULL);
-}
-
 /* SIGKILL follows SIGTERM after the grace period, though no runtime runs. */
-static void close_a_stubborn_one(void *arg)
+test(stubborn_children_are_killed)
 {
-    (void)arg;
     edo_command command = SHELL("trap '' TERM; echo x; while :; do sleep 1000; done");
     char byte;
     command.out.kind = EDO_STDIO_PIPE;
@@ -293,11 +286,6 @@ static void close_a_stubborn_one(void *arg)
     edo_process_close(process);
     await_no_children();
     edo_close(out);
-}
-
-test(stubborn_children_are_killed)
-{
-    expect_success_in_child(close_a_stubborn_one, NULL);
 }
 
 async_test(close_ends_waits, edo_command command; edo_process *process; edo_task *task;)
@@ -326,9 +314,8 @@ async_test(close_ends_waits, edo_command command; edo_process *process; edo_task
 
 enum { MANY = 200 };
 
-static void run_many(void *arg)
+test(many_children)
 {
-    (void)arg;
     static edo_process *processes[MANY];
     for (int i = 0; i < MANY; i++) {
         edo_command command = { .program = "true" };
@@ -339,11 +326,6 @@ static void run_many(void *arg)
         edo_process_close(processes[i]); // every other one by the reaper
     }
     await_no_children();
-}
-
-test(many_children)
-{
-    expect_success_in_child(run_many, NULL);
 }
 
 /* ---- children of fork ---- */

@@ -111,11 +111,13 @@ edo_async(on_old_kernel)
     edo_body {
         int64_t rc;
         static const char *const list[] = { "ls", "/proc/self/fd", NULL };
+        self->output = (edo_output){ 0 };
         self->command = (edo_command){ .argv = list };
         edo_await(rc, edo_command_output(&self->command, &self->output));
         assert_int_equal(rc, 0);
         assert_int_equal(self->output.out.size, strlen("0\n1\n2\n3\n"));
         edo_buffer_deinit(&self->output.out);
+        edo_buffer_deinit(&self->output.err);
         for (self->i = 0; self->i < self->count; self->i++) {
             self->command = (edo_command)CAT;
             self->process = spawn_command(&self->command);

@@ -289,14 +289,49 @@ int edo__sys_timer_open(void)
     return fd < 0 ? -errno : fd;
 }
 
-void edo__sys_timer_set(int fd, int64_t when)
+static struct itimerspec spec_of(int64_t when)
 {
     struct itimerspec spec = { 0 };
-    if (when != INT64_MAX) {
-        spec.it_value.tv_sec = when / NANOSECONDS;
-        spec.it_value.tv_nsec = when % NANOSECONDS;
-        if (when <= 0) spec.it_value.tv_nsec = 1; // zero would disarm it
-    }
+    if (when == INT64_MAX) return spec;
+    spec.it_value.tv_sec = when / NANOSECONDS;
+    spec.it_value.tv_nsec = when % NANOSECONDS;
+    if (when <= 0) spec.it_value = (struct timespec){ 0, 1 }; // zero would disarm the timer
+    return spec;
+}
+
+void edo__sys_timer_set(int fd, int64_t when)
+{
+    struct itimerspec spec = spec_of(when);
     if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &spec, NULL) < 0)
+        edo__sys_wait_failed("timerfd_settime", -errno);
+}
+
+/* ---- other clocks ---- */
+
+static clockid_t id_of(edo_clock clock)
+{
+    return clock == EDO_CLOCK_WALL ? CLOCK_REALTIME : CLOCK_BOOTTIME;
+}
+
+int64_t edo__sys_clock_now(edo_clock clock)
+{
+    struct timespec now;
+    clock_gettime(id_of(clock), &now);
+    return (int64_t)now.tv_sec * NANOSECONDS + now.tv_nsec;
+}
+
+edo_fd edo__sys_clock_open(edo_clock clock)
+{
+    int fd = timerfd_create(id_of(clock), TFD_NONBLOCK | TFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* The flag has no effect on other clocks. ECANCELED: the clock was set just before, and the timer
+ * is armed nevertheless. */
+void edo__sys_clock_set(edo_fd fd, int64_t when)
+{
+    struct itimerspec spec = spec_of(when);
+    int flags = TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET;
+    if (timerfd_settime(fd, flags, &spec, NULL) < 0 && errno != ECANCELED)
         edo__sys_wait_failed("timerfd_settime", -errno);
 }

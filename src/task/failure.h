@@ -1,0 +1,27 @@
+/* Failed tasks. The model checker has none. */
+#pragma once
+
+#include "task/task.h"
+
+#ifdef EDO_MODEL
+static inline void edo__failure_note(edo_task *task, int64_t result)
+{
+    (void)task;
+    (void)result;
+}
+static inline void edo__failure_report(edo_task *task, int64_t result, bool ends)
+{
+    (void)task;
+    (void)result;
+    (void)ends;
+}
+#else
+
+/* Applies edo_config.on_failure to a task that ends with a negative result. Thread: the poller, at
+ * the task's end. */
+void edo__failure_note(edo_task *task, int64_t result);
+
+/* Logs a task that has failed. ends: also ends the runtime. Thread: as above. */
+void edo__failure_report(edo_task *task, int64_t result, bool ends);
+
+#endif

@@ -1,0 +1,174 @@
+/* The meaning of failed tasks: options of the runtime and of scopes. */
+#include "support/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <edo/edo.h>
+#include <edo/test.h>
+
+struct failing {
+    edo_frame();
+    edo_args(int64_t result;);
+};
+
+edo_async(failing)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_sleep(1));
+        if (rc < 0) edo_return(rc);
+        edo_return(self->result);
+    }
+}
+
+enum way { DETACHED, JOINED, CANCELLED };
+
+struct parent {
+    edo_frame();
+    edo_args(enum way way; int64_t result;);
+    edo_task *task;
+};
+
+/* Returns 7 unless it is cancelled. */
+edo_async(parent)
+{
+    edo_body {
+        int64_t rc;
+        rc = edo_spawn(&self->task, failing, .result = self->result);
+        if (rc < 0) edo_return(rc);
+        if (self->way == CANCELLED) edo_task_cancel(self->task);
+        if (self->way == JOINED)
+            edo_await(rc, edo_join(self->task));
+        else
+            edo_detach(self->task);
+        edo_await(rc, edo_sleep(edo_ms(20)));
+        if (rc < 0) edo_return(rc);
+        edo_return(7);
+    }
+}
+
+static int64_t run(edo_on_failure policy, enum way way, int64_t result, int64_t *ret_failure)
+{
+    edo_runtime *runtime;
+    edo_config config = { .name = "failures", .on_failure = policy };
+    assert_int_equal(create_runtime(&config, &runtime), 0);
+    int64_t answer = edo_block_on(runtime, parent, .way = way, .result = result);
+    *ret_failure = edo_runtime_failure(runtime);
+    if (*ret_failure) {
+        int64_t again = edo_block_on(runtime, failing, .result = 0);
+        assert_int_equal(again, -ESHUTDOWN);
+    }
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return answer;
+}
+
+test(policies_of_a_runtime)
+{
+    int64_t failure;
+    log_capture();
+    assert_int_equal(run(EDO_FAILURE_IGNORE, DETACHED, -EPROTO, &failure), 7);
+    assert_int_equal(failure, 0);
+    assert_int_equal(log_lines("has failed"), 0);
+    assert_int_equal(run(EDO_FAILURE_LOG, DETACHED, -EPROTO, &failure), 7);
+    assert_int_equal(failure, 0);
+    assert_int_equal(log_lines("task 'failing'"), 1);
+    assert_int_equal(log_lines("has failed: Protocol error"), 1);
+    assert_int_equal(run(EDO_FAILURE_END, DETACHED, -EPROTO, &failure), -ECANCELED);
+    assert_int_equal(failure, -EPROTO);
+    assert_int_equal(log_lines("the runtime ends"), 1);
+    log_release();
+}
+
+/* A result that somebody takes, a result that is none, and a cancellation are no failures. */
+test(what_is_no_failure)
+{
+    int64_t failure;
+    assert_int_equal(run(EDO_FAILURE_END, JOINED, -EPROTO, &failure), 7);
+    assert_int_equal(failure, 0);
+    assert_int_equal(run(EDO_FAILURE_END, DETACHED, 5, &failure), 7);
+    assert_int_equal(failure, 0);
+    assert_int_equal(run(EDO_FAILURE_END, CANCELLED, 0, &failure), 7);
+    assert_int_equal(failure, 0);
+    log_capture();
+    assert_int_equal(run(EDO_FAILURE_END, DETACHED, -ECANCELED, &failure), -ECANCELED);
+    assert_int_equal(failure, -ECANCELED); // it was not asked to
+    log_release();
+}
+
+static void run_a_program(void *arg)
+{
+    (void)arg;
+    edo_config config = { .on_failure = EDO_FAILURE_END };
+    _exit(edo_run_with(&config, parent, .way = DETACHED, .result = -EPROTO));
+}
+
+test(edo_run_answers_the_failure)
+{
+    char text[1024];
+    int status = run_in_child(run_a_program, NULL, text, sizeof text);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
+    assert_non_null(strstr(text, "edo: parent: Protocol error"));
+}
+
+/* ---- scopes ---- */
+
+struct owner {
+    edo_frame();
+    edo_args(uint32_t flags;);
+    edo_scope scope;
+};
+
+edo_async(owner)
+{
+    edo_body {
+        int64_t rc;
+        edo_scope_open(&self->scope, self->flags);
+        for (int i = 0; i < 2; i++) {
+            rc = edo_scope_spawn(&self->scope, failing, .result = -EPROTO);
+            if (rc < 0) break;
+        }
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
+    }
+}
+
+static int64_t run_scope(uint32_t flags, int64_t *ret_failure)
+{
+    edo_runtime *runtime;
+    edo_config config = { .on_failure = EDO_FAILURE_END }; // not for members of a scope
+    assert_int_equal(create_runtime(&config, &runtime), 0);
+    int64_t answer = edo_block_on(runtime, owner, .flags = flags);
+    *ret_failure = edo_runtime_failure(runtime);
+    assert_int_equal(edo_runtime_destroy(runtime), 0);
+    return answer;
+}
+
+test(policies_of_a_scope)
+{
+    int64_t failure;
+    log_capture();
+    assert_int_equal(run_scope(0, &failure), -EPROTO);
+    assert_int_equal(failure, 0);
+    assert_int_equal(log_lines("has failed"), 0);
+    assert_int_equal(run_scope(EDO_SCOPE_LOG | EDO_SCOPE_IGNORE, &failure), 0);
+    assert_int_equal(failure, 0);
+    assert_int_equal(log_lines("has failed: Protocol error"), 2);
+    assert_int_equal(run_scope(EDO_SCOPE_END_RUNTIME, &failure), -EPROTO);
+    assert_int_equal(failure, -EPROTO);
+    assert_true(log_lines("the runtime ends") >= 1);
+    log_release();
+}
+
+static void contradict(void *arg)
+{
+    (void)arg;
+    int64_t failure;
+    run_scope(EDO_SCOPE_IGNORE | EDO_SCOPE_END_RUNTIME, &failure);
+}
+
+test(contradicting_policies)
+{
+    expect_abort(contradict, NULL, "EDO_SCOPE_IGNORE contradicts EDO_SCOPE_END_RUNTIME");
+}
