@@ -57,6 +57,10 @@ bench_fn bench_fiber_yield_1000;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;
+bench_fn bench_stream_map_filter;
+bench_fn bench_stream_lines;
+bench_fn bench_stream_frames;
+bench_fn bench_stream_map_1000;
 
 /* ---- repeating ---- */
 

@@ -60,6 +60,10 @@ static const struct workload {
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
     { "lines", bench_lines },
+    { "stream_map_filter", bench_stream_map_filter },
+    { "stream_lines", bench_stream_lines },
+    { "stream_frames", bench_stream_frames },
+    { "stream_map_1000", bench_stream_map_1000 },
 };
 
 static const struct workload *find(const char *name)
