@@ -307,8 +307,8 @@ edo_async(recv_by_hand)
         self->count = self->sum = 0;
         self->size = 0;
         for (;;) {
-            edo_await(n, edo_read(self->io, self->buffer + self->size,
-                                  sizeof self->buffer - self->size));
+            edo_await(
+                n, edo_read(self->io, self->buffer + self->size, sizeof self->buffer - self->size));
             if (n <= 0) break;
             self->size += (size_t)n;
             size_t used = use_frames(self);
@@ -330,10 +330,9 @@ edo_async(frames)
 {
     edo_body {
         int64_t rc, count;
-        rc = self->by_hand ? edo_spawn(&self->sender, send_by_hand, .io = self->near,
-                                       .count = self->count)
-                           : edo_spawn(&self->sender, send_frames, .io = self->near,
-                                       .count = self->count);
+        rc = self->by_hand
+                 ? edo_spawn(&self->sender, send_by_hand, .io = self->near, .count = self->count)
+                 : edo_spawn(&self->sender, send_frames, .io = self->near, .count = self->count);
         bench_require(rc, "spawn");
         rc = self->by_hand ? edo_spawn(&self->receiver, recv_by_hand, .io = self->far)
                            : edo_spawn(&self->receiver, recv_frames, .io = self->far);
@@ -356,8 +355,8 @@ static double over_sockets(edo_runtime *runtime, bool by_hand)
     for (int i = 0; i < 2; i++)
         bench_require(edo_io_from_fd(fds[i], &ends[i]), "streams");
     double began = bench_cpu_seconds();
-    bench_require(edo_block_on(runtime, frames, .near = ends[0], .far = ends[1],
-                               .by_hand = by_hand, .count = SOCKET_FRAMES),
+    bench_require(edo_block_on(runtime, frames, .near = ends[0], .far = ends[1], .by_hand = by_hand,
+                               .count = SOCKET_FRAMES),
                   "frames");
     return bench_cpu_seconds() - began;
 }
@@ -368,9 +367,9 @@ static void frames_once(edo_runtime *runtime, double *ret_values)
         edo_io *near, *far;
         bench_require(edo_duplex(PIPE, &near, &far), "pipe");
         int64_t began = bench_now();
-        bench_require(edo_block_on(runtime, frames, .near = near, .far = far, .by_hand = i,
-                                   .count = FRAMES),
-                      "frames");
+        bench_require(
+            edo_block_on(runtime, frames, .near = near, .far = far, .by_hand = i, .count = FRAMES),
+            "frames");
         ret_values[i] = 1000 / ns_per(began, FRAMES);
     }
     double codec = over_sockets(runtime, false), by_hand = over_sockets(runtime, true);
