@@ -62,6 +62,10 @@ bench_fn bench_process_spawn;
 bench_fn bench_process_many;
 bench_fn bench_signals;
 bench_fn bench_intervals;
+bench_fn bench_stream_map_filter;
+bench_fn bench_stream_lines;
+bench_fn bench_stream_frames;
+bench_fn bench_stream_map_1000;
 
 /* ---- repeating ---- */
 

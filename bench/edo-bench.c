@@ -65,6 +65,10 @@ static const struct workload {
     { "process_many", bench_process_many },
     { "signals", bench_signals },
     { "intervals", bench_intervals },
+    { "stream_map_filter", bench_stream_map_filter },
+    { "stream_lines", bench_stream_lines },
+    { "stream_frames", bench_stream_frames },
+    { "stream_map_1000", bench_stream_map_1000 },
 };
 
 static const struct workload *find(const char *name)

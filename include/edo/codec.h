@@ -200,7 +200,8 @@ typedef edo_part_codec edo_line_codec;
 /* Lines, without their "\n" or "\r\n"; encodes with "\n".
  * most: bytes of a line, without its end. A longer line is answered once with -EMSGSIZE, as soon as
  * it is too long; the stream continues behind its end. The last line may lack its end. Encode: also
- * -EINVAL for an item with a "\n", -EMSGSIZE. */
+ * -EINVAL for an item with a "\n", -EMSGSIZE. For the peer, a "\r" at the end of an item belongs to
+ * the end of the line. */
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* JSON lines: lines of UTF-8; empty lines are left out. The text is not parsed. -EILSEQ for a line

@@ -58,6 +58,7 @@
 #endif
 #if EDO_HAS_SEQUENCE
 #include <edo/combinators.h>
+#include <edo/retry.h>
 #include <edo/sequence.h>
 #include <edo/sink.h>
 #include <edo/sources.h>

@@ -27,6 +27,12 @@ static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *re
     return *rest == 0;
 }
 
+/* As edo_buffer_reserve(); room that is there costs no call. */
+static inline int edo__make_room(edo_buffer *out, size_t size)
+{
+    return edo__likely(size <= edo_buffer_room(out)) ? 0 : edo_buffer_reserve(out, size);
+}
+
 static inline int64_t edo__break(edo_codec *codec, int error)
 {
     codec->is_broken = true;

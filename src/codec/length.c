@@ -21,9 +21,8 @@ static uint64_t load(const uint8_t *data, uint8_t size, bool is_little)
     uint64_t value = 0;
     if (size == DEFAULT_LENGTH_SIZE) {
         uint32_t word;
-        memcpy(&word, data, sizeof word);
-        return is_little == (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) ? word
-                                                                        : __builtin_bswap32(word);
+        edo__order_number(&word, data, sizeof word, is_little);
+        return word;
     }
     for (uint8_t i = 0; i < size; i++)
         value = value << 8 | data[is_little ? size - 1 - i : i];
@@ -32,6 +31,11 @@ static uint64_t load(const uint8_t *data, uint8_t size, bool is_little)
 
 static void store(uint8_t *data, uint8_t size, bool is_little, uint64_t value)
 {
+    if (size == DEFAULT_LENGTH_SIZE) {
+        uint32_t word = (uint32_t)value;
+        edo__order_number(data, &word, sizeof word, is_little);
+        return;
+    }
     for (uint8_t i = 0; i < size; i++)
         data[is_little ? i : size - 1 - i] = (uint8_t)(value >> 8 * i);
 }
@@ -107,7 +111,7 @@ static int64_t length_encode(edo_codec *codec, const void *item, edo_buffer *out
     if (slice->size < options->offset) return -EINVAL;
     size_t payload = slice->size - options->offset;
     if (!field_value(options, payload, &value)) return -EMSGSIZE;
-    int rc = edo_buffer_reserve(out, header_size(options) + payload);
+    int rc = edo__make_room(out, header_size(options) + payload);
     if (rc < 0) return rc;
     uint8_t *tail = edo_buffer_tail(out);
     if (options->offset) memcpy(tail, data, options->offset);

@@ -113,7 +113,7 @@ static int64_t part_encode(edo_codec *codec, const void *item, edo_buffer *out)
     if (has_delimiter(part, slice)) return -EINVAL;
     if (part->is_text && slice->size == 0) return -EINVAL;
     if (part->is_text && !edo_is_utf8(slice->data, slice->size)) return -EILSEQ;
-    int rc = edo_buffer_reserve(out, slice->size + part->delimiter_size);
+    int rc = edo__make_room(out, slice->size + part->delimiter_size);
     if (rc < 0) return rc;
     uint8_t *tail = edo_buffer_tail(out);
     if (slice->size) memcpy(tail, slice->data, slice->size);

@@ -55,9 +55,7 @@ void edo__rate_init(edo__paced *rate, edo_stream *in, int64_t period, uint64_t b
 
 /* ---- limits ---- */
 
-enum { REPEATS = 1 }; // edo__step.count
-
-/* `has_item`: the moment is set; `is_over`: the limit has been reported, and is off until the next
+/* `context`: the limit repeats, unless NULL. `has_item`: the moment is set; `is_over`: the limit has been reported, and is off until the next
  * item. */
 static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
@@ -73,7 +71,7 @@ static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     bool has_passed = result == -ETIMEDOUT && cx->now >= moment;
     if (result == 1 || has_passed) step->has_item = false;
     if (result == 1) step->is_over = false;
-    if (has_passed) step->is_over = step->count != REPEATS;
+    if (has_passed) step->is_over = !step->context;
     return result;
 }
 
@@ -81,7 +79,7 @@ void edo__item_timeout_init(edo__paced *timeout, edo_stream *in, int64_t limit, 
 {
     static const edo_stream_ops ops = { .name = "item time-out", .next = item_timeout_next };
     init(timeout, &ops, in, limit);
-    timeout->step.count = repeats ? REPEATS : 0;
+    timeout->step.context = repeats ? timeout : NULL;
 }
 
 static int64_t total_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)

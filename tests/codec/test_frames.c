@@ -11,20 +11,21 @@ struct write_pieces {
     edo_frame();
     edo_args(edo_io *io; const char *data; size_t size; size_t piece; int64_t pause;);
     size_t at, n;
+    int64_t rc;
 };
 
 edo_async(write_pieces)
 {
     edo_body {
-        int64_t rc = 0;
+        self->rc = 0;
         for (self->at = 0; self->at < self->size; self->at += self->n) {
             self->n = self->size - self->at < self->piece ? self->size - self->at : self->piece;
-            edo_await(rc, edo_write_all(self->io, self->data + self->at, self->n));
-            if (rc < 0) break;
+            edo_await(self->rc, edo_write_all(self->io, self->data + self->at, self->n));
+            if (self->rc < 0) break;
             edo_await_void(edo_sleep(self->pause));
         }
         edo_close(self->io);
-        edo_return(rc < 0 ? rc : 0);
+        edo_return(self->rc < 0 ? self->rc : 0);
     }
 }
 

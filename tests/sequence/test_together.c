@@ -110,9 +110,11 @@ async_test(a_cancelled_merge_loses_nothing, edo_merge_of(int, SENDERS) merge;
         for (self->i = 0;; self->i++) {
             cut_init(&self->cut, edo_next(&self->merge, &self->item), (uint64_t)self->i % 3);
             edo_await_on(rc, &self->cut.base);
-            if (rc == -ECANCELED) edo_await_void(edo_sleep(1));
             if (rc == 0) break;
-            if (rc != 1) continue;
+            if (rc == -ECANCELED) {
+                edo_await_void(edo_sleep(1));
+                continue;
+            }
             assert_false(self->seen[self->item]);
             self->seen[self->item] = true;
         }
@@ -327,9 +329,9 @@ async_test(a_cancelled_pull_does_not_cancel_a_generator, edo_generator_of(int, n
         for (;;) {
             cut_init(&self->cut, edo_next(&self->in, &self->item), 1);
             edo_await_on(rc, &self->cut.base);
-            if (rc == -ECANCELED) edo_await_void(edo_sleep(edo_us(3)));
             if (rc == 0) break;
             if (rc == 1) assert_int_equal(self->item, self->next++);
+            if (rc == -ECANCELED) edo_await_void(edo_sleep(edo_us(3)));
         }
         assert_int_equal(self->next, 20);
         edo_return(0);
@@ -436,9 +438,9 @@ async_test(unordered_results_come_as_the_calls_end, edo_buffered_of(int64_t, int
         for (self->i = 0;; self->i++) {
             cut_init(&self->cut, edo_next(&self->calls, &self->item), 1 + self->i % 3);
             edo_await_on(rc, &self->cut.base);
-            if (rc == -ECANCELED) edo_await_void(edo_sleep(edo_us(200)));
             if (rc == 0) break;
             if (rc == 1) self->sum += self->item;
+            if (rc == -ECANCELED) edo_await_void(edo_sleep(edo_us(200)));
         }
         assert_int_equal(self->sum, 3 * (39 * 40 / 2 - 13));
         assert_int_equal(self->state.ended, 40);

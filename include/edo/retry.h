@@ -1,0 +1,166 @@
+/* Calls that may fail: retries, budgets of retries, hedged calls, circuit breakers.
+ *
+ *     edo_retry_init(&self->retry, &(edo_retry_options){ .attempts = 5, .limit = edo_s(10) });
+ *     do {
+ *         edo_call_for(self->rc, edo_s(2), fetch, .url = self->url);
+ *         edo_await(again, edo_retry_again(&self->retry, self->rc));
+ *     } while (again == 1);
+ *     ... self->rc: the last result
+ *
+ * All structs lie where the user puts them, in a frame or in static memory, and allocate nothing.
+ */
+#pragma once
+
+#include <edo/async.h>
+
+EDO_BEGIN_DECLS
+
+/* ---- retries ---- */
+
+typedef struct edo_retry_budget edo_retry_budget;
+
+/* Whether a result is worth another attempt. Plain function; does not wait. */
+typedef bool edo_is_worth_fn(void *context, int64_t result);
+
+/* Options; zeroed: no limit of attempts, pauses from 100 ms to 10 s, transient errors. */
+typedef struct edo_retry_options {
+    uint32_t attempts; // with the first one; 0: any number
+    uint32_t reserved;
+    int64_t least, most;       // ns; bounds of a pause; 0: 100 ms, 10 s
+    int64_t limit;             // ns; from the initialisation to the end of the last pause; 0: none
+    edo_is_worth_fn *is_worth; // NULL: edo_is_transient()
+    void *context;             // of is_worth
+    edo_retry_budget *budget;  // shared by callers; NULL: none
+} edo_retry_options;
+
+/* All members are private. */
+typedef struct edo_retry {
+    edo_retry_options options;
+    int64_t deadline; // ns of edo_now(); INT64_MAX: none
+    int64_t pause;    // ns; the last one
+    int64_t asked;    // ns; least length of the next pause
+    int64_t until;    // ns of edo_now(); end of the pause in progress; 0: none
+    uint32_t failures;
+    bool was_counted; // in the budget
+} edo_retry;
+
+/* Prepares the attempts of one call. options: NULL: zeroed.
+ * Thread: inside a task, or any thread with a current runtime, whose clock counts. */
+EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
+
+/* Decides after an attempt with that result, and pauses before the next one. The pauses grow at
+ * random, so that callers that failed together do not return together: each lasts from `least` to
+ * three times the last one, at most `most` (decorrelated jitter).
+ * Result: 1 after the pause: try again; 0 at once: the result is final, because it is no failure
+ * (>= 0) or not worth another attempt, or because attempts, time or budget are used up.
+ * Cancel: prompt. */
+EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
+
+/* Makes the next pause last at least that long, as a server has asked. */
+EDO_API void edo_retry_after(edo_retry *retry, int64_t duration);
+
+/* Attempts that have failed. */
+static inline uint32_t edo_retry_failures(const edo_retry *retry)
+{
+    return retry->failures;
+}
+
+/* Time left for further attempts, ns; EDO_NEVER without a limit. For edo_call_for(). */
+EDO_API int64_t edo_retry_left(const edo_retry *retry);
+
+/* Whether an error may pass by itself: a connection refused, reset or broken, a time-out, an
+ * unreachable host or net, a shortage, input that ended too early. */
+EDO_API bool edo_is_transient(int64_t result);
+
+/* ---- budgets ---- */
+
+/* A budget bounds the retries of all its callers, so that retries do not multiply the load of a
+ * service that fails. A call (an edo_retry with its first result) adds `percent` / 100 of a retry;
+ * each retry takes one. The budget begins with `most`, which is also its bound.
+ * All members are private. */
+struct edo_retry_budget {
+    int64_t left; // hundredths of a retry; atomic
+    int64_t most;
+    int64_t percent;
+};
+
+/* Thread: any, before the first use. */
+EDO_API void edo_retry_budget_init(edo_retry_budget *budget, uint32_t percent, uint32_t most);
+
+/* Retries left. Thread: any; a snapshot. */
+EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
+
+/* ---- hedged calls ---- */
+
+/* A hedged call: several attempts at the same thing, the next one begun when the earlier ones have
+ * not answered after `delay`, or have failed. The first result >= 0 wins; the other attempts are
+ * cancelled, and have ended when the hedge answers.
+ *
+ *     edo_init(&self->ask[0], ask, .server = a);
+ *     edo_init(&self->ask[1], ask, .server = b);
+ *     edo_hedge_init(&self->hedge, edo_ms(20), &self->ask[0].base, sizeof self->ask[0], 2);
+ *     edo_await_on(rc, &self->hedge.base);
+ *
+ * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. An
+ * attempt that was not begun runs too, cancelled from its first poll on, because it owns its
+ * arguments. */
+typedef struct edo_hedge {
+    edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private
+    edo_future *first;
+    size_t stride; // bytes
+    int64_t delay;
+    int64_t next; // ns of edo_now(); when the next attempt begins
+    uint32_t count, begun;
+    int32_t winner;
+    int32_t failed;
+    int64_t failure;
+} edo_hedge;
+
+/* The attempts are `count` frames in an array: `first` is the base of the first one, `stride` the
+ * size of a frame. A count of 0 aborts. */
+EDO_API void edo_hedge_init(edo_hedge *hedge, int64_t delay, edo_future *first, size_t stride,
+                            uint32_t count);
+
+/* Index of the winner; -1: all attempts have failed. */
+static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
+{
+    return hedge->winner;
+}
+
+/* ---- circuit breakers ---- */
+
+/* A breaker refuses calls to a service that keeps failing. After `failures` failures in a row it
+ * opens: calls are refused for `pause`. Then one call is let through as a probe; its success closes
+ * the breaker, its failure opens the breaker for another pause.
+ *
+ *     rc = edo_breaker_enter(&breaker);
+ *     if (rc == 0) {
+ *         edo_call(self->rc, fetch, ...);
+ *         edo_breaker_leave(&breaker, self->rc);
+ *     }
+ *
+ * All members are private. */
+typedef struct edo_breaker {
+    uint32_t lock;
+    uint32_t most;    // failures in a row
+    uint32_t count;   // of failures in a row
+    bool is_probed;   // a probe is under way
+    int64_t pause;    // ns
+    int64_t open_end; // ns of edo_now(); INT64_MIN: closed
+} edo_breaker;
+
+/* failures: at least 1; 0 counts as 1. Thread: any, before the first use. */
+EDO_API void edo_breaker_init(edo_breaker *breaker, uint32_t failures, int64_t pause);
+
+/* Returns: 0: make the call, then edo_breaker_leave(); -EHOSTDOWN: the breaker is open.
+ * Thread: any with a current runtime. */
+EDO_API EDO_MUST_USE int edo_breaker_enter(edo_breaker *breaker);
+
+/* Reports a call that was let through. A transient error (edo_is_transient()) is a failure;
+ * -ECANCELED is neither a failure nor a success. Thread: as above. */
+EDO_API void edo_breaker_leave(edo_breaker *breaker, int64_t result);
+
+/* Whether calls are refused now. Thread: as above; a snapshot. */
+EDO_API bool edo_breaker_is_open(edo_breaker *breaker);
+
+EDO_END_DECLS
