@@ -3,7 +3,7 @@
 # SIGINT.
 set -u
 skipped=77
-chat=${EDO_BIN_DIR:?is set by ctest}/examples/chat
+chat=${EDO_BIN_DIR:?is set by ctest}/examples/${CHAT:-chat}
 read -ra emulator <<<"${EDO_EMULATOR:-}" # what a program for another processor needs before it
 
 [ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only

@@ -59,9 +59,21 @@ static int fail(const char *what, const char *advice, size_t size)
     return -ENOMEM;
 }
 
+/* Whether the system refuses advice that it does not know. An emulator of another processor may
+ * accept any advice and ignore it (qemu-user 7.2); then there would be no guard. */
+static bool is_advice_checked(void)
+{
+    enum { UNKNOWN, CHECKED, IGNORED, NO_ADVICE = 10000 };
+    static edo_atomic(int) answer = UNKNOWN;
+    if (edo_load_relaxed(&answer) == UNKNOWN)
+        edo_store_relaxed(&answer, madvise(NULL, 0, NO_ADVICE) < 0 ? CHECKED : IGNORED);
+    return edo_load_relaxed(&answer) == CHECKED;
+}
+
 static int guard(const edo__stack_memory *memory)
 {
-    if (madvise(memory->base, memory->guard, MADV_GUARD_INSTALL) == 0) return 0;
+    if (is_advice_checked() && madvise(memory->base, memory->guard, MADV_GUARD_INSTALL) == 0)
+        return 0;
     if (mprotect(memory->base, memory->guard, PROT_NONE) == 0) return 0;
     return fail(
         "no guard below it",

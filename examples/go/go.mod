@@ -1,0 +1,3 @@
+module edo.example/go
+
+go 1.19
