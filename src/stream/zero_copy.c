@@ -36,17 +36,17 @@ typedef struct EDO__OVERLAY zero_copy_op {
     const char *data;
     uint64_t events; // upper half: number of bytes; once FAILED, the errno
     uint64_t progress;
-    edo__op_wait wait; // upper half of wait.state.detail: number of unreleased sends
+    edo__op_wait wait; // upper bits of wait.state.detail: number of unreleased sends
 } zero_copy_op;
 
 EDO__OVERLAY_FITS(zero_copy_op);
 _Static_assert(offsetof(zero_copy_op, events) == offsetof(edo__poll_op, events), "an edo__poll_op");
 
 enum {
-    HALF = 32,          // bits of events
-    FAILED = 1 << 15,   // bit of detail
-    ONE_SEND = 1 << 16, // unit of the number in detail
-    MOST_SENDS = 0xffff,
+    HALF = 32,                       // bits of events
+    FAILED = EDO__DETAIL_OWN,        // bit of detail
+    ONE_SEND = EDO__DETAIL_OWN_UNIT, // unit of the number in detail
+    MOST_SENDS = 0x3fff,
 };
 
 static zero_copy_op *zero_copy_of(const edo_op *op)
