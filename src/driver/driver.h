@@ -411,7 +411,7 @@ enum {
     EDO__DETAIL_WOKEN = 1 << 15,      // was woken, and not served: parks first; the source's lock
     EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
-    EDO__DETAIL_OWN_UNIT = 1 << 18,   // unit of a number for the kind of operation, in the bits above
+    EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
 };
 
 /* The side of an operation. */
