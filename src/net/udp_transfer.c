@@ -124,19 +124,22 @@ static bool advance_segments(edo_udp *socket, edo_op *op)
 
 static const edo_future_ops recv_many_ops, send_many_ops;
 
-/* Returns: whether the operation is done, with its result. */
-static bool settle(edo_udp *socket, edo_op *op)
+static __attribute__((noinline)) bool settle_messages(edo_udp *socket, edo_op *op)
 {
-    if (op->base.result < 0 && is_tried_again(socket, op)) return false;
-    switch (edo__request_of(op)) {
-    case EDO__SEND_SEGMENTS: return advance_segments(socket, op);
-    case EDO__RECV:
-    case EDO__SEND: end_datagram(op); return true;
-    default:
-        if (op->base.ops == &send_many_ops) return advance_many(op);
-        end_messages(op, op->base.ops == &recv_many_ops);
-        return true;
-    }
+    if (edo__request_of(op) == EDO__SEND_SEGMENTS) return advance_segments(socket, op);
+    if (op->base.ops == &send_many_ops) return advance_many(op);
+    end_messages(op, op->base.ops == &recv_many_ops);
+    return true;
+}
+
+/* Returns: whether the operation is done, with its result. */
+static inline bool settle(edo_udp *socket, edo_op *op)
+{
+    if (edo__unlikely(op->base.result < 0) && is_tried_again(socket, op)) return false;
+    if (edo__unlikely(edo__request_of(op) >= EDO__RECV_MESSAGES))
+        return settle_messages(socket, op);
+    end_datagram(op);
+    return true;
 }
 
 /* ---- polls ---- */
@@ -158,10 +161,10 @@ static int check_merged(const edo_op *op)
     return 0;
 }
 
-static int enter(edo_udp *socket, edo_op *op)
+static inline int enter(edo_udp *socket, edo_op *op)
 {
-    int rc = edo__source_claim(&socket->source, side_of(op));
-    if (rc < 0) {
+    int rc = edo__claims_take(&socket->source.state, side_of(op));
+    if (edo__unlikely(rc < 0)) {
         if (rc == -ECANCELED) edo__source_check(&socket->source, op->base.ops->name);
         return rc;
     }
@@ -170,7 +173,7 @@ static int enter(edo_udp *socket, edo_op *op)
     return check_merged(op);
 }
 
-static void leave(edo_udp *socket, edo_op *op)
+static inline void leave(edo_udp *socket, edo_op *op)
 {
     if (!(op->detail & EDO__DETAIL_CLAIMED)) return;
     op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
