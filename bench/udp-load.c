@@ -1,12 +1,14 @@
 /* A load for echo servers of UDP, on the loopback: keeps a number of datagrams on their way, checks
  * each answer, and tells the processor time of the server per answer.
  *
- *     udp-load PORT PID SECONDS [WINDOW [SIZE]]    64 datagrams of 64 bytes are the default
+ *     udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN]]]    64 datagrams of 64 bytes are the default
  *
- * The load is sent by batches, so that it costs less than the server. Datagrams that got lost are
+ * The load is sent by batches, so that it costs less than the server. TRAIN: the kernel gets so many
+ * datagrams as one buffer and cuts it (GSO), as a peer with many datagrams does. Datagrams that got lost are
  * sent anew after 100 ms without an answer. */
 #include <dirent.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 1024, MOST_BYTES = 1472, DECIMAL = 10, BUFFER = 1 << 20, LOST_US = 100000 };
+enum { MOST = 256, MOST_BYTES = 65535, DECIMAL = 10, BUFFER = 1 << 20, LOST_US = 100000 };
 
 #define NANOSECONDS 1e9
 
@@ -73,65 +75,100 @@ static int open_client(uint16_t port)
     return fd;
 }
 
-static void prepare(unsigned window, size_t size)
+typedef struct load {
+    int fd;
+    unsigned window, train; // datagrams on their way; datagrams per buffer
+    size_t size;
+} load;
+
+static void prepare(const load *self)
 {
-    for (unsigned i = 0; i < window; i++) {
-        memset(out_bytes[i], 'x', size);
-        out_vectors[i] = (struct iovec){ out_bytes[i], size };
+    for (unsigned i = 0; i < MOST; i++) {
+        memset(out_bytes[i], 'x', self->train * self->size);
+        out_vectors[i] = (struct iovec){ out_bytes[i], self->train * self->size };
         in_vectors[i] = (struct iovec){ in_bytes[i], MOST_BYTES };
         out[i].msg_hdr = (struct msghdr){ .msg_iov = &out_vectors[i], .msg_iovlen = 1 };
         in[i].msg_hdr = (struct msghdr){ .msg_iov = &in_vectors[i], .msg_iovlen = 1 };
     }
+    if (self->train == 1) return;
+    require(setsockopt(self->fd, IPPROTO_UDP, UDP_SEGMENT, &(int){ (int)self->size }, sizeof(int)),
+            "UDP_SEGMENT");
+    require(setsockopt(self->fd, IPPROTO_UDP, UDP_GRO, &(int){ 1 }, sizeof(int)), "UDP_GRO");
 }
 
-static void send_all(int fd, unsigned count)
+/* Sends datagrams, as whole trains. Returns: number of datagrams that remain to be sent. */
+static unsigned send_some(const load *self, unsigned credit)
 {
+    unsigned count = credit / self->train;
+    if (count > MOST) count = MOST;
     for (unsigned sent = 0; sent < count;) {
-        int n = sendmmsg(fd, out + sent, count - sent, 0);
+        int n = sendmmsg(self->fd, out + sent, count - sent, 0);
         if (n > 0) sent += (unsigned)n;
     }
+    return credit - count * self->train;
 }
 
-static void check(int count, size_t size)
+/* Returns: number of datagrams in a message of answers. */
+static unsigned check(const load *self, unsigned at)
 {
-    for (int i = 0; i < count; i++)
-        if (in[i].msg_len != size || memcmp(in_bytes[i], out_bytes[0], size)) {
-            fprintf(stderr, "udp-load: a wrong answer of %u bytes\n", in[i].msg_len);
-            exit(EXIT_FAILURE);
-        }
+    size_t bytes = in[at].msg_len;
+    bool good = bytes && bytes % self->size == 0;
+    for (size_t i = 0; good && i < bytes; i++)
+        good = in_bytes[at][i] == 'x';
+    if (good) return (unsigned)(bytes / self->size);
+    fprintf(stderr, "udp-load: a wrong answer of %zu bytes\n", bytes);
+    exit(EXIT_FAILURE);
+}
+
+/* Returns: number of answers; 0 if none came in time. */
+static unsigned receive(const load *self)
+{
+    unsigned answers = 0;
+    int n = recvmmsg(self->fd, in, MOST, MSG_WAITFORONE, NULL);
+    for (int i = 0; i < n; i++)
+        answers += check(self, (unsigned)i);
+    return answers;
 }
 
 /* Keeps the window full until the time is over. Returns: number of answers. */
-static uint64_t run(int fd, unsigned window, size_t size, double seconds)
+static uint64_t run(const load *self, double seconds)
 {
     uint64_t answers = 0;
     double end = now() + seconds;
-    send_all(fd, window);
+    unsigned credit = self->window;
     while (now() < end) {
-        int n = recvmmsg(fd, in, window, MSG_WAITFORONE, NULL);
-        if (n > 0) check(n, size);
-        answers += n > 0 ? (uint64_t)n : 0;
-        send_all(fd, n > 0 ? (unsigned)n : window);
+        credit = send_some(self, credit);
+        unsigned n = receive(self);
+        answers += n;
+        credit = n ? credit + n : self->window;
     }
-    while (recvmmsg(fd, in, window, MSG_WAITFORONE, NULL) > 0)
+    while (receive(self))
         continue;
     return answers;
 }
 
+static unsigned number(int argc, char **argv, int at, unsigned otherwise)
+{
+    return argc > at ? (unsigned)strtoul(argv[at], NULL, DECIMAL) : otherwise;
+}
+
 int main(int argc, char **argv)
 {
-    unsigned long window = argc > 4 ? strtoul(argv[4], NULL, DECIMAL) : 64;
-    unsigned long size = argc > 5 ? strtoul(argv[5], NULL, DECIMAL) : 64;
-    if (argc < 4 || !window || window > MOST || !size || size > MOST_BYTES) {
-        fprintf(stderr, "usage: udp-load PORT PID SECONDS [WINDOW [SIZE]]\n");
+    load self = { .window = number(argc, argv, 4, 64),
+                  .size = number(argc, argv, 5, 64),
+                  .train = number(argc, argv, 6, 1) };
+    bool good = argc > 3 && self.size && self.train && self.window >= self.train &&
+                self.window <= MOST && self.size * self.train <= MOST_BYTES;
+    if (!good) {
+        fprintf(stderr, "usage: udp-load PORT PID SECONDS [WINDOW [SIZE [TRAIN]]]\n");
         return EXIT_FAILURE;
     }
-    int fd = open_client((uint16_t)strtoul(argv[1], NULL, DECIMAL));
     double seconds = strtod(argv[3], NULL);
-    prepare((unsigned)window, size);
-    run(fd, (unsigned)window, size, seconds / 4); // warms up
+    self.fd = open_client((uint16_t)strtoul(argv[1], NULL, DECIMAL));
+    prepare(&self);
+    run(&self, seconds / 4); // warms up
     double before = cpu_of(argv[2]);
-    uint64_t answers = run(fd, (unsigned)window, size, seconds);
+    uint64_t answers = run(&self, seconds);
     double used = cpu_of(argv[2]) - before;
     if (!answers) {
         fprintf(stderr, "udp-load: no answer\n");

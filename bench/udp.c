@@ -1,6 +1,7 @@
 /* An echo server of UDP, driven from outside: it serves until it is killed.
  *
- *     udp_echo PORT [BATCH]    BATCH: datagrams per call, up to 64; 1 is the default */
+ *     udp_echo PORT [BATCH]    BATCH: messages per call, up to 64; 1 is the default. With more, the
+ *                              kernel may merge datagrams that come together, and cuts the answers */
 #include <stdlib.h>
 
 #include "bench.h"
@@ -28,25 +29,43 @@ edo_async(udp_echo)
     }
 }
 
+/* Room for one message of merged datagrams. */
+typedef struct place {
+    edo_slice slice;
+    edo_control control;
+    _Alignas(8) char records[EDO_CONTROL_SPACE(4)];
+    char buffer[65536];
+} place;
+
 struct udp_echo_many {
     edo_frame();
-    edo_args(edo_udp *socket; size_t batch;);
+    edo_args(edo_udp *socket; size_t batch; place *places;);
     edo_message messages[MOST];
-    edo_slice slices[MOST];
-    char buffers[MOST][BUFFER];
 };
 
-static void set_sizes(struct udp_echo_many *self, size_t count, bool receive)
-{
-    for (size_t i = 0; i < count; i++)
-        self->slices[i].size = receive ? BUFFER : (size_t)self->messages[i].size;
-}
-
-static void set_messages(struct udp_echo_many *self)
+static void prepare(struct udp_echo_many *self)
 {
     for (size_t i = 0; i < self->batch; i++) {
-        self->slices[i] = (edo_slice){ self->buffers[i], BUFFER };
-        self->messages[i] = (edo_message){ .slices = &self->slices[i], .slice_count = 1 };
+        place *at = &self->places[i];
+        at->slice = (edo_slice){ at->buffer, sizeof at->buffer };
+        at->control = (edo_control){ at->records, sizeof at->records, 0 };
+        self->messages[i] = (edo_message){ .slices = &at->slice,
+                                           .slice_count = 1,
+                                           .control = &at->control };
+    }
+}
+
+/* Makes an answer of each message that was received. */
+static void turn_round(struct udp_echo_many *self, size_t count)
+{
+    edo_datagram_info info;
+    for (size_t i = 0; i < count; i++) {
+        edo_message *message = &self->messages[i];
+        edo_datagram_info_read(message->control, &info);
+        message->slices->size = (size_t)message->size;
+        message->control->size = 0;
+        if (!(info.present & EDO_DATAGRAM_SEGMENT) || info.segment >= message->size) continue;
+        bench_require(edo_datagram_info_write(message->control, &info, &message->address), "GSO");
     }
 }
 
@@ -54,16 +73,27 @@ edo_async(udp_echo_many)
 {
     edo_body {
         int64_t n;
-        set_messages(self);
+        prepare(self);
         for (;;) {
-            set_sizes(self, self->batch, true);
             edo_await(n, edo_udp_recv_many(self->socket, self->messages, self->batch));
             if (n < 0) break;
-            set_sizes(self, (size_t)n, false);
+            turn_round(self, (size_t)n);
             edo_await(n, edo_udp_send_many(self->socket, self->messages, (size_t)n));
+            prepare(self);
         }
         edo_return(n);
     }
+}
+
+static int64_t serve_many(edo_runtime *runtime, edo_udp *socket, size_t batch)
+{
+    place *places = calloc(batch, sizeof *places);
+    bench_require(places ? 0 : -ENOMEM, "places");
+    bench_require(edo_udp_set(socket, EDO_UDP_GRO, 1), "GRO");
+    int64_t rc = edo_block_on(runtime, udp_echo_many, .socket = socket, .batch = batch,
+                              .places = places);
+    free(places);
+    return rc;
 }
 
 static edo_udp *open_server(const char *port)
@@ -82,9 +112,8 @@ int bench_udp_echo(edo_runtime *runtime, int argc, char **argv)
     edo_udp *socket = open_server(argv[0]);
     unsigned long batch = argc == 2 ? strtoul(argv[1], NULL, DECIMAL) : 1;
     bench_require(batch && batch <= MOST ? 0 : -EINVAL, "BATCH");
-    int64_t rc = batch == 1
-                     ? edo_block_on(runtime, udp_echo, .socket = socket)
-                     : edo_block_on(runtime, udp_echo_many, .socket = socket, .batch = batch);
+    int64_t rc = batch == 1 ? edo_block_on(runtime, udp_echo, .socket = socket)
+                            : serve_many(runtime, socket, batch);
     edo_udp_close(socket);
     bench_require(rc, "serve");
     return 0;
