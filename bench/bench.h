@@ -66,6 +66,7 @@ bench_fn bench_stream_map_filter;
 bench_fn bench_stream_lines;
 bench_fn bench_stream_frames;
 bench_fn bench_stream_map_1000;
+bench_fn bench_udp_echo;
 
 /* ---- repeating ---- */
 

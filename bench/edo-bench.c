@@ -69,6 +69,7 @@ static const struct workload {
     { "stream_lines", bench_stream_lines },
     { "stream_frames", bench_stream_frames },
     { "stream_map_1000", bench_stream_map_1000 },
+    { "udp_echo", bench_udp_echo },
 };
 
 static const struct workload *find(const char *name)

@@ -125,8 +125,9 @@ EDO_API EDO_MUST_USE edo_op edo_udp_send_message(edo_udp *socket, edo_message *m
  * Cancel: prompt; no datagram is lost. */
 EDO_API EDO_MUST_USE edo_op edo_udp_recv_many(edo_udp *socket, edo_message *messages, size_t count);
 
-/* Sends each message as one datagram, in their order, and waits as needed. The options of the first
- * message hold for all. A message that fails does not stop those behind it: its `error` has the
+/* Sends each message as one datagram, in their order, and waits as needed. Messages of one size and
+ * to one address, with one buffer each, cost much less if they follow each other: the kernel takes
+ * them as one (GSO). The options of the first message hold for all. A message that fails does not stop those behind it: its `error` has the
  * reason; it is 0 for messages that were sent.
  * Result: number of datagrams sent; if there is none, the error of the first message.
  * edo_op_progress() is the number of messages that were tried.

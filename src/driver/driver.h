@@ -41,7 +41,7 @@ typedef enum edo__request {
     EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES, // from progress on
+    EDO__SEND_MESSAGES, // from progress on. UDP, or SINGLES
     EDO__SEND_SEGMENTS, // one message, whose only buffer is cut into datagrams; result: bytes
 } edo__request;
 
@@ -407,7 +407,7 @@ enum {
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram stays in the socket
-    EDO__DETAIL_SINGLES = 1 << 14,    // EDO__SEND_SEGMENTS: the kernel does not cut the buffer
+    EDO__DETAIL_SINGLES = 1 << 14,    // sends of several datagrams: the kernel cuts no buffers
     EDO__DETAIL_WOKEN = 1 << 15,      // was woken, and not served: parks first; the source's lock
     EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers

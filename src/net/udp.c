@@ -54,6 +54,7 @@ static edo_udp *create(edo_fd fd, bool is_v6)
     edo__source_init(&socket->source, fd, TRAITS, release_source);
     edo__source_init(&socket->errors, fd, TRAITS_OF_ERRORS, release_errors);
     edo_store_relaxed(&socket->parts, PARTS);
+    edo_store_relaxed(&socket->no_segments, !edo__datagram_can_segment(fd));
     socket->is_v6 = is_v6;
     socket->source.maker = edo__maker_create("socket", fd);
     return socket;

@@ -14,7 +14,7 @@ struct edo_udp {
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // has a peer
-    edo_atomic(bool) no_segments;  // the kernel has refused to cut buffers
+    edo_atomic(bool) no_segments;  // the kernel does not cut buffers, or numbers sends
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;
 };

@@ -5,7 +5,8 @@
  *
  *     an answer of the network, no peer    once more: a receive always, a send once
  *     SEND_MESSAGES                        goes on behind the messages that were tried
- *     SEND_SEGMENTS                        goes on with the rest; without GSO if that was refused
+ *     SEND_SEGMENTS                        goes on with the rest
+ *         both                             without segments, if the kernel has refused them
  *     all others                           done
  */
 #include "net/udp.h"
@@ -81,11 +82,29 @@ static bool is_end(int64_t error)
     return error == -ECANCELED || error == -EXDEV;
 }
 
+/* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation goes
+ * on without; a device will refuse again. */
+static bool is_refused(edo_udp *socket, edo_op *op)
+{
+    switch (-op->base.result) {
+    case EIO: edo_store_relaxed(&socket->no_segments, true); break;
+    case EINVAL:
+    case EMSGSIZE:
+    case EOPNOTSUPP:
+    case ENOPROTOOPT: break;
+    default: return false;
+    }
+    bool was_cut = !(op->detail & EDO__DETAIL_SINGLES);
+    op->detail |= EDO__DETAIL_SINGLES;
+    return was_cut;
+}
+
 /* Notes messages that were sent, or the one that failed. Returns: whether all were tried. */
-static bool advance_many(edo_op *op)
+static bool advance_many(edo_udp *socket, edo_op *op)
 {
     edo__message_op *request = edo__message_of(op);
     int64_t n = op->base.result;
+    if (is_refused(socket, op)) return false;
     if (is_end(n)) {
         if (request->progress) op->base.result = sent_of(request);
         return true;
@@ -99,22 +118,12 @@ static bool advance_many(edo_op *op)
     return true;
 }
 
-/* Whether the kernel, or a device without checksums, has refused to cut a buffer. */
-static bool is_refusal(int64_t error)
-{
-    return error == -EIO || error == -EINVAL || error == -EOPNOTSUPP || error == -ENOPROTOOPT;
-}
-
 /* Returns: whether all bytes were sent, or a failure. */
 static bool advance_segments(edo_udp *socket, edo_op *op)
 {
     edo__message_op *request = edo__message_of(op);
     int64_t n = op->base.result;
-    if (is_refusal(n) && !(op->detail & EDO__DETAIL_SINGLES)) {
-        edo_store_relaxed(&socket->no_segments, true);
-        op->detail |= EDO__DETAIL_SINGLES;
-        return false;
-    }
+    if (is_refused(socket, op)) return false;
     if (n > 0) request->progress += (uint64_t)n;
     request->messages->size = request->progress;
     if (n >= 0 && request->progress < request->messages->slices->size) return false;
@@ -124,19 +133,22 @@ static bool advance_segments(edo_udp *socket, edo_op *op)
 
 static const edo_future_ops recv_many_ops, send_many_ops;
 
-/* Returns: whether the operation is done, with its result. */
-static bool settle(edo_udp *socket, edo_op *op)
+static __attribute__((noinline)) bool settle_messages(edo_udp *socket, edo_op *op)
 {
-    if (op->base.result < 0 && is_tried_again(socket, op)) return false;
-    switch (edo__request_of(op)) {
-    case EDO__SEND_SEGMENTS: return advance_segments(socket, op);
-    case EDO__RECV:
-    case EDO__SEND: end_datagram(op); return true;
-    default:
-        if (op->base.ops == &send_many_ops) return advance_many(op);
-        end_messages(op, op->base.ops == &recv_many_ops);
-        return true;
-    }
+    if (edo__request_of(op) == EDO__SEND_SEGMENTS) return advance_segments(socket, op);
+    if (op->base.ops == &send_many_ops) return advance_many(socket, op);
+    end_messages(op, op->base.ops == &recv_many_ops);
+    return true;
+}
+
+/* Returns: whether the operation is done, with its result. */
+static inline bool settle(edo_udp *socket, edo_op *op)
+{
+    if (edo__unlikely(op->base.result < 0) && is_tried_again(socket, op)) return false;
+    if (edo__unlikely(edo__request_of(op) >= EDO__RECV_MESSAGES))
+        return settle_messages(socket, op);
+    end_datagram(op);
+    return true;
 }
 
 /* ---- polls ---- */
@@ -158,10 +170,10 @@ static int check_merged(const edo_op *op)
     return 0;
 }
 
-static int enter(edo_udp *socket, edo_op *op)
+static inline int enter(edo_udp *socket, edo_op *op)
 {
-    int rc = edo__source_claim(&socket->source, side_of(op));
-    if (rc < 0) {
+    int rc = edo__claims_take(&socket->source.state, side_of(op));
+    if (edo__unlikely(rc < 0)) {
         if (rc == -ECANCELED) edo__source_check(&socket->source, op->base.ops->name);
         return rc;
     }
@@ -170,7 +182,7 @@ static int enter(edo_udp *socket, edo_op *op)
     return check_merged(op);
 }
 
-static void leave(edo_udp *socket, edo_op *op)
+static inline void leave(edo_udp *socket, edo_op *op)
 {
     if (!(op->detail & EDO__DETAIL_CLAIMED)) return;
     op->detail &= ~(uint32_t)EDO__DETAIL_CLAIMED;
@@ -234,6 +246,11 @@ static edo_op datagram(const edo_future_ops *ops, edo_udp *socket, const void *d
     return op;
 }
 
+static uint32_t singles_of(const edo_udp *socket)
+{
+    return edo_load_relaxed(&socket->no_segments) ? EDO__DETAIL_SINGLES : 0;
+}
+
 static bool is_good(const edo_message *message)
 {
     return message->slice_count <= MAX_SLICES && (message->slices || !message->slice_count);
@@ -247,7 +264,7 @@ static edo_op messages_op(const edo_future_ops *ops, edo_udp *socket, edo_messag
     for (size_t i = 0; i < count; i++)
         if (!is_good(&messages[i])) return edo__op_refuse(-EINVAL);
     return edo__op(ops, socket, messages, count,
-                   sends ? EDO__SEND_MESSAGES | SENDS : EDO__RECV_MESSAGES);
+                   sends ? EDO__SEND_MESSAGES | SENDS | singles_of(socket) : EDO__RECV_MESSAGES);
 }
 
 static edo_op segments_op(edo_udp *socket, edo_message *message, size_t segment)
@@ -255,9 +272,8 @@ static edo_op segments_op(edo_udp *socket, edo_message *message, size_t segment)
     bool good = socket && message && message->slice_count == 1 && message->slices &&
                 !message->control && segment && segment <= MAX_SEGMENT;
     if (!good) return edo__op_refuse(-EINVAL);
-    bool singles = edo_load_relaxed(&socket->no_segments);
     return edo__op(&segments_ops, socket, message, segment,
-                   EDO__SEND_SEGMENTS | SENDS | (singles ? (uint32_t)EDO__DETAIL_SINGLES : 0u));
+                   EDO__SEND_SEGMENTS | SENDS | singles_of(socket));
 }
 
 static void check_datagram(const char *call, const void *data, const edo_address *address)

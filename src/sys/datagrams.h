@@ -14,6 +14,9 @@ int edo__socket_set_device(edo_fd fd, const char *name);
 int edo__datagram_set(edo_fd fd, bool is_v6, edo_udp_option option, int value);
 int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option);
 
+/* Whether the kernel cuts buffers into datagrams. (An older one would send a buffer whole.) */
+bool edo__datagram_can_segment(edo_fd fd);
+
 typedef struct edo__membership {
     const edo_address *group;
     const edo_address *source; // NULL: all

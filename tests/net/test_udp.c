@@ -189,8 +189,7 @@ async_test(vectors, edo_udp *ends[2]; char a[4], b[4]; edo_slice out[3], in[2]; 
     edo_body {
         int64_t n;
         connected_sockets(self->ends);
-        self->out[0] = (edo_slice){ (char[]){ "ab" }, 2 };
-        self->out[0].data = memcpy(self->a, "ab", 2);
+        self->out[0] = (edo_slice){ memcpy(self->a, "ab", 2), 2 };
         self->out[1] = (edo_slice){ NULL, 0 };
         self->out[2] = (edo_slice){ memcpy(self->b, "cde", 3), 3 };
         self->sent = (edo_message){ .slices = self->out, .slice_count = 3 };

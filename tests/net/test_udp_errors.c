@@ -73,6 +73,31 @@ async_test(waits_for_an_error, edo_udp *socket; edo_address dead; taken in; edo_
     }
 }
 
+/* An error that has no message in the queue is taken, once. */
+async_test(an_error_without_a_message, edo_udp *socket; edo_address dead; taken in; edo_task *task;)
+{
+    edo_body {
+        int64_t n;
+        self->dead = dead_address();
+        assert_int_equal(edo_udp_open(&self->dead, NULL, &self->socket), 0);
+        n = edo_spawn(&self->task, run_op,
+                      .op = edo_udp_recv_error(self->socket, ready(&self->in)));
+        assert_int_equal(n, 0);
+        settle();
+        edo_await(n, edo_udp_send(self->socket, "lost", 4));
+        assert_int_equal(n, 4);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, -ECONNREFUSED);
+        assert_int_equal(edo_udp_take_error(self->socket), 0);
+        edo_await(n, edo_udp_send(self->socket, "lost", 4));
+        assert_int_equal(n, 4);
+        edo_await(n, edo_udp_recv_error(self->socket, ready(&self->in)));
+        assert_int_equal(n, -ECONNREFUSED);
+        edo_udp_close(self->socket);
+        edo_return(0);
+    }
+}
+
 /* An answer from a dead peer fails neither a send to somebody else nor a receive. */
 enum { SENDS = 100 };
 

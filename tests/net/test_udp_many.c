@@ -109,6 +109,90 @@ async_test(one_fails, edo_udp *sender, *socket; edo_address to, unix_one; batch_
     }
 }
 
+/* Messages of one size and address go by one call; those between them keep their place. */
+static const struct {
+    unsigned char size, to;
+} mixed[] = {
+    { 8, 0 }, { 8, 0 }, { 8, 0 }, { 3, 0 }, { 8, 0 }, { 8, 1 }, { 8, 1 },  { 9, 1 },
+    { 0, 1 }, { 0, 1 }, { 5, 0 }, { 5, 1 }, { 5, 0 }, { 5, 0 }, { 16, 0 }, { 16, 0 },
+};
+
+struct sends_mixed {
+    edo_frame();
+    edo_args(bool unchecked;); // sockets without checksums: the kernel cuts no buffers
+    edo_udp *sender, *sockets[2];
+    edo_address to[2];
+    batch_of out;
+    char buffer[64];
+};
+
+edo_async(sends_mixed)
+{
+    edo_body {
+        int64_t n;
+        int on = self->unchecked;
+        for (n = 0; n < 2; n++)
+            self->sockets[n] = loopback_socket(&self->to[n]);
+        self->sender = loopback_socket(NULL);
+        setsockopt(edo_udp_fd(self->sender), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on);
+        prepare(&self->out, NULL);
+        for (unsigned i = 0; i < ARRAY_LENGTH(mixed); i++) {
+            self->out.slices[i].size = mixed[i].size;
+            self->out.messages[i].address = self->to[mixed[i].to];
+        }
+        edo_await(n, edo_udp_send_many(self->sender, self->out.messages, ARRAY_LENGTH(mixed)));
+        assert_int_equal(n, ARRAY_LENGTH(mixed));
+        for (unsigned i = 0; i < ARRAY_LENGTH(mixed); i++) {
+            assert_int_equal(self->out.messages[i].size, mixed[i].size);
+            n = edo_udp_try_recv(self->sockets[mixed[i].to], self->buffer, 64);
+            assert_int_equal(n, mixed[i].size);
+            if (n > 0) assert_int_equal(self->buffer[0], i);
+        }
+        for (n = 0; n < 2; n++)
+            edo_udp_close(self->sockets[n]);
+        edo_udp_close(self->sender);
+        edo_return(0);
+    }
+}
+
+async_test(runs, edo_callees(struct sends_mixed sends_mixed;))
+{
+    edo_body {
+        int rc;
+        edo_call(rc, sends_mixed, .unchecked = false);
+        assert_int_equal(rc, 0);
+        edo_call(rc, sends_mixed, .unchecked = true);
+        assert_int_equal(rc, 0);
+        edo_return(0);
+    }
+}
+
+/* With times of sends each datagram is a send of its own. */
+async_test(timed_batch, edo_udp *sender, *socket; edo_address to; batch_of out; unsigned i;
+           edo_control control; _Alignas(8) char records[EDO_UDP_CONTROL_SIZE]; edo_message message;)
+{
+    edo_body {
+        int64_t n;
+        edo_datagram_error stamp;
+        self->socket = loopback_socket(&self->to);
+        self->sender = loopback_socket(NULL);
+        assert_int_equal(edo_udp_set(self->sender, EDO_UDP_SEND_TIMESTAMPS, 1), 0);
+        edo_await(n, edo_udp_send_many(self->sender, prepare(&self->out, &self->to), 4));
+        assert_int_equal(n, 4);
+        for (self->i = 0; self->i < 4; self->i++) {
+            self->control = (edo_control){ self->records, sizeof self->records, 0 };
+            self->message = (edo_message){ .control = &self->control };
+            edo_await(n, edo_udp_recv_error(self->sender, &self->message));
+            assert_int_equal(n, 0);
+            assert_true(edo_datagram_error_read(&self->control, &stamp));
+            assert_int_equal(stamp.id, self->i);
+        }
+        edo_udp_close(self->sender);
+        edo_udp_close(self->socket);
+        edo_return(0);
+    }
+}
+
 /* More messages than the socket's buffer takes, and than one call sends: the send waits. */
 enum { MANY = 500 };
 

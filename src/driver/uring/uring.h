@@ -160,7 +160,9 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op);
 /* Answers that an operation has ended. */
 static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
 {
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) edo__uring_pass_on(source, op);
+    bool was_woken = op->detail & EDO__DETAIL_WOKEN;
+    if (edo__unlikely(was_woken && edo__uring_shares_poll(source, op)))
+        edo__uring_pass_on(source, op);
     return EDO_READY;
 }
 

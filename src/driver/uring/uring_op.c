@@ -9,12 +9,11 @@
  * until its completion has been handled. So the operation does not move in memory while the kernel
  * may use it. The kernel chooses the order of several accepts.
  *
- * Several messages on one side of a source wait with one poll. One waiter is IN_RING with that poll,
- * and the side is `is_polled`; all other waiters are QUEUED. The completion wakes the first waiter,
- * and the waiter of the poll becomes QUEUED if it is not the first. The woken operation either ends,
- * and then wakes the next waiter (edo__uring_pass_on), or would block, and then submits the next
- * poll. So while a side has waiters, there is a poll, or a woken operation. One datagram wakes one
- * task, in the order of the wait list.
+ * Several messages on one side of a source wait with one poll. One waiter, as a rule the first, is
+ * IN_RING with that poll, and the side is `is_polled`; all other waiters are QUEUED. The completion
+ * wakes the waiter of the poll. The woken operation either ends, and then wakes the first waiter
+ * (edo__uring_pass_on), or would block, and then parks first and submits the next poll. So while a
+ * side has waiters, there is a poll, or a woken operation. One datagram wakes one task.
  *
  * A socket with messages in its error queue reports POLLERR until the program has read them, and a
  * poll in the ring reports it at once: the operation would be tried in vain again and again. So
@@ -222,18 +221,6 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
     edo__wakes_commit(&wakes);
 }
 
-/* The operation that a completed poll wakes: the first waiter, or the waiter of the poll if that one
- * was cancelled or the poll failed. Under the source's lock. */
-static edo_op *chosen(edo__source *source, edo_op *op, int64_t answer)
-{
-    edo__side *side = edo__op_place(source, op);
-    edo_op *first = edo__wait_first(&side->waiters);
-    side->is_polled = false;
-    if (edo__uring_stage_of(op) != EDO__IN_RING || answer != -EAGAIN || first == op) return op;
-    edo__uring_set_stage(op, source, EDO__QUEUED);
-    return first;
-}
-
 /* ---- completing ---- */
 
 /* Marks the side as ready if there may be more to read, or room to write, after a completed
@@ -279,9 +266,11 @@ static void note_report(edo__uring *driver, const edo_op *op, int result)
     edo__lock_give(&source->lock);
 }
 
-/* Notes how the next poll of an operation has to wait. Under the source's lock. */
-static void note_poll(edo_op *op, int result)
+/* Notes that the poll for all waiters of a side has ended, and how the operation has to wait next.
+ * Under the source's lock. */
+static void note_poll(edo__source *source, edo_op *op, int result)
 {
+    edo__op_place(source, op)->is_polled = false;
     op->detail &= ~(uint32_t)EDO__DETAIL_EDGE;
     if (has_only_errors(op, result)) op->detail |= EDO__DETAIL_EDGE;
 }
@@ -299,10 +288,7 @@ void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t fl
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
     int64_t answer = answer_of(driver, op, result);
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) {
-        op = chosen(source, op, answer);
-        note_poll(op, result);
-    }
+    if (edo__unlikely(edo__uring_shares_poll(source, op))) note_poll(source, op, result);
     edo_store_relaxed(&op->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, op, &wakes);

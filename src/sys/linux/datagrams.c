@@ -102,6 +102,13 @@ int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option)
     return option == EDO_UDP_SEND_TIMESTAMPS ? value != 0 : value;
 }
 
+bool edo__datagram_can_segment(edo_fd fd)
+{
+    int size = 0;
+    socklen_t length = sizeof size;
+    return getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, &length) == 0;
+}
+
 /* ---- multicast ---- */
 
 static void copy_address(struct sockaddr_storage *to, const edo_address *from)
