@@ -44,10 +44,10 @@ int edo_terminal_set_size(edo_io *io, edo_terminal_size size)
 
 /* ---- signals ---- */
 
+/* The dispatcher restores the terminals, unless another subscriber takes the signal. */
 static edo__signal_answer on_signal(void *context)
 {
     (void)context;
-    edo__terminals_restore();
     return EDO__SIGNAL_LEFT;
 }
 

@@ -30,6 +30,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "sys/sys.h"
+#include "sys/terminals.h"
 
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
@@ -97,9 +98,10 @@ const void *edo__signal_fault_address(void)
 }
 
 /* Raises the signal with its default action. The raised signal is pending until the handler
- * returns. */
+ * returns. The process probably ends, so terminals are restored. */
 static void act_as_default(int number)
 {
+    edo__terminals_restore();
     struct sigaction action = { .sa_handler = SIG_DFL };
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -116,6 +118,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     edo_add_acq_rel(&s->handlers, 1); // partner: the addition in edo__signal_unsubscribe
     edo__signal_answer answer = ask(s);
     edo_sub_release(&s->handlers, 1); // partner: the wait in edo__signal_unsubscribe
+    if (answer == EDO__SIGNAL_LEFT) edo__terminals_restore();
     if (answer <= EDO__SIGNAL_LEFT && !pass_on(s, number, info, context) &&
         (answer == EDO__SIGNAL_LEFT || number == SIGSEGV))
         answer = EDO__SIGNAL_DEFAULT; // else, after a fault, the instruction would fault again
