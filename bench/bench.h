@@ -48,6 +48,7 @@ bench_fn bench_stall_lateness;
 bench_fn bench_mixed;
 bench_fn bench_saturate;
 bench_fn bench_echo;
+bench_fn bench_unix_echo;
 bench_fn bench_memserver;
 bench_fn bench_memserver_lent;
 bench_fn bench_proxy;

@@ -56,6 +56,7 @@ static const struct workload {
     { "mixed", bench_mixed },
     { "saturate", bench_saturate },
     { "echo", bench_echo },
+    { "unix_echo", bench_unix_echo },
     { "echo_fiber", bench_echo_fiber },
     { "memserver", bench_memserver },
     { "memserver_lent", bench_memserver_lent },

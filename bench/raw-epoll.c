@@ -2,6 +2,7 @@
  * the calls. edo is compared with it; see README.md beside this file.
  *
  *     raw-epoll echo PORT         4 KiB per connection, TCP_NODELAY
+ *     raw-epoll unix_echo PATH    the same on a Unix socket
  *     raw-epoll memserver PORT    1 KiB per connection
  */
 #include <arpa/inet.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum {
@@ -52,6 +54,18 @@ static int listen_on(uint16_t port)
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     int fd = require(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
     require(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int)), "SO_REUSEADDR");
+    require(bind(fd, (const struct sockaddr *)&address, sizeof address), "bind");
+    require(listen(fd, BACKLOG), "listen");
+    return fd;
+}
+
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = require(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+    require(strlen(path) < sizeof address.sun_path ? 0 : -1, "path");
+    strcpy(address.sun_path, path);
+    unlink(path);
     require(bind(fd, (const struct sockaddr *)&address, sizeof address), "bind");
     require(listen(fd, BACKLOG), "listen");
     return fd;
@@ -136,12 +150,15 @@ static _Noreturn void serve(struct server *server)
 
 int main(int argc, char **argv)
 {
-    bool echo = argc == 3 && strcmp(argv[1], "echo") == 0;
-    if (!echo && !(argc == 3 && strcmp(argv[1], "memserver") == 0)) {
-        fprintf(stderr, "unknown workload, or usage: raw-epoll echo|memserver PORT\n");
+    const char *workload = argc == 3 ? argv[1] : "";
+    bool echo = !strcmp(workload, "echo"), local = !strcmp(workload, "unix_echo");
+    if (!echo && !local && strcmp(workload, "memserver")) {
+        fprintf(stderr, "unknown workload, or usage: raw-epoll echo|memserver PORT, or unix_echo "
+                        "PATH\n");
         return EXIT_USAGE;
     }
-    serve(&(struct server){ .listener = listen_on((uint16_t)strtoul(argv[2], NULL, 10)),
-                            .buffer_size = echo ? ECHO_BUFFER : MEMSERVER_BUFFER,
+    int listener = local ? listen_at(argv[2]) : listen_on((uint16_t)strtoul(argv[2], NULL, 10));
+    serve(&(struct server){ .listener = listener,
+                            .buffer_size = echo || local ? ECHO_BUFFER : MEMSERVER_BUFFER,
                             .nodelay = echo });
 }

@@ -29,11 +29,18 @@ struct acceptor {
     edo_io *conn;
 };
 
+static edo_op listen_on(const char *address, edo_listener **ret_listener)
+{
+    edo_unix_listen_options options = { .replace_stale = true };
+    return strchr(address, '/') ? edo_unix_listen_with(address, options, ret_listener)
+                                : edo_tcp_listen(address, ret_listener);
+}
+
 edo_async(acceptor)
 {
     edo_body {
         int rc;
-        edo_await(rc, edo_tcp_listen(self->address, &self->listener));
+        edo_await(rc, listen_on(self->address, &self->listener));
         if (rc < 0) edo_return(rc);
         for (;;) {
             edo_await(rc, edo_accept(self->listener, &self->conn));
@@ -88,6 +95,22 @@ int bench_echo(edo_runtime *runtime, int argc, char **argv)
 {
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: echo PORT");
     return serve(runtime, argv[0], handle_echo);
+}
+
+/* ---- unix_echo: the same on a Unix socket ---- */
+
+static int handle_unix_echo(edo_io *conn)
+{
+    return edo_go(echo, .conn = conn);
+}
+
+int bench_unix_echo(edo_runtime *runtime, int argc, char **argv)
+{
+    bench_require(argc == 1 && strchr(argv[0], '/') ? 0 : -EINVAL,
+                  "usage: unix_echo PATH, with a slash");
+    bench_require(edo_block_on(runtime, acceptor, .address = argv[0], .handle = handle_unix_echo),
+                  "serve");
+    return 0;
 }
 
 /* ---- echo_fiber: the same as a fiber per connection ---- */

@@ -128,7 +128,8 @@ enum {
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
     uint16_t way; // EDO__BY_*; of a socket: see stream/zero_copy.c; holder of the side's claim
-    edo_atomic(bool) is_shared; // read side only: the program has the descriptor
+    edo_atomic(bool) is_shared; // read side only: short reads prove nothing, as the program has the
+                                // descriptor, or the peer sends some
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
     bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
@@ -170,7 +171,7 @@ enum {
     EDO__SOURCE_LISTENER = 2,   // accepts connections
     EDO__SOURCE_BORROWED = 4,   // the descriptor is closed by its owner, not by edo
     EDO__SOURCE_TCP = 8,        // has the options of TCP
-    EDO__SOURCE_MADE = 16,      // a TCP connection made by this library: see edo__has_met_end
+    EDO__SOURCE_MADE = 16,      // TCP or Unix stream made by this library: see edo__has_met_end
     EDO__SOURCE_WRAPPED = 32,   // other processes may share the open file, and change its status
     EDO__SOURCE_LATCHED = 64,   // a poll consumes the event that it reports
     EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
@@ -390,7 +391,11 @@ static inline size_t edo__asked(const edo_op *op)
  * is never read, so the event still has EPOLLPRI, which keeps the side ready until a call would
  * block. An event after the side's word was read prevents the clearing of readiness.
  * edo_read_exact() is excepted: its next step uses the rest of the buffer, and that rest may be the
- * memory that cannot be accessed. */
+ * memory that cannot be accessed.
+ *
+ * A Unix stream also ends a read behind a message with descriptors, and between messages of
+ * different senders if the socket asks for credentials. The first is reported with the read (see
+ * receive_noting in try.c). Both set is_shared. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // not a read, or WHOLE

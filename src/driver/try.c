@@ -86,15 +86,29 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
 
 /* ---- requests ---- */
 
+/* Receives from a Unix stream, and notes whether descriptors came with the bytes. They are dropped,
+ * because the call has no room for them. */
+static ssize_t receive_noting(edo__source *source, void *data, size_t size)
+{
+    struct iovec vector = { .iov_base = data, .iov_len = size };
+    struct msghdr header = { .msg_iov = &vector, .msg_iovlen = 1 };
+    ssize_t n = recvmsg(source->fd, &header, MSG_DONTWAIT);
+    if (n > 0 && edo__unlikely(header.msg_flags & MSG_CTRUNC))
+        edo_store_relaxed(&source->sides[EDO__READ_SIDE].is_shared, true);
+    return n;
+}
+
 static ssize_t try_transfer(edo__source *source, const edo_op *op)
 {
+    enum { LOCAL = EDO__SOURCE_MADE, MASK = EDO__SOURCE_MADE | EDO__SOURCE_TCP };
     char *data = edo__rest_of(op);
     size_t size = edo__asked(op);
     if (!(source->traits & EDO__SOURCE_SOCKET))
         return try_plain(source, op, &(struct iovec){ data, size }, 1);
-    return edo__request_of(op) == EDO__READ
-               ? recv(source->fd, data, size, MSG_DONTWAIT)
-               : send(source->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (edo__request_of(op) != EDO__READ)
+        return send(source->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if ((source->traits & MASK) == LOCAL) return receive_noting(source, data, size);
+    return recv(source->fd, data, size, MSG_DONTWAIT);
 }
 
 _Static_assert(sizeof(edo_slice) == sizeof(struct iovec) &&

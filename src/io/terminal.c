@@ -44,11 +44,11 @@ int edo_terminal_set_size(edo_io *io, edo_terminal_size size)
 
 /* ---- signals ---- */
 
+/* The dispatcher restores the terminals, unless another subscriber takes the signal. */
 static edo__signal_answer on_signal(void *context, const edo_signal_event *event)
 {
     (void)context;
     (void)event;
-    edo__terminals_restore();
     return EDO__SIGNAL_LEFT;
 }
 

@@ -78,7 +78,7 @@ static int finish_listener(const listen_op *op, edo_fd fd, const edo_address *ad
     if (rc == 0 && owns_path) rc = note_path(address, &path);
     if (rc < 0) return rc;
     edo_listener *listener = edo__listener_create(
-        fd, edo__socket_type_traits(edo__unix_type(type_of(op))));
+        fd, edo__unix_traits(type_of(op), op->state.detail & CREDENTIALS));
     if (!listener) {
         if (path) edo__free(path, sizeof *path + path->size);
         return -ENOMEM;

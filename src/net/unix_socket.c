@@ -12,6 +12,12 @@ edo__socket_type edo__unix_type(edo_unix_type type)
     return EDO__SOCKET_OTHER_TYPE;
 }
 
+uint32_t edo__unix_traits(edo_unix_type type, bool credentials)
+{
+    bool is_plain = type == EDO_UNIX_STREAM && !credentials;
+    return edo__socket_type_traits(edo__unix_type(type)) | (is_plain ? EDO__SOURCE_MADE : 0);
+}
+
 int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials)
 {
     bool needs = credentials || type == EDO_UNIX_SEQPACKET; // see receive_record in message.c
@@ -23,7 +29,7 @@ static int wrap(edo_fd fd, edo_unix_type type, bool credentials, edo_io **ret_io
 {
     int rc = edo__unix_prepare(fd, type, credentials);
     if (rc < 0) return rc;
-    uint32_t traits = edo__socket_type_traits(edo__unix_type(type));
+    uint32_t traits = edo__unix_traits(type, credentials);
     edo_io *io = edo__fd_io_create(fd, EDO__SOURCE_SOCKET | traits);
     if (!io) return -ENOMEM;
     *ret_io = io;

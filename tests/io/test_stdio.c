@@ -540,8 +540,8 @@ static void be_writer(void *arg)
 stdio_test(nothing_is_lost_at_exit)
 {
     int fds[2];
-    char *bytes = malloc(FILE_SIZE);
     if (is_chaos()) skip(); // single bytes
+    char *bytes = malloc(FILE_SIZE);
     assert_return_code(pipe2(fds, O_CLOEXEC), errno);
     stdio[0] = -1;
     stdio[1] = fds[1];

@@ -205,6 +205,46 @@ test(the_programs_handler_runs)
     close_pty();
 }
 
+/* edo_run() takes the first signal: the terminal stays as it is until the program ends. */
+struct draining {
+    edo_frame();
+    edo_args(int signals;);
+    edo_io *io;
+};
+
+edo_async(draining)
+{
+    edo_body {
+        int rc;
+        self->io = wrap(open_slave_again(end.master));
+        assert_int_equal(
+            edo_terminal_enter(&kept, self->io, EDO_TERMINAL_RAW, EDO_TERMINAL_ON_SIGNALS), 0);
+        raise(SIGTERM);
+        edo_await(rc, edo_sleep(edo_s(1000)));
+        assert_int_equal(rc, -ECANCELED);
+        assert_false(has_echo(end.slave));
+        if (self->signals > 1) raise(SIGTERM); // ends the process
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+static void be_draining(void *arg)
+{
+    exit(edo_run(draining, .signals = *(int *)arg));
+}
+
+test(a_program_that_drains)
+{
+    for (int signals = 1; signals <= 2; signals++) {
+        open_pty(&end.master, &end.slave);
+        int status = await_child(start_child(be_draining, &signals));
+        assert_int_equal(WIFSIGNALED(status), signals > 1);
+        assert_true(has_echo(end.slave));
+        close_pty();
+    }
+}
+
 static void exit_at_once(void *arg)
 {
     edo_terminal_leave(arg); // the parent's: ignored
@@ -359,7 +399,7 @@ static bool size_is(edo_terminal_size size, int rows, int columns)
 }
 
 async_test(sizes,
-    edo_io *master, *slave; edo_terminal_sizes *sizes; edo_terminal_size size; edo_task *task; int i;)
+    edo_io *master, *slave; edo_terminal_sizes *sizes; edo_terminal_size first, size; edo_task *task; int i;)
 {
     edo_body {
         int64_t n;
@@ -367,16 +407,16 @@ async_test(sizes,
         open_pty(&fds[0], &fds[1]);
         self->master = wrap(fds[0]);
         self->slave = wrap(fds[1]);
-        edo_terminal_size first = { .rows = 24, .columns = 80, .width = 800, .height = 600 };
-        assert_int_equal(edo_terminal_set_size(self->slave, first), 0);
+        self->first = (edo_terminal_size){ 24, 80, 800, 600 };
+        assert_int_equal(edo_terminal_set_size(self->slave, self->first), 0);
         assert_int_equal(edo_terminal_get_size(self->master, &self->size), 0);
-        assert_memory_equal(&self->size, &first, sizeof first);
+        assert_memory_equal(&self->size, &self->first, sizeof self->first);
         assert_int_equal(edo_terminal_sizes_open(self->slave, &self->sizes), 0);
         edo_close(self->slave);
         self->size = (edo_terminal_size){ 0 };
         edo_await(n, edo_terminal_next_size(self->sizes, &self->size));
         assert_int_equal(n, 1);
-        assert_memory_equal(&self->size, &first, sizeof first);
+        assert_memory_equal(&self->size, &self->first, sizeof self->first);
         edo_await_for(n, edo_ms(1), edo_terminal_next_size(self->sizes, &self->size));
         assert_int_equal(n, -ETIMEDOUT);
         n = edo_spawn(&self->task, run_op, .op = edo_terminal_next_size(self->sizes, &self->size));

@@ -31,6 +31,7 @@ struct first_polls {
     edo_scope scope, empty_scope;
     edo_member member;
     edo_slice vector;
+    edo_message message, addressed;
     char byte;
     bool has_blocked;
     edo_op op;
@@ -184,12 +185,43 @@ static edo_op look_up(fixture *f)
     return edo_lookup("127.0.0.1:80", &f->addresses);
 }
 
+static edo_op unix_listen(fixture *f)
+{
+    return edo_unix_listen("unix:", &f->new_listener);
+}
+
+static edo_op unix_connect(fixture *f)
+{
+    return edo_unix_connect("@edo-nobody", &f->conn);
+}
+
+static edo_op receive_message(fixture *f)
+{
+    return edo_unix_recv_message(f->reader, &f->message);
+}
+
+static edo_op send_message(fixture *f)
+{
+    return edo_unix_send_message(f->writer, &f->message);
+}
+
+static edo_op send_to_address(fixture *f)
+{
+    return edo_unix_send_message(f->writer, &f->addressed);
+}
+
+static edo_op open_writer(fixture *f)
+{
+    return edo_fifo_open_writer("/edo-no-such-fifo", &f->conn);
+}
+
 static edo_op (*const operations[])(fixture *) = {
-    sleep_zero, sleep_until_past, yield,       join,         join_nothing,     scope_join,
-    scope_next, blocking,         blocking_on, pool_room,    read_some,        read_nothing,
-    read_exact, write_some,       write_all,   write_vector, write_bad_vector, shutdown_write,
-    finish,     wait_fd,          wait_bad_fd, listen_at,    accept_one,       connect_nowhere,
-    connect_to, connect_from,     look_up,
+    sleep_zero,   sleep_until_past, yield,       join,         join_nothing,     scope_join,
+    scope_next,   blocking,         blocking_on, pool_room,    read_some,        read_nothing,
+    read_exact,   write_some,       write_all,   write_vector, write_bad_vector, shutdown_write,
+    finish,       wait_fd,          wait_bad_fd, listen_at,    accept_one,       connect_nowhere,
+    connect_to,   connect_from,     look_up,     unix_listen,  unix_connect,     receive_message,
+    send_message, send_to_address,  open_writer,
 };
 
 /* A user's own operation, always ready. */
@@ -237,6 +269,9 @@ static void make_streams(fixture *f)
     fd_write_all(f->reader_peer, "x", 1);
     f->vector = (edo_slice){ &f->byte, 1 };
     f->byte = 'y';
+    f->message = (edo_message){ .slices = &f->vector, .slice_count = 1 };
+    f->addressed = f->message;
+    assert_int_equal(edo_address_unix("/edo-nobody", &f->addressed.address), 0);
 }
 
 framed_test(first_polls)

@@ -382,3 +382,33 @@ test(no_control)
     assert_int_equal(edo_control_add_credentials(&control, NULL), -EINVAL);
     assert_int_equal(edo_control_add_credentials(&control, &peer), -ENOSPC);
 }
+
+/* A read that ends behind a descriptor has not emptied the socket. The next read must not wait for
+ * an event, which has come before. */
+async_test(bytes_behind_a_descriptor, edo_io *ends[2]; edo_task *task; letter out; char data[8];
+           int round;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_unix_pair(&self->ends[0], &self->ends[1]), 0);
+        edo_await_for(n, edo_ms(1), edo_read(self->ends[1], self->data, 1)); // registers
+        for (self->round = 0; self->round < 3; self->round++) {
+            int fd = STDERR_FILENO;
+            prepare_with_fds(&self->out, "b", 1, &fd, 1);
+            edo_await(n, edo_unix_send_message(self->ends[0], &self->out.message));
+            assert_int_equal(n, 1);
+            edo_await(n, edo_unix_send_message(self->ends[0], prepare(&self->out, "c", 1, 0)));
+            assert_int_equal(n, 1);
+            settle();
+            edo_await(n, edo_read(self->ends[1], self->data, sizeof self->data));
+            assert_int_equal(n, 1);
+            assert_int_equal(self->data[0], 'b');
+            edo_await_for(n, edo_s(1), edo_read(self->ends[1], self->data, sizeof self->data));
+            assert_int_equal(n, 1);
+            assert_int_equal(self->data[0], 'c');
+        }
+        edo_close(self->ends[0]);
+        edo_close(self->ends[1]);
+        edo_return(0);
+    }
+}

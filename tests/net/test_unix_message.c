@@ -136,13 +136,14 @@ async_test(accepted_records,
     edo_body {
         int64_t n;
         edo_unix_listen_options options = { .type = EDO_UNIX_SEQPACKET };
-        edo_unix_connect_options to = { .type = EDO_UNIX_SEQPACKET };
         snprintf(self->name, sizeof self->name, "@edo-records-%d", getpid());
         edo_await(n, edo_unix_listen_with(self->name, options, &self->listener));
         assert_int_equal(n, 0);
         edo_await(n, edo_unix_connect(self->name, &self->client)); // a stream
         assert_int_equal(n, -ECONNREFUSED);
-        edo_await(n, edo_unix_connect_with(self->name, to, &self->client));
+        edo_await(n, edo_unix_connect_with(self->name,
+                                           (edo_unix_connect_options){ .type = EDO_UNIX_SEQPACKET },
+                                           &self->client));
         assert_int_equal(n, 0);
         edo_await(n, edo_unix_send_message(self->client, prepare(&self->out, "", 0, 0)));
         edo_await(n, edo_unix_send_message(self->client, prepare(&self->out, "record", 6, 0)));

@@ -47,7 +47,8 @@ static int begin_connect(struct load_client *client, struct load_conn *conn)
     int error = bind_source(client, conn, conn->fd);
     if (error < 0) return error;
     const int on = 1;
-    if (setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) return -errno;
+    bool is_tcp = options->address.ss_family != AF_UNIX;
+    if (is_tcp && setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) return -errno;
     const struct sockaddr *address = (const struct sockaddr *)&options->address;
     if (connect(conn->fd, address, options->address_size) < 0 && errno != EINPROGRESS)
         return -errno;

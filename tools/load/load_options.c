@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 enum {
     DEFAULT_CONNECTIONS = 50,
@@ -28,7 +29,7 @@ enum {
 #define DEFAULT_WARMUP_SECONDS 0.5
 
 static const char usage_text[] =
-    "Usage: edo-load [OPTIONS] HOST:PORT\n"
+    "Usage: edo-load [OPTIONS] HOST:PORT | PATH\n"
     "Drives an echo server in a closed loop and judges it from outside.\n"
     "\n"
     "  -c, --connections N    connections (50)\n"
@@ -50,8 +51,9 @@ static const char usage_text[] =
     "      --json             print the result as one JSON object\n"
     "  -h, --help             print this text\n"
     "\n"
-    "HOST is a name, an IPv4 address or an IPv6 address in brackets. The exit status is 0 if\n"
-    "nothing failed but what edo-load reset itself, 1 if something did, 2 on wrong usage.\n";
+    "HOST is a name, an IPv4 address or an IPv6 address in brackets. A PATH is that of a Unix\n"
+    "socket, and contains a slash. The exit status is 0 if nothing failed but what edo-load\n"
+    "reset itself, 1 if something did, 2 on wrong usage.\n";
 
 /* Long options without a letter. */
 enum {
@@ -137,6 +139,16 @@ static const char *split_target(const char *target, char host[MAX_HOST])
     memcpy(host, start, length);
     host[length] = '\0';
     return colon + 1;
+}
+
+static void resolve_path(struct load_options *options)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    size_t length = strlen(options->target);
+    if (length >= sizeof address.sun_path) fail_usage("'%s' is too long", options->target);
+    memcpy(address.sun_path, options->target, length);
+    memcpy(&options->address, &address, sizeof address);
+    options->address_size = sizeof address;
 }
 
 static void resolve(struct load_options *options)
@@ -233,7 +245,10 @@ void load_options_parse(int argc, char **argv, struct load_options *ret_options)
     }
     if (optind + 1 != argc) fail_usage("exactly one HOST:PORT is needed");
     options.target = argv[optind];
-    resolve(&options);
+    if (strchr(options.target, '/'))
+        resolve_path(&options);
+    else
+        resolve(&options);
     if (options.idle) apply_idle(&options);
     *ret_options = options;
 }

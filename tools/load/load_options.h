@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct load_options {
-    const char *target; // HOST:PORT as given, for messages
+    const char *target; // HOST:PORT or PATH as given, for messages
     struct sockaddr_storage address;
     socklen_t address_size;
 

@@ -31,6 +31,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "sys/sys.h"
+#include "sys/terminals.h"
 
 typedef void plain_handler(int number);
 typedef void info_handler(int number, siginfo_t *info, void *context);
@@ -171,9 +172,10 @@ const void *edo__signal_fault_address(void)
 }
 
 /* Raises the signal with its default action. The raised signal is pending until the handler
- * returns. */
+ * returns. The process probably ends, so terminals are restored. */
 static void act_as_default(int number)
 {
+    edo__terminals_restore();
     struct sigaction action = { .sa_handler = SIG_DFL };
     sigemptyset(&action.sa_mask);
     sigaction(number, &action, NULL);
@@ -199,6 +201,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     bool is_foreign = getpid() != edo_load_relaxed(&owner);
     if (number == SIGSEGV) fault_address = info->si_addr;
     edo__signal_answer answer = is_foreign ? EDO__SIGNAL_PASSED : ask_counted(s, number, info);
+    if (answer == EDO__SIGNAL_LEFT) edo__terminals_restore();
     if (answer <= EDO__SIGNAL_NOTED && !pass_on(s, number, info, context)) {
         bool has_default = answer == EDO__SIGNAL_LEFT || is_foreign ||
                            number == SIGSEGV; // after a fault the instruction would fault again
