@@ -59,6 +59,7 @@ static const struct workload {
     { "memserver", bench_memserver },
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
+    { "sendfile", bench_sendfile },
     { "lines", bench_lines },
 };
 
