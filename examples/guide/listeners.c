@@ -35,7 +35,7 @@ struct server {
     edo_task *tasks[WORKERS];
     char address[EDO_ADDRESS_SIZE], answer[6];
     edo_io *client;
-    int i;
+    int used, i;
 };
 
 /* Listens, unless the service manager has done so already. */
@@ -49,7 +49,8 @@ edo_async(server)
             self->listeners[0] = self->inherited[0].listener;
         else
             edo_try(edo_tcp_listen_group("127.0.0.1:0", self->options, self->listeners, WORKERS));
-        for (int i = 0; i < (self->count ? 1 : WORKERS); i++) {
+        self->used = self->count ? 1 : WORKERS;
+        for (int i = 0; i < self->used; i++) {
             rc = edo_spawn_on(&self->tasks[i], (unsigned)i, greet, .listener = self->listeners[i]);
             if (rc < 0) edo_return(rc);
         }
@@ -59,9 +60,9 @@ edo_async(server)
         edo_await(rc, edo_read_exact(self->client, self->answer, 6));
         printf("%.6s", self->answer);
         edo_close(self->client);
-        for (int i = 0; i < WORKERS; i++)
+        for (int i = 0; i < self->used; i++)
             edo_listener_close(self->listeners[i]);
-        for (self->i = 0; self->i < WORKERS; self->i++)
+        for (self->i = 0; self->i < self->used; self->i++)
             edo_await_void(edo_join(self->tasks[self->i]));
         edo_return(0);
     }
