@@ -23,7 +23,7 @@ edo_async(greeter)
 {
     edo_body {
         int64_t rc;
-        for (;; self->count++) {
+        for (self->count = 0;; self->count++) {
             edo_await(rc, edo_accept(self->listener, &self->conn));
             if (rc < 0) break;
             edo_await(rc, edo_write_all(self->conn, "x", 1));
@@ -44,6 +44,7 @@ async_test(a_group_shares_an_address,
 {
     edo_body {
         int64_t rc;
+        self->sum = self->busy = 0;
         edo_await(rc, edo_tcp_listen_group("127.0.0.1:0", (edo_listen_options){ 0 },
                                            self->listeners, LISTENERS));
         assert_int_equal(rc, 0);

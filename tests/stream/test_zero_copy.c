@@ -100,6 +100,7 @@ async_test(a_cancelled_write_waits_for_the_kernel,
         int64_t n;
         if (driver_is("chaos")) edo_return(0);
         open_streams(TCP_STREAM, &self->reader, &self->writer);
+        self->done = false;
         self->data = test_malloc(LARGE);
         self->in = test_malloc(BLOCK);
         fill_pattern(self->data, LARGE, 1, 0);
