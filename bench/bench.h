@@ -52,6 +52,7 @@ bench_fn bench_unix_echo;
 bench_fn bench_memserver;
 bench_fn bench_memserver_lent;
 bench_fn bench_proxy;
+bench_fn bench_sendfile;
 bench_fn bench_fiber_switch;
 bench_fn bench_fiber_spawn_join;
 bench_fn bench_fiber_yield_1000;
@@ -68,6 +69,14 @@ bench_fn bench_stream_lines;
 bench_fn bench_stream_frames;
 bench_fn bench_stream_map_1000;
 bench_fn bench_udp_echo;
+
+/* ---- servers ---- */
+
+/* Starts serving conn. Returns: 0; on failure conn is still the caller's. */
+typedef int bench_handler_fn(edo_io *conn);
+
+/* Accepts connections on 127.0.0.1 at the port that the text names, until the process is killed. */
+int bench_serve(edo_runtime *runtime, const char *port, bench_handler_fn *handle);
 
 /* ---- repeating ---- */
 

@@ -61,6 +61,7 @@ static const struct workload {
     { "memserver", bench_memserver },
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
+    { "sendfile", bench_sendfile },
     { "lines", bench_lines },
     { "process_spawn", bench_process_spawn },
     { "process_many", bench_process_many },

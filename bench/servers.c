@@ -19,12 +19,9 @@ static const char *local_address(const char *port, char buffer[ADDRESS_SIZE])
 
 /* ---- accepting: a task per connection ---- */
 
-/* Starts serving conn. Returns: 0; on failure conn is still the caller's. */
-typedef int handler_fn(edo_io *conn);
-
 struct acceptor {
     edo_frame();
-    edo_args(const char *address; handler_fn *handle;);
+    edo_args(const char *address; bench_handler_fn *handle;);
     edo_listener *listener;
     edo_io *conn;
 };
@@ -53,7 +50,7 @@ edo_async(acceptor)
     }
 }
 
-static int serve(edo_runtime *runtime, const char *port, handler_fn *handle)
+int bench_serve(edo_runtime *runtime, const char *port, bench_handler_fn *handle)
 {
     char address[ADDRESS_SIZE];
     bench_require(
@@ -94,7 +91,7 @@ static int handle_echo(edo_io *conn)
 int bench_echo(edo_runtime *runtime, int argc, char **argv)
 {
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: echo PORT");
-    return serve(runtime, argv[0], handle_echo);
+    return bench_serve(runtime, argv[0], handle_echo);
 }
 
 /* ---- unix_echo: the same on a Unix socket ---- */
@@ -137,7 +134,7 @@ static int handle_echo_in_fiber(edo_io *conn)
 int bench_echo_fiber(edo_runtime *runtime, int argc, char **argv)
 {
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: echo_fiber PORT");
-    return serve(runtime, argv[0], handle_echo_in_fiber);
+    return bench_serve(runtime, argv[0], handle_echo_in_fiber);
 }
 
 /* ---- memserver: the same with 1 KiB, to see what a connection costs beside its buffer ---- */
@@ -171,7 +168,7 @@ static int handle_small_echo(edo_io *conn)
 int bench_memserver(edo_runtime *runtime, int argc, char **argv)
 {
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: memserver PORT");
-    return serve(runtime, argv[0], handle_small_echo);
+    return bench_serve(runtime, argv[0], handle_small_echo);
 }
 
 /* ---- memserver_lent: no buffer while a connection waits ---- */
@@ -206,7 +203,7 @@ static int handle_lent_echo(edo_io *conn)
 int bench_memserver_lent(edo_runtime *runtime, int argc, char **argv)
 {
     bench_require(argc == 1 ? 0 : -EINVAL, "usage: memserver_lent PORT");
-    return serve(runtime, argv[0], handle_lent_echo);
+    return bench_serve(runtime, argv[0], handle_lent_echo);
 }
 
 /* ---- proxy: copies both ways, through one buffer per direction, or as edo_copy_both() does ---- */
@@ -309,5 +306,5 @@ int bench_proxy(edo_runtime *runtime, int argc, char **argv)
     bench_require(argc == 2 || argc == 3 ? 0 : -EINVAL, "usage: proxy PORT DSTPORT [SIZE]");
     proxy_target = local_address(argv[1], target);
     proxy_size = argc == 3 ? (size_t)strtoul(argv[2], NULL, 10) : DEFAULT_SIZE;
-    return serve(runtime, argv[0], handle_proxied);
+    return bench_serve(runtime, argv[0], handle_proxied);
 }

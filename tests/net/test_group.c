@@ -23,7 +23,7 @@ edo_async(greeter)
 {
     edo_body {
         int64_t rc;
-        for (;; self->count++) {
+        for (self->count = 0;; self->count++) {
             edo_await(rc, edo_accept(self->listener, &self->conn));
             if (rc < 0) break;
             edo_await(rc, edo_write_all(self->conn, "x", 1));
@@ -44,6 +44,7 @@ async_test(a_group_shares_an_address,
 {
     edo_body {
         int64_t rc;
+        self->sum = self->busy = 0;
         edo_await(rc, edo_tcp_listen_group("127.0.0.1:0", (edo_listen_options){ 0 },
                                            self->listeners, LISTENERS));
         assert_int_equal(rc, 0);
@@ -100,21 +101,24 @@ async_test(a_group_is_made_whole_or_not_at_all,
 }
 
 /* With descriptors for some of the listeners only. */
-async_test(a_group_without_descriptors, edo_listener *listeners[LISTENERS]; struct rlimit limit;)
+async_test(a_group_without_descriptors,
+    edo_listener *listeners[LISTENERS];
+    struct rlimit limit;
+    int next;)
 {
     edo_body {
         int rc;
         getrlimit(RLIMIT_NOFILE, &self->limit);
-        int next = dup(STDIN_FILENO);
-        close(next);
-        rlim_t most = (rlim_t)next + LISTENERS - 1;
+        self->next = dup(STDIN_FILENO);
+        close(self->next);
+        rlim_t most = (rlim_t)self->next + LISTENERS - 1;
         setrlimit(RLIMIT_NOFILE, &(struct rlimit){ most, self->limit.rlim_max });
         edo_await(rc, edo_tcp_listen_group("127.0.0.1:0", (edo_listen_options){ 0 },
                                            self->listeners, LISTENERS));
         setrlimit(RLIMIT_NOFILE, &self->limit);
         assert_int_equal(rc, -EMFILE);
         int again = dup(STDIN_FILENO);
-        assert_int_equal(again, next); // all were closed
+        assert_int_equal(again, self->next); // all were closed
         close(again);
         edo_return(0);
     }

@@ -96,6 +96,7 @@ async_test(bad_options_fail_the_operation,
 {
     edo_body {
         int rc;
+        self->good = (edo_tcp_options){ 0 };
         self->bad[0] = (edo_tcp_options){ .user_timeout = -1 };
         self->bad[1] = (edo_tcp_options){ .max_segment = 1 };
         self->bad[2] = (edo_tcp_options){ .recv_buffer = -5 };
@@ -119,7 +120,7 @@ async_test(deferred_accepts_wait_for_data,
 {
     edo_body {
         int rc;
-        self->options.defer_accept = 30;
+        self->options = (edo_tcp_options){ .defer_accept = 30 };
         edo_call(rc, meet, .listens = &self->options, .ret_conn = &self->conn,
                  .ret_peer = &self->peer, .first = "x");
         assert_int_equal(rc, 0);
@@ -139,7 +140,8 @@ async_test(multipath_falls_back,
 {
     edo_body {
         int rc;
-        self->multipath.multipath = true;
+        self->plain = (edo_tcp_options){ 0 };
+        self->multipath = (edo_tcp_options){ .multipath = true };
         for (self->i = 0; self->i < 4; self->i++) {
             edo_call(rc, meet, .listens = self->i & 1 ? &self->multipath : &self->plain,
                      .connects = self->i & 2 ? &self->multipath : &self->plain,
@@ -403,10 +405,10 @@ async_test(messages_of_a_raw_socket, edo_io *a, *b; int fds[2]; char bytes[8];)
 {
     edo_body {
         int64_t rc;
+        if (driver_is("chaos")) edo_return(0); // it divides messages
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, self->fds), 0);
         self->a = wrap(self->fds[0]);
         self->b = wrap(self->fds[1]);
-        if (driver_is("chaos")) edo_return(0); // it divides messages
         edo_await(rc, edo_write(self->a, "first", 5));
         edo_await(rc, edo_write(self->a, "second", 6));
         edo_await(rc, edo_read(self->b, self->bytes, 8));

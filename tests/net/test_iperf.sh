@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# iperf3 through the proxy example: bulk data, both directions, several connections, half-closes.
+set -u
+skipped=77
+limit=60 # seconds for one run; it takes less than one
+proxy=${EDO_BIN_DIR:?is set by ctest}/examples/proxy
+read -ra emulator <<<"${EDO_EMULATOR:-}"
+
+[ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
+[ -x "$proxy" ] || { echo "no $proxy: examples are not built"; exit $skipped; }
+for tool in iperf3 ss; do
+    command -v "$tool" >/dev/null || { echo "no $tool"; exit $skipped; }
+done
+
+children=()
+work=$(mktemp -d)
+trap 'kill "${children[@]}" 2>/dev/null; rm -rf "$work"' EXIT
+
+fail() {
+    echo "FAILED: $*" >&2
+    cat "$work"/* >&2
+    exit 1
+}
+
+# start NAME PORT COMMAND...: starts a server, and waits until it listens on the port. Fails if it
+# ends before, for instance because the port is in use.
+start() {
+    local name=$1 port=$2
+    shift 2
+    [ -z "$(ss -Hltn "sport = :$port")" ] || return 1
+    "$@" >"$work/$name" 2>&1 &
+    children+=($!)
+    until [ -n "$(ss -Hltn "sport = :$port")" ]; do
+        kill -0 "${children[-1]}" 2>/dev/null || return 1
+    done
+    kill -0 "${children[-1]}" 2>/dev/null
+}
+
+for try in 1 2 3 4 5; do
+    port=$((20000 + RANDOM % 10000))
+    start server "$port" iperf3 -s -p "$port" &&
+        start proxy $((port + 1)) "${emulator[@]}" "$proxy" "127.0.0.1:$((port + 1))" \
+            "127.0.0.1:$port" && break
+    [ "$try" != 5 ] || fail "no server in $try tries"
+done
+
+# run ARGS...: 64 MiB through the proxy. iperf3 fails when bytes are missing.
+run() {
+    timeout -k 1 "$limit" iperf3 -c 127.0.0.1 -p $((port + 1)) -n 64M "$@" >"$work/client" 2>&1 ||
+        fail "iperf3 $*"
+}
+
+run
+run -R
+run -P 4
+run -P 4 --bidir
+
+# A client that ends its half and then reads, as ssh does: the answer still comes.
+if command -v socat >/dev/null; then
+    head -c 3000000 /dev/urandom >"$work/sent"
+    start answer $((port + 2)) socat "TCP-LISTEN:$((port + 2)),bind=127.0.0.1,reuseaddr" \
+        SYSTEM:"cat >$work/held; cat $work/held" || fail "no answering server"
+    start half $((port + 3)) "${emulator[@]}" "$proxy" "127.0.0.1:$((port + 3))" \
+        "127.0.0.1:$((port + 2))" || fail "no second proxy"
+    timeout -k 1 "$limit" socat -t "$limit" - "TCP:127.0.0.1:$((port + 3))" <"$work/sent" \
+        >"$work/received" || fail "socat"
+    cmp "$work/sent" "$work/received" || fail "other bytes came back"
+fi
