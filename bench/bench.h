@@ -57,6 +57,11 @@ bench_fn bench_fiber_yield_1000;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;
+bench_fn bench_fs_read;
+bench_fn bench_fs_small;
+bench_fn bench_fs_small_whole;
+bench_fn bench_fs_direct;
+bench_fn bench_fs_walk;
 
 /* ---- repeating ---- */
 

@@ -60,6 +60,11 @@ static const struct workload {
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
     { "lines", bench_lines },
+    { "fs_read", bench_fs_read },
+    { "fs_small", bench_fs_small },
+    { "fs_small_whole", bench_fs_small_whole },
+    { "fs_direct", bench_fs_direct },
+    { "fs_walk", bench_fs_walk },
 };
 
 static const struct workload *find(const char *name)
