@@ -18,9 +18,8 @@
  * One system call moves at most 256 KiB, and other tasks run during a long transfer.
  *
  * Regular files, also from "< file" and "> file" of a shell, cannot be streams (-EPERM). The system
- * reports such a file as always ready, but a read of it waits for the disk. Until edo has files of
- * its own, read and write them with read(2) and write(2) in edo_blocking(), or use a pipe ("cat
- * file |").
+ * reports such a file as always ready, but a read of it waits for the disk. edo_file_from_fd() of
+ * edo/file.h makes a stream of such a descriptor.
  */
 #pragma once
 
