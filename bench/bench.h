@@ -77,6 +77,11 @@ typedef int bench_handler_fn(edo_io *conn);
 
 /* Accepts connections on 127.0.0.1 at the port that the text names, until the process is killed. */
 int bench_serve(edo_runtime *runtime, const char *port, bench_handler_fn *handle);
+bench_fn bench_fs_read;
+bench_fn bench_fs_small;
+bench_fn bench_fs_small_whole;
+bench_fn bench_fs_direct;
+bench_fn bench_fs_walk;
 
 /* ---- repeating ---- */
 

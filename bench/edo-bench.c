@@ -72,6 +72,11 @@ static const struct workload {
     { "stream_frames", bench_stream_frames },
     { "stream_map_1000", bench_stream_map_1000 },
     { "udp_echo", bench_udp_echo },
+    { "fs_read", bench_fs_read },
+    { "fs_small", bench_fs_small },
+    { "fs_small_whole", bench_fs_small_whole },
+    { "fs_direct", bench_fs_direct },
+    { "fs_walk", bench_fs_walk },
 };
 
 static const struct workload *find(const char *name)

@@ -42,6 +42,7 @@
 #if EDO_HAS_FS
 #include <edo/dir.h>
 #include <edo/file.h>
+#include <edo/watch_files.h>
 #endif
 #if EDO_HAS_NET
 #include <edo/address.h>

@@ -206,7 +206,8 @@ typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file
  * The operation waits without a thread. It tries again after 1 ms, 2 ms, and so on up to 64 ms,
  * because the system reports the end of a lock only to a waiting thread. So locks are not served in
  * the order of their waiters.
- * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries; the range is not locked. */
+ * Result: 0; -EINVAL; -ENOLCK. Cancel: prompt between two tries, and the range is not locked; waits
+ * during a try, and answers 0 if it has succeeded. */
 EDO_API EDO_MUST_USE edo_op edo_file_lock(edo_file *file, edo_file_lock_kind kind, uint64_t offset,
                                           uint64_t size);
 

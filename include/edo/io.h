@@ -19,7 +19,7 @@
  *
  * Regular files cannot be streams of edo_io_from_fd() (-EPERM). The system reports such a file as
  * always ready, but a read of it waits for the disk. Standard input and output may be files: see
- * edo/stdio.h. For other files use read(2) and write(2) in edo_blocking().
+ * edo/stdio.h. edo_file_from_fd() of edo/file.h makes a stream of any other descriptor of a file.
  */
 #pragma once
 

@@ -33,6 +33,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     uint64_t rest = transfer->length - transfer->progress;
     call->verb = verbs[edo__request_of(op)];
     call->fd = edo__file_of(transfer->io)->fd;
+    call->flags = edo__file_of(transfer->io)->flags & EDO_OPEN_DIRECT;
     call->offset = EDO__AT_POSITION;
     call->data = edo__rest_of(op);
     call->size = rest < MAX_TRANSFER ? rest : MAX_TRANSFER;
@@ -122,12 +123,12 @@ void edo__file_discard(edo_file *file)
 int edo_file_from_fd(edo_fd fd, edo_file **ret_file)
 {
     if (!ret_file) return -EINVAL;
-    int rc = edo__file_check_fd(fd);
-    if (rc < 0) return rc;
-    edo_file *file = edo__file_create(0);
+    int flags = edo__file_status(fd);
+    if (flags < 0) return flags;
+    edo_file *file = edo__file_create((uint32_t)flags);
     if (!file) return -ENOMEM;
     file->fd = fd;
-    file->may_be_nonblocking = false;
+    file->may_be_nonblocking = true;
     *ret_file = file;
     return 0;
 }

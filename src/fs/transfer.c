@@ -39,6 +39,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     const transfer_op *self = transfer_of(op);
     call->verb = (edo__file_verb)(op->detail & 0xff);
     call->fd = self->file->fd;
+    call->flags = self->file->flags & EDO_OPEN_DIRECT;
     call->data = is_vector(op) ? self->data : (char *)self->data + self->done;
     call->size = self->size - (is_vector(op) ? 0 : self->done);
     call->offset = self->offset + self->done;

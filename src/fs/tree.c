@@ -8,7 +8,7 @@ enum { BATCH_SIZE = 8 * 1024, DEFAULT_MAX_OPEN = 32, FIRST_ROOM = 256 };
 
 struct edo__level {
     edo__level *above;
-    edo_fd fd;              // -1: closed until the walk is back in it
+    edo_fd fd;              // -1: not open
     uint64_t device, inode; // identity, to find the directory again
     int64_t position;       // in the directory, while it is closed
     size_t path_size, name; // of the directory, in the tree's path

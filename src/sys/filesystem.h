@@ -9,7 +9,7 @@ enum { EDO__HERE = -100 }; // directory: the working directory of the process
 
 typedef enum edo__file_verb {
     /* On a file; with an offset, or at the position for EDO__AT_POSITION. */
-    EDO__FILE_READ,   // data, size, offset; result: bytes
+    EDO__FILE_READ,   // data, size, offset, flags: EDO_OPEN_DIRECT or 0; result: bytes
     EDO__FILE_WRITE,  // the same
     EDO__FILE_READV,  // data: slices; size: their number
     EDO__FILE_WRITEV, // the same
@@ -89,8 +89,8 @@ int edo__file_check_open(uint32_t flags);
  * edo__file_make(), which handles SIGXFSZ. */
 bool edo__file_is_limited(void);
 
-/* Whether a descriptor is open. Returns: 0; -EBADF. */
-int edo__file_check_fd(edo_fd fd);
+/* Reads how a file was opened: EDO_OPEN_APPEND and EDO_OPEN_DIRECT, or'ed. Returns: -EBADF. */
+int edo__file_status(edo_fd fd);
 
 /* Finds the absolute path of a file, without symlinks and without opening the file. Returns: bytes
  * of the path, without a NUL, perhaps cut to size; -ENOENT, also for a file without a name. */

@@ -98,7 +98,7 @@ fs_test(directories_are_made, edo_info info;)
 
 /* ---- entries ---- */
 
-enum { MANY = 3000 };
+enum { MANY = 1200 }; // more than one batch
 
 fs_test(all_entries_are_reported_once, edo_dir *dir; edo_entry entry; int i; bool *seen;)
 {
@@ -152,7 +152,7 @@ fs_test(names_are_bytes, edo_dir *dir; edo_entry entry;)
 
 /* ---- walks ---- */
 
-enum { DEEP = 60 };
+enum { DEEP = 40 };
 
 static void make_deep(void)
 {
@@ -275,7 +275,7 @@ static void *swap_for_long(void *arg)
     return NULL;
 }
 
-enum { RACES = 60 };
+enum { RACES = 40 };
 
 fs_test(a_symlink_that_is_swapped_in_is_not_followed, pthread_t thread; struct swapper swapper;
         int i;)

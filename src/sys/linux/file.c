@@ -60,12 +60,14 @@ static int64_t read_file(const edo__file_call *call)
 /* Bytes of one read on the thread of a task: a copy of this size takes about 20 microseconds. */
 enum { TRY_MAX = 256 * 1024 };
 
-/* A file that knows no RWF_NOWAIT answers EOPNOTSUPP. A descriptor that is not open for reading
+/* A read past the cache waits for the disk in spite of RWF_NOWAIT. A file that knows no RWF_NOWAIT
+ * answers EOPNOTSUPP. A descriptor that is not open for reading
  * answers its error here. */
 static int64_t try_read(const edo__file_call *call)
 {
     transfer t;
     if (is_beyond(call)) return 0;
+    if (call->flags & EDO_OPEN_DIRECT) return -EAGAIN;
     prepare(call, TRY_MAX, &t);
     ssize_t n = read_by(&t, call->fd, RWF_NOWAIT);
     if (n >= 0) return n;

@@ -133,16 +133,26 @@ static int open_cached(const edo__file_call *call, uint64_t more_flags)
 
 enum { CHANGES = MAKES | EDO_OPEN_TRUNCATE };
 
-int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held)
+/* Whether an open file is a named pipe. Only files without a position can be one; the question for
+ * the position is the quickest one. Clears O_NONBLOCK on other files without a position, such as
+ * terminals, where the flag has an effect. */
+static bool is_named_pipe(int fd)
 {
     struct stat file;
+    if (lseek(fd, 0, SEEK_CUR) >= 0 || errno != ESPIPE) return false;
+    if (fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode)) return true;
+    edo__file_clear_nonblocking(fd);
+    return false;
+}
+
+int64_t edo__file_try_open(const edo__file_call *call, edo_fd *ret_held)
+{
     if (call->flags & CHANGES) return -EAGAIN;
     bool is_path = call->flags & EDO_OPEN_PATH;
     int fd = open_cached(call, is_path ? 0 : O_NONBLOCK);
     if (fd == -ENXIO) return -EAGAIN; // a named pipe without a reader
     if (fd < 0 || is_path) return fd;
-    int rc = fstat(fd, &file);
-    if (rc == 0 && !S_ISFIFO(file.st_mode)) return fd;
+    if (!is_named_pipe(fd)) return fd;
     *ret_held = fd;
     return -EAGAIN;
 }
@@ -161,9 +171,13 @@ void edo__file_clear_nonblocking(edo_fd fd)
     if (status >= 0 && (status & O_NONBLOCK)) fcntl(fd, F_SETFL, status & ~O_NONBLOCK);
 }
 
-int edo__file_check_fd(edo_fd fd)
+int edo__file_status(edo_fd fd)
 {
-    return fcntl(fd, F_GETFD) < 0 ? -errno : 0;
+    int status = fcntl(fd, F_GETFL), result = 0;
+    if (status < 0) return -errno;
+    if (status & O_APPEND) result |= EDO_OPEN_APPEND;
+    if (status & O_DIRECT) result |= EDO_OPEN_DIRECT;
+    return result;
 }
 
 bool edo__file_is_limited(void)

@@ -1,0 +1,81 @@
+/* Watching files: what changes in directories is reported as events.
+ *
+ *     rc = edo_watcher_create(&self->watcher);
+ *     edo_await(id, edo_watcher_add(self->watcher, "config", EDO_WATCH_TREE));
+ *     for (;;) {
+ *         edo_await(rc, edo_watcher_next(self->watcher, &self->event));
+ *         if (rc <= 0) break;
+ *         printf("%d %s\n", self->event.kind, self->event.path);
+ *     }
+ *     edo_watcher_close(self->watcher);
+ *
+ * A watched file is watched by its name: the watch stays when the file is replaced by another one,
+ * as editors do, and while there is no such file. A watched directory reports its entries; with
+ * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
+ *
+ * The system joins equal neighbouring events, so changes cannot be counted. A write is reported as
+ * several EDO_FILE_CHANGED or one, and its end as one EDO_FILE_WRITTEN. A file that is made while
+ * its new directory is being added may be reported twice as made; it is never missed.
+ *
+ * The two halves of a rename are one event, EDO_FILE_RENAMED. If the other half is not watched, or
+ * does not come within 50 ms, the event is EDO_FILE_MOVED_OUT or EDO_FILE_MOVED_IN.
+ *
+ * When events come faster than they are taken, the system drops events and reports one
+ * EDO_FILES_LOST. The program then has to scan for itself; later changes are reported again.
+ */
+#pragma once
+
+#include <edo/file.h>
+
+EDO_BEGIN_DECLS
+
+typedef struct edo_watcher edo_watcher;
+
+typedef enum edo_file_event_kind {
+    EDO_FILE_CREATED,
+    EDO_FILE_CHANGED,   // content was written or cut
+    EDO_FILE_WRITTEN,   // a file that was open for writing is closed: it is complete
+    EDO_FILE_METADATA,  // permissions, owner, times, links
+    EDO_FILE_REMOVED,   // also the watched directory itself, which then is not watched any more
+    EDO_FILE_RENAMED,   // from old_path to path
+    EDO_FILE_MOVED_OUT, // renamed to a place that is not watched
+    EDO_FILE_MOVED_IN,  // renamed from a place that is not watched
+    EDO_FILES_LOST,     // events were dropped; no path
+} edo_file_event_kind;
+
+typedef struct edo_file_event {
+    edo_file_event_kind kind;
+    int watch;            // result of edo_watcher_add(); 0 for LOST
+    const char *path;     // begins with the watched path; NULL for LOST
+    const char *old_path; // of RENAMED, else NULL
+    bool is_dir;
+} edo_file_event; // the paths are valid until the next operation on the watcher
+
+enum {
+    EDO_WATCH_TREE = 1, // also all directories below
+};
+
+/* Makes a watcher. One is enough for many watches: the system allows few watchers per user.
+ * Returns: 0; -EMFILE: fs.inotify.max_user_instances, or descriptors; -ENOMEM. Thread: any. */
+EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
+
+/* Watches a file or a directory. Symlinks in the path are followed once, at this moment.
+ * Result: a number > 0 for the watch; -ENOENT: the directory of the path does not exist; -ENOSPC:
+ * fs.inotify.max_user_watches is reached, which is also logged; -EINVAL. On failure nothing is
+ * watched.
+ * Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags);
+
+/* Ends a watch. Events that were read before may still be reported. Result: 0; -ENOENT: no such
+ * watch. Cancel: prompt until it begins. */
+EDO_API EDO_MUST_USE edo_op edo_watcher_remove(edo_watcher *watcher, int watch);
+
+/* Takes the next event, or waits for one.
+ * Result: 1 with *ret_event; -EBUSY: another one is in flight; -ENOMEM; -ECANCELED also after the
+ * close. Cancel: waits for the kernel; no event is lost. */
+EDO_API EDO_MUST_USE edo_op edo_watcher_next(edo_watcher *watcher, edo_file_event *ret_event);
+
+/* Closes the watcher. No operation may be in flight (aborts). NULL is ignored. */
+EDO_API void edo_watcher_close(edo_watcher *watcher);
+
+EDO_END_DECLS

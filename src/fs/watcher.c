@@ -1,0 +1,555 @@
+/* Watchers: raw changes of the system become events.
+ *
+ * An operation waits until the system's queue is readable. A visit to the pool reads the raw changes
+ * and turns them into events: there, new directories are added and listed. A directory is added first and
+ * listed then, so a file in it is reported by the list, by the system, or by both. */
+#include <edo/watch_files.h>
+
+#include <string.h>
+
+#include "fs/fs.h"
+#include "fs/views.h"
+
+#include "base/duration.h"
+#include "stream/inner.h"
+#include "sys/sys.h"
+#include "task/op.h"
+
+enum {
+    RAW_SIZE = 16 * 1024,
+    MOST_TEXT = 64 * 1024, // bytes of paths per visit; a listed tree may exceed it
+    MOVES = 16,            // renames whose second half has not come
+    NAMES_SIZE = 8 * 1024  // bytes; batch of a directory's entries
+};
+
+#define PATIENCE edo_ms(50) // ns; wait for the second half of a rename
+
+typedef struct event {
+    edo_file_event_kind kind;
+    int watch;
+    size_t path, old_path; // in the text; 0: none
+    bool is_dir;
+} event;
+
+/* First half of a rename. */
+typedef struct move {
+    char *path; // NULL: unused
+    size_t size;
+    uint32_t cookie, flags;
+    int watch;
+    bool is_dir;
+    int64_t until; // ns of the runtime's clock
+} move;
+
+/* A watcher. `views` and `last_watch` belong to any thread. All else belongs to the edo_watcher_next() in
+ * flight: to its poll, or to the thread of the pool. */
+struct edo_watcher {
+    edo__views views;
+    edo_atomic(int) last_watch;
+    const edo_op *user; // the edo_watcher_next() in flight
+    edo_op inner;       // wait for raw changes
+    bool is_readable;   // there are raw changes
+    int64_t now;        // ns of the runtime's clock at the begin of the visit
+    size_t raw_size, raw_at;
+    edo_buffer text, events; // paths with their NULs; structs event
+    size_t taken;            // events that were taken
+    move moves[MOVES];
+    uint64_t raw[RAW_SIZE / sizeof(uint64_t)];
+};
+
+/* ---- the queue of events; on a thread of the pool ---- */
+
+static size_t keep_text(edo_watcher *self, const char *path)
+{
+    size_t at = self->text.size;
+    return edo_buffer_append(&self->text, path, strlen(path) + 1) < 0 ? 0 : at;
+}
+
+static int report(edo_watcher *self, edo_file_event_kind kind, int watch, const char *path,
+                  const char *old_path, bool is_dir)
+{
+    event it = { .kind = kind, .watch = watch, .is_dir = is_dir };
+    if (!self->text.size && edo_buffer_append(&self->text, "", 1) < 0) return -ENOMEM;
+    if (path) it.path = keep_text(self, path);
+    if (old_path) it.old_path = keep_text(self, old_path);
+    if ((path && !it.path) || (old_path && !it.old_path)) return -ENOMEM;
+    return edo_buffer_append(&self->events, &it, sizeof it);
+}
+
+static int report_lost(edo_watcher *self)
+{
+    return report(self, EDO_FILES_LOST, 0, NULL, NULL, false);
+}
+
+/* ---- adding trees ---- */
+
+static char *join(const char *dir, const char *name, size_t *ret_size)
+{
+    size_t dir_size = strlen(dir), name_size = strlen(name);
+    bool slash = dir_size && dir[dir_size - 1] != '/' && name_size;
+    *ret_size = dir_size + slash + name_size + 1;
+    char *path = edo__alloc(*ret_size);
+    if (!path) return NULL;
+    memcpy(path, dir, dir_size);
+    if (slash) path[dir_size] = '/';
+    memcpy(path + dir_size + slash, name, name_size + 1);
+    return path;
+}
+
+/* What add_tree() adds. reports: entries are reported as made. */
+typedef struct addition {
+    edo_watcher *self;
+    int watch;
+    uint32_t flags;
+    bool is_root, reports;
+} addition;
+
+static int add_tree(const addition *add, const char *path);
+
+static int add_entry(const addition *add, const char *dir, const edo__dir_entry *entry)
+{
+    size_t size;
+    bool is_dir = entry->kind == EDO_IS_DIRECTORY;
+    if (!is_dir && !add->reports) return 0;
+    char *path = join(dir, entry->name, &size);
+    if (!path) return -ENOMEM;
+    int rc = 0;
+    if (add->reports) rc = report(add->self, EDO_FILE_CREATED, add->watch, path, NULL, is_dir);
+    addition below = *add;
+    below.is_root = false;
+    if (rc == 0 && is_dir) rc = add_tree(&below, path);
+    edo__free(path, size);
+    return rc;
+}
+
+static int add_entries(const addition *add, const char *path, edo_fd fd, uint64_t *batch)
+{
+    edo__dir_entry entry;
+    int rc = 0;
+    for (int64_t n; rc == 0 && (n = edo__dir_read(fd, batch, NAMES_SIZE)) > 0;)
+        for (size_t at = 0; rc == 0 && edo__dir_take(batch, (size_t)n, &at, &entry);)
+            rc = add_entry(add, path, &entry);
+    return rc;
+}
+
+static int list_tree(const addition *add, const char *path)
+{
+    edo__file_call call = { .verb = EDO__FILE_OPEN,
+                            .fd = EDO__HERE,
+                            .path = *path ? path : ".",
+                            .flags = EDO_OPEN_READ | EDO_OPEN_DIRECTORY };
+    int64_t fd = edo__file_make(&call);
+    if (fd < 0) return fd == -ENOENT || fd == -ENOTDIR ? 0 : (int)fd;
+    uint64_t *batch = edo__alloc(NAMES_SIZE);
+    int rc = batch ? add_entries(add, path, (edo_fd)fd, batch) : -ENOMEM;
+    edo__free(batch, NAMES_SIZE);
+    edo__sys_close((edo_fd)fd);
+    return rc;
+}
+
+/* Adds a directory and, for a tree, those below it. A directory that has disappeared meanwhile, is
+ * no error below the root. */
+static int add_tree(const addition *add, const char *path)
+{
+    int rc = edo__views_add(&add->self->views, *path ? path : ".", path, add->watch, add->flags,
+                            add->is_root, NULL);
+    bool is_gone = rc == -ENOENT || rc == -ENOTDIR;
+    if (rc < 0) return is_gone && !add->is_root ? 0 : rc;
+    return add->flags & EDO_WATCH_TREE ? list_tree(add, path) : 0;
+}
+
+/* Adds a directory that was made or moved in. Without room for it, changes there are lost. */
+static int add_new(edo_watcher *self, const edo__view *view, const char *path)
+{
+    addition add = { self, view->watch, view->flags, false, true };
+    int rc = add_tree(&add, path);
+    return rc < 0 ? report_lost(self) : 0;
+}
+
+/* Adds directories that were made while changes were lost. */
+static int add_again(edo_watcher *self)
+{
+    unsigned at = 0;
+    int rc = report_lost(self);
+    for (edo__view *view; rc == 0 && (view = edo__views_next_root(&self->views, &at));) {
+        addition add = { self, view->watch, view->flags, true, false };
+        if (view->flags & EDO_WATCH_TREE) add_tree(&add, view->path);
+        edo__view_free(view);
+    }
+    return rc;
+}
+
+/* ---- renames ---- */
+
+static int end_move(edo_watcher *self, move *m)
+{
+    int rc = report(self, EDO_FILE_MOVED_OUT, m->watch, m->path, NULL, m->is_dir);
+    if (m->is_dir && (m->flags & EDO_WATCH_TREE))
+        edo__views_remove(&self->views, m->watch, m->path);
+    edo__free(m->path, m->size);
+    m->path = NULL;
+    return rc;
+}
+
+static move *oldest(edo_watcher *self)
+{
+    move *found = NULL;
+    for (move *m = self->moves; m < self->moves + MOVES; m++)
+        if (m->path && (!found || m->until < found->until)) found = m;
+    return found;
+}
+
+static move *find_move(edo_watcher *self, uint32_t cookie, int watch)
+{
+    for (move *m = self->moves; m < self->moves + MOVES; m++)
+        if (m->path && m->cookie == cookie && m->watch == watch) return m;
+    return NULL;
+}
+
+static int begin_move(edo_watcher *self, const edo__view *view, const edo__change *change,
+                      const char *path, bool is_dir)
+{
+    move *m = self->moves;
+    while (m < self->moves + MOVES && m->path)
+        m++;
+    if (m == self->moves + MOVES) {
+        m = oldest(self);
+        int rc = end_move(self, m);
+        if (rc < 0) return rc;
+    }
+    *m = (move){ .cookie = change->cookie,
+                 .flags = view->flags,
+                 .watch = view->watch,
+                 .is_dir = is_dir,
+                 .until = edo__later(self->now, PATIENCE) };
+    m->path = join(path, "", &m->size);
+    return m->path ? 0 : -ENOMEM;
+}
+
+static int finish_move(edo_watcher *self, const edo__view *view, const edo__change *change,
+                       const char *path, bool is_dir)
+{
+    move *m = find_move(self, change->cookie, view->watch);
+    bool is_tree = is_dir && (view->flags & EDO_WATCH_TREE);
+    if (!m) {
+        int rc = report(self, EDO_FILE_MOVED_IN, view->watch, path, NULL, is_dir);
+        return rc == 0 && is_tree ? add_new(self, view, path) : rc;
+    }
+    int rc = report(self, EDO_FILE_RENAMED, view->watch, path, m->path, is_dir);
+    if (rc == 0 && is_tree) rc = edo__views_move(&self->views, view->watch, m->path, path);
+    edo__free(m->path, m->size);
+    m->path = NULL;
+    return rc;
+}
+
+static int end_old_moves(edo_watcher *self)
+{
+    int rc = 0;
+    for (move *m = oldest(self); rc == 0 && m && m->until <= self->now; m = oldest(self))
+        rc = end_move(self, m);
+    return rc;
+}
+
+/* ---- one change ---- */
+
+static int report_plain(edo_watcher *self, const edo__view *view, uint32_t what, const char *path)
+{
+    static const struct {
+        uint32_t what;
+        edo_file_event_kind kind;
+    } pairs[] = {
+        { EDO__CHANGE_CREATED, EDO_FILE_CREATED }, { EDO__CHANGE_WRITTEN_TO, EDO_FILE_CHANGED },
+        { EDO__CHANGE_WRITTEN, EDO_FILE_WRITTEN }, { EDO__CHANGE_METADATA, EDO_FILE_METADATA },
+        { EDO__CHANGE_REMOVED, EDO_FILE_REMOVED },
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (what & pairs[i].what)
+            return report(self, pairs[i].kind, view->watch, path, NULL, what & EDO__CHANGE_OF_DIR);
+    return 0;
+}
+
+static int show_named(edo_watcher *self, const edo__view *view, const edo__change *change,
+                      const char *path)
+{
+    bool is_dir = change->what & EDO__CHANGE_OF_DIR;
+    if (change->what & EDO__CHANGE_MOVED_FROM) return begin_move(self, view, change, path, is_dir);
+    if (change->what & EDO__CHANGE_MOVED_TO) return finish_move(self, view, change, path, is_dir);
+    int rc = report_plain(self, view, change->what, path);
+    bool is_new = is_dir && (change->what & EDO__CHANGE_CREATED);
+    return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
+}
+
+/* Shows a change in one view. Changes of a directory itself are shown for roots only: for other
+ * directories, the directory above reports them. */
+static int show(edo_watcher *self, const edo__view *view, const edo__change *change)
+{
+    size_t size;
+    bool removes = change->what & EDO__CHANGE_SELF_REMOVED;
+    if (view->filter && strcmp(view->path + view->filter, change->name) != 0) return 0;
+    if (!*change->name && (!view->is_root || view->filter)) return 0;
+    if (removes) return report(self, EDO_FILE_REMOVED, view->watch, view->path, NULL, true);
+    char *path = join(view->path, change->name, &size);
+    if (!path) return -ENOMEM;
+    int rc = show_named(self, view, change, path);
+    edo__free(path, size);
+    return rc;
+}
+
+static int translate(edo_watcher *self, const edo__change *change)
+{
+    int rc = 0;
+    if (change->what & EDO__CHANGE_LOST) return add_again(self);
+    if (change->what & EDO__CHANGE_ENDED) {
+        edo__views_end(&self->views, change->number);
+        return 0;
+    }
+    edo__view *view;
+    for (unsigned i = 0; rc == 0 && (view = edo__views_copy(&self->views, change->number, i));
+         i++) {
+        rc = show(self, view, change);
+        edo__view_free(view);
+    }
+    return rc;
+}
+
+/* Reads raw changes. Returns: whether there are some. */
+static bool read_raw(edo_watcher *self)
+{
+    if (self->raw_at < self->raw_size) return true;
+    int64_t n = edo__changes_read(self->views.fd, self->raw, sizeof self->raw);
+    self->raw_at = 0;
+    self->raw_size = n > 0 ? (size_t)n : 0;
+    self->is_readable = n > 0;
+    return n > 0;
+}
+
+/* Makes events of the raw changes, as far as there is room for one batch. The changes that are left
+ * after an error are translated by the next visit. */
+static int64_t run_translate(edo_op *op)
+{
+    edo_watcher *self = op->object;
+    edo__change change;
+    self->text.size = self->events.size = 0;
+    self->taken = 0;
+    int rc = end_old_moves(self);
+    while (rc == 0 && self->text.size < MOST_TEXT && read_raw(self))
+        if (edo__changes_take(self->raw, self->raw_size, &self->raw_at, &change))
+            rc = translate(self, &change);
+    return rc;
+}
+
+/* ---- taking events ---- */
+
+static const char *text_of(const edo_watcher *self, size_t at)
+{
+    return at ? (const char *)self->text.data + at : NULL;
+}
+
+static bool take(edo_watcher *self, edo_file_event *ret_event)
+{
+    size_t at = self->taken * sizeof(event);
+    if (at >= self->events.size) return false;
+    const event *it = (const void *)(self->events.data + at);
+    self->taken++;
+    *ret_event = (edo_file_event){ .kind = it->kind,
+                                   .watch = it->watch,
+                                   .path = text_of(self, it->path),
+                                   .old_path = text_of(self, it->old_path),
+                                   .is_dir = it->is_dir };
+    return true;
+}
+
+/* Whether the wait of the oldest rename is over. Otherwise asks for a poll at its end. */
+static bool is_move_over(edo_watcher *self, edo_cx *cx)
+{
+    const move *m = oldest(self);
+    if (!m) return false;
+    if (m->until <= cx->now) return true;
+    edo_cx_deadline(cx, m->until);
+    return false;
+}
+
+/* Polls the wait for raw changes. The wait is cancelled when the wait of a rename is over. Returns:
+ * EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
+static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
+{
+    int64_t n;
+    bool interrupts = cx->fate == EDO_LIVE && is_move_over(self, cx);
+    if (interrupts) edo_cancel(&self->inner.base);
+    if (edo__inner_poll(&self->inner, cx, &n) == EDO_PENDING) return EDO_PENDING;
+    if (n > 0) self->is_readable = true;
+    bool goes_on = n > 0 || (interrupts && n == -ECANCELED);
+    *ret_rc = goes_on ? 1 : n;
+    return EDO_READY;
+}
+
+/* Polls the visit to the pool. Returns: as poll_wait(). */
+static edo_poll poll_visit(edo_op *op, edo_cx *cx, int64_t *ret_rc)
+{
+    if (edo__fs_drive(op, cx, NULL, NULL, run_translate) == EDO_PENDING) return EDO_PENDING;
+    *ret_rc = op->base.result < 0 ? op->base.result : 1;
+    return EDO_READY;
+}
+
+/* The wait and the visit never overlap. Returns: EDO_READY with *ret_rc: 1: an event was taken; a
+ * negative errno. */
+static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *ret_rc)
+{
+    for (;;) {
+        edo_poll poll;
+        if (edo__fs_is_begun(op)) {
+            poll = poll_visit(op, cx, ret_rc);
+        } else if (edo__inner_is_set(&self->inner)) {
+            poll = poll_wait(self, cx, ret_rc);
+        } else if (take(self, op->data)) {
+            *ret_rc = 1;
+            return EDO_READY;
+        } else if (self->is_readable || is_move_over(self, cx)) {
+            self->now = cx->now;
+            poll = poll_visit(op, cx, ret_rc);
+        } else {
+            self->inner = edo_wait_fd(self->views.fd, EDO_READABLE);
+            continue;
+        }
+        if (poll == EDO_PENDING || *ret_rc < 0) return poll;
+    }
+}
+
+static edo_poll next_poll(edo_future *future, edo_cx *cx)
+{
+    edo_op *op = edo__op_of(future);
+    edo_watcher *self = op->object;
+    int64_t rc;
+    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__user_enters(&self->user, op)) return edo__op_finish(op, cx, -EBUSY);
+    if (next_step(self, op, cx, &rc) == EDO_PENDING) return EDO_PENDING;
+    return edo__user_ends(&self->user, op, cx, rc);
+}
+
+edo_op edo_watcher_next(edo_watcher *watcher, edo_file_event *ret_event)
+{
+    static const edo_future_ops ops = { .name = "edo_watcher_next", .poll = next_poll };
+    edo__check_memory("edo_watcher_next", ret_event, "output");
+    if (!watcher || !ret_event) return edo__op_refuse(-EINVAL);
+    return edo__op(&ops, watcher, ret_event, 0, 0);
+}
+
+/* ---- watches ---- */
+
+typedef struct EDO__OVERLAY watch_op {
+    edo_future base;
+    void *reserved; // no edo_file
+    const char *path;
+    edo_watcher *watcher;
+    uint64_t argument; // EDO_WATCH_*, or the watch
+    void *link[2];     // the pool's
+    edo__op_state state;
+} watch_op;
+
+EDO__OVERLAY_FITS(watch_op);
+
+static watch_op *watch_of(const edo_op *op)
+{
+    return (watch_op *)(uintptr_t)op;
+}
+
+/* Watches a file by its name in its directory. */
+static int add_file(edo_watcher *self, const char *path, int watch)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t size = slash ? (size_t)(slash - path) : 0;
+    if (!*name) return -ENOTDIR;
+    if (slash == path) size = 1; // in "/"
+    char *dir = edo__alloc(size + 1);
+    if (!dir) return -ENOMEM;
+    memcpy(dir, path, size);
+    dir[size] = '\0';
+    int rc = edo__views_add(&self->views, size ? dir : ".", dir, watch, 0, true, name);
+    edo__free(dir, size + 1);
+    return rc;
+}
+
+static void explain(int error)
+{
+    if (error == -ENOSPC)
+        edo__log(EDO_LOG_WARN, "edo_watcher_add: too many watched directories of this user: "
+                               "sysctl fs.inotify.max_user_watches is the limit");
+}
+
+static int64_t run_add(edo_op *op)
+{
+    const watch_op *self = watch_of(op);
+    edo_watcher *watcher = self->watcher;
+    int watch = edo_add_relaxed(&watcher->last_watch, 1) + 1;
+    addition add = { watcher, watch, (uint32_t)self->argument, true, false };
+    int rc = *self->path ? add_tree(&add, self->path) : -ENOENT;
+    if (rc == -ENOTDIR || rc == -ENOENT)
+        rc = *self->path ? add_file(watcher, self->path, watch) : rc;
+    if (rc == 0) return watch;
+    edo__views_remove(&watcher->views, watch, NULL);
+    explain(rc);
+    return rc;
+}
+
+static int64_t run_remove(edo_op *op)
+{
+    const watch_op *self = watch_of(op);
+    unsigned count = edo__views_remove(&self->watcher->views, (int)self->argument, NULL);
+    return count ? 0 : -ENOENT;
+}
+
+static edo_op make(const edo__fs_kind *kind, edo_watcher *watcher, const char *path,
+                   uint64_t argument)
+{
+    edo_op op = edo__op(&kind->future, NULL, NULL, 0, 0);
+    watch_of(&op)->path = path;
+    watch_of(&op)->watcher = watcher;
+    watch_of(&op)->argument = argument;
+    return op;
+}
+
+edo_op edo_watcher_add(edo_watcher *watcher, const char *path, uint32_t flags)
+{
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_add", .run = run_add);
+    edo__check_memory("edo_watcher_add", path, "path");
+    if (!watcher || !path || (flags & ~(uint32_t)EDO_WATCH_TREE)) return edo__op_refuse(-EINVAL);
+    return make(&kind, watcher, path, flags);
+}
+
+edo_op edo_watcher_remove(edo_watcher *watcher, int watch)
+{
+    static const edo__fs_kind kind = EDO__FS_KIND("edo_watcher_remove", .run = run_remove);
+    if (!watcher || watch <= 0) return edo__op_refuse(-EINVAL);
+    return make(&kind, watcher, NULL, (uint64_t)watch);
+}
+
+/* ---- life ---- */
+
+int edo_watcher_create(edo_watcher **ret_watcher)
+{
+    if (!ret_watcher) return -EINVAL;
+    edo_watcher *self = edo__alloc_zeroed(sizeof *self);
+    if (!self) return -ENOMEM;
+    edo_fd fd = edo__changes_open();
+    if (fd < 0) {
+        edo__free(self, sizeof *self);
+        return fd;
+    }
+    self->views.fd = fd;
+    *ret_watcher = self;
+    return 0;
+}
+
+void edo_watcher_close(edo_watcher *watcher)
+{
+    if (!watcher) return;
+    if (watcher->user) edo__misuse("edo_watcher_close", "an edo_watcher_next() is in flight");
+    edo__sys_close(watcher->views.fd);
+    edo__views_clear(&watcher->views);
+    for (move *m = watcher->moves; m < watcher->moves + MOVES; m++)
+        edo__free(m->path, m->size);
+    edo_buffer_deinit(&watcher->text);
+    edo_buffer_deinit(&watcher->events);
+    edo__free(watcher, sizeof *watcher);
+}
