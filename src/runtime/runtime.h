@@ -76,11 +76,11 @@ struct edo_runtime {
     edo_atomic(bool) is_stopping;  // whether the workers must end
     edo_atomic(uint32_t) visitors; // number of threads inside a push from outside
     edo_atomic(uint32_t) refs;
-    edo_atomic(int64_t) failure; // result of the failed task that has ended the runtime, or 0
-    edo_atomic(uint32_t) end_count;      // tasks ended since the close; a futex for the drain
-    edo_atomic(uint32_t) stuck_count;    // number of stuck workers
-    edo_atomic(uint32_t) has_watcher;    // whether a sleeping worker is the watcher
-    edo_atomic(int64_t) watch_until;     // ns of edo__sys_now(); see watch.c
+    edo_atomic(int64_t) failure;      // result of the failed task that has ended the runtime, or 0
+    edo_atomic(uint32_t) end_count;   // tasks ended since the close; a futex for the drain
+    edo_atomic(uint32_t) stuck_count; // number of stuck workers
+    edo_atomic(uint32_t) has_watcher; // whether a sleeping worker is the watcher
+    edo_atomic(int64_t) watch_until;  // ns of edo__sys_now(); see watch.c
     edo_atomic(uint64_t) foreign_pushes; // number of pushes from outside to the inject queue
     edo__lock driver_lock;               // guards the end of a driver, and reads of its counters
     edo__scale scales[EDO__HISTOGRAMS];  // scales of the histograms; constant
