@@ -233,7 +233,7 @@ typedef struct edo_output {
 } edo_output;
 
 /* Runs a command to its end: writes the input, and reads both outputs, at the same time. `out` and
- * `err` are pipes unless the command sets them; so is `in` if there is input. A child that does not
+ * `err` are pipes unless the command sets them; so is `in` if there is input, else the null device. A child that does not
  * read all of its input is no error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
  * process (edo_command.on_close); what was read is in the buffers. Cancel: waits, briefly. */

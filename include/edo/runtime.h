@@ -129,7 +129,7 @@ typedef struct edo_config {
 /* Makes a runtime, and starts the threads of its workers.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
  * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
- * or a slack below 0, a cpu_count without cpus, an EDO_WORKER_THREADS that is no number (the log
+ * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that is no number (the log
  * says so), or impossible metrics (edo/metrics.h); -EAGAIN when the threads of all workers, of the
  * monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors of the driver.
  * Thread: any; another thread may turn the runtime.

@@ -218,7 +218,8 @@ static int spawn(edo_command *command, edo_output *output)
     edo_command piped = *command;
     if (piped.out.kind == EDO_STDIO_INHERIT) piped.out.kind = EDO_STDIO_PIPE;
     if (piped.err.kind == EDO_STDIO_INHERIT) piped.err.kind = EDO_STDIO_PIPE;
-    if (piped.in.kind == EDO_STDIO_INHERIT && output->input_size) piped.in.kind = EDO_STDIO_PIPE;
+    if (piped.in.kind == EDO_STDIO_INHERIT)
+        piped.in.kind = output->input_size ? EDO_STDIO_PIPE : EDO_STDIO_NULL;
     int rc = edo_command_spawn(&piped, &output->own);
     command->failed = piped.failed;
     return rc;

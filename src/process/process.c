@@ -223,27 +223,33 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Hands a running child to the reaper. */
+/* Leaves a running child to the reaper, which has a child without a descriptor already. Until the
+ * last line the caller's reference keeps the object. */
 static void leave_behind(edo_process *process)
 {
+    if (process->fd >= 0) {
+        edo_add_relaxed(&process->refs, 1);
+        edo__reaper_add(process);
+    }
     if (process->on_close == EDO_PROCESS_KILL)
         edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
     if (process->on_close == EDO_PROCESS_TERMINATE) {
         edo__process_signal(process, EDO__SIGNAL_NUMBER_TERMINATE);
-        process->kill_at = edo__later(edo__sys_now(), process->grace);
+        edo__reaper_kill_at(process, edo__later(edo__sys_now(), process->grace));
     }
-    edo_add_relaxed(&process->refs, 1);
-    edo__reaper_add(process);
 }
 
-/* A child without a descriptor is in the reaper's list already. */
+static bool runs(edo_process *process)
+{
+    if (process->fork_generation != edo__sys_fork_generation()) return false; // the parent's
+    return process->fd < 0 || edo__process_collect(process) == 0;
+}
+
 void edo_process_close(edo_process *process)
 {
     if (!process) return;
     edo__source_check(&process->source, "edo_process_close");
     close_stdio(process);
-    bool is_foreign = process->fork_generation != edo__sys_fork_generation();
-    if (!is_foreign && process->fd >= 0 && edo__process_collect(process) == 0)
-        leave_behind(process);
+    if (runs(process)) leave_behind(process);
     edo__source_close(&process->source);
 }

@@ -269,6 +269,14 @@ void edo__reaper_add(edo_process *process)
     if (process->fd < 0) hear_of_children();
 }
 
+void edo__reaper_kill_at(edo_process *process, int64_t when)
+{
+    edo__lock_take(&lock);
+    process->kill_at = when;
+    ring();
+    edo__lock_give(&lock);
+}
+
 int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
                       edo_spawn_step *ret_step)
 {

@@ -8,6 +8,9 @@
 /* Hands a child to the reaper, with a reference. Any thread. */
 void edo__reaper_add(edo_process *process);
 
+/* Sets the moment of SIGKILL (ns of edo__sys_now()) of a child that the reaper has. Any thread. */
+void edo__reaper_kill_at(edo_process *process, int64_t when);
+
 /* Makes a child on the reaper's thread, and waits for that. The system sends a parent-death signal
  * when the thread that made the child ends, and this thread ends with the process.
  * Returns: as edo__sys_spawn(); -EAGAIN: the thread cannot be started. */

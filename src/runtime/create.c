@@ -57,7 +57,8 @@ static int check_numbers(const edo_config *config)
                      config->timer_slack >= 0 && config->drain_limit >= 0 &&
                      config->abort_limit >= 0;
     bool has_cpus = config->cpus || !config->cpu_count;
-    return has_workers && has_times && has_cpus ? 0 : -EINVAL;
+    bool has_policy = (unsigned)config->on_failure <= EDO_FAILURE_END;
+    return has_workers && has_times && has_cpus && has_policy ? 0 : -EINVAL;
 }
 
 static int parse_workers(const char *text, int32_t *ret_workers)

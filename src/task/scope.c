@@ -3,8 +3,8 @@
 
 #include "task/scope.h"
 #include "base/lock.h"
-#include "task/failure.h"
 #include "task/executor.h"
+#include "task/failure.h"
 #include "task/future.h"
 #include "task/op.h"
 #include "task/wait_list.h"

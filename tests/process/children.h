@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* A command of the shell. */
@@ -44,8 +45,11 @@ static inline edo_process *spawn_command(edo_command *command)
     int64_t status;                                                                                \
     char text[4096];
 
-/* Whether a pid belongs to a process, also a zombie. */
-static inline bool process_exists(int pid)
+/* Waits for the end of all children of this process: none is left as a zombie. */
+static inline void await_no_children(void)
 {
-    return kill(pid, 0) == 0 || errno != ESRCH;
+    siginfo_t info;
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
+        usleep(1000);
+    assert_int_equal(errno, ECHILD);
 }

@@ -237,15 +237,6 @@ async_test(stop, edo_command command; edo_process *process; edo_io *out; char by
 
 /* ---- closed handles ---- */
 
-/* Waits for the end of all children of this process: none is left as a zombie. */
-static void await_no_children(void)
-{
-    siginfo_t info;
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOWAIT | WNOHANG) == 0)
-        usleep(1000);
-    assert_int_equal(errno, ECHILD);
-}
-
 /* Closes a handle and answers whether the child reads its input to the end. */
 test(fates_of_children)
 {

@@ -103,6 +103,8 @@ struct on_old_kernel {
     edo_command command;
     edo_output output;
     edo_process *process;
+    edo_io *in, *out;
+    char byte;
     int i;
 };
 
@@ -128,6 +130,18 @@ edo_async(on_old_kernel)
         }
         self->command = (edo_command){ .program = "/nowhere" };
         assert_int_equal(edo_command_spawn(&self->command, &self->process), -ENOENT);
+        for (self->i = EDO_PROCESS_TERMINATE; self->i <= EDO_PROCESS_KILL; self->i++) {
+            self->command = (edo_command)CAT;
+            self->command.on_close = (edo_process_fate)self->i;
+            self->process = spawn_command(&self->command);
+            self->in = edo_process_take(self->process, 0);
+            self->out = edo_process_take(self->process, 1);
+            edo_process_close(self->process);
+            edo_await(rc, edo_read(self->out, &self->byte, 1)); // ends though its input is open
+            assert_int_equal(rc, 0);
+            edo_close(self->in);
+            edo_close(self->out);
+        }
         edo_return(0);
     }
 }
@@ -143,7 +157,7 @@ static void run_on_an_old_kernel(void *arg)
     int64_t rc = edo_block_on(runtime, on_old_kernel, .count = 5);
     assert_int_equal(rc, 0);
     assert_int_equal(edo_runtime_destroy(runtime), 0);
-    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    await_no_children();
 }
 
 test(old_kernels)

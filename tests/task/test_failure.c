@@ -81,6 +81,13 @@ test(policies_of_a_runtime)
     log_release();
 }
 
+test(unknown_policy)
+{
+    edo_runtime *runtime;
+    edo_config config = { .on_failure = (edo_on_failure)7 };
+    assert_int_equal(create_runtime(&config, &runtime), -EINVAL);
+}
+
 /* A result that somebody takes, a result that is none, and a cancellation are no failures. */
 test(what_is_no_failure)
 {

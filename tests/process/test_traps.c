@@ -1,0 +1,168 @@
+/* edo-test: once */
+/* Spawning beside what other threads and signal handlers do. */
+#include "process/children.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include "base/atomic.h"
+#include "base/base.h"
+
+enum { SPAWNERS = 2, OTHERS = 2, ROUNDS = EDO__ASAN || EDO__TSAN ? 10 : 50 };
+
+static edo_atomic(int) spawners_left;
+
+/* Runs `ls` on the child's descriptors: it has no others than 0 to 2, and one of its own. */
+static void list_descriptors(void)
+{
+    static const char *const argv[] = { "ls", "/proc/self/fd", NULL };
+    edo_command command = { .argv = argv, .in = { .kind = EDO_STDIO_NULL } };
+    edo_output output = { 0 };
+    int64_t rc = edo_wait(edo_command_output(&command, &output));
+    bool is_clean = output.out.size == 8 && memcmp(output.out.data, "0\n1\n2\n3\n", 8) == 0;
+    edo_buffer_deinit(&output.out);
+    edo_buffer_deinit(&output.err);
+    if (rc != 0 || !is_clean) abort();
+}
+
+/* Other threads allocate all the time, and open descriptors without close-on-exec. */
+static void spawn_or_disturb(unsigned index, void *arg)
+{
+    (void)arg;
+    if (index < SPAWNERS) {
+        for (int i = 0; i < ROUNDS; i++)
+            list_descriptors();
+        edo_sub_release(&spawners_left, 1);
+        return;
+    }
+    while (edo_load_acquire(&spawners_left)) {
+        free(malloc(1000));
+        close(open("/dev/null", O_RDONLY));
+    }
+}
+
+test(other_threads)
+{
+    spawners_left = SPAWNERS;
+    run_threads(SPAWNERS + OTHERS, spawn_or_disturb, NULL);
+}
+
+/* ---- a storm of signals ---- */
+
+static edo_atomic(int) alarms;
+static pid_t parent;
+
+static void on_alarm(int number)
+{
+    (void)number;
+    if (getpid() != parent) abort(); // in a child: its mask or its handlers were wrong
+    edo_add_relaxed(&alarms, 1);
+}
+
+/* Every call may be interrupted (EINTR), and no handler runs in a child. */
+test(storm_of_signals)
+{
+    struct sigaction action = { .sa_handler = on_alarm }; // without SA_RESTART
+    struct itimerval often = { { 0, 500 }, { 0, 500 } };
+    parent = getpid();
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &often, NULL);
+    for (int i = 0; i < ROUNDS || !edo_load_relaxed(&alarms); i++)
+        list_descriptors();
+    setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+    signal(SIGALRM, SIG_DFL);
+}
+
+/* ---- a program that is being written ---- */
+
+/* Tried again for a while; then an error that names the step. */
+test(program_that_is_open_for_writing)
+{
+    char folder[TEMP_PATH_SIZE], path[128], copy[512];
+    edo_process *process;
+    make_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/program", folder);
+    snprintf(copy, sizeof copy, "cp /bin/true %s", path);
+    assert_int_equal(system(copy), 0);
+    int writer = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+    edo_command command = { .program = path };
+    assert_int_equal(edo_command_spawn(&command, &process), -ETXTBSY);
+    assert_int_equal(command.failed, EDO_STEP_EXEC);
+    close(writer);
+    process = spawn_command(&command);
+    assert_int_equal(edo_wait(edo_process_wait(process, NULL)), 0);
+    edo_process_close(process);
+    remove_tree(folder);
+}
+
+/* Threads write programs and run them at once: a child that another thread makes in between may
+ * hold the file open for a moment. */
+static void write_and_run(unsigned index, void *arg)
+{
+    const char *folder = arg;
+    char path[128];
+    for (int i = 0; i < ROUNDS; i++) {
+        snprintf(path, sizeof path, "%s/%u-%d", folder, index, i);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+        if (write(fd, "#!/bin/true\n", 12) != 12) abort();
+        close(fd);
+        edo_process *process;
+        edo_command command = { .program = path };
+        if (edo_command_spawn(&command, &process) < 0) abort();
+        if (edo_wait(edo_process_wait(process, NULL)) != 0) abort();
+        edo_process_close(process);
+    }
+}
+
+test(programs_that_were_just_written)
+{
+    char folder[TEMP_PATH_SIZE];
+    make_temp_dir(folder);
+    run_threads(4, write_and_run, folder);
+    remove_tree(folder);
+}
+
+/* ---- outputs that are exchanged ---- */
+
+static void exchange_outputs(void *arg)
+{
+    (void)arg;
+    static const char *const argv[] = { "/bin/sh", "-c", "echo to-1; echo to-2 >&2", NULL };
+    int out[2], err[2];
+    char text[8];
+    if (pipe(out) < 0 || pipe(err) < 0) abort();
+    dup2(out[1], 1);
+    dup2(err[1], 2);
+    edo_command command = { .argv = argv,
+                            .out = { .kind = EDO_STDIO_FD, .fd = 2 },
+                            .err = { .kind = EDO_STDIO_FD, .fd = 1 } };
+    edo_process *process;
+    if (edo_command_spawn(&command, &process) < 0) _exit(2);
+    if (edo_wait(edo_process_wait(process, NULL)) != 0) _exit(3);
+    if (read(out[0], text, 5) != 5 || memcmp(text, "to-2\n", 5) != 0) _exit(4);
+    if (read(err[0], text, 5) != 5 || memcmp(text, "to-1\n", 5) != 0) _exit(5);
+    _exit(0);
+}
+
+test(exchanged_outputs)
+{
+    int status = run_in_child(exchange_outputs, NULL, NULL, 0);
+    assert_int_equal(status, 0);
+}
+
+/* ---- signal handlers of the library ---- */
+
+test(handlers_preserve_errno)
+{
+    edo_signal *signal;
+    assert_int_equal(edo_signal_open(SIGUSR1, &signal), 0);
+    for (int i = 0; i < 1000; i++) {
+        errno = 77;
+        raise(SIGUSR1);
+        assert_int_equal(errno, 77);
+        if (i % 2) edo_try_signal_next(signal, NULL);
+    }
+    edo_signal_close(signal);
+}
