@@ -15,6 +15,7 @@ static edo_part_codec *part_of(edo_codec *codec)
 static size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
+    if (in->size == 0) return 0; // there may be no memory
     const uint8_t *found = size == 1 ? memchr(in->data + at, part->delimiter[0], in->size - at)
                                      : memmem(in->data + at, in->size - at, part->delimiter, size);
     if (found) return (size_t)(found - in->data);

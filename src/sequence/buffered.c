@@ -37,8 +37,10 @@ static int start(edo__buffered *buffered)
     edo__item_args args = { item_of(buffered, call), result_of(buffered, call), buffered->context };
     edo_spawn_options options = { .user = call };
     int rc = edo__scope_spawn(&buffered->scope, &options, buffered->site, &args);
-    if (rc == 0) buffered->free = call->next;
-    return rc;
+    if (rc < 0) return rc;
+    buffered->free = call->next;
+    buffered->hold.base.result++;
+    return 0;
 }
 
 /* Starts calls while there are items and free places. Returns: 0; an error of the input, or of a
