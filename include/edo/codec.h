@@ -71,7 +71,7 @@ struct edo_codec {
     uint8_t reserved[6];
 };
 
-#define EDO__CODEC(codec_ops)                                                                      \
+#define EDO_CODEC(codec_ops)                                                                       \
     {                                                                                              \
         (codec_ops), 0, 0, false, false,                                                           \
         {                                                                                          \
