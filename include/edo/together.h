@@ -277,7 +277,8 @@ EDO_END_DECLS
 /* Calls an async function (edo_item_args) with up to n items at once, each as a task of its own, so
  * the calls continue while no item is pulled. The results come in the order of the items
  * (edo_buffered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
- * negative result of a call is an answer. When the owner returns, the calls are cancelled.
+ * negative result of a call is an answer. An error of the input has its place in that order, or is
+ * answered at once. When the owner returns, the calls are cancelled.
  *
  * A for_each_concurrent is an edo_for_each() over an edo_buffer_unordered_init(). */
 #define edo_buffered_of(In, Out, n)                                                                \
