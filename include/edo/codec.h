@@ -102,6 +102,12 @@ EDO_API EDO_MUST_USE int edo__frames_keep(const edo__frames *frames, const edo_s
 EDO_API void edo__frames_take(edo__frames *frames, edo_buffer *ret_unread);
 EDO_API void edo__frames_resume(edo__frames *frames);
 
+static inline edo_slice edo__frames_rest(const edo__frames *frames)
+{
+    edo_slice rest = { frames->in.data, frames->in.size };
+    return rest;
+}
+
 EDO_END_DECLS
 
 #define edo_frames_of(T) edo__kind_of(T, edo__frames)
@@ -118,7 +124,7 @@ EDO_END_DECLS
 #define edo_frames_keep(s, slice, ret_bytes) edo__frames_keep(&(s)->edo_impl, (slice), (ret_bytes))
 
 /* Bytes that were read and not decoded yet. */
-#define edo_frames_rest(s) ((const edo_slice){ (s)->edo_impl.in.data, (s)->edo_impl.in.size })
+#define edo_frames_rest(s) edo__frames_rest(&(s)->edo_impl)
 
 /* Moves these bytes to *ret_unread, for a user that continues on the io in another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))

@@ -352,3 +352,62 @@ async_test(a_forward_flushes_while_its_stream_waits, edo_io *a, *b, *c, *d; edo_
         edo_return(rc);
     }
 }
+
+/* ---- memory ---- */
+
+struct few_bytes {
+    edo_frame();
+    edo_args(edo_io *io, *far;);
+    edo_line_codec lines;
+    edo_framed_of(edo_slice) peer;
+    edo_slice line;
+    int64_t sent, rc;
+};
+
+/* Reads a line and sends it back; without memory both answer -ENOMEM, and may be repeated. */
+edo_async(few_bytes)
+{
+    edo_body {
+        edo_await(self->rc, edo_write_all(self->far, "hello\n", 6));
+        assert_int_equal(self->rc, 6);
+        edo_line_codec_init(&self->lines, 100);
+        edo_framed_init(&self->peer, self->io, &self->lines.codec);
+        do
+            edo_await(self->rc, edo_next(&self->peer.in, &self->line));
+        while (self->rc == -ENOMEM);
+        assert_int_equal(self->rc, 1);
+        assert_memory_equal(self->line.data, "hello", 5);
+        do
+            edo_await(self->sent, edo_sink_send(&self->peer.out, &self->line));
+        while (self->sent == -ENOMEM);
+        assert_int_equal(self->sent, 0);
+        edo_await(self->rc, edo_sink_close(&self->peer.out));
+        assert_int_equal(self->rc, 0);
+        edo_framed_deinit(&self->peer);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+static void read_few_bytes(void *arg)
+{
+    edo_runtime *runtime;
+    edo_io *near, *far;
+    (void)arg;
+    if (create_runtime(&(edo_config){ .workers = 0 }, &runtime) < 0) return;
+    int rc = edo_duplex(100, &near, &far);
+    if (rc == 0) {
+        rc = (int)edo_block_on(runtime, few_bytes, .io = near, .far = far);
+        if (rc < 0) edo_close(near);
+        edo_close(far);
+    }
+    edo_runtime_destroy(runtime);
+}
+
+current_thread_only("the allocations are counted")
+test(frames_survive_a_lack_of_memory)
+{
+    test_allocator_install();
+    assert_true(with_each_allocation_failing(read_few_bytes, NULL) > 3);
+    test_allocator_remove();
+}

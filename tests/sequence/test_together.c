@@ -521,3 +521,85 @@ async_test(calls_go_on_while_the_owner_waits, edo_buffered_of(int64_t, int, 3) c
         edo_return(0);
     }
 }
+
+/* ---- misuse ---- */
+
+struct pull_elsewhere {
+    edo_frame();
+    edo_args(int_stream *in;);
+    int item;
+};
+
+edo_async(pull_elsewhere)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_next(self->in, &self->item));
+        edo_return(rc);
+    }
+}
+
+struct lend_merge {
+    edo_frame();
+    edo_args();
+    edo_merge_of(int, 1) merge;
+    edo_array_of(int) in;
+    int value;
+    edo_task *task;
+};
+
+edo_async(lend_merge)
+{
+    edo_body {
+        int rc;
+        edo_merge_init(&self->merge);
+        edo_once_init(&self->in, &self->value);
+        edo_merge_add(&self->merge, &self->in);
+        rc = edo_spawn(&self->task, pull_elsewhere, .in = edo_as_stream(int_stream, &self->merge));
+        edo_check(rc);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void pull_in_another_task(void *arg)
+{
+    (void)arg;
+    edo_run(lend_merge);
+}
+
+test(another_task_may_not_pull_a_merge)
+{
+    expect_abort(pull_in_another_task, NULL, "lies in the frame of another task");
+}
+
+struct overfill {
+    edo_frame();
+    edo_args();
+    edo_merge_of(int, 1) merge;
+    edo_array_of(int) in[2];
+    int value;
+};
+
+edo_async(overfill)
+{
+    edo_body {
+        edo_merge_init(&self->merge);
+        for (int i = 0; i < 2; i++) {
+            edo_once_init(&self->in[i], &self->value);
+            edo_merge_add(&self->merge, &self->in[i]);
+        }
+        edo_return(0);
+    }
+}
+
+static void add_too_many(void *arg)
+{
+    (void)arg;
+    edo_run(overfill);
+}
+
+test(a_merge_has_as_many_streams_as_it_says)
+{
+    expect_abort(add_too_many, NULL, "more than the 1 streams of the merge");
+}
