@@ -295,4 +295,8 @@ EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, vo
 /* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */
 EDO_API EDO_MUST_USE int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out);
 
+/* Appends an edo_slice to an edo_buffer, for edo_fold(): collects a stream of slices into a buffer.
+ * Returns: 0; -ENOMEM. */
+EDO_API EDO_MUST_USE int64_t edo_append_slice(void *buffer, const void *slice);
+
 EDO_END_DECLS

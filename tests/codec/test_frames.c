@@ -63,6 +63,27 @@ async_test(lines_arrive_in_pieces_through_cancelled_pulls, edo_io *near, *far; e
     }
 }
 
+async_test(all_lines_are_collected_into_a_buffer, edo_bytes bytes; edo_io *io;
+           edo_line_codec lines; edo_frames_of(edo_slice) in; edo_slice line; edo_buffer all;)
+{
+    edo_body {
+        int64_t rc;
+        self->all = (edo_buffer){ NULL, 0, 0, NULL };
+        self->bytes = edo_bytes_static(speech, sizeof speech - 1);
+        edo_check(edo_io_from_bytes(&self->bytes, &self->io));
+        edo_line_codec_init(&self->lines, 100);
+        edo_frames_init(&self->in, self->io, &self->lines.codec);
+        edo_await(rc, edo_fold(&self->in, &self->line, edo_append_slice, &self->all));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->all.size, 28);
+        assert_memory_equal(self->all.data, "Four scoreand sevenyears ago", 28);
+        edo_buffer_deinit(&self->all);
+        edo_frames_deinit(&self->in);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
 /* A bad frame, then a good one; a good one, then the end in the middle of a frame. */
 async_test(errors_and_ends_are_told_apart, edo_io *near, *far; edo_length_codec codec;
            edo_frames_of(edo_slice) in; edo_slice frame;)
