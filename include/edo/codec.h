@@ -71,7 +71,7 @@ struct edo_codec {
     uint8_t reserved[6];
 };
 
-#define EDO__CODEC(codec_ops)                                                                      \
+#define EDO_CODEC(codec_ops)                                                                       \
     {                                                                                              \
         (codec_ops), 0, 0, false, false,                                                           \
         {                                                                                          \
@@ -102,6 +102,12 @@ EDO_API EDO_MUST_USE int edo__frames_keep(const edo__frames *frames, const edo_s
 EDO_API void edo__frames_take(edo__frames *frames, edo_buffer *ret_unread);
 EDO_API void edo__frames_resume(edo__frames *frames);
 
+static inline edo_slice edo__frames_rest(const edo__frames *frames)
+{
+    edo_slice rest = { frames->in.data, frames->in.size };
+    return rest;
+}
+
 EDO_END_DECLS
 
 #define edo_frames_of(T) edo__kind_of(T, edo__frames)
@@ -118,7 +124,7 @@ EDO_END_DECLS
 #define edo_frames_keep(s, slice, ret_bytes) edo__frames_keep(&(s)->edo_impl, (slice), (ret_bytes))
 
 /* Bytes that were read and not decoded yet. */
-#define edo_frames_rest(s) ((const edo_slice){ (s)->edo_impl.in.data, (s)->edo_impl.in.size })
+#define edo_frames_rest(s) edo__frames_rest(&(s)->edo_impl)
 
 /* Moves these bytes to *ret_unread, for a user that continues on the io in another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
@@ -288,5 +294,9 @@ EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, vo
 
 /* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */
 EDO_API EDO_MUST_USE int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out);
+
+/* Appends an edo_slice to an edo_buffer, for edo_fold(): collects a stream of slices into a buffer.
+ * Returns: 0; -ENOMEM. */
+EDO_API EDO_MUST_USE int64_t edo_append_slice(void *buffer, const void *slice);
 
 EDO_END_DECLS

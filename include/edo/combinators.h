@@ -54,7 +54,8 @@ typedef struct edo__step {
         uint64_t count;
         int64_t moment; // ns of edo_now()
     };
-    bool is_over, is_ending, has_item;
+    uint8_t ending; // see edo__pull_until()
+    bool is_over, has_item;
 } edo__step;
 
 typedef struct edo__paced {
@@ -98,7 +99,8 @@ typedef struct edo__chunks {
     int64_t moment;     // end of the limit; ns of edo_now()
     int64_t later;      // answer to give after the chunk
     uint64_t keep;      // items that the next chunk begins with
-    bool is_ending, was_given;
+    uint8_t ending;     // see edo__pull_until()
+    bool was_given;
 } edo__chunks;
 
 /* Several items: the item type of edo_chunks_of() and edo_windows_of(). */

@@ -35,7 +35,7 @@ template <class A> struct edo__is_same<const A, A> {
 template <class Type, class Value> inline void edo__check_types()
 {
     static_assert(edo__is_same<Type, Value>::value,
-                  "the value is of another type than the channel");
+                  "the value is of another type than the channel or stream");
     static_assert(__is_trivially_copyable(Type), "a channel copies its values as memcpy() does");
     static_assert(alignof(Type) <= alignof(max_align_t), "aligned further than malloc() does");
 }
@@ -50,7 +50,7 @@ template <class Type, class Value> inline void edo__check_types()
         int edo_checked_;                                                                          \
         _Static_assert(                                                                            \
             __builtin_types_compatible_p(__typeof__(*(value)), __typeof__(*(end)->edo_type)),      \
-            "the value is of another type than the channel");                                      \
+            "the value is of another type than the channel or stream");                            \
         _Static_assert(sizeof(*(value)) > 0, "a value without a size");                            \
         _Static_assert(_Alignof(__typeof__(*(value))) <= _Alignof(max_align_t),                    \
                        "aligned further than malloc() does");                                      \

@@ -126,9 +126,18 @@ EDO_END_DECLS
 /* The same in an async function, without an await if there is an item. The macro evaluates its
  * arguments twice. */
 #define edo_await_next(rc, in, ret_item)                                                           \
-    edo__now_or_await(                                                                             \
+    edo__step_or_await(                                                                            \
         rc, (edo__check_type(in, ret_item), edo__next_now(cx, &(in)->stream, (ret_item))),         \
         edo_next(in, ret_item))
+
+/* Awaits the operation only if the step, an expression, waits. */
+#define edo__step_or_await(rc, step, ...)                                                          \
+    do {                                                                                           \
+        edo__check_signed(rc);                                                                     \
+        int64_t edo_step_ = (step);                                                                \
+        rc = (__typeof__(rc))edo_step_;                                                            \
+        if (edo_step_ == EDO_NEXT_WAITS) edo_await(rc, __VA_ARGS__);                               \
+    } while (0)
 
 /* A loop over the items, in an async function: edo_for_each(rc, &self->in, &self->item) { ... }.
  * The loop ends with rc: 0 at the end, or the first negative errno. */

@@ -91,9 +91,9 @@ EDO_END_DECLS
 
 /* The same in an async function, without an await if there is room. */
 #define edo_await_sink_send(rc, out, item)                                                         \
-    edo__now_or_await(rc,                                                                          \
-                      (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))),  \
-                      edo_sink_send(out, item))
+    edo__step_or_await(rc,                                                                         \
+                       (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))), \
+                       edo_sink_send(out, item))
 
 /* Waits until all items have been passed on; a close also releases what the sink holds, after
  * which the sink is not used. Result: 0, or an error of the sink.

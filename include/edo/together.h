@@ -14,6 +14,9 @@
  * in flight is cancelled, and the function ends when that has ended. Only the function's task may
  * pull such a stream; another task aborts.
  *
+ * To initialise such a stream again, or to use its memory otherwise, before the function returns, end
+ * it first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
+ *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it.
  *
@@ -39,6 +42,7 @@ typedef struct edo__hold {
     edo_wakeable *waker; // of the function's poll
     edo_drop_fn *drop;
     void *context;
+    bool ends; // by edo_merge_end() and its like
 } edo__hold;
 
 /* A waker that outlives the polls of the stream, for what stays in flight. */
@@ -75,8 +79,9 @@ typedef struct edo__set {
     int64_t deadline;               // ns; not later than that of any waiting input
     uint64_t last_key;
     uint32_t lock;
-    bool is_open; // does not end while it has no input
-    bool waits;   // a pull waits
+    uint32_t added; // inputs of a merge
+    bool is_open;   // does not end while it has no input
+    bool waits;     // a pull waits
 } edo__set;
 
 typedef struct edo__zip {
@@ -136,13 +141,23 @@ EDO_API void edo__buffered_init(edo__buffered *buffered, edo_stream *in, edo__ca
                                 void *items, void *results, void *slot, uint32_t most,
                                 uint32_t flags, const edo_site *site, void *context, uint32_t size,
                                 edo_future *owner, edo_cx *cx);
-EDO_API extern const edo_future_ops edo__remove_ops, edo__emit_ops;
+EDO_API extern const edo_future_ops edo__remove_ops, edo__emit_ops, edo__end_ops;
 
 EDO_END_DECLS
 
 /* Sets the function that drops items which were never pulled; it must not use the stream. */
 #define edo_drop_items(s, fn, fn_context)                                                          \
     ((void)((s)->edo_impl.hold.drop = (fn)), (void)((s)->edo_impl.hold.context = (fn_context)))
+
+/* End a stream: cancel what is in flight, wait for its end, drop the items held. The stream is not
+ * pulled afterwards. Also for maps of streams (edo_merge_end).
+ * Result: 0. Cancel: waits; the stream ends. */
+#define edo_merge_end(s)     edo__end(&(s)->edo_impl.hold, NULL)
+#define edo_zip_end(s)       edo__end(&(s)->edo_impl.set.hold, NULL)
+#define edo_generator_end(s) edo__end(&(s)->edo_impl.hold, NULL)
+#define edo_buffered_end(s)  edo__end(&(s)->edo_impl.hold, &(s)->edo_impl.source.hold)
+
+#define edo__end(hold, other) edo__op(&edo__end_ops, (hold), (other), 0, 0)
 
 /* ---- merge ---- */
 
@@ -277,7 +292,8 @@ EDO_END_DECLS
 /* Calls an async function (edo_item_args) with up to n items at once, each as a task of its own, so
  * the calls continue while no item is pulled. The results come in the order of the items
  * (edo_buffered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
- * negative result of a call is an answer. When the owner returns, the calls are cancelled.
+ * negative result of a call is an answer. An error of the input has its place in that order, or is
+ * answered at once. When the owner returns, the calls are cancelled.
  *
  * A for_each_concurrent is an edo_for_each() over an edo_buffer_unordered_init(). */
 #define edo_buffered_of(In, Out, n)                                                                \

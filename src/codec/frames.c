@@ -32,6 +32,12 @@ int64_t edo_encode(edo_codec *codec, const void *item, edo_buffer *out)
     return codec->ops->encode(codec, item, out);
 }
 
+int64_t edo_append_slice(void *buffer, const void *item)
+{
+    const edo_slice *slice = item;
+    return edo_buffer_append(buffer, slice->data, slice->size);
+}
+
 /* ---- reading ---- */
 
 /* Makes room for the next bytes: a step more than there are, not as much as a peer announces. */

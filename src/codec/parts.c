@@ -15,6 +15,7 @@ static edo_part_codec *part_of(edo_codec *codec)
 static size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
+    if (in->size == 0) return 0; // there may be no memory
     const uint8_t *found = size == 1 ? memchr(in->data + at, part->delimiter[0], in->size - at)
                                      : memmem(in->data + at, in->size - at, part->delimiter, size);
     if (found) return (size_t)(found - in->data);
@@ -137,7 +138,7 @@ void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t si
     if (size < 1 || size > sizeof codec->delimiter)
         edo__misuse("edo_part_codec_init", "a delimiter has 1 to %zu bytes",
                     sizeof codec->delimiter);
-    *codec = (edo_part_codec){ .codec = EDO__CODEC(&ops),
+    *codec = (edo_part_codec){ .codec = EDO_CODEC(&ops),
                                .most = most,
                                .delimiter_size = (uint8_t)size };
     memcpy(codec->delimiter, delimiter, size);
@@ -183,5 +184,5 @@ void edo_raw_codec_init(edo_raw_codec *codec)
                                        .decode = raw_decode,
                                        .encode = raw_encode,
                                        .item_size = sizeof(edo_slice) };
-    *codec = (edo_raw_codec){ EDO__CODEC(&ops) };
+    *codec = (edo_raw_codec){ EDO_CODEC(&ops) };
 }

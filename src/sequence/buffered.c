@@ -37,8 +37,32 @@ static int start(edo__buffered *buffered)
     edo__item_args args = { item_of(buffered, call), result_of(buffered, call), buffered->context };
     edo_spawn_options options = { .user = call };
     int rc = edo__scope_spawn(&buffered->scope, &options, buffered->site, &args);
-    if (rc == 0) buffered->free = call->next;
-    return rc;
+    if (rc < 0) return rc;
+    buffered->free = call->next;
+    buffered->hold.base.result++;
+    return 0;
+}
+
+/* Whether an error of the input has to wait for the results of the items before it. */
+static bool is_too_early(const edo__buffered *buffered, int64_t result)
+{
+    return result < 0 && (buffered->scope.flags & EDO_SCOPE_IN_ORDER) &&
+           buffered->hold.base.result > 0;
+}
+
+/* Uses an answer of the input. Returns: 0: go on; EDO_NEXT_WAITS: the answer stays for later; a
+ * negative errno. */
+static int64_t use_input(edo__buffered *buffered, edo__input *input)
+{
+    int64_t result = input->result;
+    bool is_early = is_too_early(buffered, result);
+    int rc = result == 1 ? start(buffered) : 0;
+    if (rc < 0 || is_early) {
+        edo__set_put_aside(&buffered->source, input); // HELD: the next take gives it again
+        return rc < 0 ? rc : EDO_NEXT_WAITS;
+    }
+    edo__set_give_back(&buffered->source, input);
+    return result < 0 ? result : 0;
 }
 
 /* Starts calls while there are items and free places. Returns: 0; an error of the input, or of a
@@ -48,15 +72,11 @@ static int64_t fill(edo__buffered *buffered, edo_cx *cx)
     while (buffered->free && !buffered->is_over) {
         int64_t result;
         edo__input *input = edo__set_take(&buffered->source, cx, &result);
-        buffered->is_over = result == 0 && !input;
-        if (!input) return result == EDO_NEXT_WAITS || result == 0 ? 0 : result;
-        result = input->result;
-        int rc = result == 1 ? start(buffered) : 0;
-        if (rc < 0) {
-            edo__set_put_aside(&buffered->source, input); // HELD: the next fill tries again
-            return rc;
-        }
-        edo__set_give_back(&buffered->source, input);
+        if (input)
+            result = use_input(buffered, input);
+        else
+            buffered->is_over = result == 0;
+        if (result == EDO_NEXT_WAITS) return 0;
         if (result < 0) return result;
     }
     return 0;

@@ -27,9 +27,9 @@ static int64_t take(edo__chunks *chunks, edo_cx *cx)
 {
     char *place = chunks->memory + chunks->count * chunks->item_size;
     bool is_limited = chunks->limit != INT64_MAX && chunks->count > 0;
-    int64_t result = is_limited ? edo__pull_until(chunks->in, cx, place, chunks->moment,
-                                                  &chunks->is_ending)
-                                : edo_pull(chunks->in, cx, place);
+    int64_t result = is_limited
+                         ? edo__pull_until(chunks->in, cx, place, chunks->moment, &chunks->ending)
+                         : edo_pull(chunks->in, cx, place);
     if (result == 1 && chunks->count++ == 0 && chunks->limit != INT64_MAX)
         if (__builtin_add_overflow(cx->now, chunks->limit, &chunks->moment))
             chunks->moment = INT64_MAX;

@@ -11,10 +11,11 @@ void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owne
 /* Aborts unless the function's task pulls. */
 void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call);
 
-/* Whether the function has returned, and waits for the ends of what it keeps. */
+/* Whether the stream ends: by an operation, or because the function has returned and waits for the
+ * ends of what it keeps. */
 static inline bool edo__hold_ends(const edo__hold *hold)
 {
-    return hold->owner->state == EDO_ENDING;
+    return hold->ends || hold->owner->state == EDO_ENDING;
 }
 
 /* Drops an item that was never pulled. */

@@ -101,9 +101,9 @@ static int64_t debounce_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     edo__paced *debounce = paced_of(stream);
     edo__step *step = &debounce->step;
     for (;;) {
-        int64_t result = step->has_item ? edo__pull_until(step->in, cx, ret_item, step->moment,
-                                                          &step->is_ending)
-                                        : edo_pull(step->in, cx, ret_item);
+        int64_t result = step->has_item
+                             ? edo__pull_until(step->in, cx, ret_item, step->moment, &step->ending)
+                             : edo_pull(step->in, cx, ret_item);
         bool is_quiet = result == -ETIMEDOUT && step->has_item && cx->now >= step->moment;
         if ((result == 0 || is_quiet) && step->has_item) return give_kept(debounce, ret_item);
         if (result != 1) return result;

@@ -25,13 +25,12 @@ const edo_future_ops edo__next_ops = { .name = "edo_next", .poll = next_poll };
  * same memory, in the same poll. */
 int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
 {
-    if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx)) return -EAGAIN;
+    if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
 #if EDO_DEBUG
     edo__check_memory("edo_next", ret_item, "item");
 #endif
     int64_t result = edo_pull(stream, cx, ret_item);
-    if (result == EDO_NEXT_WAITS) return -EAGAIN;
-    edo__use_budget(cx);
+    if (result != EDO_NEXT_WAITS) edo__use_budget(cx);
     return result;
 }
 
@@ -121,20 +120,29 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
     return result;
 }
 
-/* A pull that has used up the budget has perhaps not tried; it is repeated before the moment
- * counts. The repetition begins with a whole budget. */
-int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, bool *is_ending)
+/* A pull that has used up the budget has perhaps not tried, and is repeated once before the moment
+ * counts, with a whole budget. Not more often, because a stream that drops items without end always
+ * uses up the budget. */
+static bool has_respite(uint8_t *ending, const edo_cx *cx)
+{
+    if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;
+    *ending = EDO__RESPITE_GIVEN;
+    return true;
+}
+
+int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending)
 {
     bool is_live = cx->fate == EDO_LIVE;
-    if (!*is_ending) {
+    if (*ending != EDO__ENDING) {
         int64_t result = edo_pull(in, cx, ret_item);
+        if (result != EDO_NEXT_WAITS) *ending = 0;
         if (result != EDO_NEXT_WAITS) return result;
         if (cx->now < when) edo_cx_deadline(cx, when);
-        if (cx->now < when || cx->budget <= 0) return EDO_NEXT_WAITS;
-        *is_ending = true;
+        if (cx->now < when || has_respite(ending, cx)) return EDO_NEXT_WAITS;
+        *ending = EDO__ENDING;
     }
     int64_t result = edo__pull_cancelled(in, cx, ret_item);
     if (result == EDO_NEXT_WAITS) return result;
-    *is_ending = false;
+    *ending = 0;
     return result == -ECANCELED && is_live ? -ETIMEDOUT : result;
 }

@@ -66,7 +66,7 @@ static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
         step->has_item = true;
     }
     int64_t moment = step->is_over ? INT64_MAX : step->moment;
-    int64_t result = edo__pull_until(step->in, cx, ret_item, moment, &step->is_ending);
+    int64_t result = edo__pull_until(step->in, cx, ret_item, moment, &step->ending);
     if (result == EDO_NEXT_WAITS) return result;
     bool has_passed = result == -ETIMEDOUT && cx->now >= moment;
     if (result == 1 || has_passed) step->has_item = false;
@@ -89,11 +89,11 @@ static int64_t total_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item
     if (step->is_over) return 0;
     if (!step->has_item) step->moment = after(cx->now, limit->period);
     step->has_item = true;
-    if (cx->now >= step->moment && !step->is_ending) { // passed between two calls
+    if (cx->now >= step->moment && step->ending != EDO__ENDING) { // passed between two calls
         step->is_over = true;
         return -ETIMEDOUT;
     }
-    int64_t result = edo__pull_until(step->in, cx, ret_item, step->moment, &step->is_ending);
+    int64_t result = edo__pull_until(step->in, cx, ret_item, step->moment, &step->ending);
     if (result == -ETIMEDOUT && cx->now >= step->moment) step->is_over = true;
     return result;
 }

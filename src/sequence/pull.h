@@ -31,7 +31,9 @@ static inline int64_t edo__go_on(edo_cx *cx)
 /* Pulls as if the pulling operation was cancelled: ends what `in` has in flight. */
 int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
-/* Pulls until a moment of edo_now()'s clock. *is_ending: zero at first; the stream's own.
+/* Pulls until a moment of edo_now()'s clock. *ending: the stream's own; 0 at first and after each
+ * answer.
  * Returns: as edo_pull(); -ETIMEDOUT at the moment, and then nothing was taken. An item that is
  * there wins. */
-int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, bool *is_ending);
+int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending);
+enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING };

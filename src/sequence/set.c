@@ -332,7 +332,7 @@ void edo__set_init(edo__set *set, uint32_t size, bool is_open, edo_future *owner
 
 void edo__merge_add(edo__set *set, edo__input *inputs, size_t most, edo_stream *in, void *slots)
 {
-    uint64_t place = set->last_key++; // counts the inputs until the first answer
+    uint32_t place = set->added++;
     if (place >= most) edo__misuse("edo_merge_add", "more than the %zu streams of the merge", most);
     edo__set_add(set, &inputs[place], in, (char *)slots + place * in->size, place);
 }

@@ -67,13 +67,12 @@ const edo_future_ops edo__sink_close_ops = { .name = "edo_sink_close", .poll = c
 /* A sink that waits is polled once more, by the operation that the caller then awaits. */
 int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
 {
-    if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx)) return -EAGAIN;
+    if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
 #if EDO_DEBUG
     edo__check_memory("edo_sink_send", item, "item");
 #endif
     int64_t result = send(sink, cx, item);
-    if (result == EDO_NEXT_WAITS) return -EAGAIN;
-    edo__use_budget(cx);
+    if (result != EDO_NEXT_WAITS) edo__use_budget(cx);
     return result;
 }
 

@@ -63,6 +63,27 @@ async_test(lines_arrive_in_pieces_through_cancelled_pulls, edo_io *near, *far; e
     }
 }
 
+async_test(all_lines_are_collected_into_a_buffer, edo_bytes bytes; edo_io *io;
+           edo_line_codec lines; edo_frames_of(edo_slice) in; edo_slice line; edo_buffer all;)
+{
+    edo_body {
+        int64_t rc;
+        self->all = (edo_buffer){ NULL, 0, 0, NULL };
+        self->bytes = edo_bytes_static(speech, sizeof speech - 1);
+        edo_check(edo_io_from_bytes(&self->bytes, &self->io));
+        edo_line_codec_init(&self->lines, 100);
+        edo_frames_init(&self->in, self->io, &self->lines.codec);
+        edo_await(rc, edo_fold(&self->in, &self->line, edo_append_slice, &self->all));
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->all.size, 28);
+        assert_memory_equal(self->all.data, "Four scoreand sevenyears ago", 28);
+        edo_buffer_deinit(&self->all);
+        edo_frames_deinit(&self->in);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
 /* A bad frame, then a good one; a good one, then the end in the middle of a frame. */
 async_test(errors_and_ends_are_told_apart, edo_io *near, *far; edo_length_codec codec;
            edo_frames_of(edo_slice) in; edo_slice frame;)
@@ -351,4 +372,63 @@ async_test(a_forward_flushes_while_its_stream_waits, edo_io *a, *b, *c, *d; edo_
         assert_int_equal(self->count, 4);
         edo_return(rc);
     }
+}
+
+/* ---- memory ---- */
+
+struct few_bytes {
+    edo_frame();
+    edo_args(edo_io *io, *far;);
+    edo_line_codec lines;
+    edo_framed_of(edo_slice) peer;
+    edo_slice line;
+    int64_t sent, rc;
+};
+
+/* Reads a line and sends it back; without memory both answer -ENOMEM, and may be repeated. */
+edo_async(few_bytes)
+{
+    edo_body {
+        edo_await(self->rc, edo_write_all(self->far, "hello\n", 6));
+        assert_int_equal(self->rc, 6);
+        edo_line_codec_init(&self->lines, 100);
+        edo_framed_init(&self->peer, self->io, &self->lines.codec);
+        do
+            edo_await(self->rc, edo_next(&self->peer.in, &self->line));
+        while (self->rc == -ENOMEM);
+        assert_int_equal(self->rc, 1);
+        assert_memory_equal(self->line.data, "hello", 5);
+        do
+            edo_await(self->sent, edo_sink_send(&self->peer.out, &self->line));
+        while (self->sent == -ENOMEM);
+        assert_int_equal(self->sent, 0);
+        edo_await(self->rc, edo_sink_close(&self->peer.out));
+        assert_int_equal(self->rc, 0);
+        edo_framed_deinit(&self->peer);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
+static void read_few_bytes(void *arg)
+{
+    edo_runtime *runtime;
+    edo_io *near, *far;
+    (void)arg;
+    if (create_runtime(&(edo_config){ .workers = 0 }, &runtime) < 0) return;
+    int rc = edo_duplex(100, &near, &far);
+    if (rc == 0) {
+        rc = (int)edo_block_on(runtime, few_bytes, .io = near, .far = far);
+        if (rc < 0) edo_close(near);
+        edo_close(far);
+    }
+    edo_runtime_destroy(runtime);
+}
+
+current_thread_only("the allocations are counted")
+test(frames_survive_a_lack_of_memory)
+{
+    test_allocator_install();
+    assert_true(with_each_allocation_failing(read_few_bytes, NULL) > 3);
+    test_allocator_remove();
 }

@@ -230,6 +230,61 @@ async_test(an_error_is_an_answer_and_not_the_end, edo_callees(struct record reco
     }
 }
 
+/* Every negative errno may be an error of a stream. */
+static int64_t fail_with_all(void *context, void *ret_item)
+{
+    (void)ret_item;
+    int *error = context;
+    return *error < 140 ? -++*error : 0;
+}
+
+async_test(any_error_is_handed_on_once, edo_function_of(int) in; edo_step_of(int) step; int item;
+           int error, count;)
+{
+    edo_body {
+        int rc;
+        self->error = self->count = 0;
+        edo_function_init(&self->in, fail_with_all, &self->error);
+        edo_take_init(&self->step, &self->in, 3);
+        for (;;) {
+            edo_await_next(rc, &self->step, &self->item);
+            if (rc == 0) break;
+            assert_int_equal(rc, -++self->count);
+        }
+        assert_int_equal(self->count, 140);
+        edo_return(0);
+    }
+}
+
+static int64_t never(void *context, const void *item)
+{
+    (void)context;
+    (void)item;
+    return 0;
+}
+
+/* A time limit over a stream that is always busy and gives nothing. */
+async_test(a_limit_ends_a_busy_stream, edo_range in; edo_step_of(int64_t) filter;
+           edo_paced_of(int64_t) limit; int64_t item;)
+{
+    edo_body {
+        int rc;
+        edo_range_init(&self->in, 0, INT64_MAX, 1);
+        edo_filter_init(&self->filter, &self->in, never, NULL);
+        edo_total_timeout_init(&self->limit, &self->filter, 0);
+        edo_await(rc, edo_next(&self->limit, &self->item));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await(rc, edo_next(&self->limit, &self->item));
+        assert_int_equal(rc, 0);
+        edo_range_init(&self->in, 0, INT64_MAX, 1);
+        edo_filter_init(&self->filter, &self->in, never, NULL);
+        edo_item_timeout_init(&self->limit, &self->filter, 0);
+        edo_await(rc, edo_next(&self->limit, &self->item));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_return(0);
+    }
+}
+
 /* ---- others ---- */
 
 static int64_t is_below_three(void *context, const void *item)
@@ -400,5 +455,61 @@ async_test(a_dropped_stream_ends_its_producer, int_sender tx; int_receiver rx;
         edo_await(rc, edo_join(self->task));
         assert_int_equal(rc, -EPIPE);
         edo_return(0);
+    }
+}
+
+/* A select over two streams: the loser's pull has taken nothing, or shows its item. */
+struct send_range {
+    edo_frame();
+    edo_args(int_sender tx; int first;);
+    int value;
+};
+
+enum { SELECTED = 3000 };
+
+edo_async(send_range)
+{
+    edo_body {
+        int rc = 0;
+        for (self->value = self->first; self->value < SELECTED && rc == 0; self->value += 2)
+            edo_await(rc, edo_send(&self->tx, &self->value));
+        edo_sender_close(&self->tx);
+        edo_return(rc);
+    }
+}
+
+async_test(a_select_over_streams_loses_nothing, int_sender tx; int_receiver rx[2];
+           edo_op_source_of(int) in[2]; edo_op pulls[2]; int items[2]; bool seen[SELECTED];
+           int ended; edo_scope scope; int i;)
+{
+    edo_body {
+        int rc, which;
+        memset(self->seen, 0, sizeof self->seen);
+        edo_scope_open(&self->scope, 0);
+        for (self->i = 0; self->i < 2; self->i++) {
+            edo_check(edo_mpsc_create(&self->tx, &self->rx[self->i], 3));
+            edo_receiver_stream(&self->in[self->i], &self->rx[self->i]);
+            rc = edo_scope_spawn(&self->scope, send_range, .tx = self->tx, .first = self->i);
+            assert_int_equal(rc, 0);
+        }
+        for (self->ended = 0; self->ended < 2;) {
+            self->ended = 0;
+            for (int i = 0; i < 2; i++)
+                self->pulls[i] = edo_next(&self->in[i], &self->items[i]);
+            edo_select_of(which, self->pulls, 2);
+            assert_true(which >= 0);
+            for (int i = 0; i < 2; i++) {
+                self->ended += self->in[i].stream.has_ended;
+                if (self->pulls[i].base.result != 1) continue;
+                assert_false(self->seen[self->items[i]]);
+                self->seen[self->items[i]] = true;
+            }
+        }
+        for (int i = 0; i < SELECTED; i++)
+            assert_true(self->seen[i]);
+        for (int i = 0; i < 2; i++)
+            edo_receiver_close(&self->rx[i]);
+        edo_await(rc, edo_scope_join(&self->scope));
+        edo_return(rc);
     }
 }

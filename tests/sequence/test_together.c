@@ -521,3 +521,145 @@ async_test(calls_go_on_while_the_owner_waits, edo_buffered_of(int64_t, int, 3) c
         edo_return(0);
     }
 }
+
+/* ---- ends before the function's end ---- */
+
+async_test(ended_streams_may_be_begun_again, edo_merge_of(int, 2) merge;
+           edo_generator_of(int, numbers) generator; edo_buffered_of(int64_t, int, 4) calls;
+           edo_op_source_of(int) in; int_sender tx; int_receiver rx; edo_range range; int item, i;
+           int ended; struct state state;)
+{
+    edo_body {
+        int rc;
+        edo_check(edo_mpsc_create(&self->tx, &self->rx, 4));
+        for (self->i = 0; self->i < 3; self->i++) {
+            self->ended = 0;
+            memset(&self->state, 0, sizeof self->state);
+            edo_generator_init(&self->generator, numbers, .end = 20, .pause = 1,
+                               .ended = &self->ended);
+            edo_receiver_stream(&self->in, &self->rx);
+            edo_merge_init(&self->merge);
+            edo_merge_add(&self->merge, &self->in); // waits
+            edo_merge_add(&self->merge, &self->generator);
+            edo_await(rc, edo_next(&self->merge, &self->item));
+            assert_int_equal(rc, 1);
+            edo_range_init(&self->range, 0, 40, 1);
+            edo_buffered_init(&self->calls, &self->range, triple, &self->state);
+            edo_await(rc, edo_next(&self->calls, &self->item));
+            assert_int_equal(rc, 1);
+            edo_await(rc, edo_merge_end(&self->merge));
+            assert_int_equal(rc, 0);
+            edo_await(rc, edo_generator_end(&self->generator));
+            assert_int_equal(self->ended, 1);
+            edo_await(rc, edo_buffered_end(&self->calls));
+            assert_int_equal(self->state.running, 0);
+            memset(&self->merge, 0xa5, sizeof self->merge);
+            memset(&self->generator, 0xa5, sizeof self->generator);
+            memset(&self->calls, 0xa5, sizeof self->calls);
+            edo_await_void(edo_sleep(1));
+        }
+        edo_sender_close(&self->tx);
+        edo_receiver_close(&self->rx);
+        edo_return(0);
+    }
+}
+
+async_test(streams_are_added_to_a_merge_at_any_time, edo_merge_of(int64_t, 3) merge;
+           edo_range in[3]; int64_t item; int i;)
+{
+    edo_body {
+        int64_t rc;
+        edo_merge_init(&self->merge);
+        for (self->i = 0; self->i < 3; self->i++) {
+            edo_range_init(&self->in[self->i], self->i * 10, self->i * 10 + 3, 1);
+            edo_merge_add(&self->merge, &self->in[self->i]);
+            edo_await(rc, edo_next(&self->merge, &self->item));
+            assert_int_equal(self->item / 10, edo_merge_which(&self->merge));
+        }
+        edo_await(rc, edo_count(&self->merge, &self->item));
+        assert_int_equal(rc, 6);
+        edo_return(0);
+    }
+}
+
+/* ---- misuse ---- */
+
+struct pull_elsewhere {
+    edo_frame();
+    edo_args(int_stream *in;);
+    int item;
+};
+
+edo_async(pull_elsewhere)
+{
+    edo_body {
+        int rc;
+        edo_await(rc, edo_next(self->in, &self->item));
+        edo_return(rc);
+    }
+}
+
+struct lend_merge {
+    edo_frame();
+    edo_args();
+    edo_merge_of(int, 1) merge;
+    edo_array_of(int) in;
+    int value;
+    edo_task *task;
+};
+
+edo_async(lend_merge)
+{
+    edo_body {
+        int rc;
+        edo_merge_init(&self->merge);
+        edo_once_init(&self->in, &self->value);
+        edo_merge_add(&self->merge, &self->in);
+        rc = edo_spawn(&self->task, pull_elsewhere, .in = edo_as_stream(int_stream, &self->merge));
+        edo_check(rc);
+        edo_await(rc, edo_join(self->task));
+        edo_return(rc);
+    }
+}
+
+static void pull_in_another_task(void *arg)
+{
+    (void)arg;
+    edo_run(lend_merge);
+}
+
+test(another_task_may_not_pull_a_merge)
+{
+    expect_abort(pull_in_another_task, NULL, "lies in the frame of another task");
+}
+
+struct overfill {
+    edo_frame();
+    edo_args();
+    edo_merge_of(int, 1) merge;
+    edo_array_of(int) in[2];
+    int value;
+};
+
+edo_async(overfill)
+{
+    edo_body {
+        edo_merge_init(&self->merge);
+        for (int i = 0; i < 2; i++) {
+            edo_once_init(&self->in[i], &self->value);
+            edo_merge_add(&self->merge, &self->in[i]);
+        }
+        edo_return(0);
+    }
+}
+
+static void add_too_many(void *arg)
+{
+    (void)arg;
+    edo_run(overfill);
+}
+
+test(a_merge_has_as_many_streams_as_it_says)
+{
+    expect_abort(add_too_many, NULL, "more than the 1 streams of the merge");
+}
