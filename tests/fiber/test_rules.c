@@ -195,17 +195,32 @@ in_both_forms(a_careless_loop_lets_others_run)
 
 /* ---- a limit that passes after the cancellation changes nothing ---- */
 
-struct a_late_limit_changes_nothing {
+/* Ends three seconds after its cancellation, with that answer. */
+struct ends_late {
     edo_frame();
+    edo_args();
+    int64_t answer;
+};
+
+edo_async(ends_late)
+{
+    edo_body {
+        edo_await(self->answer, edo_sleep(edo_s(1000)));
+        edo_shield();
+        edo_await_void(edo_sleep(edo_s(3)));
+        edo_return(self->answer);
+    }
+}
+
+struct a_late_limit_changes_nothing {
+    edo_frame(struct ends_late ends_late;);
     edo_args(world *w;);
 };
 
 edo_async(a_late_limit_changes_nothing)
 {
     edo_body {
-        edo_await_for(self->w->seen[0], edo_s(5), edo_sleep(edo_s(1000)));
-        edo_shield();
-        edo_try(edo_sleep(edo_s(10)));
+        edo_call_for(self->w->seen[0], edo_s(2), ends_late);
         edo_return(0);
     }
 }
@@ -213,17 +228,23 @@ edo_async(a_late_limit_changes_nothing)
 static int64_t a_late_limit_changes_nothing_in_fiber(void *arg)
 {
     world *w = arg;
-    w->seen[0] = edo_wait_for(edo_s(5), edo_sleep(edo_s(1000)));
-    edo_fiber_shield();
-    return edo_wait(edo_sleep(edo_s(10)));
+    w->seen[0] = edo_wait_call_for(edo_s(2), ends_late);
+    return 0;
 }
 
 in_both_forms(a_late_limit_changes_nothing)
 {
     world w;
+    edo_task *task;
     world_init(&w);
-    assert_int_equal(cancel_and_join(start(spawn, &w)), 0);
+    int64_t began = edo_now();
+    assert_int_equal(cancel_and_join(start(spawn, &w)), 0); // cancelled after a second
     assert_int_equal(w.seen[0], -ECANCELED);
+    assert_int_equal(edo_now() - began, edo_s(4));
+
+    assert_int_equal(spawn(&task, &w), 0); // not cancelled
+    assert_int_equal(edo_wait(edo_join(task)), 0);
+    assert_int_equal(w.seen[0], -ETIMEDOUT);
     world_deinit(&w);
 }
 
