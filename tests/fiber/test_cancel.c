@@ -127,6 +127,38 @@ fiber_test(what_any_keeps_is_cancelled_with_the_fiber)
     assert_int_equal(kept, -ECANCELED);
 }
 
+/* ---- what a cancelled fiber holds, its function releases ---- */
+
+struct holder {
+    edo_mutex mutex;
+    edo_io *near, *far;
+};
+
+static int64_t holds_both(void *arg)
+{
+    struct holder *it = arg;
+    char byte;
+    int64_t rc = edo_wait(edo_mutex_lock(&it->mutex));
+    if (rc < 0) return rc;
+    rc = edo_wait(edo_read(it->near, &byte, 1));
+    edo_close(it->near);
+    edo_mutex_unlock(&it->mutex);
+    return rc;
+}
+
+fiber_test(a_lock_and_a_stream_are_released)
+{
+    struct holder it = { .near = NULL };
+    char byte;
+    assert_int_equal(edo_duplex(16, &it.near, &it.far), 0);
+    assert_int_equal(cancelled(holds_both, &it), -ECANCELED);
+    assert_int_equal(edo_mutex_try_lock(&it.mutex), 0);
+    edo_mutex_unlock(&it.mutex);
+    assert_int_equal(edo_wait(edo_read(it.far, &byte, 1)), 0); // the end
+    edo_close(it.far);
+    edo_mutex_deinit(&it.mutex);
+}
+
 /* ---- the end of the runtime ---- */
 
 static bool has_ended;

@@ -200,8 +200,9 @@ aborts(jumps)
 
 static __attribute__((noinline)) int64_t waits_deep(int64_t depth)
 {
-    volatile char frame[1024];
+    char frame[1024];
     frame[0] = (char)depth;
+    __asm__ volatile("" : : "r"(frame) : "memory"); // compilers keep all of it
     return depth ? waits_deep(depth - 1) + frame[0] : edo_wait(edo_yield());
 }
 

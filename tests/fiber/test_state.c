@@ -5,6 +5,8 @@
 #include <fenv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { FIBERS = 16, ROUNDS = 200 };
 
@@ -64,6 +66,41 @@ fiber_test(rounding_stays_with_the_fiber)
 {
     run_many(keeps_rounding);
     assert_int_equal(fegetround(), FE_TONEAREST);
+}
+
+/* ---- the worker: the same function asks on several threads ---- */
+
+enum { WORKERS = 16 };
+
+static uint32_t thread_of_worker[WORKERS]; // 0: not seen yet
+
+/* The worker's thread is known, or is noted. Returns: whether it is this one. */
+static bool is_thread_of(int worker, uint32_t thread)
+{
+    uint32_t none = 0;
+    return __atomic_compare_exchange_n(&thread_of_worker[worker], &none, thread, false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+           none == thread;
+}
+
+static int64_t asks_for_worker(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        int worker = edo_worker_index();
+        if (worker >= 0 && !is_thread_of(worker, (uint32_t)syscall(SYS_gettid))) return -EPROTO;
+        if (edo_wait(edo_yield()) < 0) return -EIO;
+        if (edo_worker_index() >= 0 &&
+            !is_thread_of(edo_worker_index(), (uint32_t)syscall(SYS_gettid)))
+            return -EPROTO;
+    }
+    return 0;
+}
+
+fiber_test(the_worker_is_that_of_the_thread_after_each_wait)
+{
+    memset(thread_of_worker, 0, sizeof thread_of_worker);
+    run_many(asks_for_worker);
 }
 
 static uint32_t key, other_key;
