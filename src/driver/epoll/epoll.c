@@ -142,7 +142,8 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
 
 /* Ends the visit that the operation has begun or used. The load without the lock sees every such
  * visit. Any other visit is ended by an operation that used it. */
-static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
+static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
+                                                          edo__source *source, const edo_op *op)
 {
     bool was_woken = op->detail & EDO__DETAIL_WOKEN;
     if (edo__unlikely(was_woken && (source->traits & EDO__SOURCE_SEVERAL)))
