@@ -58,6 +58,7 @@ bench_fn bench_fiber_yield_1000;
 bench_fn bench_mem_fiber;
 bench_fn bench_echo_fiber;
 bench_fn bench_lines;
+bench_fn bench_udp_echo;
 
 /* ---- repeating ---- */
 

@@ -61,6 +61,7 @@ static const struct workload {
     { "memserver_lent", bench_memserver_lent },
     { "proxy", bench_proxy },
     { "lines", bench_lines },
+    { "udp_echo", bench_udp_echo },
 };
 
 static const struct workload *find(const char *name)

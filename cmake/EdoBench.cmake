@@ -1,8 +1,11 @@
-# The benchmarks: edo-bench of bench/*.c, and raw-epoll, which knows nothing of edo and is compared
-# with it.
+# The benchmarks: edo-bench of bench/*.c; programs that know nothing of edo and are compared with it
+# (raw-*), and a load for them.
 
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.c)
-list(REMOVE_ITEM bench_sources ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)
+set(bench_programs raw-epoll raw-udp udp-load)
+foreach(program ${bench_programs})
+    list(REMOVE_ITEM bench_sources ${PROJECT_SOURCE_DIR}/bench/${program}.c)
+endforeach()
 
 function(edo_bench_program target)
     add_executable(${target} ${ARGN})
@@ -15,4 +18,6 @@ endfunction()
 edo_bench_program(edo-bench ${bench_sources})
 target_link_libraries(edo-bench PRIVATE edo_static m)
 target_include_directories(edo-bench PRIVATE ${PROJECT_SOURCE_DIR}/src) # fiber_switch is below the interface
-edo_bench_program(raw-epoll ${PROJECT_SOURCE_DIR}/bench/raw-epoll.c)
+foreach(program ${bench_programs})
+    edo_bench_program(${program} ${PROJECT_SOURCE_DIR}/bench/${program}.c)
+endforeach()

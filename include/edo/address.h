@@ -68,6 +68,9 @@ EDO_API EDO_MUST_USE int edo_address_unix_abstract(const void *name, size_t size
 EDO_API EDO_MUST_USE int edo_address_from_system(const void *sockaddr, size_t size,
                                                  edo_address *ret_address);
 
+/* Number of the network interface with a name; 0: there is none. */
+EDO_API uint32_t edo_interface_number(const char *name);
+
 /* ---- inspecting ---- */
 
 EDO_API edo_address_family edo_address_family_of(const edo_address *address);

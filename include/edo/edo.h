@@ -40,5 +40,6 @@
 #include <edo/address.h>
 #include <edo/message.h>
 #include <edo/net.h>
+#include <edo/udp.h>
 #include <edo/unix.h>
 #endif

@@ -50,4 +50,24 @@ typedef struct edo_message {
     int reserved[3];
 } edo_message;
 
+/* ---- records of ancillary data ---- */
+
+/* Bytes of a record with `size` bytes of data. */
+#define EDO_CONTROL_SPACE(size) (sizeof(size_t) * 2 + (((size) + 7) & ~(size_t)7))
+
+/* One record. level, type: numbers of the system. data: not aligned. */
+typedef struct edo_control_record {
+    int level, type;
+    const void *data;
+    size_t size;
+} edo_control_record;
+
+/* Appends a record. Returns: 0; -ENOSPC without room; -EINVAL. */
+EDO_API EDO_MUST_USE int edo_control_add(edo_control *control, int level, int type,
+                                         const void *data, size_t size);
+
+/* Steps through the records of received ancillary data; *record is zeroed before the first call.
+ * Returns: whether there was another record. */
+EDO_API bool edo_control_next(const edo_control *control, edo_control_record *record);
+
 EDO_END_DECLS

@@ -36,10 +36,11 @@ typedef enum edo__request {
     EDO__WRITEV,
     EDO__ACCEPT, // result: a descriptor with close-on-exec
     EDO__POLL,   // an edo__poll_op; result: the events that are ready
-    EDO__RECV,   // an edo__datagram_op; result: bytes; -EMSGSIZE for a datagram that was cut
+    EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES,
+    EDO__SEND_MESSAGES, // from progress on. UDP, or SINGLES
+    EDO__SEND_SEGMENTS, // one message, whose only buffer is cut into datagrams; result: bytes
 } edo__request;
 
 /* A read, a write or a writev. */
@@ -100,8 +101,8 @@ typedef struct EDO__OVERLAY edo__message_op {
     edo_future base;
     void *socket; // not used by drivers
     edo_message *messages;
-    uint64_t count; // messages
-    uint64_t progress;
+    uint64_t count;    // messages; SEND_SEGMENTS: bytes per datagram
+    uint64_t progress; // messages; SEND_SEGMENTS: bytes
     edo__op_wait wait;
 } edo__message_op;
 
@@ -293,7 +294,8 @@ static inline void edo__source_close_fd(edo__source *source)
  * already wait, if any. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
-/* Parks an operation. Under the source's lock. */
+/* Parks an operation: behind the others, or before them if the operation was woken and not served,
+ * so that waiters are served in their order. Under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
 /* Ends the wait of a parked operation. Under the source's lock. */
@@ -334,6 +336,13 @@ static inline bool edo__is_message(edo__request request)
  * and their addresses are in the caller's memory, so a call in the ring would have no place for
  * the system's form of a message. */
 int64_t edo__message_try(const edo__source *source, const edo_op *op);
+
+/* Takes one message from the error queue of a socket, without waiting. Returns: bytes in the
+ * buffers; -EAGAIN; another negative errno. */
+int64_t edo__message_take_error(const edo__source *source, edo_message *message);
+
+/* Bytes that a received message has in its buffers. */
+int64_t edo__message_bytes(const edo_message *message);
 
 /* Greatest number of messages per call. */
 enum { EDO__MAX_MESSAGES = 64 };
@@ -388,7 +397,10 @@ enum {
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
     EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram stays in the socket
-    EDO__DETAIL_ERRORS = 1 << 14,     // EDO__RECV_MESSAGES: from the socket's error queue
+    EDO__DETAIL_SINGLES = 1 << 14,    // sends of several datagrams: the kernel cuts no buffers
+    EDO__DETAIL_WOKEN = 1 << 15,      // was woken, and not served: parks first; the source's lock
+    EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
+    EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
 };
 
 /* The side of an operation. */

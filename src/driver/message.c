@@ -1,6 +1,8 @@
 /* System calls of datagrams and messages. The system's form of a message lives on the stack for one
  * call. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -25,9 +27,7 @@ static int64_t try_recv(const edo__source *source, const edo_op *op)
                          from ? edo__address_place(from) : NULL, from ? &size : NULL);
     if (n < 0) return n;
     if (from) edo__address_set_size(from, size);
-    if ((uint64_t)n <= datagram->length) return n;
-    errno = EMSGSIZE;
-    return -1;
+    return n;
 }
 
 static int64_t try_send(const edo__source *source, const edo_op *op)
@@ -151,26 +151,177 @@ static int64_t receive_batch(const edo__source *source, edo_message *messages, u
     return n;
 }
 
-static int64_t send_one(const edo__source *source, edo_message *message, int flags)
+static int64_t send_one(const edo__source *source, edo_message *message)
 {
     struct msghdr header = header_to_send(message);
-    ssize_t n = sendmsg(source->fd, &header, flags | options_of(message));
+    ssize_t n = sendmsg(source->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL | options_of(message));
     if (n < 0) return n;
     message->size = (size_t)n;
     return 1;
 }
 
-static int64_t send_batch(const edo__source *source, edo_message *messages, unsigned count,
-                          int flags)
+/* ---- segments: datagrams that the kernel cuts out of one buffer ---- */
+
+/* Limits of one call: datagrams (64 before Linux 6.9), and bytes of one IPv4 packet without its
+ * heads. */
+enum { MOST_SEGMENTS = EDO__MAX_MESSAGES, MOST_BYTES = 65507 };
+
+/* The record of a call is 16 bits wide. */
+typedef union segment_record {
+    struct cmsghdr head;
+    char bytes[CMSG_SPACE(sizeof(uint16_t))];
+} segment_record;
+
+static void set_segment(struct msghdr *header, segment_record *record, size_t size)
 {
-    struct mmsghdr headers[EDO__MAX_MESSAGES];
-    for (unsigned i = 0; i < count; i++)
-        headers[i] = (struct mmsghdr){ .msg_hdr = header_to_send(&messages[i]) };
-    int n = sendmmsg(source->fd, headers, count, flags | options_of(&messages[0]));
-    for (int i = 0; i < n; i++)
-        messages[i].size = headers[i].msg_len;
-    return n;
+    uint16_t segment = (uint16_t)size;
+    *record = (segment_record){ .head = { .cmsg_level = IPPROTO_UDP,
+                                          .cmsg_type = UDP_SEGMENT,
+                                          .cmsg_len = CMSG_LEN(sizeof segment) } };
+    memcpy(CMSG_DATA(&record->head), &segment, sizeof segment);
+    header->msg_control = record;
+    header->msg_controllen = sizeof *record;
 }
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Sends datagrams by one call, for the kernel or the device to cut. */
+static int64_t send_train(const edo__source *source, const edo_message *message, edo_slice train,
+                          size_t segment)
+{
+    segment_record record;
+    edo_message part = { .slices = &train, .slice_count = 1, .address = message->address };
+    struct msghdr header = header_to_send(&part);
+    set_segment(&header, &record, segment);
+    return sendmsg(source->fd, &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Sends datagrams one by one. Returns: bytes sent. */
+static int64_t send_singles(const edo__source *source, const edo_message *message, edo_slice rest,
+                            size_t segment)
+{
+    struct mmsghdr headers[MOST_SEGMENTS];
+    struct iovec vectors[MOST_SEGMENTS];
+    unsigned count = 0;
+    int64_t sent = 0;
+    for (size_t at = 0; count < MOST_SEGMENTS && (at < rest.size || !count); at += segment) {
+        vectors[count] = (struct iovec){ (char *)rest.data + at, least(segment, rest.size - at) };
+        headers[count] = (struct mmsghdr){ .msg_hdr = header_to_send(message) };
+        headers[count].msg_hdr.msg_iov = &vectors[count];
+        count++;
+    }
+    int n = sendmmsg(source->fd, headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int i = 0; i < n; i++)
+        sent += headers[i].msg_len;
+    return n < 0 ? n : sent;
+}
+
+static int64_t try_segments(const edo__source *source, const edo_op *op)
+{
+    const edo__message_op *request = edo__message_of(op);
+    const edo_message *message = request->messages;
+    size_t segment = request->count;
+    edo_slice rest = { (char *)message->slices->data + request->progress,
+                       message->slices->size - request->progress };
+    if (rest.size <= segment || (op->detail & EDO__DETAIL_SINGLES))
+        return send_singles(source, message, rest, segment);
+    rest.size = least(rest.size, segment * least(MOST_SEGMENTS, MOST_BYTES / segment));
+    return send_train(source, message, rest, segment);
+}
+
+/* ---- batches of sends ----
+ *
+ * Messages of a batch that follow each other, go to one address and have one size are a run, which
+ * the kernel takes as one buffer to be cut: most of what a datagram costs is its way through the
+ * kernel. The last message of a run may be shorter. */
+
+typedef struct out_batch {
+    struct mmsghdr headers[EDO__MAX_MESSAGES];
+    struct iovec vectors[EDO__MAX_MESSAGES];
+    segment_record records[EDO__MAX_MESSAGES];
+    uint8_t runs[EDO__MAX_MESSAGES]; // messages of each header
+    unsigned count;                  // headers
+} out_batch;
+
+static bool is_plain(const edo_message *message)
+{
+    bool has_records = message->control && message->control->size;
+    return message->slice_count == 1 && !has_records && !message->options;
+}
+
+static bool goes_along(const edo_message *first, const edo_message *message)
+{
+    socklen_t size = edo__address_size(&first->address);
+    size_t bytes = message->slices->size;
+    return bytes && bytes <= first->slices->size && size == edo__address_size(&message->address) &&
+           !memcmp(edo__address_place(&first->address), edo__address_place(&message->address),
+                   size);
+}
+
+/* Number of messages in the run that begins here. */
+static unsigned length_of_run(const edo_message *messages, unsigned count)
+{
+    unsigned length = 1;
+    if (!is_plain(messages)) return 1;
+    size_t size = messages->slices->size, bytes = size, last = size;
+    while (length < count && last == size && is_plain(&messages[length]) &&
+           goes_along(messages, &messages[length])) {
+        last = messages[length].slices->size;
+        bytes += last;
+        if (bytes > MOST_BYTES) break;
+        length++;
+    }
+    return length;
+}
+
+/* Adds a run. first: the number of the first message in the batch, and of its vectors. */
+static void add_run(out_batch *batch, const edo_message *messages, unsigned first, unsigned length)
+{
+    const edo_message *message = &messages[first];
+    struct msghdr header = header_to_send(message);
+    if (length > 1) {
+        for (unsigned i = 0; i < length; i++)
+            batch->vectors[first + i] = (struct iovec){ message[i].slices->data,
+                                                        message[i].slices->size };
+        header.msg_iov = &batch->vectors[first];
+        header.msg_iovlen = length;
+        set_segment(&header, &batch->records[batch->count], message->slices->size);
+    }
+    batch->headers[batch->count] = (struct mmsghdr){ .msg_hdr = header };
+    batch->runs[batch->count++] = (uint8_t)length;
+}
+
+/* Returns: number of messages in the first n headers. */
+static int64_t store_sent(const out_batch *batch, int n, edo_message *messages)
+{
+    unsigned at = 0;
+    for (int i = 0; i < n; i++) {
+        unsigned length = batch->runs[i];
+        messages[at].size = batch->headers[i].msg_len;
+        for (unsigned j = 0; length > 1 && j < length; j++)
+            messages[at + j].size = messages[at + j].slices->size;
+        at += length;
+    }
+    return n < 0 ? n : (int64_t)at;
+}
+
+static int64_t send_batch(const edo__source *source, edo_message *messages, unsigned count,
+                          bool singles)
+{
+    out_batch batch;
+    batch.count = 0;
+    for (unsigned at = 0, length; at < count; at += length) {
+        length = singles ? 1 : length_of_run(&messages[at], count - at);
+        add_run(&batch, messages, at, length);
+    }
+    int flags = MSG_DONTWAIT | MSG_NOSIGNAL | options_of(&messages[0]);
+    return store_sent(&batch, sendmmsg(source->fd, batch.headers, batch.count, flags), messages);
+}
+
+/* ---- requests ---- */
 
 static unsigned limited(uint64_t count)
 {
@@ -181,7 +332,6 @@ static int64_t try_receive(const edo__source *source, const edo_op *op)
 {
     const edo__message_op *request = edo__message_of(op);
     int flags = receive_flags(source) | MSG_CMSG_CLOEXEC;
-    if (op->detail & EDO__DETAIL_ERRORS) flags |= MSG_ERRQUEUE;
     if (source->traits & EDO__SOURCE_RECORDS)
         return receive_record(source, request->messages, flags);
     if (request->count == 1) return receive_one(source, request->messages, flags);
@@ -191,11 +341,10 @@ static int64_t try_receive(const edo__source *source, const edo_op *op)
 static int64_t try_send_messages(const edo__source *source, const edo_op *op)
 {
     const edo__message_op *request = edo__message_of(op);
-    int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
     edo_message *rest = request->messages + request->progress;
     uint64_t count = request->count - request->progress;
-    if (count == 1) return send_one(source, rest, flags);
-    return send_batch(source, rest, limited(count), flags);
+    if (count == 1) return send_one(source, rest);
+    return send_batch(source, rest, limited(count), op->detail & EDO__DETAIL_SINGLES);
 }
 
 int64_t edo__message_try(const edo__source *source, const edo_op *op)
@@ -204,6 +353,28 @@ int64_t edo__message_try(const edo__source *source, const edo_op *op)
     case EDO__RECV: return try_recv(source, op);
     case EDO__SEND: return try_send(source, op);
     case EDO__RECV_MESSAGES: return try_receive(source, op);
+    case EDO__SEND_SEGMENTS: return try_segments(source, op);
     default: return try_send_messages(source, op);
     }
+}
+
+/* ---- the error queue ---- */
+
+int64_t edo__message_bytes(const edo_message *message)
+{
+    uint64_t room = 0;
+    for (size_t i = 0; i < message->slice_count && room < message->size; i++)
+        room += message->slices[i].size;
+    return (int64_t)(room < message->size ? room : message->size);
+}
+
+int64_t edo__message_take_error(const edo__source *source, edo_message *message)
+{
+    enum { FLAGS = MSG_DONTWAIT | MSG_ERRQUEUE | MSG_TRUNC | MSG_CMSG_CLOEXEC };
+    int64_t n;
+    do
+        n = receive_one(source, message, FLAGS);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    return edo__message_bytes(message);
 }

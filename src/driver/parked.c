@@ -26,7 +26,10 @@ int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver)
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker)
 {
     edo__side *side = edo__op_place(source, op);
-    edo__wait_enqueue(edo__side_waiters(side), op, waker);
+    edo__wait_list *waiters = edo__side_waiters(side);
+    edo__wait_enqueue(waiters, op, waker);
+    if (op->detail & EDO__DETAIL_WOKEN) edo__wait_put_first(waiters, op);
+    op->detail &= ~(uint32_t)EDO__DETAIL_WOKEN;
     side->driver = driver;
 }
 
@@ -37,6 +40,7 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
+    op->detail |= EDO__DETAIL_WOKEN;
     edo__wait_wake(&side->waiters, op, wakes);
     op->link.at.driver = side->driver;
 }

@@ -168,7 +168,8 @@ static ssize_t try_once(edo__source *source, const edo_op *op)
     case EDO__RECV:
     case EDO__SEND:
     case EDO__RECV_MESSAGES:
-    case EDO__SEND_MESSAGES: return edo__message_try(source, op);
+    case EDO__SEND_MESSAGES:
+    case EDO__SEND_SEGMENTS: return edo__message_try(source, op);
     }
     errno = EINVAL;
     return -1;

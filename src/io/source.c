@@ -49,9 +49,10 @@ void edo__source_leave(edo__source *source, uint32_t sides)
 
 static _Noreturn void misuse_closed(const edo__source *source, const char *call)
 {
-    bool listens = source->traits & EDO__SOURCE_LISTENER;
-    edo__misuse(call, "the %s was closed before: a close is the last use of it",
-                listens ? "listener" : "stream");
+    const char *kind = source->traits & EDO__SOURCE_LISTENER   ? "listener"
+                       : source->traits & EDO__SOURCE_DATAGRAM ? "socket"
+                                                               : "stream";
+    edo__misuse(call, "the %s was closed before: a close is the last use of it", kind);
 }
 
 void edo__source_check(const edo__source *source, const char *call)

@@ -61,6 +61,11 @@ int edo_address_from_system(const void *sockaddr, size_t size, edo_address *ret_
     return ret_address ? edo__address_from_system(sockaddr, size, ret_address) : -EINVAL;
 }
 
+uint32_t edo_interface_number(const char *name)
+{
+    return name ? edo__interface_number(name) : 0;
+}
+
 /* ---- parts ---- */
 
 /* The parts of an IP address; the family is ANY for other addresses. */

@@ -25,7 +25,7 @@ _Static_assert(offsetof(message_op, message) == offsetof(edo__message_op, messag
                    offsetof(message_op, count) == offsetof(edo__message_op, count),
                "an edo__message_op");
 
-enum { PAUSES = 1 << 16 }; // bit of edo_op.detail: an address is tried, and nothing is parked
+enum { PAUSES = EDO__DETAIL_OWN }; // an address is tried, and nothing is parked
 
 static message_op *message_of(const edo_op *op)
 {

@@ -156,6 +156,7 @@ typedef enum edo__socket_option {
     EDO__SOCKET_TTL_V6,
     EDO__SOCKET_TOS_V4,
     EDO__SOCKET_TOS_V6,
+    EDO__SOCKET_BROADCAST,
 } edo__socket_option;
 
 int edo__socket_set(edo_fd fd, edo__socket_option option, int value);

@@ -49,6 +49,12 @@ static inline bool edo__wait_list_is_empty(const edo__wait_list *list)
 /* Appends an operation; waker: of this poll. Under the lock, inside a poll. */
 void edo__wait_enqueue(edo__wait_list *list, edo_op *op, edo_wakeable *waker);
 
+/* Makes the last operation the first one. Under the lock. */
+static inline void edo__wait_put_first(edo__wait_list *list, edo_op *last)
+{
+    list->first = last;
+}
+
 /* Takes an operation out again. Returns: false: it was woken before, and so served; the caller
  * then uses its grant, or passes it on. Under the lock, inside a poll. */
 bool edo__wait_leave(edo__wait_list *list, edo_op *op);

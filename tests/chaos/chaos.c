@@ -142,7 +142,7 @@ static edo_op inner_op(const chaos *driver, const edo_op *op)
 {
     enum {
         KEPT = 0xff | EDO__DETAIL_WRITE_SIDE | EDO__DETAIL_BOTH_SIDES | EDO__DETAIL_PEEK |
-               EDO__DETAIL_ERRORS
+               EDO__DETAIL_SINGLES
     };
     edo_op inner = { .base.ops = op->base.ops,
                      .data = op->data,
@@ -158,7 +158,8 @@ static edo_op inner_op(const chaos *driver, const edo_op *op)
     case EDO__RECV:
     case EDO__SEND: // an address is in the place of progress
     case EDO__RECV_MESSAGES:
-    case EDO__SEND_MESSAGES: inner.progress = op->progress; break;
+    case EDO__SEND_MESSAGES:
+    case EDO__SEND_SEGMENTS: inner.progress = op->progress; break;
     case EDO__ACCEPT:
     case EDO__POLL: break;
     }

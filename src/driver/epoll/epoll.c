@@ -8,10 +8,11 @@
  * the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
- * the first waiter. An operation that ends, by a call or by cancellation, wakes the next waiter if
- * its side is still ready. So while a side is ready and has parked operations, there is a woken
+ * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next waiter
+ * if its side is still ready. So while a side is ready and has parked operations, there is a woken
  * operation that will either clear the readiness or wake the next waiter. No readiness is left
- * unused, and one event wakes one task.
+ * unused, and one event wakes one task. An operation that ends by its first try makes no side ready
+ * and has no part in this.
  *
  * epoll_source.c holds the registration of sources, and their end.
  */
@@ -143,7 +144,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
  * visit. Any other visit is ended by an operation that used it. */
 static edo_poll end(const edo_driver *driver, edo__source *source, const edo_op *op)
 {
-    if (source->traits & EDO__SOURCE_SEVERAL) pass_on(driver, source, op);
+    bool was_woken = op->detail & EDO__DETAIL_WOKEN;
+    if (edo__unlikely(was_woken && (source->traits & EDO__SOURCE_SEVERAL)))
+        pass_on(driver, source, op);
     if (edo__unlikely(edo_load_relaxed(&edo__op_place(source, op)->visit) != 0))
         edo__epoll_end_visit(source, op);
     return EDO_READY;

@@ -158,11 +158,17 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op);
 /* Answers that an operation has ended. */
 static inline edo_poll edo__uring_end_op(edo__source *source, const edo_op *op)
 {
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) edo__uring_pass_on(source, op);
+    bool was_woken = op->detail & EDO__DETAIL_WOKEN;
+    if (edo__unlikely(was_woken && edo__uring_shares_poll(source, op)))
+        edo__uring_pass_on(source, op);
     return EDO_READY;
 }
 
 /* ---- uring_cancel.c ---- */
+
+/* Submits a cancel of an operation that is in the ring, on a usable ring. Returns: false when the
+ * queue is full. */
+bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op);
 
 /* Takes the request to cancel an operation off the list. Returns: the request. Owner. */
 edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op);

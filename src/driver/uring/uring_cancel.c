@@ -44,10 +44,9 @@ edo__uring_request *edo__uring_take_cancel(edo__uring *driver, const edo_op *op)
     return request;
 }
 
-/* Submits a cancel, on a usable ring. The cancel can only affect this operation, which has not
- * completed. In the queue the cancel is after this operation, and before any later operation at the
- * same address. Returns: false when the queue is full. */
-static bool submit_cancel(edo__uring *driver, const edo_op *op)
+/* The cancel can only affect this operation, which has not completed. In the queue the cancel is
+ * after this operation, and before any later operation at the same address. */
+bool edo__uring_submit_cancel(edo__uring *driver, const edo_op *op)
 {
     edo__uring_begin(driver);
     struct io_uring_sqe *sqe = edo__uring_sqe(driver);
@@ -61,7 +60,7 @@ static bool submit_cancel(edo__uring *driver, const edo_op *op)
 static bool serve_cancel(edo__uring *driver, edo__uring_request *request)
 {
     edo__source *source = edo__uring_source_of(request->op);
-    if (!submit_cancel(driver, request->op)) return false;
+    if (!edo__uring_submit_cancel(driver, request->op)) return false;
     edo__lock_take(&source->lock);
     edo__uring_set_stage(request->op, source, EDO__CANCELLING);
     drop_request(driver, request);
@@ -125,7 +124,7 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
 /* Under the lock. */
 static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
 {
-    if (!submit_cancel(driver, op)) return false;
+    if (!edo__uring_submit_cancel(driver, op)) return false;
     edo__uring_set_stage(op, source, EDO__CANCELLING);
     return true;
 }

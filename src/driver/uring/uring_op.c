@@ -9,12 +9,17 @@
  * until its completion has been handled. So the operation does not move in memory while the kernel
  * may use it. The kernel chooses the order of several accepts.
  *
- * Several messages on one side of a source wait with one poll. One waiter is IN_RING with that poll,
- * and the side is `is_polled`; all other waiters are QUEUED. The completion wakes the first waiter,
- * and the waiter of the poll becomes QUEUED if it is not the first. The woken operation either ends,
- * and then wakes the next waiter (edo__uring_pass_on), or would block, and then submits the next
- * poll. So while a side has waiters, there is a poll, or a woken operation. One datagram wakes one
- * task, in the order of the wait list.
+ * Several messages on one side of a source wait with one poll. One waiter, as a rule the first, is
+ * IN_RING with that poll, and the side is `is_polled`; all other waiters are QUEUED. The completion
+ * wakes the waiter of the poll. The woken operation either ends, and then wakes the first waiter
+ * (edo__uring_pass_on), or would block, and then parks first and submits the next poll. So while a
+ * side has waiters, there is a poll, or a woken operation. One datagram wakes one task.
+ *
+ * A socket with messages in its error queue reports POLLERR until the program has read them, and a
+ * poll in the ring reports it at once: the operation would be tried in vain again and again. So
+ * after a poll that has reported only errors the operation is EDGE, and its next poll is multishot,
+ * which reports events only as they come. The first report without errors alone ends that poll, by
+ * a cancel that no task has requested. EDGE is then cleared.
  */
 #include "driver/uring/uring.h"
 
@@ -97,19 +102,33 @@ static unsigned events_of(const edo_op *op)
     return events | (events & POLLPRI ? POLLRDBAND : 0);
 }
 
+/* The events of the poll before the next try. */
+static unsigned events_before_try(const edo_op *op)
+{
+    return edo__side_of(op) == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS;
+}
+
+static void fill_poll(const edo__uring *driver, const edo__source *source, const edo_op *op,
+                      struct io_uring_sqe *sqe)
+{
+    if (edo__request_of(op) == EDO__POLL)
+        edo__sqe_poll(sqe, source->fd, events_of(op));
+    else if (op->detail & EDO__DETAIL_EDGE && driver->ring.can & EDO__RING_CAN_MULTI_POLL)
+        edo__sqe_poll_multishot(sqe, source->fd, events_before_try(op));
+    else
+        edo__sqe_poll(sqe, source->fd, events_before_try(op));
+}
+
 static void fill(const edo__uring *driver, const edo__source *source, edo_op *op,
                  struct io_uring_sqe *sqe)
 {
-    unsigned side = edo__side_of(op);
     bool call = is_call(driver, source, op);
     op->detail &= ~(uint32_t)EDO__DETAIL_IN_CALL;
     if (call) op->detail |= EDO__DETAIL_IN_CALL;
     if (call)
         fill_call(driver, source, op, sqe);
-    else if (edo__request_of(op) == EDO__POLL)
-        edo__sqe_poll(sqe, source->fd, events_of(op));
     else
-        edo__sqe_poll(sqe, source->fd, side == EDO__READ_SIDE ? READ_EVENTS : WRITE_EVENTS);
+        fill_poll(driver, source, op, sqe);
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
@@ -202,18 +221,6 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
     edo__wakes_commit(&wakes);
 }
 
-/* The operation that a completed poll wakes: the first waiter, or the waiter of the poll if that one
- * was cancelled or the poll failed. Under the source's lock. */
-static edo_op *chosen(edo__source *source, edo_op *op, int64_t answer)
-{
-    edo__side *side = edo__op_place(source, op);
-    edo_op *first = edo__wait_first(&side->waiters);
-    side->is_polled = false;
-    if (edo__uring_stage_of(op) != EDO__IN_RING || answer != -EAGAIN || first == op) return op;
-    edo__uring_set_stage(op, source, EDO__QUEUED);
-    return first;
-}
-
 /* ---- completing ---- */
 
 /* Marks the side as ready if there may be more to read, or room to write, after a completed
@@ -242,16 +249,46 @@ static int64_t answer_of(edo__uring *driver, const edo_op *op, int result)
     return events ? events : -EAGAIN;
 }
 
+/* Whether the result of a poll has only errors. */
+static bool has_only_errors(const edo_op *op, int result)
+{
+    return result > 0 && !((unsigned)result & events_before_try(op));
+}
+
+/* Handles a report of a multishot poll. The poll goes on after errors, and is cancelled after other
+ * events. Without an SQE the next report is awaited. */
+static void note_report(edo__uring *driver, const edo_op *op, int result)
+{
+    edo__source *source = edo__uring_source_of(op);
+    edo__lock_take(&source->lock);
+    if (edo__uring_stage_of(op) == EDO__IN_RING && !has_only_errors(op, result))
+        edo__uring_submit_cancel(driver, op);
+    edo__lock_give(&source->lock);
+}
+
+/* Notes that the poll for all waiters of a side has ended, and how the operation has to wait next.
+ * Under the source's lock. */
+static void note_poll(edo__source *source, edo_op *op, int result)
+{
+    edo__op_place(source, op)->is_polled = false;
+    op->detail &= ~(uint32_t)EDO__DETAIL_EDGE;
+    if (has_only_errors(op, result)) op->detail |= EDO__DETAIL_EDGE;
+}
+
 /* The completion also frees a pending request to cancel the operation. */
 void edo__uring_complete(edo__uring *driver, edo_op *op, int result, uint32_t flags)
 {
     edo__uring_request *request = NULL;
     edo__wakes wakes = { NULL, NULL };
+    if (edo__unlikely(flags & IORING_CQE_F_MORE)) {
+        note_report(driver, op, result);
+        return;
+    }
     edo__source *source = edo__uring_source_of(op);
     edo__lock_take(&source->lock);
     if (edo__uring_stage_of(op) == EDO__ASKED) request = edo__uring_take_cancel(driver, op);
     int64_t answer = answer_of(driver, op, result);
-    if (edo__unlikely(edo__uring_shares_poll(source, op))) op = chosen(source, op, answer);
+    if (edo__unlikely(edo__uring_shares_poll(source, op))) note_poll(source, op, result);
     edo_store_relaxed(&op->base.result, answer);
     if (op->detail & EDO__DETAIL_IN_CALL) note_transfer(source, op, flags);
     edo__op_wake(source, op, &wakes);

@@ -166,6 +166,7 @@ static const struct {
     [EDO__SOCKET_TTL_V6] = { IPPROTO_IPV6, IPV6_UNICAST_HOPS },
     [EDO__SOCKET_TOS_V4] = { IPPROTO_IP, IP_TOS },
     [EDO__SOCKET_TOS_V6] = { IPPROTO_IPV6, IPV6_TCLASS },
+    [EDO__SOCKET_BROADCAST] = { SOL_SOCKET, SO_BROADCAST },
 };
 
 int edo__socket_set(edo_fd fd, edo__socket_option option, int value)

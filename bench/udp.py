@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""Compares echo servers of UDP: processor time per datagram, in turns, and ratios to the raw loop.
+
+    bench/udp.py [--rounds 5] [--seconds 1] [--window 64] [--size 64] [--runtime ct]
+
+Needs the release preset with edo-bench, raw-udp and udp-load.
+"""
+import argparse
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import time
+
+BENCH = pathlib.Path(__file__).resolve().parent.parent / "build" / "release" / "bench"
+
+
+def servers(runtime):
+    yield "raw", [BENCH / "raw-udp"], [], {}
+    yield "raw x16", [BENCH / "raw-udp"], ["16"], {}
+    for driver in ("epoll", "io_uring"):
+        env = {"EDO_DRIVER": driver}
+        edo = [BENCH / "edo-bench", runtime, "udp_echo"]
+        yield f"edo {driver}", edo, [], env
+        yield f"edo {driver} x16", edo, ["16"], env
+
+
+def measure(command, rest, env, port, options):
+    server = subprocess.Popen([*command, str(port), *rest], env={**os.environ, **env})
+    try:
+        wait_for(port)
+        text = subprocess.run([BENCH / "udp-load", str(port), str(server.pid), options.seconds,
+                               options.window, options.size],
+                              check=True, capture_output=True, text=True, timeout=60).stdout
+    finally:
+        server.kill()
+        server.wait()
+    return float(re.search(r"udp_cpu (\S+)", text)[1]), float(re.search(r"udp_rate (\S+)", text)[1])
+
+
+def wait_for(port):
+    """Until a socket of the port exists."""
+    mark = f":{port:04X} "
+    for _ in range(200):
+        if mark in pathlib.Path("/proc/net/udp").read_text():
+            return
+        time.sleep(0.01)
+    raise SystemExit(f"no server on port {port}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", default="1")
+    parser.add_argument("--window", default="64")
+    parser.add_argument("--size", default="64")
+    parser.add_argument("--runtime", default="ct")
+    parser.add_argument("--port", type=int, default=22000)
+    options = parser.parse_args()
+    seen, port = {}, options.port
+    for _ in range(options.rounds):
+        for name, command, rest, env in servers(options.runtime):
+            seen.setdefault(name, []).append(measure(command, rest, env, port, options))
+            port += 1
+    raw = statistics.median(cpu for cpu, _ in seen["raw"])
+    for name, values in seen.items():
+        cpu = statistics.median(cpu for cpu, _ in values)
+        rate = statistics.median(rate for _, rate in values)
+        print(f"{name:18} {cpu:6.3f} us  {cpu / raw:5.2f} of raw  {rate:9.0f} /s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+/* Internals of UDP sockets. */
+#pragma once
+
+#include <edo/udp.h>
+
+#include "io/io.h"
+
+/* Two sources share the descriptor. Operations on datagrams wait at `source`; a wait for the error
+ * queue has a list of its own, because an event would otherwise wake that wait in place of a
+ * receive. An operation on `errors` also claims `source`, and leaves `source` last: so the
+ * descriptor is open as long as `errors` uses it. */
+struct edo_udp {
+    edo__source source;
+    edo__source errors;
+    edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
+    edo_atomic(bool) is_connected; // has a peer
+    edo_atomic(bool) no_segments;  // the kernel does not cut buffers, or numbers sends
+    edo_atomic(bool) merges;       // EDO_UDP_GRO is on
+    bool is_v6;
+};
+
+/* The first member of every operation's own data. */
+static inline edo_udp *edo__udp_of(const edo_op *op)
+{
+    return op->object;
+}
+
+/* The descriptor of a socket, for a call that uses it at once. Returns: -EINVAL for NULL. */
+edo_fd edo__udp_fd(const edo_udp *socket, const char *call);
+
+/* Whether an error came from the network, as an answer to an earlier datagram. */
+bool edo__udp_is_answer(int64_t error);

@@ -1,0 +1,39 @@
+/* Contract with the operating system: what sockets of datagrams have beyond sys/sockets.h, and
+ * ancillary data. Any thread. Results are 0 or a negative errno, except where a comment says
+ * otherwise. */
+#pragma once
+
+#include <edo/udp.h>
+
+/* Limits a socket to one network interface. */
+int edo__socket_set_device(edo_fd fd, const char *name);
+
+/* ---- options ---- */
+
+/* As edo_udp_set() and edo_udp_get(). is_v6: an IPv6 socket, perhaps for both families. */
+int edo__datagram_set(edo_fd fd, bool is_v6, edo_udp_option option, int value);
+int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option);
+
+/* Whether the kernel cuts buffers into datagrams. (An older one would send a buffer whole.) */
+bool edo__datagram_can_segment(edo_fd fd);
+
+typedef struct edo__membership {
+    const edo_address *group;
+    const edo_address *source; // NULL: all
+    uint32_t interface;
+    bool joins;
+} edo__membership;
+
+/* Joins or leaves a group. A socket that joins no longer receives datagrams of groups that only
+ * other sockets have joined. */
+int edo__datagram_member(edo_fd fd, const edo__membership *membership);
+
+/* ---- ancillary data ---- */
+
+/* As the calls of edo/message.h and edo/udp.h with these names. */
+int edo__control_add(edo_control *control, int level, int type, const void *data, size_t size);
+bool edo__control_next(const edo_control *control, edo_control_record *record);
+void edo__datagram_info_read(const edo_control *control, edo_datagram_info *ret_info);
+int edo__datagram_info_write(edo_control *control, const edo_datagram_info *info,
+                             const edo_address *to);
+bool edo__datagram_error_read(const edo_control *control, edo_datagram_error *ret_error);
