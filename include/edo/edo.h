@@ -67,4 +67,6 @@
 #endif
 #if EDO_HAS_CODEC
 #include <edo/codec.h>
+#include <edo/udp.h>
+#include <edo/unix.h>
 #endif

@@ -188,7 +188,7 @@ EDO_API EDO_MUST_USE edo_op edo_unix_send_message(edo_io *io, edo_message *messa
 /* ---- descriptors ---- */
 
 /* Bytes of a control for `count` descriptors, at most 253. */
-#define EDO_CONTROL_FDS_SIZE(count) (16 + ((count) * sizeof(edo_fd) + 7) / 8 * 8)
+#define EDO_CONTROL_FDS_SIZE(count) EDO_CONTROL_SPACE((count) * sizeof(edo_fd))
 
 /* Adds descriptors to a message that will be sent. One record per message.
  * count: 1 to 253. Returns: 0; -EINVAL; -ENOSPC for a control without room. */

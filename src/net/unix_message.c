@@ -25,7 +25,7 @@ _Static_assert(offsetof(message_op, message) == offsetof(edo__message_op, messag
                    offsetof(message_op, count) == offsetof(edo__message_op, count),
                "an edo__message_op");
 
-enum { PAUSES = EDO__DETAIL_OWN }; // bit of edo_op.detail: an address is tried, and nothing is parked
+enum { PAUSES = EDO__DETAIL_OWN }; // an address is tried, and nothing is parked
 
 static message_op *message_of(const edo_op *op)
 {
@@ -97,6 +97,7 @@ static edo_poll end_send(edo_op *op, edo_cx *cx)
     edo_message *message = message_of(op)->message;
     uint64_t all = size_of(message), count = message->slice_count;
     if (op->base.result < 0) return end(op, cx, op->base.result);
+    op->progress = message->size;
     if (message->size >= all) return end(op, cx, (int64_t)message->size);
     if (message->control) message->control->size = 0; // sent with the first byte
     edo_slice *rest = edo__slices_advance(message->slices, &count, message->size);

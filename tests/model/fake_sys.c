@@ -137,6 +137,8 @@ WEAK void edo__sys_put_back_status(int fd)
     (void)fd;
 }
 
+WEAK void edo__terminals_restore(void) {}
+
 WEAK void edo__sys_make_private(edo_fd fd, edo__file_kind kind)
 {
     (void)fd;

@@ -1,18 +1,6 @@
-/* Terminals of sys/terminals.h on Linux.
- *
- * The table of terminals is static, because a signal handler reads it at any moment and on any
- * thread. A handler copies the modes of an entry and then checks that the entry is still the same:
- *
- *     enter                              handler
- *     writes fd and modes  (release)     reads `use`, which is odd    (acquire)
- *     use += 1: odd        (release)     copies fd and modes          (acquire, each word)
- *     leave                              reads `use` again: the same  (relaxed)
- *     use += 1: even       (release)
- *
- * A handler whose first read finds the entry in use finds all its words. A handler that then copies
- * a word of a later use has acquired the additions before that word's store, so its second read
- * finds another number. So a handler uses no mixture of two uses. An entry that is left after the second read is restored
- * to the modes that it had at first, which are those that leave has just set. */
+/* Terminals of sys/terminals.h on Linux. The table of terminals is static, because signal handlers
+ * read it (terminal_table.h). An entry that is left while a handler has a copy of it is restored to
+ * the modes that it had at first; the leave has just set the same modes. */
 #include "sys/terminals.h"
 
 #include <errno.h>
@@ -26,19 +14,20 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/atomic.h"
+#include "sys/linux/terminal_table.h"
 #include "sys/sys.h"
 
 _Static_assert(sizeof(struct termios) <= sizeof(edo__terminal_modes), "room for all modes");
 
-enum { MOST_TERMINALS = 8, WORDS = sizeof(edo__terminal_modes) / sizeof(uint64_t) };
+_Static_assert(sizeof(edo__terminal_modes) == EDO__TERMINAL_WORDS * sizeof(uint64_t),
+               "the words of all modes");
+
+enum { MOST_TERMINALS = 8 };
 
 struct edo__terminal {
-    edo_atomic(uint32_t) use; // odd: in use
-    edo_atomic(int) fd;
-    edo_atomic(uint64_t) first[WORDS]; // modes at first
-    dev_t device;                      // the callers' lock
-    uint32_t count;                    // the callers' lock
+    edo__terminal_entry first; // a descriptor, and the modes at first; changed under the lock
+    dev_t device;              // the callers' lock
+    uint32_t count;            // the callers' lock
 };
 
 static edo__terminal terminals[MOST_TERMINALS];
@@ -108,10 +97,10 @@ int edo__terminal_change(edo__terminal *terminal, edo_terminal_setting setting,
 {
     struct termios modes;
     edo__terminal_modes before = { { 0 } };
-    if (tcgetattr(terminal->fd, &modes) < 0) return -errno;
+    if (tcgetattr(terminal->first.fd, &modes) < 0) return -errno;
     memcpy(before.bytes, &modes, sizeof modes);
     apply(setting, &modes);
-    int rc = set_modes(terminal->fd, &modes);
+    int rc = set_modes(terminal->first.fd, &modes);
     if (rc == 0) *ret_before = before;
     return rc;
 }
@@ -120,7 +109,7 @@ int edo__terminal_set_modes(edo__terminal *terminal, const edo__terminal_modes *
 {
     struct termios to;
     memcpy(&to, modes->bytes, sizeof to);
-    return set_modes(terminal->fd, &to);
+    return set_modes(terminal->first.fd, &to);
 }
 
 /* ---- the table ---- */
@@ -133,8 +122,8 @@ static void forget_parent(void)
     for (size_t i = 0; i < MOST_TERMINALS; i++) {
         if (!terminals[i].count) continue;
         terminals[i].count = 0;
-        edo_store_relaxed(&terminals[i].use, terminals[i].use + 1);
-        edo__sys_close(terminals[i].fd);
+        edo__terminal_retire(&terminals[i].first);
+        edo__sys_close(terminals[i].first.fd);
     }
     edo_store_relaxed(&generation, mine);
 }
@@ -152,7 +141,7 @@ static edo__terminal *find(dev_t device)
 static int note_first(edo__terminal *terminal, edo_fd fd, dev_t device)
 {
     struct termios modes;
-    uint64_t words[WORDS] = { 0 };
+    uint64_t words[EDO__TERMINAL_WORDS] = { 0 };
     int own = edo__terminal_duplicate(fd);
     if (own < 0) return own;
     if (tcgetattr(own, &modes) < 0) {
@@ -161,10 +150,7 @@ static int note_first(edo__terminal *terminal, edo_fd fd, dev_t device)
         return -error;
     }
     memcpy(words, &modes, sizeof modes);
-    for (size_t i = 0; i < WORDS; i++)
-        edo_store_release(&terminal->first[i], words[i]); // partner: the loads in restore
-    edo_store_release(&terminal->fd, own);
-    edo_add_release(&terminal->use, 1); // partner: the first load in restore
+    edo__terminal_publish(&terminal->first, own, words);
     terminal->device = device;
     return 0;
 }
@@ -189,20 +175,16 @@ int edo__terminal_enter(edo_fd fd, edo__terminal **ret_terminal)
 void edo__terminal_leave(edo__terminal *terminal)
 {
     if (--terminal->count) return;
-    edo_add_release(&terminal->use, 1);
-    edo__sys_close(terminal->fd);
+    edo__terminal_retire(&terminal->first);
+    edo__sys_close(terminal->first.fd);
 }
 
-static void restore(edo__terminal *terminal)
+static void restore(const edo__terminal *terminal)
 {
-    uint64_t words[WORDS];
+    uint64_t words[EDO__TERMINAL_WORDS];
     struct termios modes;
-    uint32_t use = edo_load_acquire(&terminal->use);
-    int fd = edo_load_acquire(&terminal->fd);
-    if (use % 2 == 0) return;
-    for (size_t i = 0; i < WORDS; i++)
-        words[i] = edo_load_acquire(&terminal->first[i]);
-    if (edo_load_relaxed(&terminal->use) != use) return;
+    int fd;
+    if (!edo__terminal_copy(&terminal->first, &fd, words)) return;
     memcpy(&modes, words, sizeof modes);
     set_modes(fd, &modes);
 }
