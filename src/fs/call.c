@@ -19,10 +19,11 @@ static edo_poll end_with(edo_op *op, int64_t result)
 
 static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
+    op->detail |= EDO__FS_IN_POOL; // before the pool changes its part of the word
     int rc = edo__files_run(op, run, cx);
-    if (rc < 0) return end_with(op, rc);
-    op->detail |= EDO__FS_IN_POOL;
-    return EDO_PENDING;
+    if (rc == 0) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
+    return end_with(op, rc);
 }
 
 /* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
