@@ -161,6 +161,7 @@ static void end_work(edo__fs_work *work, int64_t result, bool complete)
 static int64_t run_piece(edo_op *op)
 {
     edo__fs_work *work = work_of(op);
+    work->has_run = true;
     int64_t result = work->ops->piece(work);
     if (result != -EAGAIN) end_work(work, result, true);
     return 0;
@@ -203,6 +204,7 @@ edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
     if (edo__files_poll(op, cx, ends) == EDO_PENDING) return EDO_PENDING;
     if (!work->ended && op->base.result < 0 && op->base.result != -ECANCELED)
         end_work(work, op->base.result, false);
+    if (!work->ended && cx->fate != EDO_LIVE && !work->has_run) end_work(work, -ECANCELED, false);
     if (work->ended) return finish_work(op, cx);
     ends = cx->fate != EDO_LIVE;
     if (ends) op->detail |= EDO__FS_IN_POOL;
