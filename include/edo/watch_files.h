@@ -71,8 +71,8 @@ EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *pa
 EDO_API EDO_MUST_USE edo_op edo_watcher_remove(edo_watcher *watcher, int watch);
 
 /* Takes the next event, or waits for one.
- * Result: 1 with *ret_event; -EBUSY: another one is in flight; -ENOMEM; -ECANCELED also after the
- * close. Cancel: waits for the kernel; no event is lost. */
+ * Result: 1 with *ret_event; -EBUSY: another one is in flight; -ENOMEM: events were dropped, and the
+ * next event is EDO_FILES_LOST. Cancel: waits for the kernel; no event is lost. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_next(edo_watcher *watcher, edo_file_event *ret_event);
 
 /* Closes the watcher. No operation may be in flight (aborts). NULL is ignored. */

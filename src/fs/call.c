@@ -19,10 +19,11 @@ static edo_poll end_with(edo_op *op, int64_t result)
 
 static edo_poll to_pool(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
+    op->detail |= EDO__FS_IN_POOL; // before the pool changes its part of the word
     int rc = edo__files_run(op, run, cx);
-    if (rc < 0) return end_with(op, rc);
-    op->detail |= EDO__FS_IN_POOL;
-    return EDO_PENDING;
+    if (rc == 0) return EDO_PENDING;
+    op->detail &= ~(uint32_t)EDO__FS_IN_POOL;
+    return end_with(op, rc);
 }
 
 /* The ring answers EAGAIN for a file with O_NONBLOCK instead of waiting for the disk. */
@@ -160,6 +161,7 @@ static void end_work(edo__fs_work *work, int64_t result, bool complete)
 static int64_t run_piece(edo_op *op)
 {
     edo__fs_work *work = work_of(op);
+    work->has_run = true;
     int64_t result = work->ops->piece(work);
     if (result != -EAGAIN) end_work(work, result, true);
     return 0;
@@ -202,6 +204,7 @@ edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
     if (edo__files_poll(op, cx, ends) == EDO_PENDING) return EDO_PENDING;
     if (!work->ended && op->base.result < 0 && op->base.result != -ECANCELED)
         end_work(work, op->base.result, false);
+    if (!work->ended && cx->fate != EDO_LIVE && !work->has_run) end_work(work, -ECANCELED, false);
     if (work->ended) return finish_work(op, cx);
     ends = cx->fate != EDO_LIVE;
     if (ends) op->detail |= EDO__FS_IN_POOL;

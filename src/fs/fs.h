@@ -126,7 +126,7 @@ typedef struct edo__fs_work_ops {
      * result. */
     int64_t (*piece)(edo__fs_work *work);
     /* Ends the work; complete: a piece has returned its result. If not, undoes what must not
-     * remain. On a thread of the pool, or inside a poll if the pool has ended. */
+     * remain. On a thread of the pool; inside a poll if no piece was made, or the pool has ended. */
     void (*end)(edo__fs_work *work, bool complete);
     /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
     int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);
@@ -135,6 +135,7 @@ typedef struct edo__fs_work_ops {
 struct edo__fs_work {
     const edo__fs_work_ops *ops;
     int64_t result;
+    bool has_run; // a piece was made
     bool ended;
 };
 

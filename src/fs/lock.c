@@ -87,6 +87,8 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
         if (rc < 0) return finish(op, cx, rc);
     }
     while (edo__fs_is_begun(op) || !waits(op, cx)) {
+        bool closed = edo_load_relaxed(&lock_of(op)->file->uses) & EDO__SOURCE_CLOSED;
+        if (closed && !edo__fs_is_begun(op)) return finish(op, cx, -ECANCELED);
         if (edo__fs_drive(op, cx, NULL, NULL, run) == EDO_PENDING) return EDO_PENDING;
         int64_t rc = op->base.result;
         bool is_busy = rc == 0 && !(op->detail & UNLOCKS);

@@ -64,21 +64,26 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
     return number < 0 ? number : 0;
 }
 
-static edo__view *copy_of(const edo__view *view)
+/* Under the lock. view: NULL: there is none. */
+static int copy_of(const edo__view *view, edo__view **ret_copy)
 {
+    if (!view) return 0;
     edo__view *copy = edo__alloc(view->size);
-    if (copy) memcpy(copy, view, view->size);
-    return copy;
+    if (!copy) return -ENOMEM;
+    memcpy(copy, view, view->size);
+    *ret_copy = copy;
+    return 1;
 }
 
-edo__view *edo__views_copy(edo__views *views, int number, unsigned index)
+int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy)
 {
-    edo__view *copy = NULL;
     edo__lock_take(&views->lock);
-    for (const edo__view *view = *bucket_of(views, number); view && !copy; view = view->next)
-        if (view->number == number && index-- == 0) copy = copy_of(view);
+    const edo__view *view = *bucket_of(views, number);
+    while (view && (view->number != number || index-- > 0))
+        view = view->next;
+    int rc = copy_of(view, ret_copy);
     edo__lock_give(&views->lock);
-    return copy;
+    return rc;
 }
 
 /* ---- removal; under the lock ---- */
@@ -182,15 +187,18 @@ int edo__views_move(edo__views *views, int watch, const char *from, const char *
     return rc;
 }
 
-edo__view *edo__views_next_root(edo__views *views, unsigned *at)
+static const edo__view *find_root(const edo__views *views, unsigned index)
 {
-    edo__view *copy = NULL;
-    unsigned index = 0;
+    for (unsigned i = 0; i < EDO__VIEW_BUCKETS; i++)
+        for (const edo__view *view = views->buckets[i]; view; view = view->next)
+            if (view->is_root && index-- == 0) return view;
+    return NULL;
+}
+
+int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy)
+{
     edo__lock_take(&views->lock);
-    for (unsigned i = 0; i < EDO__VIEW_BUCKETS && !copy; i++)
-        for (const edo__view *view = views->buckets[i]; view && !copy; view = view->next)
-            if (view->is_root && index++ == *at) copy = copy_of(view);
+    int rc = copy_of(find_root(views, (*at)++), ret_copy);
     edo__lock_give(&views->lock);
-    (*at)++;
-    return copy;
+    return rc;
 }

@@ -34,9 +34,9 @@ typedef struct edo__views {
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 
-/* Copies the view at an index among those of a directory. Returns: NULL: none, or out of memory.
- * The caller frees the copy with edo__view_free(). */
-edo__view *edo__views_copy(edo__views *views, int number, unsigned index);
+/* Copies the view at an index among those of a directory. The caller frees the copy with
+ * edo__view_free(). Returns: 1; 0: there is none; -ENOMEM. */
+int edo__views_copy(edo__views *views, int number, unsigned index, edo__view **ret_copy);
 void edo__view_free(edo__view *view);
 
 /* Removes all views of a directory that the system has ended. */
@@ -50,9 +50,9 @@ unsigned edo__views_remove(edo__views *views, int watch, const char *path);
  * views that could not be changed are removed. */
 int edo__views_move(edo__views *views, int watch, const char *from, const char *to);
 
-/* Copies one root view after another, to scan trees again. *at: 0 at first. Returns: NULL at the
- * end. */
-edo__view *edo__views_next_root(edo__views *views, unsigned *at);
+/* Copies one root view after another, to scan trees again. *at: 0 at first. Returns: as
+ * edo__views_copy(). */
+int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
 /* Frees all. */
 void edo__views_clear(edo__views *views);

@@ -49,6 +49,7 @@ struct edo_watcher {
     const edo_op *user; // the edo_watcher_next() in flight
     edo_op inner;       // wait for raw changes
     bool is_readable;   // there are raw changes
+    bool has_lost;      // a visit has failed
     int64_t now;        // ns of the runtime's clock at the begin of the visit
     size_t raw_size, raw_at;
     edo_buffer text, events; // paths with their NULs; structs event
@@ -171,9 +172,13 @@ static int add_again(edo_watcher *self)
 {
     unsigned at = 0;
     int rc = report_lost(self);
-    for (edo__view *view; rc == 0 && (view = edo__views_next_root(&self->views, &at));) {
+    while (rc == 0) {
+        edo__view *view;
+        int found = edo__views_next_root(&self->views, &at, &view);
+        if (found <= 0) return found;
         addition add = { self, view->watch, view->flags, true, false };
-        if (view->flags & EDO_WATCH_TREE) add_tree(&add, view->path);
+        if (view->flags & EDO_WATCH_TREE) rc = add_tree(&add, view->path);
+        if (rc != -ENOMEM) rc = 0;
         edo__view_free(view);
     }
     return rc;
@@ -299,13 +304,11 @@ static int translate(edo_watcher *self, const edo__change *change)
 {
     int rc = 0;
     if (change->what & EDO__CHANGE_LOST) return add_again(self);
-    if (change->what & EDO__CHANGE_ENDED) {
-        edo__views_end(&self->views, change->number);
-        return 0;
-    }
-    edo__view *view;
-    for (unsigned i = 0; rc == 0 && (view = edo__views_copy(&self->views, change->number, i));
-         i++) {
+    if (change->what & EDO__CHANGE_ENDED) edo__views_end(&self->views, change->number);
+    for (unsigned i = 0; rc == 0; i++) {
+        edo__view *view;
+        int found = edo__views_copy(&self->views, change->number, i, &view);
+        if (found <= 0) return found;
         rc = show(self, view, change);
         edo__view_free(view);
     }
@@ -323,18 +326,20 @@ static bool read_raw(edo_watcher *self)
     return n > 0;
 }
 
-/* Makes events of the raw changes, as far as there is room for one batch. The changes that are left
- * after an error are translated by the next visit. */
+/* Makes events of the raw changes, as far as there is room for one batch. An error loses the events
+ * of this visit, which the next visit reports. */
 static int64_t run_translate(edo_op *op)
 {
     edo_watcher *self = op->object;
     edo__change change;
     self->text.size = self->events.size = 0;
     self->taken = 0;
-    int rc = end_old_moves(self);
+    int rc = self->has_lost ? add_again(self) : 0;
+    if (rc == 0) rc = end_old_moves(self);
     while (rc == 0 && self->text.size < MOST_TEXT && read_raw(self))
         if (edo__changes_take(self->raw, self->raw_size, &self->raw_at, &change))
             rc = translate(self, &change);
+    self->has_lost = rc < 0;
     return rc;
 }
 
@@ -404,7 +409,7 @@ static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *re
         } else if (take(self, op->data)) {
             *ret_rc = 1;
             return EDO_READY;
-        } else if (self->is_readable || is_move_over(self, cx)) {
+        } else if (self->is_readable || self->has_lost || is_move_over(self, cx)) {
             self->now = cx->now;
             poll = poll_visit(op, cx, ret_rc);
         } else {

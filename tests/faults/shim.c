@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -289,13 +291,16 @@ int edo_faulty_dup(int fd)
     return faults_fails(FAULT_FD) ? -1 : dup(fd);
 }
 
-/* In edo's calls the third argument is an int, or missing. */
+/* In edo's calls the third argument is a pointer for locks; for others it is an int, or missing. */
 int edo_faulty_fcntl(int fd, int command, ...)
 {
     va_list arguments;
     va_start(arguments, command);
-    int argument = va_arg(arguments, int);
+    bool is_lock = command == F_OFD_SETLK;
+    void *lock = is_lock ? va_arg(arguments, void *) : NULL;
+    int argument = is_lock ? 0 : va_arg(arguments, int);
     va_end(arguments);
+    if (is_lock) return fcntl(fd, command, lock);
     bool makes_one = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
     return makes_one && faults_fails(FAULT_FD) ? -1 : fcntl(fd, command, argument);
 }
@@ -327,7 +332,13 @@ long edo_faulty_syscall(long number, ...)
     for (unsigned i = 0; i < 6; i++)
         words[i] = va_arg(arguments, long);
     va_end(arguments);
+    if (number == __NR_openat2 && faults_fails(FAULT_FD)) return -1;
     return faults_ring_call(number, words);
+}
+
+int edo_faulty_inotify_init1(int flags)
+{
+    return faults_fails(FAULT_FD) ? -1 : inotify_init1(flags);
 }
 
 int edo_faulty_epoll_ctl(int epoll, int command, int fd, struct epoll_event *event)

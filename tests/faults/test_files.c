@@ -1,0 +1,127 @@
+/* Files, with each request failing: memory, descriptors, threads. */
+#include "faults/sweep.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static char directory[TEMP_PATH_SIZE];
+
+static const char *at(char *memory, const char *name)
+{
+    snprintf(memory, 2 * (size_t)TEMP_PATH_SIZE, "%s/%s", directory, name);
+    return memory;
+}
+
+/* ---- files and trees ---- */
+
+struct files {
+    edo_frame();
+    edo_args();
+    edo_file *file;
+    edo_dir *dir;
+    edo_walk *walk;
+    edo_entry entry;
+    edo_walk_entry found;
+    edo_bytes bytes;
+    char a[2 * TEMP_PATH_SIZE], b[2 * TEMP_PATH_SIZE], tree[2 * TEMP_PATH_SIZE],
+        copy[2 * TEMP_PATH_SIZE], text[16];
+    int64_t result;
+};
+
+#define note(rc) (self->result = first_failure(self->result, (rc)))
+
+/* A step that fails leaves the other steps their part of the work, or makes them fail too. */
+edo_async(files)
+{
+    edo_body {
+        int64_t rc;
+        self->result = 0;
+        at(self->a, "a");
+        at(self->b, "t/b");
+        at(self->tree, "t");
+        at(self->copy, "u");
+        edo_await(rc, edo_file_open(self->a, EDO_OPEN_READ | EDO_OPEN_WRITE | EDO_OPEN_CREATE,
+                                    &self->file));
+        note(rc);
+        if (rc == 0) {
+            edo_await(rc, edo_write_all(edo_file_io(self->file), "text", 4));
+            note(rc);
+            edo_await(rc, edo_file_read_at(self->file, self->text, 16, 0));
+            note(rc);
+            edo_await(rc, edo_file_lock(self->file, EDO_LOCK_EXCLUSIVE, 0, 0));
+            note(rc);
+            edo_file_close(self->file);
+        }
+        edo_await(rc, edo_path_make_dirs(self->tree));
+        note(rc);
+        edo_await(rc, edo_file_replace(self->b, "content", 7));
+        note(rc);
+        edo_await(rc, edo_file_read_whole("/proc/self/cmdline", &self->bytes));
+        note(rc);
+        if (rc >= 0) edo_bytes_deinit(&self->bytes);
+        edo_await(rc, edo_dir_open(directory, &self->dir));
+        note(rc);
+        if (rc == 0) {
+            edo_await(rc, edo_dir_next(self->dir, &self->entry));
+            note(rc);
+            edo_dir_close(self->dir);
+        }
+        edo_await(rc, edo_path_copy_tree(self->tree, self->copy, EDO_COPY_REPLACE));
+        note(rc == -ENOENT && self->result < 0 ? 0 : rc);
+        edo_await(rc, edo_walk_open(directory, 0, 2, &self->walk));
+        note(rc);
+        if (rc == 0) {
+            do
+                edo_await(rc, edo_walk_next(self->walk, &self->found));
+            while (rc > 0);
+            note(rc < 0 ? rc : self->found.error);
+            edo_walk_close(self->walk);
+        }
+        edo_await(rc, edo_path_remove_tree(self->copy));
+        note(rc == -ENOENT && self->result < 0 ? 0 : rc);
+        edo_return(self->result);
+    }
+}
+
+static int64_t all_files(void)
+{
+    make_temp_dir(directory);
+    int64_t rc = on_runtime(files);
+    remove_tree(directory);
+    return rc;
+}
+fault_test(all_files)
+
+/* ---- watching ---- */
+
+struct watches {
+    edo_frame();
+    edo_args();
+    edo_watcher *watcher;
+    edo_file_event event;
+    char dir[2 * TEMP_PATH_SIZE], file[2 * TEMP_PATH_SIZE];
+};
+
+edo_async(watches)
+{
+    edo_body {
+        int64_t rc = edo_watcher_create(&self->watcher);
+        if (rc < 0) edo_return(rc);
+        edo_await(rc, edo_watcher_add(self->watcher, directory, EDO_WATCH_TREE));
+        if (rc > 0) {
+            mkdir(at(self->dir, "d"), 0755);
+            edo_await(rc, edo_watcher_next(self->watcher, &self->event));
+        }
+        edo_watcher_close(self->watcher);
+        edo_return(rc < 0 ? rc : 0);
+    }
+}
+
+static int64_t watching(void)
+{
+    make_temp_dir(directory);
+    int64_t rc = on_runtime(watches);
+    remove_tree(directory);
+    return rc;
+}
+fault_test(watching)

@@ -1,0 +1,26 @@
+#!/bin/sh
+# A real tree, copied by edo and compared byte for byte; and a full disk.
+set -eu
+skipped=77
+copy=${EDO_BIN_DIR:?is set by ctest}/examples/copy_tree
+[ "${EDO_DRIVER:-}" != chaos ] || exit $skipped # it is for test programs only
+[ -x "$copy" ] || { echo "no $copy: examples are not built"; exit $skipped; }
+[ -z "${EDO_EMULATOR:-}" ] || exit $skipped
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$copy" "$EDO_SOURCE_DIR/src" "$work/copy"
+diff -r --no-dereference "$EDO_SOURCE_DIR/src" "$work/copy"
+for name in . fs fs/copy.c; do
+    [ "$(stat -c '%a %Y' "$EDO_SOURCE_DIR/src/$name")" = "$(stat -c '%a %Y' "$work/copy/$name")" ]
+done
+
+# A disk of 512 KiB, in a namespace of its own.
+head -c 1000000 /dev/zero | tr '\0' x >"$work/big"
+mkdir "$work/disk"
+unshare -rm true 2>/dev/null || exit 0
+unshare -rm sh -c '
+    mount -t tmpfs -o size=512k none "$2/disk" || exit 0
+    if "$1" "$2/big" "$2/disk/big" 2>"$2/error"; then exit 1; fi
+    grep -q "No space left" "$2/error" || exit 2
+    [ -z "$(ls -A "$2/disk")" ] || exit 3' sh "$copy" "$work"

@@ -1,0 +1,388 @@
+/* Calls that wait: named pipes, uncached files, full pools, signals, limits. */
+#include "support/files.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- a call that takes long delays nothing else ---- */
+
+struct opener {
+    edo_frame();
+    edo_args(const char *path; uint32_t flags; edo_file **ret_file;);
+};
+
+edo_async(opener)
+{
+    edo_body {
+        int64_t rc;
+        edo_await(rc, edo_file_open(self->path, self->flags, self->ret_file));
+        edo_return(rc);
+    }
+}
+
+/* Waits until a job of the pool "files" has begun. */
+#define await_running(pool)                                                                        \
+    do {                                                                                           \
+        int rc_;                                                                                   \
+        edo_pool_stats stats_;                                                                     \
+        do {                                                                                       \
+            edo_await(rc_, edo_yield());                                                           \
+            edo_pool_read((pool), &stats_);                                                        \
+        } while (rc_ == 0 && stats_.running == 0);                                                 \
+    } while (0)
+
+/* The open of a named pipe waits for the other end, for as long as that takes. */
+fs_test(an_open_that_waits_stops_no_worker, edo_task *task; edo_file * in, *file; edo_pool * pool;
+        edo_info info; int out, i; char byte;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        fs_write("f", "x", 1);
+        assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &self->pool), 0);
+        assert_int_equal(edo_spawn(&self->task, opener, .path = fs_path("pipe"),
+                                   .flags = EDO_OPEN_READ, .ret_file = &self->in),
+                         0);
+        await_running(self->pool);
+        for (self->i = 0; self->i < 100; self->i++) {
+            edo_await(rc, edo_path_info(fs_path("f"), &self->info));
+            assert_int_equal(rc, 0);
+            edo_await(rc, edo_file_write_whole(fs_path("f"), "yy", 2));
+            assert_int_equal(rc, 0);
+        }
+        assert_false(edo_task_is_done(self->task));
+        self->out = open(fs_path("pipe"), O_WRONLY | O_CLOEXEC);
+        assert_return_code(self->out, errno);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        assert_int_equal(write(self->out, "z", 1), 1);
+        edo_await(rc, edo_read(edo_file_io(self->in), &self->byte, 1));
+        assert_int_equal(rc, 1);
+        assert_int_equal(self->byte, 'z');
+        close(self->out);
+        edo_file_close(self->in);
+        edo_return(0);
+    }
+}
+
+/* A writer that waits for a reader finds one that stays. */
+static void write_to_pipe(void *arg)
+{
+    int fd = open(arg, O_WRONLY | O_CLOEXEC);
+    assert_return_code(fd, errno);
+    usleep(20000); // time for a reader that would disappear at once
+    assert_int_equal(write(fd, "alive", 5), 5);
+}
+
+fs_test(a_waiting_writer_of_a_pipe_survives, edo_file *file; int child; char buffer[8];)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        self->child = start_child(write_to_pipe, (void *)(uintptr_t)fs_path("pipe"));
+        edo_await(n, edo_file_open(fs_path("pipe"), EDO_OPEN_READ, &self->file));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_read_exact(edo_file_io(self->file), self->buffer, 5));
+        assert_int_equal(n, 5);
+        edo_file_close(self->file);
+        assert_int_equal(await_child(self->child), 0);
+        edo_return(0);
+    }
+}
+
+/* ---- cancellation ---- */
+
+/* A pool of one thread, which is busy: what waits for it is cancelled without effect. */
+fs_test(a_call_that_has_not_begun_is_cancelled, edo_task *task; edo_file * in; edo_pool * pool;
+        int out;)
+{
+    edo_body {
+        int64_t rc;
+        const edo_pool_config config = { .name = "files", .max_threads = 1 };
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        assert_int_equal(edo_runtime_add_pool(edo_current_runtime(), &config), 0);
+        assert_int_equal(edo_runtime_pool(edo_current_runtime(), "files", &self->pool), 0);
+        assert_int_equal(edo_spawn(&self->task, opener, .path = fs_path("pipe"),
+                                   .flags = EDO_OPEN_READ, .ret_file = &self->in),
+                         0);
+        await_running(self->pool);
+        edo_await_for(rc, 0, edo_path_make_dir(fs_path("d")));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await_for(rc, 0, edo_file_replace(fs_path("f"), "x", 1));
+        assert_int_equal(rc, -ETIMEDOUT);
+        edo_await_for(rc, 0, edo_path_remove_tree(fs_path("pipe")));
+        assert_int_equal(rc, -ETIMEDOUT);
+        self->out = open(fs_path("pipe"), O_WRONLY | O_CLOEXEC);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 0);
+        assert_false(fs_exists("d"));
+        assert_false(fs_exists("f"));
+        assert_true(fs_exists("pipe"));
+        close(self->out);
+        edo_file_close(self->in);
+        edo_return(0);
+    }
+}
+
+/* ---- one position ---- */
+
+struct reader {
+    edo_frame();
+    edo_args(edo_file *file;);
+    char byte;
+};
+
+edo_async(reader)
+{
+    edo_body {
+        int64_t n;
+        edo_await(n, edo_read(edo_file_io(self->file), &self->byte, 1));
+        edo_return(n < 0 ? n : self->byte);
+    }
+}
+
+/* A read of an empty pipe is in flight for as long as the test wants. Before it has begun, the seek
+ * fails for another reason. */
+fs_test(the_position_has_one_user, edo_file *file; edo_task * task;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        edo_await(rc, edo_file_open(fs_path("pipe"), EDO_OPEN_READ | EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_spawn(&self->task, reader, .file = self->file), 0);
+        do {
+            edo_await(rc, edo_yield());
+            edo_await(rc, edo_file_seek(self->file, 0, EDO_SEEK_CURRENT));
+        } while (rc == -ESPIPE);
+        assert_int_equal(rc, -EBUSY);
+        edo_await(rc, edo_write(edo_file_io(self->file), "q", 1));
+        assert_int_equal(rc, -EBUSY);
+        assert_int_equal(write(edo_file_fd(self->file), "q", 1), 1);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 'q');
+        edo_file_close(self->file);
+        edo_return(0);
+    }
+}
+
+/* A close with an operation in flight: the operation answers, and then the descriptor is closed. */
+fs_test(a_closed_file_waits_for_its_operation, edo_file *file; edo_task * task; int fd;)
+{
+    edo_body {
+        int64_t rc;
+        assert_int_equal(mkfifo(fs_path("pipe"), 0600), 0);
+        edo_await(rc, edo_file_open(fs_path("pipe"), EDO_OPEN_READ | EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(rc, 0);
+        assert_int_equal(edo_spawn(&self->task, reader, .file = self->file), 0);
+        do {
+            edo_await(rc, edo_yield());
+            edo_await(rc, edo_file_seek(self->file, 0, EDO_SEEK_CURRENT));
+        } while (rc == -ESPIPE);
+        assert_int_equal(rc, -EBUSY);
+        self->fd = dup(edo_file_fd(self->file));
+        edo_file_close(self->file);
+        assert_int_equal(write(self->fd, "q", 1), 1);
+        edo_await(rc, edo_join(self->task));
+        assert_int_equal(rc, 'q');
+        close(self->fd);
+        edo_return(0);
+    }
+}
+
+/* ---- past the cache ---- */
+
+enum { SIZE = 900 * 1000, TAIL = 4864, ALIGN = 4096 };
+
+fs_test(uncached_bytes_are_the_same, edo_file *file; char *data;)
+{
+    edo_body {
+        int64_t n;
+        self->data = malloc(SIZE);
+        fill_pattern(self->data, SIZE, 9, 0);
+        fs_write("f", self->data, SIZE);
+        memset(self->data, 0, SIZE);
+        edo_await(n, edo_file_open(fs_path("f"), EDO_OPEN_READ | EDO_OPEN_WRITE, &self->file));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_sync(self->file));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_advise(self->file, 0, 0, EDO_ADVICE_DONT_NEED));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_read_at(self->file, self->data, SIZE, 0));
+        assert_int_equal(n, SIZE);
+        assert_true(is_pattern(self->data, SIZE, 9, 0));
+        memset(self->data, 0, SIZE);
+        edo_await(n, edo_file_advise(self->file, 0, 0, EDO_ADVICE_DONT_NEED));
+        edo_await(n, edo_read_exact(edo_file_io(self->file), self->data, SIZE));
+        assert_int_equal(n, SIZE);
+        assert_true(is_pattern(self->data, SIZE, 9, 0));
+        edo_file_close(self->file);
+        free(self->data);
+        edo_return(0);
+    }
+}
+
+/* The end of the file is not a multiple of the block: 4864 bytes, then 0. */
+fs_test(a_direct_read_ends_at_the_end, edo_file *file; char *memory; char data[TAIL];)
+{
+    edo_body {
+        int64_t n;
+        fill_pattern(self->data, TAIL, 4, 0);
+        fs_write("f", self->data, TAIL);
+        edo_await(n, edo_file_open(fs_path("f"), EDO_OPEN_READ | EDO_OPEN_DIRECT, &self->file));
+        if (n == -EINVAL) edo_return(0); // a file system without direct transfers
+        assert_int_equal(n, 0);
+        self->memory = edo_direct_buffer(2 * (size_t)ALIGN);
+        assert_non_null(self->memory);
+        edo_await(n, edo_file_read_at(self->file, self->memory, 2 * (size_t)ALIGN, 0));
+        assert_int_equal(n, TAIL);
+        assert_true(is_pattern(self->memory, TAIL, 4, 0));
+        edo_await(n, edo_file_read_at(self->file, self->memory, ALIGN, 2 * (size_t)ALIGN));
+        assert_int_equal(n, 0);
+        edo_await(n, edo_file_read_at(self->file, self->memory + 1, ALIGN - 1, 0));
+        assert_int_equal(n == -EINVAL || n == ALIGN - 1, true);
+        edo_direct_buffer_free(self->memory, 2 * (size_t)ALIGN);
+        edo_file_close(self->file);
+        edo_return(0);
+    }
+}
+
+/* ---- signals and limits ---- */
+
+static void ignore_signal(int signal)
+{
+    (void)signal;
+}
+
+/* Interrupts all system calls: the handler does not restart them. */
+static void start_storm(void)
+{
+    struct sigaction action = { .sa_handler = ignore_signal };
+    const struct itimerval often = { { 0, 300 }, { 0, 300 } };
+    assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+}
+
+struct storm {
+    edo_frame();
+    edo_args();
+    edo_bytes bytes;
+    char *data;
+    int i;
+};
+
+edo_async(storm)
+{
+    edo_body {
+        int64_t n;
+        self->data = malloc(SIZE);
+        fill_pattern(self->data, SIZE, 2, 0);
+        for (self->i = 0; self->i < 20; self->i++) {
+            edo_await(n, edo_file_write_whole(fs_path("f"), self->data, SIZE));
+            assert_int_equal(n, 0);
+            edo_await(n, edo_path_copy(fs_path("f"), fs_path("g"), EDO_COPY_REPLACE));
+            assert_int_equal(n, SIZE);
+            edo_await(n, edo_file_read_whole(fs_path("g"), &self->bytes));
+            assert_int_equal(n, SIZE);
+            assert_true(is_pattern(self->bytes.data, SIZE, 2, 0));
+            edo_bytes_deinit(&self->bytes);
+        }
+        free(self->data);
+        edo_return(0);
+    }
+}
+
+static void run_storm(void *arg)
+{
+    (void)arg;
+    start_storm();
+    assert_int_equal(edo_run(storm), 0);
+    setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+}
+
+fixture(fs_set_up, fs_tear_down)
+test(interrupted_calls_are_repeated)
+{
+    expect_success_in_child(run_storm, NULL);
+}
+
+enum { DESCRIPTORS = 40 };
+
+struct exhaust {
+    edo_frame();
+    edo_args();
+    edo_file *files[DESCRIPTORS];
+    edo_info info;
+    int count;
+};
+
+edo_async(exhaust)
+{
+    edo_body {
+        int64_t rc;
+        for (self->count = 0; self->count < DESCRIPTORS; self->count++) {
+            edo_await(rc, edo_file_open(fs_path("f"), EDO_OPEN_READ, &self->files[self->count]));
+            if (rc < 0) break;
+        }
+        assert_int_equal(rc, -EMFILE);
+        edo_await(rc, edo_path_copy(fs_path("f"), fs_path("g"), 0));
+        assert_int_equal(rc, -EMFILE);
+        assert_false(fs_exists("g"));
+        while (self->count > 0)
+            edo_file_close(self->files[--self->count]);
+        edo_await(rc, edo_path_copy(fs_path("f"), fs_path("g"), 0));
+        assert_int_equal(rc, 1);
+        edo_return(0);
+    }
+}
+
+static void run_exhaust(void *arg)
+{
+    struct rlimit limit = { DESCRIPTORS, DESCRIPTORS };
+    (void)arg;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(edo_run(exhaust), 0);
+}
+
+fixture(fs_set_up, fs_tear_down)
+test(a_shortage_of_descriptors_is_an_error)
+{
+    fs_write("f", "x", 1);
+    expect_success_in_child(run_exhaust, NULL);
+}
+
+static void run_program(const char *path)
+{
+    char *arguments[] = { "program", NULL };
+    pid_t child;
+    int status;
+    assert_int_equal(posix_spawn(&child, path, NULL, NULL, arguments, environ), 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* A program can be run as soon as its file is closed: nothing keeps the file open for writing. */
+fs_test(a_written_program_runs, edo_file *file; int i;)
+{
+    edo_body {
+        int64_t rc;
+        for (self->i = 0; self->i < 20; self->i++) {
+            const uint32_t flags = EDO_OPEN_WRITE | EDO_OPEN_CREATE | EDO_OPEN_TRUNCATE;
+            edo_await(rc, edo_file_open_at(NULL, fs_path("p"), flags, 0755, &self->file));
+            assert_int_equal(rc, 0);
+            edo_await(rc, edo_write_all(edo_file_io(self->file), "#!/bin/true\n", 12));
+            assert_int_equal(rc, 12);
+            edo_file_close(self->file);
+            run_program(fs_path("p"));
+        }
+        edo_return(0);
+    }
+}
