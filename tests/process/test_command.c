@@ -301,6 +301,30 @@ async_test(signals_are_default, COMMAND_MEMBERS sigset_t before;)
     }
 }
 
+/* The mask is that of the calling thread, also if another thread makes the child. */
+async_test(signals_are_kept, COMMAND_MEMBERS sigset_t before; int i;)
+{
+    edo_body {
+        static const char *const argv[] = { "grep", "-E", "SigBlk|SigIgn", "/proc/self/status",
+                                            NULL };
+        for (self->i = 0; self->i < 2; self->i++) {
+            sigset_t set;
+            sigemptyset(&set);
+            sigaddset(&set, SIGTERM);
+            pthread_sigmask(SIG_BLOCK, &set, &self->before);
+            signal(SIGPIPE, SIG_IGN);
+            self->command = (edo_command){ .argv = argv, .options = EDO_COMMAND_KEEP_SIGNALS };
+            self->command.parent_death = self->i ? SIGKILL : 0;
+            run_command(&self->command);
+            signal(SIGPIPE, SIG_DFL);
+            pthread_sigmask(SIG_SETMASK, &self->before, NULL);
+            assert_string_equal(self->text,
+                                "SigBlk:\t0000000000004000\nSigIgn:\t0000000000001000\n");
+        }
+        edo_return(0);
+    }
+}
+
 /* The parent has closed its descriptor 0. */
 static void spawn_without_input(void *arg)
 {
