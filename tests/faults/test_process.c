@@ -9,31 +9,36 @@ struct whole_output {
     edo_args(size_t size;);
     edo_command command;
     edo_output output;
+    edo_process *process;
     int64_t result;
 };
 
+/* After a failure the child is killed, and its status taken without any further request. */
 edo_async(whole_output)
 {
     edo_body {
         static const char *const argv[] = { "cat", NULL };
-        self->command = (edo_command){ .argv = argv };
+        self->command = (edo_command){ .argv = argv,
+                                       .in.kind = EDO_STDIO_PIPE,
+                                       .out.kind = EDO_STDIO_PIPE };
+        self->result = edo_command_spawn(&self->command, &self->process);
+        if (self->result < 0) edo_return(self->result);
         self->output = (edo_output){ .input = "abc", .input_size = self->size };
-        edo_await(self->result, edo_command_output(&self->command, &self->output));
+        edo_await(self->result, edo_process_output(&self->process, 1, &self->output));
         if (self->result == 0) assert_int_equal(self->output.out.size, self->size);
         edo_buffer_deinit(&self->output.out);
         edo_buffer_deinit(&self->output.err);
+        edo_process_kill(self->process, SIGKILL);
+        while (edo_process_try_wait(self->process, NULL) == -EAGAIN)
+            usleep(100);
+        edo_process_close(self->process);
         edo_return(self->result);
     }
 }
 
-/* After a failure the child is left to the reaper, which ends when the child has ended. */
 static int64_t outputs(void)
 {
-    int64_t blocks = faults_held_now().blocks;
-    int64_t rc = on_runtime(whole_output, .size = 3);
-    while (faults_held_now().blocks > blocks)
-        usleep(100);
-    return rc;
+    return on_runtime(whole_output, .size = 3);
 }
 
 fault_test(outputs)
