@@ -15,7 +15,8 @@
  * has executed the program. So a program that cannot be executed is an error of the call, and
  * edo_command.failed names the step. The child has only the descriptors that the command names.
  * Signals have their default actions and are not blocked; signals that the process ignores stay
- * ignored, except SIGPIPE. Of the fork handlers of the program none is called.
+ * ignored, except SIGPIPE. Of the fork handlers of the program none is called. The child inherits
+ * the priority and the processors of the calling thread, also of a worker that is bound to one.
  *
  * The end of a child. Several tasks may wait. The library waits only for children that it has made,
  * by their pids, and installs no handler for SIGCHLD where the kernel has pidfds. If another part

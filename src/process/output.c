@@ -88,6 +88,7 @@ static void drive_way(edo_output *output, int which, edo_cx *cx)
     while (!output->ways[which].is_done) {
         edo_op *op = &output->ways[which].op;
         if (!edo__inner_is_set(op)) {
+            if (output->was_cut) end_way(output, which); // its last read had bytes
             if (cx->fate != EDO_LIVE || output->has_failed || output->was_cut) return;
             int rc = begin_way(output, which);
             if (rc < 0) fail(output, rc);

@@ -16,6 +16,7 @@ typedef struct edo__spawn_plan {
     char *const *argv, *const *envp;
     edo__fd_move *moves; // by ascending targets
     size_t move_count;
+    uint64_t mask; // of signals; with EDO_COMMAND_KEEP_SIGNALS
 } edo__spawn_plan;
 
 typedef struct edo__spawned {
@@ -39,6 +40,9 @@ enum { EDO__SIGNAL_NUMBER_TERMINATE = 15, EDO__SIGNAL_NUMBER_KILL = 9 };
 
 /* Whether this process lets the system drop the status of its children. */
 bool edo__sys_children_are_ignored(void);
+
+/* The blocked signals of the calling thread, as the system's bits. */
+uint64_t edo__sys_signal_mask(void);
 
 /* The environment of this process, ends with NULL. */
 char *const *edo__sys_environment(void);

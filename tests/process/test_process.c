@@ -166,6 +166,29 @@ test(other_children_keep_their_status)
     expect_success_in_child(mixed_children, NULL);
 }
 
+/* The program may have a stream of SIGCHLD beside the library's waits. */
+async_test(stream_of_ends, edo_command command; edo_process *process; edo_signal *signal;
+           edo_signal_event event; int pid;)
+{
+    edo_body {
+        int rc;
+        rc = edo_signal_open(SIGCHLD, &self->signal);
+        assert_int_equal(rc, 0);
+        self->command = (edo_command)CAT;
+        self->process = spawn_command(&self->command);
+        self->pid = edo_process_pid(self->process);
+        edo_await(rc, edo_process_wait(self->process, NULL));
+        assert_int_equal(rc, 0);
+        do
+            edo_await(rc, edo_signal_next(self->signal, &self->event));
+        while (rc == 1 && self->event.pid != self->pid); // children of earlier tests
+        assert_int_equal(rc, 1);
+        edo_process_close(self->process);
+        edo_signal_close(self->signal);
+        edo_return(0);
+    }
+}
+
 /* Another part of the program takes every status, or SIGCHLD is ignored. */
 static void lose_status(void *arg)
 {

@@ -303,6 +303,7 @@ test(later_handler_stays)
 static void take_one_and_raise_again(void *arg)
 {
     (void)arg;
+    set_handler(SIGINT, SIG_DFL);
     edo_signal *signal = open_signal(SIGINT);
     raise(SIGINT);
     if (edo_try_signal_next(signal, NULL) != 1) _exit(1);
@@ -400,6 +401,7 @@ async_test(ctrl_c, edo_task *task;)
 {
     edo_body {
         int rc;
+        set_handler(SIGINT, SIG_DFL); // a background job of a shell ignores it
         rc = edo_spawn(&self->task, run_op, .op = edo_ctrl_c());
         assert_int_equal(rc, 0);
         settle();
@@ -444,6 +446,7 @@ edo_async(program)
 static void run_program(void *arg)
 {
     (void)arg;
+    set_handler(SIGINT, SIG_DFL);
     _exit(edo_run(program, .number = SIGINT));
 }
 

@@ -213,7 +213,7 @@ static int be_born(void *arg)
 {
     const birth *b = arg;
     bool keeps = b->plan->command->options & EDO_COMMAND_KEEP_SIGNALS;
-    uint64_t mask = keeps ? b->mask : 0;
+    uint64_t mask = keeps ? b->plan->mask : 0;
     reset_signals(b);
     join_group(b);
     move_descriptors(b);
@@ -295,6 +295,13 @@ static int conclude(const report *r, pid_t pid, int pidfd, edo__spawned *ret_chi
     if (pidfd < 0) pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     *ret_child = (edo__spawned){ .pid = pid, .fd = pidfd };
     return 0;
+}
+
+uint64_t edo__sys_signal_mask(void)
+{
+    uint64_t mask = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, SET_SIZE);
+    return mask;
 }
 
 int edo__sys_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
