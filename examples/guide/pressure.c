@@ -82,21 +82,19 @@ struct show {
 edo_async(show)
 {
     edo_body {
-        int64_t rc;
         edo_check(edo_mpsc_create(&self->tx, &self->rx, 10));
         edo_check(edo_duplex(500, &self->server, &self->client));
         edo_check(edo_spawn(&self->source, produce, .tx = self->tx));
         edo_check(edo_spawn(&self->connection, transmit, .rx = self->rx, .conn = self->server));
         edo_await_void(edo_sleep(edo_ms(50)));
         printf("made for a client that does not read: %s\n", made < 60 ? "a few" : "too many");
-        edo_await(rc, edo_read_exact(self->client, self->line, 42));
+        edo_await_void(edo_read_exact(self->client, self->line, 42));
         printf("%.42s\n", self->line);
         edo_close(self->client);
         edo_await(self->result, edo_join(self->connection));
         printf("connection: %s\n", edo_strerror(self->result));
         edo_await(self->result, edo_join(self->source));
         printf("source: %s\n", edo_strerror(self->result));
-        (void)rc;
         edo_return(0);
     }
 }

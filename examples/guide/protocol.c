@@ -20,7 +20,7 @@ static int64_t decode(edo_codec *codec, edo_buffer *in, void *ret_item)
     if (in->size < HEAD) return 0; // more bytes are needed
     size_t length = in->data[1];
     if (length > MOST_KEY || !strchr("GSV", in->data[0])) {
-        codec->is_broken = true; // nobody knows where the next message begins
+        codec->is_broken = true; // the next message cannot be found
         return -EBADMSG;
     }
     if (in->size < HEAD + length) return 0;

@@ -28,7 +28,8 @@
  * -EDO_EOF, then the end; edo_frames_rest() has the bytes. A decoder that answers a frame or an
  * error without taking a byte would do so again and again: the answer is -EPROTO, then the end.
  *
- * Sizes with 8-byte pointers: edo_frames_of 208 bytes, edo_frame_sink_of 184.
+ * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of 176 bytes, a codec of this
+ * header at most 72.
  */
 #pragma once
 

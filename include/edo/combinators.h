@@ -20,8 +20,9 @@
  *
  * The end. Every stream is fused: after the end it is not pulled again.
  *
- * Sizes with 8-byte pointers: edo_step_of 64 bytes; edo_map_of 64 and an item; edo_paced_of 72 and
- * an item.
+ * Sizes with 8-byte pointers: edo_step_of 64 bytes; edo_map_of 72 and an item; edo_paced_of 80 and
+ * an item; edo_flat_map_of 64 and an item; edo_then_of 72, an item and the frame; edo_chunks_of 104
+ * and its items.
  */
 #pragma once
 

@@ -250,7 +250,7 @@ EDO_API void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
 
 EDO_END_DECLS
 
-/* Sizes with 8-byte pointers: edo_array_of, edo_function_of 40 bytes; edo_range, edo_ticks 48;
+/* Sizes with 8-byte pointers: edo_array_of, edo_function_of, edo_ticks 40 bytes; edo_range 48;
  * edo_op_source_of 144. */
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)

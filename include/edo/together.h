@@ -20,10 +20,9 @@
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it.
  *
- * Sizes with 8-byte pointers: edo_merge_of(T, n) 168 bytes, and 112 and an item for each input;
- * edo_stream_map_of the same for each entry; edo_zip_of 384 and three items;
- * edo_generator_of 128, an item and the frame; edo_buffered_of 560, and 24 and two items for each
- * call.
+ * Sizes with 8-byte pointers: edo_merge_of(T, n) 176 bytes, and 96 and an item for each input;
+ * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168, an
+ * item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
  */
 #pragma once
 

@@ -432,3 +432,18 @@ test(frames_survive_a_lack_of_memory)
     assert_true(with_each_allocation_failing(read_few_bytes, NULL) > 3);
     test_allocator_remove();
 }
+
+/* ---- misuse ---- */
+
+static void read_into_small_items(void *arg)
+{
+    edo_line_codec lines;
+    edo_frames_of(int) in;
+    edo_line_codec_init(&lines, 10);
+    edo_frames_init(&in, arg, &lines.codec);
+}
+
+test(items_have_the_size_of_the_codec)
+{
+    expect_abort(read_into_small_items, NULL, "items of another size than the stream");
+}

@@ -3,6 +3,29 @@
 
 typedef edo_stream_of(int) int_stream;
 
+/* The sizes of the headers' comments. */
+#define SIZE_IS(type, size) _Static_assert(sizeof(void *) != 8 || sizeof(type) == (size), #type)
+SIZE_IS(edo_array_of(int), 40);
+SIZE_IS(edo_function_of(int), 40);
+SIZE_IS(edo_ticks, 40);
+SIZE_IS(edo_range, 48);
+SIZE_IS(edo_op_source_of(int), 144);
+SIZE_IS(edo_step_of(int), 64);
+SIZE_IS(edo__map, 72);
+SIZE_IS(edo__paced, 80);
+SIZE_IS(edo__flat, 64);
+SIZE_IS(edo__then, 72);
+SIZE_IS(edo__chunks, 104);
+SIZE_IS(edo__set, 176);
+SIZE_IS(edo__input, 96);
+SIZE_IS(edo__zip, 392);
+SIZE_IS(edo__generator, 168);
+SIZE_IS(edo__buffered, 720);
+SIZE_IS(edo__call, 8);
+SIZE_IS(edo__frames, 176);
+SIZE_IS(edo__frame_sink, 176);
+_Static_assert(sizeof(edo_length_codec) <= 72 && sizeof(edo_line_codec) <= 72, "codecs");
+
 static const int table[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
 async_test(an_array_gives_its_items_then_the_end, edo_array_of(int) in; int item, i;)

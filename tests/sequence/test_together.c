@@ -663,3 +663,36 @@ test(a_merge_has_as_many_streams_as_it_says)
 {
     expect_abort(add_too_many, NULL, "more than the 1 streams of the merge");
 }
+
+struct begin_again {
+    edo_frame();
+    edo_args();
+    edo_merge_of(int, 1) merge;
+    int_stream in;
+    int item, i;
+};
+
+edo_async(begin_again)
+{
+    edo_body {
+        int rc;
+        for (self->i = 0; self->i < 2; self->i++) {
+            edo_never_init(&self->in);
+            edo_merge_init(&self->merge);
+            edo_merge_add(&self->merge, &self->in);
+            edo_await_for(rc, 1, edo_next(&self->merge, &self->item));
+        }
+        edo_return(rc);
+    }
+}
+
+static void begin_in_flight(void *arg)
+{
+    (void)arg;
+    edo_run(begin_again);
+}
+
+test(a_merge_in_flight_is_not_begun_again)
+{
+    expect_abort(begin_in_flight, NULL, "from an earlier use: end it first");
+}
