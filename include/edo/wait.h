@@ -38,6 +38,10 @@ enum {
 EDO_API int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                    const char *file, uint32_t line);
 
+/* The same for the elements of an array; stride: bytes of an element. */
+EDO_API int64_t edo__wait_array(uint32_t way, edo_future *first, size_t count, size_t stride,
+                                const char *file, uint32_t line);
+
 EDO_END_DECLS
 
 /* Waits for an operation. Returns: its result. */
@@ -95,6 +99,19 @@ EDO_END_DECLS
  * rest are cancelled, and have ended when this returns.
  * Returns: as edo_wait_select(). */
 #define edo_wait_any(...) edo__wait_several(EDO__WAIT_ANY, __VA_ARGS__)
+
+/* The same for the first `count` elements of an array, which are frames or operations:
+ * edo_wait_all_of(fetches, count). A count of 0 is ready at once.
+ * Returns: as above; -EINVAL when there is none to choose. */
+#define edo_wait_all_of(array, count)     edo__wait_elements(EDO__WAIT_ALL, array, count)
+#define edo_wait_try_all_of(array, count) edo__wait_elements(EDO__WAIT_TRY_ALL, array, count)
+#define edo_wait_select_of(array, count)  edo__wait_elements(EDO__WAIT_SELECT, array, count)
+#define edo_wait_select_biased_of(array, count)                                                    \
+    edo__wait_elements(EDO__WAIT_SELECT_BIASED, array, count)
+#define edo_wait_any_of(array, count) edo__wait_elements(EDO__WAIT_ANY, array, count)
+
+#define edo__wait_elements(way, array, count)                                                      \
+    edo__wait_array((way), &(array)->base, (count), sizeof *(array), __FILE__, __LINE__)
 
 #define edo__wait_several(way, ...)                                                                \
     (__extension__({                                                                               \

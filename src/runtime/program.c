@@ -280,14 +280,28 @@ PARKS int64_t edo__wait_until(edo_future *future, int64_t deadline, const char *
                                      .line = line });
 }
 
+static edo_poll (*const polls[EDO__WAITS])(void *, edo_cx *) = {
+    [EDO__WAIT_ALL] = edo__poll_all,       [EDO__WAIT_TRY_ALL] = edo__poll_try_all,
+    [EDO__WAIT_SELECT] = edo__poll_select, [EDO__WAIT_SELECT_BIASED] = edo__poll_select_biased,
+    [EDO__WAIT_ANY] = edo__poll_any,
+};
+
 PARKS int64_t edo__wait_together(uint32_t way, edo_future *const *children, size_t count,
                                  const char *file, uint32_t line)
 {
-    static edo_poll (*const polls[EDO__WAITS])(void *, edo_cx *) = {
-        [EDO__WAIT_ALL] = edo__poll_all,       [EDO__WAIT_TRY_ALL] = edo__poll_try_all,
-        [EDO__WAIT_SELECT] = edo__poll_select, [EDO__WAIT_SELECT_BIASED] = edo__poll_select_biased,
-        [EDO__WAIT_ANY] = edo__poll_any,
-    };
     return wait_for(&(edo__waiting){
         .poll = polls[way], .children = children, .count = count, .file = file, .line = line });
+}
+
+PARKS int64_t edo__wait_array(uint32_t way, edo_future *first, size_t count, size_t stride,
+                              const char *file, uint32_t line)
+{
+    bool is_choice = way >= EDO__WAIT_SELECT;
+    if (!count) return is_choice ? -EINVAL : 0;
+    return wait_for(&(edo__waiting){ .poll = polls[way],
+                                     .array = first,
+                                     .stride = stride,
+                                     .count = count,
+                                     .file = file,
+                                     .line = line });
 }

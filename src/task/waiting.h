@@ -5,7 +5,9 @@
 
 typedef struct edo__waiting {
     edo_poll (*poll)(void *frame, edo_cx *cx); // polls the futures in the frame's `awaiting`
-    edo_future *const *children;
+    edo_future *const *children;               // NULL: an array
+    edo_future *array;                         // its first element
+    size_t stride;                             // bytes of an element
     size_t count;
     int64_t deadline; // of edo__poll_limited()
     const char *file; // place of the wait
@@ -26,7 +28,9 @@ static inline void edo__waiting_link(struct edo_any_frame *frame, edo_future *fi
 /* Begins a wait: links its futures into a frame. Called in a poll of the frame. */
 static inline void edo__waiting_begin(const edo__waiting *waiting, struct edo_any_frame *frame)
 {
-    edo_future *first = edo__link(frame, waiting->count, waiting->children);
+    edo_future *first = waiting->children ? edo__link(frame, waiting->count, waiting->children)
+                                          : edo__link_array(frame, waiting->count, waiting->array,
+                                                            waiting->stride);
     frame->edo_head.winner = -1;
     frame->edo_head.deadline = waiting->deadline; // also sets `failure`, in the same union: 0
     edo__waiting_link(frame, first);

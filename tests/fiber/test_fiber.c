@@ -150,6 +150,44 @@ fiber_test(any_keeps_the_rest_until_its_block_ends)
     assert_int_equal(edo_wait(edo_yield()), 0);
 }
 
+enum { ELEMENTS = 5 };
+
+static void make_sleeps(edo_op *sleeps)
+{
+    for (int i = 0; i < ELEMENTS; i++)
+        sleeps[i] = edo_sleep(edo_s(ELEMENTS - i));
+}
+
+fiber_test(the_elements_of_an_array)
+{
+    edo_op sleeps[ELEMENTS];
+    int64_t began = edo_now();
+    make_sleeps(sleeps);
+    assert_int_equal(edo_wait_select_of(sleeps, ELEMENTS), ELEMENTS - 1);
+    assert_int_equal(edo_now() - began, edo_s(1));
+    assert_int_equal(sleeps[0].base.result, -ECANCELED);
+    make_sleeps(sleeps);
+    assert_int_equal(edo_wait_select_biased_of(sleeps, 2), 1);
+    make_sleeps(sleeps);
+    assert_int_equal(edo_wait_all_of(sleeps, ELEMENTS), 0);
+    assert_int_equal(edo_now() - began, edo_s(1 + 4 + 5));
+    make_sleeps(sleeps);
+    assert_int_equal(edo_wait_try_all_of(sleeps, ELEMENTS), 0);
+    make_sleeps(sleeps);
+    assert_int_equal(edo_wait_any_of(sleeps, ELEMENTS), ELEMENTS - 1);
+    assert_int_equal(edo_wait_all_of(sleeps, ELEMENTS), 0); // those that were kept
+    assert_int_equal(edo_now() - began, edo_s(1 + 4 + 5 + 5 + 5));
+}
+
+fiber_test(no_elements)
+{
+    edo_op *none = NULL;
+    assert_int_equal(edo_wait_all_of(none, 0), 0);
+    assert_int_equal(edo_wait_try_all_of(none, 0), 0);
+    assert_int_equal(edo_wait_select_of(none, 0), -EINVAL);
+    assert_int_equal(edo_wait_any_of(none, 0), -EINVAL);
+}
+
 /* ---- limits ---- */
 
 fiber_test(a_limit_passes)
@@ -342,6 +380,8 @@ test(a_plain_thread_waits_with_the_same_calls)
     assert_int_equal(edo_wait_call(doubles, .value = 21, .wait = 0), 42);
     edo_op one = edo_sleep(0), two = edo_sleep(0);
     assert_int_equal(edo_wait_all(&one.base, &two.base), 0);
+    edo_op both[] = { edo_sleep(edo_s(3600)), edo_sleep(0) };
+    assert_int_equal(edo_wait_select_of(both, 2), 1);
     edo_op kept = edo_sleep(edo_s(3600)), first = edo_sleep(0);
     assert_int_equal(edo_wait_any(&kept.base, &first.base), 1);
     assert_int_equal(kept.base.result, -ECANCELED);
