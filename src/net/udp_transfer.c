@@ -206,9 +206,9 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_udp *socket = edo__udp_of(op);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__owner_has_budget(future, cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = enter(socket, op);
+        int rc = cx->fate == EDO_LIVE ? enter(socket, op) : -ECANCELED;
         if (rc < 0) return refuse(socket, op, cx, rc);
     }
     while (edo__source_drive(&socket->source, op, cx) == EDO_READY) {
@@ -219,11 +219,23 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops recv_ops = { .name = "edo_udp_recv", .poll = udp_poll };
-static const edo_future_ops recv_from_ops = { .name = "edo_udp_recv_from", .poll = udp_poll };
-static const edo_future_ops peek_ops = { .name = "edo_udp_peek", .poll = udp_poll };
-static const edo_future_ops send_ops = { .name = "edo_udp_send", .poll = udp_poll };
-static const edo_future_ops send_to_ops = { .name = "edo_udp_send_to", .poll = udp_poll };
+/* Operations on one datagram are EDO_KIND_OWNER, because they are polled in a cancelled function
+ * too: until its end such an operation has an address in the place of its progress. */
+static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops recv_from_ops = { .name = "edo_udp_recv_from",
+                                              .poll = udp_poll,
+                                              .kind = EDO_KIND_OWNER };
+static const edo_future_ops peek_ops = { .name = "edo_udp_peek",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops send_ops = { .name = "edo_udp_send",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops send_to_ops = { .name = "edo_udp_send_to",
+                                            .poll = udp_poll,
+                                            .kind = EDO_KIND_OWNER };
 static const edo_future_ops recv_message_ops = { .name = "edo_udp_recv_message", .poll = udp_poll };
 static const edo_future_ops send_message_ops = { .name = "edo_udp_send_message", .poll = udp_poll };
 static const edo_future_ops recv_many_ops = { .name = "edo_udp_recv_many", .poll = udp_poll };
