@@ -202,6 +202,21 @@ static edo_poll refuse(edo_udp *socket, edo_op *op, edo_cx *cx, int error)
     return end(socket, op, cx);
 }
 
+/* Uses budget for all messages that one call has moved, and for their bytes, beyond the unit that
+ * every operation uses. */
+static __attribute__((noinline)) void charge(const edo_op *op, edo_cx *cx)
+{
+    const edo__message_op *request = edo__message_of(op);
+    bool sends_parts = edo__request_of(op) == EDO__SEND_SEGMENTS;
+    if (sends_parts) edo__use_work(cx, op->base.result);
+    for (int64_t i = 0; !sends_parts && i < op->base.result; i++) {
+        const edo_message *message = &request->messages[i];
+        if (!is_receive(op)) message += request->progress;
+        edo__use_work(cx, (int64_t)message->size);
+        if (i) edo__use_budget(cx);
+    }
+}
+
 static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -212,6 +227,7 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
         if (rc < 0) return refuse(socket, op, cx, rc);
     }
     while (edo__source_drive(&socket->source, op, cx) == EDO_READY) {
+        if (edo__unlikely(edo__request_of(op) >= EDO__RECV_MESSAGES)) charge(op, cx);
         if (settle(socket, op)) return end(socket, op, cx);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
