@@ -155,6 +155,7 @@ EDO_API int64_t edo_udp_try_send_to(edo_udp *socket, const void *data, size_t si
 EDO_API int64_t edo_udp_try_recv_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_send_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_recv_many(edo_udp *socket, edo_message *messages, size_t count);
+EDO_API int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, size_t count);
 
 /* ---- options ---- */
 

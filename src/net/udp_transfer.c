@@ -76,10 +76,10 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the operation, and not only one message. */
+/* Whether an error ends the operation, and not only one message. (-EAGAIN: of a try.) */
 static bool is_end(int64_t error)
 {
-    return error == -ECANCELED || error == -EXDEV;
+    return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
 }
 
 /* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation goes
@@ -390,7 +390,7 @@ static int64_t try_now(edo_op op)
     int rc = enter(socket, &op);
     if (rc == 0) do
             op.base.result = edo__try(&socket->source, &op);
-        while (op.base.result != -EAGAIN && !settle(socket, &op));
+        while (!settle(socket, &op));
     leave(socket, &op);
     return rc < 0 ? rc : op.base.result;
 }
@@ -433,4 +433,9 @@ int64_t edo_udp_try_send_message(edo_udp *socket, edo_message *message)
 int64_t edo_udp_try_recv_many(edo_udp *socket, edo_message *messages, size_t count)
 {
     return try_now(messages_op(&recv_many_ops, socket, messages, count));
+}
+
+int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, size_t count)
+{
+    return try_now(messages_op(&send_many_ops, socket, messages, count));
 }

@@ -109,6 +109,24 @@ async_test(one_fails, edo_udp *sender, *socket; edo_address to, unix_one; batch_
     }
 }
 
+test(a_try_of_many)
+{
+    static batch_of out, in;
+    edo_address to, unix_one;
+    edo_udp *socket = loopback_socket(&to), *sender = loopback_socket(NULL);
+    prepare(&out, &to);
+    assert_int_equal(edo_address_unix("/x", &unix_one), 0);
+    out.messages[2].address = unix_one;
+    assert_int_equal(edo_udp_try_send_many(sender, out.messages, BATCH), BATCH - 1);
+    assert_true(out.messages[2].error < 0);
+    assert_int_equal(out.messages[3].error, 0);
+    assert_int_equal(edo_udp_try_recv_many(socket, prepare(&in, NULL), BATCH), BATCH - 1);
+    assert_int_equal(edo_udp_try_recv_many(socket, prepare(&in, NULL), BATCH), -EAGAIN);
+    assert_int_equal(edo_udp_try_send_many(sender, NULL, 1), -EINVAL);
+    edo_udp_close(sender);
+    edo_udp_close(socket);
+}
+
 /* Messages of one size and address go by one call; those between them keep their place. */
 static const struct {
     unsigned char size, to;
