@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Compares echo servers of UDP: processor time per datagram, in turns, and ratios to the raw loop.
 
-    bench/udp.py [--rounds 5] [--seconds 1] [--window 64] [--size 64] [--runtime ct]
+    bench/udp.py [--rounds 5] [--seconds 1] [--window 64] [--size 64] [--train 1]
+                 [--runtime ct]
 
 Needs the release preset with edo-bench, raw-udp and udp-load.
 """
@@ -31,7 +32,7 @@ def measure(command, rest, env, port, options):
     try:
         wait_for(port)
         text = subprocess.run([BENCH / "udp-load", str(port), str(server.pid), options.seconds,
-                               options.window, options.size],
+                               options.window, options.size, options.train],
                               check=True, capture_output=True, text=True, timeout=60).stdout
     finally:
         server.kill()
@@ -55,6 +56,7 @@ def main():
     parser.add_argument("--seconds", default="1")
     parser.add_argument("--window", default="64")
     parser.add_argument("--size", default="64")
+    parser.add_argument("--train", default="1")
     parser.add_argument("--runtime", default="ct")
     parser.add_argument("--port", type=int, default=22000)
     options = parser.parse_args()

@@ -5,7 +5,7 @@
  * second runtime answers -EXDEV while operations of the first one wait. The holder of the pointer
  * owns the socket and ends it by edo_udp_close().
  *
- *     edo_try(edo_udp_bind_text("127.0.0.1:5300", NULL, &self->socket));          // a plain call
+ *     edo_check(edo_udp_bind_text("127.0.0.1:5300", NULL, &self->socket)); // a plain call
  *     edo_try(n, edo_udp_recv_from(self->socket, self->buffer, sizeof self->buffer, &self->from));
  *     edo_try(edo_udp_send_to(self->socket, self->buffer, (size_t)n, &self->from));
  *
@@ -119,7 +119,7 @@ EDO_API EDO_MUST_USE edo_op edo_udp_recv_message(edo_udp *socket, edo_message *m
 /* Sends the buffers of a message as one datagram. Result, Cancel: as edo_udp_send(). */
 EDO_API EDO_MUST_USE edo_op edo_udp_send_message(edo_udp *socket, edo_message *message);
 
-/* Receives up to `count` datagrams, at most 64: waits for one, and takes those that have arrived as
+/* Receives up to `count` datagrams, and at most 64: waits for one, and takes those that have arrived as
  * well. The options of messages must be zero.
  * Result: number of datagrams, from messages[0] on, in the order of their arrival.
  * Cancel: prompt; no datagram is lost. */
@@ -155,6 +155,7 @@ EDO_API int64_t edo_udp_try_send_to(edo_udp *socket, const void *data, size_t si
 EDO_API int64_t edo_udp_try_recv_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_send_message(edo_udp *socket, edo_message *message);
 EDO_API int64_t edo_udp_try_recv_many(edo_udp *socket, edo_message *messages, size_t count);
+EDO_API int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, size_t count);
 
 /* ---- options ---- */
 

@@ -76,10 +76,10 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the operation, and not only one message. */
+/* Whether an error ends the operation, and not only one message. (-EAGAIN: of a try.) */
 static bool is_end(int64_t error)
 {
-    return error == -ECANCELED || error == -EXDEV;
+    return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
 }
 
 /* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation goes
@@ -202,16 +202,32 @@ static edo_poll refuse(edo_udp *socket, edo_op *op, edo_cx *cx, int error)
     return end(socket, op, cx);
 }
 
+/* Uses budget for all messages that one call has moved, and for their bytes, beyond the unit that
+ * every operation uses. */
+static __attribute__((noinline)) void charge(const edo_op *op, edo_cx *cx)
+{
+    const edo__message_op *request = edo__message_of(op);
+    bool sends_parts = edo__request_of(op) == EDO__SEND_SEGMENTS;
+    if (sends_parts) edo__use_work(cx, op->base.result);
+    for (int64_t i = 0; !sends_parts && i < op->base.result; i++) {
+        const edo_message *message = &request->messages[i];
+        if (!is_receive(op)) message += request->progress;
+        edo__use_work(cx, (int64_t)message->size);
+        if (i) edo__use_budget(cx);
+    }
+}
+
 static edo_poll udp_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
     edo_udp *socket = edo__udp_of(op);
-    if (!edo__has_budget(cx)) return EDO_PENDING;
+    if (!edo__owner_has_budget(future, cx)) return EDO_PENDING;
     if (!(op->detail & EDO__DETAIL_CLAIMED)) {
-        int rc = enter(socket, op);
+        int rc = cx->fate == EDO_LIVE ? enter(socket, op) : -ECANCELED;
         if (rc < 0) return refuse(socket, op, cx, rc);
     }
     while (edo__source_drive(&socket->source, op, cx) == EDO_READY) {
+        if (edo__unlikely(edo__request_of(op) >= EDO__RECV_MESSAGES)) charge(op, cx);
         if (settle(socket, op)) return end(socket, op, cx);
         edo__use_budget(cx);
         if (!edo__has_budget(cx)) break;
@@ -219,11 +235,23 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-static const edo_future_ops recv_ops = { .name = "edo_udp_recv", .poll = udp_poll };
-static const edo_future_ops recv_from_ops = { .name = "edo_udp_recv_from", .poll = udp_poll };
-static const edo_future_ops peek_ops = { .name = "edo_udp_peek", .poll = udp_poll };
-static const edo_future_ops send_ops = { .name = "edo_udp_send", .poll = udp_poll };
-static const edo_future_ops send_to_ops = { .name = "edo_udp_send_to", .poll = udp_poll };
+/* Operations on one datagram are EDO_KIND_OWNER, because they are polled in a cancelled function
+ * too: until its end such an operation has an address in the place of its progress. */
+static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops recv_from_ops = { .name = "edo_udp_recv_from",
+                                              .poll = udp_poll,
+                                              .kind = EDO_KIND_OWNER };
+static const edo_future_ops peek_ops = { .name = "edo_udp_peek",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops send_ops = { .name = "edo_udp_send",
+                                         .poll = udp_poll,
+                                         .kind = EDO_KIND_OWNER };
+static const edo_future_ops send_to_ops = { .name = "edo_udp_send_to",
+                                            .poll = udp_poll,
+                                            .kind = EDO_KIND_OWNER };
 static const edo_future_ops recv_message_ops = { .name = "edo_udp_recv_message", .poll = udp_poll };
 static const edo_future_ops send_message_ops = { .name = "edo_udp_send_message", .poll = udp_poll };
 static const edo_future_ops recv_many_ops = { .name = "edo_udp_recv_many", .poll = udp_poll };
@@ -362,7 +390,7 @@ static int64_t try_now(edo_op op)
     int rc = enter(socket, &op);
     if (rc == 0) do
             op.base.result = edo__try(&socket->source, &op);
-        while (op.base.result != -EAGAIN && !settle(socket, &op));
+        while (!settle(socket, &op));
     leave(socket, &op);
     return rc < 0 ? rc : op.base.result;
 }
@@ -405,4 +433,9 @@ int64_t edo_udp_try_send_message(edo_udp *socket, edo_message *message)
 int64_t edo_udp_try_recv_many(edo_udp *socket, edo_message *messages, size_t count)
 {
     return try_now(messages_op(&recv_many_ops, socket, messages, count));
+}
+
+int64_t edo_udp_try_send_many(edo_udp *socket, edo_message *messages, size_t count)
+{
+    return try_now(messages_op(&send_many_ops, socket, messages, count));
 }

@@ -1,6 +1,8 @@
 /* UDP sockets: life, datagrams, truncation, errors of the network. */
 #include "support/udp.h"
 
+#include "runtime/inspect/maker.h"
+
 /* ---- datagrams ---- */
 
 async_test(there_and_back, edo_udp *client, *server; edo_address to, from, own; char buffer[64];)
@@ -352,9 +354,17 @@ async_test(a_close_ends_waiters, edo_task *tasks[3]; edo_udp *socket; char buffe
     }
 }
 
+/* The memory of ended sockets is kept as long as there is a runtime. */
+static edo_udp *socket_beside_a_runtime(void)
+{
+    edo_runtime *runtime;
+    assert_int_equal(edo_runtime_create(NULL, &runtime), 0);
+    return loopback_socket(NULL);
+}
+
 static void use_after_close(void *arg)
 {
-    edo_udp *socket = loopback_socket(NULL);
+    edo_udp *socket = socket_beside_a_runtime();
     char buffer[8];
     (void)arg;
     edo_udp_close(socket);
@@ -363,7 +373,7 @@ static void use_after_close(void *arg)
 
 static void close_twice(void *arg)
 {
-    edo_udp *socket = loopback_socket(NULL);
+    edo_udp *socket = socket_beside_a_runtime();
     (void)arg;
     edo_udp_close(socket);
     edo_udp_close(socket);
@@ -371,13 +381,9 @@ static void close_twice(void *arg)
 
 test(misuse)
 {
-#if EDO_DEBUG
+    if (!EDO__KEEPS_CLOSED) skip(); // the memory is freed: a sanitizer reports the use
     expect_abort(use_after_close, NULL, "edo_udp_recv: the socket was closed before");
     expect_abort(close_twice, NULL, "edo_udp_close: the socket was closed before");
-#else
-    (void)use_after_close;
-    (void)close_twice;
-#endif
 }
 
 /* ---- errors of the network ---- */

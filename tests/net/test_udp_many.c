@@ -109,6 +109,24 @@ async_test(one_fails, edo_udp *sender, *socket; edo_address to, unix_one; batch_
     }
 }
 
+test(a_try_of_many)
+{
+    static batch_of out, in;
+    edo_address to, unix_one;
+    edo_udp *socket = loopback_socket(&to), *sender = loopback_socket(NULL);
+    prepare(&out, &to);
+    assert_int_equal(edo_address_unix("/x", &unix_one), 0);
+    out.messages[2].address = unix_one;
+    assert_int_equal(edo_udp_try_send_many(sender, out.messages, BATCH), BATCH - 1);
+    assert_true(out.messages[2].error < 0);
+    assert_int_equal(out.messages[3].error, 0);
+    assert_int_equal(edo_udp_try_recv_many(socket, prepare(&in, NULL), BATCH), BATCH - 1);
+    assert_int_equal(edo_udp_try_recv_many(socket, prepare(&in, NULL), BATCH), -EAGAIN);
+    assert_int_equal(edo_udp_try_send_many(sender, NULL, 1), -EINVAL);
+    edo_udp_close(sender);
+    edo_udp_close(socket);
+}
+
 /* Messages of one size and address go by one call; those between them keep their place. */
 static const struct {
     unsigned char size, to;
@@ -230,6 +248,52 @@ async_test(more_than_one_call, edo_udp *ends[2]; edo_task *task; edo_message mes
             if (n < 0) break;
         }
         assert_true(self->got > 0); // the kernel may have dropped some
+        edo_udp_close(self->ends[0]);
+        edo_udp_close(self->ends[1]);
+        edo_return(0);
+    }
+}
+
+/* A message costs as much of the budget as a receive, so that batches leave room for other tasks. */
+struct receives_all {
+    edo_frame();
+    edo_args(edo_udp *socket;);
+    batch_of in;
+    unsigned got;
+};
+
+edo_async(receives_all)
+{
+    edo_body {
+        int64_t n;
+        for (self->got = 0; self->got < MANY; self->got += (unsigned)n) {
+            prepare(&self->in, NULL);
+            edo_await(n, edo_udp_recv_many(self->socket, self->in.messages, BATCH));
+            if (n < 0) edo_return(n);
+        }
+        edo_return(0);
+    }
+}
+
+async_test(batches_use_budget, edo_udp *ends[2]; edo_task *task; unsigned i;)
+{
+    edo_body {
+        int64_t n;
+        edo_spawn_options options = { .metrics = true };
+        edo_task_metrics metrics;
+        connected_sockets(self->ends);
+        assert_int_equal(edo_udp_set(self->ends[1], EDO_UDP_RECV_BUFFER, 1 << 20), 0);
+        for (self->i = 0; self->i < MANY; self->i++)
+            assert_int_equal(edo_udp_try_send(self->ends[0], "x", 1), 1);
+        n = edo_spawn_with(&self->task, &options, receives_all, .socket = self->ends[1]);
+        assert_int_equal(n, 0);
+        settle();
+        assert_int_equal(edo_task_metrics_read(self->task, &metrics), 0);
+        if (edo_udp_get(self->ends[1], EDO_UDP_RECV_BUFFER) >= MANY * 1024) // else some are dropped
+            assert_true(metrics.polls >= 3); // 500 messages, and 128 units in a poll
+        edo_task_cancel(self->task);
+        edo_await(n, edo_join(self->task));
+        assert_true(n == 0 || n == -ECANCELED);
         edo_udp_close(self->ends[0]);
         edo_udp_close(self->ends[1]);
         edo_return(0);

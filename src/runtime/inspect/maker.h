@@ -45,8 +45,8 @@ static inline void edo__free_all_closed(void) {}
 
 #else
 
-/* Creates the maker of a stream or listener that the current task makes. kind: "stream" or
- * "listener". Returns: NULL outside of tasks, without report_leaks, or if out of memory. */
+/* Creates the maker of a stream or listener that the current task makes. kind: "stream",
+ * "listener" or "socket". Returns: NULL outside of tasks, without report_leaks, or if out of memory. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
 /* Frees the maker of an ended stream or listener. NULL is ignored. */
