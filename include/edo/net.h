@@ -83,6 +83,7 @@ EDO_API EDO_MUST_USE int edo_listener_from_fd(edo_fd fd, edo_listener **ret_list
 EDO_API edo_fd edo_listener_fd(const edo_listener *listener);
 
 /* Writes the address on which a listener listens, as text, into a buffer of EDO_ADDRESS_SIZE.
+ * The address of a Unix socket needs EDO_ADDRESS_TEXT_SIZE.
  * Returns: the length, or a negative errno (-ENOSPC for a buffer that is too small). */
 EDO_API int edo_listener_address(const edo_listener *listener, char *buffer, size_t size);
 

@@ -192,6 +192,49 @@ async_test(almost_full, edo_io *reader, *writer; edo_task *task; char block[PAGE
     }
 }
 
+/* Single bytes into a large buffer: a short read from a pipe proves nothing, and no event is
+ * missed. */
+enum { DRIPS = 2000 };
+
+struct dripper {
+    edo_frame();
+    edo_args(edo_io *io;);
+    int i;
+};
+
+edo_async(dripper)
+{
+    edo_body {
+        int64_t n;
+        for (self->i = 0; self->i < DRIPS; self->i++) {
+            edo_await(n, edo_write(self->io, "x", 1));
+            if (n != 1) break;
+            if (self->i % 3) edo_await(n, edo_yield());
+        }
+        edo_close(self->io);
+        edo_return(n < 0 ? n : 0);
+    }
+}
+
+async_test(drips, edo_io *reader, *writer; edo_task *task; char buffer[16 * PAGE]; int64_t got;)
+{
+    edo_body {
+        int64_t n;
+        assert_int_equal(edo_pipe(&self->reader, &self->writer), 0);
+        assert_int_equal(edo_spawn(&self->task, dripper, .io = self->writer), 0);
+        for (self->got = 0;; self->got += n) {
+            edo_await(n, edo_read(self->reader, self->buffer, sizeof self->buffer));
+            assert_true(n >= 0);
+            if (n == 0) break;
+        }
+        assert_int_equal(self->got, DRIPS);
+        edo_await(n, edo_join(self->task));
+        assert_int_equal(n, 0);
+        edo_close(self->reader);
+        edo_return(0);
+    }
+}
+
 static void write_to_nobody(void *arg)
 {
     edo_runtime *runtime;
