@@ -22,7 +22,8 @@ EDO_BEGIN_DECLS
  * Result: size; on failure edo_op_progress() has the bytes given to the kernel.
  * Cancel: waits for the kernel to release the memory: until the peer has acknowledged the bytes
  * already given, or the connection has failed (edo_tcp_set_user_timeout() limits that time).
- * edo_op_progress() bytes were written. */
+ * Without such bytes it waits for the kernel only as edo_write_all() does. edo_op_progress() bytes
+ * were written. */
 EDO_API EDO_MUST_USE edo_op edo_write_zero_copy(edo_io *io, const void *data, size_t size);
 
 /* Whether large writes on a stream are made without a copy: 0 also before the first one. -EINVAL for

@@ -154,14 +154,15 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event. A closed stream parks no operation, and a connection that was hung up reports
+/* Waits for an event; with unreleased sends, also an operation that has to end. A closed stream parks no operation, and a connection that was hung up reports
  * that at once. Both cases wait for a moment instead; reports come soon then. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
     bool was_hung_up = is_idle && !moved && (op->base.result & ~(int64_t)EDO_WRITABLE);
     if (!was_hung_up) {
-        edo_poll poll = edo__source_drive_on(source, op, cx);
+        edo_poll poll = unreleased(op) ? edo__source_drive_on(source, op, cx)
+                                       : edo__source_drive(source, op, cx);
         if (poll == EDO_PENDING || op->base.result > 0) return poll;
         if (!unreleased(op)) fail(op, op->base.result);
         if (!unreleased(op)) return EDO_READY;

@@ -138,6 +138,40 @@ async_test(a_cancelled_write_waits_for_the_kernel,
     }
 }
 
+/* On a stream that copies after all, nothing is unreleased: a cancelled write ends although nobody
+ * reads. */
+async_test(a_cancelled_copy_does_not_wait,
+    edo_callees(struct collect collect;) edo_io *reader, *writer;
+    edo_task *task;
+    char *data, *in;
+    int i;)
+{
+    edo_body {
+        int64_t n;
+        if (driver_is("chaos")) edo_return(0);
+        open_streams(TCP_STREAM, &self->reader, &self->writer);
+        self->data = test_malloc(LARGE);
+        self->in = test_malloc(BLOCK);
+        for (self->i = 0; self->i < BLOCKS; self->i++) {
+            n = edo_spawn(&self->task, zero_write, .io = self->writer, .data = self->data,
+                          .size = BLOCK);
+            assert_int_equal(n, 0);
+            edo_call(n, collect, .io = self->reader, .buffer = self->in, .size = BLOCK);
+            edo_await(n, edo_join(self->task));
+            assert_int_equal(n, BLOCK);
+        }
+        assert_int_equal(edo_io_is_zero_copy(self->writer), 0);
+        edo_await_for(n, edo_ms(5), edo_write_zero_copy(self->writer, self->data, LARGE));
+        assert_int_equal(n, -ETIMEDOUT);
+        assert_in_range(edo_op_progress(edo_last_op()), 1, LARGE - 1);
+        edo_close(self->writer);
+        edo_close(self->reader);
+        test_free(self->data);
+        test_free(self->in);
+        edo_return(0);
+    }
+}
+
 /* The peer resets, or the writer closes: the operation ends, and not before the kernel has released
  * the memory. */
 async_test(ends_of_the_connection,
