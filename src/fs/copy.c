@@ -42,11 +42,14 @@ static int64_t check_kind(edo_fd dir, const char *path, bool follows)
 int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_fd to_dir,
                        const char *to, uint32_t flags)
 {
-    bool follows = !(flags & EDO__COPY_NO_FOLLOW);
+    bool in_tree = flags & EDO__COPY_IN_TREE, follows = !in_tree;
     *copy = (edo__copy){ .from = -1, .flags = flags, .place = { .dir = -1, .fd = -1 } };
     int64_t rc = check_kind(from_dir, from, follows);
     if (rc >= 0) rc = open_source(copy, from_dir, from, follows);
-    if (rc >= 0) rc = edo__place_open(&copy->place, to_dir, to, 0600);
+    if (rc >= 0)
+        rc = in_tree && !(flags & EDO_COPY_REPLACE)
+                 ? edo__place_open_direct(&copy->place, to_dir, to, 0600)
+                 : edo__place_open(&copy->place, to_dir, to, 0600);
     if (rc < 0) {
         edo__sys_close(copy->from);
         return rc;

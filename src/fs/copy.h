@@ -3,7 +3,9 @@
 
 #include "fs/place.h"
 
-enum { EDO__COPY_NO_FOLLOW = 1 << 16 }; // in edo__copy.flags: the source is no symlink
+/* In edo__copy.flags, for the files of a tree: the source is no symlink, and the target's directory
+ * is a copy as well. */
+enum { EDO__COPY_IN_TREE = 1 << 16 };
 
 typedef struct edo__copy {
     edo_fd from;

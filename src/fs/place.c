@@ -72,6 +72,25 @@ int64_t edo__place_open(edo__place *place, edo_fd fd, const char *path, uint32_t
     return 0;
 }
 
+int64_t edo__place_open_direct(edo__place *place, edo_fd dir, const char *path, uint32_t mode)
+{
+    edo__file_call call = { .verb = EDO__FILE_OPEN, .fd = dir, .path = path, .mode = mode };
+    call.flags = EDO_OPEN_READ | EDO_OPEN_WRITE | EDO_OPEN_CREATE_NEW;
+    *place = (edo__place){ .dir = dir, .fd = -1, .name = path, .is_direct = true };
+    int64_t fd = edo__file_make(&call);
+    if (fd < 0) return fd;
+    place->fd = (edo_fd)fd;
+    return 0;
+}
+
+static void close_all(edo__place *place)
+{
+    edo__sys_close(place->fd);
+    if (!place->is_direct) edo__sys_close(place->dir);
+    place->fd = place->dir = -1;
+    place->temp[0] = '\0';
+}
+
 /* ---- the end ---- */
 
 static int64_t link_as(const edo__place *place, const char *name)
@@ -128,20 +147,21 @@ static int64_t sync_dir(const edo__place *place)
 
 int64_t edo__place_commit(edo__place *place, bool replaces, bool syncs)
 {
-    int64_t rc = give_name(place, replaces);
+    int64_t rc = place->is_direct ? 0 : give_name(place, replaces);
     if (rc >= 0 && syncs) rc = sync_dir(place);
-    edo__place_abandon(place);
+    if (rc < 0)
+        edo__place_abandon(place);
+    else
+        close_all(place);
     return rc;
 }
 
 void edo__place_abandon(edo__place *place)
 {
-    edo__file_call call = { .verb = EDO__PATH_REMOVE, .fd = place->dir, .path = place->temp };
-    if (place->temp[0]) edo__file_make(&call);
-    edo__sys_close(place->fd);
-    edo__sys_close(place->dir);
-    place->fd = place->dir = -1;
-    place->temp[0] = '\0';
+    edo__file_call call = { .verb = EDO__PATH_REMOVE, .fd = place->dir };
+    call.path = place->is_direct ? place->name : place->temp;
+    if (*call.path) edo__file_make(&call);
+    close_all(place);
 }
 
 int64_t edo__place_write(edo_fd fd, const void *data, uint64_t size)

@@ -294,7 +294,7 @@ static void begin_file(copying *self)
 {
     int64_t rc = edo__copy_open(&self->file, edo__tree_dir(&self->tree),
                                 edo__tree_name(&self->tree), self->target, self->tree.path,
-                                self->flags | EDO__COPY_NO_FOLLOW);
+                                self->flags | EDO__COPY_IN_TREE);
     self->has_file = rc >= 0;
     if (rc < 0) note_copy(self, rc);
 }
