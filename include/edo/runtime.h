@@ -236,7 +236,7 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
 
 /* Runs an async function as a program, on a runtime of its own, then ends the runtime. SIGINT and
  * SIGTERM cancel the function; a second signal kills the process; a signal that the process ignores
- * stays ignored. After such a signal the function has drain_limit until it is aborted, then
+ * stays ignored; a signal of which the program has a stream (edo/signal.h) is left to the program. After such a signal the function has drain_limit until it is aborted, then
  * abort_limit until it is given up. edo_run() uses the default, a current-thread runtime;
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: an exit status: 0 for a result >= 0 or a cancellation by a signal, else 1 with one line

@@ -59,11 +59,11 @@ static edo__signal_answer on_child(void *context, const edo_signal_event *event)
 
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_CHILD, .notify = on_child };
 
-/* In the child of a fork, forgets the parent's children. Under the lock. */
-static void forget_parent(void)
+/* Prepares the members; in the child of a fork, forgets the parent's children. Under the lock. */
+static void prepare(void)
 {
     uint32_t mine = edo__sys_fork_generation();
-    if (reaper.generation == mine) return;
+    if (reaper.generation == mine && reaper.children.next) return;
     memset(&reaper, 0, sizeof reaper);
     edo__list_init(&reaper.children);
     reaper.bell = -1;
@@ -259,7 +259,7 @@ static void hear_of_children(void)
 void edo__reaper_add(edo_process *process)
 {
     edo__lock_take(&lock);
-    forget_parent();
+    prepare();
     edo__list_push(&reaper.children, &process->reaped);
     reaper.count++;
     if (process->fd < 0) reaper.blind++;
@@ -282,7 +282,7 @@ int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
 {
     request mine = { .plan = plan, .ret_child = ret_child, .ret_step = ret_step };
     edo__lock_take(&lock);
-    forget_parent();
+    prepare();
     int rc = start();
     if (rc == 0) {
         reaper.stays = true;
