@@ -31,7 +31,7 @@ static int64_t timetable_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 static void timetable_init(timetable *table, const int64_t (*rows)[2])
 {
     static const edo_stream_ops ops = { .name = "timetable", .next = timetable_next };
-    *table = (timetable){ .stream = EDO__STREAM(&ops, sizeof(int64_t)), .rows = rows };
+    *table = (timetable){ .stream = EDO_STREAM_INIT(&ops, sizeof(int64_t)), .rows = rows };
 }
 
 /* Answers of a stream, with their moments in milliseconds: "10:1 20:2 30:-84 40:end". */
