@@ -98,7 +98,7 @@ typedef struct edo__generator {
     edo_future *body;
     void *slot;
     const edo_op *emitting; // the edo_emit() whose item is in the slot
-    bool has_item, was_told;
+    bool has_item, was_reported;
 } edo__generator;
 
 typedef struct edo__call {

@@ -34,8 +34,8 @@ static int64_t take_item(edo__generator *generator, void *ret_item)
 static int64_t last_answer(edo__generator *generator)
 {
     int64_t result = generator->body->result;
-    if (result >= 0 || generator->was_told) return 0;
-    generator->was_told = true;
+    if (result >= 0 || generator->was_reported) return 0;
+    generator->was_reported = true;
     return result;
 }
 

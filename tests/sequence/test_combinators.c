@@ -78,7 +78,7 @@ edo_async(record)
 
 static const int64_t two_gaps[][2] = { { 50, 1 }, { 200, 2 }, { 250, 3 }, { 600, 4 }, { -1, 0 } };
 
-async_test(an_item_timeout_is_told_once_and_the_stream_goes_on,
+async_test(an_item_timeout_is_reported_once_and_the_stream_continues,
            edo_callees(struct record record;) timetable in; edo_paced_of(int64_t) limit;
            char text[500];)
 {

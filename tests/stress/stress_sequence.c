@@ -185,7 +185,7 @@ int main(int argc, char **argv)
     expect_end_within(seconds + GRACE);
     for (; edo_now() < end; rounds++) {
         edo_runtime *runtime;
-        edo_config config = { .workers = rounds % 4 ? WORKERS : 0 };
+        edo_config config = { .workers = rounds % 4 ? WORKERS : 0, .stall_limit = EDO_NEVER };
         insist(edo_runtime_create(&config, &runtime) == 0, "runtime");
         insist(edo_block_on(runtime, root, .seed = rounds * 1000) == 0, "a consumer failed");
         insist(edo_runtime_destroy(runtime) == 0, "destroy");
