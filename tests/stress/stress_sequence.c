@@ -1,4 +1,4 @@
-// edo-stress: short 4
+// edo-stress: short 2
 /* Consumers that merge many channels, with cancelled pulls and streams that come and go, beside
  * senders on other workers: each number is received once, in the order of its channel. */
 #include <stdio.h>
