@@ -320,23 +320,89 @@ edo_async(recv_by_hand)
     }
 }
 
+/* The same with a buffered writer and a buffered reader, two awaits for each frame. */
+struct send_buffered {
+    edo_frame();
+    edo_args(edo_io *io; int count;);
+    edo_writer out;
+    int i;
+    char data[FRAME_SIZE], memory[PIPE / 2];
+};
+
+edo_async(send_buffered)
+{
+    edo_body {
+        int64_t rc = 0;
+        memset(self->data, 'x', sizeof self->data);
+        edo_writer_init(&self->out, self->io, self->memory, sizeof self->memory);
+        for (self->i = 0; self->i < self->count && rc >= 0; self->i++) {
+            edo_await(rc, edo_write_u32(&self->out, FRAME_SIZE));
+            if (rc >= 0) edo_await(rc, edo_writer_write(&self->out, self->data, FRAME_SIZE));
+        }
+        edo_await(rc, edo_flush(&self->out));
+        edo_writer_deinit(&self->out);
+        edo_close(self->io);
+        edo_return(rc);
+    }
+}
+
+struct recv_buffered {
+    edo_frame();
+    edo_args(edo_io *io;);
+    edo_reader in;
+    int64_t count, sum;
+    uint32_t size;
+    char data[FRAME_SIZE], memory[EDO_FRAMES_STEP];
+};
+
+edo_async(recv_buffered)
+{
+    edo_body {
+        int64_t rc;
+        self->count = self->sum = 0;
+        edo_reader_init(&self->in, self->io, self->memory, sizeof self->memory);
+        for (;;) {
+            edo_await(rc, edo_read_u32(&self->in, &self->size));
+            if (rc < 0 || self->size > FRAME_SIZE) break;
+            edo_await(rc, edo_reader_read_exact(&self->in, self->data, self->size));
+            if (rc < 0) break;
+            self->sum += self->data[0];
+            self->count++;
+        }
+        edo_close(self->io);
+        edo_return(rc != -EDO_EOF ? rc : self->count);
+    }
+}
+
+enum frames_by { BY_CODEC, BY_HAND, BY_BUFFERS };
+
 struct frames {
     edo_frame();
-    edo_args(edo_io *near, *far; bool by_hand; int count;);
+    edo_args(edo_io *near, *far; enum frames_by by; int count;);
     edo_task *sender, *receiver;
 };
+
+static int start_frames(struct frames *self)
+{
+    edo_io *near = self->near, *far = self->far;
+    int rc;
+    if (self->by == BY_CODEC) {
+        rc = edo_spawn(&self->sender, send_frames, .io = near, .count = self->count);
+        return rc < 0 ? rc : edo_spawn(&self->receiver, recv_frames, .io = far);
+    }
+    if (self->by == BY_HAND) {
+        rc = edo_spawn(&self->sender, send_by_hand, .io = near, .count = self->count);
+        return rc < 0 ? rc : edo_spawn(&self->receiver, recv_by_hand, .io = far);
+    }
+    rc = edo_spawn(&self->sender, send_buffered, .io = near, .count = self->count);
+    return rc < 0 ? rc : edo_spawn(&self->receiver, recv_buffered, .io = far);
+}
 
 edo_async(frames)
 {
     edo_body {
         int64_t rc, count;
-        rc = self->by_hand
-                 ? edo_spawn(&self->sender, send_by_hand, .io = self->near, .count = self->count)
-                 : edo_spawn(&self->sender, send_frames, .io = self->near, .count = self->count);
-        bench_require(rc, "spawn");
-        rc = self->by_hand ? edo_spawn(&self->receiver, recv_by_hand, .io = self->far)
-                           : edo_spawn(&self->receiver, recv_frames, .io = self->far);
-        bench_require(rc, "spawn");
+        bench_require(start_frames(self), "spawn");
         edo_await(rc, edo_join(self->sender));
         bench_require(rc, "send");
         edo_await(count, edo_join(self->receiver));
@@ -346,7 +412,7 @@ edo_async(frames)
 }
 
 /* CPU seconds of frames through a pair of sockets. */
-static double over_sockets(edo_runtime *runtime, bool by_hand)
+static double over_sockets(edo_runtime *runtime, enum frames_by by)
 {
     int fds[2];
     edo_io *ends[2];
@@ -355,7 +421,7 @@ static double over_sockets(edo_runtime *runtime, bool by_hand)
     for (int i = 0; i < 2; i++)
         bench_require(edo_io_from_fd(fds[i], &ends[i]), "streams");
     double began = bench_cpu_seconds();
-    bench_require(edo_block_on(runtime, frames, .near = ends[0], .far = ends[1], .by_hand = by_hand,
+    bench_require(edo_block_on(runtime, frames, .near = ends[0], .far = ends[1], .by = by,
                                .count = SOCKET_FRAMES),
                   "frames");
     return bench_cpu_seconds() - began;
@@ -367,14 +433,15 @@ static void frames_once(edo_runtime *runtime, double *ret_values)
         edo_io *near, *far;
         bench_require(edo_duplex(PIPE, &near, &far), "pipe");
         int64_t began = bench_now();
-        bench_require(
-            edo_block_on(runtime, frames, .near = near, .far = far, .by_hand = i, .count = FRAMES),
-            "frames");
+        bench_require(edo_block_on(runtime, frames, .near = near, .far = far,
+                                   .by = i ? BY_HAND : BY_CODEC, .count = FRAMES),
+                      "frames");
         ret_values[i] = 1000 / ns_per(began, FRAMES);
     }
-    double codec = over_sockets(runtime, false), by_hand = over_sockets(runtime, true);
+    double codec = over_sockets(runtime, BY_CODEC), by_hand = over_sockets(runtime, BY_HAND);
     ret_values[2] = codec * BENCH_NANOSECONDS / SOCKET_FRAMES;
     ret_values[3] = codec / by_hand;
+    ret_values[4] = codec / over_sockets(runtime, BY_BUFFERS);
 }
 
 int bench_stream_frames(edo_runtime *runtime, int argc, char **argv)
@@ -382,7 +449,8 @@ int bench_stream_frames(edo_runtime *runtime, int argc, char **argv)
     static const bench_line lines[] = { { "stream_frames", "M/s" },
                                         { "stream_frames_by_hand", "M/s" },
                                         { "stream_frames_socket", "ns CPU/frame" },
-                                        { "stream_frames_socket_ratio", "" } };
+                                        { "stream_frames_socket_ratio", "" },
+                                        { "stream_frames_socket_buffered", "" } };
     (void)argc;
     (void)argv;
     bench_repeat(runtime, frames_once, lines, sizeof lines / sizeof *lines);

@@ -64,7 +64,7 @@ edo_async(serve)
     edo_body {
         int64_t rc;
         memset(self->table, 0, sizeof self->table);
-        self->codec = (edo_codec)EDO_CODEC(&table_protocol);
+        self->codec = (edo_codec)EDO_CODEC_INIT(&table_protocol);
         edo_framed_init(&self->peer, self->conn, &self->codec);
         edo_for_each(rc, &self->peer.in, &self->message) {
             uint32_t *entry = &self->table[(uint8_t)self->message.key[0]];
@@ -104,7 +104,7 @@ edo_async(ask)
         int64_t rc;
         edo_check(edo_duplex(4096, &self->near, &self->far));
         edo_check(edo_spawn(&self->server, serve, .conn = self->far));
-        self->codec = (edo_codec)EDO_CODEC(&table_protocol);
+        self->codec = (edo_codec)EDO_CODEC_INIT(&table_protocol);
         edo_framed_init(&self->peer, self->near, &self->codec);
         for (self->i = 0; self->i < 4; self->i++) {
             edo_await(rc, edo_sink_send(&self->peer.out, &questions[self->i]));

@@ -72,7 +72,8 @@ struct edo_codec {
     uint8_t reserved[6];
 };
 
-#define EDO_CODEC(codec_ops)                                                                       \
+/* Value of the head of a new codec. */
+#define EDO_CODEC_INIT(codec_ops)                                                                  \
     {                                                                                              \
         (codec_ops), 0, 0, false, false,                                                           \
         {                                                                                          \

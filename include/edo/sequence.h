@@ -28,7 +28,8 @@
  * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
  * second one). Streams borrow what they read from: the receiver, the listener, the array.
  *
- * Own kinds. A struct that begins with an edo_stream, and a table of type edo_stream_ops.
+ * Own kinds. A struct that begins with an edo_stream, made by EDO_STREAM_INIT(), and a table of type
+ * edo_stream_ops. A combinator pulls its input by edo_pull().
  */
 #pragma once
 
@@ -63,7 +64,8 @@ struct edo_stream {
     uint8_t reserved[3];
 };
 
-#define EDO__STREAM(stream_ops, item_size)                                                         \
+/* Value of the head of a new stream: its kind, and the size of its items. */
+#define EDO_STREAM_INIT(stream_ops, item_size)                                                     \
     {                                                                                              \
         (stream_ops), NULL, (item_size), false,                                                    \
         {                                                                                          \

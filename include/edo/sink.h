@@ -54,7 +54,8 @@ struct edo_sink {
     uint32_t reserved;
 };
 
-#define EDO__SINK(sink_ops, item_size)                                                             \
+/* Value of the head of a new sink: its kind, and the size of its items. */
+#define EDO_SINK_INIT(sink_ops, item_size)                                                         \
     {                                                                                              \
         (sink_ops), NULL, (item_size), 0                                                           \
     }

@@ -18,7 +18,8 @@
  * it first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
- * of edo_drop_items() is called with each such item, to close or free it.
+ * of edo_drop_items() is called with each such item, to close or free it. For buffered calls these
+ * are the results; a zip has no such function, because it holds items of two types.
  *
  * Sizes with 8-byte pointers: edo_merge_of(T, n) 176 bytes, and 96 and an item for each input;
  * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168, an
@@ -98,7 +99,7 @@ typedef struct edo__generator {
     edo_future *body;
     void *slot;
     const edo_op *emitting; // the edo_emit() whose item is in the slot
-    bool has_item, was_told;
+    bool has_item, was_reported;
 } edo__generator;
 
 typedef struct edo__call {

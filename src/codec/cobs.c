@@ -100,5 +100,5 @@ void edo_cobs_codec_init(edo_cobs_codec *codec, size_t most)
     static const edo_codec_ops ops = {
         .name = "COBS", .decode = cobs_decode, .encode = cobs_encode, .item_size = sizeof(edo_slice)
     };
-    *codec = (edo_cobs_codec){ EDO_CODEC(&ops), most < SIZE_MAX / 2 ? most : SIZE_MAX / 2 };
+    *codec = (edo_cobs_codec){ EDO_CODEC_INIT(&ops), most < SIZE_MAX / 2 ? most : SIZE_MAX / 2 };
 }

@@ -48,7 +48,7 @@ void edo__frame_sink_init(edo__frame_sink *sink, edo_io *io, edo_codec *codec, u
         edo__misuse("edo_frame_sink_init", "the codec '%s' has items of another size than the sink",
                     codec->ops->name);
     *sink = (edo__frame_sink){
-        .sink = EDO__SINK(&ops, size), .io = io, .codec = codec, .boundary = EDO_FRAMES_BOUNDARY
+        .sink = EDO_SINK_INIT(&ops, size), .io = io, .codec = codec, .boundary = EDO_FRAMES_BOUNDARY
     };
 }
 

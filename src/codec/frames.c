@@ -110,7 +110,7 @@ void edo__frames_init(edo__frames *frames, edo_io *io, edo_codec *codec, uint32_
     if (codec->ops->item_size != size)
         edo__misuse("edo_frames_init", "the codec '%s' has items of another size than the stream",
                     codec->ops->name);
-    *frames = (edo__frames){ .stream = EDO__STREAM(&ops, size), .io = io, .codec = codec };
+    *frames = (edo__frames){ .stream = EDO_STREAM_INIT(&ops, size), .io = io, .codec = codec };
 }
 
 void edo__frames_deinit(edo__frames *frames)

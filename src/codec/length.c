@@ -128,7 +128,7 @@ void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *op
                                        .decode_end = length_decode_end,
                                        .encode = length_encode,
                                        .item_size = sizeof(edo_slice) };
-    *codec = (edo_length_codec){ .codec = EDO_CODEC(&ops) };
+    *codec = (edo_length_codec){ .codec = EDO_CODEC_INIT(&ops) };
     edo_length_options *own = &codec->options;
     if (options) *own = *options;
     if (own->most == 0) own->most = EDO_FRAME_MOST;
@@ -205,6 +205,6 @@ void edo_netstring_codec_init(edo_netstring_codec *codec, size_t most)
                                        .decode = netstring_decode,
                                        .encode = netstring_encode,
                                        .item_size = sizeof(edo_slice) };
-    *codec = (edo_netstring_codec){ .codec = EDO_CODEC(&ops), .most = most };
+    *codec = (edo_netstring_codec){ .codec = EDO_CODEC_INIT(&ops), .most = most };
     if (codec->most > SIZE_MAX / 2) codec->most = SIZE_MAX / 2;
 }

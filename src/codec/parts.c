@@ -138,7 +138,7 @@ void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t si
     if (size < 1 || size > sizeof codec->delimiter)
         edo__misuse("edo_part_codec_init", "a delimiter has 1 to %zu bytes",
                     sizeof codec->delimiter);
-    *codec = (edo_part_codec){ .codec = EDO_CODEC(&ops),
+    *codec = (edo_part_codec){ .codec = EDO_CODEC_INIT(&ops),
                                .most = most,
                                .delimiter_size = (uint8_t)size };
     memcpy(codec->delimiter, delimiter, size);
@@ -184,5 +184,5 @@ void edo_raw_codec_init(edo_raw_codec *codec)
                                        .decode = raw_decode,
                                        .encode = raw_encode,
                                        .item_size = sizeof(edo_slice) };
-    *codec = (edo_raw_codec){ EDO_CODEC(&ops) };
+    *codec = (edo_raw_codec){ EDO_CODEC_INIT(&ops) };
 }

@@ -176,7 +176,7 @@ void edo__buffered_init(edo__buffered *buffered, edo_stream *in, edo__call *call
     edo__set_init(&buffered->source, in->size, false, owner, cx);
     edo__set_add(&buffered->source, &buffered->input, in, slot, 0);
     edo__scope_prepare(&buffered->scope, owner, EDO_SCOPE_RESULTS | EDO_SCOPE_IGNORE | flags);
-    buffered->stream = (edo_stream)EDO__STREAM(&ops, size);
+    buffered->stream = (edo_stream)EDO_STREAM_INIT(&ops, size);
     buffered->site = site;
     buffered->context = context;
     buffered->calls = calls;

@@ -77,7 +77,7 @@ void edo__chunks_init(edo__chunks *chunks, edo_stream *in, void *memory, uint64_
 {
     static const edo_stream_ops ops = { .name = "chunks", .next = chunks_next };
     if (keep >= most) edo__misuse("edo_windows_init", "a step that is not 1 to the window's size");
-    *chunks = (edo__chunks){ .stream = EDO__STREAM(&ops, sizeof(edo_items)),
+    *chunks = (edo__chunks){ .stream = EDO_STREAM_INIT(&ops, sizeof(edo_items)),
                              .in = in,
                              .memory = memory,
                              .most = most,

@@ -34,8 +34,8 @@ static int64_t take_item(edo__generator *generator, void *ret_item)
 static int64_t last_answer(edo__generator *generator)
 {
     int64_t result = generator->body->result;
-    if (result >= 0 || generator->was_told) return 0;
-    generator->was_told = true;
+    if (result >= 0 || generator->was_reported) return 0;
+    generator->was_reported = true;
     return result;
 }
 
@@ -90,7 +90,7 @@ void edo__generator_init(edo__generator *generator, edo_future *body, void *slot
     edo__hold_open(&generator->hold, &hold_ops, owner, cx, "edo_generator_init");
     edo__hold hold = generator->hold;
     *generator = (edo__generator){
-        .stream = EDO__STREAM(&ops, size), .hold = hold, .body = body, .slot = slot
+        .stream = EDO_STREAM_INIT(&ops, size), .hold = hold, .body = body, .slot = slot
     };
     edo__relay_init(&generator->relay, cx->waker);
 }

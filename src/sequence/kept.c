@@ -10,7 +10,7 @@ static edo__paced *paced_of(edo_stream *stream)
 
 static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, void *slot)
 {
-    *paced = (edo__paced){ .step = { .stream = EDO__STREAM(ops, in->size), .in = in },
+    *paced = (edo__paced){ .step = { .stream = EDO_STREAM_INIT(ops, in->size), .in = in },
                            .slot = slot };
 }
 

@@ -26,7 +26,7 @@ void edo__map_init(edo__map *map, edo_stream *in, void *slot, edo_map_fn *fn, vo
 {
     static const edo_stream_ops ops = { .name = "map", .next = map_next };
     *map = (edo__map){
-        .step = { .stream = EDO__STREAM(&ops, size), .in = in, .map = fn, .context = context },
+        .step = { .stream = EDO_STREAM_INIT(&ops, size), .in = in, .map = fn, .context = context },
         .slot = slot
     };
 }
@@ -69,7 +69,7 @@ void edo__flat_init(edo__flat *flat, edo_stream *in, void *slot,
     static const edo_stream_ops ops = { .name = "flat map", .next = flat_next };
     if (!open && in->size != sizeof(edo_stream *))
         edo__misuse("edo_flatten_init", "the items are not pointers to streams");
-    *flat = (edo__flat){ EDO__STREAM(&ops, size), in, open, context, NULL, slot };
+    *flat = (edo__flat){ EDO_STREAM_INIT(&ops, size), in, open, context, NULL, slot };
 }
 
 /* ---- async functions ----
@@ -108,7 +108,7 @@ void edo__then_init(edo__then *then, edo_stream *in, void *slot, edo_future *fra
                     const edo_future_ops *fn, void *context, uint32_t size)
 {
     static const edo_stream_ops ops = { .name = "then", .next = then_next };
-    *then = (edo__then){ .stream = EDO__STREAM(&ops, size),
+    *then = (edo__then){ .stream = EDO_STREAM_INIT(&ops, size),
                          .in = in,
                          .fn = fn,
                          .frame = frame,

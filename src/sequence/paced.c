@@ -16,7 +16,7 @@ static int64_t after(int64_t moment, int64_t duration)
 
 static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, int64_t period)
 {
-    *paced = (edo__paced){ .step = { .stream = EDO__STREAM(ops, in->size), .in = in },
+    *paced = (edo__paced){ .step = { .stream = EDO_STREAM_INIT(ops, in->size), .in = in },
                            .period = period < 0 ? 0 : period };
 }
 

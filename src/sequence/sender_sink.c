@@ -60,7 +60,7 @@ void edo__sender_sink_init(edo__sender_sink *sink, edo__channel *channel, uint32
                                       .flush = sender_flush,
                                       .close = sender_close };
     bool is_unbounded = edo__channel_stats(channel).capacity == SIZE_MAX;
-    *sink = (edo__sender_sink){ .sink = EDO__SINK(&ops, size),
+    *sink = (edo__sender_sink){ .sink = EDO_SINK_INIT(&ops, size),
                                 .channel = channel,
                                 .is_unbounded = is_unbounded };
 }

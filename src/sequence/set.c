@@ -323,7 +323,7 @@ void edo__set_init(edo__set *set, uint32_t size, bool is_open, edo_future *owner
                                              .kind = EDO_KIND_OWNER };
     edo__hold_open(&set->hold, &hold_ops, owner, cx, "edo_merge_init");
     edo__hold hold = set->hold;
-    *set = (edo__set){ .stream = EDO__STREAM(&ops, size),
+    *set = (edo__set){ .stream = EDO_STREAM_INIT(&ops, size),
                        .hold = hold,
                        .waker = cx->waker,
                        .deadline = INT64_MAX,

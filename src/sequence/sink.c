@@ -97,7 +97,7 @@ void edo__function_sink_init(edo__function_sink *sink, edo_sink_fn *fn, void *co
     static const edo_sink_ops ops = {
         .name = "a function", .ready = always_ready, .put = function_put, .flush = always_ready
     };
-    *sink = (edo__function_sink){ EDO__SINK(&ops, size), fn, context };
+    *sink = (edo__function_sink){ EDO_SINK_INIT(&ops, size), fn, context };
 }
 
 /* ---- two sinks ---- */
@@ -157,7 +157,7 @@ void edo__pair_sink_init(edo__pair_sink *sink, edo_sink *first, edo_sink *second
                                       .put = pair_put,
                                       .flush = pair_flush,
                                       .close = pair_close };
-    *sink = (edo__pair_sink){ .sink = EDO__SINK(&ops, size),
+    *sink = (edo__pair_sink){ .sink = EDO_SINK_INIT(&ops, size),
                               .first = first,
                               .second = second,
                               .test = test,

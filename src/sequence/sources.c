@@ -18,7 +18,7 @@ static int64_t array_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 void edo__array_init(edo__array *source, const void *items, uint64_t count, uint32_t size)
 {
     static const edo_stream_ops ops = { .name = "an array", .next = array_next };
-    *source = (edo__array){ EDO__STREAM(&ops, size), items, count };
+    *source = (edo__array){ EDO_STREAM_INIT(&ops, size), items, count };
 }
 
 /* ---- numbers ---- */
@@ -38,7 +38,7 @@ void edo__range_init(edo__range *range, int64_t begin, int64_t end, int64_t step
 {
     static const edo_stream_ops ops = { .name = "a range", .next = range_next };
     if (step == 0) edo__misuse("edo_range_init", "a step of 0 never ends");
-    *range = (edo__range){ EDO__STREAM(&ops, sizeof begin), begin, end, step };
+    *range = (edo__range){ EDO_STREAM_INIT(&ops, sizeof begin), begin, end, step };
 }
 
 /* ---- none ---- */
@@ -54,7 +54,7 @@ void edo__pending_init(edo_stream *source, uint32_t size)
 {
     static const edo_stream_ops ops = { .name = "a stream that never answers",
                                         .next = pending_next };
-    *source = (edo_stream)EDO__STREAM(&ops, size);
+    *source = (edo_stream)EDO_STREAM_INIT(&ops, size);
 }
 
 /* ---- functions ---- */
@@ -69,7 +69,7 @@ static int64_t function_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 void edo__function_init(edo__function *source, edo_source_fn *fn, void *context, uint32_t size)
 {
     static const edo_stream_ops ops = { .name = "a function", .next = function_next };
-    *source = (edo__function){ EDO__STREAM(&ops, size), fn, context };
+    *source = (edo__function){ EDO_STREAM_INIT(&ops, size), fn, context };
 }
 
 /* ---- time ---- */
@@ -93,7 +93,7 @@ void edo__ticks_init(edo__ticks *ticks, int64_t first, int64_t period)
 {
     static const edo_stream_ops ops = { .name = "ticks", .next = ticks_next };
     if (period < 1) edo__misuse("edo_ticks_init", "a period below 1 ns");
-    *ticks = (edo__ticks){ EDO__STREAM(&ops, sizeof first), first, period };
+    *ticks = (edo__ticks){ EDO_STREAM_INIT(&ops, sizeof first), first, period };
 }
 
 /* ---- operations ---- */
@@ -113,6 +113,6 @@ void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
 {
     static const edo_stream_ops ops = { .name = "an operation", .next = op_next };
     *source = (edo__op_source){
-        .stream = EDO__STREAM(&ops, size), .make = make, .answer = answer, .context = context
+        .stream = EDO_STREAM_INIT(&ops, size), .make = make, .answer = answer, .context = context
     };
 }

@@ -164,7 +164,7 @@ static const edo_stream_ops step_ops[] = {
 
 static void init(edo__step *step, int kind, edo_stream *in)
 {
-    *step = (edo__step){ .stream = EDO__STREAM(&step_ops[kind], in->size), .in = in };
+    *step = (edo__step){ .stream = EDO_STREAM_INIT(&step_ops[kind], in->size), .in = in };
 }
 
 void edo__step_init(edo__step *step, int kind, edo_stream *in, uint64_t count, void *context)

@@ -363,7 +363,7 @@ static int64_t lazy_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
 test(progress_without_bytes_is_caught)
 {
     static const edo_codec_ops ops = { .name = "lazy", .decode = lazy_decode };
-    edo_codec codec = EDO_CODEC(&ops);
+    edo_codec codec = EDO_CODEC_INIT(&ops);
     edo_buffer in = buffer_of("x", 1);
     expect_answer(&codec, &in, -EPROTO);
     assert_true(codec.is_broken);

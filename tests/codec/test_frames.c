@@ -85,7 +85,7 @@ async_test(all_lines_are_collected_into_a_buffer, edo_bytes bytes; edo_io *io;
 }
 
 /* A bad frame, then a good one; a good one, then the end in the middle of a frame. */
-async_test(errors_and_ends_are_told_apart, edo_io *near, *far; edo_length_codec codec;
+async_test(errors_and_ends_are_distinguished, edo_io *near, *far; edo_length_codec codec;
            edo_frames_of(edo_slice) in; edo_slice frame;)
 {
     static const char data[] = "\0\0\0\6abcdef\0\0\0\2ok\0\0\0\3xy";

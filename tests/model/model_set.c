@@ -141,7 +141,7 @@ static void set_up(int boxes)
     s->cx.budget = 1000;
     edo__set_init(&s->set, sizeof(int), true, &s->owner, &s->cx);
     for (int i = 0; i < boxes; i++) {
-        s->boxes[i].stream = (edo_stream)EDO__STREAM(&ops, sizeof(int));
+        s->boxes[i].stream = (edo_stream)EDO_STREAM_INIT(&ops, sizeof(int));
         edo__set_add(&s->set, &s->inputs[i], &s->boxes[i].stream, &s->slots[i], 0);
     }
 }

@@ -45,7 +45,7 @@ static inline int64_t patchy_next(edo_stream *stream, edo_cx *cx, void *ret_item
 static inline void patchy_init(patchy *source, uint64_t stream, int64_t end, uint64_t waits)
 {
     static const edo_stream_ops ops = { .name = "patchy", .next = patchy_next };
-    *source = (patchy){ .stream = EDO__STREAM(&ops, sizeof(int64_t)),
+    *source = (patchy){ .stream = EDO_STREAM_INIT(&ops, sizeof(int64_t)),
                         .random = test_random_make(stream),
                         .end = end,
                         .waits = waits };

@@ -31,7 +31,7 @@ static int64_t timetable_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 static void timetable_init(timetable *table, const int64_t (*rows)[2])
 {
     static const edo_stream_ops ops = { .name = "timetable", .next = timetable_next };
-    *table = (timetable){ .stream = EDO__STREAM(&ops, sizeof(int64_t)), .rows = rows };
+    *table = (timetable){ .stream = EDO_STREAM_INIT(&ops, sizeof(int64_t)), .rows = rows };
 }
 
 /* Answers of a stream, with their moments in milliseconds: "10:1 20:2 30:-84 40:end". */
@@ -78,7 +78,7 @@ edo_async(record)
 
 static const int64_t two_gaps[][2] = { { 50, 1 }, { 200, 2 }, { 250, 3 }, { 600, 4 }, { -1, 0 } };
 
-async_test(an_item_timeout_is_told_once_and_the_stream_goes_on,
+async_test(an_item_timeout_is_reported_once_and_the_stream_continues,
            edo_callees(struct record record;) timetable in; edo_paced_of(int64_t) limit;
            char text[500];)
 {

@@ -1,4 +1,4 @@
-// edo-stress: short 2
+// edo-stress: short 1
 /* Decoders with mutations of good input, and of what the mutations gave: see codec/fuzz.h. Where
  * clang is installed, script/fuzz does the same with libFuzzer, which follows the coverage. */
 #include "codec/fuzz.h"
