@@ -181,7 +181,7 @@ fiber_test(the_elements_of_an_array)
 
 fiber_test(no_elements)
 {
-    edo_op *none = NULL;
+    edo_op none[1];
     assert_int_equal(edo_wait_all_of(none, 0), 0);
     assert_int_equal(edo_wait_try_all_of(none, 0), 0);
     assert_int_equal(edo_wait_select_of(none, 0), -EINVAL);
