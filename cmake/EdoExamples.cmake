@@ -53,3 +53,11 @@ foreach(source ${edo_listings})
 endforeach()
 # So that a NAME.expected that comes later is seen.
 file(GLOB_RECURSE edo_expected CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.expected)
+
+# The server of examples/mini-redis, with its own folder of sources.
+file(GLOB edo_mini_redis CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/mini-redis/*.c)
+add_executable(mini-redis ${edo_mini_redis})
+target_compile_definitions(mini-redis PRIVATE _GNU_SOURCE)
+target_link_libraries(mini-redis PRIVATE edo_static edo_warnings m)
+set_target_properties(mini-redis PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples/mini-redis)

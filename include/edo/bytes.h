@@ -94,8 +94,8 @@ EDO_API EDO_MUST_USE int edo_bytes_split_off(edo_bytes *bytes, size_t at, edo_by
 
 /* Drop bytes. advance drops `size` bytes at the front; truncate keeps the first `size` bytes.
  * Returns: 0; -EINVAL. */
-EDO_API EDO_MUST_USE int edo_bytes_advance(edo_bytes *bytes, size_t size);
-EDO_API EDO_MUST_USE int edo_bytes_truncate(edo_bytes *bytes, size_t size);
+EDO_API int edo_bytes_advance(edo_bytes *bytes, size_t size);
+EDO_API int edo_bytes_truncate(edo_bytes *bytes, size_t size);
 
 /* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_bytes_take(edo_bytes *bytes, void *memory, size_t size);
@@ -157,8 +157,8 @@ EDO_API EDO_MUST_USE int edo_buffer_resize(edo_buffer *buffer, size_t size, uint
 
 /* Drop bytes. advance drops `size` bytes at the front; truncate keeps the first `size` bytes.
  * Returns: 0; -EINVAL. */
-EDO_API EDO_MUST_USE int edo_buffer_advance(edo_buffer *buffer, size_t size);
-EDO_API EDO_MUST_USE int edo_buffer_truncate(edo_buffer *buffer, size_t size);
+EDO_API int edo_buffer_advance(edo_buffer *buffer, size_t size);
+EDO_API int edo_buffer_truncate(edo_buffer *buffer, size_t size);
 
 /* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_buffer_take(edo_buffer *buffer, void *memory, size_t size);
@@ -209,7 +209,7 @@ static inline size_t edo_chain_size(const edo_chain *chain)
 }
 
 /* Drops bytes at the front. Returns: 0; -EINVAL. */
-EDO_API EDO_MUST_USE int edo_chain_advance(edo_chain *chain, size_t size);
+EDO_API int edo_chain_advance(edo_chain *chain, size_t size);
 
 /* Copies bytes at the front to memory, and drops them. Returns: 0; -EDO_EOF. */
 EDO_API EDO_MUST_USE int edo_chain_take(edo_chain *chain, void *memory, size_t size);

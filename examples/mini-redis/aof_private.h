@@ -1,0 +1,32 @@
+/* Shared by the files of the log. */
+#pragma once
+
+#include "aof.h"
+
+#define AOF_NAME     "appendonly.aof"
+#define AOF_NEW_NAME "appendonly.aof.new"
+
+struct aof {
+    edo_thread_mutex lock;
+    edo_buffer pending; // the lock; bytes that the writer has not taken
+    edo_buffer changes; // the lock; bytes since the fork of a rewrite
+    bool is_rewriting;  // atomic; written under the lock
+    bool is_on;         // constant while tasks run
+    uint64_t appended;  // atomic; written under the lock
+    uint64_t written;   // atomic; the file's lock
+    uint64_t synced;    // atomic; the file's lock
+    uint64_t size;      // atomic; of the file
+    uint64_t base_size; // atomic; of the file after the last rewrite
+    uint64_t rewrites;  // atomic; number of them
+    int error;          // atomic
+    edo_notify work, progress, rewrite;
+    edo_mutex file_lock; // of file and batch
+    edo_file *file;
+    edo_buffer batch; // bytes that are being written
+};
+
+extern struct aof aof;
+
+uint64_t aof_get(const uint64_t *number);
+void aof_set(uint64_t *number, uint64_t value);
+void aof_fail(int error); // 0: the failure is over

@@ -1,0 +1,198 @@
+/* The loop of a connection: read, execute all that is complete, write all replies at once. */
+#include "connection.h"
+
+#include "aof.h"
+#include "config.h"
+#include "server.h"
+
+enum {
+    READ_SIZE = 16 * 1024,       // bytes, at least, of room for a read
+    KEPT_BUFFER = 64 * 1024,     // bytes of a buffer that an idle client keeps
+    BLOCKED_INPUT = 1024 * 1024, // bytes that are read ahead while a client is blocked
+    LAST_WRITE = 1,              // s, for the last replies
+};
+
+/* ---- reading ---- */
+
+/* Makes room for more input: for the rest of an argument, but not for more than has come already,
+ * so that memory follows the bytes received. */
+static void make_room(struct client *client)
+{
+    size_t have = client->input.size, needs = parser_needs(&client->parser);
+    size_t room = needs > have ? needs - have : 0;
+    if (room > have) room = have;
+    if (room < READ_SIZE) room = READ_SIZE;
+    if (edo_buffer_room(&client->input) >= READ_SIZE / 4 && room == READ_SIZE) return;
+    if (edo_buffer_reserve(&client->input, room) < 0) client->closes = true;
+}
+
+static edo_op read_more(struct client *client)
+{
+    make_room(client);
+    return edo_read(client->conn, edo_buffer_tail(&client->input), edo_buffer_room(&client->input));
+}
+
+/* Returns: n for the next steps: > 0: input has come; else the connection ends. */
+static int64_t note_read(struct client *client, int64_t n)
+{
+    if (n > 0) (void)edo_buffer_commit(&client->input, (size_t)n);
+    return n > 0 ? n : n == 0 ? -EPIPE : n;
+}
+
+static int64_t idle_limit(void)
+{
+    return edo_s(__atomic_load_n(&config.timeout, __ATOMIC_RELAXED));
+}
+
+/* Waits for input. Answers 1: input or messages have come; else the connection ends. */
+edo_async(read_input)
+{
+    edo_body {
+        int64_t n;
+        if (!client_has_mail_on(self->client)) {
+            if (idle_limit() == 0)
+                edo_await(n, read_more(self->client));
+            else
+                edo_await_for(n, idle_limit(), read_more(self->client));
+            edo_return(note_read(self->client, n));
+        }
+        self->read = read_more(self->client);
+        self->mail = edo_notified(&self->client->mailbox.ready);
+        edo_select(n, &self->read.base, &self->mail.base);
+        if (self->read.base.result != -ECANCELED)
+            n = note_read(self->client, self->read.base.result);
+        edo_return(n);
+    }
+}
+
+/* ---- writing ---- */
+
+static bool must_wait_for_log(const struct client *client)
+{
+    return (client->log_position && aof_is_safe(client->log_position) == 0) || aof_is_congested();
+}
+
+/* Replies to changes that may be lost must not be sent. */
+static void refuse_replies(struct client *client)
+{
+    edo_buffer_truncate(&client->reply.bytes, 0);
+    reply_error(&client->reply, "MISCONF Errors writing to the AOF file: %s",
+                edo_strerror(aof_error()));
+    client->closes = true;
+}
+
+static void forget_replies(struct client *client)
+{
+    if (client->reply.bytes.capacity > KEPT_BUFFER)
+        edo_buffer_deinit(&client->reply.bytes);
+    else
+        edo_buffer_truncate(&client->reply.bytes, 0);
+    if (client->input.size == 0 && client->input.capacity > KEPT_BUFFER)
+        edo_buffer_deinit(&client->input);
+}
+
+/* Writes all replies, when the log has the changes that they confirm. */
+edo_async(write_replies)
+{
+    edo_body {
+        int64_t rc = 0;
+        struct client *client = self->client;
+        for (;;) {
+            self->progress = aof_progress();
+            if (!must_wait_for_log(client)) break;
+            edo_await_on(rc, &self->progress.base);
+            if (rc < 0) edo_return(rc);
+            client = self->client;
+        }
+        if (client->log_position && aof_is_safe(client->log_position) < 0) refuse_replies(client);
+        client->log_position = 0;
+        edo_await_for(
+            rc, edo_s(__atomic_load_n(&config.write_timeout, __ATOMIC_RELAXED)),
+            edo_write_all(client->conn, client->reply.bytes.data, client->reply.bytes.size));
+        forget_replies(self->client);
+        edo_return(rc);
+    }
+}
+
+/* ---- blocked ---- */
+
+static void take_reply(struct client *client, int64_t rc)
+{
+    struct waiter *waiter = &client->waiter;
+    waiter_end(client);
+    if (waiter->is_served)
+        put(&client->reply.bytes, waiter->reply.bytes.data, waiter->reply.bytes.size);
+    else if (rc >= 0)
+        reply_null_array(&client->reply);
+    if (waiter->is_served) client->log_position = waiter->log_position;
+    waiter_release(waiter);
+}
+
+/* Waits until the client is served, or its time is over, or its connection ends. Answers 1, or why
+ * the connection ends. A client that sends more than is read ahead is not watched. */
+edo_async(wait_blocked)
+{
+    edo_body {
+        int64_t rc = 0;
+        for (;;) {
+            self->served = edo_notified(&self->client->waiter.served);
+            self->limit = edo_sleep_until(self->client->waiter.deadline);
+            if (self->client->input.size < BLOCKED_INPUT)
+                self->read = read_more(self->client);
+            else
+                self->read = edo_sleep(EDO_NEVER);
+            edo_select_biased(rc, &self->served.base, &self->limit.base, &self->read.base);
+            if (self->read.base.result != -ECANCELED)
+                self->read.base.result = note_read(self->client, self->read.base.result);
+            if (rc != 2) break;
+            rc = self->read.base.result;
+            if (rc < 0) break;
+        }
+        take_reply(self->client, rc);
+        edo_return(rc < 0 ? rc : 1);
+    }
+}
+
+/* ---- the connection ---- */
+
+/* The last commands of a client before the server's end: those that have arrived are answered. */
+static void execute_rest(struct client *client)
+{
+    int64_t n;
+    if (client->shown.is_killed || client->mailbox.is_full) return;
+    make_room(client);
+    n = edo_try_read(client->conn, edo_buffer_tail(&client->input),
+                     edo_buffer_room(&client->input));
+    if (n > 0) (void)note_read(client, n);
+    if (client_execute(client) == IS_BLOCKED) take_reply(client, -ECANCELED);
+}
+
+edo_async_extern(connection)
+{
+    edo_body {
+        int64_t rc = 0;
+        self->client = client_create(self->conn, self->is_unix);
+        do {
+            self->outcome = client_execute(self->client);
+            if (client_has_mail_on(self->client)) client_take_mail(self->client);
+            if (self->client->reply.bytes.size)
+                edo_call(rc, write_replies, .client = self->client);
+            else
+                rc = 0;
+            if (rc < 0 || self->client->closes || self->outcome == CLOSES) break;
+            if (self->outcome == IS_BLOCKED)
+                edo_call(rc, wait_blocked, .client = self->client);
+            else if (self->outcome == NEEDS_INPUT)
+                edo_call(rc, read_input, .client = self->client);
+        } while (rc >= 0);
+        if (self->client->waiter.client) take_reply(self->client, rc);
+        if (rc == -ECANCELED) {
+            edo_shield();
+            execute_rest(self->client);
+            edo_call_for(rc, edo_s(LAST_WRITE), write_replies, .client = self->client);
+        }
+        client_destroy(self->client);
+        server_slot_free();
+        edo_return(0);
+    }
+}
