@@ -97,7 +97,8 @@ edo_async(meet)
         fflush(self->file);
         edo_try(edo_unix_listen("unix:", &self->listener)); // any name
         edo_listener_address(self->listener, self->address, sizeof self->address);
-        edo_check(edo_spawn(&self->giver, give, .listener = self->listener, .file = fileno(self->file)));
+        edo_check(
+            edo_spawn(&self->giver, give, .listener = self->listener, .file = fileno(self->file)));
         edo_init(&self->take, take, .address = self->address);
         edo_await_on(rc, &self->take.base);
         edo_check(rc);
