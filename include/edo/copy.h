@@ -103,7 +103,8 @@ EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
  * the first pipe, whose next reads return them. The next call copies the same bytes again unless
  * they were read. Occupies the read side of `from` and the write side of `to`.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
- * size 0; -ENOTSUP for streams without a descriptor.
+ * size 0; -ENOTSUP for streams without a descriptor. The operation waits for one pipe at a time; a
+ * close of the other one takes effect when that wait is over.
  * Cancel: waits; nothing was copied. */
 EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 

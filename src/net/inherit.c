@@ -51,6 +51,13 @@ static int read_activation(const char *count_text, edo_inherited *sockets, size_
     return (int)count;
 }
 
+static bool has_descriptor(const edo_inherited *sockets, size_t count, int64_t fd)
+{
+    while (count > 0)
+        if (sockets[--count].fd == fd) return true;
+    return false;
+}
+
 /* Reads EDO_LISTENERS: "3=http:4=admin". */
 static int read_listeners(const char *text, edo_inherited *sockets, size_t capacity)
 {
@@ -59,6 +66,7 @@ static int read_listeners(const char *text, edo_inherited *sockets, size_t capac
         char *end;
         int64_t fd = number_of(text, &end);
         if (fd < 0 || *end != '=') return -EINVAL;
+        if (has_descriptor(sockets, count, fd)) return -EINVAL;
         if (count == capacity) return -ENOSPC;
         sockets[count] = (edo_inherited){ NULL, (edo_fd)fd, "" };
         text = take_name(end + 1, sockets[count].name);

@@ -218,7 +218,8 @@ static void read_environments(void *arg)
         assert_int_equal(sockets[i].fd, 3 + i);
         assert_true(fcntl(3 + i, F_GETFD) & FD_CLOEXEC);
     }
-    static const char *const bad_lists[] = { "3", "x=a", "3=a:", "3=a:4", "=", "3:4", "3 =a" };
+    static const char *const bad_lists[] = { "3", "x=a", "3=a:", "3=a:4",
+                                             "=", "3:4", "3 =a", "3=a:3=b" };
     for (size_t i = 0; i < ARRAY_LENGTH(bad_lists); i++) {
         setenv("EDO_LISTENERS", bad_lists[i], 1);
         int rc = edo_listeners_from_env(sockets, MOST);
