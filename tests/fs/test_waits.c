@@ -328,10 +328,11 @@ edo_async(exhaust)
 {
     edo_body {
         int64_t rc;
-        for (self->count = 0; self->count < DESCRIPTORS; self->count++) {
+        self->count = 0;
+        do {
             edo_await(rc, edo_file_open(fs_path("f"), EDO_OPEN_READ, &self->files[self->count]));
-            if (rc < 0) break;
-        }
+            self->count += rc == 0;
+        } while (rc == 0 && self->count < DESCRIPTORS);
         assert_int_equal(rc, -EMFILE);
         edo_await(rc, edo_path_copy(fs_path("f"), fs_path("g"), 0));
         assert_int_equal(rc, -EMFILE);
