@@ -19,7 +19,7 @@ set(edo_emulated_all_the_same "^model\\.(base|classics|litmus)$")
 # Single functions of tests.
 set(edo_not_emulated_functions
     # The emulator's own mappings count too, so another call fails first.
-    fiber.stack=without_address_space
+    fiber.stack=without_address_space_*
     # Of TCP_INFO, where the test finds how long a queue may be, a program gets one int.
     net.listen=options
     # The emulator fails an assertion of its own when the child of a fork starts a thread, if its
