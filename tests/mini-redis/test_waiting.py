@@ -130,7 +130,7 @@ def shutdown(command, how):
         for client in clients:
             check(client.file.read() == b"+PONG\r\n" * 100, "answered")
         check(waiter.file.read() == b"", "closed")
-        check(server.end() == 0, "exit status")
+        check(server.process.wait(LIMIT) == 0, "exit status")
 
 
 def main():
