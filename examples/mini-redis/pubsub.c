@@ -196,18 +196,25 @@ bool monitor_is_on(void)
     return __atomic_load_n(&monitors_on, __ATOMIC_RELAXED) > 0;
 }
 
+/* The letter of a C escape; 0: none. */
+static char escape_of(char c)
+{
+    static const char bytes[] = "\n\r\t\a\b\\\"", letters[] = "nrtab\\\"";
+    const char *found = c ? strchr(bytes, c) : NULL;
+    return found ? letters[found - bytes] : '\0';
+}
+
 static void put_quoted(edo_buffer *line, struct span span)
 {
     put(line, " \"", 2);
     for (size_t i = 0; i < span.size; i++) {
-        unsigned char c = (unsigned char)span.data[i];
-        const char *escape = c ? strchr("\nn\rr\tt\aa\bb\\\\\"\"", c) : NULL;
+        char c = span.data[i], escape = escape_of(c);
         if (escape)
-            put_format(line, "\\%c", escape[1]);
-        else if (isprint(c))
+            put_format(line, "\\%c", escape);
+        else if (isprint((unsigned char)c))
             put(line, &c, 1);
         else
-            put_format(line, "\\x%02x", c);
+            put_format(line, "\\x%02x", (unsigned char)c);
     }
     put(line, "\"", 1);
 }

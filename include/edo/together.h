@@ -291,7 +291,7 @@ EDO_END_DECLS
 
 /* Calls an async function (edo_item_args) with up to n items at once, each as a task of its own, so
  * the calls continue while no item is pulled. The results come in the order of the items
- * (edo_buffered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
+ * (edo_buffer_ordered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
  * negative result of a call is an answer. An error of the input has its place in that order, or is
  * answered at once. When the owner returns, the calls are cancelled.
  *
@@ -303,7 +303,8 @@ EDO_END_DECLS
         __typeof__(In) edo_slot, edo_items_[n];                                                    \
         __typeof__(Out) edo_results[n];                                                            \
     }
-#define edo_buffered_init(s, in, fn, context)         edo__buffered(s, in, fn, context, EDO_SCOPE_IN_ORDER)
+#define edo_buffer_ordered_init(s, in, fn, context)                                                \
+    edo__buffered(s, in, fn, context, EDO_SCOPE_IN_ORDER)
 #define edo_buffer_unordered_init(s, in, fn, context) edo__buffered(s, in, fn, context, 0)
 
 #define edo__buffered(s, in, fn, context, flags)                                                   \

@@ -172,7 +172,7 @@ void edo__buffered_init(edo__buffered *buffered, edo_stream *in, edo__call *call
     static const edo_future_ops hold_ops = { .name = "buffered calls",
                                              .poll = hold_poll,
                                              .kind = EDO_KIND_OWNER };
-    edo__hold_open(&buffered->hold, &hold_ops, owner, cx, "edo_buffered_init");
+    edo__hold_open(&buffered->hold, &hold_ops, owner, cx, "edo_buffer_ordered_init");
     edo__set_init(&buffered->source, in->size, false, owner, cx);
     edo__set_add(&buffered->source, &buffered->input, in, slot, 0);
     edo__scope_prepare(&buffered->scope, owner, EDO_SCOPE_RESULTS | EDO_SCOPE_IGNORE | flags);

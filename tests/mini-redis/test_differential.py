@@ -231,7 +231,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("mini")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--commands", type=int, default=1500)
+    parser.add_argument("--commands", type=int, default=700)
     parser.add_argument("--all", action="store_true", help="continue after a difference")
     options = parser.parse_args()
     if not shutil.which("redis-server"):

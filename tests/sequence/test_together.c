@@ -409,7 +409,7 @@ async_test(buffered_results_come_in_order, edo_buffered_of(int64_t, int, 4) call
         memset(&self->state, 0, sizeof self->state);
         self->next = self->failures = 0;
         edo_range_init(&self->in, 0, 40, 1);
-        edo_buffered_init(&self->calls, &self->in, triple, &self->state);
+        edo_buffer_ordered_init(&self->calls, &self->in, triple, &self->state);
         for (;;) {
             edo_await_next(rc, &self->calls, &self->item);
             if (rc == 0) break;
@@ -510,7 +510,7 @@ async_test(calls_go_on_while_the_owner_waits, edo_buffered_of(int64_t, int, 3) c
         self->count = 0;
         edo_semaphore_init(&self->permit, 1);
         edo_range_init(&self->in, 0, 20, 1);
-        edo_buffered_init(&self->calls, &self->in, with_permit, &self->permit);
+        edo_buffer_ordered_init(&self->calls, &self->in, with_permit, &self->permit);
         edo_for_each(rc, &self->calls, &self->item) {
             edo_acquire(rc, &self->permit, 1);
             edo_await_void(edo_sleep(1));

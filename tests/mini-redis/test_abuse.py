@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Clients that break the protocol, send half commands, never read, or flood.
+
+usage: test_abuse.py MINI_REDIS
+"""
+import pathlib
+import socket
+import sys
+import threading
+
+from resp import Client, Error, Server, check, encode
+
+MIB = 1024 * 1024
+
+
+def answer_to(server, data):
+    """All bytes that the server answers before it closes the connection."""
+    client = Client(server.port)
+    client.socket.sendall(data)
+    answer = client.file.read()
+    client.close()
+    return answer
+
+
+def protocol_errors(server):
+    for data, error in [
+            (b"*1\r\n$536870913\r\n", b"invalid bulk length"),
+            (b"*1\r\n$-1\r\n", b"invalid bulk length"),
+            (b"*1\r\n$99999999999999999999\r\n", b"invalid bulk length"),
+            (b"*1\r\n$abc\r\n", b"invalid bulk length"),
+            (b"*99999999999\r\n", b"invalid multibulk length"),
+            (b"*abc\r\n", b"invalid multibulk length"),
+            (b"*1\r\nx", b"expected '$', got 'x'"),
+            (b"*1\r\n$" + b"1" * 70000, b"too big bulk count string"),
+            (b"*" + b"1" * 70000, b"too big mbulk count string"),
+            (b"x" * 70000, b"too big inline request"),
+            (b"set a 'b\r\n", b"unbalanced quotes in request"),
+            (b"set a \"b\"c\r\n", b"unbalanced quotes in request"),
+    ]:
+        answer = answer_to(server, data)
+        check(answer == b"-ERR Protocol error: " + error + b"\r\n", data[:30], answer)
+    answer = answer_to(server, encode(["PING"]) + b"*1\r\n?")
+    check(answer == b"+PONG\r\n-ERR Protocol error: expected '$', got '?'\r\n", answer)
+
+
+def harmless(server):
+    client = server.client()
+    client.socket.sendall(b"*0\r\n*-5\r\n\r\n" + encode(["PING"]))
+    check(client.read() == "PONG", "empty commands")
+    for end in range(1, len(encode(["ECHO", "hello"]))):
+        data = encode(["ECHO", "hello"])
+        client.socket.sendall(data[:end])
+        check(server.client().call("PING") == "PONG", "others meanwhile")
+        client.socket.sendall(data[end:])
+        check(client.read() == b"hello", "in two pieces", end)
+
+
+def memory(server):
+    """Bytes of the process in memory."""
+    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+
+
+def claims(server):
+    """Clients that claim large arguments and send nothing get no memory for them."""
+    before = memory(server)
+    clients = [server.client() for _ in range(40)]
+    for client in clients:
+        client.socket.sendall(b"*1000000\r\n$536870912\r\nhalf")
+    check(server.client().call("PING") == "PONG", "others")
+    check(memory(server) - before < 64 * MIB, "memory of claims", memory(server) - before)
+    for client in clients:
+        client.close()
+
+
+def never_reads(server):
+    """A client that asks for much and never reads gets no further commands executed."""
+    client = server.client()
+    client.call("SET", "large", b"x" * MIB)
+    before = memory(server)
+    greedy = socket.create_connection(("127.0.0.1", server.port))
+    greedy.setblocking(False)
+    data, sent = encode(["GET", "large"]) * 100, 0
+    try:
+        while sent < len(data) * 50:
+            sent += greedy.send(data)
+    except BlockingIOError:
+        pass
+    check(client.call("PING") == "PONG", "others")
+    check(memory(server) - before < 64 * MIB, "memory of replies", memory(server) - before)
+    greedy.close()
+
+
+def deep_pipeline(server):
+    client, count = server.client(), 50000
+    thread = threading.Thread(target=client.socket.sendall, args=(encode(["INCR", "n"]) * count,))
+    thread.start()
+    check([client.read() for _ in range(count)] == list(range(1, count + 1)), "a deep pipeline")
+    thread.join()
+
+
+def slow_subscriber(server):
+    """A subscriber that does not read is cut off; the publisher and others are not delayed."""
+    client, slow, quick = server.client(), server.client(), server.client()
+    client.call("CONFIG", "SET", "output-limit", MIB)
+    for subscriber in (slow, quick):
+        subscriber.call("SUBSCRIBE", "news")
+    message, got = b"m" * 100000, 0
+    for _ in range(2000):
+        receivers = client.call("PUBLISH", "news", message)
+        check(quick.read() == [b"message", b"news", message], "the quick subscriber")
+        got += 1
+        if receivers == 1:
+            break
+    check(got < 2000, "the slow subscriber was cut off")
+
+
+def large_values(server):
+    client, value = server.client(), bytes(range(256)) * 4096 * 8
+    check(client.call("SET", "v", value) == "OK", "a large value")
+    check(client.call("GET", "v") == value, "a large value")
+    reply = client.call("SETRANGE", "v", 536870912, "x")
+    check(isinstance(reply, Error) and "maximum allowed size" in reply, reply)
+
+
+def limits(command):
+    """Clients over the limit wait, and idle clients are closed."""
+    with Server(command, "--maxclients", 2) as server:
+        first, second = server.client(), server.client()
+        check(first.call("PING") == second.call("PING") == "PONG", "two clients")
+        third = server.client()
+        third.send("PING")
+        third.socket.settimeout(0.05)
+        try:
+            third.socket.recv(1)
+            check(False, "the third client must wait")
+        except TimeoutError:
+            third.socket.settimeout(20)
+        first.close()
+        check(third.read() == "PONG", "served when there is a place")
+        third.call("CONFIG", "SET", "timeout", 1)
+        third.call("PING")
+        check(third.file.read() == b"", "an idle client is closed")
+
+
+def main():
+    with Server([sys.argv[1]], "--workers", 2) as server:
+        for test in (protocol_errors, harmless, claims, never_reads, deep_pipeline,
+                     slow_subscriber, large_values):
+            test(server)
+            check(server.process.poll() is None, "the server lives after", test.__name__)
+    limits([sys.argv[1]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+#!/usr/bin/env python3
+"""The append-only file: kill -9 in a loop, torn tails, rewriting, a full disk.
+
+usage: test_log.py MINI_REDIS [--rounds N]
+"""
+import argparse
+import pathlib
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+from resp import Error, LIMIT, Server, check
+
+LOG = ("--appendonly", "yes")
+ALWAYS = (*LOG, "--appendfsync", "always")
+
+
+class Writer(threading.Thread):
+    """Counts in a key of its own until the server is gone: acknowledged is what must be there."""
+
+    def __init__(self, server, number):
+        super().__init__()
+        self.client, self.key, self.acknowledged = server.client(), f"counter{number}", 0
+
+    def run(self):
+        try:
+            while True:
+                reply = self.client.call("INCR", self.key)
+                check(not isinstance(reply, Error), reply)
+                self.acknowledged = reply
+        except (OSError, EOFError):
+            self.client.close()
+
+
+def wait_for(condition, *what):
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        check(time.monotonic() < deadline, "in time:", *what)
+        time.sleep(0.005)
+
+
+def kill_in_a_loop(command, rounds, seed):
+    """Nothing that was acknowledged is lost, and nothing is there twice."""
+    chance = random.Random(seed)
+    with Server(command, *ALWAYS, "--workers", 2) as server:
+        client = server.client()
+        client.call("SET", "counter0", "0")
+        for _ in range(rounds):
+            writers = [Writer(server, n) for n in range(3)]
+            for writer in writers:
+                writer.start()
+            goal = chance.randint(5, 60)
+            start = [writer.acknowledged for writer in writers]
+            wait_for(lambda: writers[0].acknowledged - start[0] >= 1 and
+                     writers[1].acknowledged % 1000 >= goal % 7, "progress")
+            server.end(signal.SIGKILL)
+            for writer in writers:
+                writer.join()
+            server.start()
+            client = server.client()
+            for writer in writers:
+                value = int(client.call("GET", writer.key) or 0)
+                # The last increment of a writer may be in the log without its reply.
+                check(writer.acknowledged <= value <= writer.acknowledged + 1, writer.key,
+                      writer.acknowledged, value)
+
+
+def contents(client):
+    result = {}
+    for key in sorted(client.call("KEYS", "*")):
+        kind = client.call("TYPE", key)
+        read = {"string": ("GET", key), "list": ("LRANGE", key, 0, -1), "set": ("SMEMBERS", key),
+                "hash": ("HGETALL", key), "zset": ("ZRANGE", key, 0, -1, "WITHSCORES"),
+                "stream": ("XRANGE", key, "-", "+")}[kind]
+        value = client.call(*read)
+        if kind == "set":
+            value = sorted(value)
+        if kind == "hash":
+            value = sorted(zip(value[::2], value[1::2]))
+        result[key] = kind, value, client.call("PEXPIRETIME", key)
+    return result
+
+
+def fill(client):
+    client.call("SET", "string", "x" * 100, "EX", 1000)
+    client.call("SET", "gone", "x", "PX", 20)
+    client.call("INCRBYFLOAT", "float", "1.5")
+    for i in range(200):
+        client.call("RPUSH", "list", i)
+        client.call("SADD", "set", i)
+        client.call("HSET", "hash", i, f"value {i}")
+        client.call("ZADD", "zset", i / 3, f"member {i}")
+        client.call("XADD", "stream", "*", "field", i)
+    client.call("SPOP", "set", 10)
+    client.call("BLPOP", "list", 1)
+    client.call("LMOVE", "list", "other", "LEFT", "RIGHT")
+    client.call("XADD", "empty", "MAXLEN", 0, "5-5", "a", "b")
+    client.call("MULTI")
+    client.call("SET", "in", "transaction")
+    client.call("PEXPIRE", "in", 500000)
+    client.call("EXEC")
+    client.call("GETEX", "string", "PERSIST")
+    client.call("RENAME", "float", "renamed")
+    wait_for(lambda: client.call("EXISTS", "gone") == 0, "expiry")
+
+
+def replay(command):
+    """A restart has the same data; after a rewrite too, with changes made meanwhile."""
+    with Server(command, *ALWAYS) as server:
+        client = server.client()
+        fill(client)
+        before = contents(client)
+        check(server.end() == 0, "exit status", server.output())
+        server.start()
+        client = server.client()
+        check(contents(client) == before, "replay")
+        check("loading the log" in server.output(), "progress is shown")
+        check(client.call("BGREWRITEAOF").startswith("Background"), "BGREWRITEAOF")
+        changes = 0
+        while b"aof_rewrites:1" not in client.call("INFO", "persistence"):
+            client.call("INCR", "changes")
+            changes += 1
+        client.call("INCR", "changes")
+        before = contents(client)
+        check(before[b"changes"][1] == b"%d" % (changes + 1), "changes")
+        server.end(signal.SIGKILL)
+        server.start()
+        client = server.client()
+        check(contents(client) == before, "replay of a rewritten log")
+        check(client.call("XADD", "empty", "5-5", "a", "b").startswith("ERR"), "last id")
+
+
+def torn_tail(command):
+    """A log that was cut anywhere is loaded up to its last whole command or transaction."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory, "appendonly.aof")
+        first = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n1\r\n"
+        multi = b"*1\r\n$5\r\nMULTI\r\n" + first.replace(b"\na", b"\nb") + b"*1\r\n$4\r\nEXEC\r\n"
+        whole = first + multi
+        for cut in (len(first) + 1, len(first) + 20, len(whole) - 1, len(whole) - 15, len(whole)):
+            path.write_bytes(whole[:cut])
+            with Server(command, *LOG, directory=directory) as server:
+                client = server.client()
+                keys = [b"a", b"b"] if cut == len(whole) else [b"a"]
+                check(sorted(client.call("KEYS", "*")) == keys, "keys after a cut at", cut)
+                client.call("SET", "c", "1")
+                check(server.end() == 0, "exit status")
+            check(path.read_bytes().count(b"\r\nc\r\n") == 1, "further writes follow the whole part")
+
+
+def full_disk(command):
+    """Writes are refused with an error, reads are served, and all recovers. The log is cut off at a
+    size by a limit of the process, which is lifted later."""
+    import resource
+    with Server(command, *ALWAYS) as server:
+        client, pid = server.client(), server.process.pid
+        check(client.call("SET", "a", "1") == "OK", "before")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY))
+        reply = client.call("SET", "big", "x" * 1000)
+        check(isinstance(reply, Error) and reply.startswith("MISCONF"), "full disk", reply)
+        client = server.client()
+        reply = client.call("SET", "b", "1")
+        check(isinstance(reply, Error) and reply.startswith("MISCONF"), "still full", reply)
+        check(client.call("GET", "a") == b"1", "reads are served")
+        resource.prlimit(pid, resource.RLIMIT_FSIZE,
+                         (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        wait_for(lambda: client.call("SET", "b", "2") == "OK", "recovery")
+        server.end(signal.SIGKILL)
+        server.start()
+        check(server.client().call("GET", "b") == b"2", "after recovery")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mini")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    command = [options.mini]
+    kill_in_a_loop(command, options.rounds, options.seed)
+    replay(command)
+    torn_tail(command)
+    full_disk(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
