@@ -67,6 +67,4 @@
 #endif
 #if EDO_HAS_CODEC
 #include <edo/codec.h>
-#include <edo/udp.h>
-#include <edo/unix.h>
 #endif

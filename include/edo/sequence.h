@@ -208,6 +208,8 @@ EDO_BEGIN_DECLS
 
 typedef int64_t edo_source_fn(void *context, void *ret_item);
 typedef edo_op edo_source_op_fn(void *context, void *ret_item);
+/* The answer for a result of the operation. */
+typedef int64_t edo_source_answer_fn(void *context, int64_t result, void *ret_item);
 
 /* Structs of sources; all members are private. */
 typedef struct edo__array {
@@ -227,16 +229,11 @@ typedef struct edo__function {
     void *context;
 } edo__function;
 
-typedef struct edo__ticks {
-    edo_stream stream;
-    int64_t next, period; // ns of edo_now()
-} edo__ticks;
-
 /* A source that repeats an operation. */
 typedef struct edo__op_source {
     edo_stream stream;
     edo_source_op_fn *make;
-    int64_t (*answer)(int64_t result); // of the operation; NULL: the result itself
+    edo_source_answer_fn *answer; // NULL: the result itself
     void *context;
     edo_op inner; // in flight while base.ops is set
 } edo__op_source;
@@ -246,13 +243,12 @@ EDO_API void edo__range_init(edo__range *source, int64_t begin, int64_t end, int
 EDO_API void edo__pending_init(edo_stream *source, uint32_t size);
 EDO_API void edo__function_init(edo__function *source, edo_source_fn *fn, void *context,
                                 uint32_t size);
-EDO_API void edo__ticks_init(edo__ticks *source, int64_t first, int64_t period);
 EDO_API void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
-                                 int64_t (*answer)(int64_t), void *context, uint32_t size);
+                                 edo_source_answer_fn *answer, void *context, uint32_t size);
 
 EDO_END_DECLS
 
-/* Sizes with 8-byte pointers: edo_array_of, edo_function_of, edo_ticks 40 bytes; edo_range 48;
+/* Sizes with 8-byte pointers: edo_array_of, edo_function_of 40 bytes; edo_range 48;
  * edo_op_source_of 144. */
 #define edo_array_of(T) edo__kind_of(T, edo__array)
 #define edo_range       edo__kind_of(int64_t, edo__range)
@@ -279,11 +275,6 @@ EDO_END_DECLS
 #define edo_function_of(T) edo__kind_of(T, edo__function)
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
-
-/* A tick each `period` nanoseconds, the first at once; the item is the moment for which the tick
- * was due. Ticks that were missed are left out. A period below 1 aborts. */
-#define edo_ticks                 edo__kind_of(int64_t, edo__ticks)
-#define edo_ticks_init(s, period) edo__ticks_init(&(s)->edo_impl, INT64_MIN, (period))
 
 /* The results of an operation that is repeated. fn(context, ret_item) makes the operation, which
  * writes an item to ret_item and answers 1, 0 at the end, or a negative errno. So every operation

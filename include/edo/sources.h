@@ -1,4 +1,5 @@
-/* Streams of what other modules give: values of channels, connections, lines, ended members.
+/* Streams of what other modules give: values of channels, ticks, connections, datagrams, lines,
+ * entries of directories, file events, signals, ended members.
  *
  *     edo_op_source_of(struct job) jobs;                   // 144 bytes, in the frame
  *     ...
@@ -6,8 +7,8 @@
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
  * Each stream repeats one operation, and borrows the object of that operation: the owner closes the
- * receiver or the listener after the last use of the stream. The close of a receiver whose stream
- * was dropped in the middle ends the senders, as always.
+ * receiver, the listener or the directory after the last use of the stream. The close of a receiver
+ * whose stream was dropped in the middle ends the senders, as always.
  *
  * Thread: that of the task.
  */
@@ -24,20 +25,39 @@
 #include <edo/oneshot.h>
 #include <edo/watch.h>
 #endif
+#if EDO_HAS_TIME
+#include <edo/timers.h>
+#endif
 #if EDO_HAS_STREAM
 #include <edo/buffered.h>
 #endif
 #if EDO_HAS_NET
 #include <edo/net.h>
+#include <edo/udp.h>
+#endif
+#if EDO_HAS_FS
+#include <edo/dir.h>
+#include <edo/watch_files.h>
+#endif
+#if EDO_HAS_PROCESS
+#include <edo/signal.h>
 #endif
 
 EDO_BEGIN_DECLS
 
 /* For operations that answer 0 with an item. */
-static inline int64_t edo__answer_with_item(int64_t result)
+static inline int64_t edo__answer_with_item(void *context, int64_t result, void *ret_item)
 {
+    (void)context;
+    (void)ret_item;
     return result < 0 ? result : 1;
 }
+
+/* A source with items of type T, of an object. */
+#define edo__source_of(s, T, make, answer, type, object)                                           \
+    (edo__check_type(s, (T *)0), edo__check_pointer(type, object),                                 \
+     edo__op_source_init(&(s)->edo_impl, make, answer, (object), edo__item_size(s)))
+#define edo__check_pointer(type, object) ((void)sizeof((type *)0 == (object)))
 
 /* Members of a scope that have ended. The scope has the flag EDO_SCOPE_RESULTS. */
 static inline edo_op edo__make_member(void *context, void *ret_item)
@@ -45,8 +65,7 @@ static inline edo_op edo__make_member(void *context, void *ret_item)
     return edo_scope_next((edo_scope *)context, (edo_member *)ret_item);
 }
 #define edo_scope_stream(s, scope)                                                                 \
-    (edo__check_type(s, (edo_member *)0),                                                          \
-     edo__op_source_init(&(s)->edo_impl, edo__make_member, NULL, (scope), edo__item_size(s)))
+    edo__source_of(s, edo_member, edo__make_member, NULL, edo_scope, scope)
 
 #if EDO_HAS_SYNC
 
@@ -66,8 +85,10 @@ static inline edo_op edo__make_watch(void *context, void *ret_item)
 {
     return edo__watch_recv((edo__watching *)context, ret_item);
 }
-static inline int64_t edo__answer_broadcast(int64_t result)
+static inline int64_t edo__answer_broadcast(void *context, int64_t result, void *ret_item)
 {
+    (void)context;
+    (void)ret_item;
     return result == EDO_LAGGED ? -EOVERFLOW : result;
 }
 
@@ -95,6 +116,25 @@ static inline int64_t edo__answer_broadcast(int64_t result)
                                                 &(rx)->edo_watching, edo__item_size(s)))
 
 #endif
+#if EDO_HAS_TIME
+
+/* Ticks of an interval; the item is the moment at which the tick was due. */
+static inline edo_op edo__make_tick(void *context, void *ret_item)
+{
+    return edo_interval_next((edo_interval *)context, (int64_t *)ret_item);
+}
+#define edo_interval_stream(s, interval)                                                           \
+    edo__source_of(s, int64_t, edo__make_tick, NULL, edo_interval, interval)
+
+/* Items of a delay queue, as they become due, until the queue is closed and empty. */
+static inline edo_op edo__make_due(void *context, void *ret_item)
+{
+    return edo_delay_queue_next((edo_delay_queue *)context, (edo_delay **)ret_item);
+}
+#define edo_delay_queue_stream(s, queue)                                                           \
+    edo__source_of(s, edo_delay *, edo__make_due, NULL, edo_delay_queue, queue)
+
+#endif
 #if EDO_HAS_STREAM
 
 /* Lines of a reader, as edo_read_line(); a line is valid until the next edo_next(). */
@@ -103,21 +143,89 @@ static inline edo_op edo__make_line(void *context, void *ret_item)
     return edo_read_line((edo_reader *)context, (edo_slice *)ret_item);
 }
 #define edo_line_stream(s, reader)                                                                 \
-    (edo__check_type(s, (edo_slice *)0),                                                           \
-     edo__op_source_init(&(s)->edo_impl, edo__make_line, NULL, (reader), edo__item_size(s)))
+    edo__source_of(s, edo_slice, edo__make_line, NULL, edo_reader, reader)
 
 #endif
 #if EDO_HAS_NET
 
-/* Connections of a listener, as edo_accept(). An error is an answer, not the end. */
+/* Connections of a listener, of TCP or of Unix sockets, as edo_accept(). An error is an answer, not
+ * the end. */
 static inline edo_op edo__make_accept(void *context, void *ret_item)
 {
     return edo_accept((edo_listener *)context, (edo_io **)ret_item);
 }
 #define edo_listener_stream(s, listener)                                                           \
-    (edo__check_type(s, (edo_io **)0),                                                             \
-     edo__op_source_init(&(s)->edo_impl, edo__make_accept, edo__answer_with_item, (listener),      \
-                         edo__item_size(s)))
+    edo__source_of(s, edo_io *, edo__make_accept, edo__answer_with_item, edo_listener, listener)
+
+typedef struct edo_datagram {
+    edo_slice data; // perhaps empty; valid until the next edo_next()
+    edo_address from;
+} edo_datagram;
+
+/* A socket, and memory for one datagram. */
+typedef struct edo_datagram_inlet {
+    edo_udp *socket;
+    void *buffer;
+    size_t size;
+} edo_datagram_inlet;
+
+static inline edo_op edo__make_datagram(void *context, void *ret_item)
+{
+    const edo_datagram_inlet *inlet = (const edo_datagram_inlet *)context;
+    edo_address *from = &((edo_datagram *)ret_item)->from;
+    return edo_udp_recv_from(inlet->socket, inlet->buffer, inlet->size, from);
+}
+static inline int64_t edo__answer_datagram(void *context, int64_t result, void *ret_item)
+{
+    edo_slice *data = &((edo_datagram *)ret_item)->data;
+    if (result < 0) return result;
+    data->data = ((const edo_datagram_inlet *)context)->buffer;
+    data->size = (size_t)result;
+    return 1;
+}
+
+/* Datagrams of a UDP socket, as edo_udp_recv_from(), without end. An error is an answer: -EMSGSIZE
+ * for a datagram that is longer than the memory. */
+#define edo_datagram_stream(s, inlet)                                                              \
+    edo__source_of(s, edo_datagram, edo__make_datagram, edo__answer_datagram, edo_datagram_inlet,  \
+                   inlet)
+
+#endif
+#if EDO_HAS_FS
+
+/* Entries of a directory, as edo_dir_next(); a name is valid until the next edo_next(). */
+static inline edo_op edo__make_entry(void *context, void *ret_item)
+{
+    return edo_dir_next((edo_dir *)context, (edo_entry *)ret_item);
+}
+#define edo_dir_stream(s, dir) edo__source_of(s, edo_entry, edo__make_entry, NULL, edo_dir, dir)
+
+/* Files of a tree, as edo_walk_next(). */
+static inline edo_op edo__make_walk(void *context, void *ret_item)
+{
+    return edo_walk_next((edo_walk *)context, (edo_walk_entry *)ret_item);
+}
+#define edo_walk_stream(s, walk)                                                                   \
+    edo__source_of(s, edo_walk_entry, edo__make_walk, NULL, edo_walk, walk)
+
+/* Events of a watcher, as edo_watcher_next(), without end. */
+static inline edo_op edo__make_file_event(void *context, void *ret_item)
+{
+    return edo_watcher_next((edo_watcher *)context, (edo_file_event *)ret_item);
+}
+#define edo_watcher_stream(s, watcher)                                                             \
+    edo__source_of(s, edo_file_event, edo__make_file_event, NULL, edo_watcher, watcher)
+
+#endif
+#if EDO_HAS_PROCESS
+
+/* Events of a signal, as edo_signal_next(), without end. */
+static inline edo_op edo__make_signal(void *context, void *ret_item)
+{
+    return edo_signal_next((edo_signal *)context, (edo_signal_event *)ret_item);
+}
+#define edo_signal_stream(s, signal)                                                               \
+    edo__source_of(s, edo_signal_event, edo__make_signal, NULL, edo_signal, signal)
 
 #endif
 

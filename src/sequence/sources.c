@@ -72,30 +72,6 @@ void edo__function_init(edo__function *source, edo_source_fn *fn, void *context,
     *source = (edo__function){ EDO_STREAM_INIT(&ops, size), fn, context };
 }
 
-/* ---- time ---- */
-
-static int64_t ticks_next(edo_stream *stream, edo_cx *cx, void *ret_item)
-{
-    edo__ticks *ticks = (edo__ticks *)(void *)stream;
-    if (ticks->next == INT64_MIN) ticks->next = cx->now;
-    if (cx->now < ticks->next) {
-        edo_cx_deadline(cx, ticks->next);
-        return cx->fate == EDO_LIVE ? EDO_NEXT_WAITS : -ECANCELED;
-    }
-    int64_t missed = (cx->now - ticks->next) / ticks->period;
-    int64_t due = ticks->next + missed * ticks->period;
-    memcpy(ret_item, &due, sizeof due);
-    if (__builtin_add_overflow(due, ticks->period, &ticks->next)) ticks->next = INT64_MAX;
-    return 1;
-}
-
-void edo__ticks_init(edo__ticks *ticks, int64_t first, int64_t period)
-{
-    static const edo_stream_ops ops = { .name = "ticks", .next = ticks_next };
-    if (period < 1) edo__misuse("edo_ticks_init", "a period below 1 ns");
-    *ticks = (edo__ticks){ EDO_STREAM_INIT(&ops, sizeof first), first, period };
-}
-
 /* ---- operations ---- */
 
 static int64_t op_next(edo_stream *stream, edo_cx *cx, void *ret_item)
@@ -105,11 +81,11 @@ static int64_t op_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     if (edo_poll_future(&source->inner.base, cx) == EDO_PENDING) return EDO_NEXT_WAITS;
     source->inner.base.ops = NULL;
     int64_t result = source->inner.base.result;
-    return source->answer ? source->answer(result) : result;
+    return source->answer ? source->answer(source->context, result, ret_item) : result;
 }
 
 void edo__op_source_init(edo__op_source *source, edo_source_op_fn *make,
-                         int64_t (*answer)(int64_t result), void *context, uint32_t size)
+                         edo_source_answer_fn *answer, void *context, uint32_t size)
 {
     static const edo_stream_ops ops = { .name = "an operation", .next = op_next };
     *source = (edo__op_source){

@@ -134,24 +134,6 @@ async_test(rates_are_kept_and_bursts_are_allowed, edo_callees(struct record reco
     }
 }
 
-async_test(missed_ticks_are_left_out, edo_ticks in; int64_t tick, began;)
-{
-    edo_body {
-        int rc;
-        self->began = edo_now();
-        edo_ticks_init(&self->in, edo_ms(10));
-        edo_await(rc, edo_next(&self->in, &self->tick));
-        assert_int_equal(self->tick, self->began);
-        edo_await_void(edo_sleep(edo_ms(35)));
-        edo_await(rc, edo_next(&self->in, &self->tick));
-        assert_int_equal(self->tick - self->began, edo_ms(30));
-        edo_await(rc, edo_next(&self->in, &self->tick));
-        assert_int_equal(self->tick - self->began, edo_ms(40));
-        assert_int_equal(rc, 1);
-        edo_return(0);
-    }
-}
-
 /* ---- several items ---- */
 
 static int64_t sum_of(void *context, const void *item, void *ret_item)

@@ -9,7 +9,6 @@ typedef edo_stream_of(int) int_stream;
 #define SIZE_IS(type, size) _Static_assert(sizeof(void *) != 8 || sizeof(type) == (size), #type)
 SIZE_IS(edo_array_of(int), 40);
 SIZE_IS(edo_function_of(int), 40);
-SIZE_IS(edo_ticks, 40);
 SIZE_IS(edo_range, 48);
 SIZE_IS(edo_op_source_of(int), 144);
 SIZE_IS(edo_step_of(int), 64);

@@ -38,12 +38,13 @@ async_test(a_merge_shares_out_equally, edo_merge_of(int, ENDLESS) merge;
 }
 
 async_test(a_merge_waits_for_the_slow_and_ends_with_the_last, edo_merge_of(int64_t, 3) merge;
-           edo_ticks ticks; edo_step_of(int64_t) two; edo_range none, range; int64_t item;
+           edo_interval interval; edo_op_source_of(int64_t) ticks; edo_step_of(int64_t) two; edo_range none, range; int64_t item;
            int64_t count;)
 {
     edo_body {
         int64_t rc;
-        edo_ticks_init(&self->ticks, edo_ms(10));
+        edo_interval_init(&self->interval, edo_ms(10), EDO_MISSED_SKIP);
+        edo_interval_stream(&self->ticks, &self->interval);
         edo_take_init(&self->two, &self->ticks, 3);
         edo_range_init(&self->none, 0, 0, 1);
         edo_range_init(&self->range, 0, 5, 1);
@@ -258,7 +259,7 @@ static int64_t multiply(void *context, const void *left, const void *right, void
     return *(const int *)right != 3;
 }
 
-async_test(a_zip_pairs_items_in_order, edo_zip_of(int64_t, int, int64_t) zip; edo_ticks unused;
+async_test(a_zip_pairs_items_in_order, edo_zip_of(int64_t, int, int64_t) zip;
            edo_range left; edo_array_of(int) right; int64_t item; int64_t sum;)
 {
     static const int factors[] = { 1, 2, 3, 4 };
