@@ -45,7 +45,7 @@ edo_async(count_all)
     edo_body {
         int rc;
         edo_array_init(&self->in, self->limits, self->number);
-        edo_buffered_init(&self->counts, &self->in, count, NULL);
+        edo_buffer_ordered_init(&self->counts, &self->in, count, NULL);
         edo_for_each(rc, &self->counts, &self->primes)
             printf("%d\n", (int)self->primes);
         edo_return(rc);

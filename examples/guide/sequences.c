@@ -128,7 +128,7 @@ edo_async(look_all_up)
     edo_body {
         int rc;
         edo_array_init(&self->names_in, self->names, self->count);
-        edo_buffered_init(&self->lookups, &self->names_in, lookup, NULL);
+        edo_buffer_ordered_init(&self->lookups, &self->names_in, lookup, NULL);
         for (;;) {
             edo_await_next(rc, &self->lookups, &self->length);
             if (rc == 0) break;

@@ -175,7 +175,7 @@ static edo_stream *build_together(struct level *level, edo_stream *in, uint64_t 
         return &level->merge.stream;
     }
     if (kind == 14) {
-        edo_buffered_init(&level->buffered, typed, slowly, NULL);
+        edo_buffer_ordered_init(&level->buffered, typed, slowly, NULL);
         return &level->buffered.stream;
     }
     edo_generator_init(&level->generator, pass_on, .in = in);

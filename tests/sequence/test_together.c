@@ -545,7 +545,7 @@ async_test(ended_streams_may_be_begun_again, edo_merge_of(int, 2) merge;
             edo_await(rc, edo_next(&self->merge, &self->item));
             assert_int_equal(rc, 1);
             edo_range_init(&self->range, 0, 40, 1);
-            edo_buffered_init(&self->calls, &self->range, triple, &self->state);
+            edo_buffer_ordered_init(&self->calls, &self->range, triple, &self->state);
             edo_await(rc, edo_next(&self->calls, &self->item));
             assert_int_equal(rc, 1);
             edo_await(rc, edo_merge_end(&self->merge));
