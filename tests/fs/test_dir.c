@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/tree.h"
+
 /* ---- names ---- */
 
 fs_test(files_are_renamed, edo_file *dir;)
@@ -255,6 +257,26 @@ fs_test(a_tree_is_removed)
         assert_int_equal(n, 1);
         edo_return(0);
     }
+}
+
+/* The same at the worst moment: between the report of a directory and its open. */
+fixture(fs_set_up, fs_tear_down)
+test(a_directory_that_became_a_symlink_is_not_entered)
+{
+    edo__tree tree;
+    assert_int_equal(mkdir(fs_path("t"), 0755), 0);
+    assert_int_equal(mkdir(fs_path("t/d"), 0755), 0);
+    assert_int_equal(mkdir(fs_path("outside"), 0755), 0);
+    fs_write("outside/canary", "x", 1);
+    int fd = open(fs_path("t"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(edo__tree_open(&tree, fd, "", 0, 0), 0);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_ENTRY);
+    assert_int_equal(rmdir(fs_path("t/d")), 0);
+    assert_int_equal(symlink("../outside", fs_path("t/d")), 0);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_ERROR);
+    assert_true(tree.error == -ENOTDIR || tree.error == -ELOOP);
+    assert_int_equal(edo__tree_next(&tree), EDO__TREE_END);
+    edo__tree_close(&tree);
 }
 
 /* A directory that is swapped with a symlink all the time. */
