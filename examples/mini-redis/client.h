@@ -36,6 +36,7 @@ struct client {
     struct parser parser;
     edo_buffer input;
     struct reply reply;
+    int64_t now;           // ms; read from the clock once for some commands
     bool closes;           // after the replies were written
     uint64_t log_position; // the log up to here has all changes of this client
 
