@@ -64,6 +64,8 @@ struct client {
 struct client *client_create(edo_io *conn, bool is_unix);
 void client_destroy(struct client *client); // closes the connection
 
+void client_set_protocol(struct client *client, bool is_resp3);
+
 static inline bool client_is_subscribed(const struct client *client)
 {
     return client->channels.count + client->patterns.count > 0;
