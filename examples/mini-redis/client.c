@@ -83,6 +83,12 @@ struct client *client_create(edo_io *conn, bool is_unix)
     return client;
 }
 
+void client_set_protocol(struct client *client, bool is_resp3)
+{
+    client->reply.is_resp3 = is_resp3;
+    __atomic_store_n(&client->mailbox.is_resp3, is_resp3, __ATOMIC_RELAXED);
+}
+
 void client_forget_queue(struct client *client)
 {
     for (size_t i = 0; i < client->queue_count; i++) {

@@ -36,6 +36,7 @@ struct client {
     struct parser parser;
     edo_buffer input;
     struct reply reply;
+    int64_t now;           // ms; read from the clock once for some commands
     bool closes;           // after the replies were written
     uint64_t log_position; // the log up to here has all changes of this client
 
@@ -62,6 +63,8 @@ struct client {
 
 struct client *client_create(edo_io *conn, bool is_unix);
 void client_destroy(struct client *client); // closes the connection
+
+void client_set_protocol(struct client *client, bool is_resp3);
 
 static inline bool client_is_subscribed(const struct client *client)
 {

@@ -46,12 +46,6 @@ static int run_select(struct call *call)
     return 0;
 }
 
-static void set_protocol(struct client *client, bool is_resp3)
-{
-    client->reply.is_resp3 = is_resp3;
-    __atomic_store_n(&client->mailbox.is_resp3, is_resp3, __ATOMIC_RELAXED);
-}
-
 static bool name_is_valid(struct call *call, struct span name)
 {
     for (size_t i = 0; i < name.size; i++) {
@@ -115,7 +109,7 @@ static int run_hello(struct call *call)
             return 0;
         }
     }
-    set_protocol(call->client, version == 3);
+    client_set_protocol(call->client, version == 3);
     reply_hello(call);
     return 0;
 }
@@ -128,7 +122,7 @@ static int run_reset(struct call *call)
     table_deinit(&call->client->channels, NULL);
     table_deinit(&call->client->patterns, NULL);
     set_name(call, SPAN(""));
-    set_protocol(call->client, false);
+    client_set_protocol(call->client, false);
     reply_raw(call->reply, "+RESET\r\n");
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "aof.h"
 #include "config.h"
+#include "hand_over.h"
 #include "server.h"
 
 enum {
@@ -159,6 +160,7 @@ edo_async(wait_blocked)
 static void execute_rest(struct client *client)
 {
     int64_t n;
+    if (hand_over_is_on()) return; // the next program reads the rest
     if (client->shown.is_killed || client->mailbox.is_full) return;
     make_room(client);
     n = edo_try_read(client->conn, edo_buffer_tail(&client->input),
@@ -167,11 +169,26 @@ static void execute_rest(struct client *client)
     if (client_execute(client) == IS_BLOCKED) take_reply(client, -ECANCELED);
 }
 
+/* Reads until the client is between two commands. */
+edo_async(finish_input)
+{
+    edo_body {
+        int64_t rc = 0;
+        while (rc >= 0 && self->client->input.size) {
+            edo_call(rc, read_input, .client = self->client);
+            if (rc < 0 || client_execute(self->client) == CLOSES) break;
+            edo_call(rc, write_replies, .client = self->client);
+        }
+        edo_return(rc);
+    }
+}
+
 edo_async_extern(connection)
 {
     edo_body {
         int64_t rc = 0;
         self->client = client_create(self->conn, self->is_unix);
+        client_set_protocol(self->client, self->is_resp3);
         do {
             self->outcome = client_execute(self->client);
             if (client_has_mail_on(self->client)) client_take_mail(self->client);
@@ -190,6 +207,10 @@ edo_async_extern(connection)
             edo_shield();
             execute_rest(self->client);
             edo_call_for(rc, edo_s(LAST_WRITE), write_replies, .client = self->client);
+            if (hand_over_is_on()) {
+                edo_call_for(rc, edo_s(LAST_WRITE), finish_input, .client = self->client);
+                (void)hand_over_client(self->client);
+            }
         }
         client_destroy(self->client);
         server_slot_free();

@@ -19,10 +19,16 @@ struct wait_blocked {
     edo_op read, served, limit;
 };
 
+struct finish_input {
+    edo_frame(struct read_input read; struct write_replies write;);
+    edo_args(struct client *client;);
+};
+
 edo_declare_async(connection);
 struct connection {
-    edo_frame(struct read_input read; struct write_replies write; struct wait_blocked wait;);
-    edo_args(edo_io *conn; bool is_unix;);
+    edo_frame(struct read_input read; struct write_replies write; struct wait_blocked wait;
+              struct finish_input finish;);
+    edo_args(edo_io *conn; bool is_unix; bool is_resp3;);
     struct client *client;
     enum outcome outcome;
 };

@@ -3,7 +3,10 @@
 #include "client.h"
 #include "pubsub.h"
 
-enum { MUCH_OUTPUT = 256 * 1024 }; // bytes that are written before the next command runs
+enum {
+    MUCH_OUTPUT = 256 * 1024, // bytes that are written before the next command runs
+    COMMANDS_PER_TIME = 32,   // commands of a pipeline for one reading of the clock
+};
 
 static void note_command(struct client *client, const struct command *command, int64_t now)
 {
@@ -25,7 +28,7 @@ void client_call(struct client *client, const struct command *command, const str
     };
     if (may_block) waiters_lock();
     shards_lock(shards);
-    call.now = wall_ms();
+    call.now = client->now;
     if (call_run(&call) == CALL_BLOCKS) waiter_add(client, &call, shards);
     shards_unlock(shards);
     if (may_block) waiters_unlock();
@@ -106,8 +109,10 @@ enum outcome client_execute(struct client *client)
 {
     size_t used = 0;
     enum outcome outcome = HAS_MORE;
-    while (outcome == HAS_MORE && client->reply.bytes.size < MUCH_OUTPUT)
+    for (unsigned n = 0; outcome == HAS_MORE && client->reply.bytes.size < MUCH_OUTPUT; n++) {
+        if (n % COMMANDS_PER_TIME == 0) client->now = wall_ms();
         outcome = execute_next(client, &used);
+    }
     if (used) edo_buffer_advance(&client->input, used);
     return outcome;
 }

@@ -1,27 +1,30 @@
 /* mini-redis: a server that speaks Redis's protocol. See README.md. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "aof.h"
 #include "call.h"
 #include "config.h"
+#include "hand_over.h"
 #include "server.h"
-
-enum { MAX_INHERITED = 4 };
 
 int main(int argc, char **argv)
 {
-    static edo_inherited inherited[MAX_INHERITED];
+    edo_listener *tcp, *local;
     if (!config_read(argc, argv)) return 2;
-    int count = edo_listeners_from_env(inherited, MAX_INHERITED);
-    if (count < 0) {
-        fprintf(stderr, "mini-redis: inherited sockets: %s\n", edo_strerror(count));
+    int rc = hand_over_inherit(&tcp, &local);
+    if (rc < 0) {
+        fprintf(stderr, "mini-redis: inherited sockets: %s\n", edo_strerror(rc));
         return 1;
     }
     commands_init();
     database_init();
     if (config.appendonly && aof_load() < 0) return 1;
     const edo_config runtime = { .name = "mini-redis", .workers = (int32_t)config.workers };
-    return edo_run_with(&runtime, server, .inherited = inherited, .inherited_count = count);
+    int status = edo_run_with(&runtime, server, .tcp = tcp, .unix_listener = local);
+    if (status == 0 && hand_over_is_on()) {
+        hand_over_execute(argv);
+        return 1;
+    }
+    return status;
 }

@@ -73,19 +73,10 @@ edo_async(acceptor)
     }
 }
 
-static edo_listener *take_inherited(struct server *self, const char *name)
-{
-    for (int i = 0; i < self->inherited_count; i++)
-        if (strcmp(self->inherited[i].name, name) == 0) return self->inherited[i].listener;
-    return NULL;
-}
-
 edo_async(open_listeners)
 {
     edo_body {
         struct server *server = self->server;
-        server->tcp = take_inherited(server, HAND_OVER_TCP);
-        server->unix_listener = take_inherited(server, HAND_OVER_UNIX);
         if (!server->tcp && config.port) {
             snprintf(self->address, sizeof self->address, "%s:%d", config.bind, (int)config.port);
             edo_try(edo_tcp_listen(self->address, &self->server->tcp));
@@ -97,6 +88,30 @@ edo_async(open_listeners)
                 &self->server->unix_listener));
         edo_return(0);
     }
+}
+
+/* Continues with the clients of the program that has executed this one. */
+static void take_clients(struct server *self)
+{
+    edo_fd fd;
+    bool is_unix, is_resp3;
+    edo_io *conn = NULL;
+    while (hand_over_next(&fd, &is_unix, &is_resp3)) {
+        int rc = edo_semaphore_try_acquire(&self->slots, 1);
+        if (rc == 0) rc = edo_io_from_fd(fd, &conn);
+        if (rc == 0)
+            rc = edo_scope_spawn(&self->clients, connection, .conn = conn, .is_unix = is_unix,
+                                 .is_resp3 = is_resp3);
+        if (rc < 0) fprintf(stderr, "mini-redis: a client is lost: %s\n", edo_strerror(rc));
+    }
+}
+
+static void close_listener(edo_listener *listener, bool is_unix)
+{
+    if (hand_over_is_on())
+        hand_over_listener(listener, is_unix);
+    else
+        edo_listener_close(listener);
 }
 
 static void announce(const struct server *self)
@@ -113,7 +128,9 @@ static void announce(const struct server *self)
 
 static int start_helpers(struct server *self)
 {
-    int rc = edo_scope_spawn(&self->acceptors, expirer);
+    int rc = hand_over_open();
+    if (rc == 0) rc = edo_scope_spawn(&self->acceptors, hand_over_waiter);
+    if (rc == 0) rc = edo_scope_spawn(&self->acceptors, expirer);
     if (rc == 0 && self->tcp)
         rc = edo_scope_spawn(&self->acceptors, acceptor, .listener = self->tcp);
     if (rc == 0 && self->unix_listener)
@@ -143,19 +160,19 @@ edo_async_extern(server)
 {
     edo_body {
         int64_t rc;
-        self->tcp = self->unix_listener = NULL;
         open_scopes(self);
         edo_call(rc, open_listeners, .server = self);
         edo_check_or(end, rc);
         edo_check_or(end, start_helpers(self));
+        take_clients(self);
         announce(self);
         edo_await(rc, edo_notified(&self->stops)); // or a signal: -ECANCELED
 end:
         edo_shield();
         edo_scope_cancel(&self->acceptors);
         edo_await(rc, edo_scope_join(&self->acceptors));
-        edo_listener_close(self->tcp);
-        edo_listener_close(self->unix_listener);
+        close_listener(self->tcp, false);
+        close_listener(self->unix_listener, true);
         edo_scope_cancel(&self->clients);
         edo_await_for(rc, edo_s(DRAIN_LIMIT), edo_scope_join(&self->clients));
         edo_scope_cancel(&self->log);

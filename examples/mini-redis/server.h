@@ -25,9 +25,8 @@ struct acceptor {
 edo_declare_async(server);
 struct server {
     edo_frame(struct open_listeners open;);
-    edo_args(edo_inherited *inherited; int inherited_count;);
+    edo_args(edo_listener *tcp; edo_listener *unix_listener;); // NULL: they are opened
     edo_scope clients, acceptors, log;
-    edo_listener *tcp, *unix_listener;
     edo_semaphore slots; // connections that may still be accepted
     edo_notify stops;
     int64_t started; // ms

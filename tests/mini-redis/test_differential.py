@@ -61,6 +61,10 @@ class Generator:
     def range_id(self):
         return self.pick(["-", "+", "0", "1", "(1-1", "2-3", "5", "bad", "("])
 
+    def far(self):
+        """A time that differs by at least a second from others, whatever the unit."""
+        return str(self.random.randint(3000, 9000) * 1000)
+
     def command(self):
         g = self
         k, v, n, s, m = g.key, g.value, g.number, g.score, g.member
@@ -69,19 +73,19 @@ class Generator:
             lambda: ["ECHO", v()],
             lambda: ["GET", k()],
             lambda: ["SET", k(), v(), *g.maybe(g.pick(["NX", "XX"])), *g.maybe("GET"),
-                     *g.maybe("KEEPTTL"), *g.maybe("EX", g.pick(["100", "0", "-1", "x"])),
-                     *g.maybe("PX", "100000")],
+                     *g.maybe("KEEPTTL"), *g.maybe("EX", g.pick(["5000", "0", "-1", "x"])),
+                     *g.maybe("PX", "60000000")],
             lambda: ["SETNX", k(), v()],
-            lambda: ["SETEX", k(), g.pick(["100", "0", "x"]), v()],
+            lambda: ["SETEX", k(), g.pick(["7000", "0", "x"]), v()],
             lambda: ["GETSET", k(), v()],
-            lambda: ["GETEX", k(), *g.maybe(g.pick(["PERSIST", "EX", "BAD"])), *g.maybe("100")],
+            lambda: ["GETEX", k(), *g.maybe(g.pick(["PERSIST", "EX", "BAD"])), *g.maybe("8000")],
             lambda: ["GETDEL", k()],
             lambda: ["SETRANGE", k(), n(), v()],
             lambda: ["GETRANGE", k(), n(), n()],
             lambda: ["DEL", *g.some(k)],
             lambda: ["UNLINK", *g.some(k)],
             lambda: ["EXISTS", *g.some(k)],
-            lambda: [g.pick(["EXPIRE", "PEXPIRE"]), k(), g.pick(["1000", "0", "-1", "100000", "x"]),
+            lambda: [g.pick(["EXPIRE", "PEXPIRE"]), k(), g.pick(["0", "-1", "x", g.far(), g.far()]),
                      *g.maybe(g.pick(["NX", "XX", "GT", "LT", "ZZ"])), *g.maybe("GT")],
             lambda: ["EXPIREAT", k(), g.pick(["99999999999", "1", "99999999999999999"])],
             lambda: ["EXPIRETIME", k()],
