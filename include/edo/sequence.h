@@ -61,13 +61,15 @@ struct edo_stream {
     const edo_op *user; // edo_next() in flight
     uint32_t size;      // of an item, bytes
     bool has_ended;
-    uint8_t reserved[3];
+    bool is_free;       // the last answer uses no budget: one of many from memory
+    uint8_t free_count; // of such answers, for the kind of stream
+    uint8_t reserved[1];
 };
 
 /* Value of the head of a new stream: its kind, and the size of its items. */
 #define EDO_STREAM_INIT(stream_ops, item_size)                                                     \
     {                                                                                              \
-        (stream_ops), NULL, (item_size), false,                                                    \
+        (stream_ops), NULL, (item_size), false, false, 0,                                          \
         {                                                                                          \
             0                                                                                      \
         }                                                                                          \

@@ -51,13 +51,18 @@ struct edo_sink {
     const edo_sink_ops *ops;
     const edo_op *user; // operation in flight
     uint32_t size;      // of an item, bytes
-    uint32_t reserved;
+    bool is_free;       // the last item used no budget: one of many put into memory
+    uint8_t free_count; // of such items, for the kind of sink
+    uint8_t reserved[2];
 };
 
 /* Value of the head of a new sink: its kind, and the size of its items. */
 #define EDO_SINK_INIT(sink_ops, item_size)                                                         \
     {                                                                                              \
-        (sink_ops), NULL, (item_size), 0                                                           \
+        (sink_ops), NULL, (item_size), false, 0,                                                   \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
     }
 
 EDO_API extern const edo_future_ops edo__sink_send_ops, edo__sink_flush_ops, edo__sink_close_ops;

@@ -36,6 +36,7 @@ static int64_t frame_ready(edo_sink *base, edo_cx *cx)
 static int64_t frame_put(edo_sink *base, const void *item)
 {
     edo__frame_sink *sink = sink_of(base);
+    base->is_free = edo__is_free_frame(&base->free_count);
     return sink->codec->ops->encode(sink->codec, item, &sink->out);
 }
 

@@ -82,16 +82,17 @@ static int64_t answer_of_io(edo__frames *frames, int64_t result)
     return answer(frames, result, !is_passing);
 }
 
-static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+/* Whether the decoder may find a frame in the buffer. */
+static inline bool may_decode(const edo__frames *frames)
 {
-    edo__frames *frames = (edo__frames *)(void *)stream;
-    if (edo__unlikely(frames->is_over)) return 0;
+    return !edo__inner_is_set(&frames->inner) && frames->in.size &&
+           frames->in.size >= frames->codec->wants && !frames->at_end;
+}
+
+/* The same when the buffer has no frame at once. */
+static __attribute__((noinline)) int64_t read_next(edo__frames *frames, edo_cx *cx, void *ret_item)
+{
     for (;;) {
-        if (!edo__inner_is_set(&frames->inner) && frames->in.size &&
-            frames->in.size >= frames->codec->wants && !frames->at_end) {
-            int64_t result = edo_decode(frames->codec, &frames->in, ret_item);
-            if (result != 0) return answer_of_decoder(frames, result);
-        }
         if (frames->at_end) {
             int64_t result = edo_decode_end(frames->codec, &frames->in, ret_item);
             return answer_of_decoder(frames, result);
@@ -100,8 +101,24 @@ static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
         if (n == EDO_NEXT_WAITS) return n;
         if (n < 0) return answer_of_io(frames, n);
         frames->at_end = n == 0;
-        if (!edo__has_budget(cx)) return EDO_NEXT_WAITS;
+        if (edo__unlikely(!edo__has_budget(cx))) return EDO_NEXT_WAITS;
+        if (!may_decode(frames)) continue;
+        int64_t result = edo_decode(frames->codec, &frames->in, ret_item);
+        if (result != 0) return answer_of_decoder(frames, result);
     }
+}
+
+static int64_t frames_next(edo_stream *stream, edo_cx *cx, void *ret_item)
+{
+    edo__frames *frames = (edo__frames *)(void *)stream;
+    if (edo__unlikely(frames->is_over)) return 0;
+    if (edo__likely(may_decode(frames))) {
+        int64_t result = edo_decode(frames->codec, &frames->in, ret_item);
+        stream->is_free = result == 1 && edo__is_free_frame(&stream->free_count);
+        if (edo__likely(result != 0)) return answer_of_decoder(frames, result);
+    }
+    stream->is_free = false;
+    return read_next(frames, cx, ret_item);
 }
 
 void edo__frames_init(edo__frames *frames, edo_io *io, edo_codec *codec, uint32_t size)

@@ -30,7 +30,7 @@ int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
     edo__check_memory("edo_next", ret_item, "item");
 #endif
     int64_t result = edo_pull(stream, cx, ret_item);
-    if (result != EDO_NEXT_WAITS) edo__use_budget(cx);
+    if (result != EDO_NEXT_WAITS && !stream->is_free) edo__use_budget(cx);
     return result;
 }
 

@@ -72,7 +72,7 @@ int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
     edo__check_memory("edo_sink_send", item, "item");
 #endif
     int64_t result = send(sink, cx, item);
-    if (result != EDO_NEXT_WAITS) edo__use_budget(cx);
+    if (result != EDO_NEXT_WAITS && !(sink->is_free && result == 0)) edo__use_budget(cx);
     return result;
 }
 

@@ -220,6 +220,52 @@ async_test(empty_frames_do_not_keep_the_thread, edo_io *near, *far; edo_task *wr
     }
 }
 
+/* Frames in memory are cheap, not free: others run after a bounded number of them. */
+struct run_once {
+    edo_frame();
+    edo_args(bool *has_run;);
+};
+
+edo_async(run_once)
+{
+    edo_body {
+        *self->has_run = true;
+        edo_return(0);
+    }
+}
+
+enum { MANY_FRAMES = 100000, MOST_AT_ONCE = 128 * 8 }; // default budget, frames per unit
+
+current_thread_only("the other task runs when this one yields")
+async_test(a_loop_over_frames_in_memory_yields, edo_io *io; edo_task *other; edo_length_codec codec;
+           edo_bytes bytes; edo_frames_of(edo_slice) in; edo_slice frame; bool has_run; int count;
+           int first;)
+{
+    static char empty[MANY_FRAMES * 4];
+    edo_body {
+        int64_t rc;
+        self->has_run = false;
+        self->count = self->first = 0;
+        edo_check(edo_bytes_copy(&self->bytes, empty, sizeof empty));
+        edo_check(edo_io_from_bytes(&self->bytes, &self->io));
+        rc = edo_spawn(&self->other, run_once, .has_run = &self->has_run);
+        assert_int_equal(rc, 0);
+        edo_length_codec_init(&self->codec, NULL);
+        edo_frames_init(&self->in, self->io, &self->codec.codec);
+        edo_for_each(rc, &self->in, &self->frame) {
+            self->count++;
+            if (self->has_run && !self->first) self->first = self->count;
+        }
+        assert_int_equal(rc, 0);
+        assert_int_equal(self->count, MANY_FRAMES);
+        assert_true(self->first > 0 && self->first <= MOST_AT_ONCE + 1);
+        edo_await(rc, edo_join(self->other));
+        edo_frames_deinit(&self->in);
+        edo_close(self->io);
+        edo_return(0);
+    }
+}
+
 /* ---- writing ---- */
 
 enum { NUMBERS = 500 };
