@@ -19,17 +19,18 @@
  * initialisation. A function takes a stream of any kind as a pointer: edo_stream_of(int) *in, made
  * by edo_as_stream().
  *
- * Cancellation. A cancelled edo_next() has taken nothing, through any depth of combinators: an item
- * that a combinator has taken already stays in the combinator, and the next edo_next() continues
- * with that item. When edo_next() has answered, nothing of the stream is in flight, so the stream
- * may be dropped at any time. The exceptions are the streams of edo/together.h, which finish by
- * themselves when their function returns.
+ * Cancellation. A cancelled edo_next() has taken no item, at any depth of combinators. An item that
+ * a combinator has already taken stays in the combinator, and the next edo_next() continues with
+ * that item. When edo_next() has answered, nothing of the stream is in flight, so the stream may be
+ * dropped at any time. The exceptions are the streams of edo/together.h, which finish by themselves
+ * when their function returns.
  *
  * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
- * second one). Streams borrow what they read from: the receiver, the listener, the array.
+ * second one). A stream borrows the object that it reads: the receiver, the listener, the array.
  *
- * Own kinds. A struct that begins with an edo_stream, made by EDO_STREAM_INIT(), and a table of type
- * edo_stream_ops. A combinator pulls its input by edo_pull().
+ * Your own kinds. A kind of stream is a struct that begins with an edo_stream, initialised by
+ * EDO_STREAM_INIT(), and a table of type edo_stream_ops. A combinator pulls its input by
+ * edo_pull().
  */
 #pragma once
 
@@ -39,7 +40,7 @@ EDO_BEGIN_DECLS
 
 typedef struct edo_stream edo_stream;
 
-/* Answer of edo_stream_ops.next: nothing yet. */
+/* Answer of edo_stream_ops.next: no item yet, and a wake is arranged. */
 #define EDO_NEXT_WAITS INT64_MIN
 
 /* A kind of stream. */
@@ -75,7 +76,7 @@ struct edo_stream {
 
 EDO_API extern const edo_future_ops edo__next_ops, edo__each_ops, edo__gather_ops;
 
-/* Takes a step of another stream, for authors of combinators. */
+/* Pulls another stream by one step, for authors of combinators. */
 static inline int64_t edo_pull(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     if (stream->has_ended) return 0;
@@ -110,7 +111,7 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* A pointer to a stream of any kind as a pointer to another type, such as a typedef of
+/* Converts a pointer to a stream of any kind to a pointer to `type`, such as a typedef of
  * edo_stream_of(T): edo_as_stream(int_stream, &self->even). */
 #define edo_as_stream(type, in)                                                                    \
     (edo__check_type(in, ((type *)0)->edo_type), (type *)(void *)&(in)->stream)
@@ -125,7 +126,7 @@ EDO_END_DECLS
  * Cancel: waits; nothing was taken. */
 #define edo_next(in, ret_item) (edo__check_type(in, ret_item), edo__next(&(in)->stream, (ret_item)))
 
-/* The same in an async function, without an await if there is an item. The macro evaluates its
+/* edo_next() in an async function, without an await if an item is ready. The macro evaluates its
  * arguments twice. */
 #define edo_await_next(rc, in, ret_item)                                                           \
     edo__step_or_await(                                                                            \
@@ -169,8 +170,8 @@ static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_strea
 
 enum { EDO__FOLD, EDO__ALL, EDO__ANY };
 
-/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. A fold: the
- * context is the accumulator.
+/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. In a fold,
+ * the context is the accumulator.
  * Result: 0 at the end; the value other than 0 that fn returned; a negative errno of the stream.
  * edo_op_progress() is the number of items taken.
  * Cancel: waits; edo_op_progress() items were taken, and given to fn. */
@@ -178,8 +179,8 @@ enum { EDO__FOLD, EDO__ALL, EDO__ANY };
     (edo__check_type(in, item),                                                                    \
      edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__FOLD))
 
-/* Whether fn returns a value above 0 for all items, or for any item. The loop ends with the item
- * that decides.
+/* Checks whether fn returns a value above 0 for all items (edo_all_items), or for at least one item
+ * (edo_any_item). The loop ends with the item that decides.
  * Result: 1 or 0; a negative errno of fn or of the stream. Cancel: as edo_fold(). */
 #define edo_all_items(in, item, fn, context)                                                       \
     (edo__check_type(in, item),                                                                    \
@@ -265,10 +266,11 @@ EDO_END_DECLS
 #define edo_once_init(s, item) edo_array_init(s, item, 1)
 #define edo_empty_init(s)      edo__array_init(&(s)->edo_impl, NULL, 0, edo__item_size(s))
 
-/* The item *item again and again, without end. */
+/* Repeats the item *item without end. */
 #define edo_repeat_init(s, item) edo_array_init(s, item, UINT64_MAX)
 
-/* The numbers from `begin` to `end`, without `end`, in steps; a step of 0 aborts. */
+/* The numbers from `begin` up to, but not including, `end`, at intervals of `step`. A step of 0
+ * aborts. */
 #define edo_range_init(s, begin, end, step) edo__range_init(&(s)->edo_impl, (begin), (end), (step))
 
 /* A stream that never answers, except to a cancellation. s: a pointer to any edo_stream_of(T). */
@@ -280,14 +282,14 @@ EDO_END_DECLS
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
 
-/* A tick each `period` nanoseconds, the first at once; the item is the moment for which the tick
- * was due. Ticks that were missed are left out. A period below 1 aborts. */
+/* A tick every `period` nanoseconds, the first one at once. The item is the moment at which the
+ * tick was due. Ticks that were missed are left out. A period below 1 aborts. */
 #define edo_ticks                 edo__kind_of(int64_t, edo__ticks)
 #define edo_ticks_init(s, period) edo__ticks_init(&(s)->edo_impl, INT64_MIN, (period))
 
-/* The results of an operation that is repeated. fn(context, ret_item) makes the operation, which
- * writes an item to ret_item and answers 1, 0 at the end, or a negative errno. So every operation
- * of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+/* The results of a repeated operation. fn(context, ret_item) makes the operation. The operation
+ * answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So every
+ * operation of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
 #define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
 #define edo_op_source_init(s, fn, context)                                                         \
     edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))
