@@ -10,20 +10,20 @@
  *
  * Between two edo_next() these streams keep operations in flight. So each is initialised in the
  * async function in whose frame it lies, as a scope is, and stays with that function: the streams
- * continue at every await of the function, and no item is lost. When the function returns, these
- * operations are cancelled, and the function ends after they have ended. Only the function's task
- * may pull such a stream; another task aborts.
+ * continue at every await of the function, and no item is lost. When the function returns, the
+ * operations in flight are cancelled, and the function ends after they have ended. Only the
+ * function's task may pull such a stream; another task aborts.
  *
- * To initialise such a stream again, or to use its memory otherwise, before the function returns, end
- * it first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
+ * To initialise such a stream again, or to use its memory otherwise, before the function returns,
+ * end the stream first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
  * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these
  * items are results. A zip has no such function, because it holds items of two types.
  *
  * Sizes with 8-byte pointers: edo_merge_of(T, n) 176 bytes, and 96 and an item for each input;
- * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168, an
- * item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
+ * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168,
+ * an item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
  */
 #pragma once
 
