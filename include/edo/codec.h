@@ -25,9 +25,9 @@
  * Errors. An error of the I/O is answered once, then the end. After an error of a decoder the
  * stream continues if the decoder can find the next frame; otherwise the next answer is the end.
  * Each codec documents its errors. Input that ends inside a frame is answered with -EDO_EOF, then
- * the end; edo_frames_rest() returns the remaining bytes. A decoder that answers a frame or an
- * error without taking a byte would repeat that answer for ever: the answer is -EPROTO instead,
- * then the end.
+ * the end, unless an error was answered for that frame before; edo_frames_rest() returns the
+ * remaining bytes. A decoder that answers a frame or an error without taking a byte would repeat
+ * that answer for ever: the answer is -EPROTO instead, then the end.
  *
  * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of 176 bytes, a codec of this
  * header at most 72.
