@@ -7,7 +7,8 @@
  * poll.
  *
  * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
- * replace the handler of SIGCHLD. The reaper asks for each child by its pid, never for any child. */
+ * replace the handler of SIGCHLD. The reaper waits for each child by its pid, never for any
+ * child. */
 #include "process/reaper.h"
 
 #include <string.h>
