@@ -36,7 +36,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_remove_dir(const char *path);
 
 enum {
     EDO_RENAME_NO_REPLACE = 1, // -EEXIST if the new name exists
-    EDO_RENAME_EXCHANGE = 2,   // both names exist, and exchange their files
+    EDO_RENAME_EXCHANGE = 2,   // exchange the files of two existing names
 };
 
 /* Renames a file or a directory, atomically. An existing file of the new name is replaced.

@@ -191,7 +191,7 @@ EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 
 /* Sends SIGTERM, and SIGKILL if the child has not ended after `grace` ns; waits for the end. If the
  * command made a process group or a session, both signals go to the whole group.
- * Result: as edo_process_wait(). Cancel: prompt; signals that were sent stay sent. */
+ * Result: as edo_process_wait(). Cancel: prompt; signals that were sent are not taken back. */
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 

@@ -49,9 +49,9 @@ typedef struct edo_stream_ops {
 
     /* Makes one step towards the next item. Called in a poll of the stream's task.
      * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
-     * wake. After EDO_NEXT_WAITS the same ret_item is passed until another answer. A call whose
-     * edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no item. After any answer
-     * nothing is in flight. */
+     * wake. After EDO_NEXT_WAITS, further calls pass the same ret_item until there is another
+     * answer. A call whose edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no
+     * item. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
     const void *reserved[2];
 } edo_stream_ops;
@@ -143,7 +143,7 @@ EDO_END_DECLS
     } while (0)
 
 /* A loop over the items, in an async function: edo_for_each(rc, &self->in, &self->item) { ... }.
- * The loop ends with rc: 0 at the end, or the first negative errno. */
+ * After the loop, rc is 0 at the end of the stream, or the first negative errno. */
 #define edo_for_each(rc, in, ret_item)                                                             \
     edo__for_each(EDO__CAT(edo_item_, __COUNTER__), rc, in, ret_item)
 #define edo__for_each(body, rc, in, ret_item)                                                      \

@@ -41,7 +41,7 @@ typedef struct edo_sink_ops {
 
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
 
-    /* Flushes, and releases what the sink holds. NULL: as flush. */
+    /* Flushes, and releases the sink's resources. NULL: flush is called instead. */
     int64_t (*close)(edo_sink *sink, edo_cx *cx);
     const void *reserved[2];
 } edo_sink_ops;

@@ -30,7 +30,7 @@ struct edo_process {
     edo_io *stdio[3]; // streams not taken yet, or NULL
 
     edo__node reaped; // in the reaper's list; reaper's lock
-    int64_t kill_at;  // of SIGKILL, ns of edo__sys_now(), or EDO_NEVER; reaper's lock
+    int64_t kill_at;  // of SIGKILL; ns of edo__sys_now() or EDO_NEVER; reaper's lock
 };
 
 void edo__process_unref(edo_process *process);

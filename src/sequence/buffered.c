@@ -82,8 +82,8 @@ static int64_t fill(edo__buffered *buffered, edo_cx *cx)
     return 0;
 }
 
-/* Takes the next call that has ended. The operation that waits for one stays in flight between two
- * edo_next(), with the relay's waker. */
+/* Takes the next call that has ended. The operation that waits for such a call stays in flight
+ * between two edo_next(), with the relay's waker. */
 static int64_t take_ended(edo__buffered *buffered, edo_cx *cx)
 {
     edo_wakeable *waker = cx->waker;

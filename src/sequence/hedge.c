@@ -30,8 +30,8 @@ static bool poll_begun(edo_hedge *hedge, edo_cx *cx)
     return ended == hedge->begun;
 }
 
-/* Begins the attempts that are due: the first; the next one after the delay, or when all earlier
- * ones have failed. Returns: whether an attempt was begun. */
+/* Begins the next attempt if it is due: the first one at once, a later one after the delay or when
+ * all earlier ones have failed. Returns: whether an attempt was begun. */
 static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
 {
     bool have_failed = hedge->failed == (int32_t)hedge->begun;
