@@ -282,14 +282,14 @@ EDO_END_DECLS
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
 
-/* A tick every `period` nanoseconds, the first one at once. The item is the moment at which the
- * tick was due. Ticks that were missed are left out. A period below 1 aborts. */
+/* A tick each `period` nanoseconds, the first at once; the item is the moment for which the tick
+ * was due. Ticks that were missed are left out. A period below 1 aborts. */
 #define edo_ticks                 edo__kind_of(int64_t, edo__ticks)
 #define edo_ticks_init(s, period) edo__ticks_init(&(s)->edo_impl, INT64_MIN, (period))
 
-/* The results of a repeated operation. fn(context, ret_item) makes the operation. The operation
- * answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So every
- * operation of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+/* The results of an operation that is repeated. fn(context, ret_item) makes the operation, which
+ * writes an item to ret_item and answers 1, 0 at the end, or a negative errno. So every operation
+ * of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
 #define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
 #define edo_op_source_init(s, fn, context)                                                         \
     edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))

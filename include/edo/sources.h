@@ -1,4 +1,4 @@
-/* Streams over the objects of other modules: values of channels, connections, lines, ended members.
+/* Streams of what other modules give: values of channels, connections, lines, ended members.
  *
  *     edo_op_source_of(struct job) jobs;                   // 144 bytes, in the frame
  *     ...
@@ -6,8 +6,8 @@
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
  * Each stream repeats one operation, and borrows the object of that operation: the owner closes the
- * receiver or the listener after the last use of the stream. Closing the receiver ends the senders
- * as usual, even if the stream was dropped before its end.
+ * receiver or the listener after the last use of the stream. The close of a receiver whose stream
+ * was dropped in the middle ends the senders, as always.
  *
  * Thread: that of the task.
  */
@@ -33,13 +33,13 @@
 
 EDO_BEGIN_DECLS
 
-/* Converts the result of an operation that answers 0 with an item. */
+/* For operations that answer 0 with an item. */
 static inline int64_t edo__answer_with_item(int64_t result)
 {
     return result < 0 ? result : 1;
 }
 
-/* Members of a scope that have ended. The scope must have the flag EDO_SCOPE_RESULTS. */
+/* Members of a scope that have ended. The scope has the flag EDO_SCOPE_RESULTS. */
 static inline edo_op edo__make_member(void *context, void *ret_item)
 {
     return edo_scope_next((edo_scope *)context, (edo_member *)ret_item);
@@ -88,8 +88,8 @@ static inline int64_t edo__answer_broadcast(int64_t result)
      edo__op_source_init(&(s)->edo_impl, edo__make_broadcast, edo__answer_broadcast,               \
                          &(rx)->edo_listening, edo__item_size(s)))
 
-/* Values of a watch that the receiver has not seen. After edo_watch_mark_changed(rx), the first
- * item is the present value. */
+/* Values of a watch that the receiver has not seen. With edo_watch_mark_changed(rx) before, the
+ * first item is the present value. */
 #define edo_watch_stream(s, rx)                                                                    \
     (edo__check_end(s, rx), edo__op_source_init(&(s)->edo_impl, edo__make_watch, NULL,             \
                                                 &(rx)->edo_watching, edo__item_size(s)))
@@ -97,7 +97,7 @@ static inline int64_t edo__answer_broadcast(int64_t result)
 #endif
 #if EDO_HAS_STREAM
 
-/* Lines of a reader, as from edo_read_line(); a line is valid until the next edo_next(). */
+/* Lines of a reader, as edo_read_line(); a line is valid until the next edo_next(). */
 static inline edo_op edo__make_line(void *context, void *ret_item)
 {
     return edo_read_line((edo_reader *)context, (edo_slice *)ret_item);
@@ -109,7 +109,7 @@ static inline edo_op edo__make_line(void *context, void *ret_item)
 #endif
 #if EDO_HAS_NET
 
-/* Connections of a listener, as from edo_accept(). An error does not end the stream. */
+/* Connections of a listener, as edo_accept(). An error is an answer, not the end. */
 static inline edo_op edo__make_accept(void *context, void *ret_item)
 {
     return edo_accept((edo_listener *)context, (edo_io **)ret_item);

@@ -7,7 +7,7 @@
 
 #include "base/base.h"
 
-/* Drops `size` bytes at the front of the buffer, which has at least that many. */
+/* Drops bytes at the front, of which the buffer has at least `size`. */
 static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size)
 {
     if (size) in->data += size;
