@@ -22,11 +22,12 @@
  * Memory. Buffers are allocated as bytes arrive, never for bytes that a peer only announces. No
  * frame is allocated. A bound of each codec limits the buffer.
  *
- * Errors. An error of the I/O is answered once, then the end. An error of a decoder that can find
- * the next frame is one answer: the stream continues. After another error of a decoder the next
- * answer is the end. Each codec says which. Input that ends inside of a frame is answered with
- * -EDO_EOF, then the end; edo_frames_rest() has the bytes. A decoder that answers a frame or an
- * error without taking a byte would do so again and again: the answer is -EPROTO, then the end.
+ * Errors. An error of the I/O is answered once, then the end. After an error of a decoder the
+ * stream continues if the decoder can find the next frame; otherwise the next answer is the end.
+ * Each codec documents its errors. Input that ends inside a frame is answered with -EDO_EOF, then
+ * the end, unless an error was answered for that frame before; edo_frames_rest() returns the
+ * remaining bytes. A decoder that answers a frame or an error without taking a byte would repeat
+ * that answer for ever: the answer is -EPROTO instead, then the end.
  *
  * Sizes with 8-byte pointers: edo_frames_of and edo_frame_sink_of 176 bytes, a codec of this
  * header at most 72.
@@ -51,8 +52,8 @@ typedef struct edo_codec_ops {
      * taking the bytes that the error covers, or after setting codec->is_broken. */
     int64_t (*decode)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
-    /* The same for the last bytes, after `decode` has returned 0 and the input has ended. 0: the
-     * bytes are no frame. NULL: 0. */
+    /* Decodes the last bytes, after `decode` has returned 0 and the input has ended.
+     * Returns: as `decode`; 0: the bytes are not a frame. If the function is NULL, they are not. */
     int64_t (*decode_end)(edo_codec *codec, edo_buffer *in, void *ret_item);
 
     /* Appends a frame. Returns: 0; a negative errno, and nothing was appended. */
@@ -65,7 +66,7 @@ typedef struct edo_codec_ops {
 /* Head of every codec. The members are for authors of codecs. */
 struct edo_codec {
     const edo_codec_ops *ops;
-    size_t wants;   // bytes in the buffer, before which decode need not be called again; 0: any
+    size_t wants;   // least bytes in the buffer for the next call of decode; 0: any number
     size_t scanned; // bytes of the buffer that were searched
     bool is_broken; // the next frame cannot be found
     bool skips;     // the rest of a refused frame is dropped
@@ -85,7 +86,7 @@ struct edo_codec {
 
 enum {
     EDO_FRAMES_STEP = 8192,     // bytes; least size of a buffer
-    EDO_FRAMES_BOUNDARY = 8192, // bytes to be written, from which on a sink has no room
+    EDO_FRAMES_BOUNDARY = 8192, // unwritten bytes at which a sink has no more room
 };
 
 typedef struct edo__frames {
@@ -122,16 +123,17 @@ EDO_END_DECLS
 #define edo_frames_deinit(s) edo__frames_deinit(&(s)->edo_impl)
 
 /* Makes an edo_bytes of a slice that the last edo_next() gave, or of a part of it, without a copy.
- * Returns: 0; -EINVAL: the slice lies elsewhere. */
+ * Returns: 0; -EINVAL: the slice is not in the buffer of the stream. */
 #define edo_frames_keep(s, slice, ret_bytes) edo__frames_keep(&(s)->edo_impl, (slice), (ret_bytes))
 
 /* Bytes that were read and not decoded yet. */
 #define edo_frames_rest(s) edo__frames_rest(&(s)->edo_impl)
 
-/* Moves these bytes to *ret_unread, for a user that continues on the io in another protocol. */
+/* Moves the bytes that were not decoded yet to *ret_unread, for a program that continues on the io
+ * in another protocol. */
 #define edo_frames_take(s, ret_unread) edo__frames_take(&(s)->edo_impl, (ret_unread))
 
-/* Continues after the end, for an input that may grow, and after an error. */
+/* Continues a stream after its end, if the input may have grown, or after an error. */
 #define edo_frames_resume(s) edo__frames_resume(&(s)->edo_impl)
 
 /* ---- writing ---- */
@@ -158,11 +160,11 @@ EDO_END_DECLS
 /* Frames written to `io`. Frames are collected, and written when EDO_FRAMES_BOUNDARY bytes are
  * waiting, or by edo_sink_flush(). Until they are written, the sink has no room, and
  * edo_sink_send() waits: so a slow peer slows its sender down. edo_sink_close() flushes; the io
- * stays open. After an error of the io the unwritten bytes stay. */
+ * stays open. After an error of the io the unwritten bytes remain in the sink. */
 #define edo_frame_sink_init(s, io, codec)                                                          \
     edo__frame_sink_init(&(s)->edo_impl, (io), (codec), edo__item_size(s))
 
-/* Sets the number of waiting bytes from which on the sink has no room. 0: each frame is written
+/* Sets the number of waiting bytes at which the sink has no more room. 0: each frame is written
  * before the next one. */
 #define edo_frame_sink_set_boundary(s, bytes) ((void)((s)->edo_impl.boundary = (bytes)))
 
@@ -172,8 +174,8 @@ EDO_END_DECLS
 /* Releases the buffer; unwritten bytes are lost. */
 #define edo_frame_sink_deinit(s) edo__frame_sink_deinit(&(s)->edo_impl)
 
-/* Both, for one io and one codec that keeps no state between the two directions, such as those of
- * this header. */
+/* A reader and a writer of frames for one io. They share the codec, which must not carry state from
+ * one direction to the other; the codecs of this header do not. */
 #define edo_framed_of(T)                                                                           \
     struct {                                                                                       \
         edo_frames_of(T) in;                                                                       \
@@ -187,7 +189,8 @@ EDO_END_DECLS
 
 EDO_BEGIN_DECLS
 
-/* All bytes that are there, in pieces of any size. Encodes the bytes as they are. */
+/* Raw bytes. Decodes all bytes in the buffer as one item of any size, and encodes the bytes of an
+ * item unchanged. */
 typedef struct edo_raw_codec {
     edo_codec codec;
 } edo_raw_codec;
@@ -207,16 +210,17 @@ typedef edo_part_codec edo_line_codec;
 
 /* Lines, without their "\n" or "\r\n"; encodes with "\n".
  * most: bytes of a line, without its end. A longer line is answered once with -EMSGSIZE, as soon as
- * it is too long; the stream continues behind its end. The last line may lack its end. Encode: also
- * -EINVAL for an item with a "\n", -EMSGSIZE. For the peer, a "\r" at the end of an item belongs to
- * the end of the line. */
+ * it is too long; the stream continues with the next line. The last line may lack its end. Encode:
+ * -EINVAL for an item with a "\n", -EMSGSIZE for an item that is too long. For the peer, a "\r" at
+ * the end of an item belongs to the end of the line. */
 EDO_API void edo_line_codec_init(edo_line_codec *codec, size_t most);
 
 /* JSON lines: lines of UTF-8; empty lines are left out. The text is not parsed. -EILSEQ for a line
  * that is not UTF-8; the stream continues. */
 EDO_API void edo_json_line_codec_init(edo_line_codec *codec, size_t most);
 
-/* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors as above. */
+/* Parts that end with any delimiter of 1 to 16 bytes; another size aborts. Errors as of
+ * edo_line_codec_init(). */
 EDO_API void edo_part_codec_init(edo_part_codec *codec, const void *delimiter, size_t size,
                                  size_t most);
 
@@ -233,7 +237,8 @@ enum { EDO_FRAME_MOST = 8 * 1024 * 1024 }; // bytes; default of edo_length_optio
 
 #define EDO_KEEP_HEADER UINT32_MAX
 
-/* Options of frames with a length; zeroed: 4 bytes in big-endian order, then that many bytes.
+/* Options of frames with a length. Zeroed options: a length of 4 bytes in big-endian order, then
+ * that many bytes.
  *
  *     | offset | length field | payload of value + adjustment bytes |
  *     |<------------- skip ->|  the rest is the item
@@ -255,14 +260,14 @@ typedef struct edo_length_codec {
     uint64_t rest; // bytes of a refused frame still to be dropped
 } edo_length_codec;
 
-/* Frames with a length. A payload above the bound is answered with -EMSGSIZE, without waiting for
- * its bytes, which are dropped as they come; the stream continues behind them. -EBADMSG, then the
- * end: a payload of less than 0 bytes, or of more than INT64_MAX. -EBADMSG: a frame with fewer
- * bytes than are to be left out; the stream continues.
- * Encode: the first `offset` bytes of the item stand before the length, the others behind it.
- * -EMSGSIZE for a payload that the bound or the field is too small for; -EINVAL for an item of less
- * than `offset` bytes.
- * options: NULL: zeroed. Sizes out of their range abort. */
+/* Frames with a length. A payload above the bound is answered with -EMSGSIZE at once. Its bytes are
+ * dropped as they arrive, and the stream continues with the next frame. A payload of less than 0 or
+ * more than INT64_MAX bytes is answered with -EBADMSG, then the end. A frame of fewer bytes than
+ * `skip` is answered with -EBADMSG, and the stream continues.
+ * Encode: the first `offset` bytes of the item are written before the length, the others after it.
+ * -EMSGSIZE for a payload that exceeds the bound or the range of the length field; -EINVAL for an
+ * item of less than `offset` bytes.
+ * options: NULL: zeroed. Sizes out of range abort. */
 EDO_API void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *options);
 
 /* Netstrings, "5:hello,". */
@@ -272,8 +277,8 @@ typedef struct edo_netstring_codec {
     uint64_t rest; // bytes of a refused string still to be dropped
 } edo_netstring_codec;
 
-/* A string above `most` bytes is answered with -EMSGSIZE; the stream continues behind it. -EBADMSG,
- * then the end, for bytes that are no netstring. */
+/* A string longer than `most` bytes is answered with -EMSGSIZE, and the stream continues with the
+ * next string. Bytes that are not a netstring are answered with -EBADMSG, then the end. */
 EDO_API void edo_netstring_codec_init(edo_netstring_codec *codec, size_t most);
 
 /* COBS (Cheshire and Baker, 1999): packets of any bytes, separated by zero bytes. */
@@ -282,16 +287,17 @@ typedef struct edo_cobs_codec {
     size_t most;
 } edo_cobs_codec;
 
-/* A packet above `most` bytes is answered with -EMSGSIZE, one that is no COBS with -EBADMSG; the
- * stream continues behind it in both cases. Empty packets between zero bytes are left out. */
+/* A packet longer than `most` bytes is answered with -EMSGSIZE, and a packet that is not valid COBS
+ * with -EBADMSG. In both cases the stream continues with the next packet. Empty packets are
+ * skipped. */
 EDO_API void edo_cobs_codec_init(edo_cobs_codec *codec, size_t most);
 
 /* Decodes one frame from a buffer, without an io: for datagrams, files in memory, tests.
  * Returns: as edo_codec_ops.decode, with -EPROTO for a decoder that makes no progress. */
 EDO_API EDO_MUST_USE int64_t edo_decode(edo_codec *codec, edo_buffer *in, void *ret_item);
 
-/* The same at the end of the input. Returns: also 0 if the buffer is empty; -EDO_EOF if the rest is
- * no frame. */
+/* Decodes one frame at the end of the input. Returns: as edo_decode(); 0 if the buffer is empty;
+ * -EDO_EOF if the rest is not a frame. */
 EDO_API EDO_MUST_USE int64_t edo_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item);
 
 /* Appends a frame to a buffer. Returns: 0; a negative errno, and the buffer has not changed. */

@@ -33,8 +33,8 @@ EDO_BEGIN_DECLS
 /* Tests an item. Returns: > 0: yes; 0: no; a negative errno. */
 typedef int64_t edo_test_fn(void *context, const void *item);
 
-/* Makes an item of another. Returns: > 0 with *ret_item; 0: this item is left out; a negative
- * errno; EDO_NEXT_END: the stream ends before this item. */
+/* Makes an item from another item. Returns: > 0 with *ret_item; 0: this item is left out; a
+ * negative errno; EDO_NEXT_END: the stream ends before this item. */
 typedef int64_t edo_map_fn(void *context, const void *item, void *ret_item);
 #define EDO_NEXT_END (INT64_MIN + 1)
 
@@ -107,7 +107,7 @@ typedef struct edo__chunks {
 /* Several items: the item type of edo_chunks_of() and edo_windows_of(). */
 typedef struct edo_items {
     void *data;   // first item; valid until the next edo_next()
-    size_t count; // of items
+    size_t count; // number of items
 } edo_items;
 
 enum {
@@ -168,7 +168,7 @@ EDO_END_DECLS
 /* The items before the first one for which fn returns 0; that item is dropped. */
 #define edo_take_while_init(s, in, fn, context) edo__test(s, EDO__TAKE_WHILE, in, fn, context)
 
-/* The items from the first one on for which fn returns 0. */
+/* The first item for which fn returns 0, and all items after it. */
 #define edo_skip_while_init(s, in, fn, context) edo__test(s, EDO__SKIP_WHILE, in, fn, context)
 
 /* The first `count` items; the input is not pulled after them. */
@@ -194,11 +194,11 @@ EDO_END_DECLS
     (edo__check_end(in, s), edo__check_end(second, s),                                             \
      edo__step_init(&(s)->edo_impl, EDO__CHAIN, &(in)->stream, 0, &(second)->stream))
 
-/* Ends after the first error, which is still answered. */
+/* Ends the stream after its first error; the error itself is answered. */
 #define edo_stop_on_error_init(s, in) edo__count(s, EDO__STOP_ON_ERROR, in, 0)
 
-/* Calls fn(context, &error) for each error, an int64_t. fn returns a negative errno, which is
- * answered, > 0 to leave the error out, or 0 to end the stream. */
+/* Calls fn(context, &error) for each error, an int64_t. fn returns > 0 to leave the error out, 0 to
+ * end the stream, or a negative errno, which is answered in place of the error. */
 #define edo_recover_init(s, in, fn, context) edo__test(s, EDO__RECOVER, in, fn, context)
 
 /* All items; fn(context, NULL) is called once, when the end is reached. */
@@ -221,10 +221,10 @@ EDO_END_DECLS
      edo__map_init(&(s)->edo_impl, &(in)->stream, &(s)->edo_slot, (fn), (context),                 \
                    edo__item_size(s)))
 
-/* All items of several streams, one stream after the other: fn(context, item, ret_stream) returns a
- * stream for each item, with 1; 0 to leave the item out; or a negative errno. The stream lies where
- * the context says, and is used until its end. A NULL fn flattens: the items themselves are
- * pointers to streams (edo_stream *). */
+/* The items of several streams, one stream after the other. For each item of `in`, fn(context,
+ * item, ret_stream) chooses a stream: fn returns 1 with *ret_stream, 0 to leave the item out, or a
+ * negative errno. The chosen stream lies in memory of the user, and is used until its end.
+ * edo_flatten_init() needs no fn: the items themselves are pointers to streams (edo_stream *). */
 #define edo_flat_map_of(In, Out)                                                                   \
     struct {                                                                                       \
         edo__kind_of(Out, edo__flat);                                                              \
@@ -279,13 +279,13 @@ typedef struct edo__item_args {
                       sizeof(s)->edo_memory / sizeof(s)->edo_memory[0], (keep), (limit)))
 #define edo_chunks_init(s, in) edo__chunks(s, in, 0, INT64_MAX)
 
-/* The same; a chunk is also given when `limit` nanoseconds have passed since its first item. An
- * error of the input is answered after the chunk of the items before it. */
+/* As edo_chunks_init(), but a chunk is also given when `limit` nanoseconds have passed since its
+ * first item. An error of the input is answered after the chunk of the items before it. */
 #define edo_chunks_within_init(s, in, limit) edo__chunks(s, in, 0, limit)
 
 /* Windows of n items; each window begins `step` items after the one before. step: 1 to n; another
- * one aborts. Items at the end that fill no window are left out, except with the step n, which
- * makes chunks. */
+ * value aborts. With the step n the windows are chunks, and the last one may have fewer items. With
+ * a smaller step, items at the end that do not fill a window are left out. */
 #define edo_windows_init(s, in, step)                                                              \
     edo__chunks(s, in, sizeof(s)->edo_memory / sizeof(s)->edo_memory[0] - (step), INT64_MAX)
 
@@ -297,8 +297,8 @@ typedef struct edo__item_args {
         __typeof__(T) edo_slot[1];                                                                 \
     }
 
-/* Leaves out items that are the same as the item before. fn(context, item, before) returns > 0 for
- * the same; NULL compares the bytes. */
+/* Leaves out items that are equal to the item before. fn(context, item, before) returns > 0 if they
+ * are equal. If fn is NULL, their bytes are compared. */
 #define edo_dedup_init(s, in, fn, context)                                                         \
     (edo__check_end(in, s),                                                                        \
      edo__dedup_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (fn), (context)))
@@ -316,29 +316,30 @@ typedef struct edo__item_args {
 
 /* ---- time; durations in nanoseconds ---- */
 
-/* The last item of each burst: an item is given when no other has come for `period`, or at the end.
- * Errors pass at once. */
+/* The last item of each burst: an item is given when no other item has come for `period`, or when
+ * the input ends. Errors pass at once. */
 #define edo_debounce_init(s, in, period)                                                           \
     (edo__check_end(in, s),                                                                        \
      edo__debounce_init(&(s)->edo_impl, &(in)->stream, (s)->edo_slot, (period)))
 
-/* At least `period` between two items. The input is not pulled meanwhile. */
+/* Leaves at least `period` between two items, and does not pull the input meanwhile. */
 #define edo_throttle_init(s, in, period) edo_rate_init(s, in, period, 1)
 
-/* One item per `period` on average, up to `burst` items at once after a pause; a burst of 0
- * aborts. */
+/* Gives one item per `period` on average, and up to `burst` items at once after a pause. A burst of
+ * 0 aborts. */
 #define edo_rate_init(s, in, period, burst)                                                        \
     (edo__check_end(in, s), edo__rate_init(&(s)->edo_impl, &(in)->stream, (period), (burst)))
 
-/* A limit for each item, from the edo_next() after the item before. When it passes, the answer is
- * -ETIMEDOUT, once; the stream continues, and the limit counts again after the next item. `repeats`
- * in the name: -ETIMEDOUT after each further limit as well. */
+/* Limits the wait for each item. The limit begins with the first edo_next() after the item before.
+ * When the limit passes, one answer is -ETIMEDOUT, and the stream continues. The next limit begins
+ * after the next item. The form with `repeats` also answers -ETIMEDOUT after each further limit
+ * without an item. */
 #define edo_item_timeout_init(s, in, limit)                                                        \
     (edo__check_end(in, s), edo__item_timeout_init(&(s)->edo_impl, &(in)->stream, (limit), false))
 #define edo_item_timeout_repeats_init(s, in, limit)                                                \
     (edo__check_end(in, s), edo__item_timeout_init(&(s)->edo_impl, &(in)->stream, (limit), true))
 
-/* A limit for the whole stream, from the first edo_next(). When it passes, the answer is
- * -ETIMEDOUT, then the end. */
+/* Limits the time of the whole stream, from the first edo_next() on. When the limit passes, the
+ * answer is -ETIMEDOUT, then the end. */
 #define edo_total_timeout_init(s, in, limit)                                                       \
     (edo__check_end(in, s), edo__total_timeout_init(&(s)->edo_impl, &(in)->stream, (limit)))

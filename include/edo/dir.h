@@ -36,17 +36,18 @@ EDO_API EDO_MUST_USE edo_op edo_path_remove_dir(const char *path);
 
 enum {
     EDO_RENAME_NO_REPLACE = 1, // -EEXIST if the new name exists
-    EDO_RENAME_EXCHANGE = 2,   // both names exist, and exchange their files
+    EDO_RENAME_EXCHANGE = 2,   // exchange the files of two existing names
 };
 
 /* Renames a file or a directory, atomically. An existing file of the new name is replaced.
- * Result: 0; -EXDEV: another file system; -EINVAL for unknown flags, or both.
+ * Result: 0; -EXDEV: another file system; -EINVAL for unknown flags, or for both flags.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_rename_at(edo_file *from_dir, const char *from,
                                                edo_file *to_dir, const char *to, uint32_t flags);
 EDO_API EDO_MUST_USE edo_op edo_path_rename(const char *from, const char *to);
 
-/* Makes a further name of a file. A symlink gets the further name itself, and is not followed.
+/* Makes another name of a file (a hard link). A symlink is not followed: the symlink itself gets
+ * the other name.
  * Result: 0; -EEXIST; -EXDEV; -EPERM for a directory. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_link_at(edo_file *from_dir, const char *from, edo_file *to_dir,
                                              const char *to);
@@ -58,7 +59,8 @@ EDO_API EDO_MUST_USE edo_op edo_path_symlink_at(const char *target, edo_file *di
 EDO_API EDO_MUST_USE edo_op edo_path_symlink(const char *target, const char *path);
 
 /* Reads the text of a symlink, and adds a NUL.
- * Result: the length; -ENAMETOOLONG: the text and its NUL need more than size; -EINVAL: no symlink.
+ * Result: the length; -ENAMETOOLONG: the text and its NUL need more than `size` bytes; -EINVAL: not
+ * a symlink.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_read_link_at(edo_file *dir, const char *path, char *buffer,
                                                   size_t size);
@@ -66,13 +68,14 @@ EDO_API EDO_MUST_USE edo_op edo_path_read_link(const char *path, char *buffer, s
 
 /* Finds the absolute path of an existing file, without symlinks, "." and "..", and adds a NUL. The
  * file is not opened.
- * Result: the length; -ENAMETOOLONG: the path and its NUL need more than size; -ENOENT, also for a
- * file that was removed meanwhile. Cancel: prompt until it begins. */
+ * Result: the length; -ENAMETOOLONG: the path and its NUL need more than `size` bytes; -ENOENT,
+ * also for a file that was removed meanwhile. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_canonical(const char *path, char *buffer, size_t size);
 
 /* ---- metadata by path ---- */
 
-/* Read metadata, of the file behind a symlink, or of the symlink itself.
+/* Read metadata. For a symlink, edo_path_info() reads those of the file behind the symlink, and
+ * edo_path_link_info() those of the symlink itself.
  * Result: 0; -ENOENT; -ENOTDIR. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_info_at(edo_file *dir, const char *path, edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_info(const char *path, edo_info *ret_info);
@@ -80,8 +83,8 @@ EDO_API EDO_MUST_USE edo_op edo_path_link_info_at(edo_file *dir, const char *pat
                                                   edo_info *ret_info);
 EDO_API EDO_MUST_USE edo_op edo_path_link_info(const char *path, edo_info *ret_info);
 
-/* Set permissions, owner and times, as the functions of edo/file.h for open files. The first follows
- * symlinks, the others change the symlink itself. */
+/* Set permissions, owner and times, as the functions of edo/file.h for open files.
+ * edo_path_set_mode_at() follows symlinks; the other two functions change the symlink itself. */
 EDO_API EDO_MUST_USE edo_op edo_path_set_mode_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_set_owner_at(edo_file *dir, const char *path, uint32_t user,
                                                   uint32_t group);
@@ -106,7 +109,7 @@ EDO_API EDO_MUST_USE edo_op edo_path_space(const char *path, edo_disk_space *ret
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir_at(edo_file *dir, const char *path, uint32_t mode);
 EDO_API EDO_MUST_USE edo_op edo_path_make_dir(const char *path);
 
-/* Makes a directory and those above it, as far as they do not exist.
+/* Makes a directory, and the directories above it that do not exist.
  * Result: 0, also if all exist; -ENOTDIR; -EEXIST: the path is a file of another kind;
  * -ENAMETOOLONG. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_path_make_dirs_at(edo_file *dir, const char *path, uint32_t mode);
@@ -114,12 +117,12 @@ EDO_API EDO_MUST_USE edo_op edo_path_make_dirs(const char *path);
 
 typedef struct edo_dir edo_dir;
 
-/* A name of a directory; valid until the next operation on the edo_dir. */
+/* An entry of a directory; valid until the next operation on the edo_dir. */
 typedef struct edo_entry {
     const char *name; // bytes, ending with a NUL
     size_t size;      // of the name
     uint64_t inode;
-    edo_file_kind kind; // of a symlink itself; never unknown
+    edo_file_kind kind; // of the symlink itself, not of its target; never unknown
 } edo_entry;
 
 /* Opens a directory to read its entries. Result: 0 with *ret_dir; -ENOTDIR; as edo_file_open().
@@ -133,7 +136,7 @@ EDO_API EDO_MUST_USE edo_op edo_dir_open(const char *path, edo_dir **ret_dir);
  * Cancel: prompt until it begins; no entry is lost. */
 EDO_API EDO_MUST_USE edo_op edo_dir_next(edo_dir *dir, edo_entry *ret_entry);
 
-/* The directory as a file, for the functions with _at. It ends with the edo_dir. */
+/* The directory as a file, for the functions with _at. The close of the edo_dir closes the file. */
 EDO_API edo_file *edo_dir_file(edo_dir *dir);
 
 /* Closes the directory. No edo_dir_next() may be in flight (aborts). NULL is ignored. */
@@ -156,7 +159,7 @@ typedef struct edo_walk_entry {
     uint64_t inode;
     edo_file_kind kind;
     uint32_t depth; // 1: directly in the root
-    int error;      // 0; a directory that could not be opened or read: a negative errno
+    int error;      // negative errno of a directory that could not be opened or read; otherwise 0
 } edo_walk_entry;
 
 /* Opens a walk over all files below a directory. A directory is reported before its entries.
@@ -166,8 +169,8 @@ typedef struct edo_walk_entry {
 EDO_API EDO_MUST_USE edo_op edo_walk_open(const char *root, uint32_t flags, uint32_t max_open,
                                           edo_walk **ret_walk);
 
-/* Takes the next file. Entries are read in visits to the pool, each for some hundred files. A
- * directory that cannot be read is reported a second time, with its error, and the walk continues.
+/* Takes the next file. Each job on the pool reads some hundred entries. A directory that cannot be
+ * read is reported a second time, with its error, and the walk continues.
  * Result: 1 with *ret_entry; 0 at the end; -EBUSY; -ENOMEM.
  * Cancel: prompt until it begins; no entry is lost. */
 EDO_API EDO_MUST_USE edo_op edo_walk_next(edo_walk *walk, edo_walk_entry *ret_entry);
@@ -181,8 +184,8 @@ EDO_API void edo_walk_close(edo_walk *walk);
 
 /* Removes a file, or a directory with all that it contains. Symlinks are removed, never followed,
  * also if a directory is replaced by a symlink meanwhile.
- * Result: number of removed names; -ENOENT; the first error, and all that could be removed is
- * removed. Cancel: waits for the piece in progress; the rest remains. */
+ * Result: number of removed names; -ENOENT; the first error, after everything that could be removed
+ * was removed. Cancel: waits for the piece in progress; the rest remains. */
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree_at(edo_file *dir, const char *path);
 EDO_API EDO_MUST_USE edo_op edo_path_remove_tree(const char *path);
 
@@ -192,19 +195,18 @@ enum {
     EDO_COPY_OWNER = 4,      // set owner and group, too
 };
 
-/* Copies a file; a symlink is followed: content, permissions, times and extended attributes. Blocks are shared where the
- * file system can; otherwise the system copies, or bytes are read and written. Holes stay holes.
- * The target appears under its name when it is complete.
- * Result: bytes of the file; -EEXIST; -EISDIR, -EINVAL for a file that is neither a file nor a
- * symlink.
+/* Copies a file: content, permissions, times and extended attributes. A symlink is followed. Blocks
+ * are shared where the file system can do so; otherwise the system copies, or bytes are read and
+ * written. Holes stay holes. The target appears under its name when it is complete.
+ * Result: bytes of the file; -EEXIST; -EISDIR for a directory; -EINVAL for another kind of file.
  * Cancel: waits for the piece of some megabytes in progress; the target does not appear. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy(const char *from, const char *to, uint32_t flags);
 
-/* Copies a directory with all that it contains, as edo_path_copy() each file. Symlinks are copied
- * as symlinks, hard links as separate files; pipes, sockets and devices are left out. The target
- * directory must not exist, unless flags has REPLACE.
- * Result: number of copied files and directories; the first error, and a part is copied.
- * Cancel: waits for the piece in progress; a part is copied. */
+/* Copies a directory with all that it contains, each file as by edo_path_copy(). Symlinks are
+ * copied as symlinks, hard links as separate files; pipes, sockets and devices are left out. The
+ * target directory must not exist, unless flags has REPLACE.
+ * Result: number of copied files and directories; the first error, and then only a part was copied.
+ * Cancel: waits for the piece in progress; a part was copied. */
 EDO_API EDO_MUST_USE edo_op edo_path_copy_tree(const char *from, const char *to, uint32_t flags);
 
 EDO_END_DECLS

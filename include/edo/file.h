@@ -22,12 +22,12 @@
  * with -ECANCELED, and nothing was done. When the system has begun the call, the operation waits
  * for its end, and answers the result. So no result and no byte is lost.
  *
- * Several operations may use one edo_file at the same time, by several tasks. At the position there
- * is one at a time, because there is one position: another one answers -EBUSY. edo_file_close()
- * ends the use of the file. Operations in flight answer their results, and the descriptor is closed
- * after the last of them.
+ * Several operations may use one edo_file at the same time, by several tasks. Only one operation at
+ * a time may use the position; a second one answers -EBUSY. edo_file_close() ends the use of the
+ * file. Operations in flight answer their results, and the descriptor is closed after the last of
+ * them.
  *
- * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as all
+ * Paths are bytes, and end with a NUL. They must be valid until the operation is ready, as must all
  * memory that is given to operations. The functions with _at take a directory, to which a relative
  * path refers. NULL is the working directory of the process at the moment of the call. That moment
  * may be later than the first poll, so a program that changes its working directory should use
@@ -53,15 +53,15 @@ enum {
     EDO_OPEN_CREATE_NEW = 1 << 4, // make the file; -EEXIST if the name exists, also as a symlink
     EDO_OPEN_TRUNCATE = 1 << 5,
     EDO_OPEN_DIRECTORY = 1 << 6, // -ENOTDIR for another file
-    EDO_OPEN_PATH = 1 << 7,      // only the place: for the _at functions and edo_file_info()
+    EDO_OPEN_PATH = 1 << 7,      // for the _at functions and edo_file_info() only
     EDO_OPEN_NO_FOLLOW = 1 << 8, // -ELOOP if the last part of the path is a symlink
-    EDO_OPEN_DIRECT = 1 << 9,    // past the cache, see edo_direct_buffer()
+    EDO_OPEN_DIRECT = 1 << 9,    // bypass the cache; see edo_direct_buffer()
     EDO_OPEN_SYNC = 1 << 10,     // each write is on the disk when it is ready
     EDO_OPEN_DATA_SYNC = 1 << 11,
     EDO_OPEN_NO_ATIME = 1 << 12,
-    EDO_OPEN_TEMPORARY = 1 << 13, // the path is a directory: a file without a name in it
+    EDO_OPEN_TEMPORARY = 1 << 13, // make a nameless file in the directory given by the path
 
-    /* Limits of the path's resolution, for paths that others have chosen. -ENOSYS before Linux
+    /* Limit the resolution of the path, for paths from an untrusted source. -ENOSYS before Linux
      * 5.6. */
     EDO_OPEN_BENEATH = 1 << 16,   // -EXDEV for a path that leaves the directory
     EDO_OPEN_IN_ROOT = 1 << 17,   // the directory is "/" for the path and for symlinks
@@ -84,7 +84,7 @@ EDO_API EDO_MUST_USE edo_op edo_file_open(const char *path, uint32_t flags, edo_
 /* Opens a new file for reading and writing, with mode 0600 from the first moment and no name. The
  * system frees the file with its last descriptor, also after a crash. edo_file_link() gives it a
  * name.
- * dir_path: the directory whose file system has the file.
+ * dir_path: a directory of the file system in which the file is made.
  * Result: as edo_file_open(); -EOPNOTSUPP: the file system has no such files. */
 EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_file **ret_file);
 
@@ -96,7 +96,7 @@ EDO_API EDO_MUST_USE edo_op edo_file_open_temporary(const char *dir_path, edo_fi
 EDO_API EDO_MUST_USE int edo_file_from_fd(edo_fd fd, edo_file **ret_file);
 
 /* The file's stream. The stream and the file are one object: edo_close() of the stream closes the
- * file, and edo_finish() too. A file has no write side that could be shut down (-ENOTSUP). */
+ * file, and so does edo_finish(). A file has no write side that could be shut down (-ENOTSUP). */
 EDO_API edo_io *edo_file_io(edo_file *file);
 
 /* The descriptor, which still belongs to the file. */
@@ -114,8 +114,8 @@ EDO_API void edo_file_close(edo_file *file);
 
 /* ---- reading and writing at an offset ---- */
 
-/* Reads up to size bytes at an offset. A short result is the end of the file, or was read before an
- * error that the next call answers. At most 1 GiB per call.
+/* Reads up to size bytes at an offset. A result below size means the end of the file, or an error
+ * after these bytes, which the next call answers. At most 1 GiB per call.
  * Result: bytes read; 0 at the end of the file; -ESPIPE for a file without offsets.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_t size,
@@ -128,7 +128,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_at(edo_file *file, void *buffer, size_
 EDO_API EDO_MUST_USE edo_op edo_file_write_at(edo_file *file, const void *data, size_t size,
                                               uint64_t offset);
 
-/* The same for several buffers, in their order. slices and buffers must outlive the operation.
+/* Read or write several buffers, in their order, at an offset. slices and buffers must outlive the
+ * operation.
  * count: 1 to 1024.
  * Result: bytes moved by one call of the system, perhaps fewer than all; -EINVAL.
  * Cancel: prompt until it begins. */
@@ -147,19 +148,20 @@ typedef enum edo_seek {
     EDO_SEEK_SET,     // from the start of the file
     EDO_SEEK_CURRENT, // from the position
     EDO_SEEK_END,     // from the end of the file
-    EDO_SEEK_DATA,    // the first data at or behind the offset; -ENXIO if there is none
-    EDO_SEEK_HOLE,    // the first hole at or behind the offset; the end of the file is a hole
+    EDO_SEEK_DATA,    // the first data at or after the offset; -ENXIO if there is none
+    EDO_SEEK_HOLE,    // the first hole at or after the offset; the end of the file is a hole
 } edo_seek;
 
 /* Moves the position.
- * Result: the new position, in bytes from the start; -EINVAL before the start; -ESPIPE; -EBUSY
- * while another operation uses the position.
+ * Result: the new position, in bytes from the start; -EINVAL for a position before the start;
+ * -ESPIPE; -EBUSY while another operation uses the position.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_seek(edo_file *file, int64_t offset, edo_seek from);
 
 /* ---- size and disk ---- */
 
-/* Write the file to the disk: all of it, or only what is needed to read the data again.
+/* Write the file to the disk: edo_file_sync() all of it, edo_file_sync_data() only what is needed
+ * to read the data again.
  * Result: 0; -EIO, -ENOSPC, -EDQUOT: data is lost, and all later syncs answer this error.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_sync(edo_file *file);
@@ -175,7 +177,8 @@ enum {
 };
 
 /* Reserves disk space for a range of the file, so that later writes there cannot fail with -ENOSPC.
- * Result: 0; -ENOSPC; -EOPNOTSUPP: the file system cannot do so. Cancel: prompt until it begins. */
+ * Result: 0; -ENOSPC; -EOPNOTSUPP: the file system does not support this. Cancel: prompt until it
+ * begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_allocate(edo_file *file, uint64_t offset, uint64_t size,
                                               uint32_t flags);
 
@@ -198,8 +201,9 @@ EDO_API EDO_MUST_USE edo_op edo_file_advise(edo_file *file, uint64_t offset, uin
 typedef enum edo_file_lock_kind { EDO_LOCK_SHARED, EDO_LOCK_EXCLUSIVE } edo_file_lock_kind;
 
 /* Locks a range of the file against other processes and against other edo_files of this process.
- * The locks are advisory, belong to the open file, and end with it; the locks of sqlite and fcntl()
- * respect them. A later lock of the same file on the same bytes replaces the earlier one.
+ * The locks are advisory. They belong to the open file, and end with it. Users of fcntl() locks,
+ * such as sqlite, respect them. A later lock of the same file on the same bytes replaces the
+ * earlier one.
  * size: bytes; 0: to the end of the file, whatever its size. offset 0, size 0: the whole file.
  * EXCLUSIVE needs a file opened for writing, SHARED one for reading (-EBADF).
  *
@@ -231,7 +235,7 @@ typedef enum edo_file_kind {
     EDO_IS_BLOCK,     // a disk
 } edo_file_kind;
 
-/* A moment of the wall clock, as files have it. */
+/* A moment of the wall clock, in the metadata of a file. */
 typedef struct edo_file_time {
     int64_t seconds; // since 1970-01-01 00:00 UTC
     uint32_t nanoseconds, reserved;
@@ -264,7 +268,8 @@ EDO_API EDO_MUST_USE edo_op edo_file_set_mode(edo_file *file, uint32_t mode);
 #define EDO_SAME UINT32_MAX
 EDO_API EDO_MUST_USE edo_op edo_file_set_owner(edo_file *file, uint32_t user, uint32_t group);
 
-/* Sets the times of access and change. NULL: unchanged. EDO_TIME_NOW as nanoseconds: the present.
+/* Sets the times of access and change. NULL: unchanged. EDO_TIME_NOW as nanoseconds: the current
+ * time.
  * Result: 0; -EPERM. Cancel: prompt until it begins. */
 #define EDO_TIME_NOW UINT32_MAX
 EDO_API EDO_MUST_USE edo_op edo_file_set_times(edo_file *file, const edo_file_time *access,
@@ -298,19 +303,19 @@ EDO_API EDO_MUST_USE edo_op edo_file_read_whole_at(edo_file *dir, const char *pa
                                                    edo_bytes *ret_bytes);
 EDO_API EDO_MUST_USE edo_op edo_file_read_whole(const char *path, edo_bytes *ret_bytes);
 
-/* Makes or overwrites a file with these bytes. After a crash or an error the file may have a part
- * of them; see edo_file_replace().
+/* Makes or overwrites a file with these bytes. After a crash or an error the file may contain only
+ * a part of them; see edo_file_replace().
  * Result: 0, or the first error. Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole_at(edo_file *dir, const char *path,
                                                     const void *data, size_t size);
 EDO_API EDO_MUST_USE edo_op edo_file_write_whole(const char *path, const void *data, size_t size);
 
-/* Replaces a file by these bytes, atomically: readers, and the next start after a crash, find all of
- * the old file or all of the new one. Writes a temporary file in the same directory, syncs it,
- * renames it, and syncs the directory. A symlink is replaced, not followed. The new file has the
+/* Replaces the content of a file atomically: a reader, also after a crash, finds either the whole
+ * old file or the whole new one. Writes a temporary file in the same directory, syncs it, renames
+ * it, and syncs the directory. A symlink is replaced, not followed. The new file has the
  * permissions of the old one; a file that did not exist has 0666 without the umask's bits.
- * Result: 0; the first error. The old file is then unchanged, unless the sync of the directory has
- * failed: then the new file may be lost in a crash.
+ * Result: 0; the first error. After an error the old file is unchanged, except if the sync of the
+ * directory has failed. In that case the new file is in place, but may be lost in a crash.
  * Cancel: prompt until it begins. */
 EDO_API EDO_MUST_USE edo_op edo_file_replace_at(edo_file *dir, const char *path, const void *data,
                                                 size_t size);

@@ -15,14 +15,15 @@
  * has executed the program. So a program that cannot be executed is an error of the call, and
  * edo_command.failed names the step. The child has only the descriptors that the command names.
  * Signals have their default actions and are not blocked; signals that the process ignores stay
- * ignored, except SIGPIPE. Of the fork handlers of the program none is called. The child inherits
- * the priority and the processors of the calling thread, also of a worker that is bound to one.
+ * ignored, except SIGPIPE. No fork handler of the program is called. The child inherits the
+ * priority and the processor affinity of the calling thread, even if that is a worker bound to one
+ * processor.
  *
  * The end of a child. Several tasks may wait. The library waits only for children that it has made,
  * by their pids, and installs no handler for SIGCHLD where the kernel has pidfds. If another part
  * of the program waits for all children (waitpid(-1)), or ignores SIGCHLD, the status is lost: the
- * wait answers -ECHILD. A handle that is closed before the child's end leaves the child to a thread
- * of the library, which takes the status, so that no zombie remains.
+ * wait answers -ECHILD. If the handle is closed before the child ends, a thread of the library
+ * takes the status later, so no zombie remains.
  */
 #pragma once
 
@@ -36,7 +37,7 @@ typedef struct edo_process edo_process;
 typedef enum edo_stdio_kind {
     EDO_STDIO_INHERIT, // the descriptor of this process; /dev/null if that one is closed
     EDO_STDIO_NULL,    // /dev/null
-    EDO_STDIO_PIPE,    // a pipe, whose other end is edo_process_take()
+    EDO_STDIO_PIPE,    // a pipe; edo_process_take() gives its other end
     EDO_STDIO_FD,      // the descriptor `fd`, which remains the caller's
     EDO_STDIO_FILE,    // the file `path`: read as input; created or emptied as an output
     EDO_STDIO_APPEND,  // the file `path`: created or appended to
@@ -70,7 +71,7 @@ typedef struct edo_process_limit {
 
 /* The fate of a child that still runs when its handle is closed. */
 typedef enum edo_process_fate {
-    EDO_PROCESS_LEAVE,     // it goes on
+    EDO_PROCESS_LEAVE,     // it continues to run
     EDO_PROCESS_TERMINATE, // SIGTERM; SIGKILL after edo_command.grace
     EDO_PROCESS_KILL,      // SIGKILL
 } edo_process_fate;
@@ -83,7 +84,7 @@ typedef enum edo_spawn_step {
     EDO_STEP_CLONE,        // the new process, also its cgroup
     EDO_STEP_GROUP,        // the process group or the session
     EDO_STEP_TERMINAL,     // the controlling terminal
-    EDO_STEP_DESCRIPTORS,  // a descriptor that is not open, usually
+    EDO_STEP_DESCRIPTORS,  // usually a descriptor that is not open
     EDO_STEP_LIMITS,       // a limit, or the priority
     EDO_STEP_IDS,          // user and groups
     EDO_STEP_PARENT_DEATH, // the parent-death signal
@@ -93,7 +94,7 @@ typedef enum edo_spawn_step {
 
 /* Bits of edo_command.options. */
 enum {
-    EDO_COMMAND_CLEAR_ENV = 1,    // begins with an empty environment
+    EDO_COMMAND_CLEAR_ENV = 1,    // `env` is applied to an empty environment
     EDO_COMMAND_NO_SEARCH = 2,    // `program` is a path, even without a slash
     EDO_COMMAND_KEEP_FDS = 4,     // the child has all descriptors that are open across an exec
     EDO_COMMAND_KEEP_SIGNALS = 8, // mask and ignored signals as in the calling thread
@@ -146,10 +147,11 @@ enum { EDO_EXIT_SIGNAL = 256 }; // added to the signal in the result of a wait
 
 /* Starts a program. Without a slash in its name (and without NO_SEARCH), the program is searched
  * for in the PATH of the child's environment. A relative path is relative to the child's directory.
- * A program that another process still writes (ETXTBSY) is tried again for about 100 ms.
- * Returns: 0; a negative errno, and command->failed is the step: -EINVAL for a command without
- * program, targets below 3 or twice the same; -ENOENT; -EACCES; -EMFILE; -EAGAIN; -ENOMEM; others
- * of the system. After an error no process is left.
+ * If another process has the program open for writing (ETXTBSY), the start is tried again for about
+ * 100 ms.
+ * Returns: 0; a negative errno, and command->failed is the step: -EINVAL for a command without a
+ * program, or with a target that is below 3 or used twice; -ENOENT; -EACCES; -EMFILE; -EAGAIN;
+ * -ENOMEM; others of the system. After an error no process remains.
  * Thread: any. Blocks until the program is loaded: some hundred microseconds from a local disk. */
 EDO_API EDO_MUST_USE int edo_command_spawn(edo_command *command, edo_process **ret_process);
 
@@ -159,12 +161,12 @@ EDO_API EDO_MUST_USE edo_op edo_command_start(edo_command *command, edo_process 
 
 /* Starts several commands; the output of each is the input of the next. `in` of the first and `out`
  * of the last are used as they are.
- * ret_processes: receives `count` processes. Returns: as edo_command_spawn(); after an error, all
- * that was started is killed. Thread: as edo_command_spawn(). */
+ * ret_processes: receives `count` processes. Returns: as edo_command_spawn(); after an error, the
+ * processes that were started are killed. Thread: as edo_command_spawn(). */
 EDO_API EDO_MUST_USE int edo_pipeline_spawn(edo_command *commands, size_t count,
                                             edo_process **ret_processes);
 
-/* Name of a step: "exec". */
+/* Name of a step, such as "exec". */
 EDO_API const char *edo_spawn_step_name(edo_spawn_step step);
 
 /* ---- children ---- */
@@ -172,50 +174,53 @@ EDO_API const char *edo_spawn_step_name(edo_spawn_step step);
 EDO_API int edo_process_pid(const edo_process *process);
 
 /* Takes the stream of a pipe: 0 for in, 1 for out, 2 for err. The stream is the caller's from then
- * on; streams that were not taken are closed with the process, in also by the first wait.
+ * on; streams that were not taken are closed with the process. The first wait already closes `in`.
  * Returns: NULL if there is no pipe, or it was taken. Thread: any. */
 EDO_API edo_io *edo_process_take(edo_process *process, int which);
 
-/* Waits for the child's end.
+/* Waits until the child has ended.
  * ret_exit: may be NULL.
  * Result: the exit code (0 to 255), or EDO_EXIT_SIGNAL + the signal that has ended the process;
  * -ECHILD: the status is lost; -EXDEV while tasks of another runtime wait; -ESTALE in the child of
- * a fork. Cancel: prompt; the child goes on. */
+ * a fork. Cancel: prompt; the child continues. */
 EDO_API EDO_MUST_USE edo_op edo_process_wait(edo_process *process, edo_exit *ret_exit);
 
-/* Returns: as edo_process_wait(); -EAGAIN while the child runs. Thread: any. */
+/* Takes the status without waiting.
+ * Returns: as edo_process_wait(); -EAGAIN while the child runs. Thread: any. */
 EDO_API int edo_process_try_wait(edo_process *process, edo_exit *ret_exit);
 
 /* Sends SIGTERM, and SIGKILL if the child has not ended after `grace` ns; waits for the end. If the
- * command made a process group or a session, both go to the whole group.
- * Result: as edo_process_wait(). Cancel: prompt; signals that were sent stay sent. */
+ * command made a process group or a session, both signals go to the whole group.
+ * Result: as edo_process_wait(). Cancel: prompt; signals that were sent are not taken back. */
 EDO_API EDO_MUST_USE edo_op edo_process_stop(edo_process *process, int64_t grace,
                                              edo_exit *ret_exit);
 
 /* Send a signal: to the child, or to the process group that the child leads. A pid that the system
  * has given to another process is never used.
- * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM. Thread: any. */
+ * Returns: 0; -ESRCH: the child has ended and its status was taken; -EINVAL; -EPERM.
+ * Thread: any. */
 EDO_API int edo_process_kill(edo_process *process, int signal);
 EDO_API int edo_process_kill_group(edo_process *process, int signal);
 
-/* Closes the handle. A child that still runs has the fate edo_command.on_close; its status is taken
- * in the background. Waiting operations answer -ECANCELED. NULL is ignored. Thread: any. */
+/* Closes the handle. edo_command.on_close says what happens to a child that still runs; its status
+ * is taken in the background. Waiting operations answer -ECANCELED. NULL is ignored. Thread:
+ * any. */
 EDO_API void edo_process_close(edo_process *process);
 
 /* ---- whole outputs ---- */
 
 typedef struct edo_output {
     /* Set by the caller before the first call: (edo_output){ 0 } is the default. */
-    const void *input; // written to the input, if that is a pipe, which is then closed
+    const void *input; // bytes for the child's input pipe, which is closed after them
     size_t input_size;
     size_t limit;    // greatest number of bytes kept of each output; 0: 16 MiB
-    int64_t grace;   // ns from the child's end until outputs that are still open are given up
-                     // (a process of the child may hold them); 0: 1 s
+    int64_t grace;   // ns from the child's end until open outputs are given up, such as those that
+                     // a process started by the child keeps open; 0: 1 s
     edo_exit *exits; // receives the status of each process; may be NULL
 
     /* Results. The buffers are the caller's: edo_buffer_deinit(). */
     edo_buffer out, err;
-    bool out_truncated, err_truncated; // there were more bytes than `limit`, and were dropped
+    bool out_truncated, err_truncated; // bytes beyond `limit` were dropped
     bool was_cut;                      // an output was given up after `grace`
 
     /* All below is private. */
@@ -233,28 +238,31 @@ typedef struct edo_output {
     const edo_op *user;
 } edo_output;
 
-/* Runs a command to its end: writes the input, and reads both outputs, at the same time. `out` and
- * `err` are pipes unless the command sets them; so is `in` if there is input, else the null device. A child that does not
- * read all of its input is no error.
+/* Runs a command to its end: writes the input and reads both outputs at the same time. `out` and
+ * `err` are pipes unless the command sets them. Unless the command sets `in`, it is a pipe if there
+ * is input, otherwise the null device. A child that does not read all of its input is not an error.
  * Result: as edo_process_wait(), or an error of the spawn; -ENOMEM. A cancelled call closes the
  * process (edo_command.on_close); what was read is in the buffers. Cancel: waits, briefly. */
 EDO_API EDO_MUST_USE edo_op edo_command_output(edo_command *command, edo_output *output);
 
-/* The same for processes that were spawned: input to the first, outputs of the last, and the ends
- * of all. Uses pipes that were not taken. The processes remain the caller's.
- * Result: that of the last process. Cancel: waits, briefly; the same call continues. */
+/* The same for processes that were spawned: writes the input of the first one, reads the outputs of
+ * the last one, and waits for the ends of all. Uses the pipes that were not taken. The processes
+ * remain the caller's.
+ * Result: that of the last process. Cancel: waits, briefly; another call with the same `output`
+ * continues. */
 EDO_API EDO_MUST_USE edo_op edo_process_output(edo_process *const *processes, size_t count,
                                                edo_output *output);
 
 /* ---- terminals ---- */
 
 typedef struct edo_pty {
-    edo_io *io;   // the master's side: what a user types, and sees
+    edo_io *io;   // the master's side: write what a user types, read what a user sees
     edo_fd child; // the terminal, for EDO_STDIO_FD and edo_command.terminal; -1 once closed
 } edo_pty;
 
-/* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child), so that
- * the child's end is seen: a read then answers -EIO, as the system reports it.
+/* Opens a pair of pseudo-terminals. After the spawn, close `child` (edo_pty_close_child). Only then
+ * does a read of `io` notice that the child process has exited: it answers -EIO, as the system
+ * does.
  * rows, columns: 0: not set. Returns: 0; -ENOMEM; -ENOSPC and others of the system. */
 EDO_API EDO_MUST_USE int edo_pty_open(edo_pty *ret_pty, unsigned rows, unsigned columns);
 EDO_API void edo_pty_close_child(edo_pty *pty);

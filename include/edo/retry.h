@@ -22,9 +22,10 @@ typedef struct edo_retry_budget edo_retry_budget;
 /* Whether a result is worth another attempt. Plain function; does not wait. */
 typedef bool edo_is_worth_fn(void *context, int64_t result);
 
-/* Options; zeroed: no limit of attempts, pauses from 100 ms to 10 s, transient errors. */
+/* Options of an edo_retry. Zeroed options: any number of attempts, pauses from 100 ms to 10 s,
+ * retries after transient errors only. */
 typedef struct edo_retry_options {
-    uint32_t attempts; // with the first one; 0: any number
+    uint32_t attempts; // including the first one; 0: any number
     uint32_t reserved;
     int64_t least, most;       // ns; bounds of a pause; 0: 100 ms, 10 s
     int64_t limit;             // ns; from the initialisation to the end of the last pause; 0: none
@@ -49,17 +50,17 @@ typedef struct edo_retry {
 EDO_API void edo_retry_init(edo_retry *retry, const edo_retry_options *options);
 
 /* Decides after an attempt with that result, and pauses before the next one. The pauses grow at
- * random, so that callers that failed together do not return together: each lasts from `least` to
- * three times the last one, at most `most` (decorrelated jitter).
- * Result: 1 after the pause: try again; 0 at once: the result is final, because it is no failure
- * (>= 0) or not worth another attempt, or because attempts, time or budget are used up.
+ * random, so that callers that failed together do not try again together. Each pause lasts from
+ * `least` to three times the pause before, at most `most` (decorrelated jitter).
+ * Result: 1 after the pause: try again; 0 at once: the result is final, because it is not a failure
+ * (>= 0), is not worth another attempt, or because attempts, time or budget are used up.
  * Cancel: prompt. */
 EDO_API EDO_MUST_USE edo_op edo_retry_again(edo_retry *retry, int64_t result);
 
-/* Makes the next pause last at least that long, as a server has asked. */
+/* Makes the next pause last at least that long, for a server that has asked for it. */
 EDO_API void edo_retry_after(edo_retry *retry, int64_t duration);
 
-/* Attempts that have failed. */
+/* Number of attempts that have failed. */
 static inline uint32_t edo_retry_failures(const edo_retry *retry)
 {
     return retry->failures;
@@ -87,14 +88,14 @@ struct edo_retry_budget {
 /* Thread: any, before the first use. */
 EDO_API void edo_retry_budget_init(edo_retry_budget *budget, uint32_t percent, uint32_t most);
 
-/* Retries left. Thread: any; a snapshot. */
+/* Number of retries left. Thread: any; a snapshot. */
 EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
 
 /* ---- hedged calls ---- */
 
-/* A hedged call: several attempts at the same thing, the next one begun when the earlier ones have
- * not answered after `delay`, or have failed. The first result >= 0 wins; the other attempts are
- * cancelled, and have ended when the hedge answers.
+/* A hedged call makes several attempts at one call. The next attempt begins when no earlier one has
+ * answered within `delay`, or when all earlier ones have failed. The first result >= 0 wins. The
+ * other attempts are cancelled, and have ended when the hedge answers.
  *
  *     edo_init(&self->ask[0], ask, .server = a);
  *     edo_init(&self->ask[1], ask, .server = b);
@@ -102,8 +103,8 @@ EDO_API uint32_t edo_retry_budget_left(const edo_retry_budget *budget);
  *     edo_await_on(rc, &self->hedge.base);
  *
  * Result: that of the winner, or the last failure. Cancel: waits; the attempts are cancelled. An
- * attempt that was not begun runs too, cancelled from its first poll on, because it owns its
- * arguments. */
+ * attempt that was not begun before runs too, because it owns its arguments; it is cancelled from
+ * its first poll on. */
 typedef struct edo_hedge {
     edo_future base; // for edo_await_on(), edo_select(), ...; the other members are private
     edo_future *first;
@@ -130,8 +131,8 @@ static inline int32_t edo_hedge_winner(const edo_hedge *hedge)
 /* ---- circuit breakers ---- */
 
 /* A breaker refuses calls to a service that keeps failing. After `failures` failures in a row it
- * opens: calls are refused for `pause`. Then one call is let through as a probe; its success closes
- * the breaker, its failure opens the breaker for another pause.
+ * opens: calls are refused for `pause`. Then one call is let through as a probe. If the probe
+ * succeeds, the breaker closes; if it fails, the breaker stays open for another pause.
  *
  *     rc = edo_breaker_enter(&breaker);
  *     if (rc == 0) {

@@ -19,17 +19,18 @@
  * initialisation. A function takes a stream of any kind as a pointer: edo_stream_of(int) *in, made
  * by edo_as_stream().
  *
- * Cancellation. A cancelled edo_next() has taken nothing, through any depth of combinators: an item
- * that a combinator has taken already stays in the combinator, and the next edo_next() continues
- * with that item. When edo_next() has answered, nothing of the stream is in flight, so the stream
- * may be dropped at any time. The exceptions are the streams of edo/together.h, which finish by
- * themselves when their function returns.
+ * Cancellation. A cancelled edo_next() has taken no item, at any depth of combinators. An item that
+ * a combinator has already taken stays in the combinator, and the next edo_next() continues with
+ * that item. When edo_next() has answered, nothing of the stream is in flight, so the stream may be
+ * dropped at any time. The exceptions are the streams of edo/together.h, which finish by themselves
+ * when their function returns.
  *
  * Owner. A stream belongs to one task at a time, and has one operation in flight (-EBUSY for a
- * second one). Streams borrow what they read from: the receiver, the listener, the array.
+ * second one). A stream borrows the object that it reads: the receiver, the listener, the array.
  *
- * Own kinds. A struct that begins with an edo_stream, made by EDO_STREAM_INIT(), and a table of type
- * edo_stream_ops. A combinator pulls its input by edo_pull().
+ * Your own kinds. A kind of stream is a struct that begins with an edo_stream, initialised by
+ * EDO_STREAM_INIT(), and a table of type edo_stream_ops. A combinator pulls its input by
+ * edo_pull().
  */
 #pragma once
 
@@ -39,7 +40,7 @@ EDO_BEGIN_DECLS
 
 typedef struct edo_stream edo_stream;
 
-/* Answer of edo_stream_ops.next: nothing yet. */
+/* Answer of edo_stream_ops.next: no item yet, and a wake is arranged. */
 #define EDO_NEXT_WAITS INT64_MIN
 
 /* A kind of stream. */
@@ -48,9 +49,9 @@ typedef struct edo_stream_ops {
 
     /* Makes one step towards the next item. Called in a poll of the stream's task.
      * Returns: 1 with *ret_item; 0 at the end; a negative errno; EDO_NEXT_WAITS after arranging a
-     * wake. After EDO_NEXT_WAITS the same ret_item is passed until another answer. A call whose
-     * edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no item. After any answer
-     * nothing is in flight. */
+     * wake. After EDO_NEXT_WAITS, further calls pass the same ret_item until there is another
+     * answer. A call whose edo_cx_fate() is not EDO_LIVE soon answers, -ECANCELED if there is no
+     * item. After any answer nothing is in flight. */
     int64_t (*next)(edo_stream *stream, edo_cx *cx, void *ret_item);
     const void *reserved[2];
 } edo_stream_ops;
@@ -77,7 +78,7 @@ struct edo_stream {
 
 EDO_API extern const edo_future_ops edo__next_ops, edo__each_ops, edo__gather_ops;
 
-/* Takes a step of another stream, for authors of combinators. */
+/* Pulls another stream by one step, for authors of combinators. */
 static inline int64_t edo_pull(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     if (stream->has_ended) return 0;
@@ -112,7 +113,7 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* A pointer to a stream of any kind as a pointer to another type, such as a typedef of
+/* Converts a pointer to a stream of any kind to a pointer to `type`, such as a typedef of
  * edo_stream_of(T): edo_as_stream(int_stream, &self->even). */
 #define edo_as_stream(type, in)                                                                    \
     (edo__check_type(in, ((type *)0)->edo_type), (type *)(void *)&(in)->stream)
@@ -127,7 +128,7 @@ EDO_END_DECLS
  * Cancel: waits; nothing was taken. */
 #define edo_next(in, ret_item) (edo__check_type(in, ret_item), edo__next(&(in)->stream, (ret_item)))
 
-/* The same in an async function, without an await if there is an item. The macro evaluates its
+/* edo_next() in an async function, without an await if an item is ready. The macro evaluates its
  * arguments twice. */
 #define edo_await_next(rc, in, ret_item)                                                           \
     edo__step_or_await(                                                                            \
@@ -144,7 +145,7 @@ EDO_END_DECLS
     } while (0)
 
 /* A loop over the items, in an async function: edo_for_each(rc, &self->in, &self->item) { ... }.
- * The loop ends with rc: 0 at the end, or the first negative errno. */
+ * After the loop, rc is 0 at the end of the stream, or the first negative errno. */
 #define edo_for_each(rc, in, ret_item)                                                             \
     edo__for_each(EDO__CAT(edo_item_, __COUNTER__), rc, in, ret_item)
 #define edo__for_each(body, rc, in, ret_item)                                                      \
@@ -171,8 +172,8 @@ static inline EDO_MUST_USE edo_op edo__each(const edo_future_ops *ops, edo_strea
 
 enum { EDO__FOLD, EDO__ALL, EDO__ANY };
 
-/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. A fold: the
- * context is the accumulator.
+/* Calls fn(context, item) with each item; `item` is a pointer to memory for one item. In a fold,
+ * the context is the accumulator.
  * Result: 0 at the end; the value other than 0 that fn returned; a negative errno of the stream.
  * edo_op_progress() is the number of items taken.
  * Cancel: waits; edo_op_progress() items were taken, and given to fn. */
@@ -180,8 +181,8 @@ enum { EDO__FOLD, EDO__ALL, EDO__ANY };
     (edo__check_type(in, item),                                                                    \
      edo__each(&edo__each_ops, &(in)->stream, (item), (fn), (context), EDO__FOLD))
 
-/* Whether fn returns a value above 0 for all items, or for any item. The loop ends with the item
- * that decides.
+/* Checks whether fn returns a value above 0 for all items (edo_all_items), or for at least one item
+ * (edo_any_item). The loop ends with the item that decides.
  * Result: 1 or 0; a negative errno of fn or of the stream. Cancel: as edo_fold(). */
 #define edo_all_items(in, item, fn, context)                                                       \
     (edo__check_type(in, item),                                                                    \
@@ -263,10 +264,11 @@ EDO_END_DECLS
 #define edo_once_init(s, item) edo_array_init(s, item, 1)
 #define edo_empty_init(s)      edo__array_init(&(s)->edo_impl, NULL, 0, edo__item_size(s))
 
-/* The item *item again and again, without end. */
+/* Repeats the item *item without end. */
 #define edo_repeat_init(s, item) edo_array_init(s, item, UINT64_MAX)
 
-/* The numbers from `begin` to `end`, without `end`, in steps; a step of 0 aborts. */
+/* The numbers from `begin` up to, but not including, `end`, at intervals of `step`. A step of 0
+ * aborts. */
 #define edo_range_init(s, begin, end, step) edo__range_init(&(s)->edo_impl, (begin), (end), (step))
 
 /* A stream that never answers, except to a cancellation. s: a pointer to any edo_stream_of(T). */

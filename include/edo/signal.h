@@ -9,14 +9,14 @@
  *     edo_signal_close(self->hangup);
  *
  * A stream has one signal. Any number of streams, in any runtimes of the process, may have the same
- * signal: each of them gets each event. A stream collects events from its opening on, also while no
+ * signal; each stream gets each event. A stream collects events from its opening on, also while no
  * operation waits.
  *
- * Numbers are those of <signal.h>. Ordinary signals are coalesced, as the system does: of several
- * that arrive before the program takes an event, one event remains. The last one is never lost: an
- * event that is taken after a signal was sent, or a later one, stands for it. Real-time signals
- * (SIGRTMIN to SIGRTMAX) are queued with their values. When several threads of the process handle
- * real-time signals at once, two events may change places.
+ * Numbers are those of <signal.h>. Ordinary signals are coalesced, as the system does: if several
+ * arrive before the program takes an event, one event remains. No signal is missed: after each
+ * signal the program takes at least one event. Real-time signals (SIGRTMIN to SIGRTMAX) are queued
+ * with their values. When several threads of the process handle real-time signals at once, two
+ * events may be reported in the wrong order.
  *
  * Other handlers. While a signal has a stream, the default action does not happen. A handler that
  * the program installed before the first stream was opened runs too. When the last stream is
@@ -44,11 +44,11 @@ typedef struct edo_signal edo_signal;
 typedef struct edo_signal_event {
     int number;
     int code;      // si_code of the system: how the signal was sent
-    int32_t pid;   // sender; of SIGCHLD: the child; 0: unknown, or the system
+    int32_t pid;   // sender; for SIGCHLD, the child; 0: unknown, or the system
     uint32_t uid;  // user of that process
     int value;     // value of sigqueue(), as a number; 0 without one
     void *pointer; // the same, as a pointer
-    uint32_t lost; // number of events that found the stream's queue full, since the last event
+    uint32_t lost; // number of events dropped since the last event, because the queue was full
 } edo_signal_event;
 
 enum { EDO_SIGNAL_QUEUE = 256 }; // number of events that a stream of a real-time signal holds
@@ -70,7 +70,8 @@ EDO_API void edo_signal_close(edo_signal *signal);
  * Cancel: prompt; no event is taken. */
 EDO_API EDO_MUST_USE edo_op edo_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
-/* Returns: 1; -EAGAIN; -ESTALE. Thread: any. */
+/* Takes the next event, if there is one.
+ * Returns: 1; -EAGAIN: no event; -EINVAL, -ESTALE: as edo_signal_next(). Thread: any. */
 EDO_API int edo_try_signal_next(edo_signal *signal, edo_signal_event *ret_event);
 
 /* Waits for one SIGINT (Ctrl-C) that arrives after the operation's first poll. Between two such

@@ -1,4 +1,4 @@
-/* Sinks: where items go, the counterpart of streams.
+/* Sinks: destinations of items, the counterpart of streams.
  *
  *     edo_sender_sink_of(struct job) jobs;                     // in the frame
  *     ...
@@ -28,9 +28,9 @@ EDO_BEGIN_DECLS
 typedef struct edo_sink edo_sink;
 
 /* A kind of sink. The functions are called in a poll of the sink's task. ready, flush and close
- * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake; with another edo_cx_fate()
- * than EDO_LIVE they soon answer, -ECANCELED if they are not done. A ready, flush or close that
- * waited is continued by the next one of the three. */
+ * return 0, a negative errno, or EDO_NEXT_WAITS after arranging a wake. When edo_cx_fate() is not
+ * EDO_LIVE, they soon answer: -ECANCELED if they are not done. If ready, flush or close has waited,
+ * the next call of any of the three continues it. */
 typedef struct edo_sink_ops {
     const char *name;
     int64_t (*ready)(edo_sink *sink, edo_cx *cx);
@@ -41,7 +41,7 @@ typedef struct edo_sink_ops {
 
     int64_t (*flush)(edo_sink *sink, edo_cx *cx);
 
-    /* Flushes, and releases what the sink holds. NULL: as flush. */
+    /* Flushes, and releases the sink's resources. NULL: flush is called instead. */
     int64_t (*close)(edo_sink *sink, edo_cx *cx);
     const void *reserved[2];
 } edo_sink_ops;
@@ -95,14 +95,14 @@ EDO_END_DECLS
     (edo__check_type(out, item),                                                                   \
      edo__op(&edo__sink_send_ops, &(out)->sink, (void *)(uintptr_t)(item), 0, 0))
 
-/* The same in an async function, without an await if there is room. */
+/* edo_sink_send() in an async function, without an await if there is room. */
 #define edo_await_sink_send(rc, out, item)                                                         \
     edo__step_or_await(rc,                                                                         \
                        (edo__check_type(out, item), edo__sink_send_now(cx, &(out)->sink, (item))), \
                        edo_sink_send(out, item))
 
-/* Waits until all items have been passed on; a close also releases what the sink holds, after
- * which the sink is not used. Result: 0, or an error of the sink.
+/* Wait until all items have been passed on. A close also releases the sink's resources; the sink
+ * must not be used afterwards. Result: 0, or an error of the sink.
  * Cancel: waits; the next flush or close continues. */
 #define edo_sink_flush(out) edo__op(&edo__sink_flush_ops, &(out)->sink, NULL, 0, 0)
 #define edo_sink_close(out) edo__op(&edo__sink_close_ops, &(out)->sink, NULL, 0, 0)
@@ -122,7 +122,7 @@ typedef struct edo__function_sink {
 typedef struct edo__pair_sink {
     edo_sink sink;
     edo_sink *first, *second;
-    edo_sink_fn *test; // NULL: both get each item
+    edo_sink_fn *test; // NULL: both sinks get each item
     void *context;
     bool first_waits, second_waits;
 } edo__pair_sink;
@@ -146,7 +146,8 @@ EDO_API void edo__sender_sink_init(edo__sender_sink *sink, edo__channel *channel
 
 EDO_END_DECLS
 
-/* Calls fn(context, item), which does not wait, and returns 0 or a negative errno. */
+/* A sink that calls fn(context, item) with each item. fn does not wait, and returns 0 or a negative
+ * errno. */
 #define edo_function_sink_of(T) edo__sink_kind_of(T, edo__function_sink)
 #define edo_function_sink_init(s, fn, context)                                                     \
     edo__function_sink_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
@@ -154,23 +155,25 @@ EDO_END_DECLS
 #define edo_pair_sink_of(T) edo__sink_kind_of(T, edo__pair_sink)
 
 /* Splits items by a predicate: items for which fn(context, item) returns > 0 go to `yes`, others to
- * `no`; a negative errno refuses the item. The split has room when both have room. With two
- * senders, two tasks read the two parts. */
+ * `no`. A negative errno of fn refuses the item. The split has room when both sinks have room. If
+ * both sinks are senders of channels, two tasks can receive the two parts. */
 #define edo_split_sink_init(s, yes, no, fn, context)                                               \
     (edo__check_end(yes, s), edo__check_end(no, s),                                                \
      edo__pair_sink_init(&(s)->edo_impl, &(yes)->sink, &(no)->sink, (fn), (context),               \
                          edo__item_size(s)))
 
-/* Sends each item to both. If the second one fails, the first one has the item. */
+/* Sends each item to both sinks. If the second sink refuses an item, the first sink has already
+ * taken it. */
 #define edo_both_sink_init(s, first, second)                                                       \
     (edo__check_end(first, s), edo__check_end(second, s),                                          \
      edo__pair_sink_init(&(s)->edo_impl, &(first)->sink, &(second)->sink, NULL, NULL,              \
                          edo__item_size(s)))
 
 #if EDO_HAS_SYNC
-/* A channel's sender. The sink borrows it, and holds one place of a bounded channel from a send
- * that found room until the item; a close of the sink releases that place. A forward to an mpmc
- * sender shares a stream among several readers; one to a split sink of two senders divides it. */
+/* A sink that sends to a channel. The sink borrows the sender. When the sink of a bounded channel
+ * is ready for an item, it has reserved a place in the channel. It keeps that place until its next
+ * item, or until it is closed. A forward to an mpmc sender shares a stream among several receivers.
+ * A forward to a split sink of two senders divides the stream. */
 #define edo_sender_sink_of(T) edo__sink_kind_of(T, edo__sender_sink)
 #define edo_sender_sink_init(s, tx)                                                                \
     (edo__check_end(s, tx), edo__sender_sink_init(&(s)->edo_impl, (tx)->edo_tx, edo__item_size(s)))
@@ -191,8 +194,8 @@ typedef struct edo__forward {
 
 EDO_END_DECLS
 
-/* Sends all items of a stream to a sink. The struct holds an item while the sink has no room; so
- * another edo_forward() continues after a cancellation or an error, and no item is lost. */
+/* Sends all items of a stream to a sink. The struct holds an item while the sink has no room. So no
+ * item is lost by a cancellation or an error, and another edo_forward() continues. */
 #define edo_forward_of(T)                                                                          \
     struct {                                                                                       \
         edo__forward edo_impl;                                                                     \
@@ -203,7 +206,7 @@ EDO_END_DECLS
      (void)((f)->edo_impl = __extension__(edo__forward){                                           \
                 &(from)->stream, &(to)->sink, &(f)->edo_slot, 0, 0, false, false, false }))
 
-/* Result: 0: the stream has ended, and the sink was flushed; the first error of the stream, after a
- * flush, or of the sink. edo_op_progress() is the number of items sent. The sink is flushed whenever
- * the stream waits. Cancel: waits; no item is lost. */
+/* Result: 0: the stream has ended, and the sink was flushed; or the first error, either of the
+ * stream, after a flush, or of the sink. edo_op_progress() is the number of items sent. The sink is
+ * flushed whenever the stream waits. Cancel: waits; no item is lost. */
 #define edo_forward(f) edo__op(&edo__forward_ops, &(f)->edo_impl, NULL, 0, 0)

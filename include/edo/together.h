@@ -10,20 +10,20 @@
  *
  * Between two edo_next() these streams keep operations in flight. So each is initialised in the
  * async function in whose frame it lies, as a scope is, and stays with that function: the streams
- * continue at every await of the function, and no item is lost. When the function returns, what is
- * in flight is cancelled, and the function ends when that has ended. Only the function's task may
- * pull such a stream; another task aborts.
+ * continue at every await of the function, and no item is lost. When the function returns, the
+ * operations in flight are cancelled, and the function ends after they have ended. Only the
+ * function's task may pull such a stream; another task aborts.
  *
- * To initialise such a stream again, or to use its memory otherwise, before the function returns, end
- * it first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
+ * To initialise such a stream again, or to use its memory otherwise, before the function returns,
+ * end the stream first: edo_merge_end(), edo_zip_end(), edo_generator_end(), edo_buffered_end().
  *
  * An item that the stream holds at the end, because it was never pulled, is dropped. The function
- * of edo_drop_items() is called with each such item, to close or free it. For buffered calls these
- * are the results; a zip has no such function, because it holds items of two types.
+ * of edo_drop_items() is called with each such item, to close or free it. For buffered calls, these
+ * items are results. A zip has no such function, because it holds items of two types.
  *
  * Sizes with 8-byte pointers: edo_merge_of(T, n) 176 bytes, and 96 and an item for each input;
- * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168, an
- * item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
+ * edo_stream_map_of the same with its entries; edo_zip_of 392 and two items; edo_generator_of 168,
+ * an item and the frame; edo_buffered_of 720 and an item, and 8 and two items for each call.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ EDO_BEGIN_DECLS
 
 typedef void edo_drop_fn(void *context, void *item);
 
-/* The stream's part in the frame. All members of these structs are private. */
+/* Links a stream into the frame of its function. All members of these structs are private. */
 typedef struct edo__hold {
     edo_future base; // kept by the frame; base.result: number of things in flight
     edo_future *owner;
@@ -42,10 +42,10 @@ typedef struct edo__hold {
     edo_wakeable *waker; // of the function's poll
     edo_drop_fn *drop;
     void *context;
-    bool ends; // by edo_merge_end() and its like
+    bool ends; // set by edo_merge_end() and the like
 } edo__hold;
 
-/* A waker that outlives the polls of the stream, for what stays in flight. */
+/* A waker that outlives the polls of the stream, for operations that stay in flight. */
 typedef struct edo__relay {
     edo_user_wakeable wakeable;
     edo_wakeable *to; // under the lock
@@ -73,7 +73,7 @@ typedef struct edo__set {
     edo_stream stream;
     edo__hold hold;
     edo__input *ready, *last_ready; // first and last of the queue
-    edo__input *woken;              // last one first; under the lock
+    edo__input *woken;              // latest wake first; under the lock
     edo__input *all;                // inputs that have not ended
     edo_wakeable *waker;            // under the lock
     int64_t deadline;               // ns; not later than that of any waiting input
@@ -103,13 +103,13 @@ typedef struct edo__generator {
 } edo__generator;
 
 typedef struct edo__call {
-    struct edo__call *next; // free ones
+    struct edo__call *next; // next free call
 } edo__call;
 
 typedef struct edo__buffered {
     edo_stream stream;
     edo__hold hold;
-    edo__set source; // the input, with one entry
+    edo__set source; // a set with one entry: the input
     edo__input input;
     edo_scope scope;
     edo__relay relay;
@@ -145,13 +145,15 @@ EDO_API extern const edo_future_ops edo__remove_ops, edo__emit_ops, edo__end_ops
 
 EDO_END_DECLS
 
-/* Sets the function that drops items which were never pulled; it must not use the stream. */
+/* Sets the function that drops items which were never pulled. The function must not use the
+ * stream. */
 #define edo_drop_items(s, fn, fn_context)                                                          \
     ((void)((s)->edo_impl.hold.drop = (fn)), (void)((s)->edo_impl.hold.context = (fn_context)))
 
-/* End a stream: cancel what is in flight, wait for its end, drop the items held. The stream is not
- * pulled afterwards. Also for maps of streams (edo_merge_end).
- * Result: 0. Cancel: waits; the stream ends. */
+/* End a stream: cancel its operations in flight, wait until they have ended, and drop the items
+ * that the stream holds. The stream must not be pulled afterwards. edo_merge_end() also ends maps
+ * of streams.
+ * Result: 0. Cancel: waits; the stream ends nevertheless. */
 #define edo_merge_end(s)     edo__end(&(s)->edo_impl.hold, NULL)
 #define edo_zip_end(s)       edo__end(&(s)->edo_impl.set.hold, NULL)
 #define edo_generator_end(s) edo__end(&(s)->edo_impl.hold, NULL)
@@ -161,9 +163,9 @@ EDO_END_DECLS
 
 /* ---- merge ---- */
 
-/* The items of up to n streams, as they come. The streams take turns, so each gets an equal share
- * when all are ready. The end is reached when all streams have ended. A merge has no input after
- * its initialisation. */
+/* The items of up to n streams, in the order in which they arrive. The streams take turns, so each
+ * gets an equal share when all are ready. The end is reached when all streams have ended. A new
+ * merge has no streams. */
 #define edo_merge_of(T, n)                                                                         \
     struct {                                                                                       \
         edo__kind_of(T, edo__set);                                                                 \
@@ -172,7 +174,7 @@ EDO_END_DECLS
     }
 #define edo_merge_init(s) edo__set_init(&(s)->edo_impl, edo__item_size(s), false, &self->base, cx)
 
-/* Adds a stream; more than n abort. The streams are numbered from 0. */
+/* Adds a stream. A call for more than n streams aborts. The streams are numbered from 0. */
 #define edo_merge_add(s, in)                                                                       \
     (edo__check_end(in, s), edo__merge_add(&(s)->edo_impl, (s)->edo_inputs,                        \
                                            sizeof(s)->edo_inputs / sizeof(s)->edo_inputs[0],       \
@@ -183,15 +185,16 @@ EDO_END_DECLS
 
 /* ---- maps of streams ---- */
 
-/* The items of any number of streams, each with a key, as they come and in turns. An item costs the
- * same with any number of streams. Streams are inserted and removed at any time, also between two
- * edo_next() of a loop. A stream that ends is removed. A map without streams waits for the next
- * insertion if it is_open; else it ends. */
+/* The items of any number of streams, in the order in which they arrive; ready streams take turns.
+ * Each stream has a key. An item costs the same with any number of streams. Streams are inserted
+ * and removed at any time, also between two edo_next() of a loop. A stream that ends is removed.
+ * When a map has no streams, it ends, unless is_open is set: it then waits for the next
+ * insertion. */
 #define edo_stream_map_of(T) edo__kind_of(T, edo__set)
 #define edo_stream_map_init(s, is_open)                                                            \
     edo__set_init(&(s)->edo_impl, edo__item_size(s), (is_open), &self->base, cx)
 
-/* The memory of an inserted stream, until the stream has ended or was removed. */
+/* Memory that an inserted stream uses until it has ended or was removed. */
 #define edo_stream_entry_of(T)                                                                     \
     struct {                                                                                       \
         edo__input edo_input;                                                                      \
@@ -203,7 +206,7 @@ EDO_END_DECLS
     (edo__check_end(in, s), edo__check_type(s, &(entry)->edo_slot),                                \
      edo__set_add(&(s)->edo_impl, &(entry)->edo_input, &(in)->stream, &(entry)->edo_slot, (key)))
 
-/* Removes a stream, and cancels what it has in flight. An item that the map had taken from the
+/* Removes a stream, and cancels its operations in flight. An item that the map had taken from the
  * stream goes to *ret_item.
  * Result: 1 with *ret_item; 0: no item; -ENOENT: the stream has ended, or is not in the map.
  * Cancel: waits; the stream is removed. */
@@ -215,8 +218,8 @@ EDO_END_DECLS
 /* Key of the stream that gave the last answer. */
 #define edo_stream_map_key(s) ((s)->edo_impl.last_key)
 
-/* Whether a stream with that key is in the map; number of streams in the map. Cost: a walk through
- * the streams. */
+/* Whether a stream with that key is in the map, and the number of streams in the map. Both walk
+ * through all streams. */
 #define edo_stream_map_has(s, key) edo__set_has(&(s)->edo_impl, (key))
 #define edo_stream_map_count(s)    edo__set_count(&(s)->edo_impl)
 
@@ -259,9 +262,10 @@ EDO_END_DECLS
  *     edo_generator_init(&self->numbers, count, .end = 10);      // sets .out
  *
  * The function first runs at the first edo_next(), and waits in edo_emit() while no item is
- * pulled. A negative result of the function is the answer before the end. A cancelled edo_next()
- * does not cancel the function. When the function in whose frame the generator lies returns or is
- * cancelled, the generator's function sees -ECANCELED, and runs to its end. */
+ * pulled. If the result of the function is negative, it is the last answer before the end. A
+ * cancelled edo_next() does not cancel the function. The owner of a generator is the function in
+ * whose frame it lies. When the owner returns or is cancelled, the generator's function sees
+ * -ECANCELED, and runs to its end. */
 #define edo_emitter_of(T)                                                                          \
     union {                                                                                        \
         edo__generator edo_impl;                                                                   \
@@ -295,7 +299,8 @@ EDO_END_DECLS
  * negative result of a call is an answer. An error of the input has its place in that order, or is
  * answered at once. When the owner returns, the calls are cancelled.
  *
- * A for_each_concurrent is an edo_for_each() over an edo_buffer_unordered_init(). */
+ * For a loop over concurrent calls (for_each_concurrent), use edo_for_each() over an
+ * edo_buffer_unordered_init(). */
 #define edo_buffered_of(In, Out, n)                                                                \
     struct {                                                                                       \
         edo__kind_of(Out, edo__buffered);                                                          \

@@ -9,19 +9,21 @@
  *     }
  *     edo_watcher_close(self->watcher);
  *
- * A watched file is watched by its name: the watch stays when the file is replaced by another one,
- * as editors do, and while there is no such file. A watched directory reports its entries; with
+ * A file is watched by its name: the watch continues when the file is replaced by another one, as
+ * editors do, and while no file has that name. A watched directory reports its entries; with
  * EDO_WATCH_TREE those of all directories below it, also of those that are made or moved in later.
  *
- * The system joins equal neighbouring events, so changes cannot be counted. A write is reported as
- * several EDO_FILE_CHANGED or one, and its end as one EDO_FILE_WRITTEN. A file that is made while
- * its new directory is being added may be reported twice as made; it is never missed.
+ * The system merges equal consecutive events, so changes cannot be counted. A write is reported as
+ * one or more EDO_FILE_CHANGED, and the close of the written file as one EDO_FILE_WRITTEN. If a
+ * file is created while its new directory is being added, its EDO_FILE_CREATED may be reported
+ * twice, but is never missed.
  *
  * The two halves of a rename are one event, EDO_FILE_RENAMED. If the other half is not watched, or
  * does not come within 50 ms, the event is EDO_FILE_MOVED_OUT or EDO_FILE_MOVED_IN.
  *
  * When events come faster than they are taken, the system drops events and reports one
- * EDO_FILES_LOST. The program then has to scan for itself; later changes are reported again.
+ * EDO_FILES_LOST. The program then has to scan the watched files itself; later changes are reported
+ * again.
  */
 #pragma once
 
@@ -33,7 +35,7 @@ typedef struct edo_watcher edo_watcher;
 
 typedef enum edo_file_event_kind {
     EDO_FILE_CREATED,
-    EDO_FILE_CHANGED,   // content was written or cut
+    EDO_FILE_CHANGED,   // content was written or truncated
     EDO_FILE_WRITTEN,   // a file that was open for writing is closed: it is complete
     EDO_FILE_METADATA,  // permissions, owner, times, links
     EDO_FILE_REMOVED,   // also the watched directory itself, which then is not watched any more
@@ -56,7 +58,8 @@ enum {
 };
 
 /* Makes a watcher. One is enough for many watches: the system allows few watchers per user.
- * Returns: 0; -EMFILE: fs.inotify.max_user_instances, or descriptors; -ENOMEM. Thread: any. */
+ * Returns: 0; -EMFILE: the limit fs.inotify.max_user_instances or that of descriptors is reached;
+ * -ENOMEM. Thread: any. */
 EDO_API EDO_MUST_USE int edo_watcher_create(edo_watcher **ret_watcher);
 
 /* Watches a file or a directory. Symlinks in the path are followed once, at this moment.
@@ -71,8 +74,8 @@ EDO_API EDO_MUST_USE edo_op edo_watcher_add(edo_watcher *watcher, const char *pa
 EDO_API EDO_MUST_USE edo_op edo_watcher_remove(edo_watcher *watcher, int watch);
 
 /* Takes the next event, or waits for one.
- * Result: 1 with *ret_event; -EBUSY: another one is in flight; -ENOMEM: events were dropped, and the
- * next event is EDO_FILES_LOST. Cancel: waits for the kernel; no event is lost. */
+ * Result: 1 with *ret_event; -EBUSY: another edo_watcher_next() is in flight; -ENOMEM: events were
+ * dropped, and the next event is EDO_FILES_LOST. Cancel: waits for the kernel; no event is lost. */
 EDO_API EDO_MUST_USE edo_op edo_watcher_next(edo_watcher *watcher, edo_file_event *ret_event);
 
 /* Closes the watcher. No operation may be in flight (aborts). NULL is ignored. */

@@ -1,6 +1,6 @@
-/* COBS: a packet is a sequence of blocks. A block begins with a code n, 1 to 255, and n - 1 bytes
- * other than zero; a zero byte follows in the packet, except after the last block and after n =
- * 255. A zero byte ends the encoded packet. */
+/* COBS: a packet is a sequence of blocks. A block is a code n, 1 to 255, and n - 1 bytes other than
+ * zero. In the decoded packet a zero byte follows the bytes of each block, except after the last
+ * block and after blocks with n = 255. A zero byte ends the encoded packet. */
 #include "codec/codec.h"
 
 enum { FULL = 255 };
@@ -10,7 +10,8 @@ static edo_cobs_codec *cobs_of(edo_codec *codec)
     return (edo_cobs_codec *)(void *)codec;
 }
 
-/* Bytes of the largest encoded packet, without its end. */
+/* Greatest size of the encoded form of a packet of `size` bytes, without the zero byte at its
+ * end. */
 static size_t encoded_most(size_t size)
 {
     size_t blocks = size / (FULL - 1) + 1;

@@ -27,7 +27,7 @@ static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size
     codec->wants = 0;
 }
 
-/* Drops the rest of a refused frame, as far as it is there. Returns: whether all of it was
+/* Drops the rest of a refused frame, as far as the buffer has it. Returns: whether all of it was
  * dropped. */
 static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *rest)
 {
@@ -37,7 +37,7 @@ static inline bool edo__drop_rest(edo_codec *codec, edo_buffer *in, uint64_t *re
     return *rest == 0;
 }
 
-/* As edo_buffer_reserve(); room that is there costs no call. */
+/* As edo_buffer_reserve(), without a call if there is room already. */
 static inline int edo__make_room(edo_buffer *out, size_t size)
 {
     return edo__likely(size <= edo_buffer_room(out)) ? 0 : edo_buffer_reserve(out, size);

@@ -40,7 +40,7 @@ int64_t edo_append_slice(void *buffer, const void *item)
 
 /* ---- reading ---- */
 
-/* Makes room for the next bytes: a step more than there are, not as much as a peer announces. */
+/* Makes room for the next bytes: one step more, never as much as a peer announces. */
 static int make_room(edo__frames *frames)
 {
     if (edo_buffer_room(&frames->in) >= LEAST_ROOM) return 0;
@@ -63,7 +63,7 @@ static int64_t fill(edo__frames *frames, edo_cx *cx)
     return n;
 }
 
-/* Notes whether an answer is the last one. */
+/* Returns the answer, and notes whether it is the last one before the end. */
 static int64_t answer(edo__frames *frames, int64_t result, bool is_last)
 {
     frames->is_over = is_last;
@@ -75,7 +75,7 @@ static int64_t answer_of_decoder(edo__frames *frames, int64_t result)
     return answer(frames, result, frames->codec->is_broken);
 }
 
-/* An error of the io is the last answer, except for answers that concern the operation alone. */
+/* An error of the io is the last answer, except errors that concern only the operation. */
 static int64_t answer_of_io(edo__frames *frames, int64_t result)
 {
     bool is_passing = result == -ECANCELED || result == -EBUSY || result == -ENOMEM;

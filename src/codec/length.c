@@ -1,5 +1,5 @@
-/* Frames with a length: binary lengths, and netstrings. A length comes from the peer: it is compared
- * with the bound before anything is added to it, and no memory is taken for it. */
+/* Frames with a length: binary lengths, and netstrings. A length comes from the peer. So it is
+ * compared with the bound before anything is added to it, and no memory is allocated for it. */
 #include "codec/codec.h"
 
 enum { MOST_OFFSET = 1024, DEFAULT_LENGTH_SIZE = 4, MOST_LENGTH_SIZE = 8 };
@@ -50,7 +50,7 @@ static int64_t payload_size(const edo_length_options *options, uint64_t value)
     return size < 0 ? -EBADMSG : size;
 }
 
-/* Refuses a frame, and drops its bytes as they come. */
+/* Refuses a frame, and drops its bytes as they arrive. */
 static int64_t refuse(edo_length_codec *length, edo_buffer *in, uint64_t payload, int error)
 {
     if (__builtin_add_overflow(payload, header_size(&length->options), &length->rest))
@@ -82,7 +82,8 @@ static int64_t length_decode(edo_codec *codec, edo_buffer *in, void *ret_item)
     return 1;
 }
 
-/* Input that ends inside of a refused frame is an end in the middle, too. */
+/* Bytes that remain are not a frame. Those of a refused frame do not remain: length_decode() drops
+ * them. */
 static int64_t length_decode_end(edo_codec *codec, edo_buffer *in, void *ret_item)
 {
     (void)codec;
@@ -148,7 +149,7 @@ void edo_length_codec_init(edo_length_codec *codec, const edo_length_options *op
 
 enum { MOST_DIGITS = 19 }; // of a number below INT64_MAX
 
-/* Reads the number and the colon. Returns: size of both; 0: more bytes are needed; -EBADMSG. */
+/* Reads the number and the colon. Returns: bytes of both; 0: more bytes are needed; -EBADMSG. */
 static int64_t read_number(const edo_buffer *in, uint64_t *ret_number)
 {
     uint64_t number = 0;

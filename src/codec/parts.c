@@ -1,4 +1,4 @@
-/* Parts that end with a delimiter: lines, strings, any delimiter. And raw bytes. */
+/* Codecs of parts that end with a delimiter, such as lines and strings, and of raw bytes. */
 #include "codec/codec.h"
 
 #include <edo/buffered.h>
@@ -11,7 +11,7 @@ static edo_part_codec *part_of(edo_codec *codec)
 /* ---- searching ---- */
 
 /* Offset of the delimiter; in->size: there is none. The next search begins where this one ended,
- * less the bytes that may begin a delimiter. */
+ * minus the bytes that may be the beginning of a delimiter. */
 static size_t find(edo_part_codec *part, const edo_buffer *in)
 {
     size_t at = part->codec.scanned, size = part->delimiter_size;
@@ -36,8 +36,8 @@ static bool skip(edo_part_codec *part, edo_buffer *in)
 
 /* ---- decoding ---- */
 
-/* Whether bytes without a delimiter are too many already: more than a part, and than what may begin
- * its delimiter. */
+/* Whether the buffer, which has no delimiter, is longer already than the largest part and the
+ * beginning of a delimiter. */
 static bool is_too_long(const edo_part_codec *part, const edo_buffer *in)
 {
     size_t extra = part->delimiter_size - 1u;
@@ -96,8 +96,8 @@ static bool has_delimiter(const edo_part_codec *part, const edo_slice *slice)
     return memmem(slice->data, slice->size, part->delimiter, part->delimiter_size);
 }
 
-/* The first delimiter in the output must be the one appended: an item may end with the beginning of
- * a delimiter, as "aa" does before "aab". */
+/* Whether the peer would find a delimiter before the appended one: an item may end with the
+ * beginning of a delimiter, as "aa" does before "aab". */
 static bool ends_too_early(const edo_part_codec *part, const edo_buffer *out, size_t size)
 {
     size_t end = part->delimiter_size;

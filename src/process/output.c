@@ -47,7 +47,7 @@ static int begin_way(edo_output *output, int which)
     return rc;
 }
 
-/* Bytes beyond the limit are dropped, so that the child can go on. */
+/* Bytes beyond the limit are dropped, so that the child can continue to write. */
 static void keep(edo_output *output, int which, size_t size)
 {
     edo_buffer *buffer = which == 1 ? &output->out : &output->err;
@@ -56,7 +56,7 @@ static void keep(edo_output *output, int which, size_t size)
     edo_buffer_commit(buffer, size < left ? size : left);
 }
 
-/* A child may close its input early (-EPIPE); its status tells whether that was an error. */
+/* A child may close its input early (-EPIPE); its exit status shows whether that was an error. */
 static void note_written(edo_output *output, int64_t n)
 {
     if (n > 0) {
@@ -80,8 +80,8 @@ static void fail(edo_output *output, int64_t error)
     output->has_failed = true;
 }
 
-/* Polls one pipe until it would wait. A cancelled operation leaves the pipe open for a further
- * call, unless the pipe is given up. */
+/* Polls one pipe until it would wait. If an operation was cancelled, the pipe stays open for
+ * another call, unless the pipe is given up. */
 static void drive_way(edo_output *output, int which, edo_cx *cx)
 {
     int64_t n;
@@ -110,7 +110,7 @@ static bool are_ways_idle(const edo_output *output, bool is_ending)
     return true;
 }
 
-/* ---- the ends ---- */
+/* ---- the ends of the processes ---- */
 
 static edo_op wait_for_next(edo_output *output)
 {
@@ -135,7 +135,8 @@ static void drive_waits(edo_output *output, edo_cx *cx)
     }
 }
 
-/* Sets the deadline at the last end, and gives up the outputs that are open at the deadline. */
+/* Sets the deadline when the last process has ended, and gives up the outputs that are still open
+ * at the deadline. */
 static void check_deadline(edo_output *output, edo_cx *cx)
 {
     if (output->ended < output->count || are_ways_idle(output, false)) return;
@@ -165,7 +166,8 @@ static void begin(edo_output *output, edo_process *const *processes, size_t coun
     if (output->input_size == 0) end_way(output, 0);
 }
 
-/* Ends the whole: closes what is open, unless the same call may continue. */
+/* Ends the operation: closes the open pipes and its own process, unless another call may
+ * continue. */
 static int64_t end(edo_output *output, int64_t result)
 {
     if (result == -ECANCELED && !output->own) return result;
@@ -213,7 +215,8 @@ static output_op *output_of(const edo_op *op)
     return (output_op *)(uintptr_t)op;
 }
 
-/* Spawns the command. Streams that the command leaves to inherit are pipes here. */
+/* Spawns the command. Streams of the kind EDO_STDIO_INHERIT become pipes; without input bytes, the
+ * input becomes the null device. */
 static int spawn(edo_command *command, edo_output *output)
 {
     edo_command piped = *command;

@@ -14,8 +14,8 @@ static void kill_all(edo_process **processes, size_t count)
     }
 }
 
-/* Spawns one command between two pipes. *input: the end from which the command reads, or -1; on
- * return the end from which the next command reads. */
+/* Spawns one command between two pipes. *input: the end of a pipe from which the command reads, or
+ * -1; receives the end from which the next command reads. */
 static int spawn_linked(edo_command *command, bool is_last, edo_fd *input,
                         edo_process **ret_process)
 {

@@ -46,7 +46,7 @@ static bool is_changed(const char *entry, const char *const *changes)
     return false;
 }
 
-/* Of several changes of one name the last one counts. */
+/* If several changes have the same name, the last one counts. */
 static void fill_environment(const char **to, const edo_command *command)
 {
     const char *const *base = (const char *const *)edo__sys_environment();
@@ -80,7 +80,7 @@ static size_t count_folders(const char *path)
     return count;
 }
 
-/* An empty folder is the child's directory. */
+/* An empty folder in the search path stands for the child's directory. */
 static void fill_paths(const char **paths, char *text, const char *path, const char *program)
 {
     for (;; path++) {
@@ -102,7 +102,7 @@ typedef struct sizes {
     size_t environment, argv, paths, text, moves; // bytes
 } sizes;
 
-/* Bytes and folders of a search path; the greatest ones that the environment may have. */
+/* Greatest length and greatest number of folders of any search path that the child may have. */
 typedef struct extent {
     size_t length, folders;
 } extent;
@@ -180,7 +180,7 @@ static int open_file(edo__plan *plan, int which, const char *path, edo_stdio_kin
     return fd;
 }
 
-/* The source of a standard descriptor, opened if necessary. */
+/* Finds the source of a standard descriptor, and opens the source if necessary. */
 static edo_fd open_source(edo__plan *plan, int which, const edo_stdio *stdio)
 {
     switch (stdio->kind) {

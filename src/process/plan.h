@@ -1,4 +1,4 @@
-/* Plans: what a child needs, computed before the child exists. */
+/* Plans: everything that a child needs, prepared before the child exists. */
 #pragma once
 
 #include "sys/process.h"
@@ -11,7 +11,7 @@ typedef struct edo__plan {
     size_t size;
 } edo__plan;
 
-/* Returns: 0; a negative errno with *ret_step, and the plan needs no end. */
+/* Returns: 0; a negative errno with *ret_step, and then edo__plan_deinit() is not needed. */
 int edo__plan_init(edo__plan *plan, const edo_command *command, edo_spawn_step *ret_step);
 
 /* Closes the descriptors of the plan, and frees its memory. */

@@ -11,7 +11,7 @@
 #include <edo/blocking.h>
 
 #define DEFAULT_GRACE edo_s(5)
-#define FIRST_PAUSE   edo_ms(1)  // before a program that is being written is tried again; doubled
+#define FIRST_PAUSE   edo_ms(1)  // before the first retry of a program being written; doubled
 #define LAST_PAUSE    edo_ms(64) // longest pause
 
 /* ---- the object ---- */
@@ -29,7 +29,8 @@ static void release(edo__source *source)
     edo__process_unref(edo__container(source, edo_process, source));
 }
 
-/* Memory and streams are made before the child, so that nothing can fail once it runs. */
+/* Makes the memory and the streams before the child, so that nothing can fail once the child
+ * runs. */
 static int create(edo__plan *plan, edo_process **ret_process)
 {
     edo_process *process = edo__alloc_zeroed(sizeof *process);
@@ -83,8 +84,8 @@ static int spawn_once(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_
                             : edo__sys_spawn(&plan->spawn, ret_child, ret_step);
 }
 
-/* A program that was just written may still be open for writing in a child that another thread has
- * made and that has not yet executed its program. */
+/* Tries again after -ETXTBSY: a program that was just written may still be open for writing in a
+ * child of another thread, until that child has executed its own program. */
 static int spawn(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step *ret_step)
 {
     for (int64_t pause = FIRST_PAUSE;; pause *= 2) {
@@ -94,8 +95,8 @@ static int spawn(const edo__plan *plan, edo__spawned *ret_child, edo_spawn_step 
     }
 }
 
-/* Begins the life of the object. Without a descriptor of the child, waits use an eventfd that the
- * reaper sets. */
+/* Initialises the object after the spawn. If the child has no descriptor, waits use an eventfd that
+ * the reaper sets. */
 static void begin(edo_process *process, const edo__spawned *child)
 {
     process->pid = child->pid;
@@ -192,7 +193,8 @@ int edo__process_collect(edo_process *process)
     return state;
 }
 
-/* The lock keeps the status, and so the pid, from being taken during the call. */
+/* The lock prevents other threads from taking the status during the call, after which the pid could
+ * be reused. */
 static int send(edo_process *process, int signal, bool to_group)
 {
     edo__lock_take(&process->lock);
@@ -223,8 +225,8 @@ int edo_process_kill_group(edo_process *process, int signal)
     return send(process, signal, true);
 }
 
-/* Leaves a running child to the reaper, which has a child without a descriptor already. Until the
- * last line the caller's reference keeps the object. */
+/* Leaves a running child to the reaper, which already has each child without a descriptor. The
+ * caller's reference keeps the object valid during the whole function. */
 static void leave_behind(edo_process *process)
 {
     if (process->fd >= 0) {

@@ -7,16 +7,17 @@
 #include "io/io.h"
 #include "sys/process.h"
 
-/* A child. The lock guards the members that follow it.
+/* A child. The lock guards the members of its block, up to the blank line.
  *
- * References: one of the handle, which the release of the source drops; one of the reaper, while
- * the child is in its list (reaper.h). The descriptor of the child is closed with the last one, so
- * its number and the pid stay valid for both. The source is a borrower of the descriptor. */
+ * References: the handle has one, which is dropped by the release of the source. The reaper has one
+ * while the child is in the reaper's list (reaper.h). The descriptor of the child is closed with
+ * the last reference, so the descriptor's number and the pid stay valid for the handle and the
+ * reaper. The source only borrows the descriptor. */
 struct edo_process {
     edo__source source; // readable when the child has ended; edo_process_wait
     edo_atomic(uint32_t) refs;
     int32_t pid;
-    edo_fd fd;   // of the system; -1: none, and the reaper takes the status
+    edo_fd fd;   // pidfd; -1: none, and the reaper takes the status
     edo_fd bell; // an eventfd in place of fd, or -1
     uint32_t fork_generation;
     edo_process_fate on_close;
@@ -26,15 +27,15 @@ struct edo_process {
     edo__lock lock;
     int32_t state; // 0: not taken; 1: `exit` is the status; -ECHILD: lost
     edo_exit exit;
-    edo_io *stdio[3]; // not taken yet, or NULL
+    edo_io *stdio[3]; // streams not taken yet, or NULL
 
-    edo__node reaped; // the reaper's list
-    int64_t kill_at;  // ns of edo__sys_now(), for SIGKILL; EDO_NEVER; the reaper
+    edo__node reaped; // in the reaper's list; reaper's lock
+    int64_t kill_at;  // of SIGKILL; ns of edo__sys_now() or EDO_NEVER; reaper's lock
 };
 
 void edo__process_unref(edo_process *process);
 
-/* Takes the status if the child has ended. Returns: 1, 0: the child runs, or -ECHILD. Any thread. */
+/* Takes the status if the child has ended. Returns: 1; 0: the child runs; -ECHILD. Any thread. */
 int edo__process_collect(edo_process *process);
 
 /* Sends a signal, to the group if the child leads one. */

@@ -2,11 +2,13 @@
  * has made a child with a parent-death signal.
  *
  * The thread polls the descriptors of the children, and an eventfd, the bell, that is set when the
- * list changes. Only the thread removes entries, and new entries are added at the end. So the n-th
- * polled descriptor belongs to the n-th entry, also after the lock was released for the poll.
+ * list changes. Only the thread removes entries, and other threads add entries only at the end. So
+ * the n-th polled descriptor belongs to the n-th entry, even after the lock was released for the
+ * poll.
  *
  * A child without a descriptor is checked at each SIGCHLD and every 100 ms, because the program may
- * replace the handler of SIGCHLD. The reaper asks for each child by its pid, never for any child. */
+ * replace the handler of SIGCHLD. The reaper waits for each child by its pid, never for any
+ * child. */
 #include "process/reaper.h"
 
 #include <string.h>
@@ -17,7 +19,7 @@
 #include "sys/sys.h"
 
 #define BLIND_PERIOD edo_ms(100) // between two checks of children without a descriptor
-#define POOR_PERIOD  edo_ms(10)  // the same without memory or a bell
+#define POOR_PERIOD  edo_ms(10)  // between two checks when memory or the bell is missing
 
 typedef struct request {
     struct request *next;
@@ -42,7 +44,7 @@ static struct {
     bool hears;              // whether SIGCHLD rings the bell
 } reaper;
 
-/* Under the lock, or while the thread stays. */
+/* Sets the bell. Under the lock, or once `stays` is set. */
 static void ring(void)
 {
     edo_fd fd = edo_load_acquire(&reaper.bell);
@@ -77,7 +79,7 @@ static edo_process *of(edo__node *node)
     return edo__container(node, edo_process, reaped);
 }
 
-/* The array of the thread. */
+/* The descriptors that the thread polls. */
 typedef struct polled {
     edo__polled *all;
     size_t capacity, count; // entries, with the bell
@@ -109,7 +111,7 @@ static int64_t fill(polled *p)
     return next;
 }
 
-/* Whether an entry, or the bell, is not in the array. Under the lock. */
+/* Whether the array lacks an entry or the bell. Under the lock. */
 static bool is_poor(const polled *p)
 {
     return p->count < reaper.count + 1 || reaper.bell < 0;
@@ -125,13 +127,13 @@ static int64_t period(const polled *p, int64_t next)
     return left < most ? left : most;
 }
 
-/* Ends a wait of tasks on a child without a descriptor. */
+/* Wakes the tasks that wait for a child without a descriptor. */
 static void announce(const edo_process *process)
 {
     if (process->bell >= 0) edo__sys_event_set(process->bell);
 }
 
-/* Removes a child that has ended. Under the lock. */
+/* Moves a child that has ended to the list `ended`. Under the lock. */
 static void remove_child(edo_process *process, edo__node *ended)
 {
     edo__list_remove(&process->reaped);
@@ -151,8 +153,8 @@ static void check_child(edo_process *process, bool is_ready, edo__node *ended)
     edo__process_signal(process, EDO__SIGNAL_NUMBER_KILL);
 }
 
-/* Checks the entries of the array; those that had no room in it are taken as ready. Entries that
- * came during the wait are left for the next one. Under the lock. */
+/* Checks the first `entries` children. Children that had no room in the array count as ready.
+ * Children that were added during the wait are left for the next wait. Under the lock. */
 static void check_children(const polled *p, size_t entries, edo__node *ended)
 {
     edo__node *node = reaper.children.next, *next;
@@ -178,7 +180,7 @@ static void serve(request *one)
     edo__sys_futex_wake(&one->is_done);
 }
 
-/* Takes a request, or ends the thread. Under the lock. Returns: whether the thread goes on. */
+/* Takes a request, or ends the thread. Under the lock. Returns: whether the thread continues. */
 static bool take_request(request **ret_request)
 {
     *ret_request = reaper.requests;
@@ -245,7 +247,7 @@ static int start(void)
     return 0;
 }
 
-/* Subscribes to SIGCHLD, once. The thread then stays, so the bell stays open. */
+/* Subscribes to SIGCHLD, once. From then on the thread never ends, so the bell stays open. */
 static void hear_of_children(void)
 {
     edo__lock_take(&lock);
@@ -255,7 +257,7 @@ static void hear_of_children(void)
     if (begins) edo__signal_subscribe(&subscriber);
 }
 
-/* Without a thread the child waits in the list for the next call. */
+/* If the thread cannot be started, the child remains in the list, and the next call tries again. */
 void edo__reaper_add(edo_process *process)
 {
     edo__lock_take(&lock);

@@ -1,6 +1,6 @@
-/* The reaper: a thread of the process that takes the status of children for which nobody waits. It
- * also sends SIGKILL after a grace period, takes the status of children without a descriptor, and
- * makes children that have a parent-death signal. */
+/* The reaper: a thread of the process that takes the status of children whose handles were closed.
+ * It also sends SIGKILL after a grace period, takes the status of children without a descriptor,
+ * and makes children that have a parent-death signal. */
 #pragma once
 
 #include "process/process.h"
@@ -11,8 +11,9 @@ void edo__reaper_add(edo_process *process);
 /* Sets the moment of SIGKILL (ns of edo__sys_now()) of a child that the reaper has. Any thread. */
 void edo__reaper_kill_at(edo_process *process, int64_t when);
 
-/* Makes a child on the reaper's thread, and waits for that. The system sends a parent-death signal
- * when the thread that made the child ends, and this thread ends with the process.
+/* Makes a child on the reaper's thread, and waits until it was made. The system sends a
+ * parent-death signal when the thread that made the child ends, and the reaper's thread then ends
+ * only with the process.
  * Returns: as edo__sys_spawn(); -EAGAIN: the thread cannot be started. */
 int edo__reaper_spawn(const edo__spawn_plan *plan, edo__spawned *ret_child,
                       edo_spawn_step *ret_step);

@@ -1,5 +1,6 @@
-/* Waiting for a child: the operations poll the child's descriptor. All of them see the end, because
- * the descriptor stays readable; the first one takes the status (edo__process_collect). */
+/* Waiting for a child: the operations poll the child's descriptor. All operations see the end of
+ * the child, because the descriptor stays readable. The first of them takes the status
+ * (edo__process_collect). */
 #include "process/process.h"
 
 #include "base/duration.h"
@@ -29,7 +30,7 @@ static wait_op *wait_of(const edo_op *op)
     return (wait_op *)(uintptr_t)op;
 }
 
-/* Result of a wait; the status was taken. */
+/* Result of a wait, from the status that was taken; -EAGAIN: not taken yet. */
 static int answer(edo_process *process, edo_exit *ret_exit)
 {
     edo__lock_take(&process->lock);
@@ -47,7 +48,7 @@ static bool is_stale(const edo_process *process)
     return process->fork_generation != edo__sys_fork_generation();
 }
 
-/* Takes the status, unless that is the reaper's work. */
+/* Takes the status, unless the reaper takes it. */
 static int try_answer(edo_process *process, edo_exit *ret_exit)
 {
     if (process->fd >= 0) edo__process_collect(process);
@@ -61,7 +62,8 @@ int edo_process_try_wait(edo_process *process, edo_exit *ret_exit)
     return is_stale(process) ? -ESTALE : try_answer(process, ret_exit);
 }
 
-/* Begins a wait. A child that reads its input to the end would wait for this process otherwise. */
+/* Begins a wait, and closes the child's input. Otherwise a child that reads its input to the end
+ * would wait for this process. */
 static int enter(edo_process *process, edo_op *op, edo_cx *cx)
 {
     if (op->detail & BEGUN) return 0;

@@ -28,8 +28,8 @@ static void free_call(edo__buffered *buffered, edo__call *call)
     buffered->free = call;
 }
 
-/* Starts a call with the item in the slot of the input. Returns: 0; a negative errno: the item stays
- * in the slot. */
+/* Starts a call with the item in the slot of the input. Returns: 0; a negative errno, and the item
+ * stays in the slot. */
 static int start(edo__buffered *buffered)
 {
     edo__call *call = buffered->free;
@@ -50,8 +50,8 @@ static bool is_too_early(const edo__buffered *buffered, int64_t result)
            buffered->hold.base.result > 0;
 }
 
-/* Uses an answer of the input. Returns: 0: go on; EDO_NEXT_WAITS: the answer stays for later; a
- * negative errno. */
+/* Uses an answer of the input. Returns: 0: continue; EDO_NEXT_WAITS: the answer is kept for later;
+ * a negative errno. */
 static int64_t use_input(edo__buffered *buffered, edo__input *input)
 {
     int64_t result = input->result;
@@ -82,8 +82,8 @@ static int64_t fill(edo__buffered *buffered, edo_cx *cx)
     return 0;
 }
 
-/* Takes the next call that has ended. The operation that waits for one stays in flight between two
- * edo_next(), with the relay's waker. */
+/* Takes the next call that has ended. The operation that waits for such a call stays in flight
+ * between two edo_next(), with the relay's waker. */
 static int64_t take_ended(edo__buffered *buffered, edo_cx *cx)
 {
     edo_wakeable *waker = cx->waker;
@@ -138,7 +138,7 @@ static bool end_calls(edo__buffered *buffered, edo_cx *cx)
     uint32_t asked = cx->asked;
     int64_t result;
     if (!buffered->scope.cancelled) edo_scope_cancel(&buffered->scope);
-    cx->asked = 0; // the operation is to wait
+    cx->asked = 0; // so that the operation waits for the ends of the calls
     while ((result = take_ended(buffered, cx)) == 1) {
         if (buffered->member.result >= 0)
             edo__hold_drop(&buffered->hold, result_of(buffered, buffered->member.user));

@@ -42,7 +42,7 @@ static bool is_partial(const edo__chunks *chunks)
     return chunks->keep == 0 && chunks->count > 0;
 }
 
-/* Whether an answer of the input ends the chunk. A cancelled edo_next() ends nothing. */
+/* Whether an answer of the input ends the chunk. A cancelled edo_next() does not end the chunk. */
 static bool ends_chunk(int64_t result, const edo_cx *cx)
 {
     return result != 1 && result != EDO_NEXT_WAITS &&

@@ -60,9 +60,10 @@ static int64_t generator_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 
 /* ---- between pulls ---- */
 
-/* Polls a function that waits for something, so that it sees what it was granted. A function whose
- * item was not pulled yet has nothing to do. The end of the owner ends the function, which runs at
- * least once, because it owns its arguments. */
+/* Polls the generator's function if it waits for an operation, so that it receives what the
+ * operation was granted. The function is not polled while its item waits to be pulled. When the
+ * owner ends, the function is polled until its end. It runs at least once, because it owns its
+ * arguments. */
 static edo_poll hold_poll(edo_future *future, edo_cx *cx)
 {
     edo__generator *generator = edo__container(future, edo__generator, hold.base);

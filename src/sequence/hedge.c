@@ -9,7 +9,7 @@ static edo_future *attempt(const edo_hedge *hedge, uint32_t index)
     return (edo_future *)(void *)((char *)hedge->first + index * hedge->stride);
 }
 
-/* Polls the attempts begun. Returns: whether all of them have ended. */
+/* Polls the attempts that were begun. Returns: whether all of them have ended. */
 static bool poll_begun(edo_hedge *hedge, edo_cx *cx)
 {
     uint32_t ended = 0;
@@ -30,8 +30,8 @@ static bool poll_begun(edo_hedge *hedge, edo_cx *cx)
     return ended == hedge->begun;
 }
 
-/* Begins the attempts that are due: the first; the next one after the delay, or when all earlier
- * ones have failed. Returns: whether an attempt was begun. */
+/* Begins the next attempt if it is due: the first one at once, a later one after the delay or when
+ * all earlier ones have failed. Returns: whether an attempt was begun. */
 static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
 {
     bool have_failed = hedge->failed == (int32_t)hedge->begun;
@@ -41,7 +41,7 @@ static bool begin_due(edo_hedge *hedge, const edo_cx *cx)
     return true;
 }
 
-/* Cancels all attempts. Those that were not begun run as cancelled ones. */
+/* Cancels all attempts. Attempts that were not begun before run as cancelled ones. */
 static void cancel_rest(edo_hedge *hedge)
 {
     hedge->begun = hedge->count;

@@ -13,7 +13,8 @@ static struct edo_any_frame *frame_of(edo_future *owner)
     return (struct edo_any_frame *)(void *)owner;
 }
 
-/* Finds a hold in the frame. A hold that was never in the frame may be any bytes. */
+/* Finds a hold in the frame. A hold that was never in the frame may contain any bytes, so it is not
+ * read. */
 static edo_future **link_of(const edo__hold *hold, struct edo_any_frame *frame)
 {
     edo_future **link = &frame->edo_head.kept;
@@ -24,7 +25,7 @@ static edo_future **link_of(const edo__hold *hold, struct edo_any_frame *frame)
     return link;
 }
 
-/* Takes a hold out of the frame that opens it again, as in a loop. */
+/* Unlinks a hold from a frame that opens the hold again, as in a loop. */
 static void leave_earlier(edo__hold *hold, struct edo_any_frame *frame, const char *call)
 {
     edo_future **link = link_of(hold, frame);
@@ -56,7 +57,7 @@ void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call)
         edo__misuse(call, "the stream lies in the frame of another task, which keeps it going");
 }
 
-/* Ends a hold, and takes it out of the frame. */
+/* Ends a hold, and unlinks it from the frame. */
 static edo_poll end(edo__hold *hold, edo_cx *cx)
 {
     hold->ends = true;
@@ -84,8 +85,8 @@ const edo_future_ops edo__end_ops = { .name = "the end of a stream",
 
 /* ---- relays ----
  *
- * A wake holds the lock while it uses `to`. edo__relay_set() takes the same lock to replace `to`:
- * so the former waker is not in use after the call, and its object may end. */
+ * A wake holds the lock while it uses `to`. edo__relay_set() takes the same lock to replace `to`.
+ * So the former waker is not in use after the call, and the object of that waker may end. */
 
 static void relay_wake(edo_user_wakeable *wakeable)
 {

@@ -1,18 +1,19 @@
-/* What stays in flight between two edo_next(): the hold in the frame, and relays of wakes. */
+/* Parts of streams that keep operations in flight between two edo_next(): holds in the frame, and
+ * relays of wakes. */
 #pragma once
 
 #include <edo/together.h>
 
-/* Begins the hold of a stream in the frame of a function. The frame polls the hold at each of its
- * awaits; a poll with another fate than EDO_LIVE ends what the stream has in flight. */
+/* Links the hold of a stream into the frame of a function. The frame polls the hold at each of its
+ * awaits; a poll whose fate is not EDO_LIVE ends the operations that the stream has in flight. */
 void edo__hold_open(edo__hold *hold, const edo_future_ops *ops, edo_future *owner, edo_cx *cx,
                     const char *call);
 
-/* Aborts unless the function's task pulls. */
+/* Aborts unless the pull comes from the task of the hold's function. */
 void edo__hold_check(const edo__hold *hold, const edo_cx *cx, const char *call);
 
-/* Whether the stream ends: by an operation, or because the function has returned and waits for the
- * ends of what it keeps. */
+/* Whether the stream ends: because of an operation such as edo_merge_end(), or because the function
+ * has returned and waits for the ends of its holds. */
 static inline bool edo__hold_ends(const edo__hold *hold)
 {
     return hold->ends || hold->owner->state == EDO_ENDING;

@@ -87,7 +87,7 @@ void edo__dedup_init(edo__paced *dedup, edo_stream *in, void *slot, edo_map_fn *
     dedup->step.context = context;
 }
 
-/* ---- debounce: the slot holds the last item of the burst, a later one goes to ret_item ---- */
+/* ---- debounce: the slot holds the last item of the burst; ret_item receives a later item ---- */
 
 static int64_t give_kept(edo__paced *debounce, void *ret_item)
 {

@@ -21,8 +21,8 @@ static edo_poll next_poll(edo_future *future, edo_cx *cx)
 
 const edo_future_ops edo__next_ops = { .name = "edo_next", .poll = next_poll };
 
-/* A stream that waits is polled once more, by the operation that the caller then awaits: with the
- * same memory, in the same poll. */
+/* If the stream waits, the caller then awaits an edo_next(), which pulls once more in the same
+ * poll, with the same memory. */
 int64_t edo__next_now(edo_cx *cx, edo_stream *stream, void *ret_item)
 {
     if (edo__unlikely(cx->asked) || stream->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
@@ -120,9 +120,9 @@ int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item)
     return result;
 }
 
-/* A pull that has used up the budget has perhaps not tried, and is repeated once before the moment
- * counts, with a whole budget. Not more often, because a stream that drops items without end always
- * uses up the budget. */
+/* Whether a pull is repeated with a whole budget before the moment counts. A pull that has used up
+ * the budget may not have reached an item that is ready. It is repeated only once, because a stream
+ * that drops items without end uses up the budget each time. */
 static bool has_respite(uint8_t *ending, const edo_cx *cx)
 {
     if (cx->budget > 0 || *ending == EDO__RESPITE_GIVEN) return false;

@@ -22,8 +22,9 @@ static void init(edo__paced *paced, const edo_stream_ops *ops, edo_stream *in, i
 
 /* ---- rates ----
  *
- * The virtual scheduling algorithm (ITU-T I.371): `moment` is when the next item is due at the
- * exact rate; an item may be early by burst - 1 periods, which `context` holds as a duration. */
+ * The virtual scheduling algorithm (ITU-T I.371): `moment` is the time at which the next item is
+ * due at the exact rate. An item may come burst - 1 periods earlier; `context` holds that
+ * duration. */
 
 static int64_t rate_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
@@ -55,8 +56,8 @@ void edo__rate_init(edo__paced *rate, edo_stream *in, int64_t period, uint64_t b
 
 /* ---- limits ---- */
 
-/* `context`: the limit repeats, unless NULL. `has_item`: the moment is set; `is_over`: the limit has been reported, and is off until the next
- * item. */
+/* `context`: if NULL, the limit does not repeat. `has_item`: the moment is set. `is_over`: the
+ * limit was reported, and is off until the next item. */
 static int64_t item_timeout_next(edo_stream *stream, edo_cx *cx, void *ret_item)
 {
     edo__paced *limit = paced_of(stream);

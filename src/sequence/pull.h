@@ -18,8 +18,8 @@ static inline void edo__copy_item(void *to, const void *from, uint32_t size)
         memcpy(to, from, size);
 }
 
-/* Whether a combinator that has dropped an item may take another one in this poll. Uses one unit of
- * the budget. Returns: 0; or the answer to give: EDO_NEXT_WAITS or -ECANCELED. */
+/* Decides whether a combinator that has dropped an item may take another one in this poll. Uses one
+ * unit of the budget. Returns: 0; or the answer to give: EDO_NEXT_WAITS or -ECANCELED. */
 static inline int64_t edo__go_on(edo_cx *cx)
 {
     if (edo__unlikely(cx->fate != EDO_LIVE)) return -ECANCELED;
@@ -28,12 +28,13 @@ static inline int64_t edo__go_on(edo_cx *cx)
     return 0;
 }
 
-/* Pulls as if the pulling operation was cancelled: ends what `in` has in flight. */
+/* Pulls as if the pulling operation was cancelled, which ends the operations that `in` has in
+ * flight. */
 int64_t edo__pull_cancelled(edo_stream *in, edo_cx *cx, void *ret_item);
 
-/* Pulls until a moment of edo_now()'s clock. *ending: the stream's own; 0 at first and after each
- * answer.
+/* Pulls until a moment of edo_now()'s clock. *ending: state that the calling stream keeps; 0 at
+ * first and after each answer.
  * Returns: as edo_pull(); -ETIMEDOUT at the moment, and then nothing was taken. An item that is
- * there wins. */
+ * ready is answered even after the moment. */
 int64_t edo__pull_until(edo_stream *in, edo_cx *cx, void *ret_item, int64_t when, uint8_t *ending);
 enum { EDO__RESPITE_GIVEN = 1, EDO__ENDING };

@@ -49,7 +49,8 @@ static bool is_worth(const edo_retry *retry, int64_t result)
 
 /* ---- budgets ----
  *
- * The counter is a sum of independent steps, and guards no other memory: relaxed. */
+ * The operations on the counter are relaxed, because they are independent steps, and the counter
+ * guards no other memory. */
 
 void edo_retry_budget_init(edo_retry_budget *budget, uint32_t percent, uint32_t most)
 {
@@ -117,7 +118,7 @@ static int64_t draw_pause(edo_retry *retry, edo_cx *cx)
     return retry->pause > retry->asked ? retry->pause : retry->asked;
 }
 
-/* Decides after an attempt. Returns: whether there is another one, after the pause. */
+/* Decides after an attempt. Returns: whether another attempt follows, after the pause. */
 static bool decide(edo_retry *retry, int64_t result, edo_cx *cx)
 {
     edo_retry_budget *budget = retry->options.budget;

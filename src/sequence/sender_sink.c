@@ -33,7 +33,8 @@ static int64_t sender_put(edo_sink *sink, const void *item)
     return edo__permits_send(&self->permits, item);
 }
 
-/* A value in the channel is passed on. Ends a reserve that waits: the cancellation is prompt. */
+/* A value in the channel counts as passed on. So a flush only cancels a reserve operation in
+ * flight, which ends promptly. */
 static int64_t sender_flush(edo_sink *sink, edo_cx *cx)
 {
     edo__sender_sink *self = sender_of(sink);

@@ -52,7 +52,7 @@ static void input_wake(edo_user_wakeable *wakeable)
 }
 
 /* Takes the list, in the order of the wakes. The check without the lock may miss an input that is
- * being added: the wake of the set then follows. */
+ * being added. In that case the set is woken afterwards. */
 static edo__input *take_list(edo__set *set)
 {
     edo__input *list = NULL;
@@ -69,7 +69,7 @@ static edo__input *take_list(edo__set *set)
     return list;
 }
 
-/* Takes the first input from such a list. The input may be woken again from here on. */
+/* Takes the first input from a list of take_list(). From then on the input may be woken again. */
 static edo__input *pop_woken(edo__input **list)
 {
     edo__input *input = *list;
@@ -100,7 +100,7 @@ static void queue_due(edo__set *set, const edo_cx *cx)
     }
 }
 
-/* Sets the waker. Returns: whether no input was woken meanwhile. */
+/* Sets the waker. Returns: whether the list of woken inputs is empty. */
 static bool set_waker(edo__set *set, edo_wakeable *waker)
 {
     edo__lock_take(&set->lock);
@@ -173,7 +173,7 @@ void edo__set_add(edo__set *set, edo__input *input, edo_stream *in, void *slot, 
     set->all = input;
     set->stream.has_ended = false;
     append(set, input);
-    if (set->waits) edo_wake(set->waker); // a sibling of this function pulls
+    if (set->waits) edo_wake(set->waker); // a pull waits in another branch of the task
 }
 
 static edo__input **link_of(edo__set *set, const edo__input *input)
@@ -184,7 +184,7 @@ static edo__input **link_of(edo__set *set, const edo__input *input)
     return link;
 }
 
-/* Takes an input out of the set. Nothing of the input is in flight, so no wake is in progress, but
+/* Removes an input from the set. Nothing of the input is in flight, so no wake is in progress, but
  * an earlier wake may have added the input to the list. */
 static void remove_input(edo__set *set, edo__input *input)
 {
@@ -254,7 +254,7 @@ static int64_t set_next(edo_stream *stream, edo_cx *cx, void *ret_item)
         if (result == 1) edo__copy_item(ret_item, input->slot, stream->size);
         set->last_key = input->key;
         edo__set_give_back(set, input);
-    } while (result == 0); // of one input
+    } while (result == 0); // the end of one input
     edo__set_rest(set);
     return result;
 }
@@ -271,7 +271,8 @@ static void pull_woken(edo__set *set, edo_cx *cx)
     }
 }
 
-/* Ends what an input has in flight. An item that came at the last moment is held. */
+/* Ends the operations that an input has in flight. If the pull still gives another answer than
+ * -ECANCELED, the answer is HELD. */
 static void end_input(edo__set *set, edo__input *input, edo_cx *cx)
 {
     if (input->state != EDO__INPUT_WAITING) return;

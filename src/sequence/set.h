@@ -1,4 +1,4 @@
-/* Sets of inputs, which merges, maps of streams, zips and buffers pull from.
+/* Sets of inputs, from which merges, maps of streams, zips and buffers pull.
  *
  *     IDLE ------ pulled: an answer --------> HELD
  *     IDLE ------ pulled: it waits ---------> WAITING
@@ -6,7 +6,7 @@
  *     HELD ------ answer taken by the owner -> IDLE; at the end of the input: REMOVED
  *
  * IDLE and HELD inputs are in the queue `ready`, and take turns there. A WAITING input is in no
- * queue until its waker is called: an answer costs the same with any number of waiting inputs. A
+ * queue until its waker is called, so an answer costs the same with any number of waiting inputs. A
  * WAITING input whose pull ran out of budget returns to the queue by itself.
  *
  * Wakes. An input's waker is called on any thread, by operations that the input has in flight. The
@@ -33,15 +33,15 @@ edo__input *edo__set_take(edo__set *set, edo_cx *cx, int64_t *ret_result);
 /* Returns to the queue an input whose answer was used; an input that has ended leaves the set. */
 void edo__set_give_back(edo__set *set, edo__input *input);
 
-/* Puts an input with its answer aside, to the end of the queue. */
+/* Moves an input that keeps its answer to the end of the queue. */
 void edo__set_put_aside(edo__set *set, edo__input *input);
 
-/* Restores the waker of the function's poll, before an answer. */
+/* Sets the set's waker back to that of the function's poll. Called before the set answers. */
 void edo__set_rest(edo__set *set);
 
-/* A step of the set between two pulls: pulls woken inputs, or ends all that is in flight when the
- * poll's fate is not EDO_LIVE. Returns: whether nothing is in flight. */
+/* A step of the set between two pulls: pulls woken inputs, or ends all operations in flight when
+ * the poll's fate is not EDO_LIVE. Returns: whether nothing is in flight. */
 bool edo__set_tend(edo__set *set, edo_cx *cx);
 
-/* Drops held items, at the end. */
+/* Drops the items of HELD inputs. Called when the set ends. */
 void edo__set_drop(edo__set *set);

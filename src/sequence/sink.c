@@ -64,7 +64,7 @@ const edo_future_ops edo__sink_send_ops = { .name = "edo_sink_send", .poll = sen
 const edo_future_ops edo__sink_flush_ops = { .name = "edo_sink_flush", .poll = flush_poll };
 const edo_future_ops edo__sink_close_ops = { .name = "edo_sink_close", .poll = close_poll };
 
-/* A sink that waits is polled once more, by the operation that the caller then awaits. */
+/* If the sink waits, the caller then awaits an edo_sink_send(), which tries once more. */
 int64_t edo__sink_send_now(edo_cx *cx, edo_sink *sink, const void *item)
 {
     if (edo__unlikely(cx->asked) || sink->user || !edo__has_budget(cx)) return EDO_NEXT_WAITS;
@@ -107,8 +107,8 @@ static edo__pair_sink *pair_of(edo_sink *sink)
     return (edo__pair_sink *)(void *)sink;
 }
 
-/* Makes a step of both, so that both proceed at the same time. Returns: 0 when both are done; the
- * first error, when neither has anything in flight. */
+/* Makes a step of both sinks, so that they proceed at the same time. Returns: 0: both steps are
+ * done; EDO_NEXT_WAITS while one of them waits; then the first error. */
 static int64_t both(edo__pair_sink *pair, edo_cx *cx, int64_t (*step)(edo_sink *, edo_cx *))
 {
     int64_t first = step(pair->first, cx), second = step(pair->second, cx);
@@ -167,7 +167,7 @@ void edo__pair_sink_init(edo__pair_sink *sink, edo_sink *first, edo_sink *second
 /* ---- forwarding ----
  *
  * While the stream waits for an item, earlier items are flushed: the pull and the flush are then in
- * flight at the same time. Before an answer both have ended:
+ * flight at the same time. Both have ended before the operation answers:
  *
  *     MOVING --- the stream ends, or answers an error --> FLUSHING
  *     MOVING --- a flush fails while the pull waits ----> ENDING the pull
@@ -194,7 +194,7 @@ static int64_t flush_all(edo__forward *forward, edo_cx *cx)
     return result;
 }
 
-/* Begins a phase whose end gives that answer. Returns: 0. */
+/* Begins a phase at whose end `answer` is given. Returns: 0. */
 static int64_t change(edo__forward *forward, uint8_t phase, int64_t answer)
 {
     forward->phase = phase;
@@ -202,7 +202,7 @@ static int64_t change(edo__forward *forward, uint8_t phase, int64_t answer)
     return 0;
 }
 
-/* Moves one item. Returns: 0: go on; EDO_NEXT_WAITS; a negative errno. */
+/* Moves one item. Returns: 0: continue; EDO_NEXT_WAITS; a negative errno. */
 static int64_t move(edo__forward *forward, edo_op *op, edo_cx *cx)
 {
     int64_t result, came = take(forward, cx, false);

@@ -1,4 +1,4 @@
-/* Combinators that hand on the items of their input. The input writes each item directly to the
+/* Combinators that pass on the items of their input. The input writes each item directly to the
  * memory of the caller. */
 #include "sequence/pull.h"
 
@@ -109,7 +109,7 @@ static int64_t chain_next(edo_stream *stream, edo_cx *cx, void *ret_item)
     return result == 0 ? edo_pull(step->context, cx, ret_item) : result;
 }
 
-/* -ECANCELED of a cancelled edo_next() is no error of the input. */
+/* Whether a result is an error of the input. -ECANCELED of a cancelled edo_next() is not. */
 static bool is_error(int64_t result, const edo_cx *cx)
 {
     return result < 0 && result != EDO_NEXT_WAITS &&

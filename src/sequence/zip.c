@@ -1,4 +1,5 @@
-/* Zips: both inputs are pulled at the same time; each keeps its item until the other has one. */
+/* Zips pull both inputs at the same time. Each input keeps its item until the other input has
+ * one. */
 #include "sequence/set.h"
 
 static bool has_item(const edo__input *input)
@@ -16,7 +17,7 @@ static int64_t use_pair(edo__zip *zip, void *ret_item)
     return result > 0 ? 1 : result < 0 ? result : EDO_NEXT_WAITS;
 }
 
-/* The answer after one input has answered. Returns: EDO_NEXT_WAITS: go on. */
+/* The answer after one input has answered. Returns: also EDO_NEXT_WAITS: continue. */
 static int64_t after_one(edo__zip *zip, edo__input *input, void *ret_item)
 {
     int64_t result = input->result;

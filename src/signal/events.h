@@ -9,13 +9,13 @@
  * A handler claims a position by a compare-and-swap of `tail`, writes the event, and stores `seq`
  * with release; the popper reads `seq` with acquire, so it reads a complete event. The popper
  * frees the cell by a store of `seq` with release, read with acquire by the next pusher of the
- * cell. A position that is claimed and not yet written looks empty to the popper; its handler rings
- * the bell of the stream afterwards, so the event is not missed.
+ * cell. A position that is claimed and not yet written looks empty to the popper. The handler that
+ * has claimed the position rings the bell of the stream afterwards, so the event is not missed.
  *
- * A coalesced signal has at most one event in the queue: the handler that changes `pending` from 0
- * pushes. The popper frees the cell, and then sets `pending` to 0 with release. So a handler that
- * reads 0 finds a free cell; and a handler that reads 1 came before the store, whose event the
- * popper has not yet returned to the program. */
+ * A coalesced signal has at most one event in the queue: only the handler that changes `pending`
+ * from 0 to 1 pushes. The popper frees the cell, and then sets `pending` to 0 with release. So a
+ * handler that reads 0 finds a free cell. A handler that reads 1 came before that store, and at
+ * that time the popper had not yet returned the queued event to the program. */
 #pragma once
 
 #include <edo/signal.h>

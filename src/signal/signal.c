@@ -144,7 +144,7 @@ static void leave(edo_signal *signal, edo_op *op)
 }
 
 /* Returns: the result; -EAGAIN: the operation waits. The bell is cleared before an event is taken,
- * so an event that comes after a fruitless try sets it again. */
+ * so an event that comes after a fruitless try sets the bell again. */
 static int64_t step(edo_signal *signal, edo_op *op, edo_cx *cx)
 {
     int rc = enter(signal, op, cx);

@@ -2,9 +2,10 @@
  * Pairing Heap", 1986), and a wait list.
  *
  * Each waiting operation asks its task's timer for the first item's moment. An insertion that
- * changes the first item has all waiting tasks polled again, so that they ask for the new moment.
- * All state is guarded by the lock; a poll always takes it. So when the last waiting operation has
- * ended, no other thread uses the queue for it. */
+ * changes the first item causes all waiting tasks to be polled again, so that they ask for the new
+ * moment. All state is guarded by the lock, and each poll of an operation takes the lock. So when
+ * the last waiting operation has ended, no other thread still uses the queue on behalf of that
+ * operation. */
 #include <edo/timers.h>
 
 #include "base/base.h"
@@ -17,7 +18,7 @@ static edo__wait_list *waiters_of(edo_delay_queue *queue)
     return (edo__wait_list *)(void *)&queue->waiters;
 }
 
-/* ---- the heap; an item has a list of children, whose first one has the item as `prev` ---- */
+/* ---- the heap: an item has a list of children; the `prev` of the first child is the item ---- */
 
 static bool is_before(const edo_delay *a, const edo_delay *b)
 {
@@ -96,7 +97,7 @@ static bool is_queued(const edo_delay_queue *queue, const edo_delay *item)
     return item->queue == queue;
 }
 
-/* Returns: 0, after the waiting tasks were woken if the item is the first one. Releases the lock. */
+/* Releases the lock. If wakes_all, then causes all waiting tasks to be polled again. Returns: 0. */
 static int conclude(edo_delay_queue *queue, bool wakes_all)
 {
     edo__wakes wakes = { NULL, NULL };
