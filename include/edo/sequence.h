@@ -62,8 +62,8 @@ struct edo_stream {
     const edo_op *user; // edo_next() in flight
     uint32_t size;      // of an item, bytes
     bool has_ended;
-    bool is_free;       // the last answer uses no budget: one of many from memory
-    uint8_t free_count; // of such answers, for the kind of stream
+    bool is_free;       // the last answer used no budget, as one of many from memory
+    uint8_t free_count; // number of such answers; used by the kind of stream
     uint8_t reserved[1];
 };
 
@@ -211,7 +211,7 @@ EDO_BEGIN_DECLS
 
 typedef int64_t edo_source_fn(void *context, void *ret_item);
 typedef edo_op edo_source_op_fn(void *context, void *ret_item);
-/* The answer for a result of the operation. */
+/* Converts a result of the operation to an answer of the stream. */
 typedef int64_t edo_source_answer_fn(void *context, int64_t result, void *ret_item);
 
 /* Structs of sources; all members are private. */
@@ -280,9 +280,9 @@ EDO_END_DECLS
 #define edo_function_init(s, fn, context)                                                          \
     edo__function_init(&(s)->edo_impl, (fn), (context), edo__item_size(s))
 
-/* The results of an operation that is repeated. fn(context, ret_item) makes the operation, which
- * writes an item to ret_item and answers 1, 0 at the end, or a negative errno. So every operation
- * of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
+/* The results of a repeated operation. fn(context, ret_item) makes the operation. The operation
+ * answers 1 after writing an item to ret_item, 0 at the end, or a negative errno. So every
+ * operation of that form is a stream: edo_scope_next(), edo_read_line(), edo_peek(). */
 #define edo_op_source_of(T) edo__kind_of(T, edo__op_source)
 #define edo_op_source_init(s, fn, context)                                                         \
     edo__op_source_init(&(s)->edo_impl, (fn), NULL, (context), edo__item_size(s))

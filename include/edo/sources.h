@@ -1,5 +1,5 @@
-/* Streams of what other modules give: values of channels, ticks, connections, datagrams, lines,
- * entries of directories, file events, signals, ended members.
+/* Streams over the objects of other modules: values of channels, ticks, connections, datagrams,
+ * lines, entries of directories, file events, signals, ended members.
  *
  *     edo_op_source_of(struct job) jobs;                   // 144 bytes, in the frame
  *     ...
@@ -7,8 +7,8 @@
  *     edo_for_each(rc, &self->jobs, &self->job) ...
  *
  * Each stream repeats one operation, and borrows the object of that operation: the owner closes the
- * receiver, the listener or the directory after the last use of the stream. The close of a receiver
- * whose stream was dropped in the middle ends the senders, as always.
+ * receiver, the listener or the directory after the last use of the stream. Closing the receiver
+ * ends the senders as usual, even if the stream was dropped before its end.
  *
  * Thread: that of the task.
  */
@@ -45,7 +45,7 @@
 
 EDO_BEGIN_DECLS
 
-/* For operations that answer 0 with an item. */
+/* Converts the result of an operation that answers 0 with an item. */
 static inline int64_t edo__answer_with_item(void *context, int64_t result, void *ret_item)
 {
     (void)context;
@@ -53,13 +53,13 @@ static inline int64_t edo__answer_with_item(void *context, int64_t result, void 
     return result < 0 ? result : 1;
 }
 
-/* A source with items of type T, of an object. */
+/* Makes a source with items of type T, from an object of type `type`. */
 #define edo__source_of(s, T, make, answer, type, object)                                           \
     (edo__check_type(s, (T *)0), edo__check_pointer(type, object),                                 \
      edo__op_source_init(&(s)->edo_impl, make, answer, (object), edo__item_size(s)))
 #define edo__check_pointer(type, object) ((void)sizeof((type *)0 == (object)))
 
-/* Members of a scope that have ended. The scope has the flag EDO_SCOPE_RESULTS. */
+/* Members of a scope that have ended. The scope must have the flag EDO_SCOPE_RESULTS. */
 static inline edo_op edo__make_member(void *context, void *ret_item)
 {
     return edo_scope_next((edo_scope *)context, (edo_member *)ret_item);
@@ -109,8 +109,8 @@ static inline int64_t edo__answer_broadcast(void *context, int64_t result, void 
      edo__op_source_init(&(s)->edo_impl, edo__make_broadcast, edo__answer_broadcast,               \
                          &(rx)->edo_listening, edo__item_size(s)))
 
-/* Values of a watch that the receiver has not seen. With edo_watch_mark_changed(rx) before, the
- * first item is the present value. */
+/* Values of a watch that the receiver has not seen. After edo_watch_mark_changed(rx), the first
+ * item is the present value. */
 #define edo_watch_stream(s, rx)                                                                    \
     (edo__check_end(s, rx), edo__op_source_init(&(s)->edo_impl, edo__make_watch, NULL,             \
                                                 &(rx)->edo_watching, edo__item_size(s)))
@@ -137,7 +137,7 @@ static inline edo_op edo__make_due(void *context, void *ret_item)
 #endif
 #if EDO_HAS_STREAM
 
-/* Lines of a reader, as edo_read_line(); a line is valid until the next edo_next(). */
+/* Lines of a reader, as from edo_read_line(); a line is valid until the next edo_next(). */
 static inline edo_op edo__make_line(void *context, void *ret_item)
 {
     return edo_read_line((edo_reader *)context, (edo_slice *)ret_item);
@@ -148,8 +148,8 @@ static inline edo_op edo__make_line(void *context, void *ret_item)
 #endif
 #if EDO_HAS_NET
 
-/* Connections of a listener, of TCP or of Unix sockets, as edo_accept(). An error is an answer, not
- * the end. */
+/* Connections of a listener of TCP or Unix sockets, as from edo_accept(). An error does not end the
+ * stream. */
 static inline edo_op edo__make_accept(void *context, void *ret_item)
 {
     return edo_accept((edo_listener *)context, (edo_io **)ret_item);
@@ -158,7 +158,7 @@ static inline edo_op edo__make_accept(void *context, void *ret_item)
     edo__source_of(s, edo_io *, edo__make_accept, edo__answer_with_item, edo_listener, listener)
 
 typedef struct edo_datagram {
-    edo_slice data; // perhaps empty; valid until the next edo_next()
+    edo_slice data; // may be empty; valid until the next edo_next()
     edo_address from;
 } edo_datagram;
 
@@ -184,8 +184,8 @@ static inline int64_t edo__answer_datagram(void *context, int64_t result, void *
     return 1;
 }
 
-/* Datagrams of a UDP socket, as edo_udp_recv_from(), without end. An error is an answer: -EMSGSIZE
- * for a datagram that is longer than the memory. */
+/* Datagrams of a UDP socket, as from edo_udp_recv_from(), without end. An error does not end the
+ * stream; -EMSGSIZE is the answer for a datagram that is longer than the memory. */
 #define edo_datagram_stream(s, inlet)                                                              \
     edo__source_of(s, edo_datagram, edo__make_datagram, edo__answer_datagram, edo_datagram_inlet,  \
                    inlet)
@@ -193,14 +193,14 @@ static inline int64_t edo__answer_datagram(void *context, int64_t result, void *
 #endif
 #if EDO_HAS_FS
 
-/* Entries of a directory, as edo_dir_next(); a name is valid until the next edo_next(). */
+/* Entries of a directory, as from edo_dir_next(); a name is valid until the next edo_next(). */
 static inline edo_op edo__make_entry(void *context, void *ret_item)
 {
     return edo_dir_next((edo_dir *)context, (edo_entry *)ret_item);
 }
 #define edo_dir_stream(s, dir) edo__source_of(s, edo_entry, edo__make_entry, NULL, edo_dir, dir)
 
-/* Files of a tree, as edo_walk_next(). */
+/* Files of a tree, as from edo_walk_next(). */
 static inline edo_op edo__make_walk(void *context, void *ret_item)
 {
     return edo_walk_next((edo_walk *)context, (edo_walk_entry *)ret_item);
@@ -208,7 +208,7 @@ static inline edo_op edo__make_walk(void *context, void *ret_item)
 #define edo_walk_stream(s, walk)                                                                   \
     edo__source_of(s, edo_walk_entry, edo__make_walk, NULL, edo_walk, walk)
 
-/* Events of a watcher, as edo_watcher_next(), without end. */
+/* Events of a watcher, as from edo_watcher_next(), without end. */
 static inline edo_op edo__make_file_event(void *context, void *ret_item)
 {
     return edo_watcher_next((edo_watcher *)context, (edo_file_event *)ret_item);
@@ -219,7 +219,7 @@ static inline edo_op edo__make_file_event(void *context, void *ret_item)
 #endif
 #if EDO_HAS_PROCESS
 
-/* Events of a signal, as edo_signal_next(), without end. */
+/* Events of a signal, as from edo_signal_next(), without end. */
 static inline edo_op edo__make_signal(void *context, void *ret_item)
 {
     return edo_signal_next((edo_signal *)context, (edo_signal_event *)ret_item);

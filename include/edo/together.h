@@ -296,8 +296,9 @@ EDO_END_DECLS
 /* Calls an async function (edo_item_args) with up to n items at once, each as a task of its own, so
  * the calls continue while no item is pulled. The results come in the order of the items
  * (edo_buffer_ordered_init) or in the order in which the calls end (edo_buffer_unordered_init). A
- * negative result of a call is an answer. An error of the input has its place in that order, or is
- * answered at once. When the owner returns, the calls are cancelled.
+ * negative result of a call is answered in place of its item. An error of the input is answered at
+ * its place in the order (edo_buffer_ordered_init), or at once (edo_buffer_unordered_init). When
+ * the owner returns, the calls are cancelled.
  *
  * For a loop over concurrent calls (for_each_concurrent), use edo_for_each() over an
  * edo_buffer_unordered_init(). */

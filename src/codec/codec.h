@@ -7,8 +7,8 @@
 
 #include "base/base.h"
 
-/* Frames that are decoded or encoded in memory for one unit of the budget. A frame costs much less
- * than an operation, and the reads and writes beside it use budget of their own. */
+/* Number of frames that are decoded or encoded in memory for one unit of the budget. A frame costs
+ * much less than an operation, and the reads and writes of the io use units of their own. */
 enum { EDO__FRAMES_PER_UNIT = 8 };
 
 /* Counts a frame. Returns: whether it uses no budget. */
@@ -17,7 +17,7 @@ static inline bool edo__is_free_frame(uint8_t *count)
     return ++*count % EDO__FRAMES_PER_UNIT != 0;
 }
 
-/* Drops bytes at the front, of which the buffer has at least `size`. */
+/* Drops `size` bytes at the front of the buffer, which has at least that many. */
 static inline void edo__drop_front(edo_codec *codec, edo_buffer *in, size_t size)
 {
     if (size) in->data += size;

@@ -89,7 +89,7 @@ static inline bool may_decode(const edo__frames *frames)
            frames->in.size >= frames->codec->wants && !frames->at_end;
 }
 
-/* The same when the buffer has no frame at once. */
+/* Takes the next frame when the buffer has none yet: reads until there is an answer or a wait. */
 static __attribute__((noinline)) int64_t read_next(edo__frames *frames, edo_cx *cx, void *ret_item)
 {
     for (;;) {
