@@ -19,12 +19,13 @@
  *
  * Places. tail - head + permits <= capacity. A permit is a reserved place. It belongs to a user, or
  * to a waiting send that was granted its place and not polled yet. So the cancellation of such a
- * send only releases a place: its value was not moved.
+ * send only releases a place, because the value of the send was not moved.
  *
- * No sender sleeps beside a free place, although the receiver takes values without the lock. A
+ * No sender sleeps while a place is free, although the receiver takes values without the lock. A
  * sender that finds no place sets senders_wait, then reads head again. The receiver advances head,
- * then reads senders_wait. Each has a seq_cst fence between the two steps, so at least one of them
- * sees the other's store. An unbounded channel has no waiting senders, and no fence.
+ * then reads senders_wait. Sender and receiver each have a seq_cst fence between the two steps, so
+ * at least one of them sees the store of the other. An unbounded channel has no waiting senders,
+ * and no fence.
  *
  * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
  * taken nothing, and passes the wake on. A woken receive that finds no value, because another
@@ -107,7 +108,7 @@ static inline bool edo__channel_is_closed(const edo__channel *channel)
     return channel->is_shut || channel->receiver_count == 0;
 }
 
-/* Whether no value can be put behind those in the channel. */
+/* Whether no more values can be put into the channel. The channel may still hold values. */
 static inline bool edo__channel_is_over(const edo__channel *channel)
 {
     return (channel->is_shut || channel->sender_count == 0) && channel->permits == 0;
