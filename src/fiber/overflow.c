@@ -1,6 +1,6 @@
-/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack
- * and prints a line that names the fiber. Then the handler that the program had installed
- * earlier runs, or the default action of the signal. A handler that the program installs later
+/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack and
+ * prints a line that names the fiber. Then the handler that the program had installed earlier runs,
+ * or the default action of the signal. If the program installs a handler later, that handler
  * replaces the handler of edo. */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 
 enum { LINE_SIZE = 512, PATIENCE_NS = 1000000000 };
 
-/* A line of text, built without functions of the C library, because these may take locks. */
+/* A line of text. It is built without functions of the C library, because such functions may take
+ * locks. */
 typedef struct line {
     char text[LINE_SIZE];
     size_t length;

@@ -173,7 +173,7 @@ static void init(edo_runtime *runtime)
 
 int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime)
 {
-    edo_store_relaxed(&edo__describe_current, describe_current); // the same on every thread
+    edo_store_relaxed(&edo__describe_current, describe_current); // relaxed: all store the same
     edo__log_read_environment();
 #ifndef EDO_MODEL
     edo__holders_prepare();

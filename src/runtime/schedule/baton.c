@@ -35,7 +35,7 @@ static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
     return true;
 }
 
-/* Opens the gate: all waiting workers leave it, to sleep or to run without a baton. */
+/* Opens the gate. All waiting workers leave the gate, to sleep or to run without a baton. */
 static void disperse(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
@@ -69,7 +69,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Also seeds the worker's own random numbers, for the choice of victims and for its tasks. */
+/* Gives the baton to a worker. Also seeds the worker's random numbers, which choose victims of
+ * theft and serve the worker's tasks. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -91,7 +92,8 @@ static void begin_lap(edo_runtime *runtime)
     if (first) give_to(first);
 }
 
-/* Returns: false if all workers are idle, and the clock cannot advance. */
+/* Decides whether another lap follows. Returns: false if all workers are idle, and the clock cannot
+ * advance. */
 static bool does_go_on(edo_runtime *runtime)
 {
     edo__baton *baton = &runtime->baton;
@@ -136,8 +138,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* The first worker at the gate wakes the others. The park word of a worker that is not yet
- * asleep stores the wake, so that worker does not fall asleep. */
+/* Enters the gate. The first worker at the gate wakes the others. The park word of a worker that is
+ * not yet asleep stores the wake, so that worker does not fall asleep. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;

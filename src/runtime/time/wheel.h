@@ -1,7 +1,7 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
  * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: timers hold
- * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never
- * before.
+ * moments in nanoseconds, and a timer fires at the first call of edo__wheel_expire() at or after
+ * its moment, never before.
  *
  * With many timers, each level that a timer passes costs a cache miss. So each level has many
  * slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has several lists,
@@ -36,7 +36,7 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
 /* Arms a timer that is in no wheel. when: ns of the runtime's clock, less than EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
-void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // or does nothing, if it is not armed
 
 /* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
  * answer is false, the load has acquired the writes of the firing; partner:
