@@ -58,8 +58,8 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
     edo_spawn_blocking_with((ret_task), NULL, NULL, fn, (arg))
 
 /* As edo_spawn_blocking(), but with options and on a given pool. options: a pointer to
- * edo_spawn_options, or NULL. pool: NULL for the runtime's pool "user". Thread: any, when the
- * options name a runtime. */
+ * edo_spawn_options, or NULL. pool: NULL for the runtime's pool "user".
+ * Thread: any, when the options name a runtime. */
 #define edo_spawn_blocking_with(ret_task, options, pool, fn, arg)                                  \
     edo__spawn_blocking((ret_task), (options), edo__blocking_site(#fn), (pool), (fn), (arg))
 
@@ -102,8 +102,8 @@ EDO_API EDO_MUST_USE int edo_pool_create(const edo_pool_config *config, edo_pool
 /* Destroys a pool made by edo_pool_create(). Jobs that have not begun answer -ESHUTDOWN. The call
  * waits for the ends of jobs that have begun, and of all threads. No new operation may name the
  * pool. Operations that already wait on the pool end as usual. NULL is ignored. In the child of a
- * fork the call does nothing. The call aborts for a pool that belongs to a runtime. Thread: any
- * except threads of the pool (aborts there). Blocks. */
+ * fork the call does nothing. The call aborts for a pool that belongs to a runtime.
+ * Thread: any except threads of the pool (aborts there). Blocks. */
 EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;

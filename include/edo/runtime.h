@@ -132,7 +132,8 @@ typedef struct edo_config {
  * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that
  * is not a number of threads (the log says so), or impossible metrics (edo/metrics.h); -EAGAIN when
  * the threads of all workers, of the monitor and of dump_on_quit cannot be started; -EMFILE,
- * -ENFILE and other errors of the driver. Thread: any; another thread may turn the runtime.
+ * -ENFILE and other errors of the driver.
+ * Thread: any; another thread may turn the runtime.
  *
  * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
  * helpers are of the same kind as the first driver. A helper waits until such a driver can be
@@ -242,8 +243,9 @@ EDO_API int edo__run(const edo_config *config, const edo_site *site, const void 
  * (edo/signal.h) is left to the program. edo_run() uses the default, a current-thread runtime;
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: an exit status: 0 for a result >= 0 or a cancellation by a signal, else 1 with one line
- * on stderr. Ends the process with _exit(1) when tasks could not be ended. Thread: any, outside of
- * tasks (aborts inside a task); unless signals are ignored, one call at a time in the process. */
+ * on stderr. Ends the process with _exit(1) when tasks could not be ended.
+ * Thread: any, outside of tasks (aborts inside a task); unless signals are ignored, one call at a
+ * time in the process. */
 #define edo_run(...) edo__run(NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_run_with(config, ...)                                                                  \
     edo__run((config), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

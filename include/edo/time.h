@@ -50,7 +50,8 @@ static inline int64_t edo_minutes(int64_t count)
 }
 
 /* The current moment, by the clock of the runtime that runs on this thread or that this thread has
- * entered. Without a runtime, by the monotonic clock. Thread: any. */
+ * entered. Without a runtime, by the monotonic clock.
+ * Thread: any. */
 EDO_API int64_t edo_now(void);
 
 EDO_API extern const edo_future_ops edo__sleep_ops;

@@ -91,12 +91,13 @@ struct edo_delay_queue {
     }
 
 /* Inserts an item. Returns: 0; -EBUSY: the item is queued already; -ESHUTDOWN: the queue was
- * closed. Thread: any. */
+ * closed.
+ * Thread: any. */
 EDO_API EDO_MUST_USE int edo_delay_queue_insert(edo_delay_queue *queue, edo_delay *item,
                                                 int64_t when);
 
-/* Removes an item. Returns: 0; -ENOENT: the item is not queued (it was taken, for example). Thread:
- * any. */
+/* Removes an item. Returns: 0; -ENOENT: the item is not queued (it was taken, for example).
+ * Thread: any. */
 EDO_API int edo_delay_queue_remove(edo_delay_queue *queue, edo_delay *item);
 
 /* Changes the moment of an item. Returns: 0; -ENOENT. Thread: any. */
@@ -127,7 +128,8 @@ EDO_API size_t edo_delay_queue_count(edo_delay_queue *queue);
  * any. */
 EDO_API void edo_delay_queue_close(edo_delay_queue *queue);
 
-/* Call it before the memory is freed; aborts if a task waits. Items in the queue are forgotten. */
+/* Call this before the memory is freed; aborts if a task waits. Items in the queue are
+ * forgotten. */
 EDO_API void edo_delay_queue_deinit(edo_delay_queue *queue);
 
 EDO_END_DECLS
