@@ -50,8 +50,8 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
                                              edo_blocking_fn fn, void *arg);
 
 /* Runs fn(arg) on the runtime's pool "user" as a task with the name "fn". The task is joined or
- * detached like any other task, and can be cancelled until a thread begins to run fn. ret_task:
- * NULL for a detached task.
+ * detached like any other task, and can be cancelled until a thread begins to run fn.
+ * ret_task: NULL for a detached task.
  * Returns: 0, or as edo_spawn(). The task's result is that of edo_blocking().
  * Thread: as edo_spawn(). */
 #define edo_spawn_blocking(ret_task, fn, arg)                                                      \

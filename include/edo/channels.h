@@ -282,8 +282,8 @@ EDO_END_DECLS
 
 /* ---- permits ---- */
 
-/* Reserves places of a bounded channel, all at once. Waits until the places are free. count: 1 ..
- * capacity.
+/* Reserves places of a bounded channel, all at once. Waits until the places are free.
+ * count: 1 .. capacity.
  * Result: 0 with *ret_permits; -EPIPE; -EINVAL for another count or an unbounded channel.
  * Cancel: prompt; no place is held. */
 #define edo_reserve(tx, ret_permits, count)                                                        \

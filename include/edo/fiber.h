@@ -285,7 +285,8 @@ enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions
 
 /* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. The size
  * of the stack should be peak + guard and some reserve, because rare paths, and signal handlers of
- * the program that run on the fiber's stack, need more. ret_stats: array of `count` elements.
+ * the program that run on the fiber's stack, need more.
+ * ret_stats: array of `count` elements.
  * Returns: the number of functions, which may exceed count.
  * Thread: any. */
 static inline size_t edo_fiber_stats_read(edo_fiber_stats *ret_stats, size_t count);

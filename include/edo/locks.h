@@ -39,8 +39,8 @@
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
  * - a waiter that was woken and not polled for a second: logged. A number
  *   above 1 in EDO_LOCK_TRACE replaces this limit, in milliseconds,
- * - an unlock of a mutex or a write lock by a task other than its holder: aborts. Without records
- * the checks cost a load and a branch per lock.
+ * - an unlock of a mutex or a write lock by a task other than its holder: aborts.
+ * Without records the checks cost a load and a branch per lock.
  *
  * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
  * to the request at the same moment, the grant passes to the next request.
@@ -301,8 +301,9 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
 }
 
 /* These operations lock for reading, together with other readers, or for writing, alone.
- * Result: 0. Cancel: prompt; not locked. A task that already holds the lock for reading deadlocks
- * if it requests a second read while a writer waits. */
+ * Result: 0. Cancel: prompt; not locked.
+ * A task that already holds the lock for reading deadlocks if it requests a second read while a
+ * writer waits. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);

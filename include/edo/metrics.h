@@ -129,8 +129,8 @@ EDO_API int edo_histogram_range(const edo_runtime *runtime, edo_histogram histog
 
 enum { EDO_ALL_WORKERS = -1 };
 
-/* Reads the number of values in each bucket, for one worker or for EDO_ALL_WORKERS. ret_counts:
- * array of `count` elements; elements beyond the histogram's last bucket are set to 0.
+/* Reads the number of values in each bucket, for one worker or for EDO_ALL_WORKERS.
+ * ret_counts: array of `count` elements; elements beyond the histogram's last bucket are set to 0.
  * Returns: 0; -ENODATA: the histogram is off; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int worker,

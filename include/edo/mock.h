@@ -29,10 +29,12 @@ typedef struct edo_mock edo_mock;
  * Returns: 0; -ENOMEM; -EINVAL. Thread: any, for all calls of this header. */
 EDO_API EDO_MUST_USE int edo_mock_create(const char *name, edo_mock **ret_mock, edo_io **ret_io);
 
-/* Each call appends a step to the script, even while the stream is in use: read: the program reads
- * these bytes; read_error: a read answers this negative errno, or 0 for the end of the input;
- * write: the program writes these bytes; write_error: a write answers this negative errno; wait:
- * nothing happens for this duration (nanoseconds).
+/* Each call appends a step to the script, even while the stream is in use:
+ * read: the program reads these bytes;
+ * read_error: a read answers this negative errno, or 0 for the end of the input;
+ * write: the program writes these bytes;
+ * write_error: a write answers this negative errno;
+ * wait: nothing happens for this duration (nanoseconds).
  * Returns: 0; -ENOMEM; -EINVAL for an invalid error number. */
 EDO_API EDO_MUST_USE int edo_mock_read(edo_mock *mock, const void *data, size_t size);
 EDO_API EDO_MUST_USE int edo_mock_read_error(edo_mock *mock, int error);

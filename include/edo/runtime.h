@@ -52,15 +52,17 @@ typedef struct edo_stall {
  *
  * thread_start, thread_stop: on the thread of each worker, including spare workers, before the
  * worker's first work and after its last work. Not called on the threads of pools and of the
- * monitor. park, unpark: on a worker that has nothing to run, before and after it polls its driver
- * and perhaps sleeps; `park` may spawn and wake. Not called by a current-thread runtime. spawn: on
- * the thread that spawns, before the task may run. before_poll, after_poll: around each poll. end:
- * after the last poll, when the function has ended, before waiters for the task are woken. None of
- * these four may keep the task's handle. stall: when a poll exceeds stall_limit, once for that
- * poll. The hook needs a report from the task's thread. When that report is missing, the log says
- * so, and the thread is asked again later. Time in edo_block_in_place() is not counted. Time in
- * which the process was stopped is counted as some milliseconds at most. Called on the runtime's
- * monitor, which does nothing else during the call. */
+ * monitor.
+ * park, unpark: on a worker that has nothing to run, before and after it polls its driver and
+ * perhaps sleeps; `park` may spawn and wake. Not called by a current-thread runtime.
+ * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
+ * poll. end: after the last poll, when the function has ended, before waiters for the task are
+ * woken. None of these four may keep the task's handle.
+ * stall: when a poll exceeds stall_limit, once for that poll. The hook needs a report from the
+ * task's thread. When that report is missing, the log says so, and the thread is asked again later.
+ * Time in edo_block_in_place() is not counted. Time in which the process was stopped is counted as
+ * some milliseconds at most. Called on the runtime's monitor, which does nothing else during the
+ * call. */
 typedef struct edo_hooks {
     void *user;
     void (*thread_start)(void *user, const char *runtime);

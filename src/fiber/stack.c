@@ -3,7 +3,7 @@
  * Each thread keeps the stacks of ended fibers together with their memory, because that memory is
  * warm. A thread with too many stacks moves half of them to the pools of the process. These pools
  * keep only the uppermost page of a stack in memory. If the fibers of a thread end on other
- * threads, their stacks return to the first thread through these pools. A thread unmaps its own
+ * threads, the stacks of those fibers return to the thread through these pools. A thread unmaps its own
  * stacks when it ends. */
 #include "fiber/stack.h"
 

@@ -12,8 +12,8 @@
  *     unlock by the writer or the last reader: the remaining bits are served in this order:
  *         WRITERS_WAITING -- cleared by CAS, then one writer is woken
  *         READERS_WAITING -- if no writer was asleep: cleared by CAS, then all readers are woken
- *     a writer's time limit passes: both bits are cleared, and all sleepers are woken, who then set
- *                                   the bits again
+ *     a writer's time limit passes: both bits are cleared, and all sleepers are woken, which then
+ *                                   set the bits again
  *
  * Writers have priority: a reader is admitted only while no bit is set, but a writer takes any free
  * lock.

@@ -3,11 +3,12 @@
  * wrap.)
  *
  * tail: written by the owner alone, with release. A reader that acquires the tail sees the slots
- * below the tail, and the state of the tasks in them. head: moved by compare-and-swap, which takes
- * the entries between the old and the new head. The move is a release, which orders it after the
- * reads of the slots. The owner reads the head with acquire before it fills a slot again. So no
- * slot is overwritten while a thief that will succeed reads it. A thief that has read an
- * overwritten slot fails its compare-and-swap, because the head has moved and indices never wrap.
+ * below the tail, and the state of the tasks in them.
+ * head: moved by compare-and-swap, which takes the entries between the old and the new head. The
+ * move is a release, which orders it after the reads of the slots. The owner reads the head with
+ * acquire before it fills a slot again. So no slot is overwritten while a thief that will succeed
+ * reads it. A thief that has read an overwritten slot fails its compare-and-swap, because the head
+ * has moved and indices never wrap.
  *
  * A task in the ring may be RUNNING: it yielded and is KEPT (task/state.h). The taker of the entry
  * owns the task. */

@@ -36,7 +36,7 @@ void edo__wheel_init(edo__wheel *wheel, int64_t now);
 
 /* Arms a timer that is in no wheel. when: ns of the runtime's clock, less than EDO_NEVER. */
 void edo__wheel_arm(edo__wheel *wheel, edo__timer *timer, int64_t when);
-void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // or does nothing, if it is not armed
+void edo__wheel_disarm(edo__wheel *wheel, edo__timer *timer); // no effect on an unarmed timer
 
 /* Whether the timer is in a wheel, or its firing has not ended yet. The call needs no lock. If the
  * answer is false, the load has acquired the writes of the firing; partner:
