@@ -85,11 +85,11 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
 
 /* A zeroed struct is the default. */
 typedef struct edo_pool_config {
-    const char *name;     // of the pool and its threads; not copied. NULL: "pool"
+    const char *name;     // name of the pool and its threads; not copied. NULL: "pool"
     uint32_t max_threads; // 0: 512; 64 for "files", 32 for "dns"
     uint32_t max_queue;   // jobs in the queue; further jobs wait for a place; 0: 1024
     int64_t keep_alive;   // nanoseconds without a job until a thread ends; 0: 10 s
-    size_t stack_size;    // of each thread, in bytes; 0: the system's default
+    size_t stack_size;    // bytes, of each thread; 0: the system's default
     void *reserved[4];
 } edo_pool_config;
 

@@ -57,7 +57,7 @@ static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 typedef struct edo_cancel_binding {
     edo_cancel_token *token;
     edo_scope *scope;
-    struct edo_cancel_binding *next, **pprev; // the lock of the tree
+    struct edo_cancel_binding *next, **pprev; // guarded by the lock of the tree
 } edo_cancel_binding;
 
 /* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is already

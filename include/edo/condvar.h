@@ -19,7 +19,7 @@ EDO_BEGIN_DECLS
 /* All members are private, and zero at the start. */
 typedef struct edo_condvar {
     uint32_t word; // atomic: 1: the list of waiters is not empty
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_condvar;
 

@@ -24,7 +24,7 @@ EDO_BEGIN_DECLS
 /* All members are private. */
 typedef struct edo_event {
     uint32_t word; // atomic: EDO__EVENT_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_event;
 
@@ -71,7 +71,7 @@ EDO_API void edo_event_deinit(edo_event *event);
 /* All members are private. */
 typedef struct edo_wait_group {
     uint32_t word; // atomic: EDO__GROUP_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_wait_group;
 
@@ -149,9 +149,9 @@ static inline void edo_latch_deinit(edo_latch *latch)
 /* All members are private. */
 typedef struct edo_barrier {
     uint32_t count;
-    uint32_t arrived; // tasks of this round; the lock
+    uint32_t arrived; // tasks that have arrived in this round; guarded by `lock`
     void *waiters;
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     uint32_t reserved;
 } edo_barrier;
 
@@ -180,7 +180,7 @@ EDO_API void edo_barrier_deinit(edo_barrier *barrier);
 /* All members are private. */
 typedef struct edo_once {
     uint32_t word; // atomic: EDO__ONCE_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_once;
 

@@ -273,12 +273,12 @@ EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
 typedef struct edo_fiber_stats {
-    const char *name, *file; // of the function, and of a place where it was spawned
-    uint32_t line;           // of that place
+    const char *name, *file; // name of the function, file of a place where it was spawned
+    uint32_t line;           // line of that place
     uint64_t ended;          // measured fibers that have ended
     uint64_t peak;           // bytes; greatest depth of one of them
     uint64_t stack_size;     // bytes; least size of their stacks, including the guard
-    uint64_t guard;          // bytes; the guard of that stack
+    uint64_t guard;          // bytes; guard of the stack of that size
 } edo_fiber_stats;
 
 enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions

@@ -99,7 +99,7 @@ static inline void edo__note_given(const void *object, uint32_t kind, uint32_t c
 /* All members are private. */
 typedef struct edo_mutex {
     uint32_t word; // atomic: EDO__MUTEX_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_mutex;
 
@@ -156,8 +156,8 @@ EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 /* All members are private. */
 typedef struct edo_semaphore {
     uint64_t word;    // atomic: permits, and EDO__SEMAPHORE_*
-    uint32_t lock;    // of the waiters
-    uint32_t settled; // permits that may be granted while there are waiters; the lock
+    uint32_t lock;    // guards the list of waiters
+    uint32_t settled; // permits that may be granted while there are waiters; guarded by `lock`
     void *waiters;
 } edo_semaphore;
 
@@ -250,7 +250,7 @@ EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
 /* All members are private. */
 typedef struct edo_rwlock {
     uint64_t word; // atomic: EDO__RWLOCK_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     uint32_t reserved;
     void *waiters;
 } edo_rwlock;

@@ -82,7 +82,7 @@ typedef struct edo_metrics {
     uint64_t busy;             // nanoseconds in which workers were awake
 
     uint64_t fds_registered;   // epoll: descriptors; io_uring: listeners with a standing accept
-    uint64_t fds_deregistered; // ends of these registrations
+    uint64_t fds_deregistered; // number of registrations that have ended
     uint64_t ready_events;     // epoll: events of descriptors; io_uring: completions
 
     uint32_t blocking_threads; // threads of the runtime's own pools, see edo_pool_stats
@@ -97,9 +97,9 @@ static inline int edo_metrics_read(edo_runtime *runtime, edo_metrics *ret_metric
 /* ---- a worker ---- */
 
 typedef struct edo_worker_metrics {
-    uint64_t thread_id;     // of the system, as in top -H; 0: no thread yet
-    uint64_t local_depth;   // tasks in its queue, without the next-task slot
-    uint64_t polls;         // of tasks
+    uint64_t thread_id;     // the system's thread id, as in top -H; 0: no thread yet
+    uint64_t local_depth;   // tasks in the worker's queue, without the next-task slot
+    uint64_t polls;         // polls of tasks
     int64_t mean_poll_time; // nanoseconds, over the last turns; 0 for a current-thread runtime
     uint64_t busy;          // nanoseconds in which the worker was awake
     uint64_t budget_yields, local_schedules, steals, stolen, overflows, noops; // as in edo_metrics

@@ -105,7 +105,7 @@ typedef struct edo_config {
                                // one per processor that the process may use
     int32_t max_spare;         // spare threads to help stuck workers, at most 10,000; 0: as
                                // many as workers, at least 4; -1: none
-    edo_on_failure on_failure; // of a task without a handle
+    edo_on_failure on_failure; // reaction to a failed task that has no handle
     size_t stack_size;         // bytes, of each worker's thread; 0: the system's default
     const int *cpus;           // worker i runs on cpus[i % cpu_count] only, spare threads
                                // anywhere; not copied

@@ -17,8 +17,8 @@ typedef struct figures {
 } figures;
 
 static edo__lock lock;
-static figures table[EDO_FIBER_FUNCTIONS]; // the lock
-static size_t table_count;                 // the lock
+static figures table[EDO_FIBER_FUNCTIONS]; // guarded by the lock
+static size_t table_count;                 // guarded by the lock
 
 /* ---- one fiber ---- */
 

@@ -3,8 +3,8 @@
  * Each thread keeps the stacks of ended fibers together with their memory, because that memory is
  * warm. A thread with too many stacks moves half of them to the pools of the process. These pools
  * keep only the uppermost page of a stack in memory. If the fibers of a thread end on other
- * threads, the stacks of those fibers return to the thread through these pools. A thread unmaps its own
- * stacks when it ends. */
+ * threads, the stacks of those fibers return to the thread through these pools. A thread unmaps its
+ * own stacks when it ends. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "task/cx.h"
 
 enum {
-    LEAST = 32 << 10,     // bytes of the first kind; each later kind has twice the size
+    LEAST = 32 << 10,     // bytes of a stack of the first kind; each later kind has twice the size
     DEFAULT = 64 << 10,   // bytes of address space, with the guard
     LINE = 64,            // bytes of a cache line
     COLORS = 24,          // start offsets; few enough that a parked fiber uses one page
@@ -41,7 +41,7 @@ static _Thread_local pool own __attribute__((tls_model("initial-exec")));
 _Thread_local bool edo__stack_is_prepared;
 
 static edo__lock lock;
-static list shared[EDO__STACK_KINDS]; // the lock
+static list shared[EDO__STACK_KINDS]; // guarded by the lock
 
 static size_t size_of_kind(uint32_t kind)
 {

@@ -23,8 +23,8 @@ typedef struct edo__clock {
 /* State shared by the workers of a runtime, see schedule/idle.h. */
 typedef struct edo__idle {
     edo__lock lock;
-    edo__backlog injected;         // the inject queue; the lock
-    edo__worker *sleepers;         // last sleeper first, because its caches are warm; the lock
+    edo__backlog injected;         // the inject queue; guarded by the lock
+    edo__worker *sleepers;         // last sleeper first: its caches are warm; guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
@@ -64,7 +64,7 @@ struct edo_runtime {
     bool is_on_quit;       // whether the runtime is a user of quit.c
     bool is_root_lost;     // whether edo_run() has given up its function
     uint64_t serial;       // number in the order of creation, see runtimes.h
-    edo__node all;         // link in the list of all runtimes; the lock of that list
+    edo__node all;         // link in the list of all runtimes; guarded by the lock of that list
 
     /* any thread */
     edo__clock clock;

@@ -26,7 +26,7 @@ enum {
 /* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
-    size_t size;                                            // of a value, bytes
+    size_t size;                                            // bytes per value
     size_t capacity;                                        // number of kept values
     size_t words;                                           // of a value; 0: read under the lock
     uint64_t mask;                                          // slots - 1

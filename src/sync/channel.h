@@ -57,13 +57,13 @@ struct edo__channel {
     uint64_t known_head; // head at a sender's last read; guarded by the lock
     edo__block *tail_block;
     char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
-    size_t size;                               // of a value, bytes
+    size_t size;                               // bytes per value
     size_t capacity;                           // places
     size_t permits;                            // reserved places; guarded by the lock
-    edo__wait_list receivers, senders, closed; // waiting operations; the lock
+    edo__wait_list receivers, senders, closed; // waiting operations; guarded by the lock
     edo__block *spare;                         // emptied blocks; guarded by the lock
     uint32_t spares;
-    uint32_t sender_count, weak_count, receiver_count, holders; // the lock
+    uint32_t sender_count, weak_count, receiver_count, holders; // guarded by the lock
     void (*drop)(void *value, void *context);
     void *context;
 
@@ -84,7 +84,7 @@ enum {
     EDO__BLOCK_VALUES = 2,
 #else
     EDO__CHANNEL_SPARES = 2, // number of emptied blocks that are kept
-    EDO__BLOCK_BYTES = 1024, // of a block with its header; more for large values
+    EDO__BLOCK_BYTES = 1024, // bytes per block, with its header; more for large values
     EDO__BLOCK_VALUES = 4,   // least number of values per block
 #endif
 };

@@ -12,7 +12,7 @@ typedef struct edo__hub {
     uint32_t senders, receivers, weak; // number of ends; guarded by the lock
     uint32_t holders;                  // ends of all kinds; 0: the object is freed; the lock
     edo__wait_list waiting;            // waiting receives; guarded by the lock
-    edo__wait_list closed;             // waits for the last receiver's close; the lock
+    edo__wait_list closed;             // waits for the last receiver's close; guarded by the lock
     void (*free)(struct edo__hub *);
 } edo__hub;
 

@@ -41,7 +41,7 @@ enum { MAX_HELD = 32, NAME_SIZE = 16, TEXT_SIZE = 256 };
 typedef struct record record;
 
 struct record {
-    edo__node link;      // of all.records
+    edo__node link;      // in all.records
     uint32_t generation; // fork generation of the list that has this record
     edo_atomic(uint32_t) held_count;
     struct {
@@ -58,7 +58,7 @@ struct record {
 
 static struct {
     edo__lock lock;
-    uint32_t generation; // of forks; records of another generation are not listed
+    uint32_t generation; // fork generation; records of another generation are not listed
     edo__node records;
 } all;
 

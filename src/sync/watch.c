@@ -14,7 +14,7 @@ enum { UNSEEN = 0, FIRST_VERSION = 1 };
 struct edo__watch {
     edo__hub hub;
     edo_atomic(uint64_t) version; // written under the lock
-    size_t size;                  // of the value, bytes
+    size_t size;                  // bytes of the value
 } __attribute__((aligned(16)));
 
 static void *value_of(edo__watch *watch)

@@ -28,7 +28,7 @@ enum {
 
 typedef struct dump {
     edo__reporter reporter;
-    bool is_abort; // true: this thread may hold any lock
+    bool is_abort; // the dump is made at an abort: this thread may hold any lock
     int64_t deadline;
 } dump;
 

@@ -75,7 +75,7 @@ static inline edo__job_op *edo__job_of(const edo_op *op)
 
 typedef struct edo__pool_thread {
     edo_pool *pool;
-    edo__node link, idle_link; // in pool->threads and pool->idle; the pool's lock
+    edo__node link, idle_link; // in pool->threads and pool->idle; guarded by the pool's lock
     edo__sys_thread handle;
     edo_atomic(uint32_t) called;  // 1 after a call; a futex; written under the lock
     edo_atomic(uint32_t) callers; // callers that still use this struct after releasing the lock

@@ -119,7 +119,7 @@ typedef struct edo__worker {
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
-    uint64_t lap; // last lap in which the worker had its turn; the baton's lock
+    uint64_t lap; // last lap with a turn of the worker; guarded by the baton's lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
     edo__sys_thread thread;                            // joined if has_thread
@@ -148,7 +148,7 @@ typedef struct edo__worker {
     edo_atomic(bool) keeps_ready;    // the tasks are too short to be stolen; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
-    edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
+    edo__backlog yielded;  // tasks ready again right after a long poll; guarded by the same lock
     edo__queue queue;
 } edo__worker;
 
