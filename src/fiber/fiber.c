@@ -258,10 +258,10 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* The first poll of a wait is made on the fiber's stack, so that a ready operation needs no switch.
- * An async function may run inside this poll. In that function, memory on the poll's stack is
- * refused, and edo_wait() aborts. A wait preserves errno. This function is inlined, because the
- * frame address that it takes must be that of the polling function.
+/* Begins the first poll of a wait. This poll is made on the fiber's stack, so that a ready
+ * operation needs no switch. An async function may run inside this poll. In that function, memory
+ * on the poll's stack is refused, and edo_wait() aborts. A wait preserves errno. This function is
+ * inlined, because the frame address that it takes must be that of the polling function.
  * Returns: the context for the poll. */
 static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
@@ -326,7 +326,7 @@ static edo__always_inline void begin_wait(edo__fiber *fiber, const char *file, u
     fiber->file = file;
 }
 
-/* Not inlined, for the reason given at edo__fiber_cx(). */
+/* Polls the futures of a wait. Not inlined, for the reason given at edo__fiber_cx(). */
 static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
                                                         const edo__waiting *waiting)
 {
@@ -334,9 +334,9 @@ static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
     return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
-/* The futures of a wait lie in the frame of a function that returns only after the wait. So no
- * operation outlives its fiber, except the futures that edo_wait_any() keeps (check_end,
- * check_kept). */
+/* Waits for several futures. The futures of a wait lie in the frame of a function that returns only
+ * after the wait. So no operation outlives its fiber, except the futures that edo_wait_any() keeps
+ * (check_end, check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
@@ -350,13 +350,15 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     return edo__waiting_end(waiting, any_frame_of(fiber));
 }
 
-/* Not inlined: a function that takes the address of a parameter cannot end with a jump. */
+/* Unlinks a kept future. Not inlined, because a function that takes the address of a parameter
+ * cannot end with a jump. */
 static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo__link(fiber->frame, 1, &future);
 }
 
-/* Nothing follows the switch, so thread-local variables may be used here before it. */
+/* Waits for one future. Nothing follows the switch, so thread-local variables may be used here
+ * before it. */
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {

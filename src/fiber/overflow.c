@@ -81,8 +81,8 @@ static edo_atomic(uint32_t)
     generation; // fork generation of the subscribed process; changed under the lock
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_FAULT, .notify = on_fault };
 
-/* The subscription fails if there is no memory for the fork handler. Stack overflows are not
- * reported then. */
+/* Subscribes the process to faults. If there is no memory for the fork handler, the subscription
+ * fails, and stack overflows are not reported. */
 static void subscribe(uint32_t now)
 {
     edo__lock_take(&lock);

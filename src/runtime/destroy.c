@@ -80,8 +80,8 @@ static int destroy_inherited(edo_runtime *runtime)
     return 0;
 }
 
-/* If a task could not be ended, the runtime and its workers are not freed, because the task may
- * still use them. */
+/* Ends a runtime. If a task could not be ended, the runtime and its workers are not freed, because
+ * the task may still use them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

@@ -95,7 +95,8 @@ int edo__quit_enter(void)
     return rc;
 }
 
-/* The thread takes the lock, so this function joins the thread without holding the lock. */
+/* Removes a user. After the removal of the last user, ends the thread and joins it. The lock is not
+ * held during the join, because the thread takes the lock too. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

@@ -121,10 +121,10 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* A worker may be added during the close. This function writes `is_closed` and reads
- * `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads `is_closed`. Both
- * functions have a fence between the write and the read. So either this function closes the shard
- * of the new worker, or edo__runtime_add_worker() does. */
+/* Closes the shards of all workers. A worker may be added during the close. This function writes
+ * `is_closed` and reads `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads
+ * `is_closed`. Both functions have a fence between the write and the read. So either this function
+ * closes the shard of the new worker, or edo__runtime_add_worker() does. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

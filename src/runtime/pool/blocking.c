@@ -94,8 +94,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* The loop may use the pools in the list, because a pool is freed only after `closed` was set under
- * the lock. */
+/* Sums up the statistics of all pools. The loop may use the pools in the list, because a pool is
+ * freed only after `closed` was set under the lock. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -185,7 +185,7 @@ static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
     return edo__op_finish(op, cx, op->base.result);
 }
 
-/* Returns: 0, or the error with which the operation ends. */
+/* Begins an operation. Returns: 0, or the error with which the operation ends. */
 static int begin(edo_op *op, edo_cx *cx)
 {
     edo_pool *pool = edo__job_of(op)->pool;
@@ -250,7 +250,8 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
 
 enum { POOL_BITS = 0xff << 16 }; // of edo_op.detail
 
-/* The runtime's pool "files" never needs a reference. Its operations end before the pool. */
+/* Submits an operation to the pool "files". This pool never needs a reference. Its operations end
+ * before the pool. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
 {
     edo_pool *pool;

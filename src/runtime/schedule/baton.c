@@ -17,7 +17,8 @@ static uint32_t gate_of(const edo__worker *worker)
     return edo_load_relaxed(&worker->gate);
 }
 
-/* Release: publishes the earlier turns. Partner: the acquire in edo__baton_take. */
+/* Changes a worker's place at the gate. Release: publishes the earlier turns. Partner: the acquire
+ * in edo__baton_take. */
 static void set_gate(edo__worker *worker, uint32_t state)
 {
     edo_store_release(&worker->gate, state);
@@ -210,9 +211,9 @@ static void send_outside(edo__worker *worker, uint32_t state)
         begin_lap(runtime); // the others may have waited for this worker
 }
 
-/* Before its next poll the worker checks under the same lock that it holds the baton
- * (edo__baton_is_held). So one of two cases holds: the poll `beat` has ended, or the worker
- * polls no further task in this turn. */
+/* Takes the baton from a stuck worker. Before its next poll the worker checks under the same lock
+ * that it holds the baton (edo__baton_is_held). So one of two cases holds: the poll `beat` has
+ * ended, or the worker polls no further task in this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;

@@ -86,8 +86,8 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* A helper may read the new mark together with an older turn. Such a helper does not help until its
- * next inspection. */
+/* Marks a worker as stuck in a turn. A helper may read the new mark together with an older turn.
+ * Such a helper does not help until its next inspection. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -210,7 +210,8 @@ static int64_t elapsed(const edo__monitor *monitor, int64_t now)
     return since < MOST_COUNTED ? since : MOST_COUNTED;
 }
 
-/* Returns: whether a counter of the worker has changed, or the worker is stuck. */
+/* Inspects one worker. Returns: whether a counter of the worker has changed, or the worker is
+ * stuck. */
 static bool inspect(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
 {
     uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
@@ -250,7 +251,8 @@ static void inspect_all(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
-/* A spare worker without a thread, whose start has failed, counts as asleep. */
+/* Whether a worker sleeps. A spare worker without a thread, whose start has failed, counts as
+ * asleep. */
 static bool sleeps(const edo__worker *worker)
 {
     return (worker->is_spare && !worker->has_thread) ||
@@ -303,8 +305,8 @@ static size_t size_of(const edo_runtime *runtime)
     return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
-/* A current-thread runtime has a monitor only for stall reports, and only if they are
- * configured. */
+/* Starts the monitor, if the runtime needs one. A current-thread runtime has a monitor only for
+ * stall reports, and only if they are configured. */
 int edo__monitor_start(edo_runtime *runtime)
 {
     if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;

@@ -99,8 +99,8 @@ static bool is_late(const edo__worker *worker, int64_t now)
            now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
 }
 
-/* `turns` is read before the other figures. If the turn ends between the reads, the mark names an
- * ended turn and does not count. */
+/* Marks late workers as stuck. `turns` is read before the other figures. If the turn ends between
+ * the reads, the mark names an ended turn and does not count. */
 void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -60,8 +60,8 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* notify_at doubles with each wake until the end of the turn, so that one long queue does not wake
- * all other workers at once.
+/* Wakes another worker if the waiting tasks are worth it. notify_at doubles with each wake until
+ * the end of the turn, so that one long queue does not wake all other workers at once.
  *
  * The fence is the partner of the fence in edo__idle_enter. Either a worker on its way to sleep
  * sees the tasks pushed before and the value of keeps_ready, or this function sees that worker
@@ -81,7 +81,8 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each yielded task is worth a wake. The fence is as in edo__worker_consider_waking. */
+/* Queues a task that is ready again after a long poll, and wakes another worker. Each yielded task
+ * is worth a wake. The fence is as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -95,8 +96,8 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 
 /* ---- the next-task slot: the last woken or spawned task runs next, with warm caches ---- */
 
-/* Only the owner fills the slot; a helper may empty it. Release: publishes the task. Partner: the
- * acquire in take_next. */
+/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty it. Release:
+ * publishes the task. Partner: the acquire in take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -285,7 +286,8 @@ bool edo__worker_search(edo__worker *worker)
 
 /* ---- from other threads ---- */
 
-/* Release: the pusher's work happens before the poll. Partner: the acquire in take_inject. */
+/* Pushes a task to a worker's inject stack. Release: the pusher's work happens before the poll.
+ * Partner: the acquire in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);

@@ -130,9 +130,9 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* If the next slot is in the lowest level, the answer is the moment of the earliest timer. In a
- * higher level the answer is the beginning of the slot, because the slot must be spread at that
- * time. */
+/* Finds the moment of the next expiry. If the next slot is in the lowest level, the answer is the
+ * moment of the earliest timer. In a higher level the answer is the beginning of the slot, because
+ * the slot must be spread at that time. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;
