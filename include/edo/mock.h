@@ -6,7 +6,7 @@
  *     rc = edo_mock_create("client", &self->mock, &self->io);
  *     rc = edo_mock_write(self->mock, "PING\n", 5);         // the program writes this first
  *     rc = edo_mock_wait(self->mock, edo_ms(20));
- *     rc = edo_mock_read(self->mock, "PONG\n", 5);          // then the program reads this, then EOF
+ *     rc = edo_mock_read(self->mock, "PONG\n", 5);          // the program then reads this, and EOF
  *     edo_mock_destroy(self->mock);                        // the script is complete
  *     ... the code under test, with self->io ...
  *
