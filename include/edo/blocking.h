@@ -4,13 +4,13 @@
  *     ...
  *     edo_await(rc, edo_blocking(digest, &self->file));     // other tasks run meanwhile
  *
- * A job is an operation, and the operation itself lies in the pool's queue: waiting for a thread
+ * A job is an operation, and the operation itself lies in the pool's queue. So a wait for a thread
  * allocates nothing. A job can be cancelled until a thread begins to run it. From then on the job
  * runs to its end, and a cancelled operation waits for that end.
  *
  * A pool is a bounded queue and at most max_threads threads. A thread is started when a job needs
  * one and ends after keep_alive without a job. Jobs start in the order of their arrival. When the
- * queue holds max_queue jobs, further ones wait for a place in the queue, in the same order. A task
+ * queue holds max_queue jobs, further jobs wait for a place in the queue, in the same order. A task
  * that makes jobs without awaiting each (edo_spawn_blocking) awaits edo_pool_room() between them.
  *
  * Each runtime has pools of its own, so that slow work of one kind does not delay another kind:
@@ -34,14 +34,15 @@ typedef struct edo_pool edo_pool;
 
 EDO_API edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx);
 
-/* Runs fn(arg) on the runtime's pool "user" and waits for its end. arg belongs to fn until then.
- * Result: that of fn. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when the
- * pool has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE for a
- * pool made before fork(). edo_op_progress() is 1 if fn was run.
+/* Runs fn(arg) on the runtime's pool "user" and waits for its end. Until fn has ended, arg belongs
+ * to fn.
+ * Result: the result of fn. If fn was not run: -ECANCELED; -EINVAL for no fn; -ENOMEM; -EAGAIN when
+ * the pool has no thread and none can be started; -ESHUTDOWN when the pool was destroyed; -ESTALE
+ * for a pool made before fork(). edo_op_progress() is 1 if fn was run.
  * Cancel: prompt until a thread begins to run fn; then waits, and answers fn's result. */
 EDO_API EDO_MUST_USE edo_op edo_blocking(edo_blocking_fn fn, void *arg);
 
-/* As edo_blocking(), on a given pool. pool: NULL for the runtime's pool "user". */
+/* As edo_blocking(), but on a given pool. pool: NULL for the runtime's pool "user". */
 EDO_API EDO_MUST_USE edo_op edo_blocking_on(edo_pool *pool, edo_blocking_fn fn, void *arg);
 
 EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options,
@@ -49,14 +50,14 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
                                              edo_blocking_fn fn, void *arg);
 
 /* Runs fn(arg) on the runtime's pool "user" as a task with the name "fn". The task is joined or
- * detached as any other, and can be cancelled until a thread begins to run fn.
+ * detached like any other task, and can be cancelled until a thread begins to run fn.
  * ret_task: NULL for a detached task.
  * Returns: 0, or as edo_spawn(). The task's result is that of edo_blocking().
  * Thread: as edo_spawn(). */
 #define edo_spawn_blocking(ret_task, fn, arg)                                                      \
     edo_spawn_blocking_with((ret_task), NULL, NULL, fn, (arg))
 
-/* As edo_spawn_blocking(), with options and on a given pool. options: a pointer to
+/* As edo_spawn_blocking(), but with options and on a given pool. options: a pointer to
  * edo_spawn_options, or NULL. pool: NULL for the runtime's pool "user".
  * Thread: any, when the options name a runtime. */
 #define edo_spawn_blocking_with(ret_task, options, pool, fn, arg)                                  \
@@ -69,8 +70,8 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
         &edo_site_;                                                                                \
     }))
 
-/* The task's frame is the operation itself. The arguments are all members of the operation after
- * its future. */
+/* The task's frame is the operation itself. The task's arguments are all members of the operation
+ * that follow its future. */
 #define EDO__BLOCKING_TASK(name)                                                                   \
     {                                                                                              \
         name, NULL, edo__blocking_poll, EDO_KIND_LEAF, sizeof(edo_op), offsetof(edo_op, object),   \
@@ -84,11 +85,11 @@ EDO_API EDO_MUST_USE int edo__spawn_blocking(edo_task **ret_task, const edo_spaw
 
 /* A zeroed struct is the default. */
 typedef struct edo_pool_config {
-    const char *name;     // of the pool and its threads; not copied. NULL: "pool"
+    const char *name;     // name of the pool and its threads; not copied. NULL: "pool"
     uint32_t max_threads; // 0: 512; 64 for "files", 32 for "dns"
     uint32_t max_queue;   // jobs in the queue; further jobs wait for a place; 0: 1024
     int64_t keep_alive;   // nanoseconds without a job until a thread ends; 0: 10 s
-    size_t stack_size;    // of each thread, in bytes; 0: the system's default
+    size_t stack_size;    // bytes, of each thread; 0: the system's default
     void *reserved[4];
 } edo_pool_config;
 
@@ -100,15 +101,16 @@ EDO_API EDO_MUST_USE int edo_pool_create(const edo_pool_config *config, edo_pool
 
 /* Destroys a pool made by edo_pool_create(). Jobs that have not begun answer -ESHUTDOWN. The call
  * waits for the ends of jobs that have begun, and of all threads. No new operation may name the
- * pool. Operations that already wait on the pool end as usual. NULL is ignored. Does nothing in the
- * child of a fork. Aborts for a pool that belongs to a runtime.
+ * pool. Operations that already wait on the pool end as usual. NULL is ignored. In the child of a
+ * fork the call does nothing. The call aborts for a pool that belongs to a runtime.
  * Thread: any except threads of the pool (aborts there). Blocks. */
 EDO_API void edo_pool_destroy(edo_pool *pool);
 
 EDO_API extern const edo_future_ops edo__pool_room_ops;
 
-/* Waits until the queue of a pool has a free place, behind earlier waiters: back-pressure for tasks
- * that spawn jobs. The place is not reserved: the next job to arrive takes it.
+/* Waits until the queue of a pool has a free place, behind earlier waiters. This gives
+ * back-pressure to tasks that spawn jobs. The place is not reserved: the next job to arrive takes
+ * it.
  * Result: 0; -EINVAL for NULL; other errors as edo_blocking(). Cancel: prompt. */
 static inline EDO_MUST_USE edo_op edo_pool_room(edo_pool *pool)
 {
@@ -123,7 +125,8 @@ typedef struct edo_pool_stats {
     uint32_t waiting; // jobs and edo_pool_room() operations that wait for a place in the queue
 } edo_pool_stats;
 
-/* Reads the numbers of a pool, as a snapshot. All are 0 in the child of a fork. Thread: any. */
+/* Reads the numbers of a pool, as a snapshot. In the child of a fork all numbers are 0. Thread:
+ * any. */
 EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
 
 /* Finds a pool of the runtime by its name: "user", "files", "dns", or an added pool.
@@ -131,8 +134,8 @@ EDO_API void edo_pool_read(edo_pool *pool, edo_pool_stats *ret_stats);
  * -ENOENT: no such name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_pool(edo_runtime *runtime, const char *name, edo_pool **ret_pool);
 
-/* Adds a pool to a runtime. Before the first use of "user", "files" or "dns", also sets the limits
- * of that pool.
+/* Adds a pool to a runtime. A pool with the name "user", "files" or "dns" can be added before its
+ * first use; this sets its limits.
  * Returns: 0; -EINVAL without a name, or for a keep_alive below 0; -EEXIST if the runtime has a
  * pool of that name; -ENOMEM; -ESHUTDOWN; -ESTALE after fork(). Thread: any. */
 EDO_API int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config);

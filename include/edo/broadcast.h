@@ -1,5 +1,5 @@
-/* Broadcasts: every receiver gets every value, such as events, log lines, the messages of a chat
- * room.
+/* Broadcasts. Every receiver gets every value. Typical values are events, log lines, or the
+ * messages of a chat room.
  *
  *     typedef edo_broadcast_sender(struct event) event_sender;
  *     typedef edo_broadcast_receiver(struct event) event_receiver;
@@ -13,7 +13,7 @@
  * receivers. The last `capacity` values are kept. A receiver lags if a value is overwritten before
  * the receiver has received it. The next receive then answers EDO_LAGGED, and
  * edo_broadcast_missed() is the number of values that were missed. The receive after that gets the
- * oldest kept value. EDO_LAGGED is not the end; the result at the end is 0.
+ * oldest kept value. EDO_LAGGED does not mean the end. The result at the end is 0.
  *
  * Values are copied to each receiver. A pointer in a value is copied too. No receiver owns the
  * object that the pointer addresses.
@@ -21,7 +21,7 @@
  * Cancellation. A cancelled receive has taken nothing.
  *
  * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
- * threads may use a sender at a time, but only one a receiver. */
+ * threads may use a sender at a time, but only one thread at a time may use a receiver. */
 #pragma once
 
 #include <edo/ends.h>
@@ -119,8 +119,8 @@ EDO_END_DECLS
 #define edo_broadcast_sender_close(tx)                                                             \
     (edo__broadcast_sender_close((tx)->edo_broadcast_tx), (void)((tx)->edo_core = NULL))
 
-/* Make a weak sender, which does not keep the broadcast open, or a sender from a weak sender.
- * The argument stays open.
+/* edo_broadcast_downgrade() makes a weak sender, which does not keep the broadcast open.
+ * edo_broadcast_upgrade() makes a sender from a weak sender. The argument is still open afterwards.
  * Returns (upgrade): 0; -EPIPE: the last sender was closed. Thread: any. */
 #define edo_broadcast_downgrade(tx, ret_weak)                                                      \
     (edo__check_end(tx, ret_weak),                                                                 \
@@ -140,7 +140,7 @@ EDO_END_DECLS
     (edo__check_end(tx, ret_rx),                                                                   \
      edo__broadcast_subscribe((tx)->edo_broadcast_tx, &(ret_rx)->edo_listening))
 
-/* As edo_broadcast_subscribe(), but from a receiver. */
+/* As edo_broadcast_subscribe(), but the argument is a receiver. */
 #define edo_broadcast_resubscribe(rx, ret_rx)                                                      \
     (edo__check_end(rx, ret_rx),                                                                   \
      edo__broadcast_subscribe((rx)->edo_listening.broadcast, &(ret_rx)->edo_listening))
@@ -150,7 +150,7 @@ EDO_END_DECLS
  * 0. */
 #define edo_broadcast_closed(tx) edo__broadcast_closed((tx)->edo_broadcast_tx)
 
-/* Numbers of ends; number of kept values. Thread: any; snapshots. */
+/* Number of receivers, of senders, and of kept values (the capacity). Thread: any; snapshots. */
 #define edo_broadcast_receivers(tx) edo__broadcast_receivers((tx)->edo_broadcast_tx)
 #define edo_broadcast_senders(tx)   edo__broadcast_senders((tx)->edo_broadcast_tx)
 #define edo_broadcast_capacity(tx)  edo__broadcast_capacity((tx)->edo_broadcast_tx)
@@ -163,14 +163,15 @@ EDO_END_DECLS
 #define edo_broadcast_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__broadcast_recv(&(rx)->edo_listening, (ret_value)))
 
-/* The same in an async function, without an await if there is a value. */
+/* As edo_broadcast_recv() in an async function, but without an await if there is a value. */
 #define edo_await_broadcast(rc, rx, ret_value)                                                     \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
                        edo__broadcast_recv_now(cx, &(rx)->edo_listening, (ret_value))),            \
                       edo_broadcast_recv(rx, ret_value))
 
-/* Returns: as edo_broadcast_recv(), and -EAGAIN. Thread: one at a time. */
+/* Receives without waiting. Returns: as edo_broadcast_recv(), and -EAGAIN. Thread: one at a
+ * time. */
 #define edo_broadcast_try_recv(rx, ret_value)                                                      \
     (edo__check_type(rx, ret_value), edo__broadcast_try_recv(&(rx)->edo_listening, (ret_value)))
 

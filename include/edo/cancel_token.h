@@ -2,18 +2,18 @@
  * applies to the token and its descendants.
  *
  *     rc = edo_cancel_token_create(NULL, &server->stop);
- *     rc = edo_cancel_token_create(server->stop, &request->stop);   // a child: of one request
+ *     rc = edo_cancel_token_create(server->stop, &request->stop);   // a child, for one request
  *     ...
  *     self->stopped = edo_cancel_token_wait(self->stop);
  *     self->next = edo_accept(self->listener, &self->conn);
  *     edo_select(which, &self->stopped.base, &self->next.base);
  *
  * edo_task_cancel(), scopes and limits end futures that the caller owns. A token is for tasks that
- * do not own each other. It is reference-counted and may be passed anywhere. Each holder decides
- * where to stop.
+ * do not own each other. A token is reference-counted, and may be passed anywhere. Each holder
+ * decides where to stop.
  *
  * A child of a cancelled token is cancelled. The cancellation of a child does not cancel its
- * parent. When a token is destroyed its children become children of its parent.
+ * parent. When a token is destroyed, its children become children of its parent.
  */
 #pragma once
 
@@ -31,8 +31,8 @@ EDO_API extern const edo_future_ops edo__cancel_token_wait_ops;
 EDO_API EDO_MUST_USE int edo_cancel_token_create(edo_cancel_token *parent,
                                                  edo_cancel_token **ret_token);
 
-/* Add and drop a reference; each reference has one owner. The last unref aborts if a task waits.
- * unref ignores NULL.
+/* These functions add and drop a reference. Each reference has one owner. The last unref aborts if
+ * a task waits. unref ignores NULL.
  * Thread: any. */
 EDO_API edo_cancel_token *edo_cancel_token_ref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
@@ -44,8 +44,9 @@ EDO_API void edo_cancel_token_unref(edo_cancel_token *token);
 EDO_API void edo_cancel_token_cancel(edo_cancel_token *token);
 EDO_API bool edo_cancel_token_is_cancelled(const edo_cancel_token *token);
 
-/* Waits until the token is cancelled; the caller keeps a reference meanwhile.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the token answers 0. */
+/* Waits until the token is cancelled. The caller keeps a reference during the wait.
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the cancellation of the token answers
+ * 0. */
 static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 {
     return edo__op(&edo__cancel_token_wait_ops, token, NULL, 0, 0);
@@ -56,13 +57,13 @@ static inline EDO_MUST_USE edo_op edo_cancel_token_wait(edo_cancel_token *token)
 typedef struct edo_cancel_binding {
     edo_cancel_token *token;
     edo_scope *scope;
-    struct edo_cancel_binding *next, **pprev; // the lock of the tree
+    struct edo_cancel_binding *next, **pprev; // guarded by the lock of the tree
 } edo_cancel_binding;
 
-/* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is
- * already cancelled cancels the scope at once. The binding holds a reference to the token.
- * Unbind before the scope is left; the function aborts if it returns, or opens the scope again, with
- * a bound scope. unbind aborts for a binding that is not bound.
+/* Binds a scope to a token: a cancellation of the token cancels the scope. A token that is already
+ * cancelled cancels the scope at once. The binding holds a reference to the token. Unbind before
+ * the scope is left. If a function returns while its scope is bound, or opens a bound scope again,
+ * the process aborts. unbind aborts for a binding that is not bound.
  * Thread: that of the scope's owner. */
 EDO_API void edo_cancel_token_bind(edo_cancel_token *token, edo_cancel_binding *binding,
                                    edo_scope *scope);

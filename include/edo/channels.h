@@ -1,5 +1,5 @@
-/* Channels: values from senders to receivers. One receiver gets each value, in the order of the
- * sends.
+/* Channels carry values from senders to receivers. Each value is received by one receiver. Values
+ * are received in the order of the sends.
  *
  *     typedef edo_sender(struct job) job_sender;
  *     typedef edo_receiver(struct job) job_receiver;
@@ -9,33 +9,33 @@
  *     edo_await_recv(rc, &self->jobs_out, &self->job);       // 1; 0: closed, and all was received
  *
  * An mpsc channel has one receiver. An mpmc channel has any number of receivers, made as clones. A
- * bounded channel has places for a fixed number of values, and a sender waits for a free place;
- * the channel allocates nothing after its creation. An unbounded channel grows by blocks. It keeps
- * at most three blocks when it is empty.
+ * bounded channel has places for a fixed number of values, and a sender waits for a free place; the
+ * channel allocates nothing after its creation. An unbounded channel grows by blocks. An empty
+ * channel keeps at most three blocks.
  *
- * The end. A channel is closed by the close of its last sender, by the close of its last
- * receiver, or by a shutdown through any end. A closed channel refuses values. The values in it,
- * and those for which a permit is reserved, are still received; after them edo_recv() answers 0.
- * The close of the last receiver drops the remaining values, by the drop function of the options
- * if there is one.
+ * The end. A channel is closed by the close of its last sender, by the close of its last receiver,
+ * or by a shutdown through any end. A closed channel refuses values. The values in the channel, and
+ * values for which a permit is reserved, are still received. After these values edo_recv() answers
+ * 0. The close of the last receiver drops the remaining values. If the options have a drop
+ * function, that function drops them.
  *
- * Places. Waiting sends and reserves are first in, first out. A request for many places is not
- * overtaken, and holds no places before it is served.
+ * Places. Waiting sends and reservations are served first in, first out. A request for many places
+ * is not overtaken, and holds no places before it is served.
  *
  * No value is lost by cancellation. A cancelled receive has taken nothing. The caller still owns
- * the value of a cancelled or refused send. A cancelled reserve holds nothing; places granted to
- * it pass to the next request.
+ * the value of a cancelled or refused send. A cancelled reservation holds nothing, and places
+ * granted to it pass to the next request.
  *
- * edo_await_send() and edo_await_recv() are the short form for async functions: they try first,
- * and await the operation only if they must wait. The memory of the value must outlive the await:
- * the frame, the heap, static memory. With the address of a local variable the call aborts when
- * the operation waits; in debug builds it always aborts. The macros evaluate their arguments
+ * edo_await_send() and edo_await_recv() are the short form for async functions: they try first, and
+ * await the operation only if they must wait. The memory of the value must outlive the await: the
+ * frame, the heap, static memory. If the value is a local variable, the call aborts when the
+ * operation waits. In debug builds such a call always aborts. The macros evaluate their arguments
  * twice. The operations (edo_send(), ...) are for limits, combinators and plain threads:
  * edo_wait(edo_send(&jobs, &job)).
  *
  * Threads. Ends of one channel may be used on any threads, in any runtimes and outside of them.
- * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread
- * may use the receiver of an mpsc channel at a time; a second one that waits aborts.
+ * Several threads may use a sender or an mpmc receiver at the same time. Only one task or thread at
+ * a time may use the receiver of an mpsc channel. A second receive that waits aborts.
  */
 #pragma once
 
@@ -56,10 +56,10 @@ enum { EDO__MPSC = 0, EDO__MPMC = 1 };
 /* Largest capacity of a bounded channel. */
 #define EDO_CHANNEL_MAX (UINT32_MAX >> 1)
 
-/* Options of a creation; zeroed is an unbounded channel. */
+/* Options of a creation. A zeroed struct gives an unbounded channel. */
 typedef struct edo_channel_options {
     size_t capacity;                          // places; 0: unbounded
-    void (*drop)(void *value, void *context); // of values never received; may be NULL
+    void (*drop)(void *value, void *context); // for values never received; may be NULL
     void *context;                            // argument of drop
     void *reserved[3];
 } edo_channel_options;
@@ -69,7 +69,7 @@ typedef struct edo_channel_stats {
     size_t length;   // values in the channel
     size_t capacity; // places; SIZE_MAX: unbounded
     size_t places;   // free places; SIZE_MAX: unbounded
-    size_t permits;  // reserved places, also those granted to sends that were not polled yet
+    size_t permits;  // reserved places, with those granted to sends that were not polled yet
     uint32_t senders, weak_senders, receivers;
     bool is_closed; // refuses values
 } edo_channel_stats;
@@ -170,18 +170,20 @@ EDO_END_DECLS
 #define edo_mpsc_create(ret_tx, ret_rx, capacity)                                                  \
     edo__create(ret_tx, ret_rx, edo__channel_create_bounded, EDO__MPSC, (capacity))
 
-/* The same for several receivers. */
+/* As edo_mpsc_create(), but for several receivers. */
 #define edo_mpmc_create(ret_tx, ret_rx, capacity)                                                  \
     edo__create(ret_tx, ret_rx, edo__channel_create_bounded, EDO__MPMC, (capacity))
 
-/* The same without a limit. A send never waits, so there is no back-pressure.
+/* As edo_mpsc_create() and edo_mpmc_create(), but the channel is unbounded. A send never waits, so
+ * there is no back-pressure.
  * Returns: 0; -ENOMEM. Thread: any. */
 #define edo_mpsc_create_unbounded(ret_tx, ret_rx)                                                  \
     edo__create(ret_tx, ret_rx, edo__channel_create, EDO__MPSC, NULL)
 #define edo_mpmc_create_unbounded(ret_tx, ret_rx)                                                  \
     edo__create(ret_tx, ret_rx, edo__channel_create, EDO__MPMC, NULL)
 
-/* The same with options (a pointer to edo_channel_options). */
+/* As edo_mpsc_create() and edo_mpmc_create(), but with options (a pointer to
+ * edo_channel_options). */
 #define edo_mpsc_create_with(ret_tx, ret_rx, options)                                              \
     edo__create(ret_tx, ret_rx, edo__channel_create, EDO__MPSC, (options))
 #define edo_mpmc_create_with(ret_tx, ret_rx, options)                                              \
@@ -196,8 +198,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Add an end; never fail. The clone of an mpsc receiver aborts, because an mpsc channel has only
- * one receiver.
+/* These calls add an end, and never fail. The clone of an mpsc receiver aborts, because an mpsc
+ * channel has only one receiver.
  * Return: the new end, which the caller closes. Thread: any. */
 #define edo_sender_clone(tx)      edo__new_end(tx, edo__sender_ref((tx)->edo_tx))
 #define edo_receiver_clone(rx)    edo__new_end(rx, edo__receiver_ref((rx)->edo_rx))
@@ -209,13 +211,13 @@ EDO_END_DECLS
         edo_end_;                                                                                  \
     }))
 
-/* Makes a weak sender; the sender stays open.
+/* Makes a weak sender. The sender is still open afterwards.
  * Thread: any. */
 #define edo_sender_downgrade(tx, ret_weak)                                                         \
     (edo__check_end(tx, ret_weak), (void)((ret_weak)->edo_core = edo__weak_downgrade((tx)->edo_tx)))
 
-/* Makes a sender from a weak sender; the weak sender stays open.
- * Returns: 0; -EPIPE: the last sender was closed, or the channel was. Thread: any. */
+/* Makes a sender from a weak sender. The weak sender is still open afterwards.
+ * Returns: 0; -EPIPE: the last sender or the channel was closed. Thread: any. */
 #define edo_sender_upgrade(weak, ret_tx)                                                           \
     (__extension__({                                                                               \
         edo__check_end(weak, ret_tx);                                                              \
@@ -224,7 +226,8 @@ EDO_END_DECLS
         edo_rc_;                                                                                   \
     }))
 
-/* Close an end. Abort if it is the last of its kind and an operation still waits on it.
+/* Each of these calls closes an end. It aborts if the end is the last one of its kind and an
+ * operation still waits on the end.
  * Thread: any. */
 #define edo_sender_close(tx)        edo__close_end(tx, edo__sender_close((tx)->edo_tx))
 #define edo_receiver_close(rx)      edo__close_end(rx, edo__receiver_close((rx)->edo_rx))
@@ -232,14 +235,14 @@ EDO_END_DECLS
 
 #define edo__close_end(end, close) ((close), (void)((end)->edo_core = NULL))
 
-/* Closes the channel for all its ends; the ends themselves stay open. Later values are refused,
- * waiting sends are answered -EPIPE, and receivers get the remaining values. A receiver calls it
- * to refuse more values. A sender calls it to end the work of the others.
+/* Closes the channel for all its ends. The ends themselves are still open. Later values are
+ * refused, waiting sends are answered -EPIPE, and receivers get the remaining values. A receiver
+ * uses a shutdown to refuse more values. A sender uses it to end the work of the other ends.
  * Thread: any. */
 #define edo_sender_shutdown(tx)   edo__channel_shutdown((tx)->edo_tx)
 #define edo_receiver_shutdown(rx) edo__channel_shutdown((rx)->edo_rx)
 
-/* Thread: any; a snapshot. */
+/* Read the state of the channel. Thread: any; a snapshot. */
 #define edo_sender_stats(tx)   edo__channel_stats((tx)->edo_tx)
 #define edo_receiver_stats(rx) edo__channel_stats((rx)->edo_rx)
 
@@ -249,12 +252,13 @@ EDO_END_DECLS
 
 /* ---- sending ---- */
 
-/* Sends a value; value is a pointer to it, valid until the operation has ended.
+/* Sends a value. `value` is a pointer to the value, and must be valid until the operation has
+ * ended.
  * Result: 0; -EPIPE: the channel is closed; -ENOMEM (unbounded). If the result is not 0, the
  * caller still owns the value. Cancel: prompt; nothing was sent. */
 #define edo_send(tx, value) (edo__check_type(tx, value), edo__send((tx)->edo_tx, (value)))
 
-/* The same in an async function, without an await if there is a place. */
+/* As edo_send() in an async function, but without an await if there is a place. */
 #define edo_await_send(rc, tx, value)                                                              \
     edo__now_or_await(rc, (edo__check_type(tx, value), edo__send_now(cx, (tx)->edo_tx, (value))),  \
                       edo_send(tx, value))
@@ -263,9 +267,9 @@ EDO_END_DECLS
  * Returns: as edo_send(), and -EAGAIN: no place, or other sends wait for one. Thread: any. */
 #define edo_try_send(tx, value) (edo__check_type(tx, value), edo__try_send((tx)->edo_tx, (value)))
 
-/* Sends the values of an array, in order; values of other senders may be in between.
- * Result: number of values sent; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number
- * sent; the caller still owns the other values.
+/* Sends the values of an array, in order. Values of other senders may be in between.
+ * Result: number of values sent; -EPIPE; -ENOMEM. After an error edo_op_progress() is the number of
+ * values sent, and the caller still owns the other values.
  * Cancel: prompt; edo_op_progress() values were sent. */
 #define edo_send_many(tx, values, count)                                                           \
     (edo__check_type(tx, values), edo__send_many((tx)->edo_tx, (values), (count)))
@@ -278,14 +282,14 @@ EDO_END_DECLS
 
 /* ---- permits ---- */
 
-/* Reserves places of a bounded channel, all at once; waits until they are free.
+/* Reserves places of a bounded channel, all at once. Waits until the places are free.
  * count: 1 .. capacity.
  * Result: 0 with *ret_permits; -EPIPE; -EINVAL for another count or an unbounded channel.
  * Cancel: prompt; no place is held. */
 #define edo_reserve(tx, ret_permits, count)                                                        \
     (edo__check_end(tx, ret_permits), edo__reserve((tx)->edo_tx, &(ret_permits)->edo_held, (count)))
 
-/* Returns: as edo_reserve(), and -EAGAIN. Thread: any. */
+/* Reserves places without waiting. Returns: as edo_reserve(), and -EAGAIN. Thread: any. */
 #define edo_try_reserve(tx, ret_permits, count)                                                    \
     (edo__check_end(tx, ret_permits),                                                              \
      edo__try_reserve((tx)->edo_tx, &(ret_permits)->edo_held, (count)))
@@ -306,29 +310,29 @@ EDO_END_DECLS
 
 /* ---- receiving ---- */
 
-/* Receives a value; ret_value is a pointer to memory for it, valid until the operation has
- * ended.
+/* Receives a value. ret_value points to memory for the value, which must be valid until the
+ * operation has ended.
  * Result: 1 with *ret_value; 0: the channel is closed, and all was received.
  * Cancel: prompt; nothing was taken. */
 #define edo_recv(rx, ret_value)                                                                    \
     (edo__check_type(rx, ret_value), edo__recv((rx)->edo_rx, (ret_value), 1))
 
-/* The same in an async function, without an await if there is a value. */
+/* As edo_recv() in an async function, but without an await if there is a value. */
 #define edo_await_recv(rc, rx, ret_value)                                                          \
     edo__now_or_await(                                                                             \
         rc, (edo__check_type(rx, ret_value), edo__recv_now(cx, (rx)->edo_rx, (ret_value))),        \
         edo_recv(rx, ret_value))
 
-/* Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value whose send is known to the
- * caller to have ended is never missed. Thread: any. */
+/* Receives without waiting. Returns: as edo_recv(), and -EAGAIN: the channel is empty. A value
+ * whose send is known to the caller to have ended is never missed. Thread: any. */
 #define edo_try_recv(rx, ret_value)                                                                \
     (edo__check_type(rx, ret_value), edo__try_recv((rx)->edo_rx, (ret_value), 1))
 
-/* Receives the available values, at most max, into an array; waits for the first value.
+/* Receives the available values, at most max, into an array. Waits only for the first value.
  * Result: number of values, > 0; 0: closed, or max is 0. Cancel: prompt; nothing was taken. */
 #define edo_recv_many(rx, ret_values, max)                                                         \
     (edo__check_type(rx, ret_values), edo__recv((rx)->edo_rx, (ret_values), (max)))
 
-/* Returns: as edo_recv_many(), and -EAGAIN. Thread: any. */
+/* Receives without waiting. Returns: as edo_recv_many(), and -EAGAIN. Thread: any. */
 #define edo_try_recv_many(rx, ret_values, max)                                                     \
     (edo__check_type(rx, ret_values), edo__try_recv((rx)->edo_rx, (ret_values), (max)))

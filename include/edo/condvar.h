@@ -1,4 +1,4 @@
-/* Condition variables for tasks: with a mutex of edo/locks.h, as in pthreads.
+/* Condition variables for tasks. They are used with a mutex of edo/locks.h, as in pthreads.
  *
  *     edo_lock(rc, &self->queue->mutex);
  *     while (rc == 0 && queue_is_empty(self->queue))
@@ -6,9 +6,9 @@
  *     ...                                                // locked, unless edo_lock() failed
  *     edo_mutex_unlock(&self->queue->mutex);
  *
- * Change the condition under the mutex; signal before or after the unlock. No wake is spurious,
- * but another task may change the condition between the signal and the lock. So test the condition
- * in a loop.
+ * Change the condition under the mutex. The signal may come before or after the unlock. No wake is
+ * spurious, but another task may change the condition between the signal and the lock. So test the
+ * condition in a loop.
  */
 #pragma once
 
@@ -16,10 +16,10 @@
 
 EDO_BEGIN_DECLS
 
-/* All private; all zero at the start. */
+/* All members are private, and zero at the start. */
 typedef struct edo_condvar {
     uint32_t word; // atomic: 1: the list of waiters is not empty
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_condvar;
 
@@ -33,19 +33,20 @@ EDO_API extern const edo_future_ops edo__condvar_wait_ops;
 /* Unlocks the mutex, waits for a signal, and locks the mutex again. A signal after the unlock is
  * not missed. First in, first out.
  * Result: 0.
- * Cancel: waits for the mutex. The mutex is locked at the end in any case, also after -ECANCELED
- * or -ETIMEDOUT. No signal is consumed: a signal already received passes to the next waiter. */
+ * Cancel: waits for the mutex. The mutex is locked at the end in any case, even after -ECANCELED or
+ * -ETIMEDOUT. No signal is consumed: a signal already received passes to the next waiter. */
 static inline EDO_MUST_USE edo_op edo_condvar_wait(edo_condvar *condvar, edo_mutex *mutex)
 {
     return edo__op(&edo__condvar_wait_ops, condvar, mutex, 0, 0);
 }
 
-/* Wake the waiter that has waited longest, or all waiters. A signal without a waiter is lost.
+/* edo_condvar_signal() wakes the waiter that has waited longest, and edo_condvar_broadcast() wakes
+ * all waiters. A signal without a waiter is lost.
  * Thread: any. */
 EDO_API void edo_condvar_signal(edo_condvar *condvar);
 EDO_API void edo_condvar_broadcast(edo_condvar *condvar);
 
-/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call this before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_condvar_deinit(edo_condvar *condvar);
 
 EDO_END_DECLS

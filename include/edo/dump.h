@@ -1,4 +1,4 @@
-/* Dumps of all tasks: text, one line at a time, for people.
+/* Dumps of all tasks, as text for people. A dump is made line by line.
  *
  *     runtime 'edo' on epoll: 2 tasks; 2 workers, 1 of them asleep, 1 stuck
  *     worker 0 runs task 'crunch' #1025, since 512 ms, spawned by serve at server.c:71
@@ -14,12 +14,12 @@
  * running function is its last await. All other tasks follow, each with its async backtrace,
  * outermost first: functions with their lines, and last an operation.
  *
- * A waiting task is kept from running while it is inspected, for some microseconds. A thread that
- * runs a task is interrupted by SIGURG and reports its own task. So a dump also works while all
- * workers are stuck. (As with any signal, system calls on that thread that are not restarted fail
- * with EINTR.) A task that yields all the time is asked several times to pause. If the task never
- * pauses, the dump has its name without its frames. Tasks that begin or end during the dump may be
- * missing.
+ * While a waiting task is inspected, for some microseconds, the task cannot run. A thread that runs
+ * a task is interrupted by SIGURG and reports its own task. So a dump also works while all workers
+ * are stuck. (As with any signal, system calls on that thread that are not restarted fail with
+ * EINTR.) A task that yields all the time is asked several times to pause. If the task never
+ * pauses, the dump shows the task's name but not its frames. Tasks that begin or end during the
+ * dump may be missing.
  *
  * A dump needs memory for a list of the tasks of each worker. Without memory the dump has only the
  * tasks that the workers run, and answers -ENOMEM.

@@ -8,7 +8,7 @@
  * are copied by size, as by memcpy(): a structure, a number, a pointer. Make the typedef once per
  * program, because each use of edo_sender() is a new, unnamed type.
  *
- * An all-zero end is closed. Closing an end zeroes it; closing it again does nothing. An end has
+ * An all-zero end is closed. A close zeroes the end, and a second close does nothing. An end has
  * one owner. Passing the end on (as an argument of edo_spawn()) passes the ownership. The clone
  * calls make more ends.
  */
@@ -64,7 +64,7 @@ template <class Type, class Value> inline void edo__check_types()
 /* Whether two ends of any kind belong to one channel. */
 #define edo_same_channel(end, other) ((end)->edo_core == (other)->edo_core)
 
-/* Awaits the operation only if the value of the attempt, an expression, is -EAGAIN. */
+/* Evaluates the attempt, an expression, and awaits the operation only if the attempt is -EAGAIN. */
 #define edo__now_or_await(lhs, attempt, ...)                                                       \
     do {                                                                                           \
         edo__check_signed(lhs);                                                                    \

@@ -9,9 +9,9 @@
  *     edo_wait_group      counts running work; a wait ends at 0
  *     edo_latch           counts down once
  *     edo_barrier         a fixed number of tasks meet, again and again
- *     edo_once            made once, by the first task that needs it
+ *     edo_once            an initialisation, made once by the first task that needs it
  *
- * A signal without a waiter: see edo/notify.h and edo/condvar.h.
+ * For signals see also edo/notify.h and edo/condvar.h.
  */
 #pragma once
 
@@ -21,10 +21,10 @@ EDO_BEGIN_DECLS
 
 /* ---- event ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_event {
     uint32_t word; // atomic: EDO__EVENT_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_event;
 
@@ -45,9 +45,9 @@ enum {
 
 EDO_API extern const edo_future_ops edo__event_wait_ops;
 
-/* Set, reset and test the event. A manual event stays set until it is reset, and admits all waits.
- * An automatic event admits the first waiter, or the next wait; that wait resets the event. Two
- * sets without a wait in between count as one.
+/* These functions set, reset and test the event. A manual event admits all waits until it is reset.
+ * An automatic event admits the first waiter, or else the next wait. The admitted wait resets the
+ * event. Two sets without a wait in between count as one.
  * Thread: any. */
 EDO_API void edo_event_set(edo_event *event);
 EDO_API void edo_event_reset(edo_event *event);
@@ -63,15 +63,15 @@ static inline EDO_MUST_USE edo_op edo_event_wait(edo_event *event)
     return edo__op(&edo__event_wait_ops, event, NULL, 0, 0);
 }
 
-/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call this before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_event_deinit(edo_event *event);
 
 /* ---- wait group ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_wait_group {
     uint32_t word; // atomic: EDO__GROUP_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_wait_group;
 
@@ -103,13 +103,14 @@ EDO_API void edo__wait_group_leave(edo_wait_group *group, uint32_t count, const 
 EDO_API uint32_t edo_wait_group_count(const edo_wait_group *group);
 
 /* Waits until the count is 0. The group may be used again afterwards.
- * Result: 0. Cancel: prompt; a wait that is cancelled after the last piece of work answers 0. */
+ * Result: 0. Cancel: prompt; a wait that is cancelled after the end of the last piece of work
+ * answers 0. */
 static inline EDO_MUST_USE edo_op edo_wait_group_wait(edo_wait_group *group)
 {
     return edo__op(&edo__wait_group_ops, group, NULL, 0, 0);
 }
 
-/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call this before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_wait_group_deinit(edo_wait_group *group);
 
 /* ---- latch ---- */
@@ -124,7 +125,8 @@ typedef struct edo_latch {
         EDO_WAIT_GROUP_INIT(count)                                                                 \
     }
 
-/* Counts down; wakes all waiters at 0. Aborts below 0. Thread: any. */
+/* Decreases the count. Wakes all waiters when the count reaches 0. Aborts if the count would be
+ * below 0. Thread: any. */
 static inline void edo_latch_count_down(edo_latch *latch, uint32_t count)
 {
     edo__wait_group_leave(&latch->group, count, "edo_latch_count_down");
@@ -144,12 +146,12 @@ static inline void edo_latch_deinit(edo_latch *latch)
 
 /* ---- barrier ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_barrier {
     uint32_t count;
-    uint32_t arrived; // tasks of this round; the lock
+    uint32_t arrived; // tasks that have arrived in this round; guarded by `lock`
     void *waiters;
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     uint32_t reserved;
 } edo_barrier;
 
@@ -161,7 +163,7 @@ typedef struct edo_barrier {
 
 EDO_API extern const edo_future_ops edo__barrier_wait_ops;
 
-/* Waits until `count` waits have arrived; then the barrier is ready for the next round.
+/* Waits until `count` waits have arrived. The barrier is then ready for the next round.
  * Result: 1 for the wait that arrived last, 0 for the others.
  * Cancel: prompt; the arrival is withdrawn. A wait that is cancelled after all have arrived
  * answers 0. */
@@ -170,22 +172,22 @@ static inline EDO_MUST_USE edo_op edo_barrier_wait(edo_barrier *barrier)
     return edo__op(&edo__barrier_wait_ops, barrier, NULL, 0, 0);
 }
 
-/* Call it before the memory is freed; aborts if a task waits. Thread: the last user's. */
+/* Call this before the memory is freed; aborts if a task waits. Thread: the last user's. */
 EDO_API void edo_barrier_deinit(edo_barrier *barrier);
 
 /* ---- once ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_once {
     uint32_t word; // atomic: EDO__ONCE_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_once;
 
 enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
 
-/* An initialisation that runs once. The first task that needs it is the maker and runs it; the
- * other tasks wait.
+/* Initial value of a once, which guards an initialisation that must run only once. The first task
+ * that needs the initialisation is the maker, and runs it. The other tasks wait.
  *
  *     edo_await(rc, edo_once_enter(&cell->once));       // 1: to be made; 0: made
  *     if (rc < 0) edo_return(rc);
@@ -196,8 +198,9 @@ enum { EDO__ONCE_DONE = 1, EDO__ONCE_BUSY = 2 };
  *     }
  *
  * A function runs to its end even if it is cancelled, so each maker reaches edo_once_done() or
- * edo_once_fail(). A once can also guard a value that one task sets and others await: the
- * setter calls edo_once_try_enter() and edo_once_done(), the others await edo_once_wait(). */
+ * edo_once_fail(). A once can also guard a value that one task sets and others await. The setter
+ * then calls edo_once_try_enter() and edo_once_done(), and the other tasks await
+ * edo_once_wait(). */
 #define EDO_ONCE_INIT                                                                              \
     {                                                                                              \
         0, 0, NULL                                                                                 \
@@ -212,9 +215,9 @@ static inline bool edo_once_is_done(const edo_once *once)
 }
 
 /* Waits until the initialisation is done, or until the caller is the maker.
- * Result: 0: the initialisation is done; 1: the caller is the maker, and calls edo_once_done()
- * or edo_once_fail(). A maker that enters again, in the same function or a callee, waits for
- * itself.
+ * Result: 0: the initialisation is done; 1: the caller is the maker, and calls edo_once_done() or
+ * edo_once_fail(). A maker that enters again, in the same function or in a callee, waits for itself
+ * for ever.
  * Cancel: prompt; the caller is not the maker. */
 static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 {
@@ -224,8 +227,9 @@ static inline EDO_MUST_USE edo_op edo_once_enter(edo_once *once)
 /* Returns: as edo_once_enter(), and -EBUSY: another maker is at work. Thread: any. */
 EDO_API int edo_once_try_enter(edo_once *once);
 
-/* Report success or failure. Success ends all waits. After a failure the next maker is the task
- * that has waited longest in edo_once_enter(). Abort if there is no maker.
+/* These functions report the maker's success or failure. Success ends all waits. After a failure
+ * the next maker is the task that has waited longest in edo_once_enter(). Both functions abort if
+ * there is no maker.
  * Thread: any. */
 EDO_API void edo_once_done(edo_once *once);
 EDO_API void edo_once_fail(edo_once *once);
@@ -237,7 +241,7 @@ static inline EDO_MUST_USE edo_op edo_once_wait(edo_once *once)
     return edo__op(&edo__once_wait_ops, once, NULL, 0, 0);
 }
 
-/* Call it before the memory is freed; aborts if a maker is at work or a task waits. Thread: the
+/* Call this before the memory is freed; aborts if a maker is at work or a task waits. Thread: the
  * last user's. */
 EDO_API void edo_once_deinit(edo_once *once);
 

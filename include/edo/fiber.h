@@ -13,27 +13,27 @@
  *     ...
  *     rc = edo_fiber_go(echo, conn);
  *
- * A fiber waits by edo_wait() and the other calls of edo/wait.h, also deep in functions that it
- * calls. Operations, cancellation, limits, scopes, budgets and dumps work as in async functions: a
- * fiber is a task whose poll runs the function until its next wait. An async function joins a fiber
- * with edo_join(). A fiber calls an async function with edo_wait_call().
+ * A fiber waits by edo_wait() and the other calls of edo/wait.h, even deep in functions that the
+ * fiber calls. Operations, cancellation, limits, scopes, budgets and dumps work as in async
+ * functions, because a fiber is a task whose poll runs the function until its next wait. An async
+ * function joins a fiber with edo_join(). A fiber calls an async function with edo_wait_call().
  *
- * Cancellation. A wait of a cancelled fiber returns -ECANCELED, and so does each later one until
+ * Cancellation. A wait of a cancelled fiber returns -ECANCELED, and so does each later wait until
  * edo_fiber_shield(). The function of a fiber always starts, and always runs to its end.
  *
  * Stack. The default is 64 KiB of address space, including a guard of 16 KiB. Memory is allocated
  * page by page when it is first touched. An overflow ends the process with a line that names the
- * fiber and the stack's size. A single frame larger than the guard can skip the guard: compile with
- * -fstack-clash-protection.
+ * fiber and the stack's size. A single frame larger than the guard can skip the guard. To prevent
+ * this, compile with -fstack-clash-protection.
  *
  * Threads. In a runtime with workers a fiber may continue on another thread after each wait.
  * Compilers do not know this, and may keep the address of a thread-local variable (errno is one)
- * across a wait. Do not use thread-local variables before and after a wait in one function. Use
- * edo_fiber_key_create(), a function that is not inlined, or a fiber pinned to a worker. The value
- * of errno is saved and restored with the fiber. Link-time optimisation over edo and the program
- * can cause the same error inside calls of edo: exclude edo from it if fibers migrate. Do not hold
- * a mutex for threads (such as pthread_mutex_t) across a wait: another thread may unlock
- * it, which is undefined.
+ * across a wait. Do not use a thread-local variable both before and after a wait in one function.
+ * Instead, use edo_fiber_key_create(), a separate function that is not inlined, or a fiber pinned
+ * to a worker. The value of errno is saved and restored with the fiber. Link-time optimisation over
+ * edo and the program can cause the same error inside calls of edo. If fibers change threads,
+ * exclude edo from link-time optimisation. Do not hold a mutex for threads (such as
+ * pthread_mutex_t) across a wait: another thread may unlock it, which is undefined.
  *
  * C++ exceptions may propagate inside a fiber. An exception that leaves the fiber's function
  * terminates the process. longjmp() must stay inside one fiber.
@@ -143,26 +143,27 @@ static inline const edo__fiber_start *edo__fiber_address(const edo__fiber_start 
 #define edo_fiber_spawn(ret_task, options, fn, arg)                                                \
     edo__fiber_spawn((ret_task), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* As edo_fiber_spawn(), detached and with the default options. */
+/* As edo_fiber_spawn(), but the fiber is detached and has the default options. */
 #define edo_fiber_go(fn, arg) edo_fiber_spawn(NULL, NULL, fn, arg)
 
-/* As edo_fiber_spawn(), as a member of a scope. Returns and Thread: as edo_scope_spawn(). */
+/* As edo_fiber_spawn(), but the fiber is a member of a scope. Returns and Thread: as
+ * edo_scope_spawn(). */
 #define edo_fiber_scope_spawn(scope, options, fn, arg)                                             \
     edo__fiber_scope_spawn((scope), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* As edo_fiber_spawn(), pinned to one worker as by edo_spawn_on(): the fiber never changes its
- * thread. */
+/* As edo_fiber_spawn(), but the fiber is pinned to one worker, as by edo_spawn_on(), and never
+ * changes its thread. */
 #define edo_fiber_on(ret_task, worker, fn, arg)                                                    \
     edo__fiber_on((ret_task), (worker), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, const edo_site *site,
                                        const edo__fiber_start *start);
 
-/* Runs a fiber as a program, as edo_run() and edo_run_with(). */
+/* Runs a fiber as a program, as edo_run() and edo_run_with() do with an async function. */
 #define edo_fiber_run(fn, arg) edo_fiber_run_with(NULL, NULL, fn, arg)
 #define edo_fiber_run_with(config, options, fn, arg)                                               \
     edo__fiber_run((config), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
-/* Runs a fiber on a runtime, as edo_block_on(). */
+/* Runs a fiber on a runtime, as edo_block_on() does with an async function. */
 #define edo_fiber_block_on(runtime, fn, arg)                                                       \
     edo__fiber_block_on((runtime), NULL, edo__fiber_site(fn), edo__fiber_plain(fn, arg))
 
@@ -172,7 +173,8 @@ EDO_API EDO_MUST_USE int edo__fiber_on(edo_task **ret_task, unsigned worker, con
  *     rc = edo_fiber_init(&self->child, NULL, parse, self->text);
  *     if (rc == 0) edo_await_on(rc, &self->child.base);
  *
- * The fiber must be polled to its end: nothing else releases its stack. options->task is ignored.
+ * The fiber must be polled to its end, because nothing else releases its stack. options->task is
+ * ignored.
  * Returns: 0; -ENOMEM; -EINVAL; -ENOTSUP. */
 #define edo_fiber_init(frame, options, fn, arg)                                                    \
     edo__fiber_init((frame), (options), edo__fiber_site(fn), edo__fiber_plain(fn, arg))
@@ -231,7 +233,8 @@ template <class Args> edo__fiber_start edo__fiber_copied(int64_t (*fn)(void *), 
 /* Whether the calling function runs in a fiber and may wait. Thread: any. */
 EDO_API bool edo_in_fiber(void);
 
-/* Whether the fiber was cancelled. For loops without waits. Returns: false after a shield. */
+/* Whether the fiber was cancelled. Useful in loops without waits. Returns: false after
+ * edo_fiber_shield(). */
 EDO_API bool edo_fiber_is_cancelled(void);
 
 /* Begins clean-up: later waits work although the fiber was cancelled, unless it was aborted. */
@@ -240,18 +243,20 @@ EDO_API void edo_fiber_shield(void);
 /* Free bytes of the stack, without the guard. */
 EDO_API size_t edo_fiber_stack_room(void);
 
-/* Aborts, with a line that names the fiber, when fewer than `bytes` of the calling fiber's stack are
- * free. For recursions, and before a call of a function whose frame is larger than the guard: such a
- * frame may skip the guard. Outside of fibers the call does nothing. Thread: any. */
+/* Aborts, with a line that names the fiber, when fewer than `bytes` of the calling fiber's stack
+ * are free. Useful in recursions, and before a call of a function whose frame is larger than the
+ * guard, because such a frame may skip the guard. Outside of fibers the call does nothing. Thread:
+ * any. */
 EDO_API void edo_fiber_probe(size_t bytes);
 
-/* Depth that the stack has had since edo_fiber_trim(), in bytes from the end of its memory, rounded
- * up to whole pages. An earlier fiber on the same stack counts too. Costs a system call.
+/* Greatest depth that the stack has had since edo_fiber_trim(), in bytes from the high end of the
+ * stack's memory, rounded up to whole pages. An earlier fiber on the same stack counts too. Costs a
+ * system call.
  * Returns: 0 if the system has no such information. */
 EDO_API size_t edo_fiber_stack_peak(void);
 
-/* Releases memory of the stack that the fiber has used and does not use now. Useful before a
- * long wait that follows deep calls. Costs a system call. */
+/* Releases the memory of the stack that the fiber has used before and does not use now. Useful
+ * before a long wait that follows deep calls. Costs a system call. */
 EDO_API void edo_fiber_trim(void);
 
 /* Unmaps the stacks that are kept for later fibers: those of the calling thread, and those that all
@@ -260,28 +265,29 @@ EDO_API void edo_fiber_drop_stacks(void);
 
 /* ---- watermarks: how much stack the fibers of a function have used ---- */
 
-/* Begins or ends the measurement of all fibers that are made from now on. For choosing stack_size,
- * not for production: a measured fiber begins on a cleared stack, and its end searches the stack for
- * the lowest byte that was written (some microseconds in all). Fibers on the program's own memory
- * are not measured. Thread: any. */
+/* Begins or ends the measurement of all fibers that are made from now on. The measurement helps to
+ * choose stack_size, and is not for production: a measured fiber begins on a cleared stack, and its
+ * end searches the stack for the lowest byte that was written (some microseconds in all). Fibers on
+ * the program's own memory are not measured. Thread: any. */
 EDO_API void edo_fiber_measure(bool on);
 
 /* Measured fibers of one function. */
 typedef struct edo_fiber_stats {
-    const char *name, *file; // of the function, and of a place where it was spawned
-    uint32_t line;           // of that place
+    const char *name, *file; // name of the function, file of a place where it was spawned
+    uint32_t line;           // line of that place
     uint64_t ended;          // measured fibers that have ended
     uint64_t peak;           // bytes; greatest depth of one of them
     uint64_t stack_size;     // bytes; least size of their stacks, including the guard
-    uint64_t guard;          // bytes; the guard of that stack
+    uint64_t guard;          // bytes; guard of the stack of that size
 } edo_fiber_stats;
 
-enum { EDO_FIBER_FUNCTIONS = 256 }; // functions that are measured at most; more are left out
+enum { EDO_FIBER_FUNCTIONS = 256 }; // greatest number of measured functions
 
 /* Reads the stats of the functions whose fibers were measured. edo_dump() shows them too. The size
- * of the stack should be peak + guard and some reserve, as signal handlers of the program that run
- * on the fiber's stack, and rare paths, need more.
- * ret_stats: room for `count`. Returns: the number of functions, which may exceed count.
+ * of the stack should be peak + guard and some reserve, because rare paths, and signal handlers of
+ * the program that run on the fiber's stack, need more.
+ * ret_stats: array of `count` elements.
+ * Returns: the number of functions, which may exceed count.
  * Thread: any. */
 static inline size_t edo_fiber_stats_read(edo_fiber_stats *ret_stats, size_t count);
 
@@ -301,9 +307,9 @@ EDO_API void edo__fiber_scope_open(edo_scope *scope, uint32_t flags);
 EDO_API void edo__fiber_scope_close(edo_scope *scope);
 EDO_API void edo__fiber_end_op(edo_op *op);
 
-/* Limits all waits of the block that follows, as edo_within() of async functions. Waits of
- * functions that the block calls are limited too. The waits return -ETIMEDOUT after the limit.
- * The block may be left by break, goto or return. */
+/* Limits all waits of the block that follows, as edo_within() does in async functions. Waits of
+ * functions that the block calls are limited too. The waits return -ETIMEDOUT after the limit. The
+ * block may be left by break, goto or return. */
 #define edo_wait_within(duration)     edo_wait_within_until(edo__deadline_after(duration))
 #define edo_wait_within_until(when)   edo__wait_within(__COUNTER__, (when))
 #define edo__wait_within(place, when) edo__wait_within_at(place, when)
@@ -312,9 +318,9 @@ EDO_API void edo__fiber_end_op(edo_op *op);
          *edo_once_##place = edo__fiber_limit_open(&edo_limit_##place, (when), __LINE__);          \
          edo_once_##place; edo_once_##place = NULL)
 
-/* Declares a scope for the rest of the block, as edo_scope_open(). Before the end of the block,
- * wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while the scope has
- * members aborts with their names. */
+/* Declares a scope for the rest of the block, and opens it as edo_scope_open() does. Before the end
+ * of the block, wait for its members: edo_wait(edo_scope_join(&name)). An exit from the block while
+ * the scope has members aborts with their names. */
 #define edo_fiber_scope(name, flags)                                                               \
     edo_scope name __attribute__((cleanup(edo__fiber_scope_close)));                               \
     edo__fiber_scope_open(&name, (flags))
@@ -339,7 +345,7 @@ EDO_API void edo_fiber_set(uint32_t key, void *value);
 /* ---- tests ---- */
 
 /* Defines a fiber and a plain function name_test(void **state), which runs the fiber on a fresh
- * runtime with the test clock, as edo_test() of edo/test.h:
+ * runtime with the test clock, as edo_test() of edo/test.h does:
  *     edo_fiber_test(nap) { ... return 0; } */
 #define edo_fiber_test(name)                                                                       \
     static int64_t name(void *edo_unused_);                                                        \

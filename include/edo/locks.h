@@ -3,8 +3,8 @@
  * The locks are plain structs in the user's memory. An all-zero struct (EDO_MUTEX_INIT, ...) is a
  * free lock; nothing is allocated. A lock may be held across awaits. The task or plain thread that
  * locked a lock unlocks it. Any task or thread may release permits of a semaphore. A task that
- * waits for a lock is queued, and its worker runs other tasks. The locks of edo/thread_locks.h are
- * cheaper if a lock is held only for a few instructions without an await.
+ * waits for a lock is queued, and its worker runs other tasks. For a lock that is held only for a
+ * few instructions without an await, the locks of edo/thread_locks.h are cheaper.
  *
  * In an async function the macros edo_lock(), edo_read_lock(), edo_write_lock() and
  * edo_acquire() cost one atomic operation while the lock is not contended. The operations behind
@@ -20,26 +20,26 @@
  * A plain thread waits by edo_wait(edo_mutex_lock(&mutex)); this call aborts inside a task.
  *
  * The end. Call _deinit() before the memory of a lock is freed. _deinit() aborts if the lock is
- * held or waited for. It returns when no other thread is inside a call that unlocked or released,
- * so the last user may unlock and free. _deinit() is not needed if all calls are known to have
- * returned.
+ * held or waited for. _deinit() returns only when no other thread is inside a call that unlocked or
+ * released. So the last user may unlock the lock and free its memory. _deinit() is not needed if
+ * all calls are known to have returned.
  *
  * Order of service. Semaphore and readers-writer lock are first in, first out: no request is
  * overtaken, not even a request for many permits. Adjacent readers in the queue are admitted
- * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a
- * waiter that would first have to be scheduled. This happens once per waiter: the next unlock
+ * together. A reader behind a waiting writer waits. The mutex lets a running task overtake a waiter
+ * that would first have to be scheduled. This happens only once per waiter, because the next unlock
  * hands the mutex to that waiter. So no request starves.
  *
  * Deadlocks. Holders and waiters of every lock can be recorded, with the line of each hold. The
  * records are on in a debug build of the library, or if EDO_LOCK_TRACE=1 is in the environment
  * when the first runtime is made. (Not by default with ThreadSanitizer; EDO_LOCK_TRACE=0 turns the
  * records off.) edo_dump() shows the records. Four mistakes are found:
- * - a cycle of waiting tasks, or plain threads in edo_wait(): logged, with backtraces, by the request
- *   that closes the cycle, if each task of the cycle waits for nothing else,
+ * - a cycle of waiting tasks, or of plain threads in edo_wait(): logged, with backtraces, by the
+ *   request that closes the cycle, if each task of the cycle waits for nothing else,
  * - a task that ends while it holds a mutex or a readers-writer lock: logged,
  * - a waiter that was woken and not polled for a second: logged. A number
  *   above 1 in EDO_LOCK_TRACE replaces this limit, in milliseconds,
- * - an unlock of a mutex or a write lock by another task than its holder: aborts.
+ * - an unlock of a mutex or a write lock by a task other than its holder: aborts.
  * Without records the checks cost a load and a branch per lock.
  *
  * Cancellation. A cancelled request holds nothing, and leaves the queue. If the lock was granted
@@ -96,10 +96,10 @@ static inline void edo__note_given(const void *object, uint32_t kind, uint32_t c
 
 /* ---- mutex ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_mutex {
     uint32_t word; // atomic: EDO__MUTEX_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     void *waiters;
 } edo_mutex;
 
@@ -145,7 +145,7 @@ static inline void edo_mutex_unlock(edo_mutex *mutex)
     if (!edo__cas_unlock(&mutex->word, &locked, 0)) edo__mutex_unlock_slow(mutex);
 }
 
-/* Call it before the memory is freed; aborts if the mutex is locked or waited for. Thread: the
+/* Call this before the memory is freed; aborts if the mutex is locked or waited for. Thread: the
  * last user's. */
 EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
@@ -153,11 +153,11 @@ EDO_API void edo_mutex_deinit(edo_mutex *mutex);
 
 #define EDO_SEMAPHORE_MAX (UINT32_MAX >> 1) // permits
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_semaphore {
     uint64_t word;    // atomic: permits, and EDO__SEMAPHORE_*
-    uint32_t lock;    // of the waiters
-    uint32_t settled; // permits that may be granted while there are waiters; the lock
+    uint32_t lock;    // guards the list of waiters
+    uint32_t settled; // permits that may be granted while there are waiters; guarded by `lock`
     void *waiters;
 } edo_semaphore;
 
@@ -227,7 +227,8 @@ static inline void edo_semaphore_release(edo_semaphore *semaphore, uint32_t perm
         edo__semaphore_release_slow(semaphore, permits);
 }
 
-/* Removes up to `permits` of the permits that are available now, for good.
+/* Removes at most `permits` of the permits that are available now. The removed permits are not
+ * returned later.
  * Returns: the number removed. Thread: any. */
 EDO_API uint32_t edo_semaphore_forget(edo_semaphore *semaphore, uint32_t permits);
 
@@ -240,16 +241,16 @@ EDO_API bool edo_semaphore_is_closed(const edo_semaphore *semaphore);
 /* Number of permits available; a snapshot. Thread: any. */
 EDO_API uint32_t edo_semaphore_available(const edo_semaphore *semaphore);
 
-/* Call it before the memory is freed; aborts if the semaphore is waited for. Thread: the last
+/* Call this before the memory is freed; aborts if the semaphore is waited for. Thread: the last
  * user's. */
 EDO_API void edo_semaphore_deinit(edo_semaphore *semaphore);
 
 /* ---- readers-writer lock ---- */
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_rwlock {
     uint64_t word; // atomic: EDO__RWLOCK_*
-    uint32_t lock; // of the waiters
+    uint32_t lock; // guards the list of waiters
     uint32_t reserved;
     void *waiters;
 } edo_rwlock;
@@ -269,8 +270,8 @@ EDO_API extern const edo_future_ops edo__rwlock_read_ops, edo__rwlock_write_ops;
 EDO_API void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock);
 EDO_API void edo__rwlock_unlock_write_slow(edo_rwlock *rwlock);
 
-/* Whether an unlock for reading is that of the last reader, and has waiters to serve. Also true
- * if there is no reader. */
+/* Whether an unlock for reading, given the word before it, is that of the last reader and must
+ * serve waiters. Also true if there is no reader. */
 static inline bool edo__rwlock_is_last_of_readers(uint64_t word)
 {
     if (word < EDO__RWLOCK_READER) return true;
@@ -299,10 +300,10 @@ static inline int edo_rwlock_try_write(edo_rwlock *rwlock)
     return 0;
 }
 
-/* Lock for reading, together with other readers, or for writing, alone.
+/* These operations lock for reading, together with other readers, or for writing, alone.
  * Result: 0. Cancel: prompt; not locked.
- * A task that already holds the lock for reading deadlocks if it requests a second read behind a
- * waiting writer. */
+ * A task that already holds the lock for reading deadlocks if it requests a second read while a
+ * writer waits. */
 static inline edo_op edo_rwlock_read(edo_rwlock *rwlock)
 {
     return edo__op(&edo__rwlock_read_ops, rwlock, NULL, EDO__RWLOCK_READER, 0);
@@ -312,7 +313,7 @@ static inline edo_op edo_rwlock_write(edo_rwlock *rwlock)
     return edo__op(&edo__rwlock_write_ops, rwlock, NULL, EDO__RWLOCK_WRITER, 0);
 }
 
-/* Unlock; abort if the lock is not held for reading or writing, respectively.
+/* These functions unlock. They abort if the lock is not held for reading or writing, respectively.
  * Thread: that of the task that locked it, or the plain thread that locked it. */
 static inline void edo_rwlock_unlock_read(edo_rwlock *rwlock)
 {
@@ -332,12 +333,12 @@ static inline void edo_rwlock_unlock_write(edo_rwlock *rwlock)
     if (!edo__cas_unlock(&rwlock->word, &writer, 0)) edo__rwlock_unlock_write_slow(rwlock);
 }
 
-/* Turns a writer into a reader; no other writer gets the lock in between. Readers at the head of
- * the queue are admitted.
+/* Turns the writer's lock into a reader's lock. No other writer gets the lock in between. Readers
+ * at the head of the queue are admitted.
  * Thread: the writer's. */
 EDO_API void edo_rwlock_downgrade(edo_rwlock *rwlock);
 
-/* Call it before the memory is freed; aborts if the lock is held or waited for. Thread: the last
+/* Call this before the memory is freed; aborts if the lock is held or waited for. Thread: the last
  * user's. */
 EDO_API void edo_rwlock_deinit(edo_rwlock *rwlock);
 
@@ -347,9 +348,9 @@ EDO_END_DECLS
  *
  * The attempt to lock uses no budget, because it costs no more than a computation. */
 
-/* Awaits only if the attempt, an expression, is -EAGAIN. No attempt is made in a function that
- * was asked to end, or that runs under a limit or a shield: there the operation applies the
- * rules for these cases. */
+/* Evaluates the attempt, an expression, and awaits the operation only if the attempt is -EAGAIN. In
+ * a function that was asked to end, or that runs under a limit or a shield, no attempt is made,
+ * because the operation applies the rules for these cases. */
 #define edo__attempt_or_await(lhs, attempt, ...)                                                   \
     do {                                                                                           \
         edo__note_line();                                                                          \

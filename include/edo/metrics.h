@@ -4,19 +4,19 @@
  *     if (edo_metrics_read(runtime, &m) == 0)
  *         printf("%" PRIu64 " tasks, busy for %" PRIu64 " ns\n", m.alive_tasks, m.busy);
  *
- * The counters are always on: each worker counts in plain words of its own, at one or two
- * instructions per event, and publishes them once per turn. Reading costs the workers nothing.
- * Counts only grow, until their runtime ends. Counts of a worker may lag by the polls of one turn
- * (at most edo_config.event_interval), its times by one turn. The numbers of one reading are not of
- * one instant: they may differ by the events in between.
+ * The counters are always on. Each worker counts in plain words of its own, at one or two
+ * instructions per event, and publishes these counts once per turn. Reading costs the workers
+ * nothing. Counts only grow, until their runtime ends. Counts of a worker may lag by the polls of
+ * one turn (at most edo_config.event_interval), and times of a worker by one turn. The numbers of
+ * one reading do not belong to one instant: events may happen while the numbers are read.
  *
  * Two measurements cost more and are off unless edo_config.metrics enables them. A histogram reads
- * the clock twice per poll (about 50 ns together). Counts of a task take 48 to 96 bytes of its
- * memory, and the same two readings per poll. A histogram of schedule latency needs the counts of
- * all tasks, and one more reading per wake. A task without counts pays one branch per wake and one
- * per poll.
+ * the clock twice per poll (about 50 ns together). Counts of a task cost 48 to 96 bytes per task,
+ * and also read the clock twice per poll. A histogram of schedule latency needs the counts of all
+ * tasks, and one more reading per wake. A task without counts pays one branch per wake and one per
+ * poll.
  *
- * All durations are nanoseconds of the real clock, also under a test clock.
+ * All durations are nanoseconds of the real clock, even under a test clock.
  */
 #pragma once
 
@@ -42,9 +42,9 @@ typedef enum edo_histogram_scale {
  * off. */
 typedef struct edo_histogram_config {
     edo_histogram_scale scale;
-    uint32_t buckets; // linear: their number; 0: 10. log: greatest number; 0: any
-    int64_t width;    // linear: ns of each bucket; 0: 100 us
-    int64_t min, max; // log: ns of the least and the greatest bucket; 0: 100 ns, and 60 s
+    uint32_t buckets; // linear: number of buckets; 0: 10. log: greatest number; 0: any
+    int64_t width;    // linear: width of a bucket, ns; 0: 100 us
+    int64_t min, max; // log: ns; values of the first and the last bucket; 0: 100 ns and 60 s
     uint32_t steps;   // log: buckets per power of two (1/error); a power of two up to 1024;
                       // 0: 4
     void *reserved[2];
@@ -62,7 +62,7 @@ typedef struct edo_metrics_config {
 
 /* Metrics of a runtime. Counts are sums over all workers, including spare ones. */
 typedef struct edo_metrics {
-    uint32_t workers; // workers that take part; 1 for a current-thread runtime
+    uint32_t workers; // workers without spare workers; 1 for a current-thread runtime
     uint32_t spares;  // threads made to help stuck workers; kept afterwards
 
     uint64_t spawned_tasks;
@@ -73,7 +73,7 @@ typedef struct edo_metrics {
     uint64_t polls;
     uint64_t budget_yields;    // polls ended by the budget or the time slice
     uint64_t local_schedules;  // wakes and spawns of tasks by workers
-    uint64_t remote_schedules; // wakes and spawns by other threads, or pinned to another worker
+    uint64_t remote_schedules; // wakes and spawns by other threads, or for another worker
     uint64_t steals;           // batches of tasks taken from another worker's queue
     uint64_t stolen;           // tasks in these batches
     uint64_t overflows;        // moves of a full queue's older half to the overflow list
@@ -82,7 +82,7 @@ typedef struct edo_metrics {
     uint64_t busy;             // nanoseconds in which workers were awake
 
     uint64_t fds_registered;   // epoll: descriptors; io_uring: listeners with a standing accept
-    uint64_t fds_deregistered; // ends of these registrations
+    uint64_t fds_deregistered; // number of registrations that have ended
     uint64_t ready_events;     // epoll: events of descriptors; io_uring: completions
 
     uint32_t blocking_threads; // threads of the runtime's own pools, see edo_pool_stats
@@ -97,9 +97,9 @@ static inline int edo_metrics_read(edo_runtime *runtime, edo_metrics *ret_metric
 /* ---- a worker ---- */
 
 typedef struct edo_worker_metrics {
-    uint64_t thread_id;     // of the system, as in top -H; 0: no thread yet
-    uint64_t local_depth;   // tasks in its queue, without the next-task slot
-    uint64_t polls;         // of tasks
+    uint64_t thread_id;     // the system's thread id, as in top -H; 0: no thread yet
+    uint64_t local_depth;   // tasks in the worker's queue, without the next-task slot
+    uint64_t polls;         // polls of tasks
     int64_t mean_poll_time; // nanoseconds, over the last turns; 0 for a current-thread runtime
     uint64_t busy;          // nanoseconds in which the worker was awake
     uint64_t budget_yields, local_schedules, steals, stolen, overflows, noops; // as in edo_metrics
@@ -130,7 +130,7 @@ EDO_API int edo_histogram_range(const edo_runtime *runtime, edo_histogram histog
 enum { EDO_ALL_WORKERS = -1 };
 
 /* Reads the number of values in each bucket, for one worker or for EDO_ALL_WORKERS.
- * ret_counts: room for `count` counts; counts beyond the histogram's last bucket are set to 0.
+ * ret_counts: array of `count` elements; elements beyond the histogram's last bucket are set to 0.
  * Returns: 0; -ENODATA: the histogram is off; -EINVAL: no such worker; -ESTALE after fork().
  * Thread: as edo_metrics_read(). */
 EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogram, int worker,
@@ -138,11 +138,11 @@ EDO_API int edo_histogram_read(const edo_runtime *runtime, edo_histogram histogr
 
 /* ---- tasks ---- */
 
-/* Metrics of a task that was spawned with edo_spawn_options.metrics, or under
+/* Metrics of a task that was spawned with edo_spawn_options.metrics, or in a runtime with
  * edo_metrics_config.tasks. */
 typedef struct edo_task_metrics {
     uint64_t polls;       // including the running one
-    uint64_t wakes;       // including wakes of an already woken task; without yields
+    uint64_t wakes;       // including wakes of an already woken task, excluding yields
     int64_t busy;         // nanoseconds in polls that have ended
     int64_t longest_poll; // ns, of the polls that have ended
     int64_t scheduled;    // nanoseconds from each wake, spawn or yield until the poll begins

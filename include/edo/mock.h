@@ -6,11 +6,11 @@
  *     rc = edo_mock_create("client", &self->mock, &self->io);
  *     rc = edo_mock_write(self->mock, "PING\n", 5);         // the program writes this first
  *     rc = edo_mock_wait(self->mock, edo_ms(20));
- *     rc = edo_mock_read(self->mock, "PONG\n", 5);          // then it reads this, then the end
+ *     rc = edo_mock_read(self->mock, "PONG\n", 5);          // the program then reads this, and EOF
  *     edo_mock_destroy(self->mock);                        // the script is complete
  *     ... the code under test, with self->io ...
  *
- * A read waits while the next step is a write, and a write while the next step is a read.
+ * A read waits while the next step is a write, and a write waits while the next step is a read.
  * Unexpected bytes, and a close before the end of the script, end the process with a line that
  * names the mock.
  *
@@ -25,11 +25,11 @@ EDO_BEGIN_DECLS
 
 typedef struct edo_mock edo_mock;
 
-/* Makes a stream, and a handle for additions to its script. `name` is not copied.
+/* Makes a stream, and a handle that adds steps to the stream's script. `name` is not copied.
  * Returns: 0; -ENOMEM; -EINVAL. Thread: any, for all calls of this header. */
 EDO_API EDO_MUST_USE int edo_mock_create(const char *name, edo_mock **ret_mock, edo_io **ret_io);
 
-/* Each call appends a step to the script, also while the stream is in use:
+/* Each call appends a step to the script, even while the stream is in use:
  * read: the program reads these bytes;
  * read_error: a read answers this negative errno, or 0 for the end of the input;
  * write: the program writes these bytes;
@@ -45,7 +45,7 @@ EDO_API EDO_MUST_USE int edo_mock_wait(edo_mock *mock, int64_t duration);
 /* Number of steps that are not done yet. */
 EDO_API size_t edo_mock_left(edo_mock *mock);
 
-/* Releases the handle: the script is complete. After the last step reads then answer 0, and a
+/* Releases the handle, which completes the script. After the last step reads then answer 0, and a
  * write is unexpected. Without this call reads and writes wait after the last step. NULL is
  * ignored. */
 EDO_API void edo_mock_destroy(edo_mock *mock);

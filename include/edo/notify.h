@@ -1,17 +1,18 @@
-/* Notify: a signal to tasks that something has happened, without a value.
+/* Notify: a signal without a value, which tells tasks that something has happened.
  *
- * A notify is a plain struct, all zero at the start (EDO_NOTIFY_INIT). It stores at most one
- * permit: a notification without a waiter is stored for the next wait.
+ * A notify is a plain struct, all zero at the start (EDO_NOTIFY_INIT). A notify stores at most one
+ * permit: if no task waits, a notification is stored as a permit for the next wait.
  *
  *     edo_await(rc, edo_notified(&self->ready));        // one task
  *     edo_notify_one(&self->ready);                     // another
  *
- * edo_notify_waiters() notifies all operations that were made before the call, also those that
- * were not polled yet. It does not notify operations that are made later, and stores no permit.
+ * edo_notify_waiters() notifies all operations that were made before the call, including those that
+ * were not polled yet. The call does not notify operations that are made later, and stores no
+ * permit.
  *
  * Cancellation. A waiter may be cancelled after edo_notify_one() or edo_notify_last() has chosen
- * it and before its poll. The notification then passes to the first or the last of the other
- * waiters, respectively. Without another waiter the permit is stored.
+ * the waiter, and before the waiter's next poll. The notification then passes to the first or the
+ * last of the other waiters, respectively. Without another waiter the permit is stored.
  */
 #pragma once
 
@@ -19,7 +20,7 @@
 
 EDO_BEGIN_DECLS
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_notify {
     uint32_t permit;     // atomic: 1: a notification is stored; written under the lock
     uint32_t generation; // atomic: number of edo_notify_waiters() calls; written under the lock
@@ -49,18 +50,18 @@ static inline edo_op edo_notified(edo_notify *notify)
     return edo__op(&edo__notified_ops, notify, NULL, edo__load_seen(&notify->generation), 0);
 }
 
-/* Notifies the waiter that has waited longest. Without a waiter the permit is stored, for the
- * next wait.
+/* Notifies the waiter that has waited longest. Without a waiter, stores the permit for the next
+ * wait.
  * Thread: any. */
 EDO_API void edo_notify_one(edo_notify *notify);
 
-/* As edo_notify_one(), for the waiter that has begun to wait last. */
+/* As edo_notify_one(), but notifies the waiter that has begun to wait last. */
 EDO_API void edo_notify_last(edo_notify *notify);
 
 /* Notifies all operations that were made before the call. Thread: any. */
 EDO_API void edo_notify_waiters(edo_notify *notify);
 
-/* Call it before the memory is freed, see edo/locks.h; aborts if a task waits. Thread: the last
+/* Call this before the memory is freed, see edo/locks.h; aborts if a task waits. Thread: the last
  * user's. */
 EDO_API void edo_notify_deinit(edo_notify *notify);
 

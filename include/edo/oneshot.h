@@ -6,14 +6,15 @@
  *     rc = edo_oneshot_create(&self->request.reply, &self->reply);     // the sender is passed on
  *     edo_await_oneshot(rc, &self->reply, &self->answer);              // 1; 0: there will be none
  *
- * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1
- * or 0 closes the receiver; another receive then answers 0. Each end that is still open must be
+ * A send never waits, and closes the sender, whatever the send returns. A receive that answers 1 or
+ * 0 closes the receiver. Another receive then answers 0. Each end that is still open must be
  * closed.
  *
- * If a send returns 0, the value may still never be received: the receiver may be closed
- * afterwards. The value is then dropped, by the drop function of the creation if there is one.
+ * Even if a send returns 0, the value may never be received, because the receiver may be closed
+ * afterwards. The value is then dropped. If the creation has a drop function, that function drops
+ * the value.
  *
- * Cancellation. A cancelled receive has taken nothing: the value stays in the oneshot.
+ * Cancellation. A cancelled receive has taken nothing. The value is still in the oneshot.
  *
  * Threads. The two ends may be used on any threads, in any runtimes and outside of them. Each
  * end is used by one task or thread at a time. */
@@ -64,12 +65,12 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Makes a oneshot: one block, 48 bytes for a value of one word. The block comes from the
- * worker's heap if the caller runs on a worker, otherwise from the allocator.
+/* Makes a oneshot, as one block of memory (48 bytes for a value of one word). The block comes from
+ * the worker's heap if the caller runs on a worker, otherwise from the allocator.
  * Returns: 0 with both ends; -ENOMEM. Thread: any. */
 #define edo_oneshot_create(ret_tx, ret_rx) edo_oneshot_create_with(ret_tx, ret_rx, NULL, NULL)
 
-/* As edo_oneshot_create(), with a function void drop(void *value, void *context) for a value
+/* As edo_oneshot_create(), but with a function void drop(void *value, void *context) for a value
  * that is never received. */
 #define edo_oneshot_create_with(ret_tx, ret_rx, drop, context)                                     \
     (__extension__({                                                                               \
@@ -87,12 +88,12 @@ EDO_END_DECLS
     (edo__check_type(tx, value), (void)sizeof((tx)->edo_oneshot_tx),                               \
      edo__oneshot_send(&(tx)->edo_core, (value)))
 
-/* Closes the sender without a value: the receiver is answered 0. Thread: any. */
+/* Closes the sender without a value. A receive then answers 0. Thread: any. */
 #define edo_oneshot_sender_close(tx)                                                               \
     (edo__oneshot_sender_close((tx)->edo_oneshot_tx), (void)((tx)->edo_core = NULL))
 
-/* Waits until the receiver is closed. The sender stays open; it must not be used before the
- * operation has ended.
+/* Waits until the receiver is closed. The sender is still open afterwards, but must not be used
+ * before the operation has ended.
  * Result: 0. Cancel: prompt; a wait that is cancelled after the close answers 0. */
 #define edo_oneshot_closed(tx)    edo__oneshot_closed((tx)->edo_oneshot_tx)
 #define edo_oneshot_is_closed(tx) edo__oneshot_is_closed((tx)->edo_oneshot_tx)
@@ -112,7 +113,7 @@ EDO_END_DECLS
                        edo__oneshot_recv_now(cx, &(rx)->edo_core, (ret_value))),                   \
                       edo_oneshot_recv(rx, ret_value))
 
-/* Returns: as edo_oneshot_recv(), and -EAGAIN. Thread: any. */
+/* Receives without waiting. Returns: as edo_oneshot_recv(), and -EAGAIN. Thread: any. */
 #define edo_oneshot_try_recv(rx, ret_value)                                                        \
     (edo__check_type(rx, ret_value), (void)sizeof((rx)->edo_oneshot_rx),                           \
      edo__oneshot_try_recv(&(rx)->edo_core, (ret_value)))
@@ -123,6 +124,6 @@ EDO_END_DECLS
 /* Refuses later sends. A value that was sent before is still received. Thread: any. */
 #define edo_oneshot_receiver_shutdown(rx) edo__oneshot_shutdown((rx)->edo_oneshot_rx)
 
-/* Closes the receiver; a value that was sent is dropped. Thread: any. */
+/* Closes the receiver. A value that was sent is dropped. Thread: any. */
 #define edo_oneshot_receiver_close(rx)                                                             \
     (edo__oneshot_receiver_close((rx)->edo_oneshot_rx), (void)((rx)->edo_core = NULL))

@@ -1,15 +1,15 @@
 /* Runtimes, on which tasks run.
  *
- * A current-thread runtime (the default) polls its tasks on the thread that turns it:
+ * A current-thread runtime (the default) polls its tasks on the thread that turns the runtime.
  * edo_block_on() turns the runtime until a function has ended. edo_turn() turns it once, for a
  * foreign event loop. Tasks of one such runtime never run at the same time, so they may share data
  * without locks.
  *
  * A runtime with workers (edo_config.workers) has threads of its own, which steal tasks from each
- * other: a task may resume on another thread after every await, and tasks run at the same time.
+ * other. So a task may resume on another thread after every await, and tasks run at the same time.
  * edo_block_on() only waits. A task that computes for long delays only tasks that are pinned to the
- * same worker: within about 10 ms other workers, or spare threads, serve the sockets, timers and
- * queued tasks of that worker.
+ * same worker, because within about 10 ms other workers, or spare threads, begin to serve the
+ * sockets, timers and queued tasks of that worker.
  *
  * Several runtimes may live in one process. Tasks may be woken, and spawned with edo_spawn_with(),
  * from any thread.
@@ -30,7 +30,7 @@
 
 EDO_BEGIN_DECLS
 
-/* Report of a task that has occupied its worker for long. Valid during the hook `stall`. */
+/* Report of a task that has occupied its worker for a long time. Valid during the hook `stall`. */
 typedef struct edo_stall {
     const char *runtime;
     unsigned worker;
@@ -50,8 +50,9 @@ typedef struct edo_stall {
  * workers, hooks are called on several threads at a time. Several lists may be chained; all of them
  * must outlive the runtime.
  *
- * thread_start, thread_stop: on the thread of each worker, including spare ones, before its first
- * work and after its last. Not called on the threads of pools and of the monitor.
+ * thread_start, thread_stop: on the thread of each worker, including spare workers, before the
+ * worker's first work and after its last work. Not called on the threads of pools and of the
+ * monitor.
  * park, unpark: on a worker that has nothing to run, before and after it polls its driver and
  * perhaps sleeps; `park` may spawn and wake. Not called by a current-thread runtime.
  * spawn: on the thread that spawns, before the task may run. before_poll, after_poll: around each
@@ -59,7 +60,7 @@ typedef struct edo_stall {
  * woken. None of these four may keep the task's handle.
  * stall: when a poll exceeds stall_limit, once for that poll. The hook needs a report from the
  * task's thread. When that report is missing, the log says so, and the thread is asked again later.
- * Time in edo_block_in_place() is not counted. Time in which the process was stopped counts for
+ * Time in edo_block_in_place() is not counted. Time in which the process was stopped is counted as
  * some milliseconds at most. Called on the runtime's monitor, which does nothing else during the
  * call. */
 typedef struct edo_hooks {
@@ -79,14 +80,15 @@ typedef struct edo_hooks {
 
 enum { EDO_WORKERS_AUTO = -1 };
 
-/* The meaning of a failed task: one that ends with a negative result, unless it was cancelled and
- * answers -ECANCELED. Counted are tasks that have no handle at their end, and so nobody who takes
- * the result; not members of scopes, whose flags say the same (EDO_SCOPE_IGNORE, EDO_SCOPE_LOG,
- * EDO_SCOPE_FAIL_FAST, EDO_SCOPE_END_RUNTIME). */
+/* Reaction of the runtime to a failed task. A task has failed if its result is negative, except for
+ * the -ECANCELED of a cancelled task. The reaction applies to tasks that have no handle at their
+ * end, because nobody takes their results. It does not apply to members of scopes, for which flags
+ * of the scope choose the reaction (EDO_SCOPE_IGNORE, EDO_SCOPE_LOG, EDO_SCOPE_FAIL_FAST,
+ * EDO_SCOPE_END_RUNTIME). */
 typedef enum edo_on_failure {
     EDO_FAILURE_IGNORE, // the result is dropped
     EDO_FAILURE_LOG,    // the log names the task, its place and the error
-    EDO_FAILURE_END,    // the same, and the runtime ends: see edo_runtime_failure()
+    EDO_FAILURE_END,    // as EDO_FAILURE_LOG, and the runtime ends: see edo_runtime_failure()
 } edo_on_failure;
 
 /* A zeroed struct is the default. */
@@ -103,7 +105,7 @@ typedef struct edo_config {
                                // one per processor that the process may use
     int32_t max_spare;         // spare threads to help stuck workers, at most 10,000; 0: as
                                // many as workers, at least 4; -1: none
-    edo_on_failure on_failure; // of a task without a handle
+    edo_on_failure on_failure; // reaction to a failed task that has no handle
     size_t stack_size;         // bytes, of each worker's thread; 0: the system's default
     const int *cpus;           // worker i runs on cpus[i % cpu_count] only, spare threads
                                // anywhere; not copied
@@ -129,23 +131,24 @@ typedef struct edo_config {
 /* Makes a runtime, and starts the threads of its workers.
  * Returns: 0; -ENOMEM; -EINVAL for a driver that does not exist, a number of workers below
  * EDO_WORKERS_AUTO or above 10,000, of spare ones below -1 or above 10,000, a limit, a time slice
- * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that is no number (the log
- * says so), or impossible metrics (edo/metrics.h); -EAGAIN when the threads of all workers, of the
- * monitor and of dump_on_quit cannot be started; -EMFILE, -ENFILE and other errors of the driver.
+ * or a slack below 0, a cpu_count without cpus, an unknown on_failure, an EDO_WORKER_THREADS that
+ * is not a number of threads (the log says so), or impossible metrics (edo/metrics.h); -EAGAIN when
+ * the threads of all workers, of the monitor and of dump_on_quit cannot be started; -EMFILE,
+ * -ENFILE and other errors of the driver.
  * Thread: any; another thread may turn the runtime.
  *
  * A driver that the kernel refuses is replaced by epoll, with a line in the log. The drivers of
  * helpers are of the same kind as the first driver. A helper waits until such a driver can be
- * opened. The descriptors of one helper are reserved. The environment (EDO_DRIVER, EDO_LOG,
- * EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and later only by the system's name
+ * opened. The descriptors of one helper are opened in advance. The environment (EDO_DRIVER,
+ * EDO_LOG, EDO_WORKER_THREADS, EDO_DUMP_ON_ABORT) is read here, and later only by the system's name
  * look-ups. The program must not close the runtime's descriptors: a driver's wait that fails ends
  * the process. */
 EDO_API EDO_MUST_USE int edo_runtime_create(const edo_config *config, edo_runtime **ret_runtime);
 
 /* The result of the failed task that has ended the runtime (EDO_FAILURE_END,
- * EDO_SCOPE_END_RUNTIME); 0: none. From such a failure on, spawns answer -ESHUTDOWN, and all tasks
- * are cancelled, also the function of edo_run() or edo_block_on(). edo_run() then prints the error
- * and returns 1. Further calls of edo_block_on() answer -ESHUTDOWN. Thread: any. */
+ * EDO_SCOPE_END_RUNTIME); 0: no task has. After such a failure spawns answer -ESHUTDOWN, and all
+ * tasks are cancelled, including the function of edo_run() or edo_block_on(). edo_run() then prints
+ * the error and returns 1. Further calls of edo_block_on() answer -ESHUTDOWN. Thread: any. */
 EDO_API int64_t edo_runtime_failure(const edo_runtime *runtime);
 
 /* Ends a runtime. Refuses further spawns (-ESHUTDOWN), cancels all tasks, waits for at most
@@ -166,17 +169,17 @@ EDO_API int edo_runtime_destroy(edo_runtime *runtime);
 EDO_API edo_runtime *edo_runtime_ref(edo_runtime *runtime);
 EDO_API void edo_runtime_unref(edo_runtime *runtime); // NULL is ignored
 
-/* The runtime that runs on this thread or was entered by it, or NULL. */
+/* The runtime that runs on this thread, or that this thread has entered; NULL if there is none. */
 EDO_API edo_runtime *edo_current_runtime(void);
 
-/* Makes a runtime the current one of a plain thread, until edo_runtime_leave(). Spawns of this
- * thread use that runtime. Calls may be nested: a leave ends the last enter.
+/* Makes a runtime the current one of the calling plain thread, until edo_runtime_leave(). Spawns by
+ * this thread use that runtime. Calls may be nested: each leave ends the last enter.
  * Returns: the argument for edo_runtime_leave(): the runtime entered before, or NULL.
  * Thread: any that is not polling a task (aborts there). */
 EDO_API edo_runtime *edo_runtime_enter(edo_runtime *runtime);
 EDO_API void edo_runtime_leave(edo_runtime *before);
 
-/* Number of workers, without spare ones: 0 for a current-thread runtime. Thread: any. */
+/* Number of workers, without spare workers; 0 for a current-thread runtime. Thread: any. */
 EDO_API unsigned edo_runtime_workers(const edo_runtime *runtime);
 
 /* Number of the worker that runs on this thread, from 0. Spare workers have the numbers after those
@@ -186,10 +189,10 @@ EDO_API int edo_worker_index(void);
 
 /* Calls fn(arg) at once and on this thread; fn may block or compute for long. Before the call,
  * other workers get the queued tasks, sockets and timers of this worker, except tasks that are
- * pinned to it. The whole calling task waits, with every branch of its selects and limits, and
- * cannot be cancelled meanwhile. Inside fn the thread counts as a plain thread that has entered the
- * runtime: fn may spawn, and may use edo_wait(). In a current-thread runtime, and outside of tasks,
- * this is a plain call of fn.
+ * pinned to this worker. The whole calling task waits, including all branches of its selects and
+ * limits. The task cannot be cancelled in that time. Inside fn the thread counts as a plain thread
+ * that has entered the runtime: fn may spawn, and may use edo_wait(). In a current-thread runtime,
+ * and outside of tasks, this is a plain call of fn.
  * Returns: the result of fn.
  * Thread: any. */
 EDO_API int64_t edo_block_in_place(int64_t (*fn)(void *arg), void *arg);
@@ -205,8 +208,8 @@ EDO_API size_t edo_runtime_task_count(const edo_runtime *runtime);
 EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const void *args);
 
 /* Runs an async function on the runtime, and turns the runtime until the function has ended. Other
- * tasks run meanwhile, and after that only in the next turn. With workers, the call only waits for
- * the function's end.
+ * tasks run in the same turns. After the function's end they run only in the next turn. With
+ * workers, the call only waits for the function's end.
  * Returns: the function's result; if the function was not run, -ENOMEM, -ESHUTDOWN, -EBUSY inside a
  * task or on a worker, or -ESTALE after fork().
  * Thread: the owner, outside of tasks; with workers, any except the workers, outside of tasks. */
@@ -223,8 +226,9 @@ EDO_API int64_t edo__block_on(edo_runtime *runtime, const edo_site *site, const 
  * Thread: the owner. */
 EDO_API int edo_turn(edo_runtime *runtime, int64_t timeout);
 
-/* A descriptor for a foreign loop, readable when edo_turn(runtime, 0) has work to do, also for due
- * timers and wakes from other threads. Level-triggered: turn while the descriptor is readable.
+/* Gives a descriptor for a foreign loop. The descriptor is readable when edo_turn(runtime, 0) has
+ * work to do, including due timers and wakes from other threads. It is level-triggered: turn while
+ * the descriptor is readable.
  * Returns: the descriptor, which belongs to the runtime; -EMFILE, -ENFILE, -ENOMEM, -ESTALE;
  * -EOPNOTSUPP for a driver without a descriptor, and with workers.
  * Thread: the owner. */
@@ -235,14 +239,15 @@ EDO_API edo_fd edo_runtime_fd(edo_runtime *runtime);
 EDO_API int edo__run(const edo_config *config, const edo_site *site, const void *args);
 
 /* Runs an async function as a program, on a runtime of its own, then ends the runtime. SIGINT and
- * SIGTERM cancel the function; a second signal kills the process; a signal that the process ignores
- * stays ignored; a signal of which the program has a stream (edo/signal.h) is left to the program. After such a signal the function has drain_limit until it is aborted, then
- * abort_limit until it is given up. edo_run() uses the default, a current-thread runtime;
+ * SIGTERM cancel the function, and a second signal kills the process. After the first signal the
+ * function has drain_limit until it is aborted, then abort_limit until it is given up. A signal
+ * that the process ignores is still ignored. A signal of which the program has a stream
+ * (edo/signal.h) is left to the program. edo_run() uses the default, a current-thread runtime;
  * edo_run_with() takes a pointer to an edo_config.
  * Returns: an exit status: 0 for a result >= 0 or a cancellation by a signal, else 1 with one line
  * on stderr. Ends the process with _exit(1) when tasks could not be ended.
- * Thread: any, outside of tasks (aborts there); unless signals are ignored, one at a time in the
- * process. */
+ * Thread: any, outside of tasks (aborts inside a task); unless signals are ignored, one call at a
+ * time in the process. */
 #define edo_run(...) edo__run(NULL, edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 #define edo_run_with(config, ...)                                                                  \
     edo__run((config), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))

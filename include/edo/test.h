@@ -1,11 +1,11 @@
 /* Tests of async code.
  *
  * edo_test(name) defines the async function of struct name, as edo_async() does, and a plain
- * function name_test(void **state) that runs it on a fresh runtime with the test clock (time.h).
- * The signature of name_test is that of cmocka's tests, and suits other test libraries. A result
- * below 0, or a task that could not be ended, prints one line and aborts. With EDO_TEST_WORKERS=N
- * in the environment the runtime has N workers and no spare ones; else it is a current-thread
- * runtime.
+ * function name_test(void **state) that runs the async function on a fresh runtime with the test
+ * clock (time.h). The signature of name_test is that of cmocka's tests, and suits other test
+ * libraries. A result below 0, or a task that could not be ended, prints one line and aborts. With
+ * EDO_TEST_WORKERS=N in the environment the runtime has N workers and no spare workers. Otherwise
+ * it is a current-thread runtime.
  *
  *     struct nap {
  *         edo_frame();
@@ -38,7 +38,7 @@ EDO_END_DECLS
     }                                                                                              \
     edo_async(name)
 
-/* As edo_test(), and also defines the test's frame, with the given members, if any:
+/* As edo_test(), but also defines the test's frame, with the given members, if any:
  *
  *     edo_async_test(nap, int64_t began; int rounds;)
  *     {

@@ -1,16 +1,16 @@
 /* Locks for plain threads: mutex, condition variable, readers-writer lock, once.
  *
- * The locks block the calling thread: hold them for a few instructions without an await. To hold a
- * lock across awaits, use the locks of edo/locks.h. The locks are plain structs. An all-zero
- * struct (EDO_THREAD_MUTEX_INIT, ...) is a free lock; nothing is allocated, and no call is needed
- * at the end. A mutex and a once have 4 bytes, the others 8, in every build.
+ * The locks block the calling thread, so hold them only for a few instructions without an await. To
+ * hold a lock across awaits, use the locks of edo/locks.h. The locks are plain structs. An all-zero
+ * struct (EDO_THREAD_MUTEX_INIT, ...) is a free lock. Nothing is allocated, and no call is needed
+ * at the end. In every build a mutex and a once have 4 bytes, and the other locks have 8.
  *
  *     edo_thread_mutex_lock(&table->mutex);
  *     ...
  *     edo_thread_mutex_unlock(&table->mutex);
  *
- * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first
- * spins, then sleeps. The length of its spins adapts to their success.
+ * An uncontended lock costs one atomic operation, inline. On a contended lock a thread first spins,
+ * then sleeps. The length of the spins adapts to their success.
  *
  * Order of service. There is no queue. The first thread that tries to take a free lock gets it,
  * even a thread that has just arrived. In the readers-writer lock writers have priority: a reader
@@ -18,13 +18,13 @@
  * reading again.
  *
  * Limits. The _until variants wait at most until a deadline: a time of the monotonic clock in
- * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER is no limit. With a deadline in
- * the past a free lock is still taken.
+ * nanoseconds, as edo_now() returns outside of runtimes. EDO_NEVER means no limit. Even if the
+ * deadline has passed, a free lock is taken.
  *
- * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment of the
- * first call, each lock's holder and the place of the lock call are recorded. (The record is
- * outside of the lock, which keeps its size.) These mistakes then end the process, with one line
- * that names the places:
+ * Checks. In a debug build of the library, or with EDO_LOCK_TRACE=1 in the environment at the first
+ * call, each lock's holder and the place of the lock call are recorded. (The record is outside of
+ * the lock, which keeps its size.) These mistakes then end the process, with one line that names
+ * the places:
  *   - a thread locks a lock that it holds already,
  *   - a thread unlocks, or waits with, a lock that it does not hold,
  *   - threads wait for each other in a circle, without limits: a line for each of them,
@@ -33,10 +33,10 @@
  * An unlock of a free lock ends the process in every build.
  *
  * Forks. A child has only the forking thread, which unlocks its own locks there. Locks that other
- * threads of the parent held stay locked in the child for ever. A once that another thread was
- * running stays in that state. A program that forks while it has threads, and does not exec, must
- * at the fork hold the locks that the child needs (by pthread_atfork()). Locks cannot be shared
- * between processes.
+ * threads of the parent held are locked in the child for ever. A once that another thread was
+ * running is never done in the child. A program that forks while it has threads, and does not exec,
+ * must at the fork hold the locks that the child needs (by pthread_atfork()). Locks cannot be
+ * shared between processes.
  *
  * All functions: any thread; never in a signal handler.
  */
@@ -55,7 +55,7 @@
 
 EDO_BEGIN_DECLS
 
-/* All private. */
+/* All members are private. */
 typedef struct edo_thread_mutex {
     uint32_t word; // atomic: EDO__THREAD_FREE and its like
 } edo_thread_mutex;
@@ -94,7 +94,7 @@ typedef struct edo_thread_once {
 enum { EDO__THREAD_FREE, EDO__THREAD_LOCKED, EDO__THREAD_CONTENDED };
 
 #define EDO__THREAD_READER          UINT32_C(1)
-#define EDO__THREAD_WRITER          ((UINT32_C(1) << 30) - 1) // in place of the number of readers
+#define EDO__THREAD_WRITER          ((UINT32_C(1) << 30) - 1) // instead of the number of readers
 #define EDO__THREAD_READERS_WAITING (UINT32_C(1) << 30)
 #define EDO__THREAD_WRITERS_WAITING (UINT32_C(1) << 31)
 
@@ -260,22 +260,22 @@ EDO_END_DECLS
 
 /* ---- mutex ---- */
 
-/* Locks. No result. Thread: any, except the holder. */
+/* Locks the mutex. No result. Thread: any, except the holder. */
 #define edo_thread_mutex_lock(mutex)                                                               \
     edo__thread_mutex_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_lock"))
 
-/* The same with a limit.
+/* As edo_thread_mutex_lock(), but with a time limit.
  * Returns: 0; -ETIMEDOUT: not locked. */
 #define edo_thread_mutex_lock_until(mutex, deadline)                                               \
     edo__thread_mutex_lock_until((mutex), (deadline),                                              \
                                  EDO__THREAD_PLACE("edo_thread_mutex_lock_until"))
 
 /* Locks if the mutex is free.
- * Returns: 0; -EAGAIN: a thread holds it. */
+ * Returns: 0; -EAGAIN: a thread holds the mutex. */
 #define edo_thread_mutex_try_lock(mutex)                                                           \
     edo__thread_mutex_try_lock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_try_lock"))
 
-/* Unlocks. Thread: the holder. */
+/* Unlocks the mutex. Thread: the holder. */
 #define edo_thread_mutex_unlock(mutex)                                                             \
     edo__thread_mutex_unlock((mutex), EDO__THREAD_PLACE("edo_thread_mutex_unlock"))
 
@@ -292,23 +292,23 @@ EDO_END_DECLS
     ((void)edo__thread_cond_wait((cond), (mutex), EDO_NEVER,                                       \
                                  EDO__THREAD_PLACE("edo_thread_cond_wait")))
 
-/* As edo_thread_cond_wait(), with a limit on the wait. The lock of the mutex after the wait has
- * no limit.
+/* As edo_thread_cond_wait(), but with a time limit on the wait. The lock of the mutex after the
+ * wait has no limit.
  * Returns: 0; -ETIMEDOUT: no notification before the deadline. The mutex is locked in both
  * cases. */
 #define edo_thread_cond_wait_until(cond, mutex, deadline)                                          \
     edo__thread_cond_wait((cond), (mutex), (deadline),                                             \
                           EDO__THREAD_PLACE("edo_thread_cond_wait_until"))
 
-/* Notify one waiting thread, or all waiting threads. Without a waiter the cost is one load. The
- * caller may hold the mutex, but need not. */
+/* These calls notify one waiting thread, or all waiting threads. Without a waiter the cost is one
+ * load. The caller may hold the mutex, but need not. */
 #define edo_thread_cond_notify_one(cond) edo__thread_cond_notify_fast((cond), false)
 #define edo_thread_cond_notify_all(cond) edo__thread_cond_notify_fast((cond), true)
 
 /* ---- readers-writer lock ---- */
 
-/* Lock for reading, together with other readers, or for writing, alone. No result. Thread: any,
- * except a holder. */
+/* These calls lock for reading, together with other readers, or for writing, alone. No result.
+ * Thread: any, except a holder. */
 #define edo_thread_rwlock_read(rwlock)                                                             \
     ((void)edo__thread_rwlock_read((rwlock), EDO_NEVER,                                            \
                                    EDO__THREAD_PLACE("edo_thread_rwlock_read")))
@@ -316,7 +316,7 @@ EDO_END_DECLS
     ((void)edo__thread_rwlock_write((rwlock), EDO_NEVER,                                           \
                                     EDO__THREAD_PLACE("edo_thread_rwlock_write")))
 
-/* The same with a limit.
+/* These calls lock with a time limit.
  * Return: 0; -ETIMEDOUT: not locked. A writer that timed out blocks no reader. */
 #define edo_thread_rwlock_read_until(rwlock, deadline)                                             \
     edo__thread_rwlock_read((rwlock), (deadline), EDO__THREAD_PLACE("edo_thread_rwlock_read_until"))
@@ -324,7 +324,7 @@ EDO_END_DECLS
     edo__thread_rwlock_write((rwlock), (deadline),                                                 \
                              EDO__THREAD_PLACE("edo_thread_rwlock_write_until"))
 
-/* Lock without waiting.
+/* These calls lock without waiting.
  * Return: 0; -EAGAIN. -EAGAIN for reading: a writer holds the lock or waits. -EAGAIN for
  * writing: a thread holds the lock. */
 #define edo_thread_rwlock_try_read(rwlock)                                                         \
@@ -332,22 +332,23 @@ EDO_END_DECLS
 #define edo_thread_rwlock_try_write(rwlock)                                                        \
     edo__thread_rwlock_try_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_try_write"))
 
-/* Unlock. Thread: a holder of that kind. */
+/* These calls unlock. Thread: a holder of that kind. */
 #define edo_thread_rwlock_unlock_read(rwlock)                                                      \
     edo__thread_rwlock_unlock_read((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_read"))
 #define edo_thread_rwlock_unlock_write(rwlock)                                                     \
     edo__thread_rwlock_unlock_write((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_unlock_write"))
 
-/* Turns the writer into a reader; no other writer gets the lock in between. Thread: the writer. */
+/* Turns the writer's lock into a reader's lock. No other writer gets the lock in between. Thread:
+ * the writer. */
 #define edo_thread_rwlock_downgrade(rwlock)                                                        \
     edo__thread_rwlock_downgrade((rwlock), EDO__THREAD_PLACE("edo_thread_rwlock_downgrade"))
 
 /* ---- once ---- */
 
-/* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait
- * meanwhile; when they continue they see the writes of init. If init fails with a negative
- * errno, the next call runs init again, and so does a thread that waited.
+/* Calls init(context) unless an earlier call has succeeded on any thread. Other threads wait until
+ * init has returned, and then see its writes. If init fails with a negative errno, init is run
+ * again by the next call, or by a thread that has waited.
  * init: int (*)(void *); it must not run the same once.
- * Returns: 0, or the failure of init in this call. After a success the cost is one load. */
+ * Returns: 0, or the error of init in this call. After a success a call costs one load. */
 #define edo_thread_once_run(once, init, context)                                                   \
     edo__thread_once_run((once), (init), (context), EDO__THREAD_PLACE("edo_thread_once_run"))

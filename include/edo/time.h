@@ -1,10 +1,10 @@
 /* Clocks and durations.
  *
- * A moment is an int64_t, nanoseconds of the monotonic clock; a duration is an int64_t of
- * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early: the
- * clock is read when a deadline is made. Timers fire late by the delay of the kernel (about 50 us).
- * When more than 32 timers fall due within 250 us, they fire later still, by at most 250 us
- * (edo_config.timer_slack).
+ * A moment is an int64_t, in nanoseconds of the monotonic clock. A duration is an int64_t, in
+ * nanoseconds. Both saturate: a deadline too far off is EDO_NEVER. Timers never fire early, because
+ * the clock is read when a deadline is made. Timers fire late by the delay of the kernel (about 50
+ * us). When more than 32 timers become due within 250 us, they fire later by a further 250 us at
+ * most (edo_config.timer_slack).
  *
  * A runtime may have a test clock (edo_config, edo_test), which stands still until it is advanced.
  * When every task waits, the clock advances by itself to the next deadline
@@ -27,7 +27,7 @@ static inline int64_t edo__scaled(int64_t count, int64_t unit)
     return count < 0 ? INT64_MIN : INT64_MAX;
 }
 
-/* Durations in nanoseconds. They saturate. */
+/* These functions convert to durations in nanoseconds. The results saturate. */
 static inline int64_t edo_ns(int64_t count)
 {
     return count;
@@ -49,8 +49,8 @@ static inline int64_t edo_minutes(int64_t count)
     return edo__scaled(count, 60000000000);
 }
 
-/* The current moment, by the clock of the runtime that runs on this thread or was entered by it;
- * without a runtime, by the monotonic clock.
+/* The current moment, by the clock of the runtime that runs on this thread or that this thread has
+ * entered. Without a runtime, by the monotonic clock.
  * Thread: any. */
 EDO_API int64_t edo_now(void);
 
@@ -71,24 +71,24 @@ static inline EDO_MUST_USE edo_op edo_sleep(int64_t duration)
 
 /* ---- the test clock of a runtime ---- */
 
-/* Pauses the clock of the current runtime (edo_current_runtime()) for all of its tasks, or resumes
- * it from its paused moment.
+/* edo_clock_pause() pauses the clock of the current runtime (edo_current_runtime()) for all tasks
+ * of the runtime. edo_clock_resume() lets the clock run on from the paused moment.
  * Returns: 0; -EALREADY when the clock is already paused, or already runs; -EINVAL without a
  * current runtime.
- * Thread: inside a task of that runtime, or one that has entered it. */
+ * Thread: inside a task of that runtime, or a thread that has entered it. */
 EDO_API int edo_clock_pause(void);
 EDO_API int edo_clock_resume(void);
 
-/* Advances a paused clock, as soon as the task waits: from deadline to deadline, so that timers
- * fire in order, and edo_now() is a timer's deadline when that timer fires. Several calls add up.
- * Each worker has a turn between two deadlines. On a thread that has entered the runtime the clock
- * advances at once.
+/* Advances a paused clock, as soon as the task waits. The clock advances from deadline to deadline.
+ * So timers fire in order, and when a timer fires, edo_now() is the timer's deadline. The durations
+ * of several calls add up. Each worker has a turn between two deadlines. On a thread that has
+ * entered the runtime the clock advances at once.
  * Returns: 0; -EINVAL when the clock is not paused or duration < 0.
- * Thread: inside a task of that runtime, or one that has entered it. */
+ * Thread: inside a task of that runtime, or a thread that has entered it. */
 EDO_API int edo_clock_advance(int64_t duration);
 
-/* Sets whether a paused clock advances by itself when the runtime is idle: no ready task, no
- * pending event, no job of the runtime in a pool. On by default.
+/* Sets whether a paused clock advances by itself when the runtime is idle, that is, has no ready
+ * task, no pending event, and no job in a pool. On by default.
  * Returns: 0; -EINVAL without a current runtime.
  * Thread: as edo_clock_pause(). */
 EDO_API int edo_clock_auto_advance(bool on);

@@ -9,8 +9,8 @@
  *         ...
  *     }
  *
- * Moments are those of edo_now(): the monotonic clock, or the test clock of the runtime. Neither
- * struct holds resources of the system.
+ * Moments are those of edo_now(): the monotonic clock, or the test clock of the runtime. Intervals
+ * and delay queues hold no resources of the system.
  */
 #pragma once
 
@@ -20,22 +20,26 @@ EDO_BEGIN_DECLS
 
 /* ---- intervals ---- */
 
-/* The ticks after one that was taken late, so late that the next one was due already. */
+/* Treatment of missed ticks. A tick is missed if it is due already when the tick before it is
+ * taken. */
 typedef enum edo_missed {
-    EDO_MISSED_BURST, // follow at once, until none is missing
-    EDO_MISSED_DELAY, // begin anew, one period after the late tick
-    EDO_MISSED_SKIP,  // are left out; the next tick is the next one of the original sequence
+    EDO_MISSED_BURST, // missed ticks follow at once, until none is missing
+    EDO_MISSED_DELAY, // missed ticks are left out; the next tick is one period after the late
+                      // tick was taken
+    EDO_MISSED_SKIP,  // missed ticks are left out; the next tick is the next one of the original
+                      // sequence
 } edo_missed;
 
-/* Belongs to one task at a time. The members may be read and set between two ticks. */
+/* An interval. Belongs to one task at a time. The members may be read and set between two ticks. */
 typedef struct edo_interval {
     int64_t next;   // moment of the next tick
     int64_t period; // ns, at least 1
     edo_missed missed;
 } edo_interval;
 
-/* Prepare an interval; the first tick is due after one period, or at `first`. A period below 1 is
- * misuse, which aborts. Thread: any; init in the runtime whose clock counts. */
+/* These functions prepare an interval. The first tick is due after one period, or at `first`. A
+ * period below 1 is misuse, which aborts. Thread: any; edo_interval_init() reads edo_now(), so call
+ * it in the runtime that uses the interval. */
 EDO_API void edo_interval_init(edo_interval *interval, int64_t period, edo_missed missed);
 EDO_API void edo_interval_init_at(edo_interval *interval, int64_t first, int64_t period,
                                   edo_missed missed);
@@ -58,20 +62,20 @@ static inline EDO_MUST_USE edo_op edo_interval_next(edo_interval *interval, int6
 
 typedef struct edo_delay_queue edo_delay_queue;
 
-/* A member of the user's own item, which is the item's key in the queue. All zero before its first
- * use; it must stay in place while it is queued. */
+/* Links the user's own item into a queue, and identifies the item there: embed this struct in the
+ * item. It must be all zero before its first use, and must not move while the item is queued. */
 typedef struct edo_delay {
     int64_t when; // moment at which the item is due; read only
 
-    /* All below is private. */
+    /* The members below are private. */
     uint64_t order;
     struct edo_delay *child, *next, *prev;
     edo_delay_queue *queue;
 } edo_delay;
 
-/* Items that become due at moments of their own. A plain struct, all zero at the start. Any number
- * of threads and tasks may use it. Insert takes constant time; remove, reset and next take
- * logarithmic time (amortized). Nothing is allocated. */
+/* A queue of items, each of which becomes due at a moment of its own. A plain struct, all zero at
+ * the start. Any number of threads and tasks may use it. Insert takes constant time; remove, reset
+ * and next take logarithmic time (amortized). Nothing is allocated. */
 struct edo_delay_queue {
     uint32_t lock;
     uint32_t closed;
@@ -86,12 +90,13 @@ struct edo_delay_queue {
         0, 0, NULL, NULL, 0, 0                                                                     \
     }
 
-/* Inserts an item. Returns: 0; -EBUSY: it is queued already; -ESHUTDOWN: the queue was closed.
+/* Inserts an item. Returns: 0; -EBUSY: the item is queued already; -ESHUTDOWN: the queue was
+ * closed.
  * Thread: any. */
 EDO_API EDO_MUST_USE int edo_delay_queue_insert(edo_delay_queue *queue, edo_delay *item,
                                                 int64_t when);
 
-/* Removes an item. Returns: 0; -ENOENT: it is not queued, because it was taken, for example.
+/* Removes an item. Returns: 0; -ENOENT: the item is not queued (it was taken, for example).
  * Thread: any. */
 EDO_API int edo_delay_queue_remove(edo_delay_queue *queue, edo_delay *item);
 
@@ -100,8 +105,8 @@ EDO_API int edo_delay_queue_reset(edo_delay_queue *queue, edo_delay *item, int64
 
 EDO_API extern const edo_future_ops edo__delay_ops;
 
-/* Waits until an item is due, and takes it. Items are taken by their moments; of equal ones the
- * first inserted.
+/* Waits until an item is due, and takes it. Items are taken in the order of their moments. Items
+ * with the same moment are taken in the order of their insertion.
  * Result: 1 with *ret_item; 0: the queue was closed and is empty.
  * Cancel: prompt; no item is taken. */
 static inline EDO_MUST_USE edo_op edo_delay_queue_next(edo_delay_queue *queue, edo_delay **ret_item)
@@ -109,7 +114,8 @@ static inline EDO_MUST_USE edo_op edo_delay_queue_next(edo_delay_queue *queue, e
     return edo__op(&edo__delay_ops, queue, ret_item, 0, 0);
 }
 
-/* Returns: as edo_delay_queue_next(); -EAGAIN: no item is due. Thread: any. */
+/* Takes an item that is due, without waiting. Returns: as edo_delay_queue_next(); -EAGAIN: no item
+ * is due. Thread: any. */
 EDO_API int edo_try_delay_queue_next(edo_delay_queue *queue, edo_delay **ret_item);
 
 /* Takes the first item, due or not. Returns: NULL: the queue is empty. Thread: any. */
@@ -118,10 +124,12 @@ EDO_API edo_delay *edo_delay_queue_take(edo_delay_queue *queue);
 /* Number of items. Thread: any; a snapshot. */
 EDO_API size_t edo_delay_queue_count(edo_delay_queue *queue);
 
-/* Refuses further items; those in the queue still become due. Thread: any. */
+/* Closes the queue, which then refuses further items. Items in the queue still become due. Thread:
+ * any. */
 EDO_API void edo_delay_queue_close(edo_delay_queue *queue);
 
-/* Call it before the memory is freed; aborts if a task waits. Items in the queue are forgotten. */
+/* Call this before the memory is freed; aborts if a task waits. Items in the queue are
+ * forgotten. */
 EDO_API void edo_delay_queue_deinit(edo_delay_queue *queue);
 
 EDO_END_DECLS

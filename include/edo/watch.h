@@ -1,5 +1,5 @@
-/* Watches: only the last value, for any number of receivers. Examples are a configuration, a state,
- * a progress.
+/* Watches. A watch has only the last value, for any number of receivers. Typical values are a
+ * configuration, a state, or the progress of some work.
  *
  *     typedef edo_watch_sender(struct config) config_sender;
  *     typedef edo_watch_receiver(struct config) config_receiver;
@@ -9,12 +9,12 @@
  *     edo_await_watch(rc, &self->watched, &self->now);                // 1: changed; 0: no more
  *
  * A value is stored even if there is no receiver, and a later subscriber gets it. Each receiver
- * remembers which value it has seen last. The value at the creation of a receiver counts as seen.
- * A slow receiver skips values, except the last one, which is received before the end.
+ * remembers which value it has seen last. The value at the creation of a receiver counts as seen. A
+ * slow receiver skips values, but always receives the last value before the end.
  *
- * Values are copied in and out; no user code runs under the lock. To change a value that other
+ * Values are copied in and out. No user code runs under the lock. To change a value that other
  * senders change too, read it with its version. Then store the new value only if that version is
- * still the last:
+ * still the current one:
  *
  *     do {
  *         version = edo_watch_read(&self->config, &self->next);
@@ -24,7 +24,7 @@
  * Cancellation. A cancelled receive has seen nothing: the change is still unseen.
  *
  * Threads. The ends may be used on any thread, in any runtime and outside of runtimes. Several
- * threads may use a sender at a time, but only one a receiver. */
+ * threads may use a sender at a time, but only one thread at a time may use a receiver. */
 #pragma once
 
 #include <edo/ends.h>
@@ -87,7 +87,7 @@ EDO_END_DECLS
         __typeof__(T) *edo_type;                                                                   \
     }
 
-/* Makes a watch with one sender and one receiver; value is a pointer to the first value.
+/* Makes a watch with one sender and one receiver. `value` is a pointer to the first value.
  * Returns: 0; -ENOMEM. Thread: any. */
 #define edo_watch_create(ret_tx, ret_rx, value)                                                    \
     (edo__check_end(ret_tx, ret_rx), edo__check_type(ret_tx, value),                               \
@@ -106,12 +106,13 @@ EDO_END_DECLS
 #define edo_watch_send_if(tx, value, version)                                                      \
     (edo__check_type(tx, value), edo__watch_send_if((tx)->edo_watch_tx, (value), (version)))
 
-/* Stores *value, and replaces *value by the value stored before. Returns: as edo_watch_send().
+/* Stores *value, and then sets *value to the value that was stored before. Returns: as
+ * edo_watch_send().
  * Thread: any. */
 #define edo_watch_exchange(tx, value)                                                              \
     (edo__check_type(tx, value), edo__watch_exchange((tx)->edo_watch_tx, (value)))
 
-/* Copies the value. Returns: its version. Thread: any. */
+/* Copies the value. Returns: the version of the value. Thread: any. */
 #define edo_watch_read(tx, ret_value)                                                              \
     (edo__check_type(tx, ret_value), edo__watch_read((tx)->edo_watch_tx, (ret_value)))
 
@@ -145,23 +146,24 @@ EDO_END_DECLS
 #define edo_watch_recv(rx, ret_value)                                                              \
     (edo__check_type(rx, ret_value), edo__watch_recv(&(rx)->edo_watching, (ret_value)))
 
-/* The same in an async function, without an await if there is an unseen value. */
+/* As edo_watch_recv() in an async function, but without an await if there is an unseen value. */
 #define edo_await_watch(rc, rx, ret_value)                                                         \
     edo__now_or_await(rc,                                                                          \
                       (edo__check_type(rx, ret_value),                                             \
                        edo__watch_recv_now(cx, &(rx)->edo_watching, (ret_value))),                 \
                       edo_watch_recv(rx, ret_value))
 
-/* Returns: as edo_watch_recv(), and -EAGAIN. Thread: one at a time. */
+/* Receives without waiting. Returns: as edo_watch_recv(), and -EAGAIN. Thread: one at a time. */
 #define edo_watch_try_recv(rx, ret_value)                                                          \
     (edo__check_type(rx, ret_value), edo__watch_try_recv(&(rx)->edo_watching, (ret_value)))
 
 /* As edo_watch_recv(), but without a copy. The value counts as seen afterwards. */
 #define edo_watch_changed(rx) edo__watch_recv(&(rx)->edo_watching, NULL)
 
-/* Copy the last value, seen or not, even after the end. The first function marks the value as
- * seen.
- * Returns: 1: this receiver had not seen the value; 0: it had. Thread: one at a time. */
+/* These calls copy the last value, seen or not, even after the end. edo_watch_get() marks the value
+ * as seen, and edo_watch_peek() does not.
+ * Returns: 1: this receiver had not seen the value; 0: the receiver had seen it. Thread: one at a
+ * time. */
 #define edo_watch_get(rx, ret_value)                                                               \
     (edo__check_type(rx, ret_value), edo__watch_get(&(rx)->edo_watching, (ret_value), true))
 #define edo_watch_peek(rx, ret_value)                                                              \
@@ -171,7 +173,7 @@ EDO_END_DECLS
  * Thread: one at a time. */
 #define edo_watch_has_changed(rx) edo__watch_has_changed(&(rx)->edo_watching)
 
-/* Mark the value as not seen, or as seen. Thread: one at a time. */
+/* These calls mark the value as not seen, or as seen. Thread: one at a time. */
 #define edo_watch_mark_changed(rx)   edo__watch_mark(&(rx)->edo_watching, true)
 #define edo_watch_mark_unchanged(rx) edo__watch_mark(&(rx)->edo_watching, false)
 

@@ -12,7 +12,7 @@
 /* ---- making ---- */
 
 enum {
-    ALIGNMENT = 64,         // bytes, a cache line; for the fiber and the top of its stack
+    ALIGNMENT = 64,         // bytes of a cache line; of the fiber and the top of its stack
     LEAST_FUNCTIONS = 4096, // bytes; least stack that remains for the fiber's functions
 };
 
@@ -89,11 +89,11 @@ void edo__fiber_destroy(edo__fiber *fiber)
 
 /* ---- into the fiber and back ----
  *
- * The processor mispredicts a return after a switch: it predicts returns from earlier calls, and
- * those calls were made on the other stack. Therefore the switch is the last action of a poll
- * and of a wait. The compiler then emits a jump instead of a call, so a switch returns directly
- * to the caller on the other side. Work that belongs after a switch is done by the other side,
- * before its own switch. */
+ * The processor mispredicts a return after a switch, because it predicts returns from the earlier
+ * calls, and those calls were made on the other stack. Therefore the switch is the last action of a
+ * poll and of a wait. The compiler then emits a jump instead of a call, so a switch returns
+ * directly to the caller on the other side. Work that belongs after a switch is done by the other
+ * side, before its own switch. */
 
 /* State of a thread that each fiber has for itself: errno, and the C++ exceptions that are being
  * handled. The runtime's side needs no errno. The C++ runtime gives the address of the exceptions.
@@ -110,8 +110,9 @@ static void exchange_exceptions(edo__fiber *fiber)
     fiber->exceptions[1] = was[1];
 }
 
-/* The caller's side, before the fiber runs. Locals of a fiber live during its waits, so
- * operations may point to them. `stack` is set to 0, which turns the check for stack memory off. */
+/* Prepares the thread on the caller's side, before the fiber runs. `stack` is set to 0, which turns
+ * off the check for stack memory: locals of a fiber live during its waits, so operations may point
+ * to them. */
 static void prepare_entry(edo__fiber *fiber)
 {
     struct edo__thread *self = &edo__self;
@@ -125,8 +126,8 @@ static void prepare_entry(edo__fiber *fiber)
     edo_plain_write(&fiber->context); // this thread owns the stack
 }
 
-/* The fiber's side, before its switch. The switch itself follows in a function that uses no
- * thread-local variable. */
+/* Prepares the thread on the fiber's side, before the switch. The switch itself follows in a
+ * function that uses no thread-local variable. */
 static void prepare_exit(edo__fiber *fiber, struct edo__thread *self)
 {
     edo_plain_write(&fiber->context);
@@ -179,8 +180,8 @@ static void check_end(const edo__fiber *fiber)
             "it returned while edo_wait_any() kept an operation, or a scope or limit was open");
 }
 
-/* The signal fence ensures that a handler that dumps tasks finds no fiber in the frame from here
- * on. */
+/* Ends the fiber. After the signal fence, a signal handler that dumps tasks finds no fiber in the
+ * frame. */
 static __attribute__((noinline)) void end(edo__fiber *fiber, int64_t result)
 {
     check_end(fiber);
@@ -218,7 +219,7 @@ static __attribute__((noinline, cold)) void begin(edo__fiber *fiber, struct edo_
     if (fiber->is_begun) *fiber->is_begun = true;
 }
 
-/* Ends a wait for one future, which is ready. Returns: the future's result. */
+/* Ends a wait for one future. The future is ready. Returns: the future's result. */
 static edo__always_inline int64_t take_result(edo__fiber *fiber)
 {
     fiber->wait = NULL;
@@ -257,10 +258,10 @@ __attribute__((noinline)) edo_cx *edo__fiber_cx(void)
     return edo__self.cx;
 }
 
-/* The first poll of a wait is made on the fiber's stack, so that a ready operation needs no switch.
- * An async function may run inside this poll. In that function, memory on the poll's stack is
- * refused, and edo_wait() aborts. A wait preserves errno. Inlined, because the address of the frame
- * must be that of the function which polls.
+/* Begins the first poll of a wait. This poll is made on the fiber's stack, so that a ready
+ * operation needs no switch. An async function may run inside this poll. In that function, memory
+ * on the poll's stack is refused, and edo_wait() aborts. A wait preserves errno. This function is
+ * inlined, because the frame address that it takes must be that of the polling function.
  * Returns: the context for the poll. */
 static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
 {
@@ -271,7 +272,8 @@ static edo__always_inline edo_cx *begin_poll(edo__fiber *fiber)
     return self->cx;
 }
 
-/* Ends the first poll. If it is pending, the thread is prepared for the switch, which must follow.
+/* Ends the first poll. If the answer is EDO_PENDING, prepares the thread for the switch, which must
+ * follow.
  * Returns: answer. */
 static edo__always_inline edo_poll end_poll(edo__fiber *fiber, edo_poll answer)
 {
@@ -294,7 +296,7 @@ static __attribute__((noinline, cold)) _Noreturn void refuse_stack(const char *f
                 file, line);
 }
 
-/* A user's wake function may be called under a lock. */
+/* Aborts if the thread holds a lock, because a user's wake function may be called under one. */
 static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t line)
 {
     if (edo__lock_is_any_held())
@@ -302,8 +304,9 @@ static __attribute__((noinline)) void refuse_locks(const char *file, uint32_t li
                     line);
 }
 
-/* Checks that no kept future lies below the waiting function's frame: memory there belongs to
- * functions that have returned. here: offset of that frame from the low end of the stack. */
+/* Checks that no kept future lies below the waiting function's frame, because the memory there
+ * belonged to functions that have returned. here: offset of that frame from the low end of the
+ * stack. */
 static __attribute__((noinline, cold)) void check_kept(const edo__fiber *fiber, uintptr_t here)
 {
     for (const edo_future *kept = fiber->frame->edo_head.kept; kept; kept = kept->next)
@@ -323,7 +326,7 @@ static edo__always_inline void begin_wait(edo__fiber *fiber, const char *file, u
     fiber->file = file;
 }
 
-/* Not inlined, for the reason given at edo__fiber_cx(). */
+/* Polls the futures of a wait. Not inlined, for the reason given at edo__fiber_cx(). */
 static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
                                                         const edo__waiting *waiting)
 {
@@ -331,9 +334,9 @@ static __attribute__((noinline)) edo_poll poll_together(edo__fiber *fiber,
     return end_poll(fiber, waiting->poll(fiber->frame, cx));
 }
 
-/* The futures of a wait lie in the frame of a function that returns only after the wait. So no
- * operation outlives its fiber, except the futures that edo_wait_any() keeps (check_end,
- * check_kept). */
+/* Waits for several futures. The futures of a wait lie in the frame of a function that returns only
+ * after the wait. So no operation outlives its fiber, except the futures that edo_wait_any() keeps
+ * (check_end, check_kept). */
 static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
 {
     edo__fiber *fiber = (edo__fiber *)(void *)parker;
@@ -347,13 +350,15 @@ static int64_t wait_together(edo__parker *parker, const edo__waiting *waiting)
     return edo__waiting_end(waiting, any_frame_of(fiber));
 }
 
-/* Not inlined: a function that takes the address of a parameter cannot end with a jump. */
+/* Unlinks a kept future. Not inlined, because a function that takes the address of a parameter
+ * cannot end with a jump. */
 static __attribute__((noinline, cold)) void unlink_kept(edo__fiber *fiber, edo_future *future)
 {
     edo__link(fiber->frame, 1, &future);
 }
 
-/* Nothing follows the switch, so thread-local variables may be used here before it. */
+/* Waits for one future. Nothing follows the switch, so thread-local variables may be used here
+ * before it. */
 static int64_t wait_for_one(edo__parker *parker, edo_future *future, const char *file,
                             uint32_t line)
 {

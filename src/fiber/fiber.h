@@ -1,11 +1,11 @@
-/* Fibers: a function with a stack of its own, and the frame by which a task polls the function.
+/* Fibers. A fiber is a function with a stack of its own. A task polls the function by a frame.
  *
  *     poll: caller's stack --- enter ---> fiber's stack --- wait or end ---> caller's stack
  *
- * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the
- * task (task/state.h), which passes a frame from one thread to another, passes the stack as well.
- * If a wake arrives before the fiber has left its stack, the wake finds the task running. The
- * poller then queues the task after the fiber has left the stack.
+ * The fiber's stack is in use only during polls of the fiber's frame. So the state word of the task
+ * (task/state.h), which passes the frame from one thread to another, passes the stack too. If a
+ * wake arrives before the fiber has left its stack, the wake finds the task running. The poller
+ * then queues the task after the fiber has left the stack.
  *
  * All members belong to the poller, unless a member says otherwise. */
 #pragma once
@@ -33,7 +33,7 @@ struct edo__fiber {
     int error;             // errno of the fiber, while it does not run
     bool is_annotated;     // a sanitizer gets reports of the switches
     bool is_measured;      // the end looks for the depth of the stack, see measure.c
-    void *exceptions[2];   // C++ exceptions being handled, of the side that does not run
+    void *exceptions[2];   // C++ exceptions being handled on the side that does not run
     const edo_site *site;  // for the report of an overflow
     void *values[EDO_FIBER_KEYS];
     edo__annotations annotations;
@@ -49,7 +49,7 @@ void edo__fiber_destroy(edo__fiber *fiber);
 /* Whether new fibers are measured. */
 extern edo_atomic(bool) edo__fiber_measures;
 
-/* Clears the stack of a fiber that has no context yet. */
+/* Clears the stack of a fiber, for its measurement. The fiber has no context yet. */
 void edo__fiber_measure_begin(edo__fiber *fiber);
 
 /* Records the depth of the calling fiber, whose function has returned. */

@@ -67,8 +67,8 @@ size_t edo_fiber_stack_peak(void)
     return (size_t)(end - edo__sys_stack_lowest((char *)fiber->parker.low, end));
 }
 
-/* Memory below this frame belongs to calls that this function makes. The memory is unused after
- * those calls, but the calls still need it: RESERVE bytes are kept for them. */
+/* Memory below this frame is needed only by the calls that this function makes. RESERVE bytes are
+ * kept for these calls. */
 void edo_fiber_trim(void)
 {
     enum { RESERVE = 4096 };
@@ -119,7 +119,8 @@ void edo__fiber_scope_close(edo_scope *scope)
     if (unlink_kept(fiber, &scope->base)) edo__scope_leave(&scope->base);
 }
 
-/* An operation without a wait was never polled, and has had no effect. */
+/* Cancels an operation that is still running, and waits for its end. An operation without a wait
+ * was never polled, and has had no effect. */
 void edo__fiber_end_op(edo_op *op)
 {
     edo__fiber *fiber = edo__fiber_here("EDO_ENDS");

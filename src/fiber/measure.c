@@ -1,6 +1,6 @@
-/* Watermarks of stacks, by function. A measured fiber begins on a cleared stack. At its end the
- * lowest byte that is not zero shows how deep the stack has been. The measurement itself runs at the
- * end of the fiber's function, where the stack is as shallow as at its begin. */
+/* Watermarks of stacks, one per function. A measured fiber begins on a cleared stack. At the end of
+ * the fiber the lowest word that is not zero shows how deep the stack has been. The measurement
+ * itself runs at the end of the fiber's function, where the stack is as shallow as at its begin. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +17,8 @@ typedef struct figures {
 } figures;
 
 static edo__lock lock;
-static figures table[EDO_FIBER_FUNCTIONS]; // the lock
-static size_t table_count;                 // the lock
+static figures table[EDO_FIBER_FUNCTIONS]; // guarded by the lock
+static size_t table_count;                 // guarded by the lock
 
 /* ---- one fiber ---- */
 
@@ -29,7 +29,8 @@ void edo__fiber_measure_begin(edo__fiber *fiber)
     edo__sys_stack_clear((char *)fiber->parker.low, (char *)fiber->parker.high);
 }
 
-/* Reads memory of calls that have returned, which AddressSanitizer may have marked as such. */
+/* Finds the lowest word that is not zero. Reads memory of calls that have returned, which
+ * AddressSanitizer may have marked as invalid. */
 __attribute__((no_sanitize("address"))) static const char *lowest_written(const char *at,
                                                                           const char *end)
 {
@@ -115,6 +116,6 @@ static void dump_stacks(edo_dump_fn *write, void *context)
 
 void edo_fiber_measure(bool on)
 {
-    edo_store_relaxed(&edo__dump_stacks, dump_stacks); // the same on every thread
+    edo_store_relaxed(&edo__dump_stacks, dump_stacks); // relaxed: all callers store the same
     edo_store_figure(&edo__fiber_measures, on);
 }

@@ -1,6 +1,6 @@
-/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack
- * and prints a line that names the fiber. Then the handler that the program had installed
- * earlier runs, or the default action of the signal. A handler that the program installs later
+/* Report of a stack overflow. An access to the guard faults. The handler runs on a signal stack and
+ * prints a line that names the fiber. Then the handler that the program had installed earlier runs,
+ * or the default action of the signal. If the program installs a handler later, that handler
  * replaces the handler of edo. */
 #include <string.h>
 
@@ -12,7 +12,8 @@
 
 enum { LINE_SIZE = 512, PATIENCE_NS = 1000000000 };
 
-/* A line of text, built without functions of the C library, because these may take locks. */
+/* A line of text. It is built without functions of the C library, because such functions may take
+ * locks. */
 typedef struct line {
     char text[LINE_SIZE];
     size_t length;
@@ -80,8 +81,8 @@ static edo_atomic(uint32_t)
     generation; // fork generation of the subscribed process; changed under the lock
 static edo__signal_subscriber subscriber = { .signal = EDO__SIGNAL_FAULT, .notify = on_fault };
 
-/* The subscription fails if there is no memory for the fork handler. Stack overflows are not
- * reported then. */
+/* Subscribes the process to faults. If there is no memory for the fork handler, the subscription
+ * fails, and stack overflows are not reported. */
 static void subscribe(uint32_t now)
 {
     edo__lock_take(&lock);

@@ -1,9 +1,10 @@
 /* Stacks of fibers.
  *
- * Each thread keeps the stacks of ended fibers together with their memory, because that memory
- * is warm. A thread with too many stacks moves half of them to the pools of the process. These
- * pools keep only the uppermost page of a stack in memory. Through these pools stacks return to
- * a thread whose fibers end on other threads. A thread unmaps its own stacks when it ends. */
+ * Each thread keeps the stacks of ended fibers together with their memory, because that memory is
+ * warm. A thread with too many stacks moves half of them to the pools of the process. These pools
+ * keep only the uppermost page of a stack in memory. If the fibers of a thread end on other
+ * threads, the stacks of those fibers return to the thread through these pools. A thread unmaps its
+ * own stacks when it ends. */
 #include "fiber/stack.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 #include "task/cx.h"
 
 enum {
-    LEAST = 32 << 10,     // bytes of the first kind; each later kind has twice the size
+    LEAST = 32 << 10,     // bytes of a stack of the first kind; each later kind has twice the size
     DEFAULT = 64 << 10,   // bytes of address space, with the guard
     LINE = 64,            // bytes of a cache line
     COLORS = 24,          // start offsets; few enough that a parked fiber uses one page
@@ -31,7 +32,7 @@ typedef struct list {
 
 typedef struct pool {
     list kinds[EDO__STACK_KINDS];
-    void *signal_stack; // of this thread, or NULL
+    void *signal_stack; // stack for signal handlers of this thread, or NULL
     edo__stack *left;   // stack of the fiber that ended last on this thread; not yet in a pool
     bool is_known;      // a thread-exit handler empties the pool
 } pool;
@@ -40,7 +41,7 @@ static _Thread_local pool own __attribute__((tls_model("initial-exec")));
 _Thread_local bool edo__stack_is_prepared;
 
 static edo__lock lock;
-static list shared[EDO__STACK_KINDS]; // the lock
+static list shared[EDO__STACK_KINDS]; // guarded by the lock
 
 static size_t size_of_kind(uint32_t kind)
 {
@@ -52,7 +53,8 @@ static uint32_t most_kept(uint32_t kind)
     return (uint32_t)(KEPT_ROOM / size_of_kind(kind));
 }
 
-/* Atomic, because the count of a shared list is read without the lock. */
+/* Changes the count of a list. The store is atomic, because the count of a shared list is read
+ * without the lock. */
 static void add_to_count(list *of, uint32_t change)
 {
     edo_store_relaxed(&of->count, of->count + change);
@@ -76,9 +78,9 @@ static edo__stack *pop(list *from)
 
 /* ---- mapping ---- */
 
-/* Offset of a stack's start in its page. The tops of stacks lie a multiple of pages apart. With
- * equal offsets they would share a few sets of the caches, and a thousand yielding fibers would
- * cost ten times as much. */
+/* Gives the offset of a stack's start in its page. The distance of two stacks is a multiple of the
+ * page size. With equal offsets all stacks would share a few sets of the caches, and a thousand
+ * yielding fibers would cost ten times as much. */
 static uintptr_t next_color(void)
 {
     static edo_atomic(uint32_t) count;
@@ -102,7 +104,8 @@ static int map(size_t size, bool guarded, uint32_t kind, edo__stack **ret_stack)
     return rc;
 }
 
-/* Copies the description first, because the header lies in the memory that is unmapped. */
+/* Unmaps a stack. Copies the description first, because the header lies in the memory that is
+ * unmapped. */
 static void unmap(edo__stack *stack)
 {
     edo__stack_memory memory = stack->memory;
@@ -222,8 +225,8 @@ void edo__stack_prepare_this_thread(void)
     if (make_known(mine)) mine->signal_stack = edo__sys_signal_stack_open();
 }
 
-/* The pool for a size. Returns: its index; EDO__STACK_UNPOOLED for a larger size than any
- * pool's. */
+/* Finds the pool for a size. Returns: the index of the pool; EDO__STACK_UNPOOLED if the size is
+ * larger than that of any pool. */
 static uint32_t kind_for(size_t size)
 {
     uint32_t kind = 0;
@@ -283,8 +286,8 @@ void edo__stack_give(edo__stack *stack)
     }
 }
 
-/* Lent memory belongs to the user again when the task has ended, so nothing here refers to it
- * later. */
+/* Releases the current stack. Memory that the user has lent belongs to the user again when the task
+ * has ended, so nothing here refers to that memory later. */
 void edo__stack_give_last(edo__stack *stack)
 {
     give_left(&own);

@@ -18,7 +18,7 @@ typedef struct edo__stack {
 enum {
     EDO__STACK_KINDS = 8,                   // pooled sizes, powers of two
     EDO__STACK_UNPOOLED = EDO__STACK_KINDS, // mapped for one fiber alone
-    EDO__STACK_LENT,                        // the user's memory
+    EDO__STACK_LENT,                        // in memory that the user has lent
 };
 
 /* Takes a stack from a pool, or maps one. size: bytes, with the guard; 0: the default.

@@ -1,5 +1,5 @@
-/* The end of a runtime. All tasks are cancelled. Tasks that do not end are aborted, and at last
- * given up. */
+/* The end of a runtime. First all tasks are cancelled. Tasks that do not end are then aborted, and
+ * those that still do not end are given up. */
 #include "base/duration.h"
 #include "runtime/drivers.h"
 #include "runtime/inspect/maker.h"
@@ -14,8 +14,8 @@
 #include "task/handle.h"
 
 /* Waits until a task ends on another thread, or until the deadline. `end_count` is read before the
- * registry. So an end after the check of the registry changes the count, and the futex does not
- * sleep. */
+ * registry. So if a task ends after the check of the registry, the count has changed, and this
+ * thread does not sleep. */
 static void wait_for_end(edo_runtime *runtime, int64_t deadline)
 {
     uint32_t count = edo_load_acquire(&runtime->end_count);
@@ -23,7 +23,8 @@ static void wait_for_end(edo_runtime *runtime, int64_t deadline)
         edo__sys_futex_wait_until(&runtime->end_count, count, deadline);
 }
 
-/* Whether the only task is the program's function, and edo_run() has already given it up. */
+/* Whether the only remaining task is the program's function, which edo_run() has already given
+ * up. */
 static bool is_root_left_alone(const edo_runtime *runtime)
 {
     return runtime->is_root_lost && edo_runtime_task_count(runtime) == 1;
@@ -79,8 +80,8 @@ static int destroy_inherited(edo_runtime *runtime)
     return 0;
 }
 
-/* If a task could not be ended, the runtime and its workers are not freed, because the task may
- * still use them. */
+/* Ends a runtime. If a task could not be ended, the runtime and its workers are not freed, because
+ * the task may still use them. */
 int edo_runtime_destroy(edo_runtime *runtime)
 {
     if (!runtime) return 0;

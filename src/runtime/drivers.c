@@ -3,14 +3,14 @@
  *
  * The config or EDO_DRIVER names the kind. If the system refuses a driver to one of the first
  * workers, create changes to the fallback kind and makes all workers again, because drivers of one
- * kind cannot serve operations that are parked with another kind. Only create does so, before any
- * thread of the runtime runs. A helper made later gets the same kind of driver or is not made. In
- * the latter case the monitor tries again at its next check.
+ * kind cannot serve operations that are parked with another kind. Only create changes the kind,
+ * before any thread of the runtime runs. A helper made later gets the same kind of driver or is not
+ * made. In the latter case the monitor tries again at its next check.
  *
  * Create also opens and keeps the driver of the first helper, because the process may have no free
- * descriptor when a worker is stuck. The members of the runtime for drivers are written by create,
- * later only by the monitor's thread, and at last by the release of the runtime. The start and the
- * join of the monitor's thread order these writes. */
+ * descriptor when a worker is stuck. The runtime's members about drivers are written first by
+ * create, then only by the monitor's thread, and last by the release of the runtime. The start and
+ * the join of the monitor's thread order these writes. */
 #include <string.h>
 
 #include "runtime/drivers.h"

@@ -10,7 +10,7 @@
             if (hooks_->member) hooks_->member(hooks_->user, __VA_ARGS__);                         \
     } while (0)
 
-/* May be called on a thread without a worker. */
+/* Calls the spawn hook. The calling thread may have no worker. */
 static inline void edo__hooks_spawn(const edo_runtime *runtime, const edo_task *task)
 {
     if (edo__likely(!runtime->config.hooks)) return;

@@ -16,8 +16,8 @@
 
 /* State of edo_run(). The signals are subscribed before the root is spawned, because workers may
  * run the root at once. So a handler may run before `root` is set. The handler writes `waiter.word`
- * and reads `root`; the spawner writes `root` and reads `waiter.word`. Each has a fence between the
- * write and the read, so at least one of the two cancels the root. */
+ * and reads `root`; the spawner writes `root` and reads `waiter.word`. Handler and spawner each
+ * have a fence between the write and the read, so at least one of them cancels the root. */
 typedef struct program {
     edo_atomic(edo_task *) root;
     edo__waiter waiter;        // waiter.word shows whether a signal has arrived
@@ -30,8 +30,9 @@ static bool is_interrupted(const program *p)
     return edo_load_relaxed(&p->waiter.word) & EDO__WAITER_INTERRUPTED;
 }
 
-/* Cancels the root, in a signal handler. The notify makes the thread that turns the runtime check
- * the limits before it sleeps, even if the root was already queued. */
+/* Cancels the root, in a signal handler. Also notifies the worker of a current-thread runtime. So
+ * the thread that turns the runtime checks the limits before it sleeps, even if the root was
+ * already queued. */
 static void cancel_root(program *p)
 {
     edo__waiter_interrupt(&p->waiter);
@@ -42,8 +43,9 @@ static void cancel_root(program *p)
     if (!root->runtime->has_threads) edo__worker_notify(root->runtime->workers[0]);
 }
 
-/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. LAST: while the program
- * has a stream of the signal (edo/signal.h), this function is not called. */
+/* Handles a signal. The second signal, SIGINT or SIGTERM, ends the process. The subscription is
+ * LAST: while the program has a stream of the signal (edo/signal.h), this function is not
+ * called. */
 static edo__signal_answer interrupt(void *context, const edo_signal_event *event)
 {
     (void)event;
@@ -114,7 +116,7 @@ int edo__run(const edo_config *config, const edo_site *site, const void *args)
     int64_t result = edo_runtime_create(config, &runtime);
     if (result < 0) return exit_status(site->ops->name, result, false);
     result = run_root(runtime, site, args, &p);
-    int64_t failure = edo_runtime_failure(runtime); // of another task, see edo_on_failure
+    int64_t failure = edo_runtime_failure(runtime); // failure of another task, see edo_on_failure
     int status = EXIT_FAILURE;                      // edo_runtime_destroy() logs a lost root
     if (failure)
         status = exit_status(site->ops->name, failure, false);
@@ -238,8 +240,8 @@ static int64_t block(const edo__waiting *waiting)
     return result;
 }
 
-/* The fiber to park, or NULL on a plain thread. In the child of a fork that a fiber has made,
- * `parker` is set, but edo__in_task() is false, so the answer is NULL. */
+/* Finds the fiber to park. Returns: NULL on a plain thread. In the child of a fork that a fiber has
+ * made, `parker` is set, but edo__in_task() is false, so the answer is NULL. */
 static edo__parker *parker_here(void)
 {
     return edo__self.parker && edo__in_task() ? edo__self.parker : NULL;
@@ -261,8 +263,8 @@ static __attribute__((noinline)) int64_t block_for(edo_future *future)
  * although the fiber may run on another thread after the wait. */
 #define PARKS __attribute__((noinline))
 
-/* After a switch of stacks the processor predicts each return wrongly. So this function calls by
- * tail calls, and a resumed fiber has one frame less to return to. */
+/* After a switch of stacks the processor predicts each return wrongly. So this function makes only
+ * tail calls, and a resumed fiber makes one return less. */
 PARKS int64_t edo__wait(edo_future *future, const char *file, uint32_t line)
 {
     edo__parker *parker = parker_here();

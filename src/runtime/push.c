@@ -1,4 +1,4 @@
-/* Queueing of tasks, from any thread. */
+/* Functions that queue tasks, from any thread. */
 #include "runtime/push.h"
 #include "runtime/schedule/idle.h"
 #include "runtime/schedule/work.h"

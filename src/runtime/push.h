@@ -1,4 +1,4 @@
-/* Queueing of tasks, from any thread. */
+/* Functions that queue tasks, from any thread. */
 #pragma once
 
 #include "runtime/runtime.h"

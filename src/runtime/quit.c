@@ -1,5 +1,5 @@
-/* Dumps at SIGQUIT. One thread of the process dumps all runtimes that have dump_on_quit. The signal
- * handler only wakes that thread. */
+/* Dumps of tasks at SIGQUIT. One thread of the process dumps all runtimes that have dump_on_quit.
+ * The signal handler only wakes that thread. */
 #include "runtime/quit.h"
 #include "runtime/runtimes.h"
 #include "sys/signals.h"
@@ -19,7 +19,7 @@ static struct {
 /* Requests a dump. Called in a signal handler, and by the last user. */
 static void request(void)
 {
-    edo_add_acq_rel(&quit.requests, 1); // orders `stops`; partner: the load in run
+    edo_add_acq_rel(&quit.requests, 1); // publishes `stops`; partner: the load in run
     edo__sys_futex_wake(&quit.requests);
 }
 
@@ -95,7 +95,8 @@ int edo__quit_enter(void)
     return rc;
 }
 
-/* The thread takes the lock, so this function joins the thread without holding the lock. */
+/* Removes a user. After the removal of the last user, ends the thread and joins it. The lock is not
+ * held during the join, because the thread takes the lock too. */
 void edo__quit_leave(void)
 {
     edo__runtimes_lock();

@@ -27,10 +27,10 @@ static edo__shard *shard_of(const edo_task *task)
 
 /* ---- entering and leaving ---- */
 
-/* Adds a task to a worker's shard. The lock orders this with the close of the shard. If the close
- * is first, the task is refused. Otherwise the task is in the registry when the drain begins, and
- * the runtime cannot end before the task. The worker's memory is not freed while there are
- * references to the runtime. */
+/* Adds a task to a worker's shard. The lock orders this step and the close of the shard. If the
+ * close comes first, the task is refused. Otherwise the task is in the registry when the drain
+ * begins, and the runtime cannot end before the task. The worker's memory is not freed while there
+ * are references to the runtime. */
 static int enlist(edo__worker *worker, edo_task *task)
 {
     edo__shard *shard = &worker->shard;
@@ -57,8 +57,8 @@ int edo__runtime_adopt(edo_runtime *runtime, edo_task *task)
     return 0;
 }
 
-/* `closed` is set and read under the same lock. So either the drain no longer finds the task in the
- * registry, or this function finds `closed` and wakes the drain. */
+/* Removes an ended task. `closed` is set and read under the same lock. So either the drain no
+ * longer finds the task in the registry, or this function finds `closed` and wakes the drain. */
 void edo__runtime_dismiss(edo_task *task)
 {
     edo_runtime *runtime = task->runtime;
@@ -100,7 +100,7 @@ void edo__runtime_ask_all(edo_runtime *runtime, uint64_t fate)
     edo__task_push_chain(chain);
 }
 
-/* The first failure is kept. */
+/* Records a failure, unless there is an earlier one. */
 void edo__runtime_fail(edo_runtime *runtime, int64_t result)
 {
     int64_t none = 0;
@@ -121,10 +121,10 @@ static void close_shard(edo__shard *shard)
     edo__lock_give(&shard->lock);
 }
 
-/* A worker may be added during the close. This function writes `is_closed` and reads
- * `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads `is_closed`. Each has a
- * fence between the write and the read. So either this function closes the shard of the new worker,
- * or edo__runtime_add_worker() does. */
+/* Closes the shards of all workers. A worker may be added during the close. This function writes
+ * `is_closed` and reads `worker_total`; edo__runtime_add_worker() writes `worker_total` and reads
+ * `is_closed`. Both functions have a fence between the write and the read. So either this function
+ * closes the shard of the new worker, or edo__runtime_add_worker() does. */
 void edo__runtime_close(edo_runtime *runtime)
 {
     edo_store_relaxed(&runtime->is_closed, true);

@@ -126,8 +126,8 @@ static int turn_until(edo__worker *worker, edo_task *task, edo__waiter *waiter)
     return more;
 }
 
-/* Wakes the waiter. The write of the word is relaxed, because the waiter then reads the task's
- * state with acquire. */
+/* Wakes the waiter. The write of the word is relaxed, because the waiter reads the task's state
+ * with acquire afterwards. */
 static void wake_waiter(edo_user_wakeable *wakeable)
 {
     edo__waiter *waiter = (edo__waiter *)(void *)wakeable;
@@ -136,7 +136,7 @@ static void wake_waiter(edo_user_wakeable *wakeable)
     edo_plain_read(&waiter->base); // for the checker: the waiter still exists
 }
 
-/* The write is relaxed, because the bit publishes no other memory. */
+/* Sets a bit of the word. The write is relaxed, because the bit publishes no other memory. */
 void edo__waiter_interrupt(edo__waiter *waiter)
 {
     edo_or_relaxed(&waiter->word, EDO__WAITER_INTERRUPTED);
@@ -144,7 +144,7 @@ void edo__waiter_interrupt(edo__waiter *waiter)
 }
 
 /* Sleeps until the task has ended. The word is read before the limit is computed. So an interrupt
- * between the two changes the word, and the futex does not sleep.
+ * between these two steps changes the word, and this thread does not sleep.
  * Returns: 0; -ETIMEDOUT when the limits have passed. */
 static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 {
@@ -164,8 +164,8 @@ static int sleep_until_woken(edo__waiter *waiter, edo_task *task)
 }
 
 /* Waits until the task has ended or the limits have passed. The waiter is on the caller's stack. So
- * this function returns only when the task's poller no longer uses the waiter: when the task is
- * joinable, or when join_waker was taken back. */
+ * this function returns only when the task's poller no longer uses the waiter. This is so when the
+ * task is joinable, or when join_waker was taken back. */
 static int wait_for(edo_task *task, edo__waiter *waiter)
 {
     int rc = 0;

@@ -12,7 +12,7 @@
 #include "task/task.h"
 
 /* The clock of a runtime. A paused clock shows `frozen`, which advances from deadline to deadline
- * until it is `target`. The lock guards changes; any thread may read. */
+ * until it reaches `target`. The lock guards changes; any thread may read. */
 typedef struct edo__clock {
     edo__lock lock;
     edo_atomic(bool) paused, auto_advance;
@@ -23,13 +23,13 @@ typedef struct edo__clock {
 /* State shared by the workers of a runtime, see schedule/idle.h. */
 typedef struct edo__idle {
     edo__lock lock;
-    edo__backlog injected;         // the inject queue; the lock
-    edo__worker *sleepers;         // last sleeper first, because its caches are warm; the lock
+    edo__backlog injected;         // the inject queue; guarded by the lock
+    edo__worker *sleepers;         // last sleeper first: its caches are warm; guarded by the lock
     edo_atomic(uint32_t) sleeping; // number of sleepers; changed under the lock
     edo_atomic(uint32_t) searching;
 } edo__idle;
 
-/* Work that a turn has found. Several turns together have the greatest value of one of them.
+/* Work that a turn has found. For several turns, the greatest value of these turns.
  * EDO__WORK_EVENTS: the driver had events, but no task is ready. */
 typedef enum { EDO__WORK_NONE, EDO__WORK_EVENTS, EDO__WORK_TASKS } edo__work;
 
@@ -64,7 +64,7 @@ struct edo_runtime {
     bool is_on_quit;       // whether the runtime is a user of quit.c
     bool is_root_lost;     // whether edo_run() has given up its function
     uint64_t serial;       // number in the order of creation, see runtimes.h
-    edo__node all;         // link in the list of all runtimes; the lock of that list
+    edo__node all;         // link in the list of all runtimes; guarded by the lock of that list
 
     /* any thread */
     edo__clock clock;
@@ -76,7 +76,7 @@ struct edo_runtime {
     edo_atomic(uint32_t) visitors; // number of threads inside a push from outside
     edo_atomic(uint32_t) refs;
     edo_atomic(int64_t) failure;      // result of the failed task that has ended the runtime, or 0
-    edo_atomic(uint32_t) end_count;   // tasks ended since the close; a futex for the drain
+    edo_atomic(uint32_t) end_count;   // tasks that ended since the close; a futex for the drain
     edo_atomic(uint32_t) stuck_count; // number of stuck workers
     edo_atomic(uint32_t) has_watcher; // whether a sleeping worker is the watcher
     edo_atomic(int64_t) watch_until;  // ns of edo__sys_now(); see watch.c

@@ -18,6 +18,7 @@ extern edo__runtimes_list edo__runtimes;
 void edo__runtimes_add(edo_runtime *runtime);
 void edo__runtimes_remove(edo_runtime *runtime);
 
-/* Finds the first runtime whose serial is greater than *serial, and stores its serial in *serial.
- * 0 finds the oldest runtime. Returns: the runtime with a reference for the caller, or NULL. */
+/* Finds the first runtime whose serial is greater than *serial, and stores that runtime's serial in
+ * *serial. *serial 0 finds the oldest runtime. Returns: the runtime with a reference for the
+ * caller, or NULL. */
 edo_runtime *edo__runtimes_next(uint64_t *serial);

@@ -1,10 +1,11 @@
 /* A lock of four bytes for critical sections of a few dozen instructions, such as those of a
- * channel, or of a queue of requests for a lock. A wake of all waiters of an object is longer: some
- * ten nanoseconds per waiter.
+ * channel, or of a queue of requests for a lock. Only a section that wakes all waiters of an object
+ * is longer: it takes about ten nanoseconds per waiter.
  *
  * A brief lock costs one read-modify-write, and edo__lock costs two, because a brief lock is
- * released by a plain store. In return a waiter spins. So a holder makes no system call, allocates
- * nothing, and calls no user code except the wake function of a user's own wakeable (edo/future.h).
+ * released by a plain store. The price is that waiters spin. So a holder makes no system call,
+ * allocates nothing, and calls no user code except the wake function of a user's own wakeable
+ * (edo/future.h).
  * Any thread.
  *
  * States. 0: free. The mark of this process (base/lock.h): held. A waiter yields the processor

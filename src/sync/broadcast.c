@@ -8,10 +8,10 @@
  *
  * Orders. The sender stores `writing`, then the words (release), then `sent` (release). The
  * receiver loads `sent` (acquire), so it sees the words of that value, or later ones. The receiver
- * then loads the words (acquire), then `writing`. If one of the words was of a later value, the
+ * then loads the words (acquire), then `writing`. If one of the words belongs to a later value, the
  * load of `writing` sees the number that was stored for that value, or a later one.
  *
- * A value is read under the lock if its size is no multiple of a word, or more than MAX_WORDS. */
+ * A value is read under the lock if its size is not a multiple of a word, or exceeds MAX_WORDS. */
 #include <edo/broadcast.h>
 
 #include "runtime/runtime.h"
@@ -26,7 +26,7 @@ enum {
 /* Header of a broadcast; the slots follow. */
 struct edo__broadcast {
     edo__hub hub;
-    size_t size;                                            // of a value, bytes
+    size_t size;                                            // bytes per value
     size_t capacity;                                        // number of kept values
     size_t words;                                           // of a value; 0: read under the lock
     uint64_t mask;                                          // slots - 1

@@ -55,8 +55,8 @@ static void leave_children(edo_cancel_token *token, edo_cancel_token *heir)
     }
 }
 
-/* The token after `token` in a walk over the descendants of `root`. Returns: NULL: the walk is
- * over. */
+/* Finds the token after `token` in a walk over the descendants of `root`. Returns: the token; NULL:
+ * the walk is over. */
 static edo_cancel_token *next_below(const edo_cancel_token *root, edo_cancel_token *token)
 {
     if (token->first_child) return token->first_child;
@@ -171,7 +171,7 @@ static edo_poll wait_poll(edo_future *future, edo_cx *cx)
     edo_op *op = edo__op_of(future);
     edo_cancel_token *token = op->object;
     edo__lock *lock = &token->tree->lock;
-    edo__wakes none = { NULL, NULL }; // a wait wakes no other
+    edo__wakes none = { NULL, NULL }; // a wait wakes no task
     if (!edo__has_budget(cx)) return EDO_PENDING;
     edo__lock_take(lock);
     int64_t result = edo__queue_step(&queue_ops, &token->waiters, op, cx, &none);

@@ -1,4 +1,4 @@
-/* Blocks of a channel, and its steps under the lock: see channel.h. */
+/* Blocks of a channel, and the steps of the channel under the lock: see channel.h. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -85,7 +85,7 @@ static void next_head_block(edo__channel *channel, edo__block **garbage)
 
 /* ---- values ---- */
 
-/* Number of values in the block of the head, from the head on. */
+/* Number of values from the head to the end of the block of the head. */
 static uint64_t run_of(const edo__channel *channel)
 {
     uint64_t end = channel->tail < channel->turn_at ? channel->tail : channel->turn_at;

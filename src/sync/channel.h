@@ -19,12 +19,13 @@
  *
  * Places. tail - head + permits <= capacity. A permit is a reserved place. It belongs to a user, or
  * to a waiting send that was granted its place and not polled yet. So the cancellation of such a
- * send only releases a place: its value was not moved.
+ * send only releases a place, because the value of the send was not moved.
  *
- * No sender sleeps beside a free place, although the receiver takes values without the lock. A
+ * No sender sleeps while a place is free, although the receiver takes values without the lock. A
  * sender that finds no place sets senders_wait, then reads head again. The receiver advances head,
- * then reads senders_wait. Each has a seq_cst fence between the two steps, so at least one of them
- * sees the other's store. An unbounded channel has no waiting senders, and no fence.
+ * then reads senders_wait. Sender and receiver each have a seq_cst fence between the two steps, so
+ * at least one of them sees the store of the other. An unbounded channel has no waiting senders,
+ * and no fence.
  *
  * A put wakes a waiting receiver, which then takes a value in its poll. A cancelled receive has
  * taken nothing, and passes the wake on. A woken receive that finds no value, because another
@@ -56,13 +57,13 @@ struct edo__channel {
     uint64_t known_head; // head at a sender's last read; guarded by the lock
     edo__block *tail_block;
     char *tail_slot, *tail_end;                // next slot to fill, end of its block; the lock
-    size_t size;                               // of a value, bytes
+    size_t size;                               // bytes per value
     size_t capacity;                           // places
     size_t permits;                            // reserved places; guarded by the lock
-    edo__wait_list receivers, senders, closed; // waiting operations; the lock
+    edo__wait_list receivers, senders, closed; // waiting operations; guarded by the lock
     edo__block *spare;                         // emptied blocks; guarded by the lock
     uint32_t spares;
-    uint32_t sender_count, weak_count, receiver_count, holders; // the lock
+    uint32_t sender_count, weak_count, receiver_count, holders; // guarded by the lock
     void (*drop)(void *value, void *context);
     void *context;
 
@@ -83,7 +84,7 @@ enum {
     EDO__BLOCK_VALUES = 2,
 #else
     EDO__CHANNEL_SPARES = 2, // number of emptied blocks that are kept
-    EDO__BLOCK_BYTES = 1024, // of a block with its header; more for large values
+    EDO__BLOCK_BYTES = 1024, // bytes per block, with its header; more for large values
     EDO__BLOCK_VALUES = 4,   // least number of values per block
 #endif
 };
@@ -107,7 +108,7 @@ static inline bool edo__channel_is_closed(const edo__channel *channel)
     return channel->is_shut || channel->receiver_count == 0;
 }
 
-/* Whether no value can be put behind those in the channel. */
+/* Whether no more values can be put into the channel. The channel may still hold values. */
 static inline bool edo__channel_is_over(const edo__channel *channel)
 {
     return (channel->is_shut || channel->sender_count == 0) && channel->permits == 0;

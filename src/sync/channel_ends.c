@@ -1,4 +1,4 @@
-/* Ends of channels: counts, closes, the drop of values. See channel.h. */
+/* Ends of channels: how they are counted and closed, and how values are dropped. See channel.h. */
 #include "sync/channel.h"
 
 /* ---- the memory ---- */

@@ -1,6 +1,6 @@
-/* Condition variables. A wait has two parts, one after the other in the same operation. The first
- * part waits in the queue of the condition variable. The second part waits in the queue of the
- * mutex, as edo_mutex_lock().
+/* Condition variables. A wait has two parts in the same operation. The first part waits in the
+ * queue of the condition variable. The second part waits in the queue of the mutex, as
+ * edo_mutex_lock() does.
  *
  *     first poll:  enqueues, then unlocks the mutex: a signal after the unlock finds the waiter
  *     woken, or cancelled: the operation becomes one of the mutex, which no cancellation ends
@@ -24,7 +24,7 @@ static edo__wait_list *waiters_of(edo_condvar *condvar)
     return edo__waiters_of(&condvar->waiters);
 }
 
-/* Sets the word by whether operations wait. Under the lock. */
+/* Sets the word to 1 if operations wait, otherwise to 0. Under the lock. */
 static void note_waiters(edo_condvar *condvar)
 {
     edo_store_relaxed(&condvar->word, !edo__wait_list_is_empty(waiters_of(condvar)));

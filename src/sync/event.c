@@ -13,7 +13,7 @@ static bool is_automatic(uint32_t word)
     return word & EDO__EVENT_AUTOMATIC;
 }
 
-/* The word after an event has admitted a wait, which resets an automatic event. */
+/* Gives the word that an event has after it has admitted a wait. An automatic event is reset. */
 static uint32_t passed(uint32_t word)
 {
     return is_automatic(word) ? word & ~(uint32_t)EDO__EVENT_SET : word;

@@ -10,9 +10,9 @@
 typedef struct edo__hub {
     edo__lock lock;
     uint32_t senders, receivers, weak; // number of ends; guarded by the lock
-    uint32_t holders;                  // all ends; 0: the object is freed; guarded by the lock
+    uint32_t holders;                  // ends of all kinds; 0: the object is freed; the lock
     edo__wait_list waiting;            // waiting receives; guarded by the lock
-    edo__wait_list closed;             // waits for the last receiver's close; the lock
+    edo__wait_list closed;             // waits for the last receiver's close; guarded by the lock
     void (*free)(struct edo__hub *);
 } edo__hub;
 
@@ -25,10 +25,11 @@ void edo__hub_add(edo__hub *hub, uint32_t *count);
 /* Reads one of the counts. */
 uint32_t edo__hub_read(edo__hub *hub, const uint32_t *count);
 
-/* Adds a sender, at the request of a weak one. Returns: 0; -EPIPE: the last sender was closed. */
+/* Adds a sender, at the request of a weak sender. Returns: 0; -EPIPE: the last sender was
+ * closed. */
 int edo__hub_upgrade(edo__hub *hub);
 
-/* Close an end. The close of the last end of all kinds frees the object. */
+/* These functions close an end. The close of the last end, of any kind, frees the object. */
 void edo__hub_close_sender(edo__hub *hub, const char *call);
 void edo__hub_close_receiver(edo__hub *hub);
 void edo__hub_close_weak(edo__hub *hub);

@@ -12,22 +12,22 @@
  *     LOCKED, WOKEN ------- the woken waiter finds it locked: to the front > LOCKED, WAITERS
  *
  * A hand-over to a task that has yet to be scheduled leaves the mutex idle meanwhile. Every task
- * that requests the mutex meanwhile must wait too (a convoy). So an unlock at first only wakes the
- * waiter. A waiter that was overtaken gets a hand-over at the next unlock. A waiter can be
+ * that requests the mutex in that time must wait too (a convoy). So an unlock at first only wakes
+ * the waiter. A waiter that was overtaken gets a hand-over at the next unlock. A waiter can be
  * overtaken only between its first wake and the poll after that wake.
  *
  * A request does not retry in a loop before it waits. With two workers such a loop made
- * hold-and-yield slower by a third, and nothing faster.
+ * hold-and-yield slower by a third, and made no case faster.
  *
- * WOKEN means that one waiter was woken to try and was not polled yet. An unlock wakes no other
- * waiter meanwhile. The next poll of the woken waiter clears the bit, under the lock. It also takes
- * the mutex, or requeues the waiter, or, if the waiter is cancelled, passes the wake on. While
- * LOCKED or WOKEN is set, bits are cleared only under the lock of the queue, except by the CAS of
- * an inline unlock, which needs LOCKED alone.
+ * WOKEN means that one waiter was woken to try and was not polled yet. While WOKEN is set, an
+ * unlock wakes no other waiter. The next poll of the woken waiter clears the bit, under the lock.
+ * This poll also takes the mutex, or requeues the waiter, or, if the waiter is cancelled, passes
+ * the wake on. While LOCKED or WOKEN is set, bits are cleared only under the lock of the queue,
+ * except by the CAS of an inline unlock, which needs LOCKED alone.
  *
  * No wake is lost. A request sets WAITERS by a CAS on a word that is LOCKED, under the lock of the
  * queue. If the holder's inline unlock precedes that CAS, the CAS fails. If the inline unlock
- * follows, it fails, and the holder takes the lock of the queue.
+ * follows, the inline unlock fails, and the holder takes the lock of the queue.
  *
  * Orders. Each unlock releases, each lock acquires, directly or through the lock of the queue.
  */
@@ -65,8 +65,8 @@ static bool take_for_another(edo_mutex *mutex)
     return false;
 }
 
-/* Under the lock of the queue. Caller: the holder, or a cancelled request that passes its wake on.
- * Returns: WAITERS if the queue is not empty, else 0. */
+/* Gives the WAITERS bit for the next word. Under the lock of the queue. Caller: the holder, or a
+ * cancelled request that passes its wake on. Returns: WAITERS if the queue is not empty, else 0. */
 static uint32_t waiters_bit(edo_mutex *mutex)
 {
     return edo__wait_list_is_empty(waiters_of(mutex)) ? 0 : EDO__MUTEX_WAITERS;

@@ -1,6 +1,7 @@
-/* Notify. All state lies under the lock: the permit, the generation, the waiting operations. The
- * lock is brief (brief.h). So a notification and a wait cost one read-modify-write each. A bit for
- * waiters, tested by a fast path without the lock, would cost a second one per wait.
+/* Notify. The lock guards all state: the permit, the generation, and the waiting operations. The
+ * lock is brief (brief.h). So a notification and a wait cost one read-modify-write each. A fast
+ * path that tests a bit for waiters without the lock would cost a second read-modify-write per
+ * wait.
  *
  * The permit is stored only while no operation waits. edo_try_notified() reads the permit without
  * the lock, and takes it under the lock. Every notification takes the lock. So the taker of a

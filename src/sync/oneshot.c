@@ -1,4 +1,4 @@
-/* Oneshots, without a lock: one word has the state of both ends.
+/* Oneshots have no lock: one word has the state of both ends.
  *
  *     sender:    no bit -- send: CAS, value written before ------> SENT
  *                no bit -- close --------------------------------> NO_SENDER
@@ -14,13 +14,14 @@
  * Waking. The step that finds the WAITS bit of the other end owns the wake. Its thread reads the
  * operation, prepares the wake and stores EDO__OP_WOKEN. That store is its last access to the
  * operation and to the oneshot. The waiting end may see the other end's step in a poll, or when it
- * clears its own bit. It then waits for that store, for a few instructions. So neither the
- * operation nor the oneshot is freed too early.
+ * clears its own bit. The waiting end then waits for that store, which follows within a few
+ * instructions. So neither the operation nor the oneshot is freed too early.
  *
  * Orders. Each step is a read-modify-write that releases the writes of its end and acquires those
- * of the other end. A load that finds the other end's step acquires it too. The step by which an
- * end clears its own WAITS bit orders nothing. Without the bit the other end does not access the
- * operation. If the other end has found the bit, the store of EDO__OP_WOKEN is acquired. */
+ * of the other end. A load that finds the other end's step acquires the writes before that step
+ * too. The step by which an end clears its own WAITS bit orders nothing. Without the bit the other
+ * end does not access the operation. If the other end has found the bit, the store of EDO__OP_WOKEN
+ * is acquired. */
 #include <edo/oneshot.h>
 
 #include "base/base.h"
@@ -104,7 +105,7 @@ int edo__oneshot_create(edo__oneshot **ret_oneshot, size_t size,
 /* Bits of one end in the word. */
 typedef struct end_bits {
     uint32_t waits; // bit: the end waits
-    uint32_t done;  // bits: the wait is over
+    uint32_t done;  // bits; if one is set, the wait is over
 } end_bits;
 
 static const end_bits receiver = { RECV_WAITS, SENDER_DONE }, sender = { SEND_WAITS, CLOSED };
@@ -145,8 +146,8 @@ static bool park(edo__oneshot *oneshot, const end_bits *bits, edo_op **slot, edo
     return true;
 }
 
-/* Clears the WAITS bit; afterwards the other end does not access the operation. Returns: whether the
- * wait was over before. */
+/* Clears the WAITS bit. Afterwards the other end does not access the operation. Returns: whether
+ * the wait was over before. */
 static bool unpark(edo__oneshot *oneshot, const end_bits *bits, edo_op *op)
 {
     uint32_t old = edo_and_relaxed(&oneshot->word, ~bits->waits);

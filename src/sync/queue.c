@@ -43,7 +43,7 @@ edo_poll edo__queue_poll(const edo__queue_ops *ops, edo__lock *lock, edo__wait_l
 }
 
 #ifndef EDO_MODEL
-/* A request that was polled without budget is IDLE, and waits for no object yet. */
+/* A request that was polled without budget is IDLE, and does not wait for an object yet. */
 void edo__queue_note_slow(edo_op *op, edo_poll poll, uint32_t kind, uint32_t count)
 {
     if (poll == EDO_PENDING) {

@@ -2,9 +2,9 @@
  *
  * The object has a word that fast paths change without a lock, and a queue guarded by the object's
  * lock, which is brief (brief.h). A request is enqueued under the lock, and only after a
- * read-modify-write that found the word to refuse the request and set the bit for waiters. So a
- * release either precedes the read-modify-write, which then fails and is tried again; or the
- * release follows, sees the bit, and takes the lock to serve the queue. */
+ * read-modify-write that set the bit for waiters in a word that refuses the request. If a release
+ * precedes the read-modify-write, the read-modify-write fails and is tried again. If the release
+ * follows, it sees the bit, and takes the lock to serve the queue. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -22,8 +22,8 @@ typedef struct edo__queue_ops {
     /* Adapts the object after a cancelled request has left the queue. */
     void (*left)(void *object, edo_op *op);
 
-    /* Releases the grant of a cancelled request. NULL: the request keeps its grant, and ends with
-     * its result. */
+    /* Releases the grant of a cancelled request. NULL: the cancelled request keeps its grant, and
+     * ends with the result of the grant. */
     void (*give_back)(void *object, edo_op *op);
 
     /* Grants the requests that can be granted now, and clears the bit if no waiters remain. */
@@ -62,7 +62,7 @@ static inline edo__wait_list *edo__waiters_of(void **waiters)
 }
 
 /* Ends the object. Waits until no other thread is inside a call that has served a request. Such a
- * call makes all its changes under the lock, also those of the word. So a call whose change made
- * the caller the last user is seen here. Aborts, in the name of `call`, if there are waiters or the
- * object is in use. */
+ * call makes all its changes under the lock, including those of the word. So this function waits
+ * for a call whose change made the caller the last user. Aborts, in the name of `call`, if there
+ * are waiters or the object is in use. */
 void edo__queue_end(edo__lock *lock, edo__wait_list *waiters, bool in_use, const char *call);

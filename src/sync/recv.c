@@ -39,8 +39,8 @@ int64_t edo__recv_now(edo_cx *cx, edo__channel *channel, void *ret_value)
 
 /* ---- the operation, under the lock ---- */
 
-/* Enqueues a receive. again: the receive was woken, but another receive took the value, so it
- * returns to the front. */
+/* Enqueues a receive. again: the receive was woken, but another receive took the value, so the
+ * woken receive returns to the front. */
 static void park(edo__channel *channel, edo_op *op, edo_cx *cx, bool again)
 {
     edo__wait_list *receivers = &channel->receivers;

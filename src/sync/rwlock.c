@@ -1,6 +1,6 @@
 /* Readers-writer locks. The word has a bit for a writer, a bit for waiters, and the number of
- * readers. queue.h has the argument that no wake is lost. While there are waiters, only holders of
- * the rwlock change the word, or threads under the lock of the queue. */
+ * readers. queue.h has the argument that no wake is lost. While there are waiters, the word is
+ * changed only by holders of the rwlock and by threads that hold the lock of the queue. */
 #include <edo/locks.h>
 
 #include "base/base.h"
@@ -75,7 +75,7 @@ static edo_poll lock_poll(edo_future *future, edo_cx *cx)
 const edo_future_ops edo__rwlock_read_ops = { .name = "edo_rwlock_read", .poll = lock_poll };
 const edo_future_ops edo__rwlock_write_ops = { .name = "edo_rwlock_write", .poll = lock_poll };
 
-/* Unlocks for the last reader, with waiters. Aborts if there is no reader. */
+/* Unlocks for the last reader, while other requests wait. Aborts if there is no reader. */
 void edo__rwlock_unlock_read_slow(edo_rwlock *rwlock)
 {
     edo__wakes wakes = { NULL, NULL };

@@ -1,12 +1,12 @@
-/* Semaphores. The word counts permits, above two bits. queue.h has the argument that no wake is
- * lost.
+/* Semaphores. The two lowest bits of the word are flags, and the bits above them count permits.
+ * queue.h has the argument that no wake is lost.
  *
- * A release adds its permits to the word, and reads there whether there are waiters. If so, the
- * releasing thread takes the lock to settle its permits and serve the queue. Unsettled permits are
- * granted to no request: while WAITERS is set only settled permits are granted, under the lock, and
- * WAITERS is cleared only when all permits are settled. So the holder of a permit knows, through
- * the lock, that the releasing thread needs the semaphore only to release the lock.
- * edo_semaphore_deinit() waits for that release.
+ * A release adds its permits to the word, and sees in the same word whether there are waiters. If
+ * there are, the releasing thread takes the lock to settle its permits and serve the queue.
+ * Unsettled permits are granted to no request: while WAITERS is set only settled permits are
+ * granted, under the lock, and WAITERS is cleared only when all permits are settled. So the holder
+ * of a permit knows, through the lock, that the releasing thread needs the semaphore only to
+ * release the lock. edo_semaphore_deinit() waits for that release.
  *
  * Orders. A release of the word publishes its holder's writes to the acquire of the request that
  * gets a permit, directly or through the lock. */
@@ -35,8 +35,8 @@ static void note_no_waiters(edo_semaphore *semaphore)
 }
 
 /* Takes settled permits. Under the lock, while WAITERS is set. Returns: false: too few permits are
- * settled. The operation is relaxed: a thread that settled permits has released the lock since, and
- * the request that set WAITERS has acquired the permits before them. */
+ * settled. The operation is relaxed, for two reasons. A thread that settled permits has released
+ * the lock since. The request that set WAITERS has acquired all earlier permits. */
 static bool take_settled(edo_semaphore *semaphore, uint64_t permits)
 {
     edo_plain_write(&semaphore->settled);

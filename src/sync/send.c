@@ -1,9 +1,9 @@
-/* Sends into channels, and reserves of places: see channel.h.
+/* Sends into channels, and reservations of places: see channel.h.
  *
- * Requests for places (sends, reserves) wait in one queue. `detail` of the operation is the number
- * of requested places. A step that frees places grants them to requests. The granted places become
- * permits, and the request is woken. The request's next poll uses the permits, or releases them if
- * the request is cancelled. */
+ * Requests for places (sends and reservations) wait in one queue. `detail` of the operation is the
+ * number of requested places. A step that frees places grants them to requests. The granted places
+ * become permits, and the request is woken. The request's next poll uses the permits, or releases
+ * them if the request is cancelled. */
 #include "sync/channel.h"
 
 #include "runtime/runtime.h"
@@ -35,9 +35,9 @@ static int64_t send_some(edo__channel *channel, const char *values, size_t count
     return sent ? (int64_t)sent : rc;
 }
 
-/* Enqueues a request. Either this function sees the values that a receiver has taken without the
- * lock, or that receiver sees senders_wait. Returns: 0: there are places by now; -EAGAIN: the
- * request waits. */
+/* Enqueues a request. If a receiver takes values without the lock meanwhile, either this function
+ * sees the new head, or that receiver sees senders_wait. Returns: 0: there are places by now;
+ * -EAGAIN: the request waits. */
 static int park(edo__channel *channel, edo_op *op, edo_cx *cx)
 {
     edo_store_relaxed(&channel->senders_wait, 1);

@@ -1,14 +1,14 @@
 /* Holders of the locks for plain threads, and circles of threads that wait for each other.
  *
  * Each thread that takes a lock has a record of its holds and of its wait. All records are listed.
- * Only the thread itself writes its `held`, without a lock. So the checks do not slow down threads
- * that share no lock. The checks also order no accesses that the program does not order, which
- * would hide races from a race detector. `all.lock` guards the other members and the list. A thread
- * takes `all.lock` when it is about to wait.
+ * Only the thread itself writes `held` of its record, without a lock. So the checks do not slow
+ * down threads that share no lock. The checks also order no accesses that the program does not
+ * order, which would hide races from a race detector. `all.lock` guards the other members and the
+ * list. A thread takes `all.lock` when it is about to wait.
  *
  * Each circle is found. A thread that is about to wait records its wait, and searches, under
  * all.lock. One of the threads that close a circle is the last to do so. All others have recorded
- * their waits before, and each had noted its holds before that: the lock orders both.
+ * their waits before, and each noted its holds before its wait. The lock orders both.
  *
  * A reported circle is real. A hold is noted after its lock is taken, and removed before that lock
  * is released. A wait is removed under all.lock after the awaited lock was taken, and before that
@@ -41,7 +41,7 @@ enum { MAX_HELD = 32, NAME_SIZE = 16, TEXT_SIZE = 256 };
 typedef struct record record;
 
 struct record {
-    edo__node link;      // of all.records
+    edo__node link;      // in all.records
     uint32_t generation; // fork generation of the list that has this record
     edo_atomic(uint32_t) held_count;
     struct {
@@ -50,7 +50,7 @@ struct record {
         edo_atomic(edo__thread_lock_kind) kind;
     } held[MAX_HELD];
     edo__thread_hold wait; // wait.lock NULL: the thread does not wait
-    record *waiter, *next; // of a search; waiter: waits for this thread; next: queue
+    record *waiter, *next; // of a search; `waiter` waits for this thread; `next` links the queue
     bool is_found;
     char name[NAME_SIZE];
     uint32_t id;
@@ -58,7 +58,7 @@ struct record {
 
 static struct {
     edo__lock lock;
-    uint32_t generation; // of forks; records of another generation are not listed
+    uint32_t generation; // fork generation; records of another generation are not listed
     edo__node records;
 } all;
 
@@ -137,7 +137,7 @@ static int make_key(void)
     return rc;
 }
 
-/* The record of this thread, in memory that the allocator of the program does not count.
+/* Finds or makes the record of this thread, in memory that the program's allocator does not count.
  * Returns: NULL: no memory. */
 static record *own_record(void)
 {

@@ -1,4 +1,4 @@
-/* The condition variable for plain threads: the sequence, which counts notifications, and the
+/* The condition variable for plain threads. It has a sequence, which counts notifications, and the
  * number of waiters.
  *
  * No notification is lost. A waiter counts itself and reads the sequence while it holds the mutex.
@@ -7,8 +7,9 @@
  * the kernel compares the sequence with the waiter's value, the waiter does not sleep. Otherwise
  * the waiter is in the kernel's queue when the wake comes.
  *
- * A waiter that is preempted between its read of the sequence and its sleep, for exactly 2^32
- * notifications, would miss the last one. So many notifications take minutes.
+ * If exactly 2^32 notifications came between a waiter's read of the sequence and its sleep, the
+ * waiter would miss the last one. The waiter would have to be preempted for minutes, because 2^32
+ * notifications take that long.
  *
  * Orders. All operations are relaxed, because the mutex guards the condition. */
 #include "base/base.h"

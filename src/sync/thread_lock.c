@@ -3,9 +3,9 @@
 
 #include "base/base.h"
 
-/* Limits of spins, in pauses of the processor, some 40 ns each. A read of the word takes its cache
- * line from the holder. The reads become rare, because they cost the holder more than the waiter
- * gains. */
+/* Limits of spins, in pauses of the processor. A pause takes about 40 ns. A read of the word takes
+ * the word's cache line away from the holder. A long spin reads more rarely, because a read costs
+ * the holder more than it gains the waiter. */
 enum {
     MAX_SPINS = 64, // per spin: about the cost of a sleep and a wake
     MIN_SPINS = 4,  // enough to detect that spins succeed again

@@ -24,9 +24,9 @@ static inline bool edo__thread_sleep(uint32_t *word, uint32_t value, int64_t dea
     return true;
 }
 
-/* Spin loop. Reads a word until a holder on another processor has unlocked. The limit of the loop
- * is adaptive. Each thread has a limit of its own, which grows with each successful spin and halves
- * with each failed one. So locks with long holds cost little. */
+/* State of a spin loop, which reads a word until a holder on another processor has unlocked. The
+ * limit of the loop is adaptive. Each thread has a limit of its own, which grows with each
+ * successful spin and halves with each failed one. So locks with long holds cost little. */
 typedef struct edo__thread_spin {
     uint32_t spent, limit; // pauses
 } edo__thread_spin;
@@ -69,7 +69,7 @@ typedef enum edo__thread_lock_kind {
     EDO__THREAD_ONCE,
 } edo__thread_lock_kind;
 
-/* A hold of a thread, or its wait. */
+/* A lock that a thread holds, or waits for. */
 typedef struct edo__thread_hold {
     const void *lock;
     const edo_thread_place *place;
@@ -105,10 +105,10 @@ int edo__thread_lock_checked(const edo__thread_hold *hold, void *lock, int64_t d
 /* Aborts if this thread holds the lock. Called before each lock operation. */
 void edo__thread_check_lock(const edo__thread_hold *hold);
 
-/* Notes a hold. Called after each lock operation. */
+/* Records a hold of this thread. Called after each lock operation. */
 void edo__thread_note_locked(const edo__thread_hold *hold);
 
-/* Note the begin and the end of a sleep without a limit. The first function aborts if the wait
- * closes a circle. */
+/* These two functions record the begin and the end of a sleep without a time limit. The first
+ * function aborts if the wait closes a circle. */
 void edo__thread_note_waits(const edo__thread_hold *hold);
 void edo__thread_note_waits_no_more(void);

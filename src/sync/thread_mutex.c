@@ -8,12 +8,13 @@
  *     FREE ------- a thread that has slept: swap --------> CONTENDED, and it holds the lock
  *
  * CONTENDED means that threads may sleep. No sleeper is forgotten. A thread sleeps only while the
- * word is CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread leaves
- * the word CONTENDED, with the lock or without, because it does not know whether others sleep. So
- * the next unlock wakes the next sleeper. A thread whose limit has passed leaves CONTENDED too: it
- * swaps before it reads the clock. The cost is a superfluous wake at the end.
+ * word is CONTENDED, so the unlock that ends this state wakes a sleeper. The woken thread sets the
+ * word to CONTENDED, whether it gets the lock or not, because it does not know whether others
+ * sleep. So the next unlock wakes the next sleeper. A thread whose time limit has passed sets
+ * CONTENDED too, because it swaps before it reads the clock. The cost is a superfluous wake by the
+ * last unlock.
  *
- * Orders. Every unlock releases, every lock acquires, by one read-modify-write each of the word.
+ * Orders. Every unlock releases, and every lock acquires, by a read-modify-write of the word.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"

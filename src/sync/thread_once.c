@@ -9,8 +9,8 @@
  * while the word is AWAITED. So either the thread sleeps before the swap, and the wake reaches it,
  * or it does not sleep.
  *
- * Orders. The swap releases the writes of init, also if it failed. Loads that find DONE, and the
- * CAS of the next try, acquire.
+ * Orders. The swap releases the writes of init, even if init has failed. Loads that find DONE, and
+ * the CAS of the next try, acquire.
  */
 #include "base/base.h"
 #include "sync/thread_lock.h"

@@ -1,5 +1,5 @@
-/* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with
- * limits).
+/* The readers-writer lock for plain threads (the algorithm of Rust's standard library, with time
+ * limits added).
  *
  * The word has the number of readers, or WRITER in its place, and two bits, which are set while
  * threads may sleep. Readers sleep on the word, and writers sleep on the sequence. So a wake
@@ -9,30 +9,32 @@
  *     0 --------------------- write, inline: CAS ----> WRITER
  *     readers, or WRITER ---- a writer waits: CAS ---> the same with WRITERS_WAITING
  *     WRITER, or WRITERS_WAITING -- a reader waits --> the same with READERS_WAITING
- *     unlock by the writer or the last reader: the remaining bits are served:
- *         WRITERS_WAITING -- cleared by CAS, then a writer is woken. If none slept, and
- *         READERS_WAITING -- cleared by CAS, then all readers are woken
- *     a writer's limit passes: both bits are cleared, and all sleepers are woken to set them again
+ *     unlock by the writer or the last reader: the remaining bits are served in this order:
+ *         WRITERS_WAITING -- cleared by CAS, then one writer is woken
+ *         READERS_WAITING -- if no writer was asleep: cleared by CAS, then all readers are woken
+ *     a writer's time limit passes: both bits are cleared, and all sleepers are woken, which then
+ *                                   set the bits again
  *
  * Writers have priority: a reader is admitted only while no bit is set, but a writer takes any free
  * lock.
  *
- * No sleeper is forgotten. A thread sleeps only after it has seen its bit in a word of a held
- * lock (or, for a reader, of one with a waiting writer). Each step that clears the bit is
- * followed by a wake by the same thread. A sleeper that is in the kernel's queue before the
- * clearing is found by that wake. A later one does not sleep. For a reader the word has changed.
- * For a writer the sequence has changed: it reads the sequence before it checks the bit. The
- * addition to the sequence releases and that load acquires, so a writer that reads the new
- * sequence also sees the cleared word.
+ * No sleeper is forgotten. A thread sleeps only after it has seen its bit in the word of a held
+ * lock. (A reader also sleeps if the lock is free but a writer waits.) Each step that clears the
+ * bit is followed by a wake by the same thread. A sleeper that is in the kernel's queue before the
+ * clearing is found by that wake. A thread that reaches the kernel later does not sleep, because
+ * its futex value has changed. For a reader that value is the word. For a writer it is the
+ * sequence, which the writer reads before it checks the bit. The addition to the sequence releases
+ * and that load acquires, so a writer that reads the new sequence also sees the cleared word.
  *
- * A woken writer does not know whether others sleep. So it keeps WRITERS_WAITING set when it
- * takes the lock, and sets it again before it sleeps. A writer that is woken as its limit passes
- * does the same: it sets the bit first, and then clears both bits and wakes all. A reader whose
- * limit passes leaves READERS_WAITING to the next unlock.
+ * A woken writer does not know whether others sleep. So it keeps WRITERS_WAITING set when it takes
+ * the lock, and sets it again before it sleeps. A writer that is woken as its time limit passes
+ * does the same: it sets the bit first, and then clears both bits and wakes all sleepers. A reader
+ * whose time limit passes leaves READERS_WAITING to the next unlock.
  *
- * READERS_WAITING without WRITERS_WAITING never stands beside readers that hold the lock. A reader
- * waits for a writer that holds the lock, waits for it, or was woken to take it; and a waiting
- * writer that gives up clears both bits.
+ * While fewer than MOST_READERS readers hold the lock, no reader sets READERS_WAITING unless
+ * WRITERS_WAITING is set. A reader sleeps only because of a writer: one that holds the lock, one
+ * that waits for the lock, or one that was woken to take the lock. A waiting writer that gives up
+ * clears both bits.
  *
  * Orders. Each unlock releases, and each lock acquires, by read-modify-writes of the word. All
  * other writes of the word are read-modify-writes too, which continue the release sequence.
@@ -43,7 +45,7 @@
 #define READERS_WAITING EDO__THREAD_READERS_WAITING
 #define WRITERS_WAITING EDO__THREAD_WRITERS_WAITING
 #define WAITING         (READERS_WAITING | WRITERS_WAITING)
-#define WRITER          EDO__THREAD_WRITER // all bits of the number of readers
+#define WRITER          EDO__THREAD_WRITER // all bits of the number of readers are set
 #define READER          EDO__THREAD_READER
 #define MOST_READERS    (WRITER - 1)
 
@@ -60,8 +62,9 @@ static bool wake_writer(edo_thread_rwlock *rwlock)
     return edo__sys_futex_wake(&rwlock->sequence);
 }
 
-/* Wakes sleepers after an unlock. word: of a free lock. A CAS fails if another thread has locked,
- * which then serves the sleepers at its unlock, or if one more thread waits. */
+/* Wakes sleepers after an unlock. word: value of the lock's word, without holders. A CAS fails if
+ * another thread has locked, and that thread then serves the sleepers at its unlock. A CAS also
+ * fails if one more thread waits. */
 static void serve(edo_thread_rwlock *rwlock, uint32_t word)
 {
     while (is_free(word) && (word & WRITERS_WAITING)) {
@@ -112,7 +115,8 @@ static bool is_open(uint32_t word, bool write)
     return write ? is_free(word) : word < MOST_READERS;
 }
 
-/* Spins until the lock is open, threads sleep, or the spin limit is reached. Returns: the word. */
+/* Spins until the lock is open, until other threads sleep, or until the spin limit is reached.
+ * Returns: the word. */
 static uint32_t spin(edo_thread_rwlock *rwlock, bool write)
 {
     edo__thread_spin rounds = edo__thread_spin_begin();
@@ -141,8 +145,8 @@ static bool read_slowly(void *lock, int64_t deadline)
     }
 }
 
-/* Ends a writer's wait when its limit has passed. Returns: true: the writer has given up; false:
- * the lock is free, and the writer tries again. */
+/* Ends a writer's wait when its time limit has passed. Returns: true: the writer has given up;
+ * false: the lock is free, and the writer tries again. */
 static bool give_up(edo_thread_rwlock *rwlock)
 {
     uint32_t word = edo_load_relaxed(&rwlock->word);

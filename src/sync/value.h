@@ -5,8 +5,8 @@
 
 #include "task/op.h"
 
-/* Copies a value. Most values are words. For a word a call of memcpy() would cost as much as the
- * rest of a send. */
+/* Copies a value. Most values have the size of a word. For such a value a call of memcpy() would
+ * cost as much as the rest of a send. */
 static inline void edo__copy_value(void *to, const void *from, size_t size)
 {
     if (size == 8)
@@ -31,8 +31,8 @@ static inline void edo__check_attempt(const char *call, const void *value)
     if (EDO_DEBUG) edo__check_memory(call, value, "place of the value");
 }
 
-/* Whether the poll has budget for an answer. Without budget the operation waits, so its value is
- * checked. */
+/* Whether the poll has budget for an answer. Without budget the operation waits, so this function
+ * checks the value. */
 static inline bool edo__may_answer(const edo_op *op, const void *value, edo_cx *cx)
 {
     if (edo__has_budget(cx)) return true;

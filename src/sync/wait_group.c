@@ -1,6 +1,6 @@
-/* Wait groups. The word has the count, above a bit for waiters. queue.h has the argument that no
- * wake is lost. If there are waiters, the end of the last piece of work is made under the lock, and
- * wakes them.
+/* Wait groups. The lowest bit of the word says whether there are waiters, and the bits above it are
+ * the count. queue.h has the argument that no wake is lost. If there are waiters, the step that
+ * ends the last piece of work is made under the lock, and wakes the waiters.
  *
  * Orders. Each end of work releases. A wait at count 0 acquires all ends of work from the word.
  * Otherwise the last end of work acquires the earlier ones, and publishes them with the wake. */

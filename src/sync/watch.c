@@ -1,7 +1,7 @@
 /* Watches: a value under the lock of the hub, and its version, the number of stores. A receive
  * first tests without the lock whether the version has changed. A receive that reads an old version
- * is like a receive that was made earlier. It reads the version again under the lock before it
- * waits. */
+ * is like a receive that was made earlier. A receive reads the version again under the lock before
+ * it waits. */
 #include <edo/watch.h>
 
 #include "runtime/runtime.h"
@@ -14,7 +14,7 @@ enum { UNSEEN = 0, FIRST_VERSION = 1 };
 struct edo__watch {
     edo__hub hub;
     edo_atomic(uint64_t) version; // written under the lock
-    size_t size;                  // of the value, bytes
+    size_t size;                  // bytes of the value
 } __attribute__((aligned(16)));
 
 static void *value_of(edo__watch *watch)
@@ -49,8 +49,8 @@ int edo__watch_create(edo__watch **ret_watch, edo__watching *ret_receiver, size_
 
 /* ---- senders ---- */
 
-/* Advances the version after a store, and wakes the waiting receives. Under the lock. Returns: the
- * number of receivers. */
+/* Increments the version after a store, and wakes the waiting receives. Under the lock. Returns:
+ * the number of receivers. */
 static uint32_t publish(edo__watch *watch, edo__wakes *wakes)
 {
     edo_store_relaxed(&watch->version, edo_load_relaxed(&watch->version) + 1);

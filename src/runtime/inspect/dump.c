@@ -28,7 +28,7 @@ enum {
 
 typedef struct dump {
     edo__reporter reporter;
-    bool is_abort; // true: this thread may hold any lock
+    bool is_abort; // the dump is made at an abort: this thread may hold any lock
     int64_t deadline;
 } dump;
 
@@ -42,9 +42,9 @@ static size_t report_each(dump *d, edo_task **tasks, size_t count)
     return left;
 }
 
-/* Reports the tasks, or names them after the deadline. A WANTED task can be inspected only while it
- * is queued, for some rounds of its queue of a few microseconds each. So this thread spins, and
- * yields the processor only once per SPIN. */
+/* Reports the tasks. After the deadline only names the remaining tasks. A WANTED task can be
+ * inspected only while it is queued, which lasts for some rounds of its queue. A round takes a few
+ * microseconds. So this thread spins, and yields the processor only once per SPIN. */
 static void report_tasks(dump *d, edo_task **tasks, size_t count)
 {
     count = report_each(d, tasks, count);
@@ -157,7 +157,8 @@ static int dump_runtime(edo_runtime *runtime, edo_dump_fn *write, void *context,
 
 edo_atomic(edo__dump_stacks_fn *) edo__dump_stacks;
 
-/* Stacks belong to the process, so these lines follow the last runtime. */
+/* Writes the lines about stacks of fibers. Stacks belong to the process, so these lines follow the
+ * last runtime. */
 static void report_stacks(edo_dump_fn *write, void *context)
 {
     edo__dump_stacks_fn *dump_stacks = edo_load_relaxed(&edo__dump_stacks);
@@ -210,5 +211,5 @@ void edo__dump_prepare(void)
 {
     const char *wanted = getenv("EDO_DUMP_ON_ABORT");
     edo_store_relaxed(&dumps_at_abort, wanted && *wanted && strcmp(wanted, "0") != 0);
-    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // the same on every thread
+    edo_store_relaxed(&edo__at_misuse, dump_at_abort); // relaxed: all callers store the same
 }

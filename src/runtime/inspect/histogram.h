@@ -11,7 +11,7 @@ enum { EDO__HISTOGRAMS = EDO_SCHEDULE_LATENCY + 1 };
 /* A scale. Initialised once, then constant. Any thread.
  *
  * The logarithmic scale is that of H2 histograms. Every power of two has 2^bits buckets of the same
- * width, so that a bucket is never wider than 1/2^bits of its values. Each value below 2^bits has
+ * width, so a bucket is never wider than 1/2^bits of the values in it. Each value below 2^bits has
  * its own bucket. Bucket 0 of the scale is the bucket of `min`. */
 typedef struct edo__scale {
     uint32_t buckets; // 0: off

@@ -122,8 +122,8 @@ static void exchange(block *one, uint32_t place)
     *one = before;
 }
 
-/* Without a runtime the memory is freed at once, because only the end of a runtime empties the
- * quarantine. */
+/* Frees memory by way of the quarantine. If the process has no runtime, the memory is freed at
+ * once, because only the end of a runtime empties the quarantine. */
 void edo__free_closed(void *memory, size_t size)
 {
     block one = { memory, size };

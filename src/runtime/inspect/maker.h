@@ -5,8 +5,7 @@
  * that stream. So debug builds keep the memory of ended streams in a quarantine for a while. In
  * this memory the word of claims still shows that the stream was closed. Sanitizer builds have no
  * quarantine, because the sanitizer checks freed memory itself, and the quarantine's lock would
- * hide races from the sanitizer.
- * */
+ * hide races from the sanitizer. */
 #pragma once
 
 #include "runtime/runtime.h"
@@ -46,7 +45,8 @@ static inline void edo__free_all_closed(void) {}
 #else
 
 /* Creates the maker of a stream or listener that the current task makes. kind: "stream",
- * "listener" or "socket". Returns: NULL outside of tasks, without report_leaks, or if out of memory. */
+ * "listener" or "socket". Returns: NULL outside of tasks, without report_leaks, or if
+ * memory is short. */
 edo__maker *edo__maker_create(const char *kind, int fd);
 
 /* Frees the maker of an ended stream or listener. NULL is ignored. */

@@ -1,4 +1,4 @@
-/* Metrics, which are read from the counters of workers, registry, drivers, pools and tasks. */
+/* Metrics. The functions read the counters of workers, registry, drivers, pools and tasks. */
 #include <edo/metrics.h>
 
 #include <string.h>
@@ -62,7 +62,7 @@ int edo__metrics_read_worker(edo_runtime *runtime, unsigned worker, edo_worker_m
 /* ---- the runtime ---- */
 
 /* Number of tasks that were handed to a worker and not yet taken. The loads of the two counts are
- * not ordered, so `taken` may be the greater one. */
+ * not ordered, so `taken` may be greater than the other count. */
 static uint64_t handed_depth(const edo__worker *worker)
 {
     uint64_t taken = edo_load_figure(&worker->taken), handed = edo_load_figure(&worker->handed);
@@ -76,8 +76,8 @@ static uint64_t handed_depth(const edo__worker *worker)
 
 #define ADD(name) sum->name += metrics.name;
 
-/* Alive tasks are read before spawned tasks, so that the number of alive tasks is never the
- * greater. */
+/* Adds the metrics of a worker to a sum. Alive tasks are read before spawned tasks, so that there
+ * are never more alive tasks than spawned tasks. */
 static void add_worker(edo_metrics *sum, edo__worker *worker)
 {
     edo_worker_metrics metrics = read_worker(worker);

@@ -31,7 +31,8 @@ int64_t edo__observe_begin(edo__worker *worker, edo_task *task)
     return start;
 }
 
-/* Notes the end of a poll. A task that has yielded is queued by its poller at this moment. */
+/* Notes the end of a poll. If the task has yielded, this is also the moment at which its poller
+ * queues it. */
 static void note_end(const edo__worker *worker, edo__task_counts *counts, int64_t start,
                      int64_t end)
 {

@@ -211,7 +211,7 @@ bool edo__report_task(edo__reporter *t, edo_task *task)
     return true;
 }
 
-/* Writes the name of the function, because the name of the task may no longer be valid. */
+/* Writes the name of the task's function, because the name of the task may no longer be valid. */
 void edo__report_restless(edo__reporter *t, edo_task *task)
 {
     if (!is_reported(t, task->id) && !(edo_load_relaxed(&task->state) & EDO__COMPLETE))

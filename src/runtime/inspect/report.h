@@ -31,7 +31,7 @@ typedef struct edo__reporter {
     int64_t poll_start;
     char name[EDO__SNAPSHOT_NAME];
     edo_trace_line few[EDO__REPORTER_LINES], *lines;
-    size_t line_capacity, line_count; // count > capacity: the lines above the capacity are lost
+    size_t line_capacity, line_count; // count > capacity: the lines beyond the capacity are lost
 } edo__reporter;
 
 void edo__reporter_init(edo__reporter *t, edo_runtime *runtime, edo_dump_fn *write, void *context);
@@ -47,8 +47,8 @@ void edo__report_runtime(edo__reporter *t);
 /* Reports the tasks that workers run. tasks: the tasks to report; NULL: all running tasks. */
 void edo__report_workers(edo__reporter *t, edo_task *const *tasks, size_t count);
 
-/* Reports a task, unless the task is running or being inspected. Returns: false if so; otherwise
- * true, and the caller's reference is dropped. */
+/* Reports a task, unless the task is running or being inspected. Returns: false if the task is
+ * running or being inspected; otherwise true, and the caller's reference is dropped. */
 bool edo__report_task(edo__reporter *t, edo_task *task);
 
 /* Reports a task that was running at every inspection. Drops the caller's reference. */

@@ -8,11 +8,11 @@
 
 enum {
     OWN_FRAMES = 2,   // frames of capture() and its callee, at the top of the stack
-    HANDLER = 2,      // frames of the signal handler and of the return from the handler, below
+    HANDLER = 2,      // next in the stack: frames of the handler and of its return trampoline
     SHOWN_DEPTH = 40, // greatest indentation; deeper lines are indented equally
 };
 
-#define PATIENCE edo_ms(100) // time to wait for the thread, which may be in a system call
+#define PATIENCE edo_ms(100) // longest wait for the thread, which may be in a system call
 
 static void note_line(void *context, const edo_trace_line *line)
 {

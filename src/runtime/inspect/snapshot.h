@@ -1,4 +1,4 @@
-/* Snapshots. A snapshot has the task that a worker is polling, and the stack of the worker's
+/* Snapshots. A snapshot shows the task that a worker is polling, and the stack of the worker's
  * thread. Only that thread may read the task's frames and its own stack. So a signal interrupts the
  * thread, and the signal handler fills the snapshot. */
 #pragma once

@@ -1,4 +1,5 @@
-/* Reports of stalls. A report names the task that occupies a worker, and the place of the task. */
+/* Reports of stalls. A report names the task that occupies a worker, and the place in the program
+ * that the task has reached. */
 #include "runtime/inspect/stall.h"
 
 #include "runtime/hooks.h"
@@ -37,10 +38,10 @@ static void call_hooks(const edo__snapshot *s, int64_t duration)
     edo__hooks_each(runtime, stall, &stall);
 }
 
-/* If the thread does not respond, it may still respond later: on a busy machine the thread may get
- * no processor, and in an uninterruptible system call it cannot handle a signal. Each attempt
- * occupies the monitor for a while, so the interval is doubled. A thread that is between two polls
- * is asked again at the monitor's next check. */
+/* Reports a stall. A thread that does not respond may still respond later. On a busy machine the
+ * thread may get no processor, and in an uninterruptible system call the thread cannot handle a
+ * signal. Each attempt occupies the monitor for a while, so the interval is doubled. A thread that
+ * is between two polls is asked again at the monitor's next check. */
 int64_t edo__stall_report(edo__worker *worker, int64_t duration)
 {
     edo__snapshot s;

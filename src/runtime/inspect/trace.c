@@ -3,9 +3,9 @@
 #include "task/handle.h"
 #include "task/trace.h"
 
-/* Has a KEPT task requeued, so that the task can be inspected. If this thread is the only worker
- * that may poll the task, the task is requeued at once. Otherwise the task is marked WANTED, and
- * its next yields requeue it. A task that this thread is polling, or for which a hook is being
+/* Causes a KEPT task to be requeued, so that the task can be inspected. If this thread is the only
+ * worker that may poll the task, the task is requeued at once. Otherwise the task is marked WANTED,
+ * and its next yields requeue it. A task that this thread is polling, or for which a hook is being
  * called (`in_hand`), is not requeued. */
 static void requeue_if_kept(edo_task *task)
 {

@@ -11,8 +11,8 @@
 
 enum { FILES_MAX_THREADS = 64, DNS_MAX_THREADS = 32 };
 
-/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use. If
- * the server of a network file system hangs, the blocked threads are too few to exhaust memory.
+/* Pools that a runtime makes at their first use. "files" has more threads than a disk can use, but
+ * too few to exhaust memory if all of them block because the server of a network file system hangs.
  * "dns" has few threads, because a program makes few look-ups at a time. */
 enum { USER, FILES, DNS };
 
@@ -38,7 +38,8 @@ static edo_pool *find_made(const edo__blocking *blocking, const char *name)
     return pool;
 }
 
-/* Where a usual pool is kept for quick access; NULL: nowhere. */
+/* Finds the member that gives quick access to a pool. Returns: NULL: the pool has no such
+ * member. */
 static edo_atomic(edo_pool *) *known_pool(edo__blocking *blocking, const char *name)
 {
     if (!strcmp(name, usual_pools[USER].name)) return &blocking->user;
@@ -93,8 +94,8 @@ int edo_runtime_add_pool(edo_runtime *runtime, const edo_pool_config *config)
     return rc;
 }
 
-/* The loop may use the pools, because a pool is freed only after `closed` was set under the
- * lock. */
+/* Sums up the statistics of all pools. The loop may use the pools in the list, because a pool is
+ * freed only after `closed` was set under the lock. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats)
 {
     edo__blocking *blocking = &runtime->blocking;
@@ -184,7 +185,7 @@ static edo_poll end_if_ended(edo_op *op, edo_cx *cx)
     return edo__op_finish(op, cx, op->base.result);
 }
 
-/* Returns: 0, or the error with which the operation ends. */
+/* Begins an operation. Returns: 0, or the error with which the operation ends. */
 static int begin(edo_op *op, edo_cx *cx)
 {
     edo_pool *pool = edo__job_of(op)->pool;
@@ -205,7 +206,7 @@ edo_poll edo__blocking_poll(edo_future *future, edo_cx *cx)
     return rc < 0 ? edo__op_finish(op, cx, rc) : EDO_PENDING;
 }
 
-/* Polls an edo_pool_room(), which is ready in its first poll if the queue has a place. */
+/* Polls an edo_pool_room(). It is ready in its first poll if the queue has a place. */
 static edo_poll room_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);
@@ -249,7 +250,8 @@ int edo__spawn_blocking(edo_task **ret_task, const edo_spawn_options *options, c
 
 enum { POOL_BITS = 0xff << 16 }; // of edo_op.detail
 
-/* The runtime's pool "files" never needs a reference. Its operations end before the pool. */
+/* Submits an operation to the pool "files". This pool never needs a reference. Its operations end
+ * before the pool. */
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx)
 {
     edo_pool *pool;

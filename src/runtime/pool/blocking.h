@@ -5,8 +5,8 @@
 
 #include "runtime/pool/pools.h"
 
-/* Reads the sums of the statistics of the runtime's pools. Any thread, also during and after the
- * end of the pools. */
+/* Sums up the statistics of the runtime's pools. Any thread, even during and after the end of the
+ * pools. */
 void edo__blocking_read(edo_runtime *runtime, edo_pool_stats *ret_stats);
 
 /* Ends the pools of a runtime whose tasks have ended or were given up. Joins the pools' threads,
@@ -15,7 +15,7 @@ void edo__blocking_close(edo_runtime *runtime);
 
 /* ---- operations that run themselves ----
  *
- * An operation that has no room for the members of a job can be a job all the same. Its function
+ * An operation that has no room for the members of a job can be a job nevertheless. Its function
  * gets the operation, on a thread of the pool "files". The caller's members are object, data,
  * length and progress, and the lower half of detail. The pool uses the link, the waker, the word
  * and base.result. */
@@ -27,8 +27,8 @@ typedef int64_t edo__files_fn(edo_op *op);
 int edo__files_run(edo_op *op, edo__files_fn *run, edo_cx *cx);
 
 /* Polls a submitted operation. An operation that was cancelled before its function began answers
- * -ECANCELED. insists: the function runs although the operation was cancelled. Returns: EDO_PENDING, or EDO_READY with base.result; the word is EDO__OP_IDLE
- * again. */
+ * -ECANCELED. insists: the function runs even if the operation was cancelled. Returns: EDO_PENDING,
+ * or EDO_READY with base.result; the word is EDO__OP_IDLE again. */
 edo_poll edo__files_poll(edo_op *op, edo_cx *cx, bool insists);
 
 /* The function of a submitted operation. Thread: the pool's. */
@@ -41,12 +41,12 @@ static inline edo__files_fn *edo__files_function(const edo_op *op)
  *
  * A detached job does long work without outside effects, such as a look-up of a name. The job is on
  * the heap and owns all memory that it reads and writes. So a cancelled operation can abandon its
- * job and answer -ECANCELED at once, and the operation keeps a time limit.
+ * job and answer -ECANCELED at once, and a time limit ends the operation promptly.
  *
  *     struct lookup { edo__detached head; char name[...]; ... };
  *
  *     static int64_t run_lookup(void *arg);              // arg: the struct lookup
- *     static void free_lookup(edo__detached *job);       // frees it, and what it owns
+ *     static void free_lookup(edo__detached *job);       // frees the job and all that it owns
  *
  *     static edo_poll lookup_poll(edo_future *future, edo_cx *cx)
  *     {
@@ -66,7 +66,7 @@ static inline edo__files_fn *edo__files_function(const edo_op *op)
 typedef struct edo__detached {
     edo_op op; // operation that is submitted to the pool, with this struct as arg
     void (*release)(struct edo__detached *);
-    uint8_t is_abandoned, reserved[7]; // the pool's lock
+    uint8_t is_abandoned, reserved[7]; // guarded by the pool's lock
 } edo__detached;
 
 /* Initialises a job. run(job) computes the result, and must use only memory that the job owns.

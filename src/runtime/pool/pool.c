@@ -103,7 +103,7 @@ static bool has_place(const edo_pool *pool)
 }
 
 /* Moves jobs that wait for a place into the queue, while the queue has places. Ends at most one
- * edo_pool_room() per call, although that takes no place. The next edo_pool_room() ends when
+ * edo_pool_room() per call, although an edo_pool_room() takes no place. The next one ends when
  * another job has left the queue. */
 static void promote(edo_pool *pool, edo__wakes *wakes)
 {
@@ -121,7 +121,7 @@ static void promote(edo_pool *pool, edo__wakes *wakes)
 
 /* ---- jobs and threads; under the lock ---- */
 
-/* Calls a thread if there is work and no thread is coming. */
+/* Calls a thread if there is work and no called thread is on its way. */
 static void call_thread(edo_pool *pool, edo__after *after)
 {
     if (!edo__pool_has_work(pool) || pool->coming) return;

@@ -13,19 +13,20 @@
  *     WAITING or QUEUED --- failed -------------------> ENDED
  *
  * Threads and the queue. A thread that finds the queue empty becomes idle, under the lock. `coming`
- * counts the threads that were called, or are being started, and have not taken the lock since. A
- * submit or take that leaves work in the queue calls a thread, unless `coming` is above 0. The call
- * is for the idle thread that began to sleep last. If no thread is idle, a new thread is started.
- * So the following holds:
+ * counts the threads that were called or are being started, and that have not taken the lock since
+ * then. A submit or take that leaves work in the queue calls a thread, unless `coming` is above 0.
+ * The call is for the idle thread that began to sleep last. If no thread is idle, a new thread is
+ * started. So the following holds:
  *
  *     there is work  =>  a thread is coming, or all threads are busy and there are max_threads
  *                        (or the system refuses more)
  *
- * A busy thread takes the next job in the step that ends its last job. So jobs in the queue are
+ * A busy thread takes the next job in the step that ends its previous job. So jobs in the queue are
  * taken even when all threads are busy and no thread is called. There is no thundering herd,
- * because one thread comes at a time, and calls the next thread. A call sets a word of the called
- * thread, under the lock, so no other thread can take the call. A call is not lost if the thread's
- * sleep ends at that moment, because the thread checks its word under the lock before it ends.
+ * because only one thread is called at a time, and that thread calls the next one. A call sets a
+ * word of the called thread, under the lock, so no other thread can take the call. A call is not
+ * lost if the thread's sleep ends at that moment, because the thread checks its word under the lock
+ * before it ends.
  */
 #pragma once
 
@@ -74,7 +75,7 @@ static inline edo__job_op *edo__job_of(const edo_op *op)
 
 typedef struct edo__pool_thread {
     edo_pool *pool;
-    edo__node link, idle_link; // in pool->threads and pool->idle; the pool's lock
+    edo__node link, idle_link; // in pool->threads and pool->idle; guarded by the pool's lock
     edo__sys_thread handle;
     edo_atomic(uint32_t) called;  // 1 after a call; a futex; written under the lock
     edo_atomic(uint32_t) callers; // callers that still use this struct after releasing the lock
@@ -83,11 +84,12 @@ typedef struct edo__pool_thread {
     bool ends;
 } edo__pool_thread;
 
-/* A pool. The owner, operations of other runtimes, and detached threads hold references. */
+/* A pool. References are held by the owner, by operations of other runtimes, and by detached
+ * threads. */
 struct edo_pool {
     edo_pool_config config;
     char thread_name[16];
-    edo_runtime *runtime; // runtime that owns the pool and outlives the pool; or NULL
+    edo_runtime *runtime; // the pool's owner, which outlives the pool; or NULL
     edo_pool *next;       // in the runtime's list
     uint32_t fork_generation;
     edo_atomic(uint32_t) refs;

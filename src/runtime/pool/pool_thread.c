@@ -1,5 +1,5 @@
 /* The threads of a pool. A thread is started on demand, and ends after being idle for keep_alive.
- * The next thread that ends joins that thread. */
+ * An ended thread is joined by the next thread that ends. */
 #include "runtime/pool/pool.h"
 
 #include "runtime/pool/pool_thread.h"
@@ -19,7 +19,7 @@ static void arrive(edo__pool_thread *self)
 }
 
 /* Decides the next step of a thread that has found no job. Under the lock. Returns: AGAIN if there
- * is work, because the take has ended an edo_pool_room(), and more of them may wait; END if the
+ * is work (the take has ended an edo_pool_room(), and more such operations may wait); END if the
  * pool is closed; SLEEP otherwise. */
 static step without_job(edo__pool_thread *self)
 {
@@ -31,7 +31,7 @@ static step without_job(edo__pool_thread *self)
     return SLEEP;
 }
 
-/* The runtime that waits for a job. */
+/* Gives the runtime that waits for a job. */
 static const edo_runtime *served_by(const edo_pool *pool, const edo_op *job)
 {
     if (job->detail & EDO__JOB_OPERATION) return pool->runtime;
@@ -91,8 +91,8 @@ static step retire(edo__pool_thread *self, edo__pool_thread **ret_before)
 }
 
 /* Decides the next step after a wait, which may have ended spuriously. The lock orders a call and
- * the end of keep_alive. If the call is first, the thread finds `called`. If the end is first, the
- * caller no longer finds the thread in the list of idle threads. */
+ * the end of keep_alive. If the call comes first, the thread finds `called` set. If the end comes
+ * first, the caller no longer finds the thread in the list of idle threads. */
 static step look(edo__pool_thread *self, int64_t until)
 {
     edo__pool_thread *before = NULL;
@@ -151,7 +151,8 @@ static void leave_thread(edo__pool_thread *self)
     edo__pool_unref(pool);
 }
 
-/* The flag is constant while the job is in the pool. */
+/* Runs the function of a job. The flag EDO__JOB_OPERATION is constant while the job is in the
+ * pool. */
 static int64_t run_job(edo_op *job)
 {
     if (job->detail & EDO__JOB_OPERATION) return edo__files_function(job)(job);

@@ -10,10 +10,10 @@
 typedef struct edo__blocking {
     edo_atomic(uint32_t) jobs; // number of the tasks' operations that wait for a pool
     edo__lock lock;
-    edo_pool *first;              // list of the runtime's pools; the lock
+    edo_pool *first;              // list of the runtime's pools; guarded by the lock
     edo_atomic(edo_pool *) user;  // the pool "user"; NULL until that pool exists
     edo_atomic(edo_pool *) files; // the same for the pool "files"
-    bool closed;                  // whether the pools are ended; the lock
+    bool closed;                  // whether the pools are ended; guarded by the lock
 } edo__blocking;
 
 /* Whether a task of the runtime waits for a job. A test clock must not advance by itself meanwhile.

@@ -17,7 +17,8 @@ static uint32_t gate_of(const edo__worker *worker)
     return edo_load_relaxed(&worker->gate);
 }
 
-/* Release: publishes the earlier turns. Partner: the acquire in edo__baton_take. */
+/* Changes a worker's place at the gate. Release: publishes the earlier turns. Partner: the acquire
+ * in edo__baton_take. */
 static void set_gate(edo__worker *worker, uint32_t state)
 {
     edo_store_release(&worker->gate, state);
@@ -35,7 +36,7 @@ static bool are_all_here(const edo_runtime *runtime, bool without_stuck)
     return true;
 }
 
-/* Opens the gate: all waiting workers leave it, to sleep or to run without a baton. */
+/* Opens the gate. All waiting workers leave the gate, to sleep or to run without a baton. */
 static void disperse(edo_runtime *runtime)
 {
     for (uint32_t i = 0; i < edo__worker_total(runtime); i++)
@@ -69,7 +70,8 @@ static edo__worker *draw_next(edo_runtime *runtime)
     return drawn;
 }
 
-/* Also seeds the worker's own random numbers, for the choice of victims and for its tasks. */
+/* Gives the baton to a worker. Also seeds the worker's random numbers, which choose victims of
+ * theft and serve the worker's tasks. */
 static void give_to(edo__worker *worker)
 {
     edo__baton *baton = &worker->runtime->baton;
@@ -91,7 +93,8 @@ static void begin_lap(edo_runtime *runtime)
     if (first) give_to(first);
 }
 
-/* Returns: false if all workers are idle, and the clock cannot advance. */
+/* Decides whether another lap follows. Returns: false if all workers are idle, and the clock cannot
+ * advance. */
 static bool does_go_on(edo_runtime *runtime)
 {
     edo__baton *baton = &runtime->baton;
@@ -136,8 +139,8 @@ static bool is_nobody_here(const edo_runtime *runtime)
     return true;
 }
 
-/* The first worker at the gate wakes the others. The park word of a worker that is not yet
- * asleep stores the wake, so that worker does not fall asleep. */
+/* Enters the gate. The first worker at the gate wakes the others. The park word of a worker that is
+ * not yet asleep stores the wake, so that worker does not fall asleep. */
 static void arrive(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -208,9 +211,9 @@ static void send_outside(edo__worker *worker, uint32_t state)
         begin_lap(runtime); // the others may have waited for this worker
 }
 
-/* Before its next poll the worker checks under the same lock that it holds the baton
- * (edo__baton_is_held). So one of two cases holds: the poll `beat` has ended, or the worker
- * polls no further task in this turn. */
+/* Takes the baton from a stuck worker. Before its next poll the worker checks under the same lock
+ * that it holds the baton (edo__baton_is_held). So one of two cases holds: the poll `beat` has
+ * ended, or the worker polls no further task in this turn. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat)
 {
     edo_runtime *runtime = worker->runtime;

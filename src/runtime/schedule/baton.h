@@ -7,7 +7,7 @@
  * an event.
  *
  * One quiet lap is not enough. The kernel completes an io_uring operation on the thread that
- * submitted the operation, also if the ring belongs to another worker. So the driver's turn of one
+ * submitted the operation, even if the ring belongs to another worker. So the driver's turn of one
  * worker may post an event to a worker that has had its turn in this lap. When the first quiet lap
  * ends, the driver of each thread has had a turn. So the second lap finds all such events.
  *
@@ -42,7 +42,7 @@ bool edo__baton_pass(edo__worker *worker, edo__work work);
 bool edo__baton_is_held(edo__worker *worker);
 
 /* Sends a worker that is marked as stuck outside the gate, if it is still in the poll `beat`, and
- * takes the baton from it. Laps do not wait for the worker until its return. Any thread. */
+ * takes the baton from it. Until the worker returns, laps do not wait for it. Any thread. */
 void edo__baton_revoke(edo__worker *worker, uint64_t beat);
 
 /* Leaves the gate for good, at the end of the worker's thread. Owner. */

@@ -37,7 +37,8 @@ static edo__worker *take_sleeper(edo__idle *idle)
     return worker;
 }
 
-/* The loads are relaxed: a stale value costs time, but no wake is lost; see edo__idle_enter. */
+/* Wakes a sleeping worker, unless a worker is searching. The loads are relaxed: a stale value costs
+ * time, but no wake is lost; see edo__idle_enter. */
 void edo__idle_wake_one(edo_runtime *runtime)
 {
     edo__idle *idle = &runtime->idle;
@@ -108,9 +109,9 @@ static bool enter_list(edo__worker *worker)
     return enters;
 }
 
-/* The fence is the partner of the fence in edo__worker_consider_waking (work.c). Either this worker
- * sees the pushed task, or the pusher sees this worker among the sleepers and no longer as a
- * searcher. */
+/* Enters the worker into the list of sleepers, unless there is work. The fence is the partner of
+ * the fence in edo__worker_consider_waking (work.c). Either this worker sees the pushed task, or
+ * the pusher sees this worker among the sleepers and no longer as a searcher. */
 bool edo__idle_enter(edo__worker *worker)
 {
     if (worker->is_spare) return !edo_load_relaxed(&worker->runtime->is_stopping); // in no list
@@ -143,9 +144,9 @@ bool edo__idle_begin_search(edo__worker *worker)
     return true;
 }
 
-/* A push to the inject queue wakes no worker during a search, so the end of the search wakes one
- * for the remaining tasks. The lock orders the end with pushes: an earlier push is seen here, and a
- * later push finds no searcher. */
+/* Ends a search. A push to the inject queue wakes no worker during a search, so the end of the
+ * search wakes one for the remaining tasks. The lock orders the end with pushes: an earlier push is
+ * seen here, and a later push finds no searcher. */
 void edo__idle_end_search(edo__worker *worker)
 {
     if (!worker->is_searching) return;

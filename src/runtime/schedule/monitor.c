@@ -2,16 +2,17 @@
  * poll, and helpers for these workers.
  *
  * The monitor inspects each worker once per period. The period is short while long polls are
- * frequent and no worker watches (watch.c). A worker reports by two counters: `beat` is odd while a
- * task is polled, `turns` counts the turns of the worker's driver. A worker is stuck if its beat is
+ * frequent and no worker watches (watch.c). A worker reports by two counters. `beat` is odd while a
+ * task is polled. `turns` counts the turns of the worker's driver. A worker is stuck if its beat is
  * odd and unchanged since the last inspection. So a poll of more than two periods is always found.
  * Workers that are awake help in their next turn (edo__worker_help). If no worker is awake, the
- * monitor wakes a sleeping worker, then a spare worker; if there is neither, it makes a spare
- * worker. A worker that polls task after task without a turn of its driver is only hurried.
+ * monitor wakes a sleeping worker, or else a spare worker, or else makes a new spare worker. If a
+ * worker polls many tasks without a turn of its driver, the monitor only sets is_hurried.
  *
  * After some inspections without any change the monitor sleeps until a worker wakes up. Monitor and
- * worker each write their own word, then read the other's, with a seq_cst fence between. Either the
- * monitor sees the worker awake, or the worker sees the monitor asleep (edo__monitor_note_awake).
+ * worker each write a word of their own, then read the word of the other, with a seq_cst fence
+ * between the two steps. Either the monitor sees the worker awake, or the worker sees the monitor
+ * asleep (edo__monitor_note_awake).
  */
 #include <string.h>
 
@@ -65,9 +66,9 @@ struct edo__monitor {
 
 /* ---- marks ---- */
 
-/* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count, and
- * the thread that clears the last bit decrements it; so a stuck worker counts once. Relaxed: a
- * helper acquires by its wake. */
+/* Marks a worker as stuck. The thread that sets the first bit of `stuck` increments the count of
+ * stuck workers, and the thread that clears the last bit decrements the count. So a stuck worker
+ * counts once. The operation is relaxed, because a helper acquires by its wake. */
 static void mark(edo__worker *worker, uint32_t why)
 {
     if (!edo_or_relaxed(&worker->stuck, why)) edo_add_relaxed(&worker->runtime->stuck_count, 1);
@@ -85,8 +86,8 @@ static void kick(edo__monitor *monitor)
     edo__sys_futex_wake(&monitor->word);
 }
 
-/* A helper that reads the new mark together with an older turn does not help until its next
- * inspection. */
+/* Marks a worker as stuck in a turn. A helper may read the new mark together with an older turn.
+ * Such a helper does not help until its next inspection. */
 bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns)
 {
     bool known = edo_load_figure(&worker->stuck_turn) == turns &&
@@ -171,7 +172,7 @@ static void make_spare(edo_runtime *runtime)
         edo__log(EDO_LOG_WARN, "%s: no thread for a helper", runtime->config.name);
 }
 
-/* If memory or descriptors are short, the next inspection tries again. */
+/* Finds or makes a helper. If memory or descriptors are short, the next inspection tries again. */
 static void ensure_help(edo__monitor *monitor)
 {
     edo_runtime *runtime = monitor->runtime;
@@ -200,15 +201,17 @@ static void note_long(edo__worker *worker, uint64_t turns, bool is_long)
         edo__monitor_unmark_long(worker);
 }
 
-/* Time since the last inspection, with a limit, because the process may have been stopped.
- * Because of this limit a stall is reported late if only the monitor had no processor. */
+/* Time since the last inspection, at most MOST_COUNTED, because the process may have been stopped.
+ * Because of this limit a stall is reported late if the monitor had no processor while the worker
+ * ran. */
 static int64_t elapsed(const edo__monitor *monitor, int64_t now)
 {
     int64_t since = now - monitor->inspected_at;
     return since < MOST_COUNTED ? since : MOST_COUNTED;
 }
 
-/* Returns: whether a counter of the worker has changed, or the worker is stuck. */
+/* Inspects one worker. Returns: whether a counter of the worker has changed, or the worker is
+ * stuck. */
 static bool inspect(edo__monitor *monitor, edo__worker *worker, seen *before, int64_t now)
 {
     uint64_t beat = edo_load_figure(&worker->beat), turns = edo_load_figure(&worker->turns);
@@ -248,7 +251,8 @@ static void inspect_all(edo__monitor *monitor)
 
 /* ---- the thread ---- */
 
-/* A spare worker without a thread, whose start has failed, counts as asleep. */
+/* Whether a worker sleeps. A spare worker without a thread, whose start has failed, counts as
+ * asleep. */
 static bool sleeps(const edo__worker *worker)
 {
     return (worker->is_spare && !worker->has_thread) ||
@@ -301,8 +305,8 @@ static size_t size_of(const edo_runtime *runtime)
     return sizeof(edo__monitor) + runtime->worker_limit * sizeof(seen);
 }
 
-/* A current-thread runtime has a monitor only for stall reports, and only if they are
- * configured. */
+/* Starts the monitor, if the runtime needs one. A current-thread runtime has a monitor only for
+ * stall reports, and only if they are configured. */
 int edo__monitor_start(edo_runtime *runtime)
 {
     if (!runtime->has_threads && runtime->config.stall_limit == EDO_NEVER) return 0;

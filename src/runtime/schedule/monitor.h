@@ -17,6 +17,7 @@ bool edo__monitor_mark_long(edo__worker *worker, uint64_t turns);
 /* Clears the mark of a turn that has ended. The worker's thread, or the monitor. */
 void edo__monitor_unmark_long(edo__worker *worker);
 
-/* Set and clear the mark that the worker is in edo_block_in_place(). The worker's thread. */
+/* These functions set and clear the mark that the worker is in edo_block_in_place(). The worker's
+ * thread. */
 void edo__monitor_hand_over(edo__worker *worker);
 void edo__monitor_take_back(edo__worker *worker);

@@ -2,8 +2,8 @@
  * thieves take from the head. (The algorithm is that of Go's scheduler, with indices that never
  * wrap.)
  *
- * tail: written by the owner alone, with release. A reader that acquires it sees the slots below
- * it, and the state of the tasks in them.
+ * tail: written by the owner alone, with release. A reader that acquires the tail sees the slots
+ * below the tail, and the state of the tasks in them.
  * head: moved by compare-and-swap, which takes the entries between the old and the new head. The
  * move is a release, which orders it after the reads of the slots. The owner reads the head with
  * acquire before it fills a slot again. So no slot is overwritten while a thief that will succeed
@@ -28,7 +28,7 @@ enum {
 
 typedef struct edo__queue {
     edo_atomic(uint64_t) head;
-    char gap[EDO__CACHE_LINE - sizeof(uint64_t)]; // thieves write the head, the owner the tail
+    char gap[EDO__CACHE_LINE - sizeof(uint64_t)]; // keeps the head and the tail apart
     edo_atomic(uint64_t) tail;
     edo_atomic(edo_task *) slots[EDO__QUEUE_SLOTS];
 } edo__queue;
@@ -82,11 +82,11 @@ void edo__backlog_append(edo__backlog *backlog, edo_task *first, edo_task *last,
  * their number. */
 uint64_t edo__backlog_take(edo__backlog *backlog, edo__queue *mine, uint64_t most);
 
-/* Removes at most `most` of the oldest tasks. Returns: a list of them. */
+/* Removes at most `most` of the oldest tasks. Returns: a list of the removed tasks. */
 edo__backlog edo__backlog_split(edo__backlog *backlog, uint64_t most);
 
 /* Moves half of another queue, rounded up, to `mine`, as far as there is room. Owner of `mine`.
- * Returns: the number of tasks; 0 when there were none, or other thieves were faster. */
+ * Returns: the number of moved tasks; 0 when the queue was empty, or other thieves were faster. */
 uint64_t edo__queue_steal(edo__queue *victim, edo__queue *mine);
 
 /* Takes the older half out of a full queue, as a list through queue_next. Owner.

@@ -3,7 +3,8 @@
 
 #include "runtime/runtime.h"
 
-/* Starts or stops workers and monitor. Stop returns false if threads of stuck workers still run. */
+/* The first function starts the workers and the monitor, and the second one stops them. The stop
+ * returns false if threads of stuck workers still run. */
 int edo__threads_start(edo_runtime *runtime);
 bool edo__threads_stop(edo_runtime *runtime, int64_t deadline);
 

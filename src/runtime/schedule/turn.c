@@ -39,9 +39,9 @@ enum { DENSE = 32 };
 
 /* ---- one poll ---- */
 
-/* The functions of a poll are inlined into their loop, for two reasons. Polls without observation
- * then cost one test. And after a fiber has run, the processor predicts each return wrongly until
- * that loop (docs/internals/fiber.md). */
+/* The functions of a poll are inlined into their loop, for two reasons. First, polls without
+ * observation then cost one test. Second, after a fiber has run, the processor mispredicts each
+ * return up to that loop (docs/internals/fiber.md). */
 
 /* Applies a fate that was requested for the task, and the deadline of the task's context. */
 static edo__always_inline void bring_fate(edo_task *task, uint64_t state, edo_cx *cx)
@@ -139,7 +139,8 @@ static edo__always_inline void settle(edo__worker *worker, edo_task *task, edo_p
         push_again(worker, task, push);
 }
 
-/* Times a poll, only after recent long polls: a read of the clock costs as much as a short poll.
+/* Times a poll, but only after recent long polls, because a read of the clock costs as much as a
+ * short poll.
  * Returns: whether the poll was long, which ends the turn. */
 static bool was_long(edo__worker *worker)
 {
@@ -197,8 +198,8 @@ static void publish(edo__worker *worker, uint32_t popped)
 }
 
 /* Polls one interval of tasks. Stops early after a poll that has used up its time slice, because
- * driver and timers have waited for it. Returns: whether a task has ended. The caller of the
- * turn may wait for that task. */
+ * driver and timers have waited during that poll. Returns: whether a task has ended, because the
+ * caller of the turn may wait for the end of a task. */
 static bool run_ready(edo__worker *worker)
 {
     uint64_t ended = worker->ended;
@@ -217,9 +218,9 @@ static bool run_ready(edo__worker *worker)
 
 /* ---- the driver ---- */
 
-/* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper
- * may consume the event of a wake that was to end the owner's sleep. The owner finds such a
- * wake, because it reads the park word under the lock. */
+/* Turns the driver. While a helper turns the driver, the owner waits for the lock. The helper may
+ * consume the event of a wake that was meant to end the owner's sleep. The owner finds such a wake,
+ * because it reads the park word under the lock. */
 static int turn_driver(edo__worker *worker, int64_t timeout)
 {
     edo_store_figure(&worker->turned_at, worker->awake_since);
@@ -249,9 +250,9 @@ static int64_t slack_of(const edo__worker *worker)
     return slack || !gathers(worker) ? slack : GATHER_TIME;
 }
 
-/* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep. But
- * another worker may have advanced the clock past a timer of this worker that was armed after
- * the last firing; then the time is 0. */
+/* Time until the next timer, at most `limit`. The timers of a paused clock end no sleep, so the
+ * time is then `limit`. There is one exception: another worker may have advanced the clock past a
+ * timer of this worker that was armed after the last firing. In this case the time is 0. */
 static int64_t until_next_timer(edo__worker *worker, int64_t limit)
 {
     int64_t next = edo__timers_next(worker), now = edo__runtime_now(worker->runtime);
@@ -268,7 +269,8 @@ static void note_busy(edo__worker *worker, int64_t now)
     worker->awake_since = now;
 }
 
-/* Notes the begin of a sleep. One of several workers has read the clock in its turn just before. */
+/* Notes the begin of a sleep. If there are several workers, the worker has read the clock in its
+ * turn just before. */
 static void note_sleep(edo__worker *worker)
 {
     edo__counters *counters = &worker->counters;
@@ -413,10 +415,11 @@ static void note_recent(edo__worker *worker, int64_t busy, uint64_t polls, uint6
     recent->ended /= 2;
 }
 
-/* Decides whether tasks are shared. Tasks with less work than MOVE_WORTH stay on their worker.
- * Two workers that share such tasks spend more per task, up to the cost of the moves. A task
- * that costs less than MOVE_WORTH while shared costs less than that on one worker too. So the
- * test is valid for figures of either state, and corrects a wrong state. */
+/* Decides whether tasks are shared. Tasks with less work than MOVE_WORTH are kept on their worker,
+ * because two workers that share such tasks spend more time per task, up to the cost of the moves.
+ * A task that costs less than MOVE_WORTH while it is shared costs less than that on one worker too.
+ * So the test is valid for figures measured with and without sharing, and corrects a wrong
+ * decision. */
 static void tune_sharing(edo__worker *worker)
 {
     const edo__recent *recent = &worker->recent;
@@ -453,9 +456,9 @@ static void time_polls(edo__worker *worker, int64_t now)
     worker->polled_at = now;
 }
 
-/* As run_ready, but in an order that does not depend on the speed of the machine. The workers
- * divide the interval among them. So a step of the clock waits for about one interval of polls,
- * as in a current-thread runtime. */
+/* Does the same as run_ready, but in an order that does not depend on the speed of the machine. The
+ * workers divide the interval among them. So a step of the clock waits for about one interval of
+ * polls, as in a current-thread runtime. */
 static void run_repeatably(edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;

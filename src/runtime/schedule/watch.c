@@ -21,7 +21,7 @@
 #include "runtime/schedule/monitor.h"
 #include "runtime/time/timers.h"
 
-/* Shortest turn that counts as one with a long poll: twice the aimed length of turns. */
+/* Shortest turn that counts as one with a long poll: twice the target length of turns. */
 #define LONG_TURN edo_ms(1)
 
 /* Time without a turn of its driver after which a worker is helped. The time is several times
@@ -49,8 +49,8 @@ void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now)
     if (!edo_load_relaxed(&runtime->has_watcher)) edo__idle_wake_one(runtime);
 }
 
-/* Time until the next timer of any other worker that is awake, and may be stuck by then. At
- * least PERIOD, because the owner or a helper serves a timer that is due sooner. */
+/* Time until the next timer of any other worker that is awake, because that worker may be stuck by
+ * then. At least PERIOD, because the owner or a helper serves a timer that is due sooner. */
 static int64_t until_timers(const edo__worker *worker)
 {
     const edo_runtime *runtime = worker->runtime;
@@ -64,9 +64,10 @@ static int64_t until_timers(const edo__worker *worker)
     return least < PERIOD ? PERIOD : least;
 }
 
-/* Time until the next inspection. The time is finite even if no worker is stuck any more,
- * because the monitor relies on the watcher. The time doubles while the watcher polls nothing.
- * So a socket that was quiet for a long time is served late once. A timer is not served late. */
+/* Time until the next inspection. The time is finite even if no worker is stuck any more, because
+ * the monitor relies on the watcher. The time doubles while the watcher polls no tasks. So the
+ * first event of a socket that was quiet for a long time may be served late. Timers are not served
+ * late. */
 int64_t edo__watch_period(edo__worker *worker)
 {
     bool is_in_vain = worker->watched_polls == worker->cx.polls;
@@ -98,8 +99,8 @@ static bool is_late(const edo__worker *worker, int64_t now)
            now - edo_load_figure(&worker->turned_at) >= LONG_POLL;
 }
 
-/* `turns` is read first. If the turn ends between the reads, the mark names an ended turn and
- * does not count. */
+/* Marks late workers as stuck. `turns` is read before the other figures. If the turn ends between
+ * the reads, the mark names an ended turn and does not count. */
 void edo__watch_inspect(edo__worker *worker, int64_t now)
 {
     const edo_runtime *runtime = worker->runtime;

@@ -12,8 +12,8 @@ static inline bool edo__watch_is_close(const edo_runtime *runtime, int64_t now)
 /* Notes the duration of a turn that ended at `now`. The worker's thread. */
 void edo__watch_note_turn(edo__worker *worker, int64_t duration, int64_t now);
 
-/* Called before a sleep, on the worker's thread. Returns: whether the worker is the watcher until
- * edo__watch_end(). */
+/* Makes the worker the watcher, if one is needed. Called before a sleep, on the worker's thread.
+ * Returns: whether the worker is the watcher until edo__watch_end(). */
 bool edo__watch_begin(edo__worker *worker, int64_t now);
 void edo__watch_end(edo__worker *worker);
 

@@ -8,7 +8,7 @@
 
 enum {
     LONGEST_STREAK = 3, // tasks from the slot in a row; as in Tokio
-    LEAST_SHARE = 8,    // divisor of a turn; a share is at least one poll in eight
+    LEAST_SHARE = 8,    // a share is at least turn / LEAST_SHARE polls
 };
 
 /* Time within which each yielding task that does not fit into the ring gets a poll. */
@@ -60,8 +60,8 @@ static void push_ring(edo__worker *worker, edo_task *task)
         if (spill(worker, task)) return;
 }
 
-/* notify_at doubles with each wake until the end of the turn, so that one long queue does not wake
- * all other workers at once.
+/* Wakes another worker if the waiting tasks are worth it. notify_at doubles with each wake until
+ * the end of the turn, so that one long queue does not wake all other workers at once.
  *
  * The fence is the partner of the fence in edo__idle_enter. Either a worker on its way to sleep
  * sees the tasks pushed before and the value of keeps_ready, or this function sees that worker
@@ -81,7 +81,8 @@ void edo__worker_push_shared(edo__worker *worker, edo_task *task)
     edo__worker_consider_waking(worker);
 }
 
-/* Each yielded task is worth a wake. The fence is as in edo__worker_consider_waking. */
+/* Queues a task that is ready again after a long poll, and wakes another worker. Each yielded task
+ * is worth a wake. The fence is as in edo__worker_consider_waking. */
 void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 {
     if (!worker->is_shared || edo__task_home(task)) {
@@ -95,8 +96,8 @@ void edo__worker_push_yielded(edo__worker *worker, edo_task *task)
 
 /* ---- the next-task slot: the last woken or spawned task runs next, with warm caches ---- */
 
-/* Only the owner fills the slot; a helper may empty it. Release: publishes the task. Partner: the
- * acquire in take_next. */
+/* Puts a task into the slot. Only the owner fills the slot, but a helper may empty it. Release:
+ * publishes the task. Partner: the acquire in take_next. */
 static void push_next(edo__worker *worker, edo_task *task)
 {
     edo_task *old = edo_load_relaxed(&worker->next);
@@ -128,7 +129,7 @@ void edo__worker_push(edo__worker *worker, edo_task *task)
 edo_task *edo__worker_pop_shared(edo__worker *worker)
 {
     edo_task *task = NULL;
-    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // every other poll
+    if (worker->local.first && worker->cx.polls % 2) return pop_pinned(worker); // every second poll
     if (worker->streak < LONGEST_STREAK) task = take_next(worker);
     worker->streak = task ? worker->streak + 1 : 0;
     if (!task) task = edo__queue_pop(&worker->queue);
@@ -145,9 +146,9 @@ bool edo__worker_has_tasks(const edo__worker *worker)
 
 /* ---- from elsewhere ---- */
 
-/* Number of tasks to take from a backlog in this turn. It is the smaller of two numbers: the
- * backlog's proportional share of the polls, and the number of polls that the ring does not
- * need. The least share keeps ring and backlog from starving. */
+/* Number of tasks to take from a backlog in this turn: the smaller of two numbers, the backlog's
+ * proportional share of the polls, and the number of polls that the ring does not need. The least
+ * share keeps ring and backlog from starving. */
 static uint64_t share_of(const edo__worker *worker, uint64_t there, uint32_t sharers)
 {
     uint64_t here = edo__queue_length(&worker->queue), turn = worker->interval;
@@ -167,9 +168,9 @@ static uint64_t take_overflow(edo__worker *worker, edo__worker *of, uint64_t mos
 }
 
 /* Exchanges the older half of the ring with the head of the overflow, from time to time. Otherwise
- * tasks of the overflow would starve, because a ring with yielding tasks always has enough for a
- * turn. An exchange comes after one poll for each place of the ring, so a task that enters the ring
- * is polled before it can leave. */
+ * tasks of the overflow would starve, because a ring with yielding tasks always has enough tasks
+ * for a turn. Between two exchanges the worker makes one poll for each place of the ring. So a task
+ * that enters the ring is polled before an exchange can remove it. */
 static void exchange(edo__worker *worker, uint64_t there, int64_t now)
 {
     int64_t stay = edo__clamp(ROUND / (int64_t)there * EDO__QUEUE_HALF, MIN_STAY, MAX_STAY);
@@ -256,7 +257,8 @@ static bool steal_from(edo__worker *worker, edo__worker *victim)
     return note_stolen(worker, count);
 }
 
-/* Searches the workers in order, from a random one on, so that thieves choose different victims. */
+/* Searches the workers in order. The first one is random, so that thieves choose different
+ * victims. */
 static bool steal(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;
@@ -284,7 +286,8 @@ bool edo__worker_search(edo__worker *worker)
 
 /* ---- from other threads ---- */
 
-/* Release: the pusher's work happens before the poll. Partner: the acquire in take_inject. */
+/* Pushes a task to a worker's inject stack. Release: the pusher's work happens before the poll.
+ * Partner: the acquire in take_inject. */
 static void hand_to(edo__worker *worker, edo_task *task)
 {
     edo_task *head = edo_load_relaxed(&worker->inject);
@@ -329,13 +332,13 @@ void edo__worker_drain_inject(edo__worker *worker)
 
 /* ---- from a stuck worker ----
  *
- * A queued task is polled after at most as many polls of its workers as tasks were queued
- * before it, even if helpers take the task several times. A helper takes tasks of a ring only
- * if its own ring is empty. So the tasks keep their order, and the helper polls the first of
- * them before it can itself be found stuck. Otherwise a helper could queue the tasks behind a
- * long task of its own, another helper could take them again before any of them has run, and
- * this could repeat without end. The same rule holds for the lists. A mark of an earlier turn
- * does not count (edo__worker_is_stuck()). */
+ * If n tasks were queued before a task, the task is polled after at most n polls of its workers,
+ * even if helpers take the task several times. A helper takes tasks of a ring only if its own ring
+ * is empty. So the tasks keep their order, and the helper polls the first of them before it can
+ * itself be found stuck. Otherwise a helper could queue the tasks behind a long task of its own,
+ * another helper could take them again before any of them has run, and this could repeat without
+ * end. The same rule holds for the lists. A mark that was set for an earlier turn does not count
+ * (edo__worker_is_stuck()). */
 
 /* Takes a whole list if the helper's own list of that kind is empty. */
 static void rob_list(edo__worker *worker, edo__backlog *to, edo__worker *victim, edo__backlog *from)

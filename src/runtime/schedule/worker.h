@@ -45,9 +45,9 @@ static inline size_t edo__shard_count(const edo__shard *shard)
     return spawned > ended ? (size_t)(spawned - ended) : 0;
 }
 
-/* Plain counts of a worker. edo_worker_metrics has them by the same names, and edo_metrics has
- * their sums. polls and local_schedules change with almost every poll. So the owner counts them
- * in plain words, and publishes them once per turn. */
+/* Plain counts of a worker. edo_worker_metrics has members of the same names, and edo_metrics has
+ * the sums over all workers. polls and local_schedules change with almost every poll. So the owner
+ * counts them in plain words, and publishes them once per turn. */
 #define EDO__COUNTS(_)                                                                             \
     _(polls) _(local_schedules) _(steals) _(stolen) _(overflows) _(budget_yields) _(noops) _(busy)
 
@@ -57,7 +57,7 @@ static inline size_t edo__shard_count(const edo__shard *shard)
 typedef struct edo__counters {
     EDO__COUNTS(EDO__DECLARE_COUNT)
     edo_atomic(uint64_t) local_depth; // published together with polls
-    edo_atomic(uint64_t) parks;       // begins and ends of sleeps; odd during a sleep
+    edo_atomic(uint64_t) parks;       // counts begins and ends of sleeps; odd during a sleep
     edo_atomic(int64_t) mean_poll;    // ns
 } edo__counters;
 
@@ -75,7 +75,7 @@ enum {
     EDO__POLL_OBSERVED = EDO__POLL_COUNTED | EDO__POLL_TIMED,
 };
 
-/* Sums over the last turns of a worker among others. */
+/* Sums over the last turns of one of several workers. */
 typedef struct edo__recent {
     int64_t busy; // nanoseconds
     int64_t polls, ended;
@@ -88,8 +88,8 @@ typedef struct edo__worker {
     uint32_t index;
     bool is_shared;     // one of several workers
     bool is_spare;      // spare worker: works only while another is stuck
-    bool is_searching;  // counted in idle.searching; while it is listed: the idle lock
-    bool is_listed;     // among the sleepers; the idle lock
+    bool is_searching;  // counted in idle.searching; the idle lock guards it while is_listed
+    bool is_listed;     // in the list of sleepers; guarded by the idle lock
     bool keeps_yielded; // yielding tasks are KEPT, see task/state.h
     bool owes_help;     // the worker found another one stuck, and has not helped since
     uint8_t observed;   // EDO__POLL_OBSERVED
@@ -108,7 +108,7 @@ typedef struct edo__worker {
     int64_t polled_at;         // ns of edo__sys_now(); end of the last timed poll
     uint64_t next_id, last_id; // reserved task ids
     struct {
-        edo_task *first, **end; // all tasks of a current-thread runtime; else pinned ones
+        edo_task *first, **end; // all tasks of a current-thread runtime; else the pinned tasks
         size_t count;
     } local;
     uint64_t local_pushes;  // wakes and spawns by its own thread
@@ -119,7 +119,7 @@ typedef struct edo__worker {
     uint64_t watched_polls; // polls at the last inspection
     uint64_t parked_polls;  // polls at the last sleep
     struct edo__worker *next_sleeper, *prev_sleeper; // the idle lock
-    uint64_t lap; // last lap in which the worker had its turn; the baton's lock
+    uint64_t lap; // last lap with a turn of the worker; guarded by the baton's lock
     edo__counters counters;
     edo_atomic(uint64_t) *histograms[EDO__HISTOGRAMS]; // counts per bucket; NULL: off
     edo__sys_thread thread;                            // joined if has_thread
@@ -141,14 +141,14 @@ typedef struct edo__worker {
     edo_atomic(uint64_t) beat;       // odd while the worker polls a task; the owner writes
     edo_atomic(uint64_t) turns;      // number of turns of the driver; the owner writes
     edo_atomic(int64_t) turned_at;   // ns of edo__sys_now(); last moment between two turns
-    edo_atomic(bool) is_hurried;     // the driver has waited too long; the monitor writes
+    edo_atomic(bool) is_hurried;     // the driver needs a turn; the monitor and the owner write
     edo_atomic(uint32_t) stuck;      // EDO__STUCK_*
     edo_atomic(uint64_t) stuck_turn; // the value of `turns` for which EDO__STUCK_LONG was set
     edo_atomic(uint32_t) has_left;   // set when the thread ends; a futex
-    edo_atomic(bool) keeps_ready;    // its tasks are too short to be stolen; the owner writes
+    edo_atomic(bool) keeps_ready;    // the tasks are too short to be stolen; the owner writes
     edo__lock overflow_lock;
     edo__backlog overflow; // tasks without room in the ring
-    edo__backlog yielded;  // tasks that were ready again right after a long poll; the same lock
+    edo__backlog yielded;  // tasks ready again right after a long poll; guarded by the same lock
     edo__queue queue;
 } edo__worker;
 

@@ -1,4 +1,4 @@
-/* A worker: creation, with its own driver, and end. */
+/* Creation and end of a worker and its driver. */
 #include "runtime/schedule/workers.h"
 #include "driver/drivers.h"
 #include "runtime/drivers.h"
@@ -52,7 +52,7 @@ fail_histograms:
     return rc;
 }
 
-/* The driver's counters are copied to the worker. */
+/* Closes the worker's driver, after a copy of its counters to the worker. */
 static void close_driver(edo__worker *worker)
 {
     edo_runtime *runtime = worker->runtime;

@@ -1,4 +1,4 @@
-/* User's calls for a test clock: pause, advance, resume. */
+/* The user's calls for a test clock: pause, advance, resume. */
 #include "base/duration.h"
 #include "runtime/runtime.h"
 #include "runtime/schedule/baton.h"

@@ -29,7 +29,7 @@ static edo__worker *worker_of_wheel(const edo_task *task)
     return task->runtime->workers[task->head.private_[EDO__WORKER_WHEEL]];
 }
 
-/* Disarms the timer, unless it fires at the deadline or before. Returns: whether the timer stays
+/* Disarms the timer, unless it fires at the deadline or before. Returns: whether the timer is still
  * armed. */
 static bool take_out(edo_task *task, int64_t deadline)
 {
@@ -43,9 +43,9 @@ static bool take_out(edo_task *task, int64_t deadline)
     return stays;
 }
 
-/* Moves the timer only if it must fire earlier. So a limit that is renewed all the time costs one
- * useless poll per period. The timer moves to the wheel of the poller's worker; that worker is
- * awake, so no sleep must be shortened. */
+/* Arms the timer anew only if it must fire earlier. So a limit that is renewed all the time costs
+ * one useless poll per period. The timer is put into the wheel of the poller's worker. That worker
+ * is awake, so no sleep must be shortened. */
 void edo__timer_set_slow(edo__worker *worker, edo_task *task, int64_t deadline)
 {
     if (deadline < 0) deadline = 0; // long past; INT64_MIN has a meaning for take_out
@@ -131,8 +131,8 @@ static edo_task *sort(edo_task *list)
 
 /* Number of timers to fire. Timers without room in the ring stay in the wheel, in order, ahead of
  * tasks that become ready meanwhile. LEAST_FIRED timers fire even if the ring is full, so that a
- * full ring cannot delay timers; their tasks are few enough to stay in the caches until they are
- * polled. */
+ * full ring cannot delay timers. Their tasks are so few that they are still in the caches when they
+ * are polled. */
 static size_t room_for(const edo__worker *worker)
 {
     if (!worker->is_shared) return LEAST_FIRED;

@@ -19,13 +19,13 @@ static inline void edo__timer_cancel(edo_task *task)
     if (edo__timer_is_armed(&task->timer)) edo__timer_cancel_slow(task);
 }
 
-/* Fires all timers after a jump of the clock; their tasks arm them again. Only in a runtime without
- * threads. Owner. */
+/* Fires all timers after a jump of the clock. The tasks arm their timers again. Only in a runtime
+ * without threads. Owner. */
 void edo__timers_restart(edo__worker *of);
 
 /* Moment at which a worker's wheel has to be fired next; INT64_MAX: none. */
 int64_t edo__timers_next(edo__worker *of);
 
-/* Fires the due timers of a worker's wheel; the tasks are queued with `worker`, on whose thread
- * this runs. */
+/* Fires the due timers of the wheel of `of`. Queues their tasks with `worker`, on whose thread this
+ * function runs. */
 void edo__fire_timers(edo__worker *worker, edo__worker *of);

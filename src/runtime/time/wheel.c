@@ -29,8 +29,8 @@ static unsigned slot_in(unsigned level, uint64_t tick)
     return (unsigned)(tick >> (level * EDO__WHEEL_SLOT_BITS)) & SLOT_MASK;
 }
 
-/* Index of the timer's list in its slot. Any function that spreads timers over the lists will
- * do. */
+/* Index of the timer's list in its slot. Any function that spreads timers over the lists is
+ * suitable. */
 static unsigned list_of(const edo__timer *timer)
 {
     return (unsigned)(timer->when >> MICROSECOND_BITS) % EDO__WHEEL_LISTS;
@@ -130,8 +130,9 @@ static int64_t earliest_in(edo__timer *const *lists)
     return when;
 }
 
-/* In the lowest level the answer is the moment of the earliest timer. In a higher level the answer
- * is the beginning of the slot, because the slot is spread then. */
+/* Finds the moment of the next expiry. If the next slot is in the lowest level, the answer is the
+ * moment of the earliest timer. In a higher level the answer is the beginning of the slot, because
+ * the slot must be spread at that time. */
 int64_t edo__wheel_next(const edo__wheel *wheel)
 {
     uint64_t tick;

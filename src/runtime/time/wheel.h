@@ -1,7 +1,7 @@
 /* A hierarchical timer wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987): 6
  * levels of 256 slots, the lowest of 65.5 microseconds each. Deadlines are exact: timers hold
- * moments in nanoseconds, and a timer fires at the first expiry at or after its moment, never
- * before.
+ * moments in nanoseconds, and a timer fires at the first call of edo__wheel_expire() at or after
+ * its moment, never before.
  *
  * With many timers, each level that a timer passes costs a cache miss. So each level has many
  * slots, and the two lowest levels hold all timers of the next 4.3 s. A slot has several lists,
