@@ -74,7 +74,8 @@ static const edo__io_ops socket_ops = {
     .source = fd_source,
 };
 
-/* Pipes, terminals and others; sockets of datagrams, which have no end of their own. */
+/* Functions for pipes, terminals and other descriptors, and for datagram sockets, which cannot
+ * signal an end of input to the peer. */
 static const edo__io_ops plain_ops = {
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),

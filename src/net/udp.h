@@ -12,7 +12,7 @@
 struct edo_udp {
     edo__source source;
     edo__source errors;
-    edo_atomic(uint32_t) parts; // sources that have not ended; the end of the last one frees this
+    edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // has a peer
     edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or its send timestamps are on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
