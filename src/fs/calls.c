@@ -3,7 +3,7 @@
 
 #include "task/op.h"
 
-/* Arguments of these operations, as the calls of the contract name them. */
+/* Arguments of these operations. The names are those of the members of edo__file_call. */
 typedef struct EDO__OVERLAY call_op {
     edo_future base;
     edo_file *file;
@@ -75,7 +75,8 @@ static int check_sync(edo_op *op)
     return edo_load_relaxed(&call_of(op)->file->sync_error);
 }
 
-/* Keeps the first error. A refusal of the call itself has lost no data. */
+/* Records the first error of a sync. A refusal of the call itself is not recorded, because no data
+ * was lost. */
 static int64_t note_sync(edo_op *op, int64_t result)
 {
     bool is_loss = result < 0 && result != -ECANCELED && result != -EINVAL && result != -EBADF &&
@@ -163,7 +164,7 @@ edo_op edo_file_set_times(edo_file *file, const edo_file_time *access, const edo
 
 /* ---- attributes ---- */
 
-/* `offset` holds the name. */
+/* Describes a call on an attribute. `offset` holds the pointer to the attribute's name. */
 static void describe_xattr(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);

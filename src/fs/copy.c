@@ -27,7 +27,8 @@ static int64_t open_source(edo__copy *copy, edo_fd dir, const char *path, bool f
     return edo__file_make(&call);
 }
 
-/* A named pipe would make the open wait for ever. */
+/* Checks the kind of the source before the open, because the open of a named pipe could wait for
+ * ever. */
 static int64_t check_kind(edo_fd dir, const char *path, bool follows)
 {
     edo_info info;
@@ -103,7 +104,8 @@ static int64_t read_and_write(const edo__copy *copy, uint64_t size)
     return n;
 }
 
-/* The system copies nothing of files whose size it does not know (/proc). */
+/* Makes one call that copies. The system's own call copies 0 bytes of files whose size it does not
+ * know (/proc), so the bytes are then read and written. */
 static int64_t copy_once(edo__copy *copy, uint64_t size)
 {
     int64_t n = -EOPNOTSUPP;

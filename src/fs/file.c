@@ -76,8 +76,8 @@ static edo_poll file_step(edo_io *io, edo_op *op, edo_cx *cx)
     return EDO_READY;
 }
 
-/* New operations on the file end with -ECANCELED from here on. Those in flight run to their
- * ends. */
+/* Closes the file for new operations, which then end with -ECANCELED. Operations in flight run to
+ * their ends. */
 static void hang_up(edo_io *io)
 {
     edo__claims_close(&edo__file_of(io)->uses);

@@ -6,7 +6,7 @@
 
 enum { DEFAULT_MODE = 0666, TEMPORARY_MODE = 0600 };
 
-/* The edo_file is made in the first poll, because it must be there before the descriptor. */
+/* The edo_file is made in the first poll, because it must exist before the descriptor. */
 typedef struct EDO__OVERLAY open_op {
     edo_future base;
     edo_file *dir;
@@ -76,8 +76,8 @@ static int64_t hand_out(edo_file *file, bool opens_dir)
     return 0;
 }
 
-/* fd: the opened descriptor, or an error. A held descriptor of a named pipe is closed after the
- * open. */
+/* Ends the open with its result. fd: the opened descriptor, or an error. If the file already holds
+ * a descriptor of a named pipe, closes that descriptor. */
 static int64_t take(open_op *self, int64_t fd, bool tried, bool opens_dir)
 {
     edo_file *file = self->ret;

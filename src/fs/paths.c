@@ -40,7 +40,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     call->offset = self->second;
 }
 
-/* `second` is memory. */
+/* Describes a call whose argument `second` is a pointer to memory. */
 static void describe_data(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);
@@ -187,7 +187,7 @@ edo_op edo_path_symlink(const char *target, const char *path)
     return edo_path_symlink_at(target, NULL, path);
 }
 
-/* Adds the NUL. A text as long as the memory may be cut. */
+/* Adds the NUL. A text that fills the memory is an error, because the system may have cut it. */
 static int64_t end_text(edo_op *op, int64_t result)
 {
     if (result < 0) return result;

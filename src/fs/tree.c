@@ -119,8 +119,8 @@ static bool reopen_by(edo__level *level, edo_fd fd, const char *path)
     return true;
 }
 
-/* Opens the level above again. Its path is cut out of the present one. Returns: whether the
- * directory was found. */
+/* Opens the level above again, by ".." or by its path, which is the beginning of the present path.
+ * Returns: whether the directory was found. */
 static bool reopen_above(edo__tree *tree)
 {
     edo__level *above = tree->level->above;
@@ -195,8 +195,8 @@ static bool is_on_the_way(const edo__tree *tree, const edo_info *info)
     return false;
 }
 
-/* Whether an opened directory is to be left out. Without FOLLOW a directory cannot be on the way to
- * itself. */
+/* Whether an opened directory is skipped: it lies on another mount, or the walk is already in it.
+ * Only with FOLLOW can a walk reach a directory from within itself. */
 static bool is_left_out(const edo__tree *tree, const edo_info *info)
 {
     if ((tree->flags & EDO_WALK_ONE_MOUNT) && info->device != tree->level->device) return true;
@@ -210,7 +210,7 @@ static int64_t report(edo__tree *tree, int64_t error, uint32_t depth)
     return error == -ENOMEM ? error : EDO__TREE_ERROR;
 }
 
-/* Enters the present entry. Returns: EDO__TREE_END: entered, or left out; EDO__TREE_ERROR. */
+/* Enters the present entry. Returns: EDO__TREE_END: entered, or skipped; EDO__TREE_ERROR. */
 static int64_t enter(edo__tree *tree)
 {
     edo_info info;

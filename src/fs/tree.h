@@ -32,8 +32,9 @@ typedef struct edo__tree {
     uint32_t error_depth; // depth of the directory with the error; 0: the root
 } edo__tree;
 
-/* Begins at an open directory, which belongs to the tree from then on. path: for the paths of the
- * files. Returns: 0; -ENOMEM, and the directory is closed. */
+/* Begins at an open directory, which belongs to the tree from then on. path: prefix of the paths
+ * that the tree gives; "" makes them relative to the directory. Returns: 0; -ENOMEM, and the
+ * directory is closed. */
 int64_t edo__tree_open(edo__tree *tree, edo_fd fd, const char *path, uint32_t flags,
                        uint32_t max_open);
 

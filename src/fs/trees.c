@@ -39,7 +39,7 @@ static removal *removal_of(edo__fs_work *work)
     return edo__container(work, removal, work);
 }
 
-/* A name that has disappeared needs no removal. */
+/* Records the result of a removal. A name that has disappeared is no error. */
 static void note(removal *self, int64_t rc)
 {
     if (rc >= 0) self->count++;
@@ -65,7 +65,8 @@ static int64_t begin_removal(removal *self)
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* A directory that was replaced by a symlink or a file meanwhile is removed as such. */
+/* Handles a directory that could not be read. If it was meanwhile replaced by a symlink or a file,
+ * removes the symlink or the file. */
 static void remove_failed(removal *self)
 {
     int error = self->tree.error;
@@ -77,7 +78,8 @@ static void remove_failed(removal *self)
         note(self, error);
 }
 
-/* A removed file of unknown kind was removed by others, or is a directory. */
+/* Removes the present entry, unless the tree enters it as a directory. If a removal finds a
+ * directory after all, the tree enters that directory. */
 static void remove_entry(removal *self)
 {
     edo__tree *tree = &self->tree;
@@ -270,7 +272,8 @@ static int64_t copy_link(const copying *self)
     return edo__file_make(&call);
 }
 
-/* Makes a directory of the copy. The copy itself is not copied, if it lies in the tree. */
+/* Makes a directory of the copy. If the copy lies in the tree that is copied, the copy itself is
+ * skipped. */
 static void enter_dir(copying *self)
 {
     edo_info info;

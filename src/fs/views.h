@@ -1,9 +1,10 @@
 /* The directories that a watcher watches.
  *
- * The system numbers directories. Several views may show one directory: watches of overlapping
- * trees, and of several files in it. A view is a watch's use of a directory, under the path that
- * the watch has for it. Any thread; the lock guards all, and the system is called under it, so that
- * a number is never reported before its view is in the table. */
+ * The system gives each watched directory a number. A view is the use of a directory by one watch,
+ * under the path by which the watch knows the directory. A directory has several views if watches
+ * of trees overlap, or if several files in it are watched. Any thread. The lock guards all members.
+ * The system is called under the lock, so that a number is never reported before its view is in the
+ * table. */
 #pragma once
 
 #include "base/lock.h"
@@ -42,8 +43,8 @@ void edo__view_free(edo__view *view);
 /* Removes all views of a directory that the system has ended. */
 void edo__views_end(edo__views *views, int number);
 
-/* Removes the views of a watch: all, or those of the directory `path` and below. Ends directories
- * without a view. Returns: their number. */
+/* Removes the views of a watch: all, or those of the directory `path` and below. Also ends the
+ * system's watch of each directory that has no view left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
 /* Changes the paths of the views of a watch from `from` and below to `to`. Returns: 0; -ENOMEM: the
@@ -54,5 +55,5 @@ int edo__views_move(edo__views *views, int watch, const char *from, const char *
  * edo__views_copy(). */
 int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
-/* Frees all. */
+/* Frees all views. */
 void edo__views_clear(edo__views *views);

@@ -58,7 +58,8 @@ static reading *reading_of(edo__fs_work *work)
     return edo__container(work, reading, work);
 }
 
-/* One more byte than the file has: a read that does not fill the room has met the end. */
+/* Makes room for one byte more than the file has. So a read that does not fill the room has met the
+ * end of the file. */
 static int reserve_for(edo_buffer *buffer, uint64_t size)
 {
     if (size >= SIZE_MAX / 2) return -EFBIG;
