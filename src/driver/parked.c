@@ -1,4 +1,4 @@
-/* Operations parked at their source: see driver.h. */
+/* Operations that are parked at their source: see driver.h. */
 #include "base/base.h"
 #include "driver/driver.h"
 

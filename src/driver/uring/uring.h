@@ -55,8 +55,8 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
 }
 
 /* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL the rest is the
- * operation. With TAG_OWN the rest is the number of a watch, from 1, or 0 for a cancel. No code waits for the
- * completion of a cancel. */
+ * operation. With TAG_OWN the rest is the number of a watch, from 1 on, or 0 for a cancel. No code
+ * waits for the completion of a cancel. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -75,7 +75,7 @@ typedef enum edo__uring_stage {
     EDO__IN_RING,    // submitted to the kernel
     EDO__ASKED,      // submitted, and a request to cancel it is listed
     EDO__CANCELLING, // submitted, and its cancel is submitted too
-    EDO__QUEUED,     // not submitted: the poll of another waiter serves this one, too
+    EDO__QUEUED,     // not submitted: waits with the poll of another waiter
     EDO__STAGE_BITS = 3,
 } edo__uring_stage;
 
