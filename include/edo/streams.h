@@ -65,23 +65,24 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 /* A rate; zeroed: no limit. */
 typedef struct edo_rate {
     uint64_t bytes; // per second
-    uint64_t burst; // bytes that may go at once after silence, at most 1 GiB; 0: a tenth of `bytes`
+    uint64_t burst; // most bytes at once after a pause, up to 1 GiB; 0: a tenth of `bytes`
 } edo_rate;
 
-/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops are
- * not limited.
+/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops
+ * are not limited.
  * Returns: also -EINVAL for a burst that is too large. */
 EDO_API EDO_MUST_USE int edo_io_rate(edo_io *io, edo_rate reads, edo_rate writes, edo_io **ret_io);
 
 /* ---- for synchronous code ---- */
 
-/* Opens a FILE on a stream, for libraries that use stdio. Its calls wait as edo_wait() does, so they
- * are for plain threads: those of edo_blocking(), and of the program. Inside an async function they
- * abort. Not for fibers, because a FILE belongs to a thread during a call. fclose() writes buffered
- * bytes and closes the stream. Errors of the stream are in errno. For both directions split the stream
- * and open two FILEs, because a FILE has one buffer.
- * mode: "r" or "w", perhaps with further letters of fopen(3), except '+'. Returns: also -EINVAL for a
- * bad mode. */
+/* Opens a FILE on a stream, for libraries that use stdio. Calls on the FILE block the thread as
+ * edo_wait() does, so they must be made on plain threads: those of edo_blocking(), and those of the
+ * program. Inside an async function such a call aborts. A fiber must not use a FILE, because a FILE
+ * belongs to a thread during a call. fclose() writes buffered bytes and closes the stream. Errors
+ * of the stream are in errno. To use both directions, split the stream and open two FILEs, because
+ * a FILE has only one buffer.
+ * mode: "r" or "w", perhaps with further letters of fopen(3), except '+'.
+ * Returns: also -EINVAL for a bad mode. */
 EDO_API EDO_MUST_USE int edo_io_fopen(edo_io *io, const char *mode, FILE **ret_file);
 
 /* ---- halves ---- */
