@@ -11,7 +11,7 @@
  * The operation copies the bytes where a write without a copy would not pay: for fewer than 16 KiB,
  * on a stream that is no TCP connection, and when the kernel cannot pin more memory. The kernel may
  * still copy the bytes itself, as on the loopback. After several such copies in a row, all later
- * operations on the stream are ordinary writes.
+ * operations on the stream copy the bytes.
  */
 #pragma once
 

@@ -9,7 +9,8 @@
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side, where the driver may touch it only under the source's lock. A
  * completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked or woken operation takes the lock, so the poll misses no wake.
+ * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. A poll of a
+ * woken operation takes the lock, or finds the lock free (edo__wait_is_over).
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and its two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime

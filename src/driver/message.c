@@ -1,4 +1,4 @@
-/* System calls of datagrams and messages. The system's form of a message lives on the stack for one
+/* System calls of datagrams and messages. The system's form of a message is on the stack during one
  * call. */
 #include <errno.h>
 #include <netinet/in.h>

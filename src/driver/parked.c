@@ -36,7 +36,7 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* ---- waking ---- */
 
 /* Wakes an operation. The links of a woken operation are unused, so they hold the driver for the
- * next poll. That poll takes the lock. */
+ * next poll. That poll reads the driver only after the lock was released (still_waits). */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);

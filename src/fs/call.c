@@ -54,7 +54,7 @@ static edo_poll begin(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_ca
 }
 
 /* Polls a call in the ring. The link of the operation holds the driver. A call that the ring could
- * not make goes to the pool, unless it was cancelled. */
+ * not make is passed to the pool, unless the operation was cancelled. */
 static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
     edo_driver *driver = op->link.at.driver;

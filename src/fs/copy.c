@@ -62,8 +62,8 @@ int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_f
 
 /* ---- the content ---- */
 
-/* Finds the next part with data. A file system without holes answers an error, and the whole rest
- * is data. Returns: whether there is data behind the offset. */
+/* Finds the next part with data. If the file system does not report holes, the whole rest counts as
+ * data. Returns: whether there is data after the offset. */
 static bool find_data(edo__copy *copy)
 {
     edo__file_call call = {

@@ -255,7 +255,8 @@ static int64_t take_entry(edo__tree *tree)
     return rc < 0 ? rc : EDO__TREE_ENTRY;
 }
 
-/* A level that cannot be read any more reports its error with its own path, and is then left. */
+/* Reports the error of a level that cannot be read any more, with the level's own path. The walk
+ * then leaves the level. */
 static int64_t fail_level(edo__tree *tree, int64_t error)
 {
     edo__level *level = tree->level;

@@ -51,8 +51,8 @@ static int64_t end_of(const removal *self)
     return self->error ? self->error : self->count;
 }
 
-/* Removes the file, or begins with the directory. Returns: 0: begun; 1: removed; a negative
- * errno. */
+/* Removes a file, or begins the removal of a directory. Returns: 0: the removal has begun; 1: the
+ * file was removed; a negative errno. */
 static int64_t begin_removal(removal *self)
 {
     edo_fd dir = edo__file_place(self->dir);

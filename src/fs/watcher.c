@@ -376,8 +376,8 @@ static bool is_move_over(edo_watcher *self, edo_cx *cx)
     return false;
 }
 
-/* Polls the wait for raw changes. The wait is cancelled when the wait of a rename is over. Returns:
- * EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
+/* Polls the wait for raw changes, and cancels it when a rename has waited long enough for its
+ * second half. Returns: EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
 static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 {
     int64_t n;

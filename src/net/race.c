@@ -131,8 +131,8 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Starts the attempts that are due. In a cancelled operation each attempt fails at once, so the
- * loop starts all attempts, without any effect outside. */
+/* Starts the attempts that are due. In a cancelled operation each attempt fails in its first poll,
+ * before it opens a socket. The loop then starts all attempts, without any effect outside. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {

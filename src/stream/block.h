@@ -27,7 +27,7 @@
 struct edo__block {
     edo_atomic(size_t) refs;
     uint8_t *memory;
-    size_t size;             // of the memory, bytes
+    size_t size;             // bytes of the memory
     edo_release_fn *release; // releases the user's memory; NULL: the memory follows this struct
     void *context;
 };

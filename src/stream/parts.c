@@ -140,8 +140,8 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads from the stream directly into the user's buffer, while the buffer may grow. For reads to
- * the end of the input. */
+/* Reads from the stream directly into the user's buffer, which has not reached its limit. For reads
+ * to the end of the input. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;

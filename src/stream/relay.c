@@ -61,7 +61,7 @@ static bool is_idle_too_long(edo_relay *relay, edo_cx *cx)
 
 /* ---- the operation ---- */
 
-/* Begins an operation. A direction that has ended without error stays ended in later calls. */
+/* Begins an operation. A direction that has ended without error remains ended in later calls. */
 static void begin(edo_relay *relay, const edo_cx *cx)
 {
     for (unsigned i = 0; i < 2; i++) {

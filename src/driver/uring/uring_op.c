@@ -224,8 +224,8 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 /* ---- completing ---- */
 
 /* Marks the side as ready if there may be more to read, or room to write, after a completed
- * transfer. A failed accept also marks the side: when descriptors are short, a direct call reports
- * the error sooner than the ring. */
+ * transfer. A failed accept also marks the side, because a direct call reports a shortage of
+ * descriptors sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
