@@ -52,7 +52,7 @@ typedef struct EDO__OVERLAY edo__transfer_op {
     struct edo_io *io; // the stream; not used by drivers
     union {
         char *data;
-        const edo_slice *slices; // of a readv or writev
+        const edo_slice *slices; // slices of a readv or writev
     };
     uint64_t length;   // bytes; of a readv or writev: count of slices
     uint64_t progress; // bytes
@@ -88,7 +88,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // of the peer, or NULL; at the end `progress` replaces it
+    edo_address *address; // address of the peer, or NULL; at the end `progress`
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -202,7 +202,7 @@ struct edo__source {
 
 /* Counts of a driver's work. Written by one thread at a time, read by any. */
 typedef struct edo__io_counters {
-    edo_atomic(uint64_t) registered, deregistered; // of descriptors, with the kernel
+    edo_atomic(uint64_t) registered, deregistered; // registrations with the kernel, and their ends
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 

@@ -9,7 +9,7 @@ typedef struct EDO__OVERLAY call_op {
     edo_file *file;
     void *data;
     uint64_t size, offset;
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } call_op;
 

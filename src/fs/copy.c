@@ -10,8 +10,8 @@ enum {
     PIECE = 8 * 1024 * 1024, // bytes per visit to the pool
     CALL_SIZE = 1024 * 1024, // bytes per call of the system
     BUFFER_SIZE = 64 * 1024,
-    NAMES_SIZE = 4096,  // bytes; list of attributes' names
-    VALUE_SIZE = 16384, // bytes; value of an attribute
+    NAMES_SIZE = 4096,  // bytes for the list of the attributes' names
+    VALUE_SIZE = 16384, // bytes for the value of an attribute
 };
 
 /* ---- the beginning ---- */

@@ -10,7 +10,7 @@ enum { EDO__COPY_IN_TREE = 1 << 16 };
 typedef struct edo__copy {
     edo_fd from;
     uint32_t flags; // EDO_COPY_*
-    edo_info info;  // of the source
+    edo_info info;  // metadata of the source
     edo__place place;
     uint64_t offset, data_end; // position, and end of the data that follows it
     bool reads;                // the system cannot copy this file: read and write it

@@ -92,7 +92,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bits of edo_op.detail; the pool has the third byte. */
+/* Bits of edo_op.detail, whose third byte belongs to the pool. */
 enum {
     EDO__FS_IN_POOL = 1 << 24,
     EDO__FS_IN_RING = 1 << 25,

@@ -14,7 +14,7 @@ typedef struct EDO__OVERLAY lock_op {
     edo_file *file;
     int64_t next; // ns of the runtime's clock; next try
     uint64_t size, offset;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } lock_op;
 

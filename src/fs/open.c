@@ -13,7 +13,7 @@ typedef struct EDO__OVERLAY open_op {
     const char *path;
     uint64_t how;  // EDO_OPEN_*; from bit 32 on the mode
     void *ret;     // edo_file **; once FS_ENTERED the edo_file
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } open_op;
 

@@ -17,7 +17,7 @@ typedef struct EDO__OVERLAY transfer_op {
     uint32_t size; // bytes, or number of slices
     uint32_t done; // bytes
     uint64_t offset;
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } transfer_op;
 

@@ -23,12 +23,12 @@ typedef struct edo__tree {
     uint32_t depth;    // number of levels
     uint32_t open, max_open;
     uint32_t flags;    // EDO_WALK_*
-    char *path;        // of the present file, with a NUL
+    char *path;        // path of the present file, with a NUL
     size_t size, room; // bytes of the path, and of its memory
     size_t name;       // start of the last part
     edo__dir_entry entry;
     bool enters;          // the present entry is a directory that is to be entered
-    int error;            // of the last EDO__TREE_ERROR
+    int error;            // error of the last EDO__TREE_ERROR
     uint32_t error_depth; // depth of the directory with the error; 0: the root
 } edo__tree;
 

@@ -30,7 +30,7 @@ typedef struct removal {
     edo__tree tree;
     bool has_begun;
     int64_t count, error; // removed names, and the first error
-    size_t size;          // of this struct
+    size_t size;          // bytes of this struct
     char path[];
 } removal;
 
@@ -127,10 +127,10 @@ static int64_t take_removal(edo__fs_work *work, edo_op *op, int64_t result)
 
 typedef struct EDO__OVERLAY remove_op {
     edo_future base;
-    edo_file *dir; // once it has begun: the edo__fs_work
+    edo_file *dir; // edo__fs_work, once the operation has begun
     const char *path;
     uint64_t reserved[2];
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } remove_op;
 
@@ -186,7 +186,7 @@ typedef struct copying {
     edo__fs_work work;
     const char *from, *to;
     uint32_t flags;
-    edo__tree tree; // of a tree
+    edo__tree tree; // walk through the source, if it is a tree
     bool is_tree, has_begun, has_file;
     edo__copy file;       // being copied, while has_file
     edo_fd target;        // directory of a tree's copy, or -1
@@ -333,7 +333,7 @@ static void copy_file_on(copying *self)
     if (rc != -EAGAIN) note_copy(self, close_file(self, rc));
 }
 
-/* Makes one step. Returns: whether there is more; false: the end, with its result in *ret_rc. */
+/* Makes one step. Returns: whether there is more; if not, *ret_rc has the result. */
 static bool copy_step(copying *self, int64_t *ret_rc)
 {
     edo__tree *tree = &self->tree;
@@ -389,10 +389,10 @@ static int64_t take_copying(edo__fs_work *work, edo_op *op, int64_t result)
 
 typedef struct EDO__OVERLAY copy_op {
     edo_future base;
-    const char *from; // once it has begun: the edo__fs_work
+    const char *from; // edo__fs_work, once the operation has begun
     const char *to;
     uint64_t flags, reserved;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } copy_op;
 

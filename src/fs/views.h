@@ -11,15 +11,15 @@
 #include "sys/watch.h"
 
 typedef struct edo__view {
-    struct edo__view *next; // in its bucket
-    int number;             // of the directory
+    struct edo__view *next; // next view in the bucket
+    int number;             // number of the directory
     int watch;
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the directory itself is watched
-    size_t size;     // of this struct
+    size_t size;     // bytes of this struct
     size_t filter;   // in `path`: name of the only entry that is watched; 0: all entries
     size_t path_end; // bytes of the path
-    char path[];     // of the directory; then, if there is one, the filter
+    char path[];     // path of the directory; then the filter, if there is one
 } edo__view;
 
 enum { EDO__VIEW_BUCKETS = 256 };

@@ -27,7 +27,7 @@ enum {
 typedef struct event {
     edo_file_event_kind kind;
     int watch;
-    size_t path, old_path; // in the text; 0: none
+    size_t path, old_path; // offsets in the text; 0: none
     bool is_dir;
 } event;
 
@@ -449,7 +449,7 @@ typedef struct EDO__OVERLAY watch_op {
     const char *path;
     edo_watcher *watcher;
     uint64_t argument; // EDO_WATCH_*, or the watch
-    void *link[2];     // the pool's
+    void *link[2];     // for the pool
     edo__op_state state;
 } watch_op;
 

@@ -14,7 +14,7 @@
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
-        const void *address; // of a new operation
+        const void *address; // remote address; in a new operation
         edo_io *io;
         edo__race *race;
     };

@@ -1,4 +1,4 @@
-/* Making listeners. */
+/* Internals of listeners. */
 #pragma once
 
 #include <edo/net.h>
@@ -14,7 +14,7 @@ edo_listener *edo__listener_create(edo_fd fd, uint32_t conn_traits);
 typedef struct edo__listener_path {
     edo__file_id id;
     uint32_t generation; // fork generation of the process that may remove the path
-    size_t size;         // of `text`
+    size_t size;         // bytes of `text`
     char text[];         // absolute and terminated
 } edo__listener_path;
 
