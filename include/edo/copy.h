@@ -23,7 +23,7 @@
 
 EDO_BEGIN_DECLS
 
-enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; the least is 1
+enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; 1 is the minimum
 
 /* ---- one direction ---- */
 

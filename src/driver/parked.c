@@ -66,8 +66,8 @@ void edo__note_ready(edo__side *side, uint32_t final)
 /* ---- polling ---- */
 
 /* Whether a started operation still waits. *ret_driver: the driver with which it waits, or which
- * has woken it. The waker of an operation writes the driver before it releases the lock, and
- * edo__wait_is_over() acquires that release, so the usual case takes no lock. */
+ * has woken it. The thread that wakes an operation writes the driver before it releases the lock,
+ * and edo__wait_is_over() acquires that release, so the usual case takes no lock. */
 static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
                         edo_driver **ret_driver)
 {

@@ -48,7 +48,7 @@ static uint32_t detail_of(edo__file_verb verb, uint32_t flags)
 
 /* ---- the position ---- */
 
-/* Takes the position for the time of the call. */
+/* Takes the file's position for the duration of the call. */
 static int check_position(edo_op *op)
 {
     return edo__io_claim(&call_of(op)->file->io, EDO__BOTH_SIDES, op->base.ops->name);

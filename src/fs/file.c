@@ -7,7 +7,7 @@
 
 /* ---- life ---- */
 
-/* Ends a file that is closed and not used any more. */
+/* Ends a closed file that no operation uses any more. */
 static void destroy(edo_file *file)
 {
     edo__sys_close(file->fd);
@@ -49,7 +49,7 @@ static int64_t run_transfer(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Takes the position, which the file has only once. Acquire and release order the operations at the
+/* Takes the file's position for one operation. Acquire and release order the operations at the
  * position. */
 static bool take_position(edo_file *file, const edo_op *op)
 {

@@ -105,7 +105,7 @@ static inline bool edo__fs_is_begun(const edo_op *op)
     return op->detail & (EDO__FS_IN_POOL | EDO__FS_IN_RING);
 }
 
-/* Makes the call of an operation. call: read only while the operation is not begun; NULL: only
+/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
  * `run` knows the calls. file: the file of a call on a file; may be NULL. Inside a poll.
  * Returns: EDO_READY with base.result; EDO_PENDING. */
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,

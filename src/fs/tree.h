@@ -1,9 +1,10 @@
 /* A walk through a tree, depth first, with a bound on open directories. On a thread of the pool.
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
- * Above max_open levels, the shallowest open one is closed. Its position in the directory is kept,
- * and the directory is opened again when the walk returns to it: by ".." of the level below, or by
- * its path. The directory found must be the one that was left (device and inode). */
+ * When more than max_open levels are open, the shallowest one is closed. Its position in the
+ * directory is kept, and the directory is opened again when the walk returns to it: by ".." of the
+ * level below, or by its path. The directory found must be the one that was left (device and
+ * inode). */
 #pragma once
 
 #include "fs/fs.h"

@@ -360,7 +360,7 @@ static int64_t tree_piece(copying *self)
     for (int files = 0; files < PIECE_FILES; files++) {
         if (!copy_step(self, &rc)) return rc;
         offset = self->has_file ? self->file.offset : 0;
-        if (offset) break; // a large file
+        if (offset) break; // the file is large
     }
     return -EAGAIN;
 }

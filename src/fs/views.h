@@ -30,8 +30,8 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Watches a directory for a watch. system_path: where the directory is. filter: NULL: all entries.
- * Returns: 0; -ENOMEM; an error of edo__changes_add(). */
+/* Adds a view, so that a watch gets the changes of a directory. system_path: where the directory
+ * is. filter: NULL: all entries. Returns: 0; -ENOMEM; an error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 

@@ -45,7 +45,7 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* The check of claims cannot miss an operation: the stream is closed, so a free side cannot be
+/* The check of claims cannot miss an operation, because a free side of a closed stream cannot be
  * claimed any more. */
 static void fd_hang_up(edo_io *io)
 {

@@ -63,7 +63,7 @@ static uint32_t conn_traits_of(const edo__socket_kind *kind)
     return kind->is_tcp ? EDO__SOURCE_TCP : edo__socket_type_traits(kind->type);
 }
 
-/* Wraps a listening socket of any kind. Options of TCP work only for connections of TCP. */
+/* Wraps a listening socket of any kind. TCP options work only on TCP connections. */
 int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
 {
     edo__socket_kind kind;

@@ -100,7 +100,7 @@ static edo_poll end_send(edo_op *op, edo_cx *cx)
     if (op->base.result < 0) return end(op, cx, op->base.result);
     op->progress = message->size;
     if (message->size >= all) return end(op, cx, (int64_t)message->size);
-    if (message->control) message->control->size = 0; // sent with the first byte
+    if (message->control) message->control->size = 0; // it was sent with the first byte
     edo_slice *rest = edo__slices_advance(message->slices, &count, message->size);
     return edo__io_write_rest(op, cx, rest, count, message->size);
 }

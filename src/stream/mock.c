@@ -14,7 +14,7 @@ typedef struct step {
     step_kind kind;
     int64_t value; // result; of a WAIT: its duration, or after its begin its end; ns
     bool has_begun;
-    size_t size, at; // bytes in all and bytes done; the bytes follow
+    size_t size, at; // number of bytes, and of bytes that are done; the bytes follow
     char bytes[];
 } step;
 

@@ -140,8 +140,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* Ends the visit that the operation has begun or used. The load without the lock sees every such
- * visit. Any other visit is ended by an operation that used it. */
+/* Ends an operation: wakes the next waiter, and ends the visit that the operation has begun or
+ * used. The load without the lock sees every such visit. Any other visit is ended by an operation
+ * that used it. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {

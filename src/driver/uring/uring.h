@@ -41,7 +41,7 @@ typedef struct edo__uring {
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
-    edo_atomic(bool) accepts; // the kernel waits for connections by itself; set by completions
+    edo_atomic(bool) accepts; // an accept in the ring waits for connections; set by completions
 
     /* shared */
     bool shared;
@@ -153,8 +153,8 @@ static inline bool edo__uring_shares_poll(const edo__source *source, const edo_o
     return edo__is_message(edo__request_of(op)) && (source->traits & EDO__SOURCE_SEVERAL);
 }
 
-/* Wakes the first waiter of the side of an operation that has ended, if those waiters have no
- * poll. */
+/* Called after the end of an operation. Wakes the first waiter of the operation's side, if the
+ * waiters of that side have no poll. */
 void edo__uring_pass_on(edo__source *source, const edo_op *op);
 
 /* Answers that an operation has ended. */

@@ -92,7 +92,8 @@ void edo__uring_serve_requests(edo__uring *driver)
 
 /* ---- cancelling ---- */
 
-/* Unparks a driver that this thread has pinned: its runtime may be ending. */
+/* Unparks a driver that this thread has pinned, and releases the pin. The driver's runtime may be
+ * ending. */
 static void unpark_pinned(edo__uring *driver)
 {
     driver->base.ops->unpark(&driver->base);

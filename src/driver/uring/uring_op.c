@@ -132,7 +132,7 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-/* Parks an operation behind the poll of another waiter. Under the source's lock. */
+/* Parks an operation that waits with the poll of another waiter. Under the source's lock. */
 static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring_set_stage(op, source, EDO__QUEUED);
