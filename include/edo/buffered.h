@@ -79,8 +79,8 @@ EDO_API void edo_buffered_init(edo_buffered *both, edo_io *io, void *memory, siz
 
 /* ---- reading ---- */
 
-/* Bytes that were read from the stream and not yet from the reader: the bytes ahead. A user that
- * continues on the stream without the reader begins with these bytes. */
+/* Returns the bytes ahead: the bytes that were read from the stream, but not yet from the reader. A
+ * user that continues on the stream without the reader begins with these bytes. */
 EDO_API edo_slice edo_reader_ahead(const edo_reader *reader);
 
 /* Drops bytes ahead. Returns: 0; -EINVAL: `size` is more than the number of bytes ahead. */
@@ -112,9 +112,9 @@ EDO_API EDO_MUST_USE edo_op edo_read_line(edo_reader *reader, edo_slice *ret_lin
 EDO_API EDO_MUST_USE edo_op edo_read_part(edo_reader *reader, uint8_t delimiter,
                                           edo_slice *ret_part);
 
-/* Take a line or a part from the bytes ahead, without waiting, and at less cost than an
- * operation. The memory holds a bounded number of lines, so a loop around such a call reaches an
- * await.
+/* Take a line or a part from the bytes ahead, without waiting, and at less cost than an operation.
+ * A loop around such a call soon needs more bytes and reaches an await, because the memory holds a
+ * bounded number of lines.
  * Returns: 1; -EAGAIN: more bytes must be read first; -EMSGSIZE, -EBUSY, -EINVAL as above.
  * Thread: that of the task. */
 EDO_API EDO_MUST_USE int edo_try_read_line(edo_reader *reader, edo_slice *ret_line);
@@ -134,8 +134,8 @@ EDO_API EDO_MUST_USE edo_op edo_read_until(edo_reader *reader, uint8_t delimiter
 /* As edo_read_until(), but reads to the end of the input. */
 EDO_API EDO_MUST_USE edo_op edo_read_to_end(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
-/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8; the buffer has the
- * bytes even then. */
+/* As edo_read_to_end(). Result: also -EILSEQ if the buffer is not UTF-8. The buffer has the bytes
+ * even after that error. */
 EDO_API EDO_MUST_USE edo_op edo_read_text(edo_reader *reader, edo_buffer *buffer, size_t limit);
 
 /* Whether bytes are UTF-8 (RFC 3629). */
@@ -151,7 +151,7 @@ EDO_API size_t edo_writer_deinit(edo_writer *writer);
 /* Number of unwritten bytes in the memory. */
 EDO_API size_t edo_writer_pending(const edo_writer *writer);
 
-/* Takes all of the bytes, into the memory or directly to the stream.
+/* Takes all of the bytes: copies them into the memory, or writes them directly to the stream.
  * Result: size.
  * Cancel: waits; the first edo_op_progress() bytes were taken. The same holds on failure. */
 EDO_API EDO_MUST_USE edo_op edo_writer_write(edo_writer *writer, const void *data, size_t size);

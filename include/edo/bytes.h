@@ -26,8 +26,8 @@
  * A small slice keeps its whole block in memory: edo_bytes_held() returns the block's size, and
  * edo_bytes_compact() copies the slice into a block of its own.
  *
- * Errors: -EINVAL for a position or size beyond the end, and nothing has changed; -EDO_EOF if fewer
- * bytes remain than the number has; -ENOMEM.
+ * Errors: -EINVAL for a position or size beyond the end, and nothing has changed; -EDO_EOF if too
+ * few bytes remain; -ENOMEM.
  */
 #pragma once
 
@@ -54,30 +54,30 @@ typedef struct edo_buffer {
 
 /* ---- slices ---- */
 
-/* A slice of memory that outlives the slice, such as a literal. */
+/* Makes a slice of memory that outlives the slice, such as a literal. */
 static inline edo_bytes edo_bytes_static(const void *data, size_t size)
 {
     edo_bytes bytes = { (const uint8_t *)data, size, NULL };
     return bytes;
 }
 
-/* A copy of memory. Returns: 0; -ENOMEM. */
+/* Makes a slice of a copy of the memory. Returns: 0; -ENOMEM. */
 EDO_API EDO_MUST_USE int edo_bytes_copy(edo_bytes *ret_bytes, const void *data, size_t size);
 
-/* A slice of the user's memory, which must not change. The thread that releases the last slice
- * calls `release` once, with the memory and size of this call.
+/* Makes a slice of the user's memory, which must not change. The thread that releases the last
+ * slice calls `release` once, with the memory and size of this call.
  * Returns: 0; -ENOMEM, and the caller still owns the memory. */
 typedef void edo_release_fn(void *context, void *memory, size_t size);
 EDO_API EDO_MUST_USE int edo_bytes_wrap(edo_bytes *ret_bytes, void *memory, size_t size,
                                         edo_release_fn *release, void *context);
 
-/* Another slice of the same bytes. */
+/* Makes another slice of the same bytes. */
 EDO_API EDO_MUST_USE edo_bytes edo_bytes_clone(const edo_bytes *bytes);
 
 /* Releases a slice, which is empty afterwards. NULL is ignored. */
 EDO_API void edo_bytes_deinit(edo_bytes *bytes);
 
-/* Another slice, of a part of the bytes. Returns: 0; -EINVAL. */
+/* Makes another slice, which has a part of the bytes. Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_bytes_slice(const edo_bytes *bytes, size_t at, size_t size,
                                          edo_bytes *ret_part);
 
@@ -169,9 +169,9 @@ EDO_API EDO_MUST_USE edo_bytes edo_buffer_freeze(edo_buffer *buffer);
 /* Moves all bytes to a new buffer without room; the old buffer keeps the room. */
 EDO_API EDO_MUST_USE edo_buffer edo_buffer_split(edo_buffer *buffer);
 
-/* split_to moves the bytes before `at` to a buffer without room; the old buffer keeps the other
- * bytes and the room. split_off moves the bytes from `at` on to a buffer, with the room; the old
- * buffer keeps the other bytes, without room.
+/* Split a buffer in two. split_to moves the bytes before `at` to *ret_front, which has no room. The
+ * old buffer keeps the other bytes and the room. split_off moves the bytes from `at` on, and the
+ * room, to *ret_back. The old buffer keeps the other bytes, and has no room.
  * Returns: 0; -EINVAL. */
 EDO_API EDO_MUST_USE int edo_buffer_split_to(edo_buffer *buffer, size_t at, edo_buffer *ret_front);
 EDO_API EDO_MUST_USE int edo_buffer_split_off(edo_buffer *buffer, size_t at, edo_buffer *ret_back);

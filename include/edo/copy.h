@@ -1,9 +1,9 @@
 /* Copies: from one stream to another, in both directions, and from files.
  *
- * A copy is a struct in the frame, beside memory for its buffer. It keeps its position, so a
- * cancelled operation continues when the same call is made again. Until then the copy holds the
- * bytes that have left the source and have not reached the target. edo_copier_drain() takes these
- * bytes out.
+ * A copy is a struct in the frame, beside memory for its buffer. The struct keeps the position of
+ * the copy, so a cancelled operation continues when the same call is made again. Until then the
+ * copy holds the bytes that have left the source and have not reached the target.
+ * edo_copier_drain() takes these bytes out.
  *
  *     edo_copier copier;                               // in the frame
  *     char memory[EDO_COPY_SIZE];
@@ -23,7 +23,7 @@
 
 EDO_BEGIN_DECLS
 
-enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; the least is 1
+enum { EDO_COPY_SIZE = 16384 }; // bytes; enough memory for most uses; 1 is the minimum
 
 /* ---- one direction ---- */
 
@@ -99,18 +99,19 @@ EDO_API EDO_MUST_USE edo_op edo_copy_both(edo_relay *relay);
 
 /* ---- pipes ---- */
 
-/* Copies bytes from a pipe to another pipe, without a pass through the program; they also remain in
- * the first pipe, whose next reads return them. The next call copies the same bytes again unless
+/* Copies bytes from a pipe to another pipe, inside the kernel. The bytes also remain in the first
+ * pipe, and the next reads from it return them. The next call copies the same bytes again unless
  * they were read. Occupies the read side of `from` and the write side of `to`.
  * Result: bytes, at least 1; 0 at the end of the input; -EINVAL for anything but two pipes, and for
- * size 0; -ENOTSUP for streams without a descriptor. The operation waits for one pipe at a time; a
- * close of the other one takes effect when that wait is over.
+ * size 0; -ENOTSUP for streams without a descriptor. The operation waits for one pipe at a time. If
+ * the other pipe is closed during that wait, the close takes effect after the wait.
  * Cancel: waits; nothing was copied. */
 EDO_API EDO_MUST_USE edo_op edo_tee(edo_io *from, edo_io *to, size_t size);
 
 /* ---- files ---- */
 
-/* A part of a file. The library advances it as bytes are copied, so the same call continues. */
+/* A part of a file. The library advances the range as bytes are copied, so the same call
+ * continues. */
 typedef struct edo_file_range {
     edo_fd file;
     uint64_t offset, size; // UINT64_MAX: to the end of the file

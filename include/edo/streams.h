@@ -29,26 +29,27 @@ EDO_BEGIN_DECLS
  * Returns: also -EINVAL for a capacity of 0. */
 EDO_API EDO_MUST_USE int edo_duplex(size_t capacity, edo_io **ret_end, edo_io **ret_other);
 
-/* One direction of a connection as made by edo_duplex(). */
+/* Makes one direction of a connection, as edo_duplex() makes two. */
 EDO_API EDO_MUST_USE int edo_simplex(size_t capacity, edo_io **ret_reader, edo_io **ret_writer);
 
-/* A stream like /dev/null: reads answer 0, writes accept and discard all bytes. */
+/* Makes a stream like /dev/null: reads answer 0, writes accept and discard all bytes. */
 EDO_API EDO_MUST_USE int edo_io_null(edo_io **ret_io);
 
-/* A stream that repeats the same bytes without end. The call empties *bytes.
+/* Makes a stream whose input repeats the same bytes without end. The call empties *bytes.
  * Returns: also -EINVAL for an empty slice. */
 EDO_API EDO_MUST_USE int edo_io_repeat(edo_bytes *bytes, edo_io **ret_io);
 
-/* A stream that reads some bytes, and then the end of the input. The call empties *bytes. */
+/* Makes a stream whose input is the bytes, and then ends. The call empties *bytes. */
 EDO_API EDO_MUST_USE int edo_io_from_bytes(edo_bytes *bytes, edo_io **ret_io);
 
 /* ---- around other streams ---- */
 
-/* Reads the first stream to its end, then the second. Writes go to the second. */
+/* Makes a stream that reads the first stream to its end, and then the second stream. Writes go to
+ * the second stream. */
 EDO_API EDO_MUST_USE int edo_io_chain(edo_io *first, edo_io *second, edo_io **ret_io);
 
-/* Limits the bytes that are read and written; UINT64_MAX: no limit. Beyond the limits reads answer
- * 0, and writes -EFBIG. */
+/* Limits the number of bytes that are read, and of those that are written; UINT64_MAX: no limit. At
+ * its limit a read answers 0, and a write -EFBIG. */
 EDO_API EDO_MUST_USE int edo_io_limit(edo_io *io, uint64_t reads, uint64_t writes, edo_io **ret_io);
 
 /* Writes the bytes read from `io` to `copy` before it returns them. If a write to the copy fails,
@@ -65,23 +66,24 @@ EDO_API EDO_MUST_USE int edo_io_inspect(edo_io *io, edo_inspect_fn *inspect, voi
 /* A rate; zeroed: no limit. */
 typedef struct edo_rate {
     uint64_t bytes; // per second
-    uint64_t burst; // bytes that may go at once after silence, at most 1 GiB; 0: a tenth of `bytes`
+    uint64_t burst; // most bytes at once after a pause, up to 1 GiB; 0: a tenth of `bytes`
 } edo_rate;
 
-/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops are
- * not limited.
+/* Limits the rates of reads and of writes, by the runtime's clock. Bytes that edo_finish() drops
+ * are not limited.
  * Returns: also -EINVAL for a burst that is too large. */
 EDO_API EDO_MUST_USE int edo_io_rate(edo_io *io, edo_rate reads, edo_rate writes, edo_io **ret_io);
 
 /* ---- for synchronous code ---- */
 
-/* Opens a FILE on a stream, for libraries that use stdio. Its calls wait as edo_wait() does, so they
- * are for plain threads: those of edo_blocking(), and of the program. Inside an async function they
- * abort. Not for fibers, because a FILE belongs to a thread during a call. fclose() writes buffered
- * bytes and closes the stream. Errors of the stream are in errno. For both directions split the stream
- * and open two FILEs, because a FILE has one buffer.
- * mode: "r" or "w", perhaps with further letters of fopen(3), except '+'. Returns: also -EINVAL for a
- * bad mode. */
+/* Opens a FILE on a stream, for libraries that use stdio. Calls on the FILE block the thread as
+ * edo_wait() does, so they must be made on plain threads: those of edo_blocking(), and those of the
+ * program. Inside an async function such a call aborts. A fiber must not use a FILE, because a FILE
+ * belongs to a thread during a call. fclose() writes buffered bytes and closes the stream. Errors
+ * of the stream are in errno. To use both directions, split the stream and open two FILEs, because
+ * a FILE has only one buffer.
+ * mode: "r" or "w", perhaps with further letters of fopen(3), except '+'.
+ * Returns: also -EINVAL for a bad mode. */
 EDO_API EDO_MUST_USE int edo_io_fopen(edo_io *io, const char *mode, FILE **ret_file);
 
 /* ---- halves ---- */

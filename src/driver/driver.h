@@ -9,7 +9,8 @@
  * An operation is driven by the poll of its task, on the polling thread. A parked operation is in
  * the wait list of its side, where the driver may touch it only under the source's lock. A
  * completer takes the lock, wakes the operation (task/wait_list.h), releases the lock and commits
- * the wake. A poll of a parked or woken operation takes the lock, so the poll misses no wake.
+ * the wake. A poll of a parked operation takes the lock, so the poll misses no wake. A poll of a
+ * woken operation takes the lock, or finds the lock free (edo__wait_is_over).
  *
  * All waiters of a side wait with one driver. A stream has at most one waiter per side, and its two
  * sides may wait in different runtimes. A source with EDO__SOURCE_SEVERAL belongs to one runtime
@@ -41,7 +42,7 @@ typedef enum edo__request {
     EDO__RECV,   // an edo__datagram_op; result: true size of the datagram
     EDO__SEND,
     EDO__RECV_MESSAGES, // an edo__message_op; result: number of messages, at least 1
-    EDO__SEND_MESSAGES, // from progress on. UDP, or SINGLES
+    EDO__SEND_MESSAGES, // from progress on; on UDP sockets, or with SINGLES
     EDO__SEND_SEGMENTS, // one message, whose only buffer is cut into datagrams; result: bytes
 } edo__request;
 
@@ -51,7 +52,7 @@ typedef struct EDO__OVERLAY edo__transfer_op {
     struct edo_io *io; // the stream; not used by drivers
     union {
         char *data;
-        const edo_slice *slices; // of a readv or writev
+        const edo_slice *slices; // slices of a readv or writev
     };
     uint64_t length;   // bytes; of a readv or writev: count of slices
     uint64_t progress; // bytes
@@ -87,7 +88,7 @@ typedef struct EDO__OVERLAY edo__datagram_op {
     void *socket; // not used by drivers
     void *data;
     uint64_t length;      // bytes
-    edo_address *address; // of the peer; may be NULL. In the place of `progress` until the end.
+    edo_address *address; // address of the peer, or NULL; at the end `progress`
     edo__op_wait wait;
 } edo__datagram_op;
 
@@ -127,9 +128,9 @@ enum {
 
 typedef struct edo__side {
     edo_atomic(uint32_t) ready; // readiness drivers only
-    uint16_t way; // EDO__BY_*; of a socket: see stream/zero_copy.c; holder of the side's claim
-    edo_atomic(bool) is_shared; // read side only: short reads prove nothing, as the program has the
-                                // descriptor, or the peer sends some
+    uint16_t way;               // EDO__BY_*; of a socket: see stream/zero_copy.c; the side's claim
+    edo_atomic(bool) is_shared; // read side only: short reads prove nothing, for a reason that
+                                // edo__has_met_end gives
     uint8_t mark;               // low bits of edo__lock_mark in the waiters' process; the lock
     edo_atomic(int) visit;      // descriptor + 1 of a visit (epoll_source.c), or 0; the lock
     bool is_polled;             // a poll for all waiters is in the ring (uring_op.c); the lock
@@ -177,7 +178,7 @@ enum {
     EDO__SOURCE_SEVERAL = 128,  // several operations per side at once, served in their order
     EDO__SOURCE_DATAGRAM = 256, // messages have boundaries, and may be cut
     EDO__SOURCE_RECORDS = 512,  // a connection of records (seqpacket); with DATAGRAM
-    EDO__SOURCE_FIFO = 1024,    // a reader opened before its writers, perhaps
+    EDO__SOURCE_FIFO = 1024,    // a reader, perhaps opened before any writer
     EDO__SOURCE_MASTER = 2048,  // master of a pseudo-terminal: EIO is the end of the input
 };
 
@@ -190,18 +191,18 @@ struct edo__source {
     uint32_t traits;
     edo_driver *driver; // driver that has the source registered, or NULL; the lock
     edo__side sides[EDO__SIDES];
-    void *extra;          // the driver's own; freed by its forget
+    void *extra;          // the driver's own data; freed by the driver's forget
     edo__node registered; // node in the driver's list, while driver is set
     union {
         struct edo__maker *maker; // until the source ends; may be NULL
-        edo__source *next_dead;   // the driver's own, once the source is forgotten
+        edo__source *next_dead;   // for the driver, once the source is forgotten
     };
     void (*release)(edo__source *); // frees the object that contains the source
 };
 
 /* Counts of a driver's work. Written by one thread at a time, read by any. */
 typedef struct edo__io_counters {
-    edo_atomic(uint64_t) registered, deregistered; // of descriptors, with the kernel
+    edo_atomic(uint64_t) registered, deregistered; // registrations with the kernel, and their ends
     edo_atomic(uint64_t) ready;                    // events of descriptors, completions
 } edo__io_counters;
 
@@ -253,17 +254,17 @@ typedef struct edo_driver_ops {
      * still uses the operation. May be called again. */
     edo_poll (*cancel)(edo_driver *driver, edo__source *source, edo_op *op, edo_wakeable *waker);
 
-    /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No source
-     * is involved. op->link.at.driver becomes this driver, and the rest of the link and the word
-     * belong to it. Returns EDO_PENDING, and poll_call then polls the call; or EDO_READY with
+    /* Starts a call on a file that may have to wait for a disk, inside a poll of the task. No
+     * source is involved. op->link.at.driver becomes this driver, and the rest of the link and the
+     * word belong to it. Returns EDO_PENDING, and poll_call then polls the call; or EDO_READY with
      * base.result -EAGAIN: the driver cannot make this call now. The function is NULL in drivers
      * without such calls. */
     edo_poll (*call)(edo_driver *driver, edo_op *op, const edo__file_call *call,
                      edo_wakeable *waker);
 
-    /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with base.result:
-     * that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in another way.
-     * Or EDO_PENDING. Inside a poll of the task. */
+    /* Polls a started call. ending: the operation was cancelled. Returns EDO_READY with
+     * base.result: that of the call; -ECANCELED if it had no effect; -EAGAIN if it must be made in
+     * another way. Or EDO_PENDING. Inside a poll of the task. */
     edo_poll (*poll_call)(edo_driver *driver, edo_op *op, edo_wakeable *waker, bool ending);
 
     /* Ends a source to which no operation refers any more. Closes the descriptor unless it is
@@ -289,8 +290,9 @@ typedef struct edo_driver_ops {
 
 /* ---- functions for all drivers ---- */
 
-/* Closes the descriptor of a source, unless it is borrowed. A wait for a borrowed descriptor has not
- * changed its status, and another stream may depend on it. */
+/* Closes the descriptor of a source, unless the descriptor is borrowed. A wait for a borrowed
+ * descriptor has not changed the descriptor's status, and another stream may depend on the
+ * status. */
 static inline void edo__source_close_fd(edo__source *source)
 {
     bool is_borrowed = source->traits & EDO__SOURCE_BORROWED;
@@ -309,8 +311,8 @@ static inline void edo__source_close_fd(edo__source *source)
  * already wait, if any. */
 int edo__op_may_park(edo__source *source, const edo_op *op, edo_driver **driver);
 
-/* Parks an operation: behind the others, or before them if the operation was woken and not served,
- * so that waiters are served in their order. Under the source's lock. */
+/* Parks an operation at the end of the wait list. An operation that was woken and not served parks
+ * at the front, so that waiters are served in their order. Under the source's lock. */
 void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakeable *waker);
 
 /* Ends the wait of a parked operation. Under the source's lock. */
@@ -347,9 +349,9 @@ static inline bool edo__is_message(edo__request request)
     return request >= EDO__RECV;
 }
 
-/* Makes the system call of such a request, as edo__try() does; sets errno on failure. Datagrams
- * and their addresses are in the caller's memory, so a call in the ring would have no place for
- * the system's form of a message. */
+/* Makes the system call of a request that moves datagrams or messages, as edo__try() does. Sets
+ * errno on failure. The ring does not make such calls, because the operation has no memory for the
+ * system's form of a message: datagrams and their addresses are in the caller's memory. */
 int64_t edo__message_try(const edo__source *source, const edo_op *op);
 
 /* Takes one message from the error queue of a socket, without waiting. Returns: bytes in the
@@ -387,15 +389,15 @@ static inline size_t edo__asked(const edo_op *op)
  * A short transfer is no proof by itself. TCP ends a read at an urgent mark. kTLS ends a read at
  * the end of a record. Reads and writes end at memory of the program that cannot be accessed. A
  * short read is a proof on a connection that this library made, if the program does not have the
- * descriptor. kTLS cannot be set up there. An urgent mark is reported by an event. The urgent byte
- * is never read, so the event still has EPOLLPRI, which keeps the side ready until a call would
- * block. An event after the side's word was read prevents the clearing of readiness.
- * edo_read_exact() is excepted: its next step uses the rest of the buffer, and that rest may be the
- * memory that cannot be accessed.
+ * descriptor. kTLS cannot be set up there. An urgent mark is reported by an event. As long as the
+ * urgent byte is unread, the event still has EPOLLPRI, which keeps the side ready until a call
+ * would block. A read of the urgent byte sets is_shared. An event after the side's word was read
+ * prevents the clearing of readiness. edo_read_exact() is excepted: its next step uses the rest of
+ * the buffer, and that rest may be the memory that cannot be accessed.
  *
  * A Unix stream also ends a read behind a message with descriptors, and between messages of
- * different senders if the socket asks for credentials. The first is reported with the read (see
- * receive_noting in try.c). Both set is_shared. */
+ * different senders if the socket asks for credentials. The read itself reports that descriptors
+ * came (see receive_noting in try.c). Each of the two cases sets is_shared. */
 static inline bool edo__has_met_end(const edo__source *source, const edo_op *op)
 {
     enum { NO_PROOF = 0xff | 1 << 8 | 1 << 9 }; // not a read, or WHOLE
@@ -411,9 +413,9 @@ enum {
     EDO__DETAIL_CLAIMED = 1 << 10,    // holds its side of the source
     EDO__DETAIL_BOTH_SIDES = 1 << 11, // EDO__POLL for reading and writing
     EDO__DETAIL_IN_CALL = 1 << 12,    // the ring makes the call, not just a poll; the source's lock
-    EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram stays in the socket
-    EDO__DETAIL_SINGLES = 1 << 14,    // sends of several datagrams: the kernel cuts no buffers
-    EDO__DETAIL_WOKEN = 1 << 15,      // was woken, and not served: parks first; the source's lock
+    EDO__DETAIL_PEEK = 1 << 13,       // EDO__RECV: the datagram remains in the socket
+    EDO__DETAIL_SINGLES = 1 << 14,    // the kernel must not cut buffers into datagrams
+    EDO__DETAIL_WOKEN = 1 << 15,      // woken, not served: parks at the front; the source's lock
     EDO__DETAIL_EDGE = 1 << 16,       // its poll in the ring reported only errors; the lock
     EDO__DETAIL_OWN = 1 << 17,        // for the kind of operation; not used by drivers
     EDO__DETAIL_OWN_UNIT = 1 << 18, // unit of a number for the kind of operation, in the bits above
@@ -425,8 +427,8 @@ static inline unsigned edo__side_of(const edo_op *op)
     return op->detail >> 8 & 1;
 }
 
-/* The side with the wait list of an operation. An operation that waits for both sides is in the
- * list of the read side. */
+/* Returns: the side in whose wait list an operation waits. An operation that waits for both sides
+ * is in the list of the read side. */
 static inline edo__side *edo__op_place(edo__source *source, const edo_op *op)
 {
     return &source->sides[edo__side_of(op)];

@@ -1,4 +1,4 @@
-/* System calls of datagrams and messages. The system's form of a message lives on the stack for one
+/* System calls of datagrams and messages. The system's form of a message is on the stack during one
  * call. */
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,7 +11,8 @@
 
 /* ---- one datagram ---- */
 
-/* MSG_TRUNC: the result is the true size of a datagram. On a stream that flag would drop bytes. */
+/* Flags of a receive. With MSG_TRUNC the result is the true size of a datagram. On a stream
+ * MSG_TRUNC would drop bytes. */
 static int receive_flags(const edo__source *source)
 {
     return MSG_DONTWAIT | (source->traits & EDO__SOURCE_DATAGRAM ? MSG_TRUNC : 0);
@@ -96,9 +97,10 @@ static int options_of(const edo_message *message)
 
 /* ---- the end of a connection of records ----
  *
- * A record of no bytes and the end of a connection look the same: size 0. Only a record has
- * credentials, if the socket has SO_PASSCRED. So a receive without room for ancillary data gets room
- * for credentials alone; descriptors find no room there, and are dropped by the kernel. */
+ * A receive gets size 0 both for a record of no bytes and at the end of the connection. If the
+ * socket has SO_PASSCRED, only a record has credentials. So a receive without room for ancillary
+ * data is given room for the credentials alone. Descriptors do not fit into that room, and the
+ * kernel drops them. */
 
 typedef struct credentials_room {
     _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct ucred))];
@@ -129,7 +131,7 @@ static int64_t receive_record(const edo__source *source, edo_message *message, i
     return 1;
 }
 
-/* Descriptors that come with a message are closed by exec, always. */
+/* Receives one message. The descriptors that come with the message always have close-on-exec. */
 static int64_t receive_one(const edo__source *source, edo_message *message, int flags)
 {
     struct msghdr header = header_to_receive(message);
@@ -163,10 +165,10 @@ static int64_t send_one(const edo__source *source, edo_message *message)
 /* ---- segments: datagrams that the kernel cuts out of one buffer ---- */
 
 /* Limits of one call: datagrams (64 before Linux 6.9), and bytes of one IPv4 packet without its
- * heads. */
+ * headers. */
 enum { MOST_SEGMENTS = EDO__MAX_MESSAGES, MOST_BYTES = 65507 };
 
-/* The record of a call is 16 bits wide. */
+/* Control message with the size of the segments, which has 16 bits. */
 typedef union segment_record {
     struct cmsghdr head;
     char bytes[CMSG_SPACE(sizeof(uint16_t))];
@@ -188,7 +190,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Sends datagrams by one call, for the kernel or the device to cut. */
+/* Sends several datagrams as one buffer, by one call. The kernel or the device cuts the buffer. */
 static int64_t send_train(const edo__source *source, const edo_message *message, edo_slice train,
                           size_t segment)
 {
@@ -234,15 +236,15 @@ static int64_t try_segments(const edo__source *source, const edo_op *op)
 
 /* ---- batches of sends ----
  *
- * Messages of a batch that follow each other, go to one address and have one size are a run, which
- * the kernel takes as one buffer to be cut: most of what a datagram costs is its way through the
- * kernel. The last message of a run may be shorter. */
+ * Consecutive messages of a batch that have the same address and the same size form a run. The last
+ * message of a run may be shorter. The kernel takes a run as one buffer and cuts the buffer. That
+ * is cheaper, because most of the cost of a datagram is its way through the kernel. */
 
 typedef struct out_batch {
     struct mmsghdr headers[EDO__MAX_MESSAGES];
     struct iovec vectors[EDO__MAX_MESSAGES];
     segment_record records[EDO__MAX_MESSAGES];
-    uint8_t runs[EDO__MAX_MESSAGES]; // messages of each header
+    uint8_t runs[EDO__MAX_MESSAGES]; // number of messages in each header
     unsigned count;                  // headers
 } out_batch;
 

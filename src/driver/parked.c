@@ -1,4 +1,4 @@
-/* Operations parked at their source: see driver.h. */
+/* Operations that are parked at their source: see driver.h. */
 #include "base/base.h"
 #include "driver/driver.h"
 
@@ -36,7 +36,7 @@ void edo__op_park(edo__source *source, edo_op *op, edo_driver *driver, edo_wakea
 /* ---- waking ---- */
 
 /* Wakes an operation. The links of a woken operation are unused, so they hold the driver for the
- * next poll. That poll takes the lock. */
+ * next poll. That poll reads the driver only after the lock was released (still_waits). */
 void edo__op_wake(edo__source *source, edo_op *op, edo__wakes *wakes)
 {
     edo__side *side = edo__op_place(source, op);
@@ -66,8 +66,8 @@ void edo__note_ready(edo__side *side, uint32_t final)
 /* ---- polling ---- */
 
 /* Whether a started operation still waits. *ret_driver: the driver with which it waits, or which
- * has woken it. The waker of an operation writes the driver before it releases the lock, and
- * edo__wait_is_over() acquires that release, so the usual case takes no lock. */
+ * has woken it. The thread that wakes an operation writes the driver before it releases the lock,
+ * and edo__wait_is_over() acquires that release, so the usual case takes no lock. */
 static bool still_waits(edo__source *source, edo_op *op, edo_wakeable *waker,
                         edo_driver **ret_driver)
 {

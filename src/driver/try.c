@@ -55,8 +55,9 @@ static ssize_t write_once(int fd, const struct iovec *vector, int count, unsigne
 /* Interprets the result of a read from a FIFO or from the master of a pseudo-terminal.
  *
  * A read from a FIFO without a writer gets 0 bytes at once, also before the first writer has opened
- * the FIFO. poll(2) tells the two apart: it reports a hang-up only if a writer has been there. A
- * writer may come between the two calls, so the read is repeated (EINTR) if there are bytes now.
+ * the FIFO. poll(2) distinguishes the two cases: it reports a hang-up only if there was a writer
+ * before. A writer may open the FIFO between the read and the poll, so the read is repeated (EINTR)
+ * if there are bytes now.
  *
  * A read from a master fails with EIO when all bytes were read and no process has the terminal
  * open. */
@@ -86,8 +87,8 @@ static ssize_t try_plain(edo__source *source, const edo_op *op, const struct iov
 
 /* ---- requests ---- */
 
-/* Receives from a Unix stream, and notes whether descriptors came with the bytes. They are dropped,
- * because the call has no room for them. */
+/* Receives from a Unix stream, and notes whether descriptors came with the bytes. The kernel drops
+ * the descriptors, because the call has no room for them. */
 static ssize_t receive_noting(edo__source *source, void *data, size_t size)
 {
     struct iovec vector = { .iov_base = data, .iov_len = size };

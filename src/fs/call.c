@@ -1,4 +1,4 @@
-/* The way of an operation from its try to its end (fs.h). */
+/* The course of an operation from its first try to its end (fs.h). */
 #include "fs/fs.h"
 
 #include "runtime/schedule/worker.h"
@@ -53,8 +53,8 @@ static edo_poll begin(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_ca
     return op->base.result == -EAGAIN ? to_pool(op, cx, run) : EDO_READY;
 }
 
-/* The driver of an operation in the ring is in its link. A call that the ring could not make goes
- * to the pool, unless it was cancelled. */
+/* Polls a call in the ring. The link of the operation holds the driver. A call that the ring could
+ * not make is passed to the pool, unless the operation was cancelled. */
 static edo_poll poll_ring(edo_op *op, edo_cx *cx, edo__files_fn *run)
 {
     edo_driver *driver = op->link.at.driver;
@@ -195,8 +195,8 @@ edo_poll edo__fs_work_begin(edo_op *op, edo_cx *cx, edo__fs_work *work)
     return submit(op, cx, false) ? EDO_PENDING : finish_work(op, cx);
 }
 
-/* After each poll of the pool either the function has run, or it never will. FS_IN_POOL tells that
- * the function in the pool is the end. */
+/* When the poll of the pool is ready, the function has run, or will never run. FS_IN_POOL means
+ * that this function was run_end(). */
 edo_poll edo__fs_work_poll(edo_op *op, edo_cx *cx)
 {
     edo__fs_work *work = work_of(op);

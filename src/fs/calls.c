@@ -3,13 +3,13 @@
 
 #include "task/op.h"
 
-/* Arguments of these operations, as the calls of the contract name them. */
+/* Arguments of these operations. The names are those of the members of edo__file_call. */
 typedef struct EDO__OVERLAY call_op {
     edo_future base;
     edo_file *file;
     void *data;
     uint64_t size, offset;
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } call_op;
 
@@ -48,7 +48,7 @@ static uint32_t detail_of(edo__file_verb verb, uint32_t flags)
 
 /* ---- the position ---- */
 
-/* Takes the position for the time of the call. */
+/* Takes the file's position for the duration of the call. */
 static int check_position(edo_op *op)
 {
     return edo__io_claim(&call_of(op)->file->io, EDO__BOTH_SIDES, op->base.ops->name);
@@ -75,7 +75,8 @@ static int check_sync(edo_op *op)
     return edo_load_relaxed(&call_of(op)->file->sync_error);
 }
 
-/* Keeps the first error. A refusal of the call itself has lost no data. */
+/* Records the first error of a sync. A refusal of the call itself is not recorded, because no data
+ * was lost. */
 static int64_t note_sync(edo_op *op, int64_t result)
 {
     bool is_loss = result < 0 && result != -ECANCELED && result != -EINVAL && result != -EBADF &&
@@ -163,7 +164,7 @@ edo_op edo_file_set_times(edo_file *file, const edo_file_time *access, const edo
 
 /* ---- attributes ---- */
 
-/* `offset` holds the name. */
+/* Describes a call on an attribute. `offset` holds the pointer to the attribute's name. */
 static void describe_xattr(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);

@@ -10,8 +10,8 @@ enum {
     PIECE = 8 * 1024 * 1024, // bytes per visit to the pool
     CALL_SIZE = 1024 * 1024, // bytes per call of the system
     BUFFER_SIZE = 64 * 1024,
-    NAMES_SIZE = 4096,  // bytes; list of attributes' names
-    VALUE_SIZE = 16384, // bytes; value of an attribute
+    NAMES_SIZE = 4096,  // bytes for the list of the attributes' names
+    VALUE_SIZE = 16384, // bytes for the value of an attribute
 };
 
 /* ---- the beginning ---- */
@@ -27,7 +27,8 @@ static int64_t open_source(edo__copy *copy, edo_fd dir, const char *path, bool f
     return edo__file_make(&call);
 }
 
-/* A named pipe would make the open wait for ever. */
+/* Checks the kind of the source before the open, because the open of a named pipe could wait for
+ * ever. */
 static int64_t check_kind(edo_fd dir, const char *path, bool follows)
 {
     edo_info info;
@@ -61,8 +62,8 @@ int64_t edo__copy_open(edo__copy *copy, edo_fd from_dir, const char *from, edo_f
 
 /* ---- the content ---- */
 
-/* Finds the next part with data. A file system without holes answers an error, and the whole rest
- * is data. Returns: whether there is data behind the offset. */
+/* Finds the next part with data. If the file system does not report holes, the whole rest counts as
+ * data. Returns: whether there is data after the offset. */
 static bool find_data(edo__copy *copy)
 {
     edo__file_call call = {
@@ -103,7 +104,8 @@ static int64_t read_and_write(const edo__copy *copy, uint64_t size)
     return n;
 }
 
-/* The system copies nothing of files whose size it does not know (/proc). */
+/* Makes one call that copies. The system's own call copies 0 bytes of files whose size it does not
+ * know (/proc), so the bytes are then read and written. */
 static int64_t copy_once(edo__copy *copy, uint64_t size)
 {
     int64_t n = -EOPNOTSUPP;

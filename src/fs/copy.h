@@ -3,17 +3,17 @@
 
 #include "fs/place.h"
 
-/* In edo__copy.flags, for the files of a tree: the source is no symlink, and the target's directory
- * is a copy as well. */
+/* Bit of edo__copy.flags, for the files of a tree. The source then is no symlink, and the target's
+ * directory was made by the same copy. */
 enum { EDO__COPY_IN_TREE = 1 << 16 };
 
 typedef struct edo__copy {
     edo_fd from;
     uint32_t flags; // EDO_COPY_*
-    edo_info info;  // of the source
+    edo_info info;  // metadata of the source
     edo__place place;
     uint64_t offset, data_end; // position, and end of the data that follows it
-    bool reads;                // the system cannot copy this file
+    bool reads;                // the system cannot copy this file: read and write it
     bool is_done;              // the content is copied
 } edo__copy;
 

@@ -7,7 +7,7 @@
 
 /* ---- life ---- */
 
-/* Ends a file that is closed and not used any more. */
+/* Ends a closed file that no operation uses any more. */
 static void destroy(edo_file *file)
 {
     edo__sys_close(file->fd);
@@ -49,7 +49,7 @@ static int64_t run_transfer(edo_op *op)
     return edo__file_make(&call);
 }
 
-/* Takes the position, which the file has only once. Acquire and release order the operations at the
+/* Takes the file's position for one operation. Acquire and release order the operations at the
  * position. */
 static bool take_position(edo_file *file, const edo_op *op)
 {
@@ -76,8 +76,8 @@ static edo_poll file_step(edo_io *io, edo_op *op, edo_cx *cx)
     return EDO_READY;
 }
 
-/* New operations on the file end with -ECANCELED from here on. Those in flight run to their
- * ends. */
+/* Closes the file for new operations, which then end with -ECANCELED. Operations in flight run to
+ * their ends. */
 static void hang_up(edo_io *io)
 {
     edo__claims_close(&edo__file_of(io)->uses);

@@ -13,7 +13,7 @@
  * The stream's operations claim its sides in `claims`; all other operations are counted in `uses`.
  * The close of the stream closes both words. The stream itself holds CLOSING in `uses` until its
  * own last operation has left. So exactly one step finds that nothing uses the file any more, and
- * that step ends it (io/claims.h). */
+ * that step ends the file (io/claims.h). */
 struct edo_file {
     edo_io io;
     edo_atomic(uint32_t) claims;
@@ -39,14 +39,14 @@ edo_file *edo__file_create(uint32_t flags);
 /* Frees a file of edo__file_create() that was not handed out, and closes its descriptor. */
 void edo__file_discard(edo_file *file);
 
-/* The descriptor of a directory that a path refers to. */
+/* Returns: the descriptor of the directory from which a path starts. */
 static inline edo_fd edo__file_place(const edo_file *dir)
 {
     return dir ? dir->fd : EDO__HERE;
 }
 
-/* Makes a directory of its open file, which belongs to it from then on. Returns: NULL: out of
- * memory. */
+/* Makes an edo_dir for the open file of a directory. The file belongs to the edo_dir from then on.
+ * Returns: NULL: out of memory. */
 edo_dir *edo__dir_create(edo_file *file);
 
 /* ---- operations ----
@@ -92,7 +92,7 @@ edo_poll edo__fs_poll(edo_future *future, edo_cx *cx);
         .future = { .name = (text), .poll = edo__fs_poll }, __VA_ARGS__                            \
     }
 
-/* Bits of edo_op.detail; the pool has the third byte. */
+/* Bits of edo_op.detail, whose third byte belongs to the pool. */
 enum {
     EDO__FS_IN_POOL = 1 << 24,
     EDO__FS_IN_RING = 1 << 25,
@@ -105,7 +105,7 @@ static inline bool edo__fs_is_begun(const edo_op *op)
     return op->detail & (EDO__FS_IN_POOL | EDO__FS_IN_RING);
 }
 
-/* Makes the call of an operation. call: read only while the operation is not begun; NULL: only
+/* Makes the call of an operation. call: used only by the poll that begins the operation; NULL: only
  * `run` knows the calls. file: the file of a call on a file; may be NULL. Inside a poll.
  * Returns: EDO_READY with base.result; EDO_PENDING. */
 edo_poll edo__fs_drive(edo_op *op, edo_cx *cx, edo_file *file, const edo__file_call *call,
@@ -118,8 +118,8 @@ void edo__file_leave(edo_file *file);
 
 /* ---- jobs in pieces ----
  *
- * Long work (trees, large copies) is made piece by piece. Between two pieces other jobs get the
- * thread, and a cancellation is seen. */
+ * Long work (trees, large copies) is done piece by piece. Between two pieces other jobs can use the
+ * thread, and a cancellation takes effect. */
 
 typedef struct edo__fs_work edo__fs_work;
 
@@ -127,8 +127,9 @@ typedef struct edo__fs_work_ops {
     /* Makes a piece. On a thread of the pool. Returns: -EAGAIN: there is more to do; else the
      * result. */
     int64_t (*piece)(edo__fs_work *work);
-    /* Ends the work; complete: a piece has returned its result. If not, undoes what must not
-     * remain. On a thread of the pool; inside a poll if no piece was made, or the pool has ended. */
+    /* Ends the work; complete: a piece has returned its result. Otherwise undoes everything that
+     * must not remain. On a thread of the pool; inside a poll if no piece was made, or the pool has
+     * ended. */
     void (*end)(edo__fs_work *work, bool complete);
     /* Hands out the result, and frees the work. Inside a poll. Returns: the operation's result. */
     int64_t (*take)(edo__fs_work *work, edo_op *op, int64_t result);

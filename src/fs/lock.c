@@ -1,9 +1,9 @@
 /* Locks of files.
  *
- * The system wakes only a thread that waits for a lock. Such a thread would be occupied for as long
- * as the lock is held, and could not be cancelled. So an operation that waits tries again, with
- * growing delays, and needs no thread between two tries. A try is made on the pool, because the
- * lock of a file on a network is kept by a server. */
+ * The system reports a free lock only to a thread that waits for the lock in a system call. Such a
+ * thread would be occupied for as long as the lock is held, and its wait could not be cancelled. So
+ * an operation that waits tries again, with growing delays, and needs no thread between two tries.
+ * A try is made on the pool, because the lock of a file on a network is kept by a server. */
 #include "fs/fs.h"
 
 #include "base/duration.h"
@@ -14,7 +14,7 @@ typedef struct EDO__OVERLAY lock_op {
     edo_file *file;
     int64_t next; // ns of the runtime's clock; next try
     uint64_t size, offset;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } lock_op;
 
@@ -53,7 +53,7 @@ static edo_poll finish(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Plans the next try. Every poll asks for the deadline again, as all waits do. */
+/* Sets the time of the next try. Each poll requests the deadline again, in waits(). */
 static void plan(edo_op *op, edo_cx *cx)
 {
     uint32_t step = (op->detail & STEP_BITS) / STEP;

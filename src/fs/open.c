@@ -6,14 +6,14 @@
 
 enum { DEFAULT_MODE = 0666, TEMPORARY_MODE = 0600 };
 
-/* The edo_file is made in the first poll, because it must be there before the descriptor. */
+/* The edo_file is made in the first poll, because it must exist before the descriptor. */
 typedef struct EDO__OVERLAY open_op {
     edo_future base;
     edo_file *dir;
     const char *path;
     uint64_t how;  // EDO_OPEN_*; from bit 32 on the mode
     void *ret;     // edo_file **; once FS_ENTERED the edo_file
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } open_op;
 
@@ -76,8 +76,8 @@ static int64_t hand_out(edo_file *file, bool opens_dir)
     return 0;
 }
 
-/* fd: the opened descriptor, or an error. A held descriptor of a named pipe is closed after the
- * open. */
+/* Ends the open with its result. fd: the opened descriptor, or an error. If the file already holds
+ * a descriptor of a named pipe, closes that descriptor. */
 static int64_t take(open_op *self, int64_t fd, bool tried, bool opens_dir)
 {
     edo_file *file = self->ret;

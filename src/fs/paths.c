@@ -10,7 +10,7 @@ typedef struct EDO__OVERLAY path_op {
     edo_file *dir;
     const char *path;
     uint64_t first, second; // further arguments; their meaning depends on the verb
-    void *link[2];          // the pool's
+    void *link[2];          // for the pool
     edo__op_state state;
 } path_op;
 
@@ -40,7 +40,7 @@ static void describe(const edo_op *op, edo__file_call *call)
     call->offset = self->second;
 }
 
-/* `second` is memory. */
+/* Describes a call whose argument `second` is a pointer to memory. */
 static void describe_data(const edo_op *op, edo__file_call *call)
 {
     describe(op, call);
@@ -187,7 +187,7 @@ edo_op edo_path_symlink(const char *target, const char *path)
     return edo_path_symlink_at(target, NULL, path);
 }
 
-/* Adds the NUL. A text as long as the memory may be cut. */
+/* Adds the NUL. A text that fills the memory is an error, because the system may have cut it. */
 static int64_t end_text(edo_op *op, int64_t result)
 {
     if (result < 0) return result;
@@ -229,11 +229,11 @@ edo_op edo_path_canonical(const char *path, char *buffer, size_t size)
 
 typedef struct EDO__OVERLAY pair_op {
     edo_future base;
-    edo_file *from_dir; // of an edo_file_link(): the file
+    edo_file *from_dir; // directory of `from`; the file of an edo_file_link()
     const char *from;   // NULL: from_dir is the file
     uint64_t to_dir;    // edo_file *; edo__fs_kind.has_two
     const char *to;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } pair_op;
 

@@ -30,8 +30,8 @@ static void choose_name(edo__place *place)
              (unsigned long long)edo__sys_random());
 }
 
-/* Opens a file without a name, which a crash leaves to the system. A file system without such files
- * gets a file with a random name. */
+/* Opens a file without a name, which the system removes after a crash. On a file system without
+ * such files, opens a file with a random name. */
 static int64_t open_file(edo__place *place, uint32_t mode)
 {
     const uint32_t access = EDO_OPEN_READ | EDO_OPEN_WRITE;
@@ -101,7 +101,8 @@ static int64_t link_as(const edo__place *place, const char *name)
     return edo__file_make(&call);
 }
 
-/* Gives a file without a name a random one, from which it is renamed: a link replaces nothing. */
+/* Gives a random name to a file without a name. The file is renamed afterwards, because a link
+ * cannot replace an existing file. */
 static int64_t link_temp(edo__place *place)
 {
     int64_t rc = -EEXIST;
@@ -137,7 +138,7 @@ static int64_t give_name(edo__place *place, bool replaces)
     return rename_temp(place, replaces);
 }
 
-/* Some file systems cannot sync a directory. */
+/* Syncs the directory. Ignores -EINVAL, because some file systems cannot sync a directory. */
 static int64_t sync_dir(const edo__place *place)
 {
     edo__file_call call = { .verb = EDO__FILE_SYNC, .fd = place->dir };

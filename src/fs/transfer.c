@@ -17,7 +17,7 @@ typedef struct EDO__OVERLAY transfer_op {
     uint32_t size; // bytes, or number of slices
     uint32_t done; // bytes
     uint64_t offset;
-    void *link[2]; // the pool's or the driver's
+    void *link[2]; // for the pool or the driver
     edo__op_state state;
 } transfer_op;
 
@@ -50,8 +50,8 @@ static bool is_whole(const edo_op *op)
     return is_vector(op) || transfer_of(op)->done == transfer_of(op)->size;
 }
 
-/* Repeats the call, because one may be short: at a signal, and at the end of a disk. Returns: bytes
- * of all calls; 0 at the end of the file; an error of the first call. */
+/* Repeats the call, because a call may be short: after a signal, or at the end of the space on a
+ * disk. Returns: bytes of all calls; 0 at the end of the file; an error of the first call. */
 static int64_t run(edo_op *op)
 {
     edo__file_call call = { 0 };
@@ -118,7 +118,8 @@ static edo_op transfer(const edo_future_ops *ops, edo_file *file, const void *da
     return op;
 }
 
-/* The position has the greatest offset, which no file reaches. */
+/* Whether an offset is valid. The offset UINT64_MAX, which no file reaches, stands for the position
+ * of the file. */
 static bool is_offset(uint64_t offset)
 {
     return offset <= INT64_MAX;

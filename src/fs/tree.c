@@ -10,10 +10,10 @@ struct edo__level {
     edo__level *above;
     edo_fd fd;              // -1: not open
     uint64_t device, inode; // identity, to find the directory again
-    int64_t position;       // in the directory, while it is closed
-    size_t path_size, name; // of the directory, in the tree's path
-    size_t size, at;        // of the batch
-    bool has_failed;        // its error was reported
+    int64_t position;       // position in the directory, while it is closed
+    size_t path_size, name; // bytes of the directory's path, and start of its last part
+    size_t size, at;        // bytes of the batch, and bytes that were taken
+    bool has_failed;        // the error of this level was reported
     uint64_t batch[BATCH_SIZE / sizeof(uint64_t)];
 };
 
@@ -119,8 +119,8 @@ static bool reopen_by(edo__level *level, edo_fd fd, const char *path)
     return true;
 }
 
-/* Opens the level above again. Its path is cut out of the present one. Returns: whether the
- * directory was found. */
+/* Opens the level above again, by ".." or by its path, which is the beginning of the present path.
+ * Returns: whether the directory was found. */
 static bool reopen_above(edo__tree *tree)
 {
     edo__level *above = tree->level->above;
@@ -195,8 +195,8 @@ static bool is_on_the_way(const edo__tree *tree, const edo_info *info)
     return false;
 }
 
-/* Whether an opened directory is to be left out. Without FOLLOW a directory cannot be on the way to
- * itself. */
+/* Whether an opened directory is skipped: it lies on another mount, or the walk is already in it.
+ * Only with FOLLOW can a walk reach a directory from within itself. */
 static bool is_left_out(const edo__tree *tree, const edo_info *info)
 {
     if ((tree->flags & EDO_WALK_ONE_MOUNT) && info->device != tree->level->device) return true;
@@ -210,7 +210,7 @@ static int64_t report(edo__tree *tree, int64_t error, uint32_t depth)
     return error == -ENOMEM ? error : EDO__TREE_ERROR;
 }
 
-/* Enters the present entry. Returns: EDO__TREE_END: entered, or left out; EDO__TREE_ERROR. */
+/* Enters the present entry. Returns: EDO__TREE_END: entered, or skipped; EDO__TREE_ERROR. */
 static int64_t enter(edo__tree *tree)
 {
     edo_info info;
@@ -255,7 +255,8 @@ static int64_t take_entry(edo__tree *tree)
     return rc < 0 ? rc : EDO__TREE_ENTRY;
 }
 
-/* A level that cannot be read any more reports its error with its own path, and is then left. */
+/* Reports the error of a level that cannot be read any more, with the level's own path. The walk
+ * then leaves the level. */
 static int64_t fail_level(edo__tree *tree, int64_t error)
 {
     edo__level *level = tree->level;

@@ -1,9 +1,10 @@
 /* A walk through a tree, depth first, with a bound on open directories. On a thread of the pool.
  *
  * Each directory on the way to the present file is a level. A level keeps a batch of its entries.
- * Above max_open levels, the shallowest open one is closed. Its position in the directory is kept,
- * and the directory is opened again when the walk returns to it: by ".." of the level below, or by
- * its path. The directory found must be the one that was left (device and inode). */
+ * When more than max_open levels are open, the shallowest one is closed. Its position in the
+ * directory is kept, and the directory is opened again when the walk returns to it: by ".." of the
+ * level below, or by its path. The directory found must be the one that was left (device and
+ * inode). */
 #pragma once
 
 #include "fs/fs.h"
@@ -23,17 +24,18 @@ typedef struct edo__tree {
     uint32_t depth;    // number of levels
     uint32_t open, max_open;
     uint32_t flags;    // EDO_WALK_*
-    char *path;        // of the present file, with a NUL
+    char *path;        // path of the present file, with a NUL
     size_t size, room; // bytes of the path, and of its memory
     size_t name;       // start of the last part
     edo__dir_entry entry;
     bool enters;          // the present entry is a directory that is to be entered
-    int error;            // of the last EDO__TREE_ERROR
+    int error;            // error of the last EDO__TREE_ERROR
     uint32_t error_depth; // depth of the directory with the error; 0: the root
 } edo__tree;
 
-/* Begins at an open directory, which belongs to the tree from then on. path: for the paths of the
- * files. Returns: 0; -ENOMEM, and the directory is closed. */
+/* Begins at an open directory, which belongs to the tree from then on. path: prefix of the paths
+ * that the tree gives; "" makes them relative to the directory. Returns: 0; -ENOMEM, and the
+ * directory is closed. */
 int64_t edo__tree_open(edo__tree *tree, edo_fd fd, const char *path, uint32_t flags,
                        uint32_t max_open);
 

@@ -30,7 +30,7 @@ typedef struct removal {
     edo__tree tree;
     bool has_begun;
     int64_t count, error; // removed names, and the first error
-    size_t size;          // of this struct
+    size_t size;          // bytes of this struct
     char path[];
 } removal;
 
@@ -39,7 +39,7 @@ static removal *removal_of(edo__fs_work *work)
     return edo__container(work, removal, work);
 }
 
-/* A name that has disappeared needs no removal. */
+/* Records the result of a removal. A name that has disappeared is no error. */
 static void note(removal *self, int64_t rc)
 {
     if (rc >= 0) self->count++;
@@ -51,8 +51,8 @@ static int64_t end_of(const removal *self)
     return self->error ? self->error : self->count;
 }
 
-/* Removes the file, or begins with the directory. Returns: 0: begun; 1: removed; a negative
- * errno. */
+/* Removes a file, or begins the removal of a directory. Returns: 0: the removal has begun; 1: the
+ * file was removed; a negative errno. */
 static int64_t begin_removal(removal *self)
 {
     edo_fd dir = edo__file_place(self->dir);
@@ -65,7 +65,8 @@ static int64_t begin_removal(removal *self)
     return edo__tree_open(&self->tree, (edo_fd)fd, "", 0, 0);
 }
 
-/* A directory that was replaced by a symlink or a file meanwhile is removed as such. */
+/* Handles a directory that could not be read. If it was meanwhile replaced by a symlink or a file,
+ * removes the symlink or the file. */
 static void remove_failed(removal *self)
 {
     int error = self->tree.error;
@@ -77,7 +78,8 @@ static void remove_failed(removal *self)
         note(self, error);
 }
 
-/* A removed file of unknown kind was removed by others, or is a directory. */
+/* Removes the present entry, unless the tree enters it as a directory. If a removal finds a
+ * directory after all, the tree enters that directory. */
 static void remove_entry(removal *self)
 {
     edo__tree *tree = &self->tree;
@@ -125,10 +127,10 @@ static int64_t take_removal(edo__fs_work *work, edo_op *op, int64_t result)
 
 typedef struct EDO__OVERLAY remove_op {
     edo_future base;
-    edo_file *dir; // once it has begun: the edo__fs_work
+    edo_file *dir; // edo__fs_work, once the operation has begun
     const char *path;
     uint64_t reserved[2];
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } remove_op;
 
@@ -184,7 +186,7 @@ typedef struct copying {
     edo__fs_work work;
     const char *from, *to;
     uint32_t flags;
-    edo__tree tree; // of a tree
+    edo__tree tree; // walk through the source, if it is a tree
     bool is_tree, has_begun, has_file;
     edo__copy file;       // being copied, while has_file
     edo_fd target;        // directory of a tree's copy, or -1
@@ -270,7 +272,8 @@ static int64_t copy_link(const copying *self)
     return edo__file_make(&call);
 }
 
-/* Makes a directory of the copy. The copy itself is not copied, if it lies in the tree. */
+/* Makes a directory of the copy. If the copy lies in the tree that is copied, the copy itself is
+ * skipped. */
 static void enter_dir(copying *self)
 {
     edo_info info;
@@ -330,7 +333,7 @@ static void copy_file_on(copying *self)
     if (rc != -EAGAIN) note_copy(self, close_file(self, rc));
 }
 
-/* Makes one step. Returns: whether there is more; false: the end, with its result in *ret_rc. */
+/* Makes one step. Returns: whether there is more; if not, *ret_rc has the result. */
 static bool copy_step(copying *self, int64_t *ret_rc)
 {
     edo__tree *tree = &self->tree;
@@ -357,7 +360,7 @@ static int64_t tree_piece(copying *self)
     for (int files = 0; files < PIECE_FILES; files++) {
         if (!copy_step(self, &rc)) return rc;
         offset = self->has_file ? self->file.offset : 0;
-        if (offset) break; // a large file
+        if (offset) break; // the file is large
     }
     return -EAGAIN;
 }
@@ -386,10 +389,10 @@ static int64_t take_copying(edo__fs_work *work, edo_op *op, int64_t result)
 
 typedef struct EDO__OVERLAY copy_op {
     edo_future base;
-    const char *from; // once it has begun: the edo__fs_work
+    const char *from; // edo__fs_work, once the operation has begun
     const char *to;
     uint64_t flags, reserved;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } copy_op;
 

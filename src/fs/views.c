@@ -64,7 +64,7 @@ int edo__views_add(edo__views *views, const char *system_path, const char *path,
     return number < 0 ? number : 0;
 }
 
-/* Under the lock. view: NULL: there is none. */
+/* Copies a view. view: may be NULL. Returns: as edo__views_copy(). Under the lock. */
 static int copy_of(const edo__view *view, edo__view **ret_copy)
 {
     if (!view) return 0;

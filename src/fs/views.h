@@ -1,24 +1,25 @@
 /* The directories that a watcher watches.
  *
- * The system numbers directories. Several views may show one directory: watches of overlapping
- * trees, and of several files in it. A view is a watch's use of a directory, under the path that
- * the watch has for it. Any thread; the lock guards all, and the system is called under it, so that
- * a number is never reported before its view is in the table. */
+ * The system gives each watched directory a number. A view is the use of a directory by one watch,
+ * under the path by which the watch knows the directory. A directory has several views if watches
+ * of trees overlap, or if several files in it are watched. Any thread. The lock guards all members.
+ * The system is called under the lock, so that a number is never reported before its view is in the
+ * table. */
 #pragma once
 
 #include "base/lock.h"
 #include "sys/watch.h"
 
 typedef struct edo__view {
-    struct edo__view *next; // in its bucket
-    int number;             // of the directory
+    struct edo__view *next; // next view in the bucket
+    int number;             // number of the directory
     int watch;
     uint32_t flags;  // EDO_WATCH_*
     bool is_root;    // the directory itself is watched
-    size_t size;     // of this struct
+    size_t size;     // bytes of this struct
     size_t filter;   // in `path`: name of the only entry that is watched; 0: all entries
     size_t path_end; // bytes of the path
-    char path[];     // of the directory; then, if there is one, the filter
+    char path[];     // path of the directory; then the filter, if there is one
 } edo__view;
 
 enum { EDO__VIEW_BUCKETS = 256 };
@@ -29,8 +30,8 @@ typedef struct edo__views {
     edo__view *buckets[EDO__VIEW_BUCKETS];
 } edo__views;
 
-/* Watches a directory for a watch. system_path: where the directory is. filter: NULL: all entries.
- * Returns: 0; -ENOMEM; an error of edo__changes_add(). */
+/* Adds a view, so that a watch gets the changes of a directory. system_path: where the directory
+ * is. filter: NULL: all entries. Returns: 0; -ENOMEM; an error of edo__changes_add(). */
 int edo__views_add(edo__views *views, const char *system_path, const char *path, int watch,
                    uint32_t flags, bool is_root, const char *filter);
 
@@ -42,8 +43,8 @@ void edo__view_free(edo__view *view);
 /* Removes all views of a directory that the system has ended. */
 void edo__views_end(edo__views *views, int number);
 
-/* Removes the views of a watch: all, or those of the directory `path` and below. Ends directories
- * without a view. Returns: their number. */
+/* Removes the views of a watch: all, or those of the directory `path` and below. Also ends the
+ * system's watch of each directory that has no view left. Returns: number of removed views. */
 unsigned edo__views_remove(edo__views *views, int watch, const char *path);
 
 /* Changes the paths of the views of a watch from `from` and below to `to`. Returns: 0; -ENOMEM: the
@@ -54,5 +55,5 @@ int edo__views_move(edo__views *views, int watch, const char *from, const char *
  * edo__views_copy(). */
 int edo__views_next_root(edo__views *views, unsigned *at, edo__view **ret_copy);
 
-/* Frees all. */
+/* Frees all views. */
 void edo__views_clear(edo__views *views);

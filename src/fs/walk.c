@@ -139,7 +139,7 @@ typedef struct EDO__OVERLAY open_op {
     const char *root;
     uint32_t flags, max_open;
     edo_walk **ret_walk;
-    void *link[2]; // the pool's
+    void *link[2]; // for the pool
     edo__op_state state;
 } open_op;
 

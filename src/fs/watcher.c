@@ -1,8 +1,8 @@
 /* Watchers: raw changes of the system become events.
  *
- * An operation waits until the system's queue is readable. A visit to the pool reads the raw changes
- * and turns them into events: there, new directories are added and listed. A directory is added first and
- * listed then, so a file in it is reported by the list, by the system, or by both. */
+ * An operation waits until the system's queue is readable. Then a visit to the pool reads the raw
+ * changes, turns them into events, and adds new directories. A new directory is first added and
+ * then listed, so a file in it is reported by the list, by the system, or by both. */
 #include <edo/watch_files.h>
 
 #include <string.h>
@@ -18,7 +18,7 @@
 enum {
     RAW_SIZE = 16 * 1024,
     MOST_TEXT = 64 * 1024, // bytes of paths per visit; a listed tree may exceed it
-    MOVES = 16,            // renames whose second half has not come
+    MOVES = 16,            // most renames that wait for their second half
     NAMES_SIZE = 8 * 1024  // bytes; batch of a directory's entries
 };
 
@@ -27,7 +27,7 @@ enum {
 typedef struct event {
     edo_file_event_kind kind;
     int watch;
-    size_t path, old_path; // in the text; 0: none
+    size_t path, old_path; // offsets in the text; 0: none
     bool is_dir;
 } event;
 
@@ -41,8 +41,8 @@ typedef struct move {
     int64_t until; // ns of the runtime's clock
 } move;
 
-/* A watcher. `views` and `last_watch` belong to any thread. All else belongs to the edo_watcher_next() in
- * flight: to its poll, or to the thread of the pool. */
+/* A watcher. `views` and `last_watch` belong to any thread. All else belongs to the
+ * edo_watcher_next() in flight: to its poll, or to the thread of the pool. */
 struct edo_watcher {
     edo__views views;
     edo_atomic(int) last_watch;
@@ -50,7 +50,7 @@ struct edo_watcher {
     edo_op inner;       // wait for raw changes
     bool is_readable;   // there are raw changes
     bool has_lost;      // a visit has failed
-    int64_t now;        // ns of the runtime's clock at the begin of the visit
+    int64_t now;        // ns of the runtime's clock at the start of the visit
     size_t raw_size, raw_at;
     edo_buffer text, events; // paths with their NULs; structs event
     size_t taken;            // events that were taken
@@ -97,7 +97,7 @@ static char *join(const char *dir, const char *name, size_t *ret_size)
     return path;
 }
 
-/* What add_tree() adds. reports: entries are reported as made. */
+/* Arguments of add_tree(). reports: the listed entries are reported as new files. */
 typedef struct addition {
     edo_watcher *self;
     int watch;
@@ -148,8 +148,8 @@ static int list_tree(const addition *add, const char *path)
     return rc;
 }
 
-/* Adds a directory and, for a tree, those below it. A directory that has disappeared meanwhile, is
- * no error below the root. */
+/* Adds a directory and, for a tree, those below it. Below the root, a directory that has
+ * disappeared meanwhile is no error. */
 static int add_tree(const addition *add, const char *path)
 {
     int rc = edo__views_add(&add->self->views, *path ? path : ".", path, add->watch, add->flags,
@@ -159,7 +159,8 @@ static int add_tree(const addition *add, const char *path)
     return add->flags & EDO_WATCH_TREE ? list_tree(add, path) : 0;
 }
 
-/* Adds a directory that was made or moved in. Without room for it, changes there are lost. */
+/* Adds a directory that was made or moved in. If it cannot be added, reports that changes are
+ * lost. */
 static int add_new(edo_watcher *self, const edo__view *view, const char *path)
 {
     addition add = { self, view->watch, view->flags, false, true };
@@ -284,8 +285,8 @@ static int show_named(edo_watcher *self, const edo__view *view, const edo__chang
     return rc == 0 && is_new && (view->flags & EDO_WATCH_TREE) ? add_new(self, view, path) : rc;
 }
 
-/* Shows a change in one view. Changes of a directory itself are shown for roots only: for other
- * directories, the directory above reports them. */
+/* Reports a change in one view. A change of a directory itself is reported for roots only, because
+ * the directory above reports it for all other directories. */
 static int show(edo_watcher *self, const edo__view *view, const edo__change *change)
 {
     size_t size;
@@ -326,8 +327,8 @@ static bool read_raw(edo_watcher *self)
     return n > 0;
 }
 
-/* Makes events of the raw changes, as far as there is room for one batch. An error loses the events
- * of this visit, which the next visit reports. */
+/* Turns raw changes into events, as many as fit into one batch. After an error the events of this
+ * visit are lost, and the next visit reports the loss. */
 static int64_t run_translate(edo_op *op)
 {
     edo_watcher *self = op->object;
@@ -364,7 +365,8 @@ static bool take(edo_watcher *self, edo_file_event *ret_event)
     return true;
 }
 
-/* Whether the wait of the oldest rename is over. Otherwise asks for a poll at its end. */
+/* Whether the oldest rename has waited long enough for its second half. If not, requests a poll for
+ * the end of that wait. */
 static bool is_move_over(edo_watcher *self, edo_cx *cx)
 {
     const move *m = oldest(self);
@@ -374,8 +376,8 @@ static bool is_move_over(edo_watcher *self, edo_cx *cx)
     return false;
 }
 
-/* Polls the wait for raw changes. The wait is cancelled when the wait of a rename is over. Returns:
- * EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
+/* Polls the wait for raw changes, and cancels it when a rename has waited long enough for its
+ * second half. Returns: EDO_READY with *ret_rc: 1, or the error with which the operation ends. */
 static edo_poll poll_wait(edo_watcher *self, edo_cx *cx, int64_t *ret_rc)
 {
     int64_t n;
@@ -396,8 +398,8 @@ static edo_poll poll_visit(edo_op *op, edo_cx *cx, int64_t *ret_rc)
     return EDO_READY;
 }
 
-/* The wait and the visit never overlap. Returns: EDO_READY with *ret_rc: 1: an event was taken; a
- * negative errno. */
+/* Takes an event, waits, or visits the pool. The wait and the visit never overlap. Returns:
+ * EDO_READY with *ret_rc: 1: an event was taken; a negative errno. */
 static edo_poll next_step(edo_watcher *self, edo_op *op, edo_cx *cx, int64_t *ret_rc)
 {
     for (;;) {
@@ -447,7 +449,7 @@ typedef struct EDO__OVERLAY watch_op {
     const char *path;
     edo_watcher *watcher;
     uint64_t argument; // EDO_WATCH_*, or the watch
-    void *link[2];     // the pool's
+    void *link[2];     // for the pool
     edo__op_state state;
 } watch_op;
 
@@ -458,7 +460,7 @@ static watch_op *watch_of(const edo_op *op)
     return (watch_op *)(uintptr_t)op;
 }
 
-/* Watches a file by its name in its directory. */
+/* Watches a file: watches its directory, with the file's name as the filter. */
 static int add_file(edo_watcher *self, const char *path, int watch)
 {
     const char *slash = strrchr(path, '/');

@@ -8,11 +8,11 @@
 
 typedef struct EDO__OVERLAY whole_op {
     edo_future base;
-    edo_file *dir; // of a read that has begun: its edo__fs_work
+    edo_file *dir; // edo__fs_work, once a read has begun
     const char *path;
-    uint64_t size;    // of a write: bytes
-    const void *data; // of a read: edo_bytes *ret_bytes
-    void *link[2];    // the pool's
+    uint64_t size;    // bytes of a write
+    const void *data; // bytes of a write, or edo_bytes *ret_bytes of a read
+    void *link[2];    // for the pool
     edo__op_state state;
 } whole_op;
 
@@ -58,7 +58,8 @@ static reading *reading_of(edo__fs_work *work)
     return edo__container(work, reading, work);
 }
 
-/* One more byte than the file has: a read that does not fill the room has met the end. */
+/* Makes room for one byte more than the file has. So a read that does not fill the room has met the
+ * end of the file. */
 static int reserve_for(edo_buffer *buffer, uint64_t size)
 {
     if (size >= SIZE_MAX / 2) return -EFBIG;

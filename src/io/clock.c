@@ -1,4 +1,4 @@
-/* Sleeping by a timer descriptor of the system. Each sleep has a source of its own. */
+/* Operations that sleep by a timer descriptor of the system. Each sleep has a source of its own. */
 #include <edo/clocks.h>
 
 #include "io/io.h"
@@ -16,7 +16,7 @@ typedef struct EDO__OVERLAY clock_op {
 
 EDO__OVERLAY_FITS(clock_op);
 
-enum { CLOCK_SHIFT = 16 }; // of the clock in edo_op.detail
+enum { CLOCK_SHIFT = 16 }; // first bit of the clock in edo_op.detail
 
 static clock_op *clock_op_of(const edo_op *op)
 {
@@ -57,9 +57,9 @@ static edo_poll end(edo_op *op, edo_cx *cx, int64_t result)
     return edo__op_finish(op, cx, result);
 }
 
-/* Waits for the timer. The timer is ready when its moment has come, or when the clock was set. In
- * the second case it is set again, which also ends its readiness. Returns: 0; -EAGAIN: the
- * operation waits; an error. */
+/* Waits for the timer descriptor, which is readable when its moment has come, or when the clock was
+ * set. After a change of the clock this function arms the timer again, so that the descriptor is no
+ * longer readable. Returns: 0; -EAGAIN: the operation waits; an error. */
 static int64_t step(edo_op *op, edo_cx *cx)
 {
     edo__source *source = clock_op_of(op)->source;

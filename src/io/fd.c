@@ -45,7 +45,7 @@ static edo_poll fd_drop(edo_io *io, edo_op *op, edo_cx *cx)
 
 /* ---- ends ---- */
 
-/* The check of claims cannot miss an operation: the stream is closed, so a free side cannot be
+/* The check of claims cannot miss an operation, because a free side of a closed stream cannot be
  * claimed any more. */
 static void fd_hang_up(edo_io *io)
 {
@@ -74,7 +74,8 @@ static const edo__io_ops socket_ops = {
     .source = fd_source,
 };
 
-/* Pipes, terminals and others; sockets of datagrams, which have no end of their own. */
+/* Functions for pipes, terminals and other descriptors, and for datagram sockets, which cannot
+ * signal an end of input to the peer. */
 static const edo__io_ops plain_ops = {
     .name = "descriptor",
     .claims = offsetof(edo__fd_io, source.state),

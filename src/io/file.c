@@ -1,7 +1,7 @@
 /* Streams of files that cannot be polled. A step makes the call at once if the system need not wait
- * for the disk; otherwise the call is a job of the pool "files", for which the step waits. A job
- * that has begun is waited for, also by a cancelled operation: the bytes that it moves belong to
- * that operation. */
+ * for the disk; otherwise the call is a job of the pool "files", for which the step waits. Even a
+ * cancelled operation waits for a job that has begun, because the bytes that the job moves belong
+ * to the operation. */
 #include "io/file.h"
 
 #include <edo/blocking.h>
@@ -9,7 +9,7 @@
 #include "sys/files.h"
 
 typedef struct side {
-    edo_op job; // base.ops is NULL without a job in flight; holder of the side's claim
+    edo_op job; // base.ops is NULL while no job is in flight; the side's claim
     edo_fd fd;
     edo_slice one; // buffer of a read or a write
     const edo_slice *slices;
@@ -59,7 +59,8 @@ static int64_t try_now(side *s, const edo_op *op)
                                             : edo__file_write_now(s->fd, s->slices, s->count);
 }
 
-/* Returns: the result of the call; -EAGAIN: the job has to be polled. */
+/* Makes the call at once, or creates a job for it. Returns: the result of the call; -EAGAIN: the
+ * job has to be polled. */
 static int64_t begin(side *s, const edo_op *op, edo_cx *cx)
 {
     edo_pool *pool;

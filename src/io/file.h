@@ -3,5 +3,5 @@
 
 #include "io/io.h"
 
-/* Wraps a file, which stays the caller's. Returns: NULL if out of memory. */
+/* Wraps a file, which still belongs to the caller. Returns: NULL if out of memory. */
 edo_io *edo__file_io_create(edo_fd fd);

@@ -101,9 +101,9 @@ static bool advance(edo_op *op, int64_t n, int64_t *ret_result)
     return true;
 }
 
-/* Bytes per unit of the budget. A copy of 16 KiB takes some microseconds, as long as other
- * operations. A poll that has used up its budget by bytes also ends the turn's round of tasks.
- * Otherwise timers and sockets would have to wait for many such polls. */
+/* Bytes per unit of the budget. A copy of 16 KiB takes some microseconds, about as long as an
+ * operation of another kind. A poll that has used up its budget by bytes also ends the turn's round
+ * of tasks. Otherwise timers and sockets would have to wait for many such polls. */
 enum { BYTES_PER_UNIT = 16 * 1024 };
 
 void edo__use_work(edo_cx *cx, int64_t n)
@@ -239,7 +239,8 @@ static edo_op vector_by(const edo_future_ops *ops, edo_io *io, const edo_slice *
     return transfer(ops, io, slices, (size_t)count, detail);
 }
 
-/* The first slice of a readv is not empty, so that a step never reads 0 bytes before the end. */
+/* Skips empty slices at the front of a readv. Otherwise a step could read 0 bytes before the end of
+ * the input. */
 static edo_op readv_by(const edo_future_ops *ops, edo_io *io, const edo_slice *slices, int count,
                        uint32_t detail)
 {

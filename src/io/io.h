@@ -98,7 +98,8 @@ typedef struct edo__fd_io {
  * memory. */
 edo_io *edo__fd_io_create(edo_fd fd, uint32_t traits);
 
-/* Traits of a descriptor of a kind of file (edo__file_kind), and those of a type of sockets. */
+/* Return traits: those of a descriptor, by its kind of file (edo__file_kind), and those of a type
+ * of sockets. */
 uint32_t edo__fd_traits(edo_fd fd, int file_kind);
 uint32_t edo__socket_type_traits(edo__socket_type type);
 
@@ -107,8 +108,8 @@ uint32_t edo__socket_type_traits(edo__socket_type type);
 edo_poll edo__io_write_rest(edo_op *op, edo_cx *cx, edo_slice *slices, size_t count,
                             uint64_t progress);
 
-/* Removes the first n bytes from slices. Returns: the first slice that has bytes left; *count: number
- * of slices from there on. */
+/* Removes the first n bytes from slices. Returns: the first slice that has bytes left; *count:
+ * number of slices from there on. */
 edo_slice *edo__slices_advance(edo_slice *slices, uint64_t *count, uint64_t n);
 
 /* Returns: the source of a stream that is a descriptor; NULL for other streams. */

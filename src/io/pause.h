@@ -1,13 +1,13 @@
-/* Pauses of an operation that the system wakes by no event. Such an operation tries, pauses, and
- * tries again. Each pause is twice as long as the last one, up to a limit. */
+/* Pauses of an operation for whose success the system has no event. Such an operation tries,
+ * pauses, and tries again. Each pause is twice as long as the last one, up to a limit. */
 #pragma once
 
 #include <edo/time.h>
 
 #include "task/op.h"
 
-/* Length of the first and of the longest pause, in ms: too short to be noticed at first, later some
- * tries per second. */
+/* Lengths of the first and of the longest pause; ms. The first pause is too short to be noticed.
+ * With the longest pause there are still several tries per second. */
 enum { EDO__FIRST_PAUSE = 1, EDO__LAST_PAUSE = 64 };
 
 /* Begins a pause. last: length of the last pause in ms; 0: there was none. *ret_until: end of the
@@ -22,7 +22,7 @@ static inline uint32_t edo__pause(edo_cx *cx, uint32_t last, int64_t *ret_until)
     return next;
 }
 
-/* Whether a pause goes on; the poll then answers EDO_PENDING. until: 0: there was no pause. */
+/* Whether a pause continues. The poll then answers EDO_PENDING. until: 0: there was no pause. */
 static inline bool edo__is_paused(edo_cx *cx, int64_t until)
 {
     if (cx->now >= until) return false;

@@ -83,11 +83,12 @@ int edo_fifo_try_open_writer(const char *path, edo_io **ret_io)
 
 /* ---- waiting for a reader ----
  *
- * The system has no event for "a process opens this FIFO for reading" that would serve here. A
- * blocking open(2) waits for it, but holds a thread that nothing ends. inotify reports an open when
- * it has succeeded, and the open of a reader that blocks succeeds only when a writer comes. An open
- * for both directions succeeds at once, but then the process is its own reader, and never learns
- * that the others have gone. */
+ * The system has no usable event for "a process opens this FIFO for reading", so the operation
+ * tries, pauses, and tries again. A blocking open(2) waits for a reader, but occupies a thread
+ * whose wait cannot be ended. inotify reports an open only after its success, and the blocking open
+ * of a reader succeeds only when a writer opens the FIFO. An open for both directions succeeds at
+ * once. But the process is then a reader itself, and never learns that all other readers have
+ * closed the FIFO. */
 
 typedef struct EDO__OVERLAY open_op {
     edo_future base;

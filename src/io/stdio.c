@@ -15,7 +15,7 @@ static int answer(edo_io *io, edo_io **ret_io)
     return 0;
 }
 
-/* A stream around a descriptor that stays the program's. */
+/* Makes a stream on a descriptor that still belongs to the program. */
 static int borrow(edo_fd fd, uint32_t traits, edo_io **ret_io)
 {
     return answer(edo__fd_io_create(fd, EDO__SOURCE_BORROWED | traits), ret_io);
@@ -28,7 +28,8 @@ static int wrap_private(edo_fd own, edo_io **ret_io)
     return rc;
 }
 
-/* Devices such as /dev/null cannot be polled, as files. */
+/* Returns: the kind of the descriptor; -EPERM if it cannot be polled, like a file or /dev/null;
+ * another negative errno. */
 static int kind_of(edo_fd fd)
 {
     int kind = edo__sys_pollable_kind(fd);

@@ -13,7 +13,8 @@ _Static_assert(sizeof(edo_terminal_mode) == 104, "the documented size");
 _Static_assert(sizeof(edo__terminal_modes) == sizeof(((edo_terminal_mode *)0)->before),
                "room for all modes");
 
-/* Returns: the descriptor; -EINVAL; -ENOTTY for a stream without one. */
+/* Returns: the descriptor of a stream; -EINVAL for NULL; -ENOTTY for a stream without a
+ * descriptor. */
 static edo_fd descriptor_of(const edo_io *io, const char *call)
 {
     if (!io) return -EINVAL;
@@ -52,7 +53,7 @@ static edo__signal_answer on_signal(void *context, const edo_signal_event *event
     return EDO__SIGNAL_LEFT;
 }
 
-/* Subscribed while there are users with EDO_TERMINAL_ON_SIGNALS. */
+/* Subscribers, active while a mode with EDO_TERMINAL_ON_SIGNALS is entered. */
 #define GUARD(name)                                                                                \
     {                                                                                              \
         .signal = (name), .flags = EDO__SIGNAL_UNLESS_IGNORED, .notify = on_signal                 \
@@ -81,15 +82,16 @@ static int subscribe(void)
 
 /* ---- modes ---- */
 
-/* Guarded by the lock. */
+/* The modes that are entered. Guarded by the lock. */
 static struct {
     edo__lock lock;
-    edo_terminal_mode *newest; // the others are below, in the order of their entering
-    uint32_t guarded;          // number with EDO_TERMINAL_ON_SIGNALS
-    uint32_t generation;       // fork generation of the process that has entered them
+    edo_terminal_mode *newest; // head of the list of modes, newest first
+    uint32_t guarded;          // number of modes with EDO_TERMINAL_ON_SIGNALS
+    uint32_t generation;       // fork generation of the process that has entered the modes
 } modes;
 
-/* In the child of a fork, forgets the modes of the parent, which are the parent's to restore. */
+/* In the child of a fork, forgets the modes of the parent, because only the parent restores
+ * them. */
 static void forget_parent(void)
 {
     uint32_t mine = edo__sys_fork_generation();
@@ -164,8 +166,8 @@ static bool unlink_mode(edo_terminal_mode *mode, edo_terminal_mode **ret_above)
     return true;
 }
 
-/* A mode below another one of the same terminal hands on the modes from before itself, which the
- * other one restores. */
+/* Leaves a mode. If the same terminal has a newer mode, the terminal does not change: the newer
+ * mode gets the state from before this mode, and restores that state when it is left. */
 static void leave(edo_terminal_mode *mode)
 {
     edo_terminal_mode *above;
@@ -175,7 +177,7 @@ static void leave(edo_terminal_mode *mode)
         memcpy(above->before, mode->before, sizeof mode->before);
     } else {
         memcpy(&before, mode->before, sizeof before);
-        edo__terminal_set_modes(mode->terminal, &before); // fails only for one that was hung up
+        edo__terminal_set_modes(mode->terminal, &before); // fails only after a hang-up
     }
     unguard(mode->flags);
     edo__terminal_leave(mode->terminal);

@@ -13,7 +13,7 @@ struct edo_terminal_sizes {
     edo__signal_subscriber subscriber;
     edo_fd terminal;
     bool has_last;
-    edo_terminal_size last; // last size taken; holder of the claim
+    edo_terminal_size last; // last size that was answered; the claim
 };
 
 static edo__signal_answer on_change(void *context, const edo_signal_event *event)
@@ -101,7 +101,8 @@ static bool is_same(edo_terminal_size a, edo_terminal_size b)
     return a.rows == b.rows && a.columns == b.columns && a.width == b.width && a.height == b.height;
 }
 
-/* Returns: 1 with a new size; 0: the size is the last one; a negative errno. */
+/* Reads the size of the terminal. Returns: 1 with a new size; 0: the size has not changed; a
+ * negative errno. */
 static int take(edo_terminal_sizes *sizes, edo_terminal_size *ret_size)
 {
     edo_terminal_size size = { 0 };

@@ -140,8 +140,8 @@ static bool is_host_name(const char *host)
     }
 }
 
-/* Whether the text is a port, or the name of a service. Such a name has at least one letter
- * (RFC 6335). */
+/* Whether the text is a port, or the name of a service. The name of a service has at least one
+ * letter (RFC 6335). */
 static bool is_service(const char *text)
 {
     uint16_t port;
@@ -150,7 +150,7 @@ static bool is_service(const char *text)
            text[0] != '-' && strlen(text) < EDO__SERVICE_SIZE;
 }
 
-/* Whether the host is an address or a name. An address occurs here together with the name of a
+/* Whether the host is an address or a name. An address gets here only if its port is the name of a
  * service. */
 static bool is_host(const char *host, bool brackets, bool *ret_any)
 {

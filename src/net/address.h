@@ -10,7 +10,7 @@ int edo__address_parse(const char *text, edo__address *ret_address);
 /* Parses an IP address without port and brackets. Returns: 0 or -EINVAL. */
 int edo__address_parse_ip(const char *text, uint16_t port, edo__address *ret_address);
 
-/* Changes the address to "every address of IPv4", with the same port. */
+/* Changes the address to the wildcard address of IPv4. The port remains the same. */
 void edo__address_to_v4(edo__address *address);
 
 enum { EDO__HOST_SIZE = 256, EDO__SERVICE_SIZE = 32 }; // with the final NUL

@@ -68,7 +68,7 @@ uint32_t edo_interface_number(const char *name)
 
 /* ---- parts ---- */
 
-/* The parts of an IP address; the family is ANY for other addresses. */
+/* Returns: the parts of an IP address. For any other address, the family of the parts is ANY. */
 static edo__address parts_of(const edo_address *address)
 {
     edo__address parts;
@@ -228,7 +228,7 @@ static int compare_bytes(const void *a, size_t size_a, const void *b, size_t siz
     return (size_a > size_b) - (size_a < size_b);
 }
 
-/* The order of IP addresses: the parts that matter, most significant first. */
+/* Compares IP addresses: first the address, then the port, then the zone. */
 static int compare_ip(const edo_address *a, const edo_address *b)
 {
     edo__address x = parts_of(a), y = parts_of(b);
@@ -238,7 +238,7 @@ static int compare_ip(const edo_address *a, const edo_address *b)
     return (x.zone > y.zone) - (x.zone < y.zone);
 }
 
-/* The order of names: without a name, paths, abstract names. */
+/* Compares names. Addresses without a name come first, then paths, then abstract names. */
 static int compare_names(const edo_address *a, const edo_address *b)
 {
     const char *x, *y;
@@ -282,7 +282,8 @@ static uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
     return hash;
 }
 
-/* A finalizer, because callers use the low bits, to which FNV-1a carries nothing down. */
+/* Mixes the high bits of a hash into the low bits, which callers use. FNV-1a moves no information
+ * from high bits to low bits. */
 static uint64_t mix(uint64_t hash)
 {
     hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15u;

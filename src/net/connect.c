@@ -7,26 +7,27 @@
 #include "net/connect.h"
 #include "net/options.h"
 
-/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation has the addresses:
- * as text, or as edo__address if the operation is an attempt of a race. The first poll replaces the
- * address by the stream that is being connected (CLAIMED) or by a race (RACING). */
+/* Overlay of an edo__poll_op, with `events` at the same offset. A new operation holds the remote
+ * address: an edo__address if the operation is an attempt of a race, otherwise a text. The first
+ * poll replaces the address by the stream that is being connected (CLAIMED) or by a race
+ * (RACING). */
 typedef struct EDO__OVERLAY connect_op {
     edo_future base;
     union {
-        const void *address; // of a new operation
+        const void *address; // remote address; in a new operation
         edo_io *io;
         edo__race *race;
     };
     edo_io **ret_conn;
     union {
-        int64_t delay;   // of a new operation; ns between the attempts of a race
+        int64_t delay;   // ns between the attempts of a race; in a new operation
         uint64_t events; // events of the poll request
     };
     uint64_t progress;
     union {
         struct {
-            const void *local;          // local address of a new operation, or NULL
-            const edo_tcp_options *tcp; // of a new operation, or NULL
+            const void *local;          // local address, or NULL; in a new operation
+            const edo_tcp_options *tcp; // options, or NULL; in a new operation
         };
         void *link[2];
     };
@@ -84,7 +85,7 @@ static int refuse_itself(edo_fd fd)
     edo__address local, peer;
     int rc = edo__socket_local(fd, &local);
     if (rc == 0) rc = edo__socket_peer(fd, &peer);
-    if (rc == -ENOTCONN) return 0; // a fast open, which sends nothing before the first write
+    if (rc == -ENOTCONN) return 0; // fast open: TCP connects at the first write
     if (rc < 0 || !edo__address_equals(&local, &peer)) return rc;
     edo__socket_reset_at_close(fd);
     return -ECONNREFUSED;

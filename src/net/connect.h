@@ -12,8 +12,9 @@ edo_op edo__connect_to(const edo__address *address, const edo__address *local,
 
 typedef struct edo__race edo__race;
 
-/* Makes a race to a name. text: must remain valid until the first poll. local: may be NULL. tcp: may
- * be NULL; must outlive the race. delay: ns between two attempts. Returns: NULL if out of memory. */
+/* Makes a race for the addresses of a name. text: must remain valid until the first poll. local:
+ * may be NULL. tcp: may be NULL; must outlive the race. delay: ns between two attempts. Returns:
+ * NULL if out of memory. */
 edo__race *edo__race_create(const char *text, const edo__address *local, const edo_tcp_options *tcp,
                             int64_t delay);
 

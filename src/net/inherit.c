@@ -13,7 +13,7 @@ enum { FIRST = 3 }; // first descriptor of socket activation; sd_listen_fds(3)
 
 /* ---- reading the environment ---- */
 
-/* Reads a number from 0 to the greatest int. Returns: -EINVAL if the text is anything else. */
+/* Reads a number from 0 to INT_MAX. Returns: the number; -EINVAL if the text is anything else. */
 static int64_t number_of(const char *text, char **ret_end)
 {
     char *end;
@@ -25,7 +25,8 @@ static int64_t number_of(const char *text, char **ret_end)
     return value;
 }
 
-/* Copies the name up to a colon or the end. Returns: the rest behind the colon; NULL without one. */
+/* Copies a name, which ends at a colon or at the end of the text. Returns: the text after the
+ * colon; NULL if there is no colon. */
 static const char *take_name(const char *text, char name[EDO_INHERITED_NAME])
 {
     const char *colon = strchr(text, ':');
@@ -91,8 +92,8 @@ static void clear_environment(void)
 
 /* ---- taking over ---- */
 
-/* Sets close-on-exec on all descriptors. Returns: -EBADF if one of them is not open; all flags then
- * are as before. */
+/* Sets close-on-exec on all descriptors. Returns: 0; -EBADF if one of them is not open, and no flag
+ * has changed. */
 static int set_close_on_exec(const edo_inherited *sockets, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -115,7 +116,7 @@ static void close_all(edo_inherited *sockets, int count)
     }
 }
 
-/* Makes listeners of the sockets that listen. */
+/* Makes a listener for each socket that listens. */
 static int wrap_all(edo_inherited *sockets, int count)
 {
     for (int i = 0; i < count; i++) {

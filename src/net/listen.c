@@ -5,7 +5,7 @@
 #include "net/options.h"
 #include "sys/sys.h"
 
-enum { DEFAULT_BACKLOG = 1024, MOST_LISTENERS = 10000 }; // as many as a runtime has workers
+enum { DEFAULT_BACKLOG = 1024, MOST_LISTENERS = 10000 }; // 10000: most workers of a runtime
 
 /* Options of a listener, in edo_op.detail. */
 enum { NO_REUSE_ADDRESS = 1, REUSE_PORT = 2, ONLY_V6 = 4 };
@@ -35,7 +35,7 @@ typedef struct EDO__OVERLAY listen_op {
     const char *address;
     edo_listener **ret_listeners;
     int32_t backlog;
-    uint32_t count; // of listeners on the address
+    uint32_t count; // number of listeners on the address
     uint64_t progress;
     struct naming *naming; // NULL unless the address is a name
     const edo_tcp_options *tcp;
@@ -49,7 +49,8 @@ static listen_op *listen_of(const edo_op *op)
     return (listen_op *)(uintptr_t)op;
 }
 
-/* Makes the further listeners of a group use the port of the first one. */
+/* Stores the port of the first listener of a group in *address, which the further listeners then
+ * use. */
 static int choose_port(edo_fd fd, edo__address *address)
 {
     edo__address local;

@@ -16,13 +16,13 @@
 struct edo_listener {
     edo__source source;
     edo_atomic(int64_t) pause; // length of the last pause; ns; 0: no pause since a connection
-    edo__wait_list pausing;    // accepts that are in a pause; the source's lock
+    edo__wait_list pausing;    // accept operations in a pause; the source's lock
 
     /* Lengths of the first pause after a shortage, and of the longest pause; each pause is twice as
      * long as the one before. ns; 0: a shortage is the result of the accept. The source's lock. */
     int64_t first_pause, last_pause;
     uint32_t conn_traits;     // traits of the accepted connections
-    edo__listener_path *path; // to be removed at the close, or NULL
+    edo__listener_path *path; // path to remove at the close, or NULL
 };
 
 /* Resets a connection for which there is no memory, so that the peer gets an error. */
@@ -63,7 +63,7 @@ static uint32_t conn_traits_of(const edo__socket_kind *kind)
     return kind->is_tcp ? EDO__SOURCE_TCP : edo__socket_type_traits(kind->type);
 }
 
-/* Wraps a listening socket of any kind. Options of TCP work only for connections of TCP. */
+/* Wraps a listening socket of any kind. TCP options work only on TCP connections. */
 int edo_listener_from_fd(edo_fd fd, edo_listener **ret_listener)
 {
     edo__socket_kind kind;
@@ -114,8 +114,9 @@ void edo_unix_keep_path(edo_listener *listener)
     forget_path(listener);
 }
 
-/* Removes the path while the socket still listens. So whoever replaces dead sockets finds this one
- * alive, and the path cannot become another's between the check of its identity and the removal. */
+/* Removes the path while the socket still listens. A process that replaces dead sockets then finds
+ * that this socket is alive, and leaves the path alone. So the path cannot become that of another
+ * socket between the check of its identity and its removal. */
 static void remove_path(edo_listener *listener)
 {
     const edo__listener_path *path = listener->path;
@@ -212,7 +213,7 @@ static bool lengthen_pause(edo_listener *listener)
     return !pause;
 }
 
-/* Returns: false: the listener makes no pauses. */
+/* Begins a pause of an accept. Returns: false if the listener is set to make no pauses. */
 static bool begin_pause(edo_listener *listener, edo_op *op, edo_wakeable *waker)
 {
     int64_t error = op->base.result;
@@ -256,9 +257,9 @@ static int enter(edo_listener *listener, edo_op *op, const edo_cx *cx)
     return rc;
 }
 
-/* Whether the pause continues. The closer sets CLOSED, and then takes the lock to have the
- * operations in the list polled. So either the closer finds this operation in the list, or this
- * poll finds CLOSED. */
+/* Whether the pause continues. The closer sets CLOSED, and then takes the lock to wake the tasks of
+ * the operations in the list. So either the closer finds this operation in the list, or this poll
+ * finds CLOSED. */
 static bool goes_on_pausing(edo_listener *listener, edo_op *op, const edo_cx *cx)
 {
     edo__lock_take(&listener->source.lock);

@@ -65,7 +65,7 @@ static int create_job(edo_runtime *runtime, const edo__name *name, edo__family f
     return 0;
 }
 
-/* Makes the result of a look-up of a numeric address, which is that address. */
+/* Makes the result for a numeric address: a list with only that address. */
 static int find_here(const edo__address *address, edo_addresses **ret_addresses)
 {
     edo_addresses *found = create_empty(address->any);

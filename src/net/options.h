@@ -9,6 +9,6 @@
 edo_fd edo__tcp_socket(const edo_io *conn);
 
 /* Opens a socket with options that must be set before it listens or connects. options: may be NULL.
- * *ret_is_multipath: whether the socket is one of MPTCP. Returns: its descriptor. */
+ * *ret_is_multipath: whether the socket uses MPTCP. Returns: its descriptor. */
 edo_fd edo__tcp_open(edo__family family, const edo_tcp_options *options, bool listens,
                      bool *ret_is_multipath);

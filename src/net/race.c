@@ -77,9 +77,9 @@ static int line_up(edo__race *race)
     return 0;
 }
 
-/* Weight of an error. The race answers the error of the greatest weight. "No route" has the least
- * weight, because that error shows nothing about the host. A shortage of memory or descriptors has
- * the greatest weight, because the address was not tried at all. */
+/* Weight of an error. A race without a success answers the error with the greatest weight. "No
+ * route" has the least weight, because that error shows nothing about the host. A shortage of
+ * memory or descriptors has the greatest weight, because the address was not tried at all. */
 enum { NO_WAY = 1, THE_HOSTS, SHORTAGE };
 
 static int weight(int error)
@@ -131,8 +131,8 @@ static bool is_complete(const edo__race *race)
     return race->winner || race->started == race->found->count;
 }
 
-/* Starts the attempts that are due. In a cancelled operation each attempt fails at once, so the
- * loop starts all attempts, without any effect outside. */
+/* Starts the attempts that are due. In a cancelled operation each attempt fails in its first poll,
+ * before it opens a socket. The loop then starts all attempts, without any effect outside. */
 static void start_due(edo__race *race, edo_cx *cx)
 {
     while (!is_complete(race) && cx->now >= race->next_start) {

@@ -20,7 +20,7 @@ static int set_buffers(edo_fd fd, const edo_tcp_options *options)
     return rc;
 }
 
-/* A system without fast open opens connections as usual, so that error is ignored. */
+/* Sets the option, and ignores an error: a system without fast open connects as usual. */
 static void set_fast_open(edo_fd fd, const edo_tcp_options *options, bool listens)
 {
     if (listens && options->fast_open_queue)
@@ -28,7 +28,8 @@ static void set_fast_open(edo_fd fd, const edo_tcp_options *options, bool listen
     if (!listens && options->fast_open) edo__tcp_set(fd, EDO__TCP_FAST_OPEN_CONNECT, true);
 }
 
-/* Whether all numbers are valid. The system ignores some of the bad ones. */
+/* Whether all numbers are valid. The check is needed, because the system ignores some invalid
+ * numbers. */
 static bool is_valid(const edo_tcp_options *options)
 {
     return options->fast_open_queue >= 0 && options->defer_accept >= 0 &&
@@ -120,7 +121,7 @@ int edo_tcp_set_unsent_limit(edo_io *conn, int bytes)
     return bytes < 1 ? -EINVAL : set(conn, EDO__TCP_UNSENT_LIMIT, bytes);
 }
 
-/* The system's value for "no limit" is above the range of an int. */
+/* The value -1 means "no limit": the system's own value for it is greater than INT_MAX. */
 int edo_tcp_unsent_limit(const edo_io *conn)
 {
     int value = get(conn, EDO__TCP_UNSENT_LIMIT);
@@ -160,8 +161,9 @@ int edo_tcp_try_send_urgent(edo_io *conn, unsigned char byte)
     return n < 0 ? n : 0;
 }
 
-/* Without its urgent byte, a mark that ends a read early is no longer reported by an event. So a
- * short read proves nothing from now on (edo__has_met_end), as after edo_io_fd(). */
+/* After the urgent byte was read, its mark can still end a read early, but no event reports the
+ * mark any more. So from now on a short read proves nothing (edo__has_met_end), as after
+ * edo_io_fd(). */
 int edo_tcp_try_recv_urgent(edo_io *conn, unsigned char *ret_byte)
 {
     edo_fd fd = ret_byte ? edo__tcp_socket(conn) : -EINVAL;

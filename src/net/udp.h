@@ -5,27 +5,28 @@
 
 #include "io/io.h"
 
-/* Two sources share the descriptor. Operations on datagrams wait at `source`; a wait for the error
- * queue has a list of its own, because an event would otherwise wake that wait in place of a
- * receive. An operation on `errors` also claims `source`, and leaves `source` last: so the
- * descriptor is open as long as `errors` uses it. */
+/* Two sources share the descriptor. Operations on datagrams wait at `source`. A wait for the error
+ * queue waits at `errors`, because in a shared list an event could wake that wait instead of a
+ * receive. An operation on `errors` also claims `source`, and releases that claim last. So the
+ * descriptor remains open as long as `errors` uses it. */
 struct edo_udp {
     edo__source source;
     edo__source errors;
     edo_atomic(uint32_t) parts;    // sources that have not ended; the last one frees the socket
     edo_atomic(bool) is_connected; // has a peer
-    edo_atomic(bool) no_segments;  // the kernel does not cut buffers, or numbers sends
+    edo_atomic(bool) no_segments;  // the kernel cannot cut buffers, or its send timestamps are on
     edo_atomic(bool) merges;       // EDO_UDP_GRO is on
     bool is_v6;
 };
 
-/* The first member of every operation's own data. */
+/* Returns: the socket, which is the first member of every operation's own data. */
 static inline edo_udp *edo__udp_of(const edo_op *op)
 {
     return op->object;
 }
 
-/* The descriptor of a socket, for a call that uses it at once. Returns: -EINVAL for NULL. */
+/* Gives the descriptor of a socket, for a call that uses the descriptor at once. Returns: the
+ * descriptor; -EINVAL for NULL. */
 edo_fd edo__udp_fd(const edo_udp *socket, const char *call);
 
 /* Whether an error came from the network, as an answer to an earlier datagram. */

@@ -1,8 +1,9 @@
 /* The error queue of a UDP socket.
  *
- * A wait for it is a poll without events: the system reports errors in any case. The poll ends when
- * the queue has a message, or the socket an error that has no message, which the wait then takes
- * and answers: it would keep the poll from waiting. */
+ * A wait for the queue is a poll that requests no events, because the system reports errors in any
+ * case. The poll ends when the queue has a message, or when the socket has an error without a
+ * message. The operation takes such an error and answers it. Otherwise the error would end every
+ * later poll at once. */
 #include "net/udp.h"
 #include "sys/datagrams.h"
 
@@ -63,8 +64,8 @@ static bool is_idle(const edo_op *op)
     return edo_load_relaxed(&op->word) == EDO__OP_IDLE;
 }
 
-/* An operation that waits goes on to wait: the message is taken after the poll has ended, so that
- * the ring has no part in it. */
+/* While the operation waits, only its poll request is polled. The message is taken after the poll
+ * request has ended, so the ring never takes a message. */
 static edo_poll error_poll(edo_future *future, edo_cx *cx)
 {
     edo_op *op = edo__op_of(future);

@@ -3,10 +3,11 @@
  * One loop serves all operations: claim, drive, settle. `settle` decides, after each result of the
  * driver, whether the operation is done:
  *
- *     an answer of the network, no peer    once more: a receive always, a send once
- *     SEND_MESSAGES                        goes on behind the messages that were tried
- *     SEND_SEGMENTS                        goes on with the rest
- *         both                             without segments, if the kernel has refused them
+ *     an error of an earlier datagram,     tried again: a receive always, a send once
+ *         on a socket without a peer
+ *     SEND_MESSAGES                        continues after the messages that were tried
+ *     SEND_SEGMENTS                        continues with the rest
+ *     a refusal to cut buffers             continues without segments
  *     all others                           done
  */
 #include "net/udp.h"
@@ -36,9 +37,10 @@ static bool is_receive(const edo_op *op)
     return edo__side_of(op) == EDO__READ_SIDE;
 }
 
-/* Whether the operation is tried once more, because its error belongs to an earlier datagram. The
- * error that a packet was too long for a link is never one of a receive. A send may fail by itself
- * with the same errors, so it has one more try: OWN marks that try. */
+/* Whether the operation is tried once more, because its error belongs to an earlier datagram.
+ * -EMSGSIZE, by which a link reports a packet as too long, is never an error of the receive itself.
+ * A send may cause such errors itself, so a send is repeated only once. OWN marks the
+ * repetition. */
 static bool is_tried_again(const edo_udp *socket, edo_op *op)
 {
     if (is_receive(op) && op->base.result == -EMSGSIZE) return true;
@@ -49,7 +51,8 @@ static bool is_tried_again(const edo_udp *socket, edo_op *op)
     return op->detail & EDO__DETAIL_OWN;
 }
 
-/* One datagram. `progress` is in the place of the address until the operation ends. */
+/* Ends an operation on one datagram. `progress` shares its place with the address, so it is set
+ * here. */
 static void end_datagram(edo_op *op)
 {
     int64_t size = op->base.result;
@@ -58,8 +61,8 @@ static void end_datagram(edo_op *op)
     if (size > 0 && (uint64_t)size > op->length) op->base.result = -EMSGSIZE;
 }
 
-/* edo_udp_recv_message() and edo_udp_send_message() count bytes, recv_many and send_many
- * messages. */
+/* Ends an operation on messages. Its result is bytes for edo_udp_recv_message() and
+ * edo_udp_send_message(), and a number of messages for recv_many and send_many. */
 static void end_messages(edo_op *op, bool many)
 {
     if (op->base.result > 0 && !many)
@@ -67,7 +70,8 @@ static void end_messages(edo_op *op, bool many)
     if (is_receive(op) || !many) op->progress = op->base.result > 0 ? (uint64_t)op->base.result : 0;
 }
 
-/* Number of messages that were sent. Returns: the first error, if there is none. */
+/* Returns: the number of messages that were sent; if none was sent, the error of the first
+ * message. */
 static int64_t sent_of(const edo__message_op *request)
 {
     int64_t sent = 0;
@@ -76,14 +80,16 @@ static int64_t sent_of(const edo__message_op *request)
     return sent ? sent : request->messages[0].error;
 }
 
-/* Whether an error ends the operation, and not only one message. (-EAGAIN: of a try.) */
+/* Whether an error ends the whole operation, and not only one message. -EAGAIN ends only a try
+ * without waiting. */
 static bool is_end(int64_t error)
 {
     return error == -ECANCELED || error == -EXDEV || error == -EAGAIN;
 }
 
-/* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation goes
- * on without; a device will refuse again. */
+/* Whether the kernel, or a device without checksums, has refused to cut a buffer. The operation
+ * then continues without segments. After the refusal of a device, later operations do not use
+ * segments either. */
 static bool is_refused(edo_udp *socket, edo_op *op)
 {
     switch (-op->base.result) {
@@ -99,7 +105,8 @@ static bool is_refused(edo_udp *socket, edo_op *op)
     return was_cut;
 }
 
-/* Notes messages that were sent, or the one that failed. Returns: whether all were tried. */
+/* Records the messages that were sent, or the message that failed. Returns: whether the operation
+ * is done. */
 static bool advance_many(edo_udp *socket, edo_op *op)
 {
     edo__message_op *request = edo__message_of(op);
@@ -118,7 +125,8 @@ static bool advance_many(edo_udp *socket, edo_op *op)
     return true;
 }
 
-/* Returns: whether all bytes were sent, or a failure. */
+/* Records the bytes that were sent. Returns: whether the operation is done: all bytes were sent, or
+ * a send has failed. */
 static bool advance_segments(edo_udp *socket, edo_op *op)
 {
     edo__message_op *request = edo__message_of(op);
@@ -141,7 +149,8 @@ static __attribute__((noinline)) bool settle_messages(edo_udp *socket, edo_op *o
     return true;
 }
 
-/* Returns: whether the operation is done, with its result. */
+/* Uses a result of the driver. Returns: whether the operation is done; its result is then in
+ * base.result. */
 static inline bool settle(edo_udp *socket, edo_op *op)
 {
     if (edo__unlikely(op->base.result < 0) && is_tried_again(socket, op)) return false;
@@ -158,8 +167,8 @@ static uint32_t side_of(const edo_op *op)
     return is_receive(op) ? EDO__SOURCE_READING : EDO__SOURCE_WRITING;
 }
 
-/* Datagrams that the kernel has merged are told apart by ancillary data, so each message needs room
- * for them. */
+/* Checks that each message has room for ancillary data, if the kernel merges datagrams: only the
+ * ancillary data shows where one datagram ends and the next begins. */
 static int check_merged(const edo_op *op)
 {
     if (edo__request_of(op) == EDO__RECV) return -EOPNOTSUPP;
@@ -202,7 +211,7 @@ static edo_poll refuse(edo_udp *socket, edo_op *op, edo_cx *cx, int error)
     return end(socket, op, cx);
 }
 
-/* Uses budget for all messages that one call has moved, and for their bytes, beyond the unit that
+/* Uses budget for all messages and bytes that one call has moved, in addition to the unit that
  * every operation uses. */
 static __attribute__((noinline)) void charge(const edo_op *op, edo_cx *cx)
 {
@@ -235,8 +244,8 @@ static edo_poll udp_poll(edo_future *future, edo_cx *cx)
     return EDO_PENDING;
 }
 
-/* Operations on one datagram are EDO_KIND_OWNER, because they are polled in a cancelled function
- * too: until its end such an operation has an address in the place of its progress. */
+/* Operations on one datagram are EDO_KIND_OWNER, so that they are polled in a cancelled function
+ * too. Until its end, such an operation has an address in the place of its progress. */
 static const edo_future_ops recv_ops = { .name = "edo_udp_recv",
                                          .poll = udp_poll,
                                          .kind = EDO_KIND_OWNER };

@@ -6,10 +6,11 @@
 #include "io/io.h"
 #include "sys/local.h"
 
-/* Reads the text that the calls of edo/unix.h take. Returns: 0; -EINVAL; -ENAMETOOLONG. */
+/* Parses the text of an address, in the form that edo/unix.h describes. Returns: 0; -EINVAL;
+ * -ENAMETOOLONG. */
 int edo__unix_parse(const char *text, edo_address *ret_address);
 
-/* The same for an address to connect or send to, which must have a name. */
+/* Does the same for an address to connect to or to send to, which must have a name. */
 int edo__unix_parse_peer(const char *text, edo_address *ret_address);
 
 /* The socket of a stream. call: name of the user's call, for a message about misuse. Returns: a

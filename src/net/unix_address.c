@@ -6,7 +6,7 @@
 
 enum { MOST_TEXT = EDO_ADDRESS_TEXT_SIZE };
 
-/* A path is taken as it is. The other forms have escapes, as edo_address_parse() has them. */
+/* A path is used as it is. The other forms may have the escapes of edo_address_parse(). */
 int edo__unix_parse(const char *text, edo_address *ret_address)
 {
     char whole[MOST_TEXT];

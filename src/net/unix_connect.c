@@ -1,8 +1,8 @@
 /* Connecting Unix sockets, and their peers.
  *
- * A connect succeeds or fails at once. While the listener's queue is full it answers EAGAIN, and
- * the socket gets no event when there is room again. (A blocking connect would wait, on a thread
- * that cannot be ended.) So the operation tries again after a pause. */
+ * A connect succeeds or fails at once. While the listener's queue is full, connect(2) fails with
+ * EAGAIN, and the system reports no event when the queue has room again. (A blocking connect would
+ * wait, on a thread that cannot be ended.) So the operation tries again after a pause. */
 #include "io/pause.h"
 #include "net/unix.h"
 #include "sys/sockets.h"

@@ -1,10 +1,10 @@
 /* Listening on Unix sockets.
  *
- * Replacing a dead socket has two steps that can go wrong between processes. Both a test "does
- * anybody listen?" and a removal are about the path, and another process may bind it in between;
- * and a socket that is bound but does not listen yet looks dead. So with replace_stale the whole
- * sequence (examine, remove, bind, listen) runs under a lock on the directory. The sequence makes
- * no pause, so the lock is held for microseconds. */
+ * The replacement of a dead socket could race with other processes in two ways. First, the test
+ * "does anybody listen?" and the removal both use the path, and another process may bind the path
+ * between them. Second, a socket that is bound but does not listen yet looks dead. So with
+ * replace_stale the whole sequence (examine, remove, bind, listen) runs under a lock on the
+ * directory. The sequence makes no pause, so the lock is held for microseconds. */
 #include <string.h>
 
 #include "io/pause.h"
@@ -105,7 +105,7 @@ static int open_listener(const listen_op *op, const edo_address *address)
     return rc;
 }
 
-/* Under the lock of the directory. */
+/* Replaces a dead socket, and opens the listener. Under the lock of the directory. */
 static int replace_and_open(const listen_op *op, const edo_address *address, const char *path)
 {
     edo__file_id id = { 0 };
@@ -115,7 +115,8 @@ static int replace_and_open(const listen_op *op, const edo_address *address, con
     return open_listener(op, address);
 }
 
-/* Returns: as open_listener(); -EAGAIN: the directory is locked. */
+/* Locks the directory, and opens the listener. Returns: as open_listener(); -EAGAIN: another
+ * process has locked the directory. */
 static int open_locked(const listen_op *op, const edo_address *address, const char *path)
 {
     edo_fd lock = edo__local_lock_directory(path);

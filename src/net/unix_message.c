@@ -1,7 +1,8 @@
 /* Messages of Unix sockets: datagrams, records, and bytes with ancillary data.
  *
- * A message that was sent in part, on a stream, has sent its descriptors. The operation then turns
- * into an edo_writev_all() of the rest, so nothing can send the descriptors twice. */
+ * On a stream, a call may send only a part of a message, but sends all of its descriptors. The
+ * operation then turns into an edo_writev_all() of the rest, so nothing can send the descriptors
+ * twice. */
 #include "io/pause.h"
 #include "net/unix.h"
 
@@ -25,7 +26,7 @@ _Static_assert(offsetof(message_op, message) == offsetof(edo__message_op, messag
                    offsetof(message_op, count) == offsetof(edo__message_op, count),
                "an edo__message_op");
 
-enum { PAUSES = EDO__DETAIL_OWN }; // an address is tried, and nothing is parked
+enum { PAUSES = EDO__DETAIL_OWN }; // sends to an address by tries and pauses, and never parks
 
 static message_op *message_of(const edo_op *op)
 {
@@ -99,13 +100,14 @@ static edo_poll end_send(edo_op *op, edo_cx *cx)
     if (op->base.result < 0) return end(op, cx, op->base.result);
     op->progress = message->size;
     if (message->size >= all) return end(op, cx, (int64_t)message->size);
-    if (message->control) message->control->size = 0; // sent with the first byte
+    if (message->control) message->control->size = 0; // it was sent with the first byte
     edo_slice *rest = edo__slices_advance(message->slices, &count, message->size);
     return edo__io_write_rest(op, cx, rest, count, message->size);
 }
 
-/* A datagram socket without a peer is always writable, and the queue of an address wakes nobody.
- * So the driver is not asked to wait. */
+/* Tries to send to an address. A datagram socket without a peer is always writable, and the system
+ * reports no event when the queue of the receiver has room. So a pause replaces a wait by the
+ * driver. */
 static edo_poll try_address(edo_op *op, edo_cx *cx)
 {
     message_op *self = message_of(op);

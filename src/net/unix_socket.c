@@ -24,7 +24,7 @@ int edo__unix_prepare(edo_fd fd, edo_unix_type type, bool credentials)
     return needs ? edo__local_set_credentials(fd, true) : 0;
 }
 
-/* Makes the stream of a new socket. On failure the socket stays the caller's. */
+/* Makes the stream of a new socket. On failure the socket still belongs to the caller. */
 static int wrap(edo_fd fd, edo_unix_type type, bool credentials, edo_io **ret_io)
 {
     int rc = edo__unix_prepare(fd, type, credentials);

@@ -1,4 +1,4 @@
-/* Streams around others: chained, limited, inspected, joined. */
+/* Streams around other streams: chain, limit, inspect, join. */
 #include "stream/wrapper.h"
 
 /* ---- chain ---- */

@@ -27,8 +27,8 @@
 struct edo__block {
     edo_atomic(size_t) refs;
     uint8_t *memory;
-    size_t size;             // of the memory, bytes
-    edo_release_fn *release; // releases the user's memory; NULL: the memory lies behind this struct
+    size_t size;             // bytes of the memory
+    edo_release_fn *release; // releases the user's memory; NULL: the memory follows this struct
     void *context;
 };
 

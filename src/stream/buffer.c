@@ -5,7 +5,7 @@
 
 enum {
     LEAST_BLOCK = 64,      // bytes; least size of the first block
-    MOST_KEPT = 64 * 1024, // bytes; a new block has at least the smaller of this and the last size
+    MOST_KEPT = 64 * 1024, // bytes; a new block is at least as large as the last one, up to this
 };
 
 /* ---- room ---- */

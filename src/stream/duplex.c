@@ -15,7 +15,7 @@
 typedef struct direction {
     char *ring; // `capacity` bytes; NULL: the direction does not exist
     size_t first, count, capacity;
-    bool ended, gone;                // ended: by the writer; gone: the reader has closed
+    bool ended, gone;                // ended: no more writes; gone: the reader has closed
     edo__wait_list readers, writers; // at most one operation in each, because sides are claimed
 } direction;
 

@@ -1,9 +1,9 @@
 /* Connections with delay, rate and loss, for tests.
  *
- * A direction is a queue of packets, each with the moment of its arrival. The link first needs
- * time, by its rate, to send the earlier packets and this packet. The packet arrives after that
- * time and the delay. A reader waits for the arrival of the first packet by a deadline of its task.
- * One lock guards both directions. */
+ * A direction is a queue of packets, each with the moment of its arrival. The link sends one packet
+ * after the other at its rate. A packet arrives when the link has sent it and the delay has passed.
+ * A reader waits for the arrival of the first packet by a deadline of its task. One lock guards
+ * both directions. */
 #include <edo/mock.h>
 #include <edo/time.h>
 
@@ -32,7 +32,7 @@ typedef struct direction {
     size_t count;     // bytes in the queue
     int64_t free_at;  // ns; moment at which the link has sent all packets
     uint64_t sent;    // bytes
-    bool ended, gone; // ended: by the writer; gone: the reader has closed
+    bool ended, gone; // ended: no more writes; gone: the reader has closed
     edo__wait_list readers, writers;
 } direction;
 

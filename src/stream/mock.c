@@ -12,9 +12,9 @@ typedef enum step_kind { READ_BYTES, READ_RESULT, WRITE_BYTES, WRITE_RESULT, WAI
 typedef struct step {
     struct step *next;
     step_kind kind;
-    int64_t value; // a result; WAIT: ns; duration, and once it has begun the moment of its end
+    int64_t value; // result; of a WAIT: its duration, or after its begin its end; ns
     bool has_begun;
-    size_t size, at; // bytes in all and bytes done; the bytes follow
+    size_t size, at; // number of bytes, and of bytes that are done; the bytes follow
     char bytes[];
 } step;
 
@@ -74,8 +74,8 @@ static bool wait_is_over(step *wait, edo_cx *cx)
     return false;
 }
 
-/* The present step of the script, behind waits that are over. Returns: NULL: there is no such
- * step. */
+/* Finds the present step of the script. Removes waits that are over. Returns: NULL: there is no
+ * step, or the step is a wait that is not over. */
 static step *current(edo_mock *self, edo_cx *cx, edo__wakes *wakes)
 {
     while (self->first && self->first->kind == WAIT && wait_is_over(self->first, cx))

@@ -140,8 +140,8 @@ static int move_ahead(edo_reader *reader, edo_op *op)
     return is_last;
 }
 
-/* Reads from the stream directly into the user's buffer, while the buffer may grow. For reads to
- * the end of the input. */
+/* Reads from the stream directly into the user's buffer, which has not reached its limit. For reads
+ * to the end of the input. */
 static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *ret_n)
 {
     edo_buffer *buffer = op->data;
@@ -160,8 +160,8 @@ static edo_poll read_past(edo_reader *reader, edo_op *op, edo_cx *cx, int64_t *r
     return poll;
 }
 
-/* Whether to read directly into the user's buffer: the buffer, which doubles at each growth, is at
- * least as large as the reader's memory. */
+/* Whether to read directly into the user's buffer: the buffer has at least as many bytes as fit
+ * into the reader's memory, and doubles at each growth. */
 static bool goes_past(const edo_reader *reader, const edo_op *op)
 {
     const edo_buffer *buffer = op->data;

@@ -1,13 +1,13 @@
 /* A stream with limited rates.
  *
- * Each direction has a bucket that holds at most `burst` bytes and fills at the rate. The state of a
- * bucket is one number: the moment at which it is full. A transfer of n bytes moves that moment
+ * Each direction has a bucket that holds at most `burst` bytes and fills at the rate. The state of
+ * a bucket is one number: the moment at which it is full. A transfer of n bytes moves that moment
  * by the time that n bytes take at the rate. So the state needs no timer, and time that passes
  * unused fills the bucket by itself.
  *
- * A transfer waits until the bucket holds its bytes or half of the burst, so that bulk data does not
- * go byte by byte. The wait is a deadline of the task. The operation is also in a list, so that a
- * close ends the wait. */
+ * A transfer waits until the bucket holds the bytes of the transfer, or half of the burst. So bulk
+ * data does not move byte by byte. The wait is a deadline of the task. The operation is also in a
+ * list, so that a close ends the wait. */
 #include <edo/streams.h>
 
 #include "base/duration.h"
@@ -30,7 +30,8 @@ typedef struct rated {
     token_bucket buckets[EDO__SIDES];
 } rated;
 
-/* Time that bytes take at the rate, rounded up: so the time of a full bucket is worth its bytes. */
+/* Time that bytes take at the rate; ns. The time is rounded up, so that the time of a full bucket
+ * converts back to all bytes of the bucket. */
 static int64_t time_of(const token_bucket *self, uint64_t bytes)
 {
     return (int64_t)((bytes * SECOND + self->rate - 1) / self->rate);
@@ -72,7 +73,7 @@ static edo_poll wait_for_bytes(rated *self, token_bucket *bucket, edo_op *op, ed
     return EDO_PENDING;
 }
 
-/* Takes an operation that has waited out of its list. */
+/* Removes an operation from its list after a wait. */
 static void end_wait(rated *self, token_bucket *bucket, edo_op *op)
 {
     if (edo_load_relaxed(&op->word) == EDO__OP_IDLE) return;
@@ -114,8 +115,9 @@ static void rate_hang_up(edo_io *io)
     edo__wakes_commit(&wakes);
 }
 
-/* The burst by default: what the rate gives in a tenth of a second. At least what it gives in a
- * nanosecond. A rate of more than the largest burst per nanosecond is none. */
+/* Makes a bucket. The default burst is the number of bytes per tenth of a second. A burst is at
+ * least the number of bytes per nanosecond. If that number exceeds the largest burst, there is no
+ * limit. */
 static token_bucket bucket_of(edo_rate rate)
 {
     enum { TENTH = 10 };

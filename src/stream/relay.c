@@ -15,15 +15,15 @@ size_t edo_relay_deinit(edo_relay *relay)
     return edo_copier_deinit(&relay->ways[0]) + edo_copier_deinit(&relay->ways[1]);
 }
 
-/* Shuts down the target's write side at the end of a direction. It is no error if the stream has no
- * such shutdown, or if its peer has disconnected. */
+/* Shuts down the target's write side at the end of a direction. Ignores the error of a stream that
+ * has no such shutdown, or whose peer has disconnected. */
 static int64_t hand_on_end(edo_copier *way, int64_t result)
 {
     int rc = edo__io_shutdown_write(way->to, "edo_copy_both");
     return rc == 0 || rc == -ENOTSUP || rc == -ENOTCONN ? result : rc;
 }
 
-/* Ends a direction. The idle limit restarts, as for a moved byte. An error stops the other
+/* Ends a direction. The idle limit restarts, as after a moved byte. An error stops the other
  * direction. */
 static void end_way(edo_relay *relay, unsigned i, int64_t result, const edo_cx *cx)
 {
@@ -61,7 +61,7 @@ static bool is_idle_too_long(edo_relay *relay, edo_cx *cx)
 
 /* ---- the operation ---- */
 
-/* Begins an operation. A direction that has ended without error stays ended in later calls. */
+/* Begins an operation. A direction that has ended without error remains ended in later calls. */
 static void begin(edo_relay *relay, const edo_cx *cx)
 {
     for (unsigned i = 0; i < 2; i++) {

@@ -70,7 +70,7 @@ static edo_poll step(edo_io *io, edo_op *op, edo_cx *cx)
     return EDO_READY;
 }
 
-/* Drops nothing. edo_finish() calls it for a writing half, which has no input. */
+/* Drops nothing. Called by edo_finish() for a writing half, which has no input. */
 static edo_poll drop(edo_io *io, edo_op *op, edo_cx *cx)
 {
     (void)io;

@@ -4,8 +4,9 @@
 #include "io/io.h"
 #include "sys/transfer.h"
 
-/* Overlay of an edo__poll_op. The operation waits on one stream at a time: first until the input has
- * bytes, then until the output has room. Its bit WRITE_SIDE says which. */
+/* Overlay of an edo__poll_op. The operation waits on one stream at a time: first until the input
+ * has bytes, then until the output has room. The operation's bit WRITE_SIDE means that it waits for
+ * the output. */
 typedef struct EDO__OVERLAY tee_op {
     edo_future base;
     edo_io *from, *to;
@@ -54,7 +55,8 @@ static int64_t tee_once(const edo_op *op)
                         size < EDO__MAX_TRANSFER ? size : EDO__MAX_TRANSFER);
 }
 
-/* The events to wait for. Of the two streams, one at a time. */
+/* Sets the stream and the events to wait for. writes: room in the output; else bytes of the
+ * input. */
 static void choose_stream(edo_op *op, bool writes)
 {
     uint64_t size = tee_of(op)->events >> HALF;
@@ -63,8 +65,8 @@ static void choose_stream(edo_op *op, bool writes)
     tee_of(op)->events = size << HALF | (writes ? EDO_WRITABLE : EDO_READABLE);
 }
 
-/* Waits until the input has bytes and the output has room. Returns: EDO_READY with base.result: > 0,
- * or a negative errno. */
+/* Waits until the input has bytes, and then until the output has room. Returns: EDO_READY with
+ * base.result: > 0, or a negative errno. */
 static edo_poll wait_for_both(edo_op *op, edo_cx *cx)
 {
     for (;;) {

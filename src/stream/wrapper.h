@@ -12,7 +12,7 @@ enum { EDO__SCRAP = 512 }; // bytes per drop
 typedef struct edo__wrapper {
     edo_io io;
     edo_atomic(uint32_t) claims;
-    uint32_t size;             // of the kind's struct, bytes
+    uint32_t size;             // bytes of the kind's struct
     edo_io *inner[EDO__SIDES]; // for reads and for writes; NULL: the side does not exist
     edo_io *owned[2];          // closed with the wrapper; NULL: none
     edo_op ops[EDO__SIDES];    // operations on the inner streams; guarded by the claim of the side
@@ -24,7 +24,7 @@ static inline edo__wrapper *edo__wrapper_of(const edo_io *io)
     return (edo__wrapper *)(uintptr_t)io;
 }
 
-/* Makes a wrapper that owns the streams. The members behind the edo__wrapper are zero. second:
+/* Makes a wrapper that owns the streams. The members after the edo__wrapper are zero. second:
  * another stream, or NULL. Returns: NULL: out of memory. */
 void *edo__wrapper_create(const edo__io_ops *ops, size_t size, edo_io *first, edo_io *second);
 

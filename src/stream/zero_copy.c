@@ -1,13 +1,13 @@
 /* Writes without a copy.
  *
- * Each such send of a socket is followed by a report that its memory is released. An operation
- * counts its sends, and ends when as many were reported. One operation at a time writes to a
- * stream, so the reports of a socket belong to that operation, and the numbers of the sends do
- * not matter.
+ * After each send without a copy, the socket reports that the memory of the send is released. An
+ * operation counts its sends, and ends when all of them were reported. One operation at a time
+ * writes to a stream, so all reports of a socket belong to that operation. The operation need not
+ * match the numbers in the reports with its sends.
  *
- * Room in the socket and reports are awaited by poll requests, on all drivers alike. A waiting report
- * is an event of the kind "error". The SEND_ZC of io_uring would need its own completions in the
- * driver, and saves one system call per report.
+ * The operation waits for room in the socket and for reports by poll requests, which work the same
+ * with all drivers. A report in the queue is an event of the kind "error". The SEND_ZC of io_uring
+ * would need its own completions in the driver, and would only save one system call per report.
  *
  *     SENDING -- all bytes are sent, an error, or the end of the operation --> RELEASING
  *     RELEASING -- no sends are unreleased ----------------------------------> ready
@@ -19,11 +19,12 @@
 #include "sys/transfer.h"
 
 enum {
-    LEAST = 16 * 1024, // bytes; below, pinning the memory costs more than the copy
+    LEAST = 16 * 1024, // bytes; for fewer, pinning the memory costs more than the copy
     PAUSE = 10000000,  // ns; between tries when there is nothing to wait for
 
-    /* States of a stream: the way of its write side, which sockets do not use otherwise. From ON
-     * on, the number of reports in a row that the bytes were copied after all. */
+    /* States of a stream, kept in `way` of the write side, which sockets do not use otherwise. From
+     * ON to OFF, the state counts the consecutive reports that the kernel has copied the bytes
+     * after all. */
     NEW = 0,
     ON = 1,
     OFF = ON + 8,
@@ -154,8 +155,9 @@ static int64_t result_of(const edo_op *op)
     return rest_of(op) ? -ECANCELED : (int64_t)op->progress;
 }
 
-/* Waits for an event; with unreleased sends, also an operation that has to end. A closed stream parks no operation, and a connection that was hung up reports
- * that at once. Both cases wait for a moment instead; reports come soon then. */
+/* Waits for an event. With unreleased sends, an operation that has to end waits too. A closed
+ * stream parks no operation, and after a hang-up every poll request would end at once. In these two
+ * cases the operation pauses instead, because reports arrive soon then. */
 static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
 {
     bool is_idle = edo_load_relaxed(&op->word) == EDO__OP_IDLE;
@@ -172,7 +174,8 @@ static edo_poll wait_on(edo__source *source, edo_op *op, edo_cx *cx, bool moved)
     return EDO_PENDING;
 }
 
-/* Continues an operation. Returns: EDO_READY: no send is unreleased, and nothing is left to send. */
+/* Continues an operation. Returns: EDO_READY: no send is unreleased, and nothing remains to be
+ * sent. */
 static edo_poll go_on(edo__source *source, edo_op *op, edo_cx *cx)
 {
     for (;;) {
@@ -206,7 +209,7 @@ static edo_poll zero_copy_poll(edo_future *future, edo_cx *cx)
     return edo__op_finish(op, cx, result_of(op));
 }
 
-/* Small writes, and those to other streams, are ordinary ones. */
+/* Makes an ordinary write if the bytes are few, or if the stream is no TCP connection. */
 edo_op edo_write_zero_copy(edo_io *io, const void *data, size_t size)
 {
     static const edo_future_ops ops = { .name = "edo_write_zero_copy", .poll = zero_copy_poll };

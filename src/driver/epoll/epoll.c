@@ -8,11 +8,11 @@
  * the bits, because no further edge would come.
  *
  * Several waiters of a side. An operation parks only while its side is not ready. An event wakes
- * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next waiter
- * if its side is still ready. So while a side is ready and has parked operations, there is a woken
- * operation that will either clear the readiness or wake the next waiter. No readiness is left
- * unused, and one event wakes one task. An operation that ends by its first try makes no side ready
- * and has no part in this.
+ * the first waiter. A woken operation that ends, by a call or by cancellation, wakes the next
+ * waiter if its side is still ready. So while a side is ready and has parked operations, there is a
+ * woken operation that will either clear the readiness or wake the next waiter. No readiness is
+ * left unused, and one event wakes one task. An operation that ends by its first try makes no side
+ * ready and has no part in this.
  *
  * epoll_source.c holds the registration of sources, and their end.
  */
@@ -107,7 +107,7 @@ static void note_end(edo__source *source, const edo_op *op, uint32_t *seen)
 static bool attempt(edo__source *source, edo_op *op, readiness *seen)
 {
     uint32_t *word = &seen->words[edo__side_of(op)];
-    bool asks = edo__request_of(op) == EDO__POLL; // a poll reads readiness itself, without the bits
+    bool asks = edo__request_of(op) == EDO__POLL; // a poll asks the system, whatever the bits are
     if (!asks && !(*word & (EDO__READY_NOW | EDO__READY_FINAL))) return false;
     op->base.result = edo__try(source, op);
     if (op->base.result != -EAGAIN) {
@@ -140,8 +140,9 @@ static __attribute__((noinline)) void pass_on(const edo_driver *driver, edo__sou
     edo__wakes_commit(&wakes);
 }
 
-/* Ends the visit that the operation has begun or used. The load without the lock sees every such
- * visit. Any other visit is ended by an operation that used it. */
+/* Ends an operation: wakes the next waiter, and ends the visit that the operation has begun or
+ * used. The load without the lock sees every such visit. Any other visit is ended by an operation
+ * that used it. */
 static inline __attribute__((always_inline)) edo_poll end(const edo_driver *driver,
                                                           edo__source *source, const edo_op *op)
 {
@@ -205,7 +206,7 @@ static bool is_latched_for(edo_op *op, uint32_t events)
     return op->base.result != 0;
 }
 
-/* Under the lock. */
+/* Marks a side as ready after an event, and wakes the first waiter. Under the source's lock. */
 static void note_event(const edo_driver *driver, edo__source *source, unsigned side, bool final,
                        uint32_t events, edo__wakes *wakes)
 {

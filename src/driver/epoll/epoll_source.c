@@ -64,7 +64,7 @@ static void remove_source(edo__epoll *driver, edo__source *source, int fd)
     if (fd != source->fd) close(fd);
 }
 
-/* A descriptor, stored in a pointer; NULL: none. */
+/* Stores a descriptor in a pointer. NULL means that there is none. */
 static void *keep_fd(int fd)
 {
     return (void *)(intptr_t)(fd + 1);

@@ -211,7 +211,7 @@ static int turn_owned(edo__uring *driver, bool sleeps, int64_t timeout)
     be_enabled(driver);
     if (edo__unlikely(!edo__uring_is_owner(driver))) give_up(-EEXIST);
     bool all_armed = arm_watches(driver,
-                                 sleeps); // without its watch an unpark would not end the wait
+                                 sleeps); // without the watch an unpark would not end the wait
     int rc = edo__ring_enter(&driver->ring, sleeps && all_armed, timeout);
     if (rc < 0) give_up(rc);
     int count = edo__uring_reap(driver);

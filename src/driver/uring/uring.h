@@ -41,7 +41,7 @@ typedef struct edo__uring {
     edo__lock lock;
     edo_atomic(edo__uring_request *) requests;
     edo__lock calls;          // guards the waker and the stage of each call on a file
-    edo_atomic(bool) accepts; // the kernel waits for connections by itself; set by completions
+    edo_atomic(bool) accepts; // an accept in the ring waits for connections; set by completions
 
     /* shared */
     bool shared;
@@ -55,8 +55,8 @@ static inline edo__uring *edo__uring_of(edo_driver *driver)
 }
 
 /* Tag of a completion. The lowest bits are the kind. With TAG_OP and TAG_CALL the rest is the
- * operation. With TAG_OWN the rest is the number of a watch, from 1, or 0 for a cancel. No code waits for the
- * completion of a cancel. */
+ * operation. With TAG_OWN the rest is the number of a watch, from 1 on, or 0 for a cancel. No code
+ * waits for the completion of a cancel. */
 enum {
     EDO__TAG_OWN,
     EDO__TAG_OP,
@@ -75,7 +75,7 @@ typedef enum edo__uring_stage {
     EDO__IN_RING,    // submitted to the kernel
     EDO__ASKED,      // submitted, and a request to cancel it is listed
     EDO__CANCELLING, // submitted, and its cancel is submitted too
-    EDO__QUEUED,     // not submitted: the poll of another waiter serves this one, too
+    EDO__QUEUED,     // not submitted: waits with the poll of another waiter
     EDO__STAGE_BITS = 3,
 } edo__uring_stage;
 
@@ -153,8 +153,8 @@ static inline bool edo__uring_shares_poll(const edo__source *source, const edo_o
     return edo__is_message(edo__request_of(op)) && (source->traits & EDO__SOURCE_SEVERAL);
 }
 
-/* Wakes the first waiter of the side of an operation that has ended, if those waiters have no
- * poll. */
+/* Called after the end of an operation. Wakes the first waiter of the operation's side, if the
+ * waiters of that side have no poll. */
 void edo__uring_pass_on(edo__source *source, const edo_op *op);
 
 /* Answers that an operation has ended. */

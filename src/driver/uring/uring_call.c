@@ -4,9 +4,9 @@
  * which costs as much as a thread of the pool "files", and the pool can make several calls per
  * visit.
  *
- * A call needs no source: its operation is in no list, and nobody but its own poll ends it early.
- * The lock `calls` guards the waker between the poll that replaces it and the completion that uses
- * it.
+ * A call needs no source: its operation is in no list, and only the operation's own poll ends the
+ * call early. The lock `calls` guards the waker between the poll that replaces it and the
+ * completion that uses it.
  *
  *     IDLE --- call, by the poll, under `calls` -------------> PARKED
  *     PARKED - the completion, under `calls` ----------------> WOKEN
@@ -19,7 +19,7 @@
 
 #include "task/task.h"
 
-/* A call that was submitted to be cancelled; in op->link.at.extra. */
+/* Marks a call whose cancel was submitted. op->link.at.extra then has this variable's address. */
 static char cancelling;
 
 static void fill(const edo__file_call *call, struct io_uring_sqe *sqe)
@@ -89,8 +89,8 @@ void edo__uring_complete_call(edo__uring *driver, edo_op *op, int result)
     edo__wakes_commit(&wakes);
 }
 
-/* Submits a cancel, once. A thread that does not own the ring cannot; the call then runs to its
- * end. Under the lock. */
+/* Submits a cancel, at most once. A thread that does not own the ring cannot submit it, and then
+ * the call runs to its end. Under the lock. */
 static void cancel(edo__uring *driver, edo_op *op)
 {
     if (op->link.at.extra || !edo__uring_is_usable(driver)) return;

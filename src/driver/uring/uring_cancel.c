@@ -92,7 +92,8 @@ void edo__uring_serve_requests(edo__uring *driver)
 
 /* ---- cancelling ---- */
 
-/* Unparks a driver that this thread has pinned: its runtime may be ending. */
+/* Unparks a driver that this thread has pinned, and releases the pin. The driver's runtime may be
+ * ending. */
 static void unpark_pinned(edo__uring *driver)
 {
     driver->base.ops->unpark(&driver->base);
@@ -121,7 +122,7 @@ static bool request_cancel(edo__uring *driver, edo__source *source, edo_op *op)
     return true;
 }
 
-/* Under the lock. */
+/* Submits a cancel, and sets the operation's stage. Under the source's lock. */
 static bool cancel_in_ring(edo__uring *driver, edo__source *source, edo_op *op)
 {
     if (!edo__uring_submit_cancel(driver, op)) return false;
@@ -136,7 +137,7 @@ static edo_poll end_cancelled(edo__source *source, edo_op *op)
     return edo__uring_end_op(source, op);
 }
 
-/* Ends the wait of an operation that the ring does not know. Under the lock. */
+/* Ends the wait of an operation that was not submitted. Under the source's lock. */
 static bool leave_queue(edo__source *source, edo_op *op)
 {
     edo__wait_leave(edo__side_waiters(edo__op_place(source, op)), op);

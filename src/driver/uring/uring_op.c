@@ -15,11 +15,11 @@
  * (edo__uring_pass_on), or would block, and then parks first and submits the next poll. So while a
  * side has waiters, there is a poll, or a woken operation. One datagram wakes one task.
  *
- * A socket with messages in its error queue reports POLLERR until the program has read them, and a
- * poll in the ring reports it at once: the operation would be tried in vain again and again. So
- * after a poll that has reported only errors the operation is EDGE, and its next poll is multishot,
- * which reports events only as they come. The first report without errors alone ends that poll, by
- * a cancel that no task has requested. EDGE is then cleared.
+ * A socket with messages in its error queue reports POLLERR until the program has read the
+ * messages. A poll in the ring would report POLLERR at once, so the operation would be tried in
+ * vain again and again. So after a poll that has reported only errors, the operation is EDGE. The
+ * next poll of the operation is multishot, which reports only new events. The first report that has
+ * more than errors ends that poll, by a cancel that no task has requested. EDGE is then cleared.
  */
 #include "driver/uring/uring.h"
 
@@ -94,8 +94,8 @@ static void fill_call(const edo__uring *driver, const edo__source *source, const
 }
 
 /* The events of a poll. A poll for POLLPRI alone does not complete, because the kernel ignores its
- * wake. Sockets signal urgent data with POLLRDBAND as well, but never report that event, so it is
- * added to the request. */
+ * wake. Sockets signal urgent data with POLLRDBAND as well, but never report POLLRDBAND, so
+ * POLLRDBAND is added to the request. */
 static unsigned events_of(const edo_op *op)
 {
     unsigned events = (unsigned)edo__poll_of(op)->events;
@@ -132,7 +132,7 @@ static void fill(const edo__uring *driver, const edo__source *source, edo_op *op
     edo__sqe_tag(sqe, edo__uring_tag(op));
 }
 
-/* Parks an operation behind the poll of another waiter. Under the source's lock. */
+/* Parks an operation that waits with the poll of another waiter. Under the source's lock. */
 static int queue(edo__uring *driver, edo__source *source, edo_op *op, edo_wakeable *waker)
 {
     edo__uring_set_stage(op, source, EDO__QUEUED);
@@ -224,8 +224,8 @@ void edo__uring_pass_on(edo__source *source, const edo_op *op)
 /* ---- completing ---- */
 
 /* Marks the side as ready if there may be more to read, or room to write, after a completed
- * transfer. A failed accept also marks the side: when descriptors are short, a direct call reports
- * the error sooner than the ring. */
+ * transfer. A failed accept also marks the side, because a direct call reports a shortage of
+ * descriptors sooner than the ring. */
 static void note_transfer(edo__source *source, const edo_op *op, uint32_t flags)
 {
     bool failed = edo__request_of(op) == EDO__ACCEPT && op->base.result < 0;
@@ -255,8 +255,8 @@ static bool has_only_errors(const edo_op *op, int result)
     return result > 0 && !((unsigned)result & events_before_try(op));
 }
 
-/* Handles a report of a multishot poll. The poll goes on after errors, and is cancelled after other
- * events. Without an SQE the next report is awaited. */
+/* Handles a report of a multishot poll. The poll continues if the report has only errors; otherwise
+ * the poll is cancelled. If there is no SQE for the cancel, the next report tries again. */
 static void note_report(edo__uring *driver, const edo_op *op, int result)
 {
     edo__source *source = edo__uring_source_of(op);
@@ -266,8 +266,8 @@ static void note_report(edo__uring *driver, const edo_op *op, int result)
     edo__lock_give(&source->lock);
 }
 
-/* Notes that the poll for all waiters of a side has ended, and how the operation has to wait next.
- * Under the source's lock. */
+/* Records that the poll for all waiters of a side has ended, and whether the operation's next poll
+ * has to be EDGE. Under the source's lock. */
 static void note_poll(edo__source *source, edo_op *op, int result)
 {
     edo__op_place(source, op)->is_polled = false;
