@@ -7,9 +7,10 @@
  *     retire                             reads `use` again: the same  (relaxed)
  *     use += 1: even       (release)
  *
- * A copy whose first read finds the entry in use finds all its words. A copy that has a word of a
- * later use has acquired the additions before that word's store, so its second read finds another
- * number, and the copy is dropped. So no copy is a mixture of two uses. */
+ * If the first read of a copy finds the entry in use, the copy reads all words of this use or of a
+ * later use. If it reads a word of a later use, it has also acquired the additions that precede
+ * that word's store. The second read then finds another number, and the copy is dropped. So no copy
+ * is a mixture of two uses. */
 #pragma once
 
 #include "base/atomic.h"
