@@ -97,8 +97,7 @@ int edo__datagram_get(edo_fd fd, bool is_v6, edo_udp_option option)
     const option_place *place = is_v6 ? &places[option].v6 : &places[option].v4;
     int value = 0;
     socklen_t size = sizeof value;
-    if (option == EDO_UDP_MULTICAST_INTERFACE && !is_v6)
-        return -EOPNOTSUPP; // IPv4 answers an address
+    if (option == EDO_UDP_MULTICAST_INTERFACE && !is_v6) return -EOPNOTSUPP; // is an address
     if (getsockopt(fd, place->level, place->option, &value, &size) < 0) return -errno;
     return option == EDO_UDP_SEND_TIMESTAMPS ? value != 0 : value;
 }
