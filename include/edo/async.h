@@ -447,8 +447,8 @@ template <class Args> const void *edo__address(const Args &args)
 /* Starts a task that only one worker runs, and never a helper. Workers are numbered as by
  * edo_worker_index(). Tasks pinned to the same worker never run at the same time, so all of them
  * wait while one of them computes for a long time. Worker 0 of a current-thread runtime is the
- * thread that turns the runtime. Returns: as edo_spawn(), and -EINVAL if there is no such
- * worker. */
+ * thread that turns the runtime.
+ * Returns: as edo_spawn(), and -EINVAL if there is no such worker. */
 #define edo_spawn_on(ret_task, worker, ...)                                                        \
     edo__spawn_on((ret_task), (worker), edo__site_of(__VA_ARGS__, ), edo__args_of(__VA_ARGS__, ))
 

@@ -204,7 +204,8 @@ typedef struct edo_trace_line {
 } edo_trace_line;
 
 /* Calls `visit` for the future, and for every frame and operation for which the future waits,
- * outermost first. Thread: any while the future is not being polled, or inside its task. */
+ * outermost first.
+ * Thread: any while the future is not being polled, or inside its task. */
 EDO_API void edo_future_trace(const edo_future *future,
                               void (*visit)(void *context, const edo_trace_line *), void *context);
 

@@ -117,7 +117,8 @@ static void slab_put(slab *s, block *b)
 
 /* Takes back the blocks that other threads have freed. with: the new head of the `remote` stack.
  * The swap acquires, so all uses of a block by the freeing thread precede the next use of the
- * block. Partner: the release in free_remote. */
+ * block.
+ * Partner: the release in free_remote. */
 static void drain_remote(edo__heap *heap, block *with)
 {
     block *b = edo_swap_acquire(&heap->remote, with);

@@ -147,8 +147,9 @@ static inline bool edo__state_unset_joiner(edo_atomic(uint64_t) *state)
 
 /* Begins an inspection of the task's frames, unless the task is running, complete or being
  * inspected. Clears WANTED. If another inspector still needs WANTED, its next failed inspection
- * sets WANTED again. Returns: the state before. The inspection has begun if that state contains
- * none of RUNNING, COMPLETE, INSPECTED. */
+ * sets WANTED again.
+ * Returns: the state before. The inspection has begun if that state contains none of RUNNING,
+ * COMPLETE, INSPECTED. */
 static inline uint64_t edo__state_inspect(edo_atomic(uint64_t) *state)
 {
     uint64_t old = edo_load_relaxed(state);
