@@ -133,7 +133,7 @@ static edo__node *first_ended(edo_scope *scope)
     return edo__list_is_empty(list) || (in_order && !has_ended(list->next)) ? NULL : list->next;
 }
 
-/* Under the lock. */
+/* Wakes all waiters if no member is left or an ended member can be taken. Under the lock. */
 static void wake_waiters(edo_scope *scope, edo__wakes *wakes)
 {
     if (scope->count == 0 || first_ended(scope)) edo__wait_wake_all(waiters_of(scope), wakes);

@@ -90,7 +90,8 @@ static void note_other_handler(void)
              "it; dumps and stall reports cannot show what running tasks do");
 }
 
-/* Under the lock. */
+/* Makes the request, and waits for the end of the call, or until the deadline if the call has not
+ * begun by then. Under the lock. */
 static int ask(uint32_t thread, void (*call)(void *context), void *context, int64_t deadline)
 {
     request.call = call;

@@ -277,7 +277,7 @@ static void link_in(slot *s, edo__signal_subscriber *subscriber)
     if (!subscriber->is_deaf && !s->is_installed) install(s, number, &now);
 }
 
-/* Under the lock. */
+/* Whether the signal has a subscriber with EDO__SIGNAL_ALONE. Under the lock. */
 static bool has_lone(const slot *s)
 {
     const edo__signal_subscriber *one = edo_load_relaxed(&s->first);
